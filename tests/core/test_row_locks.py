@@ -25,6 +25,7 @@ from stellary.contract.port import RawRequest
 from stellary.core import Core
 from stellary.core.accounts import api_tokens
 from stellary.core.api import dispatch
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import idempotency, jobs
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.unit import NOBODY
@@ -437,6 +438,8 @@ class Lock:
 
 def unlocked(statement: Any) -> Any:
     """A statement without its lock."""
+    if isinstance(statement, Query):
+        return Query(statement.row_type, unlocked(statement.statement))
     copy = statement._clone()
     assert copy._for_update_arg is not None
     copy._for_update_arg = None
@@ -459,7 +462,7 @@ LOCKS = [
     Lock("board.field_access", "_LOCK", change_field),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", narrow_field),
     Lock("board.order.locks", "_PROJECT", add_columns),
-    Lock("board.order.locks", "_COLUMNS", fill_column, ("_TWO", "_MANY")),
+    Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
     Lock("board.labels", "_KEEP", add_deleted_label),
     Lock("board.relations", "_ENDS", relate_to_deleted_card),
     Lock("kernel.idempotency", "_OLDEST", forget_same_keys),

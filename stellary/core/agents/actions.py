@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.agent_missions import (
     CREATE_MISSION,
@@ -34,6 +34,7 @@ from stellary.contract.proposals import LIST_PROPOSALS, ListProposals, Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef, CardRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
 from stellary.core.agents import access, agents, external_mission_timeout, mission_log, missions, proposals
+from stellary.core.agents.row_types import StoredMissionRow
 from stellary.core.agents.tables import agents as table
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.board import comments, resolve_names
@@ -122,7 +123,7 @@ def _require_limits(uow: UnitOfWork) -> AgentLimits:
     return uow.actor.agent_limits
 
 
-def _lock_own_mission(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> Row[Any]:
+def _lock_own_mission(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> StoredMissionRow:
     """Lock a mission that the calling agent is working on, and return its row.
 
     Raises:
@@ -145,7 +146,9 @@ def _not_external() -> Conflict:
     return Conflict("the server works on the agent's missions itself", code="not_external")
 
 
-def _comment_and_read(uow: UnitOfWork, ref: WorkspaceRef, mission: Row[Any], text: str) -> AgentMission:
+def _comment_and_read(
+    uow: UnitOfWork, ref: WorkspaceRef, mission: StoredMissionRow, text: str
+) -> AgentMission:
     card = ref.child(CardRef, mission.project_id, mission.card_id)
     comments.create_comment(uow, card, CreateComment(content=text))
     return missions.load_mission(uow, mission.id)

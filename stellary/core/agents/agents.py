@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, get_args
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.agents import (
@@ -30,23 +31,24 @@ from stellary.core.accounts.agent_users import create_agent_user, rename_agent_u
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.personal import slugify
 from stellary.core.agents import access, external_mission_timeout, missions, rows
+from stellary.core.agents.row_types import AgentRow
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
 from stellary.core.board.access import require_row
 from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import Category
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _HERE = agents.c.workspace_id == bindparam("_workspace_id")
-_LIST = Pages(AnyRow, select(agents).where(_HERE), agents.c.id)
+_LIST = Pages(AgentRow, select(agents).where(_HERE), agents.c.id)
 _COUNT = select(func.count()).select_from(agents).where(_HERE)
 _SLUGS = select(agents.c.slug).where(_HERE)
-_INSERT = insert(agents).returning(*agents.c)
-_UPDATE = update(agents).where(agents.c.id == bindparam("_id")).returning(*agents.c)
+_INSERT = Query(AgentRow, insert(agents).returning(*agents.c))
+_UPDATE = Query(AgentRow, update(agents).where(agents.c.id == bindparam("_id")).returning(*agents.c))
 _DELETE = delete(agents).where(agents.c.id == bindparam("_id"))
 _PROJECTS = select_project_ids(bindparam("_workspace_id"))
 
@@ -163,7 +165,9 @@ def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
     return Ok()
 
 
-def _write_agent(uow: UnitOfWork, statement: Any, slug: str, row: dict[str, Any]) -> Row[Any] | None:
+def _write_agent(
+    uow: UnitOfWork, query: Query[AgentRow], slug: str, row: Mapping[str, object]
+) -> AgentRow | None:
     """Execute a statement that returns the agent's row; None if there is no row to update.
 
     Raises:
@@ -171,7 +175,7 @@ def _write_agent(uow: UnitOfWork, statement: Any, slug: str, row: dict[str, Any]
     """
     try:
         with uow.connection.begin_nested():
-            return uow.connection.execute(statement, row).first()
+            return query.first(uow.connection, row)
     except IntegrityError:
         raise Conflict(f"the workspace has an agent {slug!r} already", code="duplicate_slug") from None
 

@@ -5,26 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from stellary.contract.errors import Conflict, Forbidden, Invalid, NotFound
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.agents import audit, gate, proposing, rows
+from stellary.core.agents.row_types import AgentLimitsRow, PendingProposalRow, ProposalRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardEvent
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork
 
-_PENDING = (
+_PENDING = Query(
+    PendingProposalRow,
     select(proposals.c.id, proposals.c.seen)
     .where(proposals.c.mission_id == bindparam("_mission_id"), proposals.c.status == "pending")
-    .order_by(proposals.c.created_at, proposals.c.id)
+    .order_by(proposals.c.created_at, proposals.c.id),
 )
-_CHANGE = update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
-_AGENT: Select[Any] = select(agents.c.status, agents.c.tools, agents.c.project_ids).where(
-    agents.c.id == bindparam("_agent_id")
+_CHANGE = Query(
+    ProposalRow, update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
+)
+_AGENT = Query(
+    AgentLimitsRow,
+    select(agents.c.status, agents.c.tools, agents.c.project_ids).where(
+        agents.c.id == bindparam("_agent_id")
+    ),
 )
 
 Versions = dict[str, tuple[str, str]]
@@ -34,7 +42,7 @@ Versions = dict[str, tuple[str, str]]
 def carry_out(
     uow: UnitOfWork,
     ref: WorkspaceRef,
-    approved: Sequence[tuple[Row[Any], str]],
+    approved: Sequence[tuple[ProposalRow, str]],
     decided: str | None = None,
 ) -> list[Proposal]:
     """Execute approved proposals of one mission in order, and store their results.
@@ -71,10 +79,12 @@ def carry_out(
     results = (
         {"_id": row.id, "result": as_json(answer)} for (row, _), answer in zip(approved, answers, strict=True)
     )
-    return [rows.proposal(uow.connection.execute(_CHANGE, values).one()) for values in results]
+    return [rows.proposal(_CHANGE.one(uow.connection, values)) for values in results]
 
 
-def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str, versions: Versions) -> Any:
+def perform(
+    uow: UnitOfWork, ref: WorkspaceRef, row: ProposalRow, principal_id: str, versions: Versions
+) -> Any:
     """Execute one proposal, and return the result of the service.
 
     Args:
@@ -84,7 +94,7 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str
         principal_id: The person whose rights apply.
         versions: Versions changed by other proposals of the mission in this unit; changes of this one are added.
     """
-    agent = uow.connection.execute(_AGENT, {"_agent_id": row.agent_id}).one()
+    agent = _AGENT.one(uow.connection, {"_agent_id": row.agent_id})
     if agent.status != "active":
         raise Conflict("the agent is suspended", code="agent_suspended")
     limits = AgentLimits(
@@ -115,7 +125,7 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any], principal_id: str
 
 def _renew_pending(uow: UnitOfWork, mission_id: str, versions: Versions) -> None:
     """Update the versions that pending proposals of a mission expect, so that they do not go stale."""
-    for other in uow.connection.execute(_PENDING, {"_mission_id": mission_id}).fetchall():
+    for other in _PENDING.all(uow.connection, {"_mission_id": mission_id}):
         after = rules.renew_versions(other.seen, versions)
         if after != other.seen:
-            uow.connection.execute(_CHANGE, {"_id": other.id, "seen": after}).one()
+            _CHANGE.one(uow.connection, {"_id": other.id, "seen": after})

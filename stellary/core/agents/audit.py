@@ -8,8 +8,8 @@ from stellary.contract.agents import LIST_AUDIT, AuditEntry, AuditOutcome
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef
 from stellary.core.agents import access, rows
+from stellary.core.agents.row_types import AuditRow
 from stellary.core.agents.tables import agents, audit
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
@@ -19,7 +19,7 @@ DELETE_OLD_EVERY = 100
 REASON_MAX = 1_000
 
 _OF_AGENT = audit.c.agent_id == bindparam("_agent_id")
-_LIST = Pages(AnyRow, select(audit).where(_OF_AGENT), audit.c.id, newest_first=True)
+_LIST = Pages(AuditRow, select(audit).where(_OF_AGENT), audit.c.id, newest_first=True)
 _INSERT = insert(audit)
 _AGENT_EXISTS = select(agents.c.id).where(agents.c.id == bindparam("_agent_id"))
 _old = audit.alias("old")

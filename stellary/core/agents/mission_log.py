@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
@@ -13,13 +12,15 @@ from stellary.contract.refs import AgentMissionRef
 from stellary.contract.streaming import Stream
 from stellary.contract.wire import dump
 from stellary.core.agents import access, rows
+from stellary.core.agents.row_types import MissionEntryRow
 from stellary.core.agents.tables import mission_log, missions
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.streaming.streams import Batch, Record, frames
 
 READ_MAX = 1_000
-Entry = tuple[EntryKind, Mapping[str, Any]]
+Entry = tuple[EntryKind, Mapping[str, object]]
 
 # The update locks the mission until the end of the transaction, so entries become visible in the order of their numbers.
 _COUNT = (
@@ -32,11 +33,12 @@ _INSERT = insert(mission_log)
 _IS_NOT_OVER = select(missions.c.id).where(
     missions.c.id == bindparam("_id"), missions.c.finished_at.is_(None)
 )
-_AFTER = (
+_AFTER = Query(
+    MissionEntryRow,
     select(mission_log)
     .where(mission_log.c.mission_id == bindparam("_id"), mission_log.c.number > bindparam("_after"))
     .order_by(mission_log.c.number)
-    .limit(READ_MAX)
+    .limit(bindparam("_limit")),
 )
 
 
@@ -83,7 +85,7 @@ def read_log(uow: UnitOfWork, ref: AgentMissionRef, after: int = 0) -> list[Miss
         NotFound: The caller does not reach the workspace, or it has no such mission.
     """
     mission = access.mission(uow, ref).row
-    entry_rows = uow.connection.execute(_AFTER, {"_id": mission.id, "_after": after})
+    entry_rows = _AFTER.all(uow.connection, {"_id": mission.id, "_after": after, "_limit": READ_MAX})
     return [rows.mission_entry(row) for row in entry_rows]
 
 
@@ -97,9 +99,9 @@ def follow_mission(uow: UnitOfWork, ref: AgentMissionRef, request: FollowMission
 def _read(mission_id: str, units: Units, after: int | None) -> Batch:
     """Read the next batch of entries. Writers lock the mission, so no entry appears before one that was read."""
     last_number = after or 0
-    parameters = {"_id": mission_id, "_after": last_number}
+    parameters = {"_id": mission_id, "_after": last_number, "_limit": READ_MAX}
     with units.database.reading() as connection:
-        entries = [rows.mission_entry(row) for row in connection.execute(_AFTER, parameters)]
+        entries = [rows.mission_entry(row) for row in _AFTER.all(connection, parameters)]
         is_over = not entries and connection.execute(_IS_NOT_OVER, {"_id": mission_id}).first() is None
     if not entries:
         return Batch(last_number, over=is_over)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select, update
 from sqlalchemy import insert as inserting
 from sqlalchemy.exc import IntegrityError
 
@@ -22,15 +23,23 @@ from stellary.contract.agent_missions import (
 )
 from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing
+from stellary.contract.proposals import Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef
 from stellary.contract.unset import UNSET
 from stellary.core.agents import access, mission_log, rows
+from stellary.core.agents.row_types import (
+    EndedMissionRow,
+    MissionRow,
+    ProposalRow,
+    RejectedProposalRow,
+    StoredMissionRow,
+)
 from stellary.core.agents.rules.missions import progress
 from stellary.core.agents.tables import agents, missions, proposals
 from stellary.core.board.changes.card_references import find_project_of_card
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves
@@ -52,8 +61,8 @@ _MISSIONS: Select[Any] = select(*rows.MISSION).where(_OF_AGENT)
 _BY_STATUS = missions.c.status == bindparam("_status")
 
 
-def _pages(*conditions: Any) -> Pages[Any]:
-    return Pages(AnyRow, _MISSIONS.where(*conditions), missions.c.id, newest_first=True)
+def _pages(*conditions: ColumnElement[bool]) -> Pages[MissionRow]:
+    return Pages(MissionRow, _MISSIONS.where(*conditions), missions.c.id, newest_first=True)
 
 
 _LISTS = {
@@ -63,8 +72,8 @@ _LISTS = {
     (True, True): _pages(_BY_STATUS, _ON_CARD),
 }
 _INSERT = inserting(missions)
-_ONE = select(*rows.MISSION).where(_THIS_MISSION)
-_LOCK: Select[Any] = select(missions).where(_THIS_MISSION).with_for_update(key_share=True)
+_ONE = Query(MissionRow, select(*rows.MISSION).where(_THIS_MISSION))
+_LOCK = Query(StoredMissionRow, select(missions).where(_THIS_MISSION).with_for_update(key_share=True))
 _COUNT_ACTIVE = select(func.count()).select_from(missions).where(_ON_CARD, missions.c.status.in_(ACTIVE))
 _NEXT_OF_CARD = (
     select(missions.c.id)
@@ -85,7 +94,8 @@ _BEGIN = (
     .values(status="running", started_at=bindparam("_now"), step=missions.c.step + 1)
 )
 _ONE_READY = select(missions.c.id).where(_OF_AGENT, missions.c.status == "queued", _CARD_IS_FREE).limit(1)
-_END = (
+_END = Query(
+    EndedMissionRow,
     update(missions)
     .where(_THIS_MISSION, missions.c.status.in_(bindparam("_from", expanding=True)))
     .values(
@@ -95,9 +105,10 @@ _END = (
         finished_at=bindparam("_now"),
         step=missions.c.step + 1,
     )
-    .returning(missions.c.card_id, missions.c.autonomy_mode)
+    .returning(missions.c.card_id, missions.c.autonomy_mode),
 )
-_REJECT_OPEN = (
+_REJECT_OPEN = Query(
+    RejectedProposalRow,
     update(proposals)
     .where(
         proposals.c.mission_id == bindparam("_id"), proposals.c.status.in_(bindparam("_open", expanding=True))
@@ -108,7 +119,7 @@ _REJECT_OPEN = (
         decided_by_id=bindparam("_user_id"),
         decided_at=bindparam("_now"),
     )
-    .returning(proposals.c.id, proposals.c.action, proposals.c.summary)
+    .returning(proposals.c.id, proposals.c.action, proposals.c.summary),
 )
 _RUNTIME = select(agents.c.runtime).where(agents.c.id == bindparam("_agent_id"))
 _WAKE = (
@@ -141,28 +152,30 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
         raise Conflict("the agent does not work in the card's project", code="outside_projects")
     if uow.connection.execute(_COUNT_ACTIVE, {"_card_id": request.card_id}).scalar_one() >= WAITING_MAX:
         raise Conflict(f"{WAITING_MAX} missions wait for the card already", code="missions_full")
-    row = {
-        "id": uow.new_id(),
-        "workspace_id": agent.workspace_id,
-        "project_id": project_id,
-        "agent_id": agent.id,
-        "card_id": request.card_id,
-        "prompt": request.prompt,
-        "status": "queued",
-        "autonomy_mode": agent.autonomy_mode,
-        "result": None,
-        "error": None,
-        "created_by_id": uow.user_id,
-        "created_at": uow.now,
-        "started_at": None,
-        "finished_at": None,
-    }
-    hidden: dict[str, Any] = {"step": 0, "history": None, "calls": [], "turns": 0, "last_entry": 0}
-    uow.connection.execute(_INSERT, {**row, **hidden})
-    mission_log.write(uow, row["id"], ("status", {"status": "queued"}))
+    mission = AgentMission(
+        id=uow.new_id(),
+        workspace_id=agent.workspace_id,
+        project_id=project_id,
+        agent_id=agent.id,
+        card_id=request.card_id,
+        prompt=request.prompt,
+        status="queued",
+        autonomy_mode=agent.autonomy_mode,
+        result=None,
+        error=None,
+        created_by_id=uow.user_id,
+        created_at=uow.now,
+        started_at=None,
+        finished_at=None,
+        progress=progress("queued", 0, 0, 0, 0, None),
+        pending_proposals=0,
+    )
+    hidden: dict[str, object] = {"step": 0, "history": None, "calls": [], "turns": 0, "last_entry": 0}
+    uow.connection.execute(_INSERT, {**rows.mission_row(mission), **hidden})
+    mission_log.write(uow, mission.id, ("status", {"status": "queued"}))
     if agent.runtime != "external":
-        enqueue(uow, row["id"])
-    return AgentMission(progress=progress("queued", 0, 0, 0, 0, None), pending_proposals=0, **row)
+        enqueue(uow, mission.id)
+    return mission
 
 
 @serves(LIST_MISSIONS)
@@ -245,10 +258,10 @@ def end_mission(
         True if this call ended the mission.
     """
     values = {"_id": mission_id, "_from": list(before), "_to": status, "_now": uow.now}
-    ended = uow.connection.execute(_END, {**values, "_result": result, "_error": error}).first()
+    ended = _END.first(uow.connection, {**values, "_result": result, "_error": error})
     if ended is None:
         return False
-    parameters: dict[str, Any] = {
+    parameters: dict[str, object] = {
         "_id": mission_id,
         "_user_id": decided_by_id,
         "_now": uow.now,
@@ -257,7 +270,7 @@ def end_mission(
     # Approved proposals of a batch are executed when the mission completes, and not before.
     is_undone_batch = ended.autonomy_mode == "approval" and status != "completed"
     parameters["_open"] = ["pending", "approved"] if is_undone_batch else ["pending"]
-    rejected = uow.connection.execute(_REJECT_OPEN, parameters).fetchall()
+    rejected = _REJECT_OPEN.all(uow.connection, parameters)
     mission_log.write(
         uow,
         mission_id,
@@ -271,7 +284,7 @@ def end_mission(
     return True
 
 
-def proposal_entry(proposal: Any, status: str) -> dict[str, Any]:
+def proposal_entry(proposal: Proposal | ProposalRow | RejectedProposalRow, status: str) -> dict[str, object]:
     """Return the data of a log entry about a proposal."""
     return {
         "proposalId": proposal.id,
@@ -300,14 +313,14 @@ def has_ready_mission(units: Units, agent_id: str) -> bool:
         return bool(uow.connection.execute(_ONE_READY, {"_agent_id": agent_id}).scalar())
 
 
-def lock_mission(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
+def lock_mission(uow: UnitOfWork, mission_id: str) -> StoredMissionRow | None:
     """Lock a mission's row until the transaction ends, and return it as it is now; None if it is deleted."""
-    return uow.connection.execute(_LOCK, {"_id": mission_id}).first()
+    return _LOCK.first(uow.connection, {"_id": mission_id})
 
 
-def load_row(uow: UnitOfWork, mission_id: str) -> Row[Any]:
+def load_row(uow: UnitOfWork, mission_id: str) -> MissionRow:
     """Return the row of an existing mission, with the columns that ``rows.mission`` needs."""
-    return uow.connection.execute(_ONE, {"_id": mission_id}).one()
+    return _ONE.one(uow.connection, {"_id": mission_id})
 
 
 def load_mission(uow: UnitOfWork, mission_id: str) -> AgentMission:
@@ -321,7 +334,7 @@ def is_external(uow: UnitOfWork, agent_id: str) -> bool:
     return bool(runtime == "external")
 
 
-def enqueue(uow: UnitOfWork, mission_id: str, due_at: Any = None) -> None:
+def enqueue(uow: UnitOfWork, mission_id: str, due_at: datetime | None = None) -> None:
     """Enqueue the job that works on a mission, now or at ``due_at``."""
     jobs.enqueue(uow, RUN, {"missionId": mission_id}, due_at=due_at)
 

@@ -7,9 +7,8 @@ the things that it changes have changed since it was made, nothing is done.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from stellary.contract.comments import COMMENT_MAX, CreateComment
 from stellary.contract.errors import Conflict
@@ -40,23 +39,24 @@ from stellary.core.agents import (
     rows,
 )
 from stellary.core.agents.approvals import carry_out, perform
+from stellary.core.agents.row_types import ProposalRow, StoredMissionRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.agents.tables import proposals
 from stellary.core.board import comments
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
 
 _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspace_id"))
 _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_mission_id"))
 _IN_ORDER = (proposals.c.created_at, proposals.c.id)
-_LIST = Pages(AnyRow, _HERE, proposals.c.id)
-_LIST_BY_STATUS = Pages(AnyRow, _HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
-_LIST_OF_MISSION = Pages(AnyRow, _OF_MISSION, proposals.c.id)
+_LIST = Pages(ProposalRow, _HERE, proposals.c.id)
+_LIST_BY_STATUS = Pages(ProposalRow, _HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
+_LIST_OF_MISSION = Pages(ProposalRow, _OF_MISSION, proposals.c.id)
 # By time and not by id: within a second, ids of two processes are not in the order of creation.
-_PENDING = _OF_MISSION.where(proposals.c.status == "pending").order_by(*_IN_ORDER)
-_BATCH = _OF_MISSION.order_by(*_IN_ORDER)
+_PENDING = Query(ProposalRow, _OF_MISSION.where(proposals.c.status == "pending").order_by(*_IN_ORDER))
+_BATCH = Query(ProposalRow, _OF_MISSION.order_by(*_IN_ORDER))
 # The condition on the status lets the second of two concurrent decisions update no row.
 _DECIDE = (
     update(proposals)
@@ -68,8 +68,10 @@ _DECIDE = (
         decided_at=bindparam("_now"),
     )
 )
-_ONE = select(proposals).where(proposals.c.id == bindparam("_id"))
-_CHANGE = update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
+_ONE = Query(ProposalRow, select(proposals).where(proposals.c.id == bindparam("_id")))
+_CHANGE = Query(
+    ProposalRow, update(proposals).where(proposals.c.id == bindparam("_id")).returning(*proposals.c)
+)
 _RESUME = (
     update(missions_table)
     .where(missions_table.c.id == bindparam("_mission_id"), missions_table.c.status == "awaiting_approval")
@@ -166,7 +168,7 @@ def reject_all(uow: UnitOfWork, ref: AgentMissionRef, request: RejectProposal) -
     return rejected
 
 
-def _lock_mission(uow: UnitOfWork, mission_id: str | None) -> Row[Any] | None:
+def _lock_mission(uow: UnitOfWork, mission_id: str | None) -> StoredMissionRow | None:
     """Lock the mission of a proposal; None for a proposal that was made with an agent token.
 
     Raises:
@@ -182,7 +184,7 @@ def _lock_mission(uow: UnitOfWork, mission_id: str | None) -> Row[Any] | None:
     return mission
 
 
-def _lock_whole_mission(uow: UnitOfWork, ref: AgentMissionRef) -> Row[Any]:
+def _lock_whole_mission(uow: UnitOfWork, ref: AgentMissionRef) -> StoredMissionRow:
     mission = _lock_mission(uow, access.mission(uow, ref).row.id)
     assert mission is not None
     if mission.status != "awaiting_approval":
@@ -194,20 +196,20 @@ def _still_at_work_error() -> Conflict:
     return Conflict("the mission has not proposed all of it yet", code="still_at_work")
 
 
-def _is_batch(mission: Row[Any]) -> bool:
+def _is_batch(mission: StoredMissionRow) -> bool:
     """Return whether the proposals of a mission are decided as one."""
     return bool(mission.autonomy_mode == "approval")
 
 
-def _list_batch(uow: UnitOfWork, mission: Row[Any]) -> Sequence[Row[Any]]:
-    return uow.connection.execute(_BATCH, {"_mission_id": mission.id}).fetchall()
+def _list_batch(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
+    return _BATCH.all(uow.connection, {"_mission_id": mission.id})
 
 
-def _list_pending(uow: UnitOfWork, mission: Row[Any]) -> Sequence[Row[Any]]:
-    return uow.connection.execute(_PENDING, {"_mission_id": mission.id}).fetchall()
+def _list_pending(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
+    return _PENDING.all(uow.connection, {"_mission_id": mission.id})
 
 
-def _list_open(uow: UnitOfWork, mission: Row[Any]) -> Sequence[Row[Any]]:
+def _list_open(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
     """Return the proposals that are not carried out yet: approved ones of a batch wait for its last decision."""
     if not _is_batch(mission):
         return _list_pending(uow, mission)
@@ -216,7 +218,7 @@ def _list_open(uow: UnitOfWork, mission: Row[Any]) -> Sequence[Row[Any]]:
 
 def _decide(
     uow: UnitOfWork,
-    row: Row[Any],
+    row: ProposalRow,
     status: ProposalStatus,
     reason: str | None,
     before: Sequence[ProposalStatus] = _PENDING_ONLY,
@@ -229,7 +231,7 @@ def _decide(
 def _decide_in_batch(
     uow: UnitOfWork,
     ref: WorkspaceRef,
-    mission: Row[Any],
+    mission: StoredMissionRow,
     proposal_id: str,
     status: ProposalStatus,
     reason: str | None,
@@ -247,20 +249,22 @@ def _decide_in_batch(
             # A rehearsal tells the person now if the change is not allowed or not possible.
             with proposing.rehearse(uow):
                 perform(uow, ref, row, uow.user_id, {})
-        return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
+        return rows.proposal(_ONE.one(uow.connection, {"_id": row.id}))
     approved = [
-        (other, other.decided_by_id) for other in _list_batch(uow, mission) if other.status == "approved"
+        (other, other.decided_by_id or "")
+        for other in _list_batch(uow, mission)
+        if other.status == "approved"
     ]
     carry_out(uow, ref, approved, decided=row.id)
     _end_batch(uow, mission)
-    return rows.proposal(uow.connection.execute(_ONE, {"_id": row.id}).one())
+    return rows.proposal(_ONE.one(uow.connection, {"_id": row.id}))
 
 
 def _reject(
-    uow: UnitOfWork, row: Row[Any], reason: str | None, before: Sequence[ProposalStatus] = _PENDING_ONLY
+    uow: UnitOfWork, row: ProposalRow, reason: str | None, before: Sequence[ProposalStatus] = _PENDING_ONLY
 ) -> Proposal:
     _decide(uow, row, "rejected", reason, before)
-    rejected = uow.connection.execute(_CHANGE, {"_id": row.id, "result": None}).one()
+    rejected = _CHANGE.one(uow.connection, {"_id": row.id, "result": None})
     _log_decision(uow, row, "rejected")
     if row.blob_key is not None:
         blobs, key = uow.env.blobs, row.blob_key
@@ -268,12 +272,12 @@ def _reject(
     return rows.proposal(rejected)
 
 
-def _log_decision(uow: UnitOfWork, row: Row[Any], status: ProposalStatus) -> None:
+def _log_decision(uow: UnitOfWork, row: ProposalRow, status: ProposalStatus) -> None:
     if row.mission_id is not None:
         mission_log.write(uow, row.mission_id, ("proposal", missions.proposal_entry(row, status)))
 
 
-def _continue_mission(uow: UnitOfWork, mission: Row[Any]) -> None:
+def _continue_mission(uow: UnitOfWork, mission: StoredMissionRow) -> None:
     """Resume or end a mission once none of its proposals is pending."""
     if mission.status != "awaiting_approval" or _list_pending(uow, mission):
         return
@@ -288,7 +292,7 @@ def _continue_mission(uow: UnitOfWork, mission: Row[Any]) -> None:
         missions.enqueue(uow, mission.id)
 
 
-def _end_batch(uow: UnitOfWork, mission: Row[Any]) -> None:
+def _end_batch(uow: UnitOfWork, mission: StoredMissionRow) -> None:
     """End a mission whose batch is decided, with a result that names what was done and what was not."""
     decisions = [(row.action, row.status, row.reason) for row in _list_batch(uow, mission)]
     final_turn = mission.history or {}
@@ -300,7 +304,7 @@ def _end_batch(uow: UnitOfWork, mission: Row[Any]) -> None:
         _comment_on_card(uow, mission, result)
 
 
-def _comment_on_card(uow: UnitOfWork, mission: Row[Any], text: str) -> None:
+def _comment_on_card(uow: UnitOfWork, mission: StoredMissionRow, text: str) -> None:
     """Post the result of a mission on its card, in the agent's name."""
     limits = AgentLimits(
         agent_id=mission.agent_id,

@@ -15,6 +15,7 @@ from stellary.contract.proposals import Proposal
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Request, dump, load
+from stellary.core.agents.row_types import ProposalRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
 from stellary.core.kernel import actions
@@ -180,7 +181,7 @@ def find_all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
     return {file["key"]: (file["size"], file["sha256"]) for file in files}
 
 
-def perform(uow: UnitOfWork, ref: WorkspaceRef, row: Any) -> Any:
+def perform(uow: UnitOfWork, ref: WorkspaceRef, row: ProposalRow) -> Any:
     """Execute a proposal in the rights of the unit's actor, and return the result of the service.
 
     Args:

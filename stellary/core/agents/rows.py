@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, func, select
 
 from stellary.contract.agent_missions import AgentMission, MissionEntry
-from stellary.contract.agents import Agent, AgentToken, AuditEntry, RateLimit
+from stellary.contract.agents import Agent, AgentToken, AuditEntry, CreatedAgentToken, RateLimit
 from stellary.contract.proposals import Proposal
 from stellary.contract.wire import wire_fields
+from stellary.core.agents.row_types import (
+    AgentRow,
+    AgentTokenRow,
+    AuditRow,
+    MissionEntryRow,
+    MissionRow,
+    ProposalRow,
+)
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import mission_log, missions, proposals
 
@@ -46,25 +54,30 @@ _PROPOSAL = [field.name for field in wire_fields(Proposal).values()]
 _ENTRY = [field.name for field in wire_fields(AuditEntry).values()]
 
 
-def agent(row: Row[Any]) -> Agent:
+def agent(row: AgentRow) -> Agent:
     """Convert a row to an agent."""
     limit = RateLimit(max_actions=row.max_actions, window_seconds=row.window_seconds)
     return Agent(rate_limit=limit, **{name: getattr(row, name) for name in _AGENT})
 
 
-def agent_row(agent: Agent) -> dict[str, Any]:
+def agent_row(agent: Agent) -> dict[str, object]:
     """Convert an agent to a row, without the columns of the current rate limit window."""
     row = {name: getattr(agent, name) for name in _AGENT}
     limit = agent.rate_limit
     return row | {"max_actions": limit.max_actions, "window_seconds": limit.window_seconds}
 
 
-def token(row: Row[Any]) -> AgentToken:
+def token(row: AgentTokenRow) -> AgentToken:
     """Convert a row to an agent token."""
     return AgentToken(**{name: getattr(row, name) for name in _TOKEN})
 
 
-def mission(row: Row[Any]) -> AgentMission:
+def token_row(token: CreatedAgentToken) -> dict[str, object]:
+    """Convert a new token to a row, without the digest of its secret."""
+    return {name: getattr(token, name) for name in _TOKEN}
+
+
+def mission(row: MissionRow) -> AgentMission:
     """Convert a row with the columns of ``MISSION`` to a mission."""
     unmade_calls = sum(call["outcome"] == "todo" for call in row.calls)
     progress = missions_rules.progress(
@@ -73,16 +86,21 @@ def mission(row: Row[Any]) -> AgentMission:
     return AgentMission(progress=progress, **{name: getattr(row, name) for name in _MISSION})
 
 
-def proposal(row: Row[Any]) -> Proposal:
+def mission_row(mission: AgentMission) -> dict[str, object]:
+    """Convert a new mission to a row, without the columns that only its execution reads."""
+    return {name: getattr(mission, name) for name in _MISSION if name != "pending_proposals"}
+
+
+def proposal(row: ProposalRow) -> Proposal:
     """Convert a row to a proposal."""
     return Proposal(**{name: getattr(row, name) for name in _PROPOSAL})
 
 
-def audit_entry(row: Row[Any]) -> AuditEntry:
+def audit_entry(row: AuditRow) -> AuditEntry:
     """Convert a row to an audit entry."""
     return AuditEntry(**{name: getattr(row, name) for name in _ENTRY})
 
 
-def mission_entry(row: Row[Any]) -> MissionEntry:
+def mission_entry(row: MissionEntryRow) -> MissionEntry:
     """Convert a row to an entry of a mission's log."""
     return MissionEntry(id=row.number, kind=row.kind, data=row.data, created_at=row.created_at)

@@ -8,22 +8,25 @@ worker and a person who cancels, only one takes effect. Thinking is the only slo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import attrs
-from sqlalchemy import Row, Select, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
+from stellary.contract.agent_missions import MissionStatus
 from stellary.contract.errors import ApiError, Forbidden, RateLimited
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.agents import audit, gate, mission_log, missions, proposing
 from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn, find_brain
+from stellary.core.agents.row_types import ProposalRow, RunningMissionRow
 from stellary.core.agents.tables import agents, proposals
 from stellary.core.agents.tables import missions as table
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.board.queries.recipient_queries import load_cards
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork
@@ -34,7 +37,8 @@ TURNS_MAX = 50
 CALLS_MAX = 100
 TEXT_MAX = 20_000
 
-_MISSION_AND_AGENT: Select[Any] = (
+_MISSION_AND_AGENT = Query(
+    RunningMissionRow,
     select(
         table,
         agents.c.status.label("agent_status"),
@@ -44,7 +48,7 @@ _MISSION_AND_AGENT: Select[Any] = (
         agents.c.project_ids,
     )
     .join_from(table, agents, agents.c.id == table.c.agent_id)
-    .where(table.c.id == bindparam("_id"))
+    .where(table.c.id == bindparam("_id")),
 )
 _STEP = (
     update(table)
@@ -58,7 +62,7 @@ _IS_UNCHANGED = select(table.c.id).where(
 )
 _STEP_NUMBER = select(table.c.step).where(table.c.id == bindparam("_id"))
 _UPDATE = update(table).where(table.c.id == bindparam("_id"))
-_PROPOSALS = select(proposals).where(proposals.c.mission_id == bindparam("_id"))
+_PROPOSALS = Query(ProposalRow, select(proposals).where(proposals.c.mission_id == bindparam("_id")))
 
 
 class _Overtaken(Exception):
@@ -94,7 +98,7 @@ def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
         _log.info("mission %s goes on without us", mission_id)
 
 
-def _check_still_ours(units: Units, mission: Row[Any], keep: Callable[[], None]) -> None:
+def _check_still_ours(units: Units, mission: RunningMissionRow, keep: Callable[[], None]) -> None:
     """Renew the claim of a mission during a turn of its brain.
 
     Raises:
@@ -120,17 +124,17 @@ def count_steps(units: Units, payload: Any) -> int:
         return connection.execute(_STEP_NUMBER, {"_id": payload["missionId"]}).scalar() or 0
 
 
-def _load_and_begin(uow: UnitOfWork, mission_id: str) -> Row[Any] | None:
+def _load_and_begin(uow: UnitOfWork, mission_id: str) -> RunningMissionRow | None:
     """Load a mission and begin it if it is queued; None if there is nothing to do."""
-    row = uow.connection.execute(_MISSION_AND_AGENT, {"_id": mission_id}).first()
+    row = _MISSION_AND_AGENT.first(uow.connection, {"_id": mission_id})
     if row is None or row.agent_status != "active" or row.runtime == "external":
         return None
     if row.status == "queued" and missions.begin_mission(uow, mission_id):
-        row = uow.connection.execute(_MISSION_AND_AGENT, {"_id": mission_id}).one()
+        row = _MISSION_AND_AGENT.one(uow.connection, {"_id": mission_id})
     return row if row.status == "running" else None
 
 
-def _step(uow: UnitOfWork, mission: Row[Any], **values: Any) -> None:
+def _step(uow: UnitOfWork, mission: RunningMissionRow, **values: object) -> None:
     """Count a step, as the first statement of a transaction.
 
     Raises:
@@ -144,7 +148,7 @@ def _step(uow: UnitOfWork, mission: Row[Any], **values: Any) -> None:
 # ---------------------------------------------------------------------------------------------- calls
 
 
-def limits_of_mission(mission: Row[Any], principal_id: str | None = None) -> AgentLimits:
+def limits_of_mission(mission: RunningMissionRow, principal_id: str | None = None) -> AgentLimits:
     """Return the limits of a mission's agent."""
     return AgentLimits(
         agent_id=mission.agent_id,
@@ -157,7 +161,7 @@ def limits_of_mission(mission: Row[Any], principal_id: str | None = None) -> Age
     )
 
 
-def _make_call(units: Units, mission: Row[Any], index: int) -> bool:
+def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
     """Make one call of a turn; False if the mission has to pause."""
     try:
         units.run(lambda uow: _execute_call(uow, mission, index))
@@ -175,7 +179,7 @@ def _make_call(units: Units, mission: Row[Any], index: int) -> bool:
     return True
 
 
-def _execute_call(uow: UnitOfWork, mission: Row[Any], index: int) -> None:
+def _execute_call(uow: UnitOfWork, mission: RunningMissionRow, index: int) -> None:
     call, limits = mission.calls[index], limits_of_mission(mission)
     _step(uow, mission)
     action = actions.registered_actions(uow.env).get(call["name"])
@@ -199,13 +203,15 @@ def _execute_call(uow: UnitOfWork, mission: Row[Any], index: int) -> None:
     _record_outcome(uow, mission, index, "gathered" if is_batch else "proposed", proposal_id=proposal.id)
 
 
-def _refuse(uow: UnitOfWork, mission: Row[Any], index: int, why: str) -> None:
+def _refuse(uow: UnitOfWork, mission: RunningMissionRow, index: int, why: str) -> None:
     _step(uow, mission)
     audit.record(uow, limits_of_mission(mission), mission.calls[index]["name"], "refused", reason=why)
     _record_outcome(uow, mission, index, "refused", why=why)
 
 
-def _record_outcome(uow: UnitOfWork, mission: Row[Any], index: int, outcome: str, **more: Any) -> None:
+def _record_outcome(
+    uow: UnitOfWork, mission: RunningMissionRow, index: int, outcome: str, **more: Any
+) -> None:
     """Record the outcome of a call, in the transaction of its effect."""
     calls = [dict(call) for call in mission.calls]
     calls[index] |= {"outcome": outcome, **more}
@@ -219,9 +225,9 @@ def _record_outcome(uow: UnitOfWork, mission: Row[Any], index: int, outcome: str
     mission_log.write(uow, mission.id, ("tool_call", data))
 
 
-def _wait_for_decisions(uow: UnitOfWork, mission: Row[Any]) -> None:
+def _wait_for_decisions(uow: UnitOfWork, mission: RunningMissionRow) -> None:
     """Wait for decisions on proposals, or continue if all are decided."""
-    proposals_by_id = {row.id: row for row in uow.connection.execute(_PROPOSALS, {"_id": mission.id})}
+    proposals_by_id = {row.id: row for row in _PROPOSALS.all(uow.connection, {"_id": mission.id})}
     if any(row.status == "pending" for row in proposals_by_id.values()):
         _step(uow, mission, status="awaiting_approval")
         _ask_for_decision(uow, mission)
@@ -230,7 +236,7 @@ def _wait_for_decisions(uow: UnitOfWork, mission: Row[Any]) -> None:
     _step(uow, mission, calls=calls)
 
 
-def _ask_for_decision(uow: UnitOfWork, mission: Row[Any]) -> None:
+def _ask_for_decision(uow: UnitOfWork, mission: RunningMissionRow) -> None:
     """Notify the person who created the mission that proposals wait for a decision."""
     mission_log.write(uow, mission.id, ("status", {"status": "awaiting_approval"}))
     card = load_cards(uow, [mission.card_id])[mission.card_id]
@@ -246,7 +252,7 @@ def _ask_for_decision(uow: UnitOfWork, mission: Row[Any]) -> None:
         )
 
 
-def _apply_decision(call: Mapping[str, Any], proposals_by_id: Mapping[str, Row[Any]]) -> Mapping[str, Any]:
+def _apply_decision(call: Mapping[str, Any], proposals_by_id: Mapping[str, ProposalRow]) -> Mapping[str, Any]:
     if call["outcome"] != "proposed":
         return call
     row = proposals_by_id[call["proposal_id"]]
@@ -258,7 +264,7 @@ def _apply_decision(call: Mapping[str, Any], proposals_by_id: Mapping[str, Row[A
 # ---------------------------------------------------------------------------------------------- turns
 
 
-def _build_task(uow: UnitOfWork, mission: Row[Any]) -> Task:
+def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
     """Build the task of the brain's next turn.
 
     Raises:
@@ -291,7 +297,7 @@ def _build_task(uow: UnitOfWork, mission: Row[Any]) -> Task:
     )
 
 
-def _record_turn(uow: UnitOfWork, mission: Row[Any], turn: Turn) -> None:
+def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> None:
     """Record a turn of the brain: its calls, or its final result."""
     number = mission.turns + 1
     is_over = turn.result is not None or turn.error is not None
@@ -315,7 +321,7 @@ def _record_turn(uow: UnitOfWork, mission: Row[Any], turn: Turn) -> None:
         )
         _ask_for_decision(uow, mission)
         return
-    status: Any = "completed" if turn.error is None else "failed"
+    status: MissionStatus = "completed" if turn.error is None else "failed"
     result_text = turn.result and turn.result[:TEXT_MAX]
     missions.end_mission(
         uow, mission.id, status, ("running",), result=result_text, error=turn.error and turn.error[:TEXT_MAX]
@@ -331,6 +337,6 @@ def _new_call(call: ToolCall, turn: int) -> dict[str, Any]:
     }
 
 
-def _has_pending(uow: UnitOfWork, mission: Row[Any]) -> bool:
-    proposal_rows: Sequence[Row[Any]] = uow.connection.execute(_PROPOSALS, {"_id": mission.id}).fetchall()
+def _has_pending(uow: UnitOfWork, mission: RunningMissionRow) -> bool:
+    proposal_rows = _PROPOSALS.all(uow.connection, {"_id": mission.id})
     return any(row.status == "pending" for row in proposal_rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from stellary.contract.agents import (
     AGENT_TOKENS_MAX,
@@ -23,8 +23,9 @@ from stellary.contract.wire import invalid, utc
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
 from stellary.core.agents import access, rows
+from stellary.core.agents.row_types import AgentTokenRow, AuthenticatedTokenRow
 from stellary.core.agents.tables import agent_tokens, agents
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork, serves
@@ -34,11 +35,12 @@ TOUCH_AFTER = timedelta(minutes=1)
 _PREFIX_LENGTH = len(PREFIX) + 4
 
 _OF_AGENT = agent_tokens.c.agent_id == bindparam("_agent_id")
-_LIST = Pages(AnyRow, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
+_LIST = Pages(AgentTokenRow, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
 _COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
 _INSERT = insert(agent_tokens)
 _DELETE = delete(agent_tokens).where(agent_tokens.c.id == bindparam("_id"))
-_BY_DIGEST: Select[tuple[str, ...]] = (
+_BY_DIGEST = Query(
+    AuthenticatedTokenRow,
     select(
         agent_tokens.c.id,
         agent_tokens.c.agent_id,
@@ -50,7 +52,7 @@ _BY_DIGEST: Select[tuple[str, ...]] = (
         agents.c.autonomy_mode,
     )
     .join_from(agent_tokens, agents, agents.c.id == agent_tokens.c.agent_id)
-    .where(agent_tokens.c.token_digest == bindparam("_digest"))
+    .where(agent_tokens.c.token_digest == bindparam("_digest")),
 )
 _TOUCH = (
     update(agent_tokens)
@@ -80,18 +82,19 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
             f"the agent has {AGENT_TOKENS_MAX} tokens already; revoke some first", code="too_many_tokens"
         )
     secret = new_api_token(PREFIX)
-    row = {
-        "id": uow.new_id(),
-        "agent_id": agent.id,
-        "name": request.name,
-        "prefix": secret[:_PREFIX_LENGTH],
-        "created_by_id": uow.user_id,
-        "expires_at": expires_at,
-        "last_used_at": None,
-        "created_at": uow.now,
-    }
-    uow.connection.execute(_INSERT, {**row, "token_digest": digest(secret)})
-    return CreatedAgentToken(token=secret, **row)
+    token = CreatedAgentToken(
+        token=secret,
+        id=uow.new_id(),
+        agent_id=agent.id,
+        name=request.name,
+        prefix=secret[:_PREFIX_LENGTH],
+        created_by_id=uow.user_id,
+        expires_at=expires_at,
+        last_used_at=None,
+        created_at=uow.now,
+    )
+    uow.connection.execute(_INSERT, {**rows.token_row(token), "token_digest": digest(secret)})
+    return token
 
 
 @serves(LIST_AGENT_TOKENS)
@@ -133,7 +136,7 @@ def authenticate(connection: Connection, bearer: str, now: datetime) -> Actor:
     """
     row = None
     if looks_like_api_token(bearer, PREFIX):
-        row = connection.execute(_BY_DIGEST, {"_digest": digest(bearer)}).first()
+        row = _BY_DIGEST.first(connection, {"_digest": digest(bearer)})
     if row is None or (row.expires_at is not None and row.expires_at <= now):
         raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
     limits = AgentLimits(

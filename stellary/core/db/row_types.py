@@ -60,7 +60,3 @@ class Query(Generic[Row_co]):
         result: Any = connection.execute(self.statement, parameters)
         rows: Sequence[Row_co] = result.all()
         return rows
-
-
-AnyRow: Any = RowType
-"""TEMPORARY."""

@@ -19,8 +19,6 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
-    Row,
-    Select,
     String,
     Table,
     Text,
@@ -37,6 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.signals import JOBS
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -71,13 +70,28 @@ jobs = Table(
     ),
 )
 
-_DUE: Select[Any] = (
+
+class JobRow(RowType):
+    """A background job, as its table has it."""
+
+    id: str
+    kind: str
+    payload: Any
+    due_at: datetime | None
+    claim_id: str | None
+    attempts: int
+    error: str | None
+    created_at: datetime
+
+
+_DUE = Query(
+    JobRow,
     select(jobs)
     # One kind at a time: with several, both databases would read and sort the whole backlog.
     .where(jobs.c.kind == bindparam("_kind"), jobs.c.due_at <= bindparam("_now"))
     .order_by(jobs.c.due_at, jobs.c.id)
     .limit(bindparam("_limit"))
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True),
 )
 _BY_ID = jobs.c.id == bindparam("_id")
 _CLAIMED = (_BY_ID, jobs.c.claim_id == bindparam("_claim_id"))
@@ -93,8 +107,9 @@ _RELEASE = (
     .values(claim_id=None, claimed_by=None, due_at=bindparam("_now"))
 )
 _RELEASE_OF = _RELEASE.where(jobs.c.claimed_by == bindparam("_owner"))
-_ALL = select(jobs).order_by(jobs.c.id)
-_GIVEN_UP = _ALL.where(jobs.c.due_at.is_(None))
+_JOBS = select(jobs).order_by(jobs.c.id)
+_ALL = Query(JobRow, _JOBS)
+_GIVEN_UP = Query(JobRow, _JOBS.where(jobs.c.due_at.is_(None)))
 _RETRY = (
     update(jobs)
     .where(_BY_ID, jobs.c.due_at.is_(None))
@@ -264,7 +279,7 @@ def claim_many(
 
 def lock_due(connection: Connection, kind: str, now: datetime, *, limit: int) -> list[Job]:
     """Lock the jobs of a kind that have been due for longest until the transaction ends; skip those locked by others."""
-    return [_job(row) for row in connection.execute(_DUE, {"_kind": kind, "_now": now, "_limit": limit})]
+    return [_job(row) for row in _DUE.all(connection, {"_kind": kind, "_now": now, "_limit": limit})]
 
 
 def claim_locked(
@@ -361,7 +376,7 @@ def put_back(connection: Connection, job: Job, due_at: datetime) -> None:
 
 def list_jobs(connection: Connection, *, given_up: bool) -> list[Job]:
     """Return all jobs, or only those that have been given up, the oldest first."""
-    return [_job(row) for row in connection.execute(_GIVEN_UP if given_up else _ALL)]
+    return [_job(row) for row in (_GIVEN_UP if given_up else _ALL).all(connection, {})]
 
 
 def retry(connection: Connection, job_id: str, now: datetime) -> bool:
@@ -379,7 +394,7 @@ def hasten_all(connection: Connection, kind: str, now: datetime, latest: datetim
     connection.execute(_HASTEN_ALL, {"_kind": kind, "_now": now, "_latest": latest})
 
 
-def _job(row: Row[Any]) -> Job:
+def _job(row: JobRow) -> Job:
     return Job(
         row.id, row.kind, row.payload, row.due_at, row.claim_id, row.attempts, row.error, row.created_at
     )

@@ -31,6 +31,7 @@ from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
+from stellary.core.knowledge.row_types import LoadedDocumentRow
 from stellary.core.knowledge.rows import DocumentRow
 from stellary.core.knowledge.rules import documents as rules
 from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
@@ -166,7 +167,7 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
 
 
 def change_document(
-    uow: UnitOfWork, at: Loaded[Any], decide: Callable[[DocumentRow], dict[str, Any]]
+    uow: UnitOfWork, at: Loaded[LoadedDocumentRow], decide: Callable[[DocumentRow], dict[str, Any]]
 ) -> tuple[DocumentRow, dict[str, Any]]:
     """Change a document if it is still the one that ``decide`` was called with; else call ``decide`` again.
 
@@ -208,7 +209,7 @@ def event_location(row: DocumentRow) -> dict[str, Any]:
 
 
 def _resolve_changes(
-    uow: UnitOfWork, ref: DocumentRef, at: Loaded[Any], request: UpdateDocument
+    uow: UnitOfWork, ref: DocumentRef, at: Loaded[LoadedDocumentRow], request: UpdateDocument
 ) -> dict[str, Any]:
     """Return the columns for the content, parent and context of a request."""
     if request.tags is not UNSET:

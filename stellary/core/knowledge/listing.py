@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, String, bindparam, or_, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, or_, select
 
 from stellary.contract.documents import (
     GET_VERSION,
@@ -28,10 +28,10 @@ from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.filters import check_in_workspace, is_in_workspace
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
+from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionRow
 from stellary.core.knowledge.tables import documents, versions
 
 _q: ColumnElement[str] = bindparam("q", type_=String)
@@ -60,7 +60,7 @@ _SELECT_VISIBLE: Select[Any] = select(*rows.SUMMARY).where(*VISIBLE_HERE)
 _VISIBLE_BY_ID = select(documents.c.id).where(*VISIBLE_HERE, documents.c.id == bindparam("_id"))
 _BY_AUTHOR = select(documents.c.id).where(*VISIBLE_HERE, documents.c.author_id == bindparam("_id")).limit(1)
 _VERSIONS = Pages(
-    AnyRow,
+    VersionRow,
     select(*rows.VERSION_SUMMARY).where(versions.c.document_id == bindparam("_document_id")),
     versions.c.id,
     newest_first=True,
@@ -139,14 +139,16 @@ def _build_filters(request: ListDocuments) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=256)
-def _pages(names: frozenset[str]) -> Pages[Any]:
+def _pages(names: frozenset[str]) -> Pages[DocumentSummaryRow]:
     """Return the statements of the list, built once for each combination of filters."""
-    return Pages(AnyRow, _SELECT_VISIBLE.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id)
+    return Pages(
+        DocumentSummaryRow, _SELECT_VISIBLE.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id
+    )
 
 
-def _summary(row: Row[Any]) -> DocumentSummary:
+def _summary(row: DocumentSummaryRow) -> DocumentSummary:
     return rows.summary(row._mapping)
 
 
-def _version_summary(row: Row[Any]) -> DocumentVersionSummary:
+def _version_summary(row: VersionRow) -> DocumentVersionSummary:
     return rows.version_summary(row._mapping)

@@ -16,12 +16,15 @@ from stellary.core.accounts.access_checks import Loaded
 from stellary.core.board import access as board_access
 from stellary.core.board import scope_access
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.knowledge.row_types import ParentRow
 from stellary.core.knowledge.tables import documents
 
 _HERE = documents.c.workspace_id == bindparam("_workspace_id")
 # The lock prevents that the parent is deleted before the unit ends.
-_PARENT: Select[Any] = (
+_PARENT = Query(
+    ParentRow,
     select(
         documents.c.id,
         documents.c.context_type,
@@ -30,7 +33,7 @@ _PARENT: Select[Any] = (
         documents.c.scope_id,
     )
     .where(_HERE, documents.c.id == bindparam("_parent_id"))
-    .with_for_update(read=True, key_share=True)
+    .with_for_update(read=True, key_share=True),
 )
 
 
@@ -61,7 +64,7 @@ class Context:
     scope_id: str | None = None
 
 
-def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateDocument) -> Any:
+def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateDocument) -> ParentRow | None:
     """Return the row of the parent document that a request names, with its id and context; None if it names none.
 
     Raises:
@@ -72,7 +75,7 @@ def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateD
             raise unknown("parentId")
         return None
     parameters = {"_workspace_id": workspace_id, "_parent_id": request.parent_id}
-    row = uow.connection.execute(_PARENT, parameters).first()
+    row = _PARENT.first(uow.connection, parameters)
     if row is None:
         raise unknown("parentId")
     uow.record_dependency("parent document", row.id)
@@ -93,9 +96,9 @@ def check_no_cycle(uow: UnitOfWork, workspace_id: str, document_id: str, parent_
 def context(
     uow: UnitOfWork,
     ref: WorkspaceRef,
-    at: Loaded[Any],
+    at: Loaded[RowType],
     request: CreateDocument | UpdateDocument,
-    parent: Any = None,
+    parent: ParentRow | None = None,
 ) -> Context | None:
     """Return the context that a request names; None if it names none.
 
@@ -115,9 +118,9 @@ def context(
     kind, context_id = request.context_type, request.context_id
     if kind is UNSET:
         if context_id is UNSET:
-            return parent and Context(
-                parent.context_type, parent.context_id, parent.project_id, parent.scope_id
-            )
+            if parent is None:
+                return None
+            return Context(parent.context_type, parent.context_id, parent.project_id, parent.scope_id)
         raise invalid(("contextType", "is required with contextId"))
     if kind in ("organization", "workspace"):
         own_id = at.roles.organization_id if kind == "organization" else at.roles.workspace_id or ""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.errors import NotFound
-from stellary.contract.refs import NotificationRef, Ref
+from stellary.contract.refs import NotificationRef
+from stellary.core.accounts.access_checks import AccessByRef
 from stellary.core.accounts.audience import seen_by
 from stellary.core.db.base import IdType
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications.row_types import NotificationRow
 from stellary.core.notifications.rows import ACTIVITY
 from stellary.core.notifications.tables import activities, notifications
 
@@ -31,20 +33,20 @@ OWN_ROWS: Select[Any] = (
     .join_from(notifications, activities, activities.c.id == notifications.c.activity_id)
     .where(*OWN)
 )
-_NOTIFICATION = OWN_ROWS.where(notifications.c.id == bindparam("_notification_id"))
+_NOTIFICATION = Query(NotificationRow, OWN_ROWS.where(notifications.c.id == bindparam("_notification_id")))
 
 
-def notification(uow: UnitOfWork, ref: NotificationRef) -> Row[Any]:
+def notification(uow: UnitOfWork, ref: NotificationRef) -> NotificationRow:
     """Load a notification of the caller with its activity, with access checks.
 
     Raises:
         NotFound: The caller has no such notification, or no longer sees where it happened.
     """
-    row = uow.connection.execute(_NOTIFICATION, {"_user_id": uow.user_id, "_notification_id": ref.id}).first()
+    row = _NOTIFICATION.first(uow.connection, {"_user_id": uow.user_id, "_notification_id": ref.id})
     if row is None:
         raise NotFound("Notification not found")
     uow.mark_authorized()
     return row
 
 
-ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {NotificationRef: notification}
+ACCESS_BY_REF: AccessByRef = {NotificationRef: notification}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, select
+from sqlalchemy import ColumnElement, bindparam, select
 
 from stellary.contract.activities import LIST_ACTIVITY, Activity, ListActivity
 from stellary.contract.paging import Listing
@@ -17,9 +16,9 @@ from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board import access
 from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.tables import activities
 
@@ -65,14 +64,14 @@ def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: Lis
 
 
 @functools.cache
-def _pages(names: frozenset[str]) -> Pages[Any]:
+def _pages(names: frozenset[str]) -> Pages[ActivityRow]:
     """Build the statements of the feed, once for each combination of filters."""
     conditions = [_FILTERS[name] for name in sorted(names)]
     rows = select(activities.c.id, *ACTIVITY).where(
         activities.c.project_id == bindparam("_project_id"), *conditions
     )
-    return Pages(AnyRow, rows, activities.c.id, newest_first=True)
+    return Pages(ActivityRow, rows, activities.c.id, newest_first=True)
 
 
-def _activity(row: Row[Any]) -> Activity:
+def _activity(row: ActivityRow) -> Activity:
     return activity_of(row, row.id)

@@ -8,12 +8,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, bindparam, func, select, type_coerce
 
 from stellary.contract.activities import Activity
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
 
-_OF_PILOTAGE = (
+_OF_PILOTAGE = Query(
+    ActivityRow,
     select(activities.c.id, *ACTIVITY)
     .where(
         activities.c.workspace_id == bindparam("_workspace_id"),
@@ -22,7 +25,7 @@ _OF_PILOTAGE = (
         activities.c.type.in_(sorted(OF_PILOTAGE)),
     )
     .order_by(activities.c.id.desc())
-    .limit(bindparam("_limit"))
+    .limit(bindparam("_limit")),
 )
 
 # Within a JSON string, such as a title, these quotes would be escaped.
@@ -60,5 +63,5 @@ def last_activity(project_id: ColumnElement[str]) -> ScalarSelect[datetime | Non
 
 def list_pilotage_activity(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Activity]:
     """Return the latest activities of a workspace's pilotage, newest first."""
-    activity_rows = uow.connection.execute(_OF_PILOTAGE, {"_workspace_id": workspace_id, "_limit": limit})
+    activity_rows = _OF_PILOTAGE.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
     return [activity_of(row, row.id) for row in activity_rows]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.notifications import (
@@ -19,16 +18,16 @@ from stellary.contract.notifications import (
 )
 from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
-from stellary.core.db.row_types import AnyRow
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
+from stellary.core.notifications.row_types import NotificationRow
 from stellary.core.notifications.rows import activity_of
 from stellary.core.notifications.tables import notifications
 
 _UNREAD = notifications.c.read_at.is_(None)
-_ALL = Pages(AnyRow, access.OWN_ROWS, notifications.c.id, newest_first=True)
-_UNREAD_ONLY = Pages(AnyRow, access.OWN_ROWS.where(_UNREAD), notifications.c.id, newest_first=True)
+_ALL = Pages(NotificationRow, access.OWN_ROWS, notifications.c.id, newest_first=True)
+_UNREAD_ONLY = Pages(NotificationRow, access.OWN_ROWS.where(_UNREAD), notifications.c.id, newest_first=True)
 _COUNT = select(func.count()).select_from(notifications).where(*access.OWN, _UNREAD)
 _OF_USER = notifications.c.user_id == bindparam("_user_id")
 _READ_ALL = update(notifications).where(_OF_USER, _UNREAD).values(read_at=bindparam("_now"))
@@ -70,7 +69,7 @@ def read_notification(uow: UnitOfWork, ref: NotificationRef) -> Notification:
     return _notification(row, uow.now)
 
 
-def _notification(row: Row[Any], read_at: datetime | None = None) -> Notification:
+def _notification(row: NotificationRow, read_at: datetime | None = None) -> Notification:
     return Notification(
         id=row.id,
         user_id=row.user_id,

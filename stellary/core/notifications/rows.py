@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row
-
 from stellary.contract.activities import Activity
 from stellary.core.accounts.audience import name_of
+from stellary.core.notifications.row_types import ActivityColumns
 from stellary.core.notifications.tables import activities
 
 ACTIVITY = (
@@ -23,7 +20,7 @@ ACTIVITY = (
 """The columns of an activity that a statement selects, except its id."""
 
 
-def activity_of(row: Row[Any], id: str) -> Activity:
+def activity_of(row: ActivityColumns, id: str) -> Activity:
     """Convert a row with the columns of ``ACTIVITY`` to an activity."""
     return Activity(
         id=id,

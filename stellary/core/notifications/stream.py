@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from stellary.contract.activities import Activity
 from stellary.contract.policies import PILOTAGE_READ
@@ -15,10 +14,12 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import dump
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.core.accounts import access
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.units import Units
+from stellary.core.notifications.row_types import StreamedActivityRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
@@ -28,7 +29,7 @@ BATCH_SIZE = 200
 
 _LAST = select(func.coalesce(func.max(activities.c.seq), 0))
 _LAST_HERE = _LAST.where(activities.c.workspace_id == bindparam("_workspace_id"))
-_AFTER = (
+_ACTIVITIES = (
     select(activities.c.seq, activities.c.id, *ACTIVITY)
     .where(
         activities.c.workspace_id == bindparam("_workspace_id"),
@@ -38,21 +39,24 @@ _AFTER = (
     .order_by(activities.c.seq)
     .limit(BATCH_SIZE)
 )
-_AFTER_WITHOUT_PILOTAGE = _AFTER.where(activities.c.type.not_in(sorted(OF_PILOTAGE)))
+_AFTER = Query(StreamedActivityRow, _ACTIVITIES)
+_AFTER_WITHOUT_PILOTAGE = Query(
+    StreamedActivityRow, _ACTIVITIES.where(activities.c.type.not_in(sorted(OF_PILOTAGE)))
+)
 
 
 @serves(STREAM_EVENTS)
 def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[Activity]:
     """Stream the activities of a workspace. A token without the pilotage scope gets those of boards only."""
     workspace = access.workspace(uow, ref).row
-    statement = _AFTER if uow.actor.is_allowed(PILOTAGE_READ) else _AFTER_WITHOUT_PILOTAGE
+    query = _AFTER if uow.actor.is_allowed(PILOTAGE_READ) else _AFTER_WITHOUT_PILOTAGE
     after = None
     if request.last_event_id is not UNSET:
         # A number beyond the end is from before the database was restored from a backup. The end is read now, so that
         # activities before the first read are sent as well.
         last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
         after = min(int(request.last_event_id), last)
-    return Record(of_workspace(workspace.id), after, partial(_read, statement, workspace.id))
+    return Record(of_workspace(workspace.id), after, partial(_read, query, workspace.id))
 
 
 def commit_watermark() -> CommitWatermark:
@@ -60,21 +64,21 @@ def commit_watermark() -> CommitWatermark:
     return CommitWatermark(activities)
 
 
-def _read(statement: Select[Any], workspace_id: str, units: Units, after: int | None) -> Batch:
+def _read(query: Query[StreamedActivityRow], workspace_id: str, units: Units, after: int | None) -> Batch:
     """Read the activities after a number; on PostgreSQL up to the commit watermark."""
     if units.database.is_sqlite:
         # SQLite has one writer at a time, so rows become visible in order.
         with units.database.reading() as connection:
             return _read_batch(
-                connection, statement, workspace_id, after, connection.execute(_LAST).scalar_one(), False
+                connection, query, workspace_id, after, connection.execute(_LAST).scalar_one(), False
             )
     with units.database.writing() as connection:
-        return _read_batch(connection, statement, workspace_id, after, *units.env.watermark.read(connection))
+        return _read_batch(connection, query, workspace_id, after, *units.env.watermark.read(connection))
 
 
 def _read_batch(
     connection: Connection,
-    statement: Select[Any],
+    query: Query[StreamedActivityRow],
     workspace_id: str,
     after: int | None,
     end: int,
@@ -84,7 +88,7 @@ def _read_batch(
         # The watermark may be behind the last batch for a moment; nothing is sent twice.
         return Batch(end if after is None else after, pending=pending)
     parameters = {"_workspace_id": workspace_id, "_after": after, "_end": end}
-    rows = connection.execute(statement, parameters).fetchall()
+    rows = query.all(connection, parameters)
     blocks = frames((row.seq, "activity", dump(activity_of(row, row.id))) for row in rows)
     has_more = len(rows) == BATCH_SIZE
     return Batch(rows[-1].seq if has_more else end, blocks, has_more, pending)

@@ -1,71 +1,67 @@
-"""Access checks of pilotage: each reads a thing by its short id, with the caller's roles, in one statement."""
+"""Access checks of pilotage, by the short ids of things."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
 
-from sqlalchemy import FromClause, and_, bindparam
-
-from stellary.contract.errors import NotFound
 from stellary.contract.refs import (
     ActiveDocRef,
     MissionRef,
     PilotagePriorityRef,
     ProposedActionRef,
-    Ref,
     TodoRef,
+    WorkspaceRef,
 )
-from stellary.core.accounts.access_checks import (
-    WORKSPACE_ID,
-    Loaded,
-    check_role,
-    load_with_roles,
-    through_workspace,
-)
+from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, Loaded, by_ref
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage.ledger import ACTIONS, DOCS, MISSIONS, PRIORITIES, TODOS, Ledger
+from stellary.core.pilotage.row_types import LedgerRow
 
-AnyThingRef = MissionRef | PilotagePriorityRef | TodoRef | ActiveDocRef | ProposedActionRef
-
-
-def _build_check(ledger: Ledger[Any]) -> Callable[[UnitOfWork, AnyThingRef], Loaded[Any]]:
-    table = ledger.table
-
-    def joins(source: FromClause) -> FromClause:
-        return source.outerjoin(
-            table, and_(table.c.workspace_id == WORKSPACE_ID, table.c.number == bindparam("_number"))
-        )
-
-    statement = through_workspace(*table.c, joins=joins)
-
-    def check(uow: UnitOfWork, ref: AnyThingRef) -> Loaded[Any]:
-        row, roles = load_with_roles(uow, statement, ref, _number=ledger.parse_number(ref.id))
-        check_role(uow, roles)
-        if row.number is None:
-            raise NotFound(f"{ledger.name} not found")
-        ledger.record_version(uow, row)
-        return Loaded(row, roles)
-
-    return check
+R = TypeVar("R", bound=WorkspaceRef)
+T = TypeVar("T")
+Row = TypeVar("Row", bound=LedgerRow)
 
 
-mission = _build_check(MISSIONS)
-priority = _build_check(PRIORITIES)
-todo = _build_check(TODOS)
-doc = _build_check(DOCS)
-action = _build_check(ACTIONS)
-"""The access check for each kind of thing.
+class _LedgerCheck(AccessCheck[R, Row]):
+    """The access check for things of one kind. Their version is recorded by their number, since they have no id.
 
-Raises:
-    NotFound: The caller does not reach the workspace, or there is no such thing in it.
-    Forbidden: The caller's role in pilotage is not enough.
-"""
+    Args:
+        ref: The kind of ref, whose ``id`` is a short id.
+        ledger: The operations on the kind of thing.
+    """
 
-ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
-    MissionRef: mission,
-    PilotagePriorityRef: priority,
-    TodoRef: todo,
-    ActiveDocRef: doc,
-    ProposedActionRef: action,
-}
+    def __init__(self, ref: type[R], ledger: Ledger[Row, T]) -> None:
+        table = ledger.table
+        in_workspace = table.c.workspace_id == WORKSPACE_ID
+        link = Link(ledger.name, table, "id", in_workspace, column="number", parse=ledger.parse_number)
+        super().__init__(ref, ledger.row_type, link, columns=table.c)
+        self._record_version = ledger.record_version
+
+    def __call__(self, uow: UnitOfWork, ref: R) -> Loaded[Row]:
+        """Check the caller's access to a thing, and load it.
+
+        Args:
+            uow: The unit of work.
+            ref: The ref.
+
+        Raises:
+            NotFound: The caller does not reach the workspace, or there is no such thing in it.
+            Forbidden: The caller's role in pilotage is not enough.
+        """
+        at = super().__call__(uow, ref)
+        self._record_version(uow, at.row)
+        return at
+
+
+mission = _LedgerCheck(MissionRef, MISSIONS)
+"""The access check for a mission."""
+priority = _LedgerCheck(PilotagePriorityRef, PRIORITIES)
+"""The access check for a priority."""
+todo = _LedgerCheck(TodoRef, TODOS)
+"""The access check for a todo."""
+doc = _LedgerCheck(ActiveDocRef, DOCS)
+"""The access check for an active document."""
+action = _LedgerCheck(ProposedActionRef, ACTIONS)
+"""The access check for a proposed action."""
+
+ACCESS_BY_REF = by_ref(mission, priority, todo, doc, action)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.activities import ActivityType
@@ -19,13 +19,23 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.unset import UNSET, Unset
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import PilotageChanged
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import rows, rules
+from stellary.core.pilotage.row_types import (
+    ActionRow,
+    DecisionRow,
+    DocRow,
+    LedgerRow,
+    MissionRow,
+    PriorityRow,
+    TodoRow,
+)
 from stellary.core.pilotage.tables import actions, decisions, docs, missions, numbers, priorities, todos
 
+Row = TypeVar("Row", bound=LedgerRow)
 T = TypeVar("T")
 
 
@@ -40,13 +50,14 @@ def _build_next_number(dialect: Any) -> Any:
 _NEXT = {"sqlite": _build_next_number(sqlite), "postgresql": _build_next_number(postgresql)}
 
 
-class Ledger(Generic[T]):
+class Ledger(Generic[Row, T]):
     """The operations on one kind of thing; statements are built once.
 
     Args:
         name: The name of the kind in errors.
         kind: The name of the kind in activity types.
         table: The table.
+        row_type: The columns of its rows.
         title: The column with the title or label.
         to_value: Converts a row to a value.
     """
@@ -56,34 +67,36 @@ class Ledger(Generic[T]):
         name: str,
         kind: rules.Kind,
         table: Table,
+        row_type: type[Row],
         title: str,
-        to_value: Callable[[UnitOfWork, Row[Any]], T],
+        to_value: Callable[[UnitOfWork, Row], T],
     ) -> None:
-        self.name, self.table, self.to_value = name, table, to_value
+        self.name, self.table, self.row_type, self.to_value = name, table, row_type, to_value
         self._kind, self._title = kind, title
         in_workspace: ColumnElement[bool] = table.c.workspace_id == bindparam("_workspace_id")
         self.this: ColumnElement[bool] = and_(in_workspace, table.c.number == bindparam("_number"))
         """The condition of one row, by its workspace and its number."""
         all_rows: Select[Any] = select(table).where(in_workspace)
-        self._all = Pages(AnyRow, all_rows, table.c.number)
+        self._all = Pages(row_type, all_rows, table.c.number)
         if "status" in table.c:
             self._of_status = Pages(
-                AnyRow, all_rows.where(table.c.status == bindparam("_status")), table.c.number
+                row_type, all_rows.where(table.c.status == bindparam("_status")), table.c.number
             )
-        self._select_one: Select[Any] = select(table).where(self.this)
-        self._lock_statement = self._select_one.with_for_update(key_share=True)
+        this_row: Select[Any] = select(table).where(self.this)
+        self._one = Query(row_type, this_row)
+        self._lock_statement = Query(row_type, this_row.with_for_update(key_share=True))
         self._share_lock_statement = (
             select(table.c.number).where(self.this).with_for_update(read=True, key_share=True)
         )
-        self._insert = insert(table).returning(*table.c)
-        self._update = update(table).where(self.this).returning(*table.c)
-        self._delete = delete(table).where(self.this).returning(table.c.number)
+        self._insert = Query(row_type, insert(table).returning(*table.c))
+        self._update = Query(row_type, update(table).where(self.this).returning(*table.c))
+        self._delete = delete(table).where(self.this)
 
     def parse_number(self, short_id: str) -> int:
         """Return the number of a short id."""
         return rules.parse_short_id(self._kind, short_id)
 
-    def record_version(self, uow: UnitOfWork, row: Row[Any]) -> None:
+    def record_version(self, uow: UnitOfWork, row: Row) -> None:
         """Record that the unit's changes depend on a thing in its current version."""
         uow.record_dependency(self._kind, f"{row.workspace_id} {row.number}", row.updated_at)
 
@@ -100,14 +113,14 @@ class Ledger(Generic[T]):
         """
         parameters = {"_workspace_id": workspace_id}
 
-        def convert(row: Row[Any]) -> T:
+        def convert(row: Row) -> T:
             return self.to_value(uow, row)
 
         if status is UNSET:
             return self._all.fetch(uow, request, convert, **parameters)
         return self._of_status.fetch(uow, request, convert, **parameters, _status=status)
 
-    def load_row(self, uow: UnitOfWork, workspace_id: str, number: int) -> Row[Any]:
+    def load_row(self, uow: UnitOfWork, workspace_id: str, number: int) -> Row:
         """Return the current row of a thing.
 
         Args:
@@ -118,11 +131,9 @@ class Ledger(Generic[T]):
         Raises:
             NotFound: The thing is deleted.
         """
-        return self._require_row(
-            uow.connection.execute(self._select_one, _row_parameters(workspace_id, number)).first()
-        )
+        return self._require_row(self._one.first(uow.connection, _row_parameters(workspace_id, number)))
 
-    def add(self, uow: UnitOfWork, workspace_id: str, change: str = "created", **values: Any) -> T:
+    def add(self, uow: UnitOfWork, workspace_id: str, change: str = "created", **values: object) -> T:
         """Insert a thing under the next number, and return it.
 
         Args:
@@ -135,11 +146,11 @@ class Ledger(Generic[T]):
         number = uow.connection.execute(_NEXT[uow.connection.dialect.name], counter_parameters).scalar_one()
         columns = {"workspace_id": workspace_id, "number": number, **values}
         columns |= {"created_by_id": uow.user_id, "created_at": uow.now, "updated_at": uow.now}
-        row = uow.connection.execute(self._insert, columns).one()
+        row = self._insert.one(uow.connection, columns)
         self.emit_change(uow, row, change)
         return self.to_value(uow, row)
 
-    def lock(self, uow: UnitOfWork, row: Row[Any]) -> Row[Any]:
+    def lock(self, uow: UnitOfWork, row: Row) -> Row:
         """Lock the row of a thing until the transaction ends, and return it as it is now.
 
         Args:
@@ -152,9 +163,9 @@ class Ledger(Generic[T]):
         if not uses_row_locks(uow):
             return row
         parameters = _row_parameters(row.workspace_id, row.number)
-        return self._require_row(uow.connection.execute(self._lock_statement, parameters).first())
+        return self._require_row(self._lock_statement.first(uow.connection, parameters))
 
-    def change(self, uow: UnitOfWork, before: Row[Any], changes: Mapping[str, Any]) -> T:
+    def change(self, uow: UnitOfWork, before: Row, changes: Mapping[str, object]) -> T:
         """Update a locked thing where values differ, and return it.
 
         Args:
@@ -166,11 +177,11 @@ class Ledger(Generic[T]):
         if not changes:
             return self.to_value(uow, before)
         columns = {**changes, "updated_at": uow.now, **_row_parameters(before.workspace_id, before.number)}
-        row = uow.connection.execute(self._update, columns).one()
+        row = self._update.one(uow.connection, columns)
         self.emit_change(uow, row, "updated", tuple(_to_wire_name(name) for name in changes))
         return self.to_value(uow, row)
 
-    def remove(self, uow: UnitOfWork, row: Row[Any]) -> None:
+    def remove(self, uow: UnitOfWork, row: Row) -> None:
         """Delete a thing.
 
         Args:
@@ -181,7 +192,8 @@ class Ledger(Generic[T]):
             NotFound: Another request has deleted it.
         """
         parameters = _row_parameters(row.workspace_id, row.number)
-        self._require_row(uow.connection.execute(self._delete, parameters).first())
+        if not uow.connection.execute(self._delete, parameters).rowcount:
+            raise self._not_found()
         self.emit_change(uow, row, "deleted")
 
     def resolve_reference(
@@ -209,7 +221,7 @@ class Ledger(Generic[T]):
     def emit_change(
         self,
         uow: UnitOfWork,
-        row: Row[Any],
+        row: Row,
         change: str,
         changed: tuple[str, ...] = (),
         concerned_id: str | None = None,
@@ -234,13 +246,16 @@ class Ledger(Generic[T]):
             )
         )
 
-    def _require_row(self, row: Row[Any] | None) -> Row[Any]:
+    def _require_row(self, row: Row | None) -> Row:
         if row is None:
-            raise NotFound(f"{self.name} not found")
+            raise self._not_found()
         return row
 
+    def _not_found(self) -> NotFound:
+        return NotFound(f"{self.name} not found")
 
-def _row_parameters(workspace_id: str, number: int) -> dict[str, Any]:
+
+def _row_parameters(workspace_id: str, number: int) -> dict[str, object]:
     return {"_workspace_id": workspace_id, "_number": number}
 
 
@@ -249,11 +264,11 @@ def _to_wire_name(column: str) -> str:
     return camel(column.replace("_number", "_id"))
 
 
-MISSIONS = Ledger("Mission", "mission", missions, "objective", rows.mission)
-PRIORITIES = Ledger("Priority", "priority", priorities, "label", rows.priority)
-TODOS = Ledger("Todo", "todo", todos, "label", rows.todo)
-DECISIONS = Ledger("Decision", "decision", decisions, "title", rows.decision)
-DOCS = Ledger("Document", "doc", docs, "title", rows.doc)
-ACTIONS = Ledger("Action", "action", actions, "action_type", rows.action)
+MISSIONS = Ledger("Mission", "mission", missions, MissionRow, "objective", rows.mission)
+PRIORITIES = Ledger("Priority", "priority", priorities, PriorityRow, "label", rows.priority)
+TODOS = Ledger("Todo", "todo", todos, TodoRow, "label", rows.todo)
+DECISIONS = Ledger("Decision", "decision", decisions, DecisionRow, "title", rows.decision)
+DOCS = Ledger("Document", "doc", docs, DocRow, "title", rows.doc)
+ACTIONS = Ledger("Action", "action", actions, ActionRow, "action_type", rows.action)
 
-AnyLedger = Ledger[Any]
+AnyLedger = Ledger[Any, Any]

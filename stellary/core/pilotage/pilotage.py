@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import Executable, bindparam, update
 
 from stellary.contract.active_docs import (
     CREATE_DOC,
@@ -54,6 +54,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.pilotage import access
 from stellary.core.pilotage.ledger import DECISIONS, DOCS, MISSIONS, PRIORITIES, TODOS
+from stellary.core.pilotage.row_types import LedgerRow
 from stellary.core.pilotage.rules import with_blocked_reason, with_completion
 from stellary.core.pilotage.tables import todos
 
@@ -236,7 +237,7 @@ def _changed_fields(request: Request) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not UNSET}
 
 
-def _detach_todos(uow: UnitOfWork, statement: Any, row: Any) -> None:
+def _detach_todos(uow: UnitOfWork, statement: Executable, row: LedgerRow) -> None:
     """Remove the reference of todos to a deleted mission or priority."""
     parameters = {"_workspace_id": row.workspace_id, "_number": row.number}
     uow.connection.execute(statement, {**parameters, "_now": uow.now})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, NotFound, ServerError
 from stellary.contract.paging import Listing
@@ -29,22 +29,26 @@ from stellary.contract.refs import ProposedActionRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.board.changes.settled_answers import as_json, settle_answer
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.events import Cause, Chain, WorkspaceLeft
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.pilotage import access, rows, rules
 from stellary.core.pilotage.ledger import ACTIONS
+from stellary.core.pilotage.row_types import ActionRow, OpenCountRow
 from stellary.core.pilotage.tables import actions as table
 
 _HERE = table.c.workspace_id == bindparam("_workspace_id")
-_CHANGE_STATUS = (
+_CHANGE_STATUS = Query(
+    ActionRow,
     update(table)
     .where(ACTIONS.this, table.c.status == bindparam("_from"))
     .values(updated_at=bindparam("_now"))
-    .returning(*table.c)
+    .returning(*table.c),
 )
-_UPDATE = update(table).where(ACTIONS.this).returning(*table.c)
-_REOPEN = (
+_UPDATE = Query(ActionRow, update(table).where(ACTIONS.this).returning(*table.c))
+_REOPEN = Query(
+    ActionRow,
     update(table)
     .where(_HERE, table.c.status == "approved", table.c.reviewed_by_id == bindparam("_user_id"))
     .values(
@@ -54,14 +58,17 @@ _REOPEN = (
         reviewed_at=None,
         updated_at=bindparam("_now"),
     )
-    .returning(*table.c)
+    .returning(*table.c),
 )
-_COUNT_OPEN = (
+_COUNT_OPEN = Query(
+    OpenCountRow,
     select(table.c.status, func.count().label("waiting"))
     .where(_HERE, table.c.status.in_(sorted(rules.OPEN)))
-    .group_by(table.c.status)
+    .group_by(table.c.status),
 )
-_LATEST = select(table).where(_HERE).order_by(table.c.number.desc()).limit(bindparam("_limit"))
+_LATEST = Query(
+    ActionRow, select(table).where(_HERE).order_by(table.c.number.desc()).limit(bindparam("_limit"))
+)
 
 
 @serves(PROPOSE_ACTION)
@@ -122,41 +129,39 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
     row = _change_status(uow, action_row, "applied", applied_by_id=uow.user_id, applied_at=uow.now)
     answer = settle_answer(uow, _run_as_approver(uow, ref.parent(WorkspaceRef), row))
     parameters = {"_workspace_id": row.workspace_id, "_number": row.number, "result": as_json(answer)}
-    return rows.action(uow, uow.connection.execute(_UPDATE, parameters).one())
+    return rows.action(uow, _UPDATE.one(uow.connection, parameters))
 
 
 def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     """Set actions back to suggested that were approved by users who left, since their rights are gone."""
     for event in events:
         parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
-        for row in uow.connection.execute(_REOPEN, parameters).fetchall():
+        for row in _REOPEN.all(uow.connection, parameters):
             ACTIONS.emit_change(uow, row, "reopened", concerned_id=row.created_by_id)
 
 
 def count_open(uow: UnitOfWork, workspace_id: str) -> dict[ProposedActionStatus, int]:
     """Return the number of actions to review and to apply, by status."""
-    status_rows = uow.connection.execute(_COUNT_OPEN, {"_workspace_id": workspace_id})
+    status_rows = _COUNT_OPEN.all(uow.connection, {"_workspace_id": workspace_id})
     return {row.status: row.waiting for row in status_rows}
 
 
 def list_latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[ProposedAction]:
     """Return the latest proposed actions, newest first."""
-    action_rows = uow.connection.execute(_LATEST, {"_workspace_id": workspace_id, "_limit": limit})
+    action_rows = _LATEST.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
     return [rows.action(uow, row) for row in action_rows]
 
 
 def _change_status(
-    uow: UnitOfWork, action_row: Row[Any], status: ProposedActionStatus, **values: Any
-) -> Row[Any]:
+    uow: UnitOfWork, action_row: ActionRow, status: ProposedActionStatus, **values: object
+) -> ActionRow:
     """Change the status of an action, if it has the status that this requires."""
     parameters = {
         "_workspace_id": action_row.workspace_id,
         "_number": action_row.number,
         "_from": rules.BEFORE[status],
     }
-    row = uow.connection.execute(
-        _CHANGE_STATUS, {**parameters, "_now": uow.now, "status": status, **values}
-    ).first()
+    row = _CHANGE_STATUS.first(uow.connection, {**parameters, "_now": uow.now, "status": status, **values})
     if row is None:
         raise rules.transition_error(
             ACTIONS.load_row(uow, action_row.workspace_id, action_row.number).status, status
@@ -165,11 +170,12 @@ def _change_status(
     return row
 
 
-def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: Row[Any]) -> Any:
+def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: ActionRow) -> Any:
     problem = rows.find_problem(uow, row.action_type, row.payload)
     if problem is not None:
         raise _failed_error(problem)
-    approver: str = row.reviewed_by_id
+    # Only an approved action is applied.
+    approver = row.reviewed_by_id or ""
     try:
         with uow.caused_by(Cause(Chain(uow.new_id()), approver, 0), Actor(approver)):
             return actions.run(uow, ref, row.action_type, row.payload)

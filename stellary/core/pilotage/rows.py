@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Row
-
 from stellary.contract.active_docs import ActiveDoc
 from stellary.contract.errors import Invalid
 from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
@@ -13,10 +9,11 @@ from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import load
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.pilotage.row_types import ActionRow, DecisionRow, DocRow, MissionRow, PriorityRow, TodoRow
 from stellary.core.pilotage.rules import OPEN, short_id
 
 
-def mission(uow: UnitOfWork, row: Row[Any]) -> Mission:
+def mission(uow: UnitOfWork, row: MissionRow) -> Mission:
     """Convert a row to a mission."""
     return Mission(
         id=short_id("mission", row.number),
@@ -31,7 +28,7 @@ def mission(uow: UnitOfWork, row: Row[Any]) -> Mission:
     )
 
 
-def priority(uow: UnitOfWork, row: Row[Any]) -> PilotagePriority:
+def priority(uow: UnitOfWork, row: PriorityRow) -> PilotagePriority:
     """Convert a row to a priority."""
     return PilotagePriority(
         id=short_id("priority", row.number),
@@ -45,7 +42,7 @@ def priority(uow: UnitOfWork, row: Row[Any]) -> PilotagePriority:
     )
 
 
-def todo(uow: UnitOfWork, row: Row[Any]) -> Todo:
+def todo(uow: UnitOfWork, row: TodoRow) -> Todo:
     """Convert a row to a todo."""
     mission, priority = row.mission_number, row.priority_number
     return Todo(
@@ -61,7 +58,7 @@ def todo(uow: UnitOfWork, row: Row[Any]) -> Todo:
     )
 
 
-def decision(uow: UnitOfWork, row: Row[Any]) -> Decision:
+def decision(uow: UnitOfWork, row: DecisionRow) -> Decision:
     """Convert a row to a decision."""
     return Decision(
         id=short_id("decision", row.number),
@@ -73,7 +70,7 @@ def decision(uow: UnitOfWork, row: Row[Any]) -> Decision:
     )
 
 
-def doc(uow: UnitOfWork, row: Row[Any]) -> ActiveDoc:
+def doc(uow: UnitOfWork, row: DocRow) -> ActiveDoc:
     """Convert a row to an active document."""
     return ActiveDoc(
         id=short_id("doc", row.number),
@@ -86,7 +83,7 @@ def doc(uow: UnitOfWork, row: Row[Any]) -> ActiveDoc:
     )
 
 
-def action(uow: UnitOfWork, row: Row[Any]) -> ProposedAction:
+def action(uow: UnitOfWork, row: ActionRow) -> ProposedAction:
     """Convert a row to a proposed action."""
     return ProposedAction(
         id=short_id("action", row.number),
@@ -107,7 +104,7 @@ def action(uow: UnitOfWork, row: Row[Any]) -> ProposedAction:
     )
 
 
-def find_problem(uow: UnitOfWork, action_type: str, payload: Any) -> str | None:
+def find_problem(uow: UnitOfWork, action_type: str, payload: object) -> str | None:
     """Return why an action cannot be applied, as far as its name and payload show; None if they are valid."""
     actions_by_name = registered_actions(uow.env)
     action = actions_by_name.get(action_type)

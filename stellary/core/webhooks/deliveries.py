@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing
@@ -19,25 +18,30 @@ from stellary.contract.webhooks import (
     WebhookDelivery,
 )
 from stellary.contract.wire import read, wire_fields
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
+from stellary.core.webhooks.row_types import DeliveryRow
 from stellary.core.webhooks.tables import deliveries
 
 _FIELDS = [field.name for field in wire_fields(WebhookDelivery).values()]
 _SHOWN = tuple(deliveries.c[name] for name in _FIELDS)
 _OF_WEBHOOK = select(*_SHOWN).where(deliveries.c.webhook_id == bindparam("_webhook_id"))
-_LIST = Pages(AnyRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
+_LIST = Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
 _LIST_STATUS = Pages(
-    AnyRow, _OF_WEBHOOK.where(deliveries.c.status == bindparam("_status")), deliveries.c.id, newest_first=True
+    DeliveryRow,
+    _OF_WEBHOOK.where(deliveries.c.status == bindparam("_status")),
+    deliveries.c.id,
+    newest_first=True,
 )
 _THIS = deliveries.c.id == bindparam("_id")
-_AGAIN = (
+_AGAIN = Query(
+    DeliveryRow,
     update(deliveries)
     .where(_THIS, deliveries.c.status != "pending")
     .values(status="pending", tries=0, queued_at=bindparam("_now"), next_attempt_at=bindparam("_now"))
-    .returning(*_SHOWN)
+    .returning(*_SHOWN),
 )
 
 
@@ -46,7 +50,7 @@ def list_deliveries(uow: UnitOfWork, ref: WebhookRef, request: ListDeliveries) -
     """Return the messages of a webhook, newest first."""
     webhook = access.webhook(uow, ref).row
 
-    def to_delivery(row: Row[Any]) -> WebhookDelivery:
+    def to_delivery(row: DeliveryRow) -> WebhookDelivery:
         return _delivery(row, webhook.retry_at)
 
     if request.status is UNSET:
@@ -62,14 +66,14 @@ def redeliver(uow: UnitOfWork, ref: DeliveryRef) -> WebhookDelivery:
         Conflict: It is being delivered already.
     """
     row = access.delivery(uow, ref).row
-    after = uow.connection.execute(_AGAIN, {"_id": row.id, "_now": uow.now}).first()
+    after = _AGAIN.first(uow.connection, {"_id": row.id, "_now": uow.now})
     if after is None:
         raise Conflict("the message is being delivered already", code="delivery_pending")
     queue.resume(uow, row.webhook_id)
     return _delivery(after, None)
 
 
-def _delivery(row: Row[Any], retry_at: datetime | None) -> WebhookDelivery:
+def _delivery(row: DeliveryRow, retry_at: datetime | None) -> WebhookDelivery:
     fields = {name: getattr(row, name) for name in _FIELDS}
     if row.next_attempt_at is not None and retry_at is not None:
         # It waits for its receiver, too.

@@ -11,16 +11,21 @@ from stellary.contract.activities import Activity
 from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import dump
 from stellary.core.accounts import people
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ActivitiesRecorded
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks import queue
+from stellary.core.webhooks.row_types import SubscriberRow
 from stellary.core.webhooks.tables import deliveries, webhooks
 
 DELIVERIES_MAX = 1_000
 DELETE_OLD_EVERY = 100
 
-_ACTIVE_WEBHOOKS = select(webhooks.c.id, webhooks.c.events).where(
-    webhooks.c.workspace_id == bindparam("_workspace_id"), webhooks.c.active
+_ACTIVE_WEBHOOKS = Query(
+    SubscriberRow,
+    select(webhooks.c.id, webhooks.c.events).where(
+        webhooks.c.workspace_id == bindparam("_workspace_id"), webhooks.c.active
+    ),
 )
 _INSERT = insert(deliveries)
 _old = deliveries.alias("old")
@@ -43,14 +48,12 @@ def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> Non
     for event in events:
         if event.workspace_id in uow.workspaces_without_subscribers:
             continue
-        webhook_rows = uow.connection.execute(
-            _ACTIVE_WEBHOOKS, {"_workspace_id": event.workspace_id}
-        ).fetchall()
+        webhook_rows = _ACTIVE_WEBHOOKS.all(uow.connection, {"_workspace_id": event.workspace_id})
         if webhook_rows:
             _write(uow, event, webhook_rows)
 
 
-def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Any]) -> None:
+def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[SubscriberRow]) -> None:
     actors = people.load_people(uow, {row["actor_id"] for row in event.rows})
     delivery_rows: list[dict[str, Any]] = []
     for row in event.rows:

@@ -12,16 +12,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text, update
 
 from stellary.contract.webhooks import DeliveryAttempt
 from stellary.contract.wire import as_dict
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import WEBHOOKS
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent, Settled
+from stellary.core.webhooks.row_types import LockedWebhookRow, PendingMessageRow
 from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
 from stellary.core.webhooks.tables import deliveries, webhooks
 
@@ -41,7 +43,8 @@ EXPIRED = "the receiver has taken no message for a day"
 _PENDING = text("stellary_webhook_deliveries.status = 'pending'")
 _OF_WEBHOOK = (deliveries.c.webhook_id == bindparam("_webhook_id"), _PENDING)
 _IDS = webhooks.c.id.in_(bindparam("_ids", expanding=True))
-_LOCK: Select[Any] = (
+_LOCK = Query(
+    LockedWebhookRow,
     select(
         webhooks.c.id,
         webhooks.c.url,
@@ -58,12 +61,13 @@ _LOCK: Select[Any] = (
     .where(_IDS)
     .order_by(webhooks.c.id)
     # Not FOR UPDATE, since writing a message refers to its webhook.
-    .with_for_update(of=webhooks, key_share=True, skip_locked=True)
+    .with_for_update(of=webhooks, key_share=True, skip_locked=True),
 )
 _EXISTING = select(webhooks.c.id).where(_IDS)
 _UPDATE = update(webhooks).where(webhooks.c.id == bindparam("_id"))
 _RESUME = _UPDATE.values(retry_at=None)
-_LOAD = (
+_LOAD = Query(
+    PendingMessageRow,
     select(
         deliveries.c.id,
         deliveries.c.payload,
@@ -73,7 +77,7 @@ _LOAD = (
     )
     .where(*_OF_WEBHOOK, deliveries.c.next_attempt_at <= bindparam("_until"))
     .order_by(deliveries.c.next_attempt_at, deliveries.c.id)
-    .limit(bindparam("_limit"))
+    .limit(bindparam("_limit")),
 )
 _NEXT = select(func.min(deliveries.c.next_attempt_at)).where(*_OF_WEBHOOK)
 _HASTEN = update(deliveries).where(*_OF_WEBHOOK)
@@ -81,6 +85,15 @@ _HASTEN = update(deliveries).where(*_OF_WEBHOOK)
 _NOTE = update(deliveries).where(
     deliveries.c.id == bindparam("_id"), _PENDING, deliveries.c.tries == bindparam("_tries")
 )
+
+
+@attrs.frozen
+class _RetrySchedule:
+    """The columns of a webhook that decide when a failing receiver is tried again."""
+
+    failures: int
+    failing_since: datetime | None
+    retry_at: datetime | None
 
 
 def enqueue(uow: UnitOfWork, webhook_ids: Sequence[str]) -> None:
@@ -152,7 +165,7 @@ def _note(uow: UnitOfWork, reports: Sequence[Report], settled: Settled, *, closi
             _schedule(uow, row, report, settled, closing=closing)
 
 
-def _changes(sent: Sent, row: Row[Any], now: datetime) -> dict[str, Any]:
+def _changes(sent: Sent, row: LockedWebhookRow, now: datetime) -> dict[str, Any]:
     result, tries = sent.result, sent.message.tries + 1
     next_state = outcome(
         result.status,
@@ -182,32 +195,31 @@ def _with_attempt(message: Message, at: datetime, result: DeliveryResult) -> lis
     return [*message.attempts, as_dict(attempt)][-ATTEMPTS_KEPT:]
 
 
-def _schedule(uow: UnitOfWork, row: Row[Any], report: Report, settled: Settled, *, closing: bool) -> None:
+def _schedule(
+    uow: UnitOfWork, row: LockedWebhookRow, report: Report, settled: Settled, *, closing: bool
+) -> None:
     """Decide when the next message of a webhook is sent, and load it if that is now."""
-    schedule = {"failures": row.failures, "failing_since": row.failing_since, "retry_at": row.retry_at}
-    changed = dict(schedule)
+    before = _RetrySchedule(row.failures, row.failing_since, row.retry_at)
+    after = before
     if report.failed and report.is_done:
         failures = row.failures + 1
-        changed = {
-            "failures": failures,
-            "failing_since": row.failing_since or uow.now,
-            "retry_at": webhook_retry_at(failures, uow.now, report.retry_after),
-        }
+        retry_at = webhook_retry_at(failures, uow.now, report.retry_after)
+        after = _RetrySchedule(failures, row.failing_since or uow.now, retry_at)
     elif report.answered and not report.failed:
-        changed = {"failures": 0, "failing_since": None, "retry_at": None}
-    if changed != schedule:
-        uow.connection.execute(_UPDATE, {"_id": row.id, **changed})
+        after = _RetrySchedule(0, None, None)
+    if after != before:
+        uow.connection.execute(_UPDATE, {"_id": row.id, **attrs.asdict(after)})
     if closing:
-        jobs.put_back(uow.connection, report.webhook.job, changed["retry_at"] or uow.now)
+        jobs.put_back(uow.connection, report.webhook.job, after.retry_at or uow.now)
         settled.ended.add(row.id)
     elif report.is_done:
-        if _has_failed_for_a_day(changed["failing_since"], uow.now):
+        if _has_failed_for_a_day(after.failing_since, uow.now):
             _expire(uow, row.id)
         job = report.webhook.job
         if job.attempts > 1:
             job = jobs.forget_attempts(uow.connection, job)
-        webhook = attrs.evolve(report.webhook, job=job, failures=changed["failures"])
-        _load(uow, row, webhook, changed["retry_at"], settled)
+        webhook = attrs.evolve(report.webhook, job=job, failures=after.failures)
+        _load(uow, row, webhook, after.retry_at, settled)
 
 
 def _has_failed_for_a_day(failing_since: datetime | None, now: datetime) -> bool:
@@ -236,7 +248,11 @@ def _expire(uow: UnitOfWork, webhook_id: str) -> None:
 
 
 def _load(
-    uow: UnitOfWork, row: Row[Any], webhook: ClaimedWebhook, retry_at: datetime | None, settled: Settled
+    uow: UnitOfWork,
+    row: LockedWebhookRow,
+    webhook: ClaimedWebhook,
+    retry_at: datetime | None,
+    settled: Settled,
 ) -> None:
     """Load messages that are due; if there are none, let the job wait for the next, or end it."""
     messages: list[Message] = []
@@ -262,8 +278,8 @@ def _load(
 
 
 def _pending(connection: Connection, webhook_id: str, until: datetime, limit: int) -> list[Message]:
-    rows = connection.execute(_LOAD, {"_webhook_id": webhook_id, "_until": until, "_limit": limit})
-    return [Message(row.id, row.payload, row.attempts, row.tries, row.queued_at) for row in rows]
+    rows = _LOAD.all(connection, {"_webhook_id": webhook_id, "_until": until, "_limit": limit})
+    return [Message(row.id, row.payload, row.attempts, row.tries, row.queued_at or until) for row in rows]
 
 
 def _renew(uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], settled: Settled) -> None:
@@ -317,15 +333,15 @@ def _claim(
     jobs.put_off_locked(uow.connection, busy_jobs, uow.now + BUSY_PAUSE)
 
 
-def _is_sent_elsewhere(row: Row[Any], now: datetime) -> bool:
+def _is_sent_elsewhere(row: LockedWebhookRow, now: datetime) -> bool:
     return row.claim_id is not None and row.claimed_until is not None and row.claimed_until > now
 
 
-def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    return {row.id: row for row in connection.execute(_LOCK, {"_ids": list(ids)})}
+def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, LockedWebhookRow]:
+    return {row.id: row for row in _LOCK.all(connection, {"_ids": list(ids)})}
 
 
-def _existing(connection: Connection, ids: Sequence[str], rows: Mapping[str, Row[Any]]) -> set[str]:
+def _existing(connection: Connection, ids: Sequence[str], rows: Mapping[str, LockedWebhookRow]) -> set[str]:
     """Return the ids of webhooks that exist; those that are missing from the rows are locked by others or deleted."""
     if len(rows) == len(ids):
         return set(ids)

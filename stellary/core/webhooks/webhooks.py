@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
@@ -28,10 +27,11 @@ from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
+from stellary.core.webhooks.row_types import WebhookRow
 from stellary.core.webhooks.rules.addresses import check_url
 from stellary.core.webhooks.tables import webhooks
 
@@ -40,11 +40,11 @@ KEY_BYTES = 32
 _FIELDS = [field.name for field in wire_fields(Webhook).values()]
 _SHOWN = tuple(webhooks.c[name] for name in _FIELDS)
 _IN_WORKSPACE = webhooks.c.workspace_id == bindparam("_workspace_id")
-_LIST = Pages(AnyRow, select(*_SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
+_LIST = Pages(WebhookRow, select(*_SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
 _INSERT = insert(webhooks)
 _THIS = webhooks.c.id == bindparam("_id")
-_UPDATE = update(webhooks).where(_THIS).returning(*_SHOWN)
+_UPDATE = Query(WebhookRow, update(webhooks).where(_THIS).returning(*_SHOWN))
 _DELETE = delete(webhooks).where(_THIS)
 
 
@@ -58,22 +58,23 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
     """
     lock_workspace(uow, ref)
     workspace = accounts_access.workspace(uow, ref).row
-    row: dict[str, Any] = {
-        "id": uow.new_id(),
-        "workspace_id": workspace.id,
-        "url": check_url(request.url, private=uow.env.private_webhooks),
-        "events": list(dict.fromkeys(request.events or ())),
-        "active": request.active,
-        "created_by_id": uow.user_id,
-        "created_at": uow.now,
-        "updated_at": uow.now,
-    }
+    webhook = CreatedWebhook(
+        id=uow.new_id(),
+        workspace_id=workspace.id,
+        url=check_url(request.url, private=uow.env.private_webhooks),
+        events=list(dict.fromkeys(request.events or ())),
+        active=request.active,
+        created_by_id=uow.user_id,
+        created_at=uow.now,
+        updated_at=uow.now,
+        secret=secret_of(secrets.token_bytes(KEY_BYTES)),
+    )
     if uow.connection.execute(_COUNT, {"_workspace_id": workspace.id}).scalar_one() >= WEBHOOKS_MAX:
         raise Conflict(f"a workspace has at most {WEBHOOKS_MAX} webhooks", code="webhooks_full")
-    secret = secret_of(secrets.token_bytes(KEY_BYTES))
-    uow.connection.execute(_INSERT, {**row, "secret": secret})
+    row = {name: getattr(webhook, name) for name in (*_FIELDS, "secret")}
+    uow.connection.execute(_INSERT, row)
     mark_subscribed(uow, workspace.id)
-    return CreatedWebhook(**row, secret=secret)
+    return webhook
 
 
 @serves(LIST_WEBHOOKS)
@@ -91,7 +92,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
         Invalid: The URL is none, or leads to an address that is not public.
     """
     row = access.webhook(uow, ref).row
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     if request.url is not UNSET:
         changes["url"] = check_url(request.url, private=uow.env.private_webhooks)
     if request.events is not UNSET:
@@ -102,7 +103,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
         return _webhook(row)
     if row.retry_at is not None:
         queue.resume(uow, row.id)
-    return _webhook(uow.connection.execute(_UPDATE, {**changes, "updated_at": uow.now, "_id": row.id}).one())
+    return _webhook(_UPDATE.one(uow.connection, {**changes, "updated_at": uow.now, "_id": row.id}))
 
 
 @serves(DELETE_WEBHOOK)
@@ -113,5 +114,5 @@ def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
     return Ok()
 
 
-def _webhook(row: Row[Any]) -> Webhook:
+def _webhook(row: WebhookRow) -> Webhook:
     return Webhook(**{name: getattr(row, name) for name in _FIELDS})

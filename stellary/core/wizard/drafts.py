@@ -38,7 +38,7 @@ from stellary.contract.wizard import (
 )
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.row_types import AnyRow
+from stellary.core.db.row_types import RowType
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
@@ -50,8 +50,8 @@ from stellary.core.wizard.rules import answers as answer_rules
 from stellary.core.wizard.rules import fitting, stages
 from stellary.core.wizard.tables import drafts
 
-_LIST = Pages(
-    AnyRow,
+_LIST: Pages[Any] = Pages(
+    RowType,
     select(*rows.SUMMARY).where(drafts.c.workspace_id == bindparam("_workspace_id")),
     drafts.c.id,
     newest_first=True,

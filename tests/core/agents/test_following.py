@@ -55,7 +55,6 @@ def test_stream_resumes_after_the_last_entry(agent_api: AgentApi, client):
 
 
 def test_block_contains_the_position_to_resume_from(agent_api: AgentApi, client, monkeypatch):
-    monkeypatch.setattr(mission_log, "_AFTER", mission_log._AFTER.limit(3))
     monkeypatch.setattr(mission_log, "READ_MAX", 3)
     mission = agent_api.mission(agent_api.agent(), "set priority high")
     agent_api.worked(mission)

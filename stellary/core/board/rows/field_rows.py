@@ -16,9 +16,9 @@ from stellary.core.kernel.unit import UnitOfWork
 OF_PROJECT: Select[Any] = select(custom_fields).where(custom_fields.c.project_id == bindparam("_project_id"))
 _BY_ID = OF_PROJECT.order_by(custom_fields.c.id)
 _SOME = _BY_ID.where(custom_fields.c.id.in_(bindparam("_ids", expanding=True)))
-_IN_ORDER, _NAMED, _NAMED_LOCKED = (
-    Query(CustomFieldRow, rows) for rows in (_BY_ID, _SOME, _SOME.with_for_update(read=True))
-)
+_IN_ORDER = Query(CustomFieldRow, _BY_ID)
+_NAMED = Query(CustomFieldRow, _SOME)
+_NAMED_LOCKED = Query(CustomFieldRow, _SOME.with_for_update(read=True))
 
 
 def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:

@@ -1,0 +1,143 @@
+"""The rows of agents, as their statements select them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from stellary.contract.agent_missions import EntryKind, MissionStatus
+from stellary.contract.agents import AgentStatus, AutonomyMode, Runtime
+from stellary.contract.proposals import ProposalStatus
+from stellary.core.db.row_types import RowType
+
+
+class AgentRow(RowType):
+    """An agent; ``rows.agent`` reads further columns."""
+
+    id: str
+    workspace_id: str
+    autonomy_mode: AutonomyMode
+    project_ids: list[str] | None
+    max_actions: int
+    window_seconds: int
+    runtime: Runtime
+    model: str | None
+    status: AgentStatus
+
+
+class AgentLimitsRow(RowType):
+    """The current limits of an agent."""
+
+    status: AgentStatus
+    tools: list[str]
+    project_ids: list[str] | None
+
+
+class AgentTokenRow(RowType):
+    """A token of an agent; ``rows.token`` reads further columns."""
+
+    id: str
+
+
+class AuthenticatedTokenRow(RowType):
+    """A token of an agent, with the agent's current limits."""
+
+    id: str
+    agent_id: str
+    created_by_id: str
+    expires_at: datetime | None
+    workspace_id: str
+    tools: list[str]
+    project_ids: list[str] | None
+    autonomy_mode: AutonomyMode
+
+
+class StoredMissionRow(RowType):
+    """A mission, as its table has it."""
+
+    id: str
+    workspace_id: str
+    agent_id: str
+    card_id: str
+    project_id: str
+    prompt: str
+    status: MissionStatus
+    autonomy_mode: AutonomyMode
+    result: str | None
+    created_by_id: str
+    step: int
+    history: Any
+    calls: list[dict[str, Any]]
+    turns: int
+
+
+class MissionRow(StoredMissionRow):
+    """A mission, with the counts for its progress; ``rows.mission`` reads further columns."""
+
+    pending_proposals: int
+    calls_logged: int
+    last_message: dict[str, str] | None
+
+
+class RunningMissionRow(StoredMissionRow):
+    """A mission, with its agent."""
+
+    agent_status: AgentStatus
+    runtime: Runtime
+    model: str | None
+    tools: list[str]
+    project_ids: list[str] | None
+
+
+class EndedMissionRow(RowType):
+    """A mission that has just ended."""
+
+    card_id: str
+    autonomy_mode: AutonomyMode
+
+
+class ProposalRow(RowType):
+    """A proposal; ``rows.proposal`` reads further columns."""
+
+    id: str
+    workspace_id: str
+    agent_id: str
+    mission_id: str | None
+    action: str
+    params: dict[str, Any]
+    call: dict[str, Any] | None
+    blob_key: str | None
+    summary: str
+    seen: dict[str, str]
+    status: ProposalStatus
+    reason: str | None
+    decided_by_id: str | None
+    result: Any
+
+
+class RejectedProposalRow(RowType):
+    """A proposal that has just been rejected with its mission."""
+
+    id: str
+    action: str
+    summary: str
+
+
+class PendingProposalRow(RowType):
+    """A pending proposal, with the versions that it expects."""
+
+    id: str
+    seen: dict[str, str]
+
+
+class MissionEntryRow(RowType):
+    """An entry of a mission's log."""
+
+    number: int
+    kind: EntryKind
+    data: dict[str, Any]
+    created_at: datetime
+
+
+class AuditRow(RowType):
+    """An entry of the audit log, which ``rows.audit_entry`` reads."""

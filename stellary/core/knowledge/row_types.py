@@ -1,0 +1,56 @@
+"""The rows of documents, as their statements select them.
+
+A document is passed on as the mapping of its row, since changes are merged into it: ``rows.document`` reads most columns.
+"""
+
+from __future__ import annotations
+
+from stellary.contract.documents import ContextType
+from stellary.core.db.row_types import RowType
+
+
+class CallerNameRow(RowType):
+    """The name of the caller."""
+
+    caller_name: str
+
+
+class StoredDocumentRow(RowType):
+    """A document, with the names of its author and reviewer."""
+
+    id: str
+    workspace_id: str
+    author_id: str
+    submissions: int
+    version: int
+
+
+class LoadedDocumentRow(StoredDocumentRow):
+    """A document, with the name of the caller."""
+
+    caller_name: str
+
+
+class DocumentSummaryRow(RowType):
+    """A document without its content, which ``rows.summary`` reads."""
+
+
+class VersionRow(RowType):
+    """A submitted version of a document, which ``rows.version`` and ``rows.version_summary`` read."""
+
+
+class ParentRow(RowType):
+    """A document that another one is below, with what it belongs to."""
+
+    id: str
+    context_type: ContextType
+    context_id: str
+    project_id: str | None
+    scope_id: str | None
+
+
+class TitleRow(RowType):
+    """A document by its title."""
+
+    id: str
+    title: str

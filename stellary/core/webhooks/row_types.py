@@ -1,0 +1,74 @@
+"""The rows of webhooks, as their statements select them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from stellary.contract.activities import ActivityType
+from stellary.core.db.row_types import RowType
+
+
+class WebhookRow(RowType):
+    """A webhook, as its admins see it."""
+
+    id: str
+    workspace_id: str
+    url: str
+    events: list[ActivityType]
+    active: bool
+    created_by_id: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class LoadedWebhookRow(WebhookRow):
+    """A webhook, with the time at which a failing receiver is tried again."""
+
+    retry_at: datetime | None
+
+
+class SubscriberRow(RowType):
+    """An active webhook, with the types of activities that it takes; all if there are none."""
+
+    id: str
+    events: list[ActivityType]
+
+
+class LockedWebhookRow(RowType):
+    """A locked webhook, with the job that sends its messages."""
+
+    id: str
+    url: str
+    secret: str
+    active: bool
+    failures: int
+    failing_since: datetime | None
+    retry_at: datetime | None
+    job_id: str | None
+    claim_id: str | None
+    claimed_until: datetime | None
+
+
+class PendingMessageRow(RowType):
+    """A message that waits."""
+
+    id: str
+    payload: str
+    attempts: list[Any]
+    tries: int
+    queued_at: datetime | None
+
+
+class DeliveryRow(RowType):
+    """A message of a webhook; further columns are read by the name of a field."""
+
+    id: str
+    attempts: list[Any]
+    next_attempt_at: datetime | None
+
+
+class LoadedDeliveryRow(DeliveryRow):
+    """A message of a webhook, with the webhook."""
+
+    webhook_id: str
