@@ -56,7 +56,7 @@ class Kept:
         self.world.ask(self.ann, "DELETE", f"{self.path}/{id}")
 
     def keys(self) -> set[str]:
-        return {key for key, _ in self.core.env.blobs._listed()}
+        return {key for key, _ in self.core.env.blobs._list_keys()}
 
 
 @pytest.fixture

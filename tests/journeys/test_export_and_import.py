@@ -10,7 +10,7 @@ from stellary import AsyncStellary, Stellary
 from stellary.core import Core
 from tests.journeys.test_examples import example
 
-LEFT = "its bytes are not in the file: download it where it is, and upload it to the card"
+LEFT = "its content is not in the file: download it from the source, and upload it to the card"
 
 
 def test_a_project_is_carried_to_another_workspace(

@@ -45,7 +45,7 @@ class Place:
 
     def kept(self) -> list[str]:
         """The keys of all blobs."""
-        return [key for key, _ in self.world.core.env.blobs._listed()]
+        return [key for key, _ in self.world.core.env.blobs._list_keys()]
 
     def head(self, length: int, token: str | None = None, **more: str) -> bytes:
         lines = [
@@ -209,7 +209,7 @@ def test_another_type_is_refused(one_place, type):
         (form(b"Hello.")[:-40], "the form cannot be read"),
         (END, "file is missing"),
         (part(b"x", b'form-data; name="other"') + END, "other is not a field of this form"),
-        (part(b"x", b"form-data") + END, "a field without a name is no field"),
+        (part(b"x", b"form-data") + END, "a field without a name is not a field of this form"),
         (part(b"x", b'form-data; name="file"') + END, "file must be a file"),
         (form(b"x")[: -len(END)] + form(b"y"), "file must be one file"),
         (part(b"x", b'attachment; name="file"; filename="x"') + END, "the form cannot be read"),

@@ -107,7 +107,7 @@ def test_no_file_is_lost_and_none_is_left_behind_however_often_the_server_is_kil
         # Whoever was killed has left files behind that nothing names. An hour later they are swept.
         core.env.clock = lambda: system_clock() + timedelta(hours=2)
         core.sweep()
-        assert len(list(core.env.blobs._listed())) == len(listed)
+        assert len(list(core.env.blobs._list_keys())) == len(listed)
         assert core.sweep() == 0
     finally:
         core.close()

@@ -39,7 +39,7 @@ class Files:
         return f"{self.path}/{orjson.loads(answer.body)['id']}"
 
     def blobs(self) -> list[str]:
-        return sorted(key for key, _ in self.core.env.blobs._listed())
+        return sorted(key for key, _ in self.core.env.blobs._list_keys())
 
     def rows(self) -> list[str]:
         with self.core.view(NOBODY) as uow:
