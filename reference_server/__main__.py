@@ -1,4 +1,4 @@
-"""``python -m reference_server``: migrates, listens, says where, and stops on Ctrl-C or SIGTERM."""
+"""``python -m reference_server``: migrates the database, serves requests, and stops on Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reference_server.settings import Settings, SettingsError, from_environment, parse_environment
-from reference_server.sockets import bound, url_of
-from reference_server.workers import VARIABLE, Watched, supervise
+from reference_server.sockets import bind_socket, url_of
+from reference_server.workers import VARIABLE, SupervisorLink, supervise
 
 _BANNER = """\
 Stellary listens on {url}
@@ -28,7 +28,7 @@ Its data: {data}. Ctrl-C stops it. To try it, in another terminal's Python:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server; the exit code."""
+    """Run the server, and return the exit code."""
     try:
         return _main(_parser().parse_args(arguments))
     except SettingsError as error:
@@ -39,36 +39,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    environment = {**os.environ, **_given(options)}
+    environment = {**os.environ, **_to_environment(options)}
     if options.command == "doctor":
         return _diagnose(parse_environment(environment))
     settings = from_environment(environment)
     if settings.sqlite_file is None and importlib.util.find_spec("psycopg") is None:
         raise SettingsError("PostgreSQL needs a driver: pip install 'stellary[postgres]'")
     if options.command is not None:
-        return _command(settings, options)
-    watched = os.environ.get(VARIABLE)
-    if settings.production and watched is None:
-        _warn(settings)
-    listening = bound(options.host, settings.port, shared=watched is not None)
+        return _run_command(settings, options)
+    supervisor = os.environ.get(VARIABLE)
+    if settings.production and supervisor is None:
+        _warn_of_risks(settings)
+    listening = bind_socket(options.host, settings.port, shared=supervisor is not None)
     url = url_of(listening, options.host)
 
     def say() -> None:
-        sys.stdout.write(_BANNER.format(url=url, data=_place(settings)))
+        sys.stdout.write(_BANNER.format(url=url, data=_data_location(settings)))
         sys.stdout.flush()
 
     if options.workers > 1:
         environment["PORT"] = str(listening.getsockname()[1])
         listening.close()
-        with bound(options.host, int(environment["PORT"]), shared=True):
+        with bind_socket(options.host, int(environment["PORT"]), shared=True):
             command = [sys.executable, "-m", "reference_server", "--host", options.host]
             return asyncio.run(supervise(settings, environment, command, options.workers, say))
-    # Loaded here, so that a process that only watches over workers stays small.
+    # Imported here, so that a process that only supervises workers stays small.
     _load_signing()
     from reference_server.serve import run
 
     with listening:
-        run(settings, listening, url, say if watched is None else Watched(int(watched)).up)
+        run(settings, listening, url, say if supervisor is None else SupervisorLink(int(supervisor)).up)
     return 0
 
 
@@ -78,7 +78,7 @@ def _diagnose(settings: Settings) -> int:
     return doctor.report(settings)
 
 
-def _warn(settings: Settings) -> None:
+def _warn_of_risks(settings: Settings) -> None:
     """Name the risks that production accepts, once for all workers."""
     from reference_server.doctor import find_risks
 
@@ -87,9 +87,9 @@ def _warn(settings: Settings) -> None:
 
 
 def _load_signing() -> None:
-    """Load what signs logins, without the algorithms of public keys: 10 MB for what no token of ours has.
+    """Load the library that signs logins, without public-key algorithms, which take 10 MB and are not used.
 
-    They are loaded wherever they are installed, as they are with the extra ``mcp``. This process is the server's own.
+    Otherwise they are loaded if they are installed, as with the extra ``mcp``. This process belongs to the server.
     """
     if not {"jwt", "cryptography"} & sys.modules.keys():
         sys.modules["cryptography"] = None  # type: ignore[assignment] # how an import is refused
@@ -99,8 +99,8 @@ def _load_signing() -> None:
             del sys.modules["cryptography"]
 
 
-def _command(settings: Settings, options: argparse.Namespace) -> int:
-    """What is not to serve."""
+def _run_command(settings: Settings, options: argparse.Namespace) -> int:
+    """Run a command other than serving, and return the exit code."""
     from reference_server import backup, jobs
 
     if options.command == "backup":
@@ -116,17 +116,17 @@ def _command(settings: Settings, options: argparse.Namespace) -> int:
     return jobs.show(settings, given_up=options.given_up)
 
 
-def _given(options: argparse.Namespace) -> dict[str, str]:
-    """What the command line says, as the variables that it stands for."""
-    given = {
+def _to_environment(options: argparse.Namespace) -> dict[str, str]:
+    """Return the options of the command line as the environment variables that they stand for."""
+    values = {
         "PORT": options.port,
         "STELLARY_DATA_DIR": options.data_dir,
         "STELLARY_DATABASE_URL": options.database_url,
     }
-    return {variable: text for variable, text in given.items() if text is not None}
+    return {variable: text for variable, text in values.items() if text is not None}
 
 
-def _place(settings: Settings) -> str:
+def _data_location(settings: Settings) -> str:
     file = settings.sqlite_file
     return str(Path(file).resolve()) if file is not None else "in PostgreSQL"
 
@@ -138,9 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_places(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", help="port to listen on, 0 for any that is free (PORT, or 3001)")
+    parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, or 3001)")
     parser.add_argument(
-        "--workers", type=_workers, default=1, help="processes, more than one with PostgreSQL only (1)"
+        "--workers", type=_workers, default=1, help="number of processes; more than one needs PostgreSQL (1)"
     )
     _add_commands(parser)
     return parser
@@ -150,7 +150,7 @@ def _add_places(parser: argparse.ArgumentParser, default: str | None = None) -> 
     parser.add_argument(
         "--data-dir",
         default=default,
-        help="where it keeps its files (STELLARY_DATA_DIR, or ./stellary-data)",
+        help="folder of the server's files (STELLARY_DATA_DIR, or ./stellary-data)",
     )
     parser.add_argument(
         "--database-url",
@@ -160,26 +160,26 @@ def _add_places(parser: argparse.ArgumentParser, default: str | None = None) -> 
 
 
 def _add_commands(parser: argparse.ArgumentParser) -> None:
-    # What was said before the command stays said.
-    places = argparse.ArgumentParser(add_help=False)
-    _add_places(places, argparse.SUPPRESS)
+    # Options before the command keep their values.
+    common = argparse.ArgumentParser(add_help=False)
+    _add_places(common, argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", metavar="")
-    commands.add_parser("worker", parents=[places], help="do jobs, beside the servers of a PostgreSQL")
-    commands.add_parser("migrate", parents=[places], help="bring the schema of the database up to date")
     commands.add_parser(
-        "doctor", parents=[places], help="list what is risky about the settings; 0 if nothing is"
+        "worker", parents=[common], help="run background jobs, in addition to servers on PostgreSQL"
     )
-    copied = commands.add_parser(
-        "backup", parents=[places], help="copy the database and all files, while others use them"
+    commands.add_parser("migrate", parents=[common], help="bring the schema of the database up to date")
+    commands.add_parser(
+        "doctor", parents=[common], help="list the risks of the settings; exit code 0 if there are none"
     )
-    copied.add_argument("folder", type=Path, help="that is to be made")
-    do = commands.add_parser("jobs", help="show jobs, or try them again").add_subparsers(
-        dest="do", required=True
+    backup = commands.add_parser(
+        "backup", parents=[common], help="copy the database and all files while they are in use"
     )
-    listed = do.add_parser("list", parents=[places], help="those that are still to be done")
-    listed.add_argument("--given-up", action="store_true", help="those that failed too often")
-    tried = do.add_parser("retry", parents=[places], help="try again what was given up")
-    tried.add_argument("ids", nargs="*", help="which; all if none is named")
+    backup.add_argument("folder", type=Path, help="the folder to create")
+    jobs = commands.add_parser("jobs", help="list or retry jobs").add_subparsers(dest="do", required=True)
+    listing = jobs.add_parser("list", parents=[common], help="list waiting jobs")
+    listing.add_argument("--given-up", action="store_true", help="list jobs that failed too often instead")
+    retry = jobs.add_parser("retry", parents=[common], help="retry jobs that failed too often")
+    retry.add_argument("ids", nargs="*", help="ids of jobs; all by default")
 
 
 def _workers(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Addresses: who a request comes from, past the proxies that are trusted to say so."""
+"""The client's address of a request, behind trusted proxies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ UNKNOWN = "unknown"
 
 
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
-    """The client's address. One of IPv6 stands for its network of 64 bits, which is what one household has.
+    """Return the client's address. An IPv6 address is replaced by its /64 network, which is what one household has.
 
     Args:
-        peer: Of the connection; None or empty for a socket that has none.
+        peer: The address of the connection; None or empty for a socket without one.
         forwarded: The ``X-Forwarded-For`` headers, each a list of addresses, the nearest last.
-        trusted: Proxies whose word is taken. What an address that is not among them says is ignored.
+        trusted: The trusted proxies. Headers of other senders are ignored.
+
+    Returns:
+        The address, or ``unknown``.
     """
     address = _address(peer or "")
     if address is None:
@@ -39,10 +42,10 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        found = ip_address(text.partition("%")[0])
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""The API page: Swagger UI over this server's own OpenAPI document, as one page that asks nobody else for anything."""
+"""The API page: Swagger UI with this server's OpenAPI document, as one page without external resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stellary.contract.port import RawResponse
 
 _FILES = Path(__file__).with_name("swagger_ui")
 
-# Whoever registers or logs in on the page is logged in on it: the token is put where "Authorize" would put it.
+# Registering or logging in on the page also sets the token of "Authorize".
 _START = """\
 window.onload = () => {
   const issuing = %(issuing)s;
@@ -62,12 +62,12 @@ _PAGE = """\
 
 @attrs.frozen
 class ApiPage:
-    """The page, packed, since that is how it travels.
+    """The page, compressed as it is sent.
 
     Attributes:
-        packed: By gzip.
-        etag: In quotes.
-        policy: What the page may do: run its own two scripts, and call this server.
+        packed: The page, compressed by gzip.
+        etag: The entity tag, in quotes.
+        policy: The content security policy, which allows only the page's own two scripts and calls of this server.
     """
 
     packed: bytes
@@ -75,27 +75,29 @@ class ApiPage:
     policy: str
 
     def response(self, headers: Mapping[str, str]) -> RawResponse:
-        """The answer to who asks for it; 304 to who has it."""
-        # A page that is asked for again is compared, not sent: it is large.
-        kept = {"etag": self.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
+        """Return the response to a request for the page; 304 if the client has it already."""
+        # The page is large, so clients revalidate it instead of loading it again.
+        cache_headers = {"etag": self.etag, "cache-control": "no-cache", "vary": "accept-encoding"}
         if self.etag in headers.get("if-none-match", ""):
-            return RawResponse(304, kept)
-        more = {"content-type": "text/html; charset=utf-8", "content-security-policy": self.policy}
+            return RawResponse(304, cache_headers)
+        page_headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": self.policy}
         if "gzip" in headers.get("accept-encoding", ""):
-            return RawResponse(200, {**kept, **more, "content-encoding": "gzip"}, self.packed)
-        return RawResponse(200, {**kept, **more}, gzip.decompress(self.packed))
+            return RawResponse(
+                200, {**cache_headers, **page_headers, "content-encoding": "gzip"}, self.packed
+            )
+        return RawResponse(200, {**cache_headers, **page_headers}, gzip.decompress(self.packed))
 
 
 def api_page(prefix: str) -> ApiPage:
-    """The page of a server.
+    """Return the page of a server.
 
     Args:
-        prefix: Of its paths, where it is part of a host's application.
+        prefix: The prefix of its paths, if it is part of a host's application.
     """
     bundle = _text("swagger-ui-bundle.js")
     start = _START % {
         "document": json.dumps(f"{prefix}/openapi.json"),
-        "issuing": json.dumps([f"{prefix}{each.path}" for each in (LOGIN, REGISTER)]),
+        "issuing": json.dumps([f"{prefix}{endpoint.path}" for endpoint in (LOGIN, REGISTER)]),
     }
     scripts = " ".join(f"'sha256-{_sha256(text)}'" for text in (bundle, start))
     policy = (
@@ -109,7 +111,7 @@ def api_page(prefix: str) -> ApiPage:
 
 def _text(name: str) -> str:
     text = (_FILES / name).read_text(encoding="utf-8")
-    # What a browser would look for beside the page is not there.
+    # Without the reference to a source map, which is not served.
     return text.partition("/*# sourceMappingURL=")[0]
 
 

@@ -1,4 +1,4 @@
-"""The application: a core as something aiohttp can serve, by itself or as a part of a host's application."""
+"""The aiohttp application that serves a core, by itself or mounted in a host's application."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stellary.core import Core
 
 STATE = web.AppKey("STATE", State)
 HANDLER = web.AppKey("HANDLER", Handler)
-"""Where an application keeps its state and its handler, for whoever runs it by itself."""
+"""The keys of an application's state and handler, for code that runs it by itself."""
 
 UNITS_SECONDS = 10.0
 _TAIL = "/{tail:.*}"
@@ -30,12 +30,15 @@ _TAIL = "/{tail:.*}"
 def make_app(
     core: Core, settings: Settings | None = None, *, access_log: AccessLog | None = None
 ) -> web.Application:
-    """An application that serves the API over a core. A host mounts it: ``host.add_subapp("/pm/", …)``.
+    """Return an application that serves the API of a core. A host mounts it: ``host.add_subapp("/pm/", …)``.
 
     Args:
-        core: Migrated; it stays the caller's to close.
-        settings: Of the server: proxies, origins, limits.
-        access_log: Is told of each answer; without one, that is the host's business.
+        core: A migrated core, which the caller closes.
+        settings: The settings of the server: proxies, origins, limits.
+        access_log: Logs each response; by default, logging is left to the host.
+
+    Returns:
+        The application.
     """
     app = web.Application()
     state = State()
@@ -66,7 +69,7 @@ def make_app(
         ):
             yield
         if does_jobs:
-            # One that is not done by then is done by the next process.
+            # A job that is not finished by then is continued by the next process.
             core.webhook_worker.stop(0)
             await asyncio.to_thread(core.work.stop, UNITS_SECONDS)
             await asyncio.to_thread(core.webhook_worker.stop, UNITS_SECONDS)
@@ -77,17 +80,17 @@ def make_app(
         state.close()
 
     app.cleanup_ctx.append(running)
-    # A host's runner waits for what is being answered before it cleans up.
+    # A host's runner waits for open responses before it cleans up.
     app.on_shutdown.append(closing)
     return app
 
 
 async def _expect_later(_: web.Request) -> None:
-    # A client is told to go on once the handler has decided that it wants the body.
+    # The handler sends "100 Continue" when it wants the body.
     return
 
 
 def _prefix(app: web.Application) -> str:
-    """Where the application was mounted; empty if it stands by itself."""
+    """Return the prefix at which the application is mounted; empty if it runs by itself."""
     (resource,) = app.router.resources()
     return resource.canonical.removesuffix("/{tail}")

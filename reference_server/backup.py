@@ -1,4 +1,4 @@
-"""``python -m reference_server backup FOLDER``: all that there is, in a folder, while servers write."""
+"""``python -m reference_server backup FOLDER``: backs up a server to a folder, while it is in use."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from reference_server.settings import Settings, SettingsError
 
 
 def back_up(settings: Settings, folder: Path) -> int:
-    """Make the folder; 1 if a file is missing or damaged, which is told, else 0.
+    """Create a backup, and return the exit code: 1 if a file is missing or damaged, else 0.
 
-    With SQLite it is a data directory, to start a server on.
+    A backup of SQLite is a data directory with which a server can be started.
 
     Raises:
-        SettingsError: There is no backup.
+        SettingsError: The backup has failed.
     """
     core = open_core(settings, blobs=settings.blobs)
     try:
-        made = core.back_up(folder, also=[settings.data_dir / FILE_NAME])
+        backup = core.back_up(folder, also=[settings.data_dir / FILE_NAME])
     except Exception as error:
-        said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise SettingsError(f"there is no backup: {said or type(error).__name__}") from error
+        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise SettingsError(f"the backup has failed: {reason or type(error).__name__}") from error
     finally:
         core.close()
-    for key in made.lost:
+    for key in backup.lost:
         sys.stderr.write(f"stellary: the file {key} is missing or damaged\n")
-    sys.stdout.write(f"{made.folder}: the database and {made.files} files\n")
-    return int(bool(made.lost))
+    sys.stdout.write(f"{backup.folder}: the database and {backup.files} files\n")
+    return int(bool(backup.lost))

@@ -22,20 +22,20 @@ FILE_SECONDS = 300.0
 FILE_BLOCK = 256 << 10
 _SLICE = 64 << 10
 SMALL_MAX = 16 << 10
-"""Bytes of a body, inflated, that is read before anybody looks at the token."""
+"""The size of an inflated body, in bytes, that is read before the token is checked."""
 NOT_INFLATED = web.RequestKey("NOT_INFLATED", bool)
-"""Marks a request whose connection leaves its content as it was sent; a host's connections inflate it."""
+"""Marks a request whose connection does not inflate its content; a host's connections do."""
 
 _INCOMPLETE = "the body cannot be read: it is incomplete, or not encoded as Content-Encoding says"
 
 
 @attrs.frozen
 class BodyLimits:
-    """What the body of an operation may hold.
+    """The limits of an operation's body.
 
     Attributes:
-        size: Bytes, inflated.
-        values: JSON values: objects, lists, strings, numbers, words, and the names of fields. Each costs some hundred
+        size: Bytes, after inflating.
+        values: JSON values: objects, lists, strings, numbers, words, and field names. Each costs some hundred
             bytes once it is parsed, however short it is.
     """
 
@@ -58,16 +58,16 @@ _LIMITS: Mapping[str, BodyLimits] = {
 
 
 def body_limits(endpoint: AnyEndpoint) -> BodyLimits:
-    """Return the limits of an endpoint's body. What takes no token takes no large body either."""
+    """Return the limits of an endpoint's body. Public endpoints accept only small bodies."""
     return _LIMITS.get(endpoint.operation, PASSWORD if endpoint.policy.role == "public" else STANDARD)
 
 
 class RequestBody:
-    """The body of a request that is no file: small ones are read at once, others once the caller has been admitted.
+    """The body of a request without a file: small ones are read immediately, others after the caller is admitted.
 
     Args:
-        request: Whose content has not been read.
-        size_max: Bytes that the body may have, inflated.
+        request: The request, whose content has not been read.
+        size_max: The maximum size of the inflated body, in bytes.
 
     Raises:
         TooLarge: The request declares a larger body.
@@ -124,11 +124,11 @@ class RequestBody:
         body = _inflate(received, self._encoding, self._size_max) if self._encoding else received
         if len(body) > self._size_max:
             raise _too_large(self._size_max)
-        # Not copied, since it may be large; nobody changes it any more.
+        # Not copied, since it may be large and does not change any more.
         return cast("bytes", body)
 
     async def _receive(self, size_max: int) -> bool:
-        """Read until the body is complete; False as soon as it has, or declares, more bytes than that."""
+        """Read until the body is complete; return False as soon as it has or declares more bytes than ``limit``."""
         content = self._request.content
         if content.is_eof() and content.exception() is None:
             # It has arrived together with its headers, as nearly all do.
@@ -155,7 +155,7 @@ class RequestBody:
 
 
 async def body_blocks(request: web.BaseRequest) -> AsyncIterator[bytes]:
-    """Yield the inflated body of a request that brings a file, in blocks of at most 256 kB. The caller counts them.
+    """Yield the inflated body of an upload, in blocks of at most 256 kB. The caller counts the bytes.
 
     Each block must arrive within ``SECONDS``, and the body within ``FILE_SECONDS``.
 
@@ -185,7 +185,7 @@ async def body_blocks(request: web.BaseRequest) -> AsyncIterator[bytes]:
 
 
 class _Inflater:
-    """Inflates gzip (one member) or deflate, a block at a time.
+    """An incremental decoder of gzip (one member) or deflate.
 
     Raises:
         Invalid: From each method: the data is damaged, incomplete, or followed by something else.
@@ -196,8 +196,8 @@ class _Inflater:
         self._stream: zlib._Decompress | None = None
 
     def inflate(self, data: bytes | bytearray) -> Iterator[bytes]:
-        """Yield what the data inflates to, in blocks of at most ``FILE_BLOCK`` bytes."""
-        # In slices, since what is left of one is copied at each step.
+        """Yield the inflated data, in blocks of at most ``FILE_BLOCK`` bytes."""
+        # In slices, since the remainder of one is copied at each step.
         for start in range(0, len(data), _SLICE):
             yield from self._inflate_slice(data[start : start + _SLICE])
 
@@ -243,7 +243,7 @@ def _inflate(data: bytearray, encoding: str, size_max: int) -> bytearray:
 
 
 def _encoding(request: web.BaseRequest) -> str | None:
-    """Return how the content is still encoded: gzip, deflate, or None for not at all."""
+    """Return the encoding of the content: gzip, deflate, or None."""
     encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
     if encoding in ("", "identity"):
         return None
@@ -254,7 +254,7 @@ def _encoding(request: web.BaseRequest) -> str | None:
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Turn what goes wrong while a body arrives into errors of the sender."""
+    """Convert errors while a body is received to errors of the API."""
     try:
         yield
     except TimeoutError:
@@ -264,14 +264,14 @@ def _translate_errors() -> Iterator[None]:
 
 
 async def _send_continue(request: web.BaseRequest) -> None:
-    """Tell a client that waits for it that its body is wanted, after all that could speak against it."""
+    """Send "100 Continue" to a client that waits for it, after all checks that could reject its body."""
     expected = request.headers.get(hdrs.EXPECT)
     if expected is None:
         return
     if expected.lower() != "100-continue":
         raise _error(417, "Expect must be 100-continue", "expectation_failed")
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    # What was written is no part of the answer.
+    # These bytes are not part of the response.
     request.writer.output_size = 0
 
 

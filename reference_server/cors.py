@@ -1,4 +1,4 @@
-"""CORS: which pages of other origins may call the API from a browser. None, unless it is set."""
+"""CORS: the origins whose web pages may call the API from a browser; none by default."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SECONDS = "600"
 
 
 class Cors:
-    """Tells browsers what the settings allow. Without credentials: a token is sent by whoever holds it."""
+    """The CORS headers for the configured origins. Cookies are not allowed, since clients send tokens themselves."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._origins = frozenset(origins)
 
     def headers(self, origin: str | None) -> Mapping[str, str]:
-        """What is added to every answer."""
+        """Return the headers to add to every response."""
         if not self._origins:
             return {}
         if "*" in self._origins:
@@ -35,7 +35,7 @@ class Cors:
         }
 
     def preflight(self, method: str, headers: Mapping[str, str]) -> RawResponse | None:
-        """The answer to a browser that asks before it sends; None if this is no such question."""
+        """Return the response to a preflight request of a browser; None if it is another request."""
         if not self._origins or method != "OPTIONS" or "access-control-request-method" not in headers:
             return None
         return RawResponse(

@@ -1,4 +1,4 @@
-"""``python -m reference_server doctor``: what is risky about the settings, one sentence each."""
+"""``python -m reference_server doctor``: lists the risks of the settings, one sentence each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def report(settings: Settings) -> int:
 
 
 def find_risks(settings: Settings) -> Iterator[str]:
-    """Yield what production warns of but accepts, one sentence each. No sentence holds a secret."""
+    """Yield the risks that production warns of but accepts, one sentence each, without secrets."""
     yield from _risks_of_access(settings)
     yield from _risks_of_transport(settings)
     yield from _risks_of_files(settings)
@@ -61,7 +61,7 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
         for variable in open_limits:
             yield f"{variable} is off: what it limits can be tried without end."
     if "*" in settings.cors_origins:
-        yield "STELLARY_CORS_ORIGINS is *: every page that somebody opens can call the API with a token it was given."
+        yield "STELLARY_CORS_ORIGINS is *: every web page can call the API with a token that it was given."
     if settings.private_webhooks:
         yield (
             "STELLARY_PRIVATE_WEBHOOKS is on: admins of any workspace can make the server call addresses of its own"
@@ -72,7 +72,7 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
     if settings.jwt_secret is None and settings.sqlite_file is None:
         yield "JWT_SECRET is not set: servers on several machines make one each, and refuse the logins of the others."
     if settings.log == "off":
-        yield "STELLARY_LOG is off: nobody can see afterwards who has called what."
+        yield "STELLARY_LOG is off: there is no record of requests."
 
 
 def _risks_of_transport(settings: Settings) -> Iterator[str]:
@@ -90,7 +90,7 @@ def _risks_of_transport(settings: Settings) -> Iterator[str]:
 
 
 def _is_private_connection(url: str) -> bool:
-    """Return whether nobody on the way can read what a PostgreSQL connection carries."""
+    """Return whether a PostgreSQL connection is encrypted or stays on this machine."""
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     if query.get("sslmode", [""])[0] in _ENCRYPTED:

@@ -1,4 +1,4 @@
-"""An exchange: one request on its way through the server, and what the server adds to every answer."""
+"""An exchange: one request while the server handles it, and the headers that the server adds to every response."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Match
 from stellary.core.kernel.unit import Actor
 
-# Names, and no secrets: the system's own source would let go of the interpreter, and wait to get it back.
+# For ids, not for secrets: the system's source of randomness would release the interpreter lock each time.
 _numbers = Random()  # noqa: S311
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-# What may stand in a target as it is; all else, such as bytes that are no text, is written with per cent signs.
+# The characters that are allowed in a request target; all others, such as invalid UTF-8, are percent-encoded.
 _TARGET_SAFE = "/%:@!$&'()*+,;=?-._~[]|\"<>\\^`{}"
 _ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "server": "stellary"}
 
 
 @attrs.define(eq=False)
 class Exchange:
-    """One request, and what is found out about it.
+    """One request, and the results of handling it so far.
 
     Attributes:
-        request: As aiohttp has it.
-        request_id: Taken over from ``X-Request-Id``, or made.
-        method: HEAD is asked as GET.
+        request: The request of aiohttp.
+        request_id: The ``X-Request-Id`` of the request, or a new one.
+        method: The method; HEAD is handled as GET.
         path, query: Percent-encoded; without the prefix of a host's application.
-        headers: With lower-case names.
-        client: The address that it comes from.
+        headers: The headers, with lower-case names.
+        client: The client's address.
         match: The endpoint, once it is known.
-        actor: Who asks, once it is known.
-        opening: What is to be followed, if the answer goes on.
+        actor: The caller, once authenticated.
+        opening: The stream to send, if the response is one.
     """
 
     request: web.BaseRequest
@@ -56,22 +56,25 @@ class Exchange:
     opening: Opening | None = None
 
     def raw(self, body: bytes = b"") -> RawRequest:
-        """The request as the core takes it."""
+        """Return the request in the form of the core's port."""
         headers = {**self.headers, "x-request-id": self.request_id}
         return RawRequest(self.method, self.path, self.query, headers, body)
 
 
 Own = Callable[[Exchange], Awaitable[RawResponse]]
-"""Answers an operation that is the server's own."""
+"""The handler of an operation that the server answers without the core."""
 
 
 def opened(request: web.BaseRequest, prefix: str, proxies: Sequence[Network]) -> Exchange:
-    """An exchange for a request.
+    """Return the exchange of a request.
 
     Args:
-        request: As it came.
-        prefix: Of the paths, where the application is part of a host's; what has none is nowhere.
-        proxies: Whose word is taken for where it came from.
+        request: The request of aiohttp.
+        prefix: The prefix of paths, if a host's application mounts this one; other paths lead nowhere.
+        proxies: The trusted proxies, whose ``X-Forwarded-For`` headers are used.
+
+    Returns:
+        The exchange.
     """
     headers = {name.lower(): text for name, text in request.headers.items()}
     path = _ascii(request.rel_url.raw_path)
@@ -90,21 +93,21 @@ def opened(request: web.BaseRequest, prefix: str, proxies: Sequence[Network]) ->
     )
 
 
-def request_id(given: str | None = None) -> str:
-    """The id that was given, if it is one that a log can take; otherwise a new one."""
-    if given is not None and _REQUEST_ID.fullmatch(given):
-        return given
+def request_id(sent_id: str | None = None) -> str:
+    """Return the id that the client has sent, if it is safe for a log, or else a new one."""
+    if sent_id is not None and _REQUEST_ID.fullmatch(sent_id):
+        return sent_id
     return f"req_{_numbers.getrandbits(64):016x}"
 
 
 def response(
-    raw: RawResponse, id: str, more: Mapping[str, str] | None = None
+    raw: RawResponse, id: str, extra_headers: Mapping[str, str] | None = None
 ) -> web.Response | web.StreamResponse:
-    """An answer with what belongs on every one. The headers of the answer itself win. What goes on is not sent."""
+    """Return a response with the headers that all responses have; its own headers win. A stream is not sent yet."""
     headers: CIMultiDict[str] = CIMultiDict(_ALWAYS)
     headers["x-request-id"] = id
-    if more:
-        headers.update(more)
+    if extra_headers:
+        headers.update(extra_headers)
     headers.update(raw.headers)
     if raw.blocks is not None or raw.headers.get("content-type") == EVENT_STREAM:
         return web.StreamResponse(status=raw.status, headers=headers)

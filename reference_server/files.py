@@ -1,4 +1,4 @@
-"""Files: large bodies in both directions, block by block, with the work on the disk done in threads."""
+"""File transfers: large bodies in both directions, block by block, with disk access in threads."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from stellary.core.api.uploads import FORM_MAX, Upload, too_large
 _log = logging.getLogger("stellary.server")
 
 SEND_SECONDS = 300.0
-"""Within which a client must have taken a whole file."""
+"""Seconds in which a client must have received a whole file."""
 SWEEP_SECONDS = 3600.0
 
 
 class Files:
-    """Uploads and downloads of a core's files.
+    """The uploads and downloads of a core.
 
     Args:
-        core: Whose.
-        threads: Where its units run, and what takes time with files.
+        core: The core.
+        threads: The threads for units and files.
     """
 
     def __init__(self, core: Core, threads: Threads) -> None:
@@ -38,10 +38,10 @@ class Files:
         self._threads = threads
 
     async def receive(self, exchange: Exchange) -> Answer:
-        """Answer a request that brings a file. Of who may not send one, not a byte of it is read.
+        """Answer an upload. The body is read only if the caller may upload.
 
         Raises:
-            ApiError: The body is too large or too slow, or is no form with a file.
+            ApiError: The body is too large or too slow, or is not a form with a file.
         """
         match, raw = exchange.match, exchange.raw()
         refused = await self._threads.run("read", lambda: dispatch.find_refusal(self._core.units, raw, match))
@@ -56,16 +56,16 @@ class Files:
         except BaseException:
             upload.close()
             raise
-        return await self._threads.files.run(lambda: self._kept(exchange, raw, upload))
+        return await self._threads.files.run(lambda: self._store_upload(exchange, raw, upload))
 
-    def _kept(self, exchange: Exchange, raw: RawRequest, upload: Upload) -> Answer:
+    def _store_upload(self, exchange: Exchange, raw: RawRequest, upload: Upload) -> Answer:
         with upload:
             return dispatch.answer(self._core.units, raw, match=exchange.match, upload=upload)
 
     async def send(
         self, request: web.BaseRequest, answer: web.StreamResponse, blocks: Iterator[bytes]
     ) -> None:
-        """Send an answer whose body is a file. One that breaks off ends the connection: its status has been sent."""
+        """Send a response whose body is a file. If that fails, the connection is aborted, since its status has been sent."""
         await answer.prepare(request)
         transport = request.transport
         if request.method == "HEAD" or transport is None:
@@ -79,7 +79,7 @@ class Files:
             transport.abort()
 
     async def sweeping(self) -> AsyncIterator[None]:
-        """Sweep at once and then every hour, until the generator is closed."""
+        """Sweep immediately and then every hour, until the generator is closed."""
         task = asyncio.create_task(self._sweep_hourly())
         try:
             yield
@@ -91,7 +91,7 @@ class Files:
         while True:
             try:
                 swept = await self._threads.files.run(self._core.sweep)
-            except Exception as error:  # noqa: BLE001 - it is tried again, whatever it was
+            except Exception as error:  # noqa: BLE001 - any error is logged, and the sweep is repeated
                 _log.warning("the files could not be swept: %s: %s", type(error).__name__, error)
             else:
                 if swept:

@@ -1,4 +1,4 @@
-"""``python -m reference_server worker`` does jobs and nothing else; ``jobs`` shows them, and tries them again."""
+"""``python -m reference_server worker`` runs background jobs; ``jobs`` lists and retries them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from reference_server import log
-from reference_server.serve import alone, migrate, open_core
+from reference_server.serve import exclusive_database, migrate, open_core
 from reference_server.settings import Settings
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary.core import Core
@@ -17,22 +17,22 @@ from stellary.core.kernel.jobs import Job
 
 
 def work(settings: Settings) -> None:
-    """Do jobs until a signal says stop; the one that is being done is done before.
+    """Run jobs until a signal stops the process, which finishes its current job first.
 
     Raises:
-        SettingsError: The database cannot be used, or a server uses the same SQLite file, which does its own jobs.
+        SettingsError: The database cannot be used, or a server uses the same SQLite file and runs its own jobs.
     """
     lines = log.configure(settings.log)
-    with alone(settings), _opened(settings) as core:
+    with exclusive_database(settings), _open_migrated(settings) as core:
 
         def stop(*_: Any) -> None:
-            # One of a thread of its own is joined below; here it is only told.
+            # The worker's thread is joined below; here it is only notified.
             core.webhook_worker.stop(0)
             core.work.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
-        sys.stdout.write("Stellary does jobs. Ctrl-C stops it.\n")
+        sys.stdout.write("Stellary runs background jobs. Ctrl-C stops it.\n")
         sys.stdout.flush()
         core.relay.start()
         core.webhook_worker.start()
@@ -43,31 +43,31 @@ def work(settings: Settings) -> None:
 
 
 def bring_up_to_date(settings: Settings) -> None:
-    """Migrate the database, and nothing else.
+    """Migrate the database.
 
     Raises:
         SettingsError: The database cannot be used, or a server uses the same SQLite file.
     """
-    with alone(settings), _opened(settings):
+    with exclusive_database(settings), _open_migrated(settings):
         sys.stdout.write("the schema of the database is up to date\n")
 
 
 def show(settings: Settings, *, given_up: bool) -> int:
-    """Print the jobs that are to be done, or have been given up; the exit code."""
-    with _opened(settings) as core:
+    """Print the waiting jobs, or those that failed too often, and return the exit code."""
+    with _open_migrated(settings) as core:
         for job in core.work.jobs(given_up=given_up):
             sys.stdout.write(_line(job) + "\n")
     return 0
 
 
 def retry(settings: Settings, ids: list[str]) -> int:
-    """Have jobs tried again that were given up, all of them if none is named; 1 if one of them is not there."""
+    """Retry jobs that failed too often, all of them by default; return 1 if one of the ids does not exist."""
     missing = False
-    with _opened(settings) as core:
+    with _open_migrated(settings) as core:
         for job_id in ids or [job.id for job in core.work.jobs(given_up=True)]:
-            found = core.work.retry(job_id)
-            missing = missing or not found
-            sys.stdout.write(f"{job_id} {'will be tried again' if found else 'was not given up'}\n")
+            was_given_up = core.work.retry(job_id)
+            missing = missing or not was_given_up
+            sys.stdout.write(f"{job_id} {'will be tried again' if was_given_up else 'was not given up'}\n")
     return int(missing)
 
 
@@ -77,7 +77,7 @@ def _line(job: Job) -> str:
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[Core]:
+def _open_migrated(settings: Settings) -> Iterator[Core]:
     core = open_core(
         settings,
         blobs=settings.blobs,

@@ -1,7 +1,7 @@
-"""The listener: connections of our own making, for what aiohttp would answer or wait for in its own way.
+"""The listener: aiohttp's connections, extended by time limits and error responses of our own.
 
-What is no HTTP is answered in the error shape; a client that is silent, in the middle of a header or while an answer
-is sent to it, is dropped.
+Invalid HTTP is answered by an error of the API. A client that stalls in the middle of a header, or while it receives a
+response, is disconnected.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ SEND_SECONDS = 60.0
 KEEP_ALIVE_SECONDS = 75.0
 POLL_SECONDS = 0.02
 IDLE_SECONDS = 1.0
-"""How long a kept connection must have been silent to be closed when the server stops: whoever has used it lately will
-use it again, and learns by ``Connection: close`` of that answer that it ends."""
+"""How long a kept-alive connection must have been idle to be closed when the server stops. A client that has used one
+recently will probably use it again, and gets ``Connection: close`` with that response."""
 LINGER_SECONDS = 5.0
-"""How long the rest of a body that nobody wanted is taken in, so that its sender can read the answer."""
+"""How long the rest of an unwanted body is read, so that its sender can read the response."""
 
 
 class Connection(RequestHandler):
@@ -65,11 +65,11 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
-        known = len(self._messages)
+        count_before = len(self._messages)
         super().data_received(data)
         if self._close or self._force_close:
             return
-        if len(self._messages) > known and not isinstance(self._messages[-1][0], RawRequestMessage):
+        if len(self._messages) > count_before and not isinstance(self._messages[-1][0], RawRequestMessage):
             self._break_off()
         in_body = self._body is not None and not self._body.is_eof()
         if data and self._header_timer is None and not self._messages and not in_body:
@@ -77,7 +77,7 @@ class Connection(RequestHandler):
             self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
 
     def request_begins(self, body: StreamReader) -> None:
-        """A header is complete, and its request's turn has come."""
+        """Note that a header is complete, and its request is being handled."""
         self._body = body
         self._stop_header_timer()
 
@@ -105,18 +105,18 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what could not become a request, or what no handler has answered."""
+        """Answer a request that could not be parsed, or whose handler has failed."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has been begun already")
         if status >= 500:
             self.logger.error("a request failed", exc_info=exc)
         id = request_id()
-        made = response(error_response(_told(status, exc), id), id)
-        made.force_close()
-        return made
+        error_answer = response(error_response(_to_api_error(status, exc), id), id)
+        error_answer.force_close()
+        return error_answer
 
     def _break_off(self) -> None:
-        """Tell whoever reads a body that it has turned out to be no HTTP: aiohttp leaves him waiting."""
+        """Fail the reading of a body that turned out to be invalid HTTP; aiohttp would let the reader wait."""
         if len(self._messages) > 1:
             payload = self._messages[-2][1]
         elif self._current_request is not None:
@@ -135,13 +135,13 @@ class Connection(RequestHandler):
             self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
 
     def _watch_sending(self, before: int | None) -> None:
-        """Drop a client that has taken nothing of its answer for a while."""
+        """Disconnect a client that has not received any of its response for a while."""
         assert self.transport is not None
-        left = self.transport.get_write_buffer_size()
-        if before is not None and left >= before:
+        unsent = self.transport.get_write_buffer_size()
+        if before is not None and unsent >= before:
             self.transport.abort()
             return
-        self._send_timer = self._loop.call_later(SEND_SECONDS, self._watch_sending, left)
+        self._send_timer = self._loop.call_later(SEND_SECONDS, self._watch_sending, unsent)
 
     def _stop_header_timer(self) -> None:
         if self._header_timer is not None:
@@ -155,12 +155,12 @@ class Connection(RequestHandler):
 
 
 class Connections(web.Server):
-    """Makes connections, and tells them when a request begins."""
+    """A factory of connections, which also tells them when a request begins."""
 
     def __init__(self, handler: Handler, **options: Any) -> None:
-        super().__init__(handler, request_factory=self._begun, **options)
+        super().__init__(handler, request_factory=self._make_request, **options)
 
-    def _begun(
+    def _make_request(
         self,
         message: RawRequestMessage,
         payload: StreamReader,
@@ -178,14 +178,14 @@ class Connections(web.Server):
 
 
 class Listener(web.AppRunner):
-    """Runs an application on connections of our own, straight to its handler. The access log is the handler's."""
+    """A runner that serves an application's handler on our own connections. The handler writes the access log."""
 
     def __init__(self, app: web.Application, *, shutdown_timeout: float) -> None:
         self._handler = app[HANDLER]
         super().__init__(
             app,
             access_log=None,
-            # Bodies are inflated once it is clear whose they are.
+            # Bodies are inflated only after the caller is known.
             auto_decompress=False,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             lingering_time=LINGER_SECONDS,
@@ -193,27 +193,27 @@ class Listener(web.AppRunner):
         )
 
     async def stop_listening(self) -> None:
-        """Take no new connections. Those that the system has taken already are kept, and answered."""
+        """Accept no new connections. Connections that the system has already accepted are kept and served."""
         loop = asyncio.get_running_loop()
         accepted: list[socket.socket] = []
         with ExitStack() as stack:
-            listening = [stack.enter_context(each) for site in self._sites for each in _duplicates(site)]
+            listening = [stack.enter_context(copy) for site in self._sites for copy in _duplicates(site)]
             for site in list(self._sites):
                 await site.stop()
-            # What is in the queue of a socket when it is closed would be reset.
-            for each in listening:
+            # Closing a socket resets the connections in its queue.
+            for listening_socket in listening:
                 with suppress(BlockingIOError):
                     while True:
-                        accepted.append(each.accept()[0])
+                        accepted.append(listening_socket.accept()[0])
         for connection in accepted:
             connection.setblocking(False)
             await loop.connect_accepted_socket(self._connections, connection)
 
     async def end_connections(self, patience: float) -> None:
-        """Wait until all connections have ended, as they do with their next answer; close those that are idle.
+        """Wait until all connections have closed with their next response; close idle ones.
 
         Args:
-            patience: For how many seconds at most.
+            patience: The longest wait, in seconds.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + patience
@@ -224,7 +224,7 @@ class Listener(web.AppRunner):
             await asyncio.sleep(POLL_SECONDS)
 
     async def _make_server(self) -> web.Server:
-        # Starts the application; its own server is not needed.
+        # This starts the application; the server that it creates is not used.
         await super()._make_server()
         self._connections = Connections(self._handler, **self._kwargs)
         return self._connections
@@ -245,7 +245,7 @@ def _has_unread(transport: asyncio.BaseTransport) -> bool:
     return bool(unread[0])
 
 
-def _told(status: int, exc: BaseException | None) -> ApiError:
+def _to_api_error(status: int, exc: BaseException | None) -> ApiError:
     if status >= 500:
         return ServerError("the server has failed; the request id helps to find out why")
     if isinstance(exc, ContentEncodingError):

@@ -1,4 +1,4 @@
-"""Mail: emails by SMTP, off the path of the request that caused them, tried again while that may help."""
+"""The mailer: sends emails by SMTP in the background, with retries."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _log = logging.getLogger("stellary.mail")
 WAITING_MAX = 1000
 TIMEOUT = 30.0
 PAUSES = (1.0, 5.0, 30.0, 120.0, 600.0)
-"""Seconds between the tries."""
+"""Seconds between the attempts."""
 
 
 class SmtpMailer:
-    """Takes emails and sends them, one at a time. Given to the core as its mailer.
+    """A mailer for the core, which queues emails and sends them one at a time.
 
     Args:
-        server: Where they go.
-        sender: Whom they are from.
-        pauses: Seconds between tries.
+        server: The SMTP server.
+        sender: The address of the sender.
+        pauses: Seconds between attempts.
     """
 
     def __init__(self, server: SmtpServer, sender: str, pauses: Sequence[float] = PAUSES) -> None:
@@ -41,7 +41,7 @@ class SmtpMailer:
         self._closing = asyncio.Event()
 
     def __call__(self, email: Email) -> None:
-        """Take an email, in whatever thread."""
+        """Queue an email, from any thread."""
         try:
             if self._loop is None:
                 raise RuntimeError
@@ -50,22 +50,22 @@ class SmtpMailer:
             _log.error("no mail is sent any more: an email to %s is lost", email.to)
 
     def start(self) -> None:
-        """Take emails from now on, on the loop that runs."""
+        """Accept emails from now on, on the running event loop."""
         self._loop = asyncio.get_running_loop()
 
     async def close(self, patience: float) -> None:
-        """Try once more to send what is waiting, for so many seconds at most."""
+        """Try once more to send waiting emails, for at most ``patience`` seconds."""
         self._loop = None
         self._closing.set()
-        # Emails that were handed over a moment ago.
+        # Lets the loop process emails that have just been queued.
         await asyncio.sleep(0)
         if not self._tasks:
             return
-        _, left = await asyncio.wait(self._tasks, timeout=patience)
-        for task in left:
+        _, unsent = await asyncio.wait(self._tasks, timeout=patience)
+        for task in unsent:
             task.cancel()
-        if left:
-            _log.error("stopped with %d emails that were not sent", len(left))
+        if unsent:
+            _log.error("stopped with %d emails that were not sent", len(unsent))
 
     def _take(self, email: Email) -> None:
         if len(self._tasks) >= WAITING_MAX:
@@ -82,18 +82,18 @@ class SmtpMailer:
             try:
                 async with self._turn:
                     await self._send(email)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the next email goes out
+            except Exception as error:  # noqa: BLE001 - any error is logged, and the next email is sent
                 if pause is None or not _may_pass(error):
-                    _log.error("an email to %s could not be sent: %s", email.to, _said(error))
+                    _log.error("an email to %s could not be sent: %s", email.to, _describe(error))
                     return
-                _log.warning("an email to %s is tried again: %s", email.to, _said(error))
+                _log.warning("an email to %s is tried again: %s", email.to, _describe(error))
             else:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), pause)
 
     async def _send(self, email: Email) -> None:
-        # Loaded with the first email: most servers never send one.
+        # Imported with the first email, since most servers never send one.
         import aiosmtplib
 
         server = self._server
@@ -102,7 +102,7 @@ class SmtpMailer:
             hostname=server.host,
             port=server.port,
             use_tls=server.tls,
-            # A password goes over the wire only if nobody can read along.
+            # A password is sent only over an encrypted connection.
             start_tls=False if server.tls else True if self._must_be_private() else None,
             username=server.user,
             password=server.password,
@@ -121,7 +121,7 @@ class SmtpMailer:
         message = EmailMessage()
         message["From"] = self._sender
         message["To"] = email.to
-        # Names that people choose stand in it; a line break would begin another header.
+        # The subject contains names chosen by users; a line break would start another header.
         message["Subject"] = " ".join(email.subject.split())
         message["Date"] = formatdate()
         message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
@@ -130,7 +130,7 @@ class SmtpMailer:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether another try may succeed: not where the email itself, or our account, was refused."""
+    """Return whether another attempt may succeed; not if the server rejected the email itself or our account."""
     if isinstance(error, OSError):
         return not isinstance(error, ssl.SSLCertVerificationError)
     refused = getattr(error, "recipients", None)
@@ -138,5 +138,5 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(code, int) and 400 <= code < 500
 
 
-def _said(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,6 +1,6 @@
-"""Limits on passwords: how often one may be tried, by whom and from where, and how many accounts may be made.
+"""Limits on password attempts and on registrations.
 
-Failures are counted in the database, in transactions of their own: per account and address, per account over all
+Failures are counted in the database, in separate transactions: per account and address, per account over all
 addresses that the account has not been used from, and per address. An attack from other addresses therefore does not lock
 a user out of an address from which they have logged in before.
 """
@@ -32,9 +32,9 @@ class Refusal:
     """A limit that has been reached.
 
     Attributes:
-        ends_at: When its window ends, in seconds since 1970.
-        amount: How many failures it allows.
-        reason: What there were too many of.
+        ends_at: The end of its window, in seconds since 1970.
+        amount: The number of failures that it allows.
+        reason: The limit in words, for the message.
     """
 
     ends_at: float
@@ -56,18 +56,18 @@ class Refusal:
 
 
 class PasswordLimits:
-    """Refuses tries at passwords of which too many have failed.
+    """The limits of password attempts.
 
     Args:
-        limits: How many that are.
-        attempts: Counts them.
+        limits: The limits.
+        attempts: Counts the attempts.
     """
 
     def __init__(self, limits: Limits, attempts: LoginAttempts) -> None:
         self.limits = limits
         self.attempts = attempts
         self._lock = threading.Lock()
-        # What was refused lately, so that a flood does not ask the database; in the order of the refusals.
+        # Recent refusals in order, so that a flood of requests does not query the database.
         self._refusals: dict[str, Refusal] = {}
 
     def attempt(self, operation: str, caller: Caller, body: bytes) -> Attempt:
@@ -75,8 +75,8 @@ class PasswordLimits:
 
         Args:
             operation: One of ``GUARDED``.
-            caller: Where it comes from.
-            body: Its body, whatever that holds.
+            caller: The sender of the request.
+            body: The body, which need not be valid.
         """
         return Attempt(self, operation, caller, body)
 
@@ -113,10 +113,10 @@ class Attempt:
         self._before: dict[str, Attempts] = {}
 
     def refuse_early(self) -> None:
-        """Refuse what was refused lately. Asks no database, and may be called on the event loop.
+        """Reject the attempt if a similar one was rejected recently. It runs on the event loop, without the database.
 
         Raises:
-            RateLimited: Too many have failed.
+            RateLimited: Too many attempts have failed.
         """
         now = self._owner.attempts.now().timestamp()
         for key in (self._pair, self._here):
@@ -125,39 +125,39 @@ class Attempt:
                 raise refusal.error(now)
 
     def admit(self) -> None:
-        """Refuse the attempt if too many have failed before.
+        """Reject the attempt if too many have failed before.
 
         Raises:
-            RateLimited: Too many have.
+            RateLimited: Too many attempts have failed.
             Unavailable: The database does not answer.
         """
         self.refuse_early()
-        watched = list(self._watched())
-        if not watched:
+        limits = list(self._applicable_limits())
+        if not limits:
             return
         keys = dict.fromkeys(
-            [key for key, _ in watched] + ([] if self._operation == REGISTER else [self._pair])
+            [key for key, _ in limits] + ([] if self._operation == REGISTER else [self._pair])
         )
         self._before = self._owner.attempts.read([*keys])
         now = self._owner.attempts.now().timestamp()
-        for key, limit in watched:
-            found = self._before[key]
-            if found.window_ends_at is None or found.failures < limit.amount or self._is_exempt(key):
+        for key, limit in limits:
+            attempts = self._before[key]
+            if attempts.window_ends_at is None or attempts.failures < limit.amount or self._is_exempt(key):
                 continue
-            refusal = Refusal(found.window_ends_at.timestamp(), limit.amount, self._reason)
-            # The limit of an account holds for unknown addresses only: it is remembered for this address alone.
+            refusal = Refusal(attempts.window_ends_at.timestamp(), limit.amount, self._reason)
+            # The limit of an account applies only to unknown addresses, so it is remembered for this address.
             self._owner.remember(self._here if key == self._here else self._pair, refusal)
             raise refusal.error(now)
 
     def record(self, status: int) -> None:
-        """Count the attempt, by the status of its answer: a password that was wrong, or an account that was made.
+        """Count the attempt by the status of its response.
 
-        Should the database not answer, the answer is given all the same.
+        If the database does not answer, the attempt is not counted, and the response is sent anyway.
         """
         try:
             windows = [
                 (key, timedelta(seconds=limit.get_expiry()))
-                for key, limit in self._watched()
+                for key, limit in self._applicable_limits()
                 if self._has_failed(status, key) and not self._is_exempt(key)
             ]
             if windows:
@@ -170,10 +170,10 @@ class Attempt:
     def _has_failed(self, status: int, key: str) -> bool:
         """Return whether an answer of that status counts as a failure under a key."""
         if self._operation == REGISTER:
-            # A 409 tells that an address has an account: asking that is limited like making one.
+            # A 409 reveals that an address has an account, so it is limited like a registration.
             return status in (201, 409)
         if self._operation == LOGIN and key != self._here:
-            # A malformed request tries no password. Only a try, which costs a hash, adds rows for an account.
+            # A malformed request tries no password. Only an attempt, which costs a hash, adds rows for an account.
             return status == 401
         return 400 <= status < 500
 
@@ -191,7 +191,7 @@ class Attempt:
         if before.failures or before.known_until is None or before.known_until < renew_at:
             self._owner.attempts.note_success(self._pair, self._account)
 
-    def _watched(self) -> Iterator[tuple[str, RateLimitItem]]:
+    def _applicable_limits(self) -> Iterator[tuple[str, RateLimitItem]]:
         """Yield the keys under which the attempt counts, and their limits; always in the same order."""
         limits = self._owner.limits
         if self._operation == REGISTER:
@@ -206,7 +206,7 @@ class Attempt:
             yield self._here, limits.logins_per_address
 
     def _is_exempt(self, key: str) -> bool:
-        """Return whether a count does not concern the caller: that of an account which has been used from here."""
+        """Return whether a limit does not apply: that of an account, if the caller's address is known to it."""
         return key == self._account and self._before.get(self._pair, NEVER).known_until is not None
 
 

@@ -1,4 +1,4 @@
-"""The secret that signs logins: the one that is set, or one that is made once and kept beside the database."""
+"""The secret that signs logins: from the settings, or generated once and stored in the data directory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FILE_NAME = "jwt-secret"
 
 
 def signing_secret(settings: Settings) -> tuple[str, Path | None]:
-    """The secret, and the file in the data directory that was made for it just now, if it was.
+    """Return the secret, and the file in which it was stored if it has just been generated.
 
     Raises:
         SettingsError: The file cannot be used.
@@ -22,16 +22,16 @@ def signing_secret(settings: Settings) -> tuple[str, Path | None]:
         return settings.jwt_secret, None
     path = settings.data_dir / FILE_NAME
     try:
-        return _kept(path)
+        return _load_or_generate(path)
     except OSError as error:
         raise SettingsError(f"{path} cannot be used for the secret: {error.strerror}") from None
 
 
-def _kept(path: Path) -> tuple[str, Path | None]:
-    made: Path | None = None
+def _load_or_generate(path: Path) -> tuple[str, Path | None]:
+    new_file: Path | None = None
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Written aside and linked into place: whoever starts at the same moment finds a whole secret, and the same.
+        # Written to a temporary file and linked, so that servers that start at the same moment read the same complete secret.
         draft = path.with_name(f".{FILE_NAME}-{secrets.token_hex(8)}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32) + "\n")
@@ -39,7 +39,7 @@ def _kept(path: Path) -> tuple[str, Path | None]:
             os.fsync(file.fileno())
         try:
             os.link(draft, path)
-            made = path
+            new_file = path
         except FileExistsError:
             pass
         finally:
@@ -49,5 +49,5 @@ def _kept(path: Path) -> tuple[str, Path | None]:
     secret = path.read_text().strip()
     weakness = find_weakness(secret)
     if weakness is not None:
-        raise SettingsError(f"the secret in {path} {weakness}: remove the file and one is made")
-    return secret, made
+        raise SettingsError(f"the secret in {path} {weakness}: remove the file and one is generated")
+    return secret, new_file

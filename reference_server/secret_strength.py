@@ -1,4 +1,4 @@
-"""The strength of a secret: whether somebody could guess it."""
+"""The strength of a secret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 BYTES_MIN = 32
 DISTINCT_MIN = 8
 REST_MIN = 16
-# What secrets are made of in examples, tutorials and haste. Longer words first, so that they are taken out whole.
+# Common words in secrets of examples and tutorials. Longer words come first, so that they are removed as a whole.
 _WORDS = re.compile(
     "|".join(
         sorted(
@@ -159,10 +159,10 @@ _SEPARATORS = re.compile(r"[\W_]+")
 
 
 def find_weakness(secret: str) -> str | None:
-    """Return what makes a secret easy to guess.
+    """Return the reason why a secret is easy to guess, or None.
 
     Args:
-        secret: That signs logins, or stands for somebody.
+        secret: A secret that signs logins, or a token.
 
     Returns:
         The end of a sentence that begins with the secret's name, without any part of the secret; None for a secret
@@ -176,15 +176,15 @@ def find_weakness(secret: str) -> str | None:
         return f"is easy to guess: it has fewer than {DISTINCT_MIN} different characters"
     if _is_sequence(secret):
         return "is easy to guess: it counts up or down"
-    # What an attacker who knows the words has to guess.
-    rest = _SEPARATORS.sub("", _YEARS.sub("", _WORDS.sub("", secret)))
-    if len(rest.encode()) < REST_MIN or _is_repetition(rest) or _is_sequence(rest):
+    # The remainder that an attacker who knows the words has to guess.
+    remainder = _SEPARATORS.sub("", _YEARS.sub("", _WORDS.sub("", secret)))
+    if len(remainder.encode()) < REST_MIN or _is_repetition(remainder) or _is_sequence(remainder):
         return "is easy to guess: it consists of well-known words"
     return None
 
 
 def _is_repetition(text: str) -> bool:
-    """Return whether a text is one unit again and again, the last time perhaps cut off."""
+    """Return whether a text repeats one unit, the last time possibly cut off."""
     half = len(text) // 2
     return any(text.startswith(text[unit:]) for unit in range(1, half + 1))
 

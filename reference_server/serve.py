@@ -1,4 +1,4 @@
-"""Serve: one process from its settings to its end. It starts, says so, and stops without breaking anything off."""
+"""The life of a server process: start, serve, and stop gracefully."""
 
 from __future__ import annotations
 
@@ -50,24 +50,24 @@ _M_ARENA_MAX = -8
 
 
 def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[], None]) -> None:
-    """Serve until a signal says stop.
+    """Serve until a signal stops the process.
 
     Args:
-        settings: Of the process.
-        listening: Bound, and not listening yet.
-        url: Where clients reach it.
-        up: Called once requests are taken.
+        settings: The settings of the process.
+        listening: A socket that is bound, but does not listen yet.
+        url: The URL by which clients reach it.
+        up: Called when requests are accepted.
 
     Raises:
         SettingsError: The data directory, the database or the file store cannot be used.
     """
-    reserve_little()
+    limit_address_space()
     lines = log.configure(settings.log)
-    allow_connections()
-    with alone(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        secret, made = signing_secret(settings)
-        if made is not None:
-            _log.warning("no JWT_SECRET is set: made one and kept it in %s", made)
+    raise_file_limit()
+    with exclusive_database(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        secret, secret_file = signing_secret(settings)
+        if secret_file is not None:
+            _log.warning("no JWT_SECRET is set: generated one and stored it in %s", secret_file)
         mailer = SmtpMailer(settings.smtp, settings.mail_from) if settings.smtp else None
         core = open_core(
             settings,
@@ -90,31 +90,34 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             lines.close()
 
 
-def reserve_little() -> None:
-    """Let threads to come reserve little address space, so that a limit of 400 MB (``ulimit -v``) is enough.
+def limit_address_space() -> None:
+    """Limit the address space of new threads, so that a limit of 400 MB (``ulimit -v``) is enough.
 
-    Unasked, each of some twenty threads takes 8 MB for its stack, and 64 MB more when it first allocates.
+    By default, each of about twenty threads takes 8 MB for its stack, and 64 MB more when it first allocates.
     """
     threading.stack_size(STACK_BYTES)
     with suppress(AttributeError, OSError):
-        # Of the GNU C library; others do not have it, nor the habit.
+        # Only the GNU C library has this function and needs it.
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS_MAX)
 
 
-def allow_connections() -> None:
-    """Take as many connections as the system allows: each is a file, and often only 1,024 are granted unasked."""
+def raise_file_limit() -> None:
+    """Raise the limit of open files, one per connection, as far as allowed; the default is often 1,024."""
     granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_MAX if most == resource.RLIM_INFINITY else min(FILES_MAX, most)
-    if granted != resource.RLIM_INFINITY and granted < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    target = FILES_MAX if most == resource.RLIM_INFINITY else min(FILES_MAX, most)
+    if granted != resource.RLIM_INFINITY and granted < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, most))
 
 
 def open_core(settings: Settings, **options: Any) -> Core:
     """Return a core on the database of the settings.
 
     Args:
-        settings: Of the process.
-        options: More arguments of ``Core``.
+        settings: The settings of the process.
+        options: Further arguments of ``Core``.
+
+    Returns:
+        The core, which the caller closes.
 
     Raises:
         SettingsError: The URL of the database cannot be read.
@@ -126,10 +129,10 @@ def open_core(settings: Settings, **options: Any) -> Core:
 
 
 def start_store(core: Core) -> None:
-    """Make ready what files are kept with, while there are descriptors and memory for it.
+    """Prepare the file store, while file descriptors and memory are available.
 
     Raises:
-        SettingsError: There are not.
+        SettingsError: The file store cannot be used.
     """
     try:
         core.env.blobs.start()
@@ -138,11 +141,11 @@ def start_store(core: Core) -> None:
 
 
 def migrate(core: Core, patience: float = 0) -> None:
-    """Bring the schema up to date, as soon as the database can be reached.
+    """Migrate the schema as soon as the database is reachable.
 
     Args:
-        core: Whose.
-        patience: For how many seconds a database is waited for that is not there yet.
+        core: The core.
+        patience: The longest wait for an unreachable database, in seconds.
 
     Raises:
         SettingsError: The database cannot be used.
@@ -159,7 +162,9 @@ def migrate(core: Core, patience: float = 0) -> None:
                     f"the database cannot be used: {problem or type(error).__name__}"
                 ) from error
             if not waiting:
-                _log.warning("the database is not there yet; waiting up to %d seconds: %s", patience, problem)
+                _log.warning(
+                    "the database is not reachable yet; waiting up to %d seconds: %s", patience, problem
+                )
             waiting = True
             time.sleep(AWAY_SECONDS)
         else:
@@ -183,26 +188,26 @@ async def _serve(
     listener = Listener(app, shutdown_timeout=IN_FLIGHT_SECONDS)
     await listener.setup()
     await web.SockSite(listener, listening, backlog=BACKLOG).start()
-    # What is here now stays: the collector need not look at it again.
+    # These objects stay alive, so the collector need not look at them again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
     up()
     await stop.wait()
-    # Who is in a hurry presses Ctrl-C again.
-    loop.add_signal_handler(signal.SIGINT, _hurry)
+    # A second Ctrl-C stops the process immediately.
+    loop.add_signal_handler(signal.SIGINT, _interrupt)
     await wind_down(app[STATE], listener, settings.stop_delay)
     await listener.cleanup()
     if mailer is not None:
         await mailer.close(MAIL_SECONDS)
 
 
-def _hurry() -> None:
+def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
 async def wind_down(state: State, listener: Listener, delay: float) -> None:
-    """Deny readiness, and after a delay stop listening and answer what is still asked on connections that are kept."""
+    """Deny readiness; after a delay stop listening, and answer the last requests on open connections."""
     state.stopping = True
     await asyncio.sleep(delay)
     await listener.stop_listening()
@@ -213,9 +218,9 @@ async def wind_down(state: State, listener: Listener, delay: float) -> None:
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """See that no other server uses the same SQLite file: each would believe itself the only one that writes."""
-    lock = _lock_of(settings)
+def exclusive_database(settings: Settings) -> Iterator[None]:
+    """Prevent other servers from using the same SQLite file, which supports only one writing process."""
+    lock = _lock_database(settings)
     try:
         yield
     finally:
@@ -224,7 +229,7 @@ def alone(settings: Settings) -> Iterator[None]:
 
 
 def _make_private(file: Path) -> None:
-    """Make the files of an SQLite database unreadable for others, should something have left them readable."""
+    """Make the files of a SQLite database unreadable for other users of the machine."""
     for path in (file, *(file.with_name(f"{file.name}{suffix}") for suffix in ("-wal", "-shm", ".lock"))):
         try:
             if not stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -238,7 +243,7 @@ def _make_private(file: Path) -> None:
             _log.warning("%s could be read by others: its mode is now 0600", path)
 
 
-def _lock_of(settings: Settings) -> int | None:
+def _lock_database(settings: Settings) -> int | None:
     file = settings.sqlite_file
     lock: int | None = None
     try:

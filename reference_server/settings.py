@@ -1,4 +1,4 @@
-"""Settings: what the environment says, checked once at start. A bad value is one clear sentence."""
+"""Settings from environment variables, validated once at start. An invalid value is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 class SettingsError(Exception):
-    """A setting cannot be used. The text is one sentence for the operator."""
+    """A setting is not valid. The text is one sentence for the operator."""
 
 
 @attrs.frozen
 class SmtpServer:
-    """Where emails go.
+    """The server that sends emails.
 
     Attributes:
-        tls: From the first byte (``smtps://``); otherwise STARTTLS is used where it is offered.
-        user, password: Of the account, if the server asks for one.
+        tls: TLS from the first byte (``smtps://``); otherwise STARTTLS is used if the server offers it.
+        user, password: The account, if the server requires one.
     """
 
     host: str
@@ -47,12 +47,12 @@ class SmtpServer:
 
 @attrs.frozen
 class McpToken:
-    """A token of the operator's, with which an AI client may read one workspace.
+    """The operator's token, with which an AI client may read one workspace.
 
     Attributes:
         secret: The token.
-        user: The e-mail address of whom it acts as.
-        workspace: As ``acme/eng``.
+        user: The e-mail address of the user it acts as.
+        workspace: The workspace, as ``acme/eng``.
     """
 
     secret: str = attrs.field(repr=False)
@@ -62,15 +62,15 @@ class McpToken:
 
 @attrs.frozen
 class Limits:
-    """How often something may happen until it is answered by 429. None: as often as one likes.
+    """The limits after which requests are answered by 429. None means no limit.
 
     Attributes:
         logins: Failed logins of one account from one address.
         logins_per_account: Failed logins of one account, from all addresses that it has not been used from.
         logins_per_address: Failed logins from one address.
         registrations: New accounts, per address.
-        bad_tokens: Tokens that were not good, per address.
-        requests: Any, per token or else per address.
+        bad_tokens: Requests with invalid tokens, per address.
+        requests: All requests, per token or else per address.
     """
 
     logins: RateLimitItem | None = attrs.field(factory=lambda: parse("20 per 15 minutes"))
@@ -88,7 +88,7 @@ NO_LIMITS = Limits(
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What can be set, as ``docs/guides/self-hosting.md`` lists it."""
+    """The settings that ``docs/guides/self-hosting.md`` lists."""
 
     database_url: str | None = attrs.field(default=None, repr=False)
     direct_database_url: str | None = attrs.field(default=None, repr=False)
@@ -115,17 +115,17 @@ class Settings:
 
     @property
     def database(self) -> str:
-        """The URL of the database: a file in the data directory unless another one is set."""
+        """The URL of the database; by default a file in the data directory."""
         return self.database_url or f"sqlite:///{self.data_dir / 'stellary.db'}"
 
     @property
     def blobs(self) -> str:
-        """Where files are kept: a folder in the data directory unless another place is set."""
+        """The location of files; by default a folder in the data directory."""
         return self.blobs_url or str(self.data_dir / "files")
 
     @property
     def sqlite_file(self) -> Path | None:
-        """The file of the database; None if it is PostgreSQL."""
+        """The file of the database; None for PostgreSQL."""
         path = self.database.partition("?")[0].removeprefix("sqlite:///")
         return Path(path) if self.database.startswith("sqlite:") else None
 
@@ -148,63 +148,63 @@ def parse_environment(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: A value cannot be read.
     """
-    found = _read(environment, _VARIABLES)
-    return Settings(**found, limits=_limits(environment), mcp_token=_mcp_token(environment))
+    values = _read(environment, _VARIABLES)
+    return Settings(**values, limits=_limits(environment), mcp_token=_mcp_token(environment))
 
 
 def _read(
     environment: Mapping[str, str], variables: Mapping[str, tuple[str, Callable[[str], object]]]
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for variable, (field, read) in variables.items():
         text = environment.get(variable, "").strip()
         if not text:
             continue
         try:
-            found[field] = read(text)
+            values[field] = read(text)
         except ValueError as error:
             raise SettingsError(f"{variable} {error}") from None
-    return found
+    return values
 
 
 def find_refusals(settings: Settings) -> list[str]:
-    """Return what the settings are not safe enough for to start, one sentence each."""
-    found = []
+    """Return the reasons why the settings are too unsafe to start, one sentence each."""
+    refusals = []
     weakness = None if settings.jwt_secret is None else find_weakness(settings.jwt_secret)
     if weakness is not None:
-        found.append(f"JWT_SECRET {weakness}; leave it out and one is made")
+        refusals.append(f"JWT_SECRET {weakness}; leave it out and one is generated")
     if settings.production and settings.bcrypt_rounds < BCRYPT_ROUNDS_MIN:
-        found.append(f"STELLARY_BCRYPT_ROUNDS must be at least {BCRYPT_ROUNDS_MIN} in production")
-    if settings.production and any(map(_is_everybody, settings.trusted_proxies)):
-        found.append(
+        refusals.append(f"STELLARY_BCRYPT_ROUNDS must be at least {BCRYPT_ROUNDS_MIN} in production")
+    if settings.production and any(map(_is_too_wide, settings.trusted_proxies)):
+        refusals.append(
             "STELLARY_TRUSTED_PROXIES must name the proxies in production, not everybody: anybody could claim any address"
         )
-    return found
+    return refusals
 
 
-def _is_everybody(network: Network) -> bool:
+def _is_too_wide(network: Network) -> bool:
     return network.prefixlen < (8 if network.version == 4 else 16)
 
 
-# ------------------------------------------------------------------------------------------ reading one value
+# ------------------------------------------------------------------------------------------ parsers of values
 
 
 def duration(text: str) -> timedelta:
-    """``7d``, ``12h``, ``30m``, ``90s``, or a number of seconds; from a minute to ten years."""
-    found = re.fullmatch(r"([0-9]{1,9})([smhdw]?)", text)
-    seconds = int(found[1]) * _UNITS[found[2] or "s"] if found else 0
+    """Parse ``7d``, ``12h``, ``30m``, ``90s``, or a number of seconds; from a minute to ten years."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhdw]?)", text)
+    seconds = int(match[1]) * _UNITS[match[2] or "s"] if match else 0
     if not 60 <= seconds <= 3650 * 86400:
         raise ValueError(f"must be a duration such as 7d, 12h, 30m or a number of seconds, not {text!r}")
     return timedelta(seconds=seconds)
 
 
 def port(text: str) -> int:
-    """0 to 65535; 0 takes any that is free."""
+    """Parse a port from 0 to 65535; 0 stands for any free one."""
     return _integer(text, 0, 65535)
 
 
 def database_url(text: str) -> str:
-    """SQLite or PostgreSQL. Other spellings of PostgreSQL are understood; the core reads the rest of them."""
+    """Check a URL of SQLite or PostgreSQL; the core parses the rest of it."""
     if text.startswith(_POSTGRES):
         return text
     if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
@@ -213,24 +213,24 @@ def database_url(text: str) -> str:
 
 
 def direct_database_url(text: str) -> str:
-    """PostgreSQL."""
+    """Check a URL of PostgreSQL."""
     if text.startswith(_POSTGRES):
         return text
     raise ValueError("must start with postgresql://")
 
 
 def blobs_url(text: str) -> str:
-    """A folder, as a path or ``file:///…``; or ``s3://bucket/prefix``."""
-    scheme, _, rest = text.partition("://")
-    if not rest and "://" not in text:
+    """Check a folder, as a path or ``file:///…``, or ``s3://bucket/prefix``."""
+    scheme, _, location = text.partition("://")
+    if not location and "://" not in text:
         return text
-    if (scheme == "s3" and rest.strip("/")) or (scheme == "file" and rest.startswith("/")):
+    if (scheme == "s3" and location.strip("/")) or (scheme == "file" and location.startswith("/")):
         return text
     raise ValueError(f"must be a folder, or look like s3://bucket/prefix, not {text!r}")
 
 
 def smtp_server(text: str) -> SmtpServer:
-    """``smtp://user:password@host:587`` or ``smtps://host:465``; without a port, these."""
+    """Parse ``smtp://user:password@host:587`` or ``smtps://host:465``; these are the default ports."""
     wrong = ValueError("must look like smtp://user:password@host:587 or smtps://host:465")
     try:
         parts = urlsplit(text)
@@ -244,13 +244,13 @@ def smtp_server(text: str) -> SmtpServer:
         parts.hostname,
         number or (465 if tls else 587),
         tls,
-        _unquoted(parts.username),
-        _unquoted(parts.password),
+        _unquote(parts.username),
+        _unquote(parts.password),
     )
 
 
 def url(text: str) -> str:
-    """An http or https URL, without a slash at its end."""
+    """Check an http or https URL, and remove a slash at its end."""
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query
@@ -262,7 +262,7 @@ def url(text: str) -> str:
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Addresses or networks, separated by commas: ``10.0.0.0/8, ::1``."""
+    """Parse addresses or networks, separated by commas: ``10.0.0.0/8, ::1``."""
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError:
@@ -270,16 +270,16 @@ def networks(text: str) -> tuple[Network, ...]:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """``*``, or origins such as ``https://app.example.com``, separated by commas."""
-    found = tuple(part.strip() for part in text.split(",") if part.strip())
-    for each in found:
-        if each != "*" and not re.fullmatch(r"https?://[^/\s]+", each):
-            raise ValueError(f"must be origins such as https://app.example.com, not {each!r}")
-    return found
+    """Parse ``*``, or origins such as ``https://app.example.com``, separated by commas."""
+    values = tuple(part.strip() for part in text.split(",") if part.strip())
+    for origin in values:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise ValueError(f"must be origins such as https://app.example.com, not {origin!r}")
+    return values
 
 
 def model_name(text: str) -> str:
-    """``openai:gpt-5-mini``: a provider that pydantic-ai knows, and a model of it."""
+    """Check the name of a model: a provider that pydantic-ai supports, and its model (``openai:gpt-5-mini``)."""
     if not re.fullmatch(r"[a-z0-9-]+:[^\s:]\S*", text):
         raise ValueError(f"must be a provider and a model such as openai:gpt-5-mini, not {text!r}")
     if find_spec("pydantic_ai") is None:
@@ -288,16 +288,16 @@ def model_name(text: str) -> str:
 
 
 def limit(text: str) -> RateLimitItem | None:
-    """``20 per 15 minutes``, ``100/hour``, or ``off``."""
+    """Parse ``20 per 15 minutes``, ``100/hour``, or ``off``."""
     if text == "off":
         return None
     try:
-        found = parse_many(text)
+        limits = parse_many(text)
     except ValueError:
-        found = []
-    if len(found) != 1 or found[0].amount < 1:
+        limits = []
+    if len(limits) != 1 or limits[0].amount < 1:
         raise ValueError(f"must be a limit such as '20 per 15 minutes', or off, not {text!r}")
-    return found[0]
+    return limits[0]
 
 
 def _integer(text: str, least: int, most: int) -> int:
@@ -334,7 +334,7 @@ def _email(text: str) -> str:
     return text
 
 
-def _unquoted(text: str | None) -> str | None:
+def _unquote(text: str | None) -> str | None:
     return None if text is None else unquote(text)
 
 
@@ -372,13 +372,13 @@ _LIMITS: Mapping[str, str] = {
     "STELLARY_LIMIT_BAD_TOKENS": "bad_tokens",
     "STELLARY_LIMIT_REQUESTS": "requests",
 }
-"""The variable of each limit, and its field."""
+"""The field of ``Limits`` for each variable."""
 
 
 def _limits(environment: Mapping[str, str]) -> Limits:
-    given = _read(environment, {variable: (field, limit) for variable, field in _LIMITS.items()})
+    limits = _read(environment, {variable: (field, limit) for variable, field in _LIMITS.items()})
     switch = _read(environment, {"STELLARY_LIMITS": ("switch", _one_of("on", "off"))})
-    return NO_LIMITS if switch.get("switch") == "off" else attrs.evolve(Limits(), **given)
+    return NO_LIMITS if switch.get("switch") == "off" else attrs.evolve(Limits(), **limits)
 
 
 _MCP: Mapping[str, tuple[str, Callable[[str], object]]] = {
@@ -389,8 +389,8 @@ _MCP: Mapping[str, tuple[str, Callable[[str], object]]] = {
 
 
 def _mcp_token(environment: Mapping[str, str]) -> McpToken | None:
-    found = _read(environment, _MCP)
-    missing = [variable for variable, (field, _) in _MCP.items() if field not in found]
-    if found and missing:
+    values = _read(environment, _MCP)
+    missing = [variable for variable, (field, _) in _MCP.items() if field not in values]
+    if values and missing:
         raise SettingsError(f"{' and '.join(missing)} must be set too, or none of {', '.join(_MCP)}")
-    return McpToken(**found) if found else None
+    return McpToken(**values) if values else None

@@ -1,7 +1,7 @@
-"""Shares: how much of a pool of threads one project, and one workspace, may have at once.
+"""The shares of a thread pool that one project or workspace may use at a time.
 
-On PostgreSQL those who change the same project wait for each other, each in a thread. Without a bound one busy project
-would have all of them, and everybody else would wait for it too.
+On PostgreSQL, changes of the same project wait for each other, each in a thread. Without a limit, one busy project would
+occupy all threads, and all other projects would wait as well.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ NO_OWNER = Owner()
 
 
 def owner_of(ref: Ref) -> Owner:
-    """Return whom a job for this ref belongs to."""
+    """Return the project and workspace that a job for a ref belongs to."""
     if not isinstance(ref, WorkspaceRef):
         return NO_OWNER
     return Owner(f"{ref.org_slug}/{ref.ws_slug}", getattr(ref, "project_id", None))
 
 
 class Shares:
-    """The threads of a pool that are taken, by owner.
+    """The threads of a pool that are in use, by owner.
 
     Args:
-        threads: How many the pool has. A project gets half of them at most, a workspace three quarters.
+        threads: The number of threads. A project may use half of them, a workspace three quarters.
     """
 
     def __init__(self, threads: int) -> None:

@@ -1,4 +1,4 @@
-"""Sockets: what a server listens on, or one sentence why it cannot."""
+"""The socket that a server listens on."""
 
 from __future__ import annotations
 
@@ -10,37 +10,40 @@ from reference_server.settings import SettingsError
 BACKLOG = 1024
 
 
-def bound(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A socket that is bound and does not listen yet.
+def bind_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a socket that is bound but does not listen yet.
 
     Args:
-        host: Name or address.
-        port: 0 takes any that is free.
-        shared: Several processes bind the same port; the system shares out the connections.
+        host: A name or an address.
+        port: The port; 0 for any free one.
+        shared: Whether several processes bind the same port; the system distributes connections among them.
+
+    Returns:
+        The socket.
 
     Raises:
-        SettingsError: The port is in use, or the host is not here.
+        SettingsError: The port is in use, or the host is not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    bound_socket = socket.socket(family, socket.SOCK_STREAM)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        made.bind((host, port))
+            bound_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound_socket.bind((host, port))
     except OSError as error:
-        made.close()
+        bound_socket.close()
         if error.errno == errno.EADDRINUSE:
             raise SettingsError(
                 f"port {port} is in use: stop what listens there, or choose another with --port"
             ) from None
         raise SettingsError(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
-    return made
+    return bound_socket
 
 
-def url_of(made: socket.socket, host: str) -> str:
-    """The URL at which a client on this machine reaches it."""
-    port = made.getsockname()[1]
+def url_of(bound_socket: socket.socket, host: str) -> str:
+    """Return the URL by which clients on this machine reach a socket."""
+    port = bound_socket.getsockname()[1]
     if host in ("0.0.0.0", "::", ""):  # noqa: S104 - recognized, not bound
         host = "localhost"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

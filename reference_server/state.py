@@ -1,4 +1,4 @@
-"""State: whether the server runs or is about to stop, and how many requests are on their way."""
+"""The state of the server: running or stopping, with the number of requests in flight."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 
 class State:
-    """What the handler and whoever stops it tell each other.
+    """The state that the handler shares with the code that stops the server.
 
     Attributes:
-        stopping: Readiness is denied, so that a balancer sends nobody here any more; all else is as before.
-        closed: No new connections are taken. Requests on those that are kept are still answered, each with
+        stopping: Readiness is denied, so that a load balancer sends no new requests; everything else works as before.
+        closed: No new connections are accepted. Requests on open connections are still answered, each with
             ``Connection: close``.
-        in_flight: Requests that are being answered.
-        closing: Called when the server closes: what would be answered for ever is to end.
+        in_flight: The number of requests that are being answered.
+        closing: Functions that end endless responses when the server closes.
     """
 
     def __init__(self) -> None:
@@ -23,15 +23,15 @@ class State:
         self.closing: list[Callable[[], None]] = []
 
     def begin(self) -> None:
-        """A request is being answered."""
+        """Count a request whose answer begins."""
         self.in_flight += 1
 
     def end(self) -> None:
-        """It has been."""
+        """Count a request whose answer has ended."""
         self.in_flight -= 1
 
     def close(self) -> None:
-        """Let each connection end with its next answer, and end what would go on."""
+        """End endless responses, and let each connection close with its next response."""
         self.stopping = self.closed = True
         for end in self.closing:
             end()

@@ -1,7 +1,7 @@
-"""Streams: many connections that go on being answered, from few reads of the record.
+"""Streams: many open connections that are served from few reads of the database.
 
-Those who follow the same from the same place share a read, and its bytes. A read costs what a request costs; handing it
-to one more connection some microseconds.
+Connections that follow the same record from the same position share a read and its bytes. A read costs as much as a
+request; sending it to one more connection takes some microseconds.
 """
 
 from __future__ import annotations
@@ -29,20 +29,22 @@ _log = logging.getLogger("stellary.server")
 TICK_SECONDS = 0.5
 TROUBLED_SECONDS = 1.0
 STREAMS_MAX = 10_000
-STREAMS_MAX_EACH = 100
-"""How many may be open at once in one process, and of one caller."""
+STREAMS_PER_CALLER_MAX = 100
+"""The number of open streams in one process, and of one caller."""
 BACKLOG_MAX = 1 << 20
-"""Bytes that may wait for a client; one that is further behind comes back for them later."""
-CHECKS_AT_ONCE = 8
+"""Bytes that may wait for a client; a slower client is disconnected, and continues when it reconnects."""
+CONCURRENT_CHECKS = 8
 
 
 @attrs.frozen
 class Opening:
-    """What somebody may follow, from where, before the first byte of it is sent.
+    """A stream that a caller may follow, before its first byte is sent.
 
     Attributes:
-        reader: Whose it is; None for nobody that is known.
-        allowed: Whether that one still may, asked in a thread.
+        record: The record to follow.
+        position: The position in the record to start after.
+        reader: The id of the caller; None if there is none.
+        allowed: Checks, in a thread, whether the caller may still read.
     """
 
     record: Record[Any]
@@ -55,9 +57,9 @@ class Follower:
     """A connection that follows a record.
 
     Args:
-        transport: Of the connection.
-        chunked: Whether blocks are sent as chunks of HTTP/1.1.
-        opening: What it follows, and from where.
+        transport: The transport of the connection.
+        chunked: Whether to send blocks as chunks of HTTP/1.1.
+        opening: The record, and the position to start after.
     """
 
     def __init__(self, transport: asyncio.Transport, chunked: bool, opening: Opening) -> None:
@@ -71,7 +73,7 @@ class Follower:
         self._chunked = chunked
 
     def take(self, batch: Batch) -> None:
-        """Send what was read, and go on from there."""
+        """Send a batch, and continue after it."""
         self.position = batch.position
         if batch.frames:
             self.write(batch.frames)
@@ -79,7 +81,7 @@ class Follower:
             self.end()
 
     def write(self, block: bytes) -> None:
-        """Send a block. What goes straight to the transport costs a fourth of what a response's own writer does."""
+        """Send a block directly to the transport, which costs a quarter of using the response's writer."""
         if self.gone:
             self.end()
         if self.ended.done():
@@ -90,22 +92,22 @@ class Follower:
             self.end()
 
     def end(self) -> None:
-        """Follow no longer."""
+        """End the stream."""
         if not self.ended.done():
             self.ended.set_result(None)
 
     @property
     def gone(self) -> bool:
-        """Whether nobody is at the other end."""
+        """True if the client has disconnected."""
         return self._transport.is_closing()
 
 
 class Streams:
-    """All who follow something in this process.
+    """All streams of this process.
 
     Args:
-        core: Whose records are followed.
-        threads: Where they are read.
+        core: The core with the records.
+        threads: The threads in which records are read.
     """
 
     def __init__(self, core: Core, threads: Threads) -> None:
@@ -121,7 +123,7 @@ class Streams:
     # ------------------------------------------------------------------------------------------ one connection
 
     async def open(self, record: Record[Any], reader: str | None, allowed: Callable[[], bool]) -> Opening:
-        """See that there is room for one more, and from where it is to be sent.
+        """Check that another stream may be opened, and return it with its start position.
 
         Raises:
             Unavailable: Too many are open.
@@ -129,36 +131,36 @@ class Streams:
         """
         if self._readers.total() >= STREAMS_MAX:
             raise Unavailable("too many streams are open; try again", code="busy", retry_after=5)
-        if self._readers[reader] >= STREAMS_MAX_EACH:
-            raise RateLimited(f"{STREAMS_MAX_EACH} streams are open already; close some", retry_after=5)
+        if self._readers[reader] >= STREAMS_PER_CALLER_MAX:
+            raise RateLimited(f"{STREAMS_PER_CALLER_MAX} streams are open already; close some", retry_after=5)
         position = record.after
         if position is None:
             position = (await self._read(record, None)).position
         return Opening(record, position, reader, allowed)
 
     async def send(self, request: web.BaseRequest, answer: web.StreamResponse, opening: Opening) -> None:
-        """Answer a request until it is over: the record, the reader's rights, the connection or this process."""
+        """Send a stream until the record, the caller's rights, the connection or this process ends."""
         await answer.prepare(request)
         transport = request.transport
         if request.method == "HEAD" or transport is None or self._closed:
             return
         follower = Follower(transport, request.version >= HttpVersion11, opening)
-        self._join(follower, opening)
+        self._add(follower, opening)
         try:
             follower.write(streams.OPENING)
             self._read_soon(opening.record.topic)
             await follower.ended
         finally:
-            self._leave(follower, opening)
+            self._remove(follower, opening)
         if not follower.gone:
             with suppress(ConnectionError):
                 await answer.write_eof()
 
-    def _join(self, follower: Follower, opening: Opening) -> None:
+    def _add(self, follower: Follower, opening: Opening) -> None:
         self._readers[opening.reader] += 1
         self._followers[opening.record.topic].add(follower)
 
-    def _leave(self, follower: Follower, opening: Opening) -> None:
+    def _remove(self, follower: Follower, opening: Opening) -> None:
         follower.end()
         self._readers -= Counter([opening.reader])
         here = self._followers[opening.record.topic]
@@ -169,16 +171,16 @@ class Streams:
     # ------------------------------------------------------------------------------------------ all of them
 
     async def running(self) -> AsyncIterator[None]:
-        """Listen to the core's news until the generator is closed."""
+        """Listen to the core's signals until the generator is closed."""
         loop = asyncio.get_running_loop()
 
-        def ring(topic: str) -> None:
-            # Called where the commit was.
+        def forward_signal(topic: str) -> None:
+            # Called in the thread of the commit.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._rang, topic)
+                loop.call_soon_threadsafe(self._on_signal, topic)
 
         ticking = asyncio.create_task(self._tick())
-        with self._core.env.signals.listening(ring):
+        with self._core.env.signals.listening(forward_signal):
             try:
                 yield
             finally:
@@ -189,7 +191,7 @@ class Streams:
                 await asyncio.wait(tasks)
 
     def close(self) -> None:
-        """End them all: whoever follows comes back, and goes on from where it was."""
+        """End all streams; clients reconnect, and continue where they were."""
         self._closed = True
         for follower in self._all():
             follower.end()
@@ -197,12 +199,12 @@ class Streams:
     def _all(self) -> list[Follower]:
         return [follower for here in self._followers.values() for follower in here]
 
-    def _rang(self, topic: str) -> None:
+    def _on_signal(self, topic: str) -> None:
         if topic in (signals.ACCESS, signals.EVERYTHING):
             self._check_soon(self._all())
         if topic == signals.EVERYTHING:
-            for each in [*self._followers]:
-                self._read_soon(each)
+            for followed_topic in [*self._followers]:
+                self._read_soon(followed_topic)
         elif topic in self._followers:
             self._read_soon(topic)
 
@@ -221,7 +223,7 @@ class Streams:
                     follower.write(streams.HEARTBEAT)
                     due.append(follower)
             self._check_soon(due)
-            # On SQLite nobody else writes.
+            # On SQLite no other process writes.
             if not self._core.database.is_sqlite and now - polled >= streams.POLL_SECONDS:
                 polled = now
                 for topic in [*self._followers]:
@@ -234,20 +236,20 @@ class Streams:
         self._start(topic, partial(self._refresh, topic))
 
     def _start(self, name: str, work: Callable[[], Any]) -> None:
-        """Do something in a task, one of each name at a time."""
+        """Run a function in a task, unless a task of that name is running."""
 
-        async def done_once() -> None:
+        async def run_once() -> None:
             try:
                 await work()
             finally:
-                # In the step in which it has found nothing more to do: what is asked for from now on begins another.
+                # Without an await after the last check, so that a later call starts a new task.
                 del self._tasks[name]
 
         if name not in self._tasks:
-            self._tasks[name] = asyncio.create_task(done_once())
+            self._tasks[name] = asyncio.create_task(run_once())
 
     async def _refresh(self, topic: str) -> None:
-        """Read on for all who follow a topic, until all are at its end."""
+        """Read new events for all followers of a topic, until all are up to date."""
         while topic in self._stale:
             self._stale.discard(topic)
             try:
@@ -260,7 +262,7 @@ class Streams:
                 await asyncio.sleep(pause)
 
     async def _read_on(self, topic: str) -> float | None:
-        """Read once from each place where somebody is. In how many seconds there is more; None if that was all."""
+        """Read once from each follower's position; return the seconds until there is more, or None."""
         pause: float | None = None
         here = self._followers.get(topic, set())
         for position in sorted({follower.position for follower in here}):
@@ -287,15 +289,17 @@ class Streams:
             self._start("", self._check)
 
     async def _check(self) -> None:
-        """End what those follow who may no longer."""
+        """End the streams of callers who have lost access."""
         while self._suspect:
-            some = [self._suspect.pop() for _ in range(min(CHECKS_AT_ONCE, len(self._suspect)))]
+            checked = [self._suspect.pop() for _ in range(min(CONCURRENT_CHECKS, len(self._suspect)))]
             try:
-                allowed = await asyncio.gather(*(self._threads.run("read", each.allowed) for each in some))
+                allowed = await asyncio.gather(
+                    *(self._threads.run("read", follower.allowed) for follower in checked)
+                )
             except Unavailable:
-                self._suspect.update(some)
+                self._suspect.update(checked)
                 await asyncio.sleep(TROUBLED_SECONDS)
                 continue
-            for follower, may in zip(some, allowed, strict=True):
+            for follower, may in zip(checked, allowed, strict=True):
                 if not may:
                     follower.end()

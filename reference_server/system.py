@@ -1,4 +1,4 @@
-"""System: what the server answers by itself. Section System of the API."""
+"""The operations that the server answers without the core. Section System of the API."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ FREE_BYTES_MIN = 8 << 20
 
 
 class Probe:
-    """Whether something can be used: tried at most once a second, however many ask.
+    """A check whether something is usable, made at most once a second, however many requests ask.
 
     Args:
-        find_problem: Tries it; returns what is wrong in one sentence, or None.
+        find_problem: Returns the problem in one sentence, or None.
         run: Runs that in a thread.
-        name: What is tried, for a sentence.
+        name: The name of the checked part, for messages.
     """
 
     def __init__(
@@ -55,49 +55,49 @@ class Probe:
         self._find_problem = find_problem
         self._run = run
         self._name = name
-        self._tried: asyncio.Future[str | None] | None = None
-        self._tried_at = 0.0
+        self._check: asyncio.Future[str | None] | None = None
+        self._checked_at = 0.0
 
     async def check(self) -> None:
-        """Return if it can.
+        """Return if it is usable.
 
         Raises:
-            Unavailable: It cannot, or has not said so for some seconds.
+            Unavailable: It is not usable, or has not answered for some seconds.
         """
         now = asyncio.get_running_loop().time()
-        if self._tried is None or (self._tried.done() and now - self._tried_at >= PROBE_EVERY):
-            self._tried_at = now
-            self._tried = self._run(self._find_problem)
-        await asyncio.wait({self._tried}, timeout=PROBE_PATIENCE)
-        problem = self._tried.result() if self._tried.done() else f"{self._name} does not answer"
+        if self._check is None or (self._check.done() and now - self._checked_at >= PROBE_EVERY):
+            self._checked_at = now
+            self._check = self._run(self._find_problem)
+        await asyncio.wait({self._check}, timeout=PROBE_PATIENCE)
+        problem = self._check.result() if self._check.done() else f"{self._name} does not answer"
         if problem is not None:
             raise Unavailable(problem, code="not_ready", retry_after=PROBE_EVERY)
 
 
 def database_probe(core: Core, threads: Threads) -> Probe:
-    """Return a probe of whether the database can be written, which takes its turn among the units that write."""
+    """Return a probe that writes to the database; it waits in the same queue as other writers."""
     return Probe(partial(_database_problem, core), partial(threads.run, "write"), "the database")
 
 
 def store_probe(core: Core, threads: Threads) -> Probe:
-    """Return a probe of whether files can be kept."""
+    """Return a probe of the file store."""
     return Probe(partial(_store_problem, core), threads.files.run, "the file store")
 
 
 async def check_all(probes: Iterable[Probe]) -> None:
-    """Return if everything can be used. Raises Unavailable otherwise."""
+    """Return if all probes succeed; raise Unavailable otherwise."""
     for probe in probes:
         await probe.check()
 
 
 def _database_problem(core: Core) -> str | None:
-    """Return why the database cannot be written, if it cannot."""
+    """Return why the database cannot be written, or None."""
     try:
         core.probe()
     except Exception as error:  # noqa: BLE001 - whatever a driver raises, the answer is the same
         _log.warning("not ready: %s: %s", type(error).__name__, error)
         return "the database cannot be written"
-    # A write that is taken back does not reach the disk, so that a full one has to be asked for.
+    # A write that is rolled back does not reach the disk, so its free space is checked separately.
     file = core.database.file
     if file is not None and shutil.disk_usage(file.resolve().parent).free < FREE_BYTES_MIN:
         return "the disk is full"
@@ -105,7 +105,7 @@ def _database_problem(core: Core) -> str | None:
 
 
 def _store_problem(core: Core) -> str | None:
-    """Return why the file store cannot be used, if it cannot."""
+    """Return why the file store cannot be used, or None."""
     try:
         core.env.blobs.probe()
     except ApiError as error:
@@ -115,7 +115,7 @@ def _store_problem(core: Core) -> str | None:
 
 
 def product_version() -> str:
-    """The version that is installed."""
+    """Return the installed version of the package."""
     try:
         return version("stellary")
     except PackageNotFoundError:
@@ -125,14 +125,14 @@ def product_version() -> str:
 def system_operations(
     core: Core, state: State, threads: Threads, metrics: Metrics, prefix: Callable[[], str]
 ) -> Mapping[str, Own]:
-    """The operations that the server answers by itself.
+    """Return the operations that the server answers without the core.
 
     Args:
-        core: Whose readiness is asked.
-        state: Says whether the server is about to stop.
-        threads: Where a probe runs.
-        metrics: What was counted.
-        prefix: Of the paths, known once the application has started.
+        core: Checked for readiness.
+        state: The state of the server.
+        threads: The threads in which probes run.
+        metrics: The metrics.
+        prefix: Returns the prefix of paths, which is known when the application has started.
     """
     probes = database_probe(core, threads), store_probe(core, threads)
     document: list[bytes] = []
@@ -166,7 +166,7 @@ def system_operations(
             page.append(await asyncio.to_thread(api_page, prefix()))
         return page[0].response(exchange.headers)
 
-    async def counted(_: Exchange) -> RawResponse:
+    async def metrics_text(_: Exchange) -> RawResponse:
         return await asyncio.to_thread(metrics.response)
 
     return {
@@ -175,7 +175,7 @@ def system_operations(
         READY.operation: ready,
         OPENAPI.operation: openapi,
         DOCS.operation: docs,
-        METRICS.operation: counted,
+        METRICS.operation: metrics_text,
     }
 
 

@@ -1,6 +1,6 @@
-"""Threads: where units of work run, so that the event loop never waits for a database or a password hash.
+"""The threads in which units of work run, so that the event loop never waits for a database or a password hash.
 
-A unit that was begun, or is waiting for its turn, is carried out whether or not somebody still waits for its answer.
+A unit that was queued is executed even if its client has disconnected.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ THINKING_THREADS = 4
 BODY_THREADS = 2
 WAITING_MAX = 256
 WAITING_HASHES_MAX = 64
-# How many units are committed at once at most: the first of them waits for the last.
-TOGETHER_MAX = 32
+# The largest number of units in one commit: the first of them waits for the last.
+GROUP_MAX = 32
 
 
 @attrs.frozen
 class _Job:
-    """Something to be done, and whoever waits for it."""
+    """A queued job, and the future of its result."""
 
     work: Callable[[], Any]
     future: asyncio.Future[Any]
@@ -63,12 +63,12 @@ class Pool:
     """A few threads and a bounded queue before them.
 
     Args:
-        name: Of the threads.
-        threads: How many.
-        waiting: How many jobs may wait or run at once; what comes beyond is refused at once.
-        together: Jobs that have been waiting for each other are done within this, and told when it is over. If it
-            raises, nothing that they did was kept, and they are done again one by one.
-        shares: Bounds how many threads one project or workspace has at once; without it, any may have all.
+        name: The name of the threads.
+        threads: The number of threads.
+        waiting: The number of jobs that may wait or run; further ones are rejected immediately.
+        together: A context in which waiting jobs run as a group; their results are delivered when it has ended. If it
+            raises, the work of the group is lost, and its jobs run again one by one.
+        shares: Limits the threads of one project or workspace; without it, each may use all of them.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class Pool:
     ) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._together = together
-        # Both are the event loop's alone.
+        # Only the event loop uses these two.
         self._shares = shares
         self._held_back: deque[_Job] = deque()
-        # So that there is room left for everybody else.
+        # This leaves room for jobs of others.
         self._held_back_max = max(1, waiting * 3 // 4)
         self._free = waiting
         self._threads = [
@@ -95,14 +95,17 @@ class Pool:
             thread.start()
 
     def run(self, job: Callable[[], T], owner: Owner = NO_OWNER) -> asyncio.Future[T]:
-        """What the job returns or raises, once a thread has done it. Called on the event loop.
+        """Run a job in a thread, and return a future of its result. Call it on the event loop.
 
         Args:
-            job: What is to be done.
-            owner: Whose it is: while that one has its share of the threads, the job is held back.
+            job: The function to run.
+            owner: The project and workspace that it belongs to: while they use their share of the threads, the job waits.
+
+        Returns:
+            The future of the job's result or exception.
 
         Raises:
-            Unavailable: Too many are waiting already.
+            Unavailable: Too many jobs are waiting already.
         """
         if self._free <= 0:
             raise _busy()
@@ -119,7 +122,7 @@ class Pool:
         return future
 
     def stop(self) -> None:
-        """Let the threads end after what is waiting."""
+        """Let the threads end after the waiting jobs."""
         self._shares = None
         while self._held_back:
             self._jobs.put(self._held_back.popleft())
@@ -127,29 +130,29 @@ class Pool:
             self._jobs.put(None)
 
     def join(self, timeout: float) -> None:
-        """Wait until they have ended."""
+        """Wait until the threads have ended."""
         for thread in self._threads:
             thread.join(timeout)
 
     def _serve(self) -> None:
         while (first := self._jobs.get()) is not None:
-            jobs = self._with_those_behind(first)
+            jobs = self._take_group(first)
             for job, outcome in zip(jobs, self._outcomes(jobs), strict=True):
                 try:
-                    job.future.get_loop().call_soon_threadsafe(self._done, job, outcome)
+                    job.future.get_loop().call_soon_threadsafe(self._finish, job, outcome)
                 except RuntimeError:
-                    # The loop was closed meanwhile: nobody waits.
+                    # The loop was closed, so the result is not needed any more.
                     return
-            # Nothing of these jobs is kept alive while the thread waits for the next.
+            # So that no objects of these jobs are kept alive while the thread waits.
             del first, jobs, job, outcome
 
-    def _with_those_behind(self, first: _Job) -> list[_Job]:
-        """A job, and those that are waiting already, if they can be done together."""
+    def _take_group(self, first: _Job) -> list[_Job]:
+        """Return a job, with the waiting ones that can run in the same group."""
         jobs = [first]
-        while self._together is not None and len(jobs) < TOGETHER_MAX and not self._jobs.empty():
+        while self._together is not None and len(jobs) < GROUP_MAX and not self._jobs.empty():
             job = self._jobs.get()
             if job is None:
-                # For the thread itself, once these are done.
+                # The thread stops after this group.
                 self._jobs.put(None)
                 break
             jobs.append(job)
@@ -160,7 +163,7 @@ class Pool:
             try:
                 with self._together():
                     outcomes = [_outcome(job) for job in jobs]
-            except Exception:  # noqa: BLE001 - each job is told its own
+            except Exception:  # noqa: BLE001 - each job gets its own error
                 _log.warning(
                     "%d units could not be kept together and are done one by one", len(jobs), exc_info=True
                 )
@@ -168,13 +171,13 @@ class Pool:
                 return outcomes
         return [_outcome(job) for job in jobs]
 
-    def _done(self, job: _Job, outcome: _Outcome) -> None:
+    def _finish(self, job: _Job, outcome: _Outcome) -> None:
         result, error = outcome
         future = job.future
         self._free += 1
         if self._shares is not None:
             self._shares.give_back(job.owner)
-            self._let_one_on(self._shares)
+            self._release_next(self._shares)
         if future.done():
             return
         if error is None:
@@ -182,8 +185,8 @@ class Pool:
         else:
             future.set_exception(error)
 
-    def _let_one_on(self, shares: Shares) -> None:
-        """Queue the first job that was held back and need not be any more."""
+    def _release_next(self, shares: Shares) -> None:
+        """Queue the first held-back job whose owner has a free thread."""
         for number, job in enumerate(self._held_back):
             if shares.take(job.owner):
                 del self._held_back[number]
@@ -192,16 +195,18 @@ class Pool:
 
 
 class Threads:
-    """The pools that a core's database wants. SQLite: one that writes, two that read. PostgreSQL: as many as
-    it has connections for each, so that who waits for a row makes no reader wait, and no other project.
+    """The thread pools of a server.
 
-    On SQLite a commit waits for the disk, longer than all else that a unit does, and one waits at a time: units that
-    have queued up meanwhile share the next one.
+    SQLite has one writer and two readers. PostgreSQL has as many threads as connections for each, so that a writer that
+    waits for a row blocks neither readers nor other projects.
+
+    On SQLite a commit waits for the disk, longer than anything else in a unit, and there is one at a time: units that are
+    queued during a commit share the next one.
 
     Attributes:
-        files: For what waits for a disk or a store of files, so that nobody else does.
-        thinking: The same for what a model may think about before it is written.
-        bodies: For parsing large bodies, so that neither the event loop nor a transaction waits for that.
+        files: For jobs that wait for a disk or a file store.
+        thinking: For jobs that wait for a language model.
+        bodies: For parsing large bodies, so that neither the event loop nor a transaction waits for it.
     """
 
     def __init__(self, core: Core) -> None:
@@ -218,12 +223,15 @@ class Threads:
         self.pools: dict[Mode, Pool] = {"read": reader, "write": writer, "self_managed": hashers}
 
     def run(self, mode: Mode, job: Callable[[], T], owner: Owner = NO_OWNER) -> asyncio.Future[T]:
-        """Run a job in the threads for that mode.
+        """Run a job in the threads of a mode, and return a future of its result.
 
         Args:
-            mode: Of the unit.
-            job: What is to be done.
+            mode: The mode of the unit.
+            job: The function to run.
             owner: The project and workspace that it belongs to.
+
+        Returns:
+            The future of the job's result or exception.
 
         Raises:
             Unavailable: Too many are waiting already.
@@ -231,7 +239,7 @@ class Threads:
         return self.pools[mode].run(job, owner)
 
     async def close(self, patience: float) -> None:
-        """Let what is waiting be done, for so many seconds at most, and end the threads."""
+        """Finish the waiting jobs, for at most ``patience`` seconds per thread, and end the threads."""
         pools = {*self.pools.values(), self.files, self.thinking, self.bodies}
         for pool in pools:
             pool.stop()

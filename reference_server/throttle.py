@@ -1,6 +1,6 @@
-"""Throttle: who sends too many requests, or tokens that are not good, is answered by 429 for a while. Never for good.
+"""The throttle: clients that send too many requests, or invalid tokens, get 429 until the end of a window.
 
-Counts are kept in memory, per process. Of tokens, what fails is counted, so that whoever is right is not held up.
+Counts are kept in memory, per process. Only invalid tokens are counted, so that valid ones are not delayed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ WINDOWS_MAX = 100_000
 GOOD_TOKENS_MAX = 10_000
 LOGIN, REGISTER, CHANGE_PASSWORD = "auth.login", "auth.register", "auth.change_password"
 GUARDED = frozenset({LOGIN, REGISTER, CHANGE_PASSWORD})
-"""The operations that take or make a password."""
+"""The operations that check or set a password."""
 
 
 class Windows(Storage):
-    """Counts per key, each for a window of time. Bounded: who fills it pushes out the oldest.
+    """Counters by key, each for a window of time. Their number is limited: a new one replaces the oldest.
 
-    The package's own memory starts a thread now and then to tidy up, and keeps whatever it is given.
+    The storage of the package itself has no limit, and starts threads to clean up.
     """
 
     STORAGE_SCHEME = None
@@ -46,7 +46,7 @@ class Windows(Storage):
         with self._lock:
             count, until = self._windows.get(key, (0, 0.0))
             if until <= now:
-                # Put at the end: the order is that of the windows' beginnings.
+                # Moved to the end, so that the dict is ordered by the windows' start.
                 self._windows.pop(key, None)
                 count, until = 0, now + expiry
             self._windows[key] = (count + amount, until)
@@ -75,53 +75,53 @@ class Windows(Storage):
 
 @attrs.frozen
 class Caller:
-    """Where a request comes from: the client's address, and the ``Authorization`` header if it sent one."""
+    """The sender of a request: the client's address, and the ``Authorization`` header if there is one."""
 
     address: str
     authorization: str | None = None
 
 
 class Throttle:
-    """Counts what fails, and refuses whom it happens to too often."""
+    """A counter of requests and invalid tokens, which rejects clients above the limits."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._windows = FixedWindowRateLimiter(Windows())
-        # A token that was good here lately is let through, so that nobody is shut out by a neighbour behind the same
+        # A recently valid token is let through, so that its owner is not blocked because of others behind the same
         # address; an ordered set.
         self._good: dict[int, None] = {}
 
     def admit(self, caller: Caller) -> dict[str, str]:
-        """Count a request of whatever kind.
+        """Count a request of any kind.
 
         Returns:
-            The headers that tell how much is left, if there is a limit.
+            The headers that show the remaining requests, if there is a limit.
 
         Raises:
-            RateLimited: There were too many.
+            RateLimited: There were too many requests.
         """
         limit = self._limits.requests
         if limit is not None:
             key = _digest(caller.authorization) if caller.authorization else caller.address
             if not self._windows.hit(limit, "requests", key):
-                raise self._refused(limit, ("requests", key), "too many requests")
+                raise self._limit_error(limit, ("requests", key), "too many requests")
             return self._headers(limit, ("requests", key))
         return {}
 
     def admit_token(self, caller: Caller) -> None:
-        """Refuse one more token from an address from which too many bad ones came.
+        """Reject a token from an address that has sent too many invalid ones.
 
         Raises:
-            RateLimited: Too many were bad.
+            RateLimited: Too many tokens were invalid.
         """
         limit = self._limits.bad_tokens
         if limit is None or caller.authorization is None or hash(caller.authorization) in self._good:
             return
         if not self._windows.test(limit, "tokens", caller.address):
-            raise self._refused(limit, ("tokens", caller.address), "too many tokens that are not good")
+            raise self._limit_error(limit, ("tokens", caller.address), "too many tokens that are not good")
 
     def note_token(self, caller: Caller, status: int) -> None:
-        """Count a token that was not good, and remember one that was."""
+        """Count an invalid token, and remember a valid one."""
         limit = self._limits.bad_tokens
         if limit is None or caller.authorization is None:
             return
@@ -141,7 +141,7 @@ class Throttle:
             "x-ratelimit-reset": str(int(stats.reset_time)),
         }
 
-    def _refused(self, limit: RateLimitItem, key: tuple[str, ...], what: str) -> RateLimited:
+    def _limit_error(self, limit: RateLimitItem, key: tuple[str, ...], what: str) -> RateLimited:
         headers = self._headers(limit, key)
         wait = max(1.0, self._windows.get_window_stats(limit, *key).reset_time - time.time())
         error = RateLimited(f"{what}; try again in {round(wait)} seconds", retry_after=wait)

@@ -1,4 +1,4 @@
-"""Workers: several processes on one port. The system shares out the connections; one that dies is started again."""
+"""Workers: several processes on one port, among which the system distributes connections. A worker that dies is restarted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any
 from reference_server.settings import Settings, SettingsError
 
 VARIABLE = "STELLARY_WORKER_SOCKET"
-"""Tells a process that it is a worker: the number of its end of a socket to the process that has started it."""
+"""The variable that makes a process a worker: the descriptor of its socket to the supervisor."""
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""The folder in which workers share what they count; the name is that of the library which does."""
+"""The variable of the folder in which workers share their metrics, as the Prometheus library names it."""
 
 STARTING_SECONDS = 60.0
 STOPPING_SECONDS = 30.0
@@ -29,11 +29,11 @@ _UP = b"u"
 
 
 class Worker:
-    """One worker: started, watched, and started again until it is told to stop.
+    """A worker process, which is restarted when it dies, until it is stopped.
 
     Args:
-        environment: Of the process.
-        arguments: What is run.
+        environment: The environment of the process.
+        arguments: The command to run.
     """
 
     def __init__(self, environment: Mapping[str, str], arguments: list[str]) -> None:
@@ -44,29 +44,29 @@ class Worker:
         self.up = asyncio.Event()
 
     async def keep(self) -> int:
-        """Run until it is stopped, or has died before it was up for the first time.
+        """Run the worker until it is stopped, or dies before it was up for the first time.
 
         Returns:
-            The code that it ended with.
+            The exit code of the process.
         """
         pause = PAUSE
         while True:
-            begun = asyncio.get_running_loop().time()
+            started_at = asyncio.get_running_loop().time()
             code = await self._run()
             if self._stopping.is_set() or not self.up.is_set():
                 return code
-            pause = PAUSE if asyncio.get_running_loop().time() - begun > LIVED_SECONDS else pause * 2
-            _say(f"a worker has died ({_how(code)}) and is started again")
+            pause = PAUSE if asyncio.get_running_loop().time() - started_at > LIVED_SECONDS else pause * 2
+            _print_notice(f"a worker has died ({_describe_exit(code)}) and is started again")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), min(pause, PAUSE_MAX))
                 return code
 
     def stop(self) -> None:
-        """Let it finish what it has begun."""
+        """Stop the worker after its current requests."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the worker."""
         self._signal(signal.SIGKILL)
 
     async def _run(self) -> int:
@@ -79,18 +79,18 @@ class Worker:
                     pass_fds=[theirs.fileno()],
                 )
             if self._stopping.is_set():
-                # It was told so while it was being started.
+                # It was stopped while it was starting.
                 self._process.terminate()
             ours.setblocking(False)
             if await asyncio.get_running_loop().sock_recv(ours, 1) == _UP:
                 self.up.set()
-            # Open until it has ended: by its closing a worker learns that nobody watches over it any more.
+            # The socket stays open until then. If it closes, the worker knows that its supervisor has died.
             code = await self._process.wait()
         self._forget(self._process.pid)
         return code
 
     def _forget(self, pid: int) -> None:
-        """What a process was doing when it ended, it does no longer. What it has done stays counted."""
+        """Delete the live gauges of a process that has ended; its counters remain."""
         for file in Path(self._environment[SHARED]).glob(f"gauge_live*_{pid}.db"):
             file.unlink()
 
@@ -107,20 +107,20 @@ async def supervise(
     count: int,
     up: Callable[[], None],
 ) -> int:
-    """Run so many workers until a signal says stop.
+    """Run workers until a signal stops them.
 
     Args:
-        settings: What the workers will find in their environment, too.
-        environment: Of the workers.
-        arguments: What each of them runs.
-        count: How many.
-        up: Called once all take requests.
+        settings: The settings of the workers.
+        environment: The environment of the workers.
+        arguments: The command of each worker.
+        count: The number of workers.
+        up: Called when all workers accept requests.
 
     Returns:
-        The exit code: 0 unless one could not be started.
+        The exit code: 0 unless a worker could not be started.
 
     Raises:
-        SettingsError: The database is one that several processes cannot share.
+        SettingsError: Several processes cannot share the database.
     """
     if settings.sqlite_file is not None:
         raise SettingsError("more than one worker needs PostgreSQL: SQLite has one process that writes")
@@ -132,23 +132,23 @@ async def supervise(
     metrics = tempfile.TemporaryDirectory(prefix="stellary-metrics-")
     workers = [Worker({**environment, SHARED: metrics.name}, arguments) for _ in range(count)]
     try:
-        # The first migrates, however long that takes, and says what is wrong if something is; the others need not.
-        for some, patience in ((workers[:1], None), (workers[1:], STARTING_SECONDS)):
-            tasks += [asyncio.create_task(worker.keep()) for worker in some]
-            if not await _all_up(some, [*tasks, stopped], patience):
+        # The first one migrates, without a time limit, and reports problems; the others start after it.
+        for group, patience in ((workers[:1], None), (workers[1:], STARTING_SECONDS)):
+            tasks += [asyncio.create_task(worker.keep()) for worker in group]
+            if not await _all_up(group, [*tasks, stopped], patience):
                 break
         else:
             up()
         await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
         return 0 if stop.is_set() else next(task.result() for task in tasks if task.done()) or 1
     finally:
-        await _end(workers, tasks, settings.stop_delay + STOPPING_SECONDS)
+        await _stop_workers(workers, tasks, settings.stop_delay + STOPPING_SECONDS)
         stopped.cancel()
         metrics.cleanup()
 
 
 async def _all_up(workers: list[Worker], over: Sequence[asyncio.Future[Any]], patience: float | None) -> bool:
-    """Wait until they are up; False if a task is over before, or the patience in seconds is."""
+    """Wait until workers are up; return False if a task ends or ``patience`` seconds pass before."""
 
     async def wait() -> None:
         for worker in workers:
@@ -162,44 +162,44 @@ async def _all_up(workers: list[Worker], over: Sequence[asyncio.Future[Any]], pa
     return not up.cancelled()
 
 
-async def _end(workers: list[Worker], tasks: list[asyncio.Task[int]], patience: float) -> None:
+async def _stop_workers(workers: list[Worker], tasks: list[asyncio.Task[int]], patience: float) -> None:
     for worker in workers:
         worker.stop()
-    _, left = await asyncio.wait(tasks, timeout=patience)
-    if left:
+    _, running = await asyncio.wait(tasks, timeout=patience)
+    if running:
         for worker in workers:
             worker.kill()
-        await asyncio.wait(left)
+        await asyncio.wait(running)
 
 
-class Watched:
-    """The other end, in the worker.
+class SupervisorLink:
+    """The worker's end of the socket to its supervisor.
 
     Args:
-        number: Of the socket, as ``VARIABLE`` has it.
+        number: The descriptor of the socket, from ``VARIABLE``.
     """
 
     def __init__(self, number: int) -> None:
         self._socket = socket.socket(fileno=number)
         os.set_inheritable(number, False)
-        # Ctrl-C reaches every process of a terminal: whoever has started this one decides.
+        # Ctrl-C reaches every process of a terminal; the supervisor decides when workers stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def up(self) -> None:
-        """Say that requests are taken; and stop once nobody watches any more."""
+        """Report that requests are accepted, and stop when the supervisor dies."""
         self._socket.sendall(_UP)
         self._socket.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._socket, self._alone)
+        asyncio.get_running_loop().add_reader(self._socket, self._on_supervisor_exit)
 
-    def _alone(self) -> None:
+    def _on_supervisor_exit(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket)
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _how(code: int) -> str:
+def _describe_exit(code: int) -> str:
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-def _say(sentence: str) -> None:
+def _print_notice(sentence: str) -> None:
     sys.stderr.write(f"stellary: {sentence}\n")
     sys.stderr.flush()

@@ -1,7 +1,7 @@
-"""Bridge: from a request of this server to the library that speaks the protocol, and back.
+"""The bridge between requests of this server and the library that implements the MCP protocol.
 
-Only this module imports the library, and nothing imports this module before the first request for it comes: both take
-50 MB, which a server without AI clients has no use for.
+Only this module imports the library, and it is itself imported by the first MCP request: both take 50 MB, which a server
+without AI clients does not need.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ Context = ServerRequestContext[Any, Any]
 
 
 class Bridge:
-    """The library, over the tools.
+    """The MCP library, serving the tools.
 
     Args:
-        caller: Calls them.
-        version: Of this server.
-        body_max: How many bytes a request may have.
+        caller: Calls the tools.
+        version: The version of this server.
+        body_max: The maximum size of a request, in bytes.
     """
 
     def __init__(self, caller: Caller, version: str, body_max: int) -> None:
@@ -57,16 +57,16 @@ class Bridge:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Requests can be answered within; what is not answered at its end is given up."""
+        """Answer requests while the context is open; unfinished ones are cancelled at its end."""
         async with self._manager.run():
             yield
 
     async def answer(self, request: RawRequest, client: Client) -> RawResponse:
-        """Answer one request.
+        """Return the response to a request.
 
         Args:
-            request: With its whole body.
-            client: Who asks.
+            request: The request, with its whole body.
+            client: The client that has sent it.
         """
         response = _Response()
         scope = {
@@ -90,29 +90,29 @@ class Bridge:
     async def _list(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=[_told(tool) for tool in self._caller.tools_for(_client(context))])
+        return types.ListToolsResult(
+            tools=[_describe_tool(tool) for tool in self._caller.tools_for(_client(context))]
+        )
 
     async def _call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         tool = TOOLS.get(params.name)
         if tool is None:
-            raise MCPError(
-                types.INVALID_PARAMS, "There is no such tool; tools/list names those that there are"
-            )
-        made = await self._caller.call(tool, _client(context), params.arguments or {})
+            raise MCPError(types.INVALID_PARAMS, "There is no such tool; tools/list lists the available ones")
+        outcome = await self._caller.call(tool, _client(context), params.arguments or {})
         return types.CallToolResult(
-            content=[types.TextContent(type="text", text=text) for text in made.texts],
-            structured_content=made.data,
-            is_error=made.failed,
+            content=[types.TextContent(type="text", text=text) for text in outcome.texts],
+            structured_content=outcome.data,
+            is_error=outcome.failed,
         )
 
 
 def _client(context: Context) -> Client:
     assert context.request is not None
-    found: Client = context.request.scope[_CLIENT]
-    return found
+    client: Client = context.request.scope[_CLIENT]
+    return client
 
 
-def _told(tool: Tool) -> types.Tool:
+def _describe_tool(tool: Tool) -> types.Tool:
     return types.Tool(
         name=tool.name,
         title=tool.title,
@@ -129,7 +129,7 @@ def _told(tool: Tool) -> types.Tool:
 
 
 class _Body:
-    """A body that is there already, as ASGI asks for it; the client is taken to stay until it is answered."""
+    """A complete body in the form of ASGI, for a client that stays connected."""
 
     def __init__(self, body: bytes) -> None:
         self._body: bytes | None = body
@@ -142,7 +142,7 @@ class _Body:
 
 
 class _Response:
-    """An answer, gathered as ASGI sends it."""
+    """A response that collects the messages of ASGI."""
 
     def __init__(self) -> None:
         self._status = 500

@@ -1,4 +1,4 @@
-"""Calling: a tool's arguments to the core and its answer back, on behalf of whoever asks."""
+"""Tool calls: runs the action of a tool in the core on behalf of an MCP client, and converts the response."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ _log = logging.getLogger("stellary.server")
 NOTHING = b"null"
 NONE_WAITS = "No mission waits."
 LOOK_SECONDS = 0.5
-WAITS = "Nothing has been changed yet: this waits for somebody to approve it."
+WAITS = "Nothing has been changed yet: the change waits for approval."
 
 
 @attrs.frozen
 class Client:
-    """Who asks, in one request.
+    """The caller of one MCP request.
 
     Attributes:
-        actor: As the token said when the request came.
-        headers: With which the core is asked: it reads the token anew.
-        fixed: Whether ``actor`` acts, whatever the headers say.
-        place: The only workspace that is there, as ``acme/eng``; None for all that the actor reaches.
-        gone: Whether nobody waits for the answer any more.
+        actor: The actor that the token belonged to when the request arrived.
+        headers: The headers of requests to the core, which authenticates the token again.
+        fixed: Whether ``actor`` acts regardless of the headers.
+        workspace: The only accessible workspace, as ``acme/eng``; None for all that the actor has access to.
+        is_gone: Returns whether the client has disconnected.
     """
 
     actor: Actor
     headers: Mapping[str, str] = attrs.field(repr=False)
     fixed: bool = False
-    place: str | None = None
-    gone: Callable[[], bool] = attrs.field(default=lambda: False, repr=False)
+    workspace: str | None = None
+    is_gone: Callable[[], bool] = attrs.field(default=lambda: False, repr=False)
 
 
 @attrs.frozen
 class Outcome:
-    """What came of a call.
+    """The result of a tool call.
 
     Attributes:
-        texts: For a model to read.
-        data: The same for a program; None where there is nothing.
+        texts: The result for a model.
+        data: The result for a program; None if there is none.
         failed: Whether it is an error.
     """
 
@@ -69,12 +69,12 @@ class Outcome:
 
 
 class Caller:
-    """Calls tools.
+    """A caller of tools.
 
     Args:
-        core: Does what they say.
-        threads: Where.
-        state: Says when the server is about to stop, and nobody is to wait any longer.
+        core: Runs the actions.
+        threads: The threads in which the core runs.
+        state: The state of the server; calls stop waiting when it closes.
     """
 
     def __init__(self, core: Core, threads: Threads, state: State) -> None:
@@ -83,7 +83,7 @@ class Caller:
         self._state = state
 
     def tools_for(self, client: Client) -> list[Tool]:
-        """The tools that are of use to somebody, as far as the token says."""
+        """Return the tools that the client's token may use."""
         is_agent = client.actor.agent_limits is not None
         return [
             tool
@@ -93,48 +93,50 @@ class Caller:
         ]
 
     async def call(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> Outcome:
-        """Call a tool. Whatever goes wrong is an outcome."""
+        """Call a tool, and return its result; errors are results too."""
         request_id = client.headers["x-request-id"]
         try:
             answer = await self._answer(tool, client, arguments)
         except ApiError as error:
             answer = error_response(error, request_id)
-        except Exception:  # noqa: BLE001 - the library would tell the client what it says
+        except Exception:  # noqa: BLE001 - the library would send its text to the client
             _log.exception("request %s failed", request_id)
             failed = ServerError("the server has failed; the request id helps to find out why")
             answer = error_response(failed, request_id)
         return _outcome(answer)
 
     async def _answer(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> RawResponse:
-        own = {name: said for name, said in arguments.items() if name != WORKSPACE}
-        place = _place(client, {name: said for name, said in arguments.items() if name == WORKSPACE})
+        params = {name: argument for name, argument in arguments.items() if name != WORKSPACE}
+        workspace = _check_workspace(
+            client, {name: argument for name, argument in arguments.items() if name == WORKSPACE}
+        )
         if not tool.waits:
-            return await self._acted(tool, client, own, place)
-        until = monotonic() + load(WaitForMission, own).seconds
-        while (answer := await self._acted(tool, client, {}, place)).body == NOTHING:
-            if not await self._comes(client, until):
+            return await self._run_action(tool, client, params, workspace)
+        until = monotonic() + load(WaitForMission, params).seconds
+        while (answer := await self._run_action(tool, client, {}, workspace)).body == NOTHING:
+            if not await self._wait_for_mission(client, until):
                 break
         return answer
 
-    async def _acted(
-        self, tool: Tool, client: Client, params: Mapping[str, Any], place: str | None
+    async def _run_action(
+        self, tool: Tool, client: Client, params: Mapping[str, Any], workspace: str | None
     ) -> RawResponse:
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
-        job = partial(action_calls.act, self._core.units, request, tool.action.name, params, place, actor)
-        return await self._threads.run("read" if tool.reads else "write", job, Owner(place))
+        job = partial(action_calls.act, self._core.units, request, tool.action.name, params, workspace, actor)
+        return await self._threads.run("read" if tool.reads else "write", job, Owner(workspace))
 
-    async def _comes(self, client: Client, until: float) -> bool:
-        """Wait until a mission is there for an agent; False if none comes in time, or nobody waits any more.
+    async def _wait_for_mission(self, client: Client, until: float) -> bool:
+        """Wait for a mission of the agent; return False if none arrives in time, or the client has disconnected.
 
-        Looking costs the agent nothing, and holds neither a thread nor a connection in between.
+        Polling does not count against the agent's rate limit, and holds neither a thread nor a connection in between.
         """
         limits = client.actor.agent_limits
         if limits is None:
             return False
-        while (left := until - monotonic()) > 0:
-            await asyncio.sleep(min(LOOK_SECONDS, left))
-            if self._state.closed or client.gone():
+        while (remaining := until - monotonic()) > 0:
+            await asyncio.sleep(min(LOOK_SECONDS, remaining))
+            if self._state.closed or client.is_gone():
                 return False
             if await self._threads.run(
                 "read", partial(missions.has_ready_mission, self._core.units, limits.agent_id)
@@ -143,13 +145,13 @@ class Caller:
         return False
 
 
-def _place(client: Client, said: Mapping[str, Any]) -> str | None:
-    found = load(InWorkspace, said).workspace
-    if client.place is None:
-        return None if found is UNSET else found
-    if found not in (UNSET, client.place):
+def _check_workspace(client: Client, arguments: Mapping[str, Any]) -> str | None:
+    workspace = load(InWorkspace, arguments).workspace
+    if client.workspace is None:
+        return None if workspace is UNSET else workspace
+    if workspace not in (UNSET, client.workspace):
         raise NotFound("Workspace not found")
-    return client.place
+    return client.workspace
 
 
 def _outcome(answer: RawResponse) -> Outcome:
@@ -157,8 +159,8 @@ def _outcome(answer: RawResponse) -> Outcome:
     if data is not None and answer.status >= 400:
         return Outcome([_sentence(data)], data, failed=True)
     waits = [WAITS] if answer.status == 202 else []
-    told = NONE_WAITS if data is None else answer.body.decode()
-    return Outcome([*waits, told], data, failed=False)
+    text = NONE_WAITS if data is None else answer.body.decode()
+    return Outcome([*waits, text], data, failed=False)
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The endpoint: who asks, from where, and whether the protocol is spoken here at all."""
+"""The endpoint ``/mcp``: authenticates the client, checks its origin, and starts the MCP library."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
     from reference_server.mcp.calling import Client
 
 READING = frozenset({"projects:read", "pilotage:read"})
-"""How far the token of the settings reaches: what these scopes let read, and nothing that they let change."""
+"""The scopes of the token in the settings, which may only read."""
 
 _LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 _PARSE_ERROR = -32700
 
 
 class McpEndpoint:
-    """Answers requests at ``/mcp``.
+    """The handler of requests at ``/mcp``.
 
     Args:
-        core: Does what the tools say.
-        settings: Which origins may ask, and with which token of the operator's.
-        threads: Where the core's units run.
-        state: Says when the server is about to stop.
+        core: Runs the actions of tools.
+        settings: The allowed origins, and the operator's token.
+        threads: The threads in which the core runs.
+        state: The state of the server.
     """
 
     def __init__(self, core: Core, settings: Settings, threads: Threads, state: State) -> None:
@@ -57,7 +57,7 @@ class McpEndpoint:
         self._serving: asyncio.Task[None] | None = None
 
     async def running(self) -> AsyncIterator[None]:
-        """Requests can be answered until the generator is closed."""
+        """Answer requests until the generator is closed."""
         try:
             yield
         finally:
@@ -77,11 +77,11 @@ class McpEndpoint:
             body = await self._read(exchange)
         except Invalid as error:
             return _not_json(error)
-        bridge = await self._bridged()
+        bridge = await self._get_bridge()
         return await bridge.answer(exchange.raw(body), client)
 
     async def _read(self, exchange: Exchange) -> bytes:
-        """Read the body. What the API does not take as JSON goes no further: the library takes more than that."""
+        """Read the body, and reject JSON that the API does not accept, since the library is less strict."""
         body = RequestBody(exchange.request, LARGE.size)
         small = await body.read_small()
         if small is not None:
@@ -97,25 +97,26 @@ class McpEndpoint:
         return await self._threads.bodies.run(inflate_and_check)
 
     def _check_origin(self, origin: str | None) -> None:
-        """A page in a browser says where it comes from; only one of an origin that is known may ask.
+        """Check that a browser sends the request from a known origin.
 
-        So that no page anywhere can reach a server on the machine of whoever looks at it, by a name that leads there.
+        This protects a server on a developer's machine from other web pages, by whatever host name they reach it (DNS
+        rebinding).
         """
         if origin is None or "*" in self._origins or origin in self._origins or _LOOPBACK.fullmatch(origin):
             return
         raise Forbidden(
-            "this origin may not ask; STELLARY_CORS_ORIGINS says which may", code="unknown_origin"
+            "this origin is not allowed; STELLARY_CORS_ORIGINS lists the allowed ones", code="unknown_origin"
         )
 
-    # ------------------------------------------------------------------------------------------ who asks
+    # ------------------------------------------------------------------------------------------ the client
 
     async def _client(self, exchange: Exchange) -> Client:
-        """Return who asks.
+        """Return the client of a request.
 
         Raises:
-            Unauthenticated: There is no token, or it is not good.
+            Unauthenticated: The token is missing or invalid.
         """
-        _installed()
+        _check_installed()
         from reference_server.mcp.calling import Client
 
         headers = {"x-request-id": exchange.request_id}
@@ -125,23 +126,23 @@ class McpEndpoint:
             raise Unauthenticated("a Bearer token is required")
         if self._token is not None and _same(bearer, self._token.secret):
             return Client(
-                await self._operators(self._token), headers, fixed=True, place=self._token.workspace
+                await self._operator_actor(self._token), headers, fixed=True, workspace=self._token.workspace
             )
         actor = await self._threads.run("read", lambda: self._core.authenticate(bearer))
         headers["authorization"] = exchange.headers["authorization"]
-        return Client(actor, headers, gone=lambda: exchange.request.transport is None)
+        return Client(actor, headers, is_gone=lambda: exchange.request.transport is None)
 
-    async def _operators(self, token: McpToken) -> Actor:
-        """As whom the token of the settings acts."""
-        found = await self._threads.run("read", lambda: self._core.known_by(token.user))
-        if found is None:
+    async def _operator_actor(self, token: McpToken) -> Actor:
+        """Return the actor of the token in the settings."""
+        actor = await self._threads.run("read", lambda: self._core.known_by(token.user))
+        if actor is None:
             raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
-        return attrs.evolve(found, scopes=READING)
+        return attrs.evolve(actor, scopes=READING)
 
     # ------------------------------------------------------------------------------------------ the library
 
-    async def _bridged(self) -> Bridge:
-        """The library, which is loaded and started for the first who asks."""
+    async def _get_bridge(self) -> Bridge:
+        """Return the bridge to the library, which the first request loads and starts."""
         if self._bridge is None:
             self._bridge = asyncio.get_running_loop().create_future()
             self._serving = asyncio.create_task(self._serve(self._bridge))
@@ -149,15 +150,15 @@ class McpEndpoint:
 
     async def _serve(self, started: asyncio.Future[Bridge]) -> None:
         try:
-            bridge = await asyncio.to_thread(self._loaded)
+            bridge = await asyncio.to_thread(self._load_bridge)
             async with bridge.running():
                 started.set_result(bridge)
                 await asyncio.Event().wait()
-        except Exception as error:  # noqa: BLE001 - it is raised again for whoever waits
+        except Exception as error:  # noqa: BLE001 - it is raised again where the bridge is awaited
             self._bridge = None
             started.set_exception(error)
 
-    def _loaded(self) -> Bridge:
+    def _load_bridge(self) -> Bridge:
         from reference_server.mcp.bridge import Bridge
         from reference_server.mcp.calling import Caller
 
@@ -169,15 +170,15 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _installed() -> None:
+def _check_installed() -> None:
     if find_spec("mcp") is None:
         raise NotFound(
             "MCP is not installed on this server: pip install 'stellary[mcp]'", code="not_installed"
         )
 
 
-def _same(said: str, secret: str) -> bool:
-    return hmac.compare_digest(said.encode("utf-8", "surrogateescape"), secret.encode())
+def _same(token: str, secret: str) -> bool:
+    return hmac.compare_digest(token.encode("utf-8", "surrogateescape"), secret.encode())
 
 
 def _not_json(error: Invalid) -> RawResponse:

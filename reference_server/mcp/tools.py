@@ -1,4 +1,4 @@
-"""Tools: what an AI client can do here, in one table. Each does an action, and no more than that."""
+"""The table of tools for AI clients. Each tool runs one action."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ WAIT_SECONDS_MAX = 25
 
 @request
 class InWorkspace(Request):
-    """What every tool takes beside its own.
+    """The parameter that all tools share.
 
     Attributes:
-        workspace: The workspace, as `acme/eng` or by its name; need not be said by whoever reaches one only, not
-            counting their personal one.
+        workspace: The workspace, as `acme/eng` or by its name; optional if you have access to only one besides your
+            personal one.
     """
 
     workspace: Said | Unset = UNSET
@@ -33,7 +33,7 @@ class InWorkspace(Request):
 
 @request
 class WaitForMission(Request):
-    """How long to wait.
+    """The parameter of ``wait_for_mission``.
 
     Attributes:
         seconds: 1 to 25.
@@ -122,7 +122,7 @@ _ALL = (
     attrs.evolve(
         _NEXT,
         name="wait_for_mission",
-        summary=f"Take the next mission, and wait for it if none is there: {WAIT_SECONDS_MAX} seconds at most.",
+        summary=f"Start the next mission. If none is available, wait up to {WAIT_SECONDS_MAX} seconds for one.",
         takes=WaitForMission,
         waits=True,
     ),
@@ -135,14 +135,14 @@ TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _ALL}
 
 
 def input_schema(tool: Tool) -> Schema:
-    """What a tool takes, as a JSON schema that stands by itself."""
+    """Return the parameters of a tool as a self-contained JSON schema."""
     schemas = Schemas("#/$defs/")
-    own, place = tool.takes, InWorkspace
-    schemas.of(own)
-    schemas.of(place)
-    more = schemas.made.pop(place.__name__)["properties"]
-    root: dict[str, Any] = {**schemas.made.pop(own.__name__)}
-    root["properties"] = {**root.get("properties", {}), **more}
+    params_class, workspace_class = tool.takes, InWorkspace
+    schemas.of(params_class)
+    schemas.of(workspace_class)
+    workspace_properties = schemas.made.pop(workspace_class.__name__)["properties"]
+    root: dict[str, Any] = {**schemas.made.pop(params_class.__name__)}
+    root["properties"] = {**root.get("properties", {}), **workspace_properties}
     if schemas.made:
         root["$defs"] = schemas.made
     return root

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from reference_server.serve import run
 from reference_server.settings import Settings
-from reference_server.sockets import bound
+from reference_server.sockets import bind_socket
 from tests.server.running import Reachable
 from tests.support.forkserver import context
 
@@ -124,7 +124,7 @@ class Forked(Reachable):
 
 def serve(settings: Settings, up: Connection) -> None:
     """Serve, and say on which port."""
-    with bound("127.0.0.1", 0) as listening:
+    with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 

@@ -18,7 +18,7 @@ import pytest
 from reference_server.body import LARGE, SMALL_MAX, STANDARD
 from reference_server.serve import run
 from reference_server.settings import NO_LIMITS, Settings
-from reference_server.sockets import bound
+from reference_server.sockets import bind_socket
 from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory
 from tests.server.running import Reachable, Running, reply
 
@@ -170,7 +170,7 @@ def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(one_server:
 
 def serve(settings: Settings, up: Connection) -> None:
     """Serve, and say on which port."""
-    with bound("127.0.0.1", 0) as listening:
+    with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 

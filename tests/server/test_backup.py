@@ -129,9 +129,9 @@ def test_it_is_a_command(sqlite_url, tmp_path, capsys):
     [
         (
             "sqlite:////nowhere/at/all.db",
-            "there is no backup: the database cannot be copied: unable to open database file",
+            "the backup has failed: the database cannot be copied: unable to open database file",
         ),
-        ("postgresql://u:s3cret@127.0.0.1:1/d", "there is no backup: connection failed"),
+        ("postgresql://u:s3cret@127.0.0.1:1/d", "the backup has failed: connection failed"),
     ],
 )
 def test_a_database_that_is_not_there_is_one_sentence(tmp_path, capsys, url, said):
@@ -152,6 +152,6 @@ def test_postgresql_is_dumped_by_its_own_program(postgres_url, tmp_path, capsys,
     program.chmod(0o755)
     url = make_url(postgres_url).set(password="s3cret").render_as_string(hide_password=False)
     assert main(["backup", str(tmp_path / "backup"), "--database-url", url, *where[2:]]) == 2
-    assert capsys.readouterr().err == "stellary: there is no backup: pg_dump: wrong version\n"
+    assert capsys.readouterr().err == "stellary: the backup has failed: pg_dump: wrong version\n"
     password, arguments = (tmp_path / "said").read_text().split(" ", 1)
     assert (password, "s3cret" in arguments) == ("s3cret", False)

@@ -53,7 +53,7 @@ def environment(monkeypatch, tmp_path):
 @pytest.mark.parametrize("stage", ["development", "production"])
 def test_weak_secret_does_not_start(secret, stage):
     with pytest.raises(
-        SettingsError, match=r"^JWT_SECRET is easy to guess: it .+; leave it out and one is made$"
+        SettingsError, match=r"^JWT_SECRET is easy to guess: it .+; leave it out and one is generated$"
     ):
         from_environment({"JWT_SECRET": secret, "STELLARY_ENV": stage})
 
@@ -63,7 +63,7 @@ def test_message_about_a_weak_secret_does_not_show_it(tmp_path):
     assert (code, "changeme" in stderr) == (2, False)
     assert (
         stderr
-        == "stellary: JWT_SECRET is easy to guess: it repeats one pattern; leave it out and one is made\n"
+        == "stellary: JWT_SECRET is easy to guess: it repeats one pattern; leave it out and one is generated\n"
     )
 
 

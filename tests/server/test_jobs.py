@@ -76,7 +76,7 @@ def test_a_worker_works_until_it_is_stopped(postgres_url, tmp_path):
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert worker.stdout.readline().startswith("Stellary does jobs.")
+    assert worker.stdout.readline().startswith("Stellary runs background jobs.")
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0
     worker.stdout.close()

@@ -154,7 +154,7 @@ def test_an_unknown_tool_is_an_error_of_the_protocol(small_hall):
     made = send(small_hall.server, "tools/call", {"name": "drop_tables", "arguments": {}}, small_hall.token)
     assert made["error"] == {
         "code": -32602,
-        "message": "There is no such tool; tools/list names those that there are",
+        "message": "There is no such tool; tools/list lists the available ones",
     }
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from reference_server.__main__ import main
-from reference_server.serve import FILES_MAX, allow_connections
-from reference_server.sockets import bound, url_of
+from reference_server.serve import FILES_MAX, raise_file_limit
+from reference_server.sockets import bind_socket, url_of
 from tests.server.processes import ROOT, attempted, clean_environment, started
 from tests.server.running import reply
 
@@ -172,12 +172,12 @@ def test_two_servers_do_not_share_an_sqlite_file(tmp_path):
         (
             [],
             {"JWT_SECRET": "short"},
-            "JWT_SECRET must be at least 32 bytes long; leave it out and one is made",
+            "JWT_SECRET must be at least 32 bytes long; leave it out and one is generated",
         ),
         (
             [],
             {"JWT_SECRET": "short", "STELLARY_ENV": "production"},
-            "JWT_SECRET must be at least 32 bytes long; leave it out and one is made",
+            "JWT_SECRET must be at least 32 bytes long; leave it out and one is generated",
         ),
         (["--database-url", "oracle://x"], {}, "STELLARY_DATABASE_URL must start with postgresql://"),
         (
@@ -286,7 +286,7 @@ def test_postgresql_without_a_driver_is_one_sentence(monkeypatch, capsys):
     ],
 )
 def test_the_url_is_one_that_a_client_here_can_use(host: str, url: str):
-    with bound(host, 0) as listening:
+    with bind_socket(host, 0) as listening:
         assert url_of(listening, host) == f"{url}{listening.getsockname()[1]}"
 
 
@@ -302,6 +302,6 @@ def test_it_asks_for_as_many_connections_as_it_may_have(monkeypatch):
     monkeypatch.setattr(resource, "setrlimit", lambda what, limits: asked.append((what, limits)))
     for limits in [(1024, 4096), (1024, resource.RLIM_INFINITY), (4096, 4096), (resource.RLIM_INFINITY,) * 2]:
         monkeypatch.setattr(resource, "getrlimit", lambda _, limits=limits: limits)
-        allow_connections()
+        raise_file_limit()
     files = resource.RLIMIT_NOFILE
     assert asked == [(files, (4096, 4096)), (files, (FILES_MAX, resource.RLIM_INFINITY))]

@@ -12,7 +12,7 @@ import pytest
 from reference_server import jobs as worker
 from reference_server.serve import run
 from reference_server.settings import NO_LIMITS, Settings
-from reference_server.sockets import bound
+from reference_server.sockets import bind_socket
 from stellary.core.automations.rules import occurrences
 from stellary.core.kernel import jobs
 from tests.server.processes import Forked
@@ -31,7 +31,7 @@ def hurry() -> None:
 def serve(settings: Settings, up: Connection) -> None:
     """Serve, and say on which port."""
     hurry()
-    with bound("127.0.0.1", 0) as listening:
+    with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 

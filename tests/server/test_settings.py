@@ -103,7 +103,7 @@ def test_a_variable_is_read(variable: str, text: str, field: str, value: object)
             "sqlite://",
             "must start with postgresql:// or be sqlite:/// with the path of a file",
         ),
-        ("JWT_SECRET", "x" * 31, "must be at least 32 bytes long; leave it out and one is made"),
+        ("JWT_SECRET", "x" * 31, "must be at least 32 bytes long; leave it out and one is generated"),
         (
             "JWT_EXPIRES_IN",
             "7 days",

@@ -238,7 +238,7 @@ def test_those_who_follow_the_same_share_a_read(server: Running, world, board, e
 def test_nobody_has_more_open_than_is_good(one_server: Running, monkeypatch):
     world = World(one_server.core)
     board = Board(world, world.person())
-    monkeypatch.setattr(server_streams, "STREAMS_MAX_EACH", 1)
+    monkeypatch.setattr(server_streams, "STREAMS_PER_CALLER_MAX", 1)
     path, bearer = f"{board.flat}/events", world.bearer(board.owner)
     with listening(one_server, path, bearer) as client:
         assert client.block() == {"retry": "1000"}

@@ -15,7 +15,7 @@ import pytest
 
 from reference_server.serve import run
 from reference_server.settings import NO_LIMITS, Settings
-from reference_server.sockets import bound
+from reference_server.sockets import bind_socket
 from stellary.core.kernel import jobs
 from tests.conftest import RUN
 from tests.server.listening import listening
@@ -31,7 +31,7 @@ AT_MOST = 1.0
 def serve(settings: Settings, up: Connection) -> None:
     """Serve, and say on which port; wait not long for the jobs of who was killed."""
     jobs.LEASE = timedelta(seconds=1)
-    with bound("127.0.0.1", 0) as listening:
+    with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 
