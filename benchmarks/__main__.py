@@ -1,4 +1,4 @@
-"""``python3 dev.py bench``: run the benchmarks and tell the figures beside their targets."""
+"""``python3 dev.py bench``: runs the benchmarks and prints the figures with their targets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from benchmarks.figures import verdicts
 
 @attrs.frozen
 class Options:
-    """How much is measured, and on what."""
+    """The amount of measurements, and the databases to measure."""
 
-    made: Databases
+    databases: Databases
     seconds: float
     rounds: int
     cards: int
@@ -27,42 +27,42 @@ class Options:
 
 
 def over_http(options: Options) -> Iterator[tuple[str, float]]:
-    """Requests over HTTP beside a bare handler and the floor."""
+    """Measure requests over HTTP, beside a bare handler and the floor."""
     for kind in options.kinds:
-        result = http.run(options.made, kind, options.seconds, options.rounds)
+        result = http.run(options.databases, kind, options.seconds, options.rounds)
         print(result.table() + "\n", flush=True)
         yield from result.figures()
 
 
 def many_at_once(options: Options) -> Iterator[tuple[str, float]]:
-    """32 writers on SQLite; 16 movers, and 12 creators beside another tenant, on PostgreSQL."""
+    """Measure 32 writers on SQLite; 16 movers, and 12 creators beside another tenant, on PostgreSQL."""
     if "sqlite" in options.kinds:
-        yield from contention.writers(options.made, options.seconds * options.rounds)
+        yield from contention.writers(options.databases, options.seconds * options.rounds)
     if "postgresql" in options.kinds:
-        yield from contention.movers(options.made, options.seconds * options.rounds)
-        yield from contention.neighbours(options.made, options.seconds * options.rounds)
+        yield from contention.movers(options.databases, options.seconds * options.rounds)
+        yield from contention.neighbours(options.databases, options.seconds * options.rounds)
 
 
 def large_columns(options: Options) -> Iterator[tuple[str, float]]:
-    """Moves in a column of 100,000 cards beside moves in one of 100."""
+    """Measure moves in a column of 100,000 cards, beside moves in one of 100."""
     for kind in options.kinds:
-        yield from places.run(options.made, kind, options.rounds * 8, (places.SMALL, options.cards))
+        yield from places.run(options.databases, kind, options.rounds * 8, (places.SMALL, options.cards))
 
 
 def webhooks_beside_writers(options: Options) -> Iterator[tuple[str, float]]:
-    """Writes with a webhook beside writes without one, and the delivery of a backlog."""
+    """Measure writes with a webhook, beside writes without one, and the delivery of a backlog."""
     for kind in options.kinds:
-        yield from webhooks.run(options.made, kind, options.seconds, options.rounds)
+        yield from webhooks.run(options.databases, kind, options.seconds, options.rounds)
 
 
 def starting(options: Options) -> Iterator[tuple[str, float]]:
-    """The server's start, and the import of the package."""
-    yield from start.server(options.made, min(3, options.rounds))
+    """Measure the server's start, and the import of the package."""
+    yield from start.server(options.databases, min(3, options.rounds))
     yield from start.importing()
 
 
 def the_client(options: Options) -> Iterator[tuple[str, float]]:
-    """The SDK beside raw httpx."""
+    """Measure the SDK, beside raw httpx."""
     yield from sdk.run().items()
 
 
@@ -77,15 +77,15 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run what the command line names."""
+    """Run the benchmarks that the command line names."""
     chosen = _parser().parse_args(arguments)
     if unknown := sorted(set(chosen.names) - BENCHMARKS.keys()):
         sys.exit(f"there is no benchmark {unknown[0]!r}: {', '.join(BENCHMARKS)}")
     kinds = KINDS if chosen.database == "both" else (chosen.database,)
     before = orjson.loads(chosen.before.read_bytes()) if chosen.before else {}
     figures: dict[str, float] = {}
-    with Databases() as made:
-        options = Options(made, chosen.seconds, chosen.rounds, chosen.cards, kinds)
+    with Databases() as databases:
+        options = Options(databases, chosen.seconds, chosen.rounds, chosen.cards, kinds)
         for name in chosen.names or BENCHMARKS:
             figures.update(BENCHMARKS[name](options))
     print(verdicts(figures, before))

@@ -1,4 +1,4 @@
-"""Many at once: 32 clients that write on SQLite, 16 that move cards of one board and 12 that make some on PostgreSQL."""
+"""Concurrency: 32 clients that write on SQLite, 16 that move cards of one board and 12 that create cards on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import psycopg
 
 from benchmarks.databases import Database, Databases
-from benchmarks.http import SECRET, reference_server, seeded
+from benchmarks.http import SECRET, reference_server, seed_database
 from benchmarks.load import Requests, Slot, load, request_bytes
 from benchmarks.processes import Server
 from benchmarks.project import Site
@@ -29,24 +29,24 @@ _DUPLICATES = """
 """
 
 
-def writers(made: Databases, seconds: float) -> Iterator[tuple[str, float]]:
-    """32 clients make cards on SQLite: does anybody fail, and does anybody wait much longer than the others?"""
-    database = made.new("sqlite")
-    site = seeded(database)
-    with reference_server(made, database) as server:
-        slot = _loaded(server, site, "create", WRITERS, seconds)
+def writers(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:
+    """Create cards by 32 clients on SQLite, and yield the failures and how much longer the slowest request takes."""
+    database = databases.new("sqlite")
+    site = seed_database(database)
+    with reference_server(databases, database) as server:
+        slot = _run_load(server, site, "create", WRITERS, seconds)
     latencies = sorted(slot.latencies)
     yield "sqlite.writers.rate", slot.count / slot.seconds
     yield "sqlite.writers.errors", len(slot.failures)
     yield "sqlite.writers.max/p50", latencies[-1] / latencies[len(latencies) // 2]
 
 
-def movers(made: Databases, seconds: float) -> Iterator[tuple[str, float]]:
-    """16 clients move the cards of one board on PostgreSQL: do they wait for each other in a circle?"""
-    database = made.new("postgresql")
-    site = seeded(database)
-    with reference_server(made, database) as server:
-        slot = _loaded(server, site, "move", MOVERS, seconds)
+def movers(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:
+    """Move the cards of one board by 16 clients on PostgreSQL, and yield the deadlocks and the spread of latencies."""
+    database = databases.new("postgresql")
+    site = seed_database(database)
+    with reference_server(databases, database) as server:
+        slot = _run_load(server, site, "move", MOVERS, seconds)
     with psycopg.connect(database.plain) as connection:
         (deadlocks,) = connection.execute(_DEADLOCKS).fetchone() or (0,)
         (duplicates,) = connection.execute(_DUPLICATES).fetchone() or (0,)
@@ -58,16 +58,16 @@ def movers(made: Databases, seconds: float) -> Iterator[tuple[str, float]]:
     yield "postgresql.movers.p99/p50", latencies[len(latencies) * 99 // 100] / latencies[len(latencies) // 2]
 
 
-def neighbours(made: Databases, seconds: float) -> Iterator[tuple[str, float]]:
-    """12 clients make cards in one project on PostgreSQL: how much longer does a read of another tenant take?"""
-    database = made.new("postgresql")
-    site = seeded(database)
+def neighbours(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:
+    """Create cards by 12 clients in one project on PostgreSQL, and yield how much longer another tenant's reads take."""
+    database = databases.new("postgresql")
+    site = seed_database(database)
     reader = _other_tenant(database)
     seconds /= NEIGHBOUR_ROUNDS
     alone: list[float] = []
     beside: list[float] = []
     failures = creates = 0
-    with reference_server(made, database) as server:
+    with reference_server(databases, database) as server:
 
         async def read_beside() -> tuple[Slot, Slot]:
             creating = load(server.port, site.clients("create", CREATORS), seconds)
@@ -76,14 +76,14 @@ def neighbours(made: Databases, seconds: float) -> Iterator[tuple[str, float]]:
         # Until all connections know their statements.
         asyncio.run(load(server.port, site.clients("create", CREATORS), min(seconds, 0.5)))
         asyncio.run(load(server.port, [reader], min(seconds, 0.3)))
-        # In turn, so that whatever else the machine does falls on both.
+        # In turn, so that other work of the machine affects both.
         for _ in range(NEIGHBOUR_ROUNDS):
             slot = asyncio.run(load(server.port, [reader], seconds))
             created, read = asyncio.run(read_beside())
             alone += slot.latencies
             beside += read.latencies
             creates += created.count
-            failures += sum(len(each.failures) for each in (slot, created, read))
+            failures += sum(len(part.failures) for part in (slot, created, read))
     yield "postgresql.neighbours.creates", creates / seconds / NEIGHBOUR_ROUNDS
     yield "postgresql.neighbours.errors", failures
     yield "postgresql.neighbours.get.p50/alone", statistics.median(beside) / statistics.median(alone)
@@ -104,7 +104,7 @@ def _other_tenant(database: Database) -> Requests:
     return itertools.repeat(request)
 
 
-def _loaded(server: Server, site: Site, measure: str, clients: int, seconds: float) -> Slot:
+def _run_load(server: Server, site: Site, measure: str, clients: int, seconds: float) -> Slot:
     sent = site.clients(measure, clients)
     asyncio.run(load(server.port, sent, min(seconds, 0.3)))
     return asyncio.run(load(server.port, sent, seconds))

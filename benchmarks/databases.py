@@ -1,4 +1,4 @@
-"""Databases that keep what they have acknowledged: SQLite on the disk, PostgreSQL with fsync, one server for all."""
+"""Durable databases: SQLite on the disk, and PostgreSQL with fsync, on one server for all."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Database:
 
 
 class Databases:
-    """Where databases come from: files in a directory, and one PostgreSQL server, started when it is first needed.
+    """A source of databases: files in a directory, and one PostgreSQL server, started on first use.
 
     Attributes:
         place: A directory on the disk, for other files too.
@@ -50,8 +50,8 @@ class Databases:
 
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
-        made = tempfile.TemporaryDirectory(prefix="stellary-bench-")
-        self.place = Path(self._stack.enter_context(made))
+        directory = tempfile.TemporaryDirectory(prefix="stellary-bench-")
+        self.place = Path(self._stack.enter_context(directory))
         # Another account may have to run PostgreSQL in there.
         self.place.chmod(0o755)
         self._numbers = itertools.count(1)
@@ -64,7 +64,7 @@ class Databases:
         self._stack.close()
 
     def new(self, kind: Kind) -> Database:
-        """An empty database."""
+        """Create an empty database."""
         name = f"bench_{next(self._numbers)}"
         if kind == "sqlite":
             file = self.place / f"{name}.db"
@@ -80,7 +80,7 @@ class Databases:
 
 @contextlib.contextmanager
 def _postgresql(place: Path) -> Iterator[Path]:
-    """A PostgreSQL server in a directory, until the block ends: the directory of its socket."""
+    """Run a PostgreSQL server in a directory until the block ends, and yield the directory of its socket."""
     account = postgres.find_unprivileged_account()
     data = place / "postgresql"
     data.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""Figures: what was measured, each beside its target, as a table for people and as JSON to compare commits by."""
+"""The figures and their targets, as a table for people and as JSON to compare commits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen
 class Target:
-    """What a figure should be: at most, or at least, that."""
+    """The largest, or smallest, acceptable value of a figure."""
 
     limit: float
     at_least: bool = False
@@ -22,7 +22,7 @@ class Target:
 
 
 def at_least(limit: float) -> Target:
-    """The target of a figure that should be large."""
+    """Return the target of a figure that should be large."""
     return Target(limit, at_least=True)
 
 
@@ -63,11 +63,11 @@ TARGETS: Mapping[str, Target] = {
     "sdk.get": Target(1.05),
     "sdk.list": Target(0.95),
 }
-"""What each figure should be, by its name; the others are only told."""
+"""The targets by figure; other figures are only printed."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, whose columns line up."""
+    """Return an aligned table in Markdown."""
     lines = [list(heads), *map(list, rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
     padded = [
@@ -78,24 +78,24 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([padded[0], rule, *padded[1:]])
 
 
-def shown(value: float) -> str:
-    """A number with three digits that say something."""
+def format_number(value: float) -> str:
+    """Format a number with three significant digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def verdicts(figures: Mapping[str, float], before: Mapping[str, float]) -> str:
-    """The figures beside their targets.
+    """Return a table of the figures and their targets.
 
     Args:
-        figures: By name.
-        before: Those of another run, to stand beside; may be empty.
+        figures: The figures by name.
+        before: The figures of another run to compare with; may be empty.
     """
     rows = []
     for name, value in figures.items():
         target = TARGETS.get(name)
         verdict = "" if target is None else "met" if target.met(value) else "MISSED"
-        row = [name, shown(value), "" if target is None else str(target), verdict]
+        row = [name, format_number(value), "" if target is None else str(target), verdict]
         if before:
-            row.append(shown(before[name]) if name in before else "")
+            row.append(format_number(before[name]) if name in before else "")
         rows.append(row)
     return table(["figure", "value", "target", "", *(["before"] if before else [])], rows)

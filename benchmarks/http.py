@@ -13,7 +13,7 @@ import attrs
 import orjson
 
 from benchmarks.databases import Database, Databases, Kind
-from benchmarks.figures import shown, table
+from benchmarks.figures import format_number, table
 from benchmarks.load import Slot, load
 from benchmarks.processes import Server, cores, server
 from benchmarks.project import Site, make_site
@@ -29,7 +29,7 @@ SECRET = "b9c1f04e7d52a86390cf1be47a2d6e18"
 
 @attrs.frozen
 class Row:
-    """What one server made of one measure: medians of its slots.
+    """The medians of one server's slots for one measure.
 
     Attributes:
         rate: Requests per second.
@@ -45,7 +45,7 @@ class Row:
 
 @attrs.frozen
 class Result:
-    """What came of one kind of database."""
+    """The result for one kind of database."""
 
     kind: Kind
     rows: Mapping[tuple[str, Subject], Row]
@@ -64,27 +64,27 @@ class Result:
             yield f"{name}.cpu/bare", ours.cpu / bare.cpu
 
     def table(self) -> str:
-        """What was measured of each server."""
+        """Return a table of the figures of each server."""
         rows = []
         for measure in MEASURES:
             bare = self.rows[measure, "bare"]
             for subject in SUBJECTS:
                 row = self.rows[measure, subject]
                 numbers = (row.rate, row.p50, row.p99, row.cpu, row.cpu / bare.cpu)
-                rows.append([measure, subject, *map(shown, numbers)])
+                rows.append([measure, subject, *map(format_number, numbers)])
         return table(["", self.kind, "requests/s", "p50 ms", "p99 ms", "CPU µs", "/ bare"], rows)
 
 
-def run(made: Databases, kind: Kind, seconds: float, rounds: int = ROUNDS) -> Result:
+def run(databases: Databases, kind: Kind, seconds: float, rounds: int = ROUNDS) -> Result:
     """Measure on one kind of database.
 
     Args:
-        made: Where databases come from.
+        databases: The source of databases.
         kind: Of the database of both the floor and ours.
         seconds: Of one slot.
         rounds: How many slots each server has of each measure.
     """
-    with _three(made, kind) as (site, servers):
+    with _three(databases, kind) as (site, servers):
         clients = {
             (measure, subject): site.clients(measure, CLIENTS) for measure in MEASURES for subject in SUBJECTS
         }
@@ -96,11 +96,11 @@ def run(made: Databases, kind: Kind, seconds: float, rounds: int = ROUNDS) -> Re
                     length = seconds if number >= 0 else min(seconds, 0.3)
                     slot = _slot(servers[subject], clients[measure, subject], length)
                     if slot[0].failures:
-                        said = slot[0].failures[0].decode(errors="replace")
-                        raise RuntimeError(f"{subject} answered {measure} with:\n{said}")
+                        answer = slot[0].failures[0].decode(errors="replace")
+                        raise RuntimeError(f"{subject} answered {measure} with:\n{answer}")
                     if number >= 0:
                         slots[measure, subject].append(slot)
-    return Result(kind, {at: _row(found) for at, found in slots.items()})
+    return Result(kind, {at: _row(subject_slots) for at, subject_slots in slots.items()})
 
 
 def _slot(server: Server, clients: list[Iterator[bytes]], seconds: float) -> tuple[Slot, float]:
@@ -110,7 +110,7 @@ def _slot(server: Server, clients: list[Iterator[bytes]], seconds: float) -> tup
 
 
 def _row(slots: list[tuple[Slot, float]]) -> Row:
-    latencies = sorted(each for slot, _ in slots for each in slot.latencies)
+    latencies = sorted(latency for slot, _ in slots for latency in slot.latencies)
     return Row(
         rate=statistics.median(slot.count / slot.seconds for slot, _ in slots),
         p50=latencies[len(latencies) // 2] * 1e3,
@@ -120,27 +120,27 @@ def _row(slots: list[tuple[Slot, float]]) -> Row:
 
 
 @contextmanager
-def _three(made: Databases, kind: Kind) -> Iterator[tuple[Site, dict[Subject, Server]]]:
-    """All three servers, running at once, though only one at a time has something to do."""
-    ours, floor = made.new(kind), made.new(kind)
-    site = seeded(ours)
-    told = made.place / f"{kind}.json"
-    told.write_bytes(orjson.dumps(attrs.asdict(site)))
+def _three(databases: Databases, kind: Kind) -> Iterator[tuple[Site, dict[Subject, Server]]]:
+    """Run all three servers, of which only one is under load at a time."""
+    ours, floor = databases.new(kind), databases.new(kind)
+    site = seed_database(ours)
+    site_file = databases.place / f"{kind}.json"
+    site_file.write_bytes(orjson.dumps(attrs.asdict(site)))
     commands: dict[Subject, list[str]] = {
-        "bare": ["-m", "benchmarks.bare", str(told)],
-        "floor": ["-m", f"benchmarks.floor.{kind}", str(told), floor.plain],
+        "bare": ["-m", "benchmarks.bare", str(site_file)],
+        "floor": ["-m", f"benchmarks.floor.{kind}", str(site_file), floor.plain],
     }
     core, _ = cores()
     with ExitStack() as stack:
         servers = {
-            subject: stack.enter_context(server(command, core, made.place / f"{subject}.log"))
+            subject: stack.enter_context(server(command, core, databases.place / f"{subject}.log"))
             for subject, command in commands.items()
         }
-        servers["ours"] = stack.enter_context(reference_server(made, ours))
+        servers["ours"] = stack.enter_context(reference_server(databases, ours))
         yield site, servers
 
 
-def seeded(database: Database) -> Site:
+def seed_database(database: Database) -> Site:
     """Make the tables and the project in an empty database of ours."""
     core = Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)
     try:
@@ -152,12 +152,12 @@ def seeded(database: Database) -> Site:
 
 @contextmanager
 def reference_server(
-    made: Databases, database: Database, settings: Mapping[str, str] = MappingProxyType({})
+    databases: Databases, database: Database, settings: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Server]:
-    """Our server, as anybody starts it, on a database; without limits on how much one may ask."""
+    """Run our server with default settings on a database, but without rate limits."""
     environment = {
         "STELLARY_DATABASE_URL": database.url,
-        "STELLARY_DATA_DIR": str(made.place / "data"),
+        "STELLARY_DATA_DIR": str(databases.place / "data"),
         "STELLARY_LIMITS": "off",
         "STELLARY_LOG": "off",
         "JWT_SECRET": SECRET,
@@ -166,6 +166,6 @@ def reference_server(
     }
     ready = rb"http://[^ ]*:(\d+)"
     with server(
-        ["-m", "reference_server"], cores()[0], made.place / "ours.log", environment, ready
+        ["-m", "reference_server"], cores()[0], databases.place / "ours.log", environment, ready
     ) as started:
         yield started

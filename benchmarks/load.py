@@ -15,7 +15,7 @@ from typing import cast
 import attrs
 
 Requests = Iterator[bytes]
-"""What one client sends, without an end."""
+"""The endless requests of one client."""
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\nContent-Length: "
@@ -24,7 +24,7 @@ _PATIENCE = 60.0
 
 @attrs.frozen
 class Slot:
-    """What came of one turn of load.
+    """The result of one slot of load.
 
     Attributes:
         seconds: From the first request to the last answer.
@@ -42,7 +42,7 @@ class Slot:
 
 
 def request_bytes(method: str, path: str, token: str, body: bytes = b"") -> bytes:
-    """A request as it goes over the wire."""
+    """Return a request as bytes."""
     head = [
         f"{method} {path} HTTP/1.1",
         "Host: 127.0.0.1",
@@ -97,9 +97,9 @@ class _Client(asyncio.Protocol):
             self._missing = head + len(_HEAD_END) + length - len(self._answer)
             if self._missing:
                 return
-        self._answered()
+        self._finish_answer()
 
-    def _answered(self) -> None:
+    def _finish_answer(self) -> None:
         now = time.perf_counter()
         self.latencies.append(now - self._began)
         if self._answer[9:10] != b"2":
@@ -142,6 +142,6 @@ async def load(port: int, clients: Sequence[Requests], seconds: float) -> Slot:
             client.transport.abort()
     return Slot(
         elapsed,
-        [each for client in connected for each in client.latencies],
-        [each for client in connected for each in client.failures],
+        [item for client in connected for item in client.latencies],
+        [item for client in connected for item in client.failures],
     )

@@ -19,7 +19,7 @@ STOP_SECONDS = 15
 
 
 def cores() -> tuple[int, int]:
-    """The core of the servers and the core of the load; the same one where there is only one."""
+    """Return the CPU core for the servers and the one for the load, which may be the same."""
     free = sorted(os.sched_getaffinity(0))
     return free[0], free[-1]
 
@@ -38,15 +38,15 @@ class Server:
     ready_seconds: float
 
     def cpu_seconds(self) -> float:
-        """The CPU time that all its threads have used: that of ``/proc/PID/stat``, but in nanoseconds."""
+        """Return the CPU time of all its threads, as in ``/proc/PID/stat`` but in nanoseconds."""
         # The clock of another process (clock_getcpuclockid in the C library).
         return time.clock_gettime(~self.process.pid << 3 | 2)
 
     def memory_bytes(self) -> int:
-        """What it holds in memory."""
-        found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
-        assert found is not None
-        return int(found[1]) * 1024
+        """Return the resident memory of the process."""
+        match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        assert match is not None
+        return int(match[1]) * 1024
 
 
 @contextlib.contextmanager
@@ -83,8 +83,8 @@ def server(
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            if found := re.search(ready, line):
-                yield Server(process, int(found[1]), time.perf_counter() - began)
+            if match := re.search(ready, line):
+                yield Server(process, int(match[1]), time.perf_counter() - began)
                 return
         raise RuntimeError(f"{' '.join(arguments)} did not start:\n{log.read_text()}")
     finally:

@@ -68,7 +68,7 @@ class Site:
         ]
 
     def create_cards(self) -> list[bytes]:
-        """A card for each column, with what a person fills in."""
+        """Return a request for each column that creates a typical card."""
         body = {
             "title": "Write down what the customer has said about the new form",
             "priority": "medium",
@@ -87,7 +87,7 @@ class Site:
         ]
 
     def move_cards(self, cards: list[Json]) -> Iterator[bytes]:
-        """Each card to the next column and so on round, to the top, further down, and the end in turn."""
+        """Yield requests that move each card to the next column: to the top, further down and the end in turn."""
         ids = [column["id"] for column in self.columns]
         places = itertools.cycle([{"order": 0}, {"order": 10}, {"order": 25}, {}])
         for step in itertools.count(1):
@@ -99,7 +99,7 @@ class Site:
                 )
 
     def clients(self, measure: str, count: int) -> list[Requests]:
-        """What each of the clients sends."""
+        """Return the requests of each client."""
         if measure == "move":
             # A card has one mover, or else a move might not be one.
             return [self.move_cards(self.cards[number::count]) for number in range(count)]
@@ -121,14 +121,14 @@ def make_site(core: Core, cards: int = CARDS) -> Site:
         world.join(person, workspace)
 
     def project(name: str, columns: int) -> tuple[Json, list[Json], list[Json]]:
-        made = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": name})
-        path = f"{workspace.path}/projects/{made['id']}"
+        created = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": name})
+        path = f"{workspace.path}/projects/{created['id']}"
         there = len(world.ask(ann, "GET", f"{path}/columns"))
         for number in range(there, columns):
             world.ask(ann, "POST", f"{path}/columns", {"name": f"Stage {number}"})
         for number in range(LABELS):
             world.ask(ann, "POST", f"{path}/labels", {"name": f"label {number}", "color": "#22AA66"})
-        return made, world.ask(ann, "GET", f"{path}/columns"), world.ask(ann, "GET", f"{path}/labels")
+        return created, world.ask(ann, "GET", f"{path}/columns"), world.ask(ann, "GET", f"{path}/labels")
 
     board, columns, labels = project("Launch", COLUMNS)
     path = f"{workspace.path}/projects/{board['id']}"

@@ -1,6 +1,6 @@
 """The client beside raw httpx with ``json.loads``: one card, and a list of 200, from a server that does nothing.
 
-The calls take turns one by one, so that whatever the machine does meanwhile befalls both alike; the figures are ratios
+The calls alternate, so that other work of the machine affects both; the figures are ratios
 of medians. Each card is asked for once: nothing that either side may remember of a URL helps it.
 """
 
@@ -38,7 +38,7 @@ GETS, LISTS = 2_000, 300
 
 
 def a_card(number: int) -> Card:
-    """A card as boards have them: labels, a date, and on every fourth a checklist."""
+    """Return a typical card with labels and a date; every fourth has a checklist."""
     steps = [ChecklistItem(id=f"{n:024x}", title=f"Step {n}", done=n < 2, order=n) for n in range(4)]
     return make(
         Card,
@@ -69,8 +69,8 @@ class Answers(asyncio.Protocol):
         self.transport.write(self.many if listed else self.one)  # type: ignore[attr-defined]
 
 
-def answered(body: bytes) -> bytes:
-    """A whole answer, with the headers that the reference server sends."""
+def build_answer(body: bytes) -> bytes:
+    """Return a complete response, with the headers of the reference server."""
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
         f'Content-Length: {len(body)}\r\nX-Request-Id: req_0123456789abcdef\r\nETag: "3"\r\n'
@@ -80,9 +80,9 @@ def answered(body: bytes) -> bytes:
 
 
 async def serve() -> None:
-    """Be the server, until the process is ended."""
+    """Serve until the process is stopped."""
     cards = [a_card(number) for number in range(ROWS)]
-    one, many = answered(dump(cards[0])), answered(dump(cards))
+    one, many = build_answer(dump(cards[0])), build_answer(dump(cards))
     server = await asyncio.get_running_loop().create_server(lambda: Answers(one, many), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
@@ -90,7 +90,7 @@ async def serve() -> None:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """A server on a core of its own, where there are two."""
+    """Run a server, on a separate core if there are two."""
     cores = sorted(os.sched_getaffinity(0))
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.sdk", "serve"], stdout=subprocess.PIPE)
     try:
@@ -106,7 +106,7 @@ def server() -> Iterator[str]:
 
 
 def in_turn(ours: Callable[[str], object], theirs: Callable[[str], object], times: int) -> float:
-    """Ours over theirs, as the ratio of the medians of so many calls each."""
+    """Return the ratio of the medians of our calls and of theirs, made in turn."""
     taken: tuple[list[float], list[float]] = ([], [])
     ids = (f"{number:024x}" for number in itertools.count())
     for turn in range(-20, times):
@@ -123,7 +123,7 @@ def in_turn(ours: Callable[[str], object], theirs: Callable[[str], object], time
 async def in_turn_awaited(
     ours: Callable[[str], Awaitable[object]], theirs: Callable[[str], Awaitable[object]], times: int
 ) -> float:
-    """The same for callers that await."""
+    """Return the ratio of the medians, like ``in_turn``, for async calls."""
     taken: tuple[list[float], list[float]] = ([], [])
     ids = (f"{number:024x}" for number in itertools.count())
     for turn in range(-20, times):
@@ -137,7 +137,7 @@ async def in_turn_awaited(
 
 
 def blocking(url: str) -> Iterator[tuple[str, float]]:
-    """The figures of Stellary."""
+    """Yield the figures of Stellary."""
     with (
         httpx.Client(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
         Stellary(url, token=TOKEN) as client,
@@ -156,7 +156,7 @@ def blocking(url: str) -> Iterator[tuple[str, float]]:
 
 
 async def awaiting(url: str) -> dict[str, float]:
-    """The figures of AsyncStellary."""
+    """Return the figures of AsyncStellary."""
     async with (
         httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
         AsyncStellary(url, token=TOKEN) as client,
@@ -176,7 +176,7 @@ async def awaiting(url: str) -> dict[str, float]:
 
 
 def run() -> dict[str, float]:
-    """The client over raw httpx: the time of a call as a ratio, by name."""
+    """Return the time of a call relative to raw httpx, by name."""
     with server() as url:
         return {**dict(blocking(url)), **asyncio.run(awaiting(url))}
 

@@ -15,7 +15,7 @@ CARDS = "/orgs/{org}/workspaces/{ws}/projects/{project}/cards"
 
 
 def answer(body: bytes, status: int = 200) -> web.Response:
-    """JSON as an answer."""
+    """Return a response with a JSON body."""
     return web.Response(body=body, status=status, content_type="application/json")
 
 
@@ -34,7 +34,7 @@ class Handlers(Protocol):
 
 
 def make_app(handlers: Handlers) -> web.Application:
-    """The application of these handlers."""
+    """Return the application of some handlers."""
     app = web.Application()
     app.router.add_get("/auth/me", handlers.whoami)
     app.router.add_get(CARDS, handlers.list_cards)
@@ -55,8 +55,9 @@ def serve(
     """Listen on a free port, say which, and go on until a signal.
 
     Args:
-        app: What answers.
-        opened, closed: What is to be done before and after that, in the same loop.
+        app: The application.
+        opened: Called before serving, on the same event loop.
+        closed: Called after serving.
     """
 
     async def run() -> None:

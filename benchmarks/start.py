@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from benchmarks.databases import Databases
-from benchmarks.http import reference_server, seeded
+from benchmarks.http import reference_server, seed_database
 from benchmarks.processes import ROOT
 
 TIMES = 7
@@ -20,13 +20,13 @@ print((time.perf_counter() - began) * 1000)
 """
 
 
-def server(made: Databases, times: int = 3) -> Iterator[tuple[str, float]]:
-    """The server as anybody starts it, on a database that is there already."""
+def server(databases: Databases, times: int = 3) -> Iterator[tuple[str, float]]:
+    """Measure the start of the server on an existing database."""
     ready, memory = [], []
-    database = made.new("sqlite")
-    seeded(database)
+    database = databases.new("sqlite")
+    seed_database(database)
     for _ in range(times):
-        with reference_server(made, database) as started:
+        with reference_server(databases, database) as started:
             ready.append(started.ready_seconds)
             memory.append(started.memory_bytes() / 1e6)
     yield "start.ready_s", statistics.median(ready)

@@ -15,7 +15,7 @@ import attrs
 import orjson
 
 from benchmarks.databases import Databases, Kind
-from benchmarks.http import reference_server, seeded
+from benchmarks.http import reference_server, seed_database
 from benchmarks.processes import Server
 from benchmarks.project import Site
 
@@ -27,7 +27,7 @@ DRAIN_SECONDS = 300
 
 
 class Receiver:
-    """A receiver that answers at once, or as soon as it is open.
+    """A receiver that answers immediately, or as soon as it is opened.
 
     Attributes:
         answers: When each message was answered.
@@ -81,18 +81,18 @@ class Api:
         return orjson.loads(content)
 
 
-def run(made: Databases, kind: Kind, seconds: float, rounds: int) -> Iterator[tuple[str, float]]:
+def run(databases: Databases, kind: Kind, seconds: float, rounds: int) -> Iterator[tuple[str, float]]:
     """Measure on one kind of database.
 
     Args:
-        made: Where databases come from.
+        databases: The source of databases.
         kind: Of the database.
         seconds: Of one slot of writes without the webhook, and of one with it.
         rounds: How many of each; and how many times 500 messages are a backlog.
     """
-    database = made.new(kind)
-    site = seeded(database)
-    with reference_server(made, database, {"STELLARY_PRIVATE_WEBHOOKS": "on"}) as server:
+    database = databases.new(kind)
+    site = seed_database(database)
+    with reference_server(databases, database, {"STELLARY_PRIVATE_WEBHOOKS": "on"}) as server:
         figures = asyncio.run(_measure(Api(server, site), Receiver(), seconds, rounds))
     for name, value in figures.items():
         yield f"{kind}.webhooks.{name}", value
@@ -114,7 +114,7 @@ async def _measure(api: Api, receiver: Receiver, seconds: float, rounds: int) ->
                 latencies[active] += await _write(api, seconds)
                 if active:
                     backlogs.append(await _backlog(api, path))
-                    await _drained(api, path)
+                    await _wait_until_delivered(api, path)
         await api.ask("PATCH", path, {"active": True})
         rate = await _drain(api, receiver, rounds)
     return {
@@ -149,7 +149,7 @@ async def _backlog(api: Api, path: str) -> int:
     return len(await api.ask("GET", f"{path}/deliveries?status=pending"))
 
 
-async def _drained(api: Api, path: str) -> None:
+async def _wait_until_delivered(api: Api, path: str) -> None:
     ends = time.monotonic() + DRAIN_SECONDS
     while await _backlog(api, path):
         if time.monotonic() > ends:

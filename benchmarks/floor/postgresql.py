@@ -25,8 +25,8 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT.*Z")
 
 
 @functools.cache
-def numbered(statement: str) -> str:
-    """A statement with ``$1`` and so on for its question marks."""
+def number_parameters(statement: str) -> str:
+    """Replace the question marks of a statement by ``$1``, ``$2`` and so on."""
     numbers = itertools.count(1)
     return re.sub(r"\?", lambda _: f"${next(numbers)}", statement)
 
@@ -34,18 +34,18 @@ def numbered(statement: str) -> str:
 class Connection:
     """One connection of the pool."""
 
-    def __init__(self, made: Any) -> None:
-        self._made = made
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
 
     async def all(self, statement: str, *values: Any) -> list[Any]:
-        rows: list[Any] = await self._made.fetch(numbered(statement), *values)
+        rows: list[Any] = await self._connection.fetch(number_parameters(statement), *values)
         return rows
 
     async def one(self, statement: str, *values: Any) -> Any:
-        return await self._made.fetchrow(numbered(statement), *values)
+        return await self._connection.fetchrow(number_parameters(statement), *values)
 
     async def run(self, statement: str, *values: Any) -> None:
-        await self._made.execute(numbered(statement), *values)
+        await self._connection.execute(number_parameters(statement), *values)
 
 
 class Postgresql:
@@ -67,13 +67,13 @@ class Postgresql:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire() as made:
-            yield Connection(made)
+        async with self._pool.acquire() as connection:
+            yield Connection(connection)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:
-        async with self._pool.acquire() as made, made.transaction():
-            yield Connection(made)
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield Connection(connection)
 
     def now(self) -> datetime:
         now = datetime.now(UTC)
@@ -90,19 +90,19 @@ async def fill(url: str, site: Json) -> None:
         async with connection.transaction():
             await connection.execute(SCHEMA.replace("TIMESTAMP", "TIMESTAMPTZ"))
             for table, row in rows_of(site):
-                values = [_typed(value) for value in row.values()]
-                await connection.execute(numbered(insert(table, row)), *values)
+                values = [_to_moment(value) for value in row.values()]
+                await connection.execute(number_parameters(insert(table, row)), *values)
     finally:
         await connection.close()
 
 
-def _typed(value: Any) -> Any:
+def _to_moment(value: Any) -> Any:
     moment = isinstance(value, str) and _MOMENT.fullmatch(value)
     return datetime.fromisoformat(value) if moment else value
 
 
 if __name__ == "__main__":
-    known = orjson.loads(Path(sys.argv[1]).read_bytes())
-    asyncio.run(fill(sys.argv[2], known))
+    site = orjson.loads(Path(sys.argv[1]).read_bytes())
+    asyncio.run(fill(sys.argv[2], site))
     database = Postgresql(sys.argv[2])
-    serve(make_app(Server(database, known)), database.open, database.close)
+    serve(make_app(Server(database, site)), database.open, database.close)

@@ -1,4 +1,4 @@
-"""What the floor does alike on both databases: ids, a card as JSON, and the rows of the project."""
+"""The parts of the floor that both databases share: ids, cards as JSON, and the rows of the project."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def card_json(
     checklist: list[dict[str, Any]],
     counts: tuple[int, int],
 ) -> dict[str, Any]:
-    """A card as the API tells it.
+    """Return a card in the format of the API.
 
     Args:
         row: Of the table of cards.
@@ -66,7 +66,7 @@ def card_json(
 
 
 def items(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of a checklist as the API tells them."""
+    """Return the rows of a checklist in the format of the API."""
     return [
         {"_id": row["id"], "title": row["title"], "done": bool(row["done"]), "order": row["position"]}
         for row in rows
@@ -74,19 +74,19 @@ def items(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def place(neighbours: list[Any]) -> int:
-    """A position between the two rows, or behind the one."""
+    """Return a position between two rows, or after a single one."""
     if len(neighbours) == 2:
         return int((neighbours[0]["position"] + neighbours[1]["position"]) // 2)
     return int(neighbours[0]["position"]) + GAP if neighbours else 0
 
 
 def insert(table: str, row: Mapping[str, Any]) -> str:
-    """The statement that inserts such a row, with a question mark for each value."""
+    """Return the statement that inserts a row, with a question mark for each value."""
     return f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
 
 
 def rows_of(site: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows of an empty database into which the project is to be put, in the order in which they can be."""
+    """Yield the rows of the project, in an order that satisfies the foreign keys."""
     _, _, organization, _, workspace = site["workspace"].split("/")
     for number, user in enumerate(site["users"]):
         yield "users", {"id": user, "email": f"user{number}@example.com", "name": f"user {number}"}

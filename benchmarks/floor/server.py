@@ -67,20 +67,22 @@ class Server:
             checklists[row["card_id"]].append(row)
         counts = {(row["kind"], row["card_id"]): row["number"] for row in all_counts}
         orders: defaultdict[str, int] = defaultdict(int)
-        told = []
+        cards_json = []
         for row in cards:
             card = row["id"]
-            found = (counts.get((0, card), 0), counts.get((1, card), 0))
+            card_counts = (counts.get((0, card), 0), counts.get((1, card), 0))
             order = orders[row["column_id"]]
             orders[row["column_id"]] += 1
-            told.append(card_json(row, project["key"], order, labels[card], items(checklists[card]), found))
-        return answer(orjson.dumps(told))
+            cards_json.append(
+                card_json(row, project["key"], order, labels[card], items(checklists[card]), card_counts)
+            )
+        return answer(orjson.dumps(cards_json))
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         async with self._database.reading() as connection:
             card = await self._card(connection, request)
-            told = await self._told(connection, card, card["key"])
-        return answer(orjson.dumps(told))
+            card_json = await self._card_json(connection, card, card["key"])
+        return answer(orjson.dumps(card_json))
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         body = orjson.loads(await request.read())
@@ -106,8 +108,8 @@ class Server:
                 "card_created",
                 {"cardTitle": card["title"], "column": column["name"]},
             )
-            told = await self._told(connection, card, project["key"])
-        return answer(orjson.dumps(told), 201)
+            created = await self._card_json(connection, card, project["key"])
+        return answer(orjson.dumps(created), 201)
 
     def _card_row(self, request: web.Request, body: Json, column: Any, number: int, position: int) -> Json:
         now = self._database.now()
@@ -154,8 +156,8 @@ class Server:
             )
             meta = {"cardTitle": card["title"], "fromColumn": source["name"], "toColumn": column["name"]}
             await self._note(connection, request, card["workspace_id"], moved, "card_moved", meta)
-            told = await self._told(connection, moved, card["key"])
-        return answer(orjson.dumps(told))
+            moved_json = await self._card_json(connection, moved, card["key"])
+        return answer(orjson.dumps(moved_json))
 
     async def _place(self, connection: Connection, card: str, column: str, order: int | None) -> int:
         if order == 0:
@@ -185,7 +187,7 @@ class Server:
             raise web.HTTPNotFound
         return row
 
-    async def _told(self, connection: Connection, card: Any, key: str) -> Json:
+    async def _card_json(self, connection: Connection, card: Any, key: str) -> Json:
         id = card["id"]
         labels = [row["label_id"] for row in await connection.all(sql.LABELS, id)]
         checklist = items(await connection.all(sql.ITEMS, id))
@@ -203,8 +205,8 @@ class Server:
     ) -> None:
         user, activity = self._user(request), new_id()
         where = (workspace_id, card["project_id"], card["id"])
-        told = orjson.dumps(meta).decode()
-        await connection.run(sql.ADD_ACTIVITY, activity, type, user, *where, told, card["updated_at"])
+        meta_json = orjson.dumps(meta).decode()
+        await connection.run(sql.ADD_ACTIVITY, activity, type, user, *where, meta_json, card["updated_at"])
         people = {card["assignee_id"], card["created_by_id"]}
         people.update(row["author_id"] for row in await connection.all(sql.COMMENTERS, card["id"]))
         for person in people - {user, None}:

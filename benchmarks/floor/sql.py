@@ -36,7 +36,7 @@ COUNTS = """
         (SELECT count(*) FROM cards WHERE column_id = ? AND position < ? AND NOT archived)
 """
 COLUMN = "SELECT * FROM columns WHERE id = ? AND project_id = ?"
-# Held, as whoever puts cards in an order has to: without that, 16 movers end up in deadlocks and on the same places.
+# Locked, since 16 movers would otherwise run into deadlocks and equal positions.
 BOTH_COLUMNS = "SELECT * FROM columns WHERE id IN (?, ?) AND project_id = ? ORDER BY id FOR NO KEY UPDATE"
 NUMBER = "UPDATE projects SET last_number = last_number + 1 WHERE id = ? RETURNING last_number"
 LAST = "SELECT position FROM cards WHERE column_id = ? AND NOT archived ORDER BY position DESC LIMIT 1"

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from benchmarks.figures import TARGETS, Target, at_least, shown, table
+from benchmarks.figures import TARGETS, Target, at_least, format_number, table
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHERS = ("writers", "movers", "neighbours", "places", "webhooks", "start", "import")
@@ -51,7 +51,12 @@ def test_a_figure_that_should_be_small_meets_its_target_when_it_is():
 
 
 def test_a_number_shows_what_can_be_compared():
-    assert [shown(value) for value in (1234.6, 100, 12.34, 0.1234)] == ["1,235", "100", "12.3", "0.123"]
+    assert [format_number(value) for value in (1234.6, 100, 12.34, 0.1234)] == [
+        "1,235",
+        "100",
+        "12.3",
+        "0.123",
+    ]
 
 
 def test_the_columns_of_a_table_line_up():
