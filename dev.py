@@ -90,12 +90,12 @@ def prepare(selection: str) -> None:
     """
     with one_at_a_time():
         present, fingerprint = read_stamp()
-        wanted = FULL if FULL in (selection, present) else SERVE
-        if present != wanted or fingerprint != current_fingerprint():
+        target = FULL if FULL in (selection, present) else SERVE
+        if present != target or fingerprint != current_fingerprint():
             STAMP.unlink(missing_ok=True)
             say("setting up .venv")
-            run_uv("sync", "--quiet", "--frozen", "--python", base_python(), *SELECTIONS[wanted])
-            STAMP.write_text(f"{wanted} {current_fingerprint()}\n")
+            run_uv("sync", "--quiet", "--frozen", "--python", base_python(), *SELECTIONS[target])
+            STAMP.write_text(f"{target} {current_fingerprint()}\n")
     # What Python compiles is kept, out of the way, even where the shell says that nothing is to be kept: otherwise
     # each server that a test starts would compile all of its libraries again, for longer than it then runs. Not
     # before there is an environment: uv takes a directory that only holds this for a broken one.
@@ -114,7 +114,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def read_stamp() -> tuple[str | None, str | None]:
-    """What ``.venv`` was last set up with: the selection and its fingerprint, or nothing."""
+    """Return the selection and the fingerprint that ``.venv`` was last set up with, or None for both."""
     try:
         selection, fingerprint = STAMP.read_text().split()
     except (OSError, ValueError):
@@ -123,7 +123,7 @@ def read_stamp() -> tuple[str | None, str | None]:
 
 
 def current_fingerprint() -> str:
-    """A digest of what decides the contents of ``.venv``: both files, and the Python it is made with."""
+    """Return a digest of what determines the contents of ``.venv``: the two files, and the version of Python."""
     digest = hashlib.sha256(sys.version.encode())
     for name in ("pyproject.toml", "uv.lock"):
         digest.update((ROOT / name).read_bytes())
@@ -131,7 +131,7 @@ def current_fingerprint() -> str:
 
 
 def base_python() -> str:
-    """The interpreter outside any virtual environment, since uv may replace the one this runs in."""
+    """Return the interpreter outside any virtual environment, since uv may replace the current one."""
     return str(getattr(sys, "_base_executable", sys.executable))
 
 
@@ -144,9 +144,9 @@ def run_uv(*arguments: str, directory: Path = VENV) -> None:
 
 
 def installed_uv() -> Path:
-    """The path of the pinned uv, which pip puts into ``.uv/`` if it is not there yet.
+    """Return the path of the pinned uv, which pip installs into ``.uv/`` if it is missing.
 
-    pip refuses to install into Debian's own Python, but never into a directory that is named to it.
+    pip refuses to install into Debian's own Python, but not into a given directory.
     """
     uv = UV_DIR / "bin" / "uv"
     if not (UV_DIR / f"uv-{UV_VERSION}.dist-info").is_dir() or not uv.exists():
@@ -161,7 +161,7 @@ def installed_uv() -> Path:
 
 
 def say(message: str) -> None:
-    """Tell what is being done, apart from the output of the programs that do it."""
+    """Print a progress message to standard error, apart from the output of programs."""
     print(f"dev.py: {message}", file=sys.stderr, flush=True)
 
 
@@ -179,7 +179,9 @@ def become(module: str, *arguments: str, directory: Path | None = ROOT) -> NoRet
     """Turn this process into ``python -m module``, so that signals such as Ctrl-C reach it and nothing else.
 
     Args:
-        directory: where it runs; ``None`` means where ``dev.py`` was called from.
+        module: The module to run.
+        *arguments: Its arguments.
+        directory: Where it runs; ``None`` for the current directory.
     """
     if directory is not None:
         os.chdir(directory)
@@ -224,7 +226,7 @@ def check(arguments: list[str]) -> None:
 
 
 def checks() -> dict[str, list[str]]:
-    """The checks by name, each as a program of ``.venv`` and its arguments."""
+    """Return the checks by name, each as a program of ``.venv`` and its arguments."""
     sources = [
         name for name in ("stellary", "reference_server", "benchmarks", "dev.py") if (ROOT / name).exists()
     ]
@@ -297,12 +299,12 @@ def faults(arguments: list[str]) -> NoReturn:
     )
     parser.add_argument("kind", nargs="?", choices=FAULTS, metavar="KIND", help="one of them; all by default")
     parser.add_argument("--rounds", type=int, default=25, metavar="N", help="of each test (%(default)s)")
-    chosen, others = parser.parse_known_args(arguments)
+    chosen, pytest_arguments = parser.parse_known_args(arguments)
     prepare(FULL)
     paths = [path for name, (_, paths) in FAULTS.items() if chosen.kind in (None, name) for path in paths]
     # Many rounds take longer than a test may.
     patience = ["-o", "faulthandler_timeout=0"]
-    become("pytest", *paths, f"--rounds={chosen.rounds}", *patience, *others)
+    become("pytest", *paths, f"--rounds={chosen.rounds}", *patience, *pytest_arguments)
 
 
 def services(arguments: list[str]) -> None:
@@ -337,8 +339,8 @@ def versions(arguments: list[str]) -> None:
     failed = []
     for version in OTHER_PYTHONS:
         directory = OTHER_VENVS / version
-        found = [str(installed_uv()), "python", "find", "--no-python-downloads", version]
-        if subprocess.run(found, cwd=ROOT, capture_output=True, check=False).returncode:
+        command = [str(installed_uv()), "python", "find", "--no-python-downloads", version]
+        if subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode:
             say(f"left out: Python {version} is not installed")
             continue
         run_uv("sync", "--quiet", "--frozen", "--python", version, *SELECTIONS[FULL], directory=directory)
@@ -421,7 +423,7 @@ def overview() -> str:
 
 def main() -> None:
     """Read the command line and run the command it names."""
-    # Whoever has only an older Python meets this file before anything that could say so.
+    # With an older Python, this file is the first that runs, so it reports the problem.
     if sys.version_info < (3, 11):  # noqa: UP036
         sys.exit("dev.py: Python 3.11 or newer is needed")
     parser = argparse.ArgumentParser(

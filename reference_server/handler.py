@@ -257,10 +257,10 @@ def _authorization(exchange: Exchange) -> str | None:
 
 
 def routed(own: Mapping[str, Own]) -> Router:
-    """A router over the endpoints of the contract.
+    """Return a router over the endpoints of the contract.
 
     Raises:
-        RuntimeError: One is served by nobody, neither by a service of the core nor by the server itself.
+        RuntimeError: An endpoint is served neither by a service of the core nor by the server itself.
     """
     unserved = {each.operation for each in ENDPOINTS} - own.keys() - dispatch.SERVICES.keys()
     if unserved:

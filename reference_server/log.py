@@ -54,14 +54,14 @@ class AccessLog(Protocol):
 
 
 def logged_path(path: str, endpoint: AnyEndpoint | None) -> str:
-    """A path as the log may have it: an invitation's secret is not in it, nor is anything that looks like one."""
+    """Return a path as it may be logged: without an invitation's secret, or anything that looks like one."""
     if endpoint is None:
         return _SECRETS.sub("***", unquote(path[:PATH_MAX], errors="replace"))
     return endpoint.path if ":token" in endpoint.path else path[:PATH_MAX]
 
 
 def access_log() -> AccessLog:
-    """An access log that writes as ``configure`` has set."""
+    """Return an access log, which writes as ``configure`` has set up."""
     log = structlog.get_logger("stellary.access")
 
     def write(entry: Entry) -> None:

@@ -43,8 +43,9 @@ KINDS = ("stellary", "archive", "trello", "github")
 @as_json
 @in_workspace
 def import_file(session: Session, file: Path, kind: str | None, as_json: bool, **options: Any) -> None:
-    """Create a project from a Stellary export (JSON, or an archive with attachments), a Trello board, or the issues
-    of a GitHub repository.
+    r"""Create a project from a file.
+
+    The file is a Stellary export (JSON, or an archive with attachments), a Trello board, or the issues of a GitHub repository.
 
     \b
     Example:

@@ -17,7 +17,7 @@ NEEDED = ("aiohttp", "alembic", "sqlalchemy", "structlog")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def serve(ctx: click.Context, arguments: tuple[str, ...]) -> int:
-    """Run the reference server until you press Ctrl-C. All options go to the server: --host, --port, --data-dir …
+    """Run the reference server until you press Ctrl-C. All options go to the server, such as --host, --port and --data-dir.
 
     This needs the server extra: pip install 'stellary[cli,server]'.
 

@@ -19,8 +19,9 @@ T = TypeVar("T")
 
 
 def once(function: Callable[P, T]) -> Callable[P, T]:
-    """Cache a function of types. mypy does not know that types are hashable, so ``functools.cache`` alone is not
-    enough.
+    """Cache a function of types.
+
+    mypy does not know that types are hashable, so ``functools.cache`` alone is not enough.
     """
     return typing.cast("Callable[P, T]", functools.cache(function))
 

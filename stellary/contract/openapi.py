@@ -197,7 +197,7 @@ def _path_parameters(endpoint: AnyEndpoint) -> list[Json]:
 
 
 def _describe_parameter(ref: type[Ref], field: str) -> str:
-    """Return the docstring of the ref class that adds this part of the path: ``A card of a project.``"""
+    """Return the docstring (``A card of a project.``) of the ref class that adds this part of the path."""
     first = next(
         cls
         for cls in reversed(ref.__mro__)

@@ -91,7 +91,7 @@ def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
 
 @serves(ME)
 def me(uow: UnitOfWork, ref: Ref) -> Me:
-    """The caller's profile."""
+    """Return the caller's profile."""
     return _me(uow)
 
 

@@ -40,7 +40,7 @@ _DELETE = delete(workspace_members).where(*_MEMBER)
 
 @serves(LIST_WORKSPACE_MEMBERS)
 def list_workspace_members(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[WorkspaceMember]:
-    """The members in the order in which their accounts were made; who leads the organization need not be one."""
+    """Return the members in the order of their accounts; organization admins need not be members."""
     workspace = access.workspace(uow, ref).row
     return _LIST.fetch(uow, request, _member, _workspace_id=workspace.id)
 

@@ -130,7 +130,7 @@ def _flush(path: Path) -> None:
 
 
 def _copy_sqlite(database: Database, list_files: Callable[[Connection], FileIndex], part: Path) -> FileIndex:
-    """Copy the database with ``VACUUM INTO``, which reads one snapshot. (The backup API restarts at each write.)"""
+    """Copy the database with ``VACUUM INTO``, which reads one snapshot; the backup API would restart at each write."""
     file, copy = database.file, part / DATABASE
     if file is None:
         raise BackupFailed("a database in memory cannot be backed up")

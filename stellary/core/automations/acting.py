@@ -71,8 +71,9 @@ _SET_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :timeout, true)")
 
 @attrs.frozen
 class Case:
-    """A rule and the event that triggers it, with the values that the rule's trace needs. Its fields can be stored as
-    JSON.
+    """A rule and the event that triggers it, with the values that the rule's trace needs.
+
+    Its fields can be stored as JSON.
     """
 
     rule_id: str

@@ -117,7 +117,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A connection in a transaction that is committed at the end, or rolled back on an exception.
+        """Open a connection in a transaction that is committed at the end, or rolled back on an exception.
 
         Raises:
             Unavailable: No connection was free for too long.
@@ -166,7 +166,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one snapshot; what it writes is refused or thrown away."""
+        """Open a connection that sees one snapshot; its writes are rejected or rolled back."""
         if self._reader is None:
             with self.unbegun() as connection, connection.begin() as transaction:
                 yield connection
@@ -182,7 +182,7 @@ class Database:
 
     @contextmanager
     def unbegun(self) -> Iterator[Connection]:
-        """A connection that may write, in no transaction yet."""
+        """Open a connection that may write, without a transaction."""
         with self._turn(), self._writer() as connection:
             yield connection
 
@@ -212,7 +212,7 @@ class Database:
 
     @contextmanager
     def joining(self, connection: Connection) -> Iterator[Connection]:
-        """A connection in a transaction of somebody else's, who commits it: what is done is undone on an exception.
+        """Join the transaction of a host's connection, which the host commits; an exception undoes the changes made here.
 
         Raises:
             RuntimeError: It is in no transaction; or it is one to SQLite that does not keep foreign keys.
@@ -292,7 +292,7 @@ def _refuse_after_fork() -> AbstractContextManager[Connection]:
 
 @contextmanager
 def _savepoint(connection: Connection) -> Iterator[None]:
-    """A part of a transaction of SQLite, undone by itself on an exception."""
+    """Open a savepoint in a transaction of SQLite, which is rolled back on an exception."""
     # Not SQLAlchemy's, which compiles these statements anew each time, and takes longer than a unit's largest one.
     driver = _driver(connection)
     if not driver.in_transaction:
@@ -310,7 +310,7 @@ def _savepoint(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _opened(engine: Engine) -> Iterator[Connection]:
-    """A connection of an engine that is the host's."""
+    """Open a connection of an engine that belongs to the host."""
     try:
         connection = engine.connect()
     except PoolTimeout:
@@ -341,7 +341,7 @@ def _keep_foreign_keys(driver: Any, _: ConnectionPoolEntry | None = None) -> Non
 
 
 def _driver(connection: Connection) -> Any:
-    """The driver's own connection."""
+    """Return the connection of the driver."""
     return connection.connection.dbapi_connection
 
 

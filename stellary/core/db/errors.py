@@ -36,7 +36,7 @@ _SQLITE_FOREIGN_KEY = (787, 1811)
 
 
 def error_response(error: ApiError, request_id: str) -> RawResponse:
-    """An error as an answer, in the error shape."""
+    """Return the response for an error, in the error shape."""
     headers = {name.lower(): text for name, text in error.headers.items()}
     headers["content-type"] = "application/json"
     if error.retry_after is not None:
@@ -47,7 +47,7 @@ def error_response(error: ApiError, request_id: str) -> RawResponse:
 
 
 def translated(error: Exception, request_id: str) -> ApiError:
-    """What was not meant to happen, as far as a caller may know of it; the log has the rest."""
+    """Convert an unexpected exception to an error without internal details, which are logged."""
     if isinstance(error, OSError) and error.errno in _SCARCE:
         _log.warning("request %s: %s", request_id, error)
         return Unavailable("the server is short of file descriptors or memory; try again", retry_after=1)

@@ -37,7 +37,7 @@ class Borrowing:
 
     @contextmanager
     def borrowed(self, driver: Any, on_commit: OnCommit) -> Iterator[Connection]:
-        """The driver's connection as one of SQLAlchemy's, until the end of the block.
+        """Wrap the driver's connection as one of SQLAlchemy's, until the end of the block.
 
         Raises:
             RuntimeError: It is in no transaction that the host will commit.

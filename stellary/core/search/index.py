@@ -66,8 +66,9 @@ class _Changes:
 
 
 def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
-    """Insert, update and delete entries for some events. Entries of deleted projects, cards and documents go with
-    them.
+    """Insert, update and delete entries for some events.
+
+    Entries of deleted projects, cards and documents are deleted with them.
     """
     changes = _Changes()
     for event in events:

@@ -79,14 +79,14 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
 
 @serves(LIST_WEBHOOKS)
 def list_webhooks(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Webhook]:
-    """The webhooks of a workspace in the order in which they were made."""
+    """Return the webhooks of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
     return _LIST.fetch(uow, request, _webhook, _workspace_id=workspace.id)
 
 
 @serves(UPDATE_WEBHOOK)
 def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> Webhook:
-    """Change what is named.
+    """Change the given fields of a webhook.
 
     Raises:
         Invalid: The URL is none, or leads to an address that is not public.

@@ -16,8 +16,9 @@ def spread(left: int | None, count: int, right: int | None, room: int = 1) -> li
     """Return evenly spaced positions for cards between two neighbours.
 
     Args:
-        left, right: The positions of the neighbours; None at an end of the column.
+        left: The position of the card before them; None at the beginning of the column.
         count: The number of cards.
+        right: The position of the card after them; None at the end of the column.
         room: The smallest distance between two of them.
 
     Returns:
@@ -43,8 +44,9 @@ def assign_positions(
 
     Args:
         row: The cards' positions in order; None for a card that is new here.
-        opens_left, opens_right: Whether the row ends there together with the column. At a closed end there are
-            further cards, and the outermost card of the row keeps its position.
+        opens_left: Whether the row begins at the beginning of the column. Otherwise there are further cards, and the first
+            card of the row keeps its position.
+        opens_right: The same for the end of the column.
 
     Returns:
         The positions of all cards; None if the row is closed and has no room, so that a longer row is needed.
