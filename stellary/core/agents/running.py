@@ -210,7 +210,7 @@ def _refuse(uow: UnitOfWork, mission: RunningMissionRow, index: int, why: str) -
 
 
 def _record_outcome(
-    uow: UnitOfWork, mission: RunningMissionRow, index: int, outcome: str, **more: Any
+    uow: UnitOfWork, mission: RunningMissionRow, index: int, outcome: str, **more: object
 ) -> None:
     """Record the outcome of a call, in the transaction of its effect."""
     calls = [dict(call) for call in mission.calls]
@@ -328,7 +328,7 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> Non
     )
 
 
-def _new_call(call: ToolCall, turn: int) -> dict[str, Any]:
+def _new_call(call: ToolCall, turn: int) -> dict[str, object]:
     return {
         "id": f"{turn}/{call.id}"[:100],
         "name": call.name[:100],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
 
 import attrs
 
@@ -29,7 +28,7 @@ class Step:
     """
 
     action: str
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     said: str
 
 
@@ -217,7 +216,7 @@ _OF_WORDS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "priority": ("set_priority", "priority", _PRIORITIES),
     "status": ("set_status", "status", _STATUSES),
 }
-_OF_TEXT: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
+_OF_TEXT: Mapping[str, tuple[str, str, Mapping[str, object]]] = {
     "comment": ("add_comment", "content", {}),
     "description": ("update_card", "description", {}),
     "rename": ("update_card", "title", {}),
@@ -226,7 +225,7 @@ _OF_TEXT: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
     "check": ("toggle_checklist_item", "itemId", {"done": True}),
     "uncheck": ("toggle_checklist_item", "itemId", {"done": False}),
 }
-_FIXED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+_FIXED: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "no_priority": ("set_priority", {"priority": None}),
     "no_due": ("update_card", {"dueDate": None}),
     "unassign": ("assign_card", {"assigneeId": None}),
@@ -258,7 +257,7 @@ def _unquoted(text: str) -> str:
     return quoted[2] if quoted else text
 
 
-def placed(step: Step, about: Mapping[str, str], takes: type[Request] | None) -> dict[str, Any]:
+def placed(step: Step, about: Mapping[str, str], takes: type[Request] | None) -> dict[str, object]:
     """The params of a step, about the card of the mission as far as the action takes that.
 
     Args:

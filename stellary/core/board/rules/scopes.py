@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from stellary.contract.columns import Column
 from stellary.contract.errors import Conflict
@@ -13,7 +12,7 @@ from stellary.contract.scopes import VIEW_TYPES, CreateScope, Scope, ScopeView, 
 from stellary.contract.wire import dump, invalid, wire_fields
 from stellary.core.board.rules.fields import check_dates, moment, value_or
 
-Settings = Mapping[str, dict[str, Any]]
+Settings = Mapping[str, dict[str, object]]
 """The settings of views, by their type; a view without settings is left out."""
 
 _FIELDS = [field.name for field in wire_fields(Scope).values()]
@@ -84,7 +83,7 @@ def apply_update(before: Scope, request: UpdateScope, order: int, now: datetime)
     return before if after == before else _replace_fields(after, updated_at=now)
 
 
-def _replace_fields(scope: Scope, **changes: Any) -> Scope:
+def _replace_fields(scope: Scope, **changes: object) -> Scope:
     return Scope(**({name: getattr(scope, name) for name in _FIELDS} | changes))
 
 
