@@ -61,3 +61,13 @@ def test_check_of_an_unknown_row_takes_one_statement(world: World, statements, r
         uow.mark_authorized()
     assert refused.value.message == f"{MISSING.get(ref_type.__name__, 'Project')} not found"
     assert len(sent) == 1
+
+
+def test_project_in_the_path_is_checked_before_what_is_below_the_card(world: World):
+    owner = world.person("ann")
+    workspace = world.workspace(owner)
+    project, other_project = world.project(owner, workspace, "one"), world.project(owner, workspace, "two")
+    card = world.card(owner, project)
+    paths = [f"{path}/cards/{card['id']}/labels/{UNKNOWN}" for path in (project.path, other_project.path)]
+    messages = [world.call(owner, "POST", path).body for path in paths]
+    assert [b"Label not found" in messages[0], b"Card not found" in messages[1]] == [True, True]
