@@ -326,6 +326,20 @@ class ExportedRelationRow(RowType):
     key: str
 
 
+class CardNumberRow(RowType):
+    """The newest number of a project, and whether new cards need values of custom fields."""
+
+    last_number: int
+    has_required: bool
+
+
+class FieldValuesRow(RowType):
+    """A card, with its values of custom fields."""
+
+    id: str
+    custom_fields: dict[str, object]
+
+
 class DatedCardRow(RowType):
     """A card with a due date. The columns from the third on are those of ``card_rows.STORED``."""
 
