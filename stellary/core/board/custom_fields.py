@@ -81,7 +81,7 @@ def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomF
     field = rules.build_field(request, id=uow.new_id(), project_id=project.id, now=uow.now)
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
-    _write(uow, _INSERT, field, id=field.id, project_id=field.project_id, created_at=field.created_at)
+    _write(uow, _INSERT, field, field_rows.FIELDS.to_row(field))
     return field
 
 
@@ -101,7 +101,7 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
         return before
     follow = after.type != before.type or rules.loses_options(before, after)
     changed_cards = _convert_values(uow, before, after) if follow else []
-    _write(uow, _UPDATE, after, _id=after.id)
+    _write(uow, _UPDATE, after, {"_id": after.id, **field_rows.FIELDS.to_changes(before, after)})
     _rewrite(uow, changed_cards)
     return after
 
@@ -127,19 +127,11 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
     return change_card(uow, at, custom_fields=values)
 
 
-def _write(uow: UnitOfWork, statement: Executable, field: CustomField, **extra_columns: object) -> None:
-    changed_rows = {
-        "name": field.name,
-        "name_key": field.name.casefold(),
-        "type": field.type,
-        "options": field.options,
-        "required": field.required,
-        "updated_at": field.updated_at,
-    }
+def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: dict[str, object]) -> None:
     try:
         # A savepoint, so that an embedding host can continue the unit after this error.
         with uow.connection.begin_nested():
-            uow.connection.execute(statement, {**changed_rows, **extra_columns})
+            uow.connection.execute(statement, {**columns, "name_key": field.name.casefold()})
     except IntegrityError:
         raise Conflict(
             f"the project has a custom field {field.name!r} already", code="duplicate_name"

@@ -147,42 +147,12 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
             last_number=project.last_number,
         ),
         scopes=[
-            FileScope(
-                id=scope.id,
-                name=scope.name,
-                description=scope.description,
-                is_default=scope.is_default,
-                start_date=scope.start_date,
-                due_date=scope.due_date,
-                active_view=scope.active_view,
-                views=[view for view in scope.views if view.settings],
-            )
+            convert(FileScope, scope, views=[view for view in scope.views if view.settings])
             for scope in project_scopes(uow, project.id, ())
         ],
-        columns=[
-            FileColumn(
-                id=column.id,
-                scope_id=column.scope_id,
-                name=column.name,
-                card_status=column.card_status,
-                wip_limit=column.wip_limit,
-            )
-            for column in column_values(uow, project.id)
-        ],
-        labels=[
-            FileLabel(id=label.id, name=label.name, color=label.color)
-            for label in project_labels(uow, project.id)
-        ],
-        custom_fields=[
-            FileCustomField(
-                id=field.id,
-                name=field.name,
-                type=field.type,
-                options=field.options,
-                required=field.required,
-            )
-            for field in project_fields(uow, project.id)
-        ],
+        columns=[convert(FileColumn, column) for column in column_values(uow, project.id)],
+        labels=[convert(FileLabel, label) for label in project_labels(uow, project.id)],
+        custom_fields=[convert(FileCustomField, field) for field in project_fields(uow, project.id)],
         cards=[_card(card, on_cards, introduced_people) for card in project_cards],
         members=[introduced_people.person(id) for id in members],
         documents=[],
