@@ -64,6 +64,39 @@ def supervised(client: Stellary, organization: str, workspace: str) -> list[str]
     return told
 
 
+def split_and_move(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Let a supervised agent split, link and move a card and notify a person; return the titles of the new cards."""
+    ws = client.workspace(organization, workspace)
+    board = ws.project(ws.projects.create(name="Release"))
+    to_do, in_progress, _ = board.columns.list()
+    card = board.column(to_do).cards.create(title="Release 1.0")
+    blocker = board.column(to_do).cards.create(title="Fix the login")
+
+    # --8<-- [start:split]
+    planner = ws.agents.create(
+        name="Planner", autonomy_mode="supervised", tools=["board.read", "board.write"]
+    )
+    task = f"""
+        split this card into three subtasks: write the notes, build, publish
+        block this card on {blocker.key}
+        tell me that the release is planned
+        move this card to In Progress
+    """
+    mission = ws.mission(ws.agents(planner).missions.create(card_id=card.id, prompt=task))
+    mission.wait()  # until it needs decisions
+    for proposal in mission.proposals():
+        print(proposal.summary)
+        ws.proposals.approve(proposal)
+    print(mission.wait().result)  # Done: split_card, add_relation, notify, move_card.
+    # --8<-- [end:split]
+
+    assert board.card(card).get().column_id == in_progress.id
+    relations = list(board.card(card).relations.list())
+    blockers = [relation.card.title for relation in relations if relation.type == "blocked_by"]
+    assert blockers == ["Fix the login"]
+    return [relation.card.title for relation in relations if relation.type == "parent_of"]
+
+
 def with_a_token(
     client: Stellary, as_agent: Stellary, organization: str, workspace: str, project: str
 ) -> str:

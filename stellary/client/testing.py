@@ -285,12 +285,12 @@ def _make_required_fields(kind: type[Request]) -> dict[str, Any]:
     }
 
 
-def make(kind: type[V], /, **values: Any) -> V:
+def make(kind: type[V], /, **named: Any) -> V:
     """Return a value of a class. Fields that are not passed are made up, the same each time except for ids.
 
     Args:
         kind: A class of the contract, such as ``Card``.
-        values: Values of fields, by their Python names.
+        named: Values of fields, by their Python names.
 
     Returns:
         The value.
@@ -299,11 +299,11 @@ def make(kind: type[V], /, **values: Any) -> V:
         TypeError: The class has no field of such a name.
     """
     fields = {field.name: field for field in wire_fields(kind).values()}
-    unknown = values.keys() - fields.keys()
+    unknown = named.keys() - fields.keys()
     if unknown:
         raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
-    defaults = {name: _make_value(name, field.type) for name, field in fields.items() if name not in values}
-    return kind(**defaults, **values)
+    defaults = {name: _make_value(name, field.type) for name, field in fields.items() if name not in named}
+    return kind(**defaults, **named)
 
 
 def _make_value(name: str, kind: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from stellary.contract.cards import BULK_MAX, CardStatus, CreateCard, ListCards, Priority, UpdateCard
+from stellary.contract.cards import BULK_MAX, CardStatus, CreateCard, ListCards, Priority, Title, UpdateCard
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.columns import Column
 from stellary.contract.comments import CreateComment
@@ -20,11 +20,13 @@ from stellary.contract.pilotage_state import PilotageState
 from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.proposed_actions import ProposedAction
+from stellary.contract.relations import RelationType, SeenRelationType
 from stellary.contract.search import Search
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
 NOTIFIED_MAX = 20
+SPLIT_MAX = 50
 Said = Annotated[str, Length(1, 500)]
 """An id, or a name as people use it."""
 
@@ -141,7 +143,8 @@ class AssignCardParams(CardParams):
     """A card, and its new assignee.
 
     Attributes:
-        assignee_id: A user with access to the workspace, by id, e-mail address or name; null to unassign.
+        assignee_id: A user with access to the workspace, by id, e-mail address or name, or an agent, by id or name;
+            null to unassign.
     """
 
     assignee_id: Said | None
@@ -203,6 +206,53 @@ class NotifyParams(CardParams):
 
     message: Said
     to: Annotated[list[Said], Items(1, NOTIFIED_MAX)] | Unset = UNSET
+
+
+@request
+class CardRelationsParams(Paged):
+    """The card whose relations are listed."""
+
+    card_id: Said
+    project_id: Said | Unset = UNSET
+
+
+@request
+class AddRelationParams(CardParams):
+    """A card, and its relation to another card.
+
+    Attributes:
+        target_card_id: The other card, by its id, key or title.
+        type: Reads as a sentence: the card ``blocks`` the other card.
+    """
+
+    target_card_id: Said
+    type: RelationType
+
+
+@request
+class RemoveRelationParams(CardParams):
+    """A card, and a relation to remove.
+
+    Attributes:
+        target_card_id: The card at the other end, by its id, key or title.
+        type: The relation, as the card sees it. Default: the only relation between the two cards.
+    """
+
+    target_card_id: Said
+    type: SeenRelationType | Unset = UNSET
+
+
+@request
+class SplitCardParams(CardParams):
+    """A card, and the titles of the new cards that become its children: all of them or none.
+
+    Attributes:
+        titles: 1-50 titles.
+        column: The column of the new cards, by id or name. Default: the card's column.
+    """
+
+    titles: Annotated[list[Title], Items(1, SPLIT_MAX)]
+    column: Said | Unset = UNSET
 
 
 @request

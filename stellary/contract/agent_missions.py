@@ -97,8 +97,8 @@ class CreateAgentMission(Request):
     Attributes:
         card_id: A card of the workspace. One mission at a time works on a card.
         prompt: The instructions; 1-10 000 characters. The built-in runtime understands plain instructions: ``move to
-            Done``, ``set priority high``, ``add checklist: design, build``, ``comment: …``; put several of them on
-            separate lines.
+            Done``, ``set priority high``, ``add checklist: design, build``, ``comment: …``. It follows all of
+            them, or none if it does not understand one.
     """
 
     card_id: Id

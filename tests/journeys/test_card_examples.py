@@ -167,6 +167,11 @@ def working(core: Core) -> Iterator[None]:
 @pytest.mark.usefixtures("working")
 def test_agents(client: Stellary, core: Core):
     module = example("agents")
+    assert module.split_and_move(client, "acme", "eng") == ["write the notes", "build", "publish"]
+    notices = [item for item in client.notifications.list() if item.activity.type == "notice_given"]
+    assert "the release is planned" in [item.activity.meta["message"] for item in notices]
+    ws = client.workspace("acme", "eng")
+    ws.agents.delete(ws.agents.list()[0])
     told = module.supervised(client, "acme", "eng")
     assert told[:4] == ["1 status", "2 status", "3 step", "4 message"]
     assert [each.split()[1] for each in told[-3:]] == ["step", "status", "done"]

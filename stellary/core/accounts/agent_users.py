@@ -13,9 +13,14 @@ from stellary.core.accounts.tables import users
 from stellary.core.kernel.unit import UnitOfWork
 
 _INSERT = insert(users)
-_RENAME = update(users).where(users.c.id == bindparam("_id"))
+_UPDATE = update(users).where(users.c.id == bindparam("_id"))
 _LIST = select(users.c.id, users.c.name).where(users.c.agent_of_id == bindparam("_workspace_id"))
 _THIS_ONE = _LIST.where(users.c.id == bindparam("_id"))
+# The lock keeps an agent from being deleted before the reference to it is written.
+_ASSIGNABLE = _LIST.where(
+    users.c.id.in_(bindparam("_ids", expanding=True)), users.c.email_key.startswith("agent:")
+).with_for_update(read=True)
+_ALL_ASSIGNABLE = _LIST.where(users.c.email_key.startswith("agent:"))
 _FORGET = delete(users).where(users.c.agent_of_id.in_(bindparam("_workspace_ids", expanding=True)))
 
 
@@ -44,9 +49,17 @@ def create_agent_user(uow: UnitOfWork, id: str, workspace_id: str, name: str) ->
     uow.connection.execute(_INSERT, row)
 
 
-def list_agent_users(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
-    """Return the id and name of each agent of a workspace, deleted agents included."""
-    rows = uow.connection.execute(_LIST, {"_workspace_id": workspace_id})
+def find_assignable_agents(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> set[str]:
+    """Return which of some ids are those of agents of a workspace that are not deleted. They stay until the commit."""
+    if not ids:
+        return set()
+    parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
+    return {row.id for row in uow.connection.execute(_ASSIGNABLE, parameters)}
+
+
+def list_assignable_agents(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
+    """Return the id and name of each agent of a workspace that is not deleted."""
+    rows = uow.connection.execute(_ALL_ASSIGNABLE, {"_workspace_id": workspace_id})
     return [(row.id, row.name) for row in rows]
 
 
@@ -58,7 +71,12 @@ def is_agent_user(uow: UnitOfWork, workspace_id: str, id: str) -> bool:
 
 def rename_agent_user(uow: UnitOfWork, id: str, name: str) -> None:
     """Rename the user of an agent; past activity then shows the new name."""
-    uow.connection.execute(_RENAME, {"_id": id, "name": name, "updated_at": uow.now})
+    uow.connection.execute(_UPDATE, {"_id": id, "name": name, "updated_at": uow.now})
+
+
+def retire_agent_user(uow: UnitOfWork, id: str) -> None:
+    """Mark the user of a deleted agent: it keeps its name, but cards can no longer be assigned to it."""
+    uow.connection.execute(_UPDATE, {"_id": id, "email_key": f"former-agent:{id}", "updated_at": uow.now})
 
 
 def delete_agent_users(uow: UnitOfWork, workspace_ids: Collection[str]) -> None:

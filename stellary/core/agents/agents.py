@@ -27,7 +27,7 @@ from stellary.contract.refs import AgentRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.agent_users import create_agent_user, rename_agent_user
+from stellary.core.accounts.agent_users import create_agent_user, rename_agent_user, retire_agent_user
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.personal import slugify
 from stellary.core.agents import access, external_mission_timeout, missions, rows
@@ -35,6 +35,7 @@ from stellary.core.agents.row_types import AgentRow
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
 from stellary.core.board.access import require_row
+from stellary.core.board.on_member_removed import unassign_cards
 from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
@@ -158,8 +159,10 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
 
 @serves(DELETE_AGENT)
 def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
-    """Delete an agent with its tokens, missions and proposals. Activities keep its name."""
+    """Delete an agent with its tokens, missions and proposals. Activities keep its name; its cards are unassigned."""
     agent = access.agent(uow, ref).row
+    retire_agent_user(uow, agent.id)
+    unassign_cards(uow, agent.workspace_id, agent.id)
     uow.connection.execute(_DELETE, {"_id": agent.id})
     uow.send_on_commit(ACCESS)
     return Ok()

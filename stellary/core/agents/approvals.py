@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
@@ -83,7 +84,7 @@ def carry_out(
 
 def perform(
     uow: UnitOfWork, ref: WorkspaceRef, row: ProposalRow, principal_id: str, versions: Versions
-) -> object:
+) -> Any:
     """Execute one proposal, and return the result of the service.
 
     Args:

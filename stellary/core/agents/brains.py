@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, cast
 import attrs
 
 from stellary.contract.cards import Card
-from stellary.core.agents.rules import instructions, proposals
+from stellary.core.agents.rules import proposals
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.environment import Environment
 from stellary.core.ports.llm import never_cancel
@@ -56,6 +56,7 @@ class Task:
         card: The card of the mission.
         tools: The actions that may be called.
         now: The time.
+        requester_id: The id of the user who created the mission.
         model: The name of a language model, if the agent has one.
         history: The history that the last turn returned; None in the first turn.
         answers: The results of the last turn's calls.
@@ -67,6 +68,7 @@ class Task:
     card: Card
     tools: Sequence[AnyAction]
     now: datetime
+    requester_id: str = ""
     model: str | None = None
     history: Any = None
     answers: Sequence[ToolAnswer] = ()
@@ -81,6 +83,8 @@ class Turn:
         history: Passed to the next turn; JSON.
         message: A text for people.
         calls: The calls to make before the next turn.
+        all_or_nothing: Whether no call is made unless all of them are possible. They are rehearsed first, in order; if one is
+            refused, all are refused.
         result: The result of the mission, which ends it. If proposals of a batch are pending, it is used once all are
             approved.
         error: The reason why the task cannot be done, which ends the mission as well.
@@ -90,6 +94,7 @@ class Turn:
     history: Any = None
     message: str | None = None
     calls: Sequence[ToolCall] = ()
+    all_or_nothing: bool = False
     result: str | None = None
     error: str | None = None
     remarks: str | None = None
@@ -111,7 +116,7 @@ def find_brain(env: Environment, runtime: str) -> Brain:
 
 
 class RulesBrain:
-    """The built-in brain, which understands plain instructions and names those that it does not understand."""
+    """The built-in brain. It follows plain instructions that it understands as a whole, or does nothing."""
 
     def think(self, task: Task, /) -> Turn:
         if task.history is None:
@@ -119,21 +124,21 @@ class RulesBrain:
         return self._end(task)
 
     def _begin(self, task: Task) -> Turn:
-        read = instructions.read(task.prompt, task.now.date())
-        if not read.steps:
-            return Turn(error=f"{_describe_misunderstood(read.misunderstood)} {instructions.UNDERSTOOD}")
-        card_params = {"cardId": task.card.id, "projectId": task.card.project_id}
-        takes = {tool.name: tool.takes for tool in task.tools}
+        # Imported on first use: most processes never read instructions.
+        from stellary.core.agents.rules import instructions
+
+        context = instructions.Context(task.card, task.requester_id, task.now.date())
+        # A card that was delegated begins with its title, which is no instruction if a description follows.
+        prompt = task.prompt.removeprefix(f"{task.card.title}\n\n")
+        try:
+            requested = instructions.read(prompt, context)
+        except instructions.Refused as error:
+            return Turn(error=f"{error} Nothing was changed.")
         calls = [
-            ToolCall(
-                f"call-{number}", step.action, instructions.placed(step, card_params, takes.get(step.action))
-            )
-            for number, step in enumerate(read.steps, 1)
+            ToolCall(f"call-{number}", action, params) for number, (action, params) in enumerate(requested, 1)
         ]
-        message = f"I will {'; '.join(step.said for step in read.steps)}."
-        if read.misunderstood:
-            message += f" {_describe_misunderstood(read.misunderstood)}"
-        return Turn(history={"misunderstood": list(read.misunderstood)}, message=message, calls=calls)
+        plan = "; ".join(_describe_call(call) for call in calls)
+        return Turn(history={}, message=f"I will call {plan}", calls=calls, all_or_nothing=True)
 
     def _end(self, task: Task) -> Turn:
         done = [answer.call.name for answer in task.answers if answer.outcome in ("done", "gathered")]
@@ -147,13 +152,12 @@ class RulesBrain:
             for answer in task.answers
             if answer.outcome == "refused"
         ]
-        misunderstood = task.history["misunderstood"]
-        remarks = _describe_misunderstood(misunderstood) if misunderstood else None
-        outcome = proposals.describe_outcome(done, [*rejected, *refused], remarks)
+        outcome = proposals.describe_outcome(done, [*rejected, *refused])
         if done or rejected:
-            return Turn(result=outcome, remarks=proposals.describe_outcome((), refused, remarks))
+            return Turn(result=outcome, remarks=proposals.describe_outcome((), refused))
         return Turn(error=outcome)
 
 
-def _describe_misunderstood(phrases: Sequence[str]) -> str:
-    return f"I did not understand: {'; '.join(repr(phrase) for phrase in phrases)}."
+def _describe_call(call: ToolCall) -> str:
+    params = {name: value for name, value in call.params.items() if name not in ("cardId", "projectId")}
+    return proposals.summarize(call.name, params)

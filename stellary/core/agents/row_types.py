@@ -25,31 +25,20 @@ class AgentRow(RowType):
     status: AgentStatus
 
 
+class AgentNameRow(RowType):
+    """The names of an agent."""
+
+    id: str
+    name: str
+    slug: str
+
+
 class AgentLimitsRow(RowType):
     """The current limits of an agent."""
 
     status: AgentStatus
     tools: list[str]
     project_ids: list[str] | None
-
-
-class CallWindowRow(RowType):
-    """The status of an agent, with its rate limit and the current window."""
-
-    status: AgentStatus
-    max_actions: int
-    window_seconds: int
-    window_began_at: datetime
-    window_actions: int
-
-
-class SignsOfLifeRow(RowType):
-    """The times that show that the program of an external agent works on a mission."""
-
-    started_at: datetime | None
-    updated_at: datetime
-    status: AgentStatus
-    last_used_at: datetime | None
 
 
 class AgentTokenRow(RowType):

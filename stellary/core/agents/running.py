@@ -8,7 +8,7 @@ worker and a person who cancels, only one takes effect. Thinking is the only slo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ from stellary.core.board.changes.settled_answers import as_json, settle_answer
 from stellary.core.board.queries.recipient_queries import load_cards
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
+from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork
 from stellary.core.kernel.units import Units
@@ -67,6 +68,15 @@ _PROPOSALS = Query(ProposalRow, select(proposals).where(proposals.c.mission_id =
 
 class _Overtaken(Exception):
     """An exception that ends a step because another worker continued the mission, or it has ended."""
+
+
+class _NotPossible(Exception):
+    """An exception that ends a rehearsal: the call of an index is refused for a reason."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+        self.reason = reason
 
 
 def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
@@ -165,6 +175,14 @@ def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
     """Make one call of a turn; False if the mission has to pause."""
     try:
         units.run(lambda uow: _execute_call(uow, mission, index))
+    except _NotPossible as problem:
+        reasons = [
+            problem.reason
+            if at == problem.index
+            else f"not done without {mission.calls[problem.index]['name']}"
+            for at in range(len(mission.calls))
+        ]
+        units.run(lambda uow: _refuse(uow, mission, reasons))
     except RateLimited as error:
         pause = timedelta(seconds=error.retry_after or 1)
         units.run(lambda uow: missions.enqueue(uow, mission.id, uow.now + pause))
@@ -175,16 +193,16 @@ def _make_call(units: Units, mission: RunningMissionRow, index: int) -> bool:
         if error.code == "agent_suspended":
             return False
         refusal = error.message
-        units.run(lambda uow: _refuse(uow, mission, index, refusal))
+        units.run(lambda uow: _refuse(uow, mission, [refusal], index))
     return True
 
 
 def _execute_call(uow: UnitOfWork, mission: RunningMissionRow, index: int) -> None:
     call, limits = mission.calls[index], limits_of_mission(mission)
     _step(uow, mission)
-    action = actions.registered_actions(uow.env).get(call["name"])
-    if action is None:
-        raise Forbidden(f"there is no tool {call['name']!r}", code="tool_not_allowed")
+    if index == 0 and call.get("all_or_nothing"):
+        _rehearse_calls(uow, mission, limits)
+    action = _find_action(uow, call["name"])
     gate.check_action(limits, action)
     gate.count_call(uow, limits)
     ref = workspace_ref(uow, mission.workspace_id)
@@ -203,26 +221,66 @@ def _execute_call(uow: UnitOfWork, mission: RunningMissionRow, index: int) -> No
     _record_outcome(uow, mission, index, "gathered" if is_batch else "proposed", proposal_id=proposal.id)
 
 
-def _refuse(uow: UnitOfWork, mission: RunningMissionRow, index: int, why: str) -> None:
+def _rehearse_calls(uow: UnitOfWork, mission: RunningMissionRow, limits: AgentLimits) -> None:
+    """Make all calls of a turn in order, and roll them back.
+
+    Raises:
+        _NotPossible: One of them is refused.
+    """
+    gate.check_active(uow, limits)
+    ref = workspace_ref(uow, mission.workspace_id)
+    with proposing.rehearse(uow), gate.act_as_agent(uow, limits):
+        for index, call in enumerate(mission.calls):
+            try:
+                action = _find_action(uow, call["name"])
+                gate.check_action(limits, action)
+                actions.run(uow, ref, action.name, call["params"])
+            except ApiError as error:
+                if error.status >= 500:
+                    raise
+                raise _NotPossible(index, error.message) from None
+
+
+def _find_action(uow: UnitOfWork, name: str) -> AnyAction:
+    action = actions.registered_actions(uow.env).get(name)
+    if action is None:
+        raise Forbidden(f"there is no tool {name!r}", code="tool_not_allowed")
+    return action
+
+
+def _refuse(uow: UnitOfWork, mission: RunningMissionRow, reasons: Sequence[str], first: int = 0) -> None:
+    """Refuse calls, each with a reason, beginning with the one at the index ``first``."""
     _step(uow, mission)
-    audit.record(uow, limits_of_mission(mission), mission.calls[index]["name"], "refused", reason=why)
-    _record_outcome(uow, mission, index, "refused", why=why)
+    for index, reason in enumerate(reasons, first):
+        audit.record(uow, limits_of_mission(mission), mission.calls[index]["name"], "refused", reason=reason)
+    outcomes = [{"outcome": "refused", "why": reason} for reason in reasons]
+    _record_outcomes(uow, mission, first, outcomes)
 
 
 def _record_outcome(
-    uow: UnitOfWork, mission: RunningMissionRow, index: int, outcome: str, **more: object
+    uow: UnitOfWork, mission: RunningMissionRow, index: int, outcome: str, **more: Any
 ) -> None:
     """Record the outcome of a call, in the transaction of its effect."""
+    _record_outcomes(uow, mission, index, [{"outcome": outcome, **more}])
+
+
+def _record_outcomes(
+    uow: UnitOfWork, mission: RunningMissionRow, first: int, outcomes: Sequence[Mapping[str, Any]]
+) -> None:
     calls = [dict(call) for call in mission.calls]
-    calls[index] |= {"outcome": outcome, **more}
+    for index, outcome in enumerate(outcomes, first):
+        calls[index] |= outcome
     uow.connection.execute(_UPDATE, {"_id": mission.id, "calls": calls})
-    data = {
-        "tool": calls[index]["name"],
-        "params": calls[index]["params"],
-        "outcome": outcome,
-        "error": more.get("why"),
-    }
-    mission_log.write(uow, mission.id, ("tool_call", data))
+    entries = [
+        {
+            "tool": call["name"],
+            "params": call["params"],
+            "outcome": call["outcome"],
+            "error": call.get("why"),
+        }
+        for call in calls[first : first + len(outcomes)]
+    ]
+    mission_log.write(uow, mission.id, *(("tool_call", entry) for entry in entries))
 
 
 def _wait_for_decisions(uow: UnitOfWork, mission: RunningMissionRow) -> None:
@@ -283,6 +341,7 @@ def _build_task(uow: UnitOfWork, mission: RunningMissionRow) -> Task:
             if {action.name, action.category} & tool_names and action.policy.agent != "-"
         ],
         now=uow.now,
+        requester_id=mission.created_by_id,
         model=mission.model,
         history=mission.history,
         answers=[
@@ -303,7 +362,7 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> Non
     is_over = turn.result is not None or turn.error is not None
     if number > TURNS_MAX and not is_over:
         turn, is_over = Turn(error=f"it has taken more than {TURNS_MAX} turns"), True
-    calls = [_new_call(call, number) for call in turn.calls[:CALLS_MAX]]
+    calls = [_new_call(call, number, all_or_nothing=turn.all_or_nothing) for call in turn.calls[:CALLS_MAX]]
     if not is_over and not calls:
         turn, is_over = Turn(result=turn.message or ""), True
     _step(uow, mission, history=turn.history, calls=[] if is_over else calls, turns=number)
@@ -328,8 +387,9 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> Non
     )
 
 
-def _new_call(call: ToolCall, turn: int) -> dict[str, object]:
+def _new_call(call: ToolCall, turn: int, *, all_or_nothing: bool) -> dict[str, Any]:
     return {
+        "all_or_nothing": all_or_nothing,
         "id": f"{turn}/{call.id}"[:100],
         "name": call.name[:100],
         "params": call.params,

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from stellary.core.accounts import leaving
+from stellary.core.agents import delegation
 from stellary.core.agents import on_member_removed as agents_on_member_removed
 from stellary.core.automations import acting
 from stellary.core.automations import on_member_removed as automations_on_member_removed
@@ -66,13 +67,13 @@ def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
 
 
 REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
-    CardCreated: (activity.record, index.update_index, acting.react),
+    CardCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
     CardUpdated: (activity.record, index.update_index, acting.react),
     CardMoved: (activity.record, acting.react),
     CardArchived: (activity.record,),
-    CardAssigned: (activity.record, acting.react),
+    CardAssigned: (activity.record, acting.react, delegation.start_missions),
     CardDeleted: (activity.record,),
-    CommentAdded: (activity.record, index.update_index),
+    CommentAdded: (activity.record, index.update_index, delegation.start_missions),
     CommentUpdated: (activity.record, index.update_index),
     CommentDeleted: (activity.record, index.update_index),
     NoticeGiven: (activity.record,),

@@ -19,13 +19,12 @@ from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid
-from stellary.core.accounts.agent_users import list_agent_users
 from stellary.core.board import resolve_names
 from stellary.core.board.changes.card_references import check_references
 from stellary.core.board.order import ordering
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields
-from stellary.core.board.rules.name_matching import Candidate, first_names, resolve_one
+from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import resolve_names as document_names
@@ -82,11 +81,7 @@ class Candidates:
     @cached_property
     def people(self) -> Sequence[Candidate]:
         """The people with access to the workspace, and its agents, which cards can be assigned to as well."""
-        agent_users = list_agent_users(self.uow, self.workspace_id)
-        return [
-            *resolve_names.list_people(self.uow, self.workspace_id),
-            *(Candidate(id, (name,), first_names(name)) for id, name in agent_users),
-        ]
+        return resolve_names.list_assignees(self.uow, self.workspace_id)
 
     @cached_property
     def fields(self) -> Mapping[str, CustomField]:
@@ -249,9 +244,7 @@ def _check_people(candidates: Candidates, params: Request, path: str) -> None:
         # These take ids only.
         return
     if isinstance(assignee := getattr(params, "assignee_id", None), str):
-        resolve_one(
-            assignee, resolve_names.list_people(candidates.uow, candidates.workspace_id), f"{path}assigneeId"
-        )
+        resolve_one(assignee, candidates.people, f"{path}assigneeId")
     if to := getattr(params, "to", UNSET):
         people = resolve_names.list_people(candidates.uow, candidates.workspace_id)
         for index, name in enumerate(to):
@@ -295,6 +288,8 @@ def _check_elsewhere(
         ledger.resolve_reference(
             uow, workspace_id, getattr(params, name, UNSET), f"{path}{_to_camel_case(name)}"
         )
+    if isinstance(target := getattr(params, "target_card_id", UNSET), str):
+        resolve_names.resolve_card(uow, workspace, target, UNSET, f"{path}targetCardId")
     for name in ("document_id", "parent_id"):
         if isinstance(reference := getattr(params, name, UNSET), str):
             document_names.resolve_document(uow, workspace, reference, f"{path}{_to_camel_case(name)}")

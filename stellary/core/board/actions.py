@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from stellary.contract.actions import (
     AddChecklistItemParams,
     AddCommentParams,
+    AddRelationParams,
     ArchiveCardParams,
     AssignCardParams,
     CardCommentsParams,
     CardLabelParams,
     CardParams,
+    CardRelationsParams,
     CreateCardParams,
     CreateCardsParams,
     ListCardsParams,
@@ -19,8 +21,10 @@ from stellary.contract.actions import (
     NotifyParams,
     ProjectDetails,
     ProjectParams,
+    RemoveRelationParams,
     SetPriorityParams,
     SetStatusParams,
+    SplitCardParams,
     ToggleChecklistItemParams,
     UpdateCardParams,
 )
@@ -46,6 +50,8 @@ from stellary.contract.checklists import (
 )
 from stellary.contract.columns import ListColumns
 from stellary.contract.comments import CREATE_COMMENT, LIST_COMMENTS, Comment, CreateComment
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Invalid, NotFound
 from stellary.contract.labels import ADD_LABEL_TO_CARD, REMOVE_LABEL_FROM_CARD
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.projects import GET_PROJECT, LIST_PROJECTS, ListProjects, Project
@@ -55,9 +61,18 @@ from stellary.contract.refs import (
     ColumnRef,
     FlatCardRef,
     ProjectRef,
+    RelationRef,
     WorkspaceRef,
 )
+from stellary.contract.relations import (
+    CREATE_RELATION,
+    DELETE_RELATION,
+    LIST_RELATIONS,
+    CreateRelation,
+    Relation,
+)
 from stellary.contract.unset import UNSET, Unset
+from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board import (
     access,
     bulk,
@@ -69,6 +84,7 @@ from stellary.core.board import (
     listing,
     project_members,
     projects,
+    relations,
     resolve_names,
 )
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
@@ -94,7 +110,7 @@ def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectPara
 
 def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> Listing[Card]:
     project = resolve_names.resolve_project(uow, ref, params.project_id)
-    ids: dict[str, object] = {}
+    ids: dict[str, Any] = {}
     if params.column is not UNSET:
         ids["column_id"] = resolve_names.resolve_column(uow, project, params.column)
     for name, name_or_id in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):
@@ -109,7 +125,7 @@ def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: st
     """Return the id of the person or the label by which cards are filtered."""
     workspace_id = resolve_names.resolve_workspace(uow, project)
     if name == "assignee_id":
-        return resolve_names.resolve_person(uow, workspace_id, name_or_id, "assigneeId")
+        return resolve_names.resolve_assignee(uow, workspace_id, name_or_id, "assigneeId")
     return resolve_one(
         name_or_id, resolve_names.list_labels(uow, workspace_id, project.project_id), "labelId"
     )
@@ -158,7 +174,7 @@ def _assign_card(uow: UnitOfWork, ref: WorkspaceRef, params: AssignCardParams) -
     card = _card(uow, ref, params)
     assignee_id = params.assignee_id
     if assignee_id is not None:
-        assignee_id = resolve_names.resolve_person(uow, card.workspace_id, assignee_id, "assigneeId")
+        assignee_id = resolve_names.resolve_assignee(uow, card.workspace_id, assignee_id, "assigneeId")
     return cards.update_card(uow, card.ref, UpdateCard(assignee_id=assignee_id))
 
 
@@ -234,6 +250,51 @@ def _toggle_checklist_item(
     )
 
 
+def _get_card_relations(uow: UnitOfWork, ref: WorkspaceRef, params: CardRelationsParams) -> Listing[Relation]:
+    flat = _card(uow, ref, params).ref.parent(FlatCardRef)
+    return relations.list_relations(uow, flat, part(Paged, params))
+
+
+def _add_relation(uow: UnitOfWork, ref: WorkspaceRef, params: AddRelationParams) -> Relation:
+    flat = _card(uow, ref, params).ref.parent(FlatCardRef)
+    target = resolve_names.resolve_card(uow, ref, params.target_card_id, field="targetCardId")
+    request = CreateRelation(target_card_id=target.ref.card_id, type=params.type)
+    return relations.create_relation(uow, flat, request)
+
+
+def _remove_relation(uow: UnitOfWork, ref: WorkspaceRef, params: RemoveRelationParams) -> Ok:
+    flat = _card(uow, ref, params).ref.parent(FlatCardRef)
+    target = resolve_names.resolve_card(uow, ref, params.target_card_id, field="targetCardId")
+    found = relations.find_relations(uow, flat, target.ref.card_id)
+    matching = [relation for relation in found if params.type in (UNSET, relation.type)]
+    if not matching:
+        raise NotFound("Relation not found")
+    if len(matching) > 1:
+        types = ", ".join(relation.type for relation in matching)
+        raise Invalid(f"type is required: the cards are related by {types}", code="ambiguous_name")
+    return relations.delete_relation(uow, ref.child(RelationRef, matching[0].id))
+
+
+def _split_card(uow: UnitOfWork, ref: WorkspaceRef, params: SplitCardParams) -> list[Card]:
+    card = _card(uow, ref, params)
+    # Relations lock the workspace, so it is locked before the column of the new cards.
+    lock_workspace(uow, ref)
+    column_id = access.card(uow, card.ref).card.column_id
+    if params.column is not UNSET:
+        column_id = resolve_names.resolve_column(uow, card.project, params.column, "column", card.scope_id)
+    requests = [CardInColumn(title=title, column_id=column_id) for title in params.titles]
+    children = bulk.create_cards(uow, card.project, CreateCards(cards=requests))
+    # A proposal does not depend on the children: they get new ids when it is carried out.
+    dependencies, uow.dependencies = uow.dependencies, None
+    try:
+        for child in children:
+            request = CreateRelation(target_card_id=child.id, type="parent_of")
+            relations.create_relation(uow, card.ref.parent(FlatCardRef), request)
+    finally:
+        uow.dependencies = dependencies
+    return children
+
+
 class _AboutCard(Protocol):
     """Parameters that name a card."""
 
@@ -295,6 +356,14 @@ ACTIONS: tuple[AnyAction, ...] = (
         _get_card_comments,
     ),
     Action(
+        "get_card_relations",
+        "List the relations of a card, as seen from it.",
+        CardRelationsParams,
+        LIST_RELATIONS,
+        "board.read",
+        _get_card_relations,
+    ),
+    Action(
         "create_card",
         "Create a card at the end of a column.",
         CreateCardParams,
@@ -321,7 +390,7 @@ ACTIONS: tuple[AnyAction, ...] = (
     Action("move_card", "Move a card to a column.", MoveCardParams, UPDATE_CARD, "board.write", _move_card),
     Action(
         "assign_card",
-        "Set or remove the assignee of a card.",
+        "Assign a card to a person or an agent, or unassign it.",
         AssignCardParams,
         UPDATE_CARD,
         "board.write",
@@ -393,6 +462,30 @@ ACTIONS: tuple[AnyAction, ...] = (
         UPDATE_CHECKLIST_ITEM,
         "board.write",
         _toggle_checklist_item,
+    ),
+    Action(
+        "add_relation",
+        "Relate a card to another card: blocks, blocked_by, related_to, duplicates or parent_of.",
+        AddRelationParams,
+        CREATE_RELATION,
+        "board.write",
+        _add_relation,
+    ),
+    Action(
+        "remove_relation",
+        "Remove a relation between two cards.",
+        RemoveRelationParams,
+        DELETE_RELATION,
+        "board.write",
+        _remove_relation,
+    ),
+    Action(
+        "split_card",
+        "Split a card: create cards that become its children, all or none.",
+        SplitCardParams,
+        CREATE_CARDS,
+        "board.write",
+        _split_card,
     ),
 )
 """All actions: reading ones first, then writing ones."""

@@ -21,6 +21,12 @@ _LEAVE_PROJECTS = delete(project_members).where(
 )
 
 
+def unassign_cards(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
+    """Unassign the cards of a workspace that are assigned to a user or an agent."""
+    parameters = {"_workspace_id": workspace_id, "_user_id": user_id, "_now": uow.now}
+    uow.connection.execute(_UNASSIGN, parameters)
+
+
 def leave_boards(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     """Delete the project memberships and card assignments of the users who left."""
     departures = [{"_workspace_id": event.workspace_id, "_user_id": event.user_id} for event in events]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -122,6 +123,9 @@ def _select_relations() -> Select[Any]:
 _PATH_TO_SOURCE = _select_path()
 _RELATIONS = _select_relations()
 _LIST = Pages(RelationRow, _RELATIONS, _RELATIONS.selected_columns.id)
+_BETWEEN = Query(
+    RelationRow, _RELATIONS.where(_RELATIONS.selected_columns.other_id == bindparam("_target_id"))
+)
 
 
 @serves(CREATE_RELATION)
@@ -162,19 +166,20 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
 def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing[Relation]:
     """Return the relations of a card in order of creation, as the card sees them."""
     card = access.flat_card(uow, ref).card
+    return _LIST.fetch(uow, request, partial(_build_relation, card.id), _card_id=card.id)
 
-    def relation(row: RelationRow) -> Relation:
-        return Relation(
-            id=row.id,
-            card_id=card.id,
-            type=rules.type_seen_by(row.type, from_source=bool(row.from_source)),
-            target_card_id=row.other_id,
-            card=_build_related_card(row),
-            created_by_id=row.created_by_id,
-            created_at=row.created_at,
-        )
 
-    return _LIST.fetch(uow, request, relation, _card_id=card.id)
+def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> list[Relation]:
+    """Return the relations of a card with another card, as the first card sees them.
+
+    Args:
+        uow: The unit of work.
+        ref: The card.
+        target_card_id: The other card.
+    """
+    card_id = access.flat_card(uow, ref).card.id
+    rows = _BETWEEN.all(uow.connection, {"_card_id": card_id, "_target_id": target_card_id})
+    return [_build_relation(card_id, row) for row in rows]
 
 
 @serves(DELETE_RELATION)
@@ -232,6 +237,18 @@ def _check(uow: UnitOfWork, edge: Edge) -> None:
 
 def _has_row(uow: UnitOfWork, statement: Executable, parameters: Mapping[str, object]) -> bool:
     return uow.connection.execute(statement, parameters).first() is not None
+
+
+def _build_relation(card_id: str, row: RelationRow) -> Relation:
+    return Relation(
+        id=row.id,
+        card_id=card_id,
+        type=rules.type_seen_by(row.type, from_source=bool(row.from_source)),
+        target_card_id=row.other_id,
+        card=_build_related_card(row),
+        created_by_id=row.created_by_id,
+        created_at=row.created_at,
+    )
 
 
 def _build_related_card(row: OtherCardRow) -> RelatedCard:

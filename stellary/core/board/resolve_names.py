@@ -17,6 +17,7 @@ from stellary.contract.refs import CardRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
+from stellary.core.accounts.agent_users import list_assignable_agents
 from stellary.core.board.queries import searching
 from stellary.core.board.row_types import NamedCardRow
 from stellary.core.board.rules.name_matching import Candidate, build_ambiguity_error, first_names, resolve_one
@@ -213,6 +214,26 @@ def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "
     """
     id = resolve_one(text, list_labels(uow, card.workspace_id, card.ref.project_id), field)
     uow.record_dependency("named label", id)
+    return id
+
+
+def list_assignees(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
+    """Return the people who reach a workspace, and its agents: cards can be assigned to all of them."""
+    agents = list_assignable_agents(uow, workspace_id)
+    return [
+        *list_people(uow, workspace_id),
+        *(Candidate(id, (name,), first_names(name)) for id, name in agents),
+    ]
+
+
+def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) -> str:
+    """Return the id of the person or agent that an id, an e-mail address or a name stands for.
+
+    Raises:
+        Invalid: No person and no agent matches, or several do.
+    """
+    id = resolve_one(text, list_assignees(uow, workspace_id), field)
+    uow.record_dependency("named person", id)
     return id
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stellary.contract.document_actions import (
     CreateDocumentParams,
     GetDocumentParams,
@@ -73,7 +75,7 @@ def _parent(
     uow: UnitOfWork,
     ref: WorkspaceRef,
     params: ListDocumentsParams | CreateDocumentParams | UpdateDocumentParams,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     parent = params.parent_id
     if parent is UNSET or parent is None:
         return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -24,7 +25,7 @@ class Message:
 
     id: str
     payload: str
-    attempts: list[object]
+    attempts: list[Any]
     tries: int
     queued_at: datetime
 

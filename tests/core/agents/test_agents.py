@@ -416,6 +416,19 @@ def test_agent_cannot_become_a_member_or_log_in(agent_api: AgentApi):
             agent_api.world.status(None, "POST", "/auth/login", {"email": address, "password": "x" * 8})
             == 400
         )
-    card = agent_api.card()
+
+
+def test_card_is_assigned_to_an_agent_until_the_agent_is_deleted(agent_api: AgentApi):
+    agent, card = agent_api.agent(), agent_api.card()
     body = {"assigneeId": agent["id"]}
+    assert (
+        agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), body)["assigneeId"] == agent["id"]
+    )
+    cards = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/cards?assigneeId={agent['id']}")
+    assert [found["id"] for found in cards] == [card["id"]]
+    agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
+    assert agent_api.read(card)["assigneeId"] is None
     assert agent_api.world.status(agent_api.owner, "PATCH", agent_api.of(card), body) == 400
+    elsewhere = AgentApi(agent_api.world, agent_api.owner)
+    foreign = {"assigneeId": elsewhere.agent()["id"]}
+    assert agent_api.world.status(agent_api.owner, "PATCH", agent_api.of(card), foreign) == 400

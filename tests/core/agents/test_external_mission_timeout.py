@@ -74,20 +74,20 @@ def test_taken_mission_can_be_cancelled(agent_api: AgentApi, taken_mission: Any)
     assert agent_api.world.core.work.jobs() == []
 
 
-def test_runtime_of_an_agent_can_change_during_a_mission(agent_api: AgentApi, taken_mission: Any):
+def test_who_is_to_think_may_change_while_a_mission_runs(agent_api: AgentApi, taken_mission: Any):
     clock, agent, _, mission = taken_mission
     agent_api.change(agent, runtime="built_in", tools=["board.write"])
-    assert agent_api.worked(mission)["error"].startswith("I did not understand: 'Do it'.")
+    assert agent_api.worked(mission)["error"].startswith("I did not understand 'Do' in 'Do it'.")
     other = agent_api.agent("supervised")
     waiting = agent_api.mission(other, "comment: Hi")
     agent_api.change(other, status="suspended")
     agent_api.worked(waiting)
     agent_api.change(other, runtime="external", status="active")
     assert agent_api.worked(waiting)["status"] == "queued"
-    limited_agent = agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
-    running = agent_api.mission(limited_agent, "comment: a\ncomment: b")
+    begun = agent_api.agent(rateLimit={"maxActions": 1, "windowSeconds": 3600})
+    running = agent_api.mission(begun, "comment: a\ncomment: b")
     assert agent_api.worked(running)["status"] == "running"
-    agent_api.change(limited_agent, runtime="external")
+    agent_api.change(begun, runtime="external")
     clock.advance(HOUR)
     assert agent_api.worked(running)["status"] == "failed"
 

@@ -1,128 +1,242 @@
-"""What plain instructions ask for, and what is not understood of them."""
+"""Instructions of the built-in brain: what they do, and what they refuse."""
 
 from __future__ import annotations
 
+import csv
+import logging
 import time
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import lark
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.core.agents.rules.instructions import read
+from stellary.core.agents.rules import instructions
+from stellary.core.agents.rules.instructions import Context, Refused, read
 from stellary.core.api.dispatch import ACTIONS
 
 WEDNESDAY = date(2026, 4, 1)
-# What is said, and what it asks for.
-SINGLE = {
-    "move to Done": ("move_card", {"targetColumn": "Done"}),
-    "Please move this card into the Code Review column.": ("move_card", {"targetColumn": "Code Review"}),
-    "set priority high": ("set_priority", {"priority": "high"}),
-    "Priority: normal": ("set_priority", {"priority": "medium"}),
-    "set the priority to none": ("set_priority", {"priority": None}),
-    "clear priority": ("set_priority", {"priority": None}),
-    "set status in progress": ("set_status", {"status": "in_progress"}),
-    "mark it as completed": ("set_status", {"status": "done"}),
-    "add checklist: a": ("add_checklist_item", {"title": "a"}),
-    "check off 'write tests'": ("toggle_checklist_item", {"itemId": "write tests", "done": True}),
-    "uncheck write tests": ("toggle_checklist_item", {"itemId": "write tests", "done": False}),
-    "comment: Well done, move on; and so on.": ("add_comment", {"content": "Well done, move on; and so on."}),
-    "add a comment saying hello": ("add_comment", {"content": "hello"}),
-    "assign to ann@example.com": ("assign_card", {"assigneeId": "ann@example.com"}),
-    "assign @ann": ("assign_card", {"assigneeId": "ann"}),
-    "unassign": ("assign_card", {"assigneeId": None}),
-    "assign to nobody": ("assign_card", {"assigneeId": None}),
-    "add label bug": ("add_label", {"label": "bug"}),
-    "remove the label bug": ("remove_label", {"label": "bug"}),
-    "set due date 2026-05-01": ("update_card", {"dueDate": "2026-05-01"}),
-    "due tomorrow": ("update_card", {"dueDate": "2026-04-02"}),
-    "due in 2 weeks": ("update_card", {"dueDate": "2026-04-15"}),
-    "set due date to friday": ("update_card", {"dueDate": "2026-04-03"}),
-    "due next wednesday": ("update_card", {"dueDate": "2026-04-08"}),
-    "clear the due date": ("update_card", {"dueDate": None}),
-    "start date: today": ("update_card", {"startDate": "2026-04-01"}),
-    "rename to Ship it": ("update_card", {"title": "Ship it"}),
-    "description: All of it, and more.": ("update_card", {"description": "All of it, and more."}),
-    "archive": ("archive_card", {"archived": True}),
-    "restore the card": ("archive_card", {"archived": False}),
-    "create card: Follow up in To Do": ("create_card", {"title": "Follow up", "column": "To Do"}),
-}
-COMBINED = {
-    "move to Done and set priority high": ["move_card", "set_priority"],
-    "add checklist: a, b and c, set priority low": ["add_checklist_item"] * 2 + ["set_priority"],
-    "assign to Ann; due tomorrow. Then archive": ["assign_card", "update_card", "archive_card"],
-    "- move to Done\n- comment: ok\n\n2. set priority low": ["move_card", "add_comment", "set_priority"],
-    "add checklist:\n- design\n- build\nmark done": ["add_checklist_item"] * 2 + ["set_status"],
-    "add labels: bug, ui and assign to Ann": ["add_label", "add_label", "assign_card"],
-}
-BESIDE = {
-    "dance": ["dance"],
-    "set priority high; dance": ["dance"],
-    "dance, then set priority high": ["dance"],
-    "move to Done. Make coffee. set status done": ["Make coffee"],
-    "set priority enormous": ["set priority enormous"],
-    "due 2026-02-30": ["due 2026-02-30"],
-}
+CARD: Any = SimpleNamespace(
+    id="CARD",
+    project_id="PROJECT",
+    due_date=datetime(2026, 4, 10, 12, tzinfo=UTC),
+    checklist=[
+        SimpleNamespace(id="item-1", title="design", done=False),
+        SimpleNamespace(id="item-2", title="build", done=True),
+        SimpleNamespace(id="item-3", title="test", done=False),
+    ],
+)
+CONTEXT = Context(CARD, "REQUESTER", WEDNESDAY)
 
 
-@pytest.mark.parametrize("prompt", SINGLE)
-def test_an_instruction_is_understood(prompt: str):
-    found = read(prompt, WEDNESDAY)
-    assert [(step.action, dict(step.params)) for step in found.steps] == [SINGLE[prompt]]
-    assert found.misunderstood == []
+def load_rows(name: str) -> list[dict[str, str]]:
+    with (Path(__file__).parent / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-@pytest.mark.parametrize("prompt", COMBINED)
-def test_instructions_can_be_combined(prompt: str):
-    found = read(prompt, WEDNESDAY)
-    assert [step.action for step in found.steps] == COMBINED[prompt]
-    assert found.misunderstood == []
+ROWS = [*load_rows("instructions.tsv"), *load_rows("held_back_instructions.tsv")]
+DONE = [row["instruction"] for row in ROWS if not row["outcome"].startswith("refused")]
 
 
-@pytest.mark.parametrize("prompt", BESIDE)
-def test_what_is_not_understood_is_told(prompt: str):
-    assert read(prompt, WEDNESDAY).misunderstood == BESIDE[prompt]
+def describe(calls: list[instructions.Call]) -> str:
+    """Return calls in the notation of the tables: ``move_card targetColumn=Done | archive_card archived=true``."""
+    return " | ".join(
+        " ".join(
+            [
+                action,
+                *(
+                    f"{name}={value if isinstance(value, str) else orjson.dumps(value).decode()}"
+                    for name, value in params.items()
+                    if (name, value) not in [("cardId", "CARD"), ("projectId", "PROJECT")]
+                ),
+            ]
+        )
+        for action, params in calls
+    )
+
+
+def normalize(outcome: str) -> str:
+    return outcome.replace('": ', '":').replace('", ', '",').replace("}, ", "},")
+
+
+def try_read(prompt: str, context: Context = CONTEXT) -> tuple[list[instructions.Call], str]:
+    """Return the calls of a prompt, and the message of its refusal; one of them is empty."""
+    try:
+        return read(prompt, context), ""
+    except Refused as refusal:
+        return [], str(refusal)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["instruction"])
+def test_instruction_has_its_effect_or_is_refused(row: dict[str, str]):
+    calls, refusal = try_read(row["instruction"])
+    if row["outcome"].startswith("refused: "):
+        word = row["outcome"].removeprefix("refused: ")
+        assert f"'{word}'" in refusal or f'"{word}"' in refusal
+        assert row["nearest"] in refusal
+    else:
+        assert refusal == ""
+        assert describe(calls) == normalize(row["outcome"])
+
+
+def test_tables_are_large_and_hold_refusals():
+    refused = [row for row in ROWS if row["outcome"].startswith("refused: ")]
+    assert len(ROWS) >= 360
+    assert len(refused) >= 100
+    assert all(row["nearest"] for row in refused)
+
+
+CHANGING = [
+    "if it is late",
+    "unless Bob objects",
+    "when Bob agrees",
+    "until Friday",
+    "once approved",
+    "only on weekends",
+    "but not now",
+    "or maybe not",
+    "except on Friday",
+    "later",
+    "tomorrow",
+    "next week",
+    "for every card",
+    "in all projects",
+    "never",
+]
+# A text after a colon goes to the end of its line, and a text in quotes may contain any word.
+CLOSED = [
+    prompt
+    for prompt in DONE
+    if ":" not in prompt and '"' not in prompt and "'" not in prompt and not prompt.endswith(("?", "!", "."))
+]
+
+
+@given(st.sampled_from(CLOSED), st.sampled_from(CHANGING), st.sampled_from([" ", ", ", ", and ", "; "]))
+def test_condition_quantifier_or_delay_at_the_end_is_refused(prompt: str, words: str, separator: str):
+    with pytest.raises(Refused):
+        read(f"{prompt}{separator}{words}", CONTEXT)
+
+
+@given(
+    st.sampled_from(DONE),
+    st.sampled_from(
+        [
+            "if it is late, ",
+            "unless Bob objects, ",
+            "don't ",
+            "do not ",
+            "never ",
+            "wait, then ",
+            "should we ",
+            "tomorrow ",
+            "in 3 days, ",
+            "whenever Bob agrees ",
+            "for all cards: ",
+            "maybe ",
+            "for each card, ",
+        ]
+    ),
+)
+def test_condition_negation_quantifier_or_delay_at_the_beginning_is_refused(prompt: str, words: str):
+    with pytest.raises(Refused):
+        read(words + prompt, CONTEXT)
+
+
+@given(st.lists(st.sampled_from(DONE), min_size=1, max_size=4))
+def test_several_instructions_do_what_each_says_or_nothing(prompts: list[str]):
+    expected = [call for prompt in prompts for call in read(prompt, CONTEXT)]
+    calls, refusal = try_read("\n".join(f"- {prompt}" for prompt in prompts))
+    assert calls == expected or "a second value" in refusal
+
+
+@given(
+    st.lists(st.sampled_from(DONE), min_size=1, max_size=3), st.sampled_from(["dance", "sing it", "make tea"])
+)
+def test_one_unread_instruction_refuses_all(prompts: list[str], unread: str):
+    for lines in ([*prompts, unread], [unread, *prompts]):
+        with pytest.raises(Refused, match="I did not understand"):
+            read("\n".join(lines), CONTEXT)
 
 
 WORDS = [
-    *SINGLE,
-    *BESIDE,
-    "and",
-    "then",
-    ",",
-    ";",
-    ". ",
-    "\n",
-    "- ",
-    ":",
-    "to",
-    "'",
-    "due",
-    "9999-12-31",
-    "in 9999 weeks",
+    *DONE,
+    *CHANGING,
+    *["and", "then", ",", ";", "-", ":", "to", "'", '"', "due", "9999-12-31", "?"],
+    *(". ", "\n", "in 9999 weeks"),
 ]
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=20), max_size=12), st.dates())
-def test_every_prompt_is_read_and_nothing_gets_lost_in_silence(parts: list[str], today: date):
-    prompt = " ".join(parts)
-    found = read(prompt, today)
-    assert {step.action for step in found.steps} <= set(ACTIONS)
-    if any(word.isalpha() for word in prompt.split() if word not in ("and", "then", "also", "please")):
-        assert found.steps or found.misunderstood
+def test_any_prompt_is_read_or_refused(parts: list[str], today: date):
+    calls, refusal = try_read(" ".join(parts), Context(CARD, "REQUESTER", today))
+    assert bool(calls) != bool(refusal)
+    assert {action for action, _ in calls} <= set(ACTIONS)
+
+
+def measure(prompt: str) -> float:
+    begin = time.process_time()
+    try_read(prompt)
+    return time.process_time() - begin
 
 
 @pytest.mark.parametrize(
-    "part", ["move to a ", "add checklist: , and ", "set ", "comment", "assign and ", "a; ", "due in "]
+    "part",
+    [
+        "move to a ",
+        "add checklist: , and ",
+        "set ",
+        "comment",
+        "assign and ",
+        "a; ",
+        "due in ",
+        "archive, ",
+        '"',
+        "add label a, ",
+        "create cards: archive x, ",
+        "comment: archive x, ",
+        "a and ",
+        "archive if ",
+        "- a\n",
+        "'a ",
+    ],
 )
-def test_a_long_prompt_is_read_in_no_time(part: str):
-    begun = time.perf_counter()
-    read((part * 10_000)[:10_000], WEDNESDAY)
-    assert time.perf_counter() - begun < 1
+def test_time_is_linear_in_the_length_of_a_prompt(part: str):
+    def repeat(length: int) -> str:
+        return "add label a " + (part * length)[:length]
+
+    measure("archive")
+    short = min(measure(repeat(2_500)) for _ in range(3))
+    long = min(measure(repeat(10_000)) for _ in range(3))
+    assert long < 4 * 4 * short + 0.1
+
+
+def test_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lark.logger, "level", logging.DEBUG)
+    monkeypatch.setattr(lark.logger, "propagate", True)
+    plain = lark.Lark
+    monkeypatch.setattr(instructions, "Lark", lambda text, **options: plain(text, debug=True, **options))
+    instructions._build_parser.__wrapped__()
+    assert [record.message for record in caplog.records if "onflict" in record.message] == []
 
 
 @pytest.mark.parametrize("head", ["add checklist:", "add labels:", "comment:", "create card:"])
-def test_a_head_that_nothing_follows_is_not_understood_and_takes_nothing_from_what_comes(head):
-    found = read(f"{head}\nmove to Done", WEDNESDAY)
-    assert [step.action for step in found.steps] == ["move_card"]
-    assert [said.rstrip(":") for said in found.misunderstood] == [head.rstrip(":")]
+def test_instruction_without_its_text_takes_none_from_the_next_line(head: str):
+    with pytest.raises(Refused):
+        read(f"{head}\nmove to Done", CONTEXT)
+
+
+def test_bulleted_lines_below_a_colon_are_its_list():
+    calls = read("add checklist:\n- pack\n- ship\nmark done", CONTEXT)
+    titles = [params["title"] for action, params in calls if action == "add_checklist_item"]
+    assert (titles, calls[-1][0]) == (["pack", "ship"], "set_status")
+
+
+def test_more_than_100_changes_are_refused():
+    items = ", ".join(f"item {number}" for number in range(101))
+    with pytest.raises(Refused, match="this one has 101"):
+        read(f"add checklist: {items}", CONTEXT)

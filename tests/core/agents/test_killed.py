@@ -23,7 +23,7 @@ from stellary.core.kernel.unit import Actor
 from tests.core.agents.agent_api import AgentApi
 from tests.support.forkserver import context
 
-PROMPT = "set priority high, add checklist: a, comment: On it."
+PROMPT = "set priority high, add checklist: a\ncomment: On it."
 MODES = ["supervised", "approval", "autonomous"]
 
 

@@ -89,6 +89,39 @@ def test_a_model_works_with_the_tools_of_its_agent(agent_api: AgentApi):
     assert ("tool_call", "add_label refused") in agent_api.log(mission)
 
 
+def test_supervised_model_splits_links_notifies_and_moves(agent_api: AgentApi):
+    card, blocker = agent_api.card("Release 1.0"), agent_api.card("Fix the login")
+    script = [
+        ModelResponse(
+            [
+                call("split_card", cardId=card["id"], titles=["Build", "Publish"]),
+                call("add_relation", cardId=card["id"], targetCardId=blocker["key"], type="blocked_by"),
+                call("notify", cardId=card["id"], message="It is planned.", to=["creator"]),
+                call("move_card", cardId=card["id"], targetColumn="In Progress"),
+            ]
+        ),
+        ModelResponse([TextPart("Planned.")]),
+    ]
+    use(agent_api, script)
+    mission = agent_api.mission(agent(agent_api, "supervised"), "Plan it", card)
+    assert agent_api.worked(mission)["status"] == "awaiting_approval"
+    assert agent_api.read(card) == card
+    for proposal in agent_api.proposals(mission):
+        assert agent_api.decide(proposal).status == 200
+    assert agent_api.worked(mission)["result"] == "Planned."
+    relations = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat_of(card)}/relations")
+    assert [(relation["type"], relation["card"]["title"]) for relation in relations] == [
+        ("parent_of", "Build"),
+        ("parent_of", "Publish"),
+        ("blocked_by", "Fix the login"),
+    ]
+    assert agent_api.read(card)["columnId"] == agent_api.columns[1]["id"]
+    (notice,) = agent_api.world.ask(
+        agent_api.owner, "GET", f"{agent_api.path}/activity?type=notice_given&limit=500"
+    )[-1:]
+    assert notice["actorId"] == mission["agentId"]
+
+
 def test_a_model_waits_for_people_and_goes_on_in_another_process(agent_api: AgentApi):
     card = agent_api.card()
     script = [

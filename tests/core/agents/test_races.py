@@ -11,7 +11,7 @@ from stellary.core.agents import running
 from tests.core.agents.agent_api import AgentApi
 from tests.support.world import at_once
 
-PROMPT = "set priority high, add checklist: a, b, comment: On it."
+PROMPT = "set priority high, add checklist: a, b\ncomment: On it."
 
 
 def waiting(agent_api: AgentApi, prompt: str = "comment: On it.", mode: str = "supervised") -> Any:
@@ -40,7 +40,7 @@ def test_one_of_two_concurrent_batch_approvals_wins(agent_api: AgentApi):
 
 def test_one_of_two_concurrent_last_decisions_closes_the_batch(agent_api: AgentApi):
     for how in ("approve", "reject"):
-        card, mission, _ = waiting(agent_api, "set priority high, comment: On it.", "approval")
+        card, mission, _ = waiting(agent_api, "set priority high\ncomment: On it.", "approval")
         first, second = agent_api.proposals(mission)
         answers = at_once(
             lambda: agent_api.decide(first).status,  # noqa: B023 - called at once

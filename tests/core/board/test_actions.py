@@ -253,6 +253,57 @@ def test_a_step_is_added_and_checked_off_by_its_title(board, card):
     assert not run(board, "toggle_checklist_item", cardId=card["id"], itemId="draft", done=False).done
 
 
+def relations_of(board, card):
+    listing = run(board, "get_card_relations", cardId=card["id"])
+    return [(relation.type, relation.card.title) for relation in listing.items]
+
+
+def test_card_is_related_by_key_or_title_and_unrelated(board, card):
+    other = board.card("Print the invoices")
+    made = run(board, "add_relation", cardId=card["key"], targetCardId="print the invoice", type="blocked_by")
+    assert (made.card_id, made.target_card_id, made.type) == (card["id"], other["id"], "blocked_by")
+    assert relations_of(board, other) == [("blocks", card["title"])]
+    again = {"cardId": card["id"], "targetCardId": other["id"], "type": "blocked_by"}
+    assert problem(board, "add_relation", **again) == "the cards are related in that way already"
+    itself = {"cardId": card["id"], "targetCardId": card["key"], "type": "blocks"}
+    assert problem(board, "add_relation", **itself) == "targetCardId must be another card"
+    assert run(board, "remove_relation", cardId=other["id"], targetCardId=card["key"]).ok
+    assert relations_of(board, card) == []
+    assert (
+        problem(board, "remove_relation", cardId=other["id"], targetCardId=card["id"]) == "Relation not found"
+    )
+
+
+def test_removing_one_of_several_relations_requires_its_type(board, card):
+    other = board.card("Print the invoices")
+    ids = {"cardId": card["id"], "targetCardId": other["id"]}
+    for type in ("blocks", "related_to"):
+        run(board, "add_relation", **ids, type=type)
+    message = "type is required: the cards are related by blocks, related_to"
+    assert problem(board, "remove_relation", **ids) == message
+    run(board, "remove_relation", **ids, type="blocks")
+    assert relations_of(board, card) == [("related_to", "Print the invoices")]
+
+
+def test_card_is_split_into_children_in_its_column(board):
+    card = board.card("Write the spec", column=1)
+    children = run(board, "split_card", cardId=card["id"], titles=["Outline", "Draft"])
+    assert [(child.title, child.column_id) for child in children] == [
+        ("Outline", card["columnId"]),
+        ("Draft", card["columnId"]),
+    ]
+    assert relations_of(board, card) == [("parent_of", "Outline"), ("parent_of", "Draft")]
+    (elsewhere,) = run(board, "split_card", cardId=card["id"], titles=["Review"], column="done")
+    assert elsewhere.column_id == board.columns[2]["id"]
+    assert problem(board, "split_card", cardId=card["id"], titles=[]).startswith("titles must have")
+
+
+def test_split_that_exceeds_a_limit_creates_nothing(board, card):
+    board.world.ask(board.owner, "PATCH", f"{board.path}/columns/{card['columnId']}", {"wipLimit": 2})
+    assert "full" in problem(board, "split_card", cardId=card["id"], titles=["Outline", "Draft"])
+    assert len(board.world.ask(board.owner, "GET", f"{board.path}/cards")) == 1
+
+
 # ------------------------------------------------------------------------------------------------- checks
 
 
@@ -289,6 +340,9 @@ def test_actions_in_an_invisible_workspace_answer_not_found(board, card, name):
         "add_checklist_item": {"title": "a"},
         "notify": {"message": "a"},
         "toggle_checklist_item": {"itemId": "a"},
+        "add_relation": {"targetCardId": "a", "type": "blocks"},
+        "remove_relation": {"targetCardId": "a"},
+        "split_card": {"titles": ["a"]},
     }
     takes = {field.name for field in attrs.fields(dispatch.ACTIONS[name].takes)}
     accepted_params = {key: value for key, value in params.items() if key.replace("Id", "_id") in takes}

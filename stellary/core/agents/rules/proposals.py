@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -12,7 +13,7 @@ SUMMARY_MAX = 500
 _VALUE_MAX = 100
 
 
-def summarize(action_summary: str, params: Mapping[str, object]) -> str:
+def summarize(action_summary: str, params: Mapping[str, Any]) -> str:
     """Return a proposal as a sentence: ``Move a card to a column: cardId LAUNCH-12, targetColumn Done``.
 
     Args:
@@ -27,7 +28,7 @@ def summarize(action_summary: str, params: Mapping[str, object]) -> str:
     return ellipsize(sentence, SUMMARY_MAX)
 
 
-def _format_value(value: object) -> str:
+def _format_value(value: Any) -> str:
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return ellipsize(text, _VALUE_MAX)
 

@@ -10,6 +10,7 @@ from sqlalchemy import Select, bindparam, select
 from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.custom_fields import CustomField
 from stellary.core.accounts import people
+from stellary.core.accounts.agent_users import find_assignable_agents
 from stellary.core.board.rows.field_rows import load_share_locked_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, labels, projects
@@ -57,7 +58,7 @@ def check_references(
 
     Args:
         uow: The unit of work.
-        workspace_id: The workspace that assignees must reach.
+        workspace_id: The workspace that assignees must reach, or be agents of.
         project_id: The project that labels must belong to.
         requests: The requests, each with its path in a larger one, such as ``cards[3].`` or an empty string.
 
@@ -72,7 +73,10 @@ def check_references(
         for path, request in requests
         if isinstance(request.assignee_id, str)
     ]
-    _check(assignees, people.reaching(uow, workspace_id, {id for _, id in assignees}))
+    assignee_ids = {id for _, id in assignees}
+    person_ids = people.reaching(uow, workspace_id, assignee_ids).keys()
+    agent_ids = find_assignable_agents(uow, workspace_id, assignee_ids - person_ids)
+    _check(assignees, person_ids | agent_ids)
     label_references = [
         (f"{path}labelIds[{index}]", id)
         for path, request in requests

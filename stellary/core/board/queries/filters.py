@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, Table, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from stellary.core.accounts import people
+from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
 
-_ID: BindParameter[str] = bindparam("_id")
+_ID: Any = bindparam("_id")
 _IN_CURRENT_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
 _PROJECT = select(projects.c.id).where(projects.c.id == _ID, _IN_CURRENT_WORKSPACE)
 
 
-def _within_project(table: Table) -> Select[Any]:
+def _within_project(table: Any) -> Select[Any]:
     return (
         select(table.c.id)
         .join_from(table, projects, projects.c.id == table.c.project_id)
@@ -81,7 +82,7 @@ def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field:
 
 
 def check_person(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
-    """Check that the user that a filter names reaches a workspace.
+    """Check that the user that a filter names reaches a workspace, or is an agent of it.
 
     Args:
         uow: The unit of work.
@@ -90,7 +91,7 @@ def check_person(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> Non
         id: The id of the user.
 
     Raises:
-        Invalid: No such user reaches the workspace.
+        Invalid: No such user reaches the workspace, and it has and had no such agent.
     """
-    if not people.reaches(uow, workspace_id, id):
+    if not (people.reaches(uow, workspace_id, id) or is_agent_user(uow, workspace_id, id)):
         raise unknown(field)

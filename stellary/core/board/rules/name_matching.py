@@ -130,11 +130,16 @@ def _build_matchers(text: str) -> Iterator[Callable[[Candidate], bool]]:
     # A similar e-mail address belongs to another person.
     if not _ADDRESS.fullmatch(text):
         yield lambda candidate: any(
-            _is_near(matcher, _simplify(name)) for name in candidate.names if not _ADDRESS.fullmatch(name)
+            _is_near(matcher, simple_text, _simplify(name))
+            for name in candidate.names
+            if not _ADDRESS.fullmatch(name)
         )
 
 
-def _is_near(matcher: SequenceMatcher[str], name: str) -> bool:
+def _is_near(matcher: SequenceMatcher[str], text: str, name: str) -> bool:
+    # A spelling mistake may split a word, but does not add one: "Ann Lee soon" is not "Ann Lee".
+    if text.count(" ") > name.count(" ") and text.replace(" ", "") != name.replace(" ", ""):
+        return False
     matcher.set_seq1(name[:_COMPARED_MAX])
     # The quick ratios are upper bounds, so that the slow one is seldom computed.
     return matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR and matcher.ratio() >= NEAR

@@ -1,0 +1,105 @@
+"""Delegation: assigning a card to an agent, or mentioning the agent in a comment, starts a mission.
+
+Only people delegate, and only with a token that may create missions. An assignment or a comment by an agent or by an
+automation rule starts nothing. If the mission is not possible, the assignment or the comment stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
+from sqlalchemy import bindparam, select
+
+from stellary.contract.agent_missions import CREATE_MISSION, PROMPT_MAX, CreateAgentMission
+from stellary.contract.errors import ApiError
+from stellary.contract.refs import AgentRef
+from stellary.core.accounts.places import workspace_ref
+from stellary.core.agents import missions
+from stellary.core.agents.row_types import AgentNameRow
+from stellary.core.agents.tables import agents
+from stellary.core.agents.tables import missions as missions_table
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import CardAssigned, CardCreated, CardEvent, CommentAdded
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications.rules import find_mentions, handles, may_mention
+
+_SELECT_AGENTS = select(agents.c.id, agents.c.name, agents.c.slug).where(
+    agents.c.workspace_id == bindparam("_workspace_id"), agents.c.status == "active"
+)
+_IN_WORKSPACE = Query(AgentNameRow, _SELECT_AGENTS)
+_BY_ID = Query(AgentNameRow, _SELECT_AGENTS.where(agents.c.id == bindparam("_id")))
+_ACTIVE = select(missions_table.c.id).where(
+    missions_table.c.card_id == bindparam("_card_id"),
+    missions_table.c.agent_id == bindparam("_agent_id"),
+    missions_table.c.status.in_(missions.ACTIVE),
+)
+
+
+@attrs.frozen
+class _Delegation:
+    """A task for an agent."""
+
+    event: CardEvent
+    agent_id: str
+    prompt: str
+
+
+def start_missions(uow: UnitOfWork, events: Sequence[CardAssigned | CardCreated | CommentAdded]) -> None:
+    """Start the missions that a person delegates by assignments and comments."""
+    if uow.actor.agent_limits is not None or not uow.actor.is_allowed(CREATE_MISSION.policy):
+        return
+    for event in events:
+        if event.cause is None:
+            for delegation in _find_delegations(uow, event):
+                _start_mission(uow, delegation)
+
+
+def _find_delegations(uow: UnitOfWork, event: CardEvent) -> Iterator[_Delegation]:
+    if isinstance(event, CommentAdded):
+        yield from _find_mentioned(uow, event)
+        return
+    card, assignee_id = event.card, event.card.assignee_id
+    # The check of the request has noted the people among assignees, so that these cost no statement.
+    if assignee_id is None or (event.workspace_id, assignee_id) in uow.members:
+        return
+    parameters = {"_workspace_id": event.workspace_id, "_id": assignee_id}
+    is_agent = _BY_ID.first(uow.connection, parameters) is not None
+    active = {"_card_id": card.id, "_agent_id": assignee_id}
+    if is_agent and uow.connection.execute(_ACTIVE, active).first() is None:
+        text = f"{card.title}\n\n{card.description}" if card.description else card.title
+        yield _Delegation(event, assignee_id, text)
+
+
+def _find_mentioned(uow: UnitOfWork, event: CommentAdded) -> Iterator[_Delegation]:
+    if not may_mention(event):
+        return
+    rows = _IN_WORKSPACE.all(uow.connection, {"_workspace_id": event.workspace_id})
+    ids_by_handle: Mapping[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for handle in handles(row.name, f"{row.slug}@"):
+            ids_by_handle[handle].add(row.id)
+    mentioned_ids = find_mentions(event.comment.content, ids_by_handle)
+    for row in rows:
+        if row.id in mentioned_ids and (prompt := _remove_mention(event.comment.content, row)):
+            yield _Delegation(event, row.id, prompt)
+
+
+def _remove_mention(text: str, agent: AgentNameRow) -> str:
+    """Return a comment without the name of the agent that it is addressed to."""
+    names = "|".join(re.escape(name) for name in sorted((agent.name, agent.slug), key=len, reverse=True))
+    return re.sub(rf"(?<![\w.+-])@(?:{names})(?!\w)[,:]?[ \t]*", "", text, flags=re.IGNORECASE).strip()
+
+
+def _start_mission(uow: UnitOfWork, delegation: _Delegation) -> None:
+    event = delegation.event
+    ref = workspace_ref(uow, event.workspace_id).child(AgentRef, delegation.agent_id)
+    request = CreateAgentMission(card_id=event.card.id, prompt=delegation.prompt[:PROMPT_MAX])
+    try:
+        missions.create_mission(uow, ref, request)
+    except ApiError as error:
+        # For example, the agent does not work in the project, or too many missions wait for the card.
+        if error.status >= 500:
+            raise

@@ -1,0 +1,171 @@
+"""Delegation of cards to agents, by assignment and by mention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stellary.contract.endpoint import TOKEN_SCOPES
+from tests.core.agents.agent_api import AgentApi
+from tests.support.boards import Json
+from tests.support.world import at_once
+
+
+def missions_of(agent_api: AgentApi, agent: Json) -> list[Json]:
+    """Return the missions of an agent, oldest first."""
+    missions: list[Json] = agent_api.world.ask(
+        agent_api.owner, "GET", f"{agent_api.agents}/{agent['id']}/missions"
+    )
+    return missions[::-1]
+
+
+def assign(agent_api: AgentApi, card: Json, agent: Json | None, by: Any = None) -> None:
+    body = {"assigneeId": agent and agent["id"]}
+    agent_api.world.ask(by or agent_api.owner, "PATCH", agent_api.of(card), body)
+
+
+def test_assigning_a_card_to_an_agent_starts_a_mission_with_its_text(agent_api: AgentApi):
+    agent = agent_api.agent()
+    card = agent_api.card("Print the invoices", description="set priority high\nmove to Done")
+    assign(agent_api, card, agent)
+    (mission,) = missions_of(agent_api, agent)
+    assert mission["prompt"] == "Print the invoices\n\nset priority high\nmove to Done"
+    assert (mission["cardId"], mission["createdById"]) == (card["id"], agent_api.owner.id)
+    assert agent_api.worked(mission)["status"] == "completed"
+    after = agent_api.read(card)
+    assert (after["priority"], after["columnId"]) == ("high", agent_api.columns[2]["id"])
+
+
+def test_creating_a_card_for_an_agent_starts_a_mission(agent_api: AgentApi):
+    agent = agent_api.agent()
+    agent_api.card("set priority high", assigneeId=agent["id"])
+    (mission,) = missions_of(agent_api, agent)
+    assert mission["prompt"] == "set priority high"
+
+
+def test_card_text_that_is_no_instruction_changes_nothing(agent_api: AgentApi):
+    agent = agent_api.agent()
+    card = agent_api.card("Print the invoices", description="Archive it when they are paid.")
+    assign(agent_api, card, agent)
+    after = agent_api.worked(missions_of(agent_api, agent)[0])
+    assert after["status"] == "failed"
+    assert after["error"].startswith("I did not understand 'when'")
+    assert agent_api.read(card)["archived"] is False
+
+
+def test_mentioning_an_agent_starts_a_mission_with_the_comment(agent_api: AgentApi):
+    agent, card = agent_api.agent(name="Release Scribe"), agent_api.card()
+    for text in ("@release-scribe please set priority high", "Well, @Release Scribe: move to Done"):
+        agent_api.comment(card, text)
+    first, second = missions_of(agent_api, agent)
+    assert (first["prompt"], second["prompt"]) == ("please set priority high", "Well, move to Done")
+    assert agent_api.worked(first)["status"] == "completed"
+    assert agent_api.read(card)["priority"] == "high"
+    assert agent_api.mission_now(second)["error"].startswith("I did not understand 'Well'")
+
+
+@pytest.mark.parametrize(
+    "text", ["mail scribe@example.com", "Hello Scribe", "@scribes move to Done", "@scribe", "@Scribe, "]
+)
+def test_comment_without_a_task_for_an_agent_starts_nothing(agent_api: AgentApi, text: str):
+    agent, card = agent_api.agent(), agent_api.card()
+    agent_api.comment(card, text)
+    assert missions_of(agent_api, agent) == []
+
+
+def test_each_mentioned_agent_gets_a_mission(agent_api: AgentApi):
+    agents = [agent_api.agent(name=name) for name in ("Scribe", "Painter", "Idler")]
+    agent_api.comment(agent_api.card(), "@scribe @painter set priority high")
+    assert [len(missions_of(agent_api, agent)) for agent in agents] == [1, 1, 0]
+
+
+def test_assigning_again_starts_no_second_mission_while_one_is_active(agent_api: AgentApi):
+    agent, card = agent_api.agent(), agent_api.card("set priority high")
+    for assignee in (agent, agent, None, agent):
+        assign(agent_api, card, assignee)
+    (mission,) = missions_of(agent_api, agent)
+    agent_api.worked(mission)
+    assign(agent_api, card, None)
+    assign(agent_api, card, agent)
+    assert len(missions_of(agent_api, agent)) == 2
+
+
+def test_repeated_requests_start_one_mission(agent_api: AgentApi):
+    agent, card = agent_api.agent(), agent_api.card()
+    path, body = f"{agent_api.of(card)}/comments", {"content": "@scribe set priority high"}
+    headers = {"idempotency_key": "a-key-of-the-caller"}
+    first, second = (agent_api.world.ask(agent_api.owner, "POST", path, body, **headers) for _ in range(2))
+    assert first == second
+    assert len(missions_of(agent_api, agent)) == 1
+
+
+def test_concurrent_assignments_start_one_mission(agent_api: AgentApi):
+    agent, card = agent_api.agent(), agent_api.card()
+    at_once(*[lambda: assign(agent_api, card, agent)] * 4)
+    assert len(missions_of(agent_api, agent)) == 1
+
+
+@pytest.mark.parametrize("scopes", [["projects:read", "projects:write"], list(TOKEN_SCOPES)])
+def test_only_tokens_that_may_create_missions_delegate(agent_api: AgentApi, scopes: list[str]):
+    agent, card = agent_api.agent(), agent_api.card()
+    token = agent_api.world.api_token(agent_api.owner, scopes)
+    assign(agent_api, card, agent, by=token)
+    agent_api.world.ask(token, "POST", f"{agent_api.of(card)}/comments", {"content": "@scribe archive"})
+    assert agent_api.read(card)["assigneeId"] == agent["id"]
+    assert len(missions_of(agent_api, agent)) == (2 if set(scopes) == set(TOKEN_SCOPES) else 0)
+
+
+@pytest.mark.parametrize("limit", ["suspended", "elsewhere", "full"])
+def test_assignment_stays_if_the_mission_is_not_possible(agent_api: AgentApi, limit: str):
+    agent, card = agent_api.agent(), agent_api.card()
+    if limit == "suspended":
+        agent_api.change(agent, status="suspended")
+    elif limit == "elsewhere":
+        other = AgentApi(agent_api.world, agent_api.owner, agent_api.workspace)
+        agent_api.change(agent, projectIds=[other.project["id"]])
+    else:
+        busy = agent_api.agent(runtime="external", tools=["missions"])
+        for _ in range(20):
+            agent_api.mission(busy, "x", card)
+    assign(agent_api, card, agent)
+    agent_api.comment(card, "@scribe archive")
+    assert agent_api.read(card)["assigneeId"] == agent["id"]
+    assert missions_of(agent_api, agent) == []
+
+
+def test_agents_and_rules_delegate_nothing(agent_api: AgentApi):
+    worker, agent = agent_api.agent(name="Worker"), agent_api.agent()
+    card, other = agent_api.card("set priority high"), agent_api.card("set priority low")
+    prompt = "assign to Scribe\ncomment: @scribe archive"
+    assert agent_api.worked(agent_api.mission(worker, prompt, card))["status"] == "completed"
+    supervised = agent_api.agent("supervised", name="Supervised")
+    mission = agent_api.mission(supervised, "assign to Scribe", other)
+    agent_api.worked(mission)
+    assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
+    agent_api.world.ask(
+        agent_api.token(worker), "PATCH", agent_api.of(agent_api.card()), {"assigneeId": agent["id"]}
+    )
+    rule = {
+        "name": "Assign",
+        "trigger": "task_moved",
+        "action": {"type": "assign_card", "params": {"assigneeId": "Scribe"}},
+    }
+    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/automations", rule)
+    moved = agent_api.card()
+    agent_api.world.ask(
+        agent_api.owner, "PATCH", agent_api.of(moved), {"columnId": agent_api.columns[2]["id"]}
+    )
+    for assigned in (card, other, moved):
+        assert agent_api.read(assigned)["assigneeId"] == agent["id"]
+    assert missions_of(agent_api, agent) == []
+
+
+def test_viewer_of_another_workspace_cannot_delegate(agent_api: AgentApi):
+    stranger = AgentApi(agent_api.world, agent_api.world.person("eve"))
+    agent = agent_api.agent()
+    card = stranger.card()
+    body = {"assigneeId": agent["id"]}
+    assert agent_api.world.status(stranger.owner, "PATCH", stranger.of(card), body) == 400
+    stranger.comment(card, "@scribe archive")
+    assert missions_of(agent_api, agent) == []
