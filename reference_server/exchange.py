@@ -65,7 +65,7 @@ Own = Callable[[Exchange], Awaitable[RawResponse]]
 """The handler of an operation that the server answers without the core."""
 
 
-def opened(request: web.BaseRequest, prefix: str, proxies: Sequence[Network]) -> Exchange:
+def open_exchange(request: web.BaseRequest, prefix: str, proxies: Sequence[Network]) -> Exchange:
     """Return the exchange of a request.
 
     Args:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from reference_server.body import RequestBody, body_limits
 from reference_server.cors import Cors
-from reference_server.exchange import Exchange, Own, opened, response
+from reference_server.exchange import Exchange, Own, open_exchange, response
 from reference_server.files import Files
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
@@ -79,38 +79,38 @@ class Handler:
         self._cors = Cors(settings.cors_origins)
         self._throttle = Throttle(settings.limits)
         self._password_limits = PasswordLimits(settings.limits, core.login_attempts)
-        self._router = routed(own)
+        self._router = make_router(own)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Raises nothing but the end of the connection or of the task."""
         started = time.perf_counter()
-        exchange = opened(request, self.prefix, self._proxies)
+        exchange = open_exchange(request, self.prefix, self._proxies)
         more: dict[str, str] = dict(self._cors.headers(exchange.headers.get("origin")))
         status = CLIENT_GONE
         self._state.begin()
-        self._metrics.begun()
+        self._metrics.begin()
         try:
-            raw = await self._answered(exchange, more)
-            made = response(raw, exchange.request_id, more)
+            raw = await self._answer_or_error(exchange, more)
+            prepared = response(raw, exchange.request_id, more)
             if self._state.closed or raw.status in (408, 417):
-                made.force_close()
+                prepared.force_close()
             if raw.blocks is not None:
-                await self.files.send(request, made, raw.blocks)
+                await self.files.send(request, prepared, raw.blocks)
             elif exchange.opening is not None:
-                await self.streams.send(request, made, exchange.opening)
+                await self.streams.send(request, prepared, exchange.opening)
             status = raw.status
         finally:
             self._state.end()
             seconds = time.perf_counter() - started
             operation = exchange.match.endpoint.operation if exchange.match else None
-            self._metrics.answered(operation, status, seconds)
+            self._metrics.end(operation, status, seconds)
             if self._access is not None:
                 self._access(self._entry(exchange, status, seconds))
-        return made
+        return prepared
 
-    async def _answered(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
+    async def _answer_or_error(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
         try:
-            return self._cors.preflight(exchange.method, exchange.headers) or await self._routed(
+            return self._cors.preflight(exchange.method, exchange.headers) or await self._route(
                 exchange, more
             )
         except ApiError as error:
@@ -120,15 +120,15 @@ class Handler:
         except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
             return error_response(translated(error, exchange.request_id), exchange.request_id)
 
-    async def _routed(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
+    async def _route(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
         try:
             exchange.match = match = self._router.match(exchange.method, exchange.path)
         except MethodNotAllowed as error:
             error.headers["Allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")
             raise
-        own = self._own.get(match.endpoint.operation)
-        if own is not None and match.endpoint.policy.role == "public":
-            return await own(exchange)
+        system_operation = self._own.get(match.endpoint.operation)
+        if system_operation is not None and match.endpoint.policy.role == "public":
+            return await system_operation(exchange)
         caller = Caller(exchange.client, _authorization(exchange))
         more.update(self._throttle.admit(caller))
         try:
@@ -136,10 +136,10 @@ class Handler:
         except RateLimited:
             if not await self._is_good_token(caller):
                 raise
-        if own is not None:
-            told = await own(exchange)
-            self._throttle.note_token(caller, told.status)
-            return told
+        if system_operation is not None:
+            raw = await system_operation(exchange)
+            self._throttle.note_token(caller, raw.status)
+            return raw
         if match.endpoint.takes_file:
             answer = await self.files.receive(exchange)
         else:
@@ -151,7 +151,7 @@ class Handler:
             exchange.opening = await self.streams.open(answer.record, reader, allowed)
         if match.endpoint.policy.role != "public":
             self._throttle.note_token(caller, answer.status)
-        return self._prefixed(answer)
+        return self._add_prefix(answer)
 
     async def _is_good_token(self, caller: Caller) -> bool:
         """Return whether a token is good that comes from an address from which too many bad ones came."""
@@ -172,12 +172,12 @@ class Handler:
             endpoint.policy.role != "public" and "authorization" not in exchange.headers
         ):
             # There is no body, or it will be a 401 whatever the body says.
-            return await self._asked(exchange, caller, exchange.raw())
+            return await self._run_service(exchange, caller, exchange.raw())
         limits = body_limits(endpoint)
         body = RequestBody(exchange.request, limits.size)
         small = await body.read_small()
         if small is not None:
-            return await self._asked(exchange, caller, exchange.raw(small))
+            return await self._run_service(exchange, caller, exchange.raw(small))
         head = exchange.raw()
         refused = await self._threads.run(
             "read", lambda: dispatch.find_refusal(self._core.units, head, match)
@@ -191,9 +191,9 @@ class Handler:
             return raw, dispatch.read_payload(self._core.units, raw, match, limits.values)
 
         raw, payload = await self._threads.bodies.run(parse)
-        return await self._asked(exchange, caller, raw, payload)
+        return await self._run_service(exchange, caller, raw, payload)
 
-    def _asked(
+    def _run_service(
         self, exchange: Exchange, caller: Caller, raw: RawRequest, payload: Request | ApiError | None = None
     ) -> asyncio.Future[Answer]:
         assert exchange.match is not None
@@ -211,7 +211,7 @@ class Handler:
 
         attempt = self._password_limits.attempt(operation, caller, raw.body)
 
-        def guarded() -> Answer:
+        def answer_guarded() -> Answer:
             # Asked again when its turn has come: of many tries at once only so many are carried out.
             attempt.admit()
             guarded_answer = answer()
@@ -219,9 +219,9 @@ class Handler:
             return guarded_answer
 
         attempt.refuse_early()
-        return self._threads.run(mode, guarded)
+        return self._threads.run(mode, answer_guarded)
 
-    def _prefixed(self, answer: Answer) -> RawResponse:
+    def _add_prefix(self, answer: Answer) -> RawResponse:
         link = answer.headers.get("link")
         if not self.prefix or link is None:
             return answer
@@ -256,13 +256,13 @@ def _authorization(exchange: Exchange) -> str | None:
     return exchange.headers.get("authorization")
 
 
-def routed(own: Mapping[str, Own]) -> Router:
+def make_router(own: Mapping[str, Own]) -> Router:
     """Return a router over the endpoints of the contract.
 
     Raises:
         RuntimeError: An endpoint is served neither by a service of the core nor by the server itself.
     """
-    unserved = {each.operation for each in ENDPOINTS} - own.keys() - dispatch.SERVICES.keys()
+    unserved = {endpoint.operation for endpoint in ENDPOINTS} - own.keys() - dispatch.SERVICES.keys()
     if unserved:
         raise RuntimeError(f"nobody serves {', '.join(sorted(unserved))}")
     return Router(ENDPOINTS)

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, or something for the eyes in a terminal. Nothing secret, and nobody waits for a disk."""
+"""Logs: one JSON object per line, or readable lines in a terminal. They hold no secrets, and are written in a thread."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ def access_log() -> AccessLog:
 
 
 class Lines:
-    """Writes lines in a thread of its own, several at once: a reader of the log that stalls does not stall the server.
+    """A writer of lines in a separate thread, so that a reader of the log that stalls does not stall the server.
 
     Args:
-        stream: Where they go.
+        stream: The stream to write to.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -115,7 +115,7 @@ class Lines:
                     self._stream.write(b"\n".join(lines) + b"\n")
                     self._stream.flush()
                 except (OSError, ValueError):
-                    # Nobody reads any more: there is no other place to say so.
+                    # The reader has gone, and there is no other place to report it.
                     pass
 
     def close(self) -> None:
@@ -129,7 +129,7 @@ class Lines:
 
 
 class _Logger:
-    """What structlog hands rendered lines to."""
+    """The logger to which structlog passes rendered lines."""
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
@@ -141,7 +141,7 @@ class _Logger:
 
 
 class _Handler(logging.Handler):
-    """What the standard library's loggers, the core's among them, hand their records to."""
+    """A handler for the loggers of the standard library, which the core uses."""
 
     def __init__(self, lines: Lines) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Metrics: what the server counts, in the text format of Prometheus.
+"""The metrics of the server, in the text format of Prometheus.
 
-Several workers each write what they count to files of one folder, so that whichever of them is asked answers for all.
+Workers write their metrics to files in one folder, so that each of them can answer for all.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from stellary.contract.port import RawResponse
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 UNKNOWN = "none"
-"""What stands for the operation of a request whose path is nobody's: the paths themselves would be without end."""
+"""The operation of requests to unknown paths, whose number would be unlimited."""
 
 
 class Metrics:
-    """What one application counts.
+    """The metrics of one application.
 
     Args:
-        environment: Says whether other workers count as well.
+        environment: Its variables show whether there are other workers.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -50,17 +50,17 @@ class Metrics:
         )
         self._shared = SHARED in environment
 
-    def begun(self) -> None:
-        """Count a request that is being answered."""
+    def begin(self) -> None:
+        """Count a request whose handling begins."""
         self._in_flight.inc()
 
-    def answered(self, operation: str | None, status: int, seconds: float) -> None:
-        """Count an answer to what was begun.
+    def end(self, operation: str | None, status: int, seconds: float) -> None:
+        """Count a request that was handled.
 
         Args:
-            operation: None if the path is nobody's.
-            status: Of the answer.
-            seconds: How long it took.
+            operation: The operation; None if the path is unknown.
+            status: The status of the response.
+            seconds: The duration of the request.
         """
         self._in_flight.dec()
         name = operation or UNKNOWN
@@ -68,7 +68,7 @@ class Metrics:
         self._seconds.labels(name).observe(seconds)
 
     def response(self) -> RawResponse:
-        """All that was counted."""
+        """Return a response with all metrics."""
         registry = self._registry
         if self._shared:
             registry = CollectorRegistry()

@@ -285,12 +285,12 @@ def _make_required_fields(kind: type[Request]) -> dict[str, Any]:
     }
 
 
-def make(kind: type[V], /, **named: Any) -> V:
+def make(kind: type[V], /, **values: Any) -> V:
     """Return a value of a class. Fields that are not passed are made up, the same each time except for ids.
 
     Args:
         kind: A class of the contract, such as ``Card``.
-        named: Values of fields, by their Python names.
+        values: Values of fields, by their Python names.
 
     Returns:
         The value.
@@ -299,11 +299,11 @@ def make(kind: type[V], /, **named: Any) -> V:
         TypeError: The class has no field of such a name.
     """
     fields = {field.name: field for field in wire_fields(kind).values()}
-    unknown = named.keys() - fields.keys()
+    unknown = values.keys() - fields.keys()
     if unknown:
         raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
-    defaults = {name: _make_value(name, field.type) for name, field in fields.items() if name not in named}
-    return kind(**defaults, **named)
+    defaults = {name: _make_value(name, field.type) for name, field in fields.items() if name not in values}
+    return kind(**defaults, **values)
 
 
 def _make_value(name: str, kind: Any) -> Any:

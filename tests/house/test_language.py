@@ -12,7 +12,7 @@ from tests.house.language import Measure, measure
 ROOT = Path(__file__).resolve().parents[2]
 
 LIMITS = {
-    "product": {"functions": 0.034, "variables": 0.032, "docstrings": 0.053, "words": 0.0023},
+    "product": {"functions": 0.011, "variables": 0.016, "docstrings": 0.015, "words": 0.001},
     "tests": {"functions": 0.036, "variables": 0.081, "docstrings": 0.131, "words": 0.007},
 }
 """The highest share that is allowed now. The goal is 0.02, 0.01, 0.02 and 0.001 in the product; 0.03, 0.02, 0.03 and 0.001

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reference_server import system
-from reference_server.handler import routed
+from reference_server.handler import make_router
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.core.api.dispatch import SERVICES
 from tests.server.running import Running
@@ -34,7 +34,7 @@ def test_an_endpoint_that_nobody_serves_keeps_it_from_starting():
     ]
     own = dict.fromkeys(served)
     with pytest.raises(RuntimeError, match=r"^nobody serves system\.ready$"):
-        routed(own)
+        make_router(own)
 
 
 def test_a_defect_is_told_as_one_and_no_more(one_server: Running, monkeypatch, caplog):

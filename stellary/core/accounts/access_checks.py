@@ -195,13 +195,12 @@ class AccessCheck(Generic[R, Row]):
             check_role(uow, loaded.roles, getattr(row, self._author))
         else:
             check_role(uow, loaded.roles, self._subject and getattr(ref, self._subject))
-        _require_links(row, self._after)
         if self._path_project:
             project_id = getattr(ref, "project_id", None)
-            if project_id is not None and project_id not in [
-                getattr(row, name) for name in self._path_project
-            ]:
+            projects = [getattr(row, name) for name in self._path_project]
+            if project_id is not None and project_id not in projects:
                 raise NotFound(f"{self._after[0][1]} not found")
+        _require_links(row, self._after)
         if self._dependency is not None and uow.dependencies is not None:
             id, row_version = (getattr(row, column) for column in self._version)
             uow.record_dependency(self._dependency, id, row_version)

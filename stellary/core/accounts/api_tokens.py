@@ -107,8 +107,8 @@ def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
 
 def count_live(uow: UnitOfWork) -> int:
     """Return how many tokens of the caller have not expired."""
-    found: int = uow.connection.execute(_COUNT_LIVE, {"_user_id": uow.user_id, "_now": uow.now}).scalar_one()
-    return found
+    count: int = uow.connection.execute(_COUNT_LIVE, {"_user_id": uow.user_id, "_now": uow.now}).scalar_one()
+    return count
 
 
 def revoke_all(uow: UnitOfWork) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, Select, and_, bindparam, or_, select
 
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.accounts.tables import (
@@ -23,7 +23,7 @@ _SLUGS = (
     .join_from(workspaces, organizations, organizations.c.id == workspaces.c.organization_id)
     .where(workspaces.c.id == bindparam("_workspace_id"))
 )
-_ME: Any = bindparam("_user_id")
+_ME: BindParameter[str] = bindparam("_user_id")
 _WITH_ACCESS: Select[Any] = (
     select(
         organizations.c.slug.label("organization"),

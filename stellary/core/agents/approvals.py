@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
@@ -84,7 +83,7 @@ def carry_out(
 
 def perform(
     uow: UnitOfWork, ref: WorkspaceRef, row: ProposalRow, principal_id: str, versions: Versions
-) -> Any:
+) -> object:
     """Execute one proposal, and return the result of the service.
 
     Args:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 
 from stellary.core.agents import missions
+from stellary.core.agents.row_types import SignsOfLifeRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -18,18 +20,21 @@ LIMIT = timedelta(hours=1)
 TIMED_OUT = "the agent's program has not been heard of for an hour"
 
 _RUNNING = select(table.c.id).where(table.c.agent_id == bindparam("_agent_id"), table.c.status == "running")
-_SIGNS_OF_LIFE: Select[Any] = (
-    select(
-        table.c.started_at,
-        agents.c.updated_at,
-        agents.c.status,
-        select(func.max(agent_tokens.c.last_used_at))
-        .where(agent_tokens.c.agent_id == agents.c.id)
-        .scalar_subquery()
-        .label("last_used_at"),
-    )
-    .join_from(table, agents, agents.c.id == table.c.agent_id)
-    .where(table.c.id == bindparam("_id"), table.c.status == "running", agents.c.runtime == "external")
+_SIGNS_OF_LIFE = Query(
+    SignsOfLifeRow,
+    (
+        select(
+            table.c.started_at,
+            agents.c.updated_at,
+            agents.c.status,
+            select(func.max(agent_tokens.c.last_used_at))
+            .where(agent_tokens.c.agent_id == agents.c.id)
+            .scalar_subquery()
+            .label("last_used_at"),
+        )
+        .join_from(table, agents, agents.c.id == table.c.agent_id)
+        .where(table.c.id == bindparam("_id"), table.c.status == "running", agents.c.runtime == "external")
+    ),
 )
 
 
@@ -51,7 +56,7 @@ def check(uow: UnitOfWork, payload: Any) -> None:
     are kept.
     """
     mission_id = payload["missionId"]
-    row = uow.connection.execute(_SIGNS_OF_LIFE, {"_id": mission_id}).first()
+    row = _SIGNS_OF_LIFE.first(uow.connection, {"_id": mission_id})
     if row is None:
         return
     signs = (row.started_at, row.updated_at, row.last_used_at)

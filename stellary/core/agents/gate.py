@@ -8,30 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import bindparam, select, update
 
 from stellary.contract.errors import Forbidden
 from stellary.contract.router import AnyEndpoint
+from stellary.core.agents.row_types import CallWindowRow
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.events import Cause, Chain
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork
 
 _THIS_AGENT = agents.c.id == bindparam("_agent_id")
 # Locked, so that of two concurrent calls the second counts from the result of the first.
-_LOCK: Select[Any] = (
-    select(
-        agents.c.status,
-        agents.c.max_actions,
-        agents.c.window_seconds,
-        agents.c.window_began_at,
-        agents.c.window_actions,
-    )
-    .where(_THIS_AGENT)
-    .with_for_update(key_share=True)
+_LOCK = Query(
+    CallWindowRow,
+    (
+        select(
+            agents.c.status,
+            agents.c.max_actions,
+            agents.c.window_seconds,
+            agents.c.window_began_at,
+            agents.c.window_actions,
+        )
+        .where(_THIS_AGENT)
+        .with_for_update(key_share=True)
+    ),
 )
 _STATUS = select(agents.c.status).where(_THIS_AGENT)
 _COUNT = update(agents).where(_THIS_AGENT)
@@ -80,7 +84,7 @@ def count_call(uow: UnitOfWork, limits: AgentLimits) -> None:
         Forbidden: The agent is suspended or deleted.
         RateLimited: The agent has used up its rate limit.
     """
-    row = uow.connection.execute(_LOCK, {"_agent_id": limits.agent_id}).first()
+    row = _LOCK.first(uow.connection, {"_agent_id": limits.agent_id})
     if row is None or row.status != "active":
         raise _suspended_error()
     window = rules.Window(row.window_began_at, row.window_actions)

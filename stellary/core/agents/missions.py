@@ -182,7 +182,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
 def list_missions(uow: UnitOfWork, ref: AgentRef, request: ListAgentMissions) -> Listing[AgentMission]:
     """Return the missions of an agent, newest first."""
     agent = access.agent(uow, ref).row
-    filters: dict[str, Any] = {}
+    filters: dict[str, object] = {}
     if request.status is not UNSET:
         filters["_status"] = request.status
     if request.card_id is not UNSET:

@@ -70,7 +70,7 @@ def propose_call(
     endpoint: AnyEndpoint,
     ref: Ref,
     request: Request | StoredFile,
-    do: Callable[[], Any],
+    do: Callable[[], object],
 ) -> Proposal:
     """Create a proposal of an API call.
 
@@ -116,7 +116,7 @@ def propose_action(
     limits: AgentLimits,
     ref: WorkspaceRef,
     action: AnyAction,
-    params: Mapping[str, Any],
+    params: Mapping[str, object],
     call_id: str | None = None,
 ) -> Proposal:
     """Create a proposal of an action.
@@ -181,7 +181,7 @@ def find_all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
     return {file["key"]: (file["size"], file["sha256"]) for file in files}
 
 
-def perform(uow: UnitOfWork, ref: WorkspaceRef, row: ProposalRow) -> Any:
+def perform(uow: UnitOfWork, ref: WorkspaceRef, row: ProposalRow) -> object:
     """Execute a proposal in the rights of the unit's actor, and return the result of the service.
 
     Args:

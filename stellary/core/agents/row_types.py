@@ -41,6 +41,25 @@ class AgentLimitsRow(RowType):
     project_ids: list[str] | None
 
 
+class CallWindowRow(RowType):
+    """The status of an agent, with its rate limit and the current window."""
+
+    status: AgentStatus
+    max_actions: int
+    window_seconds: int
+    window_began_at: datetime
+    window_actions: int
+
+
+class SignsOfLifeRow(RowType):
+    """The times that show that the program of an external agent works on a mission."""
+
+    started_at: datetime | None
+    updated_at: datetime
+    status: AgentStatus
+    last_used_at: datetime | None
+
+
 class AgentTokenRow(RowType):
     """A token of an agent; ``rows.token`` reads further columns."""
 

@@ -258,14 +258,14 @@ def _refuse(uow: UnitOfWork, mission: RunningMissionRow, reasons: Sequence[str],
 
 
 def _record_outcome(
-    uow: UnitOfWork, mission: RunningMissionRow, index: int, outcome: str, **more: Any
+    uow: UnitOfWork, mission: RunningMissionRow, index: int, outcome: str, **more: object
 ) -> None:
     """Record the outcome of a call, in the transaction of its effect."""
     _record_outcomes(uow, mission, index, [{"outcome": outcome, **more}])
 
 
 def _record_outcomes(
-    uow: UnitOfWork, mission: RunningMissionRow, first: int, outcomes: Sequence[Mapping[str, Any]]
+    uow: UnitOfWork, mission: RunningMissionRow, first: int, outcomes: Sequence[Mapping[str, object]]
 ) -> None:
     calls = [dict(call) for call in mission.calls]
     for index, outcome in enumerate(outcomes, first):
@@ -387,7 +387,7 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> Non
     )
 
 
-def _new_call(call: ToolCall, turn: int, *, all_or_nothing: bool) -> dict[str, Any]:
+def _new_call(call: ToolCall, turn: int, *, all_or_nothing: bool) -> dict[str, object]:
     return {
         "all_or_nothing": all_or_nothing,
         "id": f"{turn}/{call.id}"[:100],

@@ -6,7 +6,6 @@ It takes the same steps as a request, so that an action allows nothing that its 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound
 from stellary.contract.paging import Listing
@@ -47,7 +46,7 @@ class ActionCall(Call):
         request: RawRequest,
         actor: Actor | None,
         action: AnyAction,
-        params: Mapping[str, Any],
+        params: Mapping[str, object],
         workspace: str | None,
     ) -> None:
         service = Service(action.endpoint, "read" if action.kind == "read" else "write", action.do)
@@ -72,7 +71,7 @@ class ActionCall(Call):
             gate.check_action(uow.actor.agent_limits, self._action)
         self.ref = self._workspace_ref = find_workspace(uow, self._workspace)
 
-    def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: Any) -> RawResponse:
+    def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: object) -> RawResponse:
         result = settle_answer(uow, actions.run(uow, self._workspace_ref, self.name, self._params))
         if isinstance(result, Listing):
             result = {"items": result.items, "next": result.next}
@@ -91,7 +90,7 @@ def act(
     units: Units,
     request: RawRequest,
     name: str,
-    params: Mapping[str, Any],
+    params: Mapping[str, object],
     workspace: str | None = None,
     actor: Actor | None = None,
 ) -> Answer:

@@ -65,7 +65,7 @@ class Call:
         actor: Actor | None,
         match: Match,
         service: Service,
-        check_access: Callable[[UnitOfWork, Any], object] | None,
+        check_access: Callable[[UnitOfWork, object], object] | None,
         upload: Upload | None = None,
         payload: Request | ApiError | None = None,
     ) -> None:
@@ -133,7 +133,7 @@ class Call:
                 audit.record_refusal(self.units, self.caller.agent_limits, self.name, error.message)
             raise
 
-    def _prepare(self, payload: Request | ApiError) -> dict[str, Any]:
+    def _prepare(self, payload: Request | ApiError) -> dict[str, object]:
         """Run the slow step before the unit of the service, once the caller is authorized."""
         if self.service.prepare is None or isinstance(payload, ApiError):
             return {}
@@ -208,7 +208,7 @@ class Call:
         # A browser reconnects to the same URL; only the header says which event it received last.
         return [*(pair for pair in pairs if pair[0] != "lastEventId"), ("lastEventId", last_event_id)]
 
-    def _parse_json(self, values_max: int) -> Any:
+    def _parse_json(self, values_max: int) -> object:
         media, _, parameters = self.request.headers.get("content-type", "").partition(";")
         charset = parameters.strip().lower().removeprefix("charset=").strip('"')
         if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
@@ -273,7 +273,7 @@ class Call:
         attempt.store(response)
         return response
 
-    def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: Any) -> RawResponse:
+    def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: object) -> RawResponse:
         result = self.service.function(uow, self.ref, *self._arguments(payload), **prepared)
         return self._build_response(settle_answer(uow, result))
 
@@ -333,12 +333,12 @@ class Call:
             return self.request.body
         return "\0".join((self.file.name, self.file.mime_type or "", self.file.sha256)).encode()
 
-    def _arguments(self, payload: Request) -> tuple[Any, ...]:
+    def _arguments(self, payload: Request) -> tuple[object, ...]:
         if self.file is not None:
             return (self.file,)
         return () if self.endpoint.takes is Nothing else (payload,)
 
-    def _build_response(self, result: Any) -> RawResponse:
+    def _build_response(self, result: object) -> RawResponse:
         if isinstance(result, StoredFile):
             return build_file_response(self.units.env.blobs, result, self.request.headers)
         if isinstance(result, Record):

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import attrs
 
@@ -52,7 +51,7 @@ class Handler:
 
     do: Callable[..., None]
     attempts: int | None = ATTEMPTS_MAX
-    first: Any = None
+    first: object = None
 
 
 @attrs.frozen
@@ -68,9 +67,9 @@ class LongRunningJob:
             resets the count of attempts, so interruptions alone never end a job.
     """
 
-    do: Callable[[Units, Any, Callable[[], None]], None]
-    give_up: Callable[[Units, Any, str], None]
-    progress: Callable[[Units, Any], int]
+    do: Callable[[Units, object, Callable[[], None]], None]
+    give_up: Callable[[Units, object, str], None]
+    progress: Callable[[Units, object], int]
     attempts: int = 5
     first: None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from stellary.contract.actions import (
     AddChecklistItemParams,
@@ -110,7 +110,7 @@ def _get_project_details(uow: UnitOfWork, ref: WorkspaceRef, params: ProjectPara
 
 def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> Listing[Card]:
     project = resolve_names.resolve_project(uow, ref, params.project_id)
-    ids: dict[str, Any] = {}
+    ids: dict[str, object] = {}
     if params.column is not UNSET:
         ids["column_id"] = resolve_names.resolve_column(uow, project, params.column)
     for name, name_or_id in (("assignee_id", params.assignee_id), ("label_id", params.label_id)):

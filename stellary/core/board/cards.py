@@ -26,24 +26,29 @@ from stellary.core.board.changes.card_references import check_references
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import lock_columns, retry_transaction, uses_row_locks
 from stellary.core.board.queries.recipient_queries import load_commenter_ids
+from stellary.core.board.row_types import CardNumberRow
 from stellary.core.board.rows import card_rows, field_rows
 from stellary.core.board.rules import cards as rules
 from stellary.core.board.rules.cards import EndPosition, LockedColumn
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CardCreated, CardDeleted
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_NUMBERS = (
-    update(projects)
-    .where(projects.c.id == bindparam("_project_id"))
-    .values(last_number=projects.c.last_number + bindparam("_count"))
-    .returning(
-        projects.c.last_number,
-        # Part of this statement, so that a project without such fields needs no other one.
-        select(field_rows.has_required(bindparam("_project_id"))).scalar_subquery().label("has_required"),
-    )
+_NUMBERS = Query(
+    CardNumberRow,
+    (
+        update(projects)
+        .where(projects.c.id == bindparam("_project_id"))
+        .values(last_number=projects.c.last_number + bindparam("_count"))
+        .returning(
+            projects.c.last_number,
+            # Part of this statement, so that a project without such fields needs no other one.
+            select(field_rows.has_required(bindparam("_project_id"))).scalar_subquery().label("has_required"),
+        )
+    ),
 )
 INSERT = insert(cards)
 _UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version == bindparam("_version"))
@@ -99,7 +104,7 @@ def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> tuple[int, lis
     Raises:
         NotFound: The project was deleted in between.
     """
-    row = uow.connection.execute(_NUMBERS, {"_project_id": project_id, "_count": count}).first()
+    row = _NUMBERS.first(uow.connection, {"_project_id": project_id, "_count": count})
     if row is None:
         raise NotFound("Project not found")
     fields = field_rows.project_fields(uow, project_id) if row.has_required else []

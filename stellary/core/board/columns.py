@@ -27,6 +27,7 @@ from stellary.contract.columns import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import build_value, get_set_fields, replace_fields
 from stellary.contract.paging import Listing
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.contract.unset import UNSET
@@ -40,6 +41,7 @@ from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import columns, scopes
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -66,6 +68,9 @@ _INSERT = insert(columns)
 _UPDATE = update(columns).where(columns.c.id == bindparam("_id"))
 _DELETE = delete(columns).where(columns.c.id == bindparam("_id"))
 _ORDERS = DenseOrders(columns.c.position, columns.c.scope_id)
+_FIELDS = RowFields(
+    Column, columns, computed=("card_count",), renamed={"order": "position"}, internal=("directory",)
+)
 
 
 @serves(CREATE_COLUMN)
@@ -81,14 +86,13 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
         raise unknown("scopeId")
     scope_id, count = scope
     order = count if request.order is UNSET else min(request.order, count)
-    column = Column(
+    column = build_value(
+        Column,
+        request,
         id=uow.new_id(),
-        name=request.name,
         project_id=project.id,
         scope_id=scope_id,
         order=order,
-        card_status=None if request.card_status is UNSET else request.card_status,
-        wip_limit=None if request.wip_limit is UNSET else request.wip_limit,
         card_count=0,
         created_at=uow.now,
         updated_at=uow.now,
@@ -134,18 +138,11 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
     """Update a column; another ``order`` moves it within its scope."""
     access.column(uow, ref)
     before = _load_locked(uow, ref)
-    new_values: dict[str, object] = {
-        "name": request.name,
-        "card_status": request.card_status,
-        "wip_limit": request.wip_limit,
-        "position": request.order if request.order is UNSET else _make_room(uow, before, request.order),
-    }
-    changes = {
-        name: value
-        for name, value in new_values.items()
-        if value is not UNSET and value != getattr(before, name)
-    }
-    if changes:
+    column = column_value(before)
+    after = replace_fields(column, **get_set_fields(request, Column))
+    if request.order is not UNSET:
+        after = replace_fields(after, order=_make_room(uow, before, request.order))
+    if changes := _FIELDS.to_changes(column, after):
         uow.connection.execute(_UPDATE, {"_id": before.id, **changes, "updated_at": uow.now})
     return column_value(_read(uow, ref))
 
@@ -191,30 +188,9 @@ def _make_room(uow: UnitOfWork, before: ColumnRow, order: int) -> int:
 
 def column_value(row: ColumnRow) -> Column:
     """Return the column of a row of the statements above."""
-    return Column(
-        id=row.id,
-        name=row.name,
-        project_id=row.project_id,
-        scope_id=row.scope_id,
-        order=row.position,
-        card_status=row.card_status,
-        wip_limit=row.wip_limit,
-        card_count=ordering.read_card_count(row),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    return _FIELDS.to_value(row, card_count=ordering.read_card_count(row))
 
 
 def column_row(column: Column) -> dict[str, object]:
     """Return the row of a column."""
-    return {
-        "id": column.id,
-        "project_id": column.project_id,
-        "scope_id": column.scope_id,
-        "name": column.name,
-        "position": column.order,
-        "card_status": column.card_status,
-        "wip_limit": column.wip_limit,
-        "created_at": column.created_at,
-        "updated_at": column.updated_at,
-    }
+    return _FIELDS.to_row(column)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     Executable,
-    Select,
     Text,
     bindparam,
     delete,
@@ -38,10 +35,11 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.core.board import access, field_access
 from stellary.core.board.changes.card_changes import change_card
-from stellary.core.board.row_types import CustomFieldRow
+from stellary.core.board.row_types import CustomFieldRow, FieldValuesRow
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -51,16 +49,19 @@ _UPDATE = update(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _DELETE = delete(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _LIST = Pages(CustomFieldRow, field_rows.OF_PROJECT, custom_fields.c.id)
 # A key with its colon occurs nowhere else in the text: quotes within a value are escaped.
-_WITH_VALUE: Select[Any] = (
-    select(cards.c.id, cards.c.custom_fields)
-    .where(
-        cards.c.project_id == bindparam("_project_id"),
-        type_coerce(cards.c.custom_fields, Text).like(
-            literal('%"') + bindparam("_field_id", type_=Text) + literal('":%')
-        ),
-    )
-    .order_by(cards.c.id)
-    .with_for_update(key_share=True)
+_WITH_VALUE = Query(
+    FieldValuesRow,
+    (
+        select(cards.c.id, cards.c.custom_fields)
+        .where(
+            cards.c.project_id == bindparam("_project_id"),
+            type_coerce(cards.c.custom_fields, Text).like(
+                literal('%"') + bindparam("_field_id", type_=Text) + literal('":%')
+            ),
+        )
+        .order_by(cards.c.id)
+        .with_for_update(key_share=True)
+    ),
 )
 _REWRITE = (
     update(cards)
@@ -80,7 +81,7 @@ def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomF
     field = rules.build_field(request, id=uow.new_id(), project_id=project.id, now=uow.now)
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
-    _write(uow, _INSERT, field, id=field.id, project_id=field.project_id, created_at=field.created_at)
+    _write(uow, _INSERT, field, field_rows.FIELDS.to_row(field))
     return field
 
 
@@ -100,7 +101,7 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
         return before
     follow = after.type != before.type or rules.loses_options(before, after)
     changed_cards = _convert_values(uow, before, after) if follow else []
-    _write(uow, _UPDATE, after, _id=after.id)
+    _write(uow, _UPDATE, after, {"_id": after.id, **field_rows.FIELDS.to_changes(before, after)})
     _rewrite(uow, changed_cards)
     return after
 
@@ -126,19 +127,11 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
     return change_card(uow, at, custom_fields=values)
 
 
-def _write(uow: UnitOfWork, statement: Executable, field: CustomField, **extra_columns: object) -> None:
-    changed_rows = {
-        "name": field.name,
-        "name_key": field.name.casefold(),
-        "type": field.type,
-        "options": field.options,
-        "required": field.required,
-        "updated_at": field.updated_at,
-    }
+def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: dict[str, object]) -> None:
     try:
         # A savepoint, so that an embedding host can continue the unit after this error.
         with uow.connection.begin_nested():
-            uow.connection.execute(statement, {**changed_rows, **extra_columns})
+            uow.connection.execute(statement, {**columns, "name_key": field.name.casefold()})
     except IntegrityError:
         raise Conflict(
             f"the project has a custom field {field.name!r} already", code="duplicate_name"
@@ -155,7 +148,7 @@ def _convert_values(
     """
     parameters = {"_project_id": before.project_id, "_field_id": before.id}
     changed_rows = []
-    for row in uow.connection.execute(_WITH_VALUE, parameters).fetchall():
+    for row in _WITH_VALUE.all(uow.connection, parameters):
         values = dict(row.custom_fields)
         old_value = values.pop(before.id)
         new_value = None if after is None else rules.convert_value(old_value, before, after)

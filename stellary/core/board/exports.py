@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import FromClause, Row, Select, bindparam, select, union_all
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, select, union_all
 
 from stellary.contract.cards import Card
 from stellary.contract.fields import convert
@@ -33,20 +33,25 @@ from stellary.core.board.board import MEMBERS
 from stellary.core.board.columns import column_values
 from stellary.core.board.labels import project_labels
 from stellary.core.board.listing import all_cards
+from stellary.core.board.row_types import ExportedAttachmentRow, ExportedCommentRow, ExportedRelationRow
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.rules import relations as relation_rules
 from stellary.core.board.tables import attachments, cards, comments, projects, relations
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
+OnCardRow = TypeVar("OnCardRow", ExportedCommentRow, ExportedAttachmentRow, ExportedRelationRow)
 ByCard = Mapping[str, Sequence[T]]
 
 _OF_PROJECT = cards.c.project_id == bindparam("_project_id")
-_COMMENTS: Select[Any] = (
-    select(comments).join(cards, cards.c.id == comments.c.card_id).where(_OF_PROJECT).order_by(comments.c.id)
+_COMMENTS = Query(
+    ExportedCommentRow,
+    select(comments).join(cards, cards.c.id == comments.c.card_id).where(_OF_PROJECT).order_by(comments.c.id),
 )
-_ATTACHMENTS: Select[Any] = (
+_ATTACHMENTS = Query(
+    ExportedAttachmentRow,
     select(
         attachments.c.id,
         attachments.c.card_id,
@@ -58,7 +63,7 @@ _ATTACHMENTS: Select[Any] = (
     )
     .join(cards, cards.c.id == attachments.c.card_id)
     .where(_OF_PROJECT)
-    .order_by(attachments.c.id)
+    .order_by(attachments.c.id),
 )
 
 
@@ -66,7 +71,9 @@ def _relations() -> Select[Any]:
     """Build the statement for the relations of a project's cards, with both ends if both are in the project."""
     card, other = cards.alias("own"), cards.alias("other")
 
-    def select_end(card_id: Any, other_id: Any, from_source: int) -> Select[Any]:
+    def select_end(
+        card_id: ColumnElement[str], other_id: ColumnElement[str], from_source: int
+    ) -> Select[Any]:
         ends: FromClause = (
             relations.join(card, card.c.id == card_id)
             .join(other, other.c.id == other_id)
@@ -94,7 +101,7 @@ def _relations() -> Select[Any]:
     return select(ends).order_by(ends.c.id, ends.c.from_source.desc())
 
 
-_RELATIONS = _relations()
+_RELATIONS = Query(ExportedRelationRow, _relations())
 
 
 def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
@@ -102,11 +109,11 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     project = access.project(uow, ref).row
     parameters = {"_project_id": project.id}
 
-    def rows(statement: Select[Any]) -> Sequence[Row[Any]]:
-        return uow.connection.execute(statement, parameters).fetchall()
-
     project_cards = all_cards(uow, project.id, project.key)
-    comment_rows, attachment_rows = rows(_COMMENTS), rows(_ATTACHMENTS)
+    comment_rows, attachment_rows = (
+        _COMMENTS.all(uow.connection, parameters),
+        _ATTACHMENTS.all(uow.connection, parameters),
+    )
     members = uow.connection.execute(MEMBERS, parameters).scalars().fetchall()
     introduced_people = People(
         people.load_with_membership(
@@ -125,7 +132,8 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
         comments=_by_card(comment_rows, lambda row: _comment(row, introduced_people)),
         attachments=_by_card(attachment_rows, lambda row: _attachment(row, introduced_people)),
         relations=_by_card(
-            _deduplicate_relations(rows(_RELATIONS), project_cards), lambda row: _relation(row, project.id)
+            _deduplicate_relations(_RELATIONS.all(uow.connection, parameters), project_cards),
+            lambda row: _relation(row, project.id),
         ),
     )
     file = ProjectFile(
@@ -139,42 +147,12 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
             last_number=project.last_number,
         ),
         scopes=[
-            FileScope(
-                id=scope.id,
-                name=scope.name,
-                description=scope.description,
-                is_default=scope.is_default,
-                start_date=scope.start_date,
-                due_date=scope.due_date,
-                active_view=scope.active_view,
-                views=[view for view in scope.views if view.settings],
-            )
+            convert(FileScope, scope, views=[view for view in scope.views if view.settings])
             for scope in project_scopes(uow, project.id, ())
         ],
-        columns=[
-            FileColumn(
-                id=column.id,
-                scope_id=column.scope_id,
-                name=column.name,
-                card_status=column.card_status,
-                wip_limit=column.wip_limit,
-            )
-            for column in column_values(uow, project.id)
-        ],
-        labels=[
-            FileLabel(id=label.id, name=label.name, color=label.color)
-            for label in project_labels(uow, project.id)
-        ],
-        custom_fields=[
-            FileCustomField(
-                id=field.id,
-                name=field.name,
-                type=field.type,
-                options=field.options,
-                required=field.required,
-            )
-            for field in project_fields(uow, project.id)
-        ],
+        columns=[convert(FileColumn, column) for column in column_values(uow, project.id)],
+        labels=[convert(FileLabel, label) for label in project_labels(uow, project.id)],
+        custom_fields=[convert(FileCustomField, field) for field in project_fields(uow, project.id)],
         cards=[_card(card, on_cards, introduced_people) for card in project_cards],
         members=[introduced_people.person(id) for id in members],
         documents=[],
@@ -204,7 +182,7 @@ class _OnCards:
     relations: ByCard[FileRelation]
 
 
-def _by_card(rows: Iterable[Row[Any]], build_item: Callable[[Row[Any]], T]) -> dict[str, list[T]]:
+def _by_card(rows: Iterable[OnCardRow], build_item: Callable[[OnCardRow], T]) -> dict[str, list[T]]:
     items_by_card: dict[str, list[T]] = defaultdict(list)
     for row in rows:
         items_by_card[row.card_id].append(build_item(row))
@@ -224,14 +202,14 @@ def _card(card: Card, on_cards: _OnCards, people_in_file: People) -> FileCard:
     )
 
 
-def _comment(row: Row[Any], people_in_file: People) -> FileComment:
+def _comment(row: ExportedCommentRow, people_in_file: People) -> FileComment:
     author = FilePerson(**row.imported_from) if row.imported_from else people_in_file.person(row.author_id)
     return FileComment(
         author=author, content=row.content, created_at=row.created_at, updated_at=row.updated_at
     )
 
 
-def _attachment(row: Row[Any], people_in_file: People) -> FileAttachment:
+def _attachment(row: ExportedAttachmentRow, people_in_file: People) -> FileAttachment:
     return FileAttachment(
         id=row.id,
         original_name=row.original_name,
@@ -242,7 +220,9 @@ def _attachment(row: Row[Any], people_in_file: People) -> FileAttachment:
     )
 
 
-def _deduplicate_relations(rows: Iterable[Row[Any]], project_cards: Sequence[Card]) -> Iterator[Row[Any]]:
+def _deduplicate_relations(
+    rows: Iterable[ExportedRelationRow], project_cards: Sequence[Card]
+) -> Iterator[ExportedRelationRow]:
     """Yield each relation once: as seen by its source, or for related cards by the first card of the file."""
     indexes = {card.id: index for index, card in enumerate(project_cards)}
     for row in rows:
@@ -251,7 +231,7 @@ def _deduplicate_relations(rows: Iterable[Row[Any]], project_cards: Sequence[Car
             yield row
 
 
-def _relation(row: Row[Any], project_id: str) -> FileRelation:
+def _relation(row: ExportedRelationRow, project_id: str) -> FileRelation:
     return FileRelation(
         type=relation_rules.type_seen_by(row.type, from_source=bool(row.from_source)),
         target_card_id=row.other_id if row.other_project_id == project_id else None,

@@ -16,7 +16,7 @@ from stellary.core.accounts import access, people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
-from stellary.core.board.rows import card_rows
+from stellary.core.board.rows import card_rows, field_rows
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.imports import HasId, Importer, ImportPlan, Row, plan_import
 from stellary.core.board.rules.keys import find_free_key
@@ -144,20 +144,6 @@ def _new_ids(request: ImportProject, plan: ImportPlan) -> dict[str, dict[str, st
 
 def _write(uow: UnitOfWork, project_id: str, plan: ImportPlan, member_ids: Sequence[str]) -> None:
     """Write all rows, one batch per table."""
-    fields = [
-        {
-            "id": field.id,
-            "project_id": field.project_id,
-            "name": field.name,
-            "name_key": field.name.casefold(),
-            "type": field.type,
-            "options": field.options,
-            "required": field.required,
-            "created_at": field.created_at,
-            "updated_at": field.updated_at,
-        }
-        for field in plan.custom_fields
-    ]
     rows_by_statement: tuple[tuple[Insert, Sequence[Row]], ...] = (
         (
             _MEMBERS,
@@ -166,7 +152,7 @@ def _write(uow: UnitOfWork, project_id: str, plan: ImportPlan, member_ids: Seque
         (_SCOPES, plan.scopes),
         (_COLUMNS, plan.columns),
         (_LABELS, plan.labels),
-        (_FIELDS, fields),
+        (_FIELDS, [field_rows.field_row(field) for field in plan.custom_fields]),
         (_CARDS, [card_rows.row(card, position) for card, position in plan.cards]),
         (_COMMENTS, plan.comments),
         (_RELATIONS, plan.relations),

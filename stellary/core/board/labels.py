@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from stellary.contract.cards import LABELS_MAX
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import build_value, get_set_fields, replace_fields
 from stellary.contract.labels import (
     ADD_LABEL_TO_CARD,
     CREATE_LABEL,
@@ -39,9 +40,11 @@ from stellary.core.board.changes.card_changes import change_card
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import LabelRow
 from stellary.core.board.tables import cards, labels
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
+_FIELDS = RowFields(Label, labels, internal=("name_key",))
 _INSERT = insert(labels)
 _UPDATE = update(labels).where(labels.c.id == bindparam("_id"))
 _DELETE = delete(labels).where(labels.c.id == bindparam("_id"))
@@ -73,15 +76,16 @@ _REMOVE_FROM_CARDS = (
 def create_label(uow: UnitOfWork, ref: ProjectRef, request: CreateLabel) -> Label:
     """Create a label; its name must be unique in the project."""
     project = access.project(uow, ref).row
-    label = Label(
+    label = build_value(
+        Label,
+        request,
         id=uow.new_id(),
         project_id=project.id,
-        name=request.name,
         color=request.color or DEFAULT_COLOR,
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(uow, _INSERT, label, id=label.id, project_id=label.project_id, created_at=label.created_at)
+    _write(uow, _INSERT, label, _FIELDS.to_row(label))
     return label
 
 
@@ -101,17 +105,11 @@ def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
 def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     """Change the name or the color of a label."""
     before = _label(access.label(uow, ref).row)
-    after = Label(
-        id=before.id,
-        project_id=before.project_id,
-        name=request.name or before.name,
-        color=request.color or before.color,
-        created_at=before.created_at,
-        updated_at=uow.now,
-    )
-    if (after.name, after.color) == (before.name, before.color):
+    after = replace_fields(before, **get_set_fields(request, Label))
+    if after == before:
         return before
-    _write(uow, _UPDATE, after, _id=after.id)
+    after = replace_fields(after, updated_at=uow.now)
+    _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
     return after
 
 
@@ -150,27 +148,14 @@ def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     return Ok()
 
 
-def _write(uow: UnitOfWork, statement: Executable, label: Label, **extra_columns: object) -> None:
-    values = {
-        "name": label.name,
-        "name_key": label.name.casefold(),
-        "color": label.color,
-        "updated_at": label.updated_at,
-    }
+def _write(uow: UnitOfWork, statement: Executable, label: Label, columns: dict[str, object]) -> None:
     try:
         # A savepoint, so that an embedding host can continue the unit after this error.
         with uow.connection.begin_nested():
-            uow.connection.execute(statement, {**values, **extra_columns})
+            uow.connection.execute(statement, {**columns, "name_key": label.name.casefold()})
     except IntegrityError:
         raise Conflict(f"the project has a label {label.name!r} already", code="duplicate_name") from None
 
 
 def _label(row: LabelRow) -> Label:
-    return Label(
-        id=row.id,
-        project_id=row.project_id,
-        name=row.name,
-        color=row.color,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    return _FIELDS.to_value(row)

@@ -153,7 +153,7 @@ def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: Lis
         check_person(uow, workspace_id, "assigneeId", request.assignee_id)
 
 
-def _read_filters(request: ListCards) -> tuple[dict[str, Any], frozenset[str]]:
+def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]]:
     """Return the values of the filters, and the names of the filters for cards without a value."""
     values = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
     absent_names = frozenset(f"no {name}" for name, value in values.items() if value is None)

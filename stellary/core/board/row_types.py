@@ -276,6 +276,70 @@ class CommentHitRow(OnCardHitRow):
     content: str
 
 
+class PositionRow(RowType):
+    """A card, with its position."""
+
+    id: str
+    position: int
+
+
+class AnchorRow(PositionRow):
+    """The card beside which another one is placed."""
+
+    stands_there: bool
+    place: int | None
+
+
+class ExportedCommentRow(RowType):
+    """A comment, as a project file has it."""
+
+    card_id: str
+    author_id: str
+    imported_from: dict[str, str] | None
+    content: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class ExportedAttachmentRow(RowType):
+    """A file on a card, as a project file has it."""
+
+    id: str
+    card_id: str
+    original_name: str
+    mime_type: str
+    size: int
+    uploaded_by_id: str
+    created_at: datetime
+
+
+class ExportedRelationRow(RowType):
+    """A relation, as one of its cards sees it."""
+
+    id: str
+    type: RelationType
+    from_source: int
+    card_id: str
+    other_id: str
+    other_project_id: str
+    number: int
+    key: str
+
+
+class CardNumberRow(RowType):
+    """The newest number of a project, and whether new cards need values of custom fields."""
+
+    last_number: int
+    has_required: bool
+
+
+class FieldValuesRow(RowType):
+    """A card, with its values of custom fields."""
+
+    id: str
+    custom_fields: dict[str, object]
+
+
 class DatedCardRow(RowType):
     """A card with a due date. The columns from the third on are those of ``card_rows.STORED``."""
 

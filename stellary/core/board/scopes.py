@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Ok
+from stellary.contract.fields import build_value, field_names
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.scope_views import SET_VIEW, ScopeViews, SetView, ViewData
@@ -21,6 +22,7 @@ from stellary.contract.scopes import (
     CreateScope,
     DeleteScope,
     Scope,
+    ScopeColumn,
     UpdateScope,
 )
 from stellary.contract.unset import UNSET
@@ -34,7 +36,6 @@ from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import LockedColumn
-from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
 from stellary.core.kernel.events import CardDeleted
@@ -45,7 +46,7 @@ _LIST = Pages(ScopeRow, scope_rows.OF_PROJECT, scopes.c.id)
 _COUNT = select(func.count()).where(scopes.c.project_id == bindparam("_project_id"))
 # The columns that a new scope copies.
 _DEFAULT_COLUMNS: Select[Any] = (
-    select(columns.c.name, columns.c.card_status, columns.c.wip_limit)
+    select(*(columns.c[name] for name in field_names(ScopeColumn)))
     .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
     .where(scopes.c.project_id == bindparam("_project_id"), scopes.c.is_default)
     .order_by(columns.c.position)
@@ -77,23 +78,19 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
     order = count if request.order is UNSET else min(request.order, count)
     id = uow.new_id()
     if request.columns is UNSET:
-        initial_columns = [dict(row._mapping) for row in uow.connection.execute(_DEFAULT_COLUMNS, parameters)]
+        rows = uow.connection.execute(_DEFAULT_COLUMNS, parameters)
+        initial_columns = [ScopeColumn(**row._mapping) for row in rows]
     else:
-        initial_columns = [
-            {
-                "name": column.name,
-                "card_status": value_or(column.card_status, None),
-                "wip_limit": value_or(column.wip_limit, None),
-            }
-            for column in request.columns
-        ]
+        initial_columns = request.columns
     scope = rules.build_scope(
         request,
         id=id,
         project_id=project.id,
         order=order,
         columns=[
-            Column(
+            build_value(
+                Column,
+                column,
                 id=uow.new_id(),
                 project_id=project.id,
                 scope_id=id,
@@ -101,7 +98,6 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
                 card_count=0,
                 created_at=uow.now,
                 updated_at=uow.now,
-                **column,
             )
             for index, column in enumerate(initial_columns)
         ],
@@ -109,9 +105,7 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
     )
     if order < count:
         _ORDERS.enter(uow, project.id, order)
-    fixed_columns = {"project_id": scope.project_id, "is_default": False, "created_at": scope.created_at}
-    view_columns: dict[str, object] = {"active_view": scope.active_view, "view_settings": {}}
-    uow.connection.execute(_INSERT, {"id": id, **fixed_columns, **view_columns, **_mutable_columns(scope)})
+    uow.connection.execute(_INSERT, scope_rows.FIELDS.to_row(scope, view_settings={}))
     if scope.columns:
         uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, scope.columns)))
     return scope
@@ -146,7 +140,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
         order = _ORDERS.move(uow, row.project_id, before.order, request.order, count)
         after = rules.apply_update(before, request, order, uow.now)
     if after is not before:
-        uow.connection.execute(_UPDATE, {"_id": row.id, **_mutable_columns(after)})
+        uow.connection.execute(_UPDATE, {"_id": row.id, **scope_rows.FIELDS.to_changes(before, after)})
     return after
 
 
@@ -222,15 +216,3 @@ def _value(uow: UnitOfWork, row: ScopeRow) -> Scope:
 
 def _keep_row(row: ScopeRow) -> ScopeRow:
     return row
-
-
-def _mutable_columns(scope: Scope) -> dict[str, object]:
-    """Return the database columns of a scope that an update can change."""
-    return {
-        "name": scope.name,
-        "description": scope.description,
-        "position": scope.order,
-        "start_date": scope.start_date,
-        "due_date": scope.due_date,
-        "updated_at": scope.updated_at,
-    }

@@ -52,7 +52,7 @@ class Action(Generic[Q]):
     takes: type[Q]
     endpoint: AnyEndpoint
     category: Category
-    do: Callable[[UnitOfWork, WorkspaceRef, Q], Any]
+    do: Callable[[UnitOfWork, WorkspaceRef, Q], object]
 
     @property
     def kind(self) -> Kind:
@@ -104,7 +104,7 @@ def find(uow: UnitOfWork, name: str, field: str = "action") -> AnyAction:
     return action
 
 
-def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: Any) -> Any:
+def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: object) -> object:
     """Run an action by its name, on behalf of the actor of the unit.
 
     Args:
@@ -133,7 +133,7 @@ def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: Any) -> Any:
         uow.if_match = accepted
 
 
-def part(kind: type[Q], params: Request, **more: Any) -> Q:
+def part(kind: type[Q], params: Request, **more: object) -> Q:
     """Return the request of an endpoint, with the fields that it shares with the parameters of an action.
 
     Args:

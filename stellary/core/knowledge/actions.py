@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stellary.contract.document_actions import (
     CreateDocumentParams,
     GetDocumentParams,
@@ -75,7 +73,7 @@ def _parent(
     uow: UnitOfWork,
     ref: WorkspaceRef,
     params: ListDocumentsParams | CreateDocumentParams | UpdateDocumentParams,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     parent = params.parent_id
     if parent is UNSET or parent is None:
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, bindparam, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.project_exports import FileDocument, ProjectFile
 from stellary.contract.project_imports import ImportProject
@@ -13,14 +13,17 @@ from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.contract.safe_content import make_safe
 from stellary.core.accounts import people
 from stellary.core.board import exports, imports
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.documents import written_event
+from stellary.core.knowledge.row_types import ExportedDocumentRow
 from stellary.core.knowledge.rules import imports as rules
 from stellary.core.knowledge.rules.documents import tag_keys
 from stellary.core.knowledge.tables import documents
 
-_OF_PROJECT: Select[Any] = (
-    select(documents).where(documents.c.project_id == bindparam("_project_id")).order_by(documents.c.id)
+_OF_PROJECT = Query(
+    ExportedDocumentRow,
+    (select(documents).where(documents.c.project_id == bindparam("_project_id")).order_by(documents.c.id)),
 )
 _INSERT = insert(documents)
 
@@ -29,7 +32,7 @@ def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     """Return the project with all its contents except automations, and the id of its workspace."""
     file: Any
     file, workspace_id = exports.project_file(uow, ref)
-    document_rows = uow.connection.execute(_OF_PROJECT, {"_project_id": ref.project_id}).fetchall()
+    document_rows = _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id})
     authors = exports.People(
         people.load_with_membership(uow, workspace_id, {row.author_id for row in document_rows})
     )

@@ -5,7 +5,9 @@ A document is passed on as the mapping of its row, since changes are merged into
 
 from __future__ import annotations
 
-from stellary.contract.documents import ContextType
+from datetime import datetime
+
+from stellary.contract.documents import ContextType, DocType, DocumentStatus
 from stellary.core.db.row_types import RowType
 
 
@@ -37,6 +39,34 @@ class DocumentSummaryRow(RowType):
 
 class VersionRow(RowType):
     """A submitted version of a document, which ``rows.version`` and ``rows.version_summary`` read."""
+
+
+class ExportedDocumentRow(RowType):
+    """A document, as a project file has it."""
+
+    id: str
+    title: str
+    doc_type: DocType
+    scope_id: str | None
+    parent_id: str | None
+    tags: list[str]
+    status: DocumentStatus
+    author_id: str
+    content: dict[str, object]
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocumentHitRow(RowType):
+    """A document that a search finds; without its content if that is too long for a snippet."""
+
+    id: str
+    title: str
+    project_id: str | None
+    tags: list[str]
+    content: dict[str, object] | None
+    created_at: datetime
+    updated_at: datetime
 
 
 class ParentRow(RowType):

@@ -9,27 +9,34 @@ from sqlalchemy import ColumnElement, bindparam, case, func, or_, select
 
 from stellary.contract.policies import DOCUMENT_READ
 from stellary.contract.search import Hit
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import DocumentWritten
 from stellary.core.kernel.search_sources import Entry, MakeSnippet, Source
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.knowledge.row_types import DocumentHitRow
 from stellary.core.knowledge.rules.plain_text import plain_text
 from stellary.core.knowledge.tables import documents
 
 SNIPPET_SOURCE_MAX = 256 << 10
 """The largest content from which a snippet is made, in bytes: a page of hits may contain 500 documents of a megabyte."""
 
-_SELECT_HITS = select(
-    documents.c.id,
-    documents.c.title,
-    documents.c.project_id,
-    documents.c.created_at,
-    documents.c.updated_at,
-    documents.c.tags,
-    case((func.length(documents.c.content) <= SNIPPET_SOURCE_MAX, documents.c.content)).label("content"),
-).where(
-    documents.c.organization_id == bindparam("_organization_id"),
-    or_(documents.c.workspace_id == bindparam("_workspace_id"), documents.c.context_type == "organization"),
-    documents.c.id.in_(bindparam("_ids", expanding=True)),
+_SELECT_HITS = Query(
+    DocumentHitRow,
+    select(
+        documents.c.id,
+        documents.c.title,
+        documents.c.project_id,
+        documents.c.created_at,
+        documents.c.updated_at,
+        documents.c.tags,
+        case((func.length(documents.c.content) <= SNIPPET_SOURCE_MAX, documents.c.content)).label("content"),
+    ).where(
+        documents.c.organization_id == bindparam("_organization_id"),
+        or_(
+            documents.c.workspace_id == bindparam("_workspace_id"), documents.c.context_type == "organization"
+        ),
+        documents.c.id.in_(bindparam("_ids", expanding=True)),
+    ),
 )
 
 
@@ -69,7 +76,7 @@ def _load_hits(
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
-        for row in uow.connection.execute(_SELECT_HITS, parameters)
+        for row in _SELECT_HITS.all(uow.connection, parameters)
     }
 
 

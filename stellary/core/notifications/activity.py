@@ -69,7 +69,7 @@ class _Entry:
     """An activity to record, and its recipients."""
 
     event: ProjectEvent | DocumentEvent | PilotageChanged
-    meta: dict[str, Any]
+    meta: dict[str, object]
     recipients: list[str]
 
     @property

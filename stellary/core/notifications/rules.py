@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import CardStatus
@@ -85,7 +85,7 @@ ProjectChange = ProjectCreated | ProjectUpdated
 # ---------------------------------------------------------------------------------------------- content
 
 
-def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[str] = ()) -> dict[str, Any]:
+def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[str] = ()) -> dict[str, object]:
     """Return the meta of a card's activity, with names, since ids mean nothing to people.
 
     The text of a comment is left out: once the comment is deleted, the text must not remain anywhere.
@@ -95,7 +95,7 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
         names: Names of users by id.
         mentioned: The ids of users that it newly mentions.
     """
-    meta: dict[str, Any] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
+    meta: dict[str, object] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
     match event:
         case CardMoved():
             meta |= {"fromColumn": event.from_column, "toColumn": event.to_column}
@@ -144,32 +144,32 @@ def _statuses(event: CardEvent) -> dict[str, str]:
     return {} if event.card.status == before else {"fromStatus": before, "toStatus": event.card.status}
 
 
-def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | None) -> dict[str, Any]:
+def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | None) -> dict[str, object]:
     """Return the meta of a change of a project's members."""
     return {"member": names.get(event.user_id), "project": project}
 
 
-def project_meta(event: ProjectChange) -> dict[str, Any]:
+def project_meta(event: ProjectChange) -> dict[str, object]:
     """Return the meta of a project's creation or update."""
-    meta: dict[str, Any] = {"project": event.project.name}
+    meta: dict[str, object] = {"project": event.project.name}
     return meta | ({"changed": list(event.changed)} if isinstance(event, ProjectUpdated) else {})
 
 
-def pilotage_meta(event: PilotageChanged) -> dict[str, Any]:
+def pilotage_meta(event: PilotageChanged) -> dict[str, object]:
     """Return the meta of an activity in pilotage."""
-    meta: dict[str, Any] = {"id": event.thing_id, "title": event.title}
+    meta: dict[str, object] = {"id": event.thing_id, "title": event.title}
     return meta | ({"changed": list(event.changed)} if event.changed else {})
 
 
-def import_meta(event: ProjectImported) -> dict[str, Any]:
+def import_meta(event: ProjectImported) -> dict[str, object]:
     """Return the meta of an import: one activity, however many cards it has."""
     return {"project": event.name, "columns": event.columns, "cards": event.cards}
 
 
-def document_meta(event: DocumentEvent) -> dict[str, Any]:
+def document_meta(event: DocumentEvent) -> dict[str, object]:
     """Return the meta of a document's activity."""
     document = event.document
-    meta: dict[str, Any] = {
+    meta: dict[str, object] = {
         "documentId": document.id,
         "documentTitle": document.title,
         "docType": document.doc_type,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Executable, bindparam, update
 
 from stellary.contract.active_docs import (
@@ -231,7 +229,7 @@ def delete_doc(uow: UnitOfWork, ref: ActiveDocRef) -> Ok:
     return Ok()
 
 
-def _changed_fields(request: Request) -> dict[str, Any]:
+def _changed_fields(request: Request) -> dict[str, object]:
     """Return the fields that a request sets."""
     values = {field.name: getattr(request, field.name) for field in wire_fields(type(request)).values()}
     return {name: value for name, value in values.items() if value is not UNSET}

@@ -7,7 +7,6 @@ only one takes effect.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 
@@ -170,7 +169,7 @@ def _change_status(
     return row
 
 
-def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: ActionRow) -> Any:
+def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: ActionRow) -> object:
     problem = rows.find_problem(uow, row.action_type, row.payload)
     if problem is not None:
         raise _failed_error(problem)

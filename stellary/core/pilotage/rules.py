@@ -51,7 +51,7 @@ def parse_short_id(kind: Kind, text: str) -> int:
 # ---------------------------------------------------------------------------------------------- changes
 
 
-def with_completion(changes: Mapping[str, Any], status: str, now: datetime) -> dict[str, Any]:
+def with_completion(changes: Mapping[str, object], status: str, now: datetime) -> dict[str, object]:
     """Return changes, completed by ``completed_at`` if the status changes.
 
     Args:

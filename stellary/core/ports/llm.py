@@ -112,7 +112,7 @@ class ModelRunner:
                 raise
 
 
-async def consume_events(_: Any, events: AsyncIterable[Any]) -> None:
+async def consume_events(_: object, events: AsyncIterable[object]) -> None:
     """Consume a response as a stream, so that no proxy closes a connection that seems idle."""
     async for _ in events:
         pass

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
-    Row,
     Select,
     Text,
     and_,
@@ -25,13 +24,14 @@ from sqlalchemy import (
 
 from stellary.contract.paging import Listing
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.search import SEARCH, WORDS_MAX, Hit, Search
+from stellary.contract.search import SEARCH, WORDS_MAX, FoundKind, Hit, Search
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access
 from stellary.core.accounts.row_types import WorkspaceRow
 from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import search_entries as knowledge
@@ -40,6 +40,15 @@ from stellary.core.search.tables import entries
 
 SOURCES = (*search_entries.SOURCES, *knowledge.SOURCES)
 """The kinds of things that can be found, from all areas."""
+
+
+class _RankedRow(RowType):
+    """An entry of the index that matches, with its rank."""
+
+    kind: FoundKind
+    id: str
+    rank: int
+
 
 _BEFORE_ALL = (999_999, "")
 
@@ -62,9 +71,9 @@ def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
         raise invalid(("q", f"must be at most {WORDS_MAX} words"))
     if not terms:
         return Listing([])
-    statement = _build_page(len(terms), frozenset(filters))
+    query = _build_page(len(terms), frozenset(filters))
     parameters = {**filters, **_build_patterns(terms), "_rank": rank, "_id": id, "_limit": request.limit + 1}
-    rows = uow.connection.execute(statement, parameters).fetchall()
+    rows = query.all(uow.connection, parameters)
     if not rows and request.project_id is not UNSET:
         check_in_workspace(uow, workspace.id, "projectId", request.project_id)
     page_rows, last = rows[: request.limit], rows[request.limit - 1 : request.limit]
@@ -85,7 +94,7 @@ def _allowed_kinds(uow: UnitOfWork, request: Search) -> list[str]:
 
 
 def _load_hits(
-    uow: UnitOfWork, workspace: WorkspaceRow, entry_rows: Sequence[Row[Any]], terms: Sequence[str]
+    uow: UnitOfWork, workspace: WorkspaceRow, entry_rows: Sequence[_RankedRow], terms: Sequence[str]
 ) -> dict[str, Hit]:
     """Load hits by id, with one statement for each kind."""
     by_kind: dict[str, list[str]] = defaultdict(list)
@@ -115,7 +124,7 @@ def _build_patterns(terms: list[str]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=256)
-def _build_page(terms: int, names: frozenset[str]) -> Select[Any]:
+def _build_page(terms: int, names: frozenset[str]) -> Query[_RankedRow]:
     """Build the statement of a page, once for each number of terms and combination of filters.
 
     The rank of a hit depends only on the hit and the query, so a page continues where the previous one ended,
@@ -134,12 +143,8 @@ def _build_page(terms: int, names: frozenset[str]) -> Select[Any]:
         ranked.c.rank < bindparam("_rank"),
         and_(ranked.c.rank == bindparam("_rank"), ranked.c.id < bindparam("_id")),
     )
-    return (
-        select(ranked)
-        .where(beyond)
-        .order_by(ranked.c.rank.desc(), ranked.c.id.desc())
-        .limit(bindparam("_limit"))
-    )
+    page = select(ranked).where(beyond).order_by(ranked.c.rank.desc(), ranked.c.id.desc())
+    return Query(_RankedRow, page.limit(bindparam("_limit")))
 
 
 def _select_ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]) -> Select[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import attrs
 
@@ -25,7 +24,7 @@ class Message:
 
     id: str
     payload: str
-    attempts: list[Any]
+    attempts: list[object]
     tries: int
     queued_at: datetime
 

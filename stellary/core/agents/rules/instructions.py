@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 from lark import Lark, Token, Tree, UnexpectedInput
@@ -21,7 +21,7 @@ from lark import Lark, Token, Tree, UnexpectedInput
 from stellary.contract.cards import Card
 
 _Day = TypeVar("_Day", bound=date)
-Call = tuple[str, dict[str, Any]]
+Call = tuple[str, dict[str, object]]
 STEPS_MAX = 100
 # The keywords of the grammar that have synonyms. Any other one matches its own name.
 _SYNONYMS = (
@@ -201,8 +201,8 @@ def read(prompt: str, context: Context) -> list[Call]:
                 calls.append((action, params))
                 for field in () if action in _REPEATABLE else params.keys() - {"cardId", "done"}:
                     key = (
-                        params["cardId"],
-                        params[field].casefold() if field in ("label", "itemId") else field,
+                        str(params["cardId"]),
+                        str(params[field]).casefold() if field in ("label", "itemId") else field,
                     )
                     if key in written:
                         raise Refused(
@@ -406,7 +406,11 @@ class _Command:
             case "unlink":
                 return [("remove_relation", {"targetCardId": self.read_card()})]
             case "child_of":
-                parent = {"cardId": self.read_card(), "type": "parent_of", "targetCardId": self.card_id}
+                parent: dict[str, object] = {
+                    "cardId": self.read_card(),
+                    "type": "parent_of",
+                    "targetCardId": self.card_id,
+                }
                 return [("add_relation", parent)]
             case _:
                 return [("add_relation", {"type": str(kind), "targetCardId": self.read_card()})]

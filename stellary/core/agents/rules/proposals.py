@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import orjson
 
@@ -13,7 +12,7 @@ SUMMARY_MAX = 500
 _VALUE_MAX = 100
 
 
-def summarize(action_summary: str, params: Mapping[str, Any]) -> str:
+def summarize(action_summary: str, params: Mapping[str, object]) -> str:
     """Return a proposal as a sentence: ``Move a card to a column: cardId LAUNCH-12, targetColumn Done``.
 
     Args:
@@ -28,7 +27,7 @@ def summarize(action_summary: str, params: Mapping[str, Any]) -> str:
     return ellipsize(sentence, SUMMARY_MAX)
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: object) -> str:
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return ellipsize(text, _VALUE_MAX)
 

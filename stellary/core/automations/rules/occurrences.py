@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -98,10 +98,10 @@ def facts(event: CardEvent) -> Facts:
     return values
 
 
-def card_facts(card: Card) -> dict[str, Any]:
+def card_facts(card: Card) -> dict[str, object]:
     """Return the facts of a card."""
     progress = card.checklist_progress
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "key": card.key,
         "number": card.number,
         "title": card.title,
@@ -146,8 +146,8 @@ def find_stop_reason(depth: int, chain: Chain) -> str | None:
 
 
 def with_event_ids(
-    params: Mapping[str, Any], takes: set[str], project_id: str, card_id: str
-) -> dict[str, Any]:
+    params: Mapping[str, object], takes: set[str], project_id: str, card_id: str
+) -> dict[str, object]:
     """Return an action's params, completed by the card and the project of the event.
 
     Args:

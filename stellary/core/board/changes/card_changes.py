@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import bindparam, update
 
 from stellary.contract.cards import Card
@@ -17,7 +15,7 @@ from stellary.core.kernel.unit import UnitOfWork
 _UPDATE = update(cards).where(cards.c.id == bindparam("_id"))
 
 
-def change_card(uow: UnitOfWork, at: LoadedCard, **changes: Any) -> Card:
+def change_card(uow: UnitOfWork, at: LoadedCard, **changes: object) -> Card:
     """Change fields of a locked card and emit the events; do nothing if no field changes.
 
     Args:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
-    Row,
     ScalarSelect,
     Select,
     and_,
@@ -28,12 +27,13 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
-from stellary.core.board.row_types import CardOrderRow, ColumnRow
+from stellary.core.board.row_types import AnchorRow, CardOrderRow, ColumnRow, PositionRow
 from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
 from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
 from stellary.core.board.rules.positions import GAP, ColumnOrder, assign_positions, spread
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 REACH = 32
@@ -130,19 +130,25 @@ _ENDS: Select[Any] = (
 _NEIGHBOURS: Select[Any, Any] = select(cards.c.position, cards.c.id).where(_OTHERS).limit(bindparam("_limit"))
 _LAST = _NEIGHBOURS.order_by(*_DOWNWARDS)
 _FROM = cards.c.position >= bindparam("_low", type_=BigInteger)
-_FROM_INDEX = _NEIGHBOURS.where(_FROM).order_by(*_UPWARDS).offset(bindparam("_skip"))
-_AFTER = _NEIGHBOURS.where(_POINT > _HERE).order_by(*_UPWARDS)
-_BEFORE = _NEIGHBOURS.where(_POINT < _HERE).order_by(*_DOWNWARDS)
+_FROM_INDEX = Query(PositionRow, _NEIGHBOURS.where(_FROM).order_by(*_UPWARDS).offset(bindparam("_skip")))
+_AFTER = Query(PositionRow, _NEIGHBOURS.where(_POINT > _HERE).order_by(*_UPWARDS))
+_BEFORE = Query(PositionRow, _NEIGHBOURS.where(_POINT < _HERE).order_by(*_DOWNWARDS))
 _COUNT_FROM = select(func.count()).where(_OTHERS, _FROM, _POINT < _HERE)
-_ANCHOR: Select[Any] = select(
-    cards.c.position,
-    cards.c.id,
-    and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false()).label("stands_there"),
-    case(
-        (bindparam("_counts", type_=Integer) == 1, _count_preceding(_other.c.id != bindparam("_card_id"))),
-        else_=None,
-    ).label("place"),
-).where(cards.c.id == bindparam("_anchor_id"), cards.c.project_id == bindparam("_project_id"))
+_ANCHOR = Query(
+    AnchorRow,
+    select(
+        cards.c.position,
+        cards.c.id,
+        and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false()).label("stands_there"),
+        case(
+            (
+                bindparam("_counts", type_=Integer) == 1,
+                _count_preceding(_other.c.id != bindparam("_card_id")),
+            ),
+            else_=None,
+        ).label("place"),
+    ).where(cards.c.id == bindparam("_anchor_id"), cards.c.project_id == bindparam("_project_id")),
+)
 _LINES: Select[Any] = (
     select(cards.c.column_id, cards.c.id, cards.c.position)
     .where(
@@ -302,7 +308,7 @@ class _PositionSearch:
         # The card before that index, and the card that moves up.
         low, skip = self._locate_index(max(index - 1, 0))
         page = {"_limit": 2 if index else 1, "_low": low, "_skip": skip}
-        rows = self._execute(_FROM_INDEX, {**self._others, **page}).fetchall()
+        rows = _FROM_INDEX.all(self._uow.connection, {**self._others, **page})
         if index == 0:
             return self._find_position_between(None, rows[0] if rows else None), 0
         return (self._find_position_between(*rows), index) if len(rows) == 2 else self.find_last()
@@ -317,7 +323,7 @@ class _PositionSearch:
             "_project_id": project_id,
             "_counts": self.position_index is None,
         }
-        anchor = self._execute(_ANCHOR, {**self._others, **parameters}).first()
+        anchor = _ANCHOR.first(self._uow.connection, {**self._others, **parameters})
         if anchor is None:
             raise unknown(target.field)
         if not anchor.stands_there:
@@ -327,8 +333,8 @@ class _PositionSearch:
             order = self.count_before(anchor.position, anchor.id)
         point = {**self._others, "_position": anchor.position, "_id": anchor.id, "_limit": 1}
         if target.after:
-            return self._find_position_between(anchor, self._execute(_AFTER, point).first()), order + 1
-        return self._find_position_between(self._execute(_BEFORE, point).first(), anchor), order
+            return self._find_position_between(anchor, _AFTER.first(self._uow.connection, point)), order + 1
+        return self._find_position_between(_BEFORE.first(self._uow.connection, point), anchor), order
 
     def count_before(self, position: int, id: str) -> int:
         """Return the number of other cards before a position in a large column."""
@@ -337,21 +343,23 @@ class _PositionSearch:
         point = {"_position": position, "_id": id, "_low": _LOWEST if low is None else low}
         return before + self._execute(_COUNT_FROM, {**self._others, **point}).scalar_one()
 
-    def _find_position_between(self, left: Row[Any, Any] | None, right: Row[Any, Any] | None) -> int:
+    def _find_position_between(self, left: PositionRow | None, right: PositionRow | None) -> int:
         """Return a position between two neighbours, making room if necessary; None stands for an end of the column."""
-        positions = spread(left and left.position, 1, right and right.position)
+        positions = spread(
+            None if left is None else left.position, 1, None if right is None else right.position
+        )
         if positions is not None:
             return positions[0]
         assert left is not None
         return self._make_room(left)
 
-    def _make_room(self, left: Row[Any, Any]) -> int:
+    def _make_room(self, left: PositionRow) -> int:
         """Respread as few cards as possible around a card, and return the free position right after it."""
         reach = REACH
         while True:
             point = {**self._others, "_position": left.position, "_id": left.id, "_limit": reach}
-            preceding = self._execute(_BEFORE, point).fetchall()
-            following = self._execute(_AFTER, point).fetchall()
+            preceding = _BEFORE.all(self._uow.connection, point)
+            following = _AFTER.all(self._uow.connection, point)
             rows = [*reversed(preceding), left, *following]
             index = len(preceding) + 1
             current: list[int | None] = [row.position for row in rows]

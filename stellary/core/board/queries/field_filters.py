@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Text, bindparam, cast, func, literal, select, type_coerce
@@ -37,7 +36,7 @@ def conditions(uow: UnitOfWork, project_id: str, filters: Sequence[str]) -> list
     return [condition(field, value) for field, value in field_values]
 
 
-def _in_jsonb(field: CustomField, value: Any) -> ColumnElement[bool]:
+def _in_jsonb(field: CustomField, value: object) -> ColumnElement[bool]:
     if value is None:
         return _json[field.id].is_(None)
     # The operator compares lists as sets: a list contains each of its subsets.
@@ -45,7 +44,7 @@ def _in_jsonb(field: CustomField, value: Any) -> ColumnElement[bool]:
     return _json.contains(cast(literal(part, Text), JSONB))
 
 
-def _in_text(field: CustomField, value: Any) -> ColumnElement[bool]:
+def _in_text(field: CustomField, value: object) -> ColumnElement[bool]:
     path = literal(f"$.{orjson.dumps(field.id).decode()}", Text)
     if value is None:
         return func.json_type(_text, path).is_(None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import BindParameter, Select, Table, bindparam, select
 
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
@@ -15,12 +15,12 @@ from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
 
-_ID: Any = bindparam("_id")
+_ID: BindParameter[str] = bindparam("_id")
 _IN_CURRENT_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
 _PROJECT = select(projects.c.id).where(projects.c.id == _ID, _IN_CURRENT_WORKSPACE)
 
 
-def _within_project(table: Any) -> Select[Any]:
+def _within_project(table: Table) -> Select[Any]:
     return (
         select(table.c.id)
         .join_from(table, projects, projects.c.id == table.c.project_id)

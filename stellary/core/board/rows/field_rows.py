@@ -10,9 +10,11 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, select
 from stellary.contract.custom_fields import FIELDS_MAX, CustomField
 from stellary.core.board.row_types import CustomFieldRow
 from stellary.core.board.tables import custom_fields
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
+FIELDS = RowFields(CustomField, custom_fields, internal=("name_key",))
 OF_PROJECT: Select[Any] = select(custom_fields).where(custom_fields.c.project_id == bindparam("_project_id"))
 _BY_ID = OF_PROJECT.order_by(custom_fields.c.id)
 _SOME = _BY_ID.where(custom_fields.c.id.in_(bindparam("_ids", expanding=True)))
@@ -28,16 +30,12 @@ def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 def field(row: CustomFieldRow) -> CustomField:
     """Return the custom field of a row."""
-    return CustomField(
-        id=row.id,
-        project_id=row.project_id,
-        name=row.name,
-        type=row.type,
-        options=row.options,
-        required=row.required,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    return FIELDS.to_value(row)
+
+
+def field_row(field: CustomField) -> dict[str, object]:
+    """Return the row of a custom field."""
+    return FIELDS.to_row(field, name_key=field.name.casefold())
 
 
 def project_fields(uow: UnitOfWork, project_id: str) -> list[CustomField]:

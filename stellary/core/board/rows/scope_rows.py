@@ -13,9 +13,13 @@ from stellary.contract.scopes import Scope
 from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rules.scopes import views
 from stellary.core.board.tables import scopes
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
+FIELDS = RowFields(
+    Scope, scopes, computed=("views", "columns"), renamed={"order": "position"}, internal=("view_settings",)
+)
 OF_PROJECT: Select[Any] = select(scopes).where(scopes.c.project_id == bindparam("_project_id"))
 BY_ORDER = Query(ScopeRow, OF_PROJECT.order_by(scopes.c.position, scopes.c.id))
 
@@ -27,21 +31,7 @@ def scope(row: ScopeRow, columns: list[Column]) -> Scope:
         row: The row.
         columns: The columns of the scope, in order.
     """
-    return Scope(
-        id=row.id,
-        project_id=row.project_id,
-        name=row.name,
-        description=row.description,
-        order=row.position,
-        is_default=row.is_default,
-        start_date=row.start_date,
-        due_date=row.due_date,
-        active_view=row.active_view,
-        views=views(row.view_settings),
-        columns=columns,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    return FIELDS.to_value(row, views=views(row.view_settings), columns=columns)
 
 
 def with_columns(rows: Iterable[ScopeRow], columns: Iterable[Column]) -> list[Scope]:

@@ -21,7 +21,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.board.rules.references import unknown
 
-Values = Mapping[str, Any]
+Values = Mapping[str, object]
 """Values by the id of the field."""
 
 NO_FIELDS: Final[Mapping[str, CustomField]] = {}
@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,100})?([eE][+-]?\d{1,3})?", re
 
 def apply_values(
     before: Values, changes: Values | Unset, fields: Mapping[str, CustomField], path: str = ""
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the values of a card with some of them set or cleared. None and an empty list of options clear a value.
 
     Args:
@@ -101,16 +101,16 @@ def parse_value(field: CustomField, value: Any, path: str) -> Any:
 # ---------------------------------------------------------------------------------------------- values as text
 
 
-def as_text(value: Any) -> str | None:
+def as_text(value: object) -> str | None:
     """Return a value as text that ``from_text`` can parse; None for several options, which have no text form."""
     if isinstance(value, list):
         return value[0] if len(value) == 1 else None
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def from_text(field: CustomField, text: str) -> Any:
+def from_text(field: CustomField, text: str) -> object:
     """Return the value that a text stands for; None if it does not match the field's type."""
-    value: Any = text
+    value: object = text
     if field.type == "number":
         value = _number_of(text)
     elif field.type == "boolean":
@@ -126,7 +126,9 @@ def _number_of(text: str) -> int | float | None:
     return float(text) if form[2] or form[3] else int(text)
 
 
-def parse_filter(fields: Mapping[str, CustomField], filter_text: str, path: str) -> tuple[CustomField, Any]:
+def parse_filter(
+    fields: Mapping[str, CustomField], filter_text: str, path: str
+) -> tuple[CustomField, object]:
     """Parse a filter, ``<fieldId>:<value>``.
 
     Args:
@@ -262,7 +264,7 @@ def renamed_options(before: CustomField, after: CustomField) -> dict[str, str]:
     }
 
 
-def convert_value(value: Any, before: CustomField, after: CustomField) -> Any:
+def convert_value(value: object, before: CustomField, after: CustomField) -> object:
     """Convert a value to a field that was updated.
 
     A removed option is cleared, a renamed option follows its new name. A new type keeps the values that convert to it
@@ -299,7 +301,7 @@ def _rename(value: Any, names: Mapping[str, str]) -> Any:
     return names.get(value, value)
 
 
-def _keep_options(value: Any, options: Collection[str]) -> Any:
+def _keep_options(value: object, options: Collection[str]) -> object:
     if isinstance(value, list):
         return [option for option in value if option in options] or None
     return value if value in options else None

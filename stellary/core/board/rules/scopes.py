@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from stellary.contract.columns import Column
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import build_value, get_set_fields, replace_fields
 from stellary.contract.scope_views import SETTINGS_BYTES_MAX, SETTINGS_MAX, SetView
 from stellary.contract.scopes import VIEW_TYPES, CreateScope, Scope, ScopeView, UpdateScope, ViewType
-from stellary.contract.wire import dump, invalid, wire_fields
-from stellary.core.board.rules.fields import check_dates, moment, value_or
+from stellary.contract.wire import dump, invalid
+from stellary.core.board.rules.fields import check_dates, value_or
 
-Settings = Mapping[str, dict[str, Any]]
+Settings = Mapping[str, dict[str, object]]
 """The settings of views, by their type; a view without settings is left out."""
-
-_FIELDS = [field.name for field in wire_fields(Scope).values()]
 
 
 def views(settings: Settings) -> list[ScopeView]:
@@ -40,23 +38,21 @@ def build_scope(
     Raises:
         Invalid: The start date is after the due date.
     """
-    start, due = moment(request.start_date, None), moment(request.due_date, None)
-    check_dates(start, due, "startDate")
-    return Scope(
+    scope = build_value(
+        Scope,
+        request,
         id=id,
         project_id=project_id,
-        name=request.name,
-        description=value_or(request.description, None),
         order=order,
         is_default=False,
-        start_date=start,
-        due_date=due,
         active_view="kanban",
         views=views({}),
         columns=columns,
         created_at=now,
         updated_at=now,
     )
+    check_dates(scope.start_date, scope.due_date, "startDate")
+    return scope
 
 
 def apply_update(before: Scope, request: UpdateScope, order: int, now: datetime) -> Scope:
@@ -71,21 +67,9 @@ def apply_update(before: Scope, request: UpdateScope, order: int, now: datetime)
     Raises:
         Invalid: The start date is after the due date.
     """
-    start, due = moment(request.start_date, before.start_date), moment(request.due_date, before.due_date)
-    check_dates(start, due, "startDate" if request.start_date else "dueDate")
-    after = _replace_fields(
-        before,
-        name=value_or(request.name, before.name),
-        description=value_or(request.description, before.description),
-        order=order,
-        start_date=start,
-        due_date=due,
-    )
-    return before if after == before else _replace_fields(after, updated_at=now)
-
-
-def _replace_fields(scope: Scope, **changes: Any) -> Scope:
-    return Scope(**({name: getattr(scope, name) for name in _FIELDS} | changes))
+    after = replace_fields(before, **{**get_set_fields(request, Scope), "order": order})
+    check_dates(after.start_date, after.due_date, "startDate" if request.start_date else "dueDate")
+    return before if after == before else replace_fields(after, updated_at=now)
 
 
 def check_deletable(is_default: bool) -> None:

@@ -36,8 +36,10 @@ def flanking(marker: str, before: CharacterKind, after: CharacterKind) -> tuple[
     Returns:
         The two answers, as a pair.
     """
-    left = after != "space" and (after != "punctuation" or before != "other")
-    right = before != "space" and (before != "punctuation" or after != "other")
+    left_flanking = after != "space" and (after != "punctuation" or before != "other")
+    right_flanking = before != "space" and (before != "punctuation" or after != "other")
     if marker != "_":
-        return left, right
-    return left and (not right or before == "punctuation"), right and (not left or after == "punctuation")
+        return left_flanking, right_flanking
+    return left_flanking and (not right_flanking or before == "punctuation"), right_flanking and (
+        not left_flanking or after == "punctuation"
+    )

@@ -217,14 +217,14 @@ def _settle_edges(tokens: Sequence[_Token]) -> None:
         end = start
         while end < len(tokens) and tokens[end].kind in ("open", "close"):
             end += 1
-        left = tokens[start - 1] if start else None
-        right = tokens[end] if end < len(tokens) else None
-        _settle(left, tokens[start:end], right)
+        token_before = tokens[start - 1] if start else None
+        token_after = tokens[end] if end < len(tokens) else None
+        _settle(token_before, tokens[start:end], token_after)
         start = end
 
 
-def _settle(left: _Token | None, marks: Sequence[_Token], right: _Token | None) -> None:
-    before, after = _edge(left, -1), _edge(right, 0)
+def _settle(token_before: _Token | None, marks: Sequence[_Token], token_after: _Token | None) -> None:
+    before, after = _edge(token_before, -1), _edge(token_after, 0)
     # A character reference begins and ends with punctuation.
     tries: Sequence[tuple[CharacterKind, CharacterKind]] = (
         (before, after),
@@ -235,10 +235,10 @@ def _settle(left: _Token | None, marks: Sequence[_Token], right: _Token | None) 
         (candidate for candidate in tries if _is_recognised(marks, *candidate)),
         ("punctuation", "punctuation"),
     )
-    if left is not None and left.kind == "text":
-        left.last = outside != before
-    if right is not None and right.kind == "text":
-        right.first = beyond != after
+    if token_before is not None and token_before.kind == "text":
+        token_before.last = outside != before
+    if token_after is not None and token_after.kind == "text":
+        token_after.first = beyond != after
 
 
 def _edge(token: _Token | None, index: int) -> CharacterKind:

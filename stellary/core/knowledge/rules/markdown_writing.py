@@ -132,7 +132,7 @@ def _code(node: Node) -> str | None:
     text = "".join(inline["text"] for inline in _content(node))
     if "\r" in text or "\0" in text:
         return None
-    return _fence(text, re.sub(r"[\\&`]", lambda found: f"&#{ord(found[0])};", language or ""))
+    return _fence(text, re.sub(r"[\\&`]", lambda match: f"&#{ord(match[0])};", language or ""))
 
 
 def _is_language(name: Any) -> bool:
@@ -206,12 +206,12 @@ def _item(nodes: list[Node]) -> str:
 
 def _is_short(item: Node) -> bool:
     """Return whether an item is one paragraph, and perhaps a list of such items that needs no empty line before it."""
-    first, *others = _content(item) or [{"type": "paragraph"}]
-    if first["type"] != "paragraph" or len(others) > 1:
+    first, *further_blocks = _content(item) or [{"type": "paragraph"}]
+    if first["type"] != "paragraph" or len(further_blocks) > 1:
         return False
-    if not others:
+    if not further_blocks:
         return True
-    return _list_kind(others[0]) == "bullet" and all(map(_is_short, _content(others[0])))
+    return _list_kind(further_blocks[0]) == "bullet" and all(map(_is_short, _content(further_blocks[0])))
 
 
 def _prefix_lines(text: str, first: str, further: str) -> str:

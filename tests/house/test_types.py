@@ -1,0 +1,203 @@
+"""Types: ``Any`` is used only where a reason is named, and rows of the database have a declared type."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = ROOT / "stellary" / "core"
+
+# SQLAlchemy's generics: a statement has columns of many types, and ``Query`` declares those of its rows.
+STATEMENTS = {
+    "BindParameter",
+    "Column",
+    "ColumnElement",
+    "CompoundSelect",
+    "ScalarSelect",
+    "Select",
+    "TypeDecorator",
+}
+
+JSON = {
+    "agents/agents.py": 1,
+    "agents/brains.py": 4,
+    "agents/external_mission_timeout.py": 1,
+    "agents/proposing.py": 2,
+    "agents/row_types.py": 6,
+    "agents/rules/missions.py": 1,
+    "agents/running.py": 5,
+    "automations/acting.py": 1,
+    "automations/automations.py": 3,
+    "automations/row_types.py": 2,
+    "automations/rules/conditions.py": 22,
+    "automations/rules/file_references.py": 23,
+    "automations/targets.py": 11,
+    "automations/traces.py": 1,
+    "board/changes/settled_answers.py": 5,
+    "board/rules/custom_fields.py": 4,
+    "board/rules/imports.py": 1,
+    "insights/rules/portfolio.py": 1,
+    "kernel/events.py": 2,
+    "kernel/jobs.py": 5,
+    "knowledge/rules/documents.py": 5,
+    "knowledge/rules/embedded_json.py": 3,
+    "knowledge/rules/imports.py": 1,
+    "knowledge/rules/markdown_inline.py": 1,
+    "knowledge/rules/markdown_parser.py": 2,
+    "knowledge/rules/markdown_reading.py": 4,
+    "knowledge/rules/markdown_text.py": 1,
+    "knowledge/rules/markdown_writing.py": 3,
+    "knowledge/search_entries.py": 1,
+    "notifications/row_types.py": 1,
+    "pilotage/row_types.py": 2,
+    "ports/planner.py": 1,
+    "webhooks/queue.py": 3,
+    "webhooks/row_types.py": 2,
+}
+"""JSON as it is stored or sent: its shape is checked at runtime, by ``contract.wire`` or by rules."""
+
+DRIVER = {
+    "accounts/login_attempts.py": 2,
+    "app.py": 1,
+    "board/queries/searching.py": 3,
+    "db/after_commit.py": 6,
+    "db/base.py": 5,
+    "db/connection_pool.py": 5,
+    "db/database.py": 8,
+    "db/errors.py": 2,
+    "db/forks.py": 1,
+    "db/host_connection.py": 5,
+    "db/host_engine.py": 4,
+    "db/joined.py": 4,
+    "db/postgres.py": 8,
+    "db/prepared_statements.py": 2,
+    "db/psycopg_cursor.py": 2,
+    "db/watchdog.py": 4,
+    "migrations/env.py": 1,
+    "migrations/operations.py": 1,
+    "migrations/versions/0011_search_entries.py": 3,
+    "pilotage/ledger.py": 4,
+    "ports/blobs.py": 2,
+    "ports/llm.py": 4,
+    "streaming/relay.py": 1,
+}
+"""Objects of the drivers and dialects, whose libraries do not share a type."""
+
+ERASED = {
+    "accounts/access_checks.py": 3,
+    "agents/models.py": 14,
+    "api/calls.py": 1,
+    "api/dispatch.py": 3,
+    "api/reactions.py": 1,
+    "automations/project_files.py": 2,
+    "board/changes/card_keys.py": 1,
+    "insights/views.py": 1,
+    "kernel/actions.py": 1,
+    "kernel/unit.py": 30,
+    "knowledge/placing.py": 2,
+    "knowledge/project_files.py": 3,
+    "search/index.py": 3,
+    "streaming/streams.py": 3,
+}
+"""Tables of functions of different types, and the decorators and generic helpers that call them."""
+
+COLUMNS = {
+    "board/changes/card_moves.py": 1,
+    "board/listing.py": 1,
+    "board/projects.py": 3,
+    "board/queries/card_lists.py": 8,
+    "board/rows/card_rows.py": 4,
+    "db/row_types.py": 7,
+    "knowledge/documents.py": 6,
+    "knowledge/listing.py": 1,
+    "knowledge/reviews.py": 2,
+    "knowledge/rows.py": 3,
+    "notifications/activity.py": 1,
+    "pilotage/rules.py": 2,
+    "search/search.py": 1,
+    "webhooks/outbox.py": 3,
+}
+"""Rows that are passed on as mappings or tuples of columns, to be merged, written or converted at once."""
+
+MODULES = {**JSON, **DRIVER, **ERASED, **COLUMNS}
+"""How often each module of the core may name ``Any``. Lower a number when it has shrunk; do not raise one."""
+
+PACKAGES = {
+    "stellary/core/wizard": 40,
+    "stellary/contract": 260,
+    "stellary/client": 640,
+    "stellary/cli": 40,
+    "reference_server": 40,
+}
+"""The same for whole packages: wire, endpoints, methods and handlers convert between JSON and values of any class."""
+
+
+class AnyCounter(ast.NodeVisitor):
+    """A visitor that counts the uses of ``Any``, except in SQLAlchemy's generics."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        if ast.unparse(node.value).removeprefix("sa.") not in STATEMENTS:
+            self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        self.count += node.id == "Any"
+
+
+def count_any(source: str) -> int:
+    """Return how often a source text uses ``Any``."""
+    counter = AnyCounter()
+    counter.visit(ast.parse(source))
+    return counter.count
+
+
+def core_modules() -> list[str]:
+    """Return the paths of the core's modules, relative to it, except those that ``PACKAGES`` counts."""
+    paths = (path.relative_to(CORE).as_posix() for path in CORE.rglob("*.py"))
+    return sorted(path for path in paths if not path.startswith("wizard/"))
+
+
+def test_modules_of_the_core_use_any_only_where_a_reason_is_named():
+    counts = {module: count_any((CORE / module).read_text()) for module in core_modules()}
+    assert {module: count for module, count in counts.items() if count > MODULES.get(module, 0)} == {}
+
+
+def test_exceptions_name_modules_that_exist():
+    assert MODULES.keys() - set(core_modules()) == set()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_use_any_no_more_than_now(package):
+    assert sum(count_any(path.read_text()) for path in (ROOT / package).rglob("*.py")) <= PACKAGES[package]
+
+
+def test_services_handle_no_rows_without_a_type():
+    untyped = [
+        f"{module}:{node.lineno}"
+        for module in core_modules()
+        if not module.startswith(("db/", "migrations/"))
+        for node in ast.walk(ast.parse((CORE / module).read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and node.module is not None
+        and node.module.startswith("sqlalchemy")
+        and any(alias.name == "Row" for alias in node.names)
+    ]
+    assert untyped == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x: Any = 1", 1),
+        ("def f(x: dict[str, Any], *y: Any) -> Any: ...", 3),
+        ("x: Select[Any] = select()", 0),
+        ("def f(x: Callable[[Select[Any]], Any]): ...", 1),
+    ],
+)
+def test_uses_of_any_are_counted(source, expected):
+    assert count_any(source) == expected
