@@ -131,12 +131,10 @@ class CardFields(Request):
     """The fields that a card is created, changed and imported with, in the same form.
 
     Attributes:
-        title: 1-500 characters.
         description: At most 5000 characters.
         start_date, due_date: A date without a time means midnight UTC. The start date must not be after the due date.
     """
 
-    title: Title | Unset = UNSET
     description: Description | Unset | None = UNSET
     priority: Priority | Unset | None = UNSET
     status: CardStatus | Unset = UNSET
@@ -178,6 +176,7 @@ class UpdateCard(CardFields):
     """The fields to change. Omitted fields keep their values; ``None`` clears a nullable field.
 
     Attributes:
+        title: 1-500 characters.
         column_id: Move the card to this column: to its end, unless a position is given.
         order: The new position among the column's unarchived cards, from 0. A number beyond the end means the end.
         before: Put the card directly before this card of the column. Takes precedence over ``order``.
@@ -188,6 +187,7 @@ class UpdateCard(CardFields):
         checklist: Replaces the whole checklist. Existing items that are not in the list are deleted.
     """
 
+    title: Title | Unset = UNSET
     assignee_id: Id | Unset | None = UNSET
     column_id: Id | Unset = UNSET
     order: Place | Unset = UNSET

@@ -446,7 +446,18 @@ def unlocked(statement: Any) -> Any:
     return copy
 
 
+def assign_deleted_agent(agent_api: AgentApi) -> None:
+    agent, card = agent_api.agent(), agent_api.card()
+    race(
+        agent_api,
+        (agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}"),
+        (agent_api.owner, "PATCH", agent_api.of(card), {"assigneeId": agent["id"]}),
+    )
+    assert agent_api.read(card)["assigneeId"] is None
+
+
 LOCKS = [
+    Lock("accounts.agent_users", "_ASSIGNABLE", assign_deleted_agent),
     Lock("accounts.locks", "_ORGANIZATION", act_as_demoted_organization_admin),
     Lock("accounts.locks", "_USER", make_too_many_tokens),
     Lock("accounts.locks", "_WORKSPACE", act_as_demoted_workspace_admin),
@@ -459,7 +470,7 @@ LOCKS = [
     Lock("board.changes.card_references", "_CARD", give_deleted_card_to_agent),
     Lock("board.changes.card_references", "_LABELS", bear_deleted_label),
     Lock("board.custom_fields", "_WITH_VALUE", delete_field),
-    Lock("board.field_access", "_LOCK", change_field),
+    Lock("board.field_access", "_LOCK", narrow_field),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", narrow_field),
     Lock("board.order.locks", "_PROJECT", add_columns),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),

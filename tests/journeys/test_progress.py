@@ -29,7 +29,7 @@ def project(client: Stellary) -> ProjectHandle:
 def awaiting(core: Core, project: ProjectHandle) -> ProjectHandle:
     """The same project for callers that await."""
     client = AsyncStellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
-    return client.workspace("acme", "eng").project(project._place["project_id"])
+    return client.workspace("acme", "eng").project(project._path_params["project_id"])
 
 
 def cards(project: ProjectHandle, number: int) -> list[CardInColumn]:

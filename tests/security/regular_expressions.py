@@ -25,7 +25,7 @@ ANCHORED = ("match", "fullmatch", "search")
 METHODS = frozenset({*ANCHORED, "sub", "subn", "split", "findall", "finditer"})
 
 # Modules with a call whose pattern is a variable: what it stands for is found where it is written down.
-COMPUTED = {"stellary.contract.limits"}
+COMPUTED = {"stellary.contract.limits", "stellary.core.agents.rules.instructions"}
 
 LENGTHS = {
     "stellary.core.wizard.rules.feedback: ._COMPILED": WISH_MAX,

@@ -23,7 +23,7 @@ def test_a_server_waits_for_its_database(tmp_path: Path, postgres_url: str):
     log = tmp_path / "log"
 
     def come() -> None:
-        until(lambda: log.exists() and "the database is not there yet" in log.read_text())
+        until(lambda: log.exists() and "the database is not reachable yet" in log.read_text())
         (there / ".s.PGSQL.5432").symlink_to(Path(here) / ".s.PGSQL.5432")
 
     coming = threading.Thread(target=come)
@@ -42,7 +42,7 @@ def test_a_server_does_not_wait_for_what_will_not_come(tmp_path: Path, postgres_
     code, said = attempted(tmp_path, "--port", "0", environment={"STELLARY_DATABASE_URL": url})
     assert code == 2
     assert 'database "nowhere" does not exist' in said.splitlines()[-1]
-    assert "not there yet" not in said
+    assert "not reachable yet" not in said
 
 
 def test_patience_ends(tmp_path: Path):

@@ -87,7 +87,7 @@ def make_sense(case: schemathesis.Case, permission_world: PermissionWorld) -> No
                 permission_world.own[CALLER][own[name]] if name in own else permission_world.here[name]
             )
     if case.query and not negative(case, ParameterLocation.QUERY):
-        for name in ("cursor", "customField"):
+        for name in ("cursor", "customField", "contextId"):
             case.query.pop(name, None)
         _name_things(case.query, permission_world)
     if isinstance(case.body, dict) and not negative(case, ParameterLocation.BODY):

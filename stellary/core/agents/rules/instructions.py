@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from string import whitespace
 from typing import TypeVar
 
 import attrs
@@ -145,7 +146,8 @@ _SEPARATOR = re.compile(r"[,;.]\s*+(?:(?:and|then)\s++)*+|\s(?:and|then)\s++", r
 _TO_CARD = re.compile(
     r"\s(?:to|on)\s+(?:this|the|that)\s+(?:card|task|ticket|issue)$|\sto\s+it$|\?$", re.IGNORECASE
 )
-_IN_COLUMN = re.compile(r"(.*\S)\s+in\s+(?:the\s+)?(?:column\s+)?(\S.*?)(?:\s+column)?", re.IGNORECASE)
+_NEXT_WORD = re.compile(r"[\s,;:.]*+(?:(?:and|then)\s++)*+([^\s,;:.!]+)")
+_AND = re.compile(r"\sand\s")
 _SETTERS: Mapping[str, Call] = {
     "archive": ("archive_card", {"archived": True}),
     "restore": ("archive_card", {"archived": False}),
@@ -274,6 +276,32 @@ def _parse(line: str) -> Tree[Token]:
         raise _refuse(line, position or 0, words - {""}) from None
 
 
+def _strip_joining_words(text: str) -> str:
+    """Return a text without the spaces, punctuation and joining words at its end."""
+    text = text.rstrip(f"{whitespace},;:.")
+    words = text.rsplit(maxsplit=1)
+    while len(words) == 2 and words[1].lower() in ("and", "then", "on"):
+        text = words[0].rstrip(f"{whitespace},;:.")
+        words = text.rsplit(maxsplit=1)
+    return text
+
+
+def _split_column(text: str) -> tuple[str, str | None]:
+    """Return the title and the column of "title in the column name"; the column is None if there is none."""
+    words = text.split()
+    lowered = [word.lower() for word in words]
+    positions = [index for index in range(1, len(words) - 1) if lowered[index] == "in"]
+    if not positions:
+        return text, None
+    start, end = positions[-1] + 1, len(words)
+    for article in ("the", "column"):
+        if lowered[start] == article and start < end - 1:
+            start += 1
+    if lowered[end - 1] == "column" and start < end - 1:
+        end -= 1
+    return " ".join(words[: positions[-1]]), " ".join(words[start:end])
+
+
 def _refuse(line: str, position: int, expected: Collection[str], *, quotes: bool = False) -> Refused:
     """Return the refusal of a line: the word that is not understood, and the nearest thing that would be.
 
@@ -283,9 +311,9 @@ def _refuse(line: str, position: int, expected: Collection[str], *, quotes: bool
         expected: What is possible there.
         quotes: Whether it is possible there in quotes.
     """
-    found = re.compile(r"[\s,;:.]*(?:(?:and|then)\s+)*([^\s,;:.!]+)").match(line, position)
+    found = _NEXT_WORD.match(line, position)
     word = found[1] if found else line.rsplit(maxsplit=1)[-1]
-    before = re.sub(r"(?i:[\s,;:.]|\s(?:and|then|on)\b)+$", "", line[:position])
+    before = _strip_joining_words(line[:position])
     message = f"I did not understand {word[:100]!r} in {line[:200]!r}."
     if (
         len(word) > 3
@@ -485,12 +513,13 @@ class _Command:
         text = self.read_text(_TITLE, listed[0] if listed else None)
         titles = [token[1:-1] for token in listed] or [text]
         if "TEXT" in [token.type for token in listed or self.tokens.values()]:
-            if "create" in self.kind and (found := _IN_COLUMN.fullmatch(text)):
-                text, column = found[1], {"column": found[2]}
+            if "create" in self.kind:
+                text, column_name = _split_column(text)
+                column = column if column_name is None else {"column": column_name}
             titles = [text]
             if listed:
-                *titles, last = re.split(r"\s*;\s*" if ";" in text else r"\s*,\s*", text)
-                titles += re.split(r"\s+and\s+", last) if not last.startswith("and ") else [last[4:]]
+                *titles, last = [part.strip() for part in text.split(";" if ";" in text else ",")]
+                titles += _AND.split(last) if not last.startswith("and ") else [last[4:]]
             titles = [title.strip(" \"'“”") for title in titles if title.strip(" \"'“”")]
         count = self.tokens.get("COUNT", "").lower()
         if count and (int(count) if count.isdigit() else _NUMBERS[count]) != len(titles):
