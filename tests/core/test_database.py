@@ -59,7 +59,7 @@ def test_the_lock_is_handed_on_in_the_order_in_which_it_was_asked_for():
     threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
     for number, thread in enumerate(threads):
         thread.start()
-        until(lambda: len(lock._waiting) == number + 1)  # noqa: B023
+        until(lambda: len(lock._semaphore._waiting) == number + 1)  # noqa: B023
     lock.release()
     for thread in threads:
         thread.join()

@@ -20,8 +20,7 @@ ROOT = Path(stellary.core.__file__).parent
 LOCKS = {"Lock", "RLock", "Condition", "Event", "Semaphore"}
 RENEWED_BY_OTHERS = {
     "ConnectionPool": "Database",
-    "FairLock": "Database",
-    "FairSemaphore": "ConnectionPool",
+    "FairSemaphore": "ConnectionPool; for FairLock, Database",
     "_Session": "ClaimOwner",
     "_Watchdog": "os.register_at_fork",
 }
