@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import web
 
 from reference_server.body import body_blocks
-from reference_server.exchange import Exchange
+from reference_server.request_context import RequestContext
 from reference_server.threads import Threads
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest
@@ -37,30 +37,30 @@ class Files:
         self._core = core
         self._threads = threads
 
-    async def receive(self, exchange: Exchange) -> Answer:
+    async def receive(self, context: RequestContext) -> Answer:
         """Answer an upload. The body is read only if the caller may upload.
 
         Raises:
             ApiError: The body is too large or too slow, or is not a form with a file.
         """
-        match, raw = exchange.match, exchange.raw()
+        match, raw = context.match, context.raw()
         refused = await self._threads.run("read", lambda: dispatch.find_refusal(self._core.units, raw, match))
         if refused is not None:
             return refused
-        if (exchange.request.content_length or 0) > FORM_MAX:
+        if (context.request.content_length or 0) > FORM_MAX:
             raise too_large()
         upload = Upload(raw.headers.get("content-type", ""))
         try:
-            async for block in body_blocks(exchange.request):
+            async for block in body_blocks(context.request):
                 await self._threads.files.run(lambda block=block: upload.feed(block))  # type: ignore[misc]
         except BaseException:
             upload.close()
             raise
-        return await self._threads.files.run(lambda: self._store_upload(exchange, raw, upload))
+        return await self._threads.files.run(lambda: self._store_upload(context, raw, upload))
 
-    def _store_upload(self, exchange: Exchange, raw: RawRequest, upload: Upload) -> Answer:
+    def _store_upload(self, context: RequestContext, raw: RawRequest, upload: Upload) -> Answer:
         with upload:
-            return dispatch.answer(self._core.units, raw, match=exchange.match, upload=upload)
+            return dispatch.answer(self._core.units, raw, match=context.match, upload=upload)
 
     async def send(
         self, request: web.BaseRequest, answer: web.StreamResponse, blocks: Iterator[bytes]

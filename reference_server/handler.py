@@ -1,4 +1,4 @@
-"""The handler: one request from aiohttp to the core and back. Every answer leaves through here, in one shape."""
+"""The handler of all requests: from aiohttp to the core and back, so that all responses have the same form."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aiohttp import web
 
 from reference_server.body import RequestBody, body_limits
 from reference_server.cors import Cors
-from reference_server.exchange import Exchange, Own, open_exchange, response
 from reference_server.files import Files
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
 from reference_server.password_limits import PasswordLimits
+from reference_server.request_context import OperationHandler, RequestContext, create_context, response
 from reference_server.settings import Settings
 from reference_server.shares import owner_of
 from reference_server.state import State
@@ -35,25 +35,25 @@ from stellary.core.db.errors import error_response, translated
 
 _log = logging.getLogger("stellary.server")
 CLIENT_GONE = 499
-"""What the access log says of a request whose client did not wait; as nginx has it."""
+"""The status in the access log of a request whose client disconnected before the response; the same as in nginx."""
 
 
 class Handler:
-    """Answers requests.
+    """The handler of an application's requests.
 
     Args:
-        core: Decides.
-        settings: Proxies, origins and limits are taken from them.
-        threads: Where the core's units run.
-        state: Says whether connections are kept.
-        own: What the server answers by itself, by operation.
-        access: Is told of each answer.
-        metrics: Counts them.
+        core: The core that answers them.
+        settings: The settings of proxies, origins and limits.
+        threads: The threads in which the core's units run.
+        state: The state of the server.
+        system_operations: The handlers of the operations that the server answers without the core.
+        access_log: Logs each response; None if there is no log.
+        metrics: The metrics that count responses.
 
     Attributes:
-        prefix: Of the paths, where the application is part of a host's.
-        files: Uploads and downloads.
-        streams: What goes on.
+        prefix: The prefix of paths, if the application is part of a host's; empty otherwise.
+        files: The uploads and downloads.
+        streams: The event streams.
     """
 
     def __init__(
@@ -62,8 +62,8 @@ class Handler:
         settings: Settings,
         threads: Threads,
         state: State,
-        own: Mapping[str, Own],
-        access: AccessLog | None,
+        system_operations: Mapping[str, OperationHandler],
+        access_log: AccessLog | None,
         metrics: Metrics,
     ) -> None:
         self.prefix = ""
@@ -72,89 +72,89 @@ class Handler:
         self._core = core
         self._threads = threads
         self._state = state
-        self._own = own
-        self._access = access
+        self._system_operations = system_operations
+        self._access_log = access_log
         self._metrics = metrics
         self._proxies = settings.trusted_proxies
         self._cors = Cors(settings.cors_origins)
         self._throttle = Throttle(settings.limits)
         self._password_limits = PasswordLimits(settings.limits, core.login_attempts)
-        self._router = make_router(own)
+        self._router = make_router(system_operations)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request. Raises nothing but the end of the connection or of the task."""
+        """Answer a request. Raises only ConnectionError and CancelledError."""
         started = time.perf_counter()
-        exchange = open_exchange(request, self.prefix, self._proxies)
-        more: dict[str, str] = dict(self._cors.headers(exchange.headers.get("origin")))
+        context = create_context(request, self.prefix, self._proxies)
+        extra_headers: dict[str, str] = dict(self._cors.headers(context.headers.get("origin")))
         status = CLIENT_GONE
         self._state.begin()
         self._metrics.begin()
         try:
-            raw = await self._answer_or_error(exchange, more)
-            prepared = response(raw, exchange.request_id, more)
+            raw = await self._answer_or_error(context, extra_headers)
+            prepared = response(raw, context.request_id, extra_headers)
             if self._state.closed or raw.status in (408, 417):
                 prepared.force_close()
             if raw.blocks is not None:
                 await self.files.send(request, prepared, raw.blocks)
-            elif exchange.opening is not None:
-                await self.streams.send(request, prepared, exchange.opening)
+            elif context.stream_start is not None:
+                await self.streams.send(request, prepared, context.stream_start)
             status = raw.status
         finally:
             self._state.end()
             seconds = time.perf_counter() - started
-            operation = exchange.match.endpoint.operation if exchange.match else None
+            operation = context.match.endpoint.operation if context.match else None
             self._metrics.end(operation, status, seconds)
-            if self._access is not None:
-                self._access(self._entry(exchange, status, seconds))
+            if self._access_log is not None:
+                self._access_log(self._entry(context, status, seconds))
         return prepared
 
-    async def _answer_or_error(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
+    async def _answer_or_error(self, context: RequestContext, extra_headers: dict[str, str]) -> RawResponse:
         try:
-            return self._cors.preflight(exchange.method, exchange.headers) or await self._route(
-                exchange, more
+            return self._cors.preflight(context.method, context.headers) or await self._route(
+                context, extra_headers
             )
         except ApiError as error:
-            return error_response(error, exchange.request_id)
+            return error_response(error, context.request_id)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001 - the last one: an answer, and a line in the log with the trace
-            return error_response(translated(error, exchange.request_id), exchange.request_id)
+        except Exception as error:  # noqa: BLE001 - translated() logs it with its traceback
+            return error_response(translated(error, context.request_id), context.request_id)
 
-    async def _route(self, exchange: Exchange, more: dict[str, str]) -> RawResponse:
+    async def _route(self, context: RequestContext, extra_headers: dict[str, str]) -> RawResponse:
         try:
-            exchange.match = match = self._router.match(exchange.method, exchange.path)
+            context.match = match = self._router.match(context.method, context.path)
         except MethodNotAllowed as error:
             error.headers["Allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")
             raise
-        system_operation = self._own.get(match.endpoint.operation)
+        system_operation = self._system_operations.get(match.endpoint.operation)
         if system_operation is not None and match.endpoint.policy.role == "public":
-            return await system_operation(exchange)
-        caller = Caller(exchange.client, _authorization(exchange))
-        more.update(self._throttle.admit(caller))
+            return await system_operation(context)
+        caller = Caller(context.client, _authorization(context))
+        extra_headers.update(self._throttle.admit(caller))
         try:
             self._throttle.admit_token(caller)
         except RateLimited:
             if not await self._is_good_token(caller):
                 raise
         if system_operation is not None:
-            raw = await system_operation(exchange)
+            raw = await system_operation(context)
             self._throttle.note_token(caller, raw.status)
             return raw
         if match.endpoint.takes_file:
-            answer = await self.files.receive(exchange)
+            answer = await self.files.receive(context)
         else:
-            answer = await self._answer_json(exchange, caller)
-        exchange.actor = answer.actor
+            answer = await self._answer_json(context, caller)
+        context.actor = answer.actor
         if answer.record is not None:
             reader = answer.actor.user_id if answer.actor else None
-            allowed = partial(dispatch.may_read_on, self._core.units, exchange.raw())
-            exchange.opening = await self.streams.open(answer.record, reader, allowed)
+            allowed = partial(dispatch.may_read_on, self._core.units, context.raw())
+            context.stream_start = await self.streams.open(answer.record, reader, allowed)
         if match.endpoint.policy.role != "public":
             self._throttle.note_token(caller, answer.status)
         return self._add_prefix(answer)
 
     async def _is_good_token(self, caller: Caller) -> bool:
-        """Return whether a token is good that comes from an address from which too many bad ones came."""
+        """Return whether a token is valid, although its address has sent too many invalid ones."""
         scheme, _, bearer = (caller.authorization or "").partition(" ")
         if scheme.lower() != "bearer":
             return False
@@ -164,21 +164,19 @@ class Handler:
             return False
         return True
 
-    async def _answer_json(self, exchange: Exchange, caller: Caller) -> Answer:
-        """Answer a request that brings no file. The caller is admitted before a large body is read or inflated."""
-        assert exchange.match is not None
-        match, endpoint = exchange.match, exchange.match.endpoint
-        if endpoint.in_query or (
-            endpoint.policy.role != "public" and "authorization" not in exchange.headers
-        ):
-            # There is no body, or it will be a 401 whatever the body says.
-            return await self._run_service(exchange, caller, exchange.raw())
+    async def _answer_json(self, context: RequestContext, caller: Caller) -> Answer:
+        """Answer a request without a file. A large body is read and inflated only after the caller is admitted."""
+        assert context.match is not None
+        match, endpoint = context.match, context.match.endpoint
+        if endpoint.in_query or (endpoint.policy.role != "public" and "authorization" not in context.headers):
+            # There is no body, or the response is a 401 whatever the body contains.
+            return await self._run_service(context, caller, context.raw())
         limits = body_limits(endpoint)
-        body = RequestBody(exchange.request, limits.size)
+        body = RequestBody(context.request, limits.size)
         small = await body.read_small()
         if small is not None:
-            return await self._run_service(exchange, caller, exchange.raw(small))
-        head = exchange.raw()
+            return await self._run_service(context, caller, context.raw(small))
+        head = context.raw()
         refused = await self._threads.run(
             "read", lambda: dispatch.find_refusal(self._core.units, head, match)
         )
@@ -187,17 +185,21 @@ class Handler:
         await body.read()
 
         def parse() -> tuple[RawRequest, Request | ApiError]:
-            raw = exchange.raw(body.inflate())
+            raw = context.raw(body.inflate())
             return raw, dispatch.read_payload(self._core.units, raw, match, limits.values)
 
         raw, payload = await self._threads.bodies.run(parse)
-        return await self._run_service(exchange, caller, raw, payload)
+        return await self._run_service(context, caller, raw, payload)
 
     def _run_service(
-        self, exchange: Exchange, caller: Caller, raw: RawRequest, payload: Request | ApiError | None = None
+        self,
+        context: RequestContext,
+        caller: Caller,
+        raw: RawRequest,
+        payload: Request | ApiError | None = None,
     ) -> asyncio.Future[Answer]:
-        assert exchange.match is not None
-        match, operation = exchange.match, exchange.match.endpoint.operation
+        assert context.match is not None
+        match, operation = context.match, context.match.endpoint.operation
 
         def answer() -> Answer:
             return dispatch.answer(self._core.units, raw, match=match, payload=payload)
@@ -212,7 +214,7 @@ class Handler:
         attempt = self._password_limits.attempt(operation, caller, raw.body)
 
         def answer_guarded() -> Answer:
-            # Asked again when its turn has come: of many tries at once only so many are carried out.
+            # Checked again when the thread starts it, since concurrent attempts may have failed by then.
             attempt.admit()
             guarded_answer = answer()
             attempt.record(guarded_answer.status)
@@ -229,40 +231,42 @@ class Handler:
             answer.status, {**answer.headers, "link": link.replace("<", f"<{self.prefix}", 1)}, answer.body
         )
 
-    def _entry(self, exchange: Exchange, status: int, seconds: float) -> Entry:
-        endpoint = exchange.match.endpoint if exchange.match else None
+    def _entry(self, context: RequestContext, status: int, seconds: float) -> Entry:
+        endpoint = context.match.endpoint if context.match else None
         return Entry(
-            method=exchange.request.method,
-            path=logged_path(exchange.path, endpoint),
+            method=context.request.method,
+            path=logged_path(context.path, endpoint),
             status=status,
             ms=round(seconds * 1000, 1),
-            request_id=exchange.request_id,
-            user_id=exchange.actor.user_id if exchange.actor else None,
-            token_id=(exchange.actor.token_id or exchange.actor.login_id) if exchange.actor else None,
-            client=exchange.client,
+            request_id=context.request_id,
+            user_id=context.actor.user_id if context.actor else None,
+            token_id=(context.actor.token_id or context.actor.login_id) if context.actor else None,
+            client=context.client,
         )
 
 
-def _authorization(exchange: Exchange) -> str | None:
+def _authorization(context: RequestContext) -> str | None:
     """Return the ``Authorization`` header.
 
     Raises:
-        Invalid: There are several: which of them a proxy has looked at is anybody's guess.
+        Invalid: There are several, so that a proxy may have checked another one than the server would.
     """
-    # Where no header stands twice, as on nearly all requests, there is nothing to look for.
-    sent = exchange.request.headers
-    if len(exchange.headers) < len(sent) and len(sent.getall("Authorization", ())) > 1:
+    # Few requests repeat a header, and only those are searched.
+    sent = context.request.headers
+    if len(context.headers) < len(sent) and len(sent.getall("Authorization", ())) > 1:
         raise Invalid("Authorization must be sent once", code="repeated_header")
-    return exchange.headers.get("authorization")
+    return context.headers.get("authorization")
 
 
-def make_router(own: Mapping[str, Own]) -> Router:
+def make_router(system_operations: Mapping[str, OperationHandler]) -> Router:
     """Return a router over the endpoints of the contract.
 
     Raises:
-        RuntimeError: An endpoint is served neither by a service of the core nor by the server itself.
+        RuntimeError: An endpoint has neither a service of the core nor a system operation.
     """
-    unserved = {endpoint.operation for endpoint in ENDPOINTS} - own.keys() - dispatch.SERVICES.keys()
+    unserved = (
+        {endpoint.operation for endpoint in ENDPOINTS} - system_operations.keys() - dispatch.SERVICES.keys()
+    )
     if unserved:
-        raise RuntimeError(f"nobody serves {', '.join(sorted(unserved))}")
+        raise RuntimeError(f"no service for {', '.join(sorted(unserved))}")
     return Router(ENDPOINTS)

@@ -37,7 +37,7 @@ CONCURRENT_CHECKS = 8
 
 
 @attrs.frozen
-class Opening:
+class StreamStart:
     """A stream that a caller may follow, before its first byte is sent.
 
     Attributes:
@@ -59,14 +59,14 @@ class Follower:
     Args:
         transport: The transport of the connection.
         chunked: Whether to send blocks as chunks of HTTP/1.1.
-        opening: The record, and the position to start after.
+        start: The record, and the position to start after.
     """
 
-    def __init__(self, transport: asyncio.Transport, chunked: bool, opening: Opening) -> None:
+    def __init__(self, transport: asyncio.Transport, chunked: bool, start: StreamStart) -> None:
         loop = asyncio.get_running_loop()
-        self.record = opening.record
-        self.position = opening.position
-        self.allowed = opening.allowed
+        self.record = start.record
+        self.position = start.position
+        self.allowed = start.allowed
         self.ended: asyncio.Future[None] = loop.create_future()
         self.checked = loop.time()
         self._transport = transport
@@ -122,7 +122,7 @@ class Streams:
 
     # ------------------------------------------------------------------------------------------ one connection
 
-    async def open(self, record: Record[Any], reader: str | None, allowed: Callable[[], bool]) -> Opening:
+    async def open(self, record: Record[Any], reader: str | None, allowed: Callable[[], bool]) -> StreamStart:
         """Check that another stream may be opened, and return it with its start position.
 
         Raises:
@@ -136,37 +136,37 @@ class Streams:
         position = record.after
         if position is None:
             position = (await self._read(record, None)).position
-        return Opening(record, position, reader, allowed)
+        return StreamStart(record, position, reader, allowed)
 
-    async def send(self, request: web.BaseRequest, answer: web.StreamResponse, opening: Opening) -> None:
+    async def send(self, request: web.BaseRequest, answer: web.StreamResponse, start: StreamStart) -> None:
         """Send a stream until the record, the caller's rights, the connection or this process ends."""
         await answer.prepare(request)
         transport = request.transport
         if request.method == "HEAD" or transport is None or self._closed:
             return
-        follower = Follower(transport, request.version >= HttpVersion11, opening)
-        self._add(follower, opening)
+        follower = Follower(transport, request.version >= HttpVersion11, start)
+        self._add(follower, start)
         try:
             follower.write(streams.OPENING)
-            self._read_soon(opening.record.topic)
+            self._read_soon(start.record.topic)
             await follower.ended
         finally:
-            self._remove(follower, opening)
+            self._remove(follower, start)
         if not follower.gone:
             with suppress(ConnectionError):
                 await answer.write_eof()
 
-    def _add(self, follower: Follower, opening: Opening) -> None:
-        self._readers[opening.reader] += 1
-        self._followers[opening.record.topic].add(follower)
+    def _add(self, follower: Follower, start: StreamStart) -> None:
+        self._readers[start.reader] += 1
+        self._followers[start.record.topic].add(follower)
 
-    def _remove(self, follower: Follower, opening: Opening) -> None:
+    def _remove(self, follower: Follower, start: StreamStart) -> None:
         follower.end()
-        self._readers -= Counter([opening.reader])
-        here = self._followers[opening.record.topic]
+        self._readers -= Counter([start.reader])
+        here = self._followers[start.record.topic]
         here.discard(follower)
         if not here:
-            del self._followers[opening.record.topic]
+            del self._followers[start.record.topic]
 
     # ------------------------------------------------------------------------------------------ all of them
 

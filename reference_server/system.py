@@ -10,8 +10,8 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from reference_server.api_page import ApiPage, api_page
-from reference_server.exchange import Exchange, Own
 from reference_server.metrics import Metrics
+from reference_server.request_context import OperationHandler, RequestContext
 from reference_server.state import State
 from reference_server.threads import Threads
 from stellary.contract.errors import ApiError, Unavailable
@@ -124,7 +124,7 @@ def product_version() -> str:
 
 def system_operations(
     core: Core, state: State, threads: Threads, metrics: Metrics, prefix: Callable[[], str]
-) -> Mapping[str, Own]:
+) -> Mapping[str, OperationHandler]:
     """Return the operations that the server answers without the core.
 
     Args:
@@ -138,7 +138,7 @@ def system_operations(
     document: list[bytes] = []
     page: list[ApiPage] = []
 
-    async def root(_: Exchange) -> RawResponse:
+    async def root(_: RequestContext) -> RawResponse:
         about = About(
             name="Stellary",
             version=product_version(),
@@ -147,26 +147,26 @@ def system_operations(
         )
         return _json(dump(about))
 
-    async def live(_: Exchange) -> RawResponse:
+    async def live(_: RequestContext) -> RawResponse:
         return _json(dump(Health()))
 
-    async def ready(_: Exchange) -> RawResponse:
+    async def ready(_: RequestContext) -> RawResponse:
         if state.stopping:
             raise Unavailable("the server is stopping", code="stopping", retry_after=1)
         await check_all(probes)
         return _json(dump(Readiness()))
 
-    async def openapi(_: Exchange) -> RawResponse:
+    async def openapi(_: RequestContext) -> RawResponse:
         if not document:
             document.append(await asyncio.to_thread(_openapi, prefix()))
         return _json(document[0])
 
-    async def docs(exchange: Exchange) -> RawResponse:
+    async def docs(context: RequestContext) -> RawResponse:
         if not page:
             page.append(await asyncio.to_thread(api_page, prefix()))
-        return page[0].response(exchange.headers)
+        return page[0].response(context.headers)
 
-    async def metrics_text(_: Exchange) -> RawResponse:
+    async def metrics_text(_: RequestContext) -> RawResponse:
         return await asyncio.to_thread(metrics.response)
 
     return {

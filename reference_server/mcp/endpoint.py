@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from reference_server.body import LARGE, RequestBody
-from reference_server.exchange import Exchange
+from reference_server.request_context import RequestContext
 from reference_server.settings import McpToken, Settings
 from reference_server.state import State
 from reference_server.system import product_version
@@ -65,24 +65,24 @@ class McpEndpoint:
                 self._serving.cancel()
                 await asyncio.wait({self._serving})
 
-    async def __call__(self, exchange: Exchange) -> RawResponse:
+    async def __call__(self, context: RequestContext) -> RawResponse:
         """Answer a request."""
-        self._check_origin(exchange.headers.get("origin"))
+        self._check_origin(context.headers.get("origin"))
         try:
-            client = await self._client(exchange)
+            client = await self._client(context)
         except Unauthenticated as error:
-            return error_response(error, exchange.request_id)
-        exchange.actor = client.actor
+            return error_response(error, context.request_id)
+        context.actor = client.actor
         try:
-            body = await self._read(exchange)
+            body = await self._read(context)
         except Invalid as error:
             return _not_json(error)
         bridge = await self._get_bridge()
-        return await bridge.answer(exchange.raw(body), client)
+        return await bridge.answer(context.raw(body), client)
 
-    async def _read(self, exchange: Exchange) -> bytes:
+    async def _read(self, context: RequestContext) -> bytes:
         """Read the body, and reject JSON that the API does not accept, since the library is less strict."""
-        body = RequestBody(exchange.request, LARGE.size)
+        body = RequestBody(context.request, LARGE.size)
         small = await body.read_small()
         if small is not None:
             parse(small)
@@ -110,7 +110,7 @@ class McpEndpoint:
 
     # ------------------------------------------------------------------------------------------ the client
 
-    async def _client(self, exchange: Exchange) -> Client:
+    async def _client(self, context: RequestContext) -> Client:
         """Return the client of a request.
 
         Raises:
@@ -119,8 +119,8 @@ class McpEndpoint:
         _check_installed()
         from reference_server.mcp.calling import Client
 
-        headers = {"x-request-id": exchange.request_id}
-        scheme, _, bearer = exchange.headers.get("authorization", "").partition(" ")
+        headers = {"x-request-id": context.request_id}
+        scheme, _, bearer = context.headers.get("authorization", "").partition(" ")
         bearer = bearer.strip()
         if scheme.lower() != "bearer" or not bearer:
             raise Unauthenticated("a Bearer token is required")
@@ -129,8 +129,8 @@ class McpEndpoint:
                 await self._operator_actor(self._token), headers, fixed=True, workspace=self._token.workspace
             )
         actor = await self._threads.run("read", lambda: self._core.authenticate(bearer))
-        headers["authorization"] = exchange.headers["authorization"]
-        return Client(actor, headers, is_gone=lambda: exchange.request.transport is None)
+        headers["authorization"] = context.headers["authorization"]
+        return Client(actor, headers, is_gone=lambda: context.request.transport is None)
 
     async def _operator_actor(self, token: McpToken) -> Actor:
         """Return the actor of the token in the settings."""

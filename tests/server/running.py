@@ -18,8 +18,8 @@ import uvloop
 from aiohttp import web
 
 from reference_server.app import STATE, make_app
-from reference_server.listener import Listener
 from reference_server.log import Entry
+from reference_server.protocol import ServerRunner
 from reference_server.serve import wind_down
 from reference_server.settings import NO_LIMITS, Settings
 from reference_server.state import State
@@ -129,15 +129,15 @@ class Running(Reachable):
 
     async def _serve(self, up: Future[None]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self.listener = listener = Listener(self.app, shutdown_timeout=5)
-        await listener.setup()
-        site = web.TCPSite(listener, "127.0.0.1", 0)
+        self.runner = runner = ServerRunner(self.app, shutdown_timeout=5)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         self.port = site.port
         up.set_result(None)
         await self._stop.wait()
-        await wind_down(self.state, listener, 0)
-        await listener.cleanup()
+        await wind_down(self.state, runner, 0)
+        await runner.cleanup()
 
 
 # Of a core whose units are savepoints of one connection, which a thread of its own must not use meanwhile.

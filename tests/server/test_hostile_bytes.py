@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from reference_server import listener
+from reference_server import protocol
 from tests.server.running import Replies, Reply, Running, reply
 
 JSON = b"Content-Type: application/json\r\n"
@@ -378,7 +378,7 @@ def test_a_body_that_breaks_off_in_the_same_packet_is_a_bad_request(one_server: 
 @pytest.fixture
 def hurried(monkeypatch):
     """Make the server impatient."""
-    monkeypatch.setattr(listener, "LINGER_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.2)
 
 
 def test_what_breaks_off_in_a_body_that_nobody_reads_is_a_bad_request_at_most(hurried, one_server: Running):

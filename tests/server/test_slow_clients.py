@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from reference_server import body, listener
+from reference_server import body, protocol
 from tests.server.running import Replies, Running, reply
 
 HEAD = (
@@ -18,9 +18,9 @@ HEAD = (
 @pytest.fixture
 def hurried(monkeypatch):
     """Make the server impatient."""
-    monkeypatch.setattr(listener, "HEADER_SECONDS", 0.2)
-    monkeypatch.setattr(listener, "SEND_SECONDS", 0.2)
-    monkeypatch.setattr(listener, "KEEP_ALIVE_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "SEND_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "KEEP_ALIVE_SECONDS", 0.5)
     monkeypatch.setattr(body, "SECONDS", 0.2)
 
 
@@ -57,7 +57,7 @@ def posted(token: str, said: bytes) -> bytes:
 
 
 def test_patience_is_what_is_promised():
-    assert (listener.HEADER_SECONDS, body.SECONDS, listener.KEEP_ALIVE_SECONDS) == (10, 60, 75)
+    assert (protocol.HEADER_SECONDS, body.SECONDS, protocol.KEEP_ALIVE_SECONDS) == (10, 60, 75)
 
 
 def test_who_says_nothing_is_dropped(hurried, one_server: Running):

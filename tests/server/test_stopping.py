@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reference_server import listener, serve
+from reference_server import protocol, serve
 from tests.server.running import Replies, Running, reply
 
 
@@ -70,7 +70,7 @@ def test_connection_that_waits_to_be_accepted_is_answered(one_server: Running):
 
 
 def stop(server: Running):
-    return serve.wind_down(server.state, server.listener, 0)
+    return serve.wind_down(server.state, server.runner, 0)
 
 
 def test_patience_ends(one_server: Running, monkeypatch, caplog):
@@ -88,10 +88,10 @@ def test_patience_ends(one_server: Running, monkeypatch, caplog):
 
 
 def test_server_without_connections_stops_at_once(one_server: Running):
-    until(lambda: not one_server.listener.server.connections)
+    until(lambda: not one_server.runner.server.connections)
     begun = time.monotonic()
     one_server.on_loop(stop(one_server))
-    assert time.monotonic() - begun < listener.IDLE_SECONDS
+    assert time.monotonic() - begun < protocol.IDLE_SECONDS
 
 
 def test_a_stop_in_the_middle_of_a_request_lets_it_be_answered(one_server: Running):

@@ -1,4 +1,4 @@
-"""An exchange: one request while the server handles it, and the headers that the server adds to every response."""
+"""The context of a request while the server handles it, and the headers that the server adds to every response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 
 from reference_server.addresses import client_address
 from reference_server.settings import Network
-from reference_server.streams import Opening
+from reference_server.streams import StreamStart
 from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Match
@@ -29,7 +29,7 @@ _ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "se
 
 
 @attrs.define(eq=False)
-class Exchange:
+class RequestContext:
     """One request, and the results of handling it so far.
 
     Attributes:
@@ -41,7 +41,7 @@ class Exchange:
         client: The client's address.
         match: The endpoint, once it is known.
         actor: The caller, once authenticated.
-        opening: The stream to send, if the response is one.
+        stream_start: The stream to send, if the response is one.
     """
 
     request: web.BaseRequest
@@ -53,7 +53,7 @@ class Exchange:
     client: str
     match: Match | None = None
     actor: Actor | None = None
-    opening: Opening | None = None
+    stream_start: StreamStart | None = None
 
     def raw(self, body: bytes = b"") -> RawRequest:
         """Return the request in the form of the core's port."""
@@ -61,12 +61,12 @@ class Exchange:
         return RawRequest(self.method, self.path, self.query, headers, body)
 
 
-Own = Callable[[Exchange], Awaitable[RawResponse]]
+OperationHandler = Callable[[RequestContext], Awaitable[RawResponse]]
 """The handler of an operation that the server answers without the core."""
 
 
-def open_exchange(request: web.BaseRequest, prefix: str, proxies: Sequence[Network]) -> Exchange:
-    """Return the exchange of a request.
+def create_context(request: web.BaseRequest, prefix: str, proxies: Sequence[Network]) -> RequestContext:
+    """Return the context of a request.
 
     Args:
         request: The request of aiohttp.
@@ -74,13 +74,13 @@ def open_exchange(request: web.BaseRequest, prefix: str, proxies: Sequence[Netwo
         proxies: The trusted proxies, whose ``X-Forwarded-For`` headers are used.
 
     Returns:
-        The exchange.
+        The context.
     """
     headers = {name.lower(): text for name, text in request.headers.items()}
     path = _ascii(request.rel_url.raw_path)
     if prefix:
         path = path.removeprefix(prefix) if path.startswith(f"{prefix}/") else ""
-    return Exchange(
+    return RequestContext(
         request=request,
         request_id=request_id(headers.get("x-request-id")),
         method="GET" if request.method == "HEAD" else request.method,

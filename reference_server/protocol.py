@@ -1,4 +1,4 @@
-"""The listener: aiohttp's connections, extended by time limits and error responses of our own.
+"""The protocol of connections: that of aiohttp, with time limits and error responses of our own.
 
 Invalid HTTP is answered by an error of the API. A client that stalls in the middle of a header, or while it receives a
 response, is disconnected.
@@ -25,8 +25,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from reference_server.app import HANDLER
 from reference_server.body import NOT_INFLATED
-from reference_server.exchange import request_id, response
 from reference_server.handler import Handler
+from reference_server.request_context import request_id, response
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
 from stellary.core.db.errors import error_response
 
@@ -154,8 +154,8 @@ class Connection(RequestHandler):
             self._send_timer = None
 
 
-class Connections(web.Server):
-    """A factory of connections, which also tells them when a request begins."""
+class ProtocolFactory(web.Server):
+    """A protocol factory that notifies a connection when a request begins."""
 
     def __init__(self, handler: Handler, **options: Any) -> None:
         super().__init__(handler, request_factory=self._make_request, **options)
@@ -177,7 +177,7 @@ class Connections(web.Server):
         return Connection(self, loop=self._loop, **self._kwargs)
 
 
-class Listener(web.AppRunner):
+class ServerRunner(web.AppRunner):
     """A runner that serves an application's handler on our own connections. The handler writes the access log."""
 
     def __init__(self, app: web.Application, *, shutdown_timeout: float) -> None:
@@ -226,7 +226,7 @@ class Listener(web.AppRunner):
     async def _make_server(self) -> web.Server:
         # This starts the application; the server that it creates is not used.
         await super()._make_server()
-        self._connections = Connections(self._handler, **self._kwargs)
+        self._connections = ProtocolFactory(self._handler, **self._kwargs)
         return self._connections
 
 
