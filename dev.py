@@ -50,6 +50,8 @@ SHARED_TESTS = (
     "tests/cli",
     "tests/core/accounts",
     "tests/core/board/test_cards.py",
+    "tests/server/test_aiohttp_internals.py",
+    "tests/server/test_slow_clients.py",
 )
 
 # The fault tests by kind: what they do, and where they are.

@@ -9,24 +9,21 @@ from __future__ import annotations
 import array
 import asyncio
 import fcntl
-import os
 import socket
 import termios
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from typing import Any
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
-from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestHandler
 
+from reference_server.aiohttp_internals import ObservableRequestHandler
 from reference_server.app import HANDLER
 from reference_server.body import NOT_INFLATED
-from reference_server.handler import Handler
 from reference_server.request_context import request_id, response
+from reference_server.sockets import BACKLOG
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
 from stellary.core.db.errors import error_response
 
@@ -41,52 +38,71 @@ LINGER_SECONDS = 5.0
 """How long the rest of an unwanted body is read, so that its sender can read the response."""
 
 
-class Connection(RequestHandler):
-    """One connection."""
+class Connection(ObservableRequestHandler):
+    """One connection.
 
-    __slots__ = ("_body", "_header_timer", "_heard_at", "_send_timer")
+    Args:
+        server: The server that it belongs to.
+        loop: The event loop.
+    """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    __slots__ = ("_body", "_event_loop", "_header_timer", "_is_closing", "_received_at", "_send_timer")
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type] # documented: None disables it; the handler writes the log
+            # Bodies are inflated only after the caller is known.
+            auto_decompress=False,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+        )
+        self._event_loop = loop
+        self._is_closing = False
         self._body: StreamReader | None = None
         self._header_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._heard_at = self._loop.time()
-        self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
+        self._received_at = self._event_loop.time()
+        self._start_header_timer()
+
+    def close(self) -> None:
+        self._is_closing = True
+        super().close()
 
     def force_close(self) -> None:
         # A connection that is lost ends here, too.
+        self._is_closing = True
         self._stop_header_timer()
         self._stop_send_timer()
         super().force_close()
 
     def data_received(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
-        count_before = len(self._messages)
+        self._received_at = self._event_loop.time()
+        count_before = self.queued_count
         super().data_received(data)
-        if self._close or self._force_close:
+        if self._is_closing:
             return
-        if len(self._messages) > count_before and not isinstance(self._messages[-1][0], RawRequestMessage):
-            self._break_off()
+        if self.queued_count > count_before and self.is_last_queued_invalid:
+            self._fail_body()
         in_body = self._body is not None and not self._body.is_eof()
-        if data and self._header_timer is None and not self._messages and not in_body:
+        if data and self._header_timer is None and not self.queued_count and not in_body:
             # A header has begun.
-            self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
+            self._start_header_timer()
 
-    def request_begins(self, body: StreamReader) -> None:
+    def begin_request(self, body: StreamReader) -> None:
         """Note that a header is complete, and its request is being handled."""
         self._body = body
         self._stop_header_timer()
 
     def is_idle(self, seconds: float) -> bool:
         """Return whether no request is being answered, and none has been for so many seconds."""
-        if self._waiter is None or self._waiter.done() or self.transport is None:
+        if not self.is_waiting or self.transport is None:
             return False
-        answered_at = self._next_keepalive_close_time - self._keepalive_timeout
-        if max(self._heard_at, answered_at) > self._loop.time() - seconds:
+        if max(self._received_at, self.answered_at) > self._event_loop.time() - seconds:
             return False
         return not _has_unread(self.transport)
 
@@ -115,24 +131,22 @@ class Connection(RequestHandler):
         error_answer.force_close()
         return error_answer
 
-    def _break_off(self) -> None:
+    def _fail_body(self) -> None:
         """Fail the reading of a body that turned out to be invalid HTTP; aiohttp would let the reader wait."""
-        if len(self._messages) > 1:
-            payload = self._messages[-2][1]
-        elif self._current_request is not None:
-            payload = self._current_request.content
-        else:
-            return
-        if not payload.is_eof():
-            payload.set_exception(web.RequestPayloadError("no HTTP"))
+        body = self.body_before_last_queued
+        if body is not None and not body.is_eof():
+            body.set_exception(web.RequestPayloadError("no HTTP"))
 
-    def _header_late(self) -> None:
+    def _start_header_timer(self) -> None:
+        self._header_timer = self._event_loop.call_later(HEADER_SECONDS, self._end_late_header)
+
+    def _end_late_header(self) -> None:
         self._header_timer = None
-        if self._waiter is not None and not self._waiter.done():
+        if self.is_waiting:
             self.force_close()
         else:
             # The request before is still being answered.
-            self._header_timer = self._loop.call_later(HEADER_SECONDS, self._header_late)
+            self._start_header_timer()
 
     def _watch_sending(self, before: int | None) -> None:
         """Disconnect a client that has not received any of its response for a while."""
@@ -141,7 +155,7 @@ class Connection(RequestHandler):
         if before is not None and unsent >= before:
             self.transport.abort()
             return
-        self._send_timer = self._loop.call_later(SEND_SECONDS, self._watch_sending, unsent)
+        self._send_timer = self._event_loop.call_later(SEND_SECONDS, self._watch_sending, unsent)
 
     def _stop_header_timer(self) -> None:
         if self._header_timer is not None:
@@ -154,60 +168,54 @@ class Connection(RequestHandler):
             self._send_timer = None
 
 
-class ProtocolFactory(web.Server):
-    """A protocol factory that notifies a connection when a request begins."""
+class HttpServer:
+    """A server that listens for an application, with our own connections.
 
-    def __init__(self, handler: Handler, **options: Any) -> None:
-        super().__init__(handler, request_factory=self._make_request, **options)
+    Args:
+        app: The application, of which only the handler is used.
+        shutdown_timeout: The longest wait for unfinished responses, in seconds.
+    """
 
-    def _make_request(
-        self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> web.BaseRequest:
-        assert isinstance(protocol, Connection)
-        protocol.request_begins(payload)
-        state: dict[web.RequestKey[Any] | str, Any] = {NOT_INFLATED: True}
-        return web.BaseRequest(message, payload, protocol, writer, task, self._loop, state=state)
+    def __init__(self, app: web.Application, shutdown_timeout: float) -> None:
+        self._app = app
+        self._shutdown_timeout = shutdown_timeout
+        self._loop = asyncio.get_running_loop()
+        self._server = web.Server(app[HANDLER], request_factory=self._make_request)
+        self._listening: tuple[asyncio.Server, socket.socket] | None = None
 
-    def __call__(self) -> RequestHandler:
-        return Connection(self, loop=self._loop, **self._kwargs)
+    @property
+    def connections(self) -> list[web.RequestHandler]:
+        """The open connections."""
+        return self._server.connections
 
+    async def start(self, listening: socket.socket) -> None:
+        """Start the application, and accept connections.
 
-class ServerRunner(web.AppRunner):
-    """A runner that serves an application's handler on our own connections. The handler writes the access log."""
-
-    def __init__(self, app: web.Application, *, shutdown_timeout: float) -> None:
-        self._handler = app[HANDLER]
-        super().__init__(
-            app,
-            access_log=None,
-            # Bodies are inflated only after the caller is known.
-            auto_decompress=False,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            lingering_time=LINGER_SECONDS,
-            shutdown_timeout=shutdown_timeout,
-        )
+        Args:
+            listening: A socket that is bound, but does not listen yet.
+        """
+        self._app.freeze()
+        await self._app.startup()
+        acceptor = await self._loop.create_server(self._make_connection, sock=listening, backlog=BACKLOG)
+        self._listening = acceptor, listening
 
     async def stop_listening(self) -> None:
         """Accept no new connections. Connections that the system has already accepted are kept and served."""
-        loop = asyncio.get_running_loop()
+        if self._listening is None:
+            return
+        acceptor, listening = self._listening
+        self._listening = None
         accepted: list[socket.socket] = []
-        with ExitStack() as stack:
-            listening = [stack.enter_context(copy) for site in self._sites for copy in _duplicates(site)]
-            for site in list(self._sites):
-                await site.stop()
-            # Closing a socket resets the connections in its queue.
-            for listening_socket in listening:
-                with suppress(BlockingIOError):
-                    while True:
-                        accepted.append(listening_socket.accept()[0])
+        # Closing the last handle of a socket resets the connections in its queue.
+        with listening.dup() as duplicate:
+            acceptor.close()
+            duplicate.setblocking(False)
+            with suppress(BlockingIOError):
+                while True:
+                    accepted.append(duplicate.accept()[0])
         for connection in accepted:
             connection.setblocking(False)
-            await loop.connect_accepted_socket(self._connections, connection)
+            await self._loop.connect_accepted_socket(self._make_connection, connection)
 
     async def end_connections(self, patience: float) -> None:
         """Wait until all connections have closed with their next response; close idle ones.
@@ -215,27 +223,38 @@ class ServerRunner(web.AppRunner):
         Args:
             patience: The longest wait, in seconds.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + patience
-        while self._connections.connections and loop.time() < until:
-            for connection in self._connections.connections:
+        until = self._loop.time() + patience
+        while self.connections and self._loop.time() < until:
+            for connection in self.connections:
                 if isinstance(connection, Connection) and connection.is_idle(IDLE_SECONDS):
                     connection.force_close()
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _make_server(self) -> web.Server:
-        # This starts the application; the server that it creates is not used.
-        await super()._make_server()
-        self._connections = ProtocolFactory(self._handler, **self._kwargs)
-        return self._connections
+    async def close(self) -> None:
+        """Stop listening, close all connections, and clean up the application."""
+        await self.stop_listening()
+        # Requests that have arrived by now are begun, so that they are answered.
+        await asyncio.sleep(0)
+        self._server.pre_shutdown()
+        await self._app.shutdown()
+        await self._server.shutdown(self._shutdown_timeout)
+        await self._app.cleanup()
 
+    def _make_connection(self) -> Connection:
+        return Connection(self._server, self._loop)
 
-def _duplicates(site: web.BaseSite) -> Iterator[socket.socket]:
-    """Yield second handles of the sockets that a site listens on, which stay open when the site closes its own."""
-    for listening in site._server.sockets:  # type: ignore[union-attr] # noqa: SLF001
-        duplicate = socket.socket(fileno=os.dup(listening.fileno()))
-        duplicate.setblocking(False)
-        yield duplicate
+    def _make_request(
+        self,
+        message: RawRequestMessage,
+        body: StreamReader,
+        connection: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        assert isinstance(connection, Connection)
+        connection.begin_request(body)
+        state: dict[web.RequestKey[Any] | str, Any] = {NOT_INFLATED: True}
+        return web.BaseRequest(message, body, connection, writer, task, self._loop, state=state)
 
 
 def _has_unread(transport: asyncio.BaseTransport) -> bool:

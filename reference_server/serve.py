@@ -20,15 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from aiohttp import web
 
 from reference_server import log
 from reference_server.app import STATE, make_app
 from reference_server.mail import SmtpMailer
-from reference_server.protocol import ServerRunner
+from reference_server.protocol import HttpServer
 from reference_server.secret import signing_secret
 from reference_server.settings import Settings, SettingsError
-from reference_server.sockets import BACKLOG
 from reference_server.state import State
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary.contract.errors import Unavailable
@@ -185,9 +183,8 @@ async def _serve(
     app = make_app(core, settings, access_log=None if settings.log == "off" else log.access_log())
     if mailer is not None:
         mailer.start()
-    runner = ServerRunner(app, shutdown_timeout=IN_FLIGHT_SECONDS)
-    await runner.setup()
-    await web.SockSite(runner, listening, backlog=BACKLOG).start()
+    server = HttpServer(app, IN_FLIGHT_SECONDS)
+    await server.start(listening)
     # These objects stay alive, so the collector need not look at them again.
     gc.collect()
     gc.freeze()
@@ -196,8 +193,8 @@ async def _serve(
     await stop.wait()
     # A second Ctrl-C stops the process immediately.
     loop.add_signal_handler(signal.SIGINT, _interrupt)
-    await wind_down(app[STATE], runner, settings.stop_delay)
-    await runner.cleanup()
+    await wind_down(app[STATE], server, settings.stop_delay)
+    await server.close()
     if mailer is not None:
         await mailer.close(MAIL_SECONDS)
 
@@ -206,13 +203,13 @@ def _interrupt() -> None:
     raise KeyboardInterrupt
 
 
-async def wind_down(state: State, runner: ServerRunner, delay: float) -> None:
+async def wind_down(state: State, server: HttpServer, delay: float) -> None:
     """Deny readiness; after a delay stop listening, and answer the last requests on open connections."""
     state.stopping = True
     await asyncio.sleep(delay)
-    await runner.stop_listening()
+    await server.stop_listening()
     state.close()
-    await runner.end_connections(IN_FLIGHT_SECONDS)
+    await server.end_connections(IN_FLIGHT_SECONDS)
     if state.in_flight:
         _log.warning("stopped with %d requests that were not answered", state.in_flight)
 

@@ -15,13 +15,13 @@ from typing import Any
 import attrs
 import orjson
 import uvloop
-from aiohttp import web
 
 from reference_server.app import STATE, make_app
 from reference_server.log import Entry
-from reference_server.protocol import ServerRunner
+from reference_server.protocol import HttpServer
 from reference_server.serve import wind_down
 from reference_server.settings import NO_LIMITS, Settings
+from reference_server.sockets import bind_socket
 from reference_server.state import State
 from stellary.core import Core
 
@@ -129,15 +129,14 @@ class Running(Reachable):
 
     async def _serve(self, up: Future[None]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self.runner = runner = ServerRunner(self.app, shutdown_timeout=5)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = site.port
-        up.set_result(None)
-        await self._stop.wait()
-        await wind_down(self.state, runner, 0)
-        await runner.cleanup()
+        self.http_server = HttpServer(self.app, shutdown_timeout=5)
+        with bind_socket("127.0.0.1", 0) as listening:
+            await self.http_server.start(listening)
+            self.port = listening.getsockname()[1]
+            up.set_result(None)
+            await self._stop.wait()
+            await wind_down(self.state, self.http_server, 0)
+            await self.http_server.close()
 
 
 # Of a core whose units are savepoints of one connection, which a thread of its own must not use meanwhile.

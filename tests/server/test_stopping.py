@@ -70,7 +70,7 @@ def test_connection_that_waits_to_be_accepted_is_answered(one_server: Running):
 
 
 def stop(server: Running):
-    return serve.wind_down(server.state, server.runner, 0)
+    return serve.wind_down(server.state, server.http_server, 0)
 
 
 def test_patience_ends(one_server: Running, monkeypatch, caplog):
@@ -88,7 +88,7 @@ def test_patience_ends(one_server: Running, monkeypatch, caplog):
 
 
 def test_server_without_connections_stops_at_once(one_server: Running):
-    until(lambda: not one_server.runner.server.connections)
+    until(lambda: not one_server.http_server.connections)
     begun = time.monotonic()
     one_server.on_loop(stop(one_server))
     assert time.monotonic() - begun < protocol.IDLE_SECONDS
