@@ -77,27 +77,27 @@ def _resource(tag: Json, operations: list[tuple[str, str, Json]], api: Json) -> 
         yield f"Permitted for {_ROLES[operation['x-role']]}{_token(operation)}.\n"
         yield from _parameters(operation, api)
         yield from _body(operation, api)
-        yield f"{_answer(operation)}\n"
+        yield f"{_response(operation)}\n"
 
 
 def _token(operation: Json) -> str:
     rule = operation["x-token-scope"]
-    said = {
+    suffixes = {
         "public": "",
         "any": "; any API token is accepted",
         "full": "; API tokens need all scopes",
         "jwt": "; requires a login, not an API token",
     }
-    return said.get(rule, f"; API tokens need the scope `{rule}`")
+    return suffixes.get(rule, f"; API tokens need the scope `{rule}`")
 
 
 def _parameters(operation: Json, api: Json) -> Iterator[str]:
-    known = [_resolved(each, api) for each in operation.get("parameters", ())]
-    found = [each for each in known if each["in"] != "path"]
-    if found:
+    parameters = [_resolve(parameter, api) for parameter in operation.get("parameters", ())]
+    query_parameters = [parameter for parameter in parameters if parameter["in"] != "path"]
+    if query_parameters:
         yield "| parameter | in | type | |\n|---|---|---|---|"
-        for each in found:
-            yield f"| `{each['name']}` | {each['in']} | {_type(each['schema'])} | {_cell(each.get('description', ''))} |"
+        for parameter in query_parameters:
+            yield f"| `{parameter['name']}` | {parameter['in']} | {_type(parameter['schema'])} | {_cell(parameter.get('description', ''))} |"
         yield ""
 
 
@@ -106,7 +106,7 @@ def _body(operation: Json, api: Json) -> Iterator[str]:
         if media != "application/json":
             yield f"The body is `{media}` with one file in the field `file`.\n"
             continue
-        yield from _fields(_resolved(content["schema"], api))
+        yield from _fields(_resolve(content["schema"], api))
         example = orjson.dumps(content["example"], option=orjson.OPT_INDENT_2).decode()
         yield f"```json\n{example}\n```\n"
 
@@ -117,13 +117,13 @@ def _fields(schema: Json) -> Iterator[str]:
         return
     required = set(schema.get("required", ()))
     yield "| field | type | |\n|---|---|---|"
-    for name, each in properties.items():
+    for name, field in properties.items():
         mark = " (required)" if name in required else ""
-        yield f"| `{name}`{mark} | {_type(each)} | {_cell(each.get('description', ''))} |"
+        yield f"| `{name}`{mark} | {_type(field)} | {_cell(field.get('description', ''))} |"
     yield ""
 
 
-def _answer(operation: Json) -> str:
+def _response(operation: Json) -> str:
     answers = operation["responses"]
     errors = ", ".join(status for status in answers if int(status) >= 400)
     for status, answer in answers.items():
@@ -153,11 +153,11 @@ def _type(schema: Json) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f"[{name}](values.md#{name.lower()})"
-    for several in ("anyOf", "oneOf"):
-        if several in schema:
-            return " or ".join(_type(each) for each in schema[several])
+    for combination in ("anyOf", "oneOf"):
+        if combination in schema:
+            return " or ".join(_type(member) for member in schema[combination])
     if "enum" in schema:
-        return " \\| ".join(f"`{each}`" for each in schema["enum"])
+        return " \\| ".join(f"`{value}`" for value in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
     kind = schema.get("type", schema.get("format", "anything"))
@@ -186,13 +186,13 @@ def _range(least: float | None, most: float | None) -> str:
     return f"at least {least}" if most is None else f"{least} to {most}"
 
 
-def _resolved(found: Json, api: Json) -> Json:
-    while "$ref" in found:
+def _resolve(schema: Json, api: Json) -> Json:
+    while "$ref" in schema:
         part: Any = api
-        for name in found["$ref"].removeprefix("#/").split("/"):
+        for name in schema["$ref"].removeprefix("#/").split("/"):
             part = part[name]
-        found = part
-    return found
+        schema = part
+    return schema
 
 
 def _cell(text: str) -> str:

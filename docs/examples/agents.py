@@ -13,7 +13,7 @@ from stellary.contract.agent_missions import MissionEntry
 from stellary.contract.agents import SetRateLimit
 
 
-def supervised(client: Stellary, organization: str, workspace: str) -> list[str]:
+def run_supervised_agent(client: Stellary, organization: str, workspace: str) -> list[str]:
     """Create an agent in an existing workspace, give it a task, approve its proposals, and return its log."""
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Web shop"))
@@ -35,13 +35,13 @@ def supervised(client: Stellary, organization: str, workspace: str) -> list[str]
             card_id=card.id, prompt="move to Done, set priority high\ncomment: Printed, and sent."
         )
     )
-    told = []
+    log = []
 
-    def tell(entry: MissionEntry) -> None:
-        told.append(f"{entry.id} {entry.kind}")
+    def record(entry: MissionEntry) -> None:
+        log.append(f"{entry.id} {entry.kind}")
         print(entry.id, entry.kind, entry.data)
 
-    waiting = mission.wait(progress=tell)  # until it is over or needs a decision
+    waiting = mission.wait(progress=record)  # until it is over or needs a decision
     assert waiting.status == "awaiting_approval"
     # --8<-- [end:mission]
 
@@ -49,19 +49,19 @@ def supervised(client: Stellary, organization: str, workspace: str) -> list[str]
     move, priority, comment = mission.proposals(limit=10)
     ws.proposals.approve(move)
     ws.proposals.approve(comment)
-    ws.proposals.reject(priority, reason="It is no emergency")
+    ws.proposals.reject(priority, reason="Not urgent")
     # --8<-- [end:decide]
 
     # --8<-- [start:stream]
-    for entry in mission.stream(last_event_id=told[-1].split()[0]):  # ends with the mission
-        tell(entry)
+    for entry in mission.stream(last_event_id=log[-1].split()[0]):  # ends with the mission
+        record(entry)
     print(mission.get().result)
     # --8<-- [end:stream]
 
     now = board.card(card).get()
-    (said,) = board.card(card).comments.list()
-    assert (now.column_id, now.priority, said.author_name) == (done.id, None, "Scribe")
-    return told
+    (report,) = board.card(card).comments.list()
+    assert (now.column_id, now.priority, report.author_name) == (done.id, None, "Scribe")
+    return log
 
 
 def split_and_move(client: Stellary, organization: str, workspace: str) -> list[str]:
@@ -97,20 +97,20 @@ def split_and_move(client: Stellary, organization: str, workspace: str) -> list[
     return [relation.card.title for relation in relations if relation.type == "parent_of"]
 
 
-def with_a_token(
+def propose_with_token(
     client: Stellary, as_agent: Stellary, organization: str, workspace: str, project: str
 ) -> str:
     """Act as a supervised agent with a token of the agent, and return the proposal."""
     # --8<-- [start:proposed]
-    mine = as_agent.workspace(organization, workspace).project(project)
-    (first, *_) = mine.cards.list()
+    board = as_agent.workspace(organization, workspace).project(project)
+    (first, *_) = board.cards.list()
     try:
-        mine.card(first).update(title="Print and send the invoices")
-    except Proposed as asked:
-        proposal = asked.proposal
+        board.card(first).update(title="Print and send the invoices")
+    except Proposed as error:
+        proposal = error.proposal
     client.workspace(organization, workspace).proposals.approve(proposal)
     # --8<-- [end:proposed]
-    return mine.card(first).get().title
+    return board.card(first).get().title
 
 
 if __name__ == "__main__":
@@ -118,4 +118,4 @@ if __name__ == "__main__":
     email = f"ann-{uuid4().hex[:8]}@example.com"
     with Stellary.register(url, email, "correct horse battery", name="Ann") as ann:
         home = ann.organizations.list()[0].slug
-        supervised(ann, home, ann.organization(home).workspaces.list()[0].slug)
+        run_supervised_agent(ann, home, ann.organization(home).workspaces.list()[0].slug)

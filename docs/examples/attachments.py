@@ -49,7 +49,10 @@ def attachments(client: Stellary, organization: str, workspace: str, folder: Pat
 
     # --8<-- [start:list]
     card.attachments.delete(copy)
-    return [f"{each.original_name}: {each.mime_type}, {each.size} bytes" for each in card.attachments.list()]
+    return [
+        f"{attachment.original_name}: {attachment.mime_type}, {attachment.size} bytes"
+        for attachment in card.attachments.list()
+    ]
     # --8<-- [end:list]
 
 

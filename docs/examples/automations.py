@@ -19,8 +19,8 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
     to_do, doing, done = board.columns.list()
 
     # --8<-- [start:install]
-    urgent = board.automations.create(
-        name="What is urgent is begun at once",
+    start_urgent = board.automations.create(
+        name="Start urgent cards",
         trigger="task_created",
         conditions={
             "any": [
@@ -30,14 +30,14 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
         },
         action=ActionToRun(type="move_card", params={"targetColumn": "In Progress"}),
     )
-    begun = board.automations.create(
-        name="What is begun has a plan",
+    plan_work = board.automations.create(
+        name="Plan started cards",
         trigger="task_moved",
         conditions={"all": [{"field": "toColumn", "op": "eq", "value": "In Progress"}]},
         action=ActionToRun(type="add_checklist_item", params={"title": "Answer the customer"}),
     )
-    finished = board.automations.create(
-        name="What is finished is done",
+    finish = board.automations.create(
+        name="Complete finished cards",
         trigger="checklist_complete",
         action=ActionToRun(type="move_card", params={"targetColumn": "Done"}),
     )
@@ -53,17 +53,17 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
     # --8<-- [end:work]
 
     # --8<-- [start:traces]
-    told = []
-    for rule in (urgent, begun, finished):
+    effects = []
+    for rule in (start_urgent, plan_work, finish):
         for trace in board.automations.traces(rule):  # newest first
             assert trace.target is not None
-            told.append(f"{rule.name}: {trace.event} of {trace.target.card_key}, {trace.result}")
+            effects.append(f"{rule.name}: {trace.event} of {trace.target.card_key}, {trace.result}")
     # --8<-- [end:traces]
 
     # --8<-- [start:toggle]
-    board.automations.toggle(urgent)  # inverts the state; use enabled=False to set it
+    board.automations.toggle(start_urgent)  # inverts the state; use enabled=False to set it
     # --8<-- [end:toggle]
-    return told
+    return effects
 
 
 def main(url: str = "http://localhost:3001") -> None:

@@ -20,14 +20,14 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
 
     # --8<-- [start:bulk]
     to_do, doing, done = board.columns.list()
-    made = board.cards.create_many(
+    created = board.cards.create_many(
         cards=[
             CardInColumn(column_id=to_do.id, title="Write the spec", priority="high"),
             CardInColumn(column_id=to_do.id, title="Ask the users"),
             CardInColumn(column_id=doing.id, title="Draw the screens"),
         ]
     )
-    spec, users, screens = made  # in the order of the request
+    spec, users, screens = created  # in the order of the request
     board.cards.update_many(
         cards=[
             CardChange(id=spec.id, column_id=doing.id, order=0),
@@ -47,17 +47,17 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     assert board.cards.get(spec.id).title == "Write the spec"
 
     # --8<-- [start:board]
-    shown = board.board()
-    for column in shown.columns:
-        print(column.name, [card.title for card in shown.cards if card.column_id == column.id])
+    snapshot = board.board()
+    for column in snapshot.columns:
+        print(column.name, [card.title for card in snapshot.cards if card.column_id == column.id])
     # --8<-- [end:board]
 
     # --8<-- [start:filters]
     urgent = board.cards.list(priority="high", archived=False)
     soon = board.cards.list(due_before=datetime.now(UTC) + timedelta(days=7), status="open")
-    called = board.cards.list(q="SCREEN")
+    matching = board.cards.list(q="SCREEN")
     # --8<-- [end:filters]
-    assert [each[0].id for each in (urgent, soon, called)] == [spec.id, users.id, screens.id]
+    assert [page[0].id for page in (urgent, soon, matching)] == [spec.id, users.id, screens.id]
 
     # --8<-- [start:moves]
     board.cards.update(users.id, column_id=doing.id)  # to the end of the column
@@ -73,12 +73,12 @@ def cards(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [end:pages]
 
     # --8<-- [start:versions]
-    seen = board.cards.get(spec.id)
+    version = board.cards.get(spec.id)
     board.cards.update(spec.id, title="Write the specification")  # another user changes it first
     try:
-        board.cards.with_options(if_match=seen).update(spec.id, priority="low")
+        board.cards.with_options(if_match=version).update(spec.id, priority="low")
     except PreconditionFailed:
-        print("changed meanwhile:", board.cards.get(spec.id).title)
+        print("changed by another user:", board.cards.get(spec.id).title)
     # --8<-- [end:versions]
 
     # --8<-- [start:idempotency]

@@ -16,15 +16,15 @@ from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.planner import Brief, Refinement
 
 
-def files(folder: Path) -> list[Core]:
+def create_cores(folder: Path) -> list[Core]:
     """Create cores that store files in a folder and in a bucket."""
     url = f"sqlite:///{folder / 'stellary.db'}"
     # --8<-- [start:blobs]
-    beside = Core(url, blobs=folder / "files")
+    local = Core(url, blobs=folder / "files")
     bucket = Blobs("s3://stellary/files", endpoint="http://localhost:9000", region="eu-1")
-    away = Core(url, blobs=bucket)
+    remote = Core(url, blobs=bucket)
     # --8<-- [end:blobs]
-    return [beside, away]
+    return [local, remote]
 
 
 # --8<-- [start:planner]
@@ -60,10 +60,10 @@ def _week(number: int, title: str) -> Phase:
 
 def main() -> None:
     """Plan a project in process, send webhook messages, and back up the database."""
-    with TemporaryDirectory() as place:
-        folder = Path(place)
-        for each in files(folder):
-            each.close()
+    with TemporaryDirectory() as directory:
+        folder = Path(directory)
+        for other in create_cores(folder):
+            other.close()
         # --8<-- [start:parts]
         core = Core(
             f"sqlite:///{folder / 'stellary.db'}",
@@ -98,8 +98,8 @@ def main() -> None:
         # --8<-- [end:post]
 
         # --8<-- [start:backup]
-        made = core.back_up(folder / "backup")
-        print(f"{made.files} files, {len(made.lost)} lost")
+        backup = core.back_up(folder / "backup")
+        print(f"{backup.files} files, {len(backup.lost)} lost")
         # --8<-- [end:backup]
         core.close()
 

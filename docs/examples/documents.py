@@ -41,9 +41,9 @@ def documents(author: Stellary, reviewer: Stellary, organization: str, workspace
     # --8<-- [start:read]
     assert ws.documents.get(spec).content["content"][0]["type"] == "heading"  # TipTap JSON, for an editor
     assert ws.documents.get(spec, content_format="markdown").content == SPEC.strip()
-    (found,) = ws.documents.list(tag="security", status="draft")  # without content
+    (draft,) = ws.documents.list(tag="security", status="draft")  # without content
     # --8<-- [end:read]
-    assert found.id == spec.id
+    assert draft.id == spec.id
 
     # --8<-- [start:save]
     saved = ws.document(spec).update(content=SPEC + "\nNobody is locked out.", content_format="markdown")
@@ -69,13 +69,13 @@ def documents(author: Stellary, reviewer: Stellary, organization: str, workspace
     assert approved.status == "approved"
 
     # --8<-- [start:versions]
-    told = []
+    history = []
     for version in ws.document(spec).versions():  # newest first, without content
-        told.append(f"{version.number}: {version.status} by {version.reviewer_name}")
+        history.append(f"{version.number}: {version.status} by {version.reviewer_name}")
     first = ws.document(spec).get_version(version, content_format="markdown")
     # --8<-- [end:versions]
     assert "locked out" in first.content
-    return told
+    return history
 
 
 def main(url: str = "http://localhost:3001") -> None:

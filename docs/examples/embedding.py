@@ -53,9 +53,9 @@ def main(database_url: str = "sqlite://") -> None:
     # --8<-- [start:joined]
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE orders (number INTEGER PRIMARY KEY, card_id TEXT)"))
-        wanted = CreateCard(title="Deliver order 7", due_date=date(2026, 4, 1))
+        request = CreateCard(title="Deliver order 7", due_date=date(2026, 4, 1))
         column = board.child(ColumnRef, to_do.id)
-        card = core.run(actor, lambda uow: cards.create_card(uow, column, wanted), connection)
+        card = core.run(actor, lambda uow: cards.create_card(uow, column, request), connection)
         connection.execute(text("INSERT INTO orders VALUES (7, :card_id)"), {"card_id": card.id})
     # --8<-- [end:joined]
 

@@ -26,7 +26,7 @@ from stellary.core import Core
 from stellary.core.board import board, cards
 
 core: Core
-place: ColumnRef
+column: ColumnRef
 
 
 def wish(request: HttpRequest) -> HttpResponse:
@@ -37,16 +37,16 @@ def wish(request: HttpRequest) -> HttpResponse:
 
     with (
         transaction.atomic(),
-        core.borrowed(connection.connection, transaction.on_commit) as borrowed,
+        core.borrowed(connection.connection, transaction.on_commit) as joined,
     ):
         user = User.objects.get(username=request.headers["X-User"])
-        actor = core.user(external_id=str(user.pk), email=user.email, connection=borrowed)
+        actor = core.user(external_id=str(user.pk), email=user.email, connection=joined)
         title = json.loads(request.body)["title"]
-        card = core.run(actor, lambda uow: cards.create_card(uow, place, CreateCard(title=title)), borrowed)
+        card = core.run(actor, lambda uow: cards.create_card(uow, column, CreateCard(title=title)), joined)
         user.last_name = card.key
         user.save()
         if "refused" in card.title:
-            raise LookupError("Django changes its mind: the card is undone as well")
+            raise LookupError("the error rolls back the card as well")
     # --8<-- [end:wish]
     return JsonResponse({"card": card.key}, status=201)
 
@@ -57,13 +57,13 @@ def show(request: HttpRequest) -> HttpResponse:
 
     user = User.objects.get(username=request.headers["X-User"])
     actor = core.user(external_id=str(user.pk), email=user.email or None)
-    project = ProjectRef(place.org_slug, place.ws_slug, place.project_id)
-    shown = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
-    return JsonResponse([card.title for card in shown.cards], safe=False)
+    project = ProjectRef(column.org_slug, column.ws_slug, column.project_id)
+    snapshot = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
+    return JsonResponse([card.title for card in snapshot.cards], safe=False)
 
 
 # --8<-- [start:errors]
-class Refusals:
+class ApiErrorMiddleware:
     """A middleware that converts errors of the core to responses of the API."""
 
     def __init__(self, get_response: Any) -> None:
@@ -100,7 +100,7 @@ def configure(database_url: str) -> None:
     settings.configure(
         DATABASES={"default": database},
         INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
-        MIDDLEWARE=[f"{__name__}.Refusals"],
+        MIDDLEWARE=[f"{__name__}.ApiErrorMiddleware"],
         ROOT_URLCONF=__name__,
         ALLOWED_HOSTS=["testserver"],
         SECRET_KEY="from your own settings",
@@ -113,7 +113,7 @@ def configure(database_url: str) -> None:
 
 def set_up() -> None:
     """Create two Django users, and a board for one of them."""
-    global place  # noqa: PLW0603 - as above
+    global column  # noqa: PLW0603 - as above
     from django.contrib.auth.models import User
     from django.core.management import call_command
 
@@ -126,7 +126,7 @@ def set_up() -> None:
     client.organization("toys").workspaces.create(name="Wishes", slug="wishes")
     project = client.workspace("toys", "wishes").projects.create(name="Wishes")
     to_do, *_ = client.workspace("toys", "wishes").project(project).columns.list()
-    place = ProjectRef("toys", "wishes", project.id).child(ColumnRef, to_do.id)
+    column = ProjectRef("toys", "wishes", project.id).child(ColumnRef, to_do.id)
 
 
 def main(database_url: str | None = None) -> list[Any]:
@@ -135,19 +135,19 @@ def main(database_url: str | None = None) -> list[Any]:
         set_up()
         client = Client(raise_request_exception=False)
 
-        def ask(title: str) -> Any:
+        def post_wish(title: str) -> Any:
             return client.post("/wishes", {"title": title}, "application/json", headers={"X-User": "owner"})
 
-        told = [
-            ask("A kite").json(),
-            ask("").json()["message"],
-            ask("What is refused").status_code,
+        results = [
+            post_wish("A kite").json(),
+            post_wish("").json()["message"],
+            post_wish("A refused pony").status_code,
             client.get("/board", headers={"X-User": "owner"}).json(),
             client.get("/board", headers={"X-User": "stranger"}).status_code,
         ]
         core.close()
         django.db.connections.close_all()
-    return told
+    return results
 
 
 if __name__ == "__main__":

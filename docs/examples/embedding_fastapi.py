@@ -39,7 +39,7 @@ class Bug(Base):
 
 
 # --8<-- [start:session]
-def a_session(request: Request) -> Iterator[Session]:
+def open_session(request: Request) -> Iterator[Session]:
     with Session(request.app.state.engine) as session, session.begin():
         yield session
 
@@ -55,29 +55,31 @@ def make_app(engine: Engine) -> FastAPI:
     Base.metadata.create_all(engine)
 
     @app.exception_handler(ApiError)
-    def refuse(request: Request, error: ApiError) -> JSONResponse:
+    def handle_api_error(request: Request, error: ApiError) -> JSONResponse:
         return JSONResponse(error.to_body(request.headers.get("x-request-id", "")), error.status)
 
     # --8<-- [end:app]
-    place = _set_up(core)
+    column = _set_up(core)
 
     # --8<-- [start:report]
     @app.post("/bugs", status_code=201)
     def report(
-        title: str, user: Annotated[str, Header()], session: Annotated[Session, Depends(a_session)]
+        title: str, user: Annotated[str, Header()], session: Annotated[Session, Depends(open_session)]
     ) -> dict[str, str]:
         connection = session.connection()
         actor = core.user(external_id=user, email=f"{user}@example.com", connection=connection)
-        card = core.run(actor, lambda uow: cards.create_card(uow, place, CreateCard(title=title)), connection)
+        card = core.run(
+            actor, lambda uow: cards.create_card(uow, column, CreateCard(title=title)), connection
+        )
         session.add(Bug(card_id=card.id))
         return {"card": card.key}
 
     @app.get("/board")
     def show(user: Annotated[str, Header()]) -> list[str]:
         actor = core.user(external_id=user, email=f"{user}@example.com")
-        project = ProjectRef(place.org_slug, place.ws_slug, place.project_id)
-        shown = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
-        return [card.title for card in shown.cards]
+        project = ProjectRef(column.org_slug, column.ws_slug, column.project_id)
+        snapshot = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
+        return [card.title for card in snapshot.cards]
 
     # --8<-- [end:report]
     return app
@@ -93,20 +95,20 @@ def _set_up(core: Core) -> ColumnRef:
     return ProjectRef("product", "support", project.id).child(ColumnRef, to_do.id)
 
 
-async def ask(app: FastAPI, user: str, method: str, path: str, **params: str) -> Any:
+async def send(app: FastAPI, user: str, method: str, path: str, **params: str) -> Any:
     """Call the application without a socket, and return its response."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://product") as client:
-        answer = await client.request(method, path, params=params, headers={"user": user})
-        return answer.json()
+        response = await client.request(method, path, params=params, headers={"user": user})
+        return response.json()
 
 
-async def use(app: FastAPI) -> list[Any]:
+async def run_requests(app: FastAPI) -> list[Any]:
     return [
-        await ask(app, "owner", "POST", "/bugs", title="It burns"),
-        (await ask(app, "owner", "POST", "/bugs", title=" "))["message"],
-        await ask(app, "owner", "GET", "/board"),
-        (await ask(app, "stranger", "GET", "/board"))["statusCode"],
+        await send(app, "owner", "POST", "/bugs", title="It burns"),
+        (await send(app, "owner", "POST", "/bugs", title=" "))["message"],
+        await send(app, "owner", "GET", "/board"),
+        (await send(app, "stranger", "GET", "/board"))["statusCode"],
     ]
 
 
@@ -114,11 +116,11 @@ def main(database_url: str | None = None) -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
         # Use a file, since FastAPI runs in several threads, and an in-memory SQLite database belongs to one connection.
         engine = create_engine(database_url or f"sqlite:///{Path(folder) / 'product.db'}")
-        told = asyncio.run(use(make_app(engine)))
+        results = asyncio.run(run_requests(make_app(engine)))
         with Session(engine) as session:
-            told.append(session.query(Bug).count())
+            results.append(session.query(Bug).count())
         engine.dispose()
-    return told
+    return results
 
 
 if __name__ == "__main__":

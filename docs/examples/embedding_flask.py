@@ -32,11 +32,11 @@ def make_app(engine: Engine) -> Flask:
         g.user = {"id": request.headers["X-User"], "email": f"{request.headers['X-User']}@example.com"}
 
     @app.errorhandler(ApiError)
-    def refuse(error: ApiError) -> tuple[Any, int]:
+    def handle_api_error(error: ApiError) -> tuple[Any, int]:
         return jsonify(error.to_body(request.headers.get("X-Request-Id", ""))), error.status
 
     # --8<-- [end:app]
-    place = _set_up(core)
+    column = _set_up(core)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE orders (number INTEGER PRIMARY KEY, card_id TEXT)"))
 
@@ -45,8 +45,8 @@ def make_app(engine: Engine) -> Flask:
     def order(number: int) -> tuple[dict[str, str], int]:
         with engine.begin() as connection:
             actor = core.user(external_id=g.user["id"], email=g.user["email"], connection=connection)
-            wanted = CreateCard(title=f"Deliver order {number}")
-            card = core.run(actor, lambda uow: cards.create_card(uow, place, wanted), connection)
+            new_card = CreateCard(title=f"Deliver order {number}")
+            card = core.run(actor, lambda uow: cards.create_card(uow, column, new_card), connection)
             row = {"number": number, "card_id": card.id}
             connection.execute(text("INSERT INTO orders VALUES (:number, :card_id)"), row)
         return {"card": card.key}, 201
@@ -54,9 +54,9 @@ def make_app(engine: Engine) -> Flask:
     @app.get("/board")
     def show() -> list[str]:
         actor = core.user(external_id=g.user["id"], email=g.user["email"])
-        project = ProjectRef(place.org_slug, place.ws_slug, place.project_id)
-        shown = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
-        return [card.title for card in shown.cards]
+        project = ProjectRef(column.org_slug, column.ws_slug, column.project_id)
+        snapshot = core.run(actor, lambda uow: board.get_board(uow, project), read_only=True)
+        return [card.title for card in snapshot.cards]
 
     # --8<-- [end:order]
     return app
@@ -75,14 +75,14 @@ def _set_up(core: Core) -> ColumnRef:
 def main(database_url: str = "sqlite://") -> list[Any]:
     engine = create_engine(database_url)
     client = make_app(engine).test_client()
-    told = [
+    results = [
         client.post("/orders/7", headers={"X-User": "owner"}).json,
         # A duplicate number: neither the order nor its card is created.
         client.get("/board", headers={"X-User": "owner"}).json,
         client.get("/board", headers={"X-User": "stranger"}).status_code,
     ]
     engine.dispose()
-    return told
+    return results
 
 
 if __name__ == "__main__":

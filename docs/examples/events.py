@@ -17,26 +17,26 @@ def follow(client: Stellary, organization: str, workspace: str) -> list[str]:
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Launch"))
     to_do, _, done = board.columns.list()
-    told = []
+    lines = []
 
     # --8<-- [start:follow]
     with ws.events() as events:
         card = board.columns(to_do).cards.create(title="Write the spec")
         board.cards.update(card, column_id=done.id)
         for activity in events:
-            told.append(f"{activity.actor_name}: {activity.type} {activity.meta['cardKey']}")
+            lines.append(f"{activity.actor_name}: {activity.type} {activity.meta['cardKey']}")
             if activity.type == "card_moved":
                 break
-    seen = events.last_event_id
+    last_event_id = events.last_event_id
     # --8<-- [end:follow]
 
     # --8<-- [start:resume]
     board.cards.update(card, archived=True)
-    with ws.events(last_event_id=seen) as events:
+    with ws.events(last_event_id=last_event_id) as events:
         activity = next(events)
-        told.append(f"missed meanwhile: {activity.type}")
+        lines.append(f"missed while disconnected: {activity.type}")
     # --8<-- [end:resume]
-    return told
+    return lines
 
 
 # --8<-- [start:awaiting]

@@ -28,15 +28,15 @@ def export_and_import(client: Stellary, organization: str, folder: Path) -> list
 
     # --8<-- [start:carry]
     path = board.export_to(folder / "q1-launch.json")
-    made = ops.projects.import_file(path)
-    for left in made.not_carried:
-        print(f"{left.path} {left.name}: {left.reason}")
+    imported = ops.projects.import_file(path)
+    for item in imported.not_carried:
+        print(f"{item.path} {item.name}: {item.reason}")
     # --8<-- [end:carry]
 
     # --8<-- [start:files]
     path = board.export_archive(folder / "q1-launch.zip")
     try:
-        made = ops.projects.import_archive(path)
+        imported = ops.projects.import_archive(path)
     except NotImported as error:
         print(error)  # spec.pdf could not be uploaded, and the project was deleted again: …
     # --8<-- [end:files]

@@ -53,16 +53,16 @@ def importers(client: Stellary, organization: str, workspace: str, folder: Path)
     (folder / "issues.json").write_text(json.dumps(ISSUES))
 
     # --8<-- [start:trello]
-    reading = read_trello(
+    trello = read_trello(
         folder / "board.json",
         people={"janedoe": "jane@example.com"},  # the file has no e-mail addresses
         statuses={"Done": "done"},  # status of the cards in a list
     )
-    for left_out in reading.left_out:
-        print(left_out)
-    made = ws.projects.import_file(reading.project)
+    for item in trello.left_out:
+        print(item)
+    website = ws.projects.import_file(trello.project)
     # --8<-- [end:trello]
-    assert len(made.card_ids) == 2
+    assert len(website.card_ids) == 2
 
     # --8<-- [start:github]
     issues = read_github_issues(folder / "issues.json", people={"octocat": "jane@example.com"})
@@ -71,9 +71,9 @@ def importers(client: Stellary, organization: str, workspace: str, folder: Path)
     # --8<-- [start:several]
     projects = [ws.projects.import_file(project) for project in issues.projects]
     # --8<-- [end:several]
-    return [f"{each.key}: {each.name}, {len(each.card_ids)} cards" for each in (made, *projects)] + [
-        str(each) for each in issues.left_out
-    ]
+    return [
+        f"{project.key}: {project.name}, {len(project.card_ids)} cards" for project in (website, *projects)
+    ] + [str(item) for item in issues.left_out]
 
 
 def main(url: str = "http://localhost:3001") -> None:

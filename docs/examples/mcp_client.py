@@ -27,13 +27,13 @@ async def launch(url: str, token: str, workspace: str) -> list[str]:
     ):
         tools = (await client.list_tools()).tools
         # --8<-- [end:connect]
-        said = [f"{len(tools)} tools"]
+        results = [f"{len(tools)} tools"]
 
         async def call(tool: str, **arguments: Any) -> dict[str, Any]:
             # --8<-- [start:call]
             result = await client.call_tool(tool, {"workspace": workspace, **arguments})
             if result.is_error:
-                said.append(result.content[0].text)
+                results.append(result.content[0].text)
             # --8<-- [end:call]
             return result.structured_content or {}
 
@@ -43,10 +43,10 @@ async def launch(url: str, token: str, workspace: str) -> list[str]:
         await call("move_card", cardId="Book hall", targetColumn="Done")  # ambiguous: the error lists both
         moved = await call("move_card", cardId="Book hall B", targetColumn="dnoe")
         # --8<-- [end:names]
-        said.append(f"{moved['key']} {moved['title']} is moved")
-        found = await call("search", q="hall")
-        said.append(f"{len(found['items'])} hits")
-        return said
+        results.append(f"{moved['key']} {moved['title']} is moved")
+        hits = await call("search", q="hall")
+        results.append(f"{len(hits['items'])} hits")
+        return results
 
 
 def main(url: str = "http://localhost:3001") -> None:

@@ -26,11 +26,11 @@ def notifications(jane: Stellary, rob: Stellary, organization: str, workspace: s
     # --8<-- [end:recipients]
 
     # --8<-- [start:list]
-    for each in rob.notifications.list(unread_only=True):
-        print(each.activity.type, each.activity.actor_name, each.activity.meta)
+    for notification in rob.notifications.list(unread_only=True):
+        print(notification.activity.type, notification.activity.actor_name, notification.activity.meta)
     print(rob.notifications.count().count)
     # --8<-- [end:list]
-    heard = [each.activity.type for each in rob.notifications.list(unread_only=True)]
+    types = [notification.activity.type for notification in rob.notifications.list(unread_only=True)]
 
     # --8<-- [start:read]
     newest, *_ = rob.notifications.list(limit=1)
@@ -53,7 +53,7 @@ def notifications(jane: Stellary, rob: Stellary, organization: str, workspace: s
     print(rob.notifications.list())  # none: Rob has lost access to the workspace
     # --8<-- [end:leaving]
     assert rob.notifications.list() == []
-    return heard
+    return types
 
 
 def main(url: str = "http://localhost:3001") -> None:

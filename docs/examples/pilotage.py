@@ -68,8 +68,11 @@ def pilotage(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [end:review]
 
     # --8<-- [start:history]
-    told = ws.pilotage.state(detail_level="detailed")
-    return [f"{each.actor_name}: {each.type} {each.meta['id']}" for each in told.history[:3]]
+    final_state = ws.pilotage.state(detail_level="detailed")
+    return [
+        f"{activity.actor_name}: {activity.type} {activity.meta['id']}"
+        for activity in final_state.history[:3]
+    ]
     # --8<-- [end:history]
 
 

@@ -25,7 +25,7 @@ def set_up(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [start:apply]
     plan = project_setup.plan(ws, declared)  # or the path of the file
     print(plan)
-    done = project_setup.apply(plan, told=lambda change: print("done:", change.kind, change.name))
+    done = project_setup.apply(plan, on_change=lambda change: print("done:", change.kind, change.name))
     board = ws.project(done.project)
     # --8<-- [end:apply]
 
@@ -34,13 +34,13 @@ def set_up(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [end:nothing]
 
     # --8<-- [start:values]
-    wanted = Declaration(
+    changed = Declaration(
         Project("Q1 Launch"),
         columns=[Column("To do"), Column("Review"), Column("Doing", wip_limit=5), Column("Done")],
         labels=[Label("Defect", was="Bug")],
         cards=[Card("Build it", column="Doing")],
     )
-    plan = project_setup.plan(board, wanted)
+    plan = project_setup.plan(board, changed)
     project_setup.apply(plan)
     # --8<-- [end:values]
 
@@ -50,7 +50,7 @@ def set_up(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [end:prune]
 
     # --8<-- [start:stale]
-    board.labels.create(name="Somebody's")
+    board.labels.create(name="Another user's")
     try:
         project_setup.apply(pruned)
     except StalePlan as error:

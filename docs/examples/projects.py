@@ -46,16 +46,16 @@ def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [start:archive]
     board.update(archived=True)
     active = ws.projects.list(archived=False)
-    put_away = ws.projects.list(archived=True)
+    archived = ws.projects.list(archived=True)
     board.update(archived=False)
     # --8<-- [end:archive]
-    assert ([each.name for each in active], [each.name for each in put_away]) == ([], ["Q1 Launch"])
+    assert ([project.name for project in active], [each.name for each in archived]) == ([], ["Q1 Launch"])
 
     # --8<-- [start:delete]
     draft = ws.projects.create(name="Draft")
     ws.projects.delete(draft)  # with its columns, cards, comments and files
     # --8<-- [end:delete]
-    return [each.name for each in ws.projects.list()]
+    return [project.name for project in ws.projects.list()]
 
 
 def main(url: str = "http://localhost:3001") -> None:

@@ -37,16 +37,16 @@ def quickstart(client: Stellary, name: str) -> Board:
                 priority=priority,
                 due_date=in_two_weeks,
                 label_ids=[waiting.id] if topic == "billing" else [],
-                checklist=[AddChecklistItem(title=each) for each in ("Agree on it", "Do it", "Review it")],
+                checklist=[AddChecklistItem(title=title) for title in ("Agree on it", "Do it", "Review it")],
             )
 
     # Move cards to the end of a column, to its top, next to another card. Omitted fields are unchanged; None clears.
-    first, second, *others = board.cards.list()
+    first, second, *remaining = board.cards.list()
     board.cards.update(first, column_id=done.id)
     board.cards.update(second, column_id=doing.id, due_date=None)
-    for card in others[:4]:
+    for card in remaining[:4]:
         board.cards.update(card, column_id=todo.id, order=0)
-    board.cards.update(others[4], column_id=todo.id, after=others[3].id)
+    board.cards.update(remaining[4], column_id=todo.id, after=remaining[3].id)
 
     # Work on a card, and comment on it.
     board.card(second).checklist.update(second.checklist[0].id, done=True)
@@ -54,7 +54,7 @@ def quickstart(client: Stellary, name: str) -> Board:
     return board.board()
 
 
-def shown(board: Board) -> str:
+def render_board(board: Board) -> str:
     """Render a board as text: one line per card, grouped by column."""
     lines = [f"{board.project.name} ({board.project.key})"]
     for column in board.columns:
@@ -70,7 +70,7 @@ def main(url: str = "http://localhost:3001") -> None:
     """Run the example with a new account, and print the board."""
     name = f"acme-{uuid4().hex[:8]}"
     with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
-        print(shown(quickstart(client, name)))
+        print(render_board(quickstart(client, name)))
 
 
 if __name__ == "__main__":

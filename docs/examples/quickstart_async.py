@@ -38,16 +38,16 @@ async def quickstart(client: AsyncStellary, name: str) -> Board:
                 priority=priority,
                 due_date=in_two_weeks,
                 label_ids=[waiting.id] if topic == "billing" else [],
-                checklist=[AddChecklistItem(title=each) for each in ("Agree on it", "Do it", "Review it")],
+                checklist=[AddChecklistItem(title=title) for title in ("Agree on it", "Do it", "Review it")],
             )
 
     # Move cards to the end of a column, to its top, next to another card. Omitted fields are unchanged; None clears.
-    first, second, *others = await board.cards.list()
+    first, second, *remaining = await board.cards.list()
     await board.cards.update(first, column_id=done.id)
     await board.cards.update(second, column_id=doing.id, due_date=None)
-    for card in others[:4]:
+    for card in remaining[:4]:
         await board.cards.update(card, column_id=todo.id, order=0)
-    await board.cards.update(others[4], column_id=todo.id, after=others[3].id)
+    await board.cards.update(remaining[4], column_id=todo.id, after=remaining[3].id)
 
     # Work on a card, and comment on it.
     await board.card(second).checklist.update(second.checklist[0].id, done=True)

@@ -36,7 +36,9 @@ def relations(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [end:circle]
 
     # --8<-- [start:list]
-    return [f"{page.key} {each.type} {each.card.key}" for each in board.card(page).relations.list()]
+    return [
+        f"{page.key} {relation.type} {relation.card.key}" for relation in board.card(page).relations.list()
+    ]
     # --8<-- [end:list]
 
 

@@ -35,17 +35,17 @@ def scopes(client: Stellary, organization: str, workspace: str) -> list[str]:
     # --8<-- [start:stats]
     board.cards.update(logo, column_id=doing.id)
     board.cards.update(logo, column_id=done.id)
-    shown = board.scope(design).views(type="stats").data
-    assert shown is not None
-    assert shown.stats is not None
-    print(shown.stats.by_status, shown.stats.completed_per_day[-1].cards, shown.stats.cycle_time.cards)
+    view = board.scope(design).views(type="stats").data
+    assert view is not None
+    assert view.stats is not None
+    print(view.stats.by_status, view.stats.completed_per_day[-1].cards, view.stats.cycle_time.cards)
     # --8<-- [end:stats]
 
     # --8<-- [start:calendar]
-    shown = board.scope(design).views(type="calendar").data
-    assert shown is not None
-    assert shown.calendar is not None
-    for day in shown.calendar.days:
+    view = board.scope(design).views(type="calendar").data
+    assert view is not None
+    assert view.calendar is not None
+    for day in view.calendar.days:
         print(day.day, [card.title for card in day.cards])
     # --8<-- [end:calendar]
 

@@ -22,7 +22,7 @@ def team(
         connect: A client with a token: ``Stellary(url, token=token)``.
     """
     ws = owner.workspace(organization, workspace)
-    told = []
+    observations = []
 
     # --8<-- [start:invite]
     address = guest.auth.me().user.email
@@ -31,10 +31,10 @@ def team(
     # --8<-- [end:invite]
 
     # --8<-- [start:roles]
-    member = next(each for each in ws.members.list() if each.email == address)
+    member = next(member for member in ws.members.list() if member.email == address)
     ws.members.update(member, role="admin", pilotage_role="reviewer")
     # --8<-- [end:roles]
-    told.append(f"{len(ws.members.list())} members")
+    observations.append(f"{len(ws.members.list())} members")
 
     # --8<-- [start:token]
     token = guest.api_tokens.create(
@@ -43,35 +43,35 @@ def team(
         expires_at=(datetime.now(UTC) + timedelta(days=90)).date(),
     )
     script = connect(token.token)
-    told.append(f"{len(script.workspace(organization, workspace).projects.list())} projects")
+    observations.append(f"{len(script.workspace(organization, workspace).projects.list())} projects")
     # --8<-- [end:token]
 
     # --8<-- [start:out]
     removed = ws.members.remove(member)  # also from its projects, rules, notifications and streams
-    told.append(f"{removed.ended.webhooks} webhooks to look at")
+    observations.append(f"{removed.ended.webhooks} webhooks to check")
     try:
         script.workspace(organization, workspace).projects.list()
     except NotFound:
-        told.append("the workspace is out of sight, for the token too")
+        observations.append("the workspace is no longer visible, not even with the token")
     guest.api_tokens.delete(token.id)
     try:
         script.organizations.list()
     except Unauthenticated:
-        told.append("the token is dead")
+        observations.append("the token is revoked")
     # --8<-- [end:out]
-    return told
+    return observations
 
 
 def main(url: str) -> None:
-    def somebody(name: str) -> Stellary:
+    def register(name: str) -> Stellary:
         return Stellary.register(url, f"{name}-{uuid4().hex[:8]}@example.com", "a-long-password", name=name)
 
-    with somebody("jane") as owner, somebody("joe") as guest:
+    with register("jane") as owner, register("joe") as guest:
         slug = f"acme-{uuid4().hex[:8]}"
         owner.organizations.create(name="Acme", slug=slug)
         owner.organization(slug).workspaces.create(name="Engineering", slug="eng")
-        told = team(owner, guest, slug, "eng", lambda token: Stellary(url, token=token))
-        print(*told, sep="\n")
+        observations = team(owner, guest, slug, "eng", lambda token: Stellary(url, token=token))
+        print(*observations, sep="\n")
 
 
 if __name__ == "__main__":

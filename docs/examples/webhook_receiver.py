@@ -11,7 +11,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from stellary import UnverifiedWebhook
-from stellary.client.webhooks import verified
+from stellary.client.webhooks import verify
 from stellary.contract.webhooks import WebhookMessage
 
 
@@ -25,13 +25,13 @@ class Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         try:
-            id, message = verified(dict(self.headers), body, self.secret)
+            id, message = verify(dict(self.headers), body, self.secret)
         except UnverifiedWebhook as error:
             self.answer(400, str(error))
             return
         with self.database:  # one transaction for the effect and the id
-            found = self.database.execute("INSERT OR IGNORE INTO received (id) VALUES (?)", (id,))
-            if found.rowcount:  # the id is new
+            inserted = self.database.execute("INSERT OR IGNORE INTO received (id) VALUES (?)", (id,))
+            if inserted.rowcount:  # the id is new
                 self.do(message)
         self.answer(204)  # within 20 seconds; defer longer work
 
@@ -40,10 +40,10 @@ class Receiver(BaseHTTPRequestHandler):
 
     # --8<-- [end:receiver]
 
-    def answer(self, status: int, said: str = "") -> None:
+    def answer(self, status: int, text: str = "") -> None:
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(said.encode())
+        self.wfile.write(text.encode())
 
     def log_message(self, *_: object) -> None:
         """Do not log requests to the terminal."""

@@ -16,26 +16,26 @@ from typing import ClassVar
 from uuid import uuid4
 
 from stellary import Stellary, UnverifiedWebhook
-from stellary.client.webhooks import verified
+from stellary.client.webhooks import verify
 
 
 class Receiver(BaseHTTPRequestHandler):
     """A receiver that keeps messages in memory; ``webhook_receiver.py`` stores them."""
 
     secret = ""
-    seen: ClassVar[set[str]] = set()
-    told: ClassVar[list[str]] = []
+    seen_ids: ClassVar[set[str]] = set()
+    messages: ClassVar[list[str]] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         try:
-            id, message = verified(dict(self.headers), body, self.secret)
+            id, message = verify(dict(self.headers), body, self.secret)
         except UnverifiedWebhook:
             self.answer(400)
             return
-        if id not in self.seen:
-            self.seen.add(id)
-            self.told.append(f"{message.data.actor_name}: {message.type}, {message.data.meta}")
+        if id not in self.seen_ids:
+            self.seen_ids.add(id)
+            self.messages.append(f"{message.data.actor_name}: {message.type}, {message.data.meta}")
         self.answer(204)
 
     def answer(self, status: int) -> None:
@@ -47,7 +47,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving() -> Iterator[str]:
+def run_receiver() -> Iterator[str]:
     """Run a receiver until the end of the block, and yield its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -58,8 +58,8 @@ def receiving() -> Iterator[str]:
 def webhooks(client: Stellary, organization: str, workspace: str) -> list[str]:
     """Send the events of a board to a receiver in this process, and return the received messages."""
     ws = client.workspace(organization, workspace)
-    Receiver.seen, Receiver.told = set(), []
-    with receiving() as url:
+    Receiver.seen_ids, Receiver.messages = set(), []
+    with run_receiver() as url:
         # --8<-- [start:install]
         hook = ws.webhooks.create(url=url, events=["card_created", "card_moved"])
         Receiver.secret = hook.secret  # shown only once: store it like a password
@@ -68,24 +68,24 @@ def webhooks(client: Stellary, organization: str, workspace: str) -> list[str]:
         to_do, doing, _ = board.columns.list()
         card = board.column(to_do).cards.create(title="Invoices go out twice")
         board.cards.update(card, column_id=doing.id)
-        until(lambda: len(Receiver.told) == 2)
+        until(lambda: len(Receiver.messages) == 2)
 
         # --8<-- [start:log]
         until(lambda: not ws.webhooks.deliveries(hook, status="pending"))
         for delivery in ws.webhooks.deliveries(hook):  # newest first
-            print(delivery.event, delivery.status, [each.status_code for each in delivery.attempts])
+            print(delivery.event, delivery.status, [attempt.status_code for attempt in delivery.attempts])
         ws.webhooks(hook).redeliver(delivery)  # with the same id, so that the receiver ignores it
         # --8<-- [end:log]
         until(lambda: not ws.webhooks.deliveries(hook, status="pending"))
-    return sorted(Receiver.told)
+    return sorted(Receiver.messages)
 
 
-def until(true: object, seconds: float = 20.0) -> None:
+def until(condition: object, seconds: float = 20.0) -> None:
     """Wait until a condition is true."""
-    assert callable(true)
-    ends = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < ends, "it never came"
+    assert callable(condition)
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "no message arrived"
         time.sleep(0.02)
 
 

@@ -39,7 +39,7 @@ def weekly_review(state: PilotageState, now: datetime | None = None) -> str:
         f"{d.title}{f': {d.impact}' if d.impact else ''}" for d in state.decisions if this_week(d.created_at)
     ]
     waiting = [f"{a.explanation} ({a.action_type})" for a in state.traces if a.status == "suggested"]
-    happened = Counter(each.type for each in state.history if this_week(each.created_at))
+    activity_counts = Counter(activity.type for activity in state.history if this_week(activity.created_at))
     return "\n".join(
         [
             f"# Week to {now:%d %B %Y}, cycle {state.cycle}",
@@ -51,7 +51,7 @@ def weekly_review(state: PilotageState, now: datetime | None = None) -> str:
             *section("Priorities", (p.label for p in state.active_priorities)),
             *section("Decided", decided),
             *section("To be reviewed", waiting),
-            *section("In figures", (f"{type}: {count}" for type, count in happened.most_common(5))),
+            *section("In figures", (f"{type}: {count}" for type, count in activity_counts.most_common(5))),
         ]
     )
 

@@ -65,18 +65,20 @@ def wizard(client: Stellary, organization: str, workspace: str) -> list[str]:
         context_documents=[GivenDocument(title="Minutes", content=MINUTES)],
     )
     # --8<-- [end:frame]
-    told = [f"{draft.stage}: ready to {draft.readiness_score} of 100"]
+    steps = [f"{draft.stage}: ready to {draft.readiness_score} of 100"]
 
     # --8<-- [start:refine]
     while draft.questions:
         for question in draft.questions:
             print(f"{question.text} ({question.format}) {question.options or ''}")
-        known = {each.id: ANSWERS[each.id] for each in draft.questions if each.id in ANSWERS}
-        if not known:
+        answers = {
+            question.id: ANSWERS[question.id] for question in draft.questions if question.id in ANSWERS
+        }
+        if not answers:
             break  # optional questions can stay open
-        draft = ws.project_drafts.refine(draft, answers=known)
+        draft = ws.project_drafts.refine(draft, answers=answers)
     # --8<-- [end:refine]
-    told.append(f"{draft.stage}: ready to {draft.readiness_score} of 100")
+    steps.append(f"{draft.stage}: ready to {draft.readiness_score} of 100")
 
     # --8<-- [start:plan]
     draft = ws.project_drafts.generate_roadmap(draft)
@@ -84,21 +86,21 @@ def wizard(client: Stellary, organization: str, workspace: str) -> list[str]:
         draft, feedback="Add a phase for testing. The waiting list can wait. Paint it blue."
     )
     assert draft.roadmap is not None
-    told += [f"day {each.start_day} to {each.end_day}: {each.name}" for each in draft.roadmap.phases]
-    for left in draft.roadmap.not_understood:
-        print(f"{left.text}: {left.reason}")
+    steps += [f"day {phase.start_day} to {phase.end_day}: {phase.name}" for phase in draft.roadmap.phases]
+    for item in draft.roadmap.not_understood:
+        print(f"{item.text}: {item.reason}")
     # --8<-- [end:plan]
 
     # --8<-- [start:execute]
     project = ws.project_drafts.execute(draft)
     board = ws.project(project).board()
-    told.append(f"{project.key}: {len(board.columns)} columns, {len(board.cards)} cards")
+    steps.append(f"{project.key}: {len(board.columns)} columns, {len(board.cards)} cards")
     try:
         ws.project_drafts.execute(draft)
     except Conflict as error:
         print(error.code)  # draft_executed
     # --8<-- [end:execute]
-    return told
+    return steps
 
 
 def main(url: str = "http://localhost:3001") -> None:

@@ -129,7 +129,7 @@ def apply(session: Session, file: str, prune: bool, yes: bool) -> None:
             raise click.ClickException("cannot ask for confirmation without a terminal; pass --yes")
         click.confirm("Apply these changes?", abort=True, err=True)
     with _show_progress(len(new_plan.changes)) as on_change:
-        applied = project_setup.apply(new_plan, told=on_change)
+        applied = project_setup.apply(new_plan, on_change=on_change)
     print_line(str(applied) + ".")
 
 

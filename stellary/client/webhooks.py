@@ -16,7 +16,7 @@ from stellary.contract.wire import read
 TOLERANCE = timedelta(minutes=5)
 
 
-def verified(
+def verify(
     headers: Mapping[str, str],
     body: bytes,
     secret: str | Sequence[str],

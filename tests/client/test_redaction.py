@@ -12,7 +12,7 @@ import pytest
 
 from stellary import AsyncStellary, Stellary
 from stellary.client.testing import Recorded, RecordingPort
-from stellary.client.webhooks import verified
+from stellary.client.webhooks import verify
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.redaction import SecretStr, conceal_headers
 
@@ -153,7 +153,7 @@ def lose_connection_while_accepting():
 
 
 def receive_forged_webhook():
-    verified({}, b"", "whsec_" + SECRET)
+    verify({}, b"", "whsec_" + SECRET)
 
 
 def cancel_request_of_async_client():

@@ -49,9 +49,9 @@ def test_team(client: Stellary, core: Core):
     assert told == [
         "2 members",
         "0 projects",
-        "0 webhooks to look at",
-        "the workspace is out of sight, for the token too",
-        "the token is dead",
+        "0 webhooks to check",
+        "the workspace is no longer visible, not even with the token",
+        "the token is revoked",
     ]
 
 
@@ -59,7 +59,7 @@ def test_events(client: Stellary, core: Core):
     assert example("events").follow(client, "acme", "eng") == [
         "jane: card_created LAU-1",
         "jane: card_moved LAU-1",
-        "missed meanwhile: card_archived",
+        "missed while disconnected: card_archived",
     ]
     awaiting = AsyncStellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     assert asyncio.run(example("events").first_of(awaiting, "acme", "eng", "card_moved"))
@@ -119,7 +119,7 @@ def test_cards(client: Stellary, capsys: pytest.CaptureFixture[str]):
         "Done []",
     ]
     assert (page, last) == ("['QL-1', 'QL-2'] True", "['QL-3'] False")
-    assert changed == "changed meanwhile: Write the specification"
+    assert changed == "changed by another user: Write the specification"
 
 
 def test_notifications(client: Stellary, core: Core, capsys: pytest.CaptureFixture[str]):
@@ -133,10 +133,10 @@ def test_notifications(client: Stellary, core: Core, capsys: pytest.CaptureFixtu
 
 def test_automations(client: Stellary):
     assert example("automations").automations(client, "acme", "eng") == [
-        "What is urgent is begun at once: task_created of SUP-1, success",
-        "What is begun has a plan: task_moved of SUP-1, skipped",
-        "What is begun has a plan: task_moved of SUP-1, success",
-        "What is finished is done: checklist_complete of SUP-1, success",
+        "Start urgent cards: task_created of SUP-1, success",
+        "Plan started cards: task_moved of SUP-1, skipped",
+        "Plan started cards: task_moved of SUP-1, success",
+        "Complete finished cards: checklist_complete of SUP-1, success",
     ]
 
 
@@ -172,7 +172,7 @@ def test_agents(client: Stellary, core: Core):
     assert "the release is planned" in [item.activity.meta["message"] for item in notices]
     ws = client.workspace("acme", "eng")
     ws.agents.delete(ws.agents.list()[0])
-    told = module.supervised(client, "acme", "eng")
+    told = module.run_supervised_agent(client, "acme", "eng")
     assert told[:4] == ["1 status", "2 status", "3 step", "4 message"]
     assert [each.split()[1] for each in told[-3:]] == ["step", "status", "done"]
     ws = client.workspace("acme", "eng")
@@ -182,4 +182,7 @@ def test_agents(client: Stellary, core: Core):
     (project,) = [each for each in ws.projects.list() if each.name == "Web shop"]
 
     as_agent = Stellary.embedded(core.port(core.authenticate(token)))
-    assert module.with_a_token(client, as_agent, "acme", "eng", project.id) == "Print and send the invoices"
+    assert (
+        module.propose_with_token(client, as_agent, "acme", "eng", project.id)
+        == "Print and send the invoices"
+    )

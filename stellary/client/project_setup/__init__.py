@@ -92,36 +92,38 @@ def plan(at: Any, declaration: Source, *, prune: bool = False) -> Any:
 
 @overload
 def apply(
-    plan: Plan[Sync], *, told: ChangeCallback | None = None, progress: Progress | None = None
+    plan: Plan[Sync], *, on_change: ChangeCallback | None = None, progress: Progress | None = None
 ) -> Applied: ...
 @overload
 def apply(
-    plan: Plan[Async], *, told: ChangeCallback | None = None, progress: Progress | None = None
+    plan: Plan[Async], *, on_change: ChangeCallback | None = None, progress: Progress | None = None
 ) -> Later[Applied]: ...
-def apply(plan: Plan[Any], *, told: ChangeCallback | None = None, progress: Progress | None = None) -> Any:
+def apply(
+    plan: Plan[Any], *, on_change: ChangeCallback | None = None, progress: Progress | None = None
+) -> Any:
     """Apply a plan. If that is interrupted, make a new plan to continue from there.
 
     Args:
         plan: A plan made by ``plan``.
-        told: Called with each change after it has been applied.
+        on_change: Called with each change after it has been applied.
         progress: True for a progress bar; or a callback that receives the number of applied changes and their total.
 
     Raises:
-        StalePlan: The project has changed since the plan was made. Only the changes passed to ``told`` were applied.
+        StalePlan: The project has changed since the plan was made. Only the changes passed to ``on_change`` were applied.
     """
 
     def run(report: ReportProgress | None) -> Any:
         count = 0
 
-        def on_change(change: Change) -> None:
+        def report_change(change: Change) -> None:
             nonlocal count
             count += 1
-            if told is not None:
-                told(change)
+            if on_change is not None:
+                on_change(change)
             if report is not None:
                 report(count, len(plan.changes))
 
-        return _run(plan.at, apply_plan(plan, on_change))
+        return _run(plan.at, apply_plan(plan, report_change))
 
     return show_progress(progress, "set-up", "change", run, awaits=plan.at._awaits)  # noqa: SLF001 - of the SDK
 

@@ -381,7 +381,7 @@ def test_new_scope_is_created_with_description_and_columns(ws):
         seen.extend(scope for scope in at.scopes.list() if scope.name == "Later")
 
     plan = ps.plan(at, target)
-    applied = ps.apply(plan, told=record_scopes)
+    applied = ps.apply(plan, on_change=record_scopes)
     assert {scope.description for scope in seen} == {"Third"}
     assert {tuple(column.name for column in scope.columns) for scope in seen} == {("Idea", "Done")}
     idea, done = seen[-1].columns

@@ -65,7 +65,7 @@ def test_plan_is_printed_as_text(ws):
 def test_apply_reports_changes_and_progress(ws):
     changes, progress = [], []
     plan = ps.plan(ws, LAUNCH)
-    result = ps.apply(plan, told=changes.append, progress=lambda *counts: progress.append(counts))
+    result = ps.apply(plan, on_change=changes.append, progress=lambda *counts: progress.append(counts))
     assert progress[0] == (1, len(plan.changes))
     assert progress == [(number, len(plan.changes)) for number in range(1, len(plan.changes) + 1)]
     assert tuple(changes) == result.changes

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from sqlalchemy import bindparam, delete, func, select
 
-from stellary.client.webhooks import verified
+from stellary.client.webhooks import verify
 from stellary.contract.cards import CreateCard
 from stellary.contract.refs import ColumnRef
 from stellary.contract.webhooks import WEBHOOKS_MAX
@@ -96,7 +96,7 @@ def test_what_happens_is_told_signed_and_once(webhook_api):
     card = webhook_api.card("Write")
     (message,) = webhook_api.send()
     (request,) = webhook_api.requests
-    id, read = verified(request.headers, request.body, hook["secret"], now=webhook_api.clock.now)
+    id, read = verify(request.headers, request.body, hook["secret"], now=webhook_api.clock.now)
     assert (message["type"], message["data"]["cardId"], message["data"]["actorName"]) == (
         "card_created",
         card["id"],
@@ -194,7 +194,7 @@ def test_what_may_help_is_tried_again_with_the_same_id_and_text(webhook_api, res
         "succeeded",
         [result.status, result.status, 200],
     )
-    verified(
+    verify(
         webhook_api.requests[-1].headers,
         webhook_api.requests[-1].body,
         hook["secret"],
