@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,14 +23,17 @@ from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
 from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
-from stellary.core.api.job_runner import HANDLERS, JobRunner
+from stellary.core.api.host_jobs import build_delivery_job, build_enqueuer, build_kind
+from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, Handler, JobRunner
 from stellary.core.board import attachments
 from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.host_connection import Borrowing, OnCommit
+from stellary.core.kernel import jobs
 from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.environment import Environment
+from stellary.core.kernel.event_handlers import E, EventDelivery
 from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
@@ -204,6 +207,89 @@ class Core:
                 close()
         self.claims.close()
         self.database.close()
+
+    def on(self, event_type: type[E], handler: Callable[[UnitOfWork, E], object]) -> None:
+        """Call a function for each event of a type, in the transaction of the change.
+
+        The handler runs before the change is committed, as the actor of the change. What it writes through the unit
+        is committed with the change. If it raises an ``ApiError`` such as ``Conflict``, the change is undone and the caller
+        gets the error; a handler can thus veto a change. Within an automation rule, only the rule is undone. Any other
+        exception undoes the change, and is a server error.
+
+        Register handlers after creating the core, in each process, before it is used.
+
+        Args:
+            event_type: A class of ``stellary.core.kernel.events``, such as ``CardMoved``. The handler also receives events
+                of its subclasses: ``CardEvent`` stands for everything that happens to a card.
+            handler: Called with the unit and the event, for each event in the order of the changes. It may emit further
+                events by calling services, up to ten deep.
+
+        Raises:
+            TypeError: The events of this type are internal.
+        """
+        self.env.event_handlers.add(event_type, handler)
+
+    def after(self, event_type: type[E], handler: Callable[[EventDelivery[E]], object], *, name: str) -> None:
+        """Call a function for each event of a type after the commit, as a background job.
+
+        The job is stored in the transaction of the change, so that no event is lost and none is delivered that was rolled
+        back. A handler that raises is called again, ten times in all, after pauses from 5 seconds to an hour; then the job
+        is listed by ``work.jobs(given_up=True)``. Events may arrive in any order, and more than once: compare
+        ``EventDelivery.id``. Each process runs two deliveries at a time. One that takes longer than a minute may be called
+        in another process as well.
+
+        Register handlers after creating the core, in each process, before ``work.start``. A process without the handler
+        leaves its jobs to others; events are stored only by processes that have it.
+
+        Args:
+            event_type: A class of ``stellary.core.kernel.events``, as with ``on``.
+            handler: Called with the delivery, outside of any transaction. Open a unit with ``run`` to write.
+            name: The name of the handler in stored jobs, 1-54 characters. Keep it when you rename the function.
+
+        Raises:
+            RuntimeError: The job runner has been started.
+            TypeError: The events of this type are internal.
+            ValueError: The name is empty, too long or taken.
+        """
+        kind = build_kind("after", name)
+        self.env.event_handlers.add(event_type, build_enqueuer(kind))
+        self.work.add_handler(kind, build_delivery_job(event_type, handler))
+
+    def add_job(self, name: str, handler: Callable[..., object], *, attempts: int = ATTEMPTS_MAX) -> None:
+        """Add a kind of background job, for ``enqueue``.
+
+        Args:
+            name: The name of the kind, 1-55 characters.
+            handler: Called with a unit without an actor, and the payload. The job is deleted in the unit, so its changes take
+                effect once. To act on behalf of a user, pass the actor to ``uow.caused_by(None, actor)``.
+            attempts: The number of attempts after which a job is given up. Default: 10.
+
+        Raises:
+            RuntimeError: The job runner has been started.
+            ValueError: The name is empty, too long or taken.
+        """
+        self.work.add_handler(build_kind("host", name), Handler(handler, attempts))
+
+    def enqueue(
+        self,
+        uow: UnitOfWork,
+        name: str,
+        payload: object,
+        *,
+        due_at: datetime | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Add a job, which runs after the unit has committed.
+
+        Args:
+            uow: The unit.
+            name: The name of a kind that ``add_job`` has added, here or in the process that runs the job.
+            payload: The argument of the handler, which must be JSON other than null.
+            due_at: The earliest time to run it. By default, right away.
+            key: Adds nothing if a job of this kind with this key is waiting, 1-39 characters. By default, the job has no key.
+        """
+        kind = build_kind("host", name)
+        jobs.enqueue(uow, kind, payload, due_at=due_at, key=None if key is None else f"{kind} {key}")
 
     @contextmanager
     def begin(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:

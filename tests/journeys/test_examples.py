@@ -115,6 +115,19 @@ def test_a_core_is_given_its_parts(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out.splitlines() == ["['Week 1']", "0 files, 0 lost"]
 
 
+def test_host_extends_the_core(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("sys.argv", ["event_handlers.py", database_url])
+    example("event_handlers")
+    assert capsys.readouterr().out.splitlines() == [
+        "assign the card before you move it",
+        "True",
+        "new card 'Write the spec'",
+        "report for eng",
+    ]
+
+
 def test_somebody_looks_around(core: Core, capsys: pytest.CaptureFixture[str]):
     account = ("jane@example.com", "a-long-password")
     with running(core) as server:

@@ -35,6 +35,7 @@ LONG_AT_ONCE = 2
 ATTEMPTS_MAX = 10
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
+KIND_MAX = 60
 FURTHEST = timedelta(minutes=2)
 """A recurring job that is due later than this was put off by a clock that was ahead. Running it early is harmless."""
 
@@ -49,7 +50,7 @@ class Handler:
         first: The payload of a job that always exists, such as a periodic check; None for none.
     """
 
-    do: Callable[..., None]
+    do: Callable[..., object]
     attempts: int | None = ATTEMPTS_MAX
     first: object = None
 
@@ -62,15 +63,19 @@ class LongRunningJob:
         do: Called with the units, the payload, and a function to call before each slow step, which renews the claim. It
             opens units itself, and may be called again for steps that it has completed.
         attempts: The number of attempts without progress after which the job is given up. Default: 5.
-        give_up: Called then, with the units, the payload, and the reason.
+        give_up: Called then, with the units, the payload, and the reason. None keeps the job in the list of those that
+            were given up. Default: None.
         progress: Called with the units and the payload before another attempt; returns how far the job has come. Progress
-            resets the count of attempts, so interruptions alone never end a job.
+            resets the count of attempts, so interruptions alone never end a job. None counts every attempt. Default:
+            None.
+        pool: The name of the threads in which the job runs, which kinds of jobs may share. Default: ``long``.
     """
 
     do: Callable[[Units, object, Callable[[], None]], None]
-    give_up: Callable[[Units, object, str], None]
-    progress: Callable[[Units, object], int]
+    give_up: Callable[[Units, object, str], None] | None = None
+    progress: Callable[[Units, object], int] | None = None
     attempts: int = 5
+    pool: str = "long"
     first: None = None
 
 
@@ -110,20 +115,41 @@ class JobRunner:
     ) -> None:
         self._units = units
         self._claims = claims
-        self._handlers = handlers
+        self._handlers = dict(handlers)
         self._chance = chance
         self._alarm = threading.Event()
+        self._started = False
         self._stopping = False
         self._threads: list[threading.Thread] = []
         units.env.signals.listen(self._receive)
-        self._kinds: Collection[str] = handlers
+        self._kinds: Collection[str] = self._handlers
         self._long_runners: list[JobRunner] = []
         forks.follow(self)
 
     def after_fork_in_child(self) -> None:
         """Run no jobs in the child until ``start`` is called there: the threads belong to the parent."""
         self._alarm = threading.Event()
+        self._started = False
         self._threads, self._kinds, self._long_runners = [], self._handlers, []
+
+    def add_handler(self, kind: str, handler: Handler | LongRunningJob) -> None:
+        """Add the handler of a kind of job.
+
+        Args:
+            kind: The kind, 1-60 characters.
+            handler: The handler.
+
+        Raises:
+            RuntimeError: The runner has been started.
+            ValueError: The kind is too long, or has a handler.
+        """
+        if self._started:
+            raise RuntimeError("register handlers before jobs are started")
+        if not 0 < len(kind) <= KIND_MAX:
+            raise ValueError(f"the kind of a job has 1 to {KIND_MAX} characters: {kind!r}")
+        if kind in self._handlers:
+            raise ValueError(f"the kind {kind!r} has a handler already")
+        self._handlers[kind] = handler
 
     # ------------------------------------------------------------------------------------------ the list
 
@@ -217,14 +243,14 @@ class JobRunner:
                     raise _Lost
 
         try:
-            if job.attempts > 1:
+            if job.attempts > 1 and handler.progress is not None:
                 progress = handler.progress(self._units, job.payload)
                 with self._units.database.writing() as connection:
                     job = jobs.record_progress(connection, job, progress)
             if job.attempts > handler.attempts:
-                handler.give_up(self._units, job.payload, "the process that ran it ended before it was done")
-            else:
-                handler.do(self._units, job.payload, renew)
+                self._give_up(job, handler, "the process that ran it ended before it was done")
+                return
+            handler.do(self._units, job.payload, renew)
         except _Lost:
             _log.warning("job %s (%s) took so long that another process does it", job.id, job.kind)
             return
@@ -236,7 +262,16 @@ class JobRunner:
             if job.attempts < handler.attempts:
                 self._put_off(job, _describe(error), max(self._after_pause(job), self._requested_time(error)))
                 return
-            handler.give_up(self._units, job.payload, _describe(error))
+            self._give_up(job, handler, _describe(error))
+            return
+        with self._units.database.writing() as connection:
+            jobs.complete(connection, job)
+
+    def _give_up(self, job: Job, handler: LongRunningJob, error: str) -> None:
+        if handler.give_up is None:
+            self._put_off(job, error, None)
+            return
+        handler.give_up(self._units, job.payload, error)
         with self._units.database.writing() as connection:
             jobs.complete(connection, job)
 
@@ -274,6 +309,7 @@ class JobRunner:
 
     def start(self, threads: int = 1) -> None:
         """Run due jobs in the background, in the given number of threads. Default: 1."""
+        self._started = True
         self._stopping = False
         self._threads = [
             threading.Thread(target=self.run, name="stellary-jobs", daemon=True) for _ in range(threads)
@@ -301,14 +337,17 @@ class JobRunner:
 
     def run(self) -> None:
         """Run due jobs in this thread until ``stop`` is called from another one. Long jobs get threads of their own."""
+        self._started = True
         long = {
             kind: handler for kind, handler in self._handlers.items() if isinstance(handler, LongRunningJob)
         }
         if long and len(long) < len(self._handlers):
             self._kinds = self._handlers.keys() - long.keys()
-            self._long_runners = [
-                JobRunner(self._units, self._claims, long, self._chance) for _ in range(LONG_AT_ONCE)
-            ]
+            for pool in sorted({handler.pool for handler in long.values()}):
+                shared = {kind: handler for kind, handler in long.items() if handler.pool == pool}
+                self._long_runners += [
+                    JobRunner(self._units, self._claims, shared, self._chance) for _ in range(LONG_AT_ONCE)
+                ]
             for other in self._long_runners:
                 other.start()
         self._claims.start()

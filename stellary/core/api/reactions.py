@@ -120,8 +120,9 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
 
 
 def settle(uow: UnitOfWork) -> None:
-    """Call the reactions to the events of a unit, until reactions emit no further events."""
+    """Call the host's handlers and then the reactions to the events of a unit, until there are no further events."""
     while uow.settled_count < len(uow.events):
+        uow.call_handlers()
         wave = uow.events[uow.settled_count :]
         uow.settled_count += len(wave)
         # A change that a rule made on behalf of a user is recorded as the user's.

@@ -253,6 +253,8 @@ def _find_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain
     try:
         with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
             _run_action(uow, workspace_ref(uow, case.workspace_id), rule, case)
+            # Within the savepoint, so that a handler that raises undoes the rule and not the change that triggered it.
+            uow.call_handlers()
     except (NotFound, Forbidden) as error:
         if people.reaches(uow, case.workspace_id, rule.owner_id):
             return error.message

@@ -8,6 +8,7 @@ import attrs
 
 from stellary.core.db.base import Clock, IdSource
 from stellary.core.kernel.commit_watermark import CommitWatermark
+from stellary.core.kernel.event_handlers import EventHandlers
 from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Signer
 from stellary.core.ports.blobs import Blobs
@@ -37,6 +38,7 @@ class Environment:
         brains: What decides for agents, by runtime. Their type is in ``agents.brains``, which imports this module.
         actions: The actions by name. Their type is in ``kernel.actions``.
         services: The services by operation. Their type is in ``kernel.unit``.
+        event_handlers: The handlers of events that the host has registered.
     """
 
     clock: Clock
@@ -54,4 +56,5 @@ class Environment:
     actions: Mapping[str, object]
     services: Mapping[str, object]
     signals: Signals = attrs.field(factory=Signals)
+    event_handlers: EventHandlers = attrs.field(factory=EventHandlers)
     stored_rounds: int | None = None

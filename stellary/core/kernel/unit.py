@@ -16,6 +16,7 @@ from stellary.contract.errors import Forbidden, PreconditionFailed, ServerError,
 from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
 from stellary.core.kernel.environment import Environment
+from stellary.core.kernel.event_handlers import NESTED_MAX
 from stellary.core.kernel.events import BaseEvent, Cause
 from stellary.core.kernel.signals import Signals
 from stellary.core.ports.blobs import StoredFile
@@ -130,6 +131,7 @@ class UnitOfWork:
         rule_action_count: The number of actions that automation rules have run in the unit.
         dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
         settled_count: The number of events that have been passed to the reactions.
+        handled_count: The number of events that have been passed to the handlers of the host.
         members: Users known to reach a workspace until the unit ends: their names, by workspace id and user id.
         ended_counts: Counts of what has ended in the unit together with a user's rights, by the fields of ``EndedRights``.
         workspaces_without_subscribers: The ids of workspaces known to have no automation rule and no webhook.
@@ -137,6 +139,7 @@ class UnitOfWork:
 
     __slots__ = (
         "_authorized",
+        "_handler_depth",
         "_policies",
         "_react",
         "actor",
@@ -147,6 +150,7 @@ class UnitOfWork:
         "ended_counts",
         "env",
         "events",
+        "handled_count",
         "if_match",
         "members",
         "new_id",
@@ -175,12 +179,14 @@ class UnitOfWork:
         self.rule_action_count = 0
         self.dependencies: dict[str, str] | None = None
         self.settled_count = 0
+        self.handled_count = 0
         self.members: dict[tuple[str, str], str] = {}
         self.ended_counts: Counter[str] = Counter()
         self.workspaces_without_subscribers: set[str] = set()
         self._react = react
         self._policies: list[Policy] = []
         self._authorized: list[bool] = []
+        self._handler_depth = 0
 
     @property
     def user_id(self) -> str:
@@ -265,6 +271,35 @@ class UnitOfWork:
         if self.settled_count < len(self.events):
             self._react(self)
 
+    def call_handlers(self) -> None:
+        """Pass the events so far to the handlers that the host registered with ``Core.on``.
+
+        Each handler acts as the actor of the change. ``settle`` calls the handlers of events before their reactions.
+
+        Raises:
+            ServerError: Handlers trigger each other without end.
+        """
+        handlers = self.env.event_handlers
+        if not handlers:
+            return
+        while self.handled_count < len(self.events):
+            event = self.events[self.handled_count]
+            self.handled_count += 1
+            for handle in handlers.find(type(event)):
+                if self._handler_depth == NESTED_MAX:
+                    raise ServerError(
+                        f"handlers of events trigger each other more than {NESTED_MAX} deep",
+                        code="endless_handlers",
+                    )
+                self._handler_depth += 1
+                try:
+                    actor = self.actor if event.cause is None else Actor(event.cause.user_id)
+                    with self.caused_by(event.cause, actor):
+                        handle(self, event)
+                    self.call_handlers()
+                finally:
+                    self._handler_depth -= 1
+
     def send_on_commit(self, topic: str) -> None:
         """Send a signal after the commit, and none after a rollback. Units that wait for the topic wake up and read again."""
         self.after_commit.append(_SendSignal(self.env.signals, topic))
@@ -273,14 +308,16 @@ class UnitOfWork:
     def attempt(self) -> Iterator[None]:
         """Run the block in a savepoint: on an exception it alone is rolled back, with its events and effects."""
         event_count, effect_count = len(self.events), len(self.after_commit)
-        settled_count, ended_counts = self.settled_count, self.ended_counts.copy()
+        settled_count, handled_count = self.settled_count, self.handled_count
+        ended_counts = self.ended_counts.copy()
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
             del self.events[event_count:], self.after_commit[effect_count:]
             # The reactions within the block are rolled back as well, even to events from before it.
-            self.settled_count, self.ended_counts = settled_count, ended_counts
+            self.settled_count, self.handled_count = settled_count, handled_count
+            self.ended_counts = ended_counts
             # The rollback to the savepoint has released the locks that kept these users in their workspaces.
             self.members.clear()
             raise

@@ -1,0 +1,78 @@
+"""Extending an embedded core: veto a change, react in its transaction or after its commit, and run jobs of your own.
+
+Run it: ``python docs/examples/event_handlers.py [DATABASE_URL]``.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+
+from stellary import Stellary
+from stellary.contract.errors import Conflict
+from stellary.core import Core, UnitOfWork
+from stellary.core.kernel.event_handlers import EventDelivery
+from stellary.core.kernel.events import CardCreated, CardMoved
+from stellary.core.kernel.unit import NOBODY
+
+
+# --8<-- [start:veto]
+def require_assignee(uow: UnitOfWork, event: CardMoved) -> None:
+    """Refuse to move a card that is nobody's."""
+    if event.card.assignee_id is None:
+        raise Conflict("assign the card before you move it", code="unassigned")
+
+
+# --8<-- [end:veto]
+
+
+# --8<-- [start:after]
+def notify_crm(delivery: EventDelivery[CardCreated]) -> None:
+    """Send a new card to another system. An exception makes the core call again later."""
+    print(
+        f"new card {delivery.event.card.title!r}"
+    )  # an HTTP request, with delivery.id as its idempotency key
+
+
+# --8<-- [end:after]
+
+
+# --8<-- [start:job]
+def send_report(uow: UnitOfWork, payload: dict[str, str]) -> None:
+    """Print a report, and schedule the next one."""
+    print(f"report for {payload['team']}")
+    core.enqueue(uow, "report", payload, due_at=uow.now + timedelta(days=7))
+
+
+# --8<-- [end:job]
+
+database_url = sys.argv[1] if len(sys.argv) > 1 else "sqlite://"
+# --8<-- [start:register]
+core = Core(database_url)
+core.on(CardMoved, require_assignee)
+core.after(CardCreated, notify_crm, name="crm")
+core.add_job("report", send_report)
+core.migrate()
+# --8<-- [end:register]
+
+actor = core.user(external_id="42", email="jane@example.com", name="Jane Doe")
+client = Stellary.embedded(core.port(actor))
+client.organizations.create(name="Acme", slug="acme")
+client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+ws = client.workspace("acme", "eng")
+board = ws.project(ws.projects.create(name="Q1 Launch"))
+to_do, doing, *_ = board.columns.list()
+card = board.column(to_do).cards.create(title="Write the spec")
+try:
+    board.cards.update(card, column_id=doing.id)
+except Conflict as error:
+    print(error.message)
+board.cards.update(card, assignee_id=actor.user_id)
+print(board.cards.update(card, column_id=doing.id).column_id == doing.id)
+
+# --8<-- [start:enqueue]
+with core.begin(NOBODY) as uow:
+    core.enqueue(uow, "report", {"team": "eng"}, key="eng")
+# --8<-- [end:enqueue]
+core.work.run_due()  # the server calls core.work.start() instead
+core.close()
