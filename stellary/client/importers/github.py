@@ -9,13 +9,13 @@ from typing import Any
 import attrs
 
 from stellary.client.errors import UnsuitableFile
-from stellary.client.importers.known import GITHUB_COMMENT, GITHUB_ISSUE, GITHUB_LABEL
+from stellary.client.importers.formats import GITHUB_COMMENT, GITHUB_ISSUE
 from stellary.client.importers.labels import Fields, Labels
+from stellary.client.importers.objects import NUMBER_MAX, is_card_number, read_object
 from stellary.client.importers.reading import NAME_MAX, Draft, Reading, Report
 from stellary.client.importers.texts import (
     comments_of,
     moment_of,
-    object_of,
     shorten,
     split_description,
     split_title,
@@ -63,15 +63,17 @@ def read_github_issues(
         UnsuitableFile: The file is not a list of issues.
         OSError: The file cannot be read.
     """
-    issues = [object_of(issue) for issue in parse_json_list(file, _FILE_KIND)]
-    for issue in issues:
-        if not isinstance(issue.get("number"), int) or not isinstance(issue.get("title"), str):
-            raise UnsuitableFile(f"this is not {_FILE_KIND}: an issue has a number and a title")
-    comment_list = (
-        []
-        if comments is None
-        else [object_of(comment) for comment in parse_json_list(comments, "a list of comments")]
-    )
+    issues = parse_json_list(file, _FILE_KIND)
+    for position, issue in enumerate(issues, start=1):
+        if not (
+            isinstance(issue, dict)
+            and is_card_number(issue.get("number"))
+            and isinstance(issue.get("title"), str)
+        ):
+            raise UnsuitableFile(
+                f"this is not {_FILE_KIND}: item {position} must have a title and a number from 1 to {NUMBER_MAX}"
+            )
+    comment_list = [] if comments is None else parse_json_list(comments, "a list of comments")
     report = Report()
     draft = _Issues(issues, comment_list, report, people or {}, pull_requests).draft(name)
     return Reading(draft.split(), report.left_out())
@@ -82,7 +84,7 @@ class _Issues:
     """A list of issues while it is converted."""
 
     issues: Sequence[dict[str, Any]]
-    comment_list: Sequence[dict[str, Any]]
+    comment_list: Sequence[Any]
     report: Report
     people: Mapping[str, str]
     pull_requests: bool
@@ -96,7 +98,9 @@ class _Issues:
         comments = self._comments()
         cards = [self._card(issue, labels, fields, comments, numbered=not several) for issue in issues]
         for issue, orphans in comments.items():
-            self.report.note("comment", "the list does not have its issue", f"issue {issue[1]}", len(orphans))
+            self.report.note(
+                "comment", "the list does not have its issue", f"issue {issue[1] or '?'}", len(orphans)
+            )
         project_name = name or (_repository(issues[0]) if issues else "") or "GitHub issues"
         return Draft(
             name=shorten(project_name, NAME_MAX, "name", "the project", self.report),
@@ -112,56 +116,55 @@ class _Issues:
         """Yield each issue once, by number. Pages overlap if issues were opened while they were fetched."""
         seen = set()
         for issue in sorted(self.issues, key=lambda issue: issue["number"]):
-            key = (_repository(issue), issue["number"])
+            key = (text_of(issue.get("repository_url")), issue["number"])
             if key in seen:
                 self.report.note("issue", "it stands in the list more than once", _where(issue))
             elif issue.get("pull_request") and not self.pull_requests:
                 self.report.note("pull request", "it is no issue", _where(issue))
             else:
                 seen.add(key)
-                yield issue
+                yield read_object(issue, GITHUB_ISSUE, _where(issue), self.report)
 
     def _labels(self, issues: Iterable[dict[str, Any]]) -> Labels:
-        labels, described = Labels(self.report), set()
-        issue_labels = [_label(label) for issue in issues for label in _list(issue.get("labels"))]
+        labels = Labels(self.report)
+        issue_labels = [label for issue in issues for label in issue.get("labels", [])]
         # A label can be a bare name. Labels with a colour come first, so that theirs is used.
         for label in sorted(issue_labels, key=lambda label: "color" not in label):
-            name, color = text_of(label.get("name")), text_of(label.get("color"))
+            name, color = label.get("name", ""), label.get("color", "")
             labels.add(name, name, f"#{color}" if _is_color(color) else "#ededed")
-            if name not in described:
-                described.add(name)
-                self.report.note_unknown("label", label, GITHUB_LABEL, f"label {name!r}")
         return labels
 
     def _fields(self, issues: Sequence[dict[str, Any]]) -> Fields:
         fields = Fields(self.report)
-        milestones = [object_of(issue.get("milestone")) for issue in issues]
+        milestones = [issue.get("milestone", {}) for issue in issues]
         if any(milestones):
             fields.choice(_MILESTONE, "Milestone", [milestone.get("title") for milestone in milestones])
             for milestone in {
-                text_of(milestone.get("title")): milestone
-                for milestone in milestones
-                if milestone.get("due_on")
+                milestone.get("title"): milestone for milestone in milestones if milestone.get("due_on")
             }.values():
                 self.report.note(
                     "milestone.due_on", "a field has no date", f"milestone {milestone.get('title')!r}"
                 )
-        types = [object_of(issue.get("type")).get("name") for issue in issues]
+        types = [issue.get("type", {}).get("name") for issue in issues]
         if any(types):
             fields.choice(_TYPE, "Type", types)
         fields.add(_ADDRESS, "GitHub", "text", text_of)
         return fields
 
-    def _comments(self) -> dict[tuple[str, int], list[ImportedComment]]:
-        by_issue: dict[tuple[str, int], list[ImportedComment]] = defaultdict(list)
-        for comment in sorted(self.comment_list, key=lambda comment: text_of(comment.get("created_at"))):
-            repository, _, number = text_of(comment.get("issue_url")).rpartition("/issues/")
+    def _comments(self) -> dict[tuple[str, str], list[ImportedComment]]:
+        """Return the comments by repository and number of their issue."""
+        by_issue: dict[tuple[str, str], list[ImportedComment]] = defaultdict(list)
+        comments = [
+            read_object(comment, GITHUB_COMMENT, "the comments", self.report) for comment in self.comment_list
+        ]
+        for comment in sorted(comments, key=lambda comment: comment.get("created_at", "")):
+            repository, _, number = comment.get("issue_url", "").rpartition("/issues/")
             where = f"issue {number or '?'}"
-            self.report.note_unknown("comment", comment, GITHUB_COMMENT, where)
             created = moment_of(comment.get("created_at"), "comment.created_at", where, self.report)
             updated = moment_of(comment.get("updated_at"), "comment.updated_at", where, self.report)
-            key = (_repository_name(repository), int(number) if number.isdecimal() else 0)
-            by_issue[key] += comments_of(comment.get("body"), _login(comment.get("user")), created, updated)
+            by_issue[_repository_name(repository), number] += comments_of(
+                comment.get("body"), _login(comment.get("user")), created, updated
+            )
         return by_issue
 
     def _members(self, issues: Iterable[dict[str, Any]]) -> list[ImportedMember]:
@@ -177,32 +180,27 @@ class _Issues:
         issue: dict[str, Any],
         labels: Labels,
         fields: Fields,
-        comments: dict[tuple[str, int], list[ImportedComment]],
+        comments: dict[tuple[str, str], list[ImportedComment]],
         *,
         numbered: bool,
     ) -> ImportedCard:
         where, report = _where(issue), self.report
-        report.note_unknown("issue", issue, GITHUB_ISSUE, where)
         title, title_rest = split_title(issue["title"], where, report)
         description, description_rest = split_description(issue.get("body"), where, report)
-        issue_comments = comments.pop((_repository(issue), issue["number"]), [])
-        comment_count = issue.get("comments")
-        if isinstance(comment_count, int) and comment_count and not issue_comments:
+        issue_comments = comments.pop((_repository(issue), str(issue["number"])), [])
+        comment_count = issue.get("comments", 0)
+        if comment_count > 0 and not issue_comments:
             report.note("comment", "the list has none: give `comments`", where, comment_count)
         created = moment_of(issue.get("created_at"), "issue.created_at", where, report)
         closed = moment_of(issue.get("closed_at"), "issue.closed_at", where, report)
         is_open = issue.get("state") != "closed"
         column = (
-            _OPEN
-            if is_open
-            else _NOT_PLANNED
-            if text_of(issue.get("state_reason")) in _NOT_PLANNED_REASONS
-            else _DONE
+            _OPEN if is_open else _NOT_PLANNED if issue.get("state_reason") in _NOT_PLANNED_REASONS else _DONE
         )
-        label_names = [text_of(_label(label).get("name")) for label in _list(issue.get("labels"))]
+        label_names = [label.get("name", "") for label in issue.get("labels", [])]
         values = {
-            _MILESTONE: object_of(issue.get("milestone")).get("title"),
-            _TYPE: object_of(issue.get("type")).get("name"),
+            _MILESTONE: issue.get("milestone", {}).get("title"),
+            _TYPE: issue.get("type", {}).get("name"),
             _ADDRESS: issue.get("html_url"),
         }
         author = _login(issue.get("user"))
@@ -247,17 +245,18 @@ def _columns(cards: Iterable[ImportedCard]) -> Iterator[ImportedColumn]:
         yield ImportedColumn(id=_NOT_PLANNED, name="Not planned", card_status="done")
 
 
-def _assignees(issue: Mapping[str, Any]) -> list[Any]:
-    return _list(issue.get("assignees")) or [user for user in (issue.get("assignee"),) if user]
+def _assignees(issue: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return issue.get("assignees") or [user for user in (issue.get("assignee"),) if user]
 
 
-def _login(user: Any) -> str:
-    return text_of(object_of(user).get("login"))
+def _login(user: Mapping[str, Any] | None) -> str:
+    login: str = user.get("login", "") if user else ""
+    return login
 
 
 def _repository(issue: Mapping[str, Any]) -> str:
     """Return ``owner/name``; an empty string if the issue has no repository."""
-    return _repository_name(text_of(issue.get("repository_url")))
+    return _repository_name(issue.get("repository_url", ""))
 
 
 def _repository_name(address: str) -> str:
@@ -266,14 +265,6 @@ def _repository_name(address: str) -> str:
 
 def _where(issue: Mapping[str, Any]) -> str:
     return f"issue {issue['number']}"
-
-
-def _label(label: Any) -> dict[str, Any]:
-    return {"name": label} if isinstance(label, str) else object_of(label)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _is_color(text: str) -> bool:

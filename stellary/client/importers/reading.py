@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import attrs
 
@@ -80,34 +80,23 @@ class Report:
     """A collector of notes about omissions, grouped by kind and reason."""
 
     def __init__(self) -> None:
-        self._notes: dict[tuple[str, str], list[str]] = {}
+        self._notes: dict[tuple[str, str], Counter[str]] = {}
 
     def note(self, kind: str, reason: str, where: str, count: int = 1) -> None:
         """Note one or more omissions."""
-        self._notes.setdefault((kind, reason), []).extend([where] * count)
+        self._notes.setdefault((kind, reason), Counter())[where] += count
 
-    def note_unknown(
-        self, kind: str, item: Mapping[str, Any], known_fields: frozenset[str], where: str
-    ) -> None:
-        """Note each field of an object that has content but is not known to the importer."""
-        for name, value in item.items():
-            if name not in known_fields and not name.endswith("_url") and _has_content(value):
-                self.note(f"{kind}.{name}", "there is nothing like it here", where)
+    def note_once(self, kind: str, reason: str, where: str) -> None:
+        """Note the omission unless it is noted already."""
+        if where not in self._notes.get((kind, reason), ()):
+            self.note(kind, reason, where)
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return all notes."""
         return tuple(
-            LeftOut(kind, reason, len(occurrences), tuple(dict.fromkeys(occurrences))[:EXAMPLES_MAX])
+            LeftOut(kind, reason, occurrences.total(), tuple(occurrences)[:EXAMPLES_MAX])
             for (kind, reason), occurrences in self._notes.items()
         )
-
-
-def _has_content(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(_has_content(nested) for name, nested in value.items() if name != "url")
-    if isinstance(value, list):
-        return any(map(_has_content, value))
-    return bool(value)
 
 
 @attrs.define(kw_only=True)

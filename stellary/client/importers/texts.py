@@ -23,11 +23,6 @@ def text_of(value: Any) -> str:
     return _INVALID_CHARACTERS.sub("\ufffd", value) if isinstance(value, str) else ""
 
 
-def object_of(value: Any) -> dict[str, Any]:
-    """Return an object of a file; an empty dict for other values."""
-    return value if isinstance(value, dict) else {}
-
-
 def shorten(value: Any, most: int, kind: str, where: str, report: Report) -> str:
     """Return a non-blank text of at most ``most`` characters; truncation is noted."""
     text = text_of(value).strip()
@@ -37,14 +32,14 @@ def shorten(value: Any, most: int, kind: str, where: str, report: Report) -> str
     return text or "Untitled"
 
 
-def moment_of(value: Any, kind: str, where: str, report: Report) -> datetime | None:
+def moment_of(value: str | None, kind: str, where: str, report: Report) -> datetime | None:
     """Return an ISO 8601 date and time in UTC; None, with a note, for an invalid one."""
     if not value:
         return None
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         report.note(kind, "it is no date", where)
         return None
 

@@ -12,17 +12,16 @@ from typing import Any
 import attrs
 
 from stellary.client.errors import UnsuitableFile
-from stellary.client.importers.known import TRELLO_BOARD, TRELLO_CARD, TRELLO_ITEM, TRELLO_LIST
+from stellary.client.importers.formats import TRELLO_BOARD
 from stellary.client.importers.labels import Fields, Labels
+from stellary.client.importers.objects import is_card_number, read_object
 from stellary.client.importers.reading import NAME_MAX, Draft, Reading, Report
 from stellary.client.importers.texts import (
     comments_of,
     moment_of,
-    object_of,
     shorten,
     split_description,
     split_title,
-    text_of,
 )
 from stellary.client.transfer.json_file import JsonFile, parse_json_file
 from stellary.contract.cards import DESCRIPTION_MAX, CardStatus
@@ -80,6 +79,7 @@ def read_trello(
     if not isinstance(board.get("lists"), list) or not isinstance(board.get("cards"), list):
         raise UnsuitableFile(f"this is not {_FILE_KIND}: it has no lists and cards")
     report = Report()
+    board = read_object(board, TRELLO_BOARD, "the board", report)
     draft = _Board(board, report, people or {}, statuses or {}).draft()
     return Reading(draft.split(), report.left_out())
 
@@ -95,14 +95,13 @@ class _Board:
 
     def draft(self) -> Draft:
         labels, fields = self._labels(), self._fields()
-        members = {member["id"]: member for member in _objects(self.board, "members")}
+        members = {member["id"]: member for member in self.board.get("members", [])}
         checklists: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for checklist in _sort_by_position(_objects(self.board, "checklists")):
-            checklists[text_of(checklist.get("idCard"))].append(checklist)
+        for checklist in _sort_by_position(self.board.get("checklists", [])):
+            checklists[checklist["idCard"]].append(checklist)
         comments = self._comments()
-        self.report.note_unknown("board", self.board, TRELLO_BOARD, "the board")
         archived_lists = {
-            trello_list["id"] for trello_list in _objects(self.board, "lists") if trello_list.get("closed")
+            trello_list["id"] for trello_list in self.board["lists"] if trello_list.get("closed")
         }
         reader = partial(
             self._card,
@@ -113,7 +112,7 @@ class _Board:
             comments=comments,
             archived_lists=archived_lists,
         )
-        cards = _sort_by_position(_objects(self.board, "cards"))
+        cards = _sort_by_position(self.board["cards"])
         columns = self._columns(cards)
         imported_cards = list(self._cards_with_column(cards, {column.id for column in columns}))
         numbered = self._keeps_numbers(imported_cards)
@@ -124,7 +123,7 @@ class _Board:
             )
             if self.board.get("desc")
             else None,
-            archived=bool(self.board.get("closed")),
+            archived=self.board.get("closed", False),
             columns=columns,
             labels=labels.imported,
             custom_fields=fields.imported,
@@ -135,12 +134,11 @@ class _Board:
     # ------------------------------------------------------------------------------------------ what cards refer to
 
     def _columns(self, cards: Iterable[dict[str, Any]]) -> list[ImportedColumn]:
-        used = {text_of(card.get("idList")) for card in cards}
+        used = {card.get("idList") for card in cards}
         columns = []
-        for trello_list in _sort_by_position(_objects(self.board, "lists")):
-            name = text_of(trello_list.get("name"))
+        for trello_list in _sort_by_position(self.board["lists"]):
+            name = trello_list.get("name", "")
             where = f"list {name[:NAME_MAX]!r}"
-            self.report.note_unknown("list", trello_list, TRELLO_LIST, where)
             if trello_list.get("closed") and trello_list["id"] not in used:
                 self.report.note("list", "it is archived and empty", where)
                 continue
@@ -159,20 +157,19 @@ class _Board:
 
     def _labels(self) -> Labels:
         labels = Labels(self.report)
-        on_cards = [label for card in _objects(self.board, "cards") for label in _objects(card, "labels")]
-        for label in [*_objects(self.board, "labels"), *on_cards]:
-            color = text_of(label.get("color"))
+        on_cards = [label for card in self.board["cards"] for label in card.get("labels", [])]
+        for label in [*self.board.get("labels", []), *on_cards]:
+            color = label.get("color", "")
             name = label.get("name") or color.replace("_", " ") or "No name"
             labels.add(label["id"], name, _COLORS.get(color.split("_")[0], _NO_COLOR))
         return labels
 
     def _fields(self) -> Fields:
         fields = Fields(self.report)
-        for field in _sort_by_position(_objects(self.board, "customFields")):
+        for field in _sort_by_position(self.board.get("customFields", [])):
             id, name, kind = field["id"], field.get("name"), field.get("type")
             options = {
-                option["id"]: _value(option, "text")
-                for option in _sort_by_position(_objects(field, "options"))
+                option["id"]: _value(option, "text") for option in _sort_by_position(field.get("options", []))
             }
             if kind == "list":
                 fields.choice(id, name, list(options.values()), partial(_option_text, options))
@@ -194,23 +191,22 @@ class _Board:
     def _comments(self) -> dict[str, list[ImportedComment]]:
         by_card: dict[str, list[ImportedComment]] = defaultdict(list)
         # The export has the newest actions first.
-        for action in reversed(_objects(self.board, "actions")):
-            data = object_of(action.get("data"))
-            if text_of(action.get("type")) not in _COMMENTS:
-                self.report.note("action", "the history stays in Trello", text_of(action.get("type")))
+        for action in reversed(self.board.get("actions", [])):
+            data = action.get("data", {})
+            kind = action.get("type", "")
+            if kind not in _COMMENTS:
+                self.report.note("action", "the history stays in Trello", kind)
                 continue
-            card = object_of(data.get("card"))
-            author = object_of(action.get("memberCreator"))
-            where = f"card {text_of(card.get('name'))[:NAME_MAX]!r}"
-            created_at = moment_of(action.get("date"), "comment.date", where, self.report)
-            name = text_of(author.get("fullName")) or text_of(author.get("username"))
-            by_card[text_of(card.get("id"))] += comments_of(data.get("text"), name, created_at)
+            card = data.get("card", {})
+            created_at = moment_of(action.get("date"), "comment.date", _where(card), self.report)
+            author_name = _name(action.get("memberCreator", {}))
+            by_card[card.get("id", "")] += comments_of(data.get("text"), author_name, created_at)
         return by_card
 
     def _members(self, members: Iterable[dict[str, Any]]) -> list[ImportedMember]:
         imported = []
         for member in members:
-            username = text_of(member.get("username"))
+            username = member.get("username", "")
             if username in self.people:
                 imported.append(ImportedMember(name=_name(member)[:NAME_MAX], email=self.people[username]))
             else:
@@ -223,7 +219,7 @@ class _Board:
         self, cards: Iterable[dict[str, Any]], column_ids: set[Any]
     ) -> Iterator[dict[str, Any]]:
         for card in cards:
-            if text_of(card.get("idList")) in column_ids:
+            if card.get("idList") in column_ids:
                 yield card
             else:
                 self.report.note("card", "the file does not have its list", _where(card))
@@ -231,7 +227,7 @@ class _Board:
     def _keeps_numbers(self, cards: Iterable[dict[str, Any]]) -> bool:
         """Return whether the cards can keep their numbers: all have one, and no two are equal."""
         numbers = [card.get("idShort") for card in cards]
-        if all(map(_is_card_number, numbers)) and len(set(numbers)) == len(numbers):
+        if all(map(is_card_number, numbers)) and len(set(numbers)) == len(numbers):
             return True
         self.report.note("card.idShort", "some have none, or the same one: all get new ones", "the board")
         return False
@@ -249,9 +245,7 @@ class _Board:
         numbered: bool,
     ) -> ImportedCard:
         where, report = _where(card), self.report
-        report.note_unknown("card", card, TRELLO_CARD, where)
-        cover = object_of(card.get("cover"))
-        if any(cover.get(name) for name in ("color", "idAttachment", "idUploadedBackground")):
+        if any(card.get("cover", {}).values()):
             report.note("card.cover", "there is nothing like it here", where)
         title, title_rest = split_title(card.get("name"), where, report)
         description, description_rest = split_description(card.get("desc"), where, report)
@@ -262,7 +256,7 @@ class _Board:
             start = None
         created = _creation_time(card["id"])
         active = moment_of(card.get("dateLastActivity"), "card.dateLastActivity", where, report)
-        done = bool(card.get("dueComplete"))
+        done = card.get("dueComplete", False)
         card_comments = comments.get(card["id"], [])
         self._count_comments(card, card_comments, where)
         extra_texts = [title_rest, description_rest, self._files(card, where)]
@@ -275,12 +269,11 @@ class _Board:
             status="done" if done else UNSET,
             start_date=start,
             due_date=due,
-            archived=bool(card.get("closed")) or card["idList"] in archived_lists,
+            archived=card.get("closed", False) or card["idList"] in archived_lists,
             assignee=self._assignee(card, members, where),
-            label_ids=labels.ids(_ids(card, "idLabels"), where),
+            label_ids=labels.ids(card.get("idLabels", []), where),
             custom_fields=fields.values(
-                {text_of(item.get("idCustomField")): item for item in _objects(card, "customFieldItems")},
-                where,
+                {item["idCustomField"]: item for item in card.get("customFieldItems", [])}, where
             ),
             checklist=self._steps(checklists.get(card["id"], []), where),
             comments=[*(comment for text in extra_texts for comment in comments_of(text)), *card_comments],
@@ -292,9 +285,9 @@ class _Board:
         self, card: dict[str, Any], members: Mapping[str, dict[str, Any]], where: str
     ) -> str | None:
         assignee = None
-        for id in _ids(card, "idMembers"):
+        for id in card.get("idMembers", []):
             member = members.get(id, {})
-            email = self.people.get(text_of(member.get("username")))
+            email = self.people.get(member.get("username", ""))
             if assignee is None and email is not None:
                 assignee = email
             else:
@@ -305,10 +298,9 @@ class _Board:
     def _steps(self, checklists: list[dict[str, Any]], where: str) -> list[ImportedChecklistItem]:
         steps: list[ImportedChecklistItem] = []
         for checklist in checklists:
-            name = text_of(checklist.get("name")).strip()
-            for item in _sort_by_position(_objects(checklist, "checkItems")):
-                self.report.note_unknown("checkItem", item, TRELLO_ITEM, where)
-                text = text_of(item.get("name"))
+            name = checklist.get("name", "").strip()
+            for item in _sort_by_position(checklist.get("checkItems", [])):
+                text = item.get("name", "")
                 if len(checklists) > 1:
                     text = f"{name}: {text}"
                 if len(steps) == CHECKLIST_MAX:
@@ -318,67 +310,47 @@ class _Board:
                 steps.append(ImportedChecklistItem(title=title, done=item.get("state") == "complete"))
         if len(checklists) > 1:
             self.report.note("checklist", "a card has one: their names stand before the steps", where)
-        elif checklists and text_of(checklists[0].get("name")).strip() not in ("", "Checklist"):
+        elif checklists and checklists[0].get("name", "").strip() not in ("", "Checklist"):
             self.report.note("checklist.name", f"it has none here: {checklists[0].get('name')!r}", where)
         return steps
 
     def _files(self, card: dict[str, Any], where: str) -> str:
         """Return the attachments as links. The export has no file contents, and Trello serves them to members only."""
         lines = []
-        for attachment in _objects(card, "attachments"):
-            name = text_of(attachment.get("name")) or text_of(attachment.get("url"))
+        for attachment in card.get("attachments", []):
+            url = attachment.get("url", "")
             if attachment.get("isUpload"):
                 self.report.note("attachment", "the export has no files; a comment has the link", where)
-            lines.append(f"- {name}: {text_of(attachment.get('url'))}")
+            lines.append(f"- {attachment.get('name') or url}: {url}")
         return "\n".join(["Attachments in Trello:", *lines]) if lines else ""
 
     def _count_comments(self, card: dict[str, Any], comments: list[ImportedComment], where: str) -> None:
-        total = object_of(card.get("badges")).get("comments")
-        if isinstance(total, int) and total > len(comments):
+        total = card.get("badges", {}).get("comments", 0)
+        if total > len(comments):
             reason = "the export has the last 1000 actions of a board only"
             self.report.note("comment", reason, where, total - len(comments))
 
 
-def _objects(parent: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the objects of a list that have an id."""
-    objects = parent.get(name)
-    if not isinstance(objects, list):
-        return []
-    return [item for item in objects if isinstance(item, dict) and isinstance(item.get("id"), str)]
-
-
-def _ids(parent: Mapping[str, Any], name: str) -> list[str]:
-    """Return the strings of a list of ids."""
-    ids = parent.get(name)
-    return [item for item in ids if isinstance(item, str)] if isinstance(ids, list) else []
-
-
 def _sort_by_position(objects: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(objects, key=lambda item: item["pos"] if _is_number(item.get("pos")) else math.inf)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_card_number(value: Any) -> bool:
-    return isinstance(value, int) and 0 < value < 2_000_000_000
+    return sorted(objects, key=lambda item: item.get("pos", math.inf))
 
 
 def _where(card: Mapping[str, Any]) -> str:
-    return f"card {text_of(card.get('name'))[:NAME_MAX]!r}"
+    return f"card {card.get('name', '')[:NAME_MAX]!r}"
 
 
 def _name(member: Mapping[str, Any]) -> str:
-    return text_of(member.get("fullName")) or text_of(member.get("username"))
+    name: str = member.get("fullName") or member.get("username", "")
+    return name
 
 
 def _value(item: Mapping[str, Any], name: str) -> str:
-    return text_of(object_of(item.get("value")).get(name))
+    text: str = item.get("value", {}).get(name, "")
+    return text
 
 
 def _option_text(options: Mapping[str, str], item: Mapping[str, Any]) -> str:
-    return options.get(text_of(item.get("idValue")), "")
+    return options.get(item.get("idValue", ""), "")
 
 
 def _day(item: Mapping[str, Any]) -> str | None:
