@@ -432,14 +432,25 @@ class Core:
         with self.database.writing() as connection:
             touch(connection, actor, self.env.clock())
 
-    def port(self, actor: Actor | None = None) -> EmbeddedPort:
+    def port(self, actor: Actor | None = None, connection: Connection | None = None) -> EmbeddedPort:
         """Return a port for ``Stellary.embedded``, which serves requests in this process, without a socket.
 
         Args:
             actor: The user or agent on whose behalf requests are served. By default, the bearer token of each request
                 decides.
+            connection: A connection of yours, in a transaction that you commit; every request joins it, and so reads what
+                the transaction has changed. Event streams, and the calls of ``auth`` that open transactions of their own,
+                are refused. A request is tried once: if the database aborts your transaction, repeat that. By default, each
+                request has a transaction of its own.
+
+        Raises:
+            TypeError: A connection without an actor.
         """
-        return EmbeddedPort(self.units, actor)
+        if connection is None:
+            return EmbeddedPort(self.units, actor)
+        if actor is None:
+            raise TypeError("a port that joins a transaction needs an actor")
+        return EmbeddedPort(self.units.join(connection), actor)
 
 
 class _RolledBack(Exception):
@@ -458,7 +469,13 @@ class EmbeddedPort:
         return dispatch.respond(self._units, request, self._actor)
 
     def stream(self, request: RawRequest, /) -> RawResponse:
-        """Return the response to a request for a stream. Reading its blocks waits for events, in the reading thread."""
+        """Return the response to a request for a stream. Reading its blocks waits for events, in the reading thread.
+
+        Raises:
+            RuntimeError: The port joins a transaction, in which no event of others would ever arrive.
+        """
+        if self._units.is_joined:
+            raise RuntimeError("a port that joins a transaction has no streams")
         return dispatch.respond_in_blocks(self._units, request, self._actor)
 
     def close(self) -> None:

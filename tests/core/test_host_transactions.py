@@ -16,14 +16,16 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from stellary import Stellary
 from stellary.contract.cards import CreateCard
-from stellary.contract.errors import Unavailable
+from stellary.contract.errors import Conflict, NotFound, Unavailable
+from stellary.contract.port import RawRequest
 from stellary.contract.refs import ColumnRef, ProjectRef
 from stellary.core import Core
 from stellary.core.board import cards
 from stellary.core.kernel.unit import NOBODY
 from tests.support.boards import Board
-from tests.support.world import World
+from tests.support.world import PASSWORD, World
 
 
 @pytest.fixture
@@ -410,3 +412,65 @@ def test_a_hosts_own_limit_for_locks_is_kept(postgres_url):
     with Core(engine).begin(NOBODY) as uow:
         assert uow.connection.execute(text("SHOW lock_timeout")).scalar() == "7s"
     engine.dispose()
+
+
+# ------------------------------------------------------------------------------------------------- the SDK
+
+
+@pytest.fixture
+def board(core):
+    core.migrate()
+    world = World(core)
+    return Board(world, world.person())
+
+
+def open_board(core, board, connection=None):
+    client = Stellary.embedded(core.port(board.owner.actor, connection))
+    workspace = board.workspace
+    return client.workspace(workspace.organization.slug, workspace.slug).project(board.project["id"])
+
+
+def test_client_joins_the_transaction_and_reads_its_changes(engine, core, board):
+    with engine.begin() as connection:
+        joined = open_board(core, board, connection)
+        card = joined.column(board.columns[0]["id"]).cards.create(title="Deliver order 7")
+        connection.execute(text("INSERT INTO orders VALUES (7)"))
+        assert [listed.id for listed in joined.cards.list()] == [card.id]
+    assert [listed.id for listed in open_board(core, board).cards.list()] == [card.id]
+
+
+def test_changes_of_a_joined_client_are_rolled_back_with_the_transaction(engine, core, board):
+    with engine.connect() as connection, connection.begin() as transaction:
+        joined = open_board(core, board, connection)
+        joined.column(board.columns[0]["id"]).cards.create(title="Deliver order 7")
+        transaction.rollback()
+    assert list(open_board(core, board).cards.list()) == []
+
+
+def test_refused_request_of_a_joined_client_leaves_the_transaction_usable(engine, core, board):
+    with engine.begin() as connection:
+        joined = open_board(core, board, connection)
+        with pytest.raises(NotFound):
+            joined.cards.get("6650f0f0f0f0f0f0f0f0f0f0")
+        connection.execute(text("INSERT INTO orders VALUES (7)"))
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT number FROM orders")).scalar() == 7
+
+
+def test_joined_client_cannot_open_transactions_of_its_own(engine, core, board):
+    with engine.begin() as connection:
+        client = Stellary.embedded(core.port(board.owner.actor, connection))
+        with pytest.raises(Conflict, match="outside of the transaction"):
+            client.auth.change_password(current_password=PASSWORD, new_password="another horse")
+
+
+def test_joined_port_has_no_streams(engine, core, board):
+    with engine.begin() as connection:
+        port = core.port(board.owner.actor, connection)
+        with pytest.raises(RuntimeError, match="no streams"):
+            port.stream(RawRequest("GET", f"{board.path}/events", {}, b""))
+
+
+def test_joined_port_needs_an_actor(engine, core):
+    with engine.begin() as connection, pytest.raises(TypeError, match="actor"):
+        core.port(connection=connection)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import (
     ApiError,
+    Conflict,
     Invalid,
     TooLarge,
     Unauthenticated,
@@ -223,6 +224,11 @@ class Call:
         self.actor.require(self.endpoint.policy)
         if isinstance(payload, ApiError):
             raise payload
+        if self.units.is_joined:
+            raise Conflict(
+                f"{self.endpoint.operation} opens transactions of its own: call it outside of the transaction",
+                code="own_transactions",
+            )
         result = self.service.function(self.units, self.actor, self.ref, *self._arguments(payload))
         return self._build_response(result)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -46,6 +47,18 @@ class Units:
         self._react = react
         self._seeds_ids = seeds_ids
         self._retries = Retries()
+        self._host_connection: Connection | None = None
+
+    def join(self, connection: Connection) -> Units:
+        """Return the same units, which join the transaction of a host's connection unless they get another one."""
+        joined = copy.copy(self)
+        joined._host_connection = connection  # noqa: SLF001 - of this class
+        return joined
+
+    @property
+    def is_joined(self) -> bool:
+        """True if the units join a transaction of the host."""
+        return self._host_connection is not None
 
     @contextmanager
     def read(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
@@ -58,6 +71,7 @@ class Units:
         Yields:
             The unit.
         """
+        connection = self._host_connection if connection is None else connection
         if connection is not None:
             check_borrowed(connection)
             yield self._unit(connection, actor)
@@ -77,6 +91,7 @@ class Units:
         Yields:
             The unit.
         """
+        connection = self._host_connection if connection is None else connection
         if connection is not None:
             with self.database.joining(connection):
                 uow = self._writing_unit(connection, actor)
@@ -119,7 +134,7 @@ class Units:
             with (self.read if read_only else self.transaction)(actor, connection) as uow:
                 return work(uow)
 
-        return try_once() if connection is not None else self._retries.run(try_once)
+        return try_once() if connection is not None or self.is_joined else self._retries.run(try_once)
 
     def _writing_unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
         if self._seeds_ids:
