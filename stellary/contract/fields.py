@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
 from stellary.contract.naming import members, once, wire_fields
@@ -83,6 +83,22 @@ def replace_fields(value: V, **changes: object) -> V:
     """Return a copy of a value with some fields replaced."""
     kind = type(value)
     return _build(kind, {**dict(zip(field_names(kind), _reader(kind)(value), strict=True)), **changes})
+
+
+def update_value(before: V, request: Request, now: datetime, **others: object) -> V:
+    """Return a value with the fields that a request sets, and ``now`` as its ``updated_at``.
+
+    Args:
+        before: The value before the update.
+        request: The request.
+        now: The time of the update.
+        **others: Fields that the request lacks, or whose values differ.
+
+    Returns:
+        The updated value; ``before`` itself if no field changes.
+    """
+    after = replace_fields(before, **{**get_set_fields(request, type(before)), **others})
+    return before if after == before else replace_fields(after, updated_at=now)
 
 
 def find_changed_fields(before: V, after: V) -> list[str]:

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import build_value, update_value
 from stellary.contract.organizations import (
     CREATE_ORGANIZATION,
     DELETE_ORGANIZATION,
@@ -25,10 +26,12 @@ from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedOrganizationRow, OrganizationRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
+_FIELDS = RowFields(Organization, organizations, computed=("my_role",))
 _INSERT, _INSERT_MEMBER = insert(organizations), insert(organization_members)
 _UPDATE = update(organizations).where(organizations.c.id == bindparam("_id"))
 _DELETE = delete(organizations).where(organizations.c.id == bindparam("_id"))
@@ -52,23 +55,16 @@ def create_organization(uow: UnitOfWork, ref: Ref, request: CreateOrganization) 
     Raises:
         Conflict: The slug is taken.
     """
-    organization = Organization(
+    organization = build_value(
+        Organization,
+        request,
         id=uow.new_id(),
-        name=request.name,
-        slug=request.slug,
         owner_id=uow.user_id,
         my_role="owner",
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(
-        uow,
-        _INSERT,
-        organization,
-        id=organization.id,
-        owner_id=organization.owner_id,
-        created_at=organization.created_at,
-    )
+    _write(uow, _INSERT, organization, _FIELDS.to_row(organization))
     uow.connection.execute(
         _INSERT_MEMBER,
         {
@@ -107,18 +103,9 @@ def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOr
     """
     at = access.organization(uow, ref)
     before = _organization(at.row, at.roles)
-    if not request.name and not request.slug:
-        return before
-    after = Organization(
-        id=before.id,
-        name=request.name or before.name,
-        slug=request.slug or before.slug,
-        owner_id=before.owner_id,
-        my_role=before.my_role,
-        created_at=before.created_at,
-        updated_at=uow.now,
-    )
-    _write(uow, _UPDATE, after, _id=after.id)
+    after = update_value(before, request, uow.now)
+    if after is not before:
+        _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
     return after
 
 
@@ -140,14 +127,11 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     return Ok()
 
 
-def _write(uow: UnitOfWork, statement: Executable, organization: Organization, **more: object) -> None:
-    changed = {
-        "name": organization.name,
-        "slug": organization.slug,
-        "updated_at": organization.updated_at,
-    }
+def _write(
+    uow: UnitOfWork, statement: Executable, organization: Organization, columns: dict[str, object]
+) -> None:
     try:
-        uow.connection.execute(statement, {**changed, **more})
+        uow.connection.execute(statement, columns)
     except IntegrityError:
         raise Conflict(
             f"the slug {organization.slug!r} is another organization's", code="duplicate_slug"
@@ -155,14 +139,4 @@ def _write(uow: UnitOfWork, statement: Executable, organization: Organization, *
 
 
 def _organization(row: OrganizationRow, roles: CallerRoles) -> Organization:
-    role = roles.org_role
-    assert role is not None
-    return Organization(
-        id=row.id,
-        name=row.name,
-        slug=row.slug,
-        owner_id=row.owner_id,
-        my_role=role,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    return _FIELDS.to_value(row, my_role=roles.org_role)

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import build_value, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WorkspaceRef, WorkspacesRef
 from stellary.contract.workspaces import (
@@ -25,12 +26,16 @@ from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedWorkspaceRow, WorkspaceRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import workspace_members, workspaces
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 FIRST_CYCLE = "v1"
 
+_FIELDS = RowFields(
+    Workspace, workspaces, computed=("my_role", "my_pilotage_role"), internal=("has_listeners",)
+)
 _INSERT, _INSERT_MEMBER = insert(workspaces), insert(workspace_members)
 _UPDATE = update(workspaces).where(workspaces.c.id == bindparam("_id"))
 _DELETE = delete(workspaces).where(workspaces.c.id == bindparam("_id"))
@@ -59,10 +64,10 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
     """
     lock_organization(uow, ref)
     organization = access.organization(uow, ref).row
-    workspace = Workspace(
+    workspace = build_value(
+        Workspace,
+        request,
         id=uow.new_id(),
-        name=request.name,
-        slug=request.slug,
         organization_id=organization.id,
         owner_id=uow.user_id,
         is_personal=False,
@@ -72,16 +77,7 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(
-        uow,
-        _INSERT,
-        workspace,
-        id=workspace.id,
-        organization_id=workspace.organization_id,
-        owner_id=workspace.owner_id,
-        is_personal=workspace.is_personal,
-        created_at=workspace.created_at,
-    )
+    _write(uow, _INSERT, workspace, _FIELDS.to_row(workspace))
     uow.connection.execute(
         _INSERT_MEMBER,
         {
@@ -138,22 +134,9 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
     """
     at = access.workspace(uow, ref)
     before = workspace_value(at.row, at.roles)
-    if not request.name and not request.slug and not request.pilotage_cycle:
-        return before
-    after = Workspace(
-        id=before.id,
-        name=request.name or before.name,
-        slug=request.slug or before.slug,
-        organization_id=before.organization_id,
-        owner_id=before.owner_id,
-        is_personal=before.is_personal,
-        my_role=before.my_role,
-        my_pilotage_role=before.my_pilotage_role,
-        pilotage_cycle=request.pilotage_cycle or before.pilotage_cycle,
-        created_at=before.created_at,
-        updated_at=uow.now,
-    )
-    _write(uow, _UPDATE, after, _id=after.id)
+    after = update_value(before, request, uow.now)
+    if after is not before:
+        _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
     return after
 
 
@@ -174,33 +157,12 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
 
 def workspace_value(row: WorkspaceRow, roles: CallerRoles) -> Workspace:
     """Convert a row to a workspace, with the effective roles of a caller who has access to it."""
-    role, pilotage_role = roles.workspace_role, roles.effective_pilotage_role
-    assert role is not None
-    assert pilotage_role is not None
-    return Workspace(
-        id=row.id,
-        name=row.name,
-        slug=row.slug,
-        organization_id=row.organization_id,
-        owner_id=row.owner_id,
-        is_personal=row.is_personal,
-        my_role=role,
-        my_pilotage_role=pilotage_role,
-        pilotage_cycle=row.pilotage_cycle,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    return _FIELDS.to_value(row, my_role=roles.workspace_role, my_pilotage_role=roles.effective_pilotage_role)
 
 
-def _write(uow: UnitOfWork, statement: Executable, workspace: Workspace, **more: object) -> None:
-    changed = {
-        "name": workspace.name,
-        "slug": workspace.slug,
-        "pilotage_cycle": workspace.pilotage_cycle,
-        "updated_at": workspace.updated_at,
-    }
+def _write(uow: UnitOfWork, statement: Executable, workspace: Workspace, columns: dict[str, object]) -> None:
     try:
-        uow.connection.execute(statement, {**changed, **more})
+        uow.connection.execute(statement, columns)
     except IntegrityError:
         raise Conflict(
             f"the organization has a workspace {workspace.slug!r} already", code="duplicate_slug"

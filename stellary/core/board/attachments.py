@@ -29,6 +29,7 @@ from stellary.core.board.queries.recipient_queries import load_cards
 from stellary.core.board.row_types import AttachmentRow
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.tables import attachments, cards
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
@@ -38,6 +39,9 @@ from stellary.core.ports.blobs import StoredFile
 SWEEP_AFTER = timedelta(hours=1)
 """The time that a file may be without a row: much longer than any upload takes."""
 
+_FIELDS = RowFields(
+    Attachment, attachments, renamed={"uploaded_by": "uploaded_by_id"}, internal=("sha256", "blob_key")
+)
 _LIST = Pages(
     AttachmentRow, select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id
 )
@@ -84,17 +88,7 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         size=file.size,
         created_at=uow.now,
     )
-    row = {
-        "id": attachment.id,
-        "card_id": attachment.card_id,
-        "uploaded_by_id": attachment.uploaded_by,
-        "original_name": attachment.original_name,
-        "mime_type": attachment.mime_type,
-        "size": attachment.size,
-        "sha256": file.sha256,
-        "blob_key": file.key,
-        "created_at": attachment.created_at,
-    }
+    row = _FIELDS.to_row(attachment, sha256=file.sha256, blob_key=file.key)
     uow.connection.execute(_INSERT, row)
     uow.emit(
         AttachmentAdded(
@@ -171,12 +165,4 @@ def _count(uow: UnitOfWork, card_id: str, delta: int) -> int:
 
 
 def _row_to_attachment(row: AttachmentRow) -> Attachment:
-    return Attachment(
-        id=row.id,
-        card_id=row.card_id,
-        uploaded_by=row.uploaded_by_id,
-        original_name=row.original_name,
-        mime_type=row.mime_type,
-        size=row.size,
-        created_at=row.created_at,
-    )
+    return _FIELDS.to_value(row)

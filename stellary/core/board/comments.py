@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.contract.comments import (
     CREATE_COMMENT,
@@ -17,21 +15,21 @@ from stellary.contract.comments import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
-from stellary.contract.fields import replace_fields
+from stellary.contract.fields import get_set_fields, replace_fields, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, CommentRef
 from stellary.core.accounts.audience import name_of
 from stellary.core.board import access
 from stellary.core.board.row_types import CommentRow
 from stellary.core.board.tables import cards, comments
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_COMMENTS: Select[Any] = select(comments, name_of(comments.c.author_id).label("author_name")).where(
-    comments.c.card_id == bindparam("_card_id")
-)
+_FIELDS = RowFields(Comment, comments, selected={"author_name": name_of(comments.c.author_id)})
+_COMMENTS = select(*_FIELDS.columns).where(comments.c.card_id == bindparam("_card_id"))
 _LIST = Pages(CommentRow, _COMMENTS, comments.c.id)
 _ONE = Query(CommentRow, _COMMENTS.where(comments.c.id == bindparam("_id")))
 _INSERT = insert(comments)
@@ -59,15 +57,9 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
     at = access.card(uow, ref)
     count = _count(uow, at.card.id, 1)
     id = uow.new_id()
-    row = {
-        "id": id,
-        "card_id": at.card.id,
-        "author_id": uow.user_id,
-        "content": request.content,
-        "created_at": uow.now,
-        "updated_at": uow.now,
-    }
-    uow.connection.execute(_INSERT, row)
+    keys = {"id": id, "card_id": at.card.id, "author_id": uow.user_id}
+    times = {"created_at": uow.now, "updated_at": uow.now}
+    uow.connection.execute(_INSERT, {**get_set_fields(request, Comment), **keys, **times})
     comment = _read(uow, at.card.id, id)
     uow.emit(
         CommentAdded(
@@ -84,14 +76,15 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
 def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> Comment:
     """Change the content of a comment."""
     at = access.comment(uow, ref)
-    if not request.content or request.content == at.row.content:
-        return _read(uow, at.card.id, at.row.comment_id)
-    change = {"content": request.content, "updated_at": uow.now}
-    uow.connection.execute(_UPDATE, {"_id": at.row.comment_id, **change})
-    comment = _read(uow, at.card.id, at.row.comment_id)
-    ids = {"workspace_id": at.roles.workspace_id or "", "project_id": at.card.project_id}
-    uow.emit(CommentUpdated(**ids, card=at.card, comment=comment, before=at.row.content))
-    return comment
+    before = _read(uow, at.card.id, at.row.comment_id)
+    after = update_value(before, request, uow.now)
+    if after is not before:
+        changes = _FIELDS.to_changes(before, after)
+        if not uow.connection.execute(_UPDATE, {"_id": after.id, **changes}).rowcount:
+            raise NotFound("Comment not found")
+        ids = {"workspace_id": at.roles.workspace_id or "", "project_id": at.card.project_id}
+        uow.emit(CommentUpdated(**ids, card=at.card, comment=after, before=before.content))
+    return after
 
 
 @serves(DELETE_COMMENT)
@@ -128,15 +121,18 @@ def _read(uow: UnitOfWork, card_id: str, comment_id: str) -> Comment:
 
 
 def _comment(row: CommentRow) -> Comment:
-    imported_from = row.imported_from["name"] if row.imported_from else None
-    return Comment(
-        id=row.id,
-        card_id=row.card_id,
-        author_id=row.author_id,
-        # The authors of imported comments are not verified, so the importer is named as well.
-        author_name=f"{imported_from} (imported by {row.author_name})" if imported_from else row.author_name,
-        imported_from=imported_from,
-        content=row.content,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    importer, imported_from = row.author_name, row.imported_from["name"] if row.imported_from else None
+    # The authors of imported comments are not verified, so the importer is named as well.
+    name = f"{imported_from} (imported by {importer})" if imported_from else importer
+    return _FIELDS.to_value(row, author_name=name, imported_from=imported_from)
+
+
+def comment_row(comment: Comment, email: str | None) -> dict[str, object]:
+    """Return the row of an imported comment.
+
+    Args:
+        comment: The comment.
+        email: The e-mail address of its author, as the file has it.
+    """
+    author = {"name": comment.imported_from, "email": email}
+    return _FIELDS.to_row(comment, imported_from=author)

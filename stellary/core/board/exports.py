@@ -38,6 +38,7 @@ from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.rules import relations as relation_rules
 from stellary.core.board.tables import attachments, cards, comments, projects, relations
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -45,6 +46,23 @@ T = TypeVar("T")
 OnCardRow = TypeVar("OnCardRow", ExportedCommentRow, ExportedAttachmentRow, ExportedRelationRow)
 ByCard = Mapping[str, Sequence[T]]
 
+_PROJECT_FIELDS = RowFields(
+    FileProject,
+    projects,
+    internal=("id", "workspace_id", "template_id", "created_by_id", "version", "created_at", "updated_at"),
+)
+_COMMENT_FIELDS = RowFields(
+    FileComment,
+    comments,
+    computed=("author",),
+    internal=("id", "card_id", "author_id", "imported_from"),
+)
+_ATTACHMENT_FIELDS = RowFields(
+    FileAttachment,
+    attachments,
+    computed=("uploaded_by",),
+    internal=("card_id", "uploaded_by_id", "sha256", "blob_key"),
+)
 _OF_PROJECT = cards.c.project_id == bindparam("_project_id")
 _COMMENTS = Query(
     ExportedCommentRow,
@@ -52,15 +70,7 @@ _COMMENTS = Query(
 )
 _ATTACHMENTS = Query(
     ExportedAttachmentRow,
-    select(
-        attachments.c.id,
-        attachments.c.card_id,
-        attachments.c.original_name,
-        attachments.c.mime_type,
-        attachments.c.size,
-        attachments.c.uploaded_by_id,
-        attachments.c.created_at,
-    )
+    select(*_ATTACHMENT_FIELDS.columns, attachments.c.card_id, attachments.c.uploaded_by_id)
     .join(cards, cards.c.id == attachments.c.card_id)
     .where(_OF_PROJECT)
     .order_by(attachments.c.id),
@@ -139,13 +149,7 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     file = ProjectFile(
         format=FORMAT,
         exported_at=uow.now,
-        project=FileProject(
-            name=project.name,
-            description=project.description,
-            key=project.key,
-            archived=project.archived,
-            last_number=project.last_number,
-        ),
+        project=_PROJECT_FIELDS.to_value(project),
         scopes=[
             convert(FileScope, scope, views=[view for view in scope.views if view.settings])
             for scope in project_scopes(uow, project.id, ())
@@ -194,7 +198,7 @@ def _card(card: Card, on_cards: _OnCards, people_in_file: People) -> FileCard:
         FileCard,
         card,
         assignee=card.assignee_id and people_in_file.person(card.assignee_id).email,
-        checklist=[FileChecklistItem(title=step.title, done=step.done) for step in card.checklist],
+        checklist=[convert(FileChecklistItem, step) for step in card.checklist],
         comments=list(on_cards.comments.get(card.id, ())),
         relations=list(on_cards.relations.get(card.id, ())),
         attachments=list(on_cards.attachments.get(card.id, ())),
@@ -204,20 +208,11 @@ def _card(card: Card, on_cards: _OnCards, people_in_file: People) -> FileCard:
 
 def _comment(row: ExportedCommentRow, people_in_file: People) -> FileComment:
     author = FilePerson(**row.imported_from) if row.imported_from else people_in_file.person(row.author_id)
-    return FileComment(
-        author=author, content=row.content, created_at=row.created_at, updated_at=row.updated_at
-    )
+    return _COMMENT_FIELDS.to_value(row, author=author)
 
 
 def _attachment(row: ExportedAttachmentRow, people_in_file: People) -> FileAttachment:
-    return FileAttachment(
-        id=row.id,
-        original_name=row.original_name,
-        mime_type=row.mime_type,
-        size=row.size,
-        uploaded_by=people_in_file.person(row.uploaded_by_id),
-        created_at=row.created_at,
-    )
+    return _ATTACHMENT_FIELDS.to_value(row, uploaded_by=people_in_file.person(row.uploaded_by_id))
 
 
 def _deduplicate_relations(

@@ -8,16 +8,20 @@ import attrs
 from sqlalchemy import Insert, insert
 
 from stellary.contract.errors import Forbidden
+from stellary.contract.fields import build_value, convert
 from stellary.contract.policies import PROJECT_MANAGE
 from stellary.contract.project_imports import ImportProject, NotCarried, ProjectImport
+from stellary.contract.projects import Project
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.tolerance import find_unknown_fields
 from stellary.core.accounts import access, people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
+from stellary.core.board.columns import column_row
+from stellary.core.board.comments import comment_row
+from stellary.core.board.labels import label_row
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
-from stellary.core.board.rows import card_rows, field_rows
-from stellary.core.board.rules.fields import value_or
+from stellary.core.board.rows import card_rows, field_rows, scope_rows
 from stellary.core.board.rules.imports import HasId, Importer, ImportPlan, Row, plan_import
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import (
@@ -82,20 +86,22 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         ),
         DEFAULT_SCOPE,
     )
-    row = {
-        "id": project_id,
-        "workspace_id": workspace.id,
-        "name": request.project.name,
-        "description": value_or(request.project.description, None),
+    project = build_value(
+        Project,
+        request.project,
+        id=project_id,
+        workspace_id=workspace.id,
+        key="",
+        member_count=1,
+        created_at=uow.now,
+        updated_at=uow.now,
+    )
+    internal = {
         "template_id": "import",
-        "archived": request.project.archived,
         "last_number": plan.last_number,
         "created_by_id": importer.id,
-        "version": 1,
-        "created_at": uow.now,
-        "updated_at": uow.now,
     }
-    key = insert_project(uow, row, lambda taken: _key(request, taken))
+    project = insert_project(uow, project, lambda taken: _key(request, taken), **internal)
     members, strangers = _members(uow, request, people_by_email)
     member_ids = list(dict.fromkeys([importer.id, *members]))
     _write(uow, project_id, plan, member_ids)
@@ -109,30 +115,24 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
             user_ids=tuple(sorted({*assignees.values()})),
         )
     )
-    answer = ProjectImport(
-        id=project_id,
-        name=request.project.name,
-        description=value_or(request.project.description, None),
-        key=key,
-        workspace_id=workspace.id,
-        archived=request.project.archived,
+    answer = convert(
+        ProjectImport,
+        project,
         member_count=len(member_ids),
-        created_at=uow.now,
-        updated_at=uow.now,
-        column_ids=[row["id"] for row in plan.columns],
+        column_ids=[column.id for column in plan.columns],
         card_ids=[card.id for card, _ in plan.cards],
         ignored=find_unknown_fields(request),
-        not_carried=[*_other_key(request, key), *strangers, *plan.not_carried],
+        not_carried=[*_other_key(request, project.key), *strangers, *plan.not_carried],
     )
-    scope_ids = [row["id"] for row in plan.scopes]
+    scope_ids = [scope.id for scope in plan.scopes]
     return Imported(answer, importer, workspace.organization_id, scope_ids, _new_ids(request, plan))
 
 
 def _new_ids(request: ImportProject, plan: ImportPlan) -> dict[str, dict[str, str]]:
     parts: dict[str, tuple[Sequence[HasId], Sequence[str]]] = {
-        "scopes": (request.scopes or [], [row["id"] for row in plan.scopes]),
-        "columns": (request.columns or [], [row["id"] for row in plan.columns]),
-        "labels": (request.labels or [], [row["id"] for row in plan.labels]),
+        "scopes": (request.scopes or [], [scope.id for scope in plan.scopes]),
+        "columns": (request.columns or [], [column.id for column in plan.columns]),
+        "labels": (request.labels or [], [label.id for label in plan.labels]),
         "customFields": (request.custom_fields or [], [field.id for field in plan.custom_fields]),
         "cards": (request.cards or [], [card.id for card, _ in plan.cards]),
     }
@@ -149,12 +149,12 @@ def _write(uow: UnitOfWork, project_id: str, plan: ImportPlan, member_ids: Seque
             _MEMBERS,
             [{"project_id": project_id, "user_id": id, "created_at": uow.now} for id in member_ids],
         ),
-        (_SCOPES, plan.scopes),
-        (_COLUMNS, plan.columns),
-        (_LABELS, plan.labels),
+        (_SCOPES, [scope_rows.row(scope) for scope in plan.scopes]),
+        (_COLUMNS, [column_row(column) for column in plan.columns]),
+        (_LABELS, [label_row(label) for label in plan.labels]),
         (_FIELDS, [field_rows.field_row(field) for field in plan.custom_fields]),
         (_CARDS, [card_rows.row(card, position) for card, position in plan.cards]),
-        (_COMMENTS, plan.comments),
+        (_COMMENTS, [comment_row(comment, email) for comment, email in plan.comments]),
         (_RELATIONS, plan.relations),
     )
     for statement, rows in rows_by_statement:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from stellary.contract.cards import LABELS_MAX
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
-from stellary.contract.fields import build_value, get_set_fields, replace_fields
+from stellary.contract.fields import build_value, update_value
 from stellary.contract.labels import (
     ADD_LABEL_TO_CARD,
     CREATE_LABEL,
@@ -85,7 +85,7 @@ def create_label(uow: UnitOfWork, ref: ProjectRef, request: CreateLabel) -> Labe
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(uow, _INSERT, label, _FIELDS.to_row(label))
+    _write(uow, _INSERT, label, label_row(label))
     return label
 
 
@@ -105,11 +105,9 @@ def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
 def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     """Change the name or the color of a label."""
     before = _label(access.label(uow, ref).row)
-    after = replace_fields(before, **get_set_fields(request, Label))
-    if after == before:
-        return before
-    after = replace_fields(after, updated_at=uow.now)
-    _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
+    after = update_value(before, request, uow.now)
+    if after is not before:
+        _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
     return after
 
 
@@ -159,3 +157,8 @@ def _write(uow: UnitOfWork, statement: Executable, label: Label, columns: dict[s
 
 def _label(row: LabelRow) -> Label:
     return _FIELDS.to_value(row)
+
+
+def label_row(label: Label) -> dict[str, object]:
+    """Return the row of a label."""
+    return _FIELDS.to_row(label, name_key=label.name.casefold())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from stellary.contract.columns import Column
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.fields import build_value, convert, find_changed_fields, replace_fields, update_value
+from stellary.contract.labels import Label
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing
 from stellary.contract.projects import (
@@ -24,33 +26,33 @@ from stellary.contract.projects import (
     UpdateProject,
 )
 from stellary.contract.refs import ProjectRef, WorkspaceRef
+from stellary.contract.scopes import CreateScope
 from stellary.contract.unset import UNSET
-from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board import access
+from stellary.core.board.columns import column_row
+from stellary.core.board.labels import label_row
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.row_types import ListedProjectRow
+from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules.keys import find_free_key
+from stellary.core.board.rules.scopes import build_scope
 from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
 from stellary.core.board.templates import TEMPLATES
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 DEFAULT_SCOPE = "Main"
 
-_FIELDS = [field.name for field in wire_fields(Project).values()]
-_PROJECT = (
-    projects.c.id,
-    projects.c.name,
-    projects.c.description,
-    projects.c.key,
-    projects.c.workspace_id,
-    projects.c.archived,
-    access.MEMBER_COUNT,
-    projects.c.created_at,
-    projects.c.updated_at,
+_FIELDS = RowFields(
+    Project,
+    projects,
+    selected={"member_count": access.MEMBER_COUNT},
+    internal=("template_id", "last_number", "created_by_id", "version"),
 )
+_PROJECT = _FIELDS.columns
 _IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
 _LIST = Pages(ListedProjectRow, select(*_PROJECT).where(_IN_WORKSPACE), projects.c.id)
 _LIST_ARCHIVED = Pages(
@@ -76,36 +78,22 @@ _DELETE = (
 def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -> Project:
     """Create a project from a template; its creator becomes a member."""
     workspace = accounts_access.workspace(uow, ref).row
-    project_id = uow.new_id()
-    description = None if request.description is UNSET else request.description
-    row = {
-        "id": project_id,
-        "workspace_id": workspace.id,
-        "name": request.name,
-        "description": description,
-        "template_id": request.template_id,
-        "archived": False,
-        "last_number": 0,
-        "created_by_id": uow.user_id,
-        "version": 1,
-        "created_at": uow.now,
-        "updated_at": uow.now,
-    }
-    key = insert_project(uow, row, lambda taken: _choose_key(request, taken))
-    member = {"project_id": project_id, "user_id": uow.principal_id, "created_at": uow.now}
-    uow.connection.execute(_INSERT_MEMBER, member)
-    _insert_template(uow, project_id, request)
-    project = Project(
-        id=project_id,
-        name=request.name,
-        description=description,
-        key=key,
+    project = build_value(
+        Project,
+        request,
+        id=uow.new_id(),
         workspace_id=workspace.id,
+        key="",
         archived=False,
         member_count=1,
         created_at=uow.now,
         updated_at=uow.now,
     )
+    internal = {"template_id": request.template_id, "last_number": 0, "created_by_id": uow.user_id}
+    project = insert_project(uow, project, lambda taken: _choose_key(request, taken), **internal)
+    member = {"project_id": project.id, "user_id": uow.principal_id, "created_at": uow.now}
+    uow.connection.execute(_INSERT_MEMBER, member)
+    _insert_template(uow, project.id, request)
     uow.emit(ProjectCreated(workspace_id=workspace.id, project_id=project.id, project=project))
     return project
 
@@ -116,20 +104,27 @@ def _choose_key(request: CreateProject, taken: Collection[str]) -> str:
     return request.key or find_free_key(request.name, taken)
 
 
-def insert_project(uow: UnitOfWork, row: dict[str, Any], choose_key: Callable[[Collection[str]], str]) -> str:
+def insert_project(
+    uow: UnitOfWork,
+    project: Project,
+    choose_key: Callable[[Collection[str]], str],
+    **internal: object,
+) -> Project:
     """Insert a project with a free key, and try again if another unit takes the key.
 
     Args:
         uow: The unit of work.
-        row: The row of the project without its key.
+        project: The project; its key is ignored.
         choose_key: Returns the key for the set of keys that are taken.
+        **internal: The columns that are no field, except the version.
 
     Returns:
-        The key.
+        The project with its key.
     """
+    row = _FIELDS.to_row(project, version=1, **internal)
     previous_key = None
     while True:
-        taken = set(uow.connection.execute(_KEYS, {"_workspace_id": row["workspace_id"]}).scalars())
+        taken = set(uow.connection.execute(_KEYS, {"_workspace_id": project.workspace_id}).scalars())
         key = choose_key(taken)
         if key == previous_key:
             # The key is free, so another reference failed: the workspace was deleted.
@@ -137,61 +132,40 @@ def insert_project(uow: UnitOfWork, row: dict[str, Any], choose_key: Callable[[C
         try:
             with uow.connection.begin_nested():
                 uow.connection.execute(_INSERT, {**row, "key": key})
-            return key
+            return replace_fields(project, key=key)
         except IntegrityError:
             previous_key = key
 
 
 def _insert_template(uow: UnitOfWork, project_id: str, request: CreateProject) -> None:
     template = TEMPLATES[request.template_id]
-    times = {"created_at": uow.now, "updated_at": uow.now}
-    scope_id = uow.new_id()
-    uow.connection.execute(
-        _INSERT_SCOPE,
-        {
-            "id": scope_id,
-            "project_id": project_id,
-            "name": DEFAULT_SCOPE,
-            "description": None,
-            "position": 0,
-            "is_default": True,
-            "start_date": None,
-            "due_date": None,
-            "active_view": "kanban",
-            "view_settings": {},
-            **times,
-        },
+    common = {"project_id": project_id, "created_at": uow.now, "updated_at": uow.now}
+    scope = build_scope(
+        CreateScope(name=DEFAULT_SCOPE),
+        id=uow.new_id(),
+        project_id=project_id,
+        order=0,
+        columns=[],
+        now=uow.now,
     )
-    uow.connection.execute(
-        _INSERT_COLUMNS,
-        [
-            {
-                "id": uow.new_id(),
-                "project_id": project_id,
-                "scope_id": scope_id,
-                "name": column.name,
-                "position": position,
-                "card_status": column.card_status,
-                "wip_limit": None,
-                **times,
-            }
-            for position, column in enumerate(template.columns)
-        ],
-    )
-    uow.connection.execute(
-        _INSERT_LABELS,
-        [
-            {
-                "id": uow.new_id(),
-                "project_id": project_id,
-                "name": label.name,
-                "name_key": label.name.casefold(),
-                "color": label.color,
-                **times,
-            }
-            for label in template.labels
-        ],
-    )
+    scope = replace_fields(scope, is_default=True)
+    columns = [
+        convert(
+            Column,
+            column,
+            id=uow.new_id(),
+            scope_id=scope.id,
+            order=index,
+            wip_limit=None,
+            card_count=0,
+            **common,
+        )
+        for index, column in enumerate(template.columns)
+    ]
+    labels = [convert(Label, label, id=uow.new_id(), **common) for label in template.labels]
+    uow.connection.execute(_INSERT_SCOPE, scope_rows.row(scope))
+    uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, columns)))
+    uow.connection.execute(_INSERT_LABELS, list(map(label_row, labels)))
 
 
 @serves(LIST_PROJECTS)
@@ -222,25 +196,16 @@ def get_project(uow: UnitOfWork, ref: ProjectRef) -> Project:
 @serves(UPDATE_PROJECT)
 def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> Project:
     """Update a project."""
-    before = access.load_locked_project(uow, ref).row
-    uow.require_version(before.version)
-    uow.record_dependency("project", before.id, before.version)
-    new_values: dict[str, Any] = {
-        "name": request.name,
-        "description": request.description,
-        "archived": request.archived,
-    }
-    changes = {
-        name: value
-        for name, value in new_values.items()
-        if value is not UNSET and value != getattr(before, name)
-    }
-    if not changes:
-        return project_value(before)
-    changed = tuple(map(camel, changes))
-    changes["updated_at"] = uow.now
-    uow.connection.execute(_UPDATE, {"_id": before.id, "version": before.version + 1, **changes})
-    after = project_value(before, **changes)
+    row = access.load_locked_project(uow, ref).row
+    uow.require_version(row.version)
+    uow.record_dependency("project", row.id, row.version)
+    before = project_value(row)
+    after = update_value(before, request, uow.now)
+    if after is before:
+        return before
+    changes = {"version": row.version + 1, **_FIELDS.to_changes(before, after)}
+    uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
+    changed = tuple(camel(name) for name in find_changed_fields(before, after) if name != "updated_at")
     uow.emit(
         ProjectUpdated(workspace_id=after.workspace_id, project_id=after.id, project=after, changed=changed)
     )
@@ -258,7 +223,6 @@ def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     return Ok()
 
 
-def project_value(row: ListedProjectRow, **changes: Any) -> Project:
-    """Return the project of a row with ``member_count``, with some fields replaced."""
-    fields = {name: getattr(row, name) for name in _FIELDS}
-    return Project(**(fields | changes))
+def project_value(row: ListedProjectRow) -> Project:
+    """Return the project of a row with ``member_count``."""
+    return _FIELDS.to_value(row)

@@ -105,7 +105,7 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
     )
     if order < count:
         _ORDERS.enter(uow, project.id, order)
-    uow.connection.execute(_INSERT, scope_rows.FIELDS.to_row(scope, view_settings={}))
+    uow.connection.execute(_INSERT, scope_rows.row(scope))
     if scope.columns:
         uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, scope.columns)))
     return scope

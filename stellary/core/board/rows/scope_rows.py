@@ -34,6 +34,12 @@ def scope(row: ScopeRow, columns: list[Column]) -> Scope:
     return FIELDS.to_value(row, views=views(row.view_settings), columns=columns)
 
 
+def row(scope: Scope) -> dict[str, object]:
+    """Return the row of a scope."""
+    settings = {view.type: view.settings for view in scope.views if view.settings}
+    return FIELDS.to_row(scope, view_settings=settings)
+
+
 def with_columns(rows: Iterable[ScopeRow], columns: Iterable[Column]) -> list[Scope]:
     """Return the scopes of rows, each with its columns."""
     by_scope: dict[str, list[Column]] = defaultdict(list)

@@ -14,9 +14,11 @@ from stellary.contract.checklists import (
     UpdateChecklistItem,
 )
 from stellary.contract.errors import Conflict, Invalid, NotFound
+from stellary.contract.fields import build_value, get_set_fields, replace_fields
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.board.rules.card_counts import percent
+from stellary.core.board.rules.fields import value_or
 from stellary.core.db.base import IdSource
 
 
@@ -40,9 +42,7 @@ def is_complete(items: Sequence[ChecklistItem]) -> bool:
 def renumber(items: Iterable[ChecklistItem]) -> list[ChecklistItem]:
     """Return the items with ``order`` set to their index, from 0."""
     return [
-        item
-        if item.order == position
-        else ChecklistItem(id=item.id, title=item.title, done=item.done, order=position)
+        item if item.order == position else replace_fields(item, order=position)
         for position, item in enumerate(items)
     ]
 
@@ -60,7 +60,7 @@ def add_item(before: Sequence[ChecklistItem], request: AddChecklistItem, id: str
     """
     if len(before) >= CHECKLIST_MAX:
         raise Conflict(f"a checklist takes {CHECKLIST_MAX} items", code="checklist_full")
-    new_item = ChecklistItem(id=id, title=request.title, done=is_done(request), order=0)
+    new_item = build_value(ChecklistItem, request, id=id, done=is_done(request), order=0)
     return _insert(before, new_item, _get_order(request, len(before)))
 
 
@@ -82,14 +82,9 @@ def update_item(
     if isinstance(request.checked, bool) and request.done not in (UNSET, request.checked):
         raise invalid(("checked", "must not contradict done"))
     done = request.done if isinstance(request.checked, Unset) else request.checked
-    new_item = ChecklistItem(
-        id=id,
-        title=request.title or item.title,
-        done=item.done if isinstance(done, Unset) else done,
-        order=item.order,
-    )
-    position = item.order if isinstance(request.order, Unset) else request.order
-    return _insert(remove_item(before, id), new_item, position)
+    changes = {**get_set_fields(request, ChecklistItem), "done": value_or(done, item.done)}
+    new_item = replace_fields(item, **changes)
+    return _insert(remove_item(before, id), new_item, new_item.order)
 
 
 def is_done(entry: AddChecklistItem) -> bool:
@@ -155,7 +150,9 @@ def replace_items(
         ids.append(item_id or new_id())
     ordered_indexes = sorted(range(len(entries)), key=lambda index: _get_order(entries[index], index))
     return [
-        ChecklistItem(id=ids[index], title=entries[index].title, done=is_done(entries[index]), order=position)
+        build_value(
+            ChecklistItem, entries[index], id=ids[index], done=is_done(entries[index]), order=position
+        )
         for position, index in enumerate(ordered_indexes)
     ]
 

@@ -17,8 +17,10 @@ from stellary.contract.custom_fields import (
     UpdateCustomField,
 )
 from stellary.contract.errors import Conflict, Invalid
-from stellary.contract.unset import UNSET, Unset
+from stellary.contract.fields import build_value, update_value
+from stellary.contract.unset import Unset
 from stellary.contract.wire import invalid
+from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.references import unknown
 
 Values = Mapping[str, object]
@@ -173,14 +175,14 @@ def build_field(
     Raises:
         Invalid: The options do not match the type.
     """
+    options = list(request.options or ())
     return _check_options(
-        CustomField(
+        build_value(
+            CustomField,
+            request,
             id=id,
             project_id=project_id,
-            name=request.name,
-            type=request.type,
-            options=list(request.options or ()),
-            required=request.required,
+            options=options,
             created_at=now,
             updated_at=now,
         ),
@@ -203,29 +205,8 @@ def apply_update(before: CustomField, request: UpdateCustomField, now: datetime)
     """
     kind = request.type or before.type
     default_options = before.options if kind in CHOSEN_FROM else []
-    after = _check_options(
-        CustomField(
-            id=before.id,
-            project_id=before.project_id,
-            name=request.name or before.name,
-            type=kind,
-            options=default_options if isinstance(request.options, Unset) else list(request.options),
-            required=before.required if request.required is UNSET else request.required,
-            created_at=before.created_at,
-            updated_at=before.updated_at,
-        )
-    )
-    if after == before:
-        return before
-    return CustomField(
-        id=after.id,
-        project_id=after.project_id,
-        name=after.name,
-        type=after.type,
-        options=after.options,
-        required=after.required,
-        created_at=after.created_at,
-        updated_at=now,
+    return _check_options(
+        update_value(before, request, now, options=value_or(request.options, default_options))
     )
 
 

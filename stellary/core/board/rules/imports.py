@@ -1,18 +1,20 @@
-"""Rules of imports: the rows that a file becomes. All references are resolved before anything is written."""
+"""Rules of imports: what a file becomes. All references are resolved before anything is written."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import attrs
 
 from stellary.contract.cards import Card, CreateCard
+from stellary.contract.columns import Column
+from stellary.contract.comments import Comment
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.fields import convert, replace_fields
-from stellary.contract.labels import DEFAULT_COLOR
+from stellary.contract.fields import build_value, convert, replace_fields
+from stellary.contract.labels import DEFAULT_COLOR, Label
 from stellary.contract.project_imports import (
     IN_ALL_MAX,
     ImportedCard,
@@ -24,6 +26,7 @@ from stellary.contract.project_imports import (
     NotCarried,
 )
 from stellary.contract.scope_views import SetView
+from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid, utc
 from stellary.core.board.rules import cards as card_rules
@@ -33,11 +36,10 @@ from stellary.core.board.rules.fields import check_dates, moment, value_or
 from stellary.core.board.rules.import_losses import list_losses
 from stellary.core.board.rules.import_relations import build_relations
 from stellary.core.board.rules.positions import GAP
-from stellary.core.board.rules.scopes import Settings, apply_view
+from stellary.core.board.rules.scopes import Settings, apply_view, views
 from stellary.core.db.base import IdSource
 
-T = TypeVar("T")
-Row = dict[str, Any]
+Row = dict[str, object]
 NAME_MAX = 100
 
 
@@ -81,21 +83,21 @@ class Importer:
 
 @attrs.frozen
 class ImportPlan:
-    """The rows that an import inserts; ``cards`` with the position of each."""
+    """What an import inserts; cards with their positions, and comments with the addresses of their authors."""
 
-    scopes: Sequence[Row]
-    columns: Sequence[Row]
-    labels: Sequence[Row]
+    scopes: Sequence[Scope]
+    columns: Sequence[Column]
+    labels: Sequence[Label]
     custom_fields: Sequence[CustomField]
     cards: Sequence[tuple[Card, int]]
-    comments: Sequence[Row]
+    comments: Sequence[tuple[Comment, str | None]]
     relations: Sequence[Row]
     last_number: int
     not_carried: Sequence[NotCarried]
 
 
 def plan_import(file: ImportProject, by: Importer, default_scope: str) -> ImportPlan:
-    """Return the rows that a file becomes.
+    """Return what a file becomes.
 
     Args:
         file: The file to import.
@@ -173,87 +175,83 @@ def _check_names(entries: Sequence[HasName], path: str) -> None:
             raise invalid((f"{path}[{index}].name", f"must not be that of {path}[{first}] as well"))
 
 
-def _scopes(scopes: Sequence[ImportedScope], by: Importer) -> list[Row]:
+def _scopes(scopes: Sequence[ImportedScope], by: Importer) -> list[Scope]:
     defaults = [index for index, scope in enumerate(scopes) if scope.is_default] or [0]
     if len(defaults) > 1:
         raise invalid((f"scopes[{defaults[1]}].isDefault", "must be true of one scope only"))
-    rows: list[Row] = []
+    new_scopes: list[Scope] = []
     for scope_index, scope in enumerate(scopes):
-        start, due = moment(scope.start_date, None), moment(scope.due_date, None)
-        check_dates(start, due, f"scopes[{scope_index}].startDate")
         settings: Settings = {}
         for view_index, view in enumerate(scope.views or ()):
             remembered = SetView(type=view.type, settings=view.settings)
             settings = apply_view(
                 scope.active_view, settings, remembered, f"scopes[{scope_index}].views[{view_index}]."
             )[1]
-        rows.append(
-            {
-                "id": by.new_id(),
-                "project_id": by.project_id,
-                "name": scope.name,
-                "description": value_or(scope.description, None),
-                "position": scope_index,
-                "is_default": scope_index == defaults[0],
-                "start_date": start,
-                "due_date": due,
-                "active_view": scope.active_view,
-                "view_settings": settings,
-                "created_at": by.now,
-                "updated_at": by.now,
-            }
+        new_scope = build_value(
+            Scope,
+            scope,
+            id=by.new_id(),
+            project_id=by.project_id,
+            order=scope_index,
+            is_default=scope_index == defaults[0],
+            views=views(settings),
+            columns=[],
+            created_at=by.now,
+            updated_at=by.now,
         )
-    return rows
+        check_dates(new_scope.start_date, new_scope.due_date, f"scopes[{scope_index}].startDate")
+        new_scopes.append(new_scope)
+    return new_scopes
 
 
 def _columns(
     columns: Sequence[ImportedColumn],
     scopes: Sequence[ImportedScope],
-    scope_rows: Sequence[Row],
+    new_scopes: Sequence[Scope],
     by: Importer,
-) -> list[Row]:
+) -> list[Column]:
     scope_indexes = index_ids(scopes, "scopes")
-    default = next(row for row in scope_rows if row["is_default"])
+    default = next(scope for scope in new_scopes if scope.is_default)
     counts = Counter[str]()
-    rows: list[Row] = []
+    new_columns: list[Column] = []
     for column_index, column in enumerate(columns):
         scope = default
         if column.scope_id:
-            scope = scope_rows[
+            scope = new_scopes[
                 resolve_reference(
                     scope_indexes, column.scope_id, f"columns[{column_index}].scopeId", "scopes"
                 )
             ]
-        rows.append(
-            {
-                "id": by.new_id(),
-                "project_id": by.project_id,
-                "scope_id": scope["id"],
-                "name": column.name,
-                "position": counts[scope["id"]],
-                "card_status": value_or(column.card_status, None),
-                "wip_limit": value_or(column.wip_limit, None),
-                "created_at": by.now,
-                "updated_at": by.now,
-            }
+        new_columns.append(
+            build_value(
+                Column,
+                column,
+                id=by.new_id(),
+                project_id=by.project_id,
+                scope_id=scope.id,
+                order=counts[scope.id],
+                card_count=0,
+                created_at=by.now,
+                updated_at=by.now,
+            )
         )
-        counts[scope["id"]] += 1
-    return rows
+        counts[scope.id] += 1
+    return new_columns
 
 
-def _labels(file: ImportProject, by: Importer) -> list[Row]:
+def _labels(file: ImportProject, by: Importer) -> list[Label]:
     entries = file.labels or []
     _check_names(entries, "labels")
     return [
-        {
-            "id": by.new_id(),
-            "project_id": by.project_id,
-            "name": label.name,
-            "name_key": label.name.casefold(),
-            "color": label.color or DEFAULT_COLOR,
-            "created_at": by.now,
-            "updated_at": by.now,
-        }
+        build_value(
+            Label,
+            label,
+            id=by.new_id(),
+            project_id=by.project_id,
+            color=label.color or DEFAULT_COLOR,
+            created_at=by.now,
+            updated_at=by.now,
+        )
         for label in entries
     ]
 
@@ -275,8 +273,8 @@ def _fields(file: ImportProject, by: Importer) -> list[CustomField]:
 def _cards(
     file: ImportProject,
     ids: Sequence[str],
-    columns: Sequence[Row],
-    labels: Sequence[Row],
+    columns: Sequence[Column],
+    labels: Sequence[Label],
     fields: Sequence[CustomField],
     by: Importer,
 ) -> Iterator[tuple[Card, int]]:
@@ -290,7 +288,7 @@ def _cards(
     orders, position_counts = Counter[str](), Counter[str]()
     for card_index, card_entry in enumerate(cards):
         path = f"cards[{card_index}]."
-        row = columns[_column_of(card_entry, column_indexes, len(columns), path)]
+        column = columns[_column_of(card_entry, column_indexes, len(columns), path)]
         for id in card_entry.custom_fields or ():
             if id not in fields_by_id:
                 raise invalid(
@@ -302,7 +300,7 @@ def _cards(
                 card_entry,
                 assignee_id=by.assignees.get(card_entry.assignee or ""),
                 label_ids=[
-                    labels[resolve_reference(label_indexes, id, f"{path}labelIds[{index}]", "labels")]["id"]
+                    labels[resolve_reference(label_indexes, id, f"{path}labelIds[{index}]", "labels")].id
                     for index, id in enumerate(card_entry.label_ids or ())
                 ],
             ),
@@ -312,9 +310,9 @@ def _cards(
             # No row holds a card's key, and the project's is not known yet.
             project_key="",
             column=LockedColumn(
-                row["id"], row["name"], row["scope_id"], row["card_status"], row["wip_limit"]
+                column.id, column.name, column.scope_id, column.card_status, column.wip_limit
             ),
-            order=orders[row["id"]],
+            order=orders[column.id],
             created_by_id=by.user_id,
             new_id=by.new_id,
             now=by.now,
@@ -331,10 +329,10 @@ def _cards(
                 created_at=created_at,
                 completed_at=completed_at,
             ),
-            GAP * position_counts[row["id"]],
+            GAP * position_counts[column.id],
         )
-        orders[row["id"]] += not card_entry.archived
-        position_counts[row["id"]] += 1
+        orders[column.id] += not card_entry.archived
+        position_counts[column.id] += 1
 
 
 def _column_of(card: ImportedCard, column_indexes: Mapping[str, int], count: int, path: str) -> int:
@@ -374,7 +372,9 @@ def _times(card: ImportedCard, new_card: Card, now: datetime, path: str) -> tupl
     return created_at, completed_at if new_card.status == "done" else None
 
 
-def _comments(cards: Sequence[ImportedCard], ids: Sequence[str], by: Importer) -> Iterator[Row]:
+def _comments(
+    cards: Sequence[ImportedCard], ids: Sequence[str], by: Importer
+) -> Iterator[tuple[Comment, str | None]]:
     if sum(len(card.comments or ()) for card in cards) > IN_ALL_MAX:
         raise invalid(("cards", f"must not have more than {IN_ALL_MAX} comments in all"))
     for card_id, card in zip(ids, cards, strict=True):
@@ -382,18 +382,21 @@ def _comments(cards: Sequence[ImportedCard], ids: Sequence[str], by: Importer) -
             yield _comment(comment, card_id, by)
 
 
-def _comment(comment: ImportedComment, card_id: str, by: Importer) -> Row:
-    created_at = min(moment(comment.created_at, None) or by.now, by.now)
-    updated_at = min(moment(comment.updated_at, None) or created_at, by.now)
-    author = comment.author or ImportedPerson(name=by.name, email=by.email)
+def _comment(entry: ImportedComment, card_id: str, by: Importer) -> tuple[Comment, str | None]:
+    created_at = min(moment(entry.created_at, None) or by.now, by.now)
+    updated_at = min(moment(entry.updated_at, None) or created_at, by.now)
+    author = entry.author or ImportedPerson(name=by.name, email=by.email)
     email = value_or(author.email, None)
-    return {
-        "id": by.new_id(),
-        "card_id": card_id,
+    comment = build_value(
+        Comment,
+        entry,
+        id=by.new_id(),
+        card_id=card_id,
         # The importer is responsible for the comment: the authors that a file names are not verified.
-        "author_id": by.user_id,
-        "imported_from": {"name": (author.name or email or by.name)[:NAME_MAX], "email": email},
-        "content": comment.content,
-        "created_at": created_at,
-        "updated_at": max(created_at, updated_at),
-    }
+        author_id=by.user_id,
+        author_name=by.name,
+        imported_from=(author.name or email or by.name)[:NAME_MAX],
+        created_at=created_at,
+        updated_at=max(created_at, updated_at),
+    )
+    return comment, email

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from stellary.contract.columns import Column
 from stellary.contract.errors import Conflict
-from stellary.contract.fields import build_value, get_set_fields, replace_fields
+from stellary.contract.fields import build_value, update_value
 from stellary.contract.scope_views import SETTINGS_BYTES_MAX, SETTINGS_MAX, SetView
 from stellary.contract.scopes import VIEW_TYPES, CreateScope, Scope, ScopeView, UpdateScope, ViewType
 from stellary.contract.wire import dump, invalid
@@ -67,9 +67,9 @@ def apply_update(before: Scope, request: UpdateScope, order: int, now: datetime)
     Raises:
         Invalid: The start date is after the due date.
     """
-    after = replace_fields(before, **{**get_set_fields(request, Scope), "order": order})
+    after = update_value(before, request, now, order=order)
     check_dates(after.start_date, after.due_date, "startDate" if request.start_date else "dueDate")
-    return before if after == before else replace_fields(after, updated_at=now)
+    return after
 
 
 def check_deletable(is_default: bool) -> None:
