@@ -26,7 +26,7 @@ class Options:
     kinds: Sequence[Kind]
 
 
-def over_http(options: Options) -> Iterator[tuple[str, float]]:
+def measure_http(options: Options) -> Iterator[tuple[str, float]]:
     """Measure requests over HTTP, beside a bare handler and the floor."""
     for kind in options.kinds:
         result = http.run(options.databases, kind, options.seconds, options.rounds)
@@ -34,7 +34,7 @@ def over_http(options: Options) -> Iterator[tuple[str, float]]:
         yield from result.figures()
 
 
-def many_at_once(options: Options) -> Iterator[tuple[str, float]]:
+def measure_contention(options: Options) -> Iterator[tuple[str, float]]:
     """Measure 32 writers on SQLite; 16 movers, and 12 creators beside another tenant, on PostgreSQL."""
     if "sqlite" in options.kinds:
         yield from contention.writers(options.databases, options.seconds * options.rounds)
@@ -43,54 +43,54 @@ def many_at_once(options: Options) -> Iterator[tuple[str, float]]:
         yield from contention.neighbours(options.databases, options.seconds * options.rounds)
 
 
-def large_columns(options: Options) -> Iterator[tuple[str, float]]:
+def measure_large_columns(options: Options) -> Iterator[tuple[str, float]]:
     """Measure moves in a column of 100,000 cards, beside moves in one of 100."""
     for kind in options.kinds:
         yield from places.run(options.databases, kind, options.rounds * 8, (places.SMALL, options.cards))
 
 
-def webhooks_beside_writers(options: Options) -> Iterator[tuple[str, float]]:
+def measure_webhooks(options: Options) -> Iterator[tuple[str, float]]:
     """Measure writes with a webhook, beside writes without one, and the delivery of a backlog."""
     for kind in options.kinds:
         yield from webhooks.run(options.databases, kind, options.seconds, options.rounds)
 
 
-def starting(options: Options) -> Iterator[tuple[str, float]]:
+def measure_start(options: Options) -> Iterator[tuple[str, float]]:
     """Measure the server's start, and the import of the package."""
-    yield from start.server(options.databases, min(3, options.rounds))
-    yield from start.importing()
+    yield from start.measure_server(options.databases, min(3, options.rounds))
+    yield from start.measure_import()
 
 
-def the_client(options: Options) -> Iterator[tuple[str, float]]:
+def measure_sdk(options: Options) -> Iterator[tuple[str, float]]:
     """Measure the SDK, beside raw httpx."""
     yield from sdk.run().items()
 
 
 BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
-    "http": over_http,
-    "contention": many_at_once,
-    "places": large_columns,
-    "webhooks": webhooks_beside_writers,
-    "start": starting,
-    "sdk": the_client,
+    "http": measure_http,
+    "contention": measure_contention,
+    "places": measure_large_columns,
+    "webhooks": measure_webhooks,
+    "start": measure_start,
+    "sdk": measure_sdk,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmarks that the command line names."""
-    chosen = _parser().parse_args(arguments)
-    if unknown := sorted(set(chosen.names) - BENCHMARKS.keys()):
+    command_line = _parser().parse_args(arguments)
+    if unknown := sorted(set(command_line.names) - BENCHMARKS.keys()):
         sys.exit(f"there is no benchmark {unknown[0]!r}: {', '.join(BENCHMARKS)}")
-    kinds = KINDS if chosen.database == "both" else (chosen.database,)
-    before = orjson.loads(chosen.before.read_bytes()) if chosen.before else {}
+    kinds = KINDS if command_line.database == "both" else (command_line.database,)
+    before = orjson.loads(command_line.before.read_bytes()) if command_line.before else {}
     figures: dict[str, float] = {}
     with Databases() as databases:
-        options = Options(databases, chosen.seconds, chosen.rounds, chosen.cards, kinds)
-        for name in chosen.names or BENCHMARKS:
+        options = Options(databases, command_line.seconds, command_line.rounds, command_line.cards, kinds)
+        for name in command_line.names or BENCHMARKS:
             figures.update(BENCHMARKS[name](options))
     print(verdicts(figures, before))
-    if chosen.json:
-        chosen.json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    if command_line.json:
+        command_line.json.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,8 +105,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=http.ROUNDS, help="slots for each server (%(default)s)")
     parser.add_argument("--database", choices=[*KINDS, "both"], default="both")
     parser.add_argument("--cards", type=int, default=places.LARGE, help="in the large column (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--before", type=Path, metavar="FILE", help="figures of another run to stand beside")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument(
+        "--before", type=Path, metavar="FILE", help="figures of another run, printed beside these"
+    )
     return parser
 
 

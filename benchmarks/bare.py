@@ -1,4 +1,4 @@
-"""The bare server: aiohttp, uvloop and orjson answer the same bytes and do nothing. ``python -m benchmarks.bare SITE``."""
+"""The bare server: aiohttp, uvloop and orjson return the same bytes and do nothing else. ``python -m benchmarks.bare SITE``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.serving import answer, make_app, serve
 
 
 class Bare:
-    """Handlers that answer with what they were given."""
+    """Handlers that respond with prepared bytes."""
 
     def __init__(self, site: dict[str, Any]) -> None:
         self._me = orjson.dumps(site["me"])

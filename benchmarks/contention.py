@@ -73,7 +73,7 @@ def neighbours(databases: Databases, seconds: float) -> Iterator[tuple[str, floa
             creating = load(server.port, site.clients("create", CREATORS), seconds)
             return await asyncio.gather(creating, load(server.port, [reader], seconds))
 
-        # Until all connections know their statements.
+        # Warm up, until the statements are prepared on all connections.
         asyncio.run(load(server.port, site.clients("create", CREATORS), min(seconds, 0.5)))
         asyncio.run(load(server.port, [reader], min(seconds, 0.3)))
         # In turn, so that other work of the machine affects both.
@@ -105,6 +105,6 @@ def _other_tenant(database: Database) -> Requests:
 
 
 def _run_load(server: Server, site: Site, measure: str, clients: int, seconds: float) -> Slot:
-    sent = site.clients(measure, clients)
-    asyncio.run(load(server.port, sent, min(seconds, 0.3)))
-    return asyncio.run(load(server.port, sent, seconds))
+    requests = site.clients(measure, clients)
+    asyncio.run(load(server.port, requests, min(seconds, 0.3)))
+    return asyncio.run(load(server.port, requests, seconds))

@@ -29,11 +29,11 @@ _SETTINGS = {"max_connections": "100", "shared_buffers": "256MB", "listen_addres
 
 @attrs.frozen
 class Database:
-    """A database that is empty, or was.
+    """A database that the benchmarks have created.
 
     Attributes:
-        url: As our core takes it.
-        plain: The file, or the URL as a driver takes it.
+        url: The URL for the core.
+        plain: The path of the file, or the URL for a driver.
     """
 
     kind: Kind
@@ -45,15 +45,15 @@ class Databases:
     """A source of databases: files in a directory, and one PostgreSQL server, started on first use.
 
     Attributes:
-        place: A directory on the disk, for other files too.
+        directory: A directory on the disk, for other files too.
     """
 
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
-        directory = tempfile.TemporaryDirectory(prefix="stellary-bench-")
-        self.place = Path(self._stack.enter_context(directory))
+        temporary = tempfile.TemporaryDirectory(prefix="stellary-bench-")
+        self.directory = Path(self._stack.enter_context(temporary))
         # Another account may have to run PostgreSQL in there.
-        self.place.chmod(0o755)
+        self.directory.chmod(0o755)
         self._numbers = itertools.count(1)
         self._socket: Path | None = None
 
@@ -67,10 +67,10 @@ class Databases:
         """Create an empty database."""
         name = f"bench_{next(self._numbers)}"
         if kind == "sqlite":
-            file = self.place / f"{name}.db"
+            file = self.directory / f"{name}.db"
             return Database(kind, f"sqlite:///{file}", str(file))
         if self._socket is None:
-            self._socket = self._stack.enter_context(_postgresql(self.place))
+            self._socket = self._stack.enter_context(_postgresql(self.directory))
         with psycopg.connect(_url(self._socket, postgres.SUPERUSER), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
         return Database(
@@ -79,20 +79,20 @@ class Databases:
 
 
 @contextlib.contextmanager
-def _postgresql(place: Path) -> Iterator[Path]:
+def _postgresql(directory: Path) -> Iterator[Path]:
     """Run a PostgreSQL server in a directory until the block ends, and yield the directory of its socket."""
     account = postgres.find_unprivileged_account()
-    data = place / "postgresql"
+    data = directory / "postgresql"
     data.mkdir(mode=0o700)
     identity: dict[str, Any] = {"cwd": data}
     if account:
         os.chown(data, account.pw_uid, account.pw_gid)
         identity |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    (programs_place := place / "programs").mkdir()
+    (programs_copy := directory / "programs").mkdir()
     programs = (
-        postgres.copy_installation(programs_place) if account else postgres.find_installation()
+        postgres.copy_installation(programs_copy) if account else postgres.find_installation()
     ) / "bin"
-    with (place / "postgresql.log").open("wb") as log:
+    with (directory / "postgresql.log").open("wb") as log:
         output: dict[str, Any] = {"stdout": log, "stderr": log, **identity}
         options = [
             "--encoding=UTF8",
@@ -115,7 +115,7 @@ def _postgresql(place: Path) -> Iterator[Path]:
             # SIGQUIT is the immediate shutdown: there is nothing to be saved.
             server.send_signal(signal.SIGQUIT)
             server.wait()
-            shutil.rmtree(programs_place)
+            shutil.rmtree(programs_copy)
 
 
 def _url(socket: Path, name: str, driver: str = "postgresql") -> str:

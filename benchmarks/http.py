@@ -1,4 +1,4 @@
-"""The server over HTTP beside a bare handler and beside the floor: one slot of load on each in turn, again and again."""
+"""The server over HTTP, beside a bare handler and the floor: slots of load on each in turn."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Row:
 
     Attributes:
         rate: Requests per second.
-        p50, p99: Of all slots together, in milliseconds.
-        cpu: Of the server's process per request, in microseconds.
+        p50, p99: Latencies of all slots together, in milliseconds.
+        cpu: CPU time of the server's process per request, in microseconds.
     """
 
     rate: float
@@ -51,7 +51,7 @@ class Result:
     rows: Mapping[tuple[str, Subject], Row]
 
     def figures(self) -> Iterator[tuple[str, float]]:
-        """All figures by their names."""
+        """Yield the figures by name."""
         for measure in MEASURES:
             bare, floor, ours = (self.rows[measure, subject] for subject in SUBJECTS)
             name = f"{self.kind}.{measure}"
@@ -80,11 +80,11 @@ def run(databases: Databases, kind: Kind, seconds: float, rounds: int = ROUNDS) 
 
     Args:
         databases: The source of databases.
-        kind: Of the database of both the floor and ours.
-        seconds: Of one slot.
-        rounds: How many slots each server has of each measure.
+        kind: The kind of database of the floor and of our server.
+        seconds: The length of a slot.
+        rounds: The number of slots of each server for each measure.
     """
-    with _three(databases, kind) as (site, servers):
+    with _run_servers(databases, kind) as (site, servers):
         clients = {
             (measure, subject): site.clients(measure, CLIENTS) for measure in MEASURES for subject in SUBJECTS
         }
@@ -94,22 +94,22 @@ def run(databases: Databases, kind: Kind, seconds: float, rounds: int = ROUNDS) 
                 for subject in SUBJECTS:
                     # The first one only warms up.
                     length = seconds if number >= 0 else min(seconds, 0.3)
-                    slot = _slot(servers[subject], clients[measure, subject], length)
+                    slot = _measure_slot(servers[subject], clients[measure, subject], length)
                     if slot[0].failures:
-                        answer = slot[0].failures[0].decode(errors="replace")
-                        raise RuntimeError(f"{subject} answered {measure} with:\n{answer}")
+                        response = slot[0].failures[0].decode(errors="replace")
+                        raise RuntimeError(f"{subject} answered {measure} with:\n{response}")
                     if number >= 0:
                         slots[measure, subject].append(slot)
-    return Result(kind, {at: _row(subject_slots) for at, subject_slots in slots.items()})
+    return Result(kind, {at: _summarize(subject_slots) for at, subject_slots in slots.items()})
 
 
-def _slot(server: Server, clients: list[Iterator[bytes]], seconds: float) -> tuple[Slot, float]:
+def _measure_slot(server: Server, clients: list[Iterator[bytes]], seconds: float) -> tuple[Slot, float]:
     before = server.cpu_seconds()
     slot = asyncio.run(load(server.port, clients, seconds))
     return slot, (server.cpu_seconds() - before) / slot.count
 
 
-def _row(slots: list[tuple[Slot, float]]) -> Row:
+def _summarize(slots: list[tuple[Slot, float]]) -> Row:
     latencies = sorted(latency for slot, _ in slots for latency in slot.latencies)
     return Row(
         rate=statistics.median(slot.count / slot.seconds for slot, _ in slots),
@@ -120,11 +120,11 @@ def _row(slots: list[tuple[Slot, float]]) -> Row:
 
 
 @contextmanager
-def _three(databases: Databases, kind: Kind) -> Iterator[tuple[Site, dict[Subject, Server]]]:
+def _run_servers(databases: Databases, kind: Kind) -> Iterator[tuple[Site, dict[Subject, Server]]]:
     """Run all three servers, of which only one is under load at a time."""
     ours, floor = databases.new(kind), databases.new(kind)
     site = seed_database(ours)
-    site_file = databases.place / f"{kind}.json"
+    site_file = databases.directory / f"{kind}.json"
     site_file.write_bytes(orjson.dumps(attrs.asdict(site)))
     commands: dict[Subject, list[str]] = {
         "bare": ["-m", "benchmarks.bare", str(site_file)],
@@ -133,7 +133,7 @@ def _three(databases: Databases, kind: Kind) -> Iterator[tuple[Site, dict[Subjec
     core, _ = cores()
     with ExitStack() as stack:
         servers = {
-            subject: stack.enter_context(server(command, core, databases.place / f"{subject}.log"))
+            subject: stack.enter_context(server(command, core, databases.directory / f"{subject}.log"))
             for subject, command in commands.items()
         }
         servers["ours"] = stack.enter_context(reference_server(databases, ours))
@@ -141,7 +141,7 @@ def _three(databases: Databases, kind: Kind) -> Iterator[tuple[Site, dict[Subjec
 
 
 def seed_database(database: Database) -> Site:
-    """Make the tables and the project in an empty database of ours."""
+    """Create the tables and the project in an empty database of the core."""
     core = Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)
     try:
         core.migrate()
@@ -157,7 +157,7 @@ def reference_server(
     """Run our server with default settings on a database, but without rate limits."""
     environment = {
         "STELLARY_DATABASE_URL": database.url,
-        "STELLARY_DATA_DIR": str(databases.place / "data"),
+        "STELLARY_DATA_DIR": str(databases.directory / "data"),
         "STELLARY_LIMITS": "off",
         "STELLARY_LOG": "off",
         "JWT_SECRET": SECRET,
@@ -166,6 +166,6 @@ def reference_server(
     }
     ready = rb"http://[^ ]*:(\d+)"
     with server(
-        ["-m", "reference_server"], cores()[0], databases.place / "ours.log", environment, ready
+        ["-m", "reference_server"], cores()[0], databases.directory / "ours.log", environment, ready
     ) as started:
         yield started

@@ -1,6 +1,6 @@
-"""Load: a few clients on kept-alive connections that send prebuilt requests, each as soon as it has its answer.
+"""Load: a few clients on kept-alive connections that send prebuilt requests, each as soon as it has the response to the previous one.
 
-A generator that costs as much as the server would measure itself: no HTTP library, a head is searched for its length.
+A load generator must cost less than the server. So this one uses no HTTP library, and reads only the length from a head.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Requests = Iterator[bytes]
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\nContent-Length: "
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 @attrs.frozen
@@ -27,9 +27,9 @@ class Slot:
     """The result of one slot of load.
 
     Attributes:
-        seconds: From the first request to the last answer.
-        latencies: In seconds, one per answer.
-        failures: The answers that were no 2xx, in full.
+        seconds: The time from the first request to the last response.
+        latencies: The latency of each response, in seconds.
+        failures: The complete responses with a status other than 2xx.
     """
 
     seconds: float
@@ -55,12 +55,12 @@ def request_bytes(method: str, path: str, token: str, body: bytes = b"") -> byte
 
 
 class _Client(asyncio.Protocol):
-    """One connection with one request under way."""
+    """One connection with one request in flight."""
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
         self._missing = 0
-        self._answer = b""
+        self._response = b""
         self._began = 0.0
         self._deadline = 0.0
         self.latencies: list[float] = []
@@ -88,23 +88,23 @@ class _Client(asyncio.Protocol):
             if self._missing:
                 return
         else:
-            self._answer += data
-            head = self._answer.find(_HEAD_END)
+            self._response += data
+            head = self._response.find(_HEAD_END)
             if head < 0:
                 return
-            start = self._answer.index(_LENGTH, 0, head + 2) + len(_LENGTH)
-            length = int(self._answer[start : self._answer.index(b"\r", start)])
-            self._missing = head + len(_HEAD_END) + length - len(self._answer)
+            start = self._response.index(_LENGTH, 0, head + 2) + len(_LENGTH)
+            length = int(self._response[start : self._response.index(b"\r", start)])
+            self._missing = head + len(_HEAD_END) + length - len(self._response)
             if self._missing:
                 return
-        self._finish_answer()
+        self._finish_response()
 
-    def _finish_answer(self) -> None:
+    def _finish_response(self) -> None:
         now = time.perf_counter()
         self.latencies.append(now - self._began)
-        if self._answer[9:10] != b"2":
-            self.failures.append(self._answer)
-        self._answer = b""
+        if self._response[9:10] != b"2":
+            self.failures.append(self._response)
+        self._response = b""
         if now < self._deadline:
             self._send()
         else:
@@ -115,12 +115,12 @@ async def load(port: int, clients: Sequence[Requests], seconds: float) -> Slot:
     """Put a server under load for a while.
 
     Args:
-        port: Where it listens, on this machine.
-        clients: What each of them sends; how many there are is the number of connections.
-        seconds: After which no further request is sent.
+        port: The port of the server on this machine.
+        clients: The requests of each client; each client has one connection.
+        seconds: The time after which no further request is sent.
 
     Raises:
-        TimeoutError: An answer took a minute.
+        TimeoutError: A response took a minute.
     """
     loop = asyncio.get_running_loop()
     connected = []
@@ -133,7 +133,7 @@ async def load(port: int, clients: Sequence[Requests], seconds: float) -> Slot:
         began = time.perf_counter()
         for client in connected:
             client.begin(began + seconds)
-        async with asyncio.timeout(seconds + _PATIENCE):
+        async with asyncio.timeout(seconds + _TIMEOUT_SECONDS):
             await asyncio.gather(*(client.ended for client in connected))
         elapsed = time.perf_counter() - began
     finally:

@@ -21,7 +21,7 @@ _BATCH = 500
 
 
 class Board:
-    """A project with a column of ``size`` cards, and another one from which a card is moved there and back."""
+    """A project with a column of ``size`` cards, and a second column; a card moves between the two."""
 
     def __init__(self, world: World, person: Person, workspace: Workspace, size: int) -> None:
         self._core, self._person, self._size = world.core, person, size
@@ -50,7 +50,7 @@ class Board:
         durations = []
         for move in itertools.islice(self._moves, 6):
             with self._core.begin(self._person.actor) as uow:
-                # Without the commit, which waits for the disk and would hide the difference.
+                # Exclude the commit, which waits for the disk and would hide the difference.
                 began = time.perf_counter()
                 update_card(uow, self._ref, move)
                 durations.append(time.perf_counter() - began)
@@ -64,9 +64,9 @@ def run(
 
     Args:
         databases: The source of databases.
-        kind: Of database.
-        rounds: Of six moves each.
-        sizes: How many cards stand in the columns.
+        kind: The kind of database.
+        rounds: The number of rounds, of six moves each.
+        sizes: The numbers of cards in the two columns.
     """
     core = Core(databases.new(kind).url, bcrypt_rounds=4)
     with closing(core):

@@ -1,4 +1,4 @@
-"""Server processes: each on one core of its own choosing, measured from outside."""
+"""Server processes, each pinned to one CPU core and measured from outside."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def cores() -> tuple[int, int]:
 
 @attrs.frozen
 class Server:
-    """A server that answers.
+    """A running server.
 
     Attributes:
-        port: Where, on this machine.
-        ready_seconds: From its start to its first word.
+        port: Its port on this machine.
+        ready_seconds: The time from its start until it printed that it is ready.
     """
 
     process: subprocess.Popen[bytes]
@@ -60,14 +60,14 @@ def server(
     """Run a server until the block ends.
 
     Args:
-        arguments: Of Python: ``["-m", "benchmarks.bare", …]``.
-        core: The one that it may use.
-        log: A file for what it says on standard error.
-        environment: Variables beside those of this process.
-        ready: What it prints when it listens; the group is the port.
+        arguments: The arguments of Python: ``["-m", "benchmarks.bare", …]``.
+        core: The CPU core that it may use.
+        log: A file for its standard error.
+        environment: Variables in addition to those of this process.
+        ready: The pattern of the line that it prints when it listens; the group is the port.
 
     Raises:
-        RuntimeError: It ended before that; with what it said.
+        RuntimeError: It ended before that; the message contains its standard error.
     """
     began = time.perf_counter()
     with log.open("wb") as errors:

@@ -1,4 +1,4 @@
-"""The project that is measured: made through the API in process, and told as what the other servers need of it."""
+"""The project that is measured: created through the API in process, and described for the other servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.world import World
 
 CARDS = 200
 COLUMNS = 4
-# Cards that are made stay: they are spread out, so that no column grows much.
+# New cards are spread over these columns, so that no column grows much.
 GROWING_COLUMNS = 16
 LABELS = 8
 Json = dict[str, Any]
@@ -23,15 +23,15 @@ Json = dict[str, Any]
 
 @attrs.frozen
 class Site:
-    """What stands in the database, in the words of the API.
+    """The content of the database, in the format of the API.
 
     Attributes:
-        token: Of the one who asks; the cards are made by and assigned to others too, so that some are notified.
-        users: Ids of everybody, the one who asks first.
-        workspace: Where the project is.
-        project, columns, labels, cards: What is listed, read and moved.
-        growing, growing_columns: Another project, in which cards are made.
-        me: The answer to ``GET /auth/me``.
+        token: The caller's token. Others create cards and are assigned to cards too, so that some are notified.
+        users: The ids of all users; the caller is the first.
+        workspace: The path of the workspace.
+        project, columns, labels, cards: The project whose cards are listed, read and moved.
+        growing, growing_columns: Another project, in which cards are created.
+        me: The response to ``GET /auth/me``.
     """
 
     token: str
@@ -89,31 +89,31 @@ class Site:
     def move_cards(self, cards: list[Json]) -> Iterator[bytes]:
         """Yield requests that move each card to the next column: to the top, further down and the end in turn."""
         ids = [column["id"] for column in self.columns]
-        places = itertools.cycle([{"order": 0}, {"order": 10}, {"order": 25}, {}])
+        positions = itertools.cycle([{"order": 0}, {"order": 10}, {"order": 25}, {}])
         for step in itertools.count(1):
             for card in cards:
                 column = ids[(ids.index(card["columnId"]) + step) % len(ids)]
                 path = f"{self.project_path}/cards/{card['id']}"
                 yield request_bytes(
-                    "PATCH", path, self.token, orjson.dumps({"columnId": column, **next(places)})
+                    "PATCH", path, self.token, orjson.dumps({"columnId": column, **next(positions)})
                 )
 
     def clients(self, measure: str, count: int) -> list[Requests]:
         """Return the requests of each client."""
         if measure == "move":
-            # A card has one mover, or else a move might not be one.
+            # Each card is moved by one client only, so that each move changes its column.
             return [self.move_cards(self.cards[number::count]) for number in range(count)]
-        sent = {
+        requests = {
             "whoami": [self.whoami()],
             "list": [self.list_cards()],
             "get": self.get_cards(),
             "create": self.create_cards(),
         }[measure]
-        return [itertools.cycle(sent[number:] + sent[:number]) for number in range(count)]
+        return [itertools.cycle(requests[number:] + requests[:number]) for number in range(count)]
 
 
 def make_site(core: Core, cards: int = CARDS) -> Site:
-    """Fill an empty database."""
+    """Create the users, the workspace and two projects in an empty database."""
     world = World(core)
     ann, bob, cyn = people = world.people("ann bob cyn")
     workspace = world.workspace(ann)
@@ -123,8 +123,8 @@ def make_site(core: Core, cards: int = CARDS) -> Site:
     def project(name: str, columns: int) -> tuple[Json, list[Json], list[Json]]:
         created = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": name})
         path = f"{workspace.path}/projects/{created['id']}"
-        there = len(world.ask(ann, "GET", f"{path}/columns"))
-        for number in range(there, columns):
+        existing = len(world.ask(ann, "GET", f"{path}/columns"))
+        for number in range(existing, columns):
             world.ask(ann, "POST", f"{path}/columns", {"name": f"Stage {number}"})
         for number in range(LABELS):
             world.ask(ann, "POST", f"{path}/labels", {"name": f"label {number}", "color": "#22AA66"})

@@ -1,7 +1,7 @@
 """The client beside raw httpx with ``json.loads``: one card, and a list of 200, from a server that does nothing.
 
 The calls alternate, so that other work of the machine affects both; the figures are ratios
-of medians. Each card is asked for once: nothing that either side may remember of a URL helps it.
+of medians. Each card is requested once, so that neither side profits from a cache of URLs.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROWS = 200
 GETS, LISTS = 2_000, 300
 
 
-def a_card(number: int) -> Card:
+def make_card(number: int) -> Card:
     """Return a typical card with labels and a date; every fourth has a checklist."""
     steps = [ChecklistItem(id=f"{n:024x}", title=f"Step {n}", done=n < 2, order=n) for n in range(4)]
     return make(
@@ -54,8 +54,8 @@ def a_card(number: int) -> Card:
     )
 
 
-class Answers(asyncio.Protocol):
-    """Answers each request with a card, or with the list of them, from bytes that lie ready."""
+class ResponseProtocol(asyncio.Protocol):
+    """A server that responds to each request with prepared bytes: a card, or the list of cards."""
 
     def __init__(self, one: bytes, many: bytes) -> None:
         self.one = one
@@ -65,11 +65,11 @@ class Answers(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        listed = data[: data.index(b"\r\n")].endswith(b"/cards HTTP/1.1")
-        self.transport.write(self.many if listed else self.one)  # type: ignore[attr-defined]
+        is_list = data[: data.index(b"\r\n")].endswith(b"/cards HTTP/1.1")
+        self.transport.write(self.many if is_list else self.one)  # type: ignore[attr-defined]
 
 
-def build_answer(body: bytes) -> bytes:
+def build_response(body: bytes) -> bytes:
     """Return a complete response, with the headers of the reference server."""
     head = (
         "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
@@ -81,9 +81,11 @@ def build_answer(body: bytes) -> bytes:
 
 async def serve() -> None:
     """Serve until the process is stopped."""
-    cards = [a_card(number) for number in range(ROWS)]
-    one, many = build_answer(dump(cards[0])), build_answer(dump(cards))
-    server = await asyncio.get_running_loop().create_server(lambda: Answers(one, many), "127.0.0.1", 0)
+    cards = [make_card(number) for number in range(ROWS)]
+    one, many = build_response(dump(cards[0])), build_response(dump(cards))
+    server = await asyncio.get_running_loop().create_server(
+        lambda: ResponseProtocol(one, many), "127.0.0.1", 0
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -105,39 +107,39 @@ def server() -> Iterator[str]:
         process.stdout.close()  # type: ignore[union-attr]
 
 
-def in_turn(ours: Callable[[str], object], theirs: Callable[[str], object], times: int) -> float:
+def compare_calls(ours: Callable[[str], object], theirs: Callable[[str], object], times: int) -> float:
     """Return the ratio of the medians of our calls and of theirs, made in turn."""
-    taken: tuple[list[float], list[float]] = ([], [])
+    durations: tuple[list[float], list[float]] = ([], [])
     ids = (f"{number:024x}" for number in itertools.count())
     for turn in range(-20, times):
-        # Who goes first changes, since the second one finds the caches warm.
-        for place in (turn % 2, 1 - turn % 2):
-            call, id_ = (ours, theirs)[place], next(ids)
+        # The order alternates, since the second call finds the caches warm.
+        for side in (turn % 2, 1 - turn % 2):
+            call, id_ = (ours, theirs)[side], next(ids)
             began = time.perf_counter()
             call(id_)
             if turn >= 0:
-                taken[place].append(time.perf_counter() - began)
-    return median(taken[0]) / median(taken[1])
+                durations[side].append(time.perf_counter() - began)
+    return median(durations[0]) / median(durations[1])
 
 
-async def in_turn_awaited(
+async def compare_awaited_calls(
     ours: Callable[[str], Awaitable[object]], theirs: Callable[[str], Awaitable[object]], times: int
 ) -> float:
-    """Return the ratio of the medians, like ``in_turn``, for async calls."""
-    taken: tuple[list[float], list[float]] = ([], [])
+    """Return the ratio of the medians, like ``compare_calls``, for async calls."""
+    durations: tuple[list[float], list[float]] = ([], [])
     ids = (f"{number:024x}" for number in itertools.count())
     for turn in range(-20, times):
-        for place in (turn % 2, 1 - turn % 2):
-            call, id_ = (ours, theirs)[place], next(ids)
+        for side in (turn % 2, 1 - turn % 2):
+            call, id_ = (ours, theirs)[side], next(ids)
             began = time.perf_counter()
             await call(id_)
             if turn >= 0:
-                taken[place].append(time.perf_counter() - began)
-    return median(taken[0]) / median(taken[1])
+                durations[side].append(time.perf_counter() - began)
+    return median(durations[0]) / median(durations[1])
 
 
-def blocking(url: str) -> Iterator[tuple[str, float]]:
-    """Yield the figures of Stellary."""
+def measure_sync(url: str) -> Iterator[tuple[str, float]]:
+    """Yield the figures of ``Stellary``, by name."""
     with (
         httpx.Client(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
         Stellary(url, token=TOKEN) as client,
@@ -145,18 +147,20 @@ def blocking(url: str) -> Iterator[tuple[str, float]]:
         cards = client.workspace("acme", "eng").project(PROJECT.rpartition("/")[2]).cards
         yield (
             "sdk.get",
-            in_turn(cards.get, lambda id_: json.loads(http.get(f"{PROJECT}/cards/{id_}").content), GETS),
+            compare_calls(
+                cards.get, lambda id_: json.loads(http.get(f"{PROJECT}/cards/{id_}").content), GETS
+            ),
         )
         yield (
             "sdk.list",
-            in_turn(
+            compare_calls(
                 lambda _: cards.list(), lambda _: json.loads(http.get(f"{PROJECT}/cards").content), LISTS
             ),
         )
 
 
-async def awaiting(url: str) -> dict[str, float]:
-    """Return the figures of AsyncStellary."""
+async def measure_async(url: str) -> dict[str, float]:
+    """Return the figures of ``AsyncStellary``, by name."""
     async with (
         httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {TOKEN}"}) as http,
         AsyncStellary(url, token=TOKEN) as client,
@@ -170,15 +174,15 @@ async def awaiting(url: str) -> dict[str, float]:
             return json.loads((await http.get(f"{PROJECT}/cards")).content)
 
         return {
-            "sdk.async.get": await in_turn_awaited(cards.get, get, GETS),
-            "sdk.async.list": await in_turn_awaited(lambda _: cards.list(), list_, LISTS),
+            "sdk.async.get": await compare_awaited_calls(cards.get, get, GETS),
+            "sdk.async.list": await compare_awaited_calls(lambda _: cards.list(), list_, LISTS),
         }
 
 
 def run() -> dict[str, float]:
     """Return the time of a call relative to raw httpx, by name."""
     with server() as url:
-        return {**dict(blocking(url)), **asyncio.run(awaiting(url))}
+        return {**dict(measure_sync(url)), **asyncio.run(measure_async(url))}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the bare server and the floor share: how they listen, as ours does."""
+"""The parts that the bare server and the floor share; they listen as the reference server does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def answer(body: bytes, status: int = 200) -> web.Response:
 
 
 class Handlers(Protocol):
-    """A handler for each thing that is measured."""
+    """The handlers of the measured requests."""
 
     async def whoami(self, request: web.Request, /) -> web.StreamResponse: ...
 
@@ -49,19 +49,19 @@ async def _nothing() -> None: ...
 
 def serve(
     app: web.Application,
-    opened: Callable[[], Awaitable[None]] = _nothing,
-    closed: Callable[[], Awaitable[None]] = _nothing,
+    on_open: Callable[[], Awaitable[None]] = _nothing,
+    on_close: Callable[[], Awaitable[None]] = _nothing,
 ) -> None:
-    """Listen on a free port, say which, and go on until a signal.
+    """Listen on a free port, print it, and serve until a signal arrives.
 
     Args:
         app: The application.
-        opened: Called before serving, on the same event loop.
-        closed: Called after serving.
+        on_open: Called before serving, on the same event loop.
+        on_close: Called after serving.
     """
 
     async def run() -> None:
-        await opened()
+        await on_open()
         runner = web.AppRunner(app, access_log=None, handle_signals=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -74,7 +74,7 @@ def serve(
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()
-            await closed()
+            await on_close()
 
     with contextlib.suppress(web.GracefulExit, KeyboardInterrupt):
         uvloop.run(run())

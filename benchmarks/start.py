@@ -1,4 +1,4 @@
-"""Starting: how soon the server on SQLite answers and what it holds by then; what it takes to import the package."""
+"""The start of the server on SQLite: time until it answers and memory; and the import time of the package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ print((time.perf_counter() - began) * 1000)
 """
 
 
-def server(databases: Databases, times: int = 3) -> Iterator[tuple[str, float]]:
+def measure_server(databases: Databases, times: int = 3) -> Iterator[tuple[str, float]]:
     """Measure the start of the server on an existing database."""
     ready, memory = [], []
     database = databases.new("sqlite")
@@ -33,10 +33,10 @@ def server(databases: Databases, times: int = 3) -> Iterator[tuple[str, float]]:
     yield "start.memory_mb", statistics.median(memory)
 
 
-def importing(times: int = TIMES) -> Iterator[tuple[str, float]]:
-    """``import stellary`` in a new process."""
+def measure_import(times: int = TIMES) -> Iterator[tuple[str, float]]:
+    """Measure ``import stellary`` in a new process."""
     command = [sys.executable, "-c", _IMPORT]
-    taken = [
+    durations = [
         float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout) for _ in range(times)
     ]
-    yield "import.stellary_ms", statistics.median(taken)
+    yield "import.stellary_ms", statistics.median(durations)

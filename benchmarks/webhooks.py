@@ -1,4 +1,4 @@
-"""Webhooks: what they cost the writers beside them, and how fast a backlog is delivered while others write."""
+"""Webhooks: their cost for concurrent writers, and the delivery rate of a backlog."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from benchmarks.project import Site
 
 WRITES_PER_SECOND = 20
 BULK = 500
-"""Cards that one request makes, each of which is a message."""
-ANSWER = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+"""The number of cards that one request creates; each card causes one message."""
+RESPONSE = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 DRAIN_SECONDS = 300
 
 
@@ -30,12 +30,12 @@ class Receiver:
     """A receiver that answers immediately, or as soon as it is opened.
 
     Attributes:
-        answers: When each message was answered.
+        responses: The times at which messages were answered.
         opened: Set while it answers.
     """
 
     def __init__(self) -> None:
-        self.answers: list[float] = []
+        self.responses: list[float] = []
         self.opened = asyncio.Event()
         self.opened.set()
 
@@ -52,32 +52,32 @@ class Receiver:
             length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
             await reader.readexactly(length)
             await self.opened.wait()
-            self.answers.append(time.perf_counter())
-            writer.write(ANSWER)
+            self.responses.append(time.perf_counter())
+            writer.write(RESPONSE)
             await writer.drain()
         writer.close()
 
 
 @attrs.frozen
 class Api:
-    """Requests to the server one after the other, in the name of who owns the workspace."""
+    """Requests to the server, one at a time, on behalf of the owner of the workspace."""
 
     server: Server
     site: Site
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the answer to a request, which must be a good one."""
+        """Send a request that must succeed, and return the body of the response."""
         return await asyncio.to_thread(self._ask, method, path, body)
 
     def _ask(self, method: str, path: str, body: Any) -> Any:
         connection = HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         headers = {"authorization": f"Bearer {self.site.token}", "content-type": "application/json"}
         connection.request(method, path, None if body is None else orjson.dumps(body), headers)
-        answer = connection.getresponse()
-        content = answer.read()
+        response = connection.getresponse()
+        content = response.read()
         connection.close()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path} answered {answer.status}: {content.decode()}")
+        if response.status >= 300:
+            raise RuntimeError(f"{method} {path} answered {response.status}: {content.decode()}")
         return orjson.loads(content)
 
 
@@ -86,9 +86,9 @@ def run(databases: Databases, kind: Kind, seconds: float, rounds: int) -> Iterat
 
     Args:
         databases: The source of databases.
-        kind: Of the database.
-        seconds: Of one slot of writes without the webhook, and of one with it.
-        rounds: How many of each; and how many times 500 messages are a backlog.
+        kind: The kind of database.
+        seconds: The length of a slot of writes, with or without the webhook.
+        rounds: The number of slots of each kind, and the size of the backlog in units of 500 messages.
     """
     database = databases.new(kind)
     site = seed_database(database)
@@ -108,7 +108,7 @@ async def _measure(api: Api, receiver: Receiver, seconds: float, rounds: int) ->
         latencies: dict[bool, list[float]] = {False: [], True: []}
         backlogs: list[int] = []
         for number in range(rounds):
-            # In turn, and each first in its turn: what else the machine does meets both.
+            # In alternating order, so that other work of the machine affects both.
             for active in (False, True) if number % 2 else (True, False):
                 await api.ask("PATCH", path, {"active": active})
                 latencies[active] += await _write(api, seconds)
@@ -126,21 +126,21 @@ async def _measure(api: Api, receiver: Receiver, seconds: float, rounds: int) ->
 
 
 async def _write(api: Api, seconds: float) -> list[float]:
-    """Make cards at a steady pace; how long each took."""
-    # One client that is paced: each slot sends one request.
+    """Create cards at a steady pace, and return the latency of each request."""
+    # A single paced client: each interval sends one request.
     requests = itertools.cycle(api.site.create_cards())
     reader, writer = await asyncio.open_connection("127.0.0.1", api.server.port)
     latencies = []
     began = time.perf_counter()
     for number in range(max(1, round(seconds * WRITES_PER_SECOND))):
         await asyncio.sleep(max(0.0, began + number / WRITES_PER_SECOND - time.perf_counter()))
-        sent = time.perf_counter()
+        sent_at = time.perf_counter()
         writer.write(next(requests))
         head = await reader.readuntil(b"\r\n\r\n")
         if head[9:10] != b"2":
             raise RuntimeError(head.decode())
         await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0]))
-        latencies.append(time.perf_counter() - sent)
+        latencies.append(time.perf_counter() - sent_at)
     writer.close()
     return latencies
 
@@ -150,16 +150,16 @@ async def _backlog(api: Api, path: str) -> int:
 
 
 async def _wait_until_delivered(api: Api, path: str) -> None:
-    ends = time.monotonic() + DRAIN_SECONDS
+    deadline = time.monotonic() + DRAIN_SECONDS
     while await _backlog(api, path):
-        if time.monotonic() > ends:
-            raise RuntimeError("the backlog does not end")
+        if time.monotonic() > deadline:
+            raise RuntimeError("the backlog is not delivered")
         await asyncio.sleep(0.1)
 
 
 async def _drain(api: Api, receiver: Receiver, rounds: int) -> float:
-    """Make a backlog, and then go on writing until it is delivered; the messages per second."""
-    before, count = len(receiver.answers), rounds * BULK
+    """Create a backlog, keep writing until it is delivered, and return the messages per second."""
+    before, count = len(receiver.responses), rounds * BULK
     column = api.site.growing_columns[0]["id"]
     cards = [{"title": str(number), "columnId": column} for number in range(BULK)]
     receiver.opened.clear()
@@ -168,14 +168,14 @@ async def _drain(api: Api, receiver: Receiver, rounds: int) -> float:
     writing = asyncio.create_task(_write_until_cancelled(api))
     began = time.perf_counter()
     receiver.opened.set()
-    while len(receiver.answers) - before < count:
+    while len(receiver.responses) - before < count:
         if time.perf_counter() > began + DRAIN_SECONDS:
-            raise RuntimeError("the backlog does not end")
+            raise RuntimeError("the backlog is not delivered")
         await asyncio.sleep(0.01)
     writing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await writing
-    return count / (receiver.answers[before + count - 1] - began)
+    return count / (receiver.responses[before + count - 1] - began)
 
 
 async def _write_until_cancelled(api: Api) -> None:

@@ -49,17 +49,17 @@ class Connection:
 
 
 class Postgresql:
-    """A pool of as many connections as ours has, that are not reset between two requests, since nothing is set."""
+    """A pool with as many connections as the reference server has. They need no reset between requests."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._pool: Any = None
 
     async def open(self) -> None:
-        async def as_it_is(_: object) -> None: ...
+        async def skip_reset(_: object) -> None: ...
 
         self._pool = await asyncpg.create_pool(
-            self._url, min_size=CONNECTIONS, max_size=CONNECTIONS, reset=as_it_is
+            self._url, min_size=CONNECTIONS, max_size=CONNECTIONS, reset=skip_reset
         )
 
     async def close(self) -> None:
@@ -84,7 +84,7 @@ class Postgresql:
 
 
 async def fill(url: str, site: Json) -> None:
-    """Make the tables and put the project in."""
+    """Create the tables and insert the project."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():

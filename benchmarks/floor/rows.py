@@ -13,7 +13,7 @@ GAP = 2**32
 
 
 def new_id() -> str:
-    """24 hex digits: time and randomness."""
+    """Return an id of 24 hex digits: the time and random digits."""
     return f"{int(time.time()):08x}{secrets.token_hex(8)}"
 
 
@@ -28,12 +28,12 @@ def card_json(
     """Return a card in the format of the API.
 
     Args:
-        row: Of the table of cards.
-        key: The project's.
-        order: Its place in the column.
-        labels: Their ids.
-        checklist: In the form of the API.
-        counts: Of comments and attachments.
+        row: The row of the table of cards.
+        key: The key of the project.
+        order: The position in the column, from 0.
+        labels: The ids of the labels.
+        checklist: The checklist in the format of the API.
+        counts: The numbers of comments and attachments.
     """
     return {
         "id": row["id"],
@@ -73,7 +73,7 @@ def items(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def place(neighbours: list[Any]) -> int:
+def position_between(neighbours: list[Any]) -> int:
     """Return a position between two rows, or after a single one."""
     if len(neighbours) == 2:
         return int((neighbours[0]["position"] + neighbours[1]["position"]) // 2)

@@ -10,14 +10,14 @@ import orjson
 from aiohttp import web
 
 from benchmarks.floor import sql
-from benchmarks.floor.rows import GAP, card_json, insert, items, new_id, place
+from benchmarks.floor.rows import GAP, card_json, insert, items, new_id, position_between
 from benchmarks.serving import answer
 
 Json = dict[str, Any]
 
 
 class Connection(Protocol):
-    """What both drivers are asked for: rows whose values are had by name or index."""
+    """The interface of both drivers: rows whose values are read by name or index."""
 
     async def all(self, statement: str, *values: Any) -> list[Any]: ...
 
@@ -27,7 +27,7 @@ class Connection(Protocol):
 
 
 class Database(Protocol):
-    """A database, and the form in which it takes a moment."""
+    """A database, and its representation of times."""
 
     def reading(self) -> AbstractAsyncContextManager[Connection]: ...
 
@@ -39,11 +39,11 @@ class Database(Protocol):
 
 
 class Server:
-    """The handlers."""
+    """The handlers of the floor."""
 
     def __init__(self, database: Database, site: Json) -> None:
         self._database = database
-        # The signature of a token is checked once and remembered.
+        # The signature of a token is checked once and cached.
         self._users = {f"Bearer {site['token']}": site["users"][0]}
 
     async def whoami(self, request: web.Request) -> web.StreamResponse:
@@ -93,7 +93,7 @@ class Server:
                 raise web.HTTPNotFound
             (number,) = await connection.one(sql.NUMBER, project["id"])
             last = await connection.all(sql.LAST, column["id"])
-            card = self._card_row(request, body, column, number, place(last))
+            card = self._card_row(request, body, column, number, position_between(last))
             await connection.run(insert("cards", card), *card.values())
             for label in body.get("labelIds", ()):
                 await connection.run(sql.ADD_LABEL, card["id"], label)
@@ -148,7 +148,7 @@ class Server:
             source, column = columns[ids[0]], columns.get(ids[1])
             if column is None:
                 raise web.HTTPBadRequest
-            position = await self._place(connection, card["id"], column["id"], body.get("order"))
+            position = await self._position(connection, card["id"], column["id"], body.get("order"))
             status, now = column["card_status"] or card["status"], self._database.now()
             done = (card["completed_at"] or now) if status == "done" else None
             moved = await connection.one(
@@ -159,13 +159,13 @@ class Server:
             moved_json = await self._card_json(connection, moved, card["key"])
         return answer(orjson.dumps(moved_json))
 
-    async def _place(self, connection: Connection, card: str, column: str, order: int | None) -> int:
+    async def _position(self, connection: Connection, card: str, column: str, order: int | None) -> int:
         if order == 0:
             first = await connection.one(sql.BETWEEN, column, card, 0)
             return first["position"] - GAP if first else 0
         if order is not None and (beside := await connection.all(sql.BETWEEN, column, card, order - 1)):
-            return place(beside)
-        return place(await connection.all(sql.LAST, column))
+            return position_between(beside)
+        return position_between(await connection.all(sql.LAST, column))
 
     def _user(self, request: web.Request) -> str:
         user = self._users.get(request.headers.get("Authorization", ""))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from stellary.contract import ENDPOINTS
 from stellary.contract.openapi import document
-from tests.journeys.test_examples import EXAMPLES, loaded
+from tests.journeys.test_examples import EXAMPLES, load_module
 
 
 class Pages:
@@ -21,7 +21,7 @@ class Pages:
 
 
 def test_every_operation_and_value_has_a_heading():
-    hook = loaded(EXAMPLES.parent / "reference.py")
+    hook = load_module(EXAMPLES.parent / "reference.py")
     config = SimpleNamespace(
         nav=[{"Guides": []}, {"Reference": []}],
         site_dir="site",

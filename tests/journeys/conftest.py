@@ -1,4 +1,4 @@
-"""What the journeys share."""
+"""The fixtures of the journeys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stellary.core import Core
 
 @pytest.fixture
 def client(core: Core) -> Stellary:
-    """A client of somebody who has the workspace ``acme/eng``."""
+    """Yield a client whose user has the workspace ``acme/eng``."""
     client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     client.organizations.create(name="Acme", slug="acme")
     client.organization("acme").workspaces.create(name="Engineering", slug="eng")

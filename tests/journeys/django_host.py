@@ -1,4 +1,4 @@
-"""Units in Django's transactions: run by ``test_embedding`` as a program of its own, since Django has one set of settings.
+"""Units in Django's transactions. ``test_embedding`` runs this as a separate program, since Django has one set of settings.
 
 ``python -m tests.journeys.django_host DATABASE_URL`` prints which effects of units came, and when.
 """
@@ -18,7 +18,7 @@ effects: list[str] = []
 
 
 class Undo(Exception):
-    """Rolls a block of Django's back."""
+    """An exception that rolls back a block of Django."""
 
 
 def join(core: Core, name: str) -> None:

@@ -1,4 +1,4 @@
-"""A project comes back with its files, byte by byte: as large as may be in process, and over HTTP in both colours."""
+"""Archives restore a project with its files, byte by byte: at maximum size in process, and over HTTP with both clients."""
 
 from __future__ import annotations
 
@@ -44,45 +44,50 @@ def core(database_url: str, tmp_path: Path) -> Iterator[Core]:
 
 
 def files_on(board: Any) -> list[list[tuple[str, str, int, bytes]]]:
-    """Of each card, in the order of the export: what its files are called, their types and their bytes."""
+    """Return the name, type, size and bytes of the files of each card, in the order of the export."""
     return [
         [
-            (each.original_name, each.mime_type, each.size, board.card(card.id).attachments.download(each.id))
-            for each in card.attachments
+            (
+                attachment.original_name,
+                attachment.mime_type,
+                attachment.size,
+                board.card(card.id).attachments.download(attachment.id),
+            )
+            for attachment in card.attachments
         ]
         for card in board.export().cards
     ]
 
 
-def told(board: Any) -> Any:
-    """The export as it can be compared, but for what is new of a file: its id and its date."""
+def comparable_export(board: Any) -> Any:
+    """Return the export without the ids and dates of its files, for comparison."""
     file = orjson.loads(dump(board.export()))
     for card in file["cards"]:
-        for each in card["attachments"]:
-            del each["id"], each["createdAt"]
+        for attachment in card["attachments"]:
+            del attachment["id"], attachment["createdAt"]
     return normalize(file)
 
 
-def test_a_project_as_large_as_may_be_comes_back_with_its_files(core: Core, tmp_path: Path):
+def test_project_of_maximum_size_is_restored_with_its_files(core: Core, tmp_path: Path):
     world = World(core)
     ann, bob = world.people("ann bob")
     there = world.workspace(ann)
     world.join(bob, there)
     ws = Stellary.embedded(core.port(ann.actor)).workspace(there.organization.slug, there.slug)
     chance = random.Random(7)
-    made = ws.projects.import_file(large(500, 50))
-    board = ws.project(made)
+    imported = ws.projects.import_file(large(500, 50))
+    board = ws.project(imported)
     for number in range(20):
         # On 15 cards, archived ones among them; one is as large as may be.
         size = SIZE_MAX if number == 7 else [0, 1, 70_000, 1_048_577][number % 4]
-        card = board.card(made.card_ids[number % 15])
+        card = board.card(imported.card_ids[number % 15])
         name = NAMES[number % len(NAMES)]
         card.attachments.upload(chance.randbytes(size), name=name, mime_type=None if number % 2 else "x/y")
     path = board.export_archive(tmp_path / "large.zip")
     again = ws.projects.import_archive(path)
-    assert [(each.kind, each.name) for each in again.not_carried] == [("key", "LARGE")]
+    assert [(item.kind, item.name) for item in again.not_carried] == [("key", "LARGE")]
     assert again.ignored == []
-    assert told(ws.project(again)) == told(board)
+    assert comparable_export(ws.project(again)) == comparable_export(board)
     assert (carried := files_on(ws.project(again))) == files_on(board)
     assert sum(map(len, carried)) == 20
     # Once more, without the first one: what came by an archive goes by one.
@@ -91,7 +96,7 @@ def test_a_project_as_large_as_may_be_comes_back_with_its_files(core: Core, tmp_
     assert files_on(ws.project(third)) == carried
 
 
-async def test_files_are_carried_over_http_in_both_colours(core: Core, tmp_path: Path):
+async def test_sync_and_async_clients_transfer_files_over_http(core: Core, tmp_path: Path):
     with (
         running(core) as server,
         Stellary.register(server.url, "jane@example.com", "a-long-password") as client,
@@ -111,9 +116,7 @@ async def test_files_are_carried_over_http_in_both_colours(core: Core, tmp_path:
         assert files_on(ws.project(two)) == files_on(one) == files_on(board)
 
 
-def test_an_upload_that_is_refused_undoes_the_import(
-    core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_failed_upload_rolls_back_the_import(core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     world = World(core)
     ann = world.person("ann")
     there = world.workspace(ann)
@@ -125,17 +128,17 @@ def test_an_upload_that_is_refused_undoes_the_import(
     path = board.export_archive(tmp_path / "launch.zip")
     card.delete()
     core.sweep()
-    kept, put = [], core.env.blobs.put
+    stored, put = [], core.env.blobs.put
 
-    def full(*given: Any) -> Any:
-        if len(kept) == 2:
+    def put_until_full(*arguments: Any) -> Any:
+        if len(stored) == 2:
             raise StorageFull("no room is left")
-        kept.append(given)
-        return put(*given)
+        stored.append(arguments)
+        return put(*arguments)
 
-    monkeypatch.setattr(core.env.blobs, "put", full)
+    monkeypatch.setattr(core.env.blobs, "put", put_until_full)
     with pytest.raises(
         NotImported, match=r"2\.txt could not be uploaded, and the project was deleted again: 507"
     ):
         ws.projects.import_archive(path)
-    assert [each.id for each in ws.projects.list()] == [board.get().id]
+    assert [project.id for project in ws.projects.list()] == [board.get().id]

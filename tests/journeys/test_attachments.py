@@ -1,4 +1,4 @@
-"""The example of files runs: over HTTP and in process, on both databases, with the files in a folder."""
+"""The example of attachments runs over HTTP and in process, on both databases, with files in a folder."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def core(database_url: str, tmp_path: Path) -> Iterator[Core]:
 def run_through(client: Stellary, folder: Path) -> list[str]:
     client.organizations.create(name="Acme", slug="acme")
     client.organization("acme").workspaces.create(name="Engineering", slug="eng")
-    told: list[str] = example("attachments").attachments(client, "acme", "eng", folder)
+    lines: list[str] = example("attachments").attachments(client, "acme", "eng", folder)
     copy = folder / "prices from the card.csv"
     assert copy.read_bytes() == (folder / "prices.csv").read_bytes()
-    return told
+    return lines
 
 
-def test_files_go_up_and_come_down_in_process(core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_example_runs_in_process(core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     assert run_through(client, tmp_path) == LEFT
     assert capsys.readouterr().out == TOLD
 
 
-def test_files_go_up_and_come_down_over_http(core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_example_runs_over_http(core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with (
         running(core) as server,
         Stellary.register(server.url, "jane@example.com", "a-long-password") as client,

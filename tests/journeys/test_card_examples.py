@@ -1,4 +1,4 @@
-"""The examples of what cards know and how they belong together run, in scopes too, on both databases."""
+"""The examples of the guides run in process, on both databases."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tests.journeys.test_examples import example
 
 
 def test_custom_fields(client: Stellary):
-    (found,) = example("custom_fields").custom_fields(client, "acme", "eng")
-    assert found.title == "Invoices go out twice"
-    assert list(found.custom_fields.values()) == ["critical", ["mail", "web"], "2026-04-01"]
+    (card,) = example("custom_fields").custom_fields(client, "acme", "eng")
+    assert card.title == "Invoices go out twice"
+    assert list(card.custom_fields.values()) == ["critical", ["mail", "web"], "2026-04-01"]
 
 
 def test_relations(client: Stellary, capsys: pytest.CaptureFixture[str]):
-    told = example("relations").relations(client, "acme", "eng")
-    assert told == ["PAY-3 child_of PAY-1", "PAY-3 blocked_by PAY-2"]
+    lines = example("relations").relations(client, "acme", "eng")
+    assert lines == ["PAY-3 child_of PAY-1", "PAY-3 blocked_by PAY-2"]
     assert capsys.readouterr().out == "relation_cycle\n"
 
 
 def test_scopes(client: Stellary, capsys: pytest.CaptureFixture[str]):
-    told = example("scopes").scopes(client, "acme", "eng")
-    assert told == ["Web shop: 33 % of 3 cards, 0 overdue"]
+    lines = example("scopes").scopes(client, "acme", "eng")
+    assert lines == ["Web shop: 33 % of 3 cards, 0 overdue"]
     stats, *days, code = capsys.readouterr().out.splitlines()
     assert stats == "StatusCounts(open=1, in_progress=0, done=1) 1 1"
     assert days == ["2027-04-01 ['Logo']", "2027-04-09 ['Colours']"]
@@ -43,10 +43,10 @@ def test_search(client: Stellary):
 
 def test_team(client: Stellary, core: Core):
     guest = Stellary.embedded(core.port(core.user(external_id="joe", email="joe@example.com")))
-    told = example("team").team(
+    lines = example("team").team(
         client, guest, "acme", "eng", lambda token: Stellary.embedded(core.port(), token=token)
     )
-    assert told == [
+    assert lines == [
         "2 members",
         "0 projects",
         "0 webhooks to check",
@@ -69,9 +69,9 @@ def test_showing(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixture
     title, kind, days = example("showing").showing(client, "acme", "eng", tmp_path)
     assert (title, kind) == ("20 cards", "Calendar")
     assert int(days.split()[0]) % 7 == 0
-    told = capsys.readouterr()
-    assert "cards: 100%" in told.err
-    assert all(each in told.out for each in ("+ 97 more", "Cockpit", "Answer question 20"))
+    output = capsys.readouterr()
+    assert "cards: 100%" in output.err
+    assert all(text in output.out for text in ("+ 97 more", "Cockpit", "Answer question 20"))
     assert (tmp_path / "board.html").read_text().startswith("<!DOCTYPE html>")
 
 
@@ -81,8 +81,8 @@ def test_importers(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixtu
         "OOOR: octo-org/octo-repo, 1 cards",
         "2 comment: the list has none: give `comments` (issue 4)",
     ]
-    told = "1 attachment: the export has no files; a comment has the link (card 'Write the copy')\n"
-    assert capsys.readouterr().out == told
+    warning = "1 attachment: the export has no files; a comment has the link (card 'Write the copy')\n"
+    assert capsys.readouterr().out == warning
 
 
 def test_project_setup(client: Stellary, capsys: pytest.CaptureFixture[str]):
@@ -109,8 +109,8 @@ def test_projects(client: Stellary, capsys: pytest.CaptureFixture[str]):
 
 
 def test_cards(client: Stellary, capsys: pytest.CaptureFixture[str]):
-    told = example("cards").cards(client, "acme", "eng")
-    assert told == ["Draw the screens", "Ask the users", "Write the specification"]
+    titles = example("cards").cards(client, "acme", "eng")
+    assert titles == ["Draw the screens", "Ask the users", "Write the specification"]
     unknown, *columns, page, last, changed = capsys.readouterr().out.splitlines()
     assert "cards[1].id" in unknown
     assert columns == [
@@ -126,8 +126,8 @@ def test_notifications(client: Stellary, core: Core, capsys: pytest.CaptureFixtu
     rob = Stellary.embedded(core.port(core.user(external_id="rob", email="rob@example.com", name="Rob")))
     invitation = client.workspace("acme", "eng").members.invite(email="rob@example.com", role="member")
     rob.invitations.accept(invitation.token)
-    told = example("notifications").notifications(client, rob, "acme", "eng")
-    assert told == ["card_moved", "comment_added", "card_created"]
+    types = example("notifications").notifications(client, rob, "acme", "eng")
+    assert types == ["card_moved", "comment_added", "card_created"]
     assert "\n3\n" in capsys.readouterr().out
 
 
@@ -141,8 +141,8 @@ def test_automations(client: Stellary):
 
 
 def test_wizard(client: Stellary, capsys: pytest.CaptureFixture[str]):
-    told = example("wizard").wizard(client, "acme", "eng")
-    assert told == [
+    lines = example("wizard").wizard(client, "acme", "eng")
+    assert lines == [
         "framing: ready to 68 of 100",
         "refinement: ready to 100 of 100",
         "day 0 to 17: Interview five receptionists, map how calls",
@@ -172,14 +172,14 @@ def test_agents(client: Stellary, core: Core):
     assert "the release is planned" in [item.activity.meta["message"] for item in notices]
     ws = client.workspace("acme", "eng")
     ws.agents.delete(ws.agents.list()[0])
-    told = module.run_supervised_agent(client, "acme", "eng")
-    assert told[:4] == ["1 status", "2 status", "3 step", "4 message"]
-    assert [each.split()[1] for each in told[-3:]] == ["step", "status", "done"]
+    log = module.run_supervised_agent(client, "acme", "eng")
+    assert log[:4] == ["1 status", "2 status", "3 step", "4 message"]
+    assert [entry.split()[1] for entry in log[-3:]] == ["step", "status", "done"]
     ws = client.workspace("acme", "eng")
     (agent,) = ws.agents.list()
     ws.agents.update(agent, tools=["board.read", "board.write"])
     token = ws.agents(agent).tokens.create(name="laptop").token
-    (project,) = [each for each in ws.projects.list() if each.name == "Web shop"]
+    (project,) = [project for project in ws.projects.list() if project.name == "Web shop"]
 
     as_agent = Stellary.embedded(core.port(core.authenticate(token)))
     assert (

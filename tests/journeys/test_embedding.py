@@ -1,4 +1,4 @@
-"""The core within other people's applications: their users, their database, one transaction for both."""
+"""The core inside applications of hosts: their users, their database, one transaction for both."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ def test_a_host_shares_its_users_and_its_transaction(host: str, database_url: st
     assert done.stdout.splitlines() == TOLD[host], done.stderr
 
 
-def test_what_is_to_be_done_after_a_commit_waits_for_the_hosts(database_url: str):
-    """And nothing is committed, rolled back or closed on a connection that was borrowed."""
+def test_effects_wait_for_the_commit_of_the_host(database_url: str):
+    """Nothing is committed, rolled back or closed on a borrowed connection."""
     core = Core(database_url)
-    heard: list[str] = []
-    core.env.signals.listen(heard.append)
+    effects: list[str] = []
+    core.env.signals.listen(effects.append)
     actor = core.user(external_id="1", email="ann@example.com")
     due = []
-    with closing(begun(database_url)) as driver:
+    with closing(open_transaction(database_url)) as driver:
         with core.borrowed(driver, due.append) as connection, core.begin(actor, connection=connection) as uow:
-            uow.after_commit.append(lambda: heard.append("done"))
-        assert heard == []
+            uow.after_commit.append(lambda: effects.append("done"))
+        assert effects == []
         # Still open, and still in its transaction.
         driver.execute("UPDATE stellary_users SET name = 'Undone'")
         driver.rollback()
     for effect in due:
         effect()
-    assert heard == ["done"]
+    assert effects == ["done"]
     assert core.user(external_id="1", email="ann@example.com") == actor
     core.close()
 
 
-def begun(database_url: str) -> Any:
-    """A connection of the driver's own, in a transaction."""
+def open_transaction(database_url: str) -> Any:
+    """Return a connection of the driver, in a transaction."""
     if database_url.startswith("sqlite"):
         driver = sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
         driver.execute("PRAGMA foreign_keys=ON")
@@ -63,7 +63,7 @@ def begun(database_url: str) -> Any:
     return psycopg.connect(database_url.replace("+psycopg", ""))
 
 
-def test_effects_obey_the_savepoints_of_django(database_url: str):
+def test_effects_follow_savepoints_of_django(database_url: str):
     done = subprocess.run(
         [sys.executable, "-m", "tests.journeys.django_host", database_url],
         capture_output=True,

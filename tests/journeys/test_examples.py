@@ -1,4 +1,4 @@
-"""The examples of the docs run: in both colours, over HTTP and in process, on both databases."""
+"""The examples of the docs run with both clients, over HTTP and in process, on both databases."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 def example(name: str) -> ModuleType:
-    return loaded(EXAMPLES / f"{name}.py")
+    return load_module(EXAMPLES / f"{name}.py")
 
 
-def loaded(path: Path) -> ModuleType:
-    """A program of the docs, as a module."""
+def load_module(path: Path) -> ModuleType:
+    """Import a program of the docs as a module."""
     spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -53,7 +53,7 @@ def assert_is_the_quickstarts(board: Board) -> None:
     assert [label.name for label in board.labels][-1] == "customer waits"
 
 
-def test_the_quickstart_runs_in_process(core: Core):
+def test_quickstart_runs_in_process(core: Core):
     actor = core.user(external_id="jane", email="jane@example.com")
 
     board = example("quickstart").quickstart(Stellary.embedded(core.port(actor)), "acme")
@@ -61,7 +61,7 @@ def test_the_quickstart_runs_in_process(core: Core):
     assert_is_the_quickstarts(board)
 
 
-async def test_the_quickstart_runs_in_process_and_awaits(core: Core):
+async def test_async_quickstart_runs_in_process(core: Core):
     actor = core.user(external_id="jane", email="jane@example.com")
 
     board = await example("quickstart_async").quickstart(AsyncStellary.embedded(core.port(actor)), "acme")
@@ -69,25 +69,25 @@ async def test_the_quickstart_runs_in_process_and_awaits(core: Core):
     assert_is_the_quickstarts(board)
 
 
-def test_the_quickstart_runs_over_http(core: Core, capsys: pytest.CaptureFixture[str]):
+def test_quickstart_runs_over_http(core: Core, capsys: pytest.CaptureFixture[str]):
     with running(core) as server:
         example("quickstart").main(f"http://127.0.0.1:{server.port}")
 
-    told = capsys.readouterr().out
-    assert told.startswith("Q1 Launch (QL)\n")
-    assert "Done: 1\n  QL-1 " in told
+    out = capsys.readouterr().out
+    assert out.startswith("Q1 Launch (QL)\n")
+    assert "Done: 1\n  QL-1 " in out
 
 
-async def test_the_quickstart_runs_over_http_and_awaits(core: Core, capsys: pytest.CaptureFixture[str]):
+async def test_async_quickstart_runs_over_http(core: Core, capsys: pytest.CaptureFixture[str]):
     with running(core) as server:
         await example("quickstart_async").main(f"http://127.0.0.1:{server.port}")
 
-    told = capsys.readouterr().out.splitlines()
-    assert len(told) == 20
-    assert told[-1].split() == ["QL-1", "Sketch", "billing", "done"]
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 20
+    assert lines[-1].split() == ["QL-1", "Sketch", "billing", "done"]
 
 
-def test_the_lines_of_the_readme_run_twice_in_a_row(core: Core, capsys: pytest.CaptureFixture[str]):
+def test_code_of_the_readme_runs_twice_in_a_row(core: Core, capsys: pytest.CaptureFixture[str]):
     (lines,) = re.findall(r"```python\n(.*?)```", (EXAMPLES.parents[1] / "README.md").read_text(), re.DOTALL)
     assert "http://localhost:3001" in lines
     scope: dict[str, Any] = {}
@@ -96,21 +96,21 @@ def test_the_lines_of_the_readme_run_twice_in_a_row(core: Core, capsys: pytest.C
             exec(lines.replace("http://localhost:3001", f"http://127.0.0.1:{server.port}"), scope)
             scope["client"].close()
 
-    shown = capsys.readouterr().out
-    assert shown.startswith("Q1 Launch\nQL  1 card  1 done\n")
-    assert shown.count("QL  1 card  1 done") == 2
-    assert "Write the spec" in shown
+    out = capsys.readouterr().out
+    assert out.startswith("Q1 Launch\nQL  1 card  1 done\n")
+    assert out.count("QL  1 card  1 done") == 2
+    assert "Write the spec" in out
 
 
-def test_the_core_is_embedded(database_url: str, capsys: pytest.CaptureFixture[str]):
+def test_embedding_example_runs(database_url: str, capsys: pytest.CaptureFixture[str]):
     example("embedding").main(database_url)
 
-    # What it had left open would be told by the collector, as a warning in the middle of some other test.
+    # Collect garbage now, so that a warning about an unclosed resource appears in this test.
     gc.collect()
     assert "QL-1 Deliver order 7" in capsys.readouterr().out
 
 
-def test_a_core_is_given_its_parts(capsys: pytest.CaptureFixture[str]):
+def test_core_parts_example_runs(capsys: pytest.CaptureFixture[str]):
     example("core_parts").main()
     assert capsys.readouterr().out.splitlines() == ["['Week 1']", "0 files, 0 lost"]
 
@@ -128,7 +128,7 @@ def test_host_extends_the_core(
     ]
 
 
-def test_somebody_looks_around(core: Core, capsys: pytest.CaptureFixture[str]):
+def test_look_around_example_lists_the_account(core: Core, capsys: pytest.CaptureFixture[str]):
     account = ("jane@example.com", "a-long-password")
     with running(core) as server:
         with Stellary.register(server.url, *account) as client:
@@ -136,5 +136,5 @@ def test_somebody_looks_around(core: Core, capsys: pytest.CaptureFixture[str]):
             client.organization("acme").workspaces.create(name="Engineering", slug="eng")
             client.workspace("acme", "eng").projects.create(name="Launch")
         example("look_around").main(server.url, *account)
-    told = capsys.readouterr().out.splitlines()
-    assert told == ["jane owner", "  jane []", "acme owner", "  eng ['Launch']"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["jane owner", "  jane []", "acme owner", "  eng ['Launch']"]

@@ -1,4 +1,4 @@
-"""A project goes out as a file and comes in as another one: the examples of the docs run, on both databases."""
+"""The example of export and import runs on both databases."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.journeys.test_examples import example
 LEFT = "its content is not in the file: download it from the source, and upload it to the card"
 
 
-def test_a_project_is_carried_to_another_workspace(
+def test_project_is_copied_to_another_workspace(
     core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     client.organizations.create(name="Acme", slug="acme")
     for slug in ("eng", "ops"):
         client.organization("acme").workspaces.create(name=slug.title(), slug=slug)
-    told = example("export_and_import").export_and_import(client, "acme", tmp_path)
-    assert told == ["QL Q1 Launch", "QLA Q1 Launch", "IMP Imported"]
+    lines = example("export_and_import").export_and_import(client, "acme", tmp_path)
+    assert lines == ["QL Q1 Launch", "QLA Q1 Launch", "IMP Imported"]
     assert capsys.readouterr().out.splitlines() == [
         f"cards[0].attachments[0] spec.pdf: {LEFT}",
         "cards[0].columnId must be the id of one of the file's columns",
@@ -34,11 +34,11 @@ def test_a_project_is_carried_to_another_workspace(
     ]
 
 
-async def test_a_project_is_carried_and_awaited(core: Core, tmp_path: Path):
+async def test_async_client_copies_a_project(core: Core, tmp_path: Path):
     client = AsyncStellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     await client.organizations.create(name="Acme", slug="acme")
     await client.organization("acme").workspaces.create(name="Engineering", slug="eng")
     ws = client.workspace("acme", "eng")
     path = await ws.project(await ws.projects.create(name="Launch")).export_to(tmp_path / "launch.json")
-    made = await ws.projects.import_file(path)
-    assert (made.name, len(made.column_ids), made.ignored) == ("Launch", 3, [])
+    imported = await ws.projects.import_file(path)
+    assert (imported.name, len(imported.column_ids), imported.ignored) == ("Launch", 3, [])

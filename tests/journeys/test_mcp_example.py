@@ -1,4 +1,4 @@
-"""The example of MCP runs, over HTTP, on both databases."""
+"""The example of MCP runs over HTTP, on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notebooks of the examples run from top to bottom against a server, and show what they say."""
+"""The example notebooks run from top to bottom against a server, and display what they describe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 
 
 class Shown:
-    """What a notebook has shown: of each of its cells, by how the cell begins."""
+    """The output of a notebook, by the last line of each cell."""
 
     def __init__(self, cells: list[dict[str, Any]]) -> None:
         self._cells = [cell for cell in cells if cell["cell_type"] == "code"]
@@ -29,10 +29,10 @@ class Shown:
             yield from self._html(cell)
 
     def after(self, last: str) -> list[Element]:
-        """What the cells have shown that end with that line."""
-        found = [cell for cell in self._cells if cell["source"].splitlines()[-1] == last]
-        assert found, f"no cell ends with {last}"
-        return [each for cell in found for each in self._html(cell)]
+        """Return the views that cells with this last line have displayed."""
+        matching_cells = [cell for cell in self._cells if cell["source"].splitlines()[-1] == last]
+        assert matching_cells, f"no cell ends with {last}"
+        return [element for cell in matching_cells for element in self._html(cell)]
 
     def _html(self, cell: dict[str, Any]) -> Iterator[Element]:
         for output in cell["outputs"]:
@@ -44,16 +44,16 @@ class Shown:
 
     def streams(self) -> str:
         outputs = [output for cell in self._cells for output in cell["outputs"]]
-        return "".join(each["text"] for each in outputs if each["output_type"] == "stream")
+        return "".join(output["text"] for output in outputs if output["output_type"] == "stream")
 
     def data(self, kind: str) -> list[str]:
         outputs = [output for cell in self._cells for output in cell["outputs"]]
-        return [each["data"][kind] for each in outputs if kind in each.get("data", {})]
+        return [output["data"][kind] for output in outputs if kind in output.get("data", {})]
 
 
 @pytest.fixture
 def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """What runs a notebook against a server over the core, which does its jobs meanwhile."""
+    """Yield a function that runs a notebook against a server that also runs jobs."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("PYTHONWARNINGS", "error::UserWarning")
@@ -71,9 +71,9 @@ def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_project_is_set_up_from_nothing(run):
-    shown = run("set_up_a_project.ipynb")
-    before, after = (each for each in shown.after("board.show()"))
+def test_notebook_sets_up_a_project(run):
+    outputs = run("set_up_a_project.ipynb")
+    before, after = (view for view in outputs.after("board.show()"))
     assert [lane.one("h4").text for lane in before.all(cls="lane")] == [
         "Backlog 3",
         "To Do 2",
@@ -89,54 +89,54 @@ def test_a_project_is_set_up_from_nothing(run):
     done = after.all(cls="lane")[-1]
     assert done.texts(cls="name") == ["Write the spec"]
 
-    (handle,) = shown.after("board")
+    (handle,) = outputs.after("board")
     assert "show()" in handle.text
-    (roadmap,) = shown.after('board.show("roadmap")')
+    (roadmap,) = outputs.after('board.show("roadmap")')
     assert len(roadmap.all(cls="bar")) == 8
-    (calendar,) = shown.after('board.show("calendar")')
+    (calendar,) = outputs.after('board.show("calendar")')
     assert sum(cell.text.count("LAUNCH-") for cell in calendar.all("td")) == 7
-    (card,) = shown.after("board.card(spec).show()")
+    (card,) = outputs.after("board.card(spec).show()")
     assert "I ask on Monday" in card.text
-    log, mission = shown.after("ws.mission(mission).wait(progress=True)")
+    log, mission = outputs.after("ws.mission(mission).wait(progress=True)")
     assert log.all(cls="log")[0].texts("li")[-1].startswith(tuple("0123456789"))
     assert "done completed" in log.text
     assert mission.one(cls="good").text == "completed"
-    assert shown.data("text/plain").count("'done'") == 1
-    assert "cards: 100%" in shown.streams()
+    assert outputs.data("text/plain").count("'done'") == 1
+    assert "cards: 100%" in outputs.streams()
 
 
 @pytest.mark.slow
-def test_a_week_is_reviewed(run):
-    shown = run("review_a_week.ipynb")
-    (portfolio,) = shown.after("ws.show()")
+def test_notebook_reviews_a_week(run):
+    outputs = run("review_a_week.ipynb")
+    (portfolio,) = outputs.after("ws.show()")
     assert [row.texts("td")[1] for row in portfolio.all("tr")[1:]] == ["Web shop", "Handbook"]
-    (stats,) = shown.after('shop.show("stats")')
+    (stats,) = outputs.after('shop.show("stats")')
     figures = dict(zip(stats.texts("dt"), stats.texts("dd"), strict=True))
     assert figures["Cards"] == "7"
     assert figures["Completed in 30 days"] == "2"
-    assert sum(": 2" in each for each in stats.texts("title")) == 1
-    (late,) = shown.after("view(late)  # view() renders your own lists")
+    assert sum(": 2" in title for title in stats.texts("title")) == 1
+    (late,) = outputs.after("view(late)  # view() renders your own lists")
     assert late.one("h3").text in ("0 rows", "1 card")
-    (roadmap,) = shown.after('shop.show("roadmap")')
+    (roadmap,) = outputs.after('shop.show("roadmap")')
     assert len(roadmap.all(cls="bar")) == 8
-    before, after = shown.after("ws.pilotage.show()")
+    before, after = outputs.after("ws.pilotage.show()")
     assert "suggested Nobody tests refunds" in before.text
     assert "Refunds are tested before the shop opens" in after.text
     assert "suggested" not in after.one(cls="grid").text
-    (activity,) = shown.after("shop.activity.list(limit=10)")
+    (activity,) = outputs.after("shop.activity.list(limit=10)")
     assert activity.one("h3").text == "10+ activities"
-    (review,) = shown.data("text/markdown")
+    (review,) = outputs.data("text/markdown")
     assert "## In the way" in review
-    assert shown.streams() == ""
+    assert outputs.streams() == ""
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_a_notebook_is_kept_without_what_it_has_shown(path: Path):
-    """What it shows has ids and days in it; a test runs it, and screenshots are what the guide shows."""
+def test_notebook_is_stored_without_output(path: Path):
+    """The output contains ids and dates. A test runs the notebooks, and the guide has screenshots."""
     notebook = json.loads(path.read_text())
     assert [cell for cell in notebook["cells"] if cell.get("outputs") or cell.get("execution_count")] == []
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
 
 
-def test_there_are_two_notebooks():
+def test_docs_have_two_notebooks():
     assert [path.name for path in NOTEBOOKS] == ["review_a_week.ipynb", "set_up_a_project.ipynb"]

@@ -1,4 +1,4 @@
-"""The examples of pilotage run, on both databases."""
+"""The examples of pilotage run on both databases."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ REVIEW = """
 - action_proposed: 1"""
 
 
-def test_a_weekly_review(client: Stellary):
+def test_weekly_review_example_runs(client: Stellary):
     module = example("weekly_review")
     state = module.steer(client, "acme", "eng")
     written = module.weekly_review(state)
@@ -64,7 +64,7 @@ def test_a_weekly_review(client: Stellary):
     assert written.partition("\n")[2] == REVIEW
 
 
-def test_a_weekly_review_is_of_one_week(client: Stellary):
+def test_weekly_review_covers_one_week(client: Stellary):
     module = example("weekly_review")
     state = module.steer(client, "acme", "eng")
     later = module.weekly_review(state, state.missions[0].updated_at + timedelta(days=8))

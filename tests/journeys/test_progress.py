@@ -1,4 +1,4 @@
-"""Long work tells how far it is: to a function, or by a bar, in both colours and on both databases."""
+"""Long operations report their progress to a function or with a bar, with both clients and on both databases."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def project(client: Stellary) -> ProjectHandle:
     return ws.project(ws.projects.create(name="Q1 Launch", key="LAU"))
 
 
-def awaiting(core: Core, project: ProjectHandle) -> ProjectHandle:
-    """The same project for callers that await."""
+def async_project(core: Core, project: ProjectHandle) -> ProjectHandle:
+    """Return a handle of the same project for the async client."""
     client = AsyncStellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     return client.workspace("acme", "eng").project(project._path_params["project_id"])
 
@@ -37,19 +37,19 @@ def cards(project: ProjectHandle, number: int) -> list[CardInColumn]:
     return [CardInColumn(column_id=column, title=f"Card {at}") for at in range(number)]
 
 
-def test_any_number_of_cards_is_created_in_order(project: ProjectHandle):
-    told: list[tuple[int, int]] = []
-    made = project.cards.create_all(iter(cards(project, 230)), progress=lambda *how: told.append(how))
-    assert told == [(100, 230), (200, 230), (230, 230)]
-    assert [card.title for card in made] == [f"Card {at}" for at in range(230)]
-    assert [card.id for card in project.cards.list()] == [card.id for card in made]
+def test_create_all_creates_any_number_of_cards_in_order(project: ProjectHandle):
+    reports: list[tuple[int, int]] = []
+    created = project.cards.create_all(iter(cards(project, 230)), progress=lambda *how: reports.append(how))
+    assert reports == [(100, 230), (200, 230), (230, 230)]
+    assert [card.title for card in created] == [f"Card {at}" for at in range(230)]
+    assert [card.id for card in project.cards.list()] == [card.id for card in created]
 
 
-def test_of_cards_that_cannot_be_created_those_before_stay_and_that_is_told(project: ProjectHandle):
-    wanted = cards(project, 150)
-    wanted[120] = CardInColumn(column_id="0" * 24, title="Nowhere")
+def test_failed_create_all_keeps_earlier_cards_and_reports_them(project: ProjectHandle):
+    new_cards = cards(project, 150)
+    new_cards[120] = CardInColumn(column_id="0" * 24, title="Nowhere")
     with pytest.raises((NotFound, Invalid)) as failed:
-        project.cards.create_all(wanted)
+        project.cards.create_all(new_cards)
     assert failed.value.__notes__ == ["100 of 150 cards were made before that, and stay (error.made)"]
     assert [card.id for card in failed.value.made] == [card.id for card in project.cards.list()]
     assert len(failed.value.made) == 100
@@ -57,40 +57,40 @@ def test_of_cards_that_cannot_be_created_those_before_stay_and_that_is_told(proj
     assert "cards[120].columnId" in str(failed.value)
     assert "cards[20]" not in str(failed.value)
     with pytest.raises((NotFound, Invalid)) as failed:
-        project.cards.create_all(wanted[100:])
+        project.cards.create_all(new_cards[100:])
     assert not hasattr(failed.value, "__notes__")
     assert failed.value.made == ()
 
 
-def test_cards_that_are_created_again_with_the_same_key_are_there_once(project: ProjectHandle):
-    wanted = cards(project, 150)
+def test_create_all_with_the_same_key_creates_cards_once(project: ProjectHandle):
+    new_cards = cards(project, 150)
     at = project.cards.with_options(idempotency_key="rows-of-april")
-    assert [card.id for card in at.create_all(wanted)] == [card.id for card in at.create_all(wanted)]
+    assert [card.id for card in at.create_all(new_cards)] == [card.id for card in at.create_all(new_cards)]
     assert len(project.cards.list()) == 150
 
 
-def test_projects_are_made_of_files(client: Stellary):
-    told: list[tuple[int, int]] = []
+def test_import_all_imports_projects(client: Stellary):
+    reports: list[tuple[int, int]] = []
     files = [
         ImportProject(project=ImportedProject(name=name), columns=[], cards=[]) for name in ("One", "Two")
     ]
     projects = client.workspace("acme", "eng").projects
-    made = projects.import_all(files, progress=lambda *how: told.append(how))
-    assert told == [(1, 2), (2, 2)]
-    assert [each.id for each in made] == [each.id for each in projects.list()]
+    imported = projects.import_all(files, progress=lambda *how: reports.append(how))
+    assert reports == [(1, 2), (2, 2)]
+    assert [project.id for project in imported] == [project.id for project in projects.list()]
 
 
-def test_a_bar_is_drawn_of_each_kind_of_work(
+def test_progress_true_draws_a_bar_for_each_method(
     project: ProjectHandle, client: Stellary, tmp_path: Path, capsys: Capture
 ):
     (card,) = project.cards.create_all(cards(project, 1), progress=True)
     assert "cards: 100%" in capsys.readouterr().err
     files = project.card(card).attachments
-    made = files.upload(b"x" * SIZE, name="x.bin", progress=True)
+    attachment = files.upload(b"x" * SIZE, name="x.bin", progress=True)
     err = capsys.readouterr().err
     assert "upload:" in err
     assert "195k/195k" in err
-    assert files.download_to(made, tmp_path / "x.bin", progress=True).stat().st_size == SIZE
+    assert files.download_to(attachment, tmp_path / "x.bin", progress=True).stat().st_size == SIZE
     assert "download: 100%" in capsys.readouterr().err
     archive = project.export_archive(tmp_path / "x.zip", progress=True)
     assert "export: 100%" in capsys.readouterr().err
@@ -98,45 +98,45 @@ def test_a_bar_is_drawn_of_each_kind_of_work(
     assert "import: 100%" in capsys.readouterr().err
 
 
-def test_a_bar_is_drawn_for_callers_that_await(
+def test_progress_true_draws_a_bar_for_the_async_client(
     core: Core, project: ProjectHandle, tmp_path: Path, capsys: Capture
 ):
     (card,) = project.cards.create_all(cards(project, 1))
-    wanted = cards(project, 101)
+    new_cards = cards(project, 101)
 
-    async def worked() -> None:
-        at = awaiting(core, project)
-        assert len(await at.cards.create_all(wanted, progress=True)) == 101
+    async def run() -> None:
+        at = async_project(core, project)
+        assert len(await at.cards.create_all(new_cards, progress=True)) == 101
         files = at.card(card).attachments
-        made = await files.upload(b"x" * SIZE, name="x.bin", progress=True)
-        await files.download_to(made, tmp_path / "x.bin", progress=True)
+        attachment = await files.upload(b"x" * SIZE, name="x.bin", progress=True)
+        await files.download_to(attachment, tmp_path / "x.bin", progress=True)
 
-    asyncio.run(worked())
+    asyncio.run(run())
     err = capsys.readouterr().err
-    assert all(f"{each}: 100%" in err for each in ("cards", "upload", "download"))
+    assert all(f"{label}: 100%" in err for label in ("cards", "upload", "download"))
 
 
-def test_of_nothing_no_bar_is_drawn(project: ProjectHandle, capsys: Capture):
+def test_create_all_without_cards_draws_no_bar(project: ProjectHandle, capsys: Capture):
     assert project.cards.create_all([], progress=True) == []
     assert capsys.readouterr().err == ""
 
 
-def test_a_download_tells_a_function(project: ProjectHandle, tmp_path: Path):
+def test_download_reports_progress_to_a_function(project: ProjectHandle, tmp_path: Path):
     (card,) = project.cards.create_all(cards(project, 1))
     files = project.card(card).attachments
-    made = files.upload(b"x" * SIZE, name="x.bin")
-    told: list[tuple[int, int]] = []
-    files.download_to(made, tmp_path / "x", progress=lambda *how: told.append(how))
-    assert told == [(SIZE, SIZE)]
+    attachment = files.upload(b"x" * SIZE, name="x.bin")
+    reports: list[tuple[int, int]] = []
+    files.download_to(attachment, tmp_path / "x", progress=lambda *how: reports.append(how))
+    assert reports == [(SIZE, SIZE)]
 
 
-def test_without_tqdm_nothing_is_begun(project: ProjectHandle, monkeypatch: pytest.MonkeyPatch):
-    wanted = cards(project, 1)
+def test_progress_true_without_tqdm_sends_nothing(project: ProjectHandle, monkeypatch: pytest.MonkeyPatch):
+    new_cards = cards(project, 1)
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "stellary\[notebook\]"'):
-        project.cards.create_all(wanted, progress=True)
+        project.cards.create_all(new_cards, progress=True)
     assert project.cards.list() == []
-    assert len(project.cards.create_all(wanted, progress=False)) == 1
+    assert len(project.cards.create_all(new_cards, progress=False)) == 1
 
 
 # ---------------------------------------------------------------------------------------------- missions
@@ -150,46 +150,46 @@ def working(core: Core) -> Iterator[None]:
 
 
 class Notebook:
-    """A kernel, as IPython tells of it, and what it was asked to display."""
+    """A stand-in for an IPython kernel, with the objects that it displayed."""
 
     kernel = "ipykernel"
 
     def __init__(self) -> None:
         self.displayed: list[Any] = []
 
-    def display(self, *shown: Any, display_id: bool = False) -> Notebook:
-        self.displayed += shown
+    def display(self, *objects: Any, display_id: bool = False) -> Notebook:
+        self.displayed += objects
         return self
 
-    def update(self, shown: Any) -> None:
-        self.displayed.append(shown)
+    def update(self, object: Any) -> None:
+        self.displayed.append(object)
 
 
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
     import IPython.display
 
-    made = Notebook()
-    monkeypatch.setattr(IPython, "get_ipython", lambda: made)
-    monkeypatch.setattr(IPython.display, "display", made.display)
-    return made
+    kernel = Notebook()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: kernel)
+    monkeypatch.setattr(IPython.display, "display", kernel.display)
+    return kernel
 
 
 @pytest.fixture
 def mission(client: Stellary, project: ProjectHandle) -> Callable[[], Any]:
-    """What begins a mission, and gives its handle."""
+    """Return a function that starts a mission and returns its handle."""
     ws = client.workspace("acme", "eng")
     agent = ws.agents.create(name="Helper", autonomy_mode="autonomous", tools=["board.read", "board.write"])
 
-    def begun() -> Any:
+    def start_mission() -> Any:
         (card,) = project.cards.create_all(cards(project, 1))
         return ws.mission(ws.agents(agent).missions.create(card_id=card.id, prompt="set priority low"))
 
-    return begun
+    return start_mission
 
 
 @pytest.mark.usefixtures("working")
-def test_the_log_of_a_mission_is_a_line_an_entry(mission: Callable[[], Any], capsys: Capture):
+def test_mission_log_prints_a_line_per_entry(mission: Callable[[], Any], capsys: Capture):
     done = mission().wait(progress=True)
     assert done.status == "completed"
     lines = capsys.readouterr().out.splitlines()
@@ -202,14 +202,14 @@ def test_the_log_of_a_mission_is_a_line_an_entry(mission: Callable[[], Any], cap
 
 
 @pytest.mark.usefixtures("working")
-def test_the_log_of_a_mission_grows_in_a_notebook(mission: Callable[[], Any], notebook: Notebook):
+def test_mission_log_grows_in_a_notebook(mission: Callable[[], Any], notebook: Notebook):
     mission().show()
     *logs, end = notebook.displayed
-    assert [len(each.parts[0].entries) for each in logs] == list(range(1, len(logs) + 1))
+    assert [len(log.parts[0].entries) for log in logs] == list(range(1, len(logs) + 1))
     assert len(logs) > 5
     assert end.kind == "Mission"
 
 
 def test_show_displays_in_a_notebook(project: ProjectHandle, notebook: Notebook):
     project.show()
-    assert [each.title for each in notebook.displayed] == ["Q1 Launch"]
+    assert [view.title for view in notebook.displayed] == ["Q1 Launch"]

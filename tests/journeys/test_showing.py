@@ -43,7 +43,7 @@ def project(client: Stellary) -> ProjectHandle:
     return project
 
 
-def test_a_project_in_each_of_its_views(project: ProjectHandle, capsys: Capture):
+def test_project_shows_each_of_its_views(project: ProjectHandle, capsys: Capture):
     for view_name, expected in {
         None: "Write the spec",
         "kanban": "Write the spec",
@@ -56,7 +56,7 @@ def test_a_project_in_each_of_its_views(project: ProjectHandle, capsys: Capture)
         assert expected in capsys.readouterr().out, view_name
 
 
-def test_a_scope_in_the_view_in_which_everybody_finds_it(project: ProjectHandle, capsys: Capture):
+def test_scope_shows_its_active_view(project: ProjectHandle, capsys: Capture):
     main, beta = project.scopes.list()
     project.scope(main).set_view(active_view="stats")
     project.scope(main).show()
@@ -69,15 +69,13 @@ def test_a_scope_in_the_view_in_which_everybody_finds_it(project: ProjectHandle,
     assert "No cards." in capsys.readouterr().out
 
 
-def test_a_scope_that_is_reached_without_its_project(
-    client: Stellary, project: ProjectHandle, capsys: Capture
-):
+def test_scope_of_a_workspace_handle_shows(client: Stellary, project: ProjectHandle, capsys: Capture):
     (main, _) = project.scopes.list()
     client.workspace("acme", "eng").scopes(main).show()
     assert "Write the spec" in capsys.readouterr().out
 
 
-def test_a_column(project: ProjectHandle, capsys: Capture):
+def test_column_shows_its_cards(project: ProjectHandle, capsys: Capture):
     todo = project.columns.list()[0]
     project.column(todo).show()
     out = capsys.readouterr().out
@@ -85,7 +83,7 @@ def test_a_column(project: ProjectHandle, capsys: Capture):
     assert "Plan" not in out
 
 
-def test_a_card_with_all_that_is_on_it(project: ProjectHandle, capsys: Capture):
+def test_card_shows_all_its_details(project: ProjectHandle, capsys: Capture):
     card = project.cards.list()[0]
     project.card(card).show()
     out = capsys.readouterr().out
@@ -106,13 +104,13 @@ def test_a_card_with_all_that_is_on_it(project: ProjectHandle, capsys: Capture):
         project.card(card).show("kanban")
 
 
-def test_a_bare_card_asks_only_what_it_needs(client: Stellary, project: ProjectHandle):
+def test_card_without_details_sends_few_requests(client: Stellary, project: ProjectHandle):
     with client.capture() as calls:
         project.card(project.cards.list()[1]).show()
     assert len(calls) == 4
 
 
-def test_a_workspace_and_its_cockpit(client: Stellary, project: ProjectHandle, capsys: Capture):
+def test_workspace_and_pilotage_show(client: Stellary, project: ProjectHandle, capsys: Capture):
     ws = client.workspace("acme", "eng")
     ws.pilotage.create_mission(objective="Launch")
     ws.pilotage.show()
@@ -123,7 +121,7 @@ def test_a_workspace_and_its_cockpit(client: Stellary, project: ProjectHandle, c
     assert "Q1 Launch" in out
 
 
-def test_a_plan_of_a_declared_project(client: Stellary, project: ProjectHandle):
+def test_plan_of_a_declared_project_shows(client: Stellary, project: ProjectHandle):
     labels = [{"name": "customer waits", "color": "#000000"}, {"name": "<b>new</b>", "color": "#ffffff"}]
     setup_plan = plan(
         client.workspace("acme", "eng"), {"project": {"name": "Q1 Launch", "key": "LAU"}, "labels": labels}
