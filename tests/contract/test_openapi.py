@@ -26,6 +26,7 @@ from stellary.contract.openapi import document
 from stellary.contract.schemas import Schemas, documentation
 from stellary.contract.wire import Request, Value, dump, load, request, value
 from tests.contract.strategies import JSON, REQUESTS, VALUES, as_json, few_each, requests, values
+from tests.support.each_case import for_each
 
 DOCUMENT = document(version="1.2.3", server="https://stellary.example")
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -35,8 +36,8 @@ OPERATIONS = {
 JSON_MEDIA = "application/json"
 FORMATS = jsonschema.FormatChecker()
 CARD = "/orgs/{orgSlug}/workspaces/{wsSlug}/projects/{projectId}/cards/{cardId}"
-each_class = pytest.mark.parametrize("cls", [*REQUESTS, *VALUES], ids=lambda cls: cls.__name__)
-each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+each_class = for_each("cls", [*REQUESTS, *VALUES])
+each_endpoint = for_each("endpoint", ENDPOINTS)
 
 
 def validator(cls: type) -> jsonschema.Draft202012Validator:
@@ -68,7 +69,7 @@ def test_document_has_every_endpoint_once():
     assert list(OPERATIONS) == [endpoint.operation for endpoint in ENDPOINTS]
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@for_each("name", SCHEMAS)
 def test_each_schema_is_a_schema(name):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
 
@@ -94,7 +95,7 @@ def test_written_values_match_their_schema(cls, data):
     validator(cls).validate(as_json(dump(value)))
 
 
-@pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
+@for_each("cls", REQUESTS)
 @few_each
 @given(data=st.data())
 def test_accepted_bodies_match_their_schema(cls, data):
@@ -106,7 +107,7 @@ def test_accepted_bodies_match_their_schema(cls, data):
         validator(cls).validate(body)
 
 
-@pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
+@for_each("cls", REQUESTS)
 def test_each_example_is_accepted(cls):
     assert as_json(dump(load(cls, example(cls)))).keys() >= example(cls).keys()
 
@@ -332,9 +333,7 @@ def test_type_without_json_form_raises():
         Schemas().of(bytes)
 
 
-@pytest.mark.parametrize(
-    "cls", [cls for cls in (*REQUESTS, *VALUES) if cls is not Nothing], ids=lambda cls: cls.__name__
-)
+@for_each("cls", [cls for cls in (*REQUESTS, *VALUES) if cls is not Nothing])
 def test_docstring_describes_existing_fields(cls):
     prose, fields = documentation(cls)
     assert prose

@@ -27,14 +27,13 @@ from stellary.contract.refs import (
 )
 from stellary.contract.router import Router
 from tests.support.cpu_time import measure_cpu_time
+from tests.support.each_case import for_each
 
 ROUTER = Router(ENDPOINTS)
 A, B, C = "a" * 24, "b" * 24, "c" * 24
 PARTS = {"orgSlug": "acme", "wsSlug": "eng", "token": "t-_T0", "id": C}
 PATHS = [(endpoint, path) for endpoint in ENDPOINTS for path in (endpoint.path, endpoint.alias) if path]
-each_path = pytest.mark.parametrize(
-    ("endpoint", "path"), PATHS, ids=[f"{endpoint.method} {path}" for endpoint, path in PATHS]
-)
+each_path = for_each("endpoint, path", PATHS)
 
 
 def fill_path(path: str) -> str:
@@ -67,7 +66,7 @@ def test_other_method_raises_with_allowed_methods(endpoint, path):
     assert allowed == sorted(allowed)
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+@for_each("endpoint", ENDPOINTS)
 def test_ref_round_trips_through_its_path(endpoint):
     ref = ROUTER.match(endpoint.method, fill_path(endpoint.path)).ref
     assert fill_path(endpoint.path).startswith(ref.path())

@@ -32,8 +32,9 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, check, dump, load, load_query, request
 from tests.contract.strategies import INTEGERS, JSON, REQUESTS, TEXTS, as_json, few_each, requests
 from tests.support.cpu_time import measure_cpu_time
+from tests.support.each_case import for_each
 
-each_request = pytest.mark.parametrize("cls", REQUESTS, ids=lambda cls: cls.__name__)
+each_request = for_each("cls", REQUESTS)
 
 WORDS = [
     (cls, name)
@@ -91,7 +92,7 @@ def test_error_names_the_invalid_field(cls, data):
     assert reported_fields in ({name}, set())
 
 
-@pytest.mark.parametrize("cls", [cls for cls in REQUESTS if not cls.tolerant], ids=lambda cls: cls.__name__)
+@for_each("cls", [cls for cls in REQUESTS if not cls.tolerant])
 def test_unknown_field_raises(cls):
     with pytest.raises(Invalid) as caught:
         load(cls, {"surprise": 1})
@@ -108,7 +109,7 @@ def test_missing_required_field_raises(cls):
     assert [*caught.value.details] == [FieldProblem(name, "is required") for name in required_fields(cls)]
 
 
-@pytest.mark.parametrize(("cls", "name"), WORDS, ids=lambda part: getattr(part, "__name__", part))
+@for_each("cls, name", WORDS)
 def test_unknown_enum_value_raises(cls, name):
     with pytest.raises(Invalid) as caught:
         load(cls, {name: "unheard_of"})
@@ -370,9 +371,7 @@ def test_invalid_query_names_the_parameter(pairs, problem):
     assert [*caught.value.details] == [problem]
 
 
-@pytest.mark.parametrize(
-    "cls", [cls for cls in REQUESTS if hasattr(cls, "cursor")], ids=lambda cls: cls.__name__
-)
+@for_each("cls", [cls for cls in REQUESTS if hasattr(cls, "cursor")])
 @few_each
 @given(data=st.data())
 def test_any_query_is_accepted_or_raises_invalid(cls, data):

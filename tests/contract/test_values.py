@@ -23,8 +23,9 @@ from stellary.contract.naming import base, wire_fields
 from stellary.contract.notifications import Notification
 from stellary.contract.wire import Value, as_dict, dump, read, value
 from tests.contract.strategies import JSON, VALUES, as_json, few_each, values
+from tests.support.each_case import for_each
 
-each_value = pytest.mark.parametrize("cls", VALUES, ids=lambda cls: cls.__name__)
+each_value = for_each("cls", VALUES)
 
 WORDS = [
     (cls, name)
@@ -64,7 +65,7 @@ def test_unknown_fields_are_kept(cls, data):
     assert parsed.raw == {"brandNew": {"a": [1]}}
 
 
-@pytest.mark.parametrize(("cls", "name"), WORDS, ids=lambda part: getattr(part, "__name__", part))
+@for_each("cls, name", WORDS)
 @few_each
 @given(data=st.data())
 def test_unknown_enum_value_is_kept(cls, name, data):

@@ -14,12 +14,13 @@ from stellary.contract import ENDPOINTS
 from stellary.contract.endpoint import TOKEN_SCOPES, TokenScope
 from stellary.contract.endpoints import RESOURCES
 from stellary.contract.paging import Paged
+from tests.support.each_case import for_each
 
 with Path(__file__).with_name("endpoints.tsv").open(newline="") as lines:
     ROWS = {row["operation"]: row for row in csv.DictReader(lines, delimiter="\t")}
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+@for_each("endpoint", ENDPOINTS)
 def test_each_endpoint_agrees_with_its_row(endpoint):
     row = ROWS[endpoint.operation]
     policy = endpoint.policy
@@ -32,15 +33,13 @@ def test_each_operation_is_one():
     assert sorted(operations) == sorted(set(operations))
 
 
-@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.__name__.rpartition(".")[2])
+@for_each("resource", RESOURCES)
 def test_each_endpoint_is_a_listed_constant_of_its_module(resource):
     constants = [value for value in vars(resource).values() if type(value).__name__ == "Endpoint"]
     assert list(resource.ENDPOINTS) == constants
 
 
-@pytest.mark.parametrize(
-    "endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.many], ids=lambda endpoint: endpoint.operation
-)
+@for_each("endpoint", [endpoint for endpoint in ENDPOINTS if endpoint.many])
 def test_every_list_can_be_paged(endpoint):
     assert issubclass(endpoint.request_class, Paged)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
+from tests.support.each_case import for_each
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -33,15 +33,13 @@ def is_run_by(example: Path, tests: str) -> bool:
     return any(re.search(way, tests, re.MULTILINE) for way in ways)
 
 
-@pytest.mark.parametrize(
-    "example", sorted(EXAMPLES.iterdir()), ids=lambda path: path.relative_to(ROOT).as_posix()
-)
+@for_each("example", EXAMPLES.iterdir())
 def test_each_example_is_run_by_a_test(example: Path):
     if example.is_file():
         assert any(is_run_by(example, text) for text in TESTS.values())
 
 
-@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda path: path.relative_to(ROOT).as_posix())
+@for_each("page", PAGES)
 def test_each_block_of_a_page_is_part_of_an_example(page: Path):
     blocks = [block for _, block in BLOCK.findall(PAGES[page])]
     if page in RUN_AS_THEY_STAND:
@@ -53,7 +51,7 @@ def test_each_block_of_a_page_is_part_of_an_example(page: Path):
         assert all(PART.fullmatch(line.strip()) for line in lines), f"not an example's: {block}"
 
 
-@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda path: path.relative_to(ROOT).as_posix())
+@for_each("page", PAGES)
 def test_each_snippet_of_a_page_exists(page: Path):
     for name, part in PART.findall(PAGES[page]):
         text = (EXAMPLES / name).read_text()
