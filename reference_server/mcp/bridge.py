@@ -18,8 +18,9 @@ from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 from reference_server.mcp.calling import Caller, Client
-from reference_server.mcp.tools import SCHEMAS, TOOLS, Tool
+from reference_server.mcp.tools import Tool, input_schema
 from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.schemas import Schema
 
 INSTRUCTIONS = (
     "Stellary holds the projects of teams: boards of cards in columns, documents, and pilotage (missions, priorities, "
@@ -49,7 +50,7 @@ class Bridge:
             instructions=INSTRUCTIONS,
             on_list_tools=self._list,
             on_call_tool=self._call,
-            get_tool_input_schema=SCHEMAS.get,
+            get_tool_input_schema=self._find_schema,
         )
         self._manager = StreamableHTTPSessionManager(
             server, stateless=True, json_response=True, max_request_body_size=body_max
@@ -87,6 +88,10 @@ class Bridge:
         await self._manager.handle_request(scope, _Body(request.body).receive, response.send)
         return response.whole()
 
+    def _find_schema(self, name: str) -> Schema | None:
+        tool = self._caller.tools.get(name)
+        return None if tool is None else input_schema(tool)
+
     async def _list(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
@@ -95,7 +100,7 @@ class Bridge:
         )
 
     async def _call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        tool = TOOLS.get(params.name)
+        tool = self._caller.tools.get(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, "There is no such tool; tools/list lists the available ones")
         outcome = await self._caller.call(tool, _client(context), params.arguments or {})
@@ -117,7 +122,7 @@ def _describe_tool(tool: Tool) -> types.Tool:
         name=tool.name,
         title=tool.title,
         description=tool.summary,
-        input_schema=SCHEMAS[tool.name],
+        input_schema=input_schema(tool),
         annotations=types.ToolAnnotations(
             title=tool.title,
             read_only_hint=tool.reads,

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import orjson
 
-from reference_server.mcp.tools import TOOLS, WORKSPACE, InWorkspace, Tool, WaitForMission
+from reference_server.mcp.tools import WORKSPACE, InWorkspace, Tool, WaitForMission, build_tools
 from reference_server.shares import Owner
 from reference_server.state import State
 from reference_server.threads import Threads
@@ -24,6 +24,7 @@ from stellary.core import Core
 from stellary.core.agents import missions
 from stellary.core.api import action_calls
 from stellary.core.db.errors import error_response
+from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import Actor
 
 _log = logging.getLogger("stellary.server")
@@ -75,9 +76,13 @@ class Caller:
         core: Runs the actions.
         threads: The threads in which the core runs.
         state: The state of the server; calls stop waiting when it closes.
+
+    Attributes:
+        tools: The tools by name: the built-in ones and the actions of the host.
     """
 
     def __init__(self, core: Core, threads: Threads, state: State) -> None:
+        self.tools = build_tools(registered_actions(core.env))
         self._core = core
         self._threads = threads
         self._state = state
@@ -87,7 +92,7 @@ class Caller:
         is_agent = client.actor.agent_limits is not None
         return [
             tool
-            for tool in TOOLS.values()
+            for tool in self.tools.values()
             if (is_agent or not tool.for_agents)
             and action_calls.may_act(self._core.units, client.actor, tool.action.name)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import attrs
@@ -131,9 +132,26 @@ _ALL = (
     _adds("fail_mission", for_agents=True),
 )
 TOOLS: Mapping[str, Tool] = {tool.name: tool for tool in _ALL}
-"""All tools by name, in the order in which they are listed."""
+"""The built-in tools by name, in the order in which they are listed."""
 
 
+def build_tools(actions: Mapping[str, AnyAction]) -> Mapping[str, Tool]:
+    """Return the built-in tools, and one for each action that the host has added.
+
+    Args:
+        actions: The actions of the core by name.
+    """
+    host_tools = {
+        name: Tool(
+            name=name, summary=action.summary, takes=action.takes, action=action, adds=False, repeatable=False
+        )
+        for name, action in actions.items()
+        if name not in ACTIONS
+    }
+    return {**TOOLS, **host_tools}
+
+
+@cache
 def input_schema(tool: Tool) -> Schema:
     """Return the parameters of a tool as a self-contained JSON schema."""
     schemas = Schemas("#/$defs/")
@@ -146,6 +164,3 @@ def input_schema(tool: Tool) -> Schema:
     if schemas.made:
         root["$defs"] = schemas.made
     return root
-
-
-SCHEMAS: Mapping[str, Schema] = {name: input_schema(tool) for name, tool in TOOLS.items()}

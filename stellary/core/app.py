@@ -31,6 +31,7 @@ from stellary.core.db.database import Database
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.host_connection import Borrowing, OnCommit
 from stellary.core.kernel import jobs
+from stellary.core.kernel.actions import AnyAction, add_host_actions
 from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import E, EventDelivery
@@ -76,6 +77,8 @@ class Core:
         blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs``. By default they are kept in
             memory, as long as this object.
         brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``.
+        actions: Actions that automations, agents, approvals and MCP run by name, beside the built-in ones. The policy of
+            the endpoint that an action names applies to it. By default, none.
         direct_database: The URL of the same PostgreSQL database without PgBouncer, for LISTEN, migrations and backups.
             By default, ``database``.
 
@@ -88,7 +91,8 @@ class Core:
         relay: Carries signals between processes on PostgreSQL (``start``, ``stop``).
 
     Raises:
-        ValueError: A URL is not one of a supported database, or ``ids`` returns invalid or repeated ids.
+        ValueError: A URL is not one of a supported database, ``ids`` returns invalid or repeated ids, or an action has
+            the name of another one.
     """
 
     def __init__(
@@ -107,6 +111,7 @@ class Core:
         private_webhooks: bool = False,
         blobs: Blobs | str | PathLike[str] = "memory:",
         brains: Mapping[str, Brain] | None = None,
+        actions: Sequence[AnyAction] = (),
         direct_database: str | None = None,
     ) -> None:
         new_id = Ids() if ids is None else check_ids(ids)
@@ -123,7 +128,7 @@ class Core:
             blobs=blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs)),
             watermark=stream.commit_watermark(),
             brains={"built_in": RulesBrain(), "model": ModelBrain(), **(brains or {})},
-            actions=dispatch.ACTIONS,
+            actions=add_host_actions(dispatch.ACTIONS, actions),
             services=dispatch.SERVICES,
         )
         self.units = Units(

@@ -468,7 +468,7 @@ def test_joined_port_has_no_streams(engine, core, board):
     with engine.begin() as connection:
         port = core.port(board.owner.actor, connection)
         with pytest.raises(RuntimeError, match="no streams"):
-            port.stream(RawRequest("GET", f"{board.path}/events", {}, b""))
+            port.stream(RawRequest("GET", f"{board.path}/events", "", {}, b""))
 
 
 def test_joined_port_needs_an_actor(engine, core):

@@ -118,11 +118,11 @@ def test_core_parts_example_runs(capsys: pytest.CaptureFixture[str]):
 def test_host_extends_the_core(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr("sys.argv", ["event_handlers.py", database_url])
-    example("event_handlers")
+    monkeypatch.setattr("sys.argv", ["extending.py", database_url])
+    example("extending")
     assert capsys.readouterr().out.splitlines() == [
         "assign the card before you move it",
-        "True",
+        "Invoice over 900",
         "new card 'Write the spec'",
         "report for eng",
     ]

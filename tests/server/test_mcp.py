@@ -24,6 +24,8 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from reference_server.mcp.calling import Caller
 from reference_server.settings import NO_LIMITS, McpToken, Settings
 from stellary.contract.openapi import document
+from stellary.core import Core
+from tests.core.test_host_actions import CREATE_INVOICE
 from tests.server.running import WITHOUT_JOBS, running
 from tests.support.boards import Board
 from tests.support.mcp import ACCEPT, call, post, send, tools
@@ -47,6 +49,21 @@ class Hall:
     def titles(self, column: str) -> list[str]:
         cards = call(self.server, self.token, "list_cards", projectId="launch", column=column).data["items"]
         return [card["title"] for card in cards]
+
+
+def test_action_of_the_host_is_a_tool(database_url):
+    core = Core(database_url, bcrypt_rounds=4, actions=[CREATE_INVOICE])
+    world = World(core)
+    board = Board(world, world.person("ann"))
+    card = board.card()
+    with running(core, WITHOUT_JOBS) as server:
+        token = world.bearer(board.owner)
+        tool = tools(server, token)["create_invoice"]
+        assert tool["description"] == "Create the invoice of a card."
+        assert tool["inputSchema"]["required"] == ["cardId", "amount"]
+        outcome = call(server, token, "create_invoice", cardId=card["id"], amount=7)
+    assert outcome.data["description"] == "Invoice over 7"
+    core.close()
 
 
 @pytest.fixture

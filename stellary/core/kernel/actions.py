@@ -80,6 +80,26 @@ def build_table(*areas: Iterable[AnyAction]) -> Mapping[str, AnyAction]:
     return table
 
 
+def add_host_actions(
+    table: Mapping[str, AnyAction], host_actions: Iterable[AnyAction]
+) -> Mapping[str, AnyAction]:
+    """Return a table with the actions of a host added to it.
+
+    Raises:
+        ValueError: Two actions have the same name, or the endpoint of one belongs to no action of the table.
+    """
+    host_actions = list(host_actions)
+    # An agent may call an endpoint if it may run the first of the endpoint's actions, which must not be a host's.
+    endpoints = [action.endpoint for action in table.values()]
+    for action in host_actions:
+        if action.endpoint not in endpoints:
+            raise ValueError(
+                f"the action {action.name!r} takes its policy from {action.endpoint.operation}, "
+                "which no built-in action uses"
+            )
+    return build_table(table.values(), host_actions)
+
+
 def registered_actions(env: Environment) -> Mapping[str, AnyAction]:
     """Return the actions of a core, by name."""
     return cast("Mapping[str, AnyAction]", env.actions)

@@ -1,6 +1,6 @@
-"""Extending an embedded core: veto a change, react in its transaction or after its commit, and run jobs of your own.
+"""Extending an embedded core: veto a change, react to it before or after its commit, add actions, and run jobs.
 
-Run it: ``python docs/examples/event_handlers.py [DATABASE_URL]``.
+Run it: ``python docs/examples/extending.py [DATABASE_URL]``.
 """
 
 from __future__ import annotations
@@ -9,8 +9,14 @@ import sys
 from datetime import timedelta
 
 from stellary import Stellary
+from stellary.contract.actions import CardParams
+from stellary.contract.cards import UPDATE_CARD, Card, UpdateCard
 from stellary.contract.errors import Conflict
+from stellary.contract.refs import WorkspaceRef
+from stellary.contract.wire import request
 from stellary.core import Core, UnitOfWork
+from stellary.core.board import cards, resolve_names
+from stellary.core.kernel.actions import Action
 from stellary.core.kernel.event_handlers import EventDelivery
 from stellary.core.kernel.events import CardCreated, CardMoved
 from stellary.core.kernel.unit import NOBODY
@@ -46,9 +52,34 @@ def send_report(uow: UnitOfWork, payload: dict[str, str]) -> None:
 
 # --8<-- [end:job]
 
+
+# --8<-- [start:action]
+@request
+class InvoiceParams(CardParams):
+    """A card, and the amount to invoice for it."""
+
+    amount: int
+
+
+def create_invoice(uow: UnitOfWork, ref: WorkspaceRef, params: InvoiceParams) -> Card:
+    """Write the invoice into the description of the card."""
+    card = resolve_names.resolve_card(uow, ref, params.card_id, params.project_id)
+    return cards.update_card(uow, card.ref, UpdateCard(description=f"Invoice over {params.amount}"))
+
+
+CREATE_INVOICE = Action(
+    name="create_invoice",
+    summary="Create the invoice of a card.",
+    takes=InvoiceParams,
+    endpoint=UPDATE_CARD,  # whose policy applies
+    category="board.write",
+    do=create_invoice,
+)
+# --8<-- [end:action]
+
 database_url = sys.argv[1] if len(sys.argv) > 1 else "sqlite://"
 # --8<-- [start:register]
-core = Core(database_url)
+core = Core(database_url, actions=[CREATE_INVOICE])
 core.on(CardMoved, require_assignee)
 core.after(CardCreated, notify_crm, name="crm")
 core.add_job("report", send_report)
@@ -68,7 +99,10 @@ try:
 except Conflict as error:
     print(error.message)
 board.cards.update(card, assignee_id=actor.user_id)
-print(board.cards.update(card, column_id=doing.id).column_id == doing.id)
+# --8<-- [start:use-action]
+board.automations.create(trigger="task_moved", action={"type": "create_invoice", "params": {"amount": 900}})
+# --8<-- [end:use-action]
+print(board.cards.update(card, column_id=doing.id).description)
 
 # --8<-- [start:enqueue]
 with core.begin(NOBODY) as uow:
