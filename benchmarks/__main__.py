@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import orjson
 
-from benchmarks import contention, http, places, sdk, start, webhooks
+from benchmarks import contention, http, pages, places, sdk, start, webhooks
 from benchmarks.databases import KINDS, Databases, Kind
 from benchmarks.figures import verdicts
 
@@ -49,6 +49,12 @@ def measure_large_columns(options: Options) -> Iterator[tuple[str, float]]:
         yield from places.run(options.databases, kind, options.rounds * 8, (places.SMALL, options.cards))
 
 
+def measure_pages(options: Options) -> Iterator[tuple[str, float]]:
+    """Measure pages, filters and walks at 100,000 cards, beside those at 1,000."""
+    for kind in options.kinds:
+        yield from pages.run(options.databases, kind, options.rounds * 2, (pages.SMALL, options.cards))
+
+
 def measure_webhooks(options: Options) -> Iterator[tuple[str, float]]:
     """Measure writes with a webhook, beside writes without one, and the delivery of a backlog."""
     for kind in options.kinds:
@@ -70,6 +76,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "http": measure_http,
     "contention": measure_contention,
     "places": measure_large_columns,
+    "pages": measure_pages,
     "webhooks": measure_webhooks,
     "start": measure_start,
     "sdk": measure_sdk,
@@ -104,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a slot of load (%(default)s)")
     parser.add_argument("--rounds", type=int, default=http.ROUNDS, help="slots for each server (%(default)s)")
     parser.add_argument("--database", choices=[*KINDS, "both"], default="both")
-    parser.add_argument("--cards", type=int, default=places.LARGE, help="in the large column (%(default)s)")
+    parser.add_argument(
+        "--cards", type=int, default=places.LARGE, help="in the large project or column (%(default)s)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     parser.add_argument(
         "--before", type=Path, metavar="FILE", help="figures of another run, printed beside these"

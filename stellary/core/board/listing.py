@@ -14,8 +14,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     cast,
-    false,
-    func,
     or_,
     select,
     type_coerce,
@@ -28,16 +26,21 @@ from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
 from stellary.core.board import access
+from stellary.core.board.order.listed_orders import ListedPosition, load_orders
 from stellary.core.board.queries import field_filters, searching
 from stellary.core.board.queries.card_lists import COLUMNS, CardList
 from stellary.core.board.queries.filters import check_in_project, check_person
 from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, columns, scopes
-from stellary.core.kernel.paging import make_cursor, read_cursor
+from stellary.core.kernel.paging import belongs_to, make_cursor, read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 
+_Rows = Sequence[Sequence[Any]]
+
 PAGE = 100
-_COLUMN = card_rows.STORED.index(cards.c.column_id)
+_ID, _COLUMN, _ARCHIVED = (
+    card_rows.STORED.index(column) for column in (cards.c.id, cards.c.column_id, cards.c.archived)
+)
 
 _KEY: ColumnElement[str] = bindparam("_project_key", type_=String) + "-" + cast(cards.c.number, String)
 _q: ColumnElement[str] = bindparam("q", type_=String)
@@ -69,7 +72,7 @@ _MOMENTS = ("due_before", "due_after", "updated_since")
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
 """Filters that select whole columns, so that orders can be counted from the rows."""
 
-_IN_PROJECT = cards.c.project_id == bindparam("_project_id")
+_PROJECT_ID = bindparam("_project_id", type_=cards.c.project_id.type)
 _BOARD_ORDER = (
     cards.c.archived,
     scopes.c.position,
@@ -100,7 +103,9 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
         rows = uow.connection.execute(statement, {**parameters, **filters}).fetchall()
         if not rows:
             _check_ids(uow, project.workspace_id, project.id, request)
-        return Listing(_cards(rows, project.key, has_whole_columns=has_whole_columns))
+        if has_whole_columns:
+            return Listing(_cards_of_whole_columns(rows, project.key))
+        return Listing(_selected_cards(uow, project.id, project.key, rows))
     limit = request.limit or PAGE
     after = read_cursor(request.cursor) if request.cursor else ""
     page_parameters = {**parameters, **filters, "_after": after, "_limit": limit + 1}
@@ -109,9 +114,8 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
     ).fetchall()
     if not rows:
         _check_ids(uow, project.workspace_id, project.id, request)
-    page_cards = _cards(rows, project.key, has_whole_columns=False)
-    next_cursor = make_cursor(page_cards[limit - 1].id) if len(page_cards) > limit else None
-    return Listing(page_cards[:limit], next_cursor)
+    next_cursor = make_cursor(rows[limit - 1].id) if len(rows) > limit else None
+    return Listing(_selected_cards(uow, project.id, project.key, rows[:limit]), next_cursor)
 
 
 def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
@@ -120,7 +124,7 @@ def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
         _select_whole(frozenset({"archived"}), has_whole_columns=True),
         {"_project_id": project_id, "archived": False},
     ).fetchall()
-    return _cards(rows, project_key, has_whole_columns=True)
+    return _cards_of_whole_columns(rows, project_key)
 
 
 def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: str) -> CardList:
@@ -129,7 +133,7 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
     rows = uow.connection.execute(
         _select_whole(frozenset({"scope_id", "archived"}), has_whole_columns=True), parameters
     ).fetchall()
-    return _cards(rows, project_key, has_whole_columns=True)
+    return _cards_of_whole_columns(rows, project_key)
 
 
 def all_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
@@ -137,7 +141,7 @@ def all_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
     rows = uow.connection.execute(
         _select_whole(frozenset(), has_whole_columns=True), {"_project_id": project_id}
     ).fetchall()
-    return list(_cards(rows, project_key, has_whole_columns=True))
+    return list(_cards_of_whole_columns(rows, project_key))
 
 
 def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListCards) -> None:
@@ -175,6 +179,7 @@ def _select_whole(names: frozenset[str], *, has_whole_columns: bool) -> Select[A
     """Return the statement of a whole list, built once per combination of filters."""
     return (
         _select_cards(names, has_whole_columns=has_whole_columns)
+        .where(cards.c.project_id == _PROJECT_ID)
         .join(columns, columns.c.id == cards.c.column_id)
         .join(scopes, scopes.c.id == columns.c.scope_id)
         .order_by(*_BOARD_ORDER)
@@ -185,8 +190,8 @@ def _select_whole(names: frozenset[str], *, has_whole_columns: bool) -> Select[A
 def _select_page(names: frozenset[str]) -> Select[Any]:
     return (
         _select_cards(names, has_whole_columns=False)
-        .where(cards.c.id > bindparam("_after"))
-        .order_by(cards.c.id)
+        .where(belongs_to(cards.c.project_id, _PROJECT_ID), cards.c.id > bindparam("_after"))
+        .order_by(cards.c.project_id, cards.c.id)
         .limit(bindparam("_limit"))
     )
 
@@ -197,38 +202,28 @@ def _add_conditions(rows: Select[Any], value_conditions: Sequence[ColumnElement[
 
 
 def _select_cards(names: frozenset[str], *, has_whole_columns: bool) -> Select[Any]:
-    conditions = [_IN_PROJECT, *(_CONDITIONS[name] for name in sorted(names))]
-    if has_whole_columns:
-        return select(*COLUMNS).where(*conditions)
-    # The order of a card is its index among all cards of its column, not among the selected ones.
-    ordered_cards = cards.alias("standing")
-    card_orders = (
-        select(
-            ordered_cards.c.id,
-            (
-                func.row_number().over(
-                    partition_by=ordered_cards.c.column_id,
-                    order_by=(ordered_cards.c.position, ordered_cards.c.id),
-                )
-                - 1
-            ).label("place"),
-        )
-        .where(ordered_cards.c.project_id == bindparam("_project_id"), ordered_cards.c.archived == false())
-        .subquery("placed")
-    )
-    return (
-        select(card_orders.c.place, *COLUMNS)
-        .select_from(cards.outerjoin(card_orders, card_orders.c.id == cards.c.id))
-        .where(*conditions)
-    )
+    conditions = [_CONDITIONS[name] for name in sorted(names)]
+    position = () if has_whole_columns else (cards.c.position,)
+    return select(*position, *COLUMNS).where(*conditions)
 
 
-def _cards(rows: Sequence[Sequence[Any]], project_key: str, *, has_whole_columns: bool) -> CardList:
-    if not has_whole_columns:
-        return CardList([row[1:] for row in rows], [row[0] for row in rows], project_key)
+def _cards_of_whole_columns(rows: _Rows, project_key: str) -> CardList:
+    """Return the cards of rows that contain all unarchived cards of each column, in order."""
     orders = []
     column_id, order = "", 0
     for row in rows:
         column_id, order = row[_COLUMN], order + 1 if row[_COLUMN] == column_id else 0
         orders.append(order)
     return CardList(rows, orders, project_key)
+
+
+def _selected_cards(uow: UnitOfWork, project_id: str, project_key: str, rows: _Rows) -> CardList:
+    """Return the cards of any rows, each with its position before the other columns."""
+    stored_rows = [row[1:] for row in rows]
+    positions = [
+        ListedPosition(stored[_COLUMN], row[0], stored[_ID])
+        for row, stored in zip(rows, stored_rows, strict=True)
+        if not stored[_ARCHIVED]
+    ]
+    orders = load_orders(uow, project_id, positions)
+    return CardList(stored_rows, [orders.get(stored[_ID]) for stored in stored_rows], project_key)

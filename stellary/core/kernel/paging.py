@@ -8,7 +8,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam
+from sqlalchemy import Boolean, ColumnElement, Integer, Select, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.errors import Invalid
 from stellary.contract.paging import Listing, Paged
@@ -22,6 +25,30 @@ Row = TypeVar("Row", bound=RowType)
 _LIMIT = 100
 _BEFORE_ALL, _AFTER_ALL = "", "g" * 24
 _BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS = 0, 2**31 - 1
+
+
+class belongs_to(FunctionElement[bool]):  # noqa: N801 - a function of SQL
+    """The condition that a column has the value of a parameter, for statements ordered by that column and a key.
+
+    In ``project_id = $1 ORDER BY project_id, id`` PostgreSQL drops the first column from the order, and may then read
+    the rows of all projects by their primary key until it has found a page. It does not see through ``ANY``, and reads
+    the index on both columns.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(belongs_to)
+def _compile_to_equality(element: belongs_to, compiler: SQLCompiler, **options: object) -> str:
+    column, parameter = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = {parameter}"
+
+
+@compiles(belongs_to, "postgresql")
+def _compile_to_any(element: belongs_to, compiler: SQLCompiler, **options: object) -> str:
+    column, parameter = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY (ARRAY[{parameter}])"
 
 
 class Pages(Generic[Row]):

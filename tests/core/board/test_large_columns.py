@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
 from stellary.core.board.tables import cards, columns
+from stellary.core.kernel.paging import make_cursor
 from stellary.core.kernel.unit import NOBODY
 from tests.core.board.test_races import at_once, random_move, statuses
 
@@ -184,3 +185,22 @@ def test_moves_at_once_keep_the_directory(card_api, large):
     assert statuses(at_once(card_api, requests)).keys() <= {200, 201, 400, 404, 409}
     assert directory(card_api, todo).total == len(card_ids(card_api, todo))
     assert len(card_api.list_cards()) == SIZE + 1
+
+
+def test_parts_of_a_list_have_the_orders_of_the_whole_list(card_api, large):
+    _, ids = large
+    doing = card_api.columns()[1]["id"]
+    for place in (0, 5, STRETCH, SIZE):
+        card_api.change(ids[place], columnId=doing)
+    card_api.change(ids[7], archived=True)
+    with card_api.world.core.begin(NOBODY) as uow:
+        in_part = update(cards).where(cards.c.id.in_(ids[::2])).values(priority="high")
+        uow.connection.execute(in_part)
+    orders = {card["id"]: card["order"] for card in card_api.list_cards()}
+    filtered = card_api.list_cards("priority=high")
+    assert len(filtered) > STRETCH
+    assert {card["id"]: card["order"] for card in filtered} == {id: orders[id] for id in ids[::2]}
+    for cursor in (ids[3], ids[STRETCH - 5], ids[-20]):
+        page = card_api.list_cards(f"limit=12&cursor={make_cursor(cursor)}")
+        assert page
+        assert [card["order"] for card in page] == [orders[card["id"]] for card in page]

@@ -1,0 +1,163 @@
+"""Pages of 100 cards in projects of 100,000 and of 1,000 cards, through the core, without HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import attrs
+from sqlalchemy import insert, text
+
+from benchmarks.databases import Databases, Kind
+from stellary.contract.cards import Card
+from stellary.contract.fields import replace_fields
+from stellary.contract.wire import read
+from stellary.core import Core
+from stellary.core.board.order.ordering import rebuild_index
+from stellary.core.board.rows import card_rows
+from stellary.core.board.rules.positions import GAP
+from stellary.core.board.tables import cards
+from stellary.core.kernel.paging import make_cursor
+from stellary.core.kernel.unit import NOBODY
+from tests.support.world import Person, Workspace, World
+
+SMALL = 1_000
+LARGE = 100_000
+_LABELS = 8
+_BATCH = 5_000
+_NOW = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+@attrs.frozen
+class _Board:
+    """A project, the number of its cards, and the queries that are measured, by name."""
+
+    path: str
+    size: int
+    queries: Mapping[str, str]
+
+
+def run(
+    databases: Databases, kind: Kind, rounds: int, sizes: tuple[int, int] = (SMALL, LARGE)
+) -> Iterator[tuple[str, float]]:
+    """Measure pages of a large project, in turn with those of a small one.
+
+    Args:
+        databases: The source of databases.
+        kind: The kind of database.
+        rounds: The number of pages per query.
+        sizes: The numbers of cards in the two projects.
+
+    Yields:
+        The ratio of the slowest query, and that of a walk by pages, per card.
+    """
+    core = Core(databases.new(kind).url, bcrypt_rounds=4)
+    with closing(core):
+        core.migrate()
+        world = World(core)
+        people = world.people("ann bob cyn dan eve")
+        workspace = world.workspace(people[0])
+        for person in people[1:]:
+            world.join(person, workspace)
+        boards = [_make_board(world, people, workspace, size) for size in sizes]
+        ratios = {}
+        for name in boards[0].queries:
+            durations: list[list[float]] = [[], []]
+            for number in range(rounds + 1):
+                for board, times in zip(boards, durations, strict=True):
+                    began = time.perf_counter()
+                    world.ask(people[0], "GET", f"{board.path}/cards?limit=100&{board.queries[name]}")
+                    # The first round builds the statement.
+                    if number:
+                        times.append(time.perf_counter() - began)
+            # What else the machine does only adds to a duration.
+            small, large = map(min, durations)
+            ratios[name] = large / small
+        slowest = max(ratios, key=ratios.__getitem__)
+        print(f"{kind}: the slowest page is {slowest}")
+        yield f"{kind}.pages.{sizes[1]}/{sizes[0]}", ratios[slowest]
+        small, large = (_walk(world, people[0], board) for board in boards)
+        yield f"{kind}.pages.walk.{sizes[1]}/{sizes[0]}", large / small
+
+
+def _walk(world: World, person: Person, board: _Board) -> float:
+    """Return the seconds per card of a walk through a project by pages."""
+    began = time.perf_counter()
+    query = "limit=500"
+    while query:
+        response = world.call(person, "GET", f"{board.path}/cards?{query}")
+        query = response.headers.get("link", "").partition("?")[2].partition(">")[0]
+    return (time.perf_counter() - began) / board.size
+
+
+def _make_board(world: World, people: list[Person], workspace: Workspace, size: int) -> _Board:
+    """Create a project in which every filter selects the same share of the cards, whatever their number."""
+    ann, bob, *_ = people
+    project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": f"Of {size}"})
+    path = f"{workspace.path}/projects/{project['id']}"
+    columns = world.ask(ann, "GET", f"{path}/columns")
+    labels = [
+        world.ask(ann, "POST", f"{path}/labels", {"name": f"label {number}"})["id"]
+        for number in range(_LABELS)
+    ]
+    field = world.ask(ann, "POST", f"{path}/custom-fields", {"name": "Team", "type": "text"})["id"]
+    template = read(
+        Card, world.ask(ann, "POST", f"{path}/columns/{columns[0]['id']}/cards", {"title": "first"})
+    )
+    rows = []
+    for number in range(1, size):
+        card = replace_fields(
+            template,
+            id=world.core.env.new_id(),
+            number=number + 1,
+            title=f"Card {number}: say what the {('page', 'form', 'list')[number % 3]} shows",
+            description="What it shows today is a white rectangle. People take that for a failure.",
+            column_id=columns[number % len(columns)]["id"],
+            priority=("low", "medium", "high", None)[number // 3 % 4],
+            status=("open", "in_progress", "done")[number // 5 % 3],
+            due_date=_NOW + timedelta(days=number % 30),
+            assignee_id=people[number // 7 % len(people)].id,
+            label_ids=[labels[number % _LABELS], labels[(number + 3) % _LABELS]],
+            custom_fields={field: f"team {number % 6}"},
+            archived=number % 5 == 0,
+            updated_at=_NOW + timedelta(minutes=number % 100),
+        )
+        rows.append(card_rows.row(card, number * GAP))
+    for start in range(0, len(rows), _BATCH):
+        with world.core.begin(NOBODY) as uow:
+            uow.connection.execute(insert(cards), rows[start : start + _BATCH])
+    with world.core.begin(NOBODY) as uow:
+        for column in columns:
+            rebuild_index(uow, column["id"])
+        uow.connection.execute(text("ANALYZE"))
+    filters = {
+        "all": "",
+        "column": f"columnId={columns[1]['id']}",
+        "scope": f"scopeId={columns[1]['scopeId']}",
+        "assignee": f"assigneeId={bob.id}",
+        "label": f"labelId={labels[2]}",
+        "priority": "priority=high",
+        "no priority": "priority=none",
+        "status": "status=done",
+        "archived": "archived=true",
+        "unarchived": "archived=false",
+        "due before": "dueBefore=2026-04-10",
+        "due after": "dueAfter=2026-04-20",
+        "updated since": "updatedSince=2026-04-01T01:00:00Z",
+        "text": "q=FORM",
+        "custom field": f"customField={field}:team 3",
+        "column, unarchived": f"columnId={columns[1]['id']}&archived=false",
+        "assignee, unarchived": f"assigneeId={bob.id}&archived=false",
+        "due, not done": "dueBefore=2026-04-20&status=open",
+    }
+    queries = dict(filters)
+    for place, index in (("middle", size * 3 // 10), ("end", size * 9 // 10 - 2)):
+        cursor = make_cursor(rows[index]["id"])
+        queries |= {
+            f"{name}, {place}": f"{query}&cursor={cursor}".lstrip("&")
+            for name, query in filters.items()
+            if place == "middle" or name == "all"
+        }
+    return _Board(path, size, queries)
