@@ -49,6 +49,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
     Raises:
         Invalid: ``expiresAt`` has passed.
         Conflict: The caller has 100 tokens that have not expired.
+        Unauthenticated: The caller's login has just ended.
     """
     expires_at = utc(request.expires_at) if request.expires_at else None
     if expires_at is not None and expires_at <= uow.now:

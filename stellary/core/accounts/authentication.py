@@ -60,7 +60,9 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
         claims = signer.read(bearer, now)
         generation = connection.execute(_USER, {"user_id": claims.user_id}).scalar()
         if generation == claims.generation:
-            return Authenticated(Actor(claims.user_id, login_id=claims.token_id))
+            return Authenticated(
+                Actor(claims.user_id, login_id=claims.token_id, login_generation=claims.generation)
+            )
     elif looks_like_api_token(bearer):
         token_row = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
         if token_row is not None and (token_row.expires_at is None or token_row.expires_at > now):

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select
 
+from stellary.contract.errors import Unauthenticated
 from stellary.contract.refs import OrganizationRef, WorkspaceRef
 from stellary.core.accounts.tables import organizations, users, workspaces
 from stellary.core.kernel.unit import UnitOfWork
@@ -26,7 +27,9 @@ _WORKSPACE = (
     .where(organizations.c.slug == bindparam("org_slug"), workspaces.c.slug == bindparam("ws_slug"))
     .with_for_update(key_share=True, of=workspaces)
 )
-_USER = select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_update(key_share=True)
+_USER = (
+    select(users.c.token_generation).where(users.c.id == bindparam("user_id")).with_for_update(key_share=True)
+)
 
 
 def lock_organization(uow: UnitOfWork, ref: OrganizationRef) -> None:
@@ -50,10 +53,21 @@ def lock_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> None:
 
 
 def lock_caller(uow: UnitOfWork) -> None:
-    """Lock the caller's user row until the transaction ends, so that limits per user hold under concurrency."""
-    _lock(uow, _USER, user_id=uow.user_id)
+    """Lock the caller's user row until the transaction ends, so that limits per user hold under concurrency.
+
+    Args:
+        uow: The unit of work. Call this after all other locks, before creating anything that outlives the login.
+
+    Raises:
+        Unauthenticated: While the unit waited for the lock, the caller's password was changed, which ended the login.
+    """
+    generation = _lock(uow, _USER, user_id=uow.user_id)
+    if None not in (generation, uow.actor.login_generation) and generation != uow.actor.login_generation:
+        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
 
 
-def _lock(uow: UnitOfWork, statement: Select[Any], **parameters: str) -> None:
-    if uow.connection.dialect.name == "postgresql":
-        uow.connection.execute(statement, parameters)
+def _lock(uow: UnitOfWork, statement: Select[Any], **parameters: str) -> object:
+    """Return the first column of the locked row; None on SQLite, or if there is no such row."""
+    if uow.connection.dialect.name != "postgresql":
+        return None
+    return uow.connection.execute(statement, parameters).scalar()

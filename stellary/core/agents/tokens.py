@@ -20,7 +20,7 @@ from stellary.contract.errors import Conflict, NotFound, Unauthenticated
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, AgentTokenRef
 from stellary.contract.wire import invalid, utc
-from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.locks import lock_caller, lock_workspace
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token
 from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import AgentTokenRow, AuthenticatedTokenRow
@@ -71,9 +71,11 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
     Raises:
         Invalid: ``expiresAt`` has passed.
         Conflict: The agent has 20 tokens.
+        Unauthenticated: The caller's login has just ended.
     """
     lock_workspace(uow, ref)
     agent = access.agent(uow, ref).row
+    lock_caller(uow)
     expires_at = utc(request.expires_at) if request.expires_at else None
     if expires_at is not None and expires_at <= uow.now:
         raise invalid(("expiresAt", "must be in the future"))

@@ -64,6 +64,7 @@ class Actor:
         token_id: The id of the API token or agent token; None for a login.
         agent_limits: What the agent may do; None for a person.
         login_id: The id of the login (the ``jti`` of the JWT), for the log.
+        login_generation: The number of password changes before the login; None without a login.
     """
 
     user_id: str | None
@@ -71,6 +72,7 @@ class Actor:
     token_id: str | None = None
     agent_limits: AgentLimits | None = None
     login_id: str | None = attrs.field(default=None, eq=False, repr=False)
+    login_generation: int | None = attrs.field(default=None, eq=False, repr=False)
 
     def require(self, policy: Policy) -> None:
         """Check that the token allows a call, before anything is read.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import attrs
+import orjson
 import pytest
 from sqlalchemy import text
 
 from stellary.core import Core
 from tests.core.accounts.rows import make_row
 from tests.core.accounts.test_races import wait_for_a_lock
-from tests.support.world import PASSWORD, World
+from tests.support.world import PASSWORD, World, at_once
 
 NOTHING = {"invitations": 0, "webhooks": 0, "automations": 0, "agentTokens": 0, "missions": 0}
 URL = "https://example.com/hook"
@@ -248,3 +250,87 @@ def test_failed_password_change_revokes_nothing(team):
     body = {"currentPassword": "wrong", "newPassword": "a new password", "revokeTokens": True}
     assert team.world.status(team.bob, "POST", "/auth/change-password", body) == 400
     assert team.world.status(token, "GET", "/auth/me") == 200
+
+
+# ------------------------------------------------------------------- tokens that are created while the password changes
+
+
+TOKENS = ["API token", "agent token"]
+
+
+def make_creator(world, person, kind):
+    """Return a function that creates a token with a login, and a function that returns the status of using that token."""
+    login = world.bearer(person)
+    if kind == "API token":
+        return (
+            lambda: world.call(login, "POST", "/api-tokens", {"name": "new"}),
+            lambda token: world.status(token, "GET", "/auth/me"),
+        )
+    here = world.workspace(person)
+    agent = world.ask(person, "POST", f"{here.path}/agents", {"name": "Bot"})
+    path = f"{here.path}/agents/{agent['id']}/tokens"
+    return (
+        lambda: world.call(login, "POST", path, {"name": "new"}),
+        lambda token: world.status(token, "GET", f"{here.path}/projects"),
+    )
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("kind", TOKENS)
+def test_no_token_survives_a_password_change_that_revokes_all(world, kind, rounds):
+    for number in range(rounds):
+        ann = world.person(f"ann{number}")
+        create, use = make_creator(world, ann, kind)
+        change = lambda ann=ann: change_password(world, ann, revokeTokens=True)  # noqa: E731
+        responses = at_once(create, create, change, create, create)
+        changed = responses.pop(2)
+        assert changed["liveApiTokens"] == 0
+        assert {response.status for response in responses} <= {201, 401}
+        tokens = [orjson.loads(response.body)["token"] for response in responses if response.status == 201]
+        assert {use(token) for token in tokens} <= {401}
+
+
+def wait_for_locks(core, count):
+    """Wait until a number of transactions wait for locks."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    for _ in range(1_000):
+        with core.database.reading() as connection:
+            if connection.execute(waiting).scalar() == count:
+                return
+        time.sleep(0.01)
+    pytest.fail("too few wait")
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+@pytest.mark.parametrize("first", ["change", "create"])
+def test_password_change_and_new_token_wait_for_each_other(postgres_url, kind, first):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    world = World(core)
+    ann = world.person("ann")
+    create, use = make_creator(world, ann, kind)
+    responses = {}
+    threads = {
+        "change": threading.Thread(
+            target=lambda: responses.update(change=change_password(world, ann, revokeTokens=True))
+        ),
+        "create": threading.Thread(target=lambda: responses.update(create=create())),
+    }
+    with core.database.writing() as connection:
+        connection.execute(
+            text("SELECT 1 FROM stellary_users WHERE id = :id FOR NO KEY UPDATE"), {"id": ann.id}
+        )
+        for count, name in enumerate(sorted(threads, key=lambda name: name != first), start=1):
+            threads[name].start()
+            wait_for_locks(core, count)
+    for thread in threads.values():
+        thread.join()
+    if first == "change":
+        assert responses["create"].status == 401
+        assert responses["change"]["revokedTokens"] == 0
+    else:
+        assert responses["create"].status == 201
+        assert responses["change"]["revokedTokens"] == 1
+        assert use(orjson.loads(responses["create"].body)["token"]) == 401
+    core.close()
