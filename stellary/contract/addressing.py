@@ -53,7 +53,12 @@ class Ref:
         A part that cannot be an id or a slug becomes ``NOWHERE``, so that it is handled, at the same cost, like an
         unknown one.
         """
-        return cls(**{name: text if _is_possible(name, text) else NOWHERE for name, text in parts.items()})
+        return cls(
+            **{
+                name: text if _PATTERNS.get(name, _ID).fullmatch(text) else NOWHERE
+                for name, text in parts.items()
+            }
+        )
 
     def child(self, kind: type[R], *ids: str) -> R:
         """Return the ref of an item inside this one: ``project.child(CardRef, card_id)``.
@@ -89,10 +94,6 @@ _PATTERNS = {
     # Ids of pilotage are short: ``m-001``.
     "id": re.compile(r"[a-z0-9-]{1,40}"),
 }
-
-
-def _is_possible(name: str, text: str) -> bool:
-    return _PATTERNS.get(name, _ID).fullmatch(text) is not None
 
 
 def pattern(name: str) -> str:

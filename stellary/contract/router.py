@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,42 +23,56 @@ class Match:
     ref: Ref
 
 
-class _Node:
-    """A node in the tree of paths: children by literal part, and one for any parameter.
+_Shape = tuple[str | None, ...]
+"""The parts of a path; None is a parameter."""
 
-    Literal parts take precedence.
+_Leaves = dict[str, tuple[AnyEndpoint, tuple[tuple[str, int], ...]]]
+"""The endpoints of a path by method, with the names of their parameters and the positions of these in the path."""
+
+
+class _Node:
+    """A node in the tree of paths, which is found without going back: a literal part also leads to what a parameter would.
+
+    Args:
+        paths: The paths that lead through the node, the one with the earliest literal part first.
+        depth: The number of parts that lead to the node.
     """
 
     __slots__ = ("leaves", "parameter", "words")
 
-    def __init__(self) -> None:
-        self.words: dict[str, _Node] = {}
-        self.parameter: _Node | None = None
-        self.leaves: dict[str, tuple[AnyEndpoint, tuple[str, ...]]] = {}
+    def __init__(self, paths: Mapping[_Shape, _Leaves], depth: int = 0) -> None:
+        self.leaves = next((leaves for shape, leaves in paths.items() if len(shape) == depth), None)
+        words = {shape[depth] for shape in paths if len(shape) > depth} - {None}
+        self.words = {word: _Node(_select(paths, depth, (word, None)), depth + 1) for word in words}
+        open_paths = _select(paths, depth, (None,))
+        self.parameter = _Node(open_paths, depth + 1) if open_paths else None
+
+
+def _select(
+    paths: Mapping[_Shape, _Leaves], depth: int, parts: tuple[str | None, ...]
+) -> dict[_Shape, _Leaves]:
+    return {shape: leaves for shape, leaves in paths.items() if len(shape) > depth and shape[depth] in parts}
 
 
 class Router:
-    """A lookup of endpoints by path, part by part."""
+    """A lookup of endpoints by path, part by part. Literal parts take precedence over parameters."""
 
     def __init__(self, endpoints: Iterable[AnyEndpoint]) -> None:
-        self._root = _Node()
-        self._longest = 0
+        paths: dict[_Shape, _Leaves] = {}
         for endpoint in endpoints:
             for path in filter(None, (endpoint.path, endpoint.alias)):
-                self._add(path, endpoint)
-
-    def _add(self, path: str, endpoint: AnyEndpoint) -> None:
-        node = self._root
-        self._longest = max(self._longest, path.count("/"))
-        for part in path.split("/")[1:]:
-            if part.startswith(":"):
-                node.parameter = node.parameter or _Node()
-                node = node.parameter
-            else:
-                node = node.words.setdefault(part, _Node())
-        if endpoint.method in node.leaves:
-            raise ValueError(f"{endpoint.method} {path} is taken")
-        node.leaves[endpoint.method] = (endpoint, tuple(parameter_names(path).values()))
+                parts = path.split("/")[1:]
+                shape = tuple(None if part.startswith(":") else part for part in parts)
+                positions = (position for position, part in enumerate(shape) if part is None)
+                leaves = paths.setdefault(shape, {})
+                if endpoint.method in leaves:
+                    raise ValueError(f"{endpoint.method} {path} is taken")
+                leaves[endpoint.method] = (
+                    endpoint,
+                    tuple(zip(parameter_names(path).values(), positions, strict=True)),
+                )
+        self._parts_max = max(map(len, paths), default=0)
+        self._root = _Node(dict(sorted(paths.items(), key=lambda path: [part is None for part in path[0]])))
 
     def match(self, method: str, path: str) -> Match:
         """Return the endpoint and the address of a request.
@@ -71,31 +85,22 @@ class Router:
             NotFound: No endpoint has this path.
             MethodNotAllowed: An endpoint has this path, but with another method.
         """
-        result = None
-        # A path can be arbitrarily long, so one that cannot match is not decoded.
-        if path.startswith("/") and path.count("/") <= self._longest:
-            parts = [unquote(part, errors="replace") for part in path.split("/")[1:]]
-            result = _find(self._root, parts, 0)
-        if result is None:
+        # A path can be arbitrarily long, so no more than can match is split.
+        start, *parts = path.split("/", self._parts_max + 1)
+        if "%" in path:
+            parts = [unquote(part, errors="replace") for part in parts]
+        node = None if start or not parts else self._root
+        for part in parts:
+            if node is None:
+                break
+            # An empty part identifies no item.
+            node = node.words.get(part) or (node.parameter if part else None)
+        if node is None or node.leaves is None:
             raise NotFound(f"there is nothing at {path[:200]}", code="unknown_path")
-        node, texts = result
         leaf = node.leaves.get(method)
         if leaf is None:
             error = MethodNotAllowed(f"{method} is not possible at {path[:200]}")
             error.headers["Allow"] = ", ".join(sorted(node.leaves))
             raise error
-        endpoint, names = leaf
-        return Match(endpoint, endpoint.ref.at(dict(zip(names, texts, strict=True))))
-
-
-def _find(node: _Node, parts: list[str], start: int) -> tuple[_Node, list[str]] | None:
-    if start == len(parts):
-        return (node, []) if node.leaves else None
-    word = node.words.get(parts[start])
-    if word is not None and (result := _find(word, parts, start + 1)):
-        return result
-    # An empty part identifies no item.
-    if node.parameter is None or not parts[start]:
-        return None
-    result = _find(node.parameter, parts, start + 1)
-    return result and (result[0], [parts[start], *result[1]])
+        endpoint, parameters = leaf
+        return Match(endpoint, endpoint.ref.at({name: parts[position] for name, position in parameters}))
