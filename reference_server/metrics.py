@@ -6,7 +6,7 @@ Workers write their metrics to files in one folder, so that each of them can ans
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -24,7 +24,7 @@ class Metrics:
     """The metrics of one application.
 
     Args:
-        environment: Its variables show whether there are other workers.
+        environment: The environment of the process, which shows whether there are other workers.
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -49,6 +49,9 @@ class Metrics:
             multiprocess_mode="livesum",
         )
         self._shared = SHARED in environment
+        # Looking up the child of a metric by its labels costs more than counting.
+        self._count: dict[tuple[str | None, int], Callable[[], None]] = {}
+        self._observe: dict[str | None, Callable[[float], None]] = {}
 
     def begin(self) -> None:
         """Count a request whose handling begins."""
@@ -63,9 +66,13 @@ class Metrics:
             seconds: The duration of the request.
         """
         self._in_flight.dec()
-        name = operation or UNKNOWN
-        self._requests.labels(name, str(status)).inc()
-        self._seconds.labels(name).observe(seconds)
+        count = self._count.get((operation, status))
+        if count is None:
+            name = operation or UNKNOWN
+            count = self._count[operation, status] = self._requests.labels(name, str(status)).inc
+            self._observe[operation] = self._seconds.labels(name).observe
+        count()
+        self._observe[operation](seconds)
 
     def response(self) -> RawResponse:
         """Return a response with all metrics."""

@@ -17,7 +17,7 @@ import orjson
 from limits import RateLimitItem
 
 from reference_server.settings import Limits
-from reference_server.throttle import CHANGE_PASSWORD, LOGIN, REGISTER, Caller
+from reference_server.throttle import CHANGE_PASSWORD, LOGIN, REGISTER, Caller, limit_error
 from stellary.contract.errors import ApiError, RateLimited
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.login_attempts import KNOWN_FOR, Attempts, LoginAttempts, attempts_key
@@ -43,16 +43,7 @@ class Refusal:
 
     def error(self, now: float) -> RateLimited:
         """Return it as an error, at a moment in seconds since 1970."""
-        wait = max(1.0, self.ends_at - now)
-        error = RateLimited(f"{self.reason}; try again in {round(wait)} seconds", retry_after=wait)
-        error.headers.update(
-            {
-                "x-ratelimit-limit": str(self.amount),
-                "x-ratelimit-remaining": "0",
-                "x-ratelimit-reset": str(int(self.ends_at)),
-            }
-        )
-        return error
+        return limit_error(self.reason, self.amount, self.ends_at, now)
 
 
 class PasswordLimits:

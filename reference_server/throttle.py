@@ -5,14 +5,11 @@ Counts are kept in memory, per process. Only invalid tokens are counted, so that
 
 from __future__ import annotations
 
-import hashlib
-import threading
 import time
+from collections.abc import Mapping
 
 import attrs
 from limits import RateLimitItem
-from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
 
 from reference_server.settings import Limits
 from stellary.contract.errors import RateLimited
@@ -24,53 +21,65 @@ GUARDED = frozenset({LOGIN, REGISTER, CHANGE_PASSWORD})
 """The operations that check or set a password."""
 
 
-class Windows(Storage):
-    """Counters by key, each for a window of time. Their number is limited: a new one replaces the oldest.
+def limit_headers(amount: int, remaining: int, ends_at: float) -> dict[str, str]:
+    """Return the headers of a limit.
 
-    The storage of the package itself has no limit, and starts threads to clean up.
+    Args:
+        amount: What the limit allows in a window.
+        remaining: What remains of that.
+        ends_at: The end of the window, in seconds since 1970.
+    """
+    return {
+        "x-ratelimit-limit": str(amount),
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-reset": str(int(ends_at)),
+    }
+
+
+def limit_error(reason: str, amount: int, ends_at: float, now: float) -> RateLimited:
+    """Return the 429 error of a limit that has been reached.
+
+    Args:
+        reason: The limit in words, for the message.
+        amount: What it allows in a window.
+        ends_at: The end of the window, in seconds since 1970.
+        now: The time, in seconds since 1970.
+    """
+    wait = max(1.0, ends_at - now)
+    error = RateLimited(f"{reason}; try again in {round(wait)} seconds", retry_after=wait)
+    error.headers.update(limit_headers(amount, 0, ends_at))
+    return error
+
+
+class Windows:
+    """Counters of one limit by key, each for a window of time. Their number is limited: a new one replaces the oldest.
+
+    Args:
+        limit: The limit.
     """
 
-    STORAGE_SCHEME = None
+    def __init__(self, limit: RateLimitItem) -> None:
+        self.amount = limit.amount
+        self._seconds = limit.get_expiry()
+        # The count and the end of each window, ordered by its start.
+        self._windows: dict[str | int, tuple[int, float]] = {}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = threading.Lock()
-        self._windows: dict[str, tuple[int, float]] = {}
+    def count(self, key: str | int) -> tuple[int, float]:
+        """Count one more, and return the count with the end of its window, in seconds since 1970."""
+        count, ends_at = self.read(key)
+        if count == 0:
+            # The window is moved to the end of the dict.
+            self._windows.pop(key, None)
+            ends_at = time.time() + self._seconds
+        self._windows[key] = count + 1, ends_at
+        if len(self._windows) > WINDOWS_MAX:
+            del self._windows[next(iter(self._windows))]
+        return count + 1, ends_at
 
-    @property
-    def base_exceptions(self) -> tuple[type[Exception], ...]:
-        return ()
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        now = time.time()
-        with self._lock:
-            count, until = self._windows.get(key, (0, 0.0))
-            if until <= now:
-                # Moved to the end, so that the dict is ordered by the windows' start.
-                self._windows.pop(key, None)
-                count, until = 0, now + expiry
-            self._windows[key] = (count + amount, until)
-            if len(self._windows) > WINDOWS_MAX:
-                del self._windows[next(iter(self._windows))]
-            return count + amount
-
-    def get(self, key: str) -> int:
-        count, until = self._windows.get(key, (0, 0.0))
-        return count if until > time.time() else 0
-
-    def get_expiry(self, key: str) -> float:
-        return self._windows.get(key, (0, time.time()))[1]
-
-    def check(self) -> bool:
-        return True
-
-    def clear(self, key: str) -> None:
-        self._windows.pop(key, None)
-
-    def reset(self) -> int:
-        count = len(self._windows)
-        self._windows.clear()
-        return count
+    def read(self, key: str | int) -> tuple[int, float]:
+        """Return the count, which is 0 if the window has ended, and the end of the window."""
+        count, ends_at = self._windows.get(key, (0, 0.0))
+        return (count, ends_at) if ends_at > time.time() else (0, ends_at)
 
 
 @attrs.frozen
@@ -82,16 +91,16 @@ class Caller:
 
 
 class Throttle:
-    """A counter of requests and invalid tokens, which rejects clients above the limits."""
+    """A counter of requests and invalid tokens, which rejects clients above the limits. Only the event loop uses it."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._windows = FixedWindowRateLimiter(Windows())
+        self._requests = None if limits.requests is None else Windows(limits.requests)
+        self._bad_tokens = None if limits.bad_tokens is None else Windows(limits.bad_tokens)
         # A recently valid token is let through, so that its owner is not blocked because of others behind the same
         # address; an ordered set.
         self._good: dict[int, None] = {}
 
-    def admit(self, caller: Caller) -> dict[str, str]:
+    def admit(self, caller: Caller) -> Mapping[str, str]:
         """Count a request of any kind.
 
         Returns:
@@ -100,13 +109,14 @@ class Throttle:
         Raises:
             RateLimited: There were too many requests.
         """
-        limit = self._limits.requests
-        if limit is not None:
-            key = _digest(caller.authorization) if caller.authorization else caller.address
-            if not self._windows.hit(limit, "requests", key):
-                raise self._limit_error(limit, ("requests", key), "too many requests")
-            return self._headers(limit, ("requests", key))
-        return {}
+        if self._requests is None:
+            return {}
+        amount = self._requests.amount
+        key = hash(caller.authorization) if caller.authorization else caller.address
+        count, ends_at = self._requests.count(key)
+        if count > amount:
+            raise limit_error("too many requests", amount, ends_at, time.time())
+        return limit_headers(amount, amount - count, ends_at)
 
     def admit_token(self, caller: Caller) -> None:
         """Reject a token from an address that has sent too many invalid ones.
@@ -114,40 +124,22 @@ class Throttle:
         Raises:
             RateLimited: Too many tokens were invalid.
         """
-        limit = self._limits.bad_tokens
-        if limit is None or caller.authorization is None or hash(caller.authorization) in self._good:
+        windows = self._bad_tokens
+        if windows is None or caller.authorization is None or hash(caller.authorization) in self._good:
             return
-        if not self._windows.test(limit, "tokens", caller.address):
-            raise self._limit_error(limit, ("tokens", caller.address), "too many tokens that are not good")
+        count, ends_at = windows.read(caller.address)
+        if count >= windows.amount:
+            raise limit_error("too many invalid tokens", windows.amount, ends_at, time.time())
 
     def note_token(self, caller: Caller, status: int) -> None:
         """Count an invalid token, and remember a valid one."""
-        limit = self._limits.bad_tokens
-        if limit is None or caller.authorization is None:
+        if self._bad_tokens is None or caller.authorization is None:
             return
+        token = hash(caller.authorization)
         if status == 401:
-            self._good.pop(hash(caller.authorization), None)
-            self._windows.hit(limit, "tokens", caller.address)
-        elif hash(caller.authorization) not in self._good:
-            self._good[hash(caller.authorization)] = None
+            self._good.pop(token, None)
+            self._bad_tokens.count(caller.address)
+        elif token not in self._good:
+            self._good[token] = None
             if len(self._good) > GOOD_TOKENS_MAX:
                 del self._good[next(iter(self._good))]
-
-    def _headers(self, limit: RateLimitItem, key: tuple[str, ...]) -> dict[str, str]:
-        stats = self._windows.get_window_stats(limit, *key)
-        return {
-            "x-ratelimit-limit": str(limit.amount),
-            "x-ratelimit-remaining": str(max(0, stats.remaining)),
-            "x-ratelimit-reset": str(int(stats.reset_time)),
-        }
-
-    def _limit_error(self, limit: RateLimitItem, key: tuple[str, ...], what: str) -> RateLimited:
-        headers = self._headers(limit, key)
-        wait = max(1.0, self._windows.get_window_stats(limit, *key).reset_time - time.time())
-        error = RateLimited(f"{what}; try again in {round(wait)} seconds", retry_after=wait)
-        error.headers.update(headers)
-        return error
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -83,14 +83,20 @@ def test_without_limits_nothing_is_counted():
 
 def test_windows_are_bounded(monkeypatch, clock):
     monkeypatch.setattr(throttle, "WINDOWS_MAX", 3)
-    windows = Windows()
+    windows = Windows(parse("5/minute"))
     for key in "abcd":
-        windows.incr(key, 60)
-    assert [windows.get(key) for key in "abcd"] == [0, 1, 1, 1]
-    assert windows.check()
-    assert windows.base_exceptions == ()
-    assert windows.reset() == 3
-    assert windows.get("b") == 0
+        windows.count(key)
+    assert [windows.read(key)[0] for key in "abcd"] == [0, 1, 1, 1]
+
+
+def test_window_ends_and_begins_again(clock):
+    windows = Windows(parse("5/minute"))
+    _, ends_at = windows.count("a")
+    clock.shift(timedelta(seconds=30))
+    assert windows.count("a") == (2, ends_at)
+    clock.shift(timedelta(seconds=30))
+    assert windows.read("a")[0] == 0
+    assert windows.count("a") == (1, ends_at + 60)
 
 
 # ------------------------------------------------------------------------------------------ as the server does it
