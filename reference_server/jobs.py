@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
-from reference_server import log
+from reference_server.log import configure
 from reference_server.serve import exclusive_database, migrate, open_core
 from reference_server.settings import Settings
 from reference_server.webhook_sender import HttpWebhookSender
@@ -22,8 +22,7 @@ def work(settings: Settings) -> None:
     Raises:
         SettingsError: The database cannot be used, or a server uses the same SQLite file and runs its own jobs.
     """
-    lines = log.configure(settings.log)
-    with exclusive_database(settings), _open_migrated(settings) as core:
+    with closing(configure(settings.log)), exclusive_database(settings), _open_migrated(settings) as core:
 
         def stop(*_: Any) -> None:
             # The worker's thread is joined below; here it is only notified.
@@ -39,7 +38,6 @@ def work(settings: Settings) -> None:
         core.work.run()
         core.webhook_worker.stop()
         core.relay.stop()
-    lines.close()
 
 
 def bring_up_to_date(settings: Settings) -> None:

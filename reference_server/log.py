@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import atexit
-import json
 import logging
 import re
 import sys
 import threading
-from collections import deque
-from collections.abc import MutableMapping
-from typing import Any, BinaryIO, Protocol
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from logging.handlers import QueueHandler, QueueListener
+from queue import Empty, SimpleQueue
+from typing import BinaryIO
 from urllib.parse import unquote
 
 import attrs
 import orjson
-import structlog
 
 from reference_server.settings import LogFormat
 from stellary.contract.router import AnyEndpoint
 
 PATH_MAX = 300
-LINES_MAX = 20_000
+RECORDS_MAX = 20_000
+"""The number of records that may wait to be written; newer ones are dropped and counted."""
 FLUSH_SECONDS = 0.1
-# In a path that nothing is at, whatever looks like a secret that was pasted in.
+"""How long a thread gathers records before it writes them."""
+CLOSE_SECONDS = 5.0
+"""How long the end of the process waits for a reader of the log that has stalled."""
+# In unknown paths, text that looks like a secret.
 _SECRETS = re.compile(r"(?<=/invitations/).+|synth_[^/]*|eyJ[^/]*|(?<=[:@=])[^/]{8,}")
 
 
-@attrs.frozen
+@attrs.define
 class Entry:
-    """One line of the access log. No query, no headers and no body: they hold what people keep to themselves.
+    """One line of the access log. It has no query, headers or body, since they may contain private data.
 
     Attributes:
-        ms: From the headers until the answer was made.
-        token_id: Of the API token, of the agent's token, or of the login (``jti``); never the token itself.
-        client: The address that the request came from.
+        ms: Milliseconds from the headers of the request to the end of its response.
+        token_id: The id of the API token, of the agent's token, or of the login (``jti``); never the token itself.
+        client: The client's address.
     """
 
     method: str
@@ -47,154 +53,197 @@ class Entry:
     token_id: str | None = None
 
 
-class AccessLog(Protocol):
-    """Is told of each answer, on the event loop. Must not block."""
-
-    def __call__(self, entry: Entry, /) -> None: ...
+AccessLog = Callable[[Entry], object]
+"""Called for each response, on the event loop. It must not block."""
 
 
 def logged_path(path: str, endpoint: AnyEndpoint | None) -> str:
-    """Return a path as it may be logged: without an invitation's secret, or anything that looks like one."""
+    """Return a path as it may be logged: without an invitation's secret, or anything that looks like a secret."""
     if endpoint is None:
         return _SECRETS.sub("***", unquote(path[:PATH_MAX], errors="replace"))
     return endpoint.path if ":token" in endpoint.path else path[:PATH_MAX]
 
 
-def access_log() -> AccessLog:
-    """Return an access log, which writes as ``configure`` has set up."""
-    log = structlog.get_logger("stellary.access")
-
-    def write(entry: Entry) -> None:
-        log.info(
-            "request",
-            method=entry.method,
-            path=entry.path,
-            status=entry.status,
-            ms=entry.ms,
-            request_id=entry.request_id,
-            user_id=entry.user_id,
-            token_id=entry.token_id,
-            client=entry.client,
-        )
-
-    return write
-
-
-class Lines:
-    """A writer of lines in a separate thread, so that a reader of the log that stalls does not stall the server.
+class Log:
+    """The log of a process. A thread writes it, so that a reader of the log that stalls does not stall the server.
 
     Args:
+        formatter: Makes the lines.
         stream: The stream to write to.
+
+    Attributes:
+        handler: The handler for the loggers of the standard library.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._waiting: deque[bytes] = deque()
-        self._lost = 0
-        self._ended = threading.Event()
-        self._writing = threading.Lock()
-        threading.Thread(target=self._write_now_and_then, name="stellary-log", daemon=True).start()
+    def __init__(self, formatter: logging.Formatter, stream: BinaryIO) -> None:
+        self.handler = _BoundedQueueHandler(formatter)
+        self._listener = _BatchListener(self.handler, stream)
+        self._listener.start()
         atexit.register(self.close)
 
-    def write(self, line: bytes) -> None:
-        """Write a line soon; beyond some thousands that wait, lines are lost and counted."""
-        if len(self._waiting) >= LINES_MAX:
-            self._lost += 1
-            return
-        self._waiting.append(line)
-
-    def flush(self) -> None:
-        """Write what is waiting."""
-        with self._writing:
-            lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if self._lost:
-                lines.append(b'{"level":"warning","event":"%d lines of the log were lost"}' % self._lost)
-                self._lost = 0
-            if lines:
-                try:
-                    self._stream.write(b"\n".join(lines) + b"\n")
-                    self._stream.flush()
-                except (OSError, ValueError):
-                    # The reader has gone, and there is no other place to report it.
-                    pass
+    def write_access(self, entry: Entry) -> None:
+        """Write an entry soon. The thread formats it."""
+        self.handler.enqueue(_AccessRecord(entry))
 
     def close(self) -> None:
-        """Write the rest, and end the thread."""
-        self._ended.set()
-        self.flush()
-
-    def _write_now_and_then(self) -> None:
-        while not self._ended.wait(FLUSH_SECONDS):
-            self.flush()
+        """Write all records and end the thread. Later records are printed as they are without a handler."""
+        logging.getLogger().removeHandler(self.handler)
+        self._listener.finish(CLOSE_SECONDS)
+        atexit.unregister(self.close)
 
 
-class _Logger:
-    """The logger to which structlog passes rendered lines."""
+class _AccessRecord(logging.LogRecord):
+    """An entry as a record. It skips the constructor of its class, which looks up the caller, the thread and the process."""
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
+    name, levelno, levelname = "stellary.access", logging.INFO, "INFO"
 
-    def msg(self, line: bytes | str) -> None:
-        self._lines.write(line.encode("utf-8", "replace") if isinstance(line, str) else line)
-
-    debug = info = warning = error = critical = exception = log = msg
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.created = time.time()
 
 
-class _Handler(logging.Handler):
-    """A handler for the loggers of the standard library, which the core uses."""
+class _BoundedQueueHandler(QueueHandler):
+    """A handler that never blocks: it drops records while too many are waiting.
 
-    def __init__(self, lines: Lines) -> None:
-        super().__init__()
-        self._lines = lines
+    Records of the standard library are formatted before they are queued, since their arguments may change.
+    """
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.write(self.format(record).encode("utf-8", "replace"))
+    def __init__(self, formatter: logging.Formatter) -> None:
+        self.records: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
+        super().__init__(self.records)
+        self.setFormatter(formatter)
+        self._dropped_count = 0
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        if self.records.qsize() < RECORDS_MAX:
+            self.records.put(record)
+        else:
+            self._dropped_count += 1
+
+    def report_dropped(self) -> str | None:
+        """Return a line about the records that have been dropped since the last report, if there are any."""
+        count, self._dropped_count = self._dropped_count, 0
+        message = f"{count} lines of the log were lost"
+        report = {"name": "stellary.server", "levelname": "WARNING", "msg": message}
+        return self.format(logging.makeLogRecord(report)) if count else None
 
 
-def configure(wanted: LogFormat | None, stream: BinaryIO | None = None) -> Lines:
-    """Set up the logs of this process.
+class _BatchListener(QueueListener):
+    """A listener that waits a moment after the last record, so that it is not woken for each of them."""
+
+    def __init__(self, handler: _BoundedQueueHandler, stream: BinaryIO) -> None:
+        super().__init__(handler.records)
+        self._handler = handler
+        self._stream = stream
+        self._finishing, self._finished = threading.Event(), threading.Event()
+
+    def dequeue(self, block: bool) -> logging.LogRecord | None:  # type: ignore[override] # None is the sentinel
+        try:
+            record = self._handler.records.get_nowait()
+        except Empty:
+            self._flush()
+            self._finishing.wait(FLUSH_SECONDS)
+            record = self._handler.records.get()
+        if record is None:
+            self._flush()
+            self._finished.set()
+        return record
+
+    def handle(self, record: logging.LogRecord) -> None:
+        self._write(self._handler.format(record) if isinstance(record, _AccessRecord) else record.msg)
+
+    def finish(self, timeout: float) -> None:
+        """Wait until all records are written, for at most ``timeout`` seconds; the thread ends then."""
+        self._finishing.set()
+        self.enqueue_sentinel()
+        self._finished.wait(timeout)
+
+    def _write(self, line: str) -> None:
+        # If the reader has gone, there is no other place to report it.
+        with suppress(OSError, ValueError):
+            self._stream.write(line.encode("utf-8", "replace") + b"\n")
+
+    def _flush(self) -> None:
+        report = self._handler.report_dropped()
+        if report is not None:
+            self._write(report)
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+class _JsonFormatter(logging.Formatter):
+    """A formatter that makes one JSON object of each record."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: dict[str, object] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+        }
+        if isinstance(record, _AccessRecord):
+            entry = record.entry
+            event |= {
+                "event": "request",
+                "method": entry.method,
+                "path": entry.path,
+                "status": entry.status,
+                "ms": entry.ms,
+                "request_id": entry.request_id,
+                "user_id": entry.user_id,
+                "token_id": entry.token_id,
+                "client": entry.client,
+            }
+        else:
+            event |= {"event": record.getMessage(), "logger": record.name}
+            if record.exc_info:
+                event["exception"] = self.formatException(record.exc_info)
+        try:
+            return orjson.dumps(event, option=orjson.OPT_UTC_Z).decode()
+        except TypeError:
+            # A text contains half a surrogate pair.
+            valid = {
+                name: text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
+                for name, text in event.items()
+            }
+            return orjson.dumps(valid, option=orjson.OPT_UTC_Z).decode()
+
+
+class _ConsoleFormatter(logging.Formatter):
+    """A formatter that makes readable lines."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-8s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record, _AccessRecord):
+            entry = record.entry
+            ids = filter(None, (entry.request_id, entry.client, entry.user_id, entry.token_id))
+            message = " ".join((entry.method, entry.path, str(entry.status), f"{entry.ms} ms", *ids))
+            record = logging.makeLogRecord(
+                {
+                    "name": record.name,
+                    "levelname": record.levelname,
+                    "created": record.created,
+                    "msg": message,
+                }
+            )
+        return super().format(record)
+
+
+def configure(log_format: LogFormat | None, stream: BinaryIO | None = None) -> Log:
+    """Set up the log of this process, which the caller closes.
 
     Args:
-        wanted: ``off`` leaves warnings and errors; None chooses by whether a terminal is there.
-        stream: Where lines go; to standard error.
+        log_format: ``console`` for readable lines; JSON otherwise. None chooses by whether a terminal is there.
+        stream: The stream to write to; standard error by default.
+
+    Returns:
+        The log.
     """
-    lines = Lines(stream or sys.stderr.buffer)
-    terminal = wanted == "console" or (wanted is None and stream is None and sys.stderr.isatty())
-    render: Any = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(serializer=_json)
-    )
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, render],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.INFO if wanted != "off" else logging.WARNING
-        ),
-        logger_factory=lambda *_: _Logger(lines),
-        cache_logger_on_first_use=True,
-    )
-    handler = _Handler(lines)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[
-                *shared,
-                structlog.stdlib.add_logger_name,
-                structlog.processors.format_exc_info,
-            ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
-        )
-    )
+    in_terminal = log_format is None and stream is None and sys.stderr.isatty()
+    formatter = _ConsoleFormatter() if log_format == "console" or in_terminal else _JsonFormatter()
+    # A buffer of its own: a thread that is writing at the end of the process would lock that of sys.stderr.
+    log = Log(formatter, stream or open(sys.stderr.fileno(), "wb", closefd=False))  # noqa: SIM115
     root = logging.getLogger()
-    root.handlers = [handler]
+    root.handlers = [log.handler]
     root.setLevel(logging.WARNING)
-    return lines
-
-
-def _json(event: MutableMapping[str, Any], **_: Any) -> str:
-    try:
-        return orjson.dumps(event, default=str).decode()
-    except TypeError:
-        # Half a surrogate pair in a text: it is replaced when the line is written.
-        return json.dumps(event, default=str, ensure_ascii=False)
+    return log

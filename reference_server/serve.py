@@ -15,14 +15,14 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from reference_server import log
 from reference_server.app import STATE, make_app
+from reference_server.log import Log, configure
 from reference_server.mail import SmtpMailer
 from reference_server.protocol import HttpServer
 from reference_server.secret import signing_secret
@@ -60,9 +60,12 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         SettingsError: The data directory, the database or the file store cannot be used.
     """
     limit_address_space()
-    lines = log.configure(settings.log)
     raise_file_limit()
-    with exclusive_database(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        closing(configure(settings.log)) as log,
+        exclusive_database(settings),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         secret, secret_file = signing_secret(settings)
         if secret_file is not None:
             _log.warning("no JWT_SECRET is set: generated one and stored it in %s", secret_file)
@@ -82,10 +85,9 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         try:
             migrate(core, settings.database_wait)
             start_store(core)
-            runner.run(_serve(core, settings, mailer, listening, up))
+            runner.run(_serve(core, settings, log, mailer, listening, up))
         finally:
             core.close()
-            lines.close()
 
 
 def limit_address_space() -> None:
@@ -172,6 +174,7 @@ def migrate(core: Core, patience: float = 0) -> None:
 async def _serve(
     core: Core,
     settings: Settings,
+    log: Log,
     mailer: SmtpMailer | None,
     listening: socket.socket,
     up: Callable[[], None],
@@ -180,7 +183,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    app = make_app(core, settings, access_log=None if settings.log == "off" else log.access_log())
+    app = make_app(core, settings, access_log=None if settings.log == "off" else log.write_access)
     if mailer is not None:
         mailer.start()
     server = HttpServer(app, IN_FLIGHT_SECONDS)

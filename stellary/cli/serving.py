@@ -7,7 +7,7 @@ import importlib.util
 import click
 
 SHELLS = ("bash", "zsh", "fish")
-NEEDED = ("aiohttp", "alembic", "sqlalchemy", "structlog")
+NEEDED = ("aiohttp", "alembic", "sqlalchemy", "uvloop")
 
 
 @click.command(

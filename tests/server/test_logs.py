@@ -9,13 +9,13 @@ import sys
 import threading
 from pathlib import Path
 
+import attrs
 import jwt
 import orjson
 import pytest
-import structlog
 
 from reference_server import log
-from reference_server.log import Entry, Lines, configure, logged_path
+from reference_server.log import Entry, configure, logged_path
 from stellary.contract.endpoints import ENDPOINTS
 from tests.server.running import Running
 
@@ -30,7 +30,6 @@ def restored():
     before = root.handlers, root.level
     yield
     root.handlers, root.level = before
-    structlog.reset_defaults()
 
 
 def written(stream: io.BytesIO) -> list[dict]:
@@ -89,8 +88,8 @@ def test_a_path_is_told_without_what_is_secret_in_it(operation: str | None, path
 
 def test_lines_are_json(restored):
     stream = io.BytesIO()
-    lines = configure("json", stream)
-    log.access_log()(ENTRY)
+    process_log = configure("json", stream)
+    process_log.write_access(ENTRY)
     logging.getLogger("stellary.core").warning("it is %s", "late")
     try:
         raise ValueError("no")
@@ -98,7 +97,7 @@ def test_lines_are_json(restored):
         logging.getLogger("stellary.core").exception("failed")
     logging.getLogger("stellary.core").warning("half a pair: %s", "\ud800")
     logging.getLogger("other").info("not told")
-    lines.close()
+    process_log.close()
     access, warning, error, pair = written(stream)
     assert access.pop("timestamp").endswith("Z")
     assert access == {
@@ -122,22 +121,32 @@ def test_lines_are_json(restored):
     assert pair["event"] == "half a pair: ?"
 
 
-def test_a_terminal_gets_lines_for_the_eyes(restored):
+def test_terminal_gets_readable_lines(restored):
     stream = io.BytesIO()
-    lines = configure("console", stream)
-    log.access_log()(ENTRY)
-    lines.close()
-    assert b"req_1" in stream.getvalue()
-    assert not stream.getvalue().startswith(b"{")
+    process_log = configure("console", stream)
+    process_log.write_access(ENTRY)
+    logging.getLogger("stellary.core").warning("it is late")
+    process_log.close()
+    access, warning = stream.getvalue().decode().splitlines()
+    assert access.endswith("INFO     stellary.access: GET /x 200 1.5 ms req_1 1.2.3.4")
+    assert warning.endswith("WARNING  stellary.core: it is late")
 
 
-def test_off_leaves_warnings(restored):
+def test_arguments_of_a_record_may_change_after_it_was_logged(restored):
     stream = io.BytesIO()
-    lines = configure("off", stream)
-    log.access_log()(ENTRY)
-    logging.getLogger("stellary.core").warning("told")
-    lines.close()
-    assert [line["event"] for line in written(stream)] == ["told"]
+    process_log = configure("json", stream)
+    statuses = ["waiting"]
+    logging.getLogger("stellary.core").warning("it is %s", statuses)
+    statuses[0] = "changed"
+    process_log.close()
+    assert written(stream)[0]["event"] == "it is ['waiting']"
+
+
+def test_records_after_the_end_of_the_log_are_not_lost(restored, capsys):
+    process_log = configure("json", io.BytesIO())
+    process_log.close()
+    logging.getLogger("stellary.core").warning("too late")
+    assert capsys.readouterr().err == "too late\n"
 
 
 class Stalled(io.RawIOBase):
@@ -153,25 +162,55 @@ class Stalled(io.RawIOBase):
         return len(data)
 
 
-def test_nobody_waits_for_a_reader_of_the_log_that_stalls(monkeypatch):
-    monkeypatch.setattr(log, "LINES_MAX", 100)
-    monkeypatch.setattr(log, "FLUSH_SECONDS", 0.001)
+def test_stalled_reader_of_the_log_does_not_stall_the_server(restored, monkeypatch):
+    monkeypatch.setattr(log, "RECORDS_MAX", 100)
     stream = Stalled()
-    lines = Lines(stream)
+    process_log = configure("json", stream)
     for number in range(1000):
-        lines.write(b"%d" % number)
+        process_log.write_access(attrs.evolve(ENTRY, request_id=str(number)))
     stream.reader.set()
-    lines.close()
-    assert stream.written.startswith(b"0\n1\n2\n")
-    assert b"lines of the log were lost" in stream.written
+    process_log.close()
+    *lines, report = [orjson.loads(line) for line in stream.written.splitlines()]
+    assert [line["request_id"] for line in lines] == [str(number) for number in range(len(lines))]
+    assert 100 <= len(lines) < 1000
+    assert report["level"] == "warning"
+    assert report["event"] == f"{1000 - len(lines)} lines of the log were lost"
 
 
-def test_a_log_that_nobody_reads_any_more_is_no_reason_to_fail():
+def test_stalled_reader_of_the_log_does_not_keep_the_process_from_ending(restored, monkeypatch):
+    monkeypatch.setattr(log, "CLOSE_SECONDS", 0.05)
+    stream = Stalled()
+    process_log = configure("json", stream)
+    process_log.write_access(ENTRY)
+    process_log.close()
+    assert stream.written == b""
+    stream.reader.set()
+
+
+def test_log_without_a_reader_does_not_fail(restored):
     stream = io.BytesIO()
-    lines = Lines(stream)
+    process_log = configure("json", stream)
     stream.close()
-    lines.write(b"x")
-    lines.close()
+    process_log.write_access(ENTRY)
+    process_log.close()
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(3)", "raise KeyError"])
+def test_process_writes_all_records_before_it_ends(end):
+    program = f"""
+import logging, sys
+from reference_server.log import Entry, configure
+log = configure("json")
+for number in range(3000):
+    log.write_access(Entry("GET", "/x", 200, 1.5, str(number), None, "1.2.3.4"))
+logging.getLogger("stellary.core").warning("the end")
+{end}
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, cwd=Path(__file__).parents[2], check=False
+    )
+    lines = [orjson.loads(line) for line in process.stderr.splitlines() if line.startswith(b"{")]
+    assert [line.get("request_id") for line in lines] == [*map(str, range(3000)), None]
 
 
 def test_an_error_does_not_tell_the_values_of_its_statement(core, caplog):
