@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import orjson
 
-from benchmarks import contention, http, pages, places, sdk, start, webhooks
+from benchmarks import contention, handler, http, pages, places, sdk, start, webhooks
 from benchmarks.databases import KINDS, Databases, Kind
 from benchmarks.figures import verdicts
 
@@ -32,6 +32,11 @@ def measure_http(options: Options) -> Iterator[tuple[str, float]]:
         result = http.run(options.databases, kind, options.seconds, options.rounds)
         print(result.table() + "\n", flush=True)
         yield from result.figures()
+
+
+def measure_handler(options: Options) -> Iterator[tuple[str, float]]:
+    """Measure the router, log, metrics and limits of the server, beside a bare handler."""
+    yield from handler.run(options.databases, options.seconds, options.rounds)
 
 
 def measure_contention(options: Options) -> Iterator[tuple[str, float]]:
@@ -74,6 +79,7 @@ def measure_sdk(options: Options) -> Iterator[tuple[str, float]]:
 
 BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "http": measure_http,
+    "handler": measure_handler,
     "contention": measure_contention,
     "places": measure_large_columns,
     "pages": measure_pages,

@@ -42,6 +42,7 @@ TARGETS: Mapping[str, Target] = {
     "postgresql.create.cpu/bare": Target(36),
     "postgresql.move.rate/floor": at_least(0.7),
     "postgresql.move.cpu/bare": Target(36),
+    "handler.total/bare": Target(0.3),
     "sqlite.writers.errors": Target(0),
     "sqlite.writers.max/p50": Target(8),
     "postgresql.movers.deadlocks": Target(0),

@@ -12,12 +12,12 @@ import pytest
 from benchmarks.figures import TARGETS, Target, at_least, format_number, table
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = ("writers", "movers", "neighbours", "places", "pages", "webhooks", "start", "import")
+OTHERS = ("handler", "writers", "movers", "neighbours", "places", "pages", "webhooks", "start", "import")
 # What the SDK takes is told by benchmarks/sdk.py, which has no short way.
 TOLD = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
 WANTED = {
     ("http",): [name for name in TOLD if not any(other in name for other in OTHERS)],
-    ("contention", "places", "pages", "webhooks", "start"): [
+    ("handler", "contention", "places", "pages", "webhooks", "start"): [
         name for name in TOLD if any(other in name for other in OTHERS)
     ],
 }
@@ -26,7 +26,9 @@ WANTED = {
 @pytest.mark.bench
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.parametrize("names", [("http",), ("contention", "places", "pages", "webhooks", "start")])
+@pytest.mark.parametrize(
+    "names", [("http",), ("handler", "contention", "places", "pages", "webhooks", "start")]
+)
 def test_short_run_reports_every_figure_with_a_target(names, tmp_path):
     path = tmp_path / "figures.json"
     amount = ["--seconds", "0.05", "--rounds", "1", "--cards", "300"]
