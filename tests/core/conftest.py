@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from stellary.core import Core
+from tests.conftest import RUN
+from tests.support.databases import Postgres, statement, url_of
 from tests.support.world import World
 
 
@@ -17,6 +20,36 @@ from tests.support.world import World
 def world(core: Core) -> World:
     """A world in a fresh core, once on each kind of database."""
     return World(core)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def kind(request):
+    """Return the kind of the databases, once each."""
+    return request.param
+
+
+@pytest.fixture
+def empty_url(request, kind, tmp_path):
+    """Yield the URL of an empty database."""
+    yield from create_empty_database(request, kind, tmp_path / "empty.db")
+
+
+@pytest.fixture
+def other_url(request, kind, tmp_path):
+    """Yield the URL of a second empty database, of the same kind."""
+    yield from create_empty_database(request, kind, tmp_path / "other.db")
+
+
+def create_empty_database(request, kind, path):
+    """Create an empty database, and delete it at the end."""
+    if kind == "sqlite":
+        yield f"sqlite:///{path}"
+        return
+    server, name = Postgres(request.config.stash[RUN]), f"stellary_empty_{secrets.token_hex(8)}"
+    with server.administrator() as administrator:
+        administrator.execute(statement("CREATE DATABASE {}", name))
+        yield url_of(server.server(), name)
+        administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -19,38 +18,7 @@ from stellary.core import Core
 from stellary.core.db.base import IdType, metadata
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.migrations import PREFIX, VERSION_TABLE, upgrade
-from tests.conftest import RUN
-from tests.support.databases import Postgres, statement, url_of
 from tests.support.world import at_once
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def kind(request):
-    """The kind of the databases, once each."""
-    return request.param
-
-
-@pytest.fixture
-def empty_url(request, kind, tmp_path):
-    """The URL of an empty database."""
-    yield from empty(request, kind, tmp_path / "empty.db")
-
-
-@pytest.fixture
-def other_url(request, kind, tmp_path):
-    """That of a second one, of the same kind."""
-    yield from empty(request, kind, tmp_path / "other.db")
-
-
-def empty(request, kind, path):
-    if kind == "sqlite":
-        yield f"sqlite:///{path}"
-        return
-    server, name = Postgres(request.config.stash[RUN]), f"stellary_empty_{secrets.token_hex(8)}"
-    with server.administrator() as administrator:
-        administrator.execute(statement("CREATE DATABASE {}", name))
-        yield url_of(server.server(), name)
-        administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
 
 def tables(url):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 
@@ -25,11 +25,14 @@ from sqlalchemy import (
     RootTransaction,
     String,
     Table,
+    create_mock_engine,
     insert,
     inspect,
     text,
 )
+from sqlalchemy.engine.mock import MockConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.schema import ExecutableDDLElement
 
 from stellary.core.db import forks
 from stellary.core.db.database import begin_sqlite
@@ -157,6 +160,97 @@ def _revisions() -> list[str]:
 
 def _newest() -> str:
     return _revisions()[-1]
+
+
+def include_name(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
+    """Return whether a host's Alembic manages a name of the database: every one but the tables of the core.
+
+    Pass it to ``context.configure(include_name=…)``. Without it, ``alembic revision --autogenerate`` drops the tables of the
+    core, which are not in the host's metadata.
+
+    Args:
+        name: The name.
+        kind: The kind of the name, such as ``table``; only tables are left out, and their contents with them.
+        parents: The names of what contains it.
+    """
+    return kind != "table" or not is_ours(name, kind, parents)
+
+
+def is_ours(name: str | None, kind: str, parents: object) -> bool:
+    """Return whether Alembic manages a name in the migrations of the core: the opposite of ``include_name`` for tables."""
+    return kind != "table" or (name or "").startswith(PREFIX)
+
+
+def build_schema_sql(dialect: str) -> str:
+    """Return the SQL that creates the current schema in an empty database.
+
+    Args:
+        dialect: ``postgresql`` or ``sqlite``.
+    """
+    from stellary.core.migrations.schema import metadata
+
+    statements: list[str] = []
+
+    def collect(statement: ExecutableDDLElement, *_: object, **__: object) -> None:
+        statements.append(str(statement.compile(dialect=engine.dialect)))
+
+    engine: MockConnection = create_mock_engine(f"{dialect}://", collect)
+    metadata.create_all(engine, checkfirst=False)
+    _version.create(engine, checkfirst=False)
+    statements.append(f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{_newest()}')")  # noqa: S608 - no input
+    return "".join(f"{statement.strip()};\n" for statement in statements)
+
+
+def find_differences(connection: Connection) -> list[str]:
+    """Return how the tables of a database differ from this version, one sentence each; none if they are current.
+
+    Args:
+        connection: A connection without an open transaction.
+    """
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from stellary.core.migrations.schema import metadata
+
+    with connection.begin():
+        if not inspect(connection).has_table(VERSION_TABLE):
+            return ["the tables do not exist"]
+        current, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
+        if current != newest:
+            return [f"the database has version {current}; this package needs {newest}"]
+        options = {"include_name": is_ours, "version_table": VERSION_TABLE}
+        context = MigrationContext.configure(connection, opts=options)
+        return [_describe(difference) for difference in compare_metadata(context, metadata)]
+
+
+def _describe(difference: object) -> str:
+    """Return a difference that Alembic has found as the change that would end it."""
+    while isinstance(difference, list):
+        difference = difference[0]
+    assert isinstance(difference, tuple)
+    operation, *parts = difference
+    names = [part if isinstance(part, str) else getattr(part, "name", None) for part in parts]
+    return f"{operation.replace('_', ' ')} {'.'.join(name for name in names if name)}"
+
+
+def drop_all(connection: Connection) -> int:
+    """Delete all tables of the core with their rows.
+
+    Args:
+        connection: A connection without an open transaction.
+
+    Returns:
+        The number of deleted tables.
+
+    Raises:
+        DBAPIError: A table of the host refers to one of them. Nothing is deleted.
+    """
+    with connection.begin():
+        existing = MetaData()
+        existing.reflect(connection, only=lambda name, _: name.startswith(PREFIX))
+        ours = [table for table in existing.sorted_tables if table.name.startswith(PREFIX)]
+        existing.drop_all(connection, tables=ours, checkfirst=False)
+    return len(ours)
 
 
 def touch(connection: Connection) -> None:

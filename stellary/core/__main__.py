@@ -1,0 +1,98 @@
+"""``python -m stellary.core``: create, check, print and remove the tables of the core in a host's database."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from stellary.core import migrations
+from stellary.core.db.database import Database
+
+VARIABLE = "STELLARY_DATABASE_URL"
+_CHECK_FAILED = 1
+_CANNOT_RUN = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return the exit code: 0 on success, 1 if ``check`` finds differences, 2 if it cannot run."""
+    options = _build_parser().parse_args(arguments)
+    if options.command == "sql":
+        sys.stdout.write(migrations.build_schema_sql(options.dialect))
+        return 0
+    url = options.database or os.environ.get(VARIABLE)
+    if url is None:
+        return _fail(f"name a database: --database URL, or {VARIABLE}")
+    if options.command == "uninstall" and not options.yes:
+        return _fail("uninstall deletes all tables of Stellary with their rows; confirm with --yes")
+    commands: Mapping[str, Callable[[Connection], int]] = {
+        "migrate": _migrate,
+        "check": _check,
+        "uninstall": _uninstall,
+    }
+    try:
+        database = Database(url)
+        try:
+            with database.migrating() as connection:
+                return commands[options.command](connection)
+        finally:
+            database.close()
+    except DBAPIError as error:
+        return _fail(str(error.orig).strip())
+    except (ArgumentError, RuntimeError, ValueError) as error:
+        return _fail(str(error))
+
+
+def _migrate(connection: Connection) -> int:
+    migrations.upgrade(connection)
+    sys.stdout.write("the schema is up to date\n")
+    return 0
+
+
+def _check(connection: Connection) -> int:
+    problems = migrations.find_differences(connection)
+    sys.stdout.writelines(f"{problem}\n" for problem in problems or ["the schema is up to date"])
+    return _CHECK_FAILED if problems else 0
+
+
+def _uninstall(connection: Connection) -> int:
+    count = migrations.drop_all(connection)
+    sys.stdout.write(f"{count} tables deleted\n")
+    return 0
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"stellary: {message}\n")
+    return _CANNOT_RUN
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m stellary.core", description="Manage the tables of the core."
+    )
+    database = argparse.ArgumentParser(add_help=False)
+    database.add_argument(
+        "--database", metavar="URL", help=f"sqlite:///… or postgresql://…; default: {VARIABLE}"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("migrate", parents=[database], help="Create or upgrade the tables.")
+    commands.add_parser(
+        "check",
+        parents=[database],
+        help="Compare the tables with this version, and exit with 1 if they differ.",
+    )
+    sql = commands.add_parser("sql", help="Print the SQL that creates the tables in an empty database.")
+    sql.add_argument("dialect", choices=["postgresql", "sqlite"], help="The kind of database.")
+    uninstall = commands.add_parser(
+        "uninstall", parents=[database], help="Delete the tables and all their rows."
+    )
+    uninstall.add_argument("--yes", action="store_true", help="Do it.")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""``python -m stellary.core``: the tables of the core in a host's database, beside the host's own."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, inspect
+
+from stellary.core import Core
+from stellary.core.__main__ import main
+from stellary.core.migrations import PREFIX, VERSION_TABLE, include_name
+
+
+@pytest.fixture
+def host_url(empty_url):
+    """The URL of a database with one table of the host."""
+    run_sql(empty_url, "CREATE TABLE orders (number INTEGER NOT NULL PRIMARY KEY)")
+    return empty_url
+
+
+def tables(url):
+    engine = create_engine(url)
+    names = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return names
+
+
+def run_sql(url, *statements):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def test_migrate_creates_the_tables_beside_those_of_the_host(host_url, capsys):
+    assert main(["migrate", "--database", host_url]) == 0
+    assert {"orders", "stellary_cards", VERSION_TABLE} <= tables(host_url)
+    assert main(["check", "--database", host_url]) == 0
+    assert capsys.readouterr().out == "the schema is up to date\n" * 2
+
+
+def test_url_is_taken_from_the_environment(host_url, monkeypatch):
+    monkeypatch.setenv("STELLARY_DATABASE_URL", host_url)
+    assert main(["migrate"]) == 0
+    assert VERSION_TABLE in tables(host_url)
+
+
+def test_check_reports_a_missing_schema(host_url, capsys):
+    assert main(["check", "--database", host_url]) == 1
+    assert capsys.readouterr().out == "the tables do not exist\n"
+
+
+def test_check_reports_an_older_version(host_url, capsys):
+    main(["migrate", "--database", host_url])
+    run_sql(host_url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+    capsys.readouterr()
+    assert main(["check", "--database", host_url]) == 1
+    assert capsys.readouterr().out.startswith("the database has version 0001; this package needs ")
+
+
+def test_check_reports_what_was_changed_by_hand(host_url, capsys):
+    main(["migrate", "--database", host_url])
+    run_sql(
+        host_url,
+        "DROP INDEX ix_stellary_jobs_kind_due_at_id",
+        "ALTER TABLE stellary_cards ADD COLUMN shoe_size INTEGER",
+    )
+    capsys.readouterr()
+    assert main(["check", "--database", host_url]) == 1
+    problems = capsys.readouterr().out.splitlines()
+    assert sorted(problems) == [
+        "add index ix_stellary_jobs_kind_due_at_id",
+        "remove column stellary_cards.shoe_size",
+    ]
+
+
+def test_printed_sql_creates_the_schema(host_url, capsys):
+    assert main(["sql", host_url.partition(":")[0].partition("+")[0]]) == 0
+    script = capsys.readouterr().out
+    run_sql(host_url, *script.split(";\n")[:-1])
+    assert main(["check", "--database", host_url]) == 0
+    core = Core(host_url)
+    core.migrate()
+    core.user(external_id="42")
+    core.close()
+
+
+def test_uninstall_removes_the_tables_of_the_core_alone(host_url, capsys):
+    main(["migrate", "--database", host_url])
+    assert main(["uninstall", "--database", host_url, "--yes"]) == 0
+    assert [name for name in tables(host_url) if name.startswith(PREFIX)] == []
+    assert "orders" in tables(host_url)
+    assert main(["migrate", "--database", host_url]) == 0
+
+
+def test_uninstall_needs_a_confirmation(host_url, capsys):
+    main(["migrate", "--database", host_url])
+    assert main(["uninstall", "--database", host_url]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert VERSION_TABLE in tables(host_url)
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/stellary", "no url"])
+def test_other_databases_are_refused_in_one_sentence(url, capsys):
+    assert main(["migrate", "--database", url]) == 2
+    assert capsys.readouterr().err.startswith("stellary: ")
+
+
+def test_command_needs_a_database(monkeypatch, capsys):
+    monkeypatch.delenv("STELLARY_DATABASE_URL", raising=False)
+    assert main(["migrate"]) == 2
+    assert "STELLARY_DATABASE_URL" in capsys.readouterr().err
+
+
+def test_autogeneration_of_the_host_leaves_the_tables_of_the_core_alone(host_url):
+    main(["migrate", "--database", host_url])
+    host = MetaData()
+    Table("orders", host, Column("number", Integer, primary_key=True))
+    Table("order_lines", host, Column("id", Integer, primary_key=True), Column("title", String(100)))
+    engine = create_engine(host_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_name": include_name})
+        differences = compare_metadata(context, host)
+    engine.dispose()
+    assert [(operation, table.name) for operation, table in differences] == [("add_table", "order_lines")]
