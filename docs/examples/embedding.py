@@ -59,14 +59,14 @@ def main(database_url: str = "sqlite://") -> None:
         connection.execute(text("INSERT INTO orders VALUES (7, :card_id)"), {"card_id": card.id})
     # --8<-- [end:joined]
 
-    # --8<-- [start:joined-client]
+    # --8<-- [start:joined_client]
     with engine.begin() as connection:
         client = Stellary.embedded(core.port(actor, connection))
         client.workspace("acme", "eng").project(project.id).cards.update(card, priority="high")
         connection.execute(
             text("UPDATE orders SET number = 8 WHERE card_id = :card_id"), {"card_id": card.id}
         )
-    # --8<-- [end:joined-client]
+    # --8<-- [end:joined_client]
 
     # --8<-- [start:block]
     with core.begin(actor) as uow:

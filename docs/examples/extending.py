@@ -99,9 +99,9 @@ try:
 except Conflict as error:
     print(error.message)
 board.cards.update(card, assignee_id=actor.user_id)
-# --8<-- [start:use-action]
+# --8<-- [start:use_action]
 board.automations.create(trigger="task_moved", action={"type": "create_invoice", "params": {"amount": 900}})
-# --8<-- [end:use-action]
+# --8<-- [end:use_action]
 print(board.cards.update(card, column_id=doing.id).description)
 
 # --8<-- [start:enqueue]
