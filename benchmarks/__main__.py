@@ -40,7 +40,10 @@ def measure_handler(options: Options) -> Iterator[tuple[str, float]]:
 
 
 def measure_contention(options: Options) -> Iterator[tuple[str, float]]:
-    """Measure 32 writers on SQLite; 16 movers, and 12 creators beside another tenant, on PostgreSQL."""
+    """Measure many clients: writers, movers, creators beside another tenant, and small reads beside large ones."""
+    for kind in options.kinds:
+        cards = min(options.cards, contention.LARGE_BOARD)
+        yield from contention.large_readers(options.databases, kind, options.seconds * options.rounds, cards)
     if "sqlite" in options.kinds:
         yield from contention.writers(options.databases, options.seconds * options.rounds)
     if "postgresql" in options.kinds:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 import psycopg
 
-from benchmarks.databases import Database, Databases
+from benchmarks.databases import Database, Databases, Kind
 from benchmarks.http import SECRET, reference_server, seed_database
 from benchmarks.load import Requests, Slot, load, request_bytes
+from benchmarks.pages import make_board
 from benchmarks.processes import Server
 from benchmarks.project import Site
 from stellary.core import Core
@@ -21,6 +22,9 @@ WRITERS = 32
 MOVERS = 16
 CREATORS = 12
 NEIGHBOUR_ROUNDS = 4
+LARGE_READERS = 2
+LARGE_READ_ROUNDS = 4
+LARGE_BOARD = 20_000
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 _DUPLICATES = """
     SELECT count(*) FROM (
@@ -87,6 +91,57 @@ def neighbours(databases: Databases, seconds: float) -> Iterator[tuple[str, floa
     yield "postgresql.neighbours.creates", creates / seconds / NEIGHBOUR_ROUNDS
     yield "postgresql.neighbours.errors", failures
     yield "postgresql.neighbours.get.p50/alone", statistics.median(beside) / statistics.median(alone)
+
+
+def large_readers(
+    databases: Databases, kind: Kind, seconds: float, cards: int
+) -> Iterator[tuple[str, float]]:
+    """Read a large board by two clients, and yield how much longer another client's small reads take.
+
+    Args:
+        databases: The source of databases.
+        kind: The kind of database.
+        seconds: The length of the load in all.
+        cards: The number of cards on the board.
+    """
+    database = databases.new(kind)
+    core = Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)
+    try:
+        core.migrate()
+        world = World(core)
+        people = world.people("ann bob cyn dan eve")
+        board = make_board(world, people, world.home(people[0]), cards)
+        token = world.bearer(people[0])
+    finally:
+        core.close()
+    small = itertools.repeat(request_bytes("GET", "/auth/me", token))
+    large = itertools.repeat(request_bytes("GET", f"{board.path}/board", token))
+    seconds /= LARGE_READ_ROUNDS
+    alone: list[float] = []
+    beside: list[float] = []
+    failures = reads = 0
+    with reference_server(databases, database) as server:
+
+        async def read_beside() -> tuple[Slot, Slot]:
+            reading = load(server.port, [large] * LARGE_READERS, seconds)
+            return await asyncio.gather(reading, load(server.port, [small], seconds))
+
+        asyncio.run(read_beside())
+        for _ in range(LARGE_READ_ROUNDS):
+            slot = asyncio.run(load(server.port, [small], seconds))
+            large_slot, small_slot = asyncio.run(read_beside())
+            alone += slot.latencies
+            beside += small_slot.latencies
+            reads += large_slot.count
+            failures += sum(len(part.failures) for part in (slot, large_slot, small_slot))
+    yield f"{kind}.large_readers.reads", reads / seconds / LARGE_READ_ROUNDS
+    yield f"{kind}.large_readers.errors", failures
+    yield f"{kind}.large_readers.whoami.p99_ms", _p99(beside) * 1e3
+    yield f"{kind}.large_readers.whoami.p99/alone", _p99(beside) / _p99(alone)
+
+
+def _p99(latencies: list[float]) -> float:
+    return sorted(latencies)[len(latencies) * 99 // 100]
 
 
 def _other_tenant(database: Database) -> Requests:

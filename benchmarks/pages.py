@@ -31,7 +31,7 @@ _NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
 
 @attrs.frozen
-class _Board:
+class Board:
     """A project, the number of its cards, and the queries that are measured, by name."""
 
     path: str
@@ -61,7 +61,7 @@ def run(
         workspace = world.workspace(people[0])
         for person in people[1:]:
             world.join(person, workspace)
-        boards = [_make_board(world, people, workspace, size) for size in sizes]
+        boards = [make_board(world, people, workspace, size) for size in sizes]
         ratios = {}
         for name in boards[0].queries:
             durations: list[list[float]] = [[], []]
@@ -82,7 +82,7 @@ def run(
         yield f"{kind}.pages.walk.{sizes[1]}/{sizes[0]}", large / small
 
 
-def _walk(world: World, person: Person, board: _Board) -> float:
+def _walk(world: World, person: Person, board: Board) -> float:
     """Return the seconds per card of a walk through a project by pages."""
     began = time.perf_counter()
     query = "limit=500"
@@ -92,7 +92,7 @@ def _walk(world: World, person: Person, board: _Board) -> float:
     return (time.perf_counter() - began) / board.size
 
 
-def _make_board(world: World, people: list[Person], workspace: Workspace, size: int) -> _Board:
+def make_board(world: World, people: list[Person], workspace: Workspace, size: int) -> Board:
     """Create a project in which every filter selects the same share of the cards, whatever their number."""
     ann, bob, *_ = people
     project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": f"Of {size}"})
@@ -160,4 +160,4 @@ def _make_board(world: World, people: list[Person], workspace: Workspace, size: 
             for name, query in filters.items()
             if place == "middle" or name == "all"
         }
-    return _Board(path, size, queries)
+    return Board(path, size, queries)

@@ -13,6 +13,7 @@ from aiohttp import web
 from reference_server.body import RequestBody, body_limits
 from reference_server.cors import Cors
 from reference_server.files import Files
+from reference_server.large_reads import ReadKey
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
 from reference_server.password_limits import PasswordLimits
@@ -209,6 +210,8 @@ class Handler:
             return pool.run(answer)
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
+            if mode == "read":
+                return self._threads.read(ReadKey(operation, match.ref, "limit=" in raw.query), answer)
             return self._threads.run(mode, answer, owner_of(match.ref))
 
         attempt = self._password_limits.attempt(operation, caller, raw.body)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,16 +17,19 @@ from typing import Any, TypeVar
 
 import attrs
 
+from reference_server.large_reads import LargeReads, ReadKey
 from reference_server.shares import NO_OWNER, Owner, Shares
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
+from stellary.core.db.database import READERS as SQLITE_READERS
 from stellary.core.db.postgres import READERS, WRITERS
 from stellary.core.kernel.unit import Mode
 
 T = TypeVar("T")
 _log = logging.getLogger("stellary.server")
 
-SQLITE_READERS = 2
+# More would build responses at the same time, for which there is only one interpreter.
+LARGE_READERS = 1
 PASSWORD_HASHERS = 2
 FILE_THREADS = 4
 THINKING_THREADS = 4
@@ -197,8 +201,9 @@ class Pool:
 class Threads:
     """The thread pools of a server.
 
-    SQLite has one writer and two readers. PostgreSQL has as many threads as connections for each, so that a writer that
-    waits for a row blocks neither readers nor other projects.
+    SQLite has one writer, PostgreSQL as many as connections, so that a writer that waits for a row blocks neither readers
+    nor other projects. Both have a thread for large reads, and a few for all others, so that these never wait for a large
+    one.
 
     On SQLite a commit waits for the disk, longer than anything else in a unit, and there is one at a time: units that are
     queued during a commit share the next one.
@@ -213,10 +218,13 @@ class Threads:
         hashers = Pool("stellary-hash", PASSWORD_HASHERS, WAITING_HASHES_MAX)
         if core.database.is_sqlite:
             writer = Pool("stellary-write", 1, WAITING_MAX, core.database.gathering)
-            reader = Pool("stellary-read", SQLITE_READERS, WAITING_MAX)
+            readers = SQLITE_READERS
         else:
             writer = Pool("stellary-write", WRITERS, WAITING_MAX, shares=Shares(WRITERS))
-            reader = Pool("stellary-read", READERS, WAITING_MAX)
+            readers = READERS
+        reader = Pool("stellary-read", readers - LARGE_READERS, WAITING_MAX)
+        self._large_reader = Pool("stellary-large-read", LARGE_READERS, WAITING_MAX)
+        self._large_reads = LargeReads()
         self.files = Pool("stellary-file", FILE_THREADS, WAITING_MAX)
         self.thinking = Pool("stellary-think", THINKING_THREADS, WAITING_MAX)
         self.bodies = Pool("stellary-body", BODY_THREADS, WAITING_MAX)
@@ -238,9 +246,31 @@ class Threads:
         """
         return self.pools[mode].run(job, owner)
 
+    def read(self, key: ReadKey, job: Callable[[], T]) -> asyncio.Future[T]:
+        """Run a job that reads, and return a future of its result. A large read runs apart from the others.
+
+        Args:
+            key: The kind of read, which tells how long it took before.
+            job: The function to run.
+
+        Returns:
+            The future of the job's result or exception.
+
+        Raises:
+            Unavailable: Too many are waiting already.
+        """
+
+        def read() -> T:
+            began = time.thread_time()
+            result = job()
+            self._large_reads.record(key, time.thread_time() - began)
+            return result
+
+        return (self._large_reader if key in self._large_reads else self.pools["read"]).run(read)
+
     async def close(self, patience: float) -> None:
         """Finish the waiting jobs, for at most ``patience`` seconds per thread, and end the threads."""
-        pools = {*self.pools.values(), self.files, self.thinking, self.bodies}
+        pools = {*self.pools.values(), self._large_reader, self.files, self.thinking, self.bodies}
         for pool in pools:
             pool.stop()
         for pool in pools:

@@ -12,7 +12,18 @@ import pytest
 from benchmarks.figures import TARGETS, Target, at_least, format_number, table
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = ("handler", "writers", "movers", "neighbours", "places", "pages", "webhooks", "start", "import")
+OTHERS = (
+    "handler",
+    "writers",
+    "movers",
+    "neighbours",
+    "large_readers",
+    "places",
+    "pages",
+    "webhooks",
+    "start",
+    "import",
+)
 # What the SDK takes is told by benchmarks/sdk.py, which has no short way.
 TOLD = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
 WANTED = {

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
+from reference_server.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads, ReadKey
 from reference_server.shares import Owner, Shares
-from reference_server.threads import Pool, Threads
+from reference_server.threads import LARGE_READERS, Pool, Threads
 from stellary.contract.errors import Unavailable
+from stellary.contract.refs import ProjectRef
 from stellary.core import Core
 from stellary.core.db.postgres import READERS, WRITERS
 from stellary.core.wizard.reader import BriefReader
@@ -91,12 +95,59 @@ async def test_postgres_has_a_thread_for_each_connection(postgres_url):
     core = Core(postgres_url)
     threads = Threads(core)
     assert {mode: len(pool._threads) for mode, pool in threads.pools.items()} == {
-        "read": READERS,
+        "read": READERS - LARGE_READERS,
         "write": WRITERS,
         "self_managed": 2,
     }
     await threads.close(5)
     core.close()
+
+
+BOARD = ReadKey("projects.board", ProjectRef("acme", "eng", "1" * 24), is_page=False)
+
+
+def use_processor(seconds: float) -> str:
+    """Use the processor for some seconds, and return the name of the thread."""
+    began = time.thread_time()
+    while time.thread_time() - began < seconds:
+        pass
+    return threading.current_thread().name
+
+
+async def test_a_read_that_was_large_runs_apart_until_it_is_small_again(sqlite_core):
+    threads = Threads(sqlite_core)
+    page = BOARD._replace(is_page=True)
+    large, small = (partial(use_processor, seconds) for seconds in (LARGE_SECONDS, 0))
+    names = [await threads.read(key, job) for key, job in ((BOARD, large), (BOARD, small), (BOARD, small))]
+    assert [name.rpartition("-")[0] for name in names] == [
+        "stellary-read",
+        "stellary-large-read",
+        "stellary-read",
+    ]
+    await threads.read(BOARD, large)
+    assert (await threads.read(page, small)).startswith("stellary-read")
+    await threads.close(5)
+
+
+async def test_small_reads_do_not_wait_for_large_ones(sqlite_core):
+    threads = Threads(sqlite_core)
+    await threads.read(BOARD, partial(use_processor, LARGE_SECONDS))
+    gate = threading.Event()
+    large = [threads.read(BOARD, gate.wait) for _ in range(5)]
+    other = BOARD._replace(operation="auth.me")
+    assert await threads.read(other, lambda: "done") == "done"
+    assert not any(future.done() for future in large)
+    gate.set()
+    await asyncio.gather(*large)
+    await threads.close(5)
+
+
+def test_large_reads_do_not_pile_up_without_end():
+    reads = LargeReads()
+    keys = [BOARD._replace(operation=f"{number}") for number in range(KNOWN_MAX + 1)]
+    for key in keys:
+        reads.record(key, LARGE_SECONDS)
+    assert [key in reads for key in (keys[0], keys[1], keys[-1])] == [False, True, True]
 
 
 ACME = Owner("acme/eng", "1" * 24)

@@ -30,7 +30,7 @@ from stellary.core.db.joined import note_joined
 from stellary.core.db.private_files import create_private_file
 
 _log = logging.getLogger("stellary.core")
-READERS = 2
+READERS = 3
 WAIT_MAX = 30.0
 FORK_SECONDS = 5.0
 """How long a fork waits for a unit on SQLite to end."""

@@ -28,6 +28,7 @@ COLUMNS = tuple(
 _INDEXES = {name: index for index, name in enumerate(card_rows.FIELDS.names)}
 _JSON_INDEXES = [index for index, is_json in enumerate(_IS_JSON) if is_json]
 _ASSIGNEE = _INDEXES["assignee_id"]
+_PART = 500
 
 
 class CardList(Stored, Sequence[Card]):
@@ -91,10 +92,14 @@ class CardList(Stored, Sequence[Card]):
             stored[json_index] = orjson.loads(stored[json_index])
         return card_rows.card(stored, self._project_key, order)
 
-    def to_json_data(self) -> list[dict[str, Any]]:
-        """Return the cards in wire format."""
-        key = self._project_key
-        return [_to_wire(row, key, order) for row, order in zip(self._rows, self._orders, strict=True)]
+    def to_json_data(self) -> list[dict[str, Any]] | orjson.Fragment:
+        """Return the cards in wire format; many of them as JSON."""
+        if len(self) <= _PART:
+            key = self._project_key
+            return [_to_wire(row, key, order) for row, order in zip(self._rows, self._orders, strict=True)]
+        # In parts: other threads wait while one is written, and the dicts of one are freed before the next.
+        parts = (dump(self[first : first + _PART])[1:-1] for first in range(0, len(self), _PART))
+        return orjson.Fragment(b"[" + b",".join(parts) + b"]")
 
 
 @functools.lru_cache(maxsize=8192)

@@ -1,0 +1,51 @@
+"""Reads that take long, such as boards of thousands of cards: the server runs them apart from small reads."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+from stellary.contract.refs import Ref
+
+LARGE_SECONDS = 0.02
+"""The CPU time from which a read is large. A list of 500 cards takes a third of that."""
+KNOWN_MAX = 4096
+
+
+class ReadKey(NamedTuple):
+    """The requests that are expected to take about as long as each other.
+
+    Attributes:
+        operation: The operation of their endpoint.
+        ref: The ref in their path.
+        is_page: Whether they have a limit.
+    """
+
+    operation: str
+    ref: Ref
+    is_page: bool
+
+
+class LargeReads:
+    """The reads whose last response took long to build.
+
+    A read is known to be large only after its first response. The least recent of too many are forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._keys: dict[ReadKey, None] = {}
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: ReadKey) -> bool:
+        return key in self._keys
+
+    def record(self, key: ReadKey, seconds: float) -> None:
+        """Record the CPU time that a read took. Any thread may call it."""
+        if seconds < LARGE_SECONDS and key not in self._keys:
+            return
+        with self._lock:
+            self._keys.pop(key, None)
+            if seconds >= LARGE_SECONDS:
+                self._keys[key] = None
+                if len(self._keys) > KNOWN_MAX:
+                    del self._keys[next(iter(self._keys))]
