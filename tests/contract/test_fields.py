@@ -13,6 +13,7 @@ from stellary.contract.fields import (
     get_set_fields,
     replace_fields,
     shared_names,
+    update_value,
 )
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -94,6 +95,36 @@ def test_build_value_raises_for_an_omitted_field_that_is_not_nullable():
 def test_replace_fields_returns_a_copy():
     assert replace_fields(TASK, note=None) == Task(id="1", title="Write", note=None, due=None)
     assert TASK.note == "soon"
+
+
+@value
+class Note(Value):
+    """A value with the time of its last update."""
+
+    text: str
+    size: int
+    updated_at: datetime
+
+
+@request
+class UpdateNote(Request):
+    """A request that may set a field of the value."""
+
+    text: str | Unset = UNSET
+
+
+NOTE = Note(text="Milk", size=4, updated_at=datetime(2026, 4, 1, tzinfo=UTC))
+NOW = datetime(2026, 4, 2, tzinfo=UTC)
+
+
+def test_update_value_sets_fields_of_the_request_and_the_time():
+    assert update_value(NOTE, UpdateNote(text="Bread"), NOW, size=5) == Note(
+        text="Bread", size=5, updated_at=NOW
+    )
+
+
+def test_update_value_returns_the_value_itself_if_nothing_changes():
+    assert update_value(NOTE, UpdateNote(text="Milk"), NOW, size=4) is NOTE
 
 
 def test_changed_fields_are_those_that_differ():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert, select
 
@@ -62,3 +64,45 @@ def test_field_without_a_column_is_refused():
 def test_column_without_a_field_is_refused():
     with pytest.raises(TypeError, match=r"tasks\.title_key is never read: add a field 'title_key' to Task"):
         RowFields(Task, TASKS, renamed={"order": "position"}, computed=("open_count",))
+
+
+@value
+class Estimate(Value):
+    """A value within another one."""
+
+    least: int
+    most: int
+
+
+@value
+class Plan(Value):
+    """A value with a nested value."""
+
+    id: str
+    estimate: Estimate
+
+
+PLANS = Table("plans", MetaData(), *(Column(name, Integer) for name in ("id", "least", "most_days")))
+PLAN_FIELDS = RowFields(
+    Plan,
+    PLANS,
+    nested={"estimate": RowFields(Estimate, PLANS, renamed={"most": "most_days"}, internal=PLANS.c.keys())},
+    selected={"id": PLANS.c.id},
+    internal=("id",),
+)
+
+
+def test_nested_value_survives_its_row():
+    plan = Plan(id="1", estimate=Estimate(least=2, most=3))
+    row = PLAN_FIELDS.to_row(plan, id="1")
+    assert row == {"id": "1", "least": 2, "most_days": 3}
+    assert PLAN_FIELDS.to_value(types.SimpleNamespace(**row)) == plan
+
+
+def test_changes_of_a_nested_value_are_those_of_its_columns():
+    before, after = (Plan(id="1", estimate=Estimate(least=2, most=most)) for most in (3, 4))
+    assert PLAN_FIELDS.to_changes(before, after) == {"most_days": 4}
+
+
+def test_selected_field_is_a_labelled_expression():
+    assert [column.name for column in PLAN_FIELDS.columns] == ["least", "most_days", "id"]

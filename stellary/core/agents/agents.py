@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +22,7 @@ from stellary.contract.agents import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import build_value, convert, find_changed_fields, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, WorkspaceRef
 from stellary.contract.unset import UNSET
@@ -76,27 +77,23 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
         raise Conflict(f"a workspace has at most {AGENTS_MAX} agents", code="agents_full")
     taken_slugs = uow.connection.execute(_SLUGS, parameters).scalars()
     slug = request.slug or rules.free_slug(slugify(request.name) or "agent", taken_slugs)
-    limit = request.rate_limit or rules.RATE_LIMIT
-    agent = Agent(
+    agent = build_value(
+        Agent,
+        request,
         id=uow.new_id(),
         workspace_id=workspace_id,
-        name=request.name,
         slug=slug,
-        description=request.description,
-        autonomy_mode=request.autonomy_mode,
         tools=rules.TOOLS if request.tools is UNSET else list(dict.fromkeys(request.tools)),
         project_ids=request.project_ids and list(dict.fromkeys(request.project_ids)),
-        rate_limit=RateLimit(max_actions=limit.max_actions, window_seconds=limit.window_seconds),
-        runtime=request.runtime,
-        model=request.model,
+        rate_limit=convert(RateLimit, request.rate_limit or rules.RATE_LIMIT),
         status="active",
         created_by_id=uow.user_id,
         created_at=uow.now,
         updated_at=uow.now,
     )
     create_agent_user(uow, agent.id, workspace_id, agent.name)
-    call_window = {"window_began_at": uow.now, "window_actions": 0}
-    _write_agent(uow, _INSERT, agent.slug, {**rows.agent_row(agent), **call_window})
+    row = rows.AGENT_FIELDS.to_row(agent, window_began_at=uow.now, window_actions=0)
+    _write_agent(uow, _INSERT, agent.slug, row)
     return agent
 
 
@@ -121,40 +118,25 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
         Invalid: A tool or a project is unknown, or the model does not fit the runtime.
         Conflict: The slug is taken.
     """
-    before = access.agent(uow, ref).row
-    _check_tools_and_projects(uow, before.workspace_id, request.tools or [], request.project_ids or None)
-    requested: dict[str, Any] = {
-        "name": request.name,
-        "slug": request.slug,
-        "description": request.description,
-        "autonomy_mode": request.autonomy_mode,
-        "tools": request.tools,
-        "project_ids": request.project_ids,
-        "runtime": request.runtime,
-        "model": request.model,
-        "status": request.status,
-    }
-    if request.rate_limit is not UNSET:
-        limit = request.rate_limit
-        requested |= {"max_actions": limit.max_actions, "window_seconds": limit.window_seconds}
-    changes = {
-        name: value
-        for name, value in requested.items()
-        if value is not UNSET and value != getattr(before, name)
-    }
-    if not changes:
-        return rows.agent(before)
-    rules.check_model(changes.get("runtime", before.runtime), changes.get("model", before.model))
-    if "name" in changes:
-        rename_agent_user(uow, before.id, changes["name"])
-    if changes.get("status") == "active" or "runtime" in changes:
-        missions.enqueue_all_of_agent(uow, before.id)
-    if changes.get("runtime") == "external":
-        external_mission_timeout.schedule_checks_of_agent(uow, before.id)
-    values = {**changes, "updated_at": uow.now, "_id": before.id}
+    row = access.agent(uow, ref).row
+    _check_tools_and_projects(uow, row.workspace_id, request.tools or [], request.project_ids or None)
+    before = rows.agent(row)
+    limit = before.rate_limit if request.rate_limit is UNSET else convert(RateLimit, request.rate_limit)
+    after = update_value(before, request, uow.now, rate_limit=limit)
+    if after is before:
+        return before
+    rules.check_model(after.runtime, after.model)
+    changed = find_changed_fields(before, after)
+    if "name" in changed:
+        rename_agent_user(uow, after.id, after.name)
+    if "runtime" in changed or ("status" in changed and after.status == "active"):
+        missions.enqueue_all_of_agent(uow, after.id)
+    if "runtime" in changed and after.runtime == "external":
+        external_mission_timeout.schedule_checks_of_agent(uow, after.id)
     # An agent that was suspended, or has fewer tools or projects now, may have open streams.
     uow.send_on_commit(ACCESS)
-    return rows.agent(require_row(_write_agent(uow, _UPDATE, changes.get("slug", ""), values), "Agent"))
+    columns = {"_id": after.id, **rows.AGENT_FIELDS.to_changes(before, after)}
+    return rows.agent(require_row(_write_agent(uow, _UPDATE, after.slug, columns), "Agent"))
 
 
 @serves(DELETE_AGENT)

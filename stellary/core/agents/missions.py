@@ -22,6 +22,7 @@ from stellary.contract.agent_missions import (
     MissionStatus,
 )
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef
@@ -152,13 +153,13 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
         raise Conflict("the agent does not work in the card's project", code="outside_projects")
     if uow.connection.execute(_COUNT_ACTIVE, {"_card_id": request.card_id}).scalar_one() >= WAITING_MAX:
         raise Conflict(f"{WAITING_MAX} missions wait for the card already", code="missions_full")
-    mission = AgentMission(
+    mission = build_value(
+        AgentMission,
+        request,
         id=uow.new_id(),
         workspace_id=agent.workspace_id,
         project_id=project_id,
         agent_id=agent.id,
-        card_id=request.card_id,
-        prompt=request.prompt,
         status="queued",
         autonomy_mode=agent.autonomy_mode,
         result=None,
@@ -170,8 +171,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
         progress=progress("queued", 0, 0, 0, 0, None),
         pending_proposals=0,
     )
-    hidden: dict[str, object] = {"step": 0, "history": None, "calls": [], "turns": 0, "last_entry": 0}
-    uow.connection.execute(_INSERT, {**rows.mission_row(mission), **hidden})
+    uow.connection.execute(_INSERT, rows.mission_row(mission))
     mission_log.write(uow, mission.id, ("status", {"status": "queued"}))
     if agent.runtime != "external":
         enqueue(uow, mission.id)

@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, func, select
 from stellary.contract.agent_missions import AgentMission, MissionEntry
 from stellary.contract.agents import Agent, AgentToken, AuditEntry, CreatedAgentToken, RateLimit
 from stellary.contract.proposals import Proposal
-from stellary.contract.wire import wire_fields
 from stellary.core.agents.row_types import (
     AgentRow,
     AgentTokenRow,
@@ -19,7 +18,8 @@ from stellary.core.agents.row_types import (
     ProposalRow,
 )
 from stellary.core.agents.rules import missions as missions_rules
-from stellary.core.agents.tables import mission_log, missions, proposals
+from stellary.core.agents.tables import agent_tokens, agents, audit, mission_log, missions, proposals
+from stellary.core.db.row_fields import RowFields
 
 PENDING: ColumnElement[int] = (
     select(func.count())
@@ -44,37 +44,39 @@ _MESSAGE: ColumnElement[Any] = (
     .scalar_subquery()
     .label("last_message")
 )
+_LIMIT_FIELDS = RowFields(RateLimit, agents, internal=agents.c.keys())
+AGENT_FIELDS = RowFields(
+    Agent, agents, nested={"rate_limit": _LIMIT_FIELDS}, internal=("window_began_at", "window_actions")
+)
+_TOKEN_FIELDS = RowFields(AgentToken, agent_tokens, internal=("token_digest",))
+_MISSION_FIELDS = RowFields(
+    AgentMission,
+    missions,
+    computed=("progress",),
+    selected={"pending_proposals": PENDING},
+    internal=("step", "history", "calls", "turns", "last_entry"),
+)
+_PROPOSAL_FIELDS = RowFields(Proposal, proposals, internal=("call_id", "call", "blob_key", "seen"))
+_AUDIT_FIELDS = RowFields(AuditEntry, audit)
+_ENTRY_FIELDS = RowFields(MissionEntry, mission_log, renamed={"id": "number"}, internal=("mission_id",))
+
 MISSION = (*missions.c, PENDING, _CALLS, _MESSAGE)
 """The columns that a statement selects for ``mission``."""
-
-_AGENT = [field.name for field in wire_fields(Agent).values() if field.name != "rate_limit"]
-_TOKEN = [field.name for field in wire_fields(AgentToken).values()]
-_MISSION = [field.name for field in wire_fields(AgentMission).values() if field.name != "progress"]
-_PROPOSAL = [field.name for field in wire_fields(Proposal).values()]
-_ENTRY = [field.name for field in wire_fields(AuditEntry).values()]
 
 
 def agent(row: AgentRow) -> Agent:
     """Convert a row to an agent."""
-    limit = RateLimit(max_actions=row.max_actions, window_seconds=row.window_seconds)
-    return Agent(rate_limit=limit, **{name: getattr(row, name) for name in _AGENT})
-
-
-def agent_row(agent: Agent) -> dict[str, object]:
-    """Convert an agent to a row, without the columns of the current rate limit window."""
-    row = {name: getattr(agent, name) for name in _AGENT}
-    limit = agent.rate_limit
-    return row | {"max_actions": limit.max_actions, "window_seconds": limit.window_seconds}
+    return AGENT_FIELDS.to_value(row)
 
 
 def token(row: AgentTokenRow) -> AgentToken:
     """Convert a row to an agent token."""
-    return AgentToken(**{name: getattr(row, name) for name in _TOKEN})
+    return _TOKEN_FIELDS.to_value(row)
 
 
-def token_row(token: CreatedAgentToken) -> dict[str, object]:
-    """Convert a new token to a row, without the digest of its secret."""
-    return {name: getattr(token, name) for name in _TOKEN}
+def token_row(token: CreatedAgentToken, digest: str) -> dict[str, object]:
+    """Convert a new token to a row, with the digest of its secret."""
+    return _TOKEN_FIELDS.to_row(token, token_digest=digest)
 
 
 def mission(row: MissionRow) -> AgentMission:
@@ -83,24 +85,24 @@ def mission(row: MissionRow) -> AgentMission:
     progress = missions_rules.progress(
         row.status, row.turns, row.calls_logged, unmade_calls, row.pending_proposals, row.last_message
     )
-    return AgentMission(progress=progress, **{name: getattr(row, name) for name in _MISSION})
+    return _MISSION_FIELDS.to_value(row, progress=progress)
 
 
 def mission_row(mission: AgentMission) -> dict[str, object]:
-    """Convert a new mission to a row, without the columns that only its execution reads."""
-    return {name: getattr(mission, name) for name in _MISSION if name != "pending_proposals"}
+    """Convert a new mission to a row."""
+    return _MISSION_FIELDS.to_row(mission, step=0, history=None, calls=[], turns=0, last_entry=0)
 
 
 def proposal(row: ProposalRow) -> Proposal:
     """Convert a row to a proposal."""
-    return Proposal(**{name: getattr(row, name) for name in _PROPOSAL})
+    return _PROPOSAL_FIELDS.to_value(row)
 
 
 def audit_entry(row: AuditRow) -> AuditEntry:
     """Convert a row to an audit entry."""
-    return AuditEntry(**{name: getattr(row, name) for name in _ENTRY})
+    return _AUDIT_FIELDS.to_value(row)
 
 
 def mission_entry(row: MissionEntryRow) -> MissionEntry:
     """Convert a row to an entry of a mission's log."""
-    return MissionEntry(id=row.number, kind=row.kind, data=row.data, created_at=row.created_at)
+    return _ENTRY_FIELDS.to_value(row)

@@ -17,6 +17,7 @@ from stellary.contract.agents import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound, Unauthenticated
+from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, AgentTokenRef
 from stellary.contract.wire import invalid, utc
@@ -84,18 +85,19 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
             f"the agent has {AGENT_TOKENS_MAX} tokens already; revoke some first", code="too_many_tokens"
         )
     secret = new_api_token(PREFIX)
-    token = CreatedAgentToken(
+    token = build_value(
+        CreatedAgentToken,
+        request,
         token=secret,
         id=uow.new_id(),
         agent_id=agent.id,
-        name=request.name,
         prefix=secret[:_PREFIX_LENGTH],
         created_by_id=uow.user_id,
         expires_at=expires_at,
         last_used_at=None,
         created_at=uow.now,
     )
-    uow.connection.execute(_INSERT, {**rows.token_row(token), "token_digest": digest(secret)})
+    uow.connection.execute(_INSERT, rows.token_row(token, digest(secret)))
     return token
 
 

@@ -20,10 +20,12 @@ from stellary.contract.automations import (
     AutomationAction,
     CreateAutomation,
     ToggleAutomation,
+    Trigger,
     UpdateAutomation,
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, Invalid
+from stellary.contract.fields import build_value, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
@@ -47,6 +49,8 @@ _INSERT = insert(automations)
 _THIS_RULE = automations.c.id == bindparam("_id")
 _CHANGE = update(automations).where(_THIS_RULE).returning(*rows.RULE)
 _UPDATE = Query(AutomationRow, _CHANGE)
+_OWNED = {"trigger", "conditions", "action_type", "action_params", "enabled"}
+"""The columns of which a change makes the caller the owner."""
 _DELETE = delete(automations).where(_THIS_RULE)
 
 
@@ -85,21 +89,21 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     project = board_access.load_locked_project(uow, ref).row
     candidates = targets.Candidates(uow, ref, project.workspace_id)
     action = _resolve_action(candidates, request.action)
-    rule = Automation(
+    rule = build_value(
+        Automation,
+        request,
         id=uow.new_id(),
         project_id=project.id,
-        name=request.name or f"{action.type} on {request.trigger}"[:100],
-        trigger=request.trigger,
+        name=request.name or default_name(action, request.trigger),
         conditions=_resolve_conditions(candidates, request.conditions or {}),
         action=action,
-        enabled=request.enabled,
         owner_id=uow.user_id,
         created_at=uow.now,
         updated_at=uow.now,
     )
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= RULES_MAX:
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
-    uow.connection.execute(_INSERT, {**rows.automation_row(rule), "armed_at": uow.now})
+    uow.connection.execute(_INSERT, rows.FIELDS.to_row(rule, armed_at=uow.now))
     mark_subscribed(uow, project.workspace_id)
     return rule
 
@@ -121,31 +125,22 @@ def get_automation(uow: UnitOfWork, ref: AutomationRef) -> Automation:
 def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutomation) -> Automation:
     """Update a rule. A caller who changes its trigger, conditions or action becomes its owner."""
     at = access.automation(uow, ref)
-    before = at.row
+    before = rows.automation(at.row)
     candidates = targets.Candidates(uow, ref.parent(ProjectRef), at.roles.workspace_id or "")
-    changes: dict[str, object] = {}
-    if request.trigger is not UNSET:
-        changes["trigger"] = request.trigger
+    resolved: dict[str, object] = {}
     if request.conditions is not UNSET:
-        changes["conditions"] = _resolve_conditions(candidates, request.conditions or {})
+        resolved["conditions"] = _resolve_conditions(candidates, request.conditions or {})
     if request.action is not UNSET:
-        action = _resolve_action(candidates, request.action)
-        changes |= {"action_type": action.type, "action_params": action.params}
-    if request.enabled is not UNSET:
-        changes["enabled"] = request.enabled
-    changes = {name: value for name, value in changes.items() if value != getattr(before, name)}
-    if changes and changes != {"enabled": False}:
+        resolved["action"] = _resolve_action(candidates, request.action)
+    after = update_value(before, request, uow.now, **resolved)
+    if after is before:
+        return before
+    changes = rows.FIELDS.to_changes(before, after)
+    if changes.keys() & _OWNED and (after.enabled or changes.keys() & _OWNED != {"enabled"}):
         changes["owner_id"] = uow.user_id
     if changes.keys() & {"trigger", "enabled"}:
         changes["armed_at"] = uow.now
-    if request.name is not UNSET and request.name != before.name:
-        changes["name"] = request.name
-    return _update_row(uow, before.id, changes) if changes else rows.automation(before)
-
-
-def _update_row(uow: UnitOfWork, rule_id: str, changes: Mapping[str, object]) -> Automation:
-    values = {**changes, "updated_at": uow.now, "_id": rule_id}
-    row = board_access.require_row(_UPDATE.first(uow.connection, values), "Automation")
+    row = board_access.require_row(_UPDATE.first(uow.connection, {"_id": before.id, **changes}), "Automation")
     return rows.automation(row)
 
 
@@ -167,6 +162,11 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
     else:
         row = _SET.first(uow.connection, {**parameters, "_enabled": request.enabled})
     return rows.automation(board_access.require_row(row, "Automation"))
+
+
+def default_name(action: AutomationAction, trigger: Trigger) -> str:
+    """Return the name of a rule that has none."""
+    return f"{action.type} on {trigger}"[:100]
 
 
 def _resolve_conditions(candidates: targets.Candidates, conditions: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,12 @@ else is imported turned off, and reported in the response.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-import attrs
 from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.automations import CREATE_AUTOMATION, Automation
 from stellary.contract.errors import Forbidden, Invalid
+from stellary.contract.fields import build_value, convert, replace_fields
 from stellary.contract.project_exports import EXPORT_PROJECT, FileAction, FileAutomation, ProjectFile
 from stellary.contract.project_imports import (
     IMPORT_PROJECT,
@@ -26,7 +25,7 @@ from stellary.contract.refs import ProjectRef, WorkspaceRef
 from stellary.core.accounts import people
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
-from stellary.core.automations.automations import check_action
+from stellary.core.automations.automations import check_action, default_name
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.conditions import check_conditions
@@ -51,14 +50,13 @@ _INSERT = insert(automations)
 @serves(EXPORT_PROJECT)
 def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     """Return a project with everything in it."""
-    file: Any
     file, workspace_id = project_files.export_file(uow, ref)
     if workspace_id in uow.workspaces_without_subscribers:
         # The access check has found no rule in the whole workspace.
-        return file  # type: ignore[no-any-return] # attrs.evolve wants the same type below
+        return file
     rules = [rows.automation(row) for row in _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id})]
     if not rules:
-        return file  # type: ignore[no-any-return] # as above
+        return file
     ids = {rule.owner_id for rule in rules}
     for rule in rules:
         ids |= file_references.find_people(rule.conditions, rule.action.params)
@@ -66,10 +64,9 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     addresses = {id: person.email for id, (person, reaches) in people_by_id.items() if reaches}
     file_people = People(people_by_id)
     names = {ref.project_id, file.project.key.casefold(), file.project.name.casefold()}
-    exported: ProjectFile = attrs.evolve(
+    return replace_fields(
         file, automations=[_file_automation(rule, file_people, addresses, names) for rule in rules]
     )
-    return exported
 
 
 def _file_automation(
@@ -77,12 +74,11 @@ def _file_automation(
 ) -> FileAutomation:
     conditions, params = file_references.rename_people(rule.conditions, rule.action.params, addresses)
     params = file_references.leave_out_project(params, names)
-    return FileAutomation(
-        name=rule.name,
-        trigger=rule.trigger,
+    return convert(
+        FileAutomation,
+        rule,
         conditions=conditions,
-        action=FileAction(type=rule.action.type, params=params),
-        enabled=rule.enabled,
+        action=convert(FileAction, rule.action, params=params),
         owner=file_people.person(rule.owner_id),
     )
 
@@ -91,7 +87,6 @@ def _file_automation(
 def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> ProjectImport:
     """Create a project from a file. The caller becomes its member, and the owner of its rules."""
     imported = project_files.import_file(uow, ref, request)
-    answer: Any = imported.answer
     entries = request.automations or []
     if not entries:
         return imported.answer
@@ -106,8 +101,8 @@ def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -
     owners = [entry.owner for entry in entries if entry.owner]
     reason = "imported automations act on behalf of the person who imports them"
     not_carried += list_other_creators(owners, imported.importer.email, "automations[].owner", reason)
-    result: ProjectImport = attrs.evolve(answer, not_carried=[*imported.answer.not_carried, *not_carried])
-    return result
+    answer = imported.answer
+    return replace_fields(answer, not_carried=[*answer.not_carried, *not_carried])
 
 
 def _new_ids(
@@ -147,11 +142,12 @@ def _create_rules(
         except Invalid as error:
             enabled = False
             yield _not_carried(entry, index, f"it is turned off: {error.message}")
-        rule = Automation(
+        rule = build_value(
+            Automation,
+            entry,
             id=uow.new_id(),
             project_id=candidates.ref.project_id,
-            name=entry.name or f"{action.type} on {entry.trigger}"[:100],
-            trigger=entry.trigger,
+            name=entry.name or default_name(action, entry.trigger),
             conditions=dict(conditions),
             action=action,
             enabled=enabled,
@@ -159,7 +155,7 @@ def _create_rules(
             created_at=uow.now,
             updated_at=uow.now,
         )
-        created.append({**rows.automation_row(rule), "armed_at": uow.now})
+        created.append(rows.FIELDS.to_row(rule, armed_at=uow.now))
     uow.connection.execute(_INSERT, created)
     mark_subscribed(uow, candidates.workspace_id)
 

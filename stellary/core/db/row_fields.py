@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Table
 
-from stellary.contract.fields import field_names, find_changed_fields
+from stellary.contract.fields import field_names
 from stellary.contract.wire import Value
 
 V = TypeVar("V", bound=Value)
 
 _SAME_NAMES: Final[Mapping[str, str]] = {}
 _NO_EXPRESSIONS: Final[Mapping[str, ColumnElement[Any]]] = {}
+_NO_VALUES: Final[Mapping[str, NestedFields]] = {}
+
+
+class NestedFields(Protocol):
+    """The fields of a value within another value."""
+
+    @property
+    def columns(self) -> Sequence[ColumnElement[Any]]: ...
+    @property
+    def column_names(self) -> Mapping[str, str]: ...
+
+    def to_value(self, row: object) -> Value: ...
 
 
 class RowFields(Generic[V]):
     """The fields of a class of values that are columns of a table.
 
-    A field is a column of the same name, unless it is ``renamed``, ``selected`` or ``computed``.
+    A field is a column of the same name, unless it is ``renamed``, ``selected``, ``nested`` or ``computed``.
 
     Args:
         kind: The class of the values.
         table: The table.
         computed: The fields that are no column; ``to_value`` takes them as arguments.
         selected: The fields that statements select as an expression, such as a count.
+        nested: The fields that are values whose fields are columns of the same table.
         renamed: The columns of fields with another name, by field.
         internal: The columns that are no field.
 
@@ -41,41 +54,57 @@ class RowFields(Generic[V]):
         *,
         computed: Collection[str] = (),
         selected: Mapping[str, ColumnElement[Any]] = _NO_EXPRESSIONS,
+        nested: Mapping[str, NestedFields] = _NO_VALUES,
         renamed: Mapping[str, str] = _SAME_NAMES,
         internal: Collection[str] = (),
     ) -> None:
         self._kind = kind
-        self.names = tuple(name for name in field_names(kind) if name not in {*computed, *selected})
-        self._column_names = {name: renamed.get(name, name) for name in self.names}
-        for name, column_name in self._column_names.items():
+        self._nested = nested
+        not_columns = {*computed, *selected, *nested}
+        self.names = tuple(name for name in field_names(kind) if name not in not_columns)
+        own_columns = {name: renamed.get(name, name) for name in self.names}
+        for name, column_name in own_columns.items():
             if column_name not in table.c:
                 raise TypeError(
                     f"{kind.__name__}.{name} is stored nowhere: add a column {column_name!r} to {table.name}"
                 )
+        nested_columns = [column for fields in nested.values() for column in fields.columns]
+        columns = [*(table.c[name] for name in own_columns.values()), *nested_columns]
         for column in table.c:
-            if column.name not in {*self._column_names.values(), *internal}:
+            if column.name not in {*(column.name for column in columns), *internal}:
                 raise TypeError(
                     f"{table.name}.{column.name} is never read: add a field {column.name!r} to {kind.__name__}"
                 )
         self.columns: tuple[ColumnElement[Any], ...] = (
-            *(table.c[column_name] for column_name in self._column_names.values()),
+            *columns,
             *(expression.label(name) for name, expression in selected.items()),
         )
         """The columns and expressions that a statement selects for ``to_value``."""
+        self.column_names = {
+            **own_columns,
+            **{
+                f"{name}.{inner_name}": column_name
+                for name, fields in nested.items()
+                for inner_name, column_name in fields.column_names.items()
+            },
+        }
+        """The columns by field; those of nested fields by paths such as ``rate_limit.max_actions``."""
+        self._read_fields: Callable[[V], tuple[object, ...]] = attrgetter(*self.column_names)
         self._read_names = (*self.names, *selected)
         self._read_columns: Callable[[object], tuple[object, ...]] = attrgetter(
-            *self._column_names.values(), *selected
+            *own_columns.values(), *selected
         )
 
-    def to_value(self, row: object, **others: object) -> V:
+    def to_value(self, row: object, **overrides: object) -> V:
         """Return the value of a row.
 
         Args:
             row: A row with all ``columns``.
-            **others: The computed fields, and fields whose values differ from the stored ones.
+            **overrides: The computed fields, and fields whose values differ from the stored ones.
         """
         stored = zip(self._read_names, self._read_columns(row), strict=True)
-        return cast("Callable[..., V]", self._kind)(**{**dict(stored), **others})
+        nested = {name: fields.to_value(row) for name, fields in self._nested.items()}
+        return cast("Callable[..., V]", self._kind)(**{**dict(stored), **nested, **overrides})
 
     def to_row(self, value: V, **internal: object) -> dict[str, object]:
         """Return the row of a value, by column.
@@ -84,15 +113,11 @@ class RowFields(Generic[V]):
             value: The value.
             **internal: The columns that are no field.
         """
-        row: dict[str, object] = {
-            column_name: getattr(value, name) for name, column_name in self._column_names.items()
-        }
-        return {**row, **internal}
+        return {**dict(zip(self.column_names.values(), self._read_fields(value), strict=True)), **internal}
 
     def to_changes(self, before: V, after: V) -> dict[str, object]:
         """Return the columns in which two states of a value differ, with the values of the second."""
-        return {
-            self._column_names[name]: getattr(after, name)
-            for name in find_changed_fields(before, after)
-            if name in self._column_names
-        }
+        columns = zip(
+            self.column_names.values(), self._read_fields(before), self._read_fields(after), strict=True
+        )
+        return {column_name: new for column_name, old, new in columns if old != new}

@@ -21,7 +21,12 @@ from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import rows
-from stellary.core.knowledge.row_types import CallerNameRow, LoadedDocumentRow, StoredDocumentRow, VersionRow
+from stellary.core.knowledge.row_types import (
+    CallerNameRow,
+    LoadedDocumentRow,
+    StoredDocumentRow,
+    VersionContentRow,
+)
 from stellary.core.knowledge.tables import documents, versions
 
 _CALLER_NAME = name_of(bindparam("_caller_id", type_=IdType)).label("caller_name")
@@ -45,7 +50,7 @@ workspace = AccessCheck(WorkspaceRef, CallerNameRow, columns=[_CALLER_NAME], par
 
 version = AccessCheck(
     DocumentVersionRef,
-    VersionRow,
+    VersionContentRow,
     _DOCUMENT,
     Link("Version", versions, "version_id", versions.c.document_id == documents.c.id),
     columns=(*rows.VERSION_SUMMARY, versions.c.content),

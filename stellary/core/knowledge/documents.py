@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TypedDict, cast
 
+import attrs
 from sqlalchemy import bindparam, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
@@ -20,6 +21,7 @@ from stellary.contract.documents import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
+from stellary.contract.fields import build_value, find_changed_fields, replace_fields
 from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, document_too_large, is_too_large
@@ -31,9 +33,9 @@ from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
-from stellary.core.knowledge.row_types import LoadedDocumentRow
-from stellary.core.knowledge.rows import DocumentRow
+from stellary.core.knowledge.row_types import LoadedDocumentRow, StoredDocumentRow
 from stellary.core.knowledge.rules import documents as rules
+from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.tables import documents, versions
 
@@ -56,12 +58,12 @@ _WITHDRAW_SUBMISSION = (
     .where(versions.c.document_id == bindparam("_id"), versions.c.number == bindparam("_number"))
     .values(status="withdrawn")
 )
-_NOTIFIED_COLUMNS = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")
-"""The columns whose changes are reported to members; the others follow from them."""
+_NOTIFIED_FIELDS = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")
+"""The fields whose changes are reported to members; the others follow from them."""
 
 
-_SEARCHED_COLUMNS = frozenset({"title", "content", "tags", "context_type", "context_id"})
-"""The columns that the search index depends on."""
+_SEARCHED_FIELDS = frozenset({"title", "content", "tags", "context_type", "context_id"})
+"""The fields that the search index depends on."""
 
 
 @serves(CREATE_DOCUMENT)
@@ -74,48 +76,45 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
     content = _parse_content(request.content, request.content_format)
     parent = placing.parent(uow, workspace_id, request)
     context = placing.context(uow, ref, at, request, parent) or placing.Context("workspace", workspace_id)
-    row = {
-        "id": uow.new_id(),
-        "organization_id": at.roles.organization_id,
-        "workspace_id": workspace_id,
-        "context_type": context.context_type,
-        "context_id": context.context_id,
-        "project_id": context.project_id,
-        "scope_id": context.scope_id,
-        "parent_id": parent and parent.id,
-        "title": request.title,
-        "doc_type": request.doc_type,
-        "content": EMPTY if content is UNSET else content,
-        "tags": tags,
-        "tag_keys": rules.tag_keys(tags),
-        "status": "draft",
-        "submissions": 0,
-        "author_id": uow.user_id,
-        "reviewer_id": None,
-        "review_notes": None,
-        "submitted_at": None,
-        "reviewed_at": None,
-        "told_of_id": uow.user_id,
-        "told_at": uow.now,
-        "version": 1,
-        "created_at": uow.now,
-        "updated_at": uow.now,
-    }
+    document = build_value(
+        StoredDocument,
+        request,
+        id=uow.new_id(),
+        organization_id=at.roles.organization_id,
+        workspace_id=workspace_id,
+        context_type=context.context_type,
+        context_id=context.context_id,
+        project_id=context.project_id,
+        scope_id=context.scope_id,
+        parent_id=None if parent is None else parent.id,
+        content=EMPTY if content is UNSET else content,
+        tags=tags,
+        tag_keys=rules.tag_keys(tags),
+        status="draft",
+        submissions=0,
+        author_id=uow.user_id,
+        author_name=at.row.caller_name,
+        **rules.NOT_REVIEWED,
+        told_of_id=uow.user_id,
+        told_at=uow.now,
+        version=1,
+        created_at=uow.now,
+        updated_at=uow.now,
+    )
     try:
-        uow.connection.execute(_INSERT, row)
+        uow.connection.execute(_INSERT, rows.STORED.to_row(document))
     except IntegrityError:
         # All other rows that it refers to are locked.
         raise NotFound("Workspace not found") from None
-    document_row = {**row, "author_name": at.row.caller_name, "reviewer_name": None}
-    uow.emit(DocumentCreated(**event_location(document_row), document=rows.summary(document_row)))
-    uow.emit(written_event(document_row, is_new=True))
-    return rows.document(document_row, request.content_format)
+    uow.emit(DocumentCreated(**event_location(document), document=rows.to_summary(document)))
+    uow.emit(written_event(document, is_new=True))
+    return rows.to_document(document, request.content_format)
 
 
 @serves(GET_DOCUMENT)
 def get_document(uow: UnitOfWork, ref: DocumentRef, request: GetDocument) -> Document:
     """Return a document."""
-    return rows.document(access.document(uow, ref).row._mapping, request.content_format)
+    return rows.to_document(rows.STORED.to_value(access.document(uow, ref).row), request.content_format)
 
 
 @serves(UPDATE_DOCUMENT)
@@ -126,110 +125,114 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
     at = access.document(uow, ref)
     resolved = _resolve_changes(uow, ref, at, request)
 
-    def decide(before: DocumentRow) -> dict[str, Any]:
-        changes = rules.compute_changes(before, request, resolved)
-        uow.require_version(before["version"])
-        if changes and rules.is_news(before, changes, uow.user_id, uow.now):
-            changes |= {"told_of_id": uow.user_id, "told_at": uow.now}
-        return changes
+    def decide(before: StoredDocument) -> StoredDocument:
+        after = rules.apply_update(before, request, resolved, uow.now)
+        uow.require_version(before.version)
+        if rules.is_news(before, after, uow.user_id, uow.now):
+            after = replace_fields(after, told_of_id=uow.user_id, told_at=uow.now)
+        return after
 
-    before, changes = change_document(uow, at, decide)
-    after = {**before, **changes}
-    if after["status"] != before["status"] == "pending_review":
-        uow.connection.execute(_WITHDRAW_SUBMISSION, {"_id": before["id"], "_number": before["submissions"]})
-    if not _SEARCHED_COLUMNS.isdisjoint(changes):
+    before, after = change_document(uow, at, decide)
+    changed = find_changed_fields(before, after)
+    if after.status != before.status == "pending_review":
+        uow.connection.execute(_WITHDRAW_SUBMISSION, {"_id": before.id, "_number": before.submissions})
+    if not _SEARCHED_FIELDS.isdisjoint(changed):
         uow.emit(written_event(after, is_new=False))
-    if "told_at" in changes:
-        changed_fields = tuple(camel(name) for name in _NOTIFIED_COLUMNS if after[name] != before[name])
-        document = rows.summary(after)
+    if rules.is_news(before, after, uow.user_id, uow.now):
         uow.emit(
             DocumentUpdated(
-                **event_location(after), document=document, changed=changed_fields, before=before["status"]
+                **event_location(after),
+                document=rows.to_summary(after),
+                changed=tuple(camel(name) for name in _NOTIFIED_FIELDS if name in changed),
+                before=before.status,
             )
         )
-    return rows.document(after, request.content_format)
+    return rows.to_document(after, request.content_format)
 
 
 @serves(DELETE_DOCUMENT)
 def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
     """Delete a document and its versions. Its child documents move up to its parent."""
-    at = access.document(uow, ref)
-    row: DocumentRow = at.row._mapping
+    row: StoredDocumentRow = access.document(uow, ref).row
     if uses_row_locks(uow):
-        row = access.lock_document_to_delete(uow, at.row.id)._mapping
-    uow.require_version(row["version"])
+        row = access.lock_document_to_delete(uow, row.id)
+    document = rows.STORED.to_value(row)
+    uow.require_version(document.version)
     uow.connection.execute(
-        _MOVE_CHILDREN_UP, {"_id": row["id"], "_parent_id": row["parent_id"], "_now": uow.now}
+        _MOVE_CHILDREN_UP, {"_id": document.id, "_parent_id": document.parent_id, "_now": uow.now}
     )
-    uow.connection.execute(_DELETE, {"_id": row["id"]})
-    uow.emit(DocumentDeleted(**event_location(row), document=rows.summary(row)))
+    uow.connection.execute(_DELETE, {"_id": document.id})
+    uow.emit(DocumentDeleted(**event_location(document), document=rows.to_summary(document)))
     return Ok()
 
 
 def change_document(
-    uow: UnitOfWork, at: Loaded[LoadedDocumentRow], decide: Callable[[DocumentRow], dict[str, Any]]
-) -> tuple[DocumentRow, dict[str, Any]]:
+    uow: UnitOfWork, at: Loaded[LoadedDocumentRow], decide: Callable[[StoredDocument], StoredDocument]
+) -> tuple[StoredDocument, StoredDocument]:
     """Change a document if it is still the one that ``decide`` was called with; else call ``decide`` again.
 
     Args:
         uow: The unit.
         at: The result of the access check.
-        decide: Returns the columns to change for the current document; it may be called several times.
+        decide: Returns the current document with its changes, or itself; it may be called several times.
 
     Returns:
-        The document before the change, and the changed columns.
+        The document before and after the change.
     """
-    before: DocumentRow = at.row._mapping
-    while changes := decide(before):
-        changes |= {"version": before["version"] + 1, "updated_at": uow.now}
-        condition = {"_id": before["id"], "_version": before["version"]}
-        if uow.connection.execute(_UPDATE, {**changes, **condition}).rowcount:
-            return before, changes
-        current = access.reload_document(uow, before["id"])._mapping
-        before = {**before, **current}
-    return before, {}
+    before = rows.STORED.to_value(at.row)
+    while (after := decide(before)) is not before:
+        after = replace_fields(after, version=before.version + 1, updated_at=uow.now)
+        condition = {"_id": before.id, "_version": before.version}
+        if uow.connection.execute(_UPDATE, {**rows.STORED.to_changes(before, after), **condition}).rowcount:
+            return before, after
+        before = rows.STORED.to_value(access.reload_document(uow, before.id))
+    return before, before
 
 
-def written_event(row: DocumentRow, *, is_new: bool) -> DocumentWritten:
+def written_event(document: StoredDocument, *, is_new: bool) -> DocumentWritten:
     """Return the event from which search indexes the current content of a document."""
     return DocumentWritten(
-        **event_location(row),
-        document_id=row["id"],
+        **event_location(document),
+        document_id=document.id,
         is_new=is_new,
-        organization_id=row["organization_id"] if row["context_type"] == "organization" else None,
-        title=row["title"],
-        tags=row["tags"],
-        content=row["content"],
+        organization_id=document.organization_id if document.context_type == "organization" else None,
+        title=document.title,
+        tags=document.tags,
+        content=document.content,
     )
 
 
-def event_location(row: DocumentRow) -> dict[str, Any]:
+class EventLocation(TypedDict):
+    """The workspace and the project of a document, as fields of an event."""
+
+    workspace_id: str
+    project_id: str | None
+
+
+def event_location(document: StoredDocument) -> EventLocation:
     """Return the workspace and project of a document, as fields of an event."""
-    return {"workspace_id": row["workspace_id"], "project_id": row["project_id"]}
+    return {"workspace_id": document.workspace_id, "project_id": document.project_id}
 
 
 def _resolve_changes(
     uow: UnitOfWork, ref: DocumentRef, at: Loaded[LoadedDocumentRow], request: UpdateDocument
-) -> dict[str, Any]:
-    """Return the columns for the content, parent and context of a request."""
+) -> dict[str, object]:
+    """Return the fields for the content, parent and context of a request."""
     if request.tags is not UNSET:
         rules.check_tags(request.tags)
-    resolved: dict[str, Any] = {}
+    resolved: dict[str, object] = {}
     content = _parse_content(request.content, request.content_format)
+    parent_id: str | None = None
     if content is not UNSET:
         resolved["content"] = content
     if request.parent_id is not UNSET:
         parent = placing.parent(uow, at.row.workspace_id, request)
-        resolved["parent_id"] = parent and parent.id
+        parent_id = None if parent is None else parent.id
+        resolved["parent_id"] = parent_id
     if (context := placing.context(uow, ref, at, request)) is not None:
-        resolved |= {
-            "context_type": context.context_type,
-            "context_id": context.context_id,
-            "project_id": context.project_id,
-            "scope_id": context.scope_id,
-        }
-    if resolved.get("parent_id"):
-        placing.check_no_cycle(uow, at.row.workspace_id, at.row.id, resolved["parent_id"])
+        resolved |= attrs.asdict(context)
+    if parent_id is not None:
+        placing.check_no_cycle(uow, at.row.workspace_id, at.row.id, parent_id)
     return resolved
 
 

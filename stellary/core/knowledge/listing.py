@@ -80,7 +80,7 @@ def list_documents(uow: UnitOfWork, ref: WorkspaceRef, request: ListDocuments) -
         filters["top_level"] = filters.get("top_level", True)
         if not filters["top_level"]:
             return Listing([])
-    page = _pages(frozenset(filters)).fetch(uow, request, _summary, **parameters, **filters)
+    page = _pages(frozenset(filters)).fetch(uow, request, rows.summary, **parameters, **filters)
     if not page.items:
         _check_ids(uow, roles, request)
     return page
@@ -118,13 +118,13 @@ def _check_ids(uow: UnitOfWork, roles: CallerRoles, request: ListDocuments) -> N
 def list_versions(uow: UnitOfWork, ref: DocumentRef, request: Paged) -> Listing[DocumentVersionSummary]:
     """Return the submitted versions of a document, newest first."""
     document = access.document(uow, ref).row
-    return _VERSIONS.fetch(uow, request, _version_summary, _document_id=document.id)
+    return _VERSIONS.fetch(uow, request, rows.version_summary, _document_id=document.id)
 
 
 @serves(GET_VERSION)
 def get_version(uow: UnitOfWork, ref: DocumentVersionRef, request: GetDocument) -> DocumentVersion:
     """Return a submitted version of a document."""
-    return rows.version(access.version(uow, ref).row._mapping, request.content_format)
+    return rows.version(access.version(uow, ref).row, request.content_format)
 
 
 def _build_filters(request: ListDocuments) -> dict[str, Any]:
@@ -144,11 +144,3 @@ def _pages(names: frozenset[str]) -> Pages[DocumentSummaryRow]:
     return Pages(
         DocumentSummaryRow, _SELECT_VISIBLE.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id
     )
-
-
-def _summary(row: DocumentSummaryRow) -> DocumentSummary:
-    return rows.summary(row._mapping)
-
-
-def _version_summary(row: VersionRow) -> DocumentVersionSummary:
-    return rows.version_summary(row._mapping)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import bindparam, insert, update
 
-from stellary.contract.documents import REVIEW_DOCUMENT, SUBMIT_REVIEW, Document, ReviewDocument
+from stellary.contract.documents import (
+    REVIEW_DOCUMENT,
+    SUBMIT_REVIEW,
+    Document,
+    DocumentVersionSummary,
+    ReviewDocument,
+)
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import convert, replace_fields
 from stellary.contract.refs import DocumentRef
 from stellary.core.accounts import people
 from stellary.core.kernel.events import ChangesRequested, DocumentApproved, DocumentSubmitted
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
 from stellary.core.knowledge.documents import change_document, event_location
-from stellary.core.knowledge.rows import DocumentRow
+from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.review import REVIEWS, check_reviewer, next_status
 from stellary.core.knowledge.tables import versions
 
@@ -31,30 +36,30 @@ def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
     """Submit a document for review, and store its content as a version."""
     at = access.document(uow, ref)
 
-    def decide(before: DocumentRow) -> dict[str, Any]:
-        status = next_status(before["status"], "submit")
-        uow.require_version(before["version"])
-        return {"status": status, "submissions": before["submissions"] + 1, "submitted_at": uow.now}
+    def decide(before: StoredDocument) -> StoredDocument:
+        status = next_status(before.status, "submit")
+        uow.require_version(before.version)
+        return replace_fields(before, status=status, submissions=before.submissions + 1, submitted_at=uow.now)
 
-    before, changes = change_document(uow, at, decide)
-    after = {**before, **changes}
-    uow.connection.execute(
-        _INSERT_VERSION,
-        {
-            "id": uow.new_id(),
-            "document_id": after["id"],
-            "number": after["submissions"],
-            **{name: after[name] for name in ("title", "doc_type", "content", "tags", "status")},
-            "submitted_by_id": uow.user_id,
-            "submitted_at": uow.now,
-            "reviewer_id": None,
-            "review_notes": None,
-            "reviewed_at": None,
-        },
+    _, after = change_document(uow, at, decide)
+    version = convert(
+        DocumentVersionSummary,
+        after,
+        id=uow.new_id(),
+        document_id=after.id,
+        number=after.submissions,
+        submitted_by_id=uow.user_id,
+        submitted_by_name=at.row.caller_name,
+        submitted_at=uow.now,
+        reviewer_id=None,
+        reviewer_name=None,
+        review_notes=None,
+        reviewed_at=None,
     )
-    document = rows.summary(after)
-    uow.emit(DocumentSubmitted(**event_location(after), document=document, number=after["submissions"]))
-    return rows.document(after, "tiptap")
+    uow.connection.execute(_INSERT_VERSION, rows.VERSION_FIELDS.to_row(version, content=after.content))
+    document = rows.to_summary(after)
+    uow.emit(DocumentSubmitted(**event_location(after), document=document, number=after.submissions))
+    return rows.to_document(after, "tiptap")
 
 
 @serves(REVIEW_DOCUMENT)
@@ -67,29 +72,29 @@ def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) 
     check_reviewer(move, is_author=is_author, is_alone=is_alone)
     submissions = at.row.submissions
 
-    def decide(before: DocumentRow) -> dict[str, Any]:
-        status = next_status(before["status"], move)
-        uow.require_version(before["version"])
-        if before["submissions"] != submissions:
-            raise Conflict("the document has been submitted again in the meantime", code="stale_submission")
-        return {"status": status, **decision}
-
     decision = {
         "reviewer_id": uow.user_id,
         "review_notes": request.notes or None,
         "reviewed_at": uow.now,
     }
-    before, changes = change_document(uow, at, decide)
-    after = {**before, **changes, "reviewer_name": at.row.caller_name}
-    version = {"_id": after["id"], "_number": after["submissions"], "status": after["status"], **decision}
+
+    def decide(before: StoredDocument) -> StoredDocument:
+        status = next_status(before.status, move)
+        uow.require_version(before.version)
+        if before.submissions != submissions:
+            raise Conflict("the document has been submitted again in the meantime", code="stale_submission")
+        return replace_fields(before, status=status, reviewer_name=at.row.caller_name, **decision)
+
+    _, after = change_document(uow, at, decide)
+    version = {"_id": after.id, "_number": after.submissions, "status": after.status, **decision}
     submitted_by_id = uow.connection.execute(_UPDATE_VERSION, version).scalar_one()
     event_class = DocumentApproved if move == "approve" else ChangesRequested
     uow.emit(
         event_class(
             **event_location(after),
-            document=rows.summary(after),
-            number=after["submissions"],
+            document=rows.to_summary(after),
+            number=after.submissions,
             submitted_by_id=submitted_by_id,
         )
     )
-    return rows.document(after, "tiptap")
+    return rows.to_document(after, "tiptap")

@@ -1,13 +1,11 @@
-"""The rows of documents, as their statements select them.
-
-A document is passed on as the mapping of its row, since changes are merged into it: ``rows.document`` reads most columns.
-"""
+"""The rows of documents, as their statements select them."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from stellary.contract.documents import ContextType, DocType, DocumentStatus
+from stellary.contract.documents import ContextType
+from stellary.contract.rich_text import Node
 from stellary.core.db.row_types import RowType
 
 
@@ -18,7 +16,7 @@ class CallerNameRow(RowType):
 
 
 class StoredDocumentRow(RowType):
-    """A document, with the names of its author and reviewer."""
+    """A document with its content, which ``rows.STORED`` reads."""
 
     id: str
     workspace_id: str
@@ -38,23 +36,22 @@ class DocumentSummaryRow(RowType):
 
 
 class VersionRow(RowType):
-    """A submitted version of a document, which ``rows.version`` and ``rows.version_summary`` read."""
+    """A submitted version of a document, which ``rows.version_summary`` reads."""
+
+
+class VersionContentRow(VersionRow):
+    """A submitted version of a document, with its content."""
+
+    content: Node
 
 
 class ExportedDocumentRow(RowType):
     """A document, as a project file has it."""
 
     id: str
-    title: str
-    doc_type: DocType
-    scope_id: str | None
     parent_id: str | None
-    tags: list[str]
-    status: DocumentStatus
     author_id: str
-    content: dict[str, object]
-    created_at: datetime
-    updated_at: datetime
+    content: Node
 
 
 class DocumentHitRow(RowType):

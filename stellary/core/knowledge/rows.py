@@ -2,68 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from stellary.contract.documents import (
     Document,
     DocumentSummary,
     DocumentVersion,
     DocumentVersionSummary,
 )
-from stellary.contract.rich_text import ContentFormat
+from stellary.contract.fields import convert
+from stellary.contract.rich_text import ContentFormat, Node
 from stellary.contract.safe_content import make_safe
-from stellary.contract.wire import wire_fields
 from stellary.core.accounts.audience import name_of
+from stellary.core.db.row_fields import RowFields
+from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionContentRow, VersionRow
+from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
 from stellary.core.knowledge.tables import documents, versions
 
-DocumentRow = Mapping[Any, Any]
-"""A row of a document or a version, by column names."""
-
-_NAMES = (
-    name_of(documents.c.author_id).label("author_name"),
-    name_of(documents.c.reviewer_id).label("reviewer_name"),
+_NAMES = {
+    "author_name": name_of(documents.c.author_id),
+    "reviewer_name": name_of(documents.c.reviewer_id),
+}
+STORED = RowFields(StoredDocument, documents, selected=_NAMES)
+_SUMMARY_FIELDS = RowFields(
+    DocumentSummary,
+    documents,
+    selected=_NAMES,
+    internal=("organization_id", "scope_id", "content", "tag_keys", "submissions", "told_of_id", "told_at"),
 )
-SUMMARY = (*(column for column in documents.c if column.name != "content"), *_NAMES)
-DOCUMENT = (*documents.c, *_NAMES)
-
-VERSION_SUMMARY = (
-    *(column for column in versions.c if column.name != "content"),
-    name_of(versions.c.submitted_by_id).label("submitted_by_name"),
-    name_of(versions.c.reviewer_id).label("reviewer_name"),
+VERSION_FIELDS = RowFields(
+    DocumentVersionSummary,
+    versions,
+    selected={
+        "submitted_by_name": name_of(versions.c.submitted_by_id),
+        "reviewer_name": name_of(versions.c.reviewer_id),
+    },
+    internal=("content",),
 )
+SUMMARY = _SUMMARY_FIELDS.columns
+DOCUMENT = STORED.columns
+VERSION_SUMMARY = VERSION_FIELDS.columns
 
-_FIELDS = [field.name for field in wire_fields(DocumentSummary).values()]
-_VERSION_FIELDS = [field.name for field in wire_fields(DocumentVersionSummary).values()]
 
-
-def summary(row: DocumentRow) -> DocumentSummary:
+def summary(row: DocumentSummaryRow) -> DocumentSummary:
     """Return the document of a row, without its content."""
-    return DocumentSummary(**{name: row[name] for name in _FIELDS})
+    return _SUMMARY_FIELDS.to_value(row)
 
 
-def document(row: DocumentRow, content_format: ContentFormat) -> Document:
-    """Return the document of a row."""
-    return Document(**{name: row[name] for name in _FIELDS}, **_content_fields(row, content_format))
+def to_summary(document: StoredDocument) -> DocumentSummary:
+    """Return a document without its content."""
+    return convert(DocumentSummary, document)
 
 
-def version_summary(row: DocumentRow) -> DocumentVersionSummary:
+def to_document(document: StoredDocument, content_format: ContentFormat) -> Document:
+    """Return a document with its content in a format."""
+    content = _format_content(document.content, content_format)
+    return convert(Document, document, content_format=content_format, content=content)
+
+
+def version_summary(row: VersionRow) -> DocumentVersionSummary:
     """Return the version of a row, without its content."""
-    return DocumentVersionSummary(**{name: row[name] for name in _VERSION_FIELDS})
+    return VERSION_FIELDS.to_value(row)
 
 
-def version(row: DocumentRow, content_format: ContentFormat) -> DocumentVersion:
+def version(row: VersionContentRow, content_format: ContentFormat) -> DocumentVersion:
     """Return the version of a row."""
-    return DocumentVersion(
-        **{name: row[name] for name in _VERSION_FIELDS}, **_content_fields(row, content_format)
-    )
+    content = _format_content(row.content, content_format)
+    return convert(DocumentVersion, version_summary(row), content_format=content_format, content=content)
 
 
-def _content_fields(row: DocumentRow, content_format: ContentFormat) -> dict[str, Any]:
+def _format_content(stored: Node, content_format: ContentFormat) -> Node | str:
     # Documents that were stored before unsafe content was refused may still have some.
-    content = make_safe(row["content"])
-    return {
-        "content_format": content_format,
-        "content": to_markdown(content) if content_format == "markdown" else content,
-    }
+    content = make_safe(stored)
+    return to_markdown(content) if content_format == "markdown" else content

@@ -18,6 +18,7 @@ from stellary.contract.notifications import (
 )
 from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
@@ -25,6 +26,12 @@ from stellary.core.notifications.row_types import NotificationRow
 from stellary.core.notifications.rows import activity_of
 from stellary.core.notifications.tables import notifications
 
+_FIELDS = RowFields(
+    Notification,
+    notifications,
+    computed=("activity",),
+    internal=("activity_id", "workspace_id", "created_at"),
+)
 _UNREAD = notifications.c.read_at.is_(None)
 _ALL = Pages(NotificationRow, access.OWN_ROWS, notifications.c.id, newest_first=True)
 _UNREAD_ONLY = Pages(NotificationRow, access.OWN_ROWS.where(_UNREAD), notifications.c.id, newest_first=True)
@@ -70,9 +77,5 @@ def read_notification(uow: UnitOfWork, ref: NotificationRef) -> Notification:
 
 
 def _notification(row: NotificationRow, read_at: datetime | None = None) -> Notification:
-    return Notification(
-        id=row.id,
-        user_id=row.user_id,
-        read_at=read_at or row.read_at,
-        activity=activity_of(row, row.activity_id),
-    )
+    activity = activity_of(row, row.activity_id)
+    return _FIELDS.to_value(row, read_at=read_at or row.read_at, activity=activity)

@@ -133,14 +133,16 @@ class Ledger(Generic[Row, T]):
         """
         return self._require_row(self._one.first(uow.connection, _row_parameters(workspace_id, number)))
 
-    def add(self, uow: UnitOfWork, workspace_id: str, change: str = "created", **values: object) -> T:
+    def add(
+        self, uow: UnitOfWork, workspace_id: str, values: Mapping[str, object], change: str = "created"
+    ) -> T:
         """Insert a thing under the next number, and return it.
 
         Args:
             uow: A unit of work that writes.
             workspace_id: The workspace.
+            values: The values of its columns.
             change: The name of the change in the activity type.
-            **values: The values of its columns.
         """
         counter_parameters = {"workspace_id": workspace_id, "kind": self._kind}
         number = uow.connection.execute(_NEXT[uow.connection.dialect.name], counter_parameters).scalar_one()

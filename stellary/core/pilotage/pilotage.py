@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Executable, bindparam, update
 
 from stellary.contract.active_docs import (
@@ -14,6 +16,7 @@ from stellary.contract.active_docs import (
     UpdateDoc,
 )
 from stellary.contract.endpoint import Ok
+from stellary.contract.fields import get_set_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.pilotage import (
     CREATE_DECISION,
@@ -47,7 +50,6 @@ from stellary.contract.pilotage import (
 )
 from stellary.contract.refs import ActiveDocRef, MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
 from stellary.contract.unset import UNSET
-from stellary.contract.wire import Request, wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.pilotage import access
@@ -69,9 +71,7 @@ _DETACH_FROM_PRIORITY = _OF_WORKSPACE.where(todos.c.priority_number == bindparam
 def create_mission(uow: UnitOfWork, ref: WorkspaceRef, request: CreateMission) -> Mission:
     """Create a mission with the status ``to_launch``."""
     workspace = accounts_access.workspace(uow, ref).row
-    return MISSIONS.add(
-        uow, workspace.id, objective=request.objective, module=request.module or None, status="to_launch"
-    )
+    return MISSIONS.add(uow, workspace.id, {**get_set_fields(request, Mission), "status": "to_launch"})
 
 
 @serves(LIST_MISSIONS)
@@ -90,7 +90,7 @@ def update_mission(uow: UnitOfWork, ref: MissionRef, request: UpdateMission) -> 
         Conflict: A blocked reason comes without a status, and the mission is not blocked.
     """
     before = MISSIONS.lock(uow, access.mission(uow, ref).row)
-    changes = with_blocked_reason(_changed_fields(request), before.status)
+    changes = with_blocked_reason(get_set_fields(request, Mission), before.status)
     return MISSIONS.change(uow, before, with_completion(changes, before.status, uow.now))
 
 
@@ -107,9 +107,8 @@ def delete_mission(uow: UnitOfWork, ref: MissionRef) -> Ok:
 def create_priority(uow: UnitOfWork, ref: WorkspaceRef, request: CreatePriority) -> PilotagePriority:
     """Create a priority."""
     workspace = accounts_access.workspace(uow, ref).row
-    return PRIORITIES.add(
-        uow, workspace.id, label=request.label, module=request.module or None, status="active"
-    )
+    values = {**get_set_fields(request, PilotagePriority), "status": "active"}
+    return PRIORITIES.add(uow, workspace.id, values)
 
 
 @serves(LIST_PRIORITIES)
@@ -123,7 +122,8 @@ def list_priorities(uow: UnitOfWork, ref: WorkspaceRef, request: ListPriorities)
 def update_priority(uow: UnitOfWork, ref: PilotagePriorityRef, request: UpdatePriority) -> PilotagePriority:
     """Update a priority."""
     before = PRIORITIES.lock(uow, access.priority(uow, ref).row)
-    return PRIORITIES.change(uow, before, with_completion(_changed_fields(request), before.status, uow.now))
+    changes = get_set_fields(request, PilotagePriority)
+    return PRIORITIES.change(uow, before, with_completion(changes, before.status, uow.now))
 
 
 @serves(DELETE_PRIORITY)
@@ -139,15 +139,8 @@ def delete_priority(uow: UnitOfWork, ref: PilotagePriorityRef) -> Ok:
 def create_todo(uow: UnitOfWork, ref: WorkspaceRef, request: CreateTodo) -> Todo:
     """Create a todo."""
     workspace = accounts_access.workspace(uow, ref).row
-    return TODOS.add(
-        uow,
-        workspace.id,
-        label=request.label,
-        status="todo",
-        mission_number=MISSIONS.resolve_reference(uow, workspace.id, request.mission_id, "missionId") or None,
-        priority_number=PRIORITIES.resolve_reference(uow, workspace.id, request.priority_id, "priorityId")
-        or None,
-    )
+    references = _resolve_references(uow, workspace.id, request)
+    return TODOS.add(uow, workspace.id, {**_todo_columns(request, references), "status": "todo"})
 
 
 @serves(LIST_TODOS)
@@ -162,15 +155,9 @@ def update_todo(uow: UnitOfWork, ref: TodoRef, request: UpdateTodo) -> Todo:
     """Update a todo."""
     todo = access.todo(uow, ref).row
     # Before the todo's lock, since the deletion of a mission locks the mission before its todos.
-    references = {
-        "mission_number": MISSIONS.resolve_reference(uow, todo.workspace_id, request.mission_id, "missionId"),
-        "priority_number": PRIORITIES.resolve_reference(
-            uow, todo.workspace_id, request.priority_id, "priorityId"
-        ),
-    }
+    references = _resolve_references(uow, todo.workspace_id, request)
     before = TODOS.lock(uow, todo)
-    changes = {name: value for name, value in _changed_fields(request).items() if not name.endswith("_id")}
-    changes |= {name: value for name, value in references.items() if value is not UNSET}
+    changes = _todo_columns(request, references)
     return TODOS.change(uow, before, with_completion(changes, before.status, uow.now))
 
 
@@ -185,7 +172,8 @@ def delete_todo(uow: UnitOfWork, ref: TodoRef) -> Ok:
 def create_decision(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDecision) -> Decision:
     """Record a decision."""
     workspace = accounts_access.workspace(uow, ref).row
-    return DECISIONS.add(uow, workspace.id, title=request.title, impact=request.impact or None)
+    impact = request.impact or None
+    return DECISIONS.add(uow, workspace.id, {**get_set_fields(request, Decision), "impact": impact})
 
 
 @serves(LIST_DECISIONS)
@@ -199,13 +187,7 @@ def list_decisions(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listin
 def create_doc(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDoc) -> ActiveDoc:
     """Register a document."""
     workspace = accounts_access.workspace(uow, ref).row
-    return DOCS.add(
-        uow,
-        workspace.id,
-        title=request.title,
-        owner=request.owner or None,
-        source_type=request.source_type or None,
-    )
+    return DOCS.add(uow, workspace.id, get_set_fields(request, ActiveDoc))
 
 
 @serves(LIST_DOCS)
@@ -219,7 +201,7 @@ def list_docs(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Act
 def update_doc(uow: UnitOfWork, ref: ActiveDocRef, request: UpdateDoc) -> ActiveDoc:
     """Update an active document."""
     before = DOCS.lock(uow, access.doc(uow, ref).row)
-    return DOCS.change(uow, before, _changed_fields(request))
+    return DOCS.change(uow, before, get_set_fields(request, ActiveDoc))
 
 
 @serves(DELETE_DOC)
@@ -229,10 +211,22 @@ def delete_doc(uow: UnitOfWork, ref: ActiveDocRef) -> Ok:
     return Ok()
 
 
-def _changed_fields(request: Request) -> dict[str, object]:
-    """Return the fields that a request sets."""
-    values = {field.name: getattr(request, field.name) for field in wire_fields(type(request)).values()}
-    return {name: value for name, value in values.items() if value is not UNSET}
+def _resolve_references(
+    uow: UnitOfWork, workspace_id: str, request: CreateTodo | UpdateTodo
+) -> dict[str, object]:
+    """Return the columns of the mission and the priority that a request names."""
+    numbers = {
+        "mission_number": MISSIONS.resolve_reference(uow, workspace_id, request.mission_id, "missionId"),
+        "priority_number": PRIORITIES.resolve_reference(uow, workspace_id, request.priority_id, "priorityId"),
+    }
+    return {name: number for name, number in numbers.items() if number is not UNSET}
+
+
+def _todo_columns(request: CreateTodo | UpdateTodo, references: Mapping[str, object]) -> dict[str, object]:
+    """Return the columns of a todo that a request sets."""
+    changes = get_set_fields(request, Todo)
+    own_columns = {name: value for name, value in changes.items() if not name.endswith("_id")}
+    return {**own_columns, **references}
 
 
 def _detach_todos(uow: UnitOfWork, statement: Executable, row: LedgerRow) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, NotFound, ServerError
+from stellary.contract.fields import get_set_fields
 from stellary.contract.paging import Listing
 from stellary.contract.proposed_actions import (
     APPLY_ACTION,
@@ -74,15 +75,8 @@ _LATEST = Query(
 def propose_action(uow: UnitOfWork, ref: WorkspaceRef, request: ProposeAction) -> ProposedAction:
     """Propose an action. Nothing is executed."""
     workspace = accounts_access.workspace(uow, ref).row
-    return ACTIONS.add(
-        uow,
-        workspace.id,
-        "proposed",
-        action_type=request.action_type,
-        explanation=request.explanation,
-        payload=request.payload or {},
-        status="suggested",
-    )
+    values = {**get_set_fields(request, ProposedAction), "payload": request.payload or {}}
+    return ACTIONS.add(uow, workspace.id, {**values, "status": "suggested"}, change="proposed")
 
 
 @serves(LIST_ACTIONS)

@@ -17,7 +17,8 @@ from stellary.contract.webhooks import (
     ListDeliveries,
     WebhookDelivery,
 )
-from stellary.contract.wire import read, wire_fields
+from stellary.contract.wire import read
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -25,8 +26,8 @@ from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.row_types import DeliveryRow
 from stellary.core.webhooks.tables import deliveries
 
-_FIELDS = [field.name for field in wire_fields(WebhookDelivery).values()]
-_SHOWN = tuple(deliveries.c[name] for name in _FIELDS)
+_FIELDS = RowFields(WebhookDelivery, deliveries, internal=("tries", "queued_at"))
+_SHOWN = _FIELDS.columns
 _OF_WEBHOOK = select(*_SHOWN).where(deliveries.c.webhook_id == bindparam("_webhook_id"))
 _LIST = Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
 _LIST_STATUS = Pages(
@@ -74,9 +75,9 @@ def redeliver(uow: UnitOfWork, ref: DeliveryRef) -> WebhookDelivery:
 
 
 def _delivery(row: DeliveryRow, retry_at: datetime | None) -> WebhookDelivery:
-    fields = {name: getattr(row, name) for name in _FIELDS}
-    if row.next_attempt_at is not None and retry_at is not None:
+    next_attempt_at = row.next_attempt_at
+    if next_attempt_at is not None and retry_at is not None:
         # It waits for its receiver, too.
-        fields["next_attempt_at"] = max(row.next_attempt_at, retry_at)
+        next_attempt_at = max(next_attempt_at, retry_at)
     attempts = [read(DeliveryAttempt, attempt) for attempt in row.attempts]
-    return WebhookDelivery(**fields | {"attempts": attempts})
+    return _FIELDS.to_value(row, next_attempt_at=next_attempt_at, attempts=attempts)

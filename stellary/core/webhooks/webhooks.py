@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import build_value, get_set_fields, replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WebhookRef, WorkspaceRef
 from stellary.contract.signatures import secret_of
@@ -23,10 +24,10 @@ from stellary.contract.webhooks import (
     UpdateWebhook,
     Webhook,
 )
-from stellary.contract.wire import wire_fields
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -37,8 +38,10 @@ from stellary.core.webhooks.tables import webhooks
 
 KEY_BYTES = 32
 
-_FIELDS = [field.name for field in wire_fields(Webhook).values()]
-_SHOWN = tuple(webhooks.c[name] for name in _FIELDS)
+_FIELDS = RowFields(
+    Webhook, webhooks, internal=("secret", "sending_job_id", "failures", "failing_since", "retry_at")
+)
+_SHOWN = _FIELDS.columns
 _IN_WORKSPACE = webhooks.c.workspace_id == bindparam("_workspace_id")
 _LIST = Pages(WebhookRow, select(*_SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
@@ -58,12 +61,13 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
     """
     lock_workspace(uow, ref)
     workspace = accounts_access.workspace(uow, ref).row
-    webhook = CreatedWebhook(
+    webhook = build_value(
+        CreatedWebhook,
+        request,
         id=uow.new_id(),
         workspace_id=workspace.id,
         url=check_url(request.url, private=uow.env.private_webhooks),
         events=list(dict.fromkeys(request.events or ())),
-        active=request.active,
         created_by_id=uow.user_id,
         created_at=uow.now,
         updated_at=uow.now,
@@ -71,8 +75,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
     )
     if uow.connection.execute(_COUNT, {"_workspace_id": workspace.id}).scalar_one() >= WEBHOOKS_MAX:
         raise Conflict(f"a workspace has at most {WEBHOOKS_MAX} webhooks", code="webhooks_full")
-    row = {name: getattr(webhook, name) for name in (*_FIELDS, "secret")}
-    uow.connection.execute(_INSERT, row)
+    uow.connection.execute(_INSERT, _FIELDS.to_row(webhook, secret=webhook.secret))
     mark_subscribed(uow, workspace.id)
     return webhook
 
@@ -92,18 +95,19 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
         Invalid: The URL is none, or leads to an address that is not public.
     """
     row = access.webhook(uow, ref).row
-    changes: dict[str, object] = {}
+    before = _webhook(row)
+    changes = get_set_fields(request, Webhook)
     if request.url is not UNSET:
         changes["url"] = check_url(request.url, private=uow.env.private_webhooks)
     if request.events is not UNSET:
         changes["events"] = list(dict.fromkeys(request.events))
-    if request.active is not UNSET:
-        changes["active"] = request.active
     if not changes:
-        return _webhook(row)
+        return before
     if row.retry_at is not None:
         queue.resume(uow, row.id)
-    return _webhook(_UPDATE.one(uow.connection, {**changes, "updated_at": uow.now, "_id": row.id}))
+    after = replace_fields(before, **changes, updated_at=uow.now)
+    changed_columns = _FIELDS.to_changes(before, after)
+    return _webhook(_UPDATE.one(uow.connection, {"_id": row.id, **changed_columns}))
 
 
 @serves(DELETE_WEBHOOK)
@@ -115,4 +119,4 @@ def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
 
 
 def _webhook(row: WebhookRow) -> Webhook:
-    return Webhook(**{name: getattr(row, name) for name in _FIELDS})
+    return _FIELDS.to_value(row)

@@ -1,20 +1,46 @@
-"""The rules of documents: tags, the columns that a request changes, and which changes are reported."""
+"""The rules of documents: tags, what a request changes, and which changes are reported."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from stellary.contract.documents import UpdateDocument
-from stellary.contract.unset import UNSET
-from stellary.contract.wire import invalid
+from stellary.contract.documents import DocumentSummary, UpdateDocument
+from stellary.contract.fields import find_changed_fields, replace_fields, update_value
+from stellary.contract.rich_text import Node
+from stellary.contract.wire import invalid, value
 from stellary.core.knowledge.rules.review import next_status
 
 REPORT_INTERVAL: Final = timedelta(minutes=10)
 
-REVIEWED_FIELDS: Final = frozenset({"title", "content"})
-"""The fields that a review covers: changing one of them makes a new review necessary."""
+
+@value
+class StoredDocument(DocumentSummary):
+    """A document with everything that is stored of it.
+
+    Attributes:
+        tag_keys: The tags as filters compare them.
+        submissions: The number of submissions.
+        told_of_id, told_at: The author and the time of the last change that was reported.
+    """
+
+    organization_id: str
+    scope_id: str | None
+    content: Node
+    tag_keys: str
+    submissions: int
+    told_of_id: str
+    told_at: datetime
+
+
+_BOOKKEEPING: Final = frozenset({"told_of_id", "told_at", "version", "updated_at"})
+"""The fields that change with any other field."""
+
+NOT_REVIEWED: Final[Mapping[str, None]] = dict.fromkeys(
+    ("reviewer_id", "reviewer_name", "review_notes", "submitted_at", "reviewed_at")
+)
+"""The fields about reviews, for a document that was never submitted."""
 
 
 def check_tags(tags: Sequence[str], path: str = "tags") -> None:
@@ -37,35 +63,32 @@ def tag_keys(tags: Sequence[str]) -> str:
     return "".join(f"\n{tag.casefold()}\n" for tag in tags)
 
 
-def compute_changes(
-    before: Mapping[str, Any], request: UpdateDocument, resolved: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the changed columns with their new values. A new title or content is an edit in the review workflow.
+def apply_update(
+    before: StoredDocument, request: UpdateDocument, resolved: Mapping[str, object], now: datetime
+) -> StoredDocument:
+    """Return a document with an update applied. A new title or content is an edit in the review workflow.
 
     Args:
-        before: The document before the change.
+        before: The document before the update.
         request: The request.
-        resolved: The columns that the service has computed from the request: content, parent, context.
+        resolved: The fields that the service has computed from the request: content, parent, context.
+        now: The time of the update.
 
     Returns:
-        The new values by column names, without unchanged ones.
+        The updated document; ``before`` itself if no field changes.
     """
-    requested = dict(resolved)
-    for name in ("title", "doc_type", "tags"):
-        if (value := getattr(request, name)) is not UNSET:
-            requested[name] = value
-    changes = {name: value for name, value in requested.items() if value != before[name]}
-    if "tags" in changes:
-        changes["tag_keys"] = tag_keys(changes["tags"])
-    if (
-        changes.keys() & REVIEWED_FIELDS
-        and (status := next_status(before["status"], "edit")) != before["status"]
-    ):
-        changes["status"] = status
-    return changes
+    fields = {"content": before.content, "context_type": before.context_type, "context_id": before.context_id}
+    after = update_value(before, request, now, **{**fields, **resolved})
+    if after is before:
+        return before
+    if (after.title, after.content) != (before.title, before.content):
+        after = replace_fields(after, status=next_status(before.status, "edit"))
+    return replace_fields(after, tag_keys=tag_keys(after.tags))
 
 
-def is_news(before: Mapping[str, Any], changes: Mapping[str, Any], user_id: str, now: datetime) -> bool:
+def is_news(before: StoredDocument, after: StoredDocument, user_id: str, now: datetime) -> bool:
     """Return whether a change is reported; while one person saves repeatedly, only every ten minutes."""
-    is_continued = changes.keys() == {"content"} and before["told_of_id"] == user_id
-    return not is_continued or now - before["told_at"] >= REPORT_INTERVAL
+    changed = set(find_changed_fields(before, after)) - _BOOKKEEPING
+    if changed == {"content"} and before.told_of_id == user_id:
+        return now - before.told_at >= REPORT_INTERVAL
+    return bool(changed)

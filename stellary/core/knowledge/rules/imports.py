@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
+from stellary.contract.fields import build_value
 from stellary.contract.project_imports import ImportedDocument, ImportProject, NotCarried
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
 from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.board.rules.imports import index_ids, resolve_reference
-from stellary.core.knowledge.rules.documents import check_tags
+from stellary.core.knowledge.rules.documents import NOT_REVIEWED, StoredDocument, check_tags, tag_keys
 from stellary.core.knowledge.rules.markdown_reading import EMPTY
 
-Row = dict[str, Any]
 
-
-def rows(file: ImportProject, ids: Sequence[str], scope_ids: Sequence[str], common: Row) -> list[Row]:
-    """Return the rows of a file's documents, parents before their children.
+def build_documents(
+    file: ImportProject,
+    ids: Sequence[str],
+    scope_ids: Sequence[str],
+    common: Mapping[str, object],
+    now: datetime,
+) -> list[StoredDocument]:
+    """Return the documents of a file, parents before their children.
 
     Args:
         file: The file to import.
         ids: The ids of its documents, in the order of the file.
         scope_ids: The ids of its scopes, in the order of the file.
-        common: The columns that all documents share: workspace, author, time.
-
-    Returns:
-        The rows to insert.
+        common: The fields that all documents share: workspace, author, last report.
+        now: The time of the import.
 
     Raises:
         Invalid: A document refers to something that is not in the file, or is its own ancestor.
@@ -34,7 +37,7 @@ def rows(file: ImportProject, ids: Sequence[str], scope_ids: Sequence[str], comm
     entries = file.documents or []
     scopes, indexes = index_ids(file.scopes or (), "scopes"), index_ids(entries, "documents")
     above: list[int | None] = []
-    document_rows: list[Row] = []
+    new_documents: list[StoredDocument] = []
     for index, entry in enumerate(entries):
         path = f"documents[{index}]"
         check_tags(entry.tags or (), f"{path}.tags")
@@ -44,29 +47,41 @@ def rows(file: ImportProject, ids: Sequence[str], scope_ids: Sequence[str], comm
         if entry.parent_id:
             parent = resolve_reference(indexes, entry.parent_id, f"{path}.parentId", "documents")
         above.append(parent)
-        document_rows.append(
-            _row(entry, ids[index], scope_id, None if parent is None else ids[parent], common)
-        )
-    return [document_rows[index] for index in _parents_first(above)]
+        parent_id = None if parent is None else ids[parent]
+        new_documents.append(_build_document(entry, ids[index], scope_id, parent_id, common, now))
+    return [new_documents[index] for index in _parents_first(above)]
 
 
-def _row(entry: ImportedDocument, id: str, scope_id: str | None, parent_id: str | None, common: Row) -> Row:
-    created = common["now"] if entry.created_at is UNSET else utc(entry.created_at)
+def _build_document(
+    entry: ImportedDocument,
+    id: str,
+    scope_id: str | None,
+    parent_id: str | None,
+    common: Mapping[str, object],
+    now: datetime,
+) -> StoredDocument:
+    created = now if entry.created_at is UNSET else utc(entry.created_at)
     updated = created if entry.updated_at is UNSET else utc(entry.updated_at)
-    return {
-        "id": id,
-        **{name: value for name, value in common.items() if name != "now"},
-        "context_type": "scope" if scope_id else "project",
-        "context_id": scope_id or common["project_id"],
-        "scope_id": scope_id,
-        "parent_id": parent_id,
-        "title": entry.title,
-        "doc_type": entry.doc_type,
-        "content": EMPTY if entry.content is UNSET else entry.content,
-        "tags": entry.tags or [],
-        "created_at": created,
-        "updated_at": updated,
-    }
+    tags = entry.tags or []
+    return build_value(
+        StoredDocument,
+        entry,
+        id=id,
+        context_type="scope" if scope_id else "project",
+        context_id=scope_id or common["project_id"],
+        scope_id=scope_id,
+        parent_id=parent_id,
+        content=EMPTY if entry.content is UNSET else entry.content,
+        tags=tags,
+        tag_keys=tag_keys(tags),
+        status="draft",
+        submissions=0,
+        **NOT_REVIEWED,
+        version=1,
+        created_at=created,
+        updated_at=updated,
+        **common,
+    )
 
 
 def _parents_first(parents: Sequence[int | None]) -> list[int]:
