@@ -115,8 +115,6 @@ class Busy:
         with self._core.database.gathering():
             self._write()
             self._write()
-        # SQLite does not queue processes: without a pause, a child could wait for its turn until it times out.
-        time.sleep(0.01)
 
     def _ring(self) -> None:
         with self._core.env.signals.listening(lambda topic: None):

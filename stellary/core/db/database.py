@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -32,6 +33,8 @@ from stellary.core.db.private_files import create_private_file
 _log = logging.getLogger("stellary.core")
 READERS = 3
 WAIT_MAX = 30.0
+LOCK_POLL = 0.001
+"""Seconds between two attempts to lock a file of SQLite that another process has locked."""
 FORK_SECONDS = 5.0
 """How long a fork waits for a unit on SQLite to end."""
 
@@ -322,16 +325,23 @@ def _opened(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _write_ahead(driver: Any) -> None:
-    """Keep a log that is written ahead. A new file is switched to that by one, while others wait for it in vain."""
-    until = time.monotonic() + WAIT_MAX
+def _retry_while_locked(execute: Callable[[], object], seconds: float) -> None:
+    """Execute a statement on SQLite, again and again while another process has locked the file.
+
+    SQLite does not queue processes, and its own wait looks at the lock only every 100 ms: while another process commits
+    without a pause, it would find the lock taken for many seconds.
+
+    Raises:
+        OperationalError: The file was locked for all these seconds, or the statement failed otherwise.
+    """
+    until = time.monotonic() + seconds
     while True:
         try:
-            driver.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
+            execute()
+        except (sqlite3.OperationalError, OperationalError) as error:
             if "locked" not in str(error) or time.monotonic() > until:
                 raise
-            time.sleep(0.01)
+            time.sleep(LOCK_POLL)
         else:
             return
 
@@ -352,7 +362,13 @@ def begin_sqlite(connection: Connection) -> None:
     writes would do so on what another process has changed in between.
     """
     if connection.dialect.name == "sqlite" and not _driver(connection).in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver = _driver(connection)
+        (milliseconds,) = driver.execute("PRAGMA busy_timeout").fetchone()
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            _retry_while_locked(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), milliseconds / 1000)
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={milliseconds}")
 
 
 def _commit_or_roll_back(connection: Any) -> None:
@@ -365,15 +381,16 @@ def _commit_or_roll_back(connection: Any) -> None:
 
 
 def _sqlite(url: str, begin: str, size: int) -> Engine:
+    reads_only = begin == "BEGIN"
     engine = create_engine(
         url,
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"check_same_thread": False, "timeout": WAIT_MAX},
+        # A writer waits where it begins, and nowhere else: see ``_retry_while_locked``.
+        connect_args={"check_same_thread": False, "timeout": WAIT_MAX if reads_only else LOCK_POLL},
     )
-    reads_only = begin == "BEGIN"
 
     @event.listens_for(engine, "do_connect")
     def create_file(_: object, __: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
@@ -384,7 +401,8 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
         # The driver would begin transactions by itself, too late and of the wrong kind.
         connection.isolation_level = None
-        _write_ahead(connection)
+        # One process switches a new file to that, while others wait for it in vain.
+        _retry_while_locked(lambda: connection.execute("PRAGMA journal_mode=WAL"), WAIT_MAX)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
@@ -394,7 +412,7 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
             connection.execute("PRAGMA wal_autocheckpoint=0")
 
     def start(connection: Any) -> None:
-        connection.execute(begin)
+        _retry_while_locked(lambda: connection.execute(begin), WAIT_MAX)
 
     # Not by the event "begin": with a listener on it, an engine asks for listeners at every statement, at a third of
     # the statement's cost.
