@@ -11,8 +11,9 @@ from datetime import timedelta
 from stellary import Stellary
 from stellary.contract.actions import CardParams
 from stellary.contract.cards import UPDATE_CARD, Card, UpdateCard
-from stellary.contract.errors import Conflict
-from stellary.contract.refs import WorkspaceRef
+from stellary.contract.errors import Conflict, Forbidden
+from stellary.contract.refs import Ref, WorkspaceRef
+from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import request
 from stellary.core import Core, UnitOfWork
 from stellary.core.board import cards, resolve_names
@@ -30,6 +31,21 @@ def require_assignee(uow: UnitOfWork, event: CardMoved) -> None:
 
 
 # --8<-- [end:veto]
+
+
+OWNER_IDS: set[str] = set()
+
+
+# --8<-- [start:restrict]
+def keep_projects(uow: UnitOfWork, endpoint: AnyEndpoint, ref: Ref) -> None:
+    """Refuse to delete projects to everyone but the user 42."""
+    if endpoint.operation == "projects.delete" and uow.actor != core.user(
+        external_id="42", connection=uow.connection
+    ):
+        raise Forbidden("your role may not delete projects")
+
+
+# --8<-- [end:restrict]
 
 
 # --8<-- [start:after]
@@ -83,6 +99,7 @@ core = Core(database_url, actions=[CREATE_INVOICE])
 core.on(CardMoved, require_assignee)
 core.after(CardCreated, notify_crm, name="crm")
 core.add_job("report", send_report)
+core.restrict(keep_projects)
 core.migrate()
 # --8<-- [end:register]
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.refs import Ref
+from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
 from stellary.core.accounts.hosted import map_user
@@ -233,6 +235,20 @@ class Core:
             TypeError: The events of this type are internal.
         """
         self.env.event_handlers.add(event_type, handler)
+
+    def restrict(self, check: Callable[[UnitOfWork, AnyEndpoint, Ref], object]) -> None:
+        """Call a function before each service, which may refuse the call: for roles of your own.
+
+        A check only restricts: the access checks of the core still apply. Automation rules, agents, tools and the SDK go
+        through the same services. ``auth.register``, ``auth.login`` and ``auth.change_password`` are not checked.
+
+        Args:
+            check: Called with the unit, the endpoint and the address of the resource. To refuse the call, raise
+                ``Forbidden``. ``endpoint.operation`` is the name of the call, such as ``cards.delete``; ``uow.actor`` the
+                caller. An action that is run by its name is checked with the address of its workspace first, and then
+                with those of the resources that it uses. Return quickly, since each request waits.
+        """
+        self.env.restrictions.append(check)
 
     def after(self, event_type: type[E], handler: Callable[[EventDelivery[E]], object], *, name: str) -> None:
         """Call a function for each event of a type after the commit, as a background job.

@@ -35,7 +35,7 @@ from stellary.core.board.changes.card_keys import resolve_card_key
 from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.idempotency import Attempt
-from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork
+from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork, check_restrictions
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile, new_key
 from stellary.core.streaming.streams import Record, build_stream_response
@@ -120,6 +120,7 @@ class Call:
             self._require(uow)
             if uow.actor.agent_limits is not None:
                 gate.check_active(uow, uow.actor.agent_limits)
+            check_restrictions(uow, self.endpoint, self.ref)
             self._check_access(uow)
 
         self.units.run(check, read_only=True)

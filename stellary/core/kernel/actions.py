@@ -17,7 +17,7 @@ from stellary.contract.refs import WorkspaceRef
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Request, load, wire_fields
 from stellary.core.kernel.environment import Environment
-from stellary.core.kernel.unit import UnitOfWork, is_service
+from stellary.core.kernel.unit import UnitOfWork, check_restrictions, is_service
 
 Q = TypeVar("Q", bound=Request)
 
@@ -148,6 +148,7 @@ def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: object) -> object
         if is_service(action.do):
             return action.do(uow, ref, request)
         with uow.checking(action.policy):
+            check_restrictions(uow, action.endpoint, ref)
             return action.do(uow, ref, request)
     finally:
         uow.if_match = accepted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -39,6 +39,7 @@ class Environment:
         actions: The actions by name. Their type is in ``kernel.actions``.
         services: The services by operation. Their type is in ``kernel.unit``.
         event_handlers: The handlers of events that the host has registered.
+        restrictions: The checks of the host that may refuse a call, beside the access checks.
     """
 
     clock: Clock
@@ -57,4 +58,5 @@ class Environment:
     services: Mapping[str, object]
     signals: Signals = attrs.field(factory=Signals)
     event_handlers: EventHandlers = attrs.field(factory=EventHandlers)
+    restrictions: list[Callable[..., object]] = attrs.field(factory=list)
     stored_rounds: int | None = None

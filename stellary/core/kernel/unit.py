@@ -360,6 +360,16 @@ class _SendSignal:
         self.signals.send(self.topic)
 
 
+def check_restrictions(uow: UnitOfWork, endpoint: object, ref: Ref) -> None:
+    """Call the host's checks, each of which may refuse the call of an endpoint.
+
+    Raises:
+        ApiError: A check refuses it.
+    """
+    for restrict in uow.env.restrictions:
+        restrict(uow, endpoint, ref)
+
+
 Prepare = Callable[[Any, Actor, Any, Any], Any]
 """A slow step before the unit of a service, called with the ``Units``, the actor, the ref and the request. The service
 receives its result as ``prepared``."""
@@ -415,6 +425,7 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = Non
         @functools.wraps(function)
         def service(uow: UnitOfWork, ref: Ref, *requests: Any, **prepared: Any) -> Any:
             with uow.checking(policy):
+                check_restrictions(uow, endpoint, ref)
                 checked = requests if endpoint.takes_file else map(check, requests)
                 return function(uow, ref, *checked, **prepared)
 
