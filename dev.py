@@ -275,19 +275,24 @@ def bench(arguments: list[str]) -> NoReturn:
     become("benchmarks", *arguments)
 
 
+WITHOUT_TIME_LIMIT = ("-o", "faulthandler_timeout=0")
+"""Options of pytest for long runs: without them, a test that takes three minutes ends the run."""
+
+
 def fuzz(arguments: list[str]) -> NoReturn:
     """Send 5,000 arbitrary requests to each operation on each database, and all hostile ones: `fuzz [PYTEST ARGUMENTS]`.
 
     It takes about an hour. `--fuzz-count=N` sends another number, `--fuzz-seed=N` other ones.
     """
     prepare(FULL)
-    become("pytest", "tests/server/test_fuzz.py", "tests/security", "--hypothesis-profile=long", *arguments)
+    chosen = ("tests/server/test_fuzz.py", "tests/security", "--hypothesis-profile=long")
+    become("pytest", *chosen, *WITHOUT_TIME_LIMIT, *arguments)
 
 
 def races(arguments: list[str]) -> NoReturn:
     """Run two hundred rounds of each race of many clients for one thing: `races [PYTEST ARGUMENTS]`."""
     prepare(FULL)
-    become("pytest", "-m", "race", "--rounds=200", *arguments)
+    become("pytest", "-m", "race", "--rounds=200", *WITHOUT_TIME_LIMIT, *arguments)
 
 
 def faults(arguments: list[str]) -> NoReturn:
