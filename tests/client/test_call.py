@@ -24,6 +24,7 @@ from stellary.contract.port import RawResponse
 from stellary.contract.refs import ApiTokenRef
 from stellary.contract.wire import dump
 from tests.client.simulation import build_call, find_endpoint
+from tests.support.each_case import for_each
 
 JSON = st.recursive(
     st.none()
@@ -349,7 +350,7 @@ def test_headers_of_a_handle_take_precedence():
 # ------------------------------------------------------------------------------------------------- answers
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+@for_each("endpoint", ENDPOINTS)
 def test_response_round_trips(endpoint):
     value = example(endpoint)
     written = value if endpoint.returns_file else dump(value)

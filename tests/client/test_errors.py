@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
-
-import pytest
+from itertools import product
 
 import stellary
 from stellary import ConnectionFailed, EndlessPages, Proposed, StellaryError, TimedOut, UnreadableAnswer
 from stellary.client.testing import example
 from stellary.contract.errors import BY_STATUS, FieldProblem
 from stellary.contract.proposals import APPROVE_PROPOSAL
+from tests.support.each_case import for_each
 
 MADE = [
     ConnectionFailed("refused", reached=False),
@@ -23,9 +23,9 @@ MADE = [
 ]
 
 
-@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize(
-    "copy_error", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
+@for_each(
+    "error, copy_error",
+    product(MADE, [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]),
 )
 def test_error_can_be_copied_and_pickled(error, copy_error):
     error.method, error.path, error.request_id, error.retries = "GET", "/x", "req_1", 2
@@ -37,7 +37,7 @@ def test_error_can_be_copied_and_pickled(error, copy_error):
     )
 
 
-@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
+@for_each("error", MADE)
 def test_an_error_is_one_line_that_ends_with_its_request(error):
     error.method, error.path, error.request_id, error.retries = "GET", "/x", "req_1", 2
     assert str(error).endswith(" (GET /x, request req_1, after 2 retries)")
@@ -54,7 +54,7 @@ def test_single_retry_is_counted_in_singular():
     assert str(error) == "too slow (GET /x, after 1 retry)"
 
 
-@pytest.mark.parametrize("error", MADE, ids=lambda error: type(error).__name__)
+@for_each("error", MADE)
 def test_all_errors_are_caught_by_one_name_and_can_be_imported(error):
     assert isinstance(error, StellaryError)
     assert getattr(stellary, type(error).__name__) is type(error)

@@ -10,6 +10,7 @@ import pytest
 
 import stellary
 import stellary.client
+from tests.support.each_case import for_each
 
 HEAVY = {
     "httpx",
@@ -53,13 +54,13 @@ def test_a_client_loads_only_the_resources_that_are_used():
     assert loaded & {"sqlalchemy", "aiohttp"} == set()
 
 
-@pytest.mark.parametrize("name", stellary.__all__)
+@for_each("name", stellary.__all__)
 def test_every_name_of_the_package_is_there(name):
     assert getattr(stellary, name) is not None
     assert name in dir(stellary)
 
 
-@pytest.mark.parametrize("name", stellary.client.__all__)
+@for_each("name", stellary.client.__all__)
 def test_every_name_of_the_client_is_there(name):
     assert getattr(stellary.client, name) is not None
 

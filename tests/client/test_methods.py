@@ -24,6 +24,7 @@ from stellary.contract.project_imports import ImportedCard, ImportedColumn, Impo
 from stellary.contract.wire import dump
 from stellary.contract.wizard import GivenDocument
 from tests.client.simulation import find_endpoint
+from tests.support.each_case import for_each
 
 WORKSPACE = "/orgs/acme/workspaces/eng"
 PROJECT = f"{WORKSPACE}/projects/p1"
@@ -840,10 +841,8 @@ TABLE = [
 ]
 
 
-@pytest.fixture
-def router():
-    with respx.mock(base_url="http://pm.test/pm", assert_all_called=False) as router:
-        yield router
+def mock_router() -> respx.MockRouter:
+    return respx.mock(base_url="http://pm.test/pm", assert_all_called=False)
 
 
 def build_answer(row: Row) -> tuple[Any, httpx.Response]:
@@ -863,24 +862,25 @@ def assert_sent(router: respx.Router, row: Row) -> None:
     assert sent.headers.get("content-type") == (None if row.body is None else "application/json")
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
-def test_method_sends_request_and_returns_value(router, row):
+@for_each("row", TABLE)
+def test_method_sends_request_and_returns_value(row):
     value, response = build_answer(row)
-    router.route().mock(return_value=response)
-    with Stellary("http://pm.test/pm/", token="synth_x") as client:
+    with mock_router() as router, Stellary("http://pm.test/pm/", token="synth_x") as client:
+        router.route().mock(return_value=response)
         assert row.call(client) == value
-    assert_sent(router, row)
+        assert_sent(router, row)
 
 
-@pytest.mark.parametrize("row", TABLE, ids=str)
-async def test_async_method_sends_request_and_returns_value(router, row):
+@for_each("row", TABLE)
+async def test_async_method_sends_request_and_returns_value(row):
     value, response = build_answer(row)
-    router.route().mock(return_value=response)
-    async with AsyncStellary("http://pm.test/pm/", token="synth_x") as client:
-        called = row.call(client)
-        assert inspect.iscoroutine(called)
-        assert await called == value
-    assert_sent(router, row)
+    with mock_router() as router:
+        async with AsyncStellary("http://pm.test/pm/", token="synth_x") as client:
+            router.route().mock(return_value=response)
+            called = row.call(client)
+            assert inspect.iscoroutine(called)
+            assert await called == value
+        assert_sent(router, row)
 
 
 def test_the_table_has_every_operation_of_the_client():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from email.utils import format_datetime
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -15,9 +16,11 @@ from stellary.client.errors import ConnectionFailed, Unanswered, UnreadableAnswe
 from stellary.contract import ENDPOINTS
 from stellary.contract.errors import ApiError, Conflict, NotFound, RateLimited, ServerError, Unavailable
 from tests.client.simulation import NOON, Outcome, build_call, find_endpoint, simulate
+from tests.support.each_case import for_each
 
 OK = Outcome(200)
 PASSING = [408, 425, 429, 502, 503, 504]
+PERMANENT = [301, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 501, 507]
 OPERATIONS = st.sampled_from([endpoint.operation for endpoint in ENDPOINTS])
 OUTCOMES = st.lists(
     st.builds(
@@ -80,15 +83,15 @@ def test_a_post_without_a_key_is_repeated_only_if_it_never_arrived(outcomes):
     assert len(seen.sent) <= arrived + 1
 
 
-@pytest.mark.parametrize("status", PASSING)
-@pytest.mark.parametrize("operation", ["cards.get", "cards.update", "cards.delete", "cards.create"])
+@for_each(
+    "operation, status", product(["cards.get", "cards.update", "cards.delete", "cards.create"], PASSING)
+)
 def test_temporary_failure_is_retried(operation, status):
     seen = simulate(build_call(operation, retries=2), [Outcome(status), OK])
     assert (seen.error, len(seen.sent)) == (None, 2)
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 501, 507])
-@pytest.mark.parametrize("operation", ["cards.get", "cards.update", "cards.create"])
+@for_each("operation, status", product(["cards.get", "cards.update", "cards.create"], PERMANENT))
 def test_permanent_failure_raises_immediately(operation, status):
     seen = simulate(build_call(operation, retries=2), [Outcome(status), OK])
     assert (seen.error.status, len(seen.sent)) == (status, 1)
@@ -99,7 +102,7 @@ def test_server_error_is_retried_only_for_reads(operation, tries):
     assert len(simulate(build_call(operation, retries=2), [Outcome(500), OK]).sent) == tries
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.operation)
+@for_each("endpoint", ENDPOINTS)
 def test_a_post_has_a_key_exactly_if_its_endpoint_honours_one_and_shows_no_secret(endpoint):
     key = build_call(endpoint.operation).request.headers.get("idempotency-key")
     assert (key is not None) == (endpoint.idempotent and not endpoint.keeps_secret)

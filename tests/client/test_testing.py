@@ -14,6 +14,7 @@ from stellary.contract.columns import Column
 from stellary.contract.labels import Label
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import CardRef
+from tests.support.each_case import for_each
 
 
 @pytest.fixture
@@ -187,10 +188,7 @@ def test_unknown_field_raises():
         make(Label, colour="x")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    sorted({endpoint.returns for endpoint in ENDPOINTS if isinstance(endpoint.returns, type)}, key=str),
-)
+@for_each("kind", {endpoint.returns for endpoint in ENDPOINTS if isinstance(endpoint.returns, type)})
 def test_every_value_can_be_made(kind):
     if kind.__module__.startswith("stellary"):
         assert isinstance(make(kind), kind)

@@ -18,10 +18,10 @@ def test_every_failed_case_is_named():
         seen.append(number)
         assert number % 2
 
-    with pytest.raises(ExceptionGroup, match="2 of 4 cases failed: 2, 4") as caught:
+    with pytest.raises(AssertionError, match=r"(?s)2 of 4 cases failed: 2, 4\n\n2: .*\n\n4: ") as caught:
         check()
     assert seen == [1, 2, 3, 4]
-    assert [error.__notes__ for error in caught.value.exceptions] == [["The case is 2."], ["The case is 4."]]
+    assert "assert (2 % 2)" in str(caught.value.__cause__)
 
 
 def test_expected_error_that_is_not_raised_is_a_failure():
@@ -30,7 +30,7 @@ def test_expected_error_that_is_not_raised_is_a_failure():
         with pytest.raises(ValueError, match="invalid literal"):
             int(text, base)
 
-    with pytest.raises(ExceptionGroup, match="1 of 2 cases failed: 5 10"):
+    with pytest.raises(AssertionError, match="1 of 2 cases failed: 5 10"):
         check()
 
 
@@ -40,7 +40,7 @@ def test_error_of_a_coroutine_is_a_failure():
         await asyncio.sleep(0)
         assert cls is int
 
-    with pytest.raises(ExceptionGroup, match="1 of 2 cases failed: str"):
+    with pytest.raises(AssertionError, match="1 of 2 cases failed: str"):
         asyncio.run(check())
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.house.language import Measure, measure
+from tests.support.each_case import for_each
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,8 +29,8 @@ def measure_part(part: str) -> dict[str, Measure]:
     return measure(paths, ROOT)
 
 
-@pytest.mark.parametrize("kind", ["functions", "variables", "docstrings", "words"])
 @pytest.mark.parametrize("part", FOLDERS)
+@for_each("kind", ["functions", "variables", "docstrings", "words"])
 def test_share_that_breaks_the_rules_of_language_is_within_its_limit(part, kind):
     measured = measure_part(part)[kind]
     assert measured.share <= LIMITS[part][kind], (

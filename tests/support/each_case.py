@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -35,19 +36,19 @@ class Failures:
             self._errors[name] = AssertionError(str(failure)).with_traceback(failure.__traceback__)
 
     def raise_if_any(self, count: int) -> None:
-        """Raise all errors together.
+        """Raise an error that describes all errors.
 
         Args:
             count: The number of cases.
 
         Raises:
-            ExceptionGroup: If a case failed. Its message names each of them.
+            AssertionError: If a case failed, with the names and the messages of all of them, and the traceback of the
+                first one. An exception group would not do: plugins of pytest leave out those that look alike.
         """
-        for name, error in self._errors.items():
-            error.add_note(f"The case is {name}.")
         if self._errors:
-            message = f"{len(self._errors)} of {count} cases failed: {', '.join(self._errors)}"
-            raise ExceptionGroup(message, list(self._errors.values()))
+            messages = [f"{name}: {_describe(error)}" for name, error in self._errors.items()]
+            summary = f"{len(messages)} of {count} cases failed: {', '.join(self._errors)}"
+            raise AssertionError("\n\n".join([summary, *messages])) from next(iter(self._errors.values()))
 
 
 def for_each(names: str, cases: Iterable[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -139,6 +140,11 @@ def wrap_test(
         ]
     )
     return wrapper
+
+
+def _describe(error: Exception) -> str:
+    """Return the type and the message of an error, with what Hypothesis adds to it."""
+    return "".join(traceback.format_exception_only(error)).strip()
 
 
 def _name_value(value: Any) -> str:

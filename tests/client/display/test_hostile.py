@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import attrs
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +20,7 @@ from tests.client.display import test_figures as figures
 from tests.client.display.boards import NOW, board
 from tests.client.display.parsed import parse_view
 from tests.client.display.test_markup import HOSTILE, is_plain_text, texts
+from tests.support.each_case import for_each
 
 # Fields with a fixed format, and ids by which values refer to each other.
 UNCHANGED = {
@@ -73,8 +74,7 @@ def replace_texts(value: Any, text: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize("name", VALUES)
-@pytest.mark.parametrize("text", HOSTILE)
+@for_each("name, text", product(VALUES, HOSTILE))
 def test_hostile_text_is_shown_as_text(name: str, text: str):
     rendered = view(replace_texts(VALUES[name], text), now=NOW)
     assert parse_view(rendered.html()).attributes["class"] == "sty"
@@ -90,7 +90,7 @@ def test_any_text_is_shown_as_text(name: str, text: str, width: int):
     assert is_plain_text(rendered.text(width))
 
 
-@pytest.mark.parametrize("name", VALUES)
+@for_each("name", VALUES)
 def test_empty_text_is_accepted(name: str):
     rendered = view(replace_texts(VALUES[name], ""), now=NOW)
     assert parse_view(rendered.html())

@@ -28,6 +28,7 @@ from stellary.contract.wire import Value
 from stellary.contract.wizard import Deliverable
 from tests.client.display.boards import NOW, card
 from tests.client.display.parsed import Element, parse_view
+from tests.support.each_case import for_each
 
 
 def render(value: object, most: int | None = None) -> Element:
@@ -167,7 +168,7 @@ def test_table_fits_the_terminal_width():
     assert lines[2].split()[:2] == ["Key", "Name"]
 
 
-@pytest.mark.parametrize("kind", values(), ids=lambda kind: kind.__name__)
+@for_each("kind", values())
 def test_every_value_renders_even_without_fields(kind: type[Value]):
     bare = object.__new__(kind)
     for field in attrs.fields(kind):
@@ -177,7 +178,7 @@ def test_every_value_renders_even_without_fields(kind: type[Value]):
         assert view(value, now=NOW).text(80)
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@for_each("name", SHOWN)
 def test_listed_fields_exist(name: str):
     (kind,) = [value_class for value_class in values() if value_class.__name__ == name]
     assert {field.split(".")[0] for field in columns_of(kind)} <= {field.name for field in attrs.fields(kind)}

@@ -9,6 +9,7 @@ from stellary.contract import ENDPOINTS
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.api.dispatch import ACCESS_BY_REF
+from tests.support.each_case import for_each
 from tests.support.world import World
 
 UNKNOWN = "f" * 24
@@ -45,22 +46,26 @@ MISSING = {
 """The kind of resource that is missing first; for the other refs, it is the project."""
 
 
-@pytest.mark.parametrize("ref_type", REFS, ids=lambda ref_type: ref_type.__name__)
-def test_check_of_an_unknown_row_takes_one_statement(world: World, statements, ref_type):
+def test_check_of_an_unknown_row_takes_one_statement(world: World, statements):
     owner = world.person("ann")
     home = world.workspace(owner).ref
-    keys = {
-        field.name: UNKNOWN
-        for field in attrs.fields(ref_type)
-        if field.name not in ("org_slug", "ws_slug", "project_id") or field.default is attrs.NOTHING
-    }
-    ref = ref_type(**{**keys, "org_slug": home.org_slug, "ws_slug": home.ws_slug})
-    with world.core.view(owner.actor) as uow, uow.checking(REFS[ref_type]), statements() as sent:
-        with pytest.raises(NotFound) as refused:
-            ACCESS_BY_REF[ref_type](uow, ref)
-        uow.mark_authorized()
-    assert refused.value.message == f"{MISSING.get(ref_type.__name__, 'Project')} not found"
-    assert len(sent) == 1
+
+    @for_each("ref_type", REFS)
+    def check(ref_type):
+        keys = {
+            field.name: UNKNOWN
+            for field in attrs.fields(ref_type)
+            if field.name not in ("org_slug", "ws_slug", "project_id") or field.default is attrs.NOTHING
+        }
+        ref = ref_type(**{**keys, "org_slug": home.org_slug, "ws_slug": home.ws_slug})
+        with world.core.view(owner.actor) as uow, uow.checking(REFS[ref_type]), statements() as sent:
+            with pytest.raises(NotFound) as refused:
+                ACCESS_BY_REF[ref_type](uow, ref)
+            uow.mark_authorized()
+        assert refused.value.message == f"{MISSING.get(ref_type.__name__, 'Project')} not found"
+        assert len(sent) == 1
+
+    check()
 
 
 def test_project_in_the_path_is_checked_before_what_is_below_the_card(world: World):

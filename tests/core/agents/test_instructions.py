@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from stellary.core.agents.rules import instructions
 from stellary.core.agents.rules.instructions import Context, Refused, read
 from stellary.core.api.dispatch import ACTIONS
+from tests.support.each_case import for_each
 
 WEDNESDAY = date(2026, 4, 1)
 CARD: Any = SimpleNamespace(
@@ -72,7 +73,7 @@ def try_read(prompt: str, context: Context = CONTEXT) -> tuple[list[instructions
         return [], str(refusal)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["instruction"])
+@for_each("row", ROWS)
 def test_instruction_has_its_effect_or_is_refused(row: dict[str, str]):
     calls, refusal = try_read(row["instruction"])
     if row["outcome"].startswith("refused: "):
