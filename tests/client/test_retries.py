@@ -15,6 +15,7 @@ from stellary.client.calling.retries import READ, RETRY_AFTER_MAX, SLOW, WHOLE, 
 from stellary.client.errors import ConnectionFailed, Unanswered, UnreadableAnswer
 from stellary.contract import ENDPOINTS
 from stellary.contract.errors import ApiError, Conflict, NotFound, RateLimited, ServerError, Unavailable
+from stellary.contract.wire import dump
 from tests.client.simulation import NOON, Outcome, build_call, find_endpoint, simulate
 from tests.support.each_case import for_each
 
@@ -95,6 +96,12 @@ def test_temporary_failure_is_retried(operation, status):
 def test_permanent_failure_raises_immediately(operation, status):
     seen = simulate(build_call(operation, retries=2), [Outcome(status), OK])
     assert (seen.error.status, len(seen.sent)) == (status, 1)
+
+
+def test_server_error_with_a_cause_raises_immediately():
+    body = dump(ServerError("call core.migrate() first", code="not_migrated").to_body("req_1"))
+    seen = simulate(build_call("cards.get", retries=2), [Outcome(500, body=body), OK])
+    assert (seen.error.code, len(seen.sent)) == ("not_migrated", 1)
 
 
 @pytest.mark.parametrize(("operation", "tries"), [("cards.get", 2), ("cards.update", 1), ("cards.create", 1)])

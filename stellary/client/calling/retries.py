@@ -2,7 +2,7 @@
 
 The drivers ``run`` and ``arun``, at the end, perform the steps. A call is repeated if
 
-- there was no response, or one of 408, 425, 429, 502, 503, 504 (also 500 for a GET),
+- there was no response, or one of 408, 425, 429, 502, 503, 504 (also an unexplained 500 for a GET),
 - and repeating it is safe: GET, PATCH (which only sets values) and DELETE always; a POST only with the
   ``Idempotency-Key`` that each call gets where the endpoint supports it, the same for all attempts,
 - or no connection was made, so that the request cannot have had an effect.
@@ -23,7 +23,7 @@ import attrs
 from stellary.client.calling.call import Call
 from stellary.client.calling.capture import Exchange, Watch, log
 from stellary.client.errors import CallFailed, Unanswered
-from stellary.contract.errors import ApiError, error_from
+from stellary.contract.errors import ApiError, ServerError, error_from
 from stellary.contract.port import RawRequest, RawResponse
 
 READ = 30.0
@@ -139,7 +139,9 @@ def _may_retry(call: Call, failure: ApiError | Unanswered) -> bool:
         return call.repeatable and call.options.if_match is None
     if failure.status in PASSING:
         return call.repeatable
-    return failure.status == 500 and call.request.method == "GET"
+    # Another code names a cause that another attempt does not change, such as tables that are not migrated.
+    is_unexplained = failure.code == ServerError.default_code
+    return failure.status == 500 and is_unexplained and call.request.method == "GET"
 
 
 def _pause_before_retry(failure: ApiError | Unanswered, tries: int, world: World) -> float:
