@@ -24,6 +24,7 @@ class Options:
     rounds: int
     cards: int
     kinds: Sequence[Kind]
+    minutes: float
 
 
 def measure_http(options: Options) -> Iterator[tuple[str, float]]:
@@ -67,6 +68,8 @@ def measure_webhooks(options: Options) -> Iterator[tuple[str, float]]:
     """Measure writes with a webhook, beside writes without one, and the delivery of a backlog."""
     for kind in options.kinds:
         yield from webhooks.run(options.databases, kind, options.seconds, options.rounds)
+        if options.minutes:
+            yield from webhooks.run_sustained(options.databases, kind, options.minutes)
 
 
 def measure_start(options: Options) -> Iterator[tuple[str, float]]:
@@ -101,7 +104,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     before = orjson.loads(command_line.before.read_bytes()) if command_line.before else {}
     figures: dict[str, float] = {}
     with Databases() as databases:
-        options = Options(databases, command_line.seconds, command_line.rounds, command_line.cards, kinds)
+        options = Options(
+            databases,
+            command_line.seconds,
+            command_line.rounds,
+            command_line.cards,
+            kinds,
+            command_line.minutes,
+        )
         for name in command_line.names or BENCHMARKS:
             figures.update(BENCHMARKS[name](options))
     print(verdicts(figures, before))
@@ -122,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--database", choices=[*KINDS, "both"], default="both")
     parser.add_argument(
         "--cards", type=int, default=places.LARGE, help="in the large project or column (%(default)s)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=0.0, help="of steady load on ten webhooks as well (%(default)s)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Webhooks: their cost for concurrent writers, and the delivery rate of a backlog."""
+"""Webhooks: their cost for concurrent writers, the delivery rate of a backlog, and a steady load of minutes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ from benchmarks.project import Site
 WRITES_PER_SECOND = 20
 BULK = 500
 """The number of cards that one request creates; each card causes one message."""
+SUSTAINED_WEBHOOKS = 10
+"""So many webhooks turn 20 writes per second into 200 messages per second."""
+SUSTAINED_SLOT_SECONDS = 5
 RESPONSE = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 DRAIN_SECONDS = 300
 
@@ -98,6 +101,47 @@ def run(databases: Databases, kind: Kind, seconds: float, rounds: int) -> Iterat
         yield f"{kind}.webhooks.{name}", value
 
 
+def run_sustained(databases: Databases, kind: Kind, minutes: float) -> Iterator[tuple[str, float]]:
+    """Measure ten webhooks, and so 200 messages per second, for a long time.
+
+    Args:
+        databases: The source of databases.
+        kind: The kind of database.
+        minutes: The length of the load.
+    """
+    database = databases.new(kind)
+    site = seed_database(database)
+    with reference_server(databases, database, {"STELLARY_PRIVATE_WEBHOOKS": "on"}) as server:
+        figures = asyncio.run(_measure_sustained(Api(server, site), Receiver(), minutes * 60))
+    for name, value in figures.items():
+        yield f"{kind}.webhooks.sustained.{name}", value
+
+
+async def _measure_sustained(api: Api, receiver: Receiver, seconds: float) -> dict[str, float]:
+    latencies: list[float] = []
+    backlogs: list[int] = []
+    async with receiver.running() as port:
+        for number in range(SUSTAINED_WEBHOOKS):
+            url = f"http://127.0.0.1:{port}/{number}"
+            await api.ask("POST", f"{api.site.workspace}/webhooks", {"url": url})
+        began = time.perf_counter()
+        while (elapsed := time.perf_counter() - began) < seconds:
+            latencies += await _write(api, min(SUSTAINED_SLOT_SECONDS, seconds / 4))
+            backlogs.append(len(latencies) * SUSTAINED_WEBHOOKS - len(receiver.responses))
+        rates = len(latencies) / elapsed, len(receiver.responses) / elapsed
+        await _wait_for_responses(receiver, len(latencies) * SUSTAINED_WEBHOOKS)
+    quarter = max(1, len(backlogs) // 4)
+    return {
+        "writes_per_s": rates[0],
+        "deliveries_per_s": rates[1],
+        "write_p50_ms": statistics.median(latencies) * 1000,
+        "write_p99_ms": statistics.quantiles(latencies, n=100)[98] * 1000,
+        "backlog_first_quarter": statistics.fmean(backlogs[:quarter]),
+        "backlog_last_quarter": statistics.fmean(backlogs[-quarter:]),
+        "backlog_max": max(backlogs),
+    }
+
+
 async def _measure(api: Api, receiver: Receiver, seconds: float, rounds: int) -> dict[str, float]:
     async with receiver.running() as port:
         hook = await api.ask(
@@ -157,6 +201,14 @@ async def _wait_until_delivered(api: Api, path: str) -> None:
         await asyncio.sleep(0.1)
 
 
+async def _wait_for_responses(receiver: Receiver, count: int) -> None:
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while len(receiver.responses) < count:
+        if time.monotonic() > deadline:
+            raise RuntimeError("the backlog is not delivered")
+        await asyncio.sleep(0.01)
+
+
 async def _drain(api: Api, receiver: Receiver, rounds: int) -> float:
     """Create a backlog, keep writing until it is delivered, and return the messages per second."""
     before, count = len(receiver.responses), rounds * BULK
@@ -168,10 +220,7 @@ async def _drain(api: Api, receiver: Receiver, rounds: int) -> float:
     writing = asyncio.create_task(_write_until_cancelled(api))
     began = time.perf_counter()
     receiver.opened.set()
-    while len(receiver.responses) - before < count:
-        if time.perf_counter() > began + DRAIN_SECONDS:
-            raise RuntimeError("the backlog is not delivered")
-        await asyncio.sleep(0.01)
+    await _wait_for_responses(receiver, before + count)
     writing.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await writing

@@ -42,7 +42,7 @@ WANTED = {
 )
 def test_short_run_reports_every_figure_with_a_target(names, tmp_path):
     path = tmp_path / "figures.json"
-    amount = ["--seconds", "0.05", "--rounds", "1", "--cards", "300"]
+    amount = ["--seconds", "0.05", "--rounds", "1", "--cards", "300", "--minutes", "0.02"]
     process = subprocess.run(
         [sys.executable, "-m", "benchmarks", *names, *amount, "--json", path],
         cwd=ROOT,
