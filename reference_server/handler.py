@@ -11,6 +11,7 @@ from functools import partial
 from aiohttp import web
 
 from reference_server.body import RequestBody, body_limits
+from reference_server.compression import Compression, find_encoders
 from reference_server.cors import Cors
 from reference_server.files import Files
 from reference_server.large_reads import ReadKey
@@ -78,6 +79,7 @@ class Handler:
         self._metrics = metrics
         self._proxies = settings.trusted_proxies
         self._cors = Cors(settings.cors_origins)
+        self._compression = Compression(find_encoders())
         self._throttle = Throttle(settings.limits)
         self._password_limits = PasswordLimits(settings.limits, core.login_attempts)
         self._router = make_router(system_operations)
@@ -211,7 +213,11 @@ class Handler:
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
             if mode == "read":
-                return self._threads.read(ReadKey(operation, match.ref, "limit=" in raw.query), answer)
+                accept_encoding = context.headers.get("accept-encoding")
+                return self._threads.read(
+                    ReadKey(operation, match.ref, "limit=" in raw.query),
+                    lambda: self._compression.compress(answer(), accept_encoding),
+                )
             return self._threads.run(mode, answer, owner_of(match.ref))
 
         attempt = self._password_limits.attempt(operation, caller, raw.body)

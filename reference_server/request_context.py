@@ -13,6 +13,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from reference_server.addresses import client_address
+from reference_server.compression import strip_encoding
 from reference_server.settings import Network
 from reference_server.streams import StreamStart
 from stellary.contract.endpoint import EVENT_STREAM
@@ -77,6 +78,8 @@ def create_context(request: web.BaseRequest, prefix: str, proxies: Sequence[Netw
         The context.
     """
     headers = {name.lower(): text for name, text in request.headers.items()}
+    if "if-match" in headers:
+        headers["if-match"] = strip_encoding(headers["if-match"])
     path = _ascii(request.rel_url.raw_path)
     if prefix:
         path = path.removeprefix(prefix) if path.startswith(f"{prefix}/") else ""
@@ -109,6 +112,8 @@ def response(
     if extra_headers:
         headers.update(extra_headers)
     headers.update(raw.headers)
+    if extra_headers and "vary" in raw.headers and (vary := extra_headers.get("vary")):
+        headers["vary"] = f"{vary}, {raw.headers['vary']}"
     if raw.blocks is not None or raw.headers.get("content-type") == EVENT_STREAM:
         return web.StreamResponse(status=raw.status, headers=headers)
     body: Any = raw.body or None

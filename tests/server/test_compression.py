@@ -1,0 +1,112 @@
+"""Compressed responses."""
+
+from __future__ import annotations
+
+import gzip
+
+import attrs
+import orjson
+import pytest
+
+from reference_server.compression import SIZE_MIN, Compression, find_encoders, strip_encoding
+from reference_server.settings import NO_LIMITS, Settings
+from stellary.core import Core
+from stellary.core.api.dispatch import Answer
+from tests.server.running import Running, running
+from tests.support.boards import Board
+from tests.support.world import World
+
+LONG = "d" * SIZE_MIN
+
+
+@attrs.frozen
+class Served:
+    """A server, and a board with a card of more than a kilobyte."""
+
+    server: Running
+    token: str
+    path: str
+    card: str
+
+    def get(self, tail: str, **headers: str):
+        return self.server.ask("GET", self.path + tail, token=self.token, **headers)
+
+
+@pytest.fixture(name="served")
+def serve_large_card(sqlite_core: Core):
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    card = board.card("large", description=LONG)
+    settings = attrs.evolve(Settings(), limits=NO_LIMITS, cors_origins=("https://app.example",))
+    with running(sqlite_core, settings) as server:
+        yield Served(server, world.bearer(board.owner), board.path, board.of(card))
+
+
+@pytest.mark.parametrize("tail", ["/cards", "/cards?limit=1", "/board"])
+def test_lists_and_boards_are_compressed(served: Served, tail):
+    plain = served.get(tail)
+    packed = served.get(tail, accept_encoding="gzip")
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["content-length"] == str(len(packed.body))
+    assert orjson.loads(gzip.decompress(packed.body)) == plain.json
+    assert plain.headers["vary"] == packed.headers["vary"] == "Origin, Accept-Encoding"
+
+
+def test_small_responses_and_errors_are_not_compressed(served: Served):
+    for tail, status in (("/labels", 200), ("/cards?limit=x", 400)):
+        reply = served.get(tail, accept_encoding="gzip")
+        assert (reply.status, reply.headers.get("content-encoding")) == (status, None)
+        assert reply.headers["vary"] == "Origin"
+
+
+def test_entity_tag_of_a_compressed_card_names_the_version(served: Served):
+    def change(tag: str):
+        return served.server.ask("PATCH", served.card, {"title": "new"}, served.token, if_match=tag)
+
+    plain = served.server.ask("GET", served.card, token=served.token)
+    packed = served.server.ask("GET", served.card, token=served.token, accept_encoding="gzip")
+    assert (plain.headers["etag"], packed.headers["etag"]) == ('"1"', '"1-gzip"')
+    assert change(packed.headers["etag"]).status == 200
+    assert change(packed.headers["etag"]).status == 412
+    assert change('"2"').status == 200
+
+
+def test_head_has_the_headers_of_a_compressed_response(served: Served):
+    head = served.server.ask("HEAD", f"{served.path}/cards", token=served.token, accept_encoding="gzip")
+    assert (head.status, head.headers["content-encoding"], head.body) == (200, "gzip", b"")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        (None, None),
+        ("", None),
+        ("identity", None),
+        ("br, deflate", None),
+        ("gzip", "gzip"),
+        ("GZIP ; q=0.5", "gzip"),
+        ("gzip, zstd", "zstd"),
+        ("gzip, zstd;q=0", "gzip"),
+        ("gzip;q=0", None),
+        ("gzip;q=0.000, *", "zstd"),
+        ("*", "zstd"),
+        ("*;q=0", None),
+        ("gzip;q=two", None),
+        ("gzip;level=1", None),
+        ("gzip zstd", None),
+        ("," * 10_000 + "gzip", "gzip"),
+    ],
+)
+def test_encoding_is_chosen_by_the_header(accepted, encoding):
+    compression = Compression({"zstd": lambda body: b"z", "gzip": gzip.compress})
+    answer = Answer(200, {"content-type": "application/json"}, b"1" * SIZE_MIN)
+    assert compression.compress(answer, accepted).headers.get("content-encoding") == encoding
+
+
+def test_every_available_encoder_is_named_as_clients_ask_for_it():
+    assert set(find_encoders()) in ({"gzip"}, {"zstd", "gzip"})
+
+
+def test_encodings_are_stripped_from_entity_tags_only_at_their_ends():
+    assert strip_encoding('"3-gzip", "4-zstd", W/"5-gzip", "gzip-6", "7"') == '"3", "4", W/"5", "gzip-6", "7"'
