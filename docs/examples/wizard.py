@@ -14,16 +14,23 @@ from stellary import Conflict, Stellary
 from stellary.contract.wizard import GivenDocument
 
 BRIEF = """
-Patients of the Riverside clinic phone for appointments, and a third of them give up waiting. We want to offer online
-booking so that patients choose a slot themselves, and the reception answers half as many calls.
+Patients of the Riverside clinic phone for appointments, and a third of them give up waiting.
 
-## What we need
+## Goals
+- The reception answers half as many calls
+
+## Phases
+### Phase 1: Design (3 weeks)
 - Booking page: patients choose a practitioner and a free slot
+- Test with ten patients
+### Phase 2: Build
 - Reminders by mail and text message, 24 hours before
   - template per language
   - opt-out
 - Cancel or move an appointment
 - Nice to have: waiting list
+### Phase 3: Launch
+- Train the staff
 
 ## Constraints
 - Budget: 40 000 €
@@ -37,17 +44,16 @@ booking so that patients choose a slot themselves, and the reception answers hal
 """
 
 MINUTES = """
-First we will interview five receptionists and map how calls are handled today. Then we design the booking page and test
-it with ten patients. After that we build the first version, migrate the existing appointments and train the staff.
-
-Which text message provider do we use?
+## Open questions
+- Which text message provider do we use?
 """
 
 # Answers that a user would enter.
 ANSWERS: Mapping[str, Any] = {
-    "deadline": "2026-09-30",
-    "start": "2026-05-04",
-    "people": 3,
+    "phases": ["Design", "Build", "Launch"],
+    "deadline": "2031-09-30",
+    "start": "2031-05-05",
+    "weeks_1": 8,
     "decision_0": "The one that the hospital uses.",
     "first": "Cancel or move an appointment",
     "success": "Half as many calls by the end of the year",

@@ -141,18 +141,20 @@ def test_automations(client: Stellary):
 
 
 def test_wizard(client: Stellary, capsys: pytest.CaptureFixture[str]):
-    lines = example("wizard").wizard(client, "acme", "eng")
-    assert lines == [
-        "framing: ready to 68 of 100",
-        "refinement: ready to 100 of 100",
-        "day 0 to 17: Interview five receptionists, map how calls",
-        "day 18 to 41: Design booking page, test it",
-        "day 42 to 130: Build first version, migrate existing appointments",
-        "day 131 to 149: Testing",
-        "OB: 5 columns, 13 cards",
+    assert example("wizard").wizard(client, "acme", "eng") == [
+        "framing: ready to 33 of 100",
+        "refinement: ready to 95 of 100",
+        "day 0 to 20: Design",
+        "day 21 to 76: Build",
+        "day 77 to 112: Launch",
+        "day 113 to 148: Testing",
+        "OB: 5 columns, 7 cards",
     ]
     out = capsys.readouterr().out.splitlines()
-    assert out[3] == "The brief asks: “Which text message provider do we use?” (text) "
+    assert out[0].startswith(
+        "These look like the phases. Which are? (multi_choice) ['Design', 'Build', 'Launch', "
+    )
+    assert out[2] == "The brief asks: “Which text message provider do we use?” (text) "
     assert out[-2].startswith("Paint it blue: no such change is known: ")
     assert out[-1] == "draft_executed"
 

@@ -18,20 +18,12 @@ from typing import Any
 
 import attrs
 
-from stellary.core.wizard.rules.feedback import WISH_MAX
-
 PACKAGES = ("stellary", "reference_server")
 ANCHORED = ("match", "fullmatch", "search")
 METHODS = frozenset({*ANCHORED, "sub", "subn", "split", "findall", "finditer"})
 
 # Modules with a call whose pattern is a variable: what it stands for is found where it is written down.
 COMPUTED = {"stellary.contract.limits", "stellary.core.agents.rules.instructions"}
-
-LENGTHS = {
-    "stellary.core.wizard.rules.feedback: ._COMPILED": WISH_MAX,
-    "stellary.core.wizard.rules.themes: ._HEADING": 80,
-}
-"""Patterns that only ever run on a text that has been cut to so many characters."""
 
 Key = tuple[str | bytes, int]
 
@@ -49,11 +41,6 @@ class Expression:
     name: str
     pattern: re.Pattern[Any]
     methods: frozenset[str]
-
-    @property
-    def length_max(self) -> int | None:
-        """The length of the longest text that the product runs it on; None if there is no limit."""
-        return next((length for name, length in LENGTHS.items() if self.name.startswith(name)), None)
 
     def run(self, text: str | bytes) -> None:
         """Run the pattern over the whole text by each of the methods."""

@@ -62,17 +62,8 @@ def is_slow(expression: Expression, text: HostileText) -> bool:
     return whole > SECONDS_MAX and (whole > GROWTH_MAX * quarter or whole > 10 * SECONDS_MAX)
 
 
-def is_slow_when_cut(expression: Expression, text: HostileText) -> bool:
-    """Return whether a pattern takes too long for a text of the length that it is cut to."""
-    length = expression.length_max or 0
-    return all(seconds(expression, text, length) > SECONDS_MAX for _ in range(3))
-
-
 def slow_text(expression: Expression) -> HostileText | None:
     """Return a text that takes too long, if there is one: of all short ones, those that cost most are tried at length."""
-    if expression.length_max is not None:
-        texts = hostile_texts(expression.pattern)
-        return next((text for text in texts if is_slow_when_cut(expression, text)), None)
     costs = {}
     for text in hostile_texts(expression.pattern):
         costs[text] = trial(expression, text)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stellary.contract.refs import DraftRef
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, by_ref
-from stellary.core.db.row_types import RowType
+from stellary.core.wizard.row_types import DraftRow
 from stellary.core.wizard.tables import drafts
 
-draft: AccessCheck[DraftRef, Any] = AccessCheck(
+draft = AccessCheck(
     DraftRef,
-    RowType,
+    DraftRow,
     Link("Project draft", drafts, "draft_id", drafts.c.workspace_id == WORKSPACE_ID),
     columns=drafts.c,
     author="created_by_id",

@@ -1,16 +1,15 @@
-"""Drafts: framed, refined by questions, planned and executed. Section AI Project Wizard of the API reference.
+"""Drafts: framing, refinement by questions, and roadmaps. Section AI Project Wizard of the API reference.
 
-A planner may take its time, so it is asked with no transaction open; what it has said is written if the draft is still
-the one that it was told about.
+A planner may take its time, so it is called with no transaction open. Its result is written if the draft still has the
+version that the planner received.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import attrs
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from stellary.contract.documents import GetDocument
 from stellary.contract.endpoint import Ok, Policy
@@ -38,7 +37,7 @@ from stellary.contract.wizard import (
 )
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board.rules.references import unknown
-from stellary.core.db.row_types import RowType
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
@@ -46,108 +45,118 @@ from stellary.core.kernel.units import Units
 from stellary.core.knowledge.documents import get_document
 from stellary.core.ports.planner import Brief, Refinement, Text
 from stellary.core.wizard import access, rows
+from stellary.core.wizard.row_types import DraftRow, ListedDraftRow
 from stellary.core.wizard.rules import answers as answer_rules
 from stellary.core.wizard.rules import fitting, stages
 from stellary.core.wizard.tables import drafts
 
-_LIST: Pages[Any] = Pages(
-    RowType,
+_LIST = Pages(
+    ListedDraftRow,
     select(*rows.SUMMARY).where(drafts.c.workspace_id == bindparam("_workspace_id")),
     drafts.c.id,
     newest_first=True,
 )
-_INSERT = insert(drafts).returning(*drafts.c)
+_INSERT = Query(DraftRow, insert(drafts).returning(*drafts.c))
 _THIS = drafts.c.id == bindparam("_id")
-_CHANGE = update(drafts).where(_THIS, drafts.c.version == bindparam("_version")).returning(*drafts.c)
+_IN_VERSION = drafts.c.version == bindparam("_version")
+_CHANGE = Query(DraftRow, update(drafts).where(_THIS, _IN_VERSION).returning(*drafts.c))
 _DELETE = delete(drafts).where(_THIS)
 
 
 @attrs.frozen
-class Thought:
-    """What is to become of a draft, thought of when it had that version."""
+class DraftChange:
+    """The changes to a draft that were computed when it had a version."""
 
     version: int
-    changes: dict[str, Any]
+    changes: dict[str, object]
 
 
 # ---------------------------------------------------------------------------------------------- framing
 
 
 @attrs.frozen
-class Framed:
-    """The texts of a draft to be, and how ready they are."""
+class Framing:
+    """The texts of a new draft, and the planner's first questions about them."""
 
     documents: list[ContextDocument]
-    found: Refinement
+    refinement: Refinement
 
 
-def _frame(units: Units, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft) -> Framed:
+def _prepare_framing(units: Units, actor: Actor, ref: WorkspaceRef, request: CreateProjectDraft) -> Framing:
     documents: list[ContextDocument] = []
     if request.document_ids:
         with units.read(actor) as uow:
-            documents = _from_knowledge(uow, ref, request)
-    return _framed(units.env, request, documents)
+            documents = _read_documents(uow, ref, request)
+    return _frame(units.env, request, documents)
 
 
-def _from_knowledge(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft) -> list[ContextDocument]:
-    """The documents that are named, as somebody who may read them sees them now."""
-    made = []
+def _read_documents(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft) -> list[ContextDocument]:
+    """Return the documents of the workspace that a request names, in their current version."""
+    documents = []
     for place, id in enumerate(dict.fromkeys(request.document_ids or ())):
         try:
             document = get_document(uow, ref.child(DocumentRef, id), GetDocument(content_format="markdown"))
         except NotFound:
             raise unknown(f"documentIds[{place}]") from None
-        made.append(ContextDocument(title=document.title, content=document.content))
-    return made
+        documents.append(ContextDocument(title=document.title, content=document.content))
+    return documents
 
 
-def _framed(env: Environment, request: CreateProjectDraft, known: Sequence[ContextDocument]) -> Framed:
-    given = [
-        ContextDocument(title=each.title or "", content=each.content)
-        for each in request.context_documents or ()
+def _frame(env: Environment, request: CreateProjectDraft, stored: Sequence[ContextDocument]) -> Framing:
+    documents = [
+        ContextDocument(title=document.title or "", content=document.content)
+        for document in request.context_documents or ()
     ]
-    documents = [*given, *known]
+    documents += stored
     if len(documents) > DOCUMENTS_MAX:
         raise invalid(
             ("documentIds", f"must not be more than {DOCUMENTS_MAX} together with contextDocuments")
         )
-    texts = [Text("", request.description or ""), *(Text(each.title, each.content) for each in documents)]
-    if sum(len(each.content) for each in texts) > BRIEF_MAX:
+    texts = [
+        Text("", request.description or ""),
+        *(Text(document.title, document.content) for document in documents),
+    ]
+    if sum(len(text.content) for text in texts) > BRIEF_MAX:
         raise invalid(
             (
                 "contextDocuments",
                 f"must not have more than {BRIEF_MAX} characters together with the description",
             )
         )
-    found = env.planner.refine(Brief(request.name, texts, env.clock().date()), 1)
-    return Framed(documents, found)
+    return Framing(documents, env.planner.refine(Brief(request.name, texts, env.clock().date()), 1))
 
 
-@serves(CREATE_PROJECT_DRAFT, prepare=_frame)
+@serves(CREATE_PROJECT_DRAFT, prepare=_prepare_framing)
 def create_project_draft(
-    uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft, prepared: Framed | None = None
+    uow: UnitOfWork, ref: WorkspaceRef, request: CreateProjectDraft, prepared: Framing | None = None
 ) -> ProjectDraft:
-    """Begin a draft: its first questions are there at once.
+    """Create a draft with its first questions.
+
+    Args:
+        uow: The unit.
+        ref: The workspace.
+        request: The brief.
+        prepared: The result of the planner, if it was called before the unit.
 
     Raises:
-        Invalid: The texts are too long together, or a document is not there.
+        Invalid: The texts are too long together, or a document does not exist.
         Unavailable: The planner does not answer.
     """
     workspace = accounts_access.workspace(uow, ref).row
-    framed = prepared or _framed(uow.env, request, _from_knowledge(uow, ref, request))
-    questions = fitting.fitted_questions(framed.found.questions, (), 1)
+    framing = prepared or _frame(uow.env, request, _read_documents(uow, ref, request))
+    questions = fitting.fit_questions(framing.refinement.questions, (), 1)
     row = {
         "id": uow.new_id(),
         "workspace_id": workspace.id,
         "name": request.name,
         "description": request.description or None,
-        "context_documents": rows.stored(framed.documents),
+        "context_documents": rows.to_json(framing.documents),
         "stage": "framing",
         "round": 1 if questions else 0,
-        "asked": rows.stored(questions),
-        "open_ids": [each.id for each in questions],
+        "asked": rows.to_json(questions),
+        "open_ids": [question.id for question in questions],
         "answers": {},
-        **_readiness(framed.found, 0),
+        **_readiness(framing.refinement, 0),
         "roadmap": None,
         "feedback": [],
         "project_id": None,
@@ -156,31 +165,31 @@ def create_project_draft(
         "created_at": uow.now,
         "updated_at": uow.now,
     }
-    return rows.draft(uow.connection.execute(_INSERT, row).one())
+    return rows.draft(_INSERT.one(uow.connection, row))
 
 
-def _readiness(found: Refinement, before: int) -> dict[str, Any]:
-    """A score never falls, whatever the planner thinks of an answer."""
-    missing = [fitting.shortened(each, fitting.NOTE_MAX) for each in found.missing][: fitting.NOTES_MAX]
-    return {"readiness_score": max(before, min(found.score, 100)), "missing": missing}
+def _readiness(refinement: Refinement, score: int) -> dict[str, object]:
+    """Return the columns of the readiness; the score does not fall below that before."""
+    missing = [fitting.shorten(text, fitting.NOTE_MAX) for text in refinement.missing][: fitting.NOTES_MAX]
+    return {"readiness_score": max(score, min(refinement.score, 100)), "missing": missing}
 
 
 @serves(LIST_PROJECT_DRAFTS)
 def list_project_drafts(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[DraftSummary]:
-    """The drafts of a workspace, newest first."""
+    """Return the drafts of a workspace, newest first."""
     workspace = accounts_access.workspace(uow, ref).row
     return _LIST.fetch(uow, request, rows.summary, _workspace_id=workspace.id)
 
 
 @serves(GET_PROJECT_DRAFT)
 def get_project_draft(uow: UnitOfWork, ref: DraftRef) -> ProjectDraft:
-    """One draft."""
+    """Return one draft."""
     return rows.draft(access.draft(uow, ref).row)
 
 
 @serves(DELETE_PROJECT_DRAFT)
 def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
-    """Delete a draft; what it has become stays."""
+    """Delete a draft; the project that it became stays."""
     row = access.draft(uow, ref).row
     uow.require_version(row.version)
     uow.connection.execute(_DELETE, {"_id": row.id})
@@ -190,65 +199,76 @@ def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
 # ---------------------------------------------------------------------------------------------- refinement
 
 
-def _refine(units: Units, actor: Actor, ref: DraftRef, request: RefineProjectDraft) -> Thought:
-    return _refined(units.env, _seen(units, actor, ref, REFINE_PROJECT_DRAFT.policy), request)
+def _prepare_refinement(
+    units: Units, actor: Actor, ref: DraftRef, request: RefineProjectDraft
+) -> DraftChange:
+    return _refine(units.env, _read_row(units, actor, ref, REFINE_PROJECT_DRAFT.policy), request)
 
 
-def _seen(units: Units, actor: Actor, ref: DraftRef, policy: Policy) -> Row[Any]:
+def _read_row(units: Units, actor: Actor, ref: DraftRef, policy: Policy) -> DraftRow:
     with units.read(actor) as uow, uow.checking(policy):
-        row: Row[Any] = access.draft(uow, ref).row
-        return row
+        return access.draft(uow, ref).row
 
 
-def _refined(env: Environment, row: Row[Any], request: RefineProjectDraft) -> Thought:
-    said = request.answers or {}
-    stage = stages.after(row.stage, "answer" if said else "look")
-    if not said:
-        return Thought(row.version, {"stage": stage} if stage != row.stage else {})
-    asked = rows.asked(row)
-    kept = answer_rules.checked(said, asked, row.open_ids)
-    answers = {**row.answers, **kept}
-    closed = not kept.keys().isdisjoint(row.open_ids)
-    found = env.planner.refine(rows.brief(row, answers), row.round + 1)
-    changes = {"stage": stage, "answers": answers, "roadmap": None, **_readiness(found, row.readiness_score)}
-    if closed:
+def _refine(env: Environment, row: DraftRow, request: RefineProjectDraft) -> DraftChange:
+    stage = stages.find_next(row.stage, "answer" if request.answers else "look")
+    if not request.answers:
+        return DraftChange(row.version, {"stage": stage} if stage != row.stage else {})
+    earlier = rows.read_questions(row)
+    new_answers = answer_rules.check_answers(request.answers, earlier, row.open_ids)
+    answers = {**row.answers, **new_answers}
+    refinement = env.planner.refine(rows.brief(row, answers), row.round + 1)
+    changes: dict[str, object] = {
+        "stage": stage,
+        "answers": answers,
+        "roadmap": None,
+        **_readiness(refinement, row.readiness_score),
+    }
+    if not new_answers.keys().isdisjoint(row.open_ids):
         questions = []
         if row.round < ROUNDS_MAX:
-            questions = fitting.fitted_questions(found.questions, {each.id for each in asked}, row.round + 1)
+            ids = {question.id for question in earlier}
+            questions = fitting.fit_questions(refinement.questions, ids, row.round + 1)
         changes |= {
             "round": row.round + bool(questions),
-            "asked": rows.stored([*asked, *questions]),
-            "open_ids": [each.id for each in questions],
+            "asked": rows.to_json([*earlier, *questions]),
+            "open_ids": [question.id for question in questions],
         }
-    return Thought(row.version, changes)
+    return DraftChange(row.version, changes)
 
 
-@serves(REFINE_PROJECT_DRAFT, prepare=_refine)
+@serves(REFINE_PROJECT_DRAFT, prepare=_prepare_refinement)
 def refine_project_draft(
-    uow: UnitOfWork, ref: DraftRef, request: RefineProjectDraft, prepared: Thought | None = None
+    uow: UnitOfWork, ref: DraftRef, request: RefineProjectDraft, prepared: DraftChange | None = None
 ) -> ProjectDraft:
-    """Take answers, and ask on: at most four rounds.
+    """Store answers, and return the questions of the next round, of four at most.
+
+    Args:
+        uow: The unit.
+        ref: The draft.
+        request: The answers.
+        prepared: The result of the planner, if it was called before the unit.
 
     Raises:
-        Invalid: An answer is to no question, or not of its format.
-        Conflict: The draft was executed, or changed meanwhile.
+        Invalid: An answer belongs to no question, or is not of its format.
+        Conflict: The draft was executed, or changed since the planner received it.
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    return _written(uow, row, prepared or _refined(uow.env, row, request))
+    return _write(uow, row, prepared or _refine(uow.env, row, request))
 
 
-def _written(uow: UnitOfWork, row: Row[Any], thought: Thought) -> ProjectDraft:
-    if not thought.changes and thought.version == row.version:
+def _write(uow: UnitOfWork, row: DraftRow, change: DraftChange) -> ProjectDraft:
+    if not change.changes and change.version == row.version:
         return rows.draft(row)
-    written = {
-        **thought.changes,
-        "version": thought.version + 1,
+    parameters = {
+        **change.changes,
+        "version": change.version + 1,
         "updated_at": uow.now,
         "_id": row.id,
-        "_version": thought.version,
+        "_version": change.version,
     }
-    after = uow.connection.execute(_CHANGE, written).first()
+    after = _CHANGE.first(uow.connection, parameters)
     if after is None:
         raise Conflict("the draft was changed meanwhile: look at it again", code="draft_changed")
     return rows.draft(after)
@@ -257,28 +277,34 @@ def _written(uow: UnitOfWork, row: Row[Any], thought: Thought) -> ProjectDraft:
 # ---------------------------------------------------------------------------------------------- roadmap
 
 
-def _plan(units: Units, actor: Actor, ref: DraftRef, request: GenerateRoadmap) -> Thought:
-    return _planned(units.env, _seen(units, actor, ref, GENERATE_ROADMAP.policy), request)
+def _prepare_roadmap(units: Units, actor: Actor, ref: DraftRef, request: GenerateRoadmap) -> DraftChange:
+    return _plan(units.env, _read_row(units, actor, ref, GENERATE_ROADMAP.policy), request)
 
 
-def _planned(env: Environment, row: Row[Any], request: GenerateRoadmap) -> Thought:
-    stage = stages.after(row.stage, "generate")
+def _plan(env: Environment, row: DraftRow, request: GenerateRoadmap) -> DraftChange:
+    stage = stages.find_next(row.stage, "generate")
     feedback = [*row.feedback, request.feedback] if request.feedback else row.feedback
     if len(feedback) > FEEDBACKS_MAX:
         raise Conflict(f"a draft takes feedback {FEEDBACKS_MAX} times at most", code="feedback_full")
-    roadmap = fitting.fitted(env.planner.plan(rows.brief(row, feedback=feedback)))
-    return Thought(row.version, {"stage": stage, "roadmap": rows.stored(roadmap), "feedback": feedback})
+    roadmap = fitting.fit_roadmap(env.planner.plan(rows.brief(row, feedback=feedback)))
+    return DraftChange(row.version, {"stage": stage, "roadmap": rows.to_json(roadmap), "feedback": feedback})
 
 
-@serves(GENERATE_ROADMAP, prepare=_plan)
+@serves(GENERATE_ROADMAP, prepare=_prepare_roadmap)
 def generate_roadmap(
-    uow: UnitOfWork, ref: DraftRef, request: GenerateRoadmap, prepared: Thought | None = None
+    uow: UnitOfWork, ref: DraftRef, request: GenerateRoadmap, prepared: DraftChange | None = None
 ) -> ProjectDraft:
-    """Make the roadmap, or make it again.
+    """Generate the roadmap, or generate it again.
+
+    Args:
+        uow: The unit.
+        ref: The draft.
+        request: Feedback on the roadmap before.
+        prepared: The result of the planner, if it was called before the unit.
 
     Raises:
-        Conflict: The draft was executed, or changed meanwhile.
+        Conflict: The draft was executed, or changed since the planner received it.
         Unavailable: The planner does not answer.
     """
     row = access.draft(uow, ref).row
-    return _written(uow, row, prepared or _planned(uow.env, row, request))
+    return _write(uow, row, prepared or _plan(uow.env, row, request))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Row, bindparam, update
+from sqlalchemy import bindparam, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.project_imports import (
@@ -27,11 +26,12 @@ from stellary.core.accounts import people
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
 from stellary.core.wizard import access, rows
+from stellary.core.wizard.row_types import DraftRow
 from stellary.core.wizard.rules import stages
 from stellary.core.wizard.tables import drafts
 
 PROJECT_DESCRIPTION_MAX = 5_000
-_DONE = frozenset({"done", "completed", "finished", "shipped"})
+_DONE = frozenset({"done", "completed", "finished", "shipped", "terminé", "fini", "fait", "livré"})
 
 _PROJECT = [field.name for field in wire_fields(Project).values()]
 _THIS = drafts.c.id == bindparam("_id")
@@ -45,27 +45,32 @@ _NOTE = update(drafts).where(_THIS).values(project_id=bindparam("_project_id"))
 
 @serves(EXECUTE_PROJECT_DRAFT)
 def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjectDraft) -> Project:
-    """Make the project of a draft: phases become columns, deliverables cards. Who made the draft belongs to it too.
+    """Create the project of a draft: phases become columns, deliverables cards. The draft's author becomes a member.
+
+    Args:
+        uow: The unit.
+        ref: The draft.
+        request: The name and the start date of the project.
 
     Raises:
-        Conflict: It has become a project already, has no roadmap, or was changed meanwhile.
-        Invalid: It would take longer than there are dates.
+        Conflict: The draft has become a project already, has no roadmap, or was changed by another request.
+        Invalid: The project would end after the last date of the calendar.
     """
     row = access.draft(uow, ref).row
-    stages.after(row.stage, "execute")
-    # First, so that of two who do this at once one waits for the other, and then finds it done.
+    stages.find_next(row.stage, "execute")
+    # First, so that the second of two concurrent executions waits for the first, and then finds it done.
     claim = {"_id": row.id, "_version": row.version, "_now": uow.now}
     if not uow.connection.execute(_CLAIM, claim).rowcount:
         raise Conflict("the draft was executed or changed meanwhile: look at it again", code="draft_changed")
-    file = _file(uow, row, request)
+    file = _build_file(uow, row, request)
     with uow.checking(IMPORT_PROJECT.policy):
-        made = project_files.import_file(uow, ref.parent(WorkspaceRef), file).answer
-    uow.connection.execute(_NOTE, {"_id": row.id, "_project_id": made.id})
-    return Project(**{name: getattr(made, name) for name in _PROJECT})
+        imported = project_files.import_file(uow, ref.parent(WorkspaceRef), file).answer
+    uow.connection.execute(_NOTE, {"_id": row.id, "_project_id": imported.id})
+    return Project(**{name: getattr(imported, name) for name in _PROJECT})
 
 
-def _file(uow: UnitOfWork, row: Row[Any], request: ExecuteProjectDraft) -> ImportProject:
-    roadmap = rows.roadmap(row)
+def _build_file(uow: UnitOfWork, row: DraftRow, request: ExecuteProjectDraft) -> ImportProject:
+    roadmap = rows.read_roadmap(row)
     assert roadmap is not None
     start = utc(request.start_date) if request.start_date else roadmap.start_date or _midnight(uow.now)
     members = []
@@ -81,7 +86,7 @@ def _file(uow: UnitOfWork, row: Row[Any], request: ExecuteProjectDraft) -> Impor
 
 
 def _columns(roadmap: Roadmap) -> list[ImportedColumn]:
-    """Return a column for each phase, and one at the end for what is done, unless the last phase is called so."""
+    """Return a column for each phase, and one for done cards at the end, unless the last phase is called done."""
     columns = [ImportedColumn(name=phase.name) for phase in roadmap.phases]
     if columns and columns[-1].name.casefold() in _DONE:
         columns.pop()
@@ -103,16 +108,16 @@ def _description(text: str | None) -> str | None:
 
 def _cards(roadmap: Roadmap, start: datetime) -> Iterator[ImportedCard]:
     for place, phase in enumerate(roadmap.phases):
-        for each in phase.deliverables:
-            first, last = _days(each, start, roadmap.days)
+        for deliverable in phase.deliverables:
+            first, last = _days(deliverable, start, roadmap.days)
             yield ImportedCard(
-                title=each.title,
-                description=each.description,
-                priority=each.priority,
+                title=deliverable.title,
+                description=deliverable.description,
+                priority=deliverable.priority,
                 column_index=place,
                 start_date=first,
                 due_date=last,
-                checklist=[ImportedChecklistItem(title=step) for step in each.checklist],
+                checklist=[ImportedChecklistItem(title=step) for step in deliverable.checklist],
             )
 
 

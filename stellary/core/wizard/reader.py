@@ -1,29 +1,26 @@
-"""The planner that is built in: it reads the brief, without a model, and says the same of the same brief at any time."""
+"""The built-in planner: it reads the outline of a brief without a model, and always gives the same result for it."""
 
 from __future__ import annotations
 
 from stellary.contract.wizard import Roadmap
 from stellary.core.ports.planner import Brief, Refinement
-from stellary.core.wizard.rules.feedback import heeded
-from stellary.core.wizard.rules.findings import found
-from stellary.core.wizard.rules.messages import format_message
-from stellary.core.wizard.rules.phases import planned
-from stellary.core.wizard.rules.questions import refined, unready
-from stellary.core.wizard.rules.schedule import scheduled
+from stellary.core.wizard.rules.feedback import apply_feedback
+from stellary.core.wizard.rules.planning import build_plan, schedule, select_phases
+from stellary.core.wizard.rules.questions import find_notes, refine_brief
+from stellary.core.wizard.rules.reading import read_brief
 
 
 class BriefReader:
-    """Reads headings, lists, verbs, dates, people, limits and risks in English and French texts."""
+    """A planner that reads headings, lists and tables; English and French words only name what they are."""
 
     def refine(self, brief: Brief, round: int, /) -> Refinement:
-        return refined(brief, round)
+        return refine_brief(read_brief(brief), brief, round)
 
     def plan(self, brief: Brief, /) -> Roadmap:
-        made = found(brief)
-        plan = planned(made, brief)
-        plan.notes += unready(made, brief.answers)
-        if made.excluded:
-            plan.notes.append(format_message(made.language, "excluded", text="; ".join(made.excluded[:20])))
-        # All feedback anew: what was said before still holds, for what has been answered since too.
-        plan, not_understood = heeded(plan, brief.feedback, brief.today)
-        return scheduled(plan, not_understood, brief.today)
+        findings = read_brief(brief)
+        selection = select_phases(findings, brief)
+        plan = build_plan(findings, selection, brief)
+        plan.notes += find_notes(findings, selection, brief)
+        # All feedback applies to every new plan, also to one with more answers.
+        plan, refused = apply_feedback(plan, brief.feedback, brief.today)
+        return schedule(plan, refused, brief.today)

@@ -1,12 +1,10 @@
-"""Rows: a draft as the wire has it, and as a planner is given it."""
+"""Conversions of a draft's row: to the wire, and to the brief of a planner."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from orjson import Fragment
-from sqlalchemy import Row
 
 from stellary.contract.wire import dump, read, wire_fields
 from stellary.contract.wizard import (
@@ -18,64 +16,79 @@ from stellary.contract.wizard import (
     Roadmap,
 )
 from stellary.core.ports.planner import Brief, Text
+from stellary.core.wizard.row_types import DraftRow, ListedDraftRow
 from stellary.core.wizard.tables import drafts
 
 _SUMMARY = [field.name for field in wire_fields(DraftSummary).values()]
 SUMMARY = tuple(drafts.c[name] for name in _SUMMARY)
 
 
-def stored(made: object) -> Fragment:
-    """Something of the wire as a JSON column takes it."""
-    return Fragment(dump(made))
+def to_json(value: object) -> Fragment:
+    """Return a value of the wire as a JSON column takes it."""
+    return Fragment(dump(value))
 
 
-def summary(row: Row[Any]) -> DraftSummary:
-    """The draft of a row without its texts."""
+def summary(row: ListedDraftRow) -> DraftSummary:
+    """Return the draft of a row, without its texts."""
     return DraftSummary(**{name: getattr(row, name) for name in _SUMMARY})
 
 
-def asked(row: Row[Any]) -> list[Question]:
-    """All questions that a draft was asked."""
-    return [read(Question, each) for each in row.asked]
+def read_questions(row: DraftRow) -> list[Question]:
+    """Return all questions of a draft, open or not."""
+    return [read(Question, question) for question in row._mapping["asked"]]
 
 
-def roadmap(row: Row[Any]) -> Roadmap | None:
-    """What a draft will be, if that is known."""
+def read_documents(row: DraftRow) -> list[ContextDocument]:
+    """Return the context documents of a draft."""
+    return [read(ContextDocument, document) for document in row.context_documents]
+
+
+def read_roadmap(row: DraftRow) -> Roadmap | None:
+    """Return the roadmap of a draft, or None before it is generated."""
     return None if row.roadmap is None else read(Roadmap, row.roadmap)
 
 
-def draft(row: Row[Any]) -> ProjectDraft:
-    """The draft of a row."""
-    questions = asked(row)
+def draft(row: DraftRow) -> ProjectDraft:
+    """Return the draft of a row."""
+    questions = read_questions(row)
     return ProjectDraft(
         **{name: getattr(row, name) for name in _SUMMARY},
         description=row.description,
-        context_documents=[read(ContextDocument, each) for each in row.context_documents],
-        questions=[each for each in questions if each.id in row.open_ids],
+        context_documents=read_documents(row),
+        questions=[question for question in questions if question.id in row.open_ids],
         answers=[
-            DraftAnswer(question_id=each.id, text=each.text, format=each.format, value=row.answers[each.id])
-            for each in questions
-            if each.id in row.answers
+            DraftAnswer(
+                question_id=question.id,
+                text=question.text,
+                format=question.format,
+                value=row.answers[question.id],
+            )
+            for question in questions
+            if question.id in row.answers
         ],
         missing=row.missing,
-        roadmap=roadmap(row),
+        roadmap=read_roadmap(row),
         feedback=row.feedback,
     )
 
 
 def brief(
-    row: Row[Any], answers: Mapping[str, Any] | None = None, feedback: Sequence[str] | None = None
+    row: DraftRow, answers: Mapping[str, object] | None = None, feedback: Sequence[str] | None = None
 ) -> Brief:
-    """A draft as a planner is given it; with other answers, or feedback, than it has as yet."""
+    """Return a draft as a planner receives it.
+
+    Args:
+        row: The draft.
+        answers: The answers; by default, those of the draft.
+        feedback: The feedback; by default, that of the draft.
+    """
+    texts = [Text(document.title, document.content) for document in read_documents(row)]
     return Brief(
         name=row.name,
-        texts=[
-            Text("", row.description or ""),
-            *(Text(each["title"], each["content"]) for each in row.context_documents),
-        ],
+        texts=[Text("", row.description or ""), *texts],
         today=row.created_at.date(),
-        asked=asked(row),
+        asked=read_questions(row),
         answers=row.answers if answers is None else answers,
         feedback=row.feedback if feedback is None else feedback,
-        before=roadmap(row),
+        before=read_roadmap(row),
     )

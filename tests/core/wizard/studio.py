@@ -23,9 +23,17 @@ choose a slot themselves, and the reception answers half as many calls.
 - Cancel or move an appointment
 - Nice to have: waiting list
 
-## Approach
-First we will interview five receptionists and map how calls are handled today. Then we design the booking page and test
-it with ten patients. After that we build the first version, migrate the existing appointments and train the staff.
+## Plan
+1. Study (3 weeks)
+   - Interview five receptionists
+   - Map how calls are handled today
+2. Design
+   - Design the booking page
+   - Test it with ten patients
+3. Build
+   - Build the first version
+   - Migrate the existing appointments
+   - Train the staff
 
 ## Team
 Anna (design), Ben and Carol (development).
@@ -38,7 +46,7 @@ Anna (design), Ben and Carol (development).
 - The old system has no documented export
 
 ## Timeline
-Work starts on 4 May 2026; the page must be live by 30 September 2026.
+Work starts on 5 May 2031; the page must be live by 30 September 2031.
 
 ## Out of scope
 - Payments

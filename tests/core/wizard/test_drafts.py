@@ -20,6 +20,7 @@ from stellary.contract.wizard import (
 )
 from stellary.core.ports.planner import Refinement
 from stellary.core.wizard import drafts
+from stellary.core.wizard.tables import drafts as drafts_table
 from tests.core.wizard.studio import BRIEF
 from tests.support.world import at_once
 
@@ -34,9 +35,15 @@ def test_a_draft_is_made_of_a_brief_and_asks_at_once(studio):
 
 
 def test_what_the_brief_says_is_not_asked(studio):
-    asked = {question["id"] for question in studio.draft(description=BRIEF)["questions"]}
-    assert asked.isdisjoint({"goal", "work", "audience", "deadline", "start", "limits", "risks"})
-    assert "decision_0" in asked
+    draft = studio.draft(description=BRIEF)
+    assert [question["id"] for question in draft["questions"]] == ["phases", "goal", "place_3", "decision_0"]
+    draft = studio.refine(draft, phases=["Study", "Design", "Build"])
+    assert [question["id"] for question in draft["questions"]] == [
+        "weeks_1",
+        "weeks_2",
+        "audience",
+        "success",
+    ]
 
 
 def test_questions_come_in_five_formats_over_at_most_four_rounds(studio):
@@ -68,13 +75,26 @@ def test_questions_come_in_five_formats_over_at_most_four_rounds(studio):
 
 
 def test_later_questions_stand_on_earlier_answers(studio):
-    draft = studio.refine(studio.draft(name="Shop"), work="build a page; paint a sign; rent a room")
-    asked = {each["id"]: each for each in draft["questions"]}
-    assert asked["first"]["options"] == ["Build a page", "Paint a sign", "Rent a room"]
-    draft = studio.refine(draft, limits=["A budget"], first="Paint a sign")
-    asked = {each["id"]: each for each in draft["questions"]}
-    assert asked["limits_detail"]["text"] == "What exactly holds for: A budget? One thing a line."
-    assert asked["later"]["options"] == ["Build a page", "Rent a room"]
+    draft = studio.draft(name="Shop")
+    draft = studio.refine(draft, phases=["Design", "Launch"], work="build a page; paint a sign; rent a room")
+    questions = {question["id"]: question for question in draft["questions"]}
+    assert questions["place_99"]["options"] == ["Design", "Launch", "A phase of its own", "Leave it out"]
+    assert questions["weeks_1"]["text"] == "How many weeks does “Design” take?"
+    draft = studio.refine(draft, place_99="Design", weeks_1=3)
+    draft = studio.refine(draft, limits=["A budget"], audience="Neighbours")
+    questions = {question["id"]: question for question in draft["questions"]}
+    assert questions["limits_detail"]["text"] == "What are the details of: A budget? One item per line."
+    assert questions["first"]["options"] == ["Build a page", "Paint a sign", "Rent a room"]
+    roadmap = studio.plan(draft)["roadmap"]
+    assert [(phase["name"], phase["endDay"]) for phase in roadmap["phases"]] == [
+        ("Design", 20),
+        ("Launch", 34),
+    ]
+    assert [item["title"] for item in roadmap["phases"][0]["deliverables"]] == [
+        "Build a page",
+        "Paint a sign",
+        "Rent a room",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -99,16 +119,16 @@ def test_answers_are_checked_against_their_questions(studio, answers, said):
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
-        ({"people": "3"}, "answers.people must be a number"),
-        ({"people": True}, "answers.people must be a number"),
-        ({"people": 0}, "answers.people must be 1 to 1000"),
-        ({"limits": "A budget"}, "answers.limits must be a list"),
-        ({"limits": ["Magic"]}, "answers.limits [0] must be one of A budget, "),
-        ({"limits": ["A budget", "A budget"]}, "answers.limits [1] must not be given twice"),
+        ({"weeks_1": "3"}, "answers.weeks_1 must be a number"),
+        ({"weeks_1": True}, "answers.weeks_1 must be a number"),
+        ({"weeks_1": 0}, "answers.weeks_1 must be 1 to 500"),
+        ({"phases": "Design"}, "answers.phases must be a list"),
+        ({"phases": ["Magic"]}, "answers.phases [0] must be one of Preparation, "),
+        ({"phases": ["Design", "Design"]}, "answers.phases [1] must not be given twice"),
     ],
 )
 def test_numbers_and_choices_are_checked(studio, answers, said):
-    draft = studio.refine(studio.draft(), work="build a page")
+    draft = studio.refine(studio.draft(), work="build a page", phases=["Design"])
     status, message = studio.problem(draft, "refine", {"answers": answers})
     assert (status, message[: len(said)]) == (400, said)
 
@@ -144,10 +164,12 @@ def test_a_roadmap_of_a_brief_that_is_not_ready_says_what_is_missing(studio):
     draft = studio.plan(studio.draft(description="We must build a shop."))
     assert draft["readinessScore"] < 60
     assert draft["roadmap"]["notes"][0].startswith(
-        f"The brief is {draft['readinessScore']} of 100 ready. Not known yet: "
+        f"The brief is {draft['readinessScore']} of 100 ready. Missing: confirmed phases; "
     )
-    assert "Who works on it" in draft["missing"]
-    assert studio.plan(studio.draft(description=BRIEF))["roadmap"]["notes"] == ["Not part of it: Payments."]
+    assert "The end date" in draft["missing"]
+    draft = studio.refine(studio.draft(description=BRIEF), phases=["Study", "Design", "Build"])
+    assert draft["readinessScore"] >= 60
+    assert not any(note.startswith("The brief is") for note in studio.plan(draft)["roadmap"]["notes"])
 
 
 def test_the_same_brief_makes_the_same_roadmap(studio):
@@ -160,7 +182,7 @@ def test_feedback_is_kept_to_whatever_is_answered_since(studio):
     draft = studio.plan(studio.refine(draft, decision_0="Acme SMS"))
     assert draft["feedback"] == ["add a phase for marketing"]
     assert draft["roadmap"]["phases"][-1]["name"] == "Marketing"
-    assert "Which text message provider do we use? Acme SMS" in draft["roadmap"]["notes"]
+    assert "Open questions: Which text message provider do we use? Acme SMS." in draft["roadmap"]["notes"]
 
 
 def test_feedback_is_taken_so_many_times(studio):
@@ -277,6 +299,59 @@ def test_of_changes_at_once_each_is_made_or_refused(studio):
     assert len(after["feedback"]) == answers[200] >= 1
 
 
+def test_draft_of_an_earlier_version_still_opens_and_goes_on(studio):
+    """Drafts that were stored with other questions, and a roadmap of other rules, keep both."""
+    draft = studio.draft(name="Booking", description=BRIEF)
+    question = {"options": [], "required": False, "min": None, "max": None, "round": 1}
+    item = {"description": None, "priority": "low", "checklist": ["Proof"], "startDay": 0, "endDay": 6}
+    phase = {"name": "Look", "description": None, "startDay": 0, "endDay": 6}
+    roadmap = {
+        "startDate": "2026-05-04T00:00:00Z",
+        "days": 7,
+        "notes": ["Not known yet: x."],
+        "notUnderstood": [],
+    }
+    asked = [
+        {
+            **question,
+            "id": "people",
+            "text": "How many people work on it?",
+            "format": "number",
+            "min": 1,
+            "max": 1000,
+        },
+        {**question, "id": "risk_0", "text": "What is done about this: “Old”?", "format": "text"},
+        {
+            **question,
+            "id": "first",
+            "text": "What matters most?",
+            "format": "single_choice",
+            "options": ["A", "B"],
+        },
+    ]
+    columns = {
+        "stage": "roadmap",
+        "asked": asked,
+        "open_ids": ["risk_0", "first"],
+        "answers": {"people": 3},
+        "readiness_score": 93,
+        "missing": ["Whom it is for"],
+        "roadmap": {**roadmap, "phases": [{**phase, "deliverables": [{**item, "title": "Draw"}]}]},
+        "feedback": ["there are 4 people", "shorter"],
+    }
+    with studio.world.core.begin(studio.owner.actor) as uow:
+        uow.connection.execute(drafts_table.update().where(drafts_table.c.id == draft["id"]).values(columns))
+    opened = studio.read(draft)
+    assert [question["id"] for question in opened["questions"]] == ["risk_0", "first"]
+    assert [(answer["questionId"], answer["value"]) for answer in opened["answers"]] == [("people", 3)]
+    assert opened["roadmap"]["phases"][0]["deliverables"][0]["title"] == "Draw"
+    after = studio.refine(opened, risk_0="Buy a new one", first="A")
+    assert (after["readinessScore"], after["questions"][0]["id"]) == (93, "phases")
+    planned = studio.plan(after)
+    assert [phase["name"] for phase in planned["roadmap"]["phases"]] == ["Study", "Design", "Build"]
+    assert studio.execute(planned)["name"] == "Booking"
+
+
 # ---------------------------------------------------------------------------------------------- other planners
 
 
@@ -373,7 +448,7 @@ def test_what_a_planner_says_is_fitted_to_what_can_be_told(studio):
     first = roadmap["phases"][0]["deliverables"][0]
     assert (len(first["title"]), first["priority"], len(first["checklist"])) == (500, None, 100)
     assert (first["startDay"], first["endDay"], first["description"]) == (9, 9, None)
-    assert roadmap["notes"] == ["500 of 1260 deliverables: a project is made with 500 cards at most."]
+    assert roadmap["notes"] == ["500 of 1260 deliverables: a project is created with at most 500 cards."]
     assert studio.execute(draft)["name"] == "Booking"
 
 

@@ -40,16 +40,16 @@ def test_phases_become_columns_and_deliverables_cards(studio):
         for place, phase in enumerate(roadmap["phases"])
         for each in phase["deliverables"]
     ]
-    reminders = next(card for card in board["cards"] if card["title"].startswith("Reminders"))
+    migration = next(card for card in board["cards"] if card["title"].startswith("Migrate"))
     planned = next(
         each
         for phase in roadmap["phases"]
         for each in phase["deliverables"]
-        if each["title"] == reminders["title"]
+        if each["title"] == migration["title"]
     )
-    assert roadmap["startDate"] == "2026-05-04T00:00:00Z"
+    assert roadmap["startDate"] == "2031-05-05T00:00:00Z"
     days = [
-        (datetime.fromisoformat(reminders[name]) - datetime(2026, 5, 4, tzinfo=UTC)).days
+        (datetime.fromisoformat(migration[name]) - datetime(2031, 5, 5, tzinfo=UTC)).days
         for name in ("startDate", "dueDate")
     ]
     assert days == [planned["startDay"], planned["endDay"]]

@@ -41,14 +41,14 @@ def said(*feedback):
 @pytest.mark.parametrize(
     ("feedback", "expected"),
     [
-        ("add a phase for testing", "Discovery Design Build Testing Launch"),
+        ("add a phase for testing", "Discovery Design Build Launch Testing"),
         ("Add a testing phase before Design.", "Discovery Testing Design Build Launch"),
         (
             "please add a new phase called Marketing at the beginning",
             "Marketing Discovery Design Build Launch",
         ),
         ("we need a phase QA after build", "Discovery Design Build QA Launch"),
-        ("add phases for testing and handover", "Discovery Design Build Testing Launch Handover"),
+        ("add phases for testing and handover", "Discovery Design Build Launch Testing Handover"),
         ("remove Discovery", "Design Build Launch"),
         ("Please remove the phase “Discovery”.", "Design Build Launch"),
         ("remove phases 1 and 2", "Build Launch"),
@@ -129,19 +129,19 @@ def test_steps_weights_and_days_of_deliverables():
 @pytest.mark.parametrize(
     ("feedback", "start", "days"),
     [
-        ("start on 2026-05-01", "2026-05-01", 19),
-        ("Start in May 2027", "2027-05-01", 19),
-        ("begin in two weeks", "2026-04-15", 19),
-        ("commence le 4 mai 2026", "2026-05-04", 19),
+        ("start on 2026-05-01", "2026-05-01", 56),
+        ("Start in May 2027", "2027-05-01", 56),
+        ("begin in two weeks", "2026-04-15", 56),
+        ("commence le 4 mai 2026", "2026-05-04", 56),
         ("finish by 30 June 2026", "2026-04-01", 91),
         ("start on 2026-06-01. deadline: 2026-06-30", "2026-06-01", 30),
         ("in 6 weeks", None, 42),
         ("make it 30 days", None, 30),
-        ("shorter", None, 14),
-        ("make it shorter, please", None, 14),
-        ("plus court", None, 14),
-        ("longer", None, 25),
-        ("Build takes 3 weeks", None, 33),
+        ("shorter", None, 42),
+        ("make it shorter, please", None, 42),
+        ("plus court", None, 42),
+        ("longer", None, 74),
+        ("Build takes 3 weeks", None, 63),
         ("make it 40 days; shorter", None, 30),
     ],
 )
@@ -162,12 +162,12 @@ def test_a_later_start_moves_a_deadline_that_would_be_before_it():
         ("paint it blue", "no such change is known"),
         ("remove the moon", "nothing in the roadmap is called “moon”"),
         ("delete phase 9", "nothing in the roadmap is called “9”"),
-        ("move Build before Build", "that is one and the same"),
-        ("merge Build and Build", "that is one and the same"),
-        ("swap Build and Build", "that is one and the same"),
-        ("merge the logo and the logo", "that is one and the same"),
-        ("move the logo before the logo", "that is one and the same"),
-        ("move Build into Build", "that is one and the same"),
+        ("move Build before Build", "both are the same"),
+        ("merge Build and Build", "both are the same"),
+        ("swap Build and Build", "both are the same"),
+        ("merge the logo and the logo", "both are the same"),
+        ("move the logo before the logo", "both are the same"),
+        ("move Build into Build", "both are the same"),
         ("add a phase", "no such change is known"),
         ("add a phase called phase", "no such change is known"),
         ("make it some weeks", "no such change is known"),
@@ -176,7 +176,7 @@ def test_a_later_start_moves_a_deadline_that_would_be_before_it():
         ("undo", "there is nothing to undo"),
         ("rename the to x", "nothing in the roadmap is called"),
         ("x" * 400, "no such change is known"),
-        ("remove Discovery, Design, Build and Launch", "a roadmap has one phase at least"),
+        ("remove Discovery, Design, Build and Launch", "a roadmap has at least one phase"),
     ],
 )
 def test_what_is_not_understood_is_told_and_changes_nothing(feedback, reason):
@@ -187,9 +187,7 @@ def test_what_is_not_understood_is_told_and_changes_nothing(feedback, reason):
 
 def test_between_two_things_nothing_is_guessed():
     (told,) = plan("- Build the small shop\n- Build the large shop", "remove the shop").not_understood
-    assert told.reason == (
-        "“shop” could be “Build small shop, large shop”, “Build the small shop”, “Build the large shop”"
-    )
+    assert told.reason == ("“shop” could be “Build the small shop”, “Build the large shop”")
 
 
 def test_what_is_understood_is_done_whatever_else_is_said():
@@ -223,9 +221,9 @@ def test_phases_that_are_merged_take_as_long_as_both():
 def test_a_roadmap_has_so_many_phases_at_most():
     many = "\n".join(f"Phase {place}: Part {place}\n- Build {place} things" for place in range(1, 51))
     (told,) = plan(many, "add a phase for testing").not_understood
-    assert told.reason == "a roadmap has 50 phases at most"
+    assert told.reason == "a roadmap has at most 50 phases"
     (told,) = plan(many, "split Part 3").not_understood
-    assert told.reason == "a roadmap has 50 phases at most"
+    assert told.reason == "a roadmap has at most 50 phases"
 
 
 WORDS = [
@@ -293,7 +291,7 @@ def test_long_feedback_takes_no_longer(word):
 
 
 def test_letters_that_change_their_length_when_they_are_lowered_are_no_reason_to_hit_something_else():
-    assert said("remove the straße İ logo") == ["nothing in the roadmap is called “the straße İ logo”"]
+    assert said("remove the straße İ logo") == ["nothing in the roadmap is called “straße İ logo”"]
     assert said("rename Straße to x and remove the logo") == ["nothing in the roadmap is called “Straße”"]
     assert list(phases(plan(TEXT, "remove Straße İ"))) == list(START)
 

@@ -32,12 +32,12 @@ def studio():
 
 ANSWERS = st.dictionaries(
     st.sampled_from(
-        ["work", "goal", "audience", "deadline", "start", "people", "limits", "first", "nothing"]
+        ["work", "goal", "audience", "deadline", "start", "phases", "weeks_0", "limits", "first", "nothing"]
     ),
     st.one_of(
         st.text(max_size=20),
         st.integers(-1, 50),
-        st.sampled_from(["2026-05-01", ["A budget"], "Build a page", None, True]),
+        st.sampled_from(["2026-05-01", ["A budget"], ["Design"], "Build a page", None, True]),
     ),
     max_size=4,
 )
@@ -105,4 +105,4 @@ def test_good_answers_are_taken_at_every_stage_but_the_last(studio):
 @pytest.mark.parametrize("stage", ["framing", "refinement"])
 def test_nothing_is_executed_without_a_roadmap(stage):
     with pytest.raises(Conflict, match="no roadmap yet"):
-        stages.after(stage, "execute")
+        stages.find_next(stage, "execute")

@@ -30,7 +30,7 @@ _WORKSPACE_OPERATIONS = frozenset(
 
 
 def category(endpoint: AnyEndpoint) -> str:
-    """Return the category of tools that an endpoint belongs to: ``board.read``, ``pilotage.write`` …"""
+    """Return the category of tools that an endpoint belongs to: such as ``board.read`` or ``pilotage.write``."""
     area = "board"
     if endpoint.resource == "documents":
         area = "documents"

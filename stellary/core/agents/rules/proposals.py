@@ -38,7 +38,7 @@ def ellipsize(text: str, length: int) -> str:
 
 
 def describe_outcome(done: Iterable[str], not_done: Iterable[str], remarks: str | None = None) -> str:
-    """Return the outcome of a mission: ``Done: move_card. Not done: add_comment was rejected (Too chatty).``
+    """Return the outcome of a mission, such as ``Done: move_card. Not done: add_comment was rejected (Too chatty).``.
 
     Args:
         done: The names of the actions that were carried out.

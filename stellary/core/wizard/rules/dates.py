@@ -1,193 +1,260 @@
-"""Dates and durations in texts: ``2026-05-01``, ``1 May 2026``, ``May 2026``, ``in six weeks``, ``1er mai``."""
+"""Dates and durations: ``2026-05-01``, ``1 May 2026``, ``Q3 2026``, ``août 2026``, ``three weeks``."""
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, timedelta
 
 import attrs
 
-from stellary.core.wizard.rules.words import folded
+from stellary.core.wizard.rules.vocabulary import DASHES, Language, fold, word_numbers, word_set
 
-_MONTHS: Mapping[str, int] = {
-    name: number
-    for number, names in enumerate(
-        (
-            "january jan janvier",
-            "february feb fevrier fevr",
-            "march mar mars",
-            "april apr avril avr",
-            "may mai",
-            "june jun juin",
-            "july jul juillet juil",
-            "august aug aout",
-            "september sept sep septembre",
-            "october oct octobre",
-            "november nov novembre",
-            "december dec decembre",
-        ),
-        1,
-    )
-    for name in names.split()
-}
-_NUMBERS: Mapping[str, int] = {
-    name: number
-    for number, names in enumerate(
-        [
-            "one|a|an|un|une",
-            "two|deux",
-            "three|trois",
-            "four|quatre",
-            "five|cinq",
-            "six",
-            "seven|sept",
-            "eight|huit",
-            "nine|neuf",
-            "ten|dix",
-            "eleven|onze",
-            "twelve|douze",
-        ],
-        1,
-    )
-    for name in names.split("|")
-}
-_UNITS = {
-    "day": 1,
-    "jour": 1,
-    "week": 7,
-    "semaine": 7,
-    "month": 30,
-    "mois": 30,
-    "year": 365,
-    "an": 365,
-    "annee": 365,
-}
-
-_MONTH = "(?P<month>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\b\.?"
-_COUNT = r"(?P<count>\d{1,3}|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
-_UNIT = r"(?P<unit>(?:business |working |calendar )?(?:day|week|month|year|jour|semaine|annee)s?|mois|ans?)\b"
-_SPAN = re.compile(rf"\b{_COUNT}[ -]{_UNIT}")
-_RELATIVE = re.compile(
-    rf"\b(?:with)?in (?:the next )?{_COUNT} {_UNIT}|\b(?:d'ici|dans|sous) {_COUNT.replace('count', 'c2')} {_UNIT.replace('unit', 'u2')}"
-)
-_PATTERNS: tuple[re.Pattern[str], ...] = (
-    re.compile(r"\b(?P<y>[12]\d{3})-(?P<m>\d\d)-(?P<d>\d\d)\b"),
-    re.compile(rf"\b(?P<d>\d{{1,2}})(?:st|nd|rd|th|er)?(?: of)? {_MONTH}(?:,? (?P<y>[12]\d{{3}})\b)?"),
-    re.compile(rf"\b{_MONTH} (?P<d>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d)(?:,? (?P<y>[12]\d{{3}})\b)?"),
-    re.compile(rf"\b{_MONTH} (?P<y>[12]\d{{3}})\b"),
-    re.compile(
-        rf"\b(?:by|in|until|before|of|end of|early|late|mid-?|en|fin|debut|avant|d'ici(?: a)?|pour) (?:end of |the end of |fin )?{_MONTH}(?! \d)"
-    ),
-    re.compile(r"\b(?P<d>\d{1,2})[./](?P<m>\d{1,2})[./](?P<y>[12]\d{3})\b"),
-    re.compile(r"\b(?P<feast>christmas|noel)\b"),
-    re.compile(r"\b[qt](?P<q>[1-4])[ /-]?(?P<y>[12]\d{3})\b"),
+TEXT_MAX = 300
+DAYS_MAX = 3_650
+_TOKEN = re.compile(
+    r"(?P<iso>\d{4}-\d\d-\d\d)|(?P<slash>\d{1,2}[./]\d{1,2}[./]\d{4})|(?P<number>\d{1,4})|(?P<word>[a-z]{1,20})"
+    rf"|(?P<dash>[~{DASHES}])|(?P<other>[^\s(),.:;'|/*])"
 )
 
 
 @attrs.frozen
-class FoundDate:
-    """A date in a text: where it stands in the folded text, and its first and last day (of a month, say)."""
+class Period:
+    """A day, or a month or another period with its first and last day.
 
-    start: int
-    end: int
+    Attributes:
+        has_year: Whether the text names the year.
+    """
+
     first: date
     last: date
+    has_year: bool = True
 
 
-def found_dates(text: str, today: date) -> list[FoundDate]:
-    """The dates in a text, in their order. One without a year is the next that comes."""
-    plain = folded(text)
-    if not any(mark.isdigit() for mark in plain) and not _HINT.search(plain):
-        return []
-    made: list[FoundDate] = []
-    for pattern in _PATTERNS:
-        for found in pattern.finditer(plain):
-            days = _days(found, today)
-            if days and not any(each.start < found.end() and found.start() < each.end for each in made):
-                made.append(FoundDate(found.start(), found.end(), *days))
-    for found in _RELATIVE.finditer(plain):
-        count, unit = found["count"] or found["c2"], found["unit"] or found["u2"]
-        day = later(today, _length(count, unit))
-        made.append(FoundDate(found.start(), found.end(), day, day))
-    return sorted(made, key=lambda each: each.start)
+@attrs.frozen
+class Timing:
+    """The time that a text names: a period, a duration in days, or both."""
+
+    period: Period | None = None
+    days: int | None = None
 
 
-_HINT = re.compile(r"\b(?:" + "|".join(_MONTHS) + "|week|month|semaine|mois|day|jour|year|an|christmas|noel)")
+class DateReader:
+    """A reader of the dates in a text.
+
+    Args:
+        today: The day from which a date without a year is the next one.
+        language: English writes 06/25/2026 with the month first.
+    """
+
+    def __init__(self, today: date, language: Language = "en") -> None:
+        self._today = today
+        self._language = language
+
+    def read_timing(self, text: str) -> Timing | None:
+        """Return the time that a text consists of; None if the text says anything else, or no time."""
+        scan = _Scan(text, self._today)
+        if scan.unread or not (scan.periods or scan.days):
+            return None
+        return Timing(_join(scan.periods), scan.days)
+
+    def take_timing(self, text: str) -> tuple[str, Timing | None]:
+        """Return a heading without the time in brackets or at its end, and that time."""
+        for opening, closing in (("(", ")"), ("[", "]")):
+            start = text.find(opening)
+            while start >= 0 and (end := text.find(closing, start)) > 0:
+                if timing := self.read_timing(text[start + 1 : end]):
+                    return f"{text[:start].rstrip()} {text[end + 1 :].lstrip(' ')}".strip(
+                        f" {DASHES}:,|"
+                    ), timing
+                start = text.find(opening, end)
+        for separator in (
+            *(f" {dash} " for dash in DASHES),
+            ": ",
+            " | ",
+            ", ",
+            " by ",
+            " until ",
+            " before ",
+            " avant ",
+        ):
+            # Longest first: a range of days has such a separator itself.
+            places = [place for place in range(len(text)) if text.startswith(separator, place)][-6:]
+            for place in places:
+                if timing := self.read_timing(text[place + len(separator) :]):
+                    return text[:place].strip(), timing
+                if timing := self.read_timing(text[:place]):
+                    return text[place + len(separator) :].strip(), timing
+        return text, self.read_timing(text)
+
+    def add_to_today(self, days: int) -> date:
+        """Return the day some days from today, at most ten years."""
+        return self._today + timedelta(min(days, DAYS_MAX))
+
+    def find_periods(self, text: str) -> list[tuple[str, Period]]:
+        """Return the periods that a sentence names, each with the folded words between it and the one before."""
+        return _Scan(text, self._today).named_periods
 
 
-def _days(found: re.Match[str], today: date) -> tuple[date, date] | None:
-    said = found.groupdict()
-    year = int(said["y"]) if said.get("y") else None
-    if said.get("q"):
-        month, assumed = 3 * int(said["q"]) - 2, year or today.year
-        return date(assumed, month, 1), date(assumed, month + 2, monthrange(assumed, month + 2)[1])
-    if said.get("feast"):
-        said |= {"month": "december", "d": "25"}
-    month = _MONTHS[said["month"]] if said.get("month") else int(said["m"])
-    day = int(said["d"]) if said.get("d") else None
-    if not said.get("month") and month > 12 and day and day <= 12:
-        month, day = day, month
-    if not 1 <= month <= 12:
+def _join(periods: list[Period]) -> Period | None:
+    if not periods:
+        return None
+    return Period(min(period.first for period in periods), max(period.last for period in periods))
+
+
+class _Scan:
+    """A pass over the tokens of a text."""
+
+    def __init__(self, text: str, today: date) -> None:
+        self._today = today
+        self._tokens = [(str(match.lastgroup), match[0]) for match in _TOKEN.finditer(fold(text[:TEXT_MAX]))]
+        self._place = 0
+        self.days: int | None = None
+        self.unread: list[str] = []
+        self.named_periods: list[tuple[str, Period]] = []
+        words: list[str] = []
+        while self._place < len(self._tokens):
+            start = self._place
+            if (period := self._read_period()) is not None:
+                self.named_periods.append((" ".join(words), period))
+                words = []
+            elif not self._read_duration():
+                kind, value = self._tokens[start]
+                self._place = start + 1
+                words.append(value)
+                if kind != "dash" and value not in word_set("fillers"):
+                    self.unread.append(value)
+        self._complete_years()
+
+    @property
+    def periods(self) -> list[Period]:
+        return [period for _, period in self.named_periods]
+
+    def _peek(self, offset: int = 0) -> tuple[str, str]:
+        place = self._place + offset
+        return self._tokens[place] if place < len(self._tokens) else ("end", "")
+
+    def _number(self, offset: int, least: int, most: int) -> int | None:
+        kind, value = self._peek(offset)
+        return int(value) if kind == "number" and least <= int(value) <= most else None
+
+    def _month(self, offset: int) -> int | None:
+        return word_numbers("months").get(self._peek(offset)[1])
+
+    def _read_period(self) -> Period | None:
+        kind, value = self._peek()
+        if kind == "iso":
+            year, month, day = map(int, value.split("-"))
+            return self._take(1, year, month, day)
+        if kind == "slash":
+            first, second, year = map(int, value.replace("/", ".").split("."))
+            if first > 12 or second > 12 or "." in value:
+                day, month = (second, first) if second > 12 else (first, second)
+                return self._take(1, year, month, day)
+            return None
+        if (
+            value in ("q", "t")
+            and (quarter := self._number(1, 1, 4))
+            and (of_year := self._number(2, 1900, 2200))
+        ):
+            self._place += 3
+            return _months(of_year, 3 * quarter - 2, 3)
+        return self._read_day() or self._read_month()
+
+    def _read_day(self) -> Period | None:
+        day = self._number(0, 1, 31)
+        if day is not None:
+            after = 2 if self._peek(1)[1] in ("er", "st", "nd", "rd", "th") else 1
+            after += self._peek(after)[1] == "of"
+            if (month_number := self._month(after)) is not None:
+                year = self._number(after + 1, 1900, 2200)
+                return self._take(after + 1 + (year is not None), year, month_number, day)
+            second = self._number(after + 1, 1, 31)
+            if second and self._peek(after)[1] in (*DASHES, "au", "to") and self._month(after + 2):
+                year = self._number(after + 3, 1900, 2200)
+                first = self._date(year, self._month(after + 2) or 1, day)
+                self._place += after + 1
+                last = self._read_day()
+                return None if first is None or last is None else Period(first, last.last, last.has_year)
+        elif (month := self._month(0)) and (day := self._number(1, 1, 31)) is not None:
+            after = 3 if self._peek(2)[1] in ("st", "nd", "rd", "th") else 2
+            year = self._number(after, 1900, 2200)
+            return self._take(after + (year is not None), year, month, day)
         return None
 
-    def of(year: int) -> tuple[date, date]:
-        if day is None:
-            return date(year, month, 1), date(year, month, monthrange(year, month)[1])
-        return date(year, month, day), date(year, month, day)
+    def _read_month(self) -> Period | None:
+        month = self._month(0)
+        if month is None:
+            return None
+        year = self._number(1, 1900, 2200)
+        # "May" and "mars" are words, too.
+        if year is None and self._peek()[1] in ("may", "mar", "march", "mars", "sept"):
+            return None
+        self._place += 1 + (year is not None)
+        if year is None:
+            first = self._date(None, month, 28)
+            return None if first is None else attrs.evolve(_months(first.year, month, 1), has_year=False)
+        return _months(year, month, 1)
 
-    try:
-        made = of(year or today.year)
-        return of(today.year + 1) if year is None and made[1] < today else made
-    except ValueError:
-        return None
+    def _take(self, count: int, year: int | None, month: int, day: int) -> Period | None:
+        value = self._date(year, month, day)
+        if value is None:
+            return None
+        self._place += count
+        return Period(value, value, year is not None)
+
+    def _date(self, year: int | None, month: int, day: int) -> date | None:
+        try:
+            value = date(year or self._today.year, month, day)
+            return value if year or value >= self._today else value.replace(year=value.year + 1)
+        except ValueError:
+            return None
+
+    def _complete_years(self) -> None:
+        """Give a day without a year the year of the day after it: ``August 29 - September 1, 2025``."""
+        for place in range(len(self.named_periods) - 2, -1, -1):
+            words, period = self.named_periods[place]
+            after = self.named_periods[place + 1][1]
+            if not period.has_year and after.has_year:
+                year = after.last.year
+                try:
+                    first, last = period.first.replace(year=year), period.last.replace(year=year)
+                    if first > after.last:
+                        first, last = first.replace(year=year - 1), last.replace(year=year - 1)
+                except ValueError:
+                    continue
+                self.named_periods[place] = (words, Period(first, last))
+
+    def _read_duration(self) -> bool:
+        count = self._count(0)
+        if count is None:
+            return False
+        after = 1
+        if self._peek(1)[0] == "dash" or self._peek(1)[1] in ("a", "to", "or", "ou"):
+            most = self._count(2)
+            if most is not None:
+                count, after = most, 3
+        after += self._peek(after)[1] in ("business", "working")
+        unit = word_numbers("units").get(self._peek(after)[1])
+        if unit is None:
+            return False
+        self.days = min(DAYS_MAX, max(1, count * unit))
+        self._place += after + 1
+        return True
+
+    def _count(self, offset: int) -> int | None:
+        kind, value = self._peek(offset)
+        return int(value) if kind == "number" else word_numbers("numbers").get(value)
 
 
-def later(day: date, days: int) -> date:
-    """The day that is so many days later, or the last there is."""
-    return day + timedelta(min(days, (date.max - day).days))
+def _months(year: int, month: int, count: int) -> Period:
+    end = month + count - 1
+    return Period(date(year, month, 1), date(year, end, monthrange(year, end)[1]))
 
 
-def spans(text: str) -> Iterator[int]:
-    """The durations in a text, in days."""
-    for found in _SPAN.finditer(folded(text)):
-        yield _length(found["count"], found["unit"])
-
-
-def _length(count: str, unit: str) -> int:
-    worked = unit.startswith(("business", "working"))
-    kind = unit.rpartition(" ")[2]
-    kind = kind if kind == "mois" else kind.removesuffix("s")
-    days = (int(count) if count.isdigit() else _NUMBERS[count]) * _UNITS[kind]
-    return max(1, days * 7 // 5 if worked else days)
-
-
-_FROM = re.compile(r"\b(?:from|as of|du|des)\s+(?:the |le |early |mid |late )?$")
-_START = re.compile(r"\b(?:start|begin|kick|debut|commenc|demarr|a partir|des le)")
-_DUE = re.compile(
-    r"\b(?:by|before|until|till|deadline|due|end|finish|launch|live|deliver|ready|complete|no later|open|avant|d'ici"
-    r"|jusqu|fin|livr|lanc|echeance|au plus tard|pour le|ouvr|done)"
-)
-_AROUND = 60
-
-
-def starts_and_ends(text: str, today: date) -> tuple[list[date], list[date]]:
-    """The days of a text on which something starts, and those by which something has to be there."""
-    plain = folded(text)
-    starts, ends = [], []
-    for found in found_dates(text, today):
-        before = plain[max(0, found.start - _AROUND) : found.start]
-        last_start, last_due = (
-            _last(_START, before),
-            _last(_DUE, plain[max(0, found.start - _AROUND) : found.end]),
-        )
-        if last_start > last_due or _FROM.search(before):
-            starts.append(found.first)
-        elif last_due >= 0:
-            ends.append(found.last)
-    return starts, ends
-
-
-def _last(pattern: re.Pattern[str], text: str) -> int:
-    return max((found.start() for found in pattern.finditer(text)), default=-1)
+def split_sentences(text: str) -> Iterator[str]:
+    """Yield the sentences of a paragraph, and the parts between semicolons."""
+    for part in text.replace(";", ". ").split(". "):
+        if part.strip(" ."):
+            yield part.strip(" .")

@@ -1,322 +1,476 @@
-"""Feedback: what somebody says to a roadmap, done to its plan; what is not understood is told with the reason."""
+"""Feedback: changes to a plan in plain words, one verb and its parts each; the text_after is returned with the reason."""
 
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Any
 
+from stellary.contract.cards import Priority
 from stellary.contract.project_imports import COLUMNS_MAX
 from stellary.contract.wizard import NotUnderstood
-from stellary.core.wizard.rules import changes
-from stellary.core.wizard.rules.dates import found_dates, spans
-from stellary.core.wizard.rules.findings import listed
-from stellary.core.wizard.rules.matching import NotMeant
+from stellary.core.wizard.rules.dates import DateReader
+from stellary.core.wizard.rules.fitting import shorten
+from stellary.core.wizard.rules.matching import (
+    QUOTES,
+    NotMatched,
+    Target,
+    find_phase,
+    find_target,
+    strip_role,
+)
 from stellary.core.wizard.rules.messages import format_message
-from stellary.core.wizard.rules.plans import Plan
-from stellary.core.wizard.rules.words import folded
-
-Said = re.Match[str]
-Change = Callable[[Plan, Callable[[str], str], date], None]
-
-_POLITE = re.compile(
-    r"^(?:please|could you|can you|i(?:'d| would) like (?:you )?to|let's|we should|and|then|also|but|s'il (?:te|vous) plait|merci de|il faut|et|puis|aussi)\b,?\s*"
+from stellary.core.wizard.rules.plans import (
+    NAME_MAX,
+    TITLE_MAX,
+    Plan,
+    PlannedItem,
+    PlannedPhase,
+    capitalize,
+    content_words,
 )
-_THANKS = re.compile(r"(?:,|(?<!\s))\s++(?:please|thanks?|thank you|s'il (?:te|vous) plait|merci)$")
-_PARTS = re.compile(r"\n+|;\s*|(?<=\w\w[.!])\s+|(?<=[.!])\s+(?=[^\W\d_a-zà-ÿ])")
-_VERBS = "add|remove|delete|drop|merge|combine|join|rename|move|split|start|begin|finish|end|shorten|make|put|undo|ajoute|ajouter|supprime|supprimer|enleve|fusionne|fusionner|renomme|renommer|deplace|deplacer|commence|termine"
-_AND = re.compile(
-    rf"(?:,\s*+(?:(?:and|et)\s++)?(?:(?:then|puis)\s++)?|(?<!\s)\s++(?:and|et)\s++(?:(?:then|puis)\s++)?)(?=(?:{_VERBS})\b)"
-)
-
-_WHERE = r"(?:\s+(?P<side>before|after|avant|apres)\s+(?P<where>.+?)|\s+(?P<edge>(?:at|to) the (?:end|beginning|start)|first|last|au debut|a la fin|en premier|en dernier))?"
-_RULES: Sequence[tuple[str, str]] = (
-    ("undo", r"undo(?: (?:that|it|the last (?:one|change)))?|annule(?:r)?|take (?:that|it) back"),
-    (
-        "reset",
-        r"start over|reset|forget all(?: that)?|from scratch|tout annuler|recommence(?:r)?(?: a zero)?",
-    ),
-    (
-        "start",
-        r"(?:the project |it |work |we )?(?:start|starts|begin|begins|starting|kick off|commence|commencer|demarre|demarrer|debut|debute)s?(?: (?:the )?(?:project|work|it|le projet))?(?: date)?:? (?:on |in |from |at |the |le |en |au |a partir du |not before )*(?P<date>.*\d.*|(?:in|within|next|dans) .+|[^\W\d_]+)",
-    ),
-    (
-        "span",
-        r"(?:(?:make|do|finish|complete|fit|shorten|stretch|compress|do it all|it all|all)\s+)*(?:it |everything |the (?:whole |roadmap|plan|project) ?|to |in |within |into |take |last )*(?P<span>(?:\d{1,3}|\w+) (?:day|week|month|year|jour|semaine|an|annee)s?|\d{1,3} mois)(?: (?:in all|long|at most|max(?:imum)?|in total|en tout))?",
-    ),
-    (
-        "deadline",
-        r"(?:the )?(?:deadline|end|ends|finish|finished|done|be done|complete|deliver|launch|go live|fin|termine|terminer|finir|livrer|echeance)(?: (?:date|it|everything|all|is|must be))*:? (?:is |by |on |before |until |no later than |le |avant |d'ici |au |pour )*(?P<date>.*\d.*|(?:in|within|end of|fin) .+|[^\W\d_]+)",
-    ),
-    (
-        "count",
-        r"(?:make it |use |have |only |no more than |at most |a maximum of |reduce (?:it )?to |au plus |seulement )*(?P<count>\d{1,2}|two|three|four|five|six|deux|trois|quatre|cinq) (?:phases|stages|columns|etapes)(?: (?:at most|only|max(?:imum)?|au plus))?",
-    ),
-    (
-        "shorter",
-        r"(?:make (?:it|everything) |be |much |a bit |a little )*(?:shorter|faster|quicker|shorten(?: it| everything)?|speed (?:it )?up|tighter|compress it|plus court|plus vite|plus rapide|raccourci[rs]?)",
-    ),
-    (
-        "longer",
-        r"(?:make (?:it|everything) |be |much |a bit |a little )*(?:longer|slower|(?:(?:we |i )?(?:need|want|give (?:it|us) ))?(?: ?more time)|slow (?:it )?down|more relaxed|plus long|plus lent|plus de temps)",
-    ),
-    (
-        "fewer",
-        r"(?:make it |use |have )?(?:fewer|less|moins de) (?:phases|stages|columns|etapes)|simpler|simplify(?: it)?|plus simple",
-    ),
-    (
-        "people",
-        r"(?:we are |we have |with |there are |nous sommes |avec )+(?P<count>\d{1,3}|one|two|three|four|five|six|deux|trois|quatre|cinq)(?: people| persons?| developers?| of us| personnes?)?",
-    ),
-    (
-        "split",
-        r"(?:split|divide|break(?: up| down)?|scinde[r]?|divise[r]?) (?P<what>.+?)(?: (?:in|into|en|to) (?P<parts>.+))?",
-    ),
-    (
-        "merge",
-        r"(?:merge|combine|join|group|unite|fusionne[rz]?|regroupe[rz]?|reuni[rs]?) (?P<what>.+?) (?:and|with|into|et|avec|dans) (?P<other>.+?)(?: (?:as|into|called|en|sous) (?P<name>.+))?",
-    ),
-    (
-        "swap",
-        r"(?:swap|exchange|switch|echange[rz]?|inverse[rz]?) (?P<what>.+?) (?:and|with|et|avec) (?P<other>.+)",
-    ),
-    (
-        "rename",
-        r"(?:rename|call|retitle|renomme[rz]?|appelle[rz]?) (?P<what>.+?) (?:to|as|into|en) (?P<name>.+)",
-    ),
-    (
-        "add_phase",
-        r"(?:(?:(?:we|i|nous|il nous) )?(?:add|insert|create|include|put|need|want|would like|'d like|ajoute[rz]?|insere[rz]?|cree[rz]?|faut)(?: in)? |(?=an? |une |another |new ))(?:a |an |another |one |new |une |un |nouvelle )*(?:(?P<pre>[^\s].*?) )?(?P<several>phases?|stages?|columns?|etapes?)(?:(?: (?:for|called|named|on|about|to|pour|de|nommee|appelee))? (?P<name>(?!before |after |avant |apres |at the |first|last).+?))?"
-        + _WHERE,
-    ),
-    (
-        "add_step",
-        r"(?:add|ajoute[rz]?) (?:a |an |the |un |une |les? )*(?:checklist|check list|steps?|etapes?)(?: items?)?:? (?P<name>.+?) (?:to|for|in|on|a|au|dans) (?P<where>.+)",
-    ),
-    (
-        "add_item",
-        r"(?:add|include|insert|ajoute[rz]?)(?: in)? (?:(?:a |an |the |another |un |une |le |la )?(?:deliverable|task|card|item|livrable|tache|carte)s? ?(?:for|called|named|to|pour)? ?:? ?)?(?P<name>.+?)(?: (?:to|in|into|under|within|dans|a la|a|au) (?P<where>.+?))?",
-    ),
-    (
-        "remove",
-        r"(?:remove|delete|drop|skip|cut|get rid of|leave out|without|no more|no|supprime[rz]?|enleve[rz]?|retire[rz]?|sans|pas de) (?P<what>.+)",
-    ),
-    (
-        "move",
-        r"(?:move|put|do|place|shift|bring|deplace[rz]?|met(?:s|tre|tez)) (?P<what>.+?) (?P<side>before|after|avant|apres) (?P<where>.+)",
-    ),
-    (
-        "edge",
-        r"(?:move|put|do|bring|make|deplace[rz]?|met(?:s|tre|tez)) (?P<what>.+?) (?:to the |at the |the |au |a la |en )?(?P<edge>first|last|front|top|start|beginning|end|debut|fin|premier|dernier)(?: phase| thing)?",
-    ),
-    (
-        "into",
-        r"(?:move|put|shift|place|deplace[rz]?|met(?:s|tre|tez)) (?P<what>.+?) (?:to|in|into|under|dans|vers) (?P<where>.+)",
-    ),
-    (
-        "lasts",
-        r"(?P<what>.+?) (?:takes|take|lasts|last|needs|should take|will take|dure|prend|demande) (?:about |at most |only |environ )?(?P<span>(?:\d{1,3}|\w+) (?:day|week|month|jour|semaine)s?|\d{1,3} mois)",
-    ),
-    (
-        "high",
-        r"(?:make |mark |set )?(?P<what>.+?)(?: is| are| as| est| sont| to)? (?:(?:a )?(?:high|top)(?: priority)?|(?:more |very |most |the most )?(?:urgent|important|critical|essential)|prioritaires?|urgente?s?|importante?s?)|prioriti[sz]e (?P<what2>.+)",
-    ),
-    (
-        "low",
-        r"(?:make |mark |set )?(?P<what>.+?)(?: (?:is|are|as|can|could|peut|peuvent|est|sont|to))? (?:(?:a )?low(?:er)?(?: priority)?|wait|less important|not (?:so )?(?:urgent|important)|optional|attendre|facultati\w+|optionnel\w*|pas (?:si )?(?:urgente?|importante?)s?)|postpone (?P<what2>.+)",
-    ),
-    (
-        "due",
-        r"(?P<what>.+?) (?:is due|must be done|must be ready|due|has to be done|doit etre (?:fini|pret|termine)e?)(?: (?:on|by|before|until|le|avant|pour le))* (?P<date>.*\d.*)",
-    ),
-)
-_COMPILED = tuple((name, re.compile(rf"(?:{said})\W*")) for name, said in _RULES)
-
-
-def heeded(plan: Plan, feedback: Sequence[str], today: date) -> tuple[Plan, list[NotUnderstood]]:
-    """A plan after all that was said to it; and what of the last feedback has changed nothing.
-
-    ``undo`` takes back what was said last, ``start over`` everything.
-    """
-    before: list[Plan] = []
-    untold: list[NotUnderstood] = []
-    first = copy.deepcopy(plan)
-    for text in feedback:
-        untold = []
-        for said in parts(text):
-            kind, change = _change(said)
-            if kind == "undo":
-                if before:
-                    plan = before.pop()
-                else:
-                    untold.append(
-                        NotUnderstood(text=said, reason=format_message(plan.language, "nothing_to_undo"))
-                    )
-                continue
-            if kind == "reset":
-                before.append(plan)
-                plan = copy.deepcopy(first)
-                continue
-            after = copy.deepcopy(plan)
-            try:
-                change(after, today)
-            except NotMeant as error:
-                untold.append(NotUnderstood(text=said, reason=str(error)))
-            else:
-                before.append(plan)
-                plan = after
-    return plan, untold
-
-
-def parts(text: str) -> Iterator[str]:
-    """The wishes in a text, one by one: sentences, and what ``and`` joins where another wish begins after it."""
-    for sentence in _PARTS.split(text):
-        said = sentence.strip(" \t-*•.,!")
-        plain = folded(said)
-        if len(plain) != len(said):
-            plain = said.lower()
-        start = 0
-        for found in _AND.finditer(plain):
-            yield said[start : found.start()].strip()
-            start = found.end()
-        if said[start:].strip():
-            yield said[start:].strip()
-
+from stellary.core.wizard.rules.vocabulary import fold, word_numbers, word_set
 
 WISH_MAX = 300
-"""Of the characters of one wish: nobody says one thing in more."""
+"""The maximum number of characters of one change."""
+PACE_MIN, PACE_MAX = 0.05, 20.0
+
+_VERBS = ("add", "remove", "rename", "merge", "split", "swap", "move", "start", "finish", "undo")
 
 
-def _change(said: str) -> tuple[str, Callable[[Plan, date], None]]:
-    """What is wished, and how it is done."""
-    if len(said) > WISH_MAX:
-        return "", _not_understood
-    plain = folded(said).rstrip(" .!?")
-    if len(folded(said)) != len(said):
-        plain = said.lower().rstrip(" .!?")
-    lead = _POLITE.match(plain)
-    skip = lead.end() if lead else 0
-    plain = _THANKS.sub("", plain)
-    for name, pattern in _COMPILED:
-        found = pattern.fullmatch(plain, skip)
-        if found is not None:
-            return name, lambda plan, today: _done(name, found, said, plan, today)  # noqa: B023 - returned at once
-    return "", _not_understood
+def apply_feedback(plan: Plan, feedback: Sequence[str], today: date) -> tuple[Plan, list[NotUnderstood]]:
+    """Return a plan with all feedback applied, and the parts of the last feedback that had no effect.
+
+    ``undo`` takes back the last change, ``start over`` all of them.
+
+    Args:
+        plan: The plan that the brief and the answers give.
+        feedback: All feedback, oldest first.
+        today: The day from which dates without a year are read.
+    """
+    first, history = copy.deepcopy(plan), list[Plan]()
+    refused: list[NotUnderstood] = []
+    for text in feedback:
+        refused = []
+        for wish in split_wishes(text):
+            words = fold(wish).strip(" .!?").split()
+            if words[:1] and words[0] in word_set("undo") and len(words) < 5:
+                if history:
+                    plan = history.pop()
+                else:
+                    reason = format_message(plan.language, "nothing_to_undo")
+                    refused.append(NotUnderstood(text=wish, reason=reason))
+                continue
+            after = copy.deepcopy(
+                first if words in (["start", "over"], ["tout", "annuler"], ["reset"]) else plan
+            )
+            try:
+                if words not in (["start", "over"], ["tout", "annuler"], ["reset"]):
+                    _Change(after, today, wish).apply()
+            except NotMatched as error:
+                refused.append(NotUnderstood(text=wish, reason=str(error)))
+            else:
+                history.append(plan)
+                plan = after
+    return plan, refused
 
 
-def _not_understood(plan: Plan, today: date) -> None:
-    raise NotMeant(format_message(plan.language, "not_understood"))
+def split_wishes(text: str) -> Iterator[str]:
+    """Yield the changes of a text: sentences, and the parts that ``and`` joins if a verb follows it."""
+    for line in text.replace(";", "\n").splitlines():
+        words: list[str] = []
+        tokens = line.split()
+        for place, token in enumerate(tokens):
+            following = fold(tokens[place + 1]).strip(QUOTES) if place + 1 < len(tokens) else ""
+            is_verb = any(following in word_set(verb) - {"do", "in"} for verb in _VERBS[:7])
+            if token.casefold() in ("and", "et", "then", "puis") and is_verb and words:
+                yield " ".join(words).strip(" ,-*•")
+                words = []
+                continue
+            words.append(token)
+            if (token[-1] in ".!" and len(token) > 2) or (token[-1] == "," and is_verb):
+                yield " ".join(words).strip(" ,.!-*•")
+                words = []
+        if " ".join(words).strip(" ,.!-*•"):
+            yield " ".join(words).strip(" ,.!-*•")
 
 
-def _done(name: str, found: Said, said: str, plan: Plan, today: date) -> None:
-    groups = found.groupdict()
+class _Change:
+    """One change: a verb, and the text after it.
 
-    def part(key: str) -> str | None:
-        """A part of what was said, as it was written."""
-        if groups.get(key) is None:
+    Args:
+        plan: The plan to change.
+        today: The day from which dates are read.
+        wish: The words of a person.
+    """
+
+    def __init__(self, plan: Plan, today: date, wish: str) -> None:
+        self._plan, self._language = plan, plan.language
+        self._dates = DateReader(today, plan.language)
+        self._words = wish.split() if len(wish) <= WISH_MAX else []
+
+    def apply(self) -> None:
+        """Make the change. Raises NotMatched."""
+        words = list(self._words)
+        verb = self._find_verb(words)
+        text = " ".join(words)
+        while words and verb is None and self._plain(words[0]) in word_set("polite"):
+            words.pop(0)
+            verb = self._find_verb(words)
+        text_after = " ".join(words[1:]) if verb else text
+        if self._is_pace(text) or self._is_statement(" ".join(self._words)):
+            return
+        if verb is None or not hasattr(self, f"_{verb}"):
+            raise self._refuse("not_understood")
+        method: Callable[[str], None] = getattr(self, f"_{verb}")
+        method(text_after.removeprefix("in ").strip() if verb == "add" else text_after)
+
+    def _find_verb(self, words: Sequence[str]) -> str | None:
+        first = self._plain(words[0]) if words else ""
+        return next((verb for verb in _VERBS if first in word_set(verb)), None)
+
+    @staticmethod
+    def _plain(word: str) -> str:
+        return fold(word).strip(QUOTES + "?")
+
+    def _refuse(self, key: str, **values: object) -> NotMatched:
+        return NotMatched(format_message(self._language, key, **values))
+
+    def _split_at(self, text: str, joints: str) -> Iterator[tuple[str, str]]:
+        """Yield the parts before and after each joining word, of the last one first."""
+        words = text.split()
+        for place in range(len(words) - 1, 0, -1):
+            if self._plain(words[place - 1]) in word_set(joints) and place > 1:
+                yield " ".join(words[: place - 1]), " ".join(words[place:])
+
+    def _resolve(self, text: str, joints: str) -> tuple[Target, str]:
+        """Return the target that a text begins with, and the part after the joining word."""
+        problem = self._refuse("not_understood")
+        for head, tail in self._split_at(text, joints):
+            try:
+                return find_target(self._plan, head), tail
+            except NotMatched as error:
+                problem = error
+        raise problem
+
+    # ------------------------------------------------------------------------------------------ whole plan
+
+    def _is_pace(self, text: str) -> bool:
+        words = [self._plain(word) for word in text.split()]
+        for name, factor in (("shorter", 0.75), ("longer", 4 / 3)):
+            if len(words) <= 6 and not word_set(name).isdisjoint(words):
+                self._scale(factor)
+                return True
+        if (set(words) & word_set("roles_phase")) and set(words) & {
+            "fewer",
+            "less",
+            "moins",
+            "most",
+            "only",
+            "plus",
+        }:
+            counts = [
+                word_numbers("numbers").get(word) or (int(word) if word.isdecimal() else 0) for word in words
+            ]
+            self._reduce(max(1, max(counts) or len(self._plan.phases) - 1))
+            return True
+        timing = self._dates.read_timing(text.removeprefix("make it ").removeprefix("in "))
+        if timing and timing.days and timing.period is None:
+            self._plan.days, self._plan.deadline = timing.days, None
+            return True
+        return False
+
+    def _scale(self, factor: float) -> None:
+        plan = self._plan
+        plan.pace = min(PACE_MAX, max(PACE_MIN, plan.pace * factor))
+        if plan.days is not None:
+            plan.days = max(1, round(plan.days * factor))
+        elif plan.deadline is not None and plan.start is not None and plan.deadline > plan.start:
+            length = (plan.deadline - plan.start).days + 1
+            plan.days = max(1, round(length * factor)) if factor < 1 else None
+
+    def _reduce(self, most: int) -> None:
+        phases = self._plan.phases
+        while len(phases) > most:
+            sizes = [
+                len(phases[place].items) + len(phases[place + 1].items) for place in range(len(phases) - 1)
+            ]
+            place = sizes.index(min(sizes))
+            self._join(phases[place], phases[place + 1])
+            phases = self._plan.phases
+
+    def _is_statement(self, text: str) -> bool:
+        """Return whether a sentence states a duration, a priority or a date of something, and apply it."""
+        words = text.split()
+        plain = [self._plain(word) for word in words]
+        for place in range(1, len(words) - 1):
+            timing = self._dates.read_timing(" ".join(words[place + 1 :]))
+            if timing and timing.days and plain[place] in word_set("lasts"):
+                target = find_target(self._plan, " ".join(words[:place]))
+                (target.item or target.phase).days = timing.days
+                return True
+            if timing and timing.period and plain[place] == "due" and plain[place - 1] in ("is", "are"):
+                target = find_target(self._plan, " ".join(words[: place - 1]))
+                (target.item or target.phase.items[-1]).due = timing.period.last
+                return True
+        for name, priority in (("high", "high"), ("low", "low")):
+            tail = (
+                2 if plain[-2:-1] and plain[-2] in ("is", "are", "can", "could", "est", "sont", "peut") else 1
+            )
+            if (
+                len(plain) > tail
+                and plain[-1] in word_set(name)
+                and (tail == 2 or plain[0] in ("make", "mark", "set"))
+            ):
+                head = words[:-tail] if plain[0] not in ("make", "mark", "set") else words[1:-tail]
+                self._prioritize(
+                    find_target(self._plan, " ".join(head)), "high" if priority == "high" else "low"
+                )
+                return True
+        return False
+
+    @staticmethod
+    def _prioritize(target: Target, priority: Priority) -> None:
+        for item in target.phase.items if target.item is None else [target.item]:
+            item.priority = priority
+
+    def _start(self, text: str) -> None:
+        plan, day = self._plan, self._read_day(text)[0]
+        if plan.start is not None and plan.deadline is not None and plan.deadline < day:
+            plan.deadline = day + (plan.deadline - plan.start)
+        plan.start = day
+
+    def _finish(self, text: str) -> None:
+        self._plan.deadline, self._plan.days = self._read_day(text)[1], None
+
+    def _read_day(self, text: str) -> tuple[date, date]:
+        timing = self._dates.read_timing(text)
+        if timing is None:
+            raise self._refuse("no_date")
+        if timing.period is not None:
+            return timing.period.first, timing.period.last
+        day = self._dates.add_to_today(timing.days or 0)
+        return day, day
+
+    # ------------------------------------------------------------------------------------------ parts
+
+    def _new_item(self, text: str) -> PlannedItem:
+        return PlannedItem(shorten(capitalize(text), TITLE_MAX), priority="medium")
+
+    def _add(self, text: str) -> None:
+        words = [self._plain(word) for word in text.split()]
+        while words and words[0] in word_set("articles") | {"i", "we"}:
+            words.pop(0)
+        if words[:1] and words[0].rstrip(":") in ("checklist", "steps", "etapes"):
+            self._add_steps(text)
+        elif set(words) & word_set("roles_phase") and strip_role(self._split_position(text)[0])[1] == "phase":
+            self._add_phases(text)
+        else:
+            self._add_item(text)
+
+    def _split_position(self, text: str) -> tuple[str, int]:
+        """Return a text without the position that it ends with, and the index of that position."""
+        phases = self._plan.phases
+        for name, offset in (("before", 0), ("after", 1)):
+            for head, tail in self._split_at(text, name):
+                return head, self._index(find_phase(self._plan, tail)) + offset
+        words = text.split()
+        if (
+            len(words) > 2
+            and self._plain(words[-1]) in word_set("roles_phase")
+            and self._plain(words[-2]) in (word_set("first") | word_set("last"))
+        ):
+            words.pop()
+        edge = self._plain(words[-1]) if words else ""
+        for name, index in (("first", 0), ("last", len(phases))):
+            if edge in word_set(name) and len(words) > 1:
+                while len(words) > 1 and self._plain(words[-1]) in (
+                    word_set(name) | {"at", "the", "to", "au", "a", "la", "en"}
+                ):
+                    words.pop()
+                return " ".join(words), index
+        return text, len(phases)
+
+    def _index(self, phase: PlannedPhase) -> int:
+        return next(place for place, other in enumerate(self._plan.phases) if other is phase)
+
+    def _add_phases(self, text: str) -> None:
+        head, index = self._split_position(text)
+        name, _ = strip_role(head)
+        is_plural = any(self._plain(word) in ("phases", "stages", "etapes") for word in head.split())
+        names = _split_names(name) if is_plural else [name]
+        if not name or strip_role(name)[0] == "" or self._plain(name) in word_set("roles_phase"):
+            raise self._refuse("not_understood")
+        if len(self._plan.phases) + len(names) > COLUMNS_MAX:
+            raise self._refuse("full", most=COLUMNS_MAX)
+        self._plan.phases[index:index] = [
+            PlannedPhase(shorten(capitalize(part), NAME_MAX), [self._new_item(part)]) for part in names
+        ]
+
+    def _add_item(self, text: str) -> None:
+        phase, name = self._plan.phases[-1], text
+        for head, tail in self._split_at(text, "into"):
+            try:
+                phase, name = find_phase(self._plan, tail), head
+                break
+            except NotMatched:
+                continue
+        else:
+            near = max(self._plan.phases, key=lambda other: self._count_shared(other, text))
+            if self._count_shared(near, text):
+                phase = near
+        name, kind = strip_role(name)
+        if not name or kind == "phase":
+            raise self._refuse("not_understood")
+        phase.items.append(self._new_item(name))
+
+    @staticmethod
+    def _count_shared(phase: PlannedPhase, text: str) -> int:
+        return len(
+            content_words(text) & content_words(" ".join([phase.name, *(item.title for item in phase.items)]))
+        )
+
+    def _add_steps(self, text: str) -> None:
+        for head, tail in self._split_at(text, "into"):
+            item = find_target(self._plan, tail, "item").item
+            assert item is not None
+            item.checklist += _split_names(head.partition(":")[2] or " ".join(head.split()[1:]))
+            return
+        raise self._refuse("not_understood")
+
+    def _remove(self, text: str) -> None:
+        try:
+            targets = [find_target(self._plan, text)]
+        except NotMatched:
+            if len(names := _split_names(text)) < 2:
+                raise
+            targets = [find_target(self._plan, name) for name in names]
+        removed = {id(target.item or target.phase) for target in targets}
+        for phase in self._plan.phases:
+            phase.items = [item for item in phase.items if id(item) not in removed]
+        phases = [phase for phase in self._plan.phases if phase.items and id(phase) not in removed]
+        if not phases:
+            raise self._refuse("last_phase")
+        self._plan.phases = phases
+
+    def _rename(self, text: str) -> None:
+        target, name = self._resolve(text, "into" if not list(self._split_at(text, "name")) else "name")
+        if not name.strip(QUOTES):
+            raise self._refuse("not_understood")
+        if target.item is None:
+            target.phase.name = shorten(capitalize(name.strip(QUOTES)), NAME_MAX)
+        else:
+            target.item.title = shorten(capitalize(name.strip(QUOTES)), TITLE_MAX)
+
+    def _merge(self, text: str) -> None:
+        name = ""
+        for head, tail in self._split_at(text, "name"):
+            text, name = head, tail.strip(QUOTES)
+        one, other_text = self._resolve(text, "pair")
+        two = find_target(self._plan, other_text, None if one.item else "phase")
+        if one.item is two.item and one.phase is two.phase:
+            raise self._refuse("same")
+        if one.item is None or two.item is None:
+            first, second = sorted((one.phase, two.phase), key=self._index)
+            if first is second:
+                raise self._refuse("same")
+            self._join(first, second, name)
+            return
+        one.item.checklist += [two.item.title, *two.item.checklist]
+        one.item.title = shorten(capitalize(name) or f"{one.item.title}; {two.item.title}", TITLE_MAX)
+        self._take_out(two)
+
+    def _join(self, first: PlannedPhase, second: PlannedPhase, name: str = "") -> None:
+        first.items += second.items
+        first.days = first.days + second.days if first.days and second.days else None
+        first.period = None
+        tail = second.name[:1].lower() + second.name[1:] if second.name[1:2].islower() else second.name
+        joined = f"{first.name}, {tail}"
+        first.name = shorten(capitalize(name), NAME_MAX) or (
+            joined if len(joined) <= NAME_MAX else first.name
+        )
+        self._plan.phases = [phase for phase in self._plan.phases if phase is not second]
+
+    def _take_out(self, target: Target) -> None:
+        target.phase.items = [item for item in target.phase.items if item is not target.item]
+        self._plan.phases = [phase for phase in self._plan.phases if phase.items]
+
+    def _split(self, text: str) -> None:
+        head, tail = next(self._split_at(text, "into"), (text, ""))
+        names = _split_names(tail)
+        phase = find_phase(self._plan, head)
+        if len(self._plan.phases) + max(2, len(names)) - 1 > COLUMNS_MAX:
+            raise self._refuse("full", most=COLUMNS_MAX)
+        if len(names) < 2 and len(phase.items) < 2:
+            raise self._refuse("too_short")
+        half = -(-len(phase.items) // 2)
+        names = names if len(names) > 1 else [phase.items[0].title, phase.items[half].title]
+        parts = [PlannedPhase(shorten(capitalize(name), NAME_MAX)) for name in names]
+        size = -(-len(phase.items) // len(parts))
+        for place, item in enumerate(phase.items):
+            shared = [len(content_words(item.title) & content_words(part.name)) for part in parts]
+            parts[shared.index(max(shared)) if max(shared) else place // size].items.append(item)
+        for part in parts:
+            part.items = part.items or [self._new_item(part.name)]
+        index = self._index(phase)
+        self._plan.phases[index : index + 1] = parts
+
+    def _swap(self, text: str) -> None:
+        one, other_text = self._resolve(text, "pair")
+        first, second = self._index(one.phase), self._index(find_phase(self._plan, other_text))
+        if first == second:
+            raise self._refuse("same")
+        phases = self._plan.phases
+        phases[first], phases[second] = phases[second], phases[first]
+
+    def _move(self, text: str) -> None:
+        for name, offset in (("before", 0), ("after", 1)):
+            if list(self._split_at(text, name)):
+                target, tail = self._resolve(text, name)
+                return self._put_beside(
+                    target, find_target(self._plan, tail, None if target.item else "phase"), offset
+                )
+        head, index = self._split_position(text)
+        if head != text:
+            target = find_target(self._plan, strip_role(head)[0] or head)
+            siblings: list[PlannedPhase] | list[PlannedItem] = (
+                target.phase.items if target.item else self._plan.phases
+            )
+            value = target.item or target.phase
+            place = next(place for place, other in enumerate(siblings) if other is value)
+            siblings.insert(0 if index == 0 else len(siblings) - 1, siblings.pop(place))  # type: ignore[arg-type]
             return None
-        return said[found.start(key) : found.end(key)].strip(" \"'“”«».,;:!?")
+        target, tail = self._resolve(text, "into")
+        phase = find_phase(self._plan, tail)
+        if target.item is None:
+            if phase is target.phase:
+                raise self._refuse("same")
+            return self._join(phase, target.phase)
+        phase.items.append(target.item)
+        if phase is not target.phase:
+            return self._take_out(target)
+        phase.items.remove(target.item)
+        return None
 
-    _DONE[name](plan, part, today)
-
-
-Part = Callable[[str], str | None]
-
-
-def _day(plan: Plan, part: Part, today: date, last: bool) -> date:
-    said = part("date") or ""
-    dates = found_dates(f"in {said}" if said.isalpha() else said, today)
-    if not dates:
-        raise NotMeant(format_message(plan.language, "no_date"))
-    return dates[0].last if last else dates[0].first
-
-
-def _start(plan: Plan, part: Part, today: date) -> None:
-    day = _day(plan, part, today, last=False)
-    if plan.start is not None and plan.deadline is not None and plan.deadline < day:
-        # Both were known: the work moves as a whole.
-        plan.deadline = day + (plan.deadline - plan.start)
-    plan.start = day
-
-
-def _deadline(plan: Plan, part: Part, today: date) -> None:
-    plan.deadline = _day(plan, part, today, last=True)
-    plan.days = None
-
-
-def _span(plan: Plan, part: Part, today: date) -> None:
-    plan.days, plan.deadline = _length(plan, part), None
+    def _put_beside(self, target: Target, near: Target, offset: int) -> None:
+        if (target.item or target.phase) is (near.item or near.phase):
+            raise self._refuse("same")
+        if target.item is None:
+            phases = [phase for phase in self._plan.phases if phase is not target.phase]
+            self._plan.phases = phases
+            phases.insert(self._index(near.phase) + offset, target.phase)
+            return
+        target.phase.items = [item for item in target.phase.items if item is not target.item]
+        if near.item is None:
+            near.phase.items.append(target.item)
+        else:
+            place = next(place for place, item in enumerate(near.phase.items) if item is near.item)
+            near.phase.items.insert(place + offset, target.item)
+        self._plan.phases = [phase for phase in self._plan.phases if phase.items]
 
 
-def _length(plan: Plan, part: Part) -> int:
-    days = next(spans(part("span") or ""), None)
-    if days is None:
-        raise NotMeant(format_message(plan.language, "not_understood"))
-    return days
-
-
-_COUNTS = {
-    "one": 1,
-    "two": 2,
-    "deux": 2,
-    "three": 3,
-    "trois": 3,
-    "four": 4,
-    "quatre": 4,
-    "five": 5,
-    "cinq": 5,
-    "six": 6,
-}
-
-
-def _count(part: Part) -> int:
-    said = folded(part("count") or "1")
-    return int(said) if said.isdigit() else _COUNTS[said]
-
-
-def _people(plan: Plan, part: Part, today: date) -> None:
-    plan.team = max(1, _count(part))
-
-
-def _add_phase(plan: Plan, part: Part, today: date) -> None:
-    if len(plan.groups) >= COLUMNS_MAX:
-        raise NotMeant(format_message(plan.language, "full", most=COLUMNS_MAX))
-    name = part("name") or part("pre")
-    if not name:
-        raise NotMeant(format_message(plan.language, "not_understood"))
-    several = folded(part("several") or "").endswith("s")
-    for each in (listed(name) if several else [name])[: COLUMNS_MAX - len(plan.groups)]:
-        changes.add_phase(plan, each, part("side"), part("where"), part("edge"))
-
-
-_DONE: dict[str, Callable[[Plan, Part, date], Any]] = {
-    "start": _start,
-    "span": _span,
-    "deadline": _deadline,
-    "people": _people,
-    "count": lambda plan, part, _: changes.reduce(plan, max(1, _count(part))),
-    "fewer": lambda plan, part, _: changes.reduce(plan, max(1, len(plan.groups) - 1)),
-    "shorter": lambda plan, part, _: changes.hurry(plan, 0.75),
-    "longer": lambda plan, part, _: changes.hurry(plan, 4 / 3),
-    "add_phase": _add_phase,
-    "add_step": lambda plan, part, _: changes.add_step(plan, part("name") or "", part("where") or ""),
-    "add_item": lambda plan, part, _: changes.add_item(plan, part("name") or "", part("where")),
-    "remove": lambda plan, part, _: changes.remove(plan, part("what") or ""),
-    "swap": lambda plan, part, _: changes.swap(plan, part("what") or "", part("other") or ""),
-    "rename": lambda plan, part, _: changes.rename(plan, part("what") or "", part("name") or ""),
-    "merge": lambda plan, part, _: changes.merge(plan, part("what") or "", part("other") or "", part("name")),
-    "split": lambda plan, part, _: changes.split(plan, part("what") or "", part("parts")),
-    "move": lambda plan, part, _: changes.move(
-        plan, part("what") or "", part("side") or "", part("where") or ""
-    ),
-    "edge": lambda plan, part, _: changes.move_to_edge(plan, part("what") or "", part("edge") or ""),
-    "into": lambda plan, part, _: changes.move_into(plan, part("what") or "", part("where") or ""),
-    "high": lambda plan, part, _: changes.weigh(plan, part("what") or part("what2") or "", "high"),
-    "low": lambda plan, part, _: changes.weigh(plan, part("what") or part("what2") or "", "low"),
-    "lasts": lambda plan, part, _: changes.last(plan, part("what") or "", _length(plan, part)),
-    "due": lambda plan, part, today: changes.due(
-        plan, part("what") or "", _day(plan, part, today, last=True)
-    ),
-}
+def _split_names(text: str) -> list[str]:
+    """Return the names of an enumeration: ``a, b and c``."""
+    for joint in (" and ", " et "):
+        text = text.replace(joint, ", ")
+    return [name.strip(QUOTES) for name in text.split(",") if name.strip(QUOTES)]

@@ -1,4 +1,4 @@
-"""Fitting: whatever a planner says is made to keep the limits of the wire and of a project."""
+"""Fitting: the results of a planner are adapted to the limits of the wire and of a project."""
 
 from __future__ import annotations
 
@@ -28,8 +28,13 @@ OPTIONS_MAX = 20
 ID_MAX = 50
 
 
-def shortened(text: str, most: int) -> str:
-    """A text on one line, cut between words where that is possible."""
+def shorten(text: str, most: int) -> str:
+    """Return a text on one line, cut between words if possible.
+
+    Args:
+        text: The text.
+        most: The maximum number of characters.
+    """
     text = " ".join(_clean(text[: 4 * most]).split()) if len(text) > most else " ".join(_clean(text).split())
     if len(text) <= most:
         return text
@@ -50,53 +55,55 @@ def _body(text: str | None) -> str | None:
     return text if len(text) <= DESCRIPTION_MAX else text[: DESCRIPTION_MAX - 1] + "…"
 
 
-def fitted(roadmap: Roadmap) -> Roadmap:
-    """A roadmap that can be told, and be made a project of; what is too much is left out, and told in its notes."""
-    wanted = sum(len(phase.deliverables) for phase in roadmap.phases)
-    phases = list(_phases(roadmap.phases))
-    kept = sum(len(phase.deliverables) for phase in phases)
-    notes = [shortened(note, NOTE_MAX) for note in roadmap.notes if note.strip()][: NOTES_MAX - 1]
-    if wanted > kept:
-        notes.append(f"{kept} of {wanted} deliverables: a project is made with {CARDS_MAX} cards at most.")
+def fit_roadmap(roadmap: Roadmap) -> Roadmap:
+    """Return a roadmap within the limits of the wire and of a project; its notes say what was left out."""
+    before = sum(len(phase.deliverables) for phase in roadmap.phases)
+    phases = list(_fit_phases(roadmap.phases))
+    after = sum(len(phase.deliverables) for phase in phases)
+    notes = [shorten(note, NOTE_MAX) for note in roadmap.notes if note.strip()][: NOTES_MAX - 1]
+    if before > after:
+        notes.append(
+            f"{after} of {before} deliverables: a project is created with at most {CARDS_MAX} cards."
+        )
     return Roadmap(
         start_date=roadmap.start_date,
         days=max([1, *(phase.end_day + 1 for phase in phases)]),
         phases=phases,
         notes=notes,
         not_understood=[
-            NotUnderstood(text=shortened(each.text, NOTE_MAX), reason=shortened(each.reason, NOTE_MAX))
-            for each in roadmap.not_understood[:NOTES_MAX]
+            NotUnderstood(text=shorten(part.text, NOTE_MAX), reason=shorten(part.reason, NOTE_MAX))
+            for part in roadmap.not_understood[:NOTES_MAX]
         ],
     )
 
 
-def _phases(phases: Sequence[Phase]) -> Iterator[Phase]:
-    left = CARDS_MAX
+def _fit_phases(phases: Sequence[Phase]) -> Iterator[Phase]:
+    remaining = CARDS_MAX
     for place, phase in enumerate(phases[:COLUMNS_MAX]):
-        deliverables = [made for each in phase.deliverables[:left] if (made := _deliverable(each))]
-        left -= len(deliverables)
+        deliverables = [fit for item in phase.deliverables[:remaining] if (fit := _fit_deliverable(item))]
+        remaining -= len(deliverables)
         start = _day(phase.start_day)
         yield Phase(
-            name=shortened(phase.name, NAME_MAX) or str(place + 1),
+            name=shorten(phase.name, NAME_MAX) or str(place + 1),
             description=_body(phase.description),
-            start_day=min([start, *(each.start_day for each in deliverables)]),
-            end_day=max([start, _day(phase.end_day), *(each.end_day for each in deliverables)]),
+            start_day=min([start, *(item.start_day for item in deliverables)]),
+            end_day=max([start, _day(phase.end_day), *(item.end_day for item in deliverables)]),
             deliverables=deliverables,
         )
 
 
-def _deliverable(made: Deliverable) -> Deliverable | None:
-    title = shortened(made.title, TITLE_MAX)
+def _fit_deliverable(item: Deliverable) -> Deliverable | None:
+    title = shorten(item.title, TITLE_MAX)
     if not title:
         return None
-    start = _day(made.start_day)
+    start = _day(item.start_day)
     return Deliverable(
         title=title,
-        description=_body(made.description),
-        priority=made.priority if made.priority in get_args(Priority) else None,
-        checklist=[step for each in made.checklist if (step := shortened(each, TITLE_MAX))][:CHECKLIST_MAX],
+        description=_body(item.description),
+        priority=item.priority if item.priority in get_args(Priority) else None,
+        checklist=[step for text in item.checklist if (step := shorten(text, TITLE_MAX))][:CHECKLIST_MAX],
         start_day=start,
-        end_day=max(start, _day(made.end_day)),
+        end_day=max(start, _day(item.end_day)),
     )
 
 
@@ -104,28 +111,34 @@ def _day(day: int) -> int:
     return min(max(0, day), DAYS_MAX)
 
 
-def fitted_questions(questions: Iterable[Question], asked: Collection[str], round: int) -> list[Question]:
-    """The questions of a round, as many as are good: with an id of their own, a text, and options where they are chosen."""
-    made: dict[str, Question] = {}
-    for each in questions:
-        options = list(dict.fromkeys(text for said in each.options if (text := shortened(said, 200))))[
-            :OPTIONS_MAX
-        ]
-        chosen = each.format in ("single_choice", "multi_choice")
-        good = (
-            each.format in get_args(QuestionFormat) and each.text.strip() and (len(options) > 1 or not chosen)
+def fit_questions(questions: Iterable[Question], earlier_ids: Collection[str], round: int) -> list[Question]:
+    """Return the valid questions of a round: with a new id, a text, and options for a choice.
+
+    Args:
+        questions: The questions of a planner.
+        earlier_ids: The ids of the questions of earlier rounds.
+        round: The number of the round.
+    """
+    by_id: dict[str, Question] = {}
+    for question in questions:
+        options = list(dict.fromkeys(text for option in question.options if (text := shorten(option, 200))))
+        is_choice = question.format in ("single_choice", "multi_choice")
+        is_valid = (
+            question.format in get_args(QuestionFormat)
+            and question.text.strip()
+            and (len(options) > 1 or not is_choice)
         )
-        id = each.id[:ID_MAX]
-        if not good or not id or id in asked or id in made or len(made) == QUESTIONS_MAX:
+        id = question.id[:ID_MAX]
+        if not is_valid or not id or id in earlier_ids or id in by_id or len(by_id) == QUESTIONS_MAX:
             continue
-        made[id] = Question(
+        by_id[id] = Question(
             id=id,
-            text=shortened(each.text, QUESTION_MAX),
-            format=each.format,
-            options=options if chosen else [],
-            required=each.required,
-            min=each.min,
-            max=each.max,
+            text=shorten(question.text, QUESTION_MAX),
+            format=question.format,
+            options=options[:OPTIONS_MAX] if is_choice else [],
+            required=question.required,
+            min=question.min,
+            max=question.max,
             round=round,
         )
-    return list(made.values())
+    return list(by_id.values())

@@ -1,134 +1,121 @@
-"""Matching: which phase or deliverable is meant by what somebody calls it. Between two, nothing is guessed."""
+"""Matching: the phase or deliverable that a name in feedback refers to. An ambiguous name refers to none."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
+from typing import Literal
 
 import attrs
 
 from stellary.core.wizard.rules.messages import format_message
-from stellary.core.wizard.rules.plans import Group, Item, Plan
-from stellary.core.wizard.rules.words import content_words, folded
+from stellary.core.wizard.rules.plans import Plan, PlannedItem, PlannedPhase, content_words
+from stellary.core.wizard.rules.vocabulary import fold, word_numbers, word_set
 
 NEAR = 0.8
-COMPARED = 120
-SHOWN = 4
+COMPARED_MAX = 120
+SHOWN_MAX = 4
+QUOTES = " \t\"'“”«».,;:!"
 
-_ROLE = re.compile(
-    r"^(?:the |a |an |la |le |l'|les |un |une )?(?P<role>phase|stage|column|deliverable|task|card|item|step|livrable|tache|carte|etape)s?\b\s*(?:called|named|nommee?|appelee?|of|for|de|pour)?\s*[:]?\s*|^(?:the |a |an |some |la |le |l'|les |un |une )"
-)
-_ROLE_AFTER = re.compile(r"(?<!\s)\s++(?P<role>phase|stage|column|deliverable|task|card|item|step)$")
-_QUOTES = " \t\"'“”«».,;:!"
-_NUMBER = re.compile(r"(?:(?:phase|stage|column|etape)s?\s+)?(\d{1,2})")
-_ORDINALS = {
-    "first": 0,
-    "second": 1,
-    "third": 2,
-    "fourth": 3,
-    "fifth": 4,
-    "last": -1,
-    "premiere": 0,
-    "deuxieme": 1,
-    "troisieme": 2,
-    "derniere": -1,
-}
+TargetKind = Literal["phase", "item"]
 
 
-class NotMeant(Exception):
-    """Nothing is meant, or more than one thing; the message says so."""
+class NotMatched(Exception):
+    """A change that cannot be made; the message is the reason."""
 
 
 @attrs.frozen
 class Target:
     """A phase, or a deliverable in one."""
 
-    group: Group
-    item: Item | None = None
+    phase: PlannedPhase
+    item: PlannedItem | None = None
 
     @property
     def name(self) -> str:
-        return self.group.name if self.item is None else self.item.title
+        """The name of the phase or the title of the deliverable."""
+        return self.phase.name if self.item is None else self.item.title
 
 
-def bare(said: str) -> tuple[str, str | None]:
-    """What something is called without quotes, articles and what it is said to be; and whether that is a phase."""
-    said = said.strip(_QUOTES)
-    role = None
-    plain = folded(said)
-    if len(plain) == len(said):
-        if found := _ROLE_AFTER.search(plain):
-            role, said = found["role"], said[: found.start()]
-            plain = plain[: found.start()]
-        if found := _ROLE.match(plain):
-            role, said = found["role"] or role, said[found.end() :]
-    kind = None
-    if role:
-        kind = "phase" if role in ("phase", "stage", "column", "etape") else "item"
-    return said.strip(_QUOTES), kind
+def strip_role(text: str) -> tuple[str, TargetKind | None]:
+    """Return a name without quotes, articles and ``phase`` or ``task`` beside it; and which of them it was."""
+    words = text.strip(QUOTES).split()
+    kind: TargetKind | None = None
+    articles, joints = word_set("articles"), word_set("name")
+    while words and fold(words[0]) in articles:
+        words.pop(0)
+    for place in (0, -1):
+        role = fold(words[place].strip(QUOTES)) if words else ""
+        if role in word_set("roles_phase") or (role in word_set("roles_item") and len(words) > 1):
+            kind = "phase" if role in word_set("roles_phase") else "item"
+            words.pop(place)
+            while place == 0 and words and fold(words[0].strip(QUOTES)) in joints | {"to", "of"}:
+                words.pop(0)
+            break
+    return " ".join(words).strip(QUOTES), kind
 
 
-def target(plan: Plan, said: str, kind: str | None = None) -> Target:
-    """What is meant.
+def find_target(plan: Plan, text: str, kind: TargetKind | None = None) -> Target:
+    """Return the phase or deliverable that a text names.
 
     Args:
-        plan: In which it is.
-        said: What somebody calls it.
-        kind: ``phase`` or ``item``, where only one of these can be meant.
+        plan: The plan that it is in.
+        text: The name, as a person writes it.
+        kind: ``phase`` or ``item`` if it must be that.
 
     Raises:
-        NotMeant: Nothing, or several things.
+        NotMatched: It names nothing, or several things.
     """
-    name, role = bare(said)
+    name, role = strip_role(text)
     kind = kind or role
-    by_number = _by_number(plan, folded(said.strip(_QUOTES)))
-    if by_number is not None and kind != "item":
-        return Target(by_number)
+    if kind != "item" and (numbered := _find_by_number(plan, fold(text.strip(QUOTES)).split())):
+        return Target(numbered)
     if not name:
-        raise NotMeant(format_message(plan.language, "no_such", text=said.strip()[:100]))
-    targets = [Target(group) for group in plan.groups] if kind != "item" else []
+        raise NotMatched(format_message(plan.language, "no_such", text=text.strip(QUOTES)[:100]))
+    targets = [Target(phase) for phase in plan.phases] if kind != "item" else []
     if kind != "phase":
-        targets += [Target(group, item) for group, item in plan.items]
-    for exact, fits in _readings(name):
-        found = [each for each in targets if fits(each.name)]
-        if exact and len(found) > 1 and any(each.item is None for each in found):
-            # A phase is meant before what is in it and called the same.
-            found = [each for each in found if each.item is None]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            told = ", ".join(f"“{each.name}”" for each in found[:SHOWN])
-            raise NotMeant(format_message(plan.language, "several", text=name[:100], found=told))
-    raise NotMeant(format_message(plan.language, "no_such", text=name[:100]))
+        targets += [Target(phase, item) for phase, item in plan.items]
+    for is_exact, fits in _comparisons(name):
+        matches = [target for target in targets if fits(target.name)]
+        if is_exact and len(matches) > 1 and any(target.item is None for target in matches):
+            matches = [target for target in matches if target.item is None]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            names = ", ".join(f"“{target.name}”" for target in matches[:SHOWN_MAX])
+            raise NotMatched(format_message(plan.language, "several", text=name[:100], names=names))
+    raise NotMatched(format_message(plan.language, "no_such", text=name[:100]))
 
 
-def group(plan: Plan, said: str) -> Group:
-    """The phase that is meant. Raises NotMeant."""
-    return target(plan, said, "phase").group
+def find_phase(plan: Plan, text: str) -> PlannedPhase:
+    """Return the phase that a text names. Raises NotMatched."""
+    return find_target(plan, text, "phase").phase
 
 
-def _by_number(plan: Plan, said: str) -> Group | None:
-    if found := _NUMBER.fullmatch(said.removeprefix("the ")):
-        place = int(found[1]) - 1
-        return plan.groups[place] if 0 <= place < len(plan.groups) else None
-    head, _, rest = said.removeprefix("the ").removeprefix("la ").partition(" ")
-    if head in _ORDINALS and rest in ("phase", "stage", "column", "etape"):
-        place = _ORDINALS[head]
-        return plan.groups[place] if place < len(plan.groups) else None
+def _find_by_number(plan: Plan, words: list[str]) -> PlannedPhase | None:
+    words = [word for word in words if word not in word_set("articles")]
+    roles = word_set("roles_phase")
+    if len(words) == 2 and words[0] in roles:
+        words.pop(0)
+    elif len(words) == 2 and words[1] in roles:
+        number = word_numbers("ordinals").get(words[0])
+        if number and number <= len(plan.phases):
+            return plan.phases[number if number < 0 else number - 1]
+    if len(words) == 1 and words[0].isdecimal() and 1 <= int(words[0][:4]) <= len(plan.phases):
+        return plan.phases[int(words[0]) - 1]
     return None
 
 
-def _readings(name: str) -> Iterator[tuple[bool, Callable[[str], bool]]]:
-    """The ways in which something can be meant, the best first; and whether that is all of its name."""
-    plain, wanted = folded(name)[:COMPARED], set(content_words(name))
+def _comparisons(name: str) -> Iterator[tuple[bool, Callable[[str], bool]]]:
+    """Yield the ways to compare a name, the strictest first; and whether the whole name has to be equal."""
+    plain, words = fold(name)[:COMPARED_MAX], content_words(name)
     yield True, lambda other: other == name
-    yield True, lambda other: folded(other) == plain
-    if wanted:
-        yield True, lambda other: set(content_words(other)) == wanted
-        yield False, lambda other: wanted <= set(content_words(other))
+    yield True, lambda other: fold(other) == plain
+    if words:
+        yield True, lambda other: content_words(other) == words
+        yield False, lambda other: words <= content_words(other)
     matcher = SequenceMatcher(b=plain, autojunk=False)
-    yield False, lambda other: _is_near(matcher, folded(other)[:COMPARED])
+    yield False, lambda other: _is_near(matcher, fold(other)[:COMPARED_MAX])
 
 
 def _is_near(matcher: SequenceMatcher[str], other: str) -> bool:

@@ -1,164 +1,223 @@
-"""Questions: what to ask next, by what the brief and the answers do not say yet; and how ready the brief is."""
+"""Questions: what the brief and the answers do not state yet; and the readiness of the brief."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from stellary.contract.wizard import READY, Question, QuestionFormat
 from stellary.core.ports.planner import Brief, Refinement
-from stellary.core.wizard.rules.findings import Findings, found
-from stellary.core.wizard.rules.fitting import shortened
-from stellary.core.wizard.rules.messages import format_message
-from stellary.core.wizard.rules.phases import missing, planned
-from stellary.core.wizard.rules.plans import Plan
+from stellary.core.wizard.rules.collecting import Findings
+from stellary.core.wizard.rules.fitting import shorten
+from stellary.core.wizard.rules.messages import format_message, list_messages
+from stellary.core.wizard.rules.planning import Selection, select_phases, split_lines
 
-AT_ONCE = 4
-"""Of the questions of a round."""
-OPTIONS = 8
-FEW = 3
-"""Who names fewer things to be made is asked for more."""
-PEOPLE_MAX = 1_000
+PER_ROUND = 4
+"""The number of questions of a round."""
+OPTIONS_MAX = 18
+"""The number of phases that are offered."""
+PER_KIND = 3
+"""How often a question about single phases is asked."""
+WEEKS_MAX = 500
 
-_WEIGHTS: Mapping[str, int] = {
-    "goal": 20,
-    "work": 25,
-    "audience": 10,
-    "deadline": 10,
-    "people": 10,
-    "limits": 8,
-    "success": 7,
-    "start": 5,
-    "risks": 5,
+WEIGHTS: Mapping[str, int] = {
+    "phases": 45,
+    "work": 15,
+    "goal": 10,
+    "deadline": 8,
+    "audience": 5,
+    "limits": 5,
+    "success": 5,
+    "start": 4,
+    "risks": 3,
 }
-_DETAIL = 3
-"""Of a question that asks for more about something that is known."""
 
 
-def refined(brief: Brief, round: int) -> Refinement:
-    """What to ask in a round, and how ready the brief is."""
-    made = found(brief)
-    plan = planned(made, brief)
-    asked = {question.id for question in brief.asked}
-    questions = [each for each in _Asking(made, plan, brief, round).all() if each.id not in asked]
-    return Refinement(questions[:AT_ONCE], score(made, brief.answers), missing(made))
-
-
-def score(made: Findings, answers: Mapping[str, Any]) -> int:
-    """How much of what a plan stands on is known, of 100. No answer makes it less."""
-    known: Mapping[str, object] = {
-        "goal": made.goals,
-        "audience": made.audience,
-        "deadline": made.ends,
-        "people": made.people or made.team,
-        "limits": made.limits or "limits" in answers,
-        "success": made.success,
-        "start": made.starts,
-        "risks": made.risks,
+def find_known(findings: Findings, brief: Brief) -> set[str]:
+    """Return what a brief and its answers state: the phases only if an answer confirms them."""
+    facts = findings.facts
+    stated = {
+        "work": any(not phase.is_bare for phase in [*findings.phases, *findings.others]),
+        "goal": facts.get("goals"),
+        "deadline": findings.deadline or findings.days,
+        "audience": facts.get("audience"),
+        "limits": facts.get("constraints"),
+        "success": facts.get("success"),
+        "start": findings.start,
+        "risks": facts.get("risks"),
     }
-    reached = sum(_WEIGHTS[aspect] for aspect, there in known.items() if there)
-    reached += _WEIGHTS["work"] * min(len(made.work), FEW) // FEW
-    return min(100, reached + _DETAIL * len(answers.keys() - _WEIGHTS.keys()))
+    stated_names = {name for name, value in stated.items() if value} | (brief.answers.keys() & WEIGHTS.keys())
+    if any(name.startswith("work_") for name in brief.answers):
+        stated_names.add("work")
+    return stated_names
 
 
-def unready(made: Findings, answers: Mapping[str, Any]) -> Iterator[str]:
-    """What a roadmap of a brief that is not ready has to say."""
-    reached, lacking = score(made, answers), missing(made)
-    if reached < READY and lacking:
-        told = "; ".join(text[:1].lower() + text[1:] for text in lacking)
-        yield format_message(made.language, "unready", score=reached, missing=told)
+def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
+    """Return the questions of a round and the readiness of a brief.
+
+    Args:
+        findings: The contents of the brief.
+        brief: The brief with its answers.
+        round: The number of the round.
+    """
+    stated_names = find_known(findings, brief)
+    asked_ids = {question.id for question in brief.asked} | brief.answers.keys()
+    selection = select_phases(findings, brief)
+    questions = _Questions(findings, selection, brief, round, stated_names).list_all()
+    missing = [
+        format_message(findings.language, f"missing_{name}") for name in WEIGHTS if name not in stated_names
+    ]
+    new = [question for question in questions if question.id not in asked_ids]
+    return Refinement(new[:PER_ROUND], sum(WEIGHTS[name] for name in stated_names), missing)
 
 
-class _Asking:
-    """What could be asked about a brief, in its language."""
+def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterator[str]:
+    """Yield the notes on a plan: what is missing, what is not used and why, and what the brief states beside work."""
+    language = findings.language
+    stated_names = find_known(findings, brief)
+    score = sum(WEIGHTS[name] for name in stated_names)
+    missing = [format_message(language, f"missing_{name}") for name in WEIGHTS if name not in stated_names]
+    if score < READY and missing:
+        text = "; ".join(name[:1].lower() + name[1:] for name in missing)
+        yield format_message(language, "unready", score=score, missing=text)
+    if findings.phases and not findings.are_stated and "phases" not in stated_names:
+        yield format_message(language, "note_unstated")
+    if findings.has_prose and "work" not in stated_names:
+        yield format_message(language, "note_no_work")
+    for _, phase in selection.unplaced:
+        yield format_message(
+            language, "note_unplaced", name=phase.name, items=_join([item.title for item in phase.items])
+        )
+    if selection.left_out:
+        yield format_message(language, "note_left_out", names=_join(selection.left_out))
+    if findings.unused:
+        yield format_message(language, "note_unused", names=_join([f"“{name}”" for name in findings.unused]))
+    if findings.finished:
+        yield format_message(language, "note_finished", text=_join(findings.finished))
+    if findings.past:
+        days = ", ".join(sorted({day.isoformat() for day in findings.past}))
+        yield format_message(language, "note_past", days=days)
+    yield from _find_fact_notes(findings, brief)
 
-    def __init__(self, made: Findings, plan: Plan, brief: Brief, round: int) -> None:
-        self.made, self.plan, self.brief, self.round = made, plan, brief, round
+
+def _find_fact_notes(findings: Findings, brief: Brief) -> Iterator[str]:
+    """Yield the facts that have no place in a roadmap, each kind in a note, with the answers to questions about them."""
+    facts = findings.facts
+    decisions = [
+        f"{text} {brief.answers.get(f'decision_{place}', '')}".strip()
+        for place, text in enumerate(dict.fromkeys(facts.get("questions", ())))
+    ]
+    answers = {"risks": "risks", "constraints": "limits_detail", "success": "success"}
+    for role in ("out_of_scope", "later", "risks", "constraints", "success", "questions"):
+        texts = decisions if role == "questions" else [*facts.get(role, ())]
+        texts += split_lines(brief.answers.get(answers.get(role, "")))
+        if texts:
+            yield format_message(findings.language, f"note_{role}", text=_join(texts))
+
+
+def _join(texts: list[str]) -> str:
+    return shorten("; ".join(dict.fromkeys(text.strip(" .;") for text in texts if text.strip(" .;"))), 800)
+
+
+class _Questions:
+    """The questions that can be asked about a brief, in its language."""
+
+    def __init__(
+        self, findings: Findings, selection: Selection, brief: Brief, round: int, stated_names: set[str]
+    ) -> None:
+        self._findings, self._selection, self._brief = findings, selection, brief
+        self._round, self._known, self._language = round, stated_names, findings.language
 
     def _ask(
-        self, id: str, format: QuestionFormat, options: list[str] | None = None, **parts: object
+        self,
+        id: str,
+        format: QuestionFormat,
+        options: list[str] | None = None,
+        *,
+        key: str = "",
+        **values: object,
     ) -> Question:
-        bounds = (1, PEOPLE_MAX) if format == "number" else (None, None)
-        message_key = parts.pop("message_key", f"ask_{id}")
+        bounds = (1, WEEKS_MAX) if format == "number" else (None, None)
         return Question(
             id=id,
-            text=format_message(self.made.language, str(message_key), **parts),
+            text=format_message(self._language, key or f"ask_{id}", **values),
             format=format,
             options=options or [],
-            # Without anything to be made there is nothing to plan.
-            required=id == "work" and not self.made.work,
+            required=id == "work" and "work" not in self._known,
             min=bounds[0],
             max=bounds[1],
-            round=self.round,
+            round=self._round,
         )
 
-    def all(self) -> Iterator[Question]:
-        """What matters most first."""
-        yield from self._what_for()
-        yield from self._when_and_who()
-        yield from self._within()
-        yield from self._undecided()
-        yield from self._weight()
-        if not self.made.success:
-            yield self._ask("success", "text")
-        if not self.made.risks:
-            yield self._ask("risks", "text")
-        for place, text in enumerate(self.made.risks):
-            yield self._ask(f"risk_{place}", "text", message_key="ask_handling", text=shortened(text, 200))
+    def list_all(self) -> list[Question]:
+        """Return the questions, the most important first."""
+        return [*self._ask_phases(), *self._ask_time(), *self._ask_content(), *self._ask_frame()]
 
-    def _what_for(self) -> Iterator[Question]:
-        if not self.made.work:
+    def _ask_phases(self) -> Iterator[Question]:
+        names = [shorten(phase.name, 200) for phase in self._selection.candidates][:OPTIONS_MAX]
+        none = format_message(self._language, "none_of_these")
+        key = "ask_phases" if self._findings.phases or self._findings.others else "ask_generic"
+        yield self._ask("phases", "multi_choice", [*dict.fromkeys(names), none], key=key)
+        if none in (self._brief.answers.get("phases") or ()):
+            yield self._ask("phase_names", "text")
+        if "work" not in self._known:
             yield self._ask("work", "text")
-        if not self.made.goals:
-            yield self._ask("goal", "text", name=self.brief.name)
-        if 0 < len(self.made.work) < FEW:
-            yield self._ask("work", "text", message_key="ask_more_work", count=len(self.made.work))
-        if not self.made.audience:
-            yield self._ask("audience", "text")
 
-    def _when_and_who(self) -> Iterator[Question]:
-        if not self.made.ends:
-            yield self._ask("deadline", "date")
-        if not self.made.starts:
-            yield self._ask("start", "date")
-        if not self.made.team:
-            yield self._ask("people", "number")
+    def _ask_time(self) -> Iterator[Question]:
+        if "deadline" not in self._known:
+            if self._findings.past:
+                day = max(self._findings.past).isoformat()
+                yield self._ask("deadline", "date", key="ask_past", day=day)
+            else:
+                yield self._ask("deadline", "date")
+        if "goal" not in self._known:
+            yield self._ask("goal", "text", name=self._brief.name)
 
-    def _within(self) -> Iterator[Question]:
-        language = self.made.language
-        if not self.made.limits:
-            options = [
-                format_message(language, f"limit_{each}")
-                for each in ("budget", "law", "technology", "people", "none")
-            ]
-            yield self._ask("limits", "multi_choice", options)
-        chosen = [
-            each
-            for each in self.brief.answers.get("limits") or ()
-            if each != format_message(language, "limit_none")
+    def _ask_content(self) -> Iterator[Question]:
+        selection = self._selection
+        names = [phase.name for number, phase in selection.phases if number != 99][:OPTIONS_MAX]
+        options = [
+            *names,
+            *list_messages(self._language, "own_phase"),
+            *list_messages(self._language, "leave_out"),
         ]
-        if chosen:
-            yield self._ask("limits_detail", "text", chosen=", ".join(chosen))
-
-    def _undecided(self) -> Iterator[Question]:
-        for place, text in enumerate(dict.fromkeys(self.made.questions)):
+        beside = [*selection.unplaced, *(entry for entry in selection.phases if entry[0] == 99)]
+        for number, phase in beside[:PER_KIND] if names else ():
+            count = len(phase.items)
             yield self._ask(
-                f"decision_{place}", "text", message_key="ask_decision", text=shortened(text, 200)
+                f"place_{number}", "single_choice", options, key="ask_place", name=phase.name, count=count
             )
+        bare = [entry for entry in selection.phases if entry[1].is_bare]
+        for number, phase in bare[:PER_KIND]:
+            yield self._ask(f"work_{number}", "text", key="ask_work_in", name=phase.name)
+        untimed = [entry for entry in selection.phases if entry[1].days is None and entry[1].period is None]
+        for number, phase in untimed[:PER_KIND] if "phases" in self._known else ():
+            yield self._ask(f"weeks_{number}", "number", key="ask_weeks", name=phase.name)
+        questions = dict.fromkeys(self._findings.facts.get("questions", ()))
+        for place, text in enumerate(questions):
+            yield self._ask(f"decision_{place}", "text", key="ask_decision", text=shorten(text, 200))
 
-    def _weight(self) -> Iterator[Question]:
-        options = _options(self.plan)
-        if len(options) > 2:
-            yield self._ask("first", "single_choice", options)
-            if (first := self.brief.answers.get("first")) is not None:
-                yield self._ask("later", "multi_choice", [each for each in options if each != first])
-
-
-def _options(plan: Plan) -> list[str]:
-    """What can matter more or less: pieces of work, those of each phase in turn."""
-    columns = [
-        [item.title for item in group.items if item.kind in (None, "build", "design")]
-        for group in plan.groups
-    ]
-    turns = [column[turn] for turn in range(OPTIONS) for column in columns if turn < len(column)]
-    return list(dict.fromkeys(shortened(title, 200) for title in turns))[:OPTIONS]
+    def _ask_frame(self) -> Iterator[Question]:
+        answers = self._brief.answers
+        if "start" not in self._known:
+            yield self._ask("start", "date")
+        if "audience" not in self._known:
+            yield self._ask("audience", "text")
+        options = list_messages(self._language, "limits")
+        if "limits" not in self._known:
+            yield self._ask("limits", "multi_choice", options)
+        if chosen := [option for option in answers.get("limits") or () if option != options[-1]]:
+            yield self._ask("limits_detail", "text", chosen=", ".join(map(str, chosen)))
+        for name in ("success", "risks"):
+            if name not in self._known:
+                yield self._ask(name, "text")
+        titles = [
+            shorten(item.title, 200)
+            for _, phase in self._selection.phases
+            for item in phase.items
+            if not phase.is_bare
+        ]
+        titles = list(dict.fromkeys(titles))[:8]
+        if len(titles) > 2:
+            yield self._ask("first", "single_choice", titles)
+            if (first := answers.get("first")) is not None:
+                yield self._ask("later", "multi_choice", [title for title in titles if title != first])

@@ -1,237 +1,402 @@
-"""Reading: a text as sections of lines: headings, list entries with what stands below them, sentences."""
+"""Reading: the phases, deliverables, facts and dates that the outline of a brief states."""
 
 from __future__ import annotations
 
-import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 import attrs
 
-from stellary.core.wizard.rules.words import folded
-
-LINE_MAX = 2_000
-"""Of a line as it is worked on: nobody says one thing in more."""
-LINES_MAX = 5_000
-"""Of a brief. What comes after so many is not a plan."""
-BELOW_MAX = 100
-
-_HEADING = re.compile(r"(#{1,6})\s+(\S.*)")
-_BULLET = re.compile(
-    r"(\s*)(?:[-*+•\u2013\u2014▪◦·]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?:\[( |x|X)\]\s*)?(\S.*)"
+from stellary.contract.cards import Priority
+from stellary.core.ports.planner import Brief
+from stellary.core.wizard.rules.collecting import (
+    NOT_WORK,
+    PRIORITY_ROLES,
+    TIME_ROLES,
+    Collector,
+    Findings,
+    has_work,
+    is_work_table,
+    set_timing,
+    split_entries,
+    to_title,
 )
-_BOLD = re.compile(r"(?:\*\*|__)([^*_]+)(?:\*\*|__):?")
-_NUMBERED = re.compile(
-    r"(?:phase|stage|step|sprint|milestone|etape|lot|jalon|week|semaine|partie|part|sprint) (?:\d{1,3}|[ivx]{1,5}|[a-e])\b"
+from stellary.core.wizard.rules.dates import DateReader, Period, Timing, split_sentences
+from stellary.core.wizard.rules.fitting import shorten
+from stellary.core.wizard.rules.outline import Item, Section, Table, read_outline
+from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, capitalize
+from stellary.core.wizard.rules.vocabulary import (
+    DASHES,
+    Marker,
+    detect_language,
+    find_column,
+    find_marker,
+    find_role,
+    fold,
+    split_label,
+    split_words,
+    strip_numbering,
+    word_set,
 )
-_LABEL = re.compile(r"([^\W\d_][^:.!?]{1,40}?)\s{0,9}+:\s++(\S.*)")
-_MARKS = re.compile(r"\*\*|__|`|\[([^\[\]]{0,200})\]\([^()]{0,300}\)")
-# Each run of stops is looked at once, however long.
-_STOPS = re.compile(r"(?<![.!?…])[.!?…]++[\"»”')\]]*+\s+")
-_RULE = frozenset("=-_*~|: ")
-"""What draws a line across a text, or below the head of a table."""
-_ABBREVIATED_WORDS = "e.g i.e etc approx dr mr mrs ms no vs p.ex ex env m mme st cf incl ca"
-_ABBREVIATED = frozenset(_ABBREVIATED_WORDS.split())
+
+PHASES_MAX = 12
+"""The maximum number of items of a plan without sub-items that are phases."""
+_CLOSED = NOT_WORK - TIME_ROLES - {"context"}
+"""The roles below which a numbered phase is not one of the project: measures of phase 1, risks of phase 2."""
+_EXCLUDED = frozenset(("out_of_scope", "later"))
+_UNIT_DAYS = {"week": 7, "month": 30}
 
 
 @attrs.define
-class Line:
-    """A list entry, or a sentence.
+class _Node:
+    """A section with its role, its own or that of the section around it."""
 
-    Attributes:
-        bullet: Whether it is an entry of a list.
-        below: What stands below it in the list.
-        label: What stood before a colon at its beginning: ``Budget: 20 k€`` says ``20 k€``.
-        done: Whether it was ticked off.
-        aside: What stands beside it in a table: ``Owner: Anna, due: 2026-05-15``.
-    """
+    section: Section
+    role: str | None
+    own_role: str | None
+    parent: _Node | None
 
-    text: str
-    bullet: bool = False
-    below: list[str] = attrs.field(factory=list)
-    label: str = ""
-    done: bool = False
-    aside: str = ""
+    def is_within(self, ids: set[int]) -> bool:
+        """Return whether the section, or one around it, is one of those with these ids."""
+        node: _Node | None = self
+        while node is not None:
+            if id(node.section) in ids:
+                return True
+            node = node.parent
+        return False
 
 
 @attrs.define
-class Section:
-    """A heading and what stands under it up to the next one; the first of a text may have none.
+class _Source:
+    """A heading, an item or a row of a table that names a phase."""
 
-    Attributes:
-        level: Of the heading, 1 the highest; 0 if there is none.
-        numbered: Whether it is called ``Phase 1``, ``Step 2`` …
-        parent: The section that this one is a part of.
-    """
+    kind: str
+    marker: Marker | None
+    name: str
+    origin: Section | Item | Table
+    row: Sequence[str] = ()
 
-    title: str
-    level: int
-    numbered: bool = False
-    parent: Section | None = attrs.field(default=None, repr=False)
-    lines: list[Line] = attrs.field(factory=list)
+    @property
+    def key(self) -> object:
+        """The number of the phase, or else its name: quarters of two years have the same numbers."""
+        return self.marker.number if self.marker and self.marker.kind != "quarter" else fold(self.name)
 
 
-def sections(text: str) -> list[Section]:
-    """The sections of a text."""
-    reader = _Reader()
-    rows = text.split("\n", LINES_MAX)[:LINES_MAX]
-    for row, following in zip(rows, [*rows[1:], ""], strict=True):
-        reader.take(row.rstrip(), following)
-    reader.end_paragraph()
-    return reader.made
+def read_brief(brief: Brief) -> Findings:
+    """Return the contents of a brief."""
+    return _Reader(brief).read()
 
 
 class _Reader:
-    """Reads a text row by row."""
+    """A pass over the outlines of a brief."""
 
-    def __init__(self) -> None:
-        self.made = [Section("", 0)]
-        self._open: list[Section] = []
-        self._paragraph: list[str] = []
-        self._indent = 0
-        self._fenced = False
-        self._heads: list[str] = []
+    def __init__(self, brief: Brief) -> None:
+        self._brief = brief
+        self._findings = Findings(detect_language([text.content for text in brief.texts]))
+        self._dates = DateReader(brief.today, self._findings.language)
+        self._collector = Collector(self._findings, self._dates)
+        self._used = self._collector.used
+        self._nodes: list[_Node] = []
+        self._titles: set[int] = set()
+        self._names: dict[int, str] = {}
 
-    def take(self, row: str, following: str) -> None:
-        said = row.strip()
-        if said.startswith(("```", "~~~")):
-            self._fenced = not self._fenced
-        elif self._fenced:
-            # What stands in a fence is no prose.
-            return
-        elif (heading := _heading(row, following)) is not None:
-            self._head(*heading)
-        elif not said or set(said) <= _RULE:
-            self.end_paragraph()
-        elif said.startswith("|"):
-            self.end_paragraph()
-            self._table_row(
-                _cells(row), is_head=following.strip().startswith("|") and set(following.strip()) <= _RULE
-            )
-        elif (bullet := _BULLET.fullmatch(row)) is not None:
-            self.end_paragraph()
-            self._entry(len(bullet[1].expandtabs(4)), bullet[2], _plain(bullet[3][:LINE_MAX]))
-        elif row[:2].isspace() and not self._paragraph and self._last_entry is not None:
-            _continued(self._last_entry, said)
-        else:
-            if self._paragraph and _LABEL.fullmatch(said[:LINE_MAX]):
-                # "Budget: …" begins something new, even without a blank line before it.
-                self.end_paragraph()
-            self._paragraph.append(said)
+    def read(self) -> Findings:
+        findings = self._findings
+        for text in self._brief.texts:
+            root = read_outline(text.content)
+            self._names[id(root)] = text.title or self._brief.name
+            first = root.sections[0] if root.sections else root
+            if (
+                len(root.sections) == 1
+                and first.sections
+                and first.level <= 6
+                and not find_marker(first.title)
+            ):
+                # The only heading of its level is the title of the text.
+                self._titles.add(id(first))
+            self._add_nodes(root, None, None)
+        phases = self._read_numbered() or self._read_plans()
+        findings.are_stated = bool(phases)
+        work = list(self._read_work({"work", *PRIORITY_ROLES}))
+        unknown = list(self._read_work({None, "phases"}))
+        if not phases:
+            phases, work, unknown = (work, [], unknown) if work else (unknown, [], [])
+        elif all(phase.is_bare for phase in phases):
+            phases, work = [*work, *phases], []
+        findings.phases = _join_repeats(phases)
+        findings.others = _join_repeats([*work, *unknown])
+        for node in self._nodes:
+            if not node.is_within(self._used):
+                self._read_facts(node)
+        return findings
 
-    def _table_row(self, cells: list[str], *, is_head: bool) -> None:
-        if is_head:
-            self._heads = cells
-        elif cells and cells[0]:
-            heads = self._heads if len(self._heads) >= len(cells) else [""] * len(cells)
-            beside = [
-                f"{head}: {cell}" if head else cell for head, cell in zip(heads, cells, strict=False) if cell
-            ][1:]
-            self.made[-1].lines.append(Line(cells[0], bullet=True, aside=", ".join(beside)[:LINE_MAX]))
+    def _add_nodes(self, section: Section, parent: _Node | None, role: str | None) -> None:
+        own_role = None if self._is_top(section) else find_role(section.title)
+        if not section.title and not section.sections:
+            # A text without headings is a list of work.
+            own_role = "work"
+        if own_role in PRIORITY_ROLES and role in NOT_WORK:
+            own_role = None
+        # A part of what is out of scope stays out of it.
+        effective = role if role in _EXCLUDED else own_role or role
+        node = _Node(section, effective, own_role, parent)
+        self._nodes.append(node)
+        for child in section.sections:
+            self._add_nodes(child, node, effective)
 
-    @property
-    def _last_entry(self) -> Line | None:
-        lines = self.made[-1].lines
-        return lines[-1] if lines and lines[-1].bullet else None
+    def _is_top(self, section: Section) -> bool:
+        """Return whether a section is a whole text or its title, whose own items are beside all others."""
+        return not section.title or id(section) in self._titles
 
-    def end_paragraph(self) -> None:
-        if self._paragraph:
-            said = islice(_sentences(" ".join(self._paragraph)), LINES_MAX)
-            self.made[-1].lines += map(_labelled, said)
-            self._paragraph.clear()
+    # ------------------------------------------------------------------------------------------ phases
 
-    def _head(self, title: str, level: int) -> None:
-        self.end_paragraph()
-        while self._open and self._open[-1].level >= level:
-            self._open.pop()
-        parent = self._open[-1] if self._open else None
-        section = Section(title, level, bool(_NUMBERED.match(folded(title))), parent)
-        self._open.append(section)
-        self.made.append(section)
-
-    def _entry(self, depth: int, ticked: str | None, said: str) -> None:
-        last = self._last_entry
-        if last is not None and depth > self._indent:
-            if len(last.below) < BELOW_MAX:
-                last.below.append(said)
-        elif said:
-            self._indent = depth
-            line = _labelled(said)
-            line.bullet, line.done = True, ticked in ("x", "X")
-            self.made[-1].lines.append(line)
-
-
-def _continued(line: Line, text: str) -> None:
-    said = _plain(text)
-    if line.below:
-        line.below[-1] = f"{line.below[-1]} {said}"[:LINE_MAX]
-    else:
-        line.text = f"{line.text} {said}"[:LINE_MAX]
-
-
-def _heading(row: str, next_row: str) -> tuple[str, int] | None:
-    """The title and the level of what is a heading."""
-    said = row.strip()
-    if len(said) > 120 or not said:
-        return None
-    if found := _HEADING.fullmatch(said):
-        return _plain(found[2].rstrip("# ")).rstrip(":"), len(found[1])
-    under = next_row.strip()
-    if len(under) >= 3 and set(under) in ({"="}, {"-"}) and not _BULLET.match(row):
-        return _plain(said).rstrip(":"), 1 if under[0] == "=" else 2
-    if found := _BOLD.fullmatch(said):
-        return _plain(found[1]).rstrip(": "), 5
-    if _BULLET.match(row):
-        return None
-    if _NUMBERED.match(folded(said)) and len(said) <= 80 and said[-1] not in ".!?":
-        return _plain(said).rstrip(":"), 5
-    if said.endswith(":") and len(said.split()) <= 10 and not _STOPS.search(said):
-        return _plain(said).rstrip(": "), 6
-    letters = [each for each in said if each.isalpha()]
-    if len(letters) > 3 and said.isupper() and len(said) <= 80 and said[-1] not in ".!?":
-        return said.capitalize().rstrip(": "), 4
-    return None
-
-
-def _cells(row: str) -> list[str]:
-    return [_plain(cell[:LINE_MAX]) for cell in row.strip().strip("|").split("|", BELOW_MAX)[:BELOW_MAX]]
-
-
-def _plain(text: str) -> str:
-    """A text without the marks of Markdown."""
-    return " ".join(_MARKS.sub(lambda found: found[1] or "", text).split())
-
-
-def _labelled(text: str) -> Line:
-    """A line whose label stands apart: up to four words before a colon."""
-    found = _LABEL.fullmatch(text)
-    if found and len(found[1].split()) <= 4 and "//" not in found[1] + found[2][:2]:
-        return Line(found[2].strip(), label=found[1].strip())
-    return Line(text)
-
-
-def _sentences(text: str) -> Iterator[str]:
-    start = 0
-    for found in _STOPS.finditer(text):
-        before = (
-            text[max(start, text.rfind(" ", start, found.start()) + 1) : found.start()].lower().strip("(")
-        )
-        following = text[found.end() : found.end() + 1]
-        if (
-            before in _ABBREVIATED
-            or (len(before) == 1 and before.isalpha() and before != "i")
-            or following.islower()
+    def _read_numbered(self) -> list[PlannedPhase]:
+        """Return the phases that have numbers, or a column of a table; a table may add the time of numbered ones."""
+        sources = list(self._find_sources())
+        keys: dict[str, set[object]] = defaultdict(set)
+        for source in sources:
+            keys[source.kind].add(source.key)
+        chosen = min(keys, key=lambda kind: (len(keys[kind]) < 2, not _is_strong(kind)), default="")
+        single = len(keys[chosen]) < 2
+        if single and not any(
+            _is_strong(source.kind) and isinstance(source.origin, Section) for source in sources
         ):
-            continue
-        if said := _plain(text[start : found.end()][:LINE_MAX]):
-            yield said
-        start = found.end()
-    if said := _plain(text[start:][:LINE_MAX]):
-        yield said
+            return []
+        phases: dict[object, PlannedPhase] = {}
+        for source in sources:
+            if source.kind == chosen:
+                self._add_source(source, phases)
+        for source in sources:
+            if source.kind == "table" != chosen:
+                self._add_source(source, phases, is_new=False)
+        return list(phases.values())
+
+    def _find_sources(self) -> Iterator[_Source]:
+        for node in self._nodes:
+            around = node.parent.role if node.parent else None
+            marker = find_marker(node.section.title)
+            if around in _CLOSED or node.own_role in _EXCLUDED or (node.role in _CLOSED and marker is None):
+                continue
+            if marker:
+                yield _Source(marker.kind, marker, node.section.title, node.section)
+            for item in node.section.items:
+                marker = find_marker(item.text)
+                if marker and not item.done:
+                    yield _Source(marker.kind, marker, item.text, item)
+            for table in node.section.tables:
+                yield from _find_rows(table)
+
+    def _add_source(
+        self, source: _Source, phases: dict[object, PlannedPhase], *, is_new: bool = True
+    ) -> None:
+        name, timing = self._name_phase(source)
+        key = source.key
+        if key not in phases:
+            key = next((other for other, phase in phases.items() if fold(phase.name) == fold(name)), key)
+        if key not in phases and not is_new:
+            return
+        phase = phases.setdefault(key, PlannedPhase(name, is_bare=True))
+        set_timing(phase, timing)
+        self._used.add(id(source.origin))
+        items = self._read_source(source, phase)
+        titles = set() if phase.is_bare else {item.title for item in phase.items}
+        if items:
+            phase.items = [
+                *([] if phase.is_bare else phase.items),
+                *(item for item in items if item.title not in titles),
+            ]
+            phase.is_bare = False
+        elif not phase.items:
+            phase.items = [PlannedItem(phase.name)]
+
+    def _name_phase(self, source: _Source) -> tuple[str, Timing | None]:
+        marker = source.marker
+        if marker is None or marker.kind == "quarter":
+            text, timing = self._dates.take_timing(source.name)
+            return _to_name(text or source.name), timing
+        text, timing = self._dates.take_timing(marker.name)
+        text = source.name if text.startswith("(") else text.lstrip(" :")
+        if isinstance(source.origin, Item):
+            parts = split_label(text)
+            text = parts[0] if parts else text if len(split_entries(text)) == 1 else ""
+        if not text:
+            end = source.name.find(marker.name) if marker.name else len(source.name)
+            text = self._dates.take_timing(strip_numbering(source.name[:end].strip(f" :{DASHES}(")))[0]
+        if timing is None and marker.kind in _UNIT_DAYS:
+            timing = Timing(days=(marker.last - marker.number + 1) * _UNIT_DAYS[marker.kind])
+        return _to_name(text or source.name), timing
+
+    def _read_source(self, source: _Source, phase: PlannedPhase) -> list[PlannedItem]:
+        if isinstance(source.origin, Section):
+            return self._collector.collect(source.origin, phase)
+        if isinstance(source.origin, Table):
+            return self._collector.read_row(source.origin, source.row, phase)
+        if source.origin.children:
+            return self._collector.read_items(source.origin.children, phase)
+        text = self._dates.take_timing(source.marker.name if source.marker else "")[0]
+        parts = split_label(text)
+        entries = split_entries(parts[1] if parts else text)
+        return [PlannedItem(to_title(entry)) for entry in entries] if parts or len(entries) > 1 else []
+
+    def _read_plans(self) -> list[PlannedPhase]:
+        """Return the parts or the items of the sections that are plans."""
+        phases: list[PlannedPhase] = []
+        for node in self._nodes:
+            section, is_plan = node.section, node.own_role == "phases"
+            if not is_plan and not self._is_top(section):
+                continue
+            parts = [
+                part for part in section.sections if find_role(part.title) not in NOT_WORK and has_work(part)
+            ]
+            if is_plan and len(parts) > 1:
+                phases += [self._read_section(part) for part in parts]
+            elif _are_phases(section.items, self._dates, is_plan):
+                phases += [self._read_phase_item(item) for item in section.items if not item.done]
+                self._used.update(map(id, section.items))
+        return phases
+
+    def _read_phase_item(self, item: Item) -> PlannedPhase:
+        text, timing = self._dates.take_timing(item.text)
+        name, _, tail = text.partition(": ")
+        phase = PlannedPhase(_to_name(name))
+        set_timing(phase, timing)
+        phase.items = self._collector.read_items(item.children, phase)
+        if not phase.items:
+            phase.is_bare = not tail
+            phase.items = [PlannedItem(to_title(tail or text), item.note or None)]
+        return phase
+
+    def _read_section(self, section: Section, priority: Priority | None = None) -> PlannedPhase:
+        name, timing = self._dates.take_timing(section.title)
+        phase = PlannedPhase(_to_name(strip_numbering(name)))
+        set_timing(phase, timing)
+        self._used.add(id(section))
+        phase.items = self._collector.collect(section, phase, priority)
+        if not phase.items:
+            phase.items, phase.is_bare = [PlannedItem(phase.name, phase.description)], True
+        return phase
+
+    def _read_work(self, roles: set[str | None]) -> Iterator[PlannedPhase]:
+        """Yield the sections of some roles that have work, each as a phase; of parts with work, each part."""
+        for node in self._nodes:
+            section = node.section
+            if node.role not in roles or node.is_within(self._used):
+                continue
+            items = [item for item in section.items if id(item) not in self._used]
+            tables = [table for table in section.tables if id(table) not in self._used]
+            is_own = bool(items) or any(map(is_work_table, tables))
+            if self._is_top(section):
+                if is_own:
+                    name = self._names.get(id(section), self._brief.name)
+                    yield self._read_section(attrs.evolve(section, title=name, sections=[]))
+                    self._used.update(map(id, items))
+                continue
+            parts = [
+                part
+                for part in section.sections
+                if (part.items or any(map(is_work_table, part.tables)))
+                and find_role(part.title) not in {*NOT_WORK, *PRIORITY_ROLES}
+            ]
+            if has_work(attrs.evolve(section, items=items, tables=tables)) and (is_own or len(parts) < 2):
+                priority = PRIORITY_ROLES.get(node.own_role or "")
+                phase = self._read_section(section, priority)
+                if priority:
+                    phase.name = _to_name(self._find_title(node))
+                if not phase.is_bare:
+                    yield phase
+
+    def _find_title(self, node: _Node) -> str:
+        """Return the title of the section around one that only names a priority."""
+        around = node.parent
+        return self._brief.name if around is None or self._is_top(around.section) else around.section.title
+
+    # ------------------------------------------------------------------------------------------ facts
+
+    def _read_facts(self, node: _Node) -> None:
+        section, role = node.section, node.role
+        if role in NOT_WORK:
+            self._collector.keep_facts(role or "", section)
+        elif section.title and any(id(table) not in self._used for table in section.tables):
+            self._findings.unused.append(section.title)
+        for text in section.prose:
+            if not self._read_fact(text, role) and role in (None, "work"):
+                self._findings.has_prose = True
+        for item in section.items:
+            if id(item) not in self._used and role not in _CLOSED:
+                self._read_fact(item.text, role)
+
+    def _read_fact(self, text: str, role: str | None) -> bool:
+        """Read a date or a fact with a label; return whether the text is one of these."""
+        parts = split_label(text)
+        label = find_role(parts[0]) if parts else None
+        if label in TIME_ROLES or role in TIME_ROLES or role == "phases":
+            self._read_dates(text, is_end=role != "phases" or label in TIME_ROLES)
+        elif parts and label in NOT_WORK and role not in NOT_WORK:
+            self._findings.facts[label or ""] += [parts[1]] if parts[1] else []
+        else:
+            return False
+        return True
+
+    def _read_dates(self, text: str, *, is_end: bool) -> None:
+        findings = self._findings
+        for sentence in split_sentences(text):
+            periods = self._dates.find_periods(sentence)
+            for words, period in periods:
+                around = split_words(sentence) if len(periods) == 1 else words.split()
+                self._set_date(around, period, is_end=is_end)
+            parts = split_label(sentence)
+            timing = self._dates.read_timing(parts[1]) if parts else None
+            if timing and timing.period is None:
+                findings.days = findings.days or timing.days
+
+    def _set_date(self, words: Sequence[str], period: Period, *, is_end: bool) -> None:
+        findings = self._findings
+        if period.last < self._brief.today:
+            findings.past.append(period.last)
+        elif not word_set("starts").isdisjoint(words):
+            findings.start = findings.start or period.first
+        elif is_end or not word_set("ends").isdisjoint(words):
+            findings.deadline = max(findings.deadline or period.last, period.last)
 
 
-def all_lines(made: Sequence[Section]) -> Iterator[tuple[Section, Line]]:
-    """Each line with its section."""
-    for section in made:
-        for line in section.lines:
-            yield section, line
+def _is_strong(kind: str) -> bool:
+    return kind == "table" or kind in word_set("phases")
+
+
+def _find_rows(table: Table) -> Iterator[_Source]:
+    columns = [find_column(header) for header in table.header]
+    if "phase" not in columns:
+        return
+    place, name = columns.index("phase"), ""
+    for row in table.rows:
+        # A cell that is empty continues the phase above.
+        name = row[place] or name
+        if name:
+            yield _Source("table", find_marker(name), name, table, row)
+
+
+def _are_phases(items: Sequence[Item], dates: DateReader, is_plan: bool) -> bool:
+    """Return whether the items of a list are phases: numbered, with times, or with items of their own."""
+    if not 2 <= len(items) <= PHASES_MAX:
+        return False
+    nested = sum(bool(item.children) for item in items)
+    if not is_plan:
+        return nested == len(items) and all(item.is_numbered for item in items)
+    timed = sum(dates.take_timing(item.text)[1] is not None for item in items)
+    return 2 * max(nested, timed) >= len(items) or all(item.is_numbered for item in items)
+
+
+def _to_name(text: str) -> str:
+    return shorten(capitalize(text.strip(" .:")), NAME_MAX) or text[:NAME_MAX]
+
+
+def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:
+    """Return phases with those of one name joined, and without deliverables that an earlier phase has, word for word."""
+    by_name: dict[str, PlannedPhase] = {}
+    titles: set[str] = set()
+    for phase in phases:
+        items = [item for item in phase.items if phase.is_bare or fold(item.title) not in titles]
+        titles.update(fold(item.title) for item in items)
+        target = by_name.setdefault(fold(phase.name), phase)
+        target.items = items if target is phase else [*target.items, *items]
+    return [phase for phase in by_name.values() if phase.items]

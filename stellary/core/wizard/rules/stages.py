@@ -1,4 +1,4 @@
-"""Stages: framing, refinement, roadmap, executed; what may be done at which, and what it leads to."""
+"""Stages: framing, refinement, roadmap and executed; the steps that each allows, and the stage that follows."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ _NEXT: Mapping[tuple[DraftStage, Step], DraftStage] = {
     ("refinement", "answer"): "refinement",
     ("refinement", "generate"): "roadmap",
     ("roadmap", "look"): "roadmap",
-    # What was answered is not in the roadmap that is there.
+    # The roadmap does not have the new answers.
     ("roadmap", "answer"): "refinement",
     ("roadmap", "generate"): "roadmap",
     ("roadmap", "execute"): "executed",
 }
-"""All that may be done. To look is to ask for the questions without answering any."""
+"""The allowed steps. ``look`` requests the questions without answers."""
 
 
-def after(stage: DraftStage, step: Step) -> DraftStage:
-    """The stage that a step leads to.
+def find_next(stage: DraftStage, step: Step) -> DraftStage:
+    """Return the stage that a step leads to.
+
+    Args:
+        stage: The stage of the draft.
+        step: The step.
 
     Raises:
-        Conflict: It cannot be taken at that stage.
+        Conflict: The stage does not allow the step.
     """
-    found = _NEXT.get((stage, step))
-    if found is not None:
-        return found
+    next_stage = _NEXT.get((stage, step))
+    if next_stage is not None:
+        return next_stage
     if stage == "executed":
         raise Conflict("the draft has become a project already", code="draft_executed")
     raise Conflict("the draft has no roadmap yet: generate it first", code="no_roadmap")

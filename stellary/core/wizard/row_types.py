@@ -1,0 +1,39 @@
+"""The rows of the wizard, as its statements select them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from stellary.contract.wizard import DraftStage
+from stellary.core.db.row_types import RowType
+
+JsonObject = Mapping[str, object]
+
+
+class ListedDraftRow(RowType):
+    """A draft, as lists have it."""
+
+    id: str
+    workspace_id: str
+    name: str
+    stage: DraftStage
+    round: int
+    readiness_score: int
+    project_id: str | None
+    created_by_id: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class DraftRow(ListedDraftRow):
+    """A draft. Its documents and roadmap are JSON in the form of the wire; ``rows.read_questions`` reads its questions."""
+
+    description: str | None
+    context_documents: Sequence[JsonObject]
+    open_ids: Sequence[str]
+    answers: JsonObject
+    missing: list[str]
+    roadmap: JsonObject | None
+    feedback: list[str]

@@ -1,0 +1,67 @@
+"""Citations: the lines of a brief by their numbers, and the deliverables of a model that cite none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stellary.core.ports.planner import Brief
+from stellary.core.wizard.rules.fitting import NOTE_MAX, shorten
+from stellary.core.wizard.rules.messages import format_message
+from stellary.core.wizard.rules.outline import plain_text
+from stellary.core.wizard.rules.vocabulary import detect_language, fold
+
+QUOTE_MAX = 200
+QUOTE_MIN = 3
+"""The number of characters of an answer or feedback from which a quotation is one."""
+
+
+class CitedLines:
+    """The lines of a brief that are not empty, numbered from 1 over all its texts.
+
+    Args:
+        brief: The brief.
+    """
+
+    def __init__(self, brief: Brief) -> None:
+        self._language = detect_language([text.content for text in brief.texts])
+        self._texts: list[tuple[str, list[tuple[int, str]]]] = []
+        self._lines: dict[int, str] = {}
+        for text in brief.texts:
+            lines = [line.strip() for line in text.content.splitlines() if line.strip()]
+            numbered = list(enumerate(lines, len(self._lines) + 1))
+            self._lines |= dict(numbered)
+            self._texts.append((text.title, numbered))
+        self._quotes = [str(answer) for answer in brief.answers.values()] + list(brief.feedback)
+        self._dropped: list[str] = []
+
+    def dump(self) -> list[dict[str, object]]:
+        """Return the texts with the number before each line."""
+        return [
+            {"title": title, "lines": [f"{number}: {line}" for number, line in numbered]}
+            for title, numbered in self._texts
+        ]
+
+    def find_source(self, title: str, cites: str) -> str | None:
+        """Return the quotation of a citation; None if it cites nothing, which is noted.
+
+        Args:
+            title: The title of the deliverable.
+            cites: The number of a line, or the text of an answer or of feedback.
+        """
+        number = cites.strip().removeprefix("line").strip(" .:#")
+        quote = self._lines.get(int(number)) if number.isdecimal() and len(number) < 8 else None
+        text = fold(cites).strip(" \"'“”«».")
+        if quote is None and len(text) >= QUOTE_MIN:
+            sources = [*self._lines.values(), *self._quotes]
+            quote = next((source for source in sources if text in fold(source)), None)
+        if quote is None:
+            self._dropped.append(title)
+            return None
+        plain = shorten(plain_text(quote).strip(" #-*|>"), QUOTE_MAX)
+        return format_message(self._language, "source", text=plain)
+
+    def list_notes(self) -> Iterator[str]:
+        """Yield a note with the deliverables that were dropped, if there are any."""
+        if self._dropped:
+            names = "; ".join(dict.fromkeys(self._dropped))
+            yield shorten(format_message(self._language, "note_dropped", names=names), NOTE_MAX)

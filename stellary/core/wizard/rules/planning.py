@@ -1,0 +1,258 @@
+"""Planning: the plan that a brief and the answers give, and the days of its phases and deliverables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import attrs
+
+from stellary.contract.project_imports import COLUMNS_MAX
+from stellary.contract.wizard import Deliverable, NotUnderstood, Phase, Roadmap
+from stellary.core.ports.planner import Brief
+from stellary.core.wizard.rules.collecting import Findings
+from stellary.core.wizard.rules.fitting import DAYS_MAX, shorten
+from stellary.core.wizard.rules.messages import format_message, list_messages
+from stellary.core.wizard.rules.plans import (
+    NAME_MAX,
+    TITLE_MAX,
+    Plan,
+    PlannedItem,
+    PlannedPhase,
+    capitalize,
+)
+
+PHASE_DAYS = 14
+"""The duration of a phase if nothing states any time."""
+
+
+@attrs.define
+class Selection:
+    """The phases of a plan, and the work beside them.
+
+    Attributes:
+        candidates: All phases that can be chosen; their indices are part of the ids of questions.
+        phases: The chosen ones, or those that the brief states, with their indices.
+        unplaced: Sections with work that belong to no phase, with their indices.
+    """
+
+    candidates: list[PlannedPhase]
+    phases: list[tuple[int, PlannedPhase]]
+    unplaced: list[tuple[int, PlannedPhase]]
+    left_out: list[str] = attrs.field(factory=list)
+
+
+def split_lines(text: object) -> list[str]:
+    """Return the entries of an answer: one per line, or between semicolons."""
+    lines = str(text or "").replace(";", "\n").splitlines()
+    return [line.strip(" \t-*•.") for line in lines if line.strip(" \t-*•.")]
+
+
+def select_phases(findings: Findings, brief: Brief) -> Selection:
+    """Return the phases that the answers confirm, or else those that the brief states."""
+    answers, language = brief.answers, findings.language
+    candidates = [*findings.phases, *findings.others]
+    is_generic = not candidates
+    if is_generic:
+        candidates = [
+            PlannedPhase(name, [PlannedItem(name)], is_bare=True)
+            for name in list_messages(language, "generic")
+        ]
+    numbered = list(enumerate(candidates))
+    selection = Selection(candidates, [], [])
+    chosen = answers.get("phases")
+    if chosen is None:
+        count = 0 if is_generic else len(findings.phases)
+        selection.phases, selection.unplaced = numbered[:count], [] if is_generic else numbered[count:]
+    else:
+        selection.phases = [(number, phase) for number, phase in numbered if phase.name in chosen]
+        selection.unplaced = [
+            (number, phase) for number, phase in numbered if phase.name not in chosen and not phase.is_bare
+        ]
+        if not selection.phases:
+            names = split_lines(answers.get("phase_names"))
+            selection.phases = [
+                (
+                    100 + number,
+                    PlannedPhase(shorten(capitalize(name), NAME_MAX), [PlannedItem(name)], is_bare=True),
+                )
+                for number, name in enumerate(names)
+            ]
+    if work := split_lines(answers.get("work")):
+        items = [PlannedItem(shorten(capitalize(line), TITLE_MAX)) for line in work]
+        group = PlannedPhase(shorten(brief.name, NAME_MAX), items)
+        if answers.get("place_99") is None:
+            selection.phases.append((99, group))
+        else:
+            selection.unplaced.append((99, group))
+    _place_answers(selection, answers, language)
+    if not selection.phases and selection.unplaced:
+        items = [item for _, phase in selection.unplaced for item in phase.items]
+        selection.phases, selection.unplaced = (
+            [(98, PlannedPhase(shorten(brief.name, NAME_MAX), items))],
+            [],
+        )
+    return selection
+
+
+def _place_answers(selection: Selection, answers: Mapping[str, object], language: str) -> None:
+    """Put sections beside the phases where the answers say, and what the answers list into its phase."""
+    for number, group in list(selection.unplaced):
+        place = answers.get(f"place_{number}")
+        if place is None:
+            continue
+        selection.unplaced.remove((number, group))
+        target = next((phase for _, phase in selection.phases if phase.name == place), None)
+        if target is not None:
+            target.items = [*([] if target.is_bare else target.items), *group.items]
+            target.is_bare = False
+        elif place in list_messages("en", "own_phase") + list_messages("fr", "own_phase"):
+            selection.phases.append((number, group))
+        else:
+            selection.left_out.append(group.name)
+    for number, phase in selection.phases:
+        if lines := split_lines(answers.get(f"work_{number}")):
+            items = [PlannedItem(shorten(capitalize(line), TITLE_MAX)) for line in lines]
+            phase.items = [*([] if phase.is_bare else phase.items), *items]
+            phase.is_bare = False
+        weeks = answers.get(f"weeks_{number}")
+        if isinstance(weeks, (int, float)):
+            phase.days = max(1, round(weeks * 7))
+
+
+def build_plan(findings: Findings, selection: Selection, brief: Brief) -> Plan:
+    """Return the plan of a brief with its answers."""
+    answers = brief.answers
+    plan = Plan(
+        findings.language, [phase for _, phase in selection.phases], findings.start, findings.deadline
+    )
+    plan.days = findings.days
+    for name in ("start", "deadline"):
+        if isinstance(day := answers.get(name), str):
+            setattr(plan, name, date.fromisoformat(day))
+    if not plan.phases:
+        title = format_message(plan.language, "find_out")
+        plan.phases = [PlannedPhase(shorten(brief.name, NAME_MAX), [PlannedItem(title)], is_bare=True)]
+    for extra in plan.phases[COLUMNS_MAX:]:
+        plan.phases[COLUMNS_MAX - 1].items += extra.items
+    del plan.phases[COLUMNS_MAX:]
+    for _, item in plan.items:
+        if shorten(item.title, 200) == answers.get("first"):
+            item.priority = "high"
+        elif shorten(item.title, 200) in (answers.get("later") or ()):
+            item.priority = "low"
+        item.priority = item.priority or "medium"
+    return plan
+
+
+def schedule(plan: Plan, refused: Sequence[NotUnderstood], today: date) -> Roadmap:
+    """Return the roadmap of a plan: phases one after another, each deliverable within its phase.
+
+    Args:
+        plan: The plan.
+        refused: The parts of the last feedback that had no effect.
+        today: Day 0 if only dates after it are total_stated.
+    """
+    notes = list(plan.notes)
+    start = _find_start(plan, today)
+    total = plan.days
+    if plan.deadline is not None and start is not None:
+        available = (plan.deadline - start).days + 1
+        if available < 1:
+            notes.append(format_message(plan.language, "past_deadline", day=plan.deadline.isoformat()))
+        else:
+            total = available if total is None else min(total, available)
+    lengths = _find_lengths(plan, start, total, notes)
+    ends: dict[str, int] = {}
+    phases, cursor, exact = [], 0, 0.0
+    for phase, length in zip(plan.phases, lengths, strict=True):
+        exact = max(exact, float(cursor))
+        first, exact = int(exact + 1e-9), exact + length
+        last = max(first, int(exact + 1e-9) - 1)
+        if phase.period is not None and start is not None and phase.period.last >= start:
+            last = (phase.period.last - start).days
+            is_day = phase.period.first == phase.period.last
+            first = min(first, last) if is_day else max(0, (phase.period.first - start).days)
+            exact = float(last + 1)
+        deliverables = [_place_item(item, first, last, start, plan.pace, ends) for item in phase.items]
+        last = max(last, *(deliverable.end_day for deliverable in deliverables)) if deliverables else last
+        first = (
+            min(first, *(deliverable.start_day for deliverable in deliverables)) if deliverables else first
+        )
+        last = min(last, DAYS_MAX)
+        phases.append(
+            Phase(
+                name=phase.name,
+                description=phase.description,
+                start_day=min(first, last),
+                end_day=last,
+                deliverables=deliverables,
+            )
+        )
+        if phase.days is not None or not phase.items:
+            cursor = last + 1
+    return Roadmap(
+        start_date=None if start is None else datetime(start.year, start.month, start.day, tzinfo=UTC),
+        days=max([phase.end_day for phase in phases], default=0) + 1,
+        phases=phases,
+        notes=notes,
+        not_understood=list(refused),
+    )
+
+
+def _find_start(plan: Plan, today: date) -> date | None:
+    periods = [
+        phase.period for phase in plan.phases if phase.period is not None and phase.period.last >= today
+    ]
+    if plan.start is not None:
+        return plan.start
+    firsts = [period.first for period in periods if period.first < period.last]
+    is_dated = (
+        plan.deadline is not None or periods or any(item.due and item.due >= today for _, item in plan.items)
+    )
+    if firsts and plan.phases[0].period is not None:
+        return min(firsts)
+    return today if is_dated else None
+
+
+def _find_lengths(plan: Plan, start: date | None, total: int | None, notes: list[str]) -> list[float]:
+    """Return the duration of each phase in days: the stated ones, and equal shares of the time that remains."""
+    stated = [None if phase.days is None else max(1.0, phase.days * plan.pace) for phase in plan.phases]
+    total_stated = sum(length for length in stated if length is not None)
+    dated = start is not None and any(phase.period is not None for phase in plan.phases)
+    count = stated.count(None)
+    share = max(1.0, PHASE_DAYS * plan.pace)
+    if total is not None and count:
+        share = max(1.0, (total - total_stated) / count)
+    if count and not dated:
+        key = "no_time" if total is None else "equal_shares"
+        notes.append(format_message(plan.language, key, days=round(share)))
+    lengths = [share if length is None else length for length in stated]
+    needed = sum(lengths)
+    if total is not None and not dated and needed > total:
+        notes.append(format_message(plan.language, "tight", needed=round(needed), available=total))
+        lengths = [length * total / needed for length in lengths]
+    return lengths
+
+
+def _place_item(
+    item: PlannedItem, first: int, last: int, start: date | None, pace: float, ends: dict[str, int]
+) -> Deliverable:
+    before = [ends[key.strip()] for key in item.depends.replace(";", ",").split(",") if key.strip() in ends]
+    if before and item.days is not None:
+        first = max(first, max(before) + 1)
+    if item.days is not None:
+        last = first + max(1, round(item.days * pace)) - 1
+    if item.due is not None and start is not None and item.due >= start:
+        last = (item.due - start).days
+    first, last = max(0, min(first, last, DAYS_MAX)), min(last, DAYS_MAX)
+    if item.key:
+        ends[item.key] = last
+    return Deliverable(
+        title=item.title,
+        description=item.description,
+        priority=item.priority,
+        checklist=item.checklist,
+        start_day=first,
+        end_day=last,
+    )

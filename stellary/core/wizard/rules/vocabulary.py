@@ -1,0 +1,257 @@
+"""The vocabulary of the outline reader: what headings, labels, markers and columns mean in English and French."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import cattrs
+
+from stellary.contract.cards import Priority
+
+Language = Literal["en", "fr"]
+HEADING_MAX = 120
+"""The maximum number of characters of a heading or a label that is looked up."""
+LABEL_WORDS = 5
+DASHES = "\u2013\u2014-"
+"""The dashes between the parts of a heading: short, long, and the hyphen."""
+
+_WORD = re.compile(r"[a-z0-9]{1,40}|#")
+_MARKER = re.compile(
+    r"(?P<word>[a-z]{1,12})\.?[ \t]?(?:no?[.°] ?)?(?P<first>\d{1,3}|[ivx]{1,4}\b)(?:[a-z]\b)?"
+    rf"(?: ?(?:[/&{DASHES}]|\ba\b|\bto\b|\bet\b|\band\b) ?(?P<last>\d{{1,3}})\b)?"
+)
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
+_NUMBERING = re.compile(r"(?:\d{1,2}(?:[.)]\d{0,2}){1,3}|[ivx]{1,4}[.)]|[a-h]\))[ \t]?")
+_DECORATION = f" \t{DASHES}:|.,;·•>→#*_"
+
+Phrase = tuple[str, ...]
+
+
+@attrs.frozen
+class Terms:
+    """The phrases of a role: those of a whole heading, and those of a part of one in English and in French."""
+
+    whole: frozenset[Phrase]
+    english: frozenset[Phrase]
+    french: frozenset[Phrase]
+
+
+@attrs.frozen
+class Marker:
+    """A phase with a number: ``Phase 2``, ``Weeks 3-4``, ``Étape 1``.
+
+    Attributes:
+        kind: The singular of the word, in English.
+        number, last: The number, or the first and the last number of a range.
+        name: The text after the marker.
+        is_strong: Whether the word means a phase, and not a period.
+    """
+
+    kind: str
+    number: int
+    last: int
+    name: str
+    is_strong: bool
+
+
+@attrs.frozen
+class Vocabulary:
+    """The file of the vocabulary: phrases by role and language, and sets of words by name."""
+
+    roles: Mapping[str, Mapping[str, Sequence[str]]]
+    columns: Mapping[str, Mapping[str, Sequence[str]]]
+    words: Mapping[str, str]
+    priorities: Mapping[str, str]
+    feedback: Mapping[str, str]
+    singular: Mapping[str, str]
+    numbers: Mapping[str, Mapping[str, int]]
+
+
+@cache
+def _vocabulary() -> Vocabulary:
+    text = Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    return cattrs.structure(tomllib.loads(text), Vocabulary)
+
+
+def fold(text: str) -> str:
+    """Return a text in lower case and without accents, at the same length."""
+    if text.isascii():
+        return text.lower()
+    return "".join(_fold_character(character) for character in text)
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    plain = unicodedata.normalize("NFD", character)[0].lower()
+    return {"\u2019": "'", "\xa0": " ", "\u202f": " ", "œ": "o"}.get(
+        character, plain if len(plain) == 1 else character
+    )
+
+
+def split_words(text: str) -> Phrase:
+    """Return the folded words of a text, without punctuation."""
+    return tuple(_WORD.findall(fold(text)))
+
+
+@cache
+def word_set(name: str) -> frozenset[str]:
+    """Return a set of words of the vocabulary by its name."""
+    vocabulary = _vocabulary()
+    return frozenset((vocabulary.words.get(name) or vocabulary.feedback[name]).split())
+
+
+def word_numbers(name: str) -> Mapping[str, int]:
+    """Return the numbers of words by the name of the table: ``numbers``, ``units``, ``months`` or ``ordinals``."""
+    return _vocabulary().numbers[name]
+
+
+@cache
+def _roles() -> Mapping[str, Terms]:
+    return {name: _terms(languages) for name, languages in _vocabulary().roles.items()}
+
+
+def _terms(languages: Mapping[str, Sequence[str]]) -> Terms:
+    texts = [*languages["en"], *languages["fr"]]
+    whole = {tuple(text[1:].split()) for text in texts if text.startswith("=")}
+    english, french = (
+        frozenset(tuple(text.split()) for text in languages[code] if not text.startswith("="))
+        for code in ("en", "fr")
+    )
+    return Terms(frozenset(whole), english, french)
+
+
+@lru_cache(maxsize=4096)
+def find_role(title: str) -> str | None:
+    """Return the role of a heading or a label: ``goals``, ``risks``, ``work`` …; None if the words do not tell."""
+    text = strip_numbering(title[:HEADING_MAX])
+    words = split_words(text.partition("(")[0]) or split_words(text)
+    if not words or len(words) > 10:
+        return None
+    roles = _roles()
+    for name in ("out_of_scope", "later"):
+        terms = roles[name]
+        if words in terms.whole or _contains(words, terms.english | terms.french):
+            return name
+    neutral = word_set("neutral")
+    core = tuple(word for word in words if word not in neutral) or words
+    for phrase in (words, core):
+        for name, terms in roles.items():
+            if phrase in terms.whole | terms.english | terms.french:
+                return name
+    return _find_at_start(words) or _find_at_start(core) or _find_at_end(words)
+
+
+def _contains(words: Phrase, phrases: frozenset[Phrase]) -> bool:
+    return any(
+        words[start:end] in phrases for start in range(len(words)) for end in range(start + 1, len(words) + 1)
+    )
+
+
+def _find_at_start(words: Phrase) -> str | None:
+    joints = word_set("joints")
+    for length in range(len(words) - 1, 0, -1):
+        head = words[:length]
+        for name, terms in _roles().items():
+            if head in terms.french or (head in terms.english and words[length] in joints):
+                return name
+    return None
+
+
+def _find_at_end(words: Phrase) -> str | None:
+    joints = word_set("joints")
+    # "Definition of the target audience": the words after a joining word are not the subject.
+    if any(word in joints for word in words[1:-1]) and "and" not in words and "et" not in words:
+        return None
+    for start in range(1, len(words)):
+        for name, terms in _roles().items():
+            if words[start:] in terms.english:
+                return name
+    return None
+
+
+def strip_numbering(text: str) -> str:
+    """Return a heading without the pictures and numbers before it: ``🚀 2.1 Scope`` is ``Scope``."""
+    start = 0
+    while start < len(text) and not text[start].isalnum() and text[start] not in "([{«“\"'":
+        start += 1
+    text = text[start:]
+    match = _NUMBERING.match(fold(text))
+    remainder = text[match.end() :].lstrip(_DECORATION) if match else text
+    return remainder or text
+
+
+def find_marker(text: str) -> Marker | None:
+    """Return the numbered phase that a heading or a list item begins with, if it does."""
+    text = strip_numbering(text)
+    match = _MARKER.match(fold(text[:HEADING_MAX]))
+    if match is None:
+        return None
+    word, strong = match["word"], word_set("phases")
+    is_strong = word in strong or word == "m"
+    if not is_strong and word not in word_set("periods"):
+        return None
+    if len(word) == 1 and (text[match.start("first") - 1] == " " or not match["first"].isdigit()):
+        return None
+    number = int(match["first"]) if match["first"].isdigit() else _ROMAN.get(match["first"], 0)
+    tail = text[match.end() :]
+    if tail[:1].isalnum() or not number:
+        return None
+    return Marker(
+        kind=_vocabulary().singular.get(word, word),
+        number=number,
+        last=max(number, int(match["last"] or number)),
+        name=tail.strip(_DECORATION),
+        is_strong=is_strong,
+    )
+
+
+def split_label(text: str) -> tuple[str, str] | None:
+    """Return the label of a line and the text after it: ``Duration: two weeks``; None if it has no short label."""
+    label, colon, value = text[:HEADING_MAX].partition(":")
+    if not colon or not label.strip() or len(label.split()) > LABEL_WORDS or value[:2] == "//":
+        return None
+    return label.strip(), text[len(label) + 1 :].strip()
+
+
+@lru_cache(maxsize=1024)
+def find_column(header: str) -> str | None:
+    """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header does not tell."""
+    words = split_words(header.partition("(")[0]) or split_words(header)
+    for language in ("fr", "en"):
+        for name, phrases in _vocabulary().columns.items():
+            if " ".join(words) in phrases.get(language, ()):
+                return name
+    return None
+
+
+def find_priority(text: str) -> Priority | Literal["none"] | None:
+    """Return the priority that a cell or a label names; ``none`` for work that will not be done."""
+    words = fold(text).replace(",", " ").split()
+    levels: tuple[Priority | Literal["none"], ...] = ("none", "high", "medium", "low")
+    for level in levels:
+        names = _vocabulary().priorities[level].split()
+        if any(word.strip("()[]🔴🟡🟢.:") in names for word in words[:2]):
+            return level
+    return None
+
+
+def is_done(text: str) -> bool:
+    """Return whether the cell of a status column means that the work is done."""
+    return any(word in word_set("done") for word in fold(text).replace(".", " ").split()[:2])
+
+
+def detect_language(texts: Sequence[str]) -> Language:
+    """Return the language in which most of the small words of some texts are."""
+    counts = dict.fromkeys(("english", "french"), 0)
+    for text in texts:
+        for word in split_words(text[:20_000]):
+            for name in counts:
+                counts[name] += word in word_set(name)
+    return "fr" if counts["french"] > counts["english"] else "en"
