@@ -1,4 +1,4 @@
-"""What the tests of the server share."""
+"""The fixtures of the server tests."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tests.server.running import Running, running
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the half of a short fuzz: each operation is tried on one of both databases, in a long one on both."""
+    """Skip half of a short fuzz run: it tries each operation on one database, a long run on both."""
     if settings.get_current_profile_name() == "long":
         return
-    left = [item for item in items if isinstance(item, pytest.Function) and _is_left(item)]
-    config.hook.pytest_deselected(items=left)
-    gone = set(left)
-    items[:] = [item for item in items if item not in gone]
+    skipped = [item for item in items if isinstance(item, pytest.Function) and _is_skipped(item)]
+    config.hook.pytest_deselected(items=skipped)
+    to_skip = set(skipped)
+    items[:] = [item for item in items if item not in to_skip]
 
 
-def _is_left(item: pytest.Function) -> bool:
+def _is_skipped(item: pytest.Function) -> bool:
     if item.path.name != "test_fuzz.py" or "[" not in item.originalname:
         return False
     kind = ("sqlite", "postgresql")[zlib.crc32(item.originalname.encode()) % 2]
@@ -33,14 +33,14 @@ def _is_left(item: pytest.Function) -> bool:
 
 @pytest.fixture
 def server(core: Core) -> Iterator[Running]:
-    """A server over a fresh core, once on each kind of database."""
+    """Yield a server with a new core, on each kind of database."""
     with running(core) as server:
         yield server
 
 
 @pytest.fixture
 def sqlite_core(sqlite_url: str) -> Iterator[Core]:
-    """A core on SQLite, for what has nothing to do with the database."""
+    """Yield a core on SQLite, for tests that do not depend on the database."""
     core = Core(sqlite_url, bcrypt_rounds=4)
     try:
         yield core
@@ -49,15 +49,15 @@ def sqlite_core(sqlite_url: str) -> Iterator[Core]:
 
 
 @pytest.fixture
-def one_server(sqlite_core: Core) -> Iterator[Running]:
-    """A server over SQLite alone."""
+def sqlite_server(sqlite_core: Core) -> Iterator[Running]:
+    """Yield a server on SQLite."""
     with running(sqlite_core) as server:
         yield server
 
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Box, int]]:
-    """A mail server on this machine: its mailbox, and its port."""
+    """Yield the mailbox and the port of a mail server on this machine."""
     box = Box()
     controller = Controller(box, hostname="127.0.0.1", port=free_port())
     controller.start()

@@ -1,4 +1,4 @@
-"""Clients of streams, that read what servers send line by line."""
+"""Clients that read event streams line by line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import orjson
 from tests.server.running import Reachable
 
 SOON = 5.0
-"""Seconds; a machine may be busy."""
+"""Seconds to wait for an event; the machine may be busy."""
 
 
 class Listening:
@@ -21,30 +21,30 @@ class Listening:
 
     def __init__(self, port: int, path: str, token: str, **headers: str) -> None:
         self.connection = HTTPConnection("127.0.0.1", port, timeout=SOON)
-        sent = {name.replace("_", "-"): text for name, text in headers.items()}
-        self.connection.request("GET", path, headers={"authorization": f"Bearer {token}", **sent})
+        request_headers = {name.replace("_", "-"): text for name, text in headers.items()}
+        self.connection.request("GET", path, headers={"authorization": f"Bearer {token}", **request_headers})
         self.answer = self.connection.getresponse()
         self.status = self.answer.status
 
     def block(self) -> dict[str, str]:
-        """What stands before the next empty line, by field; a comment has none. Empty at the end."""
-        found: dict[str, str] = {}
+        """Return the fields up to the next empty line. A comment has the field ``:``; the end of the stream has none."""
+        fields: dict[str, str] = {}
         while (line := self.answer.readline().decode().rstrip("\n")) != "":
-            name, _, said = line.partition(": ")
-            found[name or ":"] = said
-        return found
+            name, _, value = line.partition(": ")
+            fields[name or ":"] = value
+        return fields
 
     def event(self) -> dict[str, Any]:
-        """The next event: its id and its data."""
-        while "data" not in (found := self.block()):
-            assert found, f"the stream has ended: {self.status} {self.answer.headers}"
-        return {**orjson.loads(found["data"]), "id": found["id"], "event": found["event"]}
+        """Return the data of the next event, with its id and type."""
+        while "data" not in (fields := self.block()):
+            assert fields, f"the stream has ended: {self.status} {self.answer.headers}"
+        return {**orjson.loads(fields["data"]), "id": fields["id"], "event": fields["event"]}
 
     def ends(self) -> bool:
-        """Whether it ends before long; events and heartbeats before that are passed over."""
-        started = time.monotonic()
+        """Return True once the stream has ended; skip events and heartbeats before that."""
+        started_at = time.monotonic()
         while self.block():
-            assert time.monotonic() - started < SOON
+            assert time.monotonic() - started_at < SOON
         return True
 
 

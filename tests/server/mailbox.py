@@ -1,4 +1,4 @@
-"""A mail server of the tests' own."""
+"""A mail server for tests."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Box:
-    """A mail server's mailbox; ``answers`` are given one after the other, the last for good."""
+    """The mailbox of a mail server. It gives its ``answers`` in turn, and then repeats the last one."""
 
     def __init__(self, *answers: str) -> None:
         self.emails: list[Envelope] = []
@@ -30,6 +30,6 @@ class Box:
 
 
 def free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return made.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, as an operator starts them."""
+"""Servers as separate processes, started as an operator starts them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Process(Reachable):
     """One server.
 
     Attributes:
-        banner: What it says once it takes requests.
-        log: A file with what it says to standard error.
-        ready_after: Seconds from its start until the banner.
+        banner: The text that it prints when it accepts requests.
+        log: The file of its standard error.
+        ready_after: The seconds from its start until the banner.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Process(Reachable):
         self.log = directory / "log"
         limit = f'ulimit -v {(address_space or 0) >> 10} && exec "$@"'
         within = ["sh", "-c", limit, "sh"] if address_space else []
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*within, sys.executable, "-m", "reference_server", *arguments],
@@ -55,12 +55,12 @@ class Process(Reachable):
             )
         self.pid = self._process.pid
         self.banner = self._read_banner()
-        self.ready_after = time.monotonic() - begun
+        self.ready_after = time.monotonic() - started_at
         self.port = int(re.search(r"http://\S+:(\d+)", self.banner)[1])
 
     def _read_banner(self) -> str:
         lines: list[str] = []
-        # Whoever never says that he is up is not waited for.
+        # Do not wait for a process that never prints its banner.
         patience = threading.Timer(60, self._process.kill)
         patience.start()
         while line := self._process.stdout.readline():
@@ -73,18 +73,18 @@ class Process(Reachable):
         raise AssertionError(f"it ended with {code}: {self.log.read_text()}")
 
     def memory(self) -> int:
-        """Kilobytes that it occupies."""
+        """Return the resident memory, in kilobytes."""
         return memory_of(self.pid)
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
     def wait(self) -> int:
-        """The code that it ends with."""
+        """Wait for the end of the process, and return its exit code."""
         return self._process.wait(30)
 
     def end(self) -> int:
-        """Stop it as an operator would, or, if it does not, otherwise."""
+        """Stop it with SIGTERM, kill it if that fails, and return its exit code."""
         if self._process.poll() is None:
             self.signal(signal.SIGTERM)
         try:
@@ -97,12 +97,12 @@ class Process(Reachable):
 
 
 class Forked(Reachable):
-    """A server, or a worker, in a process that is forked from one that has loaded everything.
+    """A server or a worker in a process that is forked from one with all modules loaded.
 
     Args:
-        target: What it does, a function of a module: called with the settings, and with a connection on which it sends
+        target: The function to run: called with the settings, and with a connection on which it sends
             the port on which it listens once it is up.
-        settings: For it.
+        settings: The settings of the server or worker.
     """
 
     def __init__(self, target: Callable[[Settings, Connection], None], settings: Settings) -> None:
@@ -116,26 +116,26 @@ class Forked(Reachable):
         ours.close()
 
     def kill(self) -> None:
-        """``kill -9``."""
+        """Kill the process with SIGKILL."""
         self._process.kill()
         self._process.join(20)
         assert self._process.exitcode == -signal.SIGKILL
 
 
 def serve(settings: Settings, up: Connection) -> None:
-    """Serve, and say on which port."""
+    """Serve, and send the port on ``up``."""
     with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 
 @contextmanager
-def started(
+def run_process(
     directory: Path,
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     address_space: int | None = None,
 ) -> Iterator[Process]:
-    """A server whose data is in a directory, on any port, until the end of the block."""
+    """Run a server on a free port, with its data in a directory, until the end of the block."""
     process = Process(["--port", "0", *arguments], environment or {}, directory, address_space)
     try:
         yield process
@@ -143,10 +143,10 @@ def started(
         process.end()
 
 
-def attempted(
+def run_failing(
     directory: Path, *arguments: str, environment: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
-    """How a server ends that should not start: its code, and what it says."""
+    """Try to start a server that must fail, and return its exit code and standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "reference_server", *arguments],
         cwd=directory,
@@ -159,31 +159,31 @@ def attempted(
 
 
 def clean_environment() -> dict[str, str]:
-    kept = {
+    environment = {
         name: text
         for name, text in os.environ.items()
         if not name.startswith(("STELLARY_", "JWT_")) and name != "PORT"
     }
-    return {**kept, "PYTHONPATH": str(ROOT)}
+    return {**environment, "PYTHONPATH": str(ROOT)}
 
 
 def memory_of(pid: int) -> int:
-    """Kilobytes that a process occupies."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1])
+    """Return the resident memory of a process, in kilobytes."""
+    match = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(match[1])
 
 
 def reset_peak_memory(pid: int) -> None:
-    """Let ``peak_memory_of`` count from now on."""
+    """Reset the peak that ``peak_memory_of`` returns."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def peak_memory_of(pid: int) -> int:
-    """Kilobytes that a process has occupied at most."""
-    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1])
+    """Return the peak resident memory of a process, in kilobytes."""
+    match = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(match[1])
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that a process has started."""
+    """Return the ids of the child processes of a process."""
     return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,4 +1,4 @@
-"""A server that runs: on a real port, in a thread of its own, over a core of the test's."""
+"""A server in a thread of the test process, on a real port, with the core of the test."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from stellary.core import Core
 
 @attrs.frozen
 class Reply:
-    """An answer, read to its end."""
+    """A response with its complete body."""
 
     status: int
     headers: dict[str, str]
@@ -40,10 +40,10 @@ class Reply:
 
 
 class Reachable:
-    """What a test can do with a server, wherever it runs.
+    """A server on this machine, in the test process or another one.
 
     Attributes:
-        port: Where it listens.
+        port: The port on which it listens.
     """
 
     port: int
@@ -55,22 +55,22 @@ class Reachable:
     def ask(
         self, method: str, path: str, body: Any = None, token: str | None = None, **headers: str
     ) -> Reply:
-        """Send one request on a connection of its own. ``if_match`` stands for ``If-Match``."""
-        sent = {name.replace("_", "-"): text for name, text in headers.items()}
+        """Send one request on a new connection. A keyword such as ``if_match`` sets the header ``If-Match``."""
+        request_headers = {name.replace("_", "-"): text for name, text in headers.items()}
         if token is not None:
-            sent["authorization"] = f"Bearer {token}"
+            request_headers["authorization"] = f"Bearer {token}"
         data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
         if data is not None:
-            sent.setdefault("content-type", "application/json")
+            request_headers.setdefault("content-type", "application/json")
         connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request(method, path, data, sent)
+            connection.request(method, path, data, request_headers)
             return read(connection.getresponse())
         finally:
             connection.close()
 
     def send(self, *parts: bytes) -> Reply:
-        """Send bytes as they are, and read the answer."""
+        """Send bytes unchanged, and return the response."""
         with self.connect() as connection:
             for part in parts:
                 connection.sendall(part)
@@ -78,14 +78,14 @@ class Reachable:
 
     @contextmanager
     def connect(self) -> Iterator[socket.socket]:
-        """A connection that nothing has been sent on."""
+        """Yield a new connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
             yield connection
 
     def register(self, name: str = "ann", password: str = "correct horse") -> str:
-        """Register somebody; the token of the login."""
-        said = {"email": f"{name}@example.com", "password": password}
-        answer = self.ask("POST", "/auth/register", said)
+        """Register a user, and return the token of the login."""
+        account = {"email": f"{name}@example.com", "password": password}
+        answer = self.ask("POST", "/auth/register", account)
         assert answer.status == 201, answer
         token: str = answer.json["access_token"]
         return token
@@ -111,17 +111,17 @@ class Running(Reachable):
         return self.app[STATE]
 
     def on_loop(self, call: Any) -> Any:
-        """Await something on the server's own loop; its result."""
+        """Run a coroutine on the event loop of the server, and return its result."""
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(call, self._loop).result(20)
 
     def run(self, up: Future[None]) -> None:
-        """Serve until it is stopped; in a thread."""
+        """Serve until ``stop`` is called; run this in a thread."""
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve(up))
 
     def stop(self) -> None:
-        """Stop as a signal would."""
+        """Stop the server, as a signal would."""
         assert self._loop is not None
         assert self._stop is not None
         with suppress(RuntimeError):  # it has stopped already
@@ -139,13 +139,13 @@ class Running(Reachable):
             await self.http_server.close()
 
 
-# Of a core whose units are savepoints of one connection, which a thread of its own must not use meanwhile.
+# For a core whose units are savepoints of one connection, which a job thread must not use.
 WITHOUT_JOBS = Settings(limits=NO_LIMITS, jobs=False)
 
 
 @contextmanager
 def running(core: Core, settings: Settings | None = None) -> Iterator[Running]:
-    """Serve a core meanwhile; without limits unless the settings say so."""
+    """Run a server with a core until the block ends; without limits unless the settings set them."""
     server = Running(core, settings or Settings(limits=NO_LIMITS))
     up: Future[None] = Future()
     thread = threading.Thread(target=server.run, args=(up,))
@@ -160,18 +160,18 @@ def running(core: Core, settings: Settings | None = None) -> Iterator[Running]:
 
 
 class Replies:
-    """Reads one answer after the other from a connection."""
+    """A reader of consecutive responses on one connection."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._file = connection.makefile("rb")
 
     def next(self, method: str = "GET") -> Reply:
-        answer = HTTPResponse(self, method=method)  # type: ignore[arg-type] # all that it wants is makefile
+        answer = HTTPResponse(self, method=method)  # type: ignore[arg-type] # it only calls makefile
         answer.begin()
         return read(answer)
 
     def makefile(self, _: str) -> Any:
-        # Whoever has read his answer closes the file, which the next one is still to read.
+        # HTTPResponse closes its file after the body, but the next response is read from the same file.
         return io.BufferedReader(_Unclosed(self._file), 1)
 
 
@@ -189,7 +189,7 @@ class _Unclosed(io.RawIOBase):
 
 
 def reply(connection: socket.socket, method: str = "GET") -> Reply:
-    """Read the only answer on a connection."""
+    """Read the only response on a connection."""
     return Replies(connection).next(method)
 
 

@@ -1,4 +1,4 @@
-"""Whom a request comes from."""
+"""The client address of a request."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1"))
         (None, ["5.6.7.8"], "unknown"),
     ],
 )
-def test_the_address_is_the_nearest_that_no_trusted_proxy_has(peer, forwarded, client):
+def test_address_is_the_nearest_untrusted_one(peer, forwarded, client):
     assert client_address(peer, forwarded, PROXIES) == client

@@ -1,4 +1,4 @@
-"""Admission: who may not send a large body is told before it is read, and nobody else waits for what hostile ones hold."""
+"""Admission: rejected requests get their response before the body is read, and large hostile bodies do not delay others."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SLOWDOWN_MAX = 2.0
 
 
 def make_project(server: Reachable, token: str) -> str:
-    """Make the organization, the workspace and a project; the path of the project."""
-    for path, said in (
+    """Create an organization, a workspace and a project, and return the path of the project."""
+    for path, body in (
         ("/organizations", {"name": "Acme", "slug": "acme"}),
         ("/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"}),
     ):
-        assert server.ask("POST", path, said, token).status == 201
-    made = server.ask("POST", f"{WS}/projects", {"name": "Launch"}, token)
-    assert made.status == 201, made
-    return f"{WS}/projects/{made.json['id']}"
+        assert server.ask("POST", path, body, token).status == 201
+    response = server.ask("POST", f"{WS}/projects", {"name": "Launch"}, token)
+    assert response.status == 201, response
+    return f"{WS}/projects/{response.json['id']}"
 
 
 def head(path: str, token: str, *headers: str) -> bytes:
@@ -73,7 +73,7 @@ def test_bad_token_is_refused_before_a_body_is_inflated(server: Running):
     assert answer.status == 401
 
 
-def test_client_that_waits_is_told_to_go_on_once_it_is_admitted(server: Running):
+def test_client_that_expects_100_gets_it_once_admitted(server: Running):
     token = server.register()
     body = orjson.dumps({"name": "Acme", "slug": "acme"}) + b" " * 50_000
     expecting = f"Content-Length: {len(body)}", "Expect: 100-continue"
@@ -90,7 +90,7 @@ def test_client_that_waits_is_told_to_go_on_once_it_is_admitted(server: Running)
 # -------------------------------------------------------------------------------------------- large and good
 
 
-def test_large_bodies_are_carried_out_however_they_are_sent(server: Running):
+def test_large_body_is_accepted_in_each_encoding(server: Running):
     token = server.register()
     path = make_project(server, token)
     column = server.ask("GET", f"{path}/columns", token=token).json[0]["id"]
@@ -114,7 +114,7 @@ def test_large_bodies_are_carried_out_however_they_are_sent(server: Running):
     assert len(server.ask("GET", f"{path}/cards", token=token).json) == 500
 
 
-def test_large_body_is_carried_out_once_under_one_key(server: Running):
+def test_large_body_with_the_same_key_is_executed_once(server: Running):
     token = server.register()
     body = orjson.dumps({"name": "Acme", "slug": "acme"}) + b" " * 50_000
     first, second = (server.ask("POST", "/organizations", body, token, idempotency_key="k") for _ in range(2))
@@ -124,7 +124,7 @@ def test_large_body_is_carried_out_once_under_one_key(server: Running):
     assert other.status == 422
 
 
-def test_large_invalid_body_is_told_as_a_small_one_is(server: Running):
+def test_large_invalid_body_gets_the_same_error_as_a_small_one(server: Running):
     token = server.register()
     large = server.ask("POST", "/organizations", b'{"name": 5}' + b" " * 50_000, token)
     small = server.ask("POST", "/organizations", b'{"name": 5}', token)
@@ -152,15 +152,17 @@ def test_body_that_inflates_beyond_the_limit_is_too_large(server: Running):
 
 
 @pytest.mark.parametrize("size", [0, 200_000])
-def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(one_server: Running, size: int):
-    token = one_server.register()
+def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(sqlite_server: Running, size: int):
+    token = sqlite_server.register()
     body = orjson.dumps({"name": "Acme", "slug": "acme"}) + bytes(random.choices(b" \n\t\r", k=size))
     packed, deflated = gzip.compress(body), zlib.compress(body)
     damaged = {"gzip": [packed[:-1], packed[:-8], packed + b"x", packed[:-8] + b"\0" * 8, packed + packed]}
     damaged |= {"deflate": [deflated[:-1], deflated[:-4], deflated + b"x"]}
     for encoding, bodies in damaged.items():
-        for each in bodies:
-            answer = one_server.ask("POST", "/organizations", each, token, content_encoding=encoding)
+        for damaged_body in bodies:
+            answer = sqlite_server.ask(
+                "POST", "/organizations", damaged_body, token, content_encoding=encoding
+            )
             assert (answer.status, answer.json["code"]) == (400, "invalid")
             assert "Content-Encoding" in answer.json["message"]
 
@@ -169,13 +171,13 @@ def test_encoded_body_that_is_incomplete_or_damaged_is_a_bad_request(one_server:
 
 
 def serve(settings: Settings, up: Connection) -> None:
-    """Serve, and say on which port."""
+    """Serve, and send the port on ``up``."""
     with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 
 @pytest.mark.slow
-def test_hostile_bodies_take_little_memory_and_hold_up_no_writes(tmp_path, database_url: str):
+def test_hostile_bodies_use_little_memory_and_do_not_delay_writes(tmp_path, database_url: str):
     settings = Settings(
         database_url=database_url,
         data_dir=tmp_path,
@@ -210,7 +212,7 @@ def test_hostile_bodies_take_little_memory_and_hold_up_no_writes(tmp_path, datab
 
 
 def slowdown(server: Reachable, token: str, path: str, attack: Callable[[], int]) -> float:
-    """How many times as long a write takes, in the median, while somebody attacks."""
+    """Return the median duration of a write during an attack, relative to one without it."""
     alone: list[float] = []
     attacked: list[float] = []
     for _ in range(4):
@@ -234,12 +236,12 @@ def times_of_writes(server: Reachable, token: str, path: str) -> list[float]:
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     times = []
     for _ in range(40):
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         connection.request("PATCH", path, b'{"description":"%d"}' % time.time_ns(), headers)
         answer = connection.getresponse()
         assert answer.status == 200, answer.read()
         answer.read()
-        times.append(time.perf_counter() - begun)
+        times.append(time.perf_counter() - started_at)
         time.sleep(0.005)
     connection.close()
     return times

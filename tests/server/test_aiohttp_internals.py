@@ -94,16 +94,16 @@ async def test_complete_requests_are_queued_until_they_are_begun():
         assert not connection.is_last_queued_invalid, f"{CHANGED}an item of _messages"
 
 
-@pytest.mark.parametrize("begun", [True, False])
-async def test_body_is_found_that_invalid_http_cuts_off(begun):
+@pytest.mark.parametrize("is_started", [True, False])
+async def test_body_is_found_that_invalid_http_cuts_off(is_started):
     async with connect(asyncio.Event()) as connection:
         connection.data_received(HALF)
-        if begun:
+        if is_started:
             await settle()
         connection.data_received(b"no size\r\n")
         assert connection.is_last_queued_invalid, f"{CHANGED}an item of _messages"
         body = connection.body_before_last_queued
-        assert body is not None, f"{CHANGED}_current_request" if begun else f"{CHANGED}_messages"
+        assert body is not None, f"{CHANGED}_current_request" if is_started else f"{CHANGED}_messages"
         assert body.read_nowait() == b"a"
         assert not body.is_eof()
 

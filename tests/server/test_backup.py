@@ -1,4 +1,4 @@
-"""Backups of a server that is written to: restored, they have what was acknowledged before, and every file that they name."""
+"""Backups of a server under load: a restored backup contains every write acknowledged before it, and every listed file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.postgres import prepend_programs
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL's own, of the server that the tests run."""
+    """Put the programs of the PostgreSQL server of the tests in PATH."""
     monkeypatch.setenv("PATH", prepend_programs(os.environ["PATH"]))
 
 
@@ -46,8 +46,8 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @contextmanager
-def restored(settings: Settings, folder: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
-    """What a server is started with on a backup, by the guide's words."""
+def restore(settings: Settings, folder: Path, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Restore a backup as the guide describes, and yield the settings of a server on it."""
     if settings.sqlite_file is not None:
         yield attrs.evolve(settings, database_url=None, data_dir=folder)
         return
@@ -69,7 +69,7 @@ def restored(settings: Settings, folder: Path, request: pytest.FixtureRequest) -
 
 
 class Writer(Uploader):
-    """Uploads and deletes from several threads until the server is gone."""
+    """An uploader that uploads and deletes files in several threads until the server stops."""
 
     def write(self, server: Forked, enough: threading.Semaphore) -> list[threading.Thread]:
         writers = [
@@ -81,38 +81,35 @@ class Writer(Uploader):
 
 
 @pytest.mark.slow
-def test_a_backup_of_a_server_under_writes_has_all_that_was_acknowledged(settings, tmp_path, request):
-    server, somebody, enough = Forked(serve, settings), Writer(), threading.Semaphore(0)
-    somebody.begin(server)
-    writers = somebody.write(server, enough)
+def test_backup_under_writes_contains_all_acknowledged_files(settings, tmp_path, request):
+    server, writer, enough = Forked(serve, settings), Writer(), threading.Semaphore(0)
+    writer.begin(server)
+    writers = writer.write(server, enough)
     for number in range(2):
         for _ in range(8):
             assert enough.acquire(timeout=20)
-        kept = dict(somebody.kept)
+        expected = dict(writer.kept)
         folder = tmp_path / f"backup-{number}"
         assert backup.back_up(settings, folder) == 0
     server.kill()
     for writer in writers:
         writer.join(30)
-    with restored(settings, folder, request) as settings_then:
+    with restore(settings, folder, request) as settings_then:
         server = Forked(serve, settings_then)
-        listed = server.ask("GET", somebody.path, token=somebody.token).json
+        listed = server.ask("GET", writer.path, token=writer.token).json
         digests = {}
-        for each in listed:
-            answer = server.ask("GET", f"{somebody.path}/{each['id']}", token=somebody.token)
-            assert (answer.status, len(answer.body)) == (200, each["size"])
-            digests[each["id"]] = hashlib.sha256(answer.body).hexdigest()
-        assert {id: digests.get(id) for id in kept} == kept
+        for attachment in listed:
+            answer = server.ask("GET", f"{writer.path}/{attachment['id']}", token=writer.token)
+            assert (answer.status, len(answer.body)) == (200, attachment["size"])
+            digests[attachment["id"]] = hashlib.sha256(answer.body).hexdigest()
+        assert {id: digests.get(id) for id in expected} == expected
         assert len([path for path in (folder / "files").rglob("*") if path.is_file()]) == len(listed)
-        # It is a server as any other one.
-        assert (
-            server.ask("POST", somebody.path, form(b"Hello."), somebody.token, content_type=FORM).status
-            == 201
-        )
+        # The restored server accepts writes.
+        assert server.ask("POST", writer.path, form(b"Hello."), writer.token, content_type=FORM).status == 201
         server.kill()
 
 
-def test_it_is_a_command(sqlite_url, tmp_path, capsys):
+def test_backup_is_a_command(sqlite_url, tmp_path, capsys):
     places = ["--database-url", sqlite_url, "--data-dir", str(tmp_path / "data")]
     assert main(["migrate", *places]) == 0
     assert main(["backup", str(tmp_path / "backup"), *places]) == 0
@@ -125,7 +122,7 @@ def test_it_is_a_command(sqlite_url, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         (
             "sqlite:////nowhere/at/all.db",
@@ -134,15 +131,15 @@ def test_it_is_a_command(sqlite_url, tmp_path, capsys):
         ("postgresql://u:s3cret@127.0.0.1:1/d", "the backup has failed: connection failed"),
     ],
 )
-def test_a_database_that_is_not_there_is_one_sentence(tmp_path, capsys, url, said):
+def test_unreachable_database_is_reported_in_one_sentence(tmp_path, capsys, url, message):
     assert main(["backup", str(tmp_path / "backup"), "--database-url", url]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"stellary: {said}")
-    assert told.count("\n") == 1
-    assert "s3cret" not in told
+    stderr = capsys.readouterr().err
+    assert stderr.startswith(f"stellary: {message}")
+    assert stderr.count("\n") == 1
+    assert "s3cret" not in stderr
 
 
-def test_postgresql_is_dumped_by_its_own_program(postgres_url, tmp_path, capsys, monkeypatch):
+def test_backup_of_postgresql_runs_pg_dump(postgres_url, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     where = ["--database-url", postgres_url, "--data-dir", str(tmp_path)]
     assert main(["backup", str(tmp_path / "backup"), *where]) == 2

@@ -1,4 +1,4 @@
-"""The configuration of nginx that the guide prints, before two processes: streams, large bodies, addresses, and one that dies."""
+"""The nginx configuration of the guide in front of two processes: streams, large bodies, client addresses, and a crash."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ import pytest
 
 from stellary import Stellary
 from tests.journeys.test_examples import EXAMPLES
-from tests.server.processes import Process, children_of, started
+from tests.server.processes import Process, children_of, run_process
 from tests.server.running import Reachable
 from tests.server.test_streams import Listening
-from tests.server.test_workers import until
+from tests.server.test_workers import wait_until
 from tests.support.forms import FORM, form
 
 pytestmark = [
@@ -31,7 +31,7 @@ pytestmark = [
         shutil.which("nginx") is None, reason="nginx is not installed: python3 dev.py services installs it"
     ),
 ]
-ROOM = (
+NGINX_CONFIGURATION = (
     "daemon off; pid {0}/pid; error_log {0}/errors warn; {1} events {{}} http {{ access_log off; {2}\n{3} }}"
 )
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -39,10 +39,10 @@ TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 @attrs.frozen
 class Front(Reachable):
-    """An nginx.
+    """A running nginx.
 
     Attributes:
-        server: What stands behind it.
+        server: The server behind it.
     """
 
     port: int
@@ -62,23 +62,23 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             "STELLARY_LIMITS": "on",
             "STELLARY_LIMIT_BAD_TOKENS": "3 per hour",
         }
-        with started(folder, "--workers", "2", environment=environment) as server:
+        with run_process(folder, "--workers", "2", environment=environment) as server:
             with socket.create_server(("127.0.0.1", 0)) as free:
                 port = free.getsockname()[1]
             front = Front(port, server)
             with nginx_before(folder, port, server.port):
-                until(lambda: is_up(front))
+                wait_until(lambda: is_up(front))
                 yield front
 
 
 @contextmanager
 def nginx_before(folder: Path, port: int, *behind: int) -> Iterator[None]:
-    """An nginx before servers on these ports."""
+    """Run nginx in front of servers on these ports until the block ends."""
     conf = folder / "nginx.conf"
     conf.write_text(configuration(folder, port, *behind))
     with subprocess.Popen(["nginx", "-p", folder, "-e", "stderr", "-c", conf]) as nginx:
         try:
-            until(lambda: nginx.poll() is not None or listens(port))
+            wait_until(lambda: nginx.poll() is not None or listens(port))
             assert nginx.poll() is None
             yield
         finally:
@@ -101,21 +101,21 @@ def is_up(front: Front) -> bool:
 
 
 def configuration(folder: Path, port: int, *behind: int) -> str:
-    """The guide's, but for what belongs to the host: the port, the certificate, where the servers are."""
-    said = (EXAMPLES / "nginx.conf").read_text()
-    said, certificates = re.subn(r"\n *ssl_certificate.*", "", said)
+    """Return the configuration of the guide with the port of the test, its servers, and no certificate."""
+    configuration = (EXAMPLES / "nginx.conf").read_text()
+    configuration, certificates = re.subn(r"\n *ssl_certificate.*", "", configuration)
     assert certificates == 2
-    assert said.count("127.0.0.1:3001 ") == 4
+    assert configuration.count("127.0.0.1:3001 ") == 4
     ports = itertools.cycle(behind)
-    said = re.sub("127.0.0.1:3001 ", lambda _: f"127.0.0.1:{next(ports)} ", said)
-    assert "listen 443 ssl;" in said
-    said = said.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
+    configuration = re.sub("127.0.0.1:3001 ", lambda _: f"127.0.0.1:{next(ports)} ", configuration)
+    assert "listen 443 ssl;" in configuration
+    configuration = configuration.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
     account = "user root;" if os.geteuid() == 0 else ""
     paths = " ".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
-    return ROOM.format(folder, account, paths, said)
+    return NGINX_CONFIGURATION.format(folder, account, paths, configuration)
 
 
-def test_a_client_is_told_what_happens_at_once(front: Front):
+def test_stream_delivers_events_immediately(front: Front):
     with Stellary.register(front.url, "ann@example.com", "correct horse") as client:
         client.organizations.create(name="Acme", slug="acme")
         client.organization("acme").workspaces.create(name="Engineering", slug="eng")
@@ -123,15 +123,15 @@ def test_a_client_is_told_what_happens_at_once(front: Front):
         login = client.auth.login(email="ann@example.com", password="correct horse")
         listening = Listening(front.port, "/orgs/acme/workspaces/eng/events", login.access_token)
         for number in range(3):
-            begun = time.monotonic()
+            started_at = time.monotonic()
             ws.projects.create(name=f"Launch {number}")
-            told = listening.event()
-            assert (told["type"], told["meta"]["project"]) == ("project_created", f"Launch {number}")
-            assert time.monotonic() - begun < 5
+            event = listening.event()
+            assert (event["type"], event["meta"]["project"]) == ("project_created", f"Launch {number}")
+            assert time.monotonic() - started_at < 5
         listening.connection.close()
 
 
-def test_the_largest_bodies_pass_and_what_is_too_large_is_told_by_the_server(front: Front, tmp_path: Path):
+def test_largest_bodies_pass_and_the_server_rejects_larger_ones(front: Front, tmp_path: Path):
     with Stellary.register(front.url, "bob@example.com", "correct horse") as client:
         client.organizations.create(name="Bob", slug="builders")
         client.organization("builders").workspaces.create(name="Engineering", slug="eng")
@@ -139,8 +139,8 @@ def test_the_largest_bodies_pass_and_what_is_too_large_is_told_by_the_server(fro
         board = ws.project(ws.projects.create(name="Launch"))
         card = board.card(board.column(board.columns.list()[0]).cards.create(title="Files"))
         data = os.urandom(10 * 1024 * 1024)
-        made = card.attachments.upload(data, name="largest.bin")
-        assert card.attachments.download(made) == data
+        attachment = card.attachments.upload(data, name="largest.bin")
+        assert card.attachments.download(attachment) == data
         again = ws.projects.import_archive(board.export_archive(tmp_path / "launch.zip"))
         assert ws.project(again).cards.list()[0].attachment_count == 1
         token = client.auth.login(email="bob@example.com", password="correct horse").access_token
@@ -157,23 +157,23 @@ def test_the_largest_bodies_pass_and_what_is_too_large_is_told_by_the_server(fro
 
 
 def test_limits_count_clients_and_not_the_proxy(front: Front):
-    def tried(address: str) -> int:
+    def send_bad_token(address: str) -> int:
         return front.ask("GET", "/auth/me", token="nonsense", x_forwarded_for=address).status
 
-    # What a client says of itself stands before what nginx has seen, and is not believed.
-    assert [tried(f"198.51.100.{number}") for number in range(3)] == [401] * 3
-    until(lambda: tried("198.51.100.9") == 429)
+    # nginx appends the address that it sees; the server ignores the address that the client claims.
+    assert [send_bad_token(f"198.51.100.{number}") for number in range(3)] == [401] * 3
+    wait_until(lambda: send_bad_token("198.51.100.9") == 429)
 
 
-def test_metrics_are_kept_from_the_world(front: Front):
+def test_metrics_are_not_public(front: Front):
     assert front.ask("GET", "/metrics").status == 403
     assert front.server.ask("GET", "/metrics").status == 200
 
 
-def test_a_request_id_is_nginxs(front: Front):
+def test_request_id_comes_from_nginx(front: Front):
     assert re.fullmatch("[0-9a-f]{32}", front.ask("GET", "/health/live").headers["x-request-id"])
 
 
-def test_one_process_that_dies_is_not_noticed_by_those_who_read(front: Front):
+def test_reads_succeed_when_one_process_dies(front: Front):
     os.kill(children_of(front.server.pid)[0], signal.SIGKILL)
     assert [front.ask("GET", "/health/live").status for _ in range(20)] == [200] * 20

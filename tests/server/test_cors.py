@@ -1,4 +1,4 @@
-"""Which pages may call the API from a browser."""
+"""The pages that may call the API from a browser."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def open_server(sqlite_core):
         yield server
 
 
-def allowed(answer) -> dict[str, str]:
+def cors_headers(answer) -> dict[str, str]:
     return {
         name: text for name, text in answer.headers.items() if name.startswith(("access-control", "vary"))
     }
@@ -26,14 +26,14 @@ def preflight(server: Running, origin: str):
     return server.ask("OPTIONS", "/auth/me", origin=origin, access_control_request_method="PATCH")
 
 
-def test_none_may_unless_it_is_set(one_server: Running):
-    assert allowed(one_server.ask("GET", "/auth/me", origin=HERE)) == {}
-    answer = preflight(one_server, HERE)
+def test_no_origin_is_allowed_by_default(sqlite_server: Running):
+    assert cors_headers(sqlite_server.ask("GET", "/auth/me", origin=HERE)) == {}
+    answer = preflight(sqlite_server, HERE)
     assert answer.status == 405
-    assert allowed(answer) == {}
+    assert cors_headers(answer) == {}
 
 
-def test_one_that_is_set_may(open_server: Running):
+def test_configured_origin_is_allowed(open_server: Running):
     answer = preflight(open_server, HERE)
     assert answer.status == 204
     assert answer.body == b""
@@ -48,19 +48,19 @@ def test_one_that_is_set_may(open_server: Running):
     assert answer.headers["vary"] == "Origin"
 
 
-def test_another_may_not(open_server: Running):
-    assert allowed(open_server.ask("GET", "/auth/me", origin=ELSEWHERE)) == {"vary": "Origin"}
+def test_other_origin_is_rejected(open_server: Running):
+    assert cors_headers(open_server.ask("GET", "/auth/me", origin=ELSEWHERE)) == {"vary": "Origin"}
     assert "access-control-allow-origin" not in preflight(open_server, ELSEWHERE).headers
 
 
-def test_a_page_never_gets_to_use_what_a_browser_keeps(open_server: Running):
+def test_credentials_of_the_browser_are_never_allowed(open_server: Running):
     assert "access-control-allow-credentials" not in preflight(open_server, HERE).headers
 
 
-def test_all_may_where_all_are_set(sqlite_core):
+def test_wildcard_allows_all_origins(sqlite_core):
     with running(sqlite_core, Settings(limits=NO_LIMITS, cors_origins=("*",))) as server:
         assert server.ask("GET", "/auth/me", origin=ELSEWHERE).headers["access-control-allow-origin"] == "*"
 
 
-def test_options_without_a_question_is_a_method_like_others(open_server: Running):
+def test_options_without_a_preflight_header_is_method_not_allowed(open_server: Running):
     assert open_server.ask("OPTIONS", "/auth/me", origin=HERE).status == 405

@@ -1,4 +1,4 @@
-"""Which secrets are refused, and which risks of the settings are named."""
+"""Rejected secrets, and the risks of settings that the doctor lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from reference_server.__main__ import main
 from reference_server.secret_strength import find_weakness
 from reference_server.settings import SettingsError, from_environment
-from tests.server.processes import attempted, started
+from tests.server.processes import run_failing, run_process
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 SAFE = {
@@ -23,7 +23,7 @@ SAFE = {
 
 @pytest.fixture
 def environment(monkeypatch, tmp_path):
-    """Set variables of this process, as an operator does, on a data directory of its own."""
+    """Return a function that sets environment variables, with a new data directory."""
 
     def set_variables(**variables):
         monkeypatch.setenv("STELLARY_DATA_DIR", str(tmp_path / "data"))
@@ -51,7 +51,7 @@ def environment(monkeypatch, tmp_path):
     ],
 )
 @pytest.mark.parametrize("stage", ["development", "production"])
-def test_weak_secret_does_not_start(secret, stage):
+def test_weak_secret_is_rejected(secret, stage):
     with pytest.raises(
         SettingsError, match=r"^JWT_SECRET is easy to guess: it .+; leave it out and one is generated$"
     ):
@@ -59,7 +59,7 @@ def test_weak_secret_does_not_start(secret, stage):
 
 
 def test_message_about_a_weak_secret_does_not_show_it(tmp_path):
-    code, stderr = attempted(tmp_path, environment={"JWT_SECRET": "changeme" * 4})
+    code, stderr = run_failing(tmp_path, environment={"JWT_SECRET": "changeme" * 4})
     assert (code, "changeme" in stderr) == (2, False)
     assert (
         stderr
@@ -67,15 +67,17 @@ def test_message_about_a_weak_secret_does_not_show_it(tmp_path):
     )
 
 
-def test_weak_token_of_mcp_does_not_start():
+def test_weak_mcp_token_is_rejected():
     with pytest.raises(SettingsError, match=r"^MCP_TOKEN is easy to guess"):
         from_environment({"MCP_TOKEN": "x" * 32, "MCP_USER": "a@b.c", "MCP_WORKSPACE": "acme/eng"})
 
 
 @pytest.mark.parametrize("size", [16, 32])
 def test_random_secret_is_accepted(size):
-    made = [secrets.token_hex(size) for _ in range(300)] + [secrets.token_urlsafe(32) for _ in range(300)]
-    assert [secret for secret in made if find_weakness(secret)] == []
+    generated = [secrets.token_hex(size) for _ in range(300)] + [
+        secrets.token_urlsafe(32) for _ in range(300)
+    ]
+    assert [secret for secret in generated if find_weakness(secret)] == []
 
 
 def test_random_secret_with_a_name_before_it_is_accepted():
@@ -132,7 +134,7 @@ def test_doctor_names_a_risk(environment, capsys, variables, begins):
         "postgresql://u@db.example.com/d?sslmode=verify-full",
     ],
 )
-def test_doctor_accepts_a_connection_that_nobody_can_read(environment, capsys, url):
+def test_doctor_accepts_a_connection_that_is_local_or_encrypted(environment, capsys, url):
     environment(STELLARY_DATABASE_URL=url)
     assert run_doctor(capsys) == (0, ["no risk found"])
 
@@ -147,7 +149,7 @@ def test_doctor_accepts_a_connection_that_nobody_can_read(environment, capsys, u
         ({"STELLARY_TRUSTED_PROXIES": "0.0.0.0/1, 128.0.0.0/1"}, "STELLARY_TRUSTED_PROXIES must name the"),
     ],
 )
-def test_doctor_names_what_production_refuses(environment, capsys, variables, begins):
+def test_doctor_names_settings_that_production_rejects(environment, capsys, variables, begins):
     environment(**variables)
     with pytest.raises(SettingsError, match=f"^{begins}"):
         from_environment(SAFE | variables)
@@ -156,7 +158,7 @@ def test_doctor_names_what_production_refuses(environment, capsys, variables, be
     assert lines[0].startswith(f"refused: {begins}")
 
 
-def test_doctor_names_all_at_once_whatever_the_stage(environment, capsys):
+def test_doctor_names_all_risks_in_any_environment(environment, capsys):
     environment(
         STELLARY_ENV="development",
         JWT_SECRET="changeme" * 4,
@@ -190,9 +192,9 @@ def test_doctor_names_files_that_others_can_read(environment, capsys, tmp_path):
     ]
 
 
-def test_production_names_its_risks_at_the_start(tmp_path):
+def test_production_prints_its_risks_at_startup(tmp_path):
     risky = {"STELLARY_ENV": "production", "STELLARY_BCRYPT_ROUNDS": "10", "STELLARY_CORS_ORIGINS": "*"}
-    with started(tmp_path, environment=SAFE | risky) as server:
+    with run_process(tmp_path, environment=SAFE | risky) as server:
         lines = server.log.read_text().splitlines()
     assert [line.partition(" is ")[0] for line in lines] == [
         "stellary: risk: STELLARY_LIMITS",
@@ -201,6 +203,6 @@ def test_production_names_its_risks_at_the_start(tmp_path):
     ]
 
 
-def test_development_starts_without_a_word_about_risks(tmp_path):
-    with started(tmp_path, environment={"STELLARY_CORS_ORIGINS": "*"}) as server:
+def test_development_prints_no_risks(tmp_path):
+    with run_process(tmp_path, environment={"STELLARY_CORS_ORIGINS": "*"}) as server:
         assert "risk" not in server.log.read_text()

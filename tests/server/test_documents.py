@@ -1,4 +1,4 @@
-"""Documents over HTTP: hostile content neither stops the server nor is kept."""
+"""Documents over HTTP: hostile content neither blocks the server nor is stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMES = "ftp, ftps, http, https, mailto, sms, tel, xmpp"
 
 @pytest.fixture
 def workspace(server, core):
-    """The path of a workspace's documents, and the token of its owner."""
+    """Return the path of a workspace's documents, and the token of its owner."""
     world = World(core)
     ann = world.person()
     return f"{world.workspace(ann).path}/documents", world.bearer(ann).removeprefix("Bearer ")
@@ -51,7 +51,7 @@ def test_long_link_target_in_markdown_is_refused_quickly(server, workspace):
         400,
         f"content must have links whose href is at most 2,000 characters: see {PLACE}",
     )
-    # By the square of the length it took seconds.
+    # With quadratic time it took seconds.
     assert spent < 20 * usual + 0.2
 
 
@@ -123,7 +123,7 @@ UNSAFE = {
 
 
 @pytest.mark.parametrize("problem", UNSAFE)
-def test_content_that_runs_is_refused_at_every_entrance(server, workspace, problem):
+def test_content_that_runs_is_rejected_by_every_endpoint(server, workspace, problem):
     path, token = workspace
     content = UNSAFE[problem]
     document = server.ask("POST", path, {"title": "A"}, token).json
@@ -163,7 +163,7 @@ def test_content_that_runs_is_refused_at_every_entrance(server, workspace, probl
         block("scripture"),
     ],
 )
-def test_content_that_is_only_unusual_is_kept(server, workspace, content):
+def test_unusual_harmless_content_is_stored(server, workspace, content):
     path, token = workspace
     answer = server.ask("POST", path, {"title": "A", "content": content}, token)
     assert (answer.status, answer.json["content"]) == (201, content)

@@ -1,4 +1,4 @@
-"""Files over HTTP: streamed in both directions, refused before they are read, and nothing left of what broke off."""
+"""Attachments over HTTP: streamed in both directions, rejected before they are read, and cleaned up after failures."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.support.world import Person, World, at_once
 
 
 @attrs.frozen
-class Place:
-    """A server with a card, and those who may write there and who may not."""
+class AttachmentApi:
+    """The attachments of a card over HTTP."""
 
     server: Running
     world: World
@@ -37,14 +37,14 @@ class Place:
         return f"{self.card}/attachments"
 
     def upload(self, data: bytes = b"Hello.", name: bytes = b"hello.txt", **headers: str) -> Reply:
-        said = {"content_type": FORM, **headers}
-        return self.server.ask("POST", self.path, form(data, name), self.token, **said)
+        all_headers = {"content_type": FORM, **headers}
+        return self.server.ask("POST", self.path, form(data, name), self.token, **all_headers)
 
-    def listed(self) -> list[dict]:
+    def list_files(self) -> list[dict]:
         return self.server.ask("GET", self.path, token=self.token).json
 
-    def kept(self) -> list[str]:
-        """The keys of all blobs."""
+    def list_blob_keys(self) -> list[str]:
+        """Return the keys of all stored blobs."""
         return [key for key, _ in self.world.core.env.blobs._list_keys()]
 
     def head(self, length: int, token: str | None = None, **more: str) -> bytes:
@@ -59,59 +59,63 @@ class Place:
         return "\r\n".join([*lines, "", ""]).encode()
 
 
-def placed(server: Running) -> Place:
+def make_attachment_api(server: Running) -> AttachmentApi:
     world = World(server.core)
     ann = world.person()
     project = world.project(ann, world.workspace(ann))
     card = world.card(ann, project)
-    return Place(server, world, ann, f"{project.path}/cards/{card['id']}", world.bearer(ann))
+    return AttachmentApi(server, world, ann, f"{project.path}/cards/{card['id']}", world.bearer(ann))
 
 
 @pytest.fixture
-def place(server: Running) -> Place:
-    return placed(server)
+def attachments(server: Running) -> AttachmentApi:
+    return make_attachment_api(server)
 
 
 @pytest.fixture
-def one_place(one_server: Running) -> Place:
-    """On SQLite alone."""
-    return placed(one_server)
+def sqlite_attachments(sqlite_server: Running) -> AttachmentApi:
+    """Return the attachments of a card on SQLite."""
+    return make_attachment_api(sqlite_server)
 
 
-def eventually(true) -> bool:
-    until = time.monotonic() + 5
-    while not true() and time.monotonic() < until:
+def eventually(condition) -> bool:
+    deadline = time.monotonic() + 5
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return true()
+    return condition()
 
 
-def test_a_file_comes_back_as_it_went(place):
-    made = place.upload(b"\0\xff\r\n--" * 100_000, b"data.bin", x_request_id="up").json
-    answer = place.server.ask("GET", f"{place.path}/{made['id']}", token=place.token)
+def test_downloaded_file_equals_the_upload(attachments):
+    attachment = attachments.upload(b"\0\xff\r\n--" * 100_000, b"data.bin", x_request_id="up").json
+    answer = attachments.server.ask("GET", f"{attachments.path}/{attachment['id']}", token=attachments.token)
     assert answer.body == b"\0\xff\r\n--" * 100_000
-    assert made == {
-        "id": made["id"],
-        "cardId": place.card.rpartition("/")[2],
-        "uploadedBy": place.ann.id,
+    assert attachment == {
+        "id": attachment["id"],
+        "cardId": attachments.card.rpartition("/")[2],
+        "uploadedBy": attachments.ann.id,
         "originalName": "data.bin",
         "mimeType": "text/plain",
         "size": 600_000,
-        "createdAt": made["createdAt"],
+        "createdAt": attachment["createdAt"],
     }
-    assert place.listed() == [made]
-    assert place.server.ask("GET", place.card, token=place.token).json["attachmentCount"] == 1
+    assert attachments.list_files() == [attachment]
+    assert (
+        attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 1
+    )
 
 
-def test_exactly_ten_megabytes_pass_and_one_byte_more_does_not(place):
-    assert place.upload(b"x" * SIZE_MAX).json["size"] == SIZE_MAX == 10_485_760
-    answer = place.upload(b"x" * (SIZE_MAX + 1))
+def test_file_of_ten_megabytes_is_accepted_and_one_byte_more_is_not(attachments):
+    assert attachments.upload(b"x" * SIZE_MAX).json["size"] == SIZE_MAX == 10_485_760
+    answer = attachments.upload(b"x" * (SIZE_MAX + 1))
     assert (answer.status, answer.json["message"]) == (413, "a file must not be larger than 10485760 bytes")
-    assert len(place.listed()) == len(place.kept()) == 1
+    assert len(attachments.list_files()) == len(attachments.list_blob_keys()) == 1
 
 
-def test_a_download_cannot_be_shown_or_run(one_place):
-    made = one_place.upload(b"<script>", b"a.html").json
-    answer = one_place.server.ask("GET", f"{one_place.path}/{made['id']}", token=one_place.token)
+def test_download_headers_prevent_display_and_execution(sqlite_attachments):
+    attachment = sqlite_attachments.upload(b"<script>", b"a.html").json
+    answer = sqlite_attachments.server.ask(
+        "GET", f"{sqlite_attachments.path}/{attachment['id']}", token=sqlite_attachments.token
+    )
     assert {
         name: answer.headers[name]
         for name in (
@@ -135,58 +139,67 @@ def test_a_download_cannot_be_shown_or_run(one_place):
     assert answer.headers["x-request-id"]
 
 
-def test_head_tells_all_but_the_bytes(one_place):
-    made = one_place.upload().json
-    path = f"{one_place.path}/{made['id']}"
-    got, told = (one_place.server.ask(method, path, token=one_place.token) for method in ("GET", "HEAD"))
-    assert (told.status, told.body) == (200, b"")
+def test_head_returns_the_headers_of_get(sqlite_attachments):
+    attachment = sqlite_attachments.upload().json
+    path = f"{sqlite_attachments.path}/{attachment['id']}"
+    get, head = (
+        sqlite_attachments.server.ask(method, path, token=sqlite_attachments.token)
+        for method in ("GET", "HEAD")
+    )
+    assert (head.status, head.body) == (200, b"")
     varying = ("date", "x-request-id")
-    assert {name: text for name, text in told.headers.items() if name not in varying} == {
-        name: text for name, text in got.headers.items() if name not in varying
+    assert {name: text for name, text in head.headers.items() if name not in varying} == {
+        name: text for name, text in get.headers.items() if name not in varying
     }
 
 
-def test_ranges_and_tags_are_honoured(one_place):
-    path = f"{one_place.path}/{one_place.upload(b'0123456789').json['id']}"
-    part = one_place.server.ask("GET", path, token=one_place.token, range="bytes=2-4")
+def test_ranges_and_etags_are_supported(sqlite_attachments):
+    path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'0123456789').json['id']}"
+    part = sqlite_attachments.server.ask("GET", path, token=sqlite_attachments.token, range="bytes=2-4")
     assert (part.status, part.body, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
-    beyond = one_place.server.ask("GET", path, token=one_place.token, range="bytes=10-")
+    beyond = sqlite_attachments.server.ask("GET", path, token=sqlite_attachments.token, range="bytes=10-")
     assert (beyond.status, beyond.headers["content-range"]) == (416, "bytes */10")
-    same = one_place.server.ask("GET", path, token=one_place.token, if_none_match=part.headers["etag"])
+    same = sqlite_attachments.server.ask(
+        "GET", path, token=sqlite_attachments.token, if_none_match=part.headers["etag"]
+    )
     assert (same.status, same.body) == (304, b"")
 
 
-def test_who_may_not_upload_is_told_before_the_file_is_sent(place):
-    stranger = place.world.bearer(place.world.person("eve"))
-    reader = place.world.api_token(place.ann, ["projects:read"])
+def test_forbidden_upload_is_rejected_before_the_file_is_sent(attachments):
+    stranger = attachments.world.bearer(attachments.world.person("eve"))
+    reader = attachments.world.api_token(attachments.ann, ["projects:read"])
     for token, status in ((stranger, 404), (reader, 403), ("nonsense", 401)):
-        # Nothing of the body ever comes.
-        assert place.server.send(place.head(SIZE_MAX, token)).status == status
-        assert place.server.send(place.head(SIZE_MAX, token, Expect="100-continue")).status == status
-    missing = place.head(SIZE_MAX).replace(place.card.encode(), place.card[:-24].encode() + b"f" * 24)
-    assert place.server.send(missing).status == 404
+        # The body is never sent.
+        assert attachments.server.send(attachments.head(SIZE_MAX, token)).status == status
+        assert (
+            attachments.server.send(attachments.head(SIZE_MAX, token, Expect="100-continue")).status == status
+        )
+    missing = attachments.head(SIZE_MAX).replace(
+        attachments.card.encode(), attachments.card[:-24].encode() + b"f" * 24
+    )
+    assert attachments.server.send(missing).status == 404
 
 
-def test_a_body_that_says_to_be_too_large_is_refused_unread(one_place):
-    assert one_place.server.send(one_place.head(SIZE_MAX + 100_000)).status == 413
+def test_declared_length_beyond_the_limit_is_rejected_unread(sqlite_attachments):
+    assert sqlite_attachments.server.send(sqlite_attachments.head(SIZE_MAX + 100_000)).status == 413
 
 
-def test_a_body_that_becomes_too_large_is_refused(one_place):
-    head = one_place.head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+def test_chunked_body_beyond_the_limit_is_rejected(sqlite_attachments):
+    head = sqlite_attachments.head(0).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     piece = b"%x\r\n" % (1 << 20) + b"x" * (1 << 20) + b"\r\n"
     start = form(b"")[: -len(END) - 2]
-    with one_place.server.connect() as connection:
+    with sqlite_attachments.server.connect() as connection:
         connection.sendall(head + b"%x\r\n" % len(start) + start + b"\r\n")
         for _ in range(11):
             connection.sendall(piece)
         assert reply(connection).status == 413
-    assert one_place.kept() == []
+    assert sqlite_attachments.list_blob_keys() == []
 
 
-def test_whoever_waits_is_told_to_go_on(one_place):
+def test_client_that_expects_100_gets_it(sqlite_attachments):
     data = form(b"Hello.")
-    with one_place.server.connect() as connection:
-        connection.sendall(one_place.head(len(data), Expect="100-continue"))
+    with sqlite_attachments.server.connect() as connection:
+        connection.sendall(sqlite_attachments.head(len(data), Expect="100-continue"))
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(data)
         assert reply(connection).status == 201
@@ -195,13 +208,13 @@ def test_whoever_waits_is_told_to_go_on(one_place):
 @pytest.mark.parametrize(
     "type", ["", "application/json", "multipart/mixed; boundary=the-boundary", "text/plain"], ids=repr
 )
-def test_another_type_is_refused(one_place, type):
-    answer = one_place.upload(content_type=type)
+def test_other_content_type_returns_415(sqlite_attachments, type):
+    answer = sqlite_attachments.upload(content_type=type)
     assert (answer.status, answer.json["error"]) == (415, "Unsupported Media Type")
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("form_body", "message"),
     [
         (b"", "the form cannot be read"),
         (b"nonsense", "the form cannot be read"),
@@ -217,21 +230,23 @@ def test_another_type_is_refused(one_place, type):
         (b"--the-boundary\r\n\xff\xfe: y\r\n\r\n", "the form cannot be read"),
     ],
 )
-def test_a_broken_form_is_told_and_leaves_nothing(one_place, sent, said):
-    answer = one_place.server.ask("POST", one_place.path, sent, one_place.token, content_type=FORM)
+def test_invalid_form_returns_400_and_stores_nothing(sqlite_attachments, form_body, message):
+    answer = sqlite_attachments.server.ask(
+        "POST", sqlite_attachments.path, form_body, sqlite_attachments.token, content_type=FORM
+    )
     assert answer.status == 400
-    assert said in answer.json["message"]
-    assert one_place.kept() == one_place.listed() == []
+    assert message in answer.json["message"]
+    assert sqlite_attachments.list_blob_keys() == sqlite_attachments.list_files() == []
 
 
 @pytest.mark.parametrize("boundary", ["", "; boundary=", "; boundary=\xff", '; boundary="' + "x" * 300 + '"'])
-def test_a_boundary_that_is_none_is_refused(one_place, boundary):
-    answer = one_place.upload(content_type="multipart/form-data" + boundary)
+def test_invalid_boundary_is_rejected(sqlite_attachments, boundary):
+    answer = sqlite_attachments.upload(content_type="multipart/form-data" + boundary)
     assert answer.status == 400
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("sent_name", "stored_name"),
     [
         (b"../../etc/passwd", "passwd"),
         (b"C:\\Users\\ann\\a.txt", "a.txt"),
@@ -247,73 +262,79 @@ def test_a_boundary_that_is_none_is_refused(one_place, boundary):
         (b"/", "file"),
     ],
 )
-def test_a_hostile_name_is_cleaned_and_comes_back_whole(one_place, said, kept):
-    made = one_place.upload(name=said).json
-    assert made["originalName"] == kept
-    answer = one_place.server.ask("GET", f"{one_place.path}/{made['id']}", token=one_place.token)
-    assert named(answer.headers["content-disposition"]) == kept
+def test_hostile_file_name_is_cleaned(sqlite_attachments, sent_name, stored_name):
+    attachment = sqlite_attachments.upload(name=sent_name).json
+    assert attachment["originalName"] == stored_name
+    answer = sqlite_attachments.server.ask(
+        "GET", f"{sqlite_attachments.path}/{attachment['id']}", token=sqlite_attachments.token
+    )
+    assert file_name(answer.headers["content-disposition"]) == stored_name
 
 
-def named(header: str) -> str:
-    """The file name that a browser would take from there."""
-    found = re.fullmatch(
+def file_name(header: str) -> str:
+    """Return the file name that a browser takes from the header."""
+    match = re.fullmatch(
         r'attachment; filename="([^"\\]*)"(?:; filename\*=UTF-8\'\'([A-Za-z0-9%._~-]+))?', header
     )
-    assert found is not None, header
-    return unquote(found[2]) if found[2] else found[1]
+    assert match is not None, header
+    return unquote(match[2]) if match[2] else match[1]
 
 
-def test_a_client_that_goes_leaves_nothing(place):
+def test_disconnected_upload_stores_nothing(attachments):
     data = form(b"x" * 3_000_000)
-    with place.server.connect() as connection:
-        connection.sendall(place.head(len(data)) + data[:2_000_000])
-    assert eventually(lambda: place.server.state.in_flight == 0)
-    assert place.kept() == place.listed() == []
+    with attachments.server.connect() as connection:
+        connection.sendall(attachments.head(len(data)) + data[:2_000_000])
+    assert eventually(lambda: attachments.server.state.in_flight == 0)
+    assert attachments.list_blob_keys() == attachments.list_files() == []
 
 
-def test_a_client_that_stops_sending_is_dropped(one_place, monkeypatch):
+def test_stalled_upload_times_out(sqlite_attachments, monkeypatch):
     monkeypatch.setattr(body, "SECONDS", 0.1)
     data = form(b"Hello.")
-    assert one_place.server.send(one_place.head(len(data)), data[:20]).status == 408
-    assert one_place.kept() == []
+    assert sqlite_attachments.server.send(sqlite_attachments.head(len(data)), data[:20]).status == 408
+    assert sqlite_attachments.list_blob_keys() == []
 
 
-def test_uploads_at_once_are_all_counted(place):
-    answers = at_once(*[lambda: place.upload(b"x" * 300_000).status] * 6)
+def test_concurrent_uploads_are_all_counted(attachments):
+    answers = at_once(*[lambda: attachments.upload(b"x" * 300_000).status] * 6)
     assert answers == [201] * 6
-    assert place.server.ask("GET", place.card, token=place.token).json["attachmentCount"] == 6
-    ids = [each["id"] for each in place.listed()]
+    assert (
+        attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 6
+    )
+    ids = [attachment["id"] for attachment in attachments.list_files()]
 
     def delete(id: str) -> int:
-        return place.server.ask("DELETE", f"{place.path}/{id}", token=place.token).status
+        return attachments.server.ask("DELETE", f"{attachments.path}/{id}", token=attachments.token).status
 
-    gone = at_once(*[partial(delete, id) for id in [*ids[:3], ids[0]]])
-    assert sorted(gone) == [200, 200, 200, 404]
-    assert place.server.ask("GET", place.card, token=place.token).json["attachmentCount"] == 3
-    assert len(place.kept()) == 3
+    statuses = at_once(*[partial(delete, id) for id in [*ids[:3], ids[0]]])
+    assert sorted(statuses) == [200, 200, 200, 404]
+    assert (
+        attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 3
+    )
+    assert len(attachments.list_blob_keys()) == 3
 
 
-def test_an_upload_with_a_key_is_carried_out_once(place):
-    first = place.upload(idempotency_key="once")
-    again = place.upload(idempotency_key="once")
+def test_repeated_upload_with_the_same_key_is_executed_once(attachments):
+    first = attachments.upload(idempotency_key="once")
+    again = attachments.upload(idempotency_key="once")
     assert (again.status, again.body) == (201, first.body)
     assert again.headers["idempotency-replayed"] == "true"
-    assert place.upload(b"Other.", idempotency_key="once").status == 422
-    assert len(place.listed()) == len(place.kept()) == 1
+    assert attachments.upload(b"Other.", idempotency_key="once").status == 422
+    assert len(attachments.list_files()) == len(attachments.list_blob_keys()) == 1
 
 
-def broken_off(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def break_off(blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield next(blocks)[:1000]
     raise Unavailable("the file store is not available; try again")
 
 
-def test_a_download_that_breaks_off_ends_the_connection(one_place, monkeypatch):
-    path = f"{one_place.path}/{one_place.upload(b'x' * 500_000).json['id']}"
-    read = one_place.world.core.env.blobs.read
-    monkeypatch.setattr(one_place.world.core.env.blobs, "read", lambda *what: broken_off(read(*what)))
-    with one_place.server.connect() as connection:
+def test_failed_download_closes_the_connection(sqlite_attachments, monkeypatch):
+    path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * 500_000).json['id']}"
+    read = sqlite_attachments.world.core.env.blobs.read
+    monkeypatch.setattr(sqlite_attachments.world.core.env.blobs, "read", lambda *what: break_off(read(*what)))
+    with sqlite_attachments.server.connect() as connection:
         connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {one_place.token}\r\n\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sqlite_attachments.token}\r\n\r\n".encode()
         )
         received = b""
         try:
@@ -325,33 +346,35 @@ def test_a_download_that_breaks_off_ends_the_connection(one_place, monkeypatch):
     assert len(received) < 500_000
 
 
-def test_a_client_that_goes_while_it_downloads_is_let_go(one_place):
-    path = f"{one_place.path}/{one_place.upload(b'x' * SIZE_MAX).json['id']}"
-    with one_place.server.connect() as connection:
+def test_disconnected_download_ends(sqlite_attachments):
+    path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * SIZE_MAX).json['id']}"
+    with sqlite_attachments.server.connect() as connection:
         connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {one_place.token}\r\n\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sqlite_attachments.token}\r\n\r\n".encode()
         )
         assert connection.recv(10) == b"HTTP/1.1 2"
-    assert eventually(lambda: one_place.server.state.in_flight == 0)
+    assert eventually(lambda: sqlite_attachments.server.state.in_flight == 0)
 
 
-def test_a_name_can_be_said_by_rfc_5987_alone(one_place):
-    said = part(b"x", b"form-data; name=\"file\"; filename*=utf-8''na%C3%AFve%20name.txt") + END
-    made = one_place.server.ask("POST", one_place.path, said, one_place.token, content_type=FORM)
-    assert made.json["originalName"] == "naïve name.txt"
+def test_file_name_in_rfc_5987_encoding_is_read(sqlite_attachments):
+    form_body = part(b"x", b"form-data; name=\"file\"; filename*=utf-8''na%C3%AFve%20name.txt") + END
+    response = sqlite_attachments.server.ask(
+        "POST", sqlite_attachments.path, form_body, sqlite_attachments.token, content_type=FORM
+    )
+    assert response.json["originalName"] == "naïve name.txt"
 
 
-def test_a_client_that_takes_too_long_is_dropped(one_place, monkeypatch):
-    path = f"{one_place.path}/{one_place.upload(b'x' * SIZE_MAX).json['id']}"
+def test_stalled_download_times_out(sqlite_attachments, monkeypatch):
+    path = f"{sqlite_attachments.path}/{sqlite_attachments.upload(b'x' * SIZE_MAX).json['id']}"
     monkeypatch.setattr(files, "SEND_SECONDS", 0.2)
-    with one_place.server.connect() as connection:
+    with sqlite_attachments.server.connect() as connection:
         connection.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {one_place.token}\r\n\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {sqlite_attachments.token}\r\n\r\n".encode()
         )
-        assert eventually(lambda: one_place.server.state.in_flight == 0)
+        assert eventually(lambda: sqlite_attachments.server.state.in_flight == 0)
 
 
-def test_the_server_sweeps_at_its_start(sqlite_url, tmp_path):
+def test_server_sweeps_files_at_startup(sqlite_url, tmp_path):
     core = Core(sqlite_url, bcrypt_rounds=4, blobs=tmp_path)
     core.env.blobs.put("ab/" + "0" * 32, b"left behind")
     world = World(core)
@@ -363,7 +386,7 @@ def test_the_server_sweeps_at_its_start(sqlite_url, tmp_path):
         core.close()
 
 
-def test_a_sweep_that_fails_is_told_and_tried_again(sqlite_url, monkeypatch, caplog):
+def test_failed_sweep_is_logged_and_retried(sqlite_url, monkeypatch, caplog):
     core = Core(sqlite_url, bcrypt_rounds=4)
     tries = []
 
@@ -381,13 +404,13 @@ def test_a_sweep_that_fails_is_told_and_tried_again(sqlite_url, monkeypatch, cap
     assert "the files could not be swept: Unavailable" in caplog.text
 
 
-def test_files_are_kept_in_the_data_directory_unless_another_place_is_set():
+def test_files_are_stored_in_the_data_directory_by_default():
     assert Settings(data_dir=Path("/data")).blobs == "/data/files"
     for url in ("s3://bucket/prefix", "file:///srv/files", "/srv/files", "files"):
         assert from_environment({"STELLARY_BLOBS_URL": url}).blobs == url
 
 
 @pytest.mark.parametrize("url", ["gs://bucket", "s3://", "s3:///", "file://", "file://host/x", "://x"])
-def test_a_place_that_cannot_be_is_refused(url):
+def test_invalid_blobs_url_is_rejected(url):
     with pytest.raises(SettingsError, match="STELLARY_BLOBS_URL must be a folder"):
         from_environment({"STELLARY_BLOBS_URL": url})

@@ -1,6 +1,6 @@
-"""Arbitrary requests to a server that runs, made of its own OpenAPI document: each answer is as documented.
+"""Generated requests to a running server, from its own OpenAPI document: each response matches the document.
 
-One or two for each operation; 100 under the profile ``long``. ``tests/security/test_random_requests.py`` sends thousands.
+One or two requests per operation; 100 with the profile ``long``. ``tests/security/test_random_requests.py`` sends thousands.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ CALLER = "OO"
 
 
 def _schema() -> Any:
-    made = schemathesis.openapi.from_dict(document())
-    made.config.phases.coverage.enabled = LONG
-    # No string of the API may contain NUL, which is said once for all and not in each schema.
-    made.config.generation.allow_x00 = False
-    # An If-Match, or a Range, that was made up.
-    made.config.checks.positive_data_acceptance.expected_statuses += ["412", "416"]
-    # What is larger than any body may be is refused before anybody looks what else is wrong with it.
-    made.config.checks.negative_data_rejection.expected_statuses += ["413"]
-    # A stream goes on answering for as long as somebody listens.
-    made = made.exclude(
-        lambda found: (
+    schema = schemathesis.openapi.from_dict(document())
+    schema.config.phases.coverage.enabled = LONG
+    # No string of the API may contain NUL; the schemas do not repeat this rule.
+    schema.config.generation.allow_x00 = False
+    # A generated If-Match or Range.
+    schema.config.checks.positive_data_acceptance.expected_statuses += ["412", "416"]
+    # A body beyond the limit is rejected before it is validated.
+    schema.config.checks.negative_data_rejection.expected_statuses += ["413"]
+    # A stream does not end while the client listens.
+    schema = schema.exclude(
+        lambda context: (
             "text/event-stream"
-            in found.operation.definition.raw["responses"].get("200", {}).get("content", {})
+            in context.operation.definition.raw["responses"].get("200", {}).get("content", {})
         )
     )
-    # What is said at /mcp is another protocol's, which has answers of its own; test_mcp.py says anything there.
-    made = made.exclude(path="/mcp")
-    # A probe takes back all that its connection has done: here, the transaction that the server runs in.
-    return made.exclude(path="/health/ready")
+    # /mcp has its own protocol; test_mcp.py sends arbitrary messages.
+    schema = schema.exclude(path="/mcp")
+    # The readiness probe rolls back its connection: here, the transaction in which the server runs.
+    return schema.exclude(path="/health/ready")
 
 
 SCHEMA = _schema()
@@ -72,36 +72,38 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
         yield Target(permission_world, server.url)
 
 
-def negative(case: schemathesis.Case, location: ParameterLocation) -> bool:
-    """Whether that part of a request was made to break its schema."""
-    found = case.meta and case.meta.components.get(location)
-    return bool(found and found.mode.is_negative)
+def is_negative(case: schemathesis.Case, location: ParameterLocation) -> bool:
+    """Return whether this part of a request was generated to break its schema."""
+    component = case.meta and case.meta.components.get(location)
+    return bool(component and component.mode.is_negative)
 
 
-def make_sense(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
-    """Put what a schema cannot say into a request that otherwise keeps it: ids of what is there, and the like."""
-    if case.path_parameters and not negative(case, ParameterLocation.PATH):
-        own = {"token": "token", "id": "apiTokenId" if "api-tokens" in case.path else "notificationId"}
+def make_valid(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
+    """Make a request that matches its schema valid: insert existing ids, and values that depend on each other."""
+    if case.path_parameters and not is_negative(case, ParameterLocation.PATH):
+        own_ids = {"token": "token", "id": "apiTokenId" if "api-tokens" in case.path else "notificationId"}
         for name in case.path_parameters:
             case.path_parameters[name] = (
-                permission_world.own[CALLER][own[name]] if name in own else permission_world.here[name]
+                permission_world.own[CALLER][own_ids[name]]
+                if name in own_ids
+                else permission_world.here[name]
             )
-    if case.query and not negative(case, ParameterLocation.QUERY):
+    if case.query and not is_negative(case, ParameterLocation.QUERY):
         for name in ("cursor", "customField", "contextId"):
             case.query.pop(name, None)
-        _name_things(case.query, permission_world)
-    if isinstance(case.body, dict) and not negative(case, ParameterLocation.BODY):
-        case.body = _small(case.body)
-        _say_what_holds(case, permission_world)
+        _use_existing_ids(case.query, permission_world)
+    if isinstance(case.body, dict) and not is_negative(case, ParameterLocation.BODY):
+        case.body = _limit_integers(case.body)
+        _fix_body(case, permission_world)
 
 
-def _small(said: Any) -> Any:
-    """The same without integers beyond 64 bits, which, too, is said once for all."""
-    if isinstance(said, dict):
-        return {name: _small(each) for name, each in said.items()}
-    if isinstance(said, list):
-        return [_small(each) for each in said]
-    return said % 1000 if isinstance(said, int) and not -(2**63) <= said < 2**63 else said
+def _limit_integers(value: Any) -> Any:
+    """Return the value without integers beyond 64 bits, which the schemas do not exclude."""
+    if isinstance(value, dict):
+        return {name: _limit_integers(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_limit_integers(item) for item in value]
+    return value % 1000 if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
 
 
 KINDS = {
@@ -118,35 +120,35 @@ KINDS = {
 }
 
 
-def _name_things(said: dict[str, Any], permission_world: PermissionWorld) -> None:
+def _use_existing_ids(body: dict[str, Any], permission_world: PermissionWorld) -> None:
     for name, kind in KINDS.items():
-        if said.get(name) is not None:
-            said[name] = permission_world.here[kind]
+        if body.get(name) is not None:
+            body[name] = permission_world.here[kind]
 
 
-def _refer_to_itself(file: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """A file refers to nothing but what is in it: here, to one column."""
+def _fix_import_file(file: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Let a file refer only to its own items: here, to one column."""
     file["columns"] = [{"id": "c", "name": "To Do"}]
     file.pop("scopes", None)
     for name in ("labels", "customFields"):
-        # Their names are their own, and options suit their type.
+        # Names are unique, and options match the type.
         file[name] = [{"name": "Bug", "type": "text"}][: len(file.get(name, ()))]
-    for each in file.get("documents", ()):
+    for item in file.get("documents", ()):
         for name in ("parentId", "scopeId"):
-            each.pop(name, None)
-        _document(each, permission_world)
+            item.pop(name, None)
+        _fix_document(item, permission_world)
     for card in file.get("cards", ()):
         for name in ("columnIndex", "id", "number", "completedAt", "startDate", "relations"):
             card.pop(name, None)
         card |= {"columnId": "c", "labelIds": [], "customFields": {}}
 
 
-def _say_what_holds(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
+def _fix_body(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
     body = case.body
     if case.path.endswith("/projects/import"):
-        _refer_to_itself(body, permission_world)
+        _fix_import_file(body, permission_world)
         return
-    for part, say in LANGUAGES.items():
+    for part, say in BODY_FIXERS.items():
         if part in case.path:
             say(body, permission_world)
     if "currentPassword" in body:
@@ -162,8 +164,8 @@ def _say_what_holds(case: schemathesis.Case, permission_world: PermissionWorld) 
         # A card is changed once.
         del body["cards"][1:]
     for card in [body, *body.get("cards", ())]:
-        _name_things(card, permission_world)
-        _say_of_card(card, permission_world)
+        _use_existing_ids(card, permission_world)
+        _fix_card(card, permission_world)
 
 
 def _avoid_common_passwords(body: dict[str, Any]) -> None:
@@ -172,69 +174,69 @@ def _avoid_common_passwords(body: dict[str, Any]) -> None:
         body[name] = f"~{body[name][1:]}"
 
 
-def _document(said: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """A document's text is a language of its own, and where it belongs is said by several fields together."""
-    if "content" in said:
-        said["content"] = {"type": "doc", "content": []}
-    if "contentFormat" in said:
-        said["contentFormat"] = "tiptap"
-    if "tags" in said:
-        # No two are the same but for their case, and none has two lines.
-        said["tags"] = [f"tag {number}" for number, _ in enumerate(said["tags"])]
+def _fix_document(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Make the content of a document valid, and drop fields that depend on each other."""
+    if "content" in body:
+        body["content"] = {"type": "doc", "content": []}
+    if "contentFormat" in body:
+        body["contentFormat"] = "tiptap"
+    if "tags" in body:
+        # Tags are unique regardless of case, and have one line.
+        body["tags"] = [f"tag {number}" for number, _ in enumerate(body["tags"])]
     for name in ("contextType", "contextId", "parentId"):
-        said.pop(name, None)
+        body.pop(name, None)
 
 
-def _agent(said: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """An agent's tools are named by others, and what a mission is about is there."""
+def _fix_agent(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use existing tools, projects and cards for an agent."""
     things = {
         "tools": ["move_card"],
         "projectIds": [permission_world.here["projectId"]],
         "cardId": permission_world.here["cardId"],
     }
-    said |= {name: thing for name, thing in things.items() if said.get(name) is not None}
-    said.pop("model", None)
-    if said.get("runtime") == "model":
-        said["runtime"] = "built_in"
+    body |= {name: thing for name, thing in things.items() if body.get(name) is not None}
+    body.pop("model", None)
+    if body.get("runtime") == "model":
+        body["runtime"] = "built_in"
 
 
-def _answers(said: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """Questions are made for each draft."""
-    said.pop("answers", None)
+def _drop_answers(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Drop answers, since each draft has its own questions."""
+    body.pop("answers", None)
 
 
-def _rule(rule: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """What a rule does is an action's, and its conditions are a little language of their own."""
+def _fix_rule(rule: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use a valid action and valid conditions for a rule."""
     if "action" in rule:
         rule["action"] = {"type": "set_priority", "params": {"priority": "high"}}
     if rule.get("conditions"):
         rule["conditions"] = {"all": [{"field": "priority", "op": "eq", "value": "low"}]}
 
 
-def _brief(said: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """A draft is made with documents that are there."""
-    if "documentIds" in said:
-        said["documentIds"] = [permission_world.here["documentId"]]
+def _fix_draft(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use existing documents for a draft."""
+    if "documentIds" in body:
+        body["documentIds"] = [permission_world.here["documentId"]]
 
 
-def _hook(said: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """A webhook leads to a public address."""
-    if "url" in said:
-        said["url"] = "https://hooks.example.com/stellary"
+def _fix_webhook(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use a public address for a webhook."""
+    if "url" in body:
+        body["url"] = "https://hooks.example.com/stellary"
 
 
-LANGUAGES = {
-    "/automations": _rule,
-    "/documents": _document,
-    "/agents": _agent,
-    "/refine": _answers,
-    "/project-drafts": _brief,
-    "/webhooks": _hook,
+BODY_FIXERS = {
+    "/automations": _fix_rule,
+    "/documents": _fix_document,
+    "/agents": _fix_agent,
+    "/refine": _drop_answers,
+    "/project-drafts": _fix_draft,
+    "/webhooks": _fix_webhook,
 }
-"""Who says what the schema of a body leaves to others, by a part of the path."""
+"""The functions that make bodies valid, by a part of the path."""
 
 
-def _say_of_card(card: dict[str, Any], permission_world: PermissionWorld) -> None:
+def _fix_card(card: dict[str, Any], permission_world: PermissionWorld) -> None:
     things = {
         "id": permission_world.here["cardId"],
         "labelIds": [permission_world.here["labelId"]],
@@ -248,7 +250,7 @@ def _say_of_card(card: dict[str, Any], permission_world: PermissionWorld) -> Non
         item.pop("_id", None)
 
 
-# The short run tries the same each time, so that what it finds is found by whoever has made it.
+# The short run is deterministic, so that it fails for the change that caused the failure.
 OWNER, NOBODY = (
     settings(
         max_examples=100 if LONG else few,
@@ -262,28 +264,28 @@ OWNER, NOBODY = (
 
 @SCHEMA.parametrize()
 @OWNER
-def test_an_owner_is_answered_as_documented(case: schemathesis.Case, target: Target):
+def test_responses_to_an_owner_match_the_document(case: schemathesis.Case, target: Target):
     permission_world = target.permission_world
-    make_sense(case, permission_world)
+    make_valid(case, permission_world)
     headers = {"Authorization": f"Bearer {target.bearer}"}
     with permission_world.sandbox.thrown_away():
         case.call_and_validate(
             base_url=target.url,
             session=target.session,
-            headers=None if negative(case, ParameterLocation.HEADER) else headers,
-            # Whatever stands in a form with a file is a file, if only one that says "null".
+            headers=None if is_negative(case, ParameterLocation.HEADER) else headers,
+            # Any value in a form with a file is a file, even "null".
             excluded_checks=[negative_data_rejection] if case.path.endswith("/attachments") else [],
         )
 
 
 @SCHEMA.parametrize()
 @NOBODY
-def test_nobody_is_answered_as_documented(case: schemathesis.Case, target: Target):
-    make_sense(case, target.permission_world)
+def test_responses_to_anonymous_requests_match_the_document(case: schemathesis.Case, target: Target):
+    make_valid(case, target.permission_world)
     with target.permission_world.sandbox.thrown_away():
         case.call_and_validate(base_url=target.url, session=target.session)
 
 
-def test_the_document_is_what_the_server_serves(target: Target):
+def test_served_document_is_the_generated_one(target: Target):
     served = target.session.get(f"{target.url}/openapi.json", timeout=20).json()
     assert served["paths"] == document()["paths"]

@@ -1,4 +1,4 @@
-"""Bytes that no client would send: each is answered in the error shape, and the server goes on."""
+"""Malformed bytes on a connection: each gets an error response, and the server continues."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def request(
 
 
 def assert_error(answer: Reply, status: int, code: str | None = None) -> None:
-    """In the error shape, whatever went wrong."""
+    """Assert that the response is an error in the format of the API."""
     shape = answer.json
     assert (answer.status, shape["statusCode"]) == (status, status), answer
     assert isinstance(shape["message"], str)
@@ -56,25 +56,25 @@ def assert_error(answer: Reply, status: int, code: str | None = None) -> None:
         b"Bearer synth_\xff",
     ],
 )
-def test_authorization_of_any_bytes_is_unauthenticated(one_server: Running, value: bytes):
-    answer = one_server.send(request(b"GET /auth/me", headers=b"Authorization: " + value + b"\r\n"))
+def test_malformed_authorization_returns_401(sqlite_server: Running, value: bytes):
+    answer = sqlite_server.send(request(b"GET /auth/me", headers=b"Authorization: " + value + b"\r\n"))
     assert_error(answer, 401)
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-def test_two_authorization_headers_are_a_bad_request(one_server: Running):
-    good, bad = b"Bearer " + one_server.register().encode(), b"Bearer nonsense"
+def test_two_authorization_headers_are_a_bad_request(sqlite_server: Running):
+    good, bad = b"Bearer " + sqlite_server.register().encode(), b"Bearer nonsense"
     for first, second in ((good, bad), (bad, good), (good, good)):
         headers = b"Authorization: %b\r\nX-Other: a\r\nX-Other: b\r\nauthorization: %b\r\n" % (first, second)
-        answer = one_server.send(request(b"GET /auth/me", headers=headers))
+        answer = sqlite_server.send(request(b"GET /auth/me", headers=headers))
         assert_error(answer, 400, "repeated_header")
         assert answer.json["message"] == "Authorization must be sent once"
     once = b"Authorization: %b\r\nX-Other: a\r\nX-Other: b\r\n" % good
-    assert one_server.send(request(b"GET /auth/me", headers=once)).status == 200
+    assert sqlite_server.send(request(b"GET /auth/me", headers=once)).status == 200
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "data",
     [
         b"GARBAGE\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
@@ -92,20 +92,20 @@ def test_two_authorization_headers_are_a_bad_request(one_server: Running):
         b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: nonsense\r\n\r\n",
     ],
 )
-def test_what_is_no_http_is_a_bad_request(one_server: Running, sent: bytes):
-    assert_error(one_server.send(sent), 400, "invalid_http")
+def test_invalid_http_returns_400(sqlite_server: Running, data: bytes):
+    assert_error(sqlite_server.send(data), 400, "invalid_http")
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "data",
     [
         b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 10_000 + b"\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X-%d: a\r\n" % n for n in range(1000)) + b"\r\n",
     ],
 )
-def test_headers_that_are_too_large_are_a_bad_request(one_server: Running, sent: bytes):
-    assert_error(one_server.send(sent), 400)
+def test_oversized_headers_return_400(sqlite_server: Running, data: bytes):
+    assert_error(sqlite_server.send(data), 400)
 
 
 @pytest.mark.parametrize(
@@ -122,25 +122,25 @@ def test_headers_that_are_too_large_are_a_bad_request(one_server: Running, sent:
         b"/%c3%a4/%c3%b6",
     ],
 )
-def test_a_path_that_leads_nowhere_is_not_found(one_server: Running, target: bytes):
-    assert_error(one_server.send(request(b"GET " + target)), 404, "unknown_path")
+def test_unknown_path_returns_404(sqlite_server: Running, target: bytes):
+    assert_error(sqlite_server.send(request(b"GET " + target)), 404, "unknown_path")
 
 
 @pytest.mark.parametrize("method", [b"PUT", b"DELETE", b"OPTIONS", b"TRACE"])
-def test_a_method_that_is_not_possible_is_told_with_those_that_are(one_server: Running, method: bytes):
-    answer = one_server.send(request(method + b" /auth/me"))
+def test_unsupported_method_returns_405_with_allow(sqlite_server: Running, method: bytes):
+    answer = sqlite_server.send(request(method + b" /auth/me"))
     assert_error(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "GET, HEAD, PATCH"
 
 
-def test_an_unknown_path_is_not_found_by_any_method(one_server: Running):
-    assert_error(one_server.send(request(b"PUT /nowhere")), 404, "unknown_path")
-    assert_error(one_server.send(request(b"OPTIONS *")), 404, "unknown_path")
-    assert_error(one_server.send(request(b"CONNECT example.com:443")), 404)
+def test_unknown_path_returns_404_for_any_method(sqlite_server: Running):
+    assert_error(sqlite_server.send(request(b"PUT /nowhere")), 404, "unknown_path")
+    assert_error(sqlite_server.send(request(b"OPTIONS *")), 404, "unknown_path")
+    assert_error(sqlite_server.send(request(b"CONNECT example.com:443")), 404)
 
 
-def test_an_absolute_target_is_taken_by_its_path(one_server: Running):
-    answer = one_server.send(request(b"GET http://elsewhere.example/health/live"))
+def test_absolute_target_is_routed_by_its_path(sqlite_server: Running):
+    answer = sqlite_server.send(request(b"GET http://elsewhere.example/health/live"))
     assert answer.status == 200
 
 
@@ -164,9 +164,9 @@ def test_an_absolute_target_is_taken_by_its_path(one_server: Running):
         (b'"text"', "invalid"),
     ],
 )
-def test_a_body_that_is_no_object_is_invalid(one_server: Running, body: bytes, code: str):
-    token = one_server.register()
-    answer = one_server.ask("POST", "/organizations", body, token=token)
+def test_body_that_is_not_an_object_returns_400(sqlite_server: Running, body: bytes, code: str):
+    token = sqlite_server.register()
+    answer = sqlite_server.ask("POST", "/organizations", body, token=token)
     assert_error(answer, 400, code)
 
 
@@ -182,17 +182,20 @@ def test_a_body_that_is_no_object_is_invalid(one_server: Running, body: bytes, c
         "",
     ],
 )
-def test_a_body_of_another_media_type_is_unsupported(one_server: Running, media: str):
-    sent = request(b"POST /auth/login", b"{}", b"Content-Type: " + media.encode("latin-1") + b"\r\n")
-    assert_error(one_server.send(sent), 415, "unsupported_media_type")
+def test_body_of_another_media_type_returns_415(sqlite_server: Running, media: str):
+    data = request(b"POST /auth/login", b"{}", b"Content-Type: " + media.encode("latin-1") + b"\r\n")
+    assert_error(sqlite_server.send(data), 415, "unsupported_media_type")
 
 
-def test_a_packed_body_is_unpacked(one_server: Running):
-    one_server.register("ann", "correct horse")
+def test_compressed_body_is_decompressed(sqlite_server: Running):
+    sqlite_server.register("ann", "correct horse")
     body = b'{"email": "ann@example.com", "password": "correct horse"}'
-    assert one_server.ask("POST", "/auth/login", gzip.compress(body), content_encoding="gzip").status == 201
     assert (
-        one_server.ask("POST", "/auth/login", zlib.compress(body), content_encoding="deflate").status == 201
+        sqlite_server.ask("POST", "/auth/login", gzip.compress(body), content_encoding="gzip").status == 201
+    )
+    assert (
+        sqlite_server.ask("POST", "/auth/login", zlib.compress(body), content_encoding="deflate").status
+        == 201
     )
 
 
@@ -206,88 +209,88 @@ def test_a_packed_body_is_unpacked(one_server: Running):
         b"\x78\x9c\xff\xff",
     ],
 )
-def test_a_body_that_cannot_be_unpacked_is_refused_once(one_server: Running, encoding: str, body: bytes):
-    answer = one_server.ask("POST", "/auth/login", body, content_encoding=encoding)
+def test_body_that_cannot_be_decompressed_is_rejected(sqlite_server: Running, encoding: str, body: bytes):
+    answer = sqlite_server.ask("POST", "/auth/login", body, content_encoding=encoding)
     assert_error(answer, answer.status)
     assert answer.status in (400, 415)
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "rot13", "x-gzip"])
-def test_a_body_that_is_packed_otherwise_is_unsupported(one_server: Running, encoding: str):
-    answer = one_server.ask("POST", "/auth/login", b"{}", content_encoding=encoding)
+def test_unknown_content_encoding_returns_415(sqlite_server: Running, encoding: str):
+    answer = sqlite_server.ask("POST", "/auth/login", b"{}", content_encoding=encoding)
     assert_error(answer, 415, "unsupported_media_type")
 
 
-def test_a_body_that_unpacks_to_too_much_is_too_large(one_server: Running):
-    token = one_server.register()
+def test_body_that_decompresses_beyond_the_limit_returns_413(sqlite_server: Running):
+    token = sqlite_server.register()
     bomb = gzip.compress(b"a" * 100_000_000)
     assert len(bomb) < 1 << 20
-    answer = one_server.ask("POST", "/organizations", bomb, token=token, content_encoding="gzip")
+    answer = sqlite_server.ask("POST", "/organizations", bomb, token=token, content_encoding="gzip")
     assert_error(answer, 413, "too_large")
 
 
-def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(one_server: Running):
-    sent = request(b"POST /auth/login", headers=JSON, length=10_000_000)
-    assert_error(one_server.send(sent), 413, "too_large")
+def test_declared_length_beyond_the_limit_returns_413(sqlite_server: Running):
+    data = request(b"POST /auth/login", headers=JSON, length=10_000_000)
+    assert_error(sqlite_server.send(data), 413, "too_large")
 
 
-def test_a_body_that_does_not_say_its_length_is_counted(one_server: Running):
+def test_chunked_body_beyond_the_limit_returns_413(sqlite_server: Running):
     head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
     chunk = b"1000\r\n" + b"a" * 4096 + b"\r\n"
-    assert_error(one_server.send(head, *[chunk] * 5), 413, "too_large")
+    assert_error(sqlite_server.send(head, *[chunk] * 5), 413, "too_large")
 
 
 @pytest.mark.parametrize("operation", ["/auth/login", "/auth/register"])
-def test_a_password_of_megabytes_is_refused_before_it_is_hashed(one_server: Running, operation: str):
-    one_server.core.env.bcrypt_rounds = None  # whoever hashed would fail
+def test_huge_password_is_rejected_before_hashing(sqlite_server: Running, operation: str):
+    sqlite_server.core.env.bcrypt_rounds = None  # hashing would raise
     body = b'{"email": "ann@example.com", "password": "' + b"a" * 10_000_000 + b'"}'
-    with one_server.connect() as connection:
+    with sqlite_server.connect() as connection:
         connection.sendall(request(b"POST " + operation.encode(), headers=JSON, length=len(body)))
         assert_error(reply(connection, "POST"), 413, "too_large")
 
 
-def test_chunks_that_are_none_are_a_bad_request(one_server: Running):
+def test_invalid_chunk_returns_400(sqlite_server: Running):
     head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
-    with one_server.connect() as connection:
+    with sqlite_server.connect() as connection:
         connection.sendall(head)
-        while one_server.state.in_flight == 0:
+        while sqlite_server.state.in_flight == 0:
             time.sleep(0.01)
         connection.sendall(b"xyz\r\n")
         assert_error(reply(connection, "POST"), 400, "invalid")
 
 
-def test_a_body_that_is_too_large_and_comes_at_once_is_too_large(one_server: Running):
+def test_oversized_body_in_one_packet_returns_413(sqlite_server: Running):
     head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
-    assert_error(one_server.send(head + b"4400\r\n" + b"a" * 0x4400 + b"\r\n0\r\n\r\n"), 413, "too_large")
+    assert_error(sqlite_server.send(head + b"4400\r\n" + b"a" * 0x4400 + b"\r\n0\r\n\r\n"), 413, "too_large")
 
 
-def test_what_comes_after_a_connection_was_given_up_is_ignored(one_server: Running):
-    with one_server.connect() as connection:
+def test_data_after_connection_close_is_ignored(sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         connection.sendall(request(b"GET /health/live", headers=b"Connection: close\r\n"))
         assert reply(connection).status == 200
         with suppress(ConnectionError):
             connection.sendall(b"GARBAGE\r\n\r\n")
-    assert one_server.ask("GET", "/health/live").status == 200
+    assert sqlite_server.ask("GET", "/health/live").status == 200
 
 
-def test_a_client_that_waits_is_told_to_go_on_only_if_its_body_is_wanted(one_server: Running):
+def test_client_that_expects_100_gets_it_only_if_its_body_is_accepted(sqlite_server: Running):
     head = request(b"POST /auth/login", headers=JSON + b"Expect: 100-continue\r\n", length=2)
-    with one_server.connect() as connection:
+    with sqlite_server.connect() as connection:
         connection.sendall(head)
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"{}")
         assert_error(reply(connection, "POST"), 400, "invalid")
     too_large = request(b"POST /auth/login", headers=JSON + b"Expect: 100-continue\r\n", length=10_000_000)
-    assert_error(one_server.send(too_large), 413)
+    assert_error(sqlite_server.send(too_large), 413)
 
 
-def test_an_unknown_expectation_fails(one_server: Running):
-    sent = request(b"POST /auth/login", headers=JSON + b"Expect: the-unexpected\r\n", length=2)
-    assert_error(one_server.send(sent), 417, "expectation_failed")
+def test_unknown_expectation_returns_417(sqlite_server: Running):
+    data = request(b"POST /auth/login", headers=JSON + b"Expect: the-unexpected\r\n", length=2)
+    assert_error(sqlite_server.send(data), 417, "expectation_failed")
 
 
-def test_head_answers_as_get_without_the_body(one_server: Running):
-    head, get = one_server.ask("HEAD", "/health/live"), one_server.ask("GET", "/health/live")
+def test_head_returns_the_headers_of_get(sqlite_server: Running):
+    head, get = sqlite_server.ask("HEAD", "/health/live"), sqlite_server.ask("GET", "/health/live")
     assert head.body == b""
     assert get.body == b'{"status":"ok"}'
     different = {"x-request-id", "date"}
@@ -296,34 +299,34 @@ def test_head_answers_as_get_without_the_body(one_server: Running):
     }
 
 
-@pytest.mark.parametrize("given", ["abc", "A-b_c.9", "x" * 64])
-def test_a_request_id_is_taken_over(one_server: Running, given: str):
-    assert one_server.ask("GET", "/nowhere", x_request_id=given).headers["x-request-id"] == given
+@pytest.mark.parametrize("request_id", ["abc", "A-b_c.9", "x" * 64])
+def test_request_id_of_the_client_is_adopted(sqlite_server: Running, request_id: str):
+    assert sqlite_server.ask("GET", "/nowhere", x_request_id=request_id).headers["x-request-id"] == request_id
 
 
-@pytest.mark.parametrize("given", ["", "x" * 65, "a b", "a/b", "ü", '"quoted"'])
-def test_a_request_id_that_a_log_cannot_take_is_replaced(one_server: Running, given: str):
-    sent = request(b"GET /nowhere", headers=b"X-Request-Id: " + given.encode() + b"\r\n")
-    assert re.fullmatch("req_[0-9a-f]{16}", one_server.send(sent).headers["x-request-id"])
+@pytest.mark.parametrize("request_id", ["", "x" * 65, "a b", "a/b", "ü", '"quoted"'])
+def test_invalid_request_id_is_replaced(sqlite_server: Running, request_id: str):
+    data = request(b"GET /nowhere", headers=b"X-Request-Id: " + request_id.encode() + b"\r\n")
+    assert re.fullmatch("req_[0-9a-f]{16}", sqlite_server.send(data).headers["x-request-id"])
 
 
-def test_a_header_cannot_bring_in_another(one_server: Running):
-    sent = request(b"GET /nowhere%0d%0aSet-Cookie:%20a=b", headers=b"X-Request-Id: a\rSet-Cookie: b\r\n")
-    answer = one_server.send(sent)
+def test_header_injection_is_not_possible(sqlite_server: Running):
+    data = request(b"GET /nowhere%0d%0aSet-Cookie:%20a=b", headers=b"X-Request-Id: a\rSet-Cookie: b\r\n")
+    answer = sqlite_server.send(data)
     assert answer.status in (400, 404)
     assert "set-cookie" not in answer.headers
 
 
-def test_requests_in_a_row_on_one_connection_are_answered_in_order(one_server: Running):
-    with one_server.connect() as connection:
+def test_pipelined_requests_are_answered_in_order(sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         connection.sendall(b"".join(request(b"GET /nowhere/%d" % number) for number in range(50)))
         answers = Replies(connection)
         messages = [answers.next().json["message"] for _ in range(50)]
     assert messages == [f"there is nothing at /nowhere/{number}" for number in range(50)]
 
 
-def test_a_broken_request_behind_a_good_one_does_not_spoil_its_answer(one_server: Running):
-    with one_server.connect() as connection:
+def test_malformed_request_does_not_affect_the_previous_response(sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         answers = Replies(connection)
         connection.sendall(request(b"GET /health/live"))
         good = answers.next()
@@ -333,17 +336,17 @@ def test_a_broken_request_behind_a_good_one_does_not_spoil_its_answer(one_server
     assert_error(bad, 400, "invalid_http")
 
 
-def test_a_body_that_breaks_off_before_its_turn_is_a_bad_request_in_its_turn(one_server: Running):
-    token = one_server.register()
+def test_incomplete_body_of_a_queued_request_returns_400(sqlite_server: Running):
+    token = sqlite_server.register()
     held = request(
         b"POST /organizations",
         b'{"name": "Acme", "slug": "acme"}',
         JSON + b"Authorization: Bearer " + token.encode() + b"\r\n",
     )
     broken = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
-    with one_server.connect() as connection:
+    with sqlite_server.connect() as connection:
         answers = Replies(connection)
-        with one_server.core.database.writing():
+        with sqlite_server.core.database.writing():
             for part in (held, broken, b"xyz\r\n"):
                 connection.sendall(part)
                 time.sleep(0.1)
@@ -352,16 +355,16 @@ def test_a_body_that_breaks_off_before_its_turn_is_a_bad_request_in_its_turn(one
     assert_error(second, 400)
 
 
-def test_what_is_no_http_behind_a_request_that_is_carried_out_does_not_spoil_its_answer(one_server: Running):
-    token = one_server.register()
+def test_invalid_http_behind_a_running_request_does_not_affect_its_response(sqlite_server: Running):
+    token = sqlite_server.register()
     held = request(
         b"POST /organizations",
         b'{"name": "Acme", "slug": "acme"}',
         JSON + b"Authorization: Bearer " + token.encode() + b"\r\n",
     )
-    with one_server.connect() as connection:
+    with sqlite_server.connect() as connection:
         answers = Replies(connection)
-        with one_server.core.database.writing():
+        with sqlite_server.core.database.writing():
             for part in (held, b"GARBAGE\r\n\r\n"):
                 connection.sendall(part)
                 time.sleep(0.1)
@@ -370,20 +373,20 @@ def test_what_is_no_http_behind_a_request_that_is_carried_out_does_not_spoil_its
     assert_error(second, 400, "invalid_http")
 
 
-def test_a_body_that_breaks_off_in_the_same_packet_is_a_bad_request(one_server: Running):
+def test_incomplete_body_in_the_same_packet_returns_400(sqlite_server: Running):
     head = b"POST /auth/login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + JSON + b"\r\n"
-    assert_error(one_server.send(head + b"xyz\r\n"), 400)
+    assert_error(sqlite_server.send(head + b"xyz\r\n"), 400)
 
 
 @pytest.fixture
-def hurried(monkeypatch):
-    """Make the server impatient."""
+def short_timeouts(monkeypatch):
+    """Shorten the timeouts of the server."""
     monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.2)
 
 
-def test_what_breaks_off_in_a_body_that_nobody_reads_is_a_bad_request_at_most(hurried, one_server: Running):
+def test_incomplete_body_that_is_not_read_causes_no_500(short_timeouts, sqlite_server: Running):
     head = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    with one_server.connect() as connection:
+    with sqlite_server.connect() as connection:
         connection.sendall(head)
         assert reply(connection).status == 404
         connection.sendall(b"xyz\r\n")

@@ -1,4 +1,4 @@
-"""Jobs of a server: done beside it or by a worker, shown and tried again from the command line."""
+"""Jobs of a server: run by the server or a worker, listed and retried from the command line."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ from stellary.core.api.job_runner import Handler, JobRunner
 from stellary.core.db.base import system_clock
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
-from tests.server.processes import attempted, clean_environment, started
+from tests.server.processes import clean_environment, run_failing, run_process
 from tests.server.running import running
 
 
-def ask(core, kind="note", **more):
+def enqueue(core, kind="note", **more):
     with core.begin(NOBODY) as uow:
         jobs.enqueue(uow, kind, "a", **more)
 
 
-@pytest.mark.parametrize("does_jobs", [True, False])
-def test_a_server_does_jobs_unless_it_is_told_not_to(sqlite_url, does_jobs):
+@pytest.mark.parametrize("runs_jobs", [True, False])
+def test_server_runs_jobs_unless_disabled(sqlite_url, runs_jobs):
     core, done = Core(sqlite_url), threading.Event()
     core.work = JobRunner(core.units, core.claims, {"note": Handler(lambda uow, payload: done.set())})
-    with running(core, settings=Settings(jobs=does_jobs)):
-        ask(core)
-        assert done.wait(10 if does_jobs else 0.2) == does_jobs
+    with running(core, settings=Settings(jobs=runs_jobs)):
+        enqueue(core)
+        assert done.wait(10 if runs_jobs else 0.2) == runs_jobs
     core.close()
 
 
-def given_up(core):
-    """The id of a job that was given up."""
-    ask(core)
+def create_failed_job(core):
+    """Create a job that was given up, and return its id."""
+    enqueue(core)
     with core.database.writing() as connection:
         job = jobs.claim(connection, ["note"], system_clock(), core.env.new_id)
         jobs.put_off(connection, job, "LookupError: no a", None)
     return job.id
 
 
-def test_jobs_are_shown_and_tried_again_from_the_command_line(sqlite_url, tmp_path, capsys):
+def test_command_lists_and_retries_jobs(sqlite_url, tmp_path, capsys):
     core = Core(sqlite_url)
-    dead = given_up(core)
-    ask(core, due_at=system_clock() + timedelta(hours=1))
+    dead = create_failed_job(core)
+    enqueue(core, due_at=system_clock() + timedelta(hours=1))
     place = ["--database-url", sqlite_url, "--data-dir", str(tmp_path)]
 
-    def said(*arguments):
+    def run_command(*arguments):
         code = main([*arguments, *place])
         return code, capsys.readouterr().out
 
-    code, shown = said("jobs", "list")
-    assert (code, len(shown.splitlines())) == (0, 2)
-    assert said("jobs", "list", "--given-up") == (
+    code, output = run_command("jobs", "list")
+    assert (code, len(output.splitlines())) == (0, 2)
+    assert run_command("jobs", "list", "--given-up") == (
         0,
         f"{dead}\tnote\tgiven up\t1 attempts\tLookupError: no a\n",
     )
-    assert said("jobs", "retry") == (0, f"{dead} will be tried again\n")
-    assert said("jobs", "retry", dead) == (1, f"{dead} was not given up\n")
-    assert said("jobs", "list", "--given-up") == (0, "")
+    assert run_command("jobs", "retry") == (0, f"{dead} will be tried again\n")
+    assert run_command("jobs", "retry", dead) == (1, f"{dead} was not given up\n")
+    assert run_command("jobs", "list", "--given-up") == (0, "")
     core.close()
 
 
 @pytest.mark.slow
-def test_a_worker_works_until_it_is_stopped(postgres_url, tmp_path):
+def test_worker_runs_until_sigterm(postgres_url, tmp_path):
     worker = subprocess.Popen(
         [sys.executable, "-m", "reference_server", "worker", "--database-url", postgres_url],
         cwd=tmp_path,
@@ -83,8 +83,8 @@ def test_a_worker_works_until_it_is_stopped(postgres_url, tmp_path):
 
 
 @pytest.mark.slow
-def test_no_worker_beside_a_server_on_sqlite(tmp_path):
-    with started(tmp_path):
-        code, said = attempted(tmp_path, "worker")
+def test_worker_beside_a_server_on_sqlite_is_rejected(tmp_path):
+    with run_process(tmp_path):
+        code, stderr = run_failing(tmp_path, "worker")
     assert code == 2
-    assert "another server uses" in said
+    assert "another server uses" in stderr

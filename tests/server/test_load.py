@@ -1,4 +1,4 @@
-"""What many do at once: nobody's request keeps another's from being answered."""
+"""Many concurrent requests: none of them blocks the others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from reference_server import threads
 from tests.server.running import Running, running
 
 
-def test_fifty_logins_at_once_hold_up_nobody_else(server: Running):
+def test_fifty_concurrent_logins_do_not_block_other_requests(server: Running):
     token = server.register()
     server.core.env.bcrypt_rounds = 8
     hashed: list[float] = []
-    said = {"email": "nobody@example.com", "password": "correct horse"}
+    credentials = {"email": "nobody@example.com", "password": "correct horse"}
 
     def login(_: int) -> int:
-        status = server.ask("POST", "/auth/login", said).status
+        status = server.ask("POST", "/auth/login", credentials).status
         hashed.append(time.monotonic())
         return status
 
@@ -28,34 +28,34 @@ def test_fifty_logins_at_once_hold_up_nobody_else(server: Running):
             assert server.ask("GET", "/auth/me", token=token).status == 200
             answered.append(time.monotonic())
     assert [login.result() for login in logins] == [401] * 50
-    # Two hash at a time, so that others are answered all along: between any ten logins somebody was.
+    # Two threads hash passwords, so that other requests are answered between any ten logins.
     hashed.sort()
     for first, last in zip(hashed[::10], hashed[9::10], strict=True):
         assert any(first <= moment <= last for moment in answered)
 
 
-def test_what_comes_beyond_the_queue_is_told_to_come_again(sqlite_core, monkeypatch):
+def test_requests_beyond_the_queue_return_503(sqlite_core, monkeypatch):
     monkeypatch.setattr(threads, "WAITING_MAX", 3)
     with running(sqlite_core) as server:
         token = server.register()
-        said = [{"name": "Acme", "slug": f"acme-{number}"} for number in range(8)]
+        bodies = [{"name": "Acme", "slug": f"acme-{number}"} for number in range(8)]
         gate = threading.Event()
         with ThreadPoolExecutor(8) as pool:
             with sqlite_core.database.writing():
-                asked = [pool.submit(server.ask, "POST", "/organizations", each, token) for each in said]
-                while sum(answer.done() for answer in asked) < 5:
+                futures = [pool.submit(server.ask, "POST", "/organizations", body, token) for body in bodies]
+                while sum(answer.done() for answer in futures) < 5:
                     gate.wait(0.01)
-                refused = [answer.result() for answer in asked if answer.done()]
-                # Reading goes on meanwhile.
+                refused = [answer.result() for answer in futures if answer.done()]
+                # Reads still succeed.
                 assert server.ask("GET", "/auth/me", token=token).status == 200
-            made = [answer.result() for answer in asked if answer.result() not in refused]
+            created = [answer.result() for answer in futures if answer.result() not in refused]
     assert [answer.status for answer in refused] == [503] * 5
     assert {answer.json["code"] for answer in refused} == {"busy"}
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
-    assert [answer.status for answer in made] == [201] * 3
+    assert [answer.status for answer in created] == [201] * 3
 
 
-def test_a_hundred_clients_write_at_once(server: Running):
+def test_hundred_clients_write_concurrently(server: Running):
     token = server.register()
     with ThreadPoolExecutor(100) as pool:
         answers = list(
@@ -67,5 +67,5 @@ def test_a_hundred_clients_write_at_once(server: Running):
             )
         )
     assert [answer.status for answer in answers] == [201] * 100
-    slugs = {each["slug"] for each in server.ask("GET", "/organizations", token=token).json}
+    slugs = {organization["slug"] for organization in server.ask("GET", "/organizations", token=token).json}
     assert slugs >= {f"acme-{number}" for number in range(100)}

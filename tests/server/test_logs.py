@@ -1,4 +1,4 @@
-"""Logs: a line for each answer, and nothing in it that is secret."""
+"""Logs: one line per response, without secrets."""
 
 from __future__ import annotations
 
@@ -24,51 +24,51 @@ ENTRY = Entry("GET", "/x", 200, 1.5, "req_1", None, "1.2.3.4")
 
 
 @pytest.fixture
-def restored():
-    """Leave the logs of this process as they were."""
+def restore_logging():
+    """Restore the logging configuration of this process."""
     root = logging.getLogger()
     before = root.handlers, root.level
     yield
     root.handlers, root.level = before
 
 
-def written(stream: io.BytesIO) -> list[dict]:
+def read_lines(stream: io.BytesIO) -> list[dict]:
     return [orjson.loads(line) for line in stream.getvalue().splitlines()]
 
 
-def test_an_answer_is_told_with_who_asked_and_how_long_it_took(one_server: Running):
-    token = one_server.register()
-    user = one_server.ask("GET", "/auth/me", token=token, x_request_id="abc").json["user"]
-    entry = one_server.entries[-1]
+def test_response_is_logged_with_its_user_and_duration(sqlite_server: Running):
+    token = sqlite_server.register()
+    user = sqlite_server.ask("GET", "/auth/me", token=token, x_request_id="abc").json["user"]
+    entry = sqlite_server.entries[-1]
     assert entry.ms > 0
     login_id = jwt.decode(token, options={"verify_signature": False})["jti"]
     assert entry == Entry("GET", "/auth/me", 200, entry.ms, "abc", user["id"], "127.0.0.1", login_id)
 
 
-def test_the_id_of_an_api_token_is_told_and_not_the_token(one_server: Running):
-    made = one_server.ask("POST", "/api-tokens", {"name": "CI"}, one_server.register()).json
+def test_id_of_an_api_token_is_logged_without_the_token(sqlite_server: Running):
+    made = sqlite_server.ask("POST", "/api-tokens", {"name": "CI"}, sqlite_server.register()).json
     (secret,) = (text for text in made.values() if isinstance(text, str) and len(text) > 40)
-    assert one_server.ask("GET", "/auth/me", token=secret).status == 200
-    assert one_server.entries[-1].token_id == made["id"]
-    assert one_server.ask("GET", "/auth/me", token="nonsense").status == 401
-    assert one_server.entries[-1].token_id is None
-    assert secret[10:] not in repr(one_server.entries)
+    assert sqlite_server.ask("GET", "/auth/me", token=secret).status == 200
+    assert sqlite_server.entries[-1].token_id == made["id"]
+    assert sqlite_server.ask("GET", "/auth/me", token="nonsense").status == 401
+    assert sqlite_server.entries[-1].token_id is None
+    assert secret[10:] not in repr(sqlite_server.entries)
 
 
-def test_neither_query_nor_headers_nor_bodies_are_told(one_server: Running):
-    one_server.register("ann", "correct horse")
-    one_server.ask("GET", "/auth/me?token=hidden1&q=hidden2", token="hidden3")
-    one_server.ask("POST", "/auth/login", {"email": "hidden4", "password": "hidden5"})
-    one_server.ask("GET", "/nowhere?hidden6")
-    told = repr(one_server.entries)
-    assert len(one_server.entries) == 4
+def test_query_headers_and_bodies_are_not_logged(sqlite_server: Running):
+    sqlite_server.register("ann", "correct horse")
+    sqlite_server.ask("GET", "/auth/me?token=hidden1&q=hidden2", token="hidden3")
+    sqlite_server.ask("POST", "/auth/login", {"email": "hidden4", "password": "hidden5"})
+    sqlite_server.ask("GET", "/nowhere?hidden6")
+    told = repr(sqlite_server.entries)
+    assert len(sqlite_server.entries) == 4
     assert "hidden" not in told
     assert "horse" not in told
     assert "eyJ" not in told
 
 
 @pytest.mark.parametrize(
-    ("operation", "path", "told"),
+    ("operation", "path", "logged"),
     [
         ("invitations.accept", "/invitations/s3cret/accept", "/invitations/:token/accept"),
         ("invitations.accept", "/%69nvitations/s3cret/accept", "/invitations/:token/accept"),
@@ -82,11 +82,11 @@ def test_neither_query_nor_headers_nor_bodies_are_told(one_server: Running):
         (None, "/" + "a" * 1000, "/" + "a" * (log.PATH_MAX - 1)),
     ],
 )
-def test_a_path_is_told_without_what_is_secret_in_it(operation: str | None, path: str, told: str):
+def test_secrets_in_a_path_are_not_logged(operation: str | None, path: str, told: str):
     assert logged_path(path, BY_OPERATION[operation] if operation else None) == told
 
 
-def test_lines_are_json(restored):
+def test_log_lines_are_json(restore_logging):
     stream = io.BytesIO()
     process_log = configure("json", stream)
     process_log.write_access(ENTRY)
@@ -98,7 +98,7 @@ def test_lines_are_json(restored):
     logging.getLogger("stellary.core").warning("half a pair: %s", "\ud800")
     logging.getLogger("other").info("not told")
     process_log.close()
-    access, warning, error, pair = written(stream)
+    access, warning, error, pair = read_lines(stream)
     assert access.pop("timestamp").endswith("Z")
     assert access == {
         "event": "request",
@@ -121,7 +121,7 @@ def test_lines_are_json(restored):
     assert pair["event"] == "half a pair: ?"
 
 
-def test_terminal_gets_readable_lines(restored):
+def test_terminal_gets_readable_lines(restore_logging):
     stream = io.BytesIO()
     process_log = configure("console", stream)
     process_log.write_access(ENTRY)
@@ -132,17 +132,17 @@ def test_terminal_gets_readable_lines(restored):
     assert warning.endswith("WARNING  stellary.core: it is late")
 
 
-def test_arguments_of_a_record_may_change_after_it_was_logged(restored):
+def test_arguments_of_a_record_may_change_after_it_was_logged(restore_logging):
     stream = io.BytesIO()
     process_log = configure("json", stream)
     statuses = ["waiting"]
     logging.getLogger("stellary.core").warning("it is %s", statuses)
     statuses[0] = "changed"
     process_log.close()
-    assert written(stream)[0]["event"] == "it is ['waiting']"
+    assert read_lines(stream)[0]["event"] == "it is ['waiting']"
 
 
-def test_records_after_the_end_of_the_log_are_not_lost(restored, capsys):
+def test_records_after_the_end_of_the_log_are_not_lost(restore_logging, capsys):
     process_log = configure("json", io.BytesIO())
     process_log.close()
     logging.getLogger("stellary.core").warning("too late")
@@ -150,7 +150,7 @@ def test_records_after_the_end_of_the_log_are_not_lost(restored, capsys):
 
 
 class Stalled(io.RawIOBase):
-    """A stream whose reader has stopped reading."""
+    """A stream whose reader has stopped."""
 
     def __init__(self) -> None:
         self.reader = threading.Event()
@@ -162,7 +162,7 @@ class Stalled(io.RawIOBase):
         return len(data)
 
 
-def test_stalled_reader_of_the_log_does_not_stall_the_server(restored, monkeypatch):
+def test_stalled_reader_of_the_log_does_not_stall_the_server(restore_logging, monkeypatch):
     monkeypatch.setattr(log, "RECORDS_MAX", 100)
     stream = Stalled()
     process_log = configure("json", stream)
@@ -177,7 +177,7 @@ def test_stalled_reader_of_the_log_does_not_stall_the_server(restored, monkeypat
     assert report["event"] == f"{1000 - len(lines)} lines of the log were lost"
 
 
-def test_stalled_reader_of_the_log_does_not_keep_the_process_from_ending(restored, monkeypatch):
+def test_stalled_reader_of_the_log_does_not_keep_the_process_from_ending(restore_logging, monkeypatch):
     monkeypatch.setattr(log, "CLOSE_SECONDS", 0.05)
     stream = Stalled()
     process_log = configure("json", stream)
@@ -187,7 +187,7 @@ def test_stalled_reader_of_the_log_does_not_keep_the_process_from_ending(restore
     stream.reader.set()
 
 
-def test_log_without_a_reader_does_not_fail(restored):
+def test_log_without_a_reader_does_not_fail(restore_logging):
     stream = io.BytesIO()
     process_log = configure("json", stream)
     stream.close()
@@ -213,7 +213,7 @@ logging.getLogger("stellary.core").warning("the end")
     assert [line.get("request_id") for line in lines] == [*map(str, range(3000)), None]
 
 
-def test_an_error_does_not_tell_the_values_of_its_statement(core, caplog):
+def test_database_error_does_not_contain_parameter_values(core, caplog):
     from sqlalchemy import text
 
     with core.view(None) as uow, pytest.raises(Exception, match="hidden") as raised:
@@ -221,6 +221,6 @@ def test_an_error_does_not_tell_the_values_of_its_statement(core, caplog):
     assert "s3cret" not in str(raised.value)
 
 
-def test_a_host_that_brings_its_own_log_is_left_alone():
+def test_import_does_not_configure_logging():
     program = "import reference_server.app, logging; assert not logging.getLogger().handlers"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])

@@ -1,4 +1,4 @@
-"""Emails by SMTP: sent beside the request, tried again while that may help, and never in anybody's way."""
+"""E-mails over SMTP: sent in the background, retried when that may help."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ EMAIL = Email("bob@example.com", "You are invited", "Go to https://x.example/inv
 
 @pytest.fixture
 def box(mailbox: tuple[Box, int]) -> tuple[Box, SmtpServer]:
-    """A mailbox, and where it is reached."""
+    """Return a mailbox and its address."""
     return mailbox[0], SmtpServer("127.0.0.1", mailbox[1])
 
 
-async def until(true) -> None:
+async def wait_until(condition) -> None:
     for _ in range(500):
-        if true():
+        if condition():
             return
         await asyncio.sleep(0.01)
-    pytest.fail("it never came")
+    pytest.fail("the condition was never true")
 
 
-async def test_an_email_arrives_as_it_was_written(box):
+async def test_email_arrives_unchanged(box):
     emails, server = box[0].emails, box[1]
     mailer = SmtpMailer(server, "stellary@example.com")
     mailer.start()
     mailer(Email("bob@example.com", "Grüße\r\nBcc: eve@example.com", "Grüße\n" + EMAIL.text))
-    await until(lambda: emails)
+    await wait_until(lambda: emails)
     await mailer.close(5)
     (envelope,) = emails
     assert envelope.mail_from == "stellary@example.com"
@@ -58,37 +58,37 @@ async def test_an_email_from_a_thread_arrives(box):
     assert len(box[0].emails) == 1
 
 
-async def test_an_email_that_is_put_off_is_tried_again(box):
+async def test_temporarily_rejected_email_is_retried(box):
     box[0].answers = ["451 later", "451 later", "250 OK"]
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01, 0.01])
     mailer.start()
     mailer(EMAIL)
-    await until(lambda: box[0].emails)
+    await wait_until(lambda: box[0].emails)
     await mailer.close(5)
     assert len(box[0].sessions) == 3
 
 
-async def test_an_email_that_is_put_off_holds_up_no_other(box):
+async def test_temporarily_rejected_email_does_not_delay_others(box):
     box[0].answers = ["451 later", "250 OK"]
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[60])
     mailer.start()
     mailer(EMAIL)
     mailer(Email("eve@example.com", "Hello", "Hello"))
-    await until(lambda: len(box[0].emails) == 1)
+    await wait_until(lambda: len(box[0].emails) == 1)
     assert box[0].emails[0].rcpt_tos == ["eve@example.com"]
-    # Closing tries once more, and does not wait out the pause.
+    # Closing makes one more attempt, and does not wait for the pause.
     await mailer.close(5)
     assert len(box[0].emails) == 2
 
 
-async def test_an_email_that_is_refused_is_told_and_not_tried_again(box, caplog):
+async def test_rejected_email_is_logged_and_not_retried(box, caplog):
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01])
     mailer.start()
     mailer(Email("nobody@example.com", "Hello", "s3cret"))
-    await until(lambda: caplog.records)
+    await wait_until(lambda: caplog.records)
     box[0].answers = ["554 spam"]
     mailer(EMAIL)
-    await until(lambda: len(caplog.records) == 2)
+    await wait_until(lambda: len(caplog.records) == 2)
     await mailer.close(5)
     assert "an email to nobody@example.com could not be sent" in caplog.text
     assert "no such mailbox" in caplog.text
@@ -97,31 +97,31 @@ async def test_an_email_that_is_refused_is_told_and_not_tried_again(box, caplog)
     assert len(box[0].sessions) == 1
 
 
-async def test_tries_end(box, caplog):
+async def test_retries_end(box, caplog):
     box[0].answers = ["451 later"]
     mailer = SmtpMailer(box[1], "stellary@example.com", pauses=[0.01, 0.01])
     mailer.start()
     mailer(EMAIL)
-    await until(lambda: "could not be sent" in caplog.text)
+    await wait_until(lambda: "could not be sent" in caplog.text)
     assert len(box[0].sessions) == 3
     await mailer.close(5)
 
 
-async def test_a_server_that_is_away_is_tried_again(caplog):
+async def test_unreachable_mail_server_is_retried(caplog):
     port = free_port()
     mailer = SmtpMailer(SmtpServer("127.0.0.1", port), "stellary@example.com", pauses=[0.05] * 100)
     mailer.start()
     mailer(EMAIL)
-    await until(lambda: "is tried again" in caplog.text)
+    await wait_until(lambda: "is tried again" in caplog.text)
     box = Box()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    await until(lambda: box.emails)
+    await wait_until(lambda: box.emails)
     await mailer.close(5)
     controller.stop()
 
 
-async def test_emails_that_cannot_be_sent_do_not_keep_a_server_from_stopping(caplog):
+async def test_unsent_emails_do_not_delay_stopping(caplog):
     silent = socket.create_server(("127.0.0.1", 0))
     mailer = SmtpMailer(SmtpServer("127.0.0.1", silent.getsockname()[1]), "stellary@example.com")
     mailer.start()
@@ -131,17 +131,17 @@ async def test_emails_that_cannot_be_sent_do_not_keep_a_server_from_stopping(cap
     assert "stopped with 1 emails that were not sent" in caplog.text
 
 
-async def test_only_so_many_emails_wait(monkeypatch, caplog):
+async def test_queue_of_emails_is_bounded(monkeypatch, caplog):
     monkeypatch.setattr(mail, "WAITING_MAX", 2)
     mailer = SmtpMailer(SmtpServer("127.0.0.1", free_port()), "stellary@example.com", pauses=[60])
     mailer.start()
     for _ in range(3):
         mailer(EMAIL)
-    await until(lambda: "too many emails are waiting" in caplog.text)
+    await wait_until(lambda: "too many emails are waiting" in caplog.text)
     await mailer.close(5)
 
 
-async def test_a_mailer_that_does_not_run_says_what_is_lost(caplog):
+async def test_stopped_mailer_logs_lost_emails(caplog):
     mailer = SmtpMailer(SmtpServer("127.0.0.1", 1), "stellary@example.com")
     mailer(EMAIL)
     await mailer.close(1)
@@ -151,7 +151,7 @@ async def test_a_mailer_that_does_not_run_says_what_is_lost(caplog):
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize("password", ["right", "wrong"])
-async def test_who_has_an_account_logs_in(password: str, caplog):
+async def test_mailer_logs_in_with_its_account(password: str, caplog):
     def authenticate(server, session, envelope, mechanism, data) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == (b"us@er", b"right"), handled=False)
 
@@ -169,7 +169,7 @@ async def test_who_has_an_account_logs_in(password: str, caplog):
     mailer = SmtpMailer(server, "stellary@example.com", pauses=[0.01])
     mailer.start()
     mailer(EMAIL)
-    await until(lambda: box.emails or caplog.records)
+    await wait_until(lambda: box.emails or caplog.records)
     await mailer.close(5)
     controller.stop()
     assert len(box.emails) == (password == "right")
@@ -190,6 +190,6 @@ async def test_who_has_an_account_logs_in(password: str, caplog):
         ("mail.example.com", None, False),
     ],
 )
-def test_a_password_is_sent_only_where_nobody_reads_along(host: str, password: str | None, private: bool):
+def test_password_is_sent_only_over_tls_or_locally(host: str, password: str | None, private: bool):
     mailer = SmtpMailer(SmtpServer(host, 587, user="u", password=password), "stellary@example.com")
     assert mailer._must_be_private() is private

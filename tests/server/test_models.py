@@ -1,4 +1,4 @@
-"""Models as an operator sets them up: by variables of the environment, for an endpoint that speaks as OpenAI's does."""
+"""Language models configured with environment variables, at an endpoint that speaks the protocol of OpenAI."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from stellary import Stellary
 from tests.core.wizard.test_model_planner import PLAN, READY
-from tests.server.processes import started
+from tests.server.processes import run_process
 from tests.support.provider import calls, run_provider
 
 MODEL = "openai-chat:some"
 
 
 @pytest.mark.slow
-def test_a_server_plans_and_works_with_the_model_that_its_environment_names(tmp_path: Path):
+def test_server_plans_and_runs_agents_with_the_configured_model(tmp_path: Path):
     with run_provider() as provider:
         environment = {
             "STELLARY_PLANNER_MODEL": MODEL,
@@ -23,14 +23,14 @@ def test_a_server_plans_and_works_with_the_model_that_its_environment_names(tmp_
             "OPENAI_API_KEY": "secret-key",
         }
         with (
-            started(tmp_path, environment=environment) as server,
+            run_process(tmp_path, environment=environment) as server,
             Stellary.register(server.url, "ann@example.com", "correct horse", name="Ann") as client,
         ):
             home = client.organizations.list()[0].slug
             ws = client.workspace(home, client.organization(home).workspaces.list()[0].slug)
             provider.answers = [calls(final_result=READY), calls(final_result=PLAN)]
             draft = ws.project_drafts.create(name="Booking", description="Online booking.")
-            assert [each.text for each in draft.questions][:1] == ["Who tests it?"]
+            assert [question.text for question in draft.questions][:1] == ["Who tests it?"]
             planned = ws.project_drafts(draft.id).generate_roadmap()
             assert [phase.name for phase in planned.roadmap.phases] == ["Design", "Build"]
 
@@ -53,6 +53,6 @@ def test_a_server_plans_and_works_with_the_model_that_its_environment_names(tmp_
             assert (after.status, after.result) == ("completed", "I have said hello.")
             (comment,) = board.card(card).comments.list()
             assert (comment.author_name, comment.content) == ("Scribe", "Hi")
-    assert {each["model"] for each in provider.requests} == {"some"}
-    assert all(each["stream"] for each in provider.requests)
+    assert {request["model"] for request in provider.requests} == {"some"}
+    assert all(request["stream"] for request in provider.requests)
     assert "secret-key" not in server.log.read_text()

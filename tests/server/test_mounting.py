@@ -1,4 +1,4 @@
-"""The API as a part of a host's application: under a prefix, with the host's own routes beside it."""
+"""The API mounted in the application of a host: under a prefix, beside the host's own routes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stellary.core import Core
 
 @pytest.fixture
 async def host(sqlite_core: Core) -> AsyncIterator[ClientSession]:
-    """A client of a host that has mounted the API under ``/pm``."""
+    """Yield a client of a host that has mounted the API under ``/pm``."""
 
     async def greet(_: web.Request) -> web.Response:
         return web.Response(text="hello")
@@ -37,13 +37,13 @@ async def host(sqlite_core: Core) -> AsyncIterator[ClientSession]:
 
 
 async def register(host: ClientSession, name: str = "ann") -> dict[str, str]:
-    said = {"email": f"{name}@example.com", "password": "correct horse"}
-    async with host.post("/pm/auth/register", json=said) as answer:
+    account = {"email": f"{name}@example.com", "password": "correct horse"}
+    async with host.post("/pm/auth/register", json=account) as answer:
         assert answer.status == 201
         return {"Authorization": f"Bearer {(await answer.json())['access_token']}"}
 
 
-async def test_the_host_keeps_its_own_routes(host: ClientSession):
+async def test_host_keeps_its_own_routes(host: ClientSession):
     async with host.get("/") as answer:
         assert await answer.text() == "hello"
     async with host.get("/auth/me") as answer:
@@ -51,7 +51,7 @@ async def test_the_host_keeps_its_own_routes(host: ClientSession):
         assert "x-request-id" not in answer.headers
 
 
-async def test_the_api_stands_under_its_prefix(host: ClientSession):
+async def test_api_is_served_under_its_prefix(host: ClientSession):
     async with host.get("/pm/auth/me", headers=await register(host)) as answer:
         assert answer.status == 200
     async with host.get("/pm/health/ready") as answer:
@@ -68,7 +68,7 @@ async def test_the_api_stands_under_its_prefix(host: ClientSession):
         assert (await answer.json())["servers"][0]["url"] == "/pm"
 
 
-async def test_errors_are_in_the_error_shape_there(host: ClientSession):
+async def test_errors_have_the_format_of_the_api(host: ClientSession):
     for method, path, status in (
         ("GET", "/pm/nowhere", 404),
         ("PUT", "/pm/auth/me", 405),
@@ -80,40 +80,40 @@ async def test_errors_are_in_the_error_shape_there(host: ClientSession):
             assert shape["requestId"] == answer.headers["x-request-id"]
 
 
-async def test_the_next_page_stands_under_the_prefix(host: ClientSession):
+async def test_link_to_the_next_page_has_the_prefix(host: ClientSession):
     headers = await register(host)
     for number in range(3):
-        said = {"name": "Acme", "slug": f"acme-{number}"}
-        async with host.post("/pm/organizations", json=said, headers=headers) as answer:
+        organization = {"name": "Acme", "slug": f"acme-{number}"}
+        async with host.post("/pm/organizations", json=organization, headers=headers) as answer:
             assert answer.status == 201
     slugs, path = [], "/pm/organizations?limit=1"
     while path:
         async with host.get(path, headers=headers) as answer:
-            slugs += [each["slug"] for each in await answer.json()]
+            slugs += [organization["slug"] for organization in await answer.json()]
             path = str(answer.links["next"]["url"].relative()) if "next" in answer.links else ""
     assert slugs[1:] == ["acme-0", "acme-1", "acme-2"]
 
 
-async def test_a_client_that_waits_to_be_told_is_told(host: ClientSession):
-    said = {"email": "ann@example.com", "password": "correct horse"}
-    async with host.post("/pm/auth/register", json=said, expect100=True) as answer:
+async def test_client_that_expects_100_gets_it(host: ClientSession):
+    account = {"email": "ann@example.com", "password": "correct horse"}
+    async with host.post("/pm/auth/register", json=account, expect100=True) as answer:
         assert answer.status == 201
 
 
-async def test_a_request_that_the_host_cancels_is_finished_all_the_same(sqlite_core: Core):
+async def test_request_cancelled_by_the_host_is_finished(sqlite_core: Core):
     app = make_app(sqlite_core, Settings(limits=NO_LIMITS))
     runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     async with ClientSession(f"http://127.0.0.1:{site.port}") as client:
-        said = {"email": "ann@example.com", "password": "correct horse"}
+        account = {"email": "ann@example.com", "password": "correct horse"}
         with sqlite_core.database.writing():
-            asked = asyncio.create_task(client.post("/auth/register", json=said))
+            pending = asyncio.create_task(client.post("/auth/register", json=account))
             await asyncio.sleep(0.3)
-            asked.cancel()
+            pending.cancel()
             await asyncio.sleep(0.1)
-    # Stopping waits for it.
+    # Stopping waits for the request.
     await runner.cleanup()
     port = sqlite_core.port()
     from stellary.contract.port import RawRequest
@@ -127,7 +127,7 @@ async def test_a_request_that_the_host_cancels_is_finished_all_the_same(sqlite_c
     assert port.send(login).status == 201
 
 
-def test_the_guides_example_runs():
+def test_example_of_the_guide_runs():
     root = Path(__file__).parents[2]
     example = root / "docs" / "examples" / "mounted.py"
     done = subprocess.run(

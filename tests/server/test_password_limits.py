@@ -37,14 +37,14 @@ def core(database_url: str):
 
 @pytest.fixture
 def clock():
-    """A clock that stands still until it is shifted."""
+    """Yield a clock that stands still until it is shifted."""
     with time_machine.travel("2026-04-01T12:00:00Z", tick=False) as traveller:
         yield traveller
 
 
 @pytest.fixture
 def limits(core, clock):
-    """Make the limits of one process: each call stands for a start of the server."""
+    """Return a function that makes the limits of one process; each call simulates a start of the server."""
     return lambda limits: PasswordLimits(limits, core.login_attempts)
 
 
@@ -59,10 +59,10 @@ def attempt(
     status: int = 401,
     operation: str = "auth.login",
 ) -> None:
-    made = limits.attempt(operation, caller, body(email))
-    made.refuse_early()
-    made.admit()
-    made.record(status)
+    attempt_in_progress = limits.attempt(operation, caller, body(email))
+    attempt_in_progress.refuse_early()
+    attempt_in_progress.admit()
+    attempt_in_progress.record(status)
 
 
 def count_rows(core: Core) -> int:
@@ -71,11 +71,11 @@ def count_rows(core: Core) -> int:
 
 
 def test_failed_logins_of_an_account_from_an_address_are_limited(limits):
-    made = limits(PER_PAIR)
+    process_limits = limits(PER_PAIR)
     for _ in range(3):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
     with pytest.raises(RateLimited) as raised:
-        attempt(made, HERE, "  ANN@example.com ")
+        attempt(process_limits, HERE, "  ANN@example.com ")
     assert raised.value.retry_after == 900
     assert raised.value.message == "too many failed logins; try again in 900 seconds"
     assert raised.value.headers == {
@@ -83,54 +83,54 @@ def test_failed_logins_of_an_account_from_an_address_are_limited(limits):
         "x-ratelimit-remaining": "0",
         "x-ratelimit-reset": "1775045700",
     }
-    attempt(made, HERE, "bob@example.com")
-    attempt(made, THERE)
+    attempt(process_limits, HERE, "bob@example.com")
+    attempt(process_limits, THERE)
 
 
 def test_attack_from_elsewhere_locks_no_address_that_was_used_before(limits):
-    made = limits(PER_ACCOUNT)
-    attempt(made, HERE, status=201)
+    process_limits = limits(PER_ACCOUNT)
+    attempt(process_limits, HERE, status=201)
     for number in range(3):
-        attempt(made, Caller(f"3.3.3.{number}"))
+        attempt(process_limits, Caller(f"3.3.3.{number}"))
     with pytest.raises(RateLimited):
-        attempt(made, THERE)
+        attempt(process_limits, THERE)
     for _ in range(10):
-        attempt(made, HERE)
-        attempt(made, HERE, status=201)
+        attempt(process_limits, HERE)
+        attempt(process_limits, HERE, status=201)
 
 
-def test_attack_locks_no_address_from_which_the_account_was_made(limits):
-    made = limits(PER_ACCOUNT)
-    attempt(made, HERE, status=201, operation="auth.register")
+def test_attack_locks_no_address_from_which_the_account_was_registered(limits):
+    process_limits = limits(PER_ACCOUNT)
+    attempt(process_limits, HERE, status=201, operation="auth.register")
     for number in range(3):
-        attempt(made, Caller(f"3.3.3.{number}"))
-    attempt(made, HERE, status=201)
+        attempt(process_limits, Caller(f"3.3.3.{number}"))
+    attempt(process_limits, HERE, status=201)
 
 
 def test_failures_from_a_known_address_do_not_lock_others(limits):
-    made = limits(PER_ACCOUNT)
-    attempt(made, HERE, status=201)
+    process_limits = limits(PER_ACCOUNT)
+    attempt(process_limits, HERE, status=201)
     for _ in range(10):
-        attempt(made, HERE)
-    attempt(made, THERE, status=201)
+        attempt(process_limits, HERE)
+    attempt(process_limits, THERE, status=201)
 
 
 def test_known_address_is_limited_by_itself(limits):
-    made = limits(PER_PAIR)
-    attempt(made, HERE, status=201)
+    process_limits = limits(PER_PAIR)
+    attempt(process_limits, HERE, status=201)
     for _ in range(3):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
     with pytest.raises(RateLimited):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
 
 
 def test_address_known_to_one_account_is_unknown_to_another(limits):
-    made = limits(PER_ACCOUNT)
-    attempt(made, HERE, "bob@example.com", status=201)
+    process_limits = limits(PER_ACCOUNT)
+    attempt(process_limits, HERE, "bob@example.com", status=201)
     for number in range(3):
-        attempt(made, Caller(f"3.3.3.{number}"))
+        attempt(process_limits, Caller(f"3.3.3.{number}"))
     with pytest.raises(RateLimited):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
 
 
 def test_counts_and_known_addresses_survive_a_restart(limits, database_url):
@@ -147,197 +147,204 @@ def test_counts_and_known_addresses_survive_a_restart(limits, database_url):
 
 
 def test_address_is_known_for_ninety_days_after_its_last_login(limits, clock):
-    made = limits(PER_ACCOUNT)
-    attempt(made, HERE, status=201)
+    process_limits = limits(PER_ACCOUNT)
+    attempt(process_limits, HERE, status=201)
     clock.shift(timedelta(days=89))
-    attempt(made, HERE, status=201)
+    attempt(process_limits, HERE, status=201)
     clock.shift(timedelta(days=89))
     for _ in range(3):
-        attempt(made, THERE)
-    attempt(made, HERE)
+        attempt(process_limits, THERE)
+    attempt(process_limits, HERE)
     clock.shift(timedelta(days=2))
     for _ in range(3):
-        attempt(made, THERE)
+        attempt(process_limits, THERE)
     with pytest.raises(RateLimited):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
 
 
-def test_of_the_addresses_of_an_account_the_last_are_known(limits, clock, monkeypatch):
+def test_only_the_latest_addresses_of_an_account_are_known(limits, clock, monkeypatch):
     monkeypatch.setattr(login_attempts, "KNOWN_MAX", 20)
-    made = limits(PER_ACCOUNT)
+    process_limits = limits(PER_ACCOUNT)
     for number in range(21):
         clock.shift(timedelta(seconds=1))
-        attempt(made, Caller(f"1.1.1.{number}"), status=201)
+        attempt(process_limits, Caller(f"1.1.1.{number}"), status=201)
     for _ in range(3):
-        attempt(made, THERE)
-    attempt(made, Caller("1.1.1.1"))
+        attempt(process_limits, THERE)
+    attempt(process_limits, Caller("1.1.1.1"))
     with pytest.raises(RateLimited):
-        attempt(made, Caller("1.1.1.0"))
+        attempt(process_limits, Caller("1.1.1.0"))
 
 
-def test_account_is_never_locked_for_good(limits, clock):
-    made = limits(PER_PAIR)
+def test_lock_of_an_account_ends(limits, clock):
+    process_limits = limits(PER_PAIR)
     for _ in range(4):
         for _ in range(3):
-            attempt(made, HERE)
+            attempt(process_limits, HERE)
         with pytest.raises(RateLimited):
-            attempt(made, HERE)
+            attempt(process_limits, HERE)
         clock.shift(timedelta(minutes=15))
 
 
 def test_refused_attempts_do_not_prolong_the_lock(limits, clock):
-    made = limits(PER_PAIR)
+    process_limits = limits(PER_PAIR)
     for _ in range(3):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
     for _ in range(14):
         clock.shift(timedelta(minutes=1))
         with pytest.raises(RateLimited):
-            attempt(made, HERE)
+            attempt(process_limits, HERE)
     clock.shift(timedelta(minutes=1))
-    attempt(made, HERE)
+    attempt(process_limits, HERE)
 
 
 def test_login_that_succeeds_clears_the_failures_of_account_and_address(limits):
-    made = limits(PER_PAIR)
+    process_limits = limits(PER_PAIR)
     for _ in range(3):
-        attempt(made, HERE)
-        attempt(made, HERE)
-        attempt(made, HERE, status=201)
+        attempt(process_limits, HERE)
+        attempt(process_limits, HERE)
+        attempt(process_limits, HERE, status=201)
 
 
-def test_failed_logins_of_an_address_are_limited_whatever_the_account(limits):
-    made = limits(PER_ADDRESS)
+def test_failed_logins_of_an_address_are_limited_across_accounts(limits):
+    process_limits = limits(PER_ADDRESS)
     for number in range(3):
-        attempt(made, HERE, f"{number}@example.com")
-    attempt(made, THERE)
+        attempt(process_limits, HERE, f"{number}@example.com")
+    attempt(process_limits, THERE)
     with pytest.raises(RateLimited):
-        attempt(made, HERE, "3@example.com")
+        attempt(process_limits, HERE, "3@example.com")
 
 
 def test_login_that_succeeds_does_not_clear_its_address(limits):
-    made = limits(PER_ADDRESS)
+    process_limits = limits(PER_ADDRESS)
     for _ in range(3):
-        attempt(made, HERE)
-        attempt(made, THERE, status=201)
+        attempt(process_limits, HERE)
+        attempt(process_limits, THERE, status=201)
     with pytest.raises(RateLimited):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"email": 5}', b"[" * 10_000, b"\xff"])
-def test_login_without_an_address_counts_for_where_it_comes_from(limits, core, data):
-    made = limits(PER_ADDRESS)
+def test_login_without_an_email_counts_for_the_client_address(limits, core, data):
+    process_limits = limits(PER_ADDRESS)
     for _ in range(3):
-        tried = made.attempt("auth.login", HERE, data)
+        tried = process_limits.attempt("auth.login", HERE, data)
         tried.admit()
         tried.record(400)
     with pytest.raises(RateLimited):
-        made.attempt("auth.login", HERE, b"").admit()
+        process_limits.attempt("auth.login", HERE, b"").admit()
     assert count_rows(core) == 1
 
 
 def test_password_is_not_guessed_by_changing_it(limits):
-    made = limits(PER_PAIR)
+    process_limits = limits(PER_PAIR)
     thief = Caller("1.1.1.1", "Bearer stolen")
     for _ in range(3):
-        attempt(made, thief, status=400, operation="auth.change_password")
+        attempt(process_limits, thief, status=400, operation="auth.change_password")
     with pytest.raises(RateLimited):
-        attempt(made, thief, operation="auth.change_password")
-    attempt(made, Caller("1.1.1.1", "Bearer own"), operation="auth.change_password")
+        attempt(process_limits, thief, operation="auth.change_password")
+    attempt(process_limits, Caller("1.1.1.1", "Bearer own"), operation="auth.change_password")
 
 
 def test_password_that_was_changed_clears_its_failures(limits):
-    made = limits(PER_PAIR)
+    process_limits = limits(PER_PAIR)
     for _ in range(2):
         for status in (400, 400, 200):
-            attempt(made, Caller("1.1.1.1", "Bearer own"), status=status, operation="auth.change_password")
+            attempt(
+                process_limits,
+                Caller("1.1.1.1", "Bearer own"),
+                status=status,
+                operation="auth.change_password",
+            )
 
 
-def test_accounts_are_counted_and_so_is_asking_whether_there_is_one(limits):
-    made = limits(Limits(**OFF | {"registrations": parse("3/hour")}))
+def test_registrations_and_duplicate_registrations_are_limited(limits):
+    process_limits = limits(Limits(**OFF | {"registrations": parse("3/hour")}))
     for status in (201, 409, 400, 400, 201):
-        attempt(made, HERE, status=status, operation="auth.register")
+        attempt(process_limits, HERE, status=status, operation="auth.register")
     with pytest.raises(RateLimited, match="too many accounts"):
-        attempt(made, HERE, operation="auth.register")
-    attempt(made, THERE, operation="auth.register")
+        attempt(process_limits, HERE, operation="auth.register")
+    attempt(process_limits, THERE, operation="auth.register")
 
 
 def test_without_limits_nothing_is_counted(limits, core):
-    made = limits(NO_LIMITS)
+    process_limits = limits(NO_LIMITS)
     for status in (401, 201) * 50:
-        attempt(made, HERE, status=status)
-        attempt(made, HERE, status=status, operation="auth.register")
+        attempt(process_limits, HERE, status=status)
+        attempt(process_limits, HERE, status=status, operation="auth.register")
     assert count_rows(core) == 0
 
 
 def test_login_from_a_known_address_writes_nothing(limits, core, monkeypatch):
-    made = limits(Limits())
-    attempt(made, HERE, status=201)
+    process_limits = limits(Limits())
+    attempt(process_limits, HERE, status=201)
 
     def refuse():
         raise AssertionError("it writes")
 
     monkeypatch.setattr(core.database, "writing", refuse)
-    attempt(made, HERE, status=201)
+    attempt(process_limits, HERE, status=201)
 
 
-def test_what_was_refused_is_refused_again_without_the_database(limits, core, monkeypatch):
-    made = limits(PER_PAIR)
+def test_refusal_is_repeated_without_the_database(limits, core, monkeypatch):
+    process_limits = limits(PER_PAIR)
     for _ in range(3):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
     with pytest.raises(RateLimited):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
 
     def refuse():
         raise AssertionError("it reads")
 
     monkeypatch.setattr(core.database, "reading", refuse)
     with pytest.raises(RateLimited):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
 
 
-def test_only_so_many_refusals_are_remembered(limits, monkeypatch):
+def test_cache_of_refusals_is_bounded(limits, monkeypatch):
     monkeypatch.setattr(password_limits, "REFUSALS_MAX", 2)
-    made = limits(PER_PAIR)
+    process_limits = limits(PER_PAIR)
     for number in range(3):
         caller = Caller(f"1.1.1.{number}")
         for _ in range(3):
-            attempt(made, caller)
+            attempt(process_limits, caller)
         with pytest.raises(RateLimited):
-            attempt(made, caller)
+            attempt(process_limits, caller)
     # The first one is no longer remembered, and is refused by the database.
-    made.attempt("auth.login", Caller("1.1.1.0"), body()).refuse_early()
+    process_limits.attempt("auth.login", Caller("1.1.1.0"), body()).refuse_early()
     with pytest.raises(RateLimited):
-        attempt(made, Caller("1.1.1.0"))
+        attempt(process_limits, Caller("1.1.1.0"))
 
 
-def test_sweep_deletes_what_no_longer_counts(limits, core, clock):
-    made = limits(Limits())
-    attempt(made, HERE, status=201)
-    attempt(made, THERE)
+def test_sweep_deletes_expired_rows(limits, core, clock):
+    process_limits = limits(Limits())
+    attempt(process_limits, HERE, status=201)
+    attempt(process_limits, THERE)
     for number in range(20):
-        attempt(made, Caller("4.4.4.4"), f"{number}@example.com")
+        attempt(process_limits, Caller("4.4.4.4"), f"{number}@example.com")
     assert core.login_attempts.sweep() == 0
     clock.shift(timedelta(hours=1))
     core.sweep()
-    # What is left is the address that ann has logged in from.
+    # Only the address from which ann has logged in remains.
     assert count_rows(core) == 1
     clock.shift(timedelta(days=90))
     assert core.login_attempts.sweep() == 1
 
 
-def test_many_failures_at_once_are_all_counted(limits, core):
-    made = limits(Limits(**OFF | {"logins": parse("40/hour"), "logins_per_address": parse("40/hour")}))
-    tries = [made.attempt("auth.login", HERE, body()) for _ in range(40)]
+def test_concurrent_failures_are_all_counted(limits, core):
+    process_limits = limits(
+        Limits(**OFF | {"logins": parse("40/hour"), "logins_per_address": parse("40/hour")})
+    )
+    tries = [process_limits.attempt("auth.login", HERE, body()) for _ in range(40)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda tried: tried.record(401), tries))
     with pytest.raises(RateLimited):
-        attempt(made, HERE)
+        attempt(process_limits, HERE)
 
 
 def test_database_holds_no_address(limits, core):
-    made = limits(Limits())
-    attempt(made, HERE)
-    attempt(made, HERE, status=201)
+    process_limits = limits(Limits())
+    attempt(process_limits, HERE)
+    attempt(process_limits, HERE, status=201)
     with core.database.reading() as connection:
         rows = str(connection.execute(select(table)).fetchall())
     assert "ann" not in rows
@@ -348,8 +355,8 @@ def test_database_holds_no_address(limits, core):
 
 
 @pytest.fixture
-def limited(core: Core):
-    """A server with limits that are soon reached, behind a proxy that tells where its clients are."""
+def limited_server(core: Core):
+    """Yield a server with low limits, behind a trusted proxy."""
     from ipaddress import ip_network
 
     limits = Limits(logins=parse("2/hour"), logins_per_account=parse("4/hour"), registrations=parse("2/hour"))
@@ -362,32 +369,32 @@ WRONG = {"email": "ann@example.com", "password": "wrong"}
 RIGHT = {"email": "ann@example.com", "password": "correct horse"}
 
 
-def log_in(server: Running, said: dict[str, str], client: str) -> int:
-    return server.ask("POST", "/auth/login", said, x_forwarded_for=client).status
+def log_in(server: Running, credentials: dict[str, str], client: str) -> int:
+    return server.ask("POST", "/auth/login", credentials, x_forwarded_for=client).status
 
 
-def test_right_password_works_from_where_it_was_used_during_an_attack(limited: Running):
-    limited.register("ann", "correct horse")
-    assert log_in(limited, RIGHT, "5.5.5.5") == 201
-    statuses = [log_in(limited, WRONG, f"6.6.6.{number}") for number in range(6)]
+def test_right_password_works_from_a_known_address_during_an_attack(limited_server: Running):
+    limited_server.register("ann", "correct horse")
+    assert log_in(limited_server, RIGHT, "5.5.5.5") == 201
+    statuses = [log_in(limited_server, WRONG, f"6.6.6.{number}") for number in range(6)]
     assert statuses == [401] * 4 + [429] * 2
-    assert log_in(limited, RIGHT, "5.5.5.5") == 201
+    assert log_in(limited_server, RIGHT, "5.5.5.5") == 201
     # An address that was never used waits.
-    assert log_in(limited, RIGHT, "7.7.7.7") == 429
+    assert log_in(limited_server, RIGHT, "7.7.7.7") == 429
 
 
-def test_unknown_account_is_refused_like_a_known_one(limited: Running):
-    limited.register("ann", "correct horse")
+def test_unknown_account_is_refused_like_a_known_one(limited_server: Running):
+    limited_server.register("ann", "correct horse")
     for email in ("ann@example.com", "nobody@example.com"):
-        statuses = [log_in(limited, {**WRONG, "email": email}, "6.6.6.6") for _ in range(3)]
+        statuses = [log_in(limited_server, {**WRONG, "email": email}, "6.6.6.6") for _ in range(3)]
         assert statuses == [401, 401, 429]
 
 
-def test_a_refusal_says_when_to_come_back(limited: Running):
-    limited.register("ann", "correct horse")
-    statuses = [limited.ask("POST", "/auth/login", WRONG).status for _ in range(3)]
+def test_refusal_has_rate_limit_headers(limited_server: Running):
+    limited_server.register("ann", "correct horse")
+    statuses = [limited_server.ask("POST", "/auth/login", WRONG).status for _ in range(3)]
     assert statuses == [401, 401, 429]
-    refused = limited.ask("POST", "/auth/login", RIGHT)
+    refused = limited_server.ask("POST", "/auth/login", RIGHT)
     assert refused.json["code"] == "rate_limited"
     assert 3590 <= int(refused.headers["retry-after"]) <= 3600
     assert refused.headers["x-ratelimit-limit"] == "2"
@@ -395,17 +402,19 @@ def test_a_refusal_says_when_to_come_back(limited: Running):
     assert int(refused.headers["x-ratelimit-reset"]) > 0
 
 
-def test_tries_that_arrive_at_once_are_not_more_than_those_in_a_row(limited: Running):
-    limited.register("ann", "correct horse")
+def test_concurrent_attempts_do_not_exceed_the_limit(limited_server: Running):
+    limited_server.register("ann", "correct horse")
     with ThreadPoolExecutor(20) as pool:
-        statuses = list(pool.map(lambda _: limited.ask("POST", "/auth/login", WRONG).status, range(20)))
-    # Two threads hash: each may have begun one when the last that counted ended.
+        statuses = list(
+            pool.map(lambda _: limited_server.ask("POST", "/auth/login", WRONG).status, range(20))
+        )
+    # Two threads hash: each may have started one attempt before the last counted one ended.
     assert 2 <= statuses.count(401) <= 3
     assert statuses.count(429) == 20 - statuses.count(401)
 
 
-def test_registrations_are_limited(limited: Running):
-    limited.register("ann")
-    limited.register("bob")
-    said = {"email": "eve@example.com", "password": "correct horse"}
-    assert limited.ask("POST", "/auth/register", said).status == 429
+def test_registrations_are_limited(limited_server: Running):
+    limited_server.register("ann")
+    limited_server.register("bob")
+    account = {"email": "eve@example.com", "password": "correct horse"}
+    assert limited_server.ask("POST", "/auth/register", account).status == 429

@@ -1,4 +1,4 @@
-"""The API reference's own calls, sent as they are printed: each is answered with the published status and fields."""
+"""The calls printed in the API reference: each returns the published status and fields."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WORKSPACE = "/orgs/:orgSlug/workspaces/:wsSlug"
 
 @attrs.frozen
 class Call:
-    """A call as the reference prints it.
+    """A call that the API reference prints.
 
     Attributes:
         status: As the reference says, or the list of endpoints where it says nothing.
@@ -49,23 +49,23 @@ class Call:
 
 
 def calls() -> Iterator[Call]:
-    """All calls of the reference to operations that are served."""
+    """Yield the calls of the reference to operations that the server implements."""
     with ENDPOINTS.open(newline="") as file:
-        known = {(found["method"], found["path"]): found for found in csv.DictReader(file, delimiter="\t")}
+        endpoints = {(row["method"], row["path"]): row for row in csv.DictReader(file, delimiter="\t")}
     for entry in CALLS.read_text().split("\n\n"):
-        method, path, rest = entry.split("\n", 2)
+        method, path, remaining = entry.split("\n", 2)
         # "/…/" stands for the workspace, or, before automations, for a project.
         tail = path.removeprefix("/…")
         before = WORKSPACE + ("/projects/:projectId" if tail.startswith("/automations") else "")
-        found = known[method, before + tail if tail != path else path]
-        command, *answer = re.split(r"\nResponse(\d{3})\n", rest)
-        if found["operation"] in SERVICES:
-            status = int(answer[0] if answer else found["status"])
+        endpoint = endpoints[method, before + tail if tail != path else path]
+        command, *answer = re.split(r"\nResponse(\d{3})\n", remaining)
+        if endpoint["operation"] in SERVICES:
+            status = int(answer[0] if answer else endpoint["status"])
             sample = json.loads(answer[1].replace("[...]", "[]")) if answer else None
-            yield _parsed(found["operation"], command, status, sample)
+            yield _parse_call(endpoint["operation"], command, status, sample)
 
 
-def _parsed(operation: str, command: str, status: int, sample: Any) -> Call:
+def _parse_call(operation: str, command: str, status: int, sample: Any) -> Call:
     curl, *words = shlex.split(command.replace("\\\n", " "))
     assert curl == "curl"
     method, url, body, headers = "GET", "", None, {}
@@ -162,14 +162,17 @@ CALLER = "OO"
 def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[PermissionWorld]:
     """Yield a world in which the reference's samples exist, in a transaction."""
     kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
-    with open_permission_world(kind, request.config.stash[RUN]) as made, made.sandbox.transaction():
-        _show_samples(made)
-        yield made
+    with (
+        open_permission_world(kind, request.config.stash[RUN]) as permission_world,
+        permission_world.sandbox.transaction(),
+    ):
+        _create_samples(permission_world)
+        yield permission_world
 
 
 @pytest.fixture
 def permission_world(shared_permission_world: PermissionWorld) -> Iterator[PermissionWorld]:
-    """The same, for what is thrown away afterwards."""
+    """Yield the world; changes are rolled back after the test."""
     with shared_permission_world.sandbox.thrown_away():
         yield shared_permission_world
 
@@ -180,30 +183,30 @@ def server(shared_permission_world: PermissionWorld) -> Iterator[Running]:
         yield server
 
 
-def _show_samples(permission_world: PermissionWorld) -> None:
+def _create_samples(permission_world: PermissionWorld) -> None:
     world, project = (
         permission_world.world,
         f"{_workspace(permission_world)}/projects/{permission_world.here['projectId']}",
     )
     for email in ("new-member@acme.com", "dev@company.com"):
         world.ask(None, "POST", "/auth/register", {"email": email, "password": PASSWORD})
-    # Somebody of the workspace who is not in the project yet.
+    # A member of the workspace who is not in the project yet.
     invited = permission_world.ask(
         "BOSS", "POST", f"{_workspace(permission_world)}/members/invite", {"email": "dev@company.com"}
     )
     dev = world.ask(None, "POST", "/auth/login", {"email": "dev@company.com", "password": PASSWORD})
     world.ask(dev["access_token"], "POST", f"/invitations/{invited['token']}/accept")
     caller = permission_world.people[CALLER]
-    # Not the card of a proposal: that is approved as it was proposed, or not at all.
+    # Do not change the card of a proposal: that would make the proposal stale.
     card = f"{project}/cards/{permission_world.here['otherCardId']}"
-    seen = {
+    changes = {
         "description": "REST routes",
         "priority": "high",
         "dueDate": "2026-04-01",
         "assigneeId": caller.id,
         "checklist": [{"title": "Step"}],
     }
-    permission_world.ask("BOSS", "PATCH", card, seen)
+    permission_world.ask("BOSS", "PATCH", card, changes)
     in_progress = permission_world.ask("BOSS", "GET", f"{project}/columns")[1]["id"]
     permission_world.ask("BOSS", "PATCH", card, {"columnId": in_progress})
     token = {"name": "CI", "scopes": ["projects:read"], "expiresAt": "2027-01-01T00:00:00Z"}
@@ -215,10 +218,10 @@ def _workspace(permission_world: PermissionWorld) -> str:
     return f"/orgs/{permission_world.here['orgSlug']}/workspaces/{permission_world.here['wsSlug']}"
 
 
-def filled(
+def fill_placeholders(
     permission_world: PermissionWorld, call: Call, token: str
 ) -> tuple[str, str | None, dict[str, str]]:
-    """The path, the body and the headers of a call, with real ids for the placeholders."""
+    """Return the path, body and headers of a call, with real ids in place of the placeholders."""
     # Before automations "/…/" stands for a project.
     project = f"{_workspace(permission_world)}/projects/{permission_world.here['projectId']}"
     path = urlsplit(call.url).path.replace("/…/automations", f"{project}/automations")
@@ -237,16 +240,18 @@ def filled(
     return path, body, {name: text.replace("YOUR_TOKEN", token) for name, text in call.headers.items()}
 
 
-def sent(server: Running, permission_world: PermissionWorld, call: Call, body: str | None = None) -> Reply:
-    """The answer to a call."""
+def send_call(
+    server: Running, permission_world: PermissionWorld, call: Call, body: str | None = None
+) -> Reply:
+    """Send a call, and return the response."""
     token = permission_world.world.bearer(permission_world.people[CALLER])
     if call.operation == "auth.login":
-        # The account of the sample is the one that the call before it has made.
-        assert sent(server, permission_world, CALLED["auth.register"]).status == 201
+        # The sample logs in to the account that the sample of auth.register creates.
+        assert send_call(server, permission_world, CALLED["auth.register"]).status == 201
     if call.operation == "auth.change_password":
         old = {"currentPassword": PASSWORD, "newPassword": "old-password"}
         token = permission_world.world.ask(token, "POST", "/auth/change-password", old)["access_token"]
-    path, printed, headers = filled(permission_world, call, token)
+    path, printed, headers = fill_placeholders(permission_world, call, token)
     connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
     try:
         connection.request(call.method, path, (body or printed or "").encode() or None, headers)
@@ -255,94 +260,103 @@ def sent(server: Running, permission_world: PermissionWorld, call: Call, body: s
         connection.close()
 
 
-def differs(sample: Any, found: Any, where: str = "") -> str | None:
-    """Where an answer lacks a published field, or has it in another JSON type."""
+def find_difference(sample: Any, value: Any, where: str = "") -> str | None:
+    """Describe the first published field that a response lacks or has in another JSON type; None if there is none."""
     if sample is None:
         return None
-    if type(sample) is not type(found):
-        return f"{where} is {found!r}, and published as {sample!r}"
+    if type(sample) is not type(value):
+        return f"{where} is {value!r}, and published as {sample!r}"
     if isinstance(sample, dict):
-        missing = [f"{where}.{name}" for name in sample if name not in found]
+        missing = [f"{where}.{name}" for name in sample if name not in value]
         inner = (
-            differs(each, found[name], f"{where}.{name}") for name, each in sample.items() if name in found
+            find_difference(item, value[name], f"{where}.{name}")
+            for name, item in sample.items()
+            if name in value
         )
         return ", ".join(missing) + " is missing" if missing else next(filter(None, inner), None)
     if isinstance(sample, list) and sample:
-        # Some row must be as rich as each one of the sample.
-        tried = [[differs(each, row, f"{where}[]") for row in found] for each in sample]
-        return next((said[0] if said else f"{where} is empty" for said in tried if None not in said), None)
+        # For each row of the sample, some row must have all its fields.
+        differences_by_row = [[find_difference(item, row, f"{where}[]") for row in value] for item in sample]
+        return next(
+            (
+                differences[0] if differences else f"{where} is empty"
+                for differences in differences_by_row
+                if None not in differences
+            ),
+            None,
+        )
     return None
 
 
 @pytest.mark.parametrize("call", CALLED.values(), ids=lambda call: call.operation)
-def test_the_references_own_call_is_answered_as_published(
+def test_call_of_the_reference_returns_the_published_response(
     server: Running, permission_world: PermissionWorld, call: Call
 ):
     if call.operation in UNSAID:
-        answer = sent(server, permission_world, call)
+        answer = send_call(server, permission_world, call)
         assert (answer.status, answer.json["details"][0]["message"]) == (400, "is required")
-        answer = sent(
+        answer = send_call(
             server, permission_world, with_type(call), json.dumps(UNSAID[call.operation](permission_world))
         )
     else:
-        answer = sent(server, permission_world, call)
+        answer = send_call(server, permission_world, call)
     assert answer.status == call.status, answer
     if SERVICES[call.operation].endpoint.returns_file:
         assert (answer.headers["content-type"], answer.body) == ("text/plain", b"Hello.")
     else:
         assert answer.headers["content-type"] == "application/json"
-        assert differs(call.sample, answer.json) is None
+        assert find_difference(call.sample, answer.json) is None
 
 
 def with_type(call: Call) -> Call:
     return attrs.evolve(call, headers={**call.headers, "Content-Type": "application/json"})
 
 
-def test_each_published_call_to_what_is_served_is_sent():
+def test_all_published_calls_are_sent():
     with ENDPOINTS.open(newline="") as file:
         published = {
-            each["operation"] for each in csv.DictReader(file, delimiter="\t") if each["source"] == "seed"
+            row["operation"] for row in csv.DictReader(file, delimiter="\t") if row["source"] == "seed"
         }
     assert published & set(SERVICES) == set(CALLED)
 
 
-# ---------------------------------------------------------------------------------------------- as the document shows it
+# ---------------------------------------------------------------------------------------------- as the document contains it
 
 
-SHOWN = {
+DOCUMENTED = {
     operation["operationId"]: operation
     for path in document()["paths"].values()
     for operation in path.values()
 }
 
 
-def shows(published: Any, shown: Any) -> bool:
-    """Whether an example says what was published: exactly that, but for ids that are cut short, and more besides."""
-    if isinstance(published, dict) and isinstance(shown, dict):
-        return all(name in shown and shows(each, shown[name]) for name, each in published.items())
-    if isinstance(published, list) and isinstance(shown, list):
-        return len(published) == len(shown) and all(map(shows, published, shown))
+def contains(published: Any, example: Any) -> bool:
+    """Return whether an example contains the published value; it may have more fields, and published ids may be abbreviated."""
+    if isinstance(published, dict) and isinstance(example, dict):
+        return all(name in example and contains(value, example[name]) for name, value in published.items())
+    if isinstance(published, list) and isinstance(example, list):
+        return len(published) == len(example) and all(map(contains, published, example))
     if isinstance(published, str) and re.fullmatch(r"[0-9a-f]{8}\.\.\.", published):
-        return isinstance(shown, str) and shown.startswith(published[:8])
-    return bool(published == shown)
+        return isinstance(example, str) and example.startswith(published[:8])
+    return bool(published == example)
 
 
 @pytest.mark.parametrize("call", CALLED.values(), ids=lambda call: call.operation)
-def test_the_document_shows_what_the_reference_prints(call: Call):
-    operation = SHOWN[call.operation]
+def test_document_has_the_examples_of_the_reference(call: Call):
+    operation = DOCUMENTED[call.operation]
     if call.body is not None and call.headers["Content-Type"] == "application/json":
-        shown = operation["requestBody"]["content"]["application/json"]["example"]
-        said = json.loads(call.body)
-        assert shows(said, shown)
-        assert said.keys() == shown.keys()
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        body = json.loads(call.body)
+        assert contains(body, example)
+        assert body.keys() == example.keys()
     if call.sample is not None:
         answer = operation["responses"][str(call.status)]["content"]["application/json"]
-        assert shows(call.sample, answer["example"])
+        assert contains(call.sample, answer["example"])
 
 
-def test_a_difference_to_the_reference_is_noticed():
-    assert shows({"id": "665f1a2b...", "a": [1]}, {"id": "665f1a2b3c4d5e6f7a8b9c0d", "a": [1], "more": 1})
-    assert not shows({"id": "665f1a2b..."}, {"id": "665f4f6a3c4d5e6f7a8b9c0d"})
-    assert not shows({"a": [1]}, {"a": [1, 2]})
-    assert not shows({"a": 1}, {"b": 1})
-    assert not shows({"name": "Acme Corp"}, {"name": "Acme"})
+def test_difference_from_the_reference_is_detected():
+    assert contains({"id": "665f1a2b...", "a": [1]}, {"id": "665f1a2b3c4d5e6f7a8b9c0d", "a": [1], "more": 1})
+    assert not contains({"id": "665f1a2b..."}, {"id": "665f4f6a3c4d5e6f7a8b9c0d"})
+    assert not contains({"a": [1]}, {"a": [1, 2]})
+    assert not contains({"a": 1}, {"b": 1})
+    assert not contains({"name": "Acme Corp"}, {"name": "Acme"})

@@ -1,4 +1,4 @@
-"""A rolling restart: servers that are restarted one after the other under load answer every request."""
+"""A rolling restart: servers that restart one after the other under load answer every request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 class Fleet:
-    """Four servers over one PostgreSQL.
+    """Four servers on one PostgreSQL database.
 
     Attributes:
         ports: Where they listen.
@@ -38,8 +38,8 @@ class Fleet:
         self.servers = [self._start(0) for _ in range(4)]
         self.ports = [server.port for server in self.servers]
 
-    def restart_each(self) -> None:
-        """Stop and start one after the other."""
+    def restart_all(self) -> None:
+        """Restart the servers one after the other."""
         for number, port in enumerate(self.ports):
             assert self.servers[number].end() == 0
             self.servers[number] = self._start(port)
@@ -60,9 +60,9 @@ def fleet(tmp_path: Path, postgres_url: str) -> Iterator[Fleet]:
 
 
 class Client:
-    """A client that keeps its connections, and goes to the next server only where it cannot connect.
+    """A client that keeps its connections, and uses the next server only if it cannot connect.
 
-    It never asks a second time, so that whatever goes wrong with a request that was sent is counted.
+    It never retries, so that every failed request is counted.
     """
 
     def __init__(self, ports: Sequence[int], token: str) -> None:
@@ -78,7 +78,7 @@ class Client:
             answer = connection.getresponse()
             answer.read()
             self.outcomes[str(answer.status)] += 1
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is counted
+        except Exception as error:  # noqa: BLE001 - every failure is counted
             connection.close()
             self.outcomes[repr(error)] += 1
 
@@ -86,8 +86,8 @@ class Client:
         while True:
             port = next(self._ports)
             connection = self._connections.setdefault(port, HTTPConnection("127.0.0.1", port, timeout=60))
-            # One whose last answer said that it ends has been closed by ``http.client``. One that the server has
-            # closed meanwhile can be read from.
+            # ``http.client`` closes a connection whose last response said so. A connection that the server has
+            # closed is readable.
             if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
                 connection.close()
             try:
@@ -102,28 +102,28 @@ class Client:
             connection.close()
 
 
-def ask_while(work: Callable[[], object], ports: Sequence[int], token: str, least: int) -> Counter[str]:
-    """What clients are answered that ask all along some work, and until so many requests are answered."""
+def send_while(work: Callable[[], object], ports: Sequence[int], token: str, least: int) -> Counter[str]:
+    """Send requests while ``work`` runs and until ``least`` are answered, and return the counted outcomes."""
     clients = [Client(ports, token) for _ in range(CLIENTS)]
-    over = threading.Event()
+    finished = threading.Event()
 
-    def ask_on(client: Client) -> None:
+    def keep_sending(client: Client) -> None:
         for number in itertools.count():
-            if over.is_set() and sum(each.outcomes.total() for each in clients) >= least:
+            if finished.is_set() and sum(other.outcomes.total() for other in clients) >= least:
                 return
             if number % 4:
                 client.ask("GET", "/auth/me")
             else:
                 client.ask("PATCH", "/auth/me", b'{"name":"Ann %d"}' % number)
 
-    threads = [threading.Thread(target=ask_on, args=(client,)) for client in clients]
+    threads = [threading.Thread(target=keep_sending, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
     try:
         time.sleep(0.5)
         work()
     finally:
-        over.set()
+        finished.set()
         for thread in threads:
             thread.join()
         for client in clients:
@@ -131,9 +131,9 @@ def ask_while(work: Callable[[], object], ports: Sequence[int], token: str, leas
     return sum((client.outcomes for client in clients), Counter())
 
 
-def test_clients_that_keep_their_connections_notice_nothing(fleet: Fleet):
+def test_clients_with_open_connections_see_no_failure(fleet: Fleet):
     token = fleet.servers[0].register()
-    outcomes = ask_while(fleet.restart_each, fleet.ports, token, REQUESTS_DIRECTLY)
+    outcomes = send_while(fleet.restart_all, fleet.ports, token, REQUESTS_DIRECTLY)
     assert outcomes.keys() == {"200"}, outcomes
     assert outcomes.total() >= REQUESTS_DIRECTLY
 
@@ -141,11 +141,11 @@ def test_clients_that_keep_their_connections_notice_nothing(fleet: Fleet):
 @pytest.mark.skipif(
     shutil.which("nginx") is None, reason="nginx is not installed: python3 dev.py services installs it"
 )
-def test_clients_of_nginx_notice_nothing(fleet: Fleet, tmp_path: Path):
+def test_clients_of_nginx_see_no_failure(fleet: Fleet, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     token = fleet.servers[0].register()
     with nginx_before(tmp_path, port, *fleet.ports):
-        outcomes = ask_while(fleet.restart_each, [port], token, REQUESTS_BEHIND_NGINX)
+        outcomes = send_while(fleet.restart_all, [port], token, REQUESTS_BEHIND_NGINX)
     assert outcomes.keys() == {"200"}, outcomes
     assert outcomes.total() >= REQUESTS_BEHIND_NGINX

@@ -1,4 +1,4 @@
-"""Rules whose server, or worker, is killed again and again: each acts on each card, and on none twice."""
+"""Rules whose server or worker is killed repeatedly: each acts on each card exactly once."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from tests.server.processes import Forked
 
 CARDS = 16
 KILLS = (3, 8)
-"""After how many cards on which the rule has acted."""
+"""The numbers of handled cards after which the process is killed."""
 
 
-def hurry() -> None:
-    """Leave most of what rules do to jobs, and wait not long for who was killed."""
+def shorten_claims() -> None:
+    """Run most actions of rules as jobs, and shorten the claims of killed processes."""
     occurrences.UNIT_ACTIONS_MAX = 2
     jobs.LEASE = timedelta(seconds=0.5)
 
 
 def serve(settings: Settings, up: Connection) -> None:
-    """Serve, and say on which port."""
-    hurry()
+    """Serve, and send the port on ``up``."""
+    shorten_claims()
     with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 
 def work(settings: Settings, up: Connection) -> None:
-    """Do jobs, and listen on no port."""
-    hurry()
+    """Run jobs without listening on a port."""
+    shorten_claims()
     up.send(0)
     worker.work(settings)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "whom"),
+    ("kind", "victim"),
     [
         ("sqlite", "server"),
         pytest.param("postgres", "server", marks=pytest.mark.postgres),
         pytest.param("postgres", "worker", marks=pytest.mark.postgres),
     ],
 )
-def test_a_rule_acts_once_on_each_card_however_often_who_does_it_is_killed(request, tmp_path, kind, whom):
+def test_rule_acts_once_per_card_when_its_process_is_killed(request, tmp_path, kind, victim):
     settings = Settings(
         database_url=request.getfixturevalue(f"{kind}_url"),
         data_dir=tmp_path,
@@ -59,10 +59,10 @@ def test_a_rule_acts_once_on_each_card_however_often_who_does_it_is_killed(reque
         bcrypt_rounds=4,
         limits=NO_LIMITS,
         log="off",
-        jobs=whom == "server",
+        jobs=victim == "server",
     )
     with ExitStack() as stack:
-        server = begun(stack, serve, settings)
+        server = start_process(stack, serve, settings)
         token = server.register("ann")
 
         def ask(path, body=None):
@@ -72,37 +72,37 @@ def test_a_rule_acts_once_on_each_card_however_often_who_does_it_is_killed(reque
 
         project, rule = board_with_rule(ask)
 
-        def acted():
+        def count_comments():
             return {card["id"]: card["commentCount"] for card in ask(f"{project}/cards")}
 
         for enough in KILLS:
-            busy = server if whom == "server" else begun(stack, work, settings)
-            wait_until(lambda: sum(acted().values()), enough)
-            busy.kill()
-            if whom == "server":
-                server = begun(stack, serve, settings)
-        if whom == "worker":
-            begun(stack, work, settings)
-        wait_until(lambda: sum(acted().values()), CARDS)
-        found, traces = acted(), ask(f"{project}/automations/{rule}/traces")
-        assert list(found.values()) == [1] * CARDS
+            process = server if victim == "server" else start_process(stack, work, settings)
+            wait_until(lambda: sum(count_comments().values()), enough)
+            process.kill()
+            if victim == "server":
+                server = start_process(stack, serve, settings)
+        if victim == "worker":
+            start_process(stack, work, settings)
+        wait_until(lambda: sum(count_comments().values()), CARDS)
+        comment_counts, traces = count_comments(), ask(f"{project}/automations/{rule}/traces")
+        assert list(comment_counts.values()) == [1] * CARDS
         assert {trace["result"] for trace in traces} == {"success"}
-        assert sorted(trace["target"]["cardId"] for trace in traces) == sorted(found)
+        assert sorted(trace["target"]["cardId"] for trace in traces) == sorted(comment_counts)
 
 
-def begun(stack, target, settings):
-    """A process that does not outlive the test."""
+def start_process(stack, target, settings):
+    """Start a process that is killed at the end of the test."""
     process = Forked(target, settings)
     stack.callback(process.kill)
     return process
 
 
 def board_with_rule(ask):
-    """A new project, by its path, on whose new cards a rule has begun to comment; and the rule's id."""
+    """Create a project whose rule comments on new cards; return its path and the id of the rule."""
     ask("/organizations", {"name": "Acme", "slug": "acme"})
     ask("/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"})
-    made = ask("/orgs/acme/workspaces/eng/projects", {"name": "Launch"})
-    project = f"/orgs/acme/workspaces/eng/projects/{made['id']}"
+    created = ask("/orgs/acme/workspaces/eng/projects", {"name": "Launch"})
+    project = f"/orgs/acme/workspaces/eng/projects/{created['id']}"
     comment = {"type": "add_comment", "params": {"content": "Welcome."}}
     rule = ask(f"{project}/automations", {"trigger": "task_created", "action": comment})
     column = {"columnId": ask(f"{project}/columns")[0]["id"]}
@@ -111,7 +111,7 @@ def board_with_rule(ask):
 
 
 def wait_until(count, enough):
-    """Wait until something has happened so often."""
+    """Wait until ``count()`` has reached a number."""
     end = time.monotonic() + 30
     while count() < enough:
         assert time.monotonic() < end

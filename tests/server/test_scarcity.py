@@ -1,4 +1,4 @@
-"""What a server does with few descriptors, or little address space."""
+"""The server with few file descriptors or little address space."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.test_blobs import bucket  # noqa: F401 - a fixture
-from tests.server.processes import Process, started
+from tests.server.processes import Process, run_process
 from tests.server.running import read
 from tests.support.forms import FORM, form
 
@@ -21,7 +21,7 @@ STORE_AWAY = "the file store is not available; try again"
 
 
 def make_card(server: Process, token: str) -> str:
-    """Make all that a card needs; the path of its attachments."""
+    """Create a card, and return the path of its attachments."""
     server.ask("POST", "/organizations", {"name": "Acme", "slug": "acme"}, token)
     server.ask("POST", "/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"}, token)
     projects = "/orgs/acme/workspaces/eng/projects"
@@ -32,12 +32,12 @@ def make_card(server: Process, token: str) -> str:
 
 
 @contextmanager
-def no_more_descriptors(pid: int) -> Iterator[None]:
-    """Let a process open nothing meanwhile."""
+def exhaust_descriptors(pid: int) -> Iterator[None]:
+    """Prevent a process from opening files until the block ends."""
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    used = open_in(pid)
-    # Connections that have just ended may still be open.
-    while time.sleep(0.2) or used != (now := open_in(pid)):
+    used = open_descriptors(pid)
+    # Wait until recently closed connections are gone.
+    while time.sleep(0.2) or used != (now := open_descriptors(pid)):
         used = now
     free = next(number for number in range(4096) if number not in used)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, before[1]))
@@ -47,23 +47,23 @@ def no_more_descriptors(pid: int) -> Iterator[None]:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
-def open_in(pid: int) -> set[int]:
+def open_descriptors(pid: int) -> set[int]:
     return {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 @pytest.mark.parametrize("kind", ["folder", "bucket"])
-def test_uploads_work_again_once_there_are_descriptors(tmp_path, request: pytest.FixtureRequest, kind: str):
+def test_uploads_recover_after_descriptors_run_out(tmp_path, request: pytest.FixtureRequest, kind: str):
     environment = {}
     if kind == "bucket":
         environment = {**request.getfixturevalue("bucket"), "STELLARY_BLOBS_URL": "s3://files/scarcity"}
-    with started(tmp_path, environment=environment) as server:
+    with run_process(tmp_path, environment=environment) as server:
         token = server.register()
         path = make_card(server, token)
         connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
         headers = {"authorization": f"Bearer {token}", "content-type": FORM}
         connection.request("GET", "/health/live")
         assert read(connection.getresponse()).status == 200
-        with no_more_descriptors(server.pid):
+        with exhaust_descriptors(server.pid):
             connection.request("POST", path, form(b"data"), headers)
             refused = read(connection.getresponse())
             assert (refused.status, refused.json["code"]) == (503, "unavailable"), server.log.read_text()
@@ -74,12 +74,12 @@ def test_uploads_work_again_once_there_are_descriptors(tmp_path, request: pytest
         assert server.ask("POST", path, form(b"data"), token, content_type=FORM).status == 201
         while (ready := server.ask("GET", "/health/ready")).status != 200:
             assert ready.json["code"] == "not_ready"
-        (made,) = server.ask("GET", path, token=token).json
-        assert server.ask("GET", f"{path}/{made['id']}", token=token).body == b"data"
+        (attachment,) = server.ask("GET", path, token=token).json
+        assert server.ask("GET", f"{path}/{attachment['id']}", token=token).body == b"data"
 
 
-def test_a_small_limit_of_address_space_is_enough(tmp_path):
-    with started(tmp_path, address_space=ADDRESS_SPACE) as server:
+def test_server_works_with_little_address_space(tmp_path):
+    with run_process(tmp_path, address_space=ADDRESS_SPACE) as server:
         token = server.register()
         path = make_card(server, token)
         assert server.ask("POST", path, form(b"x" * 1_000_000), token, content_type=FORM).status == 201

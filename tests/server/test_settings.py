@@ -1,4 +1,4 @@
-"""Settings: each variable as it is read, and one clear sentence for what cannot be."""
+"""Settings: the variables that are read, and one clear sentence for each invalid value."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
         ("STELLARY_LIMIT_BAD_TOKENS", "off", "limits", Limits(bad_tokens=None)),
     ],
 )
-def test_a_variable_is_read(variable: str, text: str, field: str, value: object):
+def test_variable_is_read(variable: str, text: str, field: str, value: object):
     assert getattr(from_environment({variable: text}), field) == value
 
 
@@ -196,7 +196,7 @@ def test_a_variable_is_read(variable: str, text: str, field: str, value: object)
         ),
     ],
 )
-def test_a_bad_value_is_one_sentence_that_names_the_variable(variable: str, text: str, sentence: str):
+def test_invalid_value_is_one_sentence_that_names_the_variable(variable: str, text: str, sentence: str):
     with pytest.raises(SettingsError) as raised:
         from_environment({variable: text})
     assert str(raised.value) == f"{variable} {sentence}"
@@ -205,23 +205,23 @@ def test_a_bad_value_is_one_sentence_that_names_the_variable(variable: str, text
 @pytest.mark.parametrize(
     "variable", ["PORT", "STELLARY_DATABASE_URL", "JWT_SECRET", "STELLARY_LIMITS", "STELLARY_LIMIT_REQUESTS"]
 )
-def test_an_empty_variable_counts_as_none(variable: str):
+def test_empty_variable_counts_as_not_set(variable: str):
     assert from_environment({variable: " "}) == Settings()
 
 
-def test_production_wants_passwords_that_are_slow_to_guess():
+def test_production_rejects_few_bcrypt_rounds():
     with pytest.raises(SettingsError, match="at least 10 in production"):
         from_environment({"STELLARY_ENV": "production", "STELLARY_BCRYPT_ROUNDS": "9"})
 
 
-def test_the_database_is_a_file_in_the_data_directory_unless_another_is_set():
+def test_database_is_a_file_in_the_data_directory_by_default():
     assert Settings(data_dir=Path("d")).database == "sqlite:///d/stellary.db"
     assert Settings(data_dir=Path("/d")).sqlite_file == Path("/d/stellary.db")
     assert Settings(database_url="sqlite:////x/y.db?mode=rw").sqlite_file == Path("/x/y.db")
     assert Settings(database_url="postgresql+psycopg://h/d").sqlite_file is None
 
 
-def test_secrets_do_not_show():
+def test_repr_contains_no_secrets():
     settings = from_environment(
         {
             "JWT_SECRET": SECRET,
@@ -232,23 +232,23 @@ def test_secrets_do_not_show():
     assert not {word for word in (SECRET, "hidden1", "hidden2") if word in repr(settings)}
 
 
-def test_the_guide_lists_every_variable_with_its_default():
+def test_guide_lists_every_variable_with_its_default():
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "self-hosting.md").read_text()
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \|", guide, re.MULTILINE))
     assert rows.keys() == {*settings._VARIABLES, *settings._LIMITS, "STELLARY_LIMITS"}
-    said = {variable: text.strip("`") for variable, text in rows.items() if text.endswith("`")}
-    assert from_environment(said) == attrs.evolve(Settings(), data_dir=Path("./stellary-data"))
+    defaults = {variable: text.strip("`") for variable, text in rows.items() if text.endswith("`")}
+    assert from_environment(defaults) == attrs.evolve(Settings(), data_dir=Path("./stellary-data"))
 
 
-def test_the_token_for_mcp_comes_with_whom_it_acts_as_and_where():
-    said = {"MCP_TOKEN": SECRET, "MCP_USER": "ann@example.com", "MCP_WORKSPACE": "acme/eng"}
-    assert from_environment(said).mcp_token == McpToken(SECRET, "ann@example.com", "acme/eng")
-    assert SECRET not in repr(from_environment(said))
+def test_mcp_token_has_a_user_and_a_workspace():
+    variables = {"MCP_TOKEN": SECRET, "MCP_USER": "ann@example.com", "MCP_WORKSPACE": "acme/eng"}
+    assert from_environment(variables).mcp_token == McpToken(SECRET, "ann@example.com", "acme/eng")
+    assert SECRET not in repr(from_environment(variables))
     assert from_environment({}).mcp_token is None
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("variables", "problem"),
     [
         ({"MCP_TOKEN": "x" * 31}, "MCP_TOKEN must be at least 32 bytes long"),
         ({"MCP_USER": "ann"}, "MCP_USER must be an e-mail address, not 'ann'"),
@@ -259,13 +259,13 @@ def test_the_token_for_mcp_comes_with_whom_it_acts_as_and_where():
         ),
     ],
 )
-def test_half_a_token_for_mcp_is_none(said, problem):
+def test_incomplete_mcp_token_is_rejected(variables, problem):
     with pytest.raises(SettingsError) as raised:
-        from_environment(said)
+        from_environment(variables)
     assert str(raised.value) == problem
 
 
-def test_a_model_wants_what_asks_it(monkeypatch):
+def test_planner_model_needs_the_extra_agents(monkeypatch):
     monkeypatch.setattr(settings, "find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r'needs the extra agents: pip install "stellary\[agents\]"'):
         from_environment({"STELLARY_PLANNER_MODEL": "openai:gpt-5-mini"})

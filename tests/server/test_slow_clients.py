@@ -1,4 +1,4 @@
-"""Clients that are silent, or vanish: they are dropped, and what they have begun is finished."""
+"""Clients that are silent or disconnect: they time out, and requests that they sent are finished."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HEAD = (
 
 
 @pytest.fixture
-def hurried(monkeypatch):
-    """Make the server impatient."""
+def short_timeouts(monkeypatch):
+    """Shorten the timeouts of the server."""
     monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.2)
     monkeypatch.setattr(protocol, "SEND_SECONDS", 0.2)
     monkeypatch.setattr(protocol, "KEEP_ALIVE_SECONDS", 0.5)
@@ -25,14 +25,14 @@ def hurried(monkeypatch):
 
 
 def seconds_until_dropped(connection: socket.socket) -> float:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     while connection.recv(65536):
         pass
-    return time.monotonic() - begun
+    return time.monotonic() - started_at
 
 
-def can_go_on(connection: socket.socket, part: bytes, times: int, *, listen: bool = True) -> bool:
-    """Whether one can send that so many times before one is dropped."""
+def can_keep_sending(connection: socket.socket, part: bytes, times: int, *, listen: bool = True) -> bool:
+    """Return whether the data can be sent ``times`` times before the server closes the connection."""
     try:
         for _ in range(times):
             connection.sendall(part)
@@ -47,53 +47,53 @@ def can_go_on(connection: socket.socket, part: bytes, times: int, *, listen: boo
     return True
 
 
-def posted(token: str, said: bytes) -> bytes:
-    """A request that makes an organization."""
+def build_request(token: str, body: bytes) -> bytes:
+    """Return a request that creates an organization."""
     head = (
         f"POST /organizations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(said)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    return head.encode() + said
+    return head.encode() + body
 
 
-def test_patience_is_what_is_promised():
+def test_timeouts_are_the_documented_ones():
     assert (protocol.HEADER_SECONDS, body.SECONDS, protocol.KEEP_ALIVE_SECONDS) == (10, 60, 75)
 
 
-def test_who_says_nothing_is_dropped(hurried, one_server: Running):
-    with one_server.connect() as connection:
+def test_silent_client_times_out(short_timeouts, sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         assert 0.1 < seconds_until_dropped(connection) < 5
 
 
-@pytest.mark.parametrize("begun", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"])
-def test_who_breaks_off_in_a_header_is_dropped(hurried, one_server: Running, begun: bytes):
-    with one_server.connect() as connection:
-        connection.sendall(begun)
+@pytest.mark.parametrize("beginning", [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+def test_incomplete_header_times_out(short_timeouts, sqlite_server: Running, beginning: bytes):
+    with sqlite_server.connect() as connection:
+        connection.sendall(beginning)
         assert 0.1 < seconds_until_dropped(connection) < 5
 
 
-def test_who_sends_a_header_byte_by_byte_is_dropped(hurried, one_server: Running):
-    with one_server.connect() as connection:
+def test_header_sent_byte_by_byte_times_out(short_timeouts, sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         connection.settimeout(0.02)
-        assert not can_go_on(connection, b"X", 200)
+        assert not can_keep_sending(connection, b"X", 200)
 
 
-def test_who_breaks_off_in_the_second_header_is_dropped(hurried, one_server: Running):
-    with one_server.connect() as connection:
+def test_incomplete_second_header_times_out(short_timeouts, sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert reply(connection).status == 200
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n")
         assert 0.1 < seconds_until_dropped(connection) < 0.45
 
 
-def test_who_breaks_off_in_a_header_behind_a_long_request_is_dropped_after_its_answer(
-    hurried, one_server: Running
+def test_incomplete_header_behind_a_long_request_times_out_after_its_response(
+    short_timeouts, sqlite_server: Running
 ):
-    token = one_server.register()
-    said = b'{"name": "Acme", "slug": "acme"}'
-    with one_server.connect() as connection:
-        with one_server.core.database.writing():
-            connection.sendall(posted(token, said))
+    token = sqlite_server.register()
+    body = b'{"name": "Acme", "slug": "acme"}'
+    with sqlite_server.connect() as connection:
+        with sqlite_server.core.database.writing():
+            connection.sendall(build_request(token, body))
             time.sleep(0.1)
             connection.sendall(b"GET /health/live HTTP/1.1\r\n")
             time.sleep(0.5)
@@ -101,11 +101,11 @@ def test_who_breaks_off_in_a_header_behind_a_long_request_is_dropped_after_its_a
         assert seconds_until_dropped(connection) < 0.4
 
 
-def test_who_takes_his_answers_late_gets_them_all(one_server: Running):
+def test_slow_reader_gets_all_responses(sqlite_server: Running):
     count = 60
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.connect(("127.0.0.1", one_server.port))
+        connection.connect(("127.0.0.1", sqlite_server.port))
         connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * count)
         time.sleep(0.3)
         connection.settimeout(20)
@@ -114,8 +114,8 @@ def test_who_takes_his_answers_late_gets_them_all(one_server: Running):
     assert len(bodies) == 1
 
 
-def test_a_header_in_two_parts_is_no_offence(hurried, one_server: Running):
-    with one_server.connect() as connection:
+def test_header_in_two_parts_is_accepted(short_timeouts, sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\n")
         time.sleep(0.05)
         connection.sendall(b"Host: x\r\n\r\n")
@@ -125,51 +125,51 @@ def test_a_header_in_two_parts_is_no_offence(hurried, one_server: Running):
         assert reply(connection).status == 200
 
 
-def test_who_is_idle_between_requests_is_dropped(hurried, one_server: Running):
-    with one_server.connect() as connection:
+def test_idle_connection_times_out(short_timeouts, sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert reply(connection).status == 200
         assert 0.3 < seconds_until_dropped(connection) < 5
 
 
-def test_who_breaks_off_in_a_body_is_told_and_dropped(hurried, one_server: Running):
-    with one_server.connect() as connection:
+def test_incomplete_body_returns_408_and_closes_the_connection(short_timeouts, sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         connection.sendall(HEAD + b'{"email"')
         answer = reply(connection, "POST")
         assert (answer.status, answer.json["code"]) == (408, "too_slow")
         assert answer.headers["connection"] == "close"
 
 
-def test_who_vanishes_in_a_body_leaves_nothing_behind(one_server: Running):
+def test_disconnect_in_a_body_frees_its_request(sqlite_server: Running):
     for _ in range(20):
-        with one_server.connect() as connection:
+        with sqlite_server.connect() as connection:
             connection.sendall(HEAD + b'{"email"')
     for _ in range(100):
-        if one_server.state.in_flight == 0 and len(one_server.entries) == 20:
+        if sqlite_server.state.in_flight == 0 and len(sqlite_server.entries) == 20:
             break
         time.sleep(0.02)
-    assert one_server.state.in_flight == 0
-    assert [entry.status for entry in one_server.entries] == [499] * 20
+    assert sqlite_server.state.in_flight == 0
+    assert [entry.status for entry in sqlite_server.entries] == [499] * 20
 
 
-def test_who_does_not_take_his_answer_is_dropped(hurried, one_server: Running):
+def test_client_that_reads_no_response_times_out(short_timeouts, sqlite_server: Running):
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.connect(("127.0.0.1", one_server.port))
+        connection.connect(("127.0.0.1", sqlite_server.port))
         connection.settimeout(20)
-        assert not can_go_on(
+        assert not can_keep_sending(
             connection, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 10, 2000, listen=False
         )
 
 
-def test_what_a_client_began_is_finished_without_it(one_server: Running):
-    token = one_server.register()
-    with one_server.core.database.writing(), one_server.connect() as connection:
-        connection.sendall(posted(token, b'{"name": "Acme", "slug": "acme"}'))
-        while one_server.state.in_flight == 0:
+def test_request_of_a_disconnected_client_is_finished(sqlite_server: Running):
+    token = sqlite_server.register()
+    with sqlite_server.core.database.writing(), sqlite_server.connect() as connection:
+        connection.sendall(build_request(token, b'{"name": "Acme", "slug": "acme"}'))
+        while sqlite_server.state.in_flight == 0:
             time.sleep(0.01)
     for _ in range(200):
-        if one_server.ask("GET", "/organizations/acme", token=token).status == 200:
+        if sqlite_server.ask("GET", "/organizations/acme", token=token).status == 200:
             return
         time.sleep(0.02)
     pytest.fail("the organization was never made")

@@ -1,4 +1,4 @@
-"""Stopping: readiness ends first, then what was begun is finished, and only then the connections are closed."""
+"""Stopping: the server reports not ready, finishes its requests, and then closes its connections."""
 
 from __future__ import annotations
 
@@ -13,58 +13,58 @@ from reference_server import protocol, serve
 from tests.server.running import Replies, Running, reply
 
 
-def until(true) -> None:
+def wait_until(condition) -> None:
     for _ in range(500):
-        if true():
+        if condition():
             return
         time.sleep(0.01)
-    pytest.fail("it never came")
+    pytest.fail("the condition was never true")
 
 
-def test_readiness_ends_while_all_else_goes_on(one_server: Running):
-    one_server.state.stopping = True
-    ready = one_server.ask("GET", "/health/ready")
+def test_stopping_server_is_not_ready_but_still_answers(sqlite_server: Running):
+    sqlite_server.state.stopping = True
+    ready = sqlite_server.ask("GET", "/health/ready")
     assert (ready.status, ready.json["code"], ready.headers["retry-after"]) == (503, "stopping", "1")
-    assert one_server.ask("GET", "/health/live").status == 200
-    assert one_server.ask("GET", "/auth/me").status == 401
+    assert sqlite_server.ask("GET", "/health/live").status == 200
+    assert sqlite_server.ask("GET", "/auth/me").status == 401
 
 
-def test_request_in_flight_and_request_on_a_kept_connection_are_answered(one_server: Running):
-    token = one_server.register()
+def test_request_in_flight_and_request_on_a_kept_connection_are_answered(sqlite_server: Running):
+    token = sqlite_server.register()
     head = f"Host: x\r\nAuthorization: Bearer {token}\r\n\r\n"
-    with ThreadPoolExecutor(4) as pool, one_server.connect() as kept:
-        answers = Replies(kept)
-        kept.sendall(f"GET /auth/me HTTP/1.1\r\n{head}".encode())
+    with ThreadPoolExecutor(4) as pool, sqlite_server.connect() as keep_alive:
+        answers = Replies(keep_alive)
+        keep_alive.sendall(f"GET /auth/me HTTP/1.1\r\n{head}".encode())
         assert "connection" not in answers.next().headers
-        with one_server.core.database.writing():
-            begun = pool.submit(
-                one_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
+        with sqlite_server.core.database.writing():
+            pending = pool.submit(
+                sqlite_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
             )
-            until(lambda: one_server.state.in_flight == 1)
-            stopped = pool.submit(one_server.on_loop, stop(one_server))
-            until(lambda: one_server.state.closed)
+            wait_until(lambda: sqlite_server.state.in_flight == 1)
+            stopped = pool.submit(sqlite_server.on_loop, stop(sqlite_server))
+            wait_until(lambda: sqlite_server.state.closed)
             with pytest.raises(ConnectionRefusedError):
-                one_server.ask("GET", "/auth/me", token=token)
-            kept.sendall(f"GET /auth/me HTTP/1.1\r\n{head}".encode())
+                sqlite_server.ask("GET", "/auth/me", token=token)
+            keep_alive.sendall(f"GET /auth/me HTTP/1.1\r\n{head}".encode())
             late = answers.next()
-            assert kept.recv(1) == b""
-            assert not begun.done()
+            assert keep_alive.recv(1) == b""
+            assert not pending.done()
             assert not stopped.done()
-        assert begun.result().status == 201
-        assert begun.result().headers["connection"] == "close"
+        assert pending.result().status == 201
+        assert pending.result().headers["connection"] == "close"
         stopped.result()
     assert (late.status, late.headers["connection"]) == (200, "close")
 
 
-def test_connection_that_waits_to_be_accepted_is_answered(one_server: Running):
+def test_connection_that_waits_to_be_accepted_is_answered(sqlite_server: Running):
     async def stop_with_a_connection_in_the_queue() -> socket.socket:
-        # Nothing is awaited in between, so the event loop has not accepted it.
-        connection = socket.create_connection(("127.0.0.1", one_server.port), timeout=20)
+        # Nothing is awaited in between, so that the event loop has not accepted the connection.
+        connection = socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=20)
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-        await stop(one_server)
+        await stop(sqlite_server)
         return connection
 
-    with one_server.on_loop(stop_with_a_connection_in_the_queue()) as connection:
+    with sqlite_server.on_loop(stop_with_a_connection_in_the_queue()) as connection:
         answer = reply(connection)
         assert (answer.status, answer.headers["connection"]) == (200, "close")
 
@@ -73,59 +73,59 @@ def stop(server: Running):
     return serve.wind_down(server.state, server.http_server, 0)
 
 
-def test_patience_ends(one_server: Running, monkeypatch, caplog):
+def test_stop_does_not_wait_for_long_requests(sqlite_server: Running, monkeypatch, caplog):
     monkeypatch.setattr(serve, "IN_FLIGHT_SECONDS", 0.1)
-    token = one_server.register()
+    token = sqlite_server.register()
     with ThreadPoolExecutor(2) as pool:
-        with one_server.core.database.writing():
-            begun = pool.submit(
-                one_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
+        with sqlite_server.core.database.writing():
+            pending = pool.submit(
+                sqlite_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
             )
-            until(lambda: one_server.state.in_flight == 1)
-            one_server.on_loop(stop(one_server))
+            wait_until(lambda: sqlite_server.state.in_flight == 1)
+            sqlite_server.on_loop(stop(sqlite_server))
             assert "stopped with 1 requests that were not answered" in caplog.text
-        assert begun.result().status == 201
+        assert pending.result().status == 201
 
 
-def test_server_without_connections_stops_at_once(one_server: Running):
-    until(lambda: not one_server.http_server.connections)
-    begun = time.monotonic()
-    one_server.on_loop(stop(one_server))
-    assert time.monotonic() - begun < protocol.IDLE_SECONDS
+def test_server_without_connections_stops_immediately(sqlite_server: Running):
+    wait_until(lambda: not sqlite_server.http_server.connections)
+    started_at = time.monotonic()
+    sqlite_server.on_loop(stop(sqlite_server))
+    assert time.monotonic() - started_at < protocol.IDLE_SECONDS
 
 
-def test_a_stop_in_the_middle_of_a_request_lets_it_be_answered(one_server: Running):
-    token = one_server.register()
+def test_request_in_progress_is_answered_during_a_stop(sqlite_server: Running):
+    token = sqlite_server.register()
     with ThreadPoolExecutor(1) as pool:
-        with one_server.core.database.writing():
-            begun = pool.submit(
-                one_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
+        with sqlite_server.core.database.writing():
+            pending = pool.submit(
+                sqlite_server.ask, "POST", "/organizations", {"name": "Acme", "slug": "acme"}, token
             )
-            until(lambda: one_server.state.in_flight == 1)
-            one_server.stop()
-            # Nobody is let in any more.
-            until(lambda: not listens(one_server.port))
-        assert begun.result().status == 201
+            wait_until(lambda: sqlite_server.state.in_flight == 1)
+            sqlite_server.stop()
+            # New connections are refused.
+            wait_until(lambda: not listens(sqlite_server.port))
+        assert pending.result().status == 201
 
 
-def test_idle_connections_are_closed_by_a_stop(one_server: Running):
-    with one_server.connect() as connection:
+def test_stop_closes_idle_connections(sqlite_server: Running):
+    with sqlite_server.connect() as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert reply(connection).status == 200
-        one_server.stop()
+        sqlite_server.stop()
         assert connection.recv(1) == b""
 
 
 @pytest.fixture
 def earlier_threads() -> set[threading.Thread]:
-    """The threads that other tests of this process have left: the watchdog of connections lives as long as the process."""
+    """Return the threads of earlier tests: the watchdog of connections lives as long as the process."""
     return set(threading.enumerate())
 
 
-def test_no_thread_outlives_its_server(earlier_threads: set[threading.Thread], one_server: Running):
-    one_server.register()
-    one_server.stop()
-    until(
+def test_no_thread_outlives_its_server(earlier_threads: set[threading.Thread], sqlite_server: Running):
+    sqlite_server.register()
+    sqlite_server.stop()
+    wait_until(
         lambda: (
             not [
                 thread

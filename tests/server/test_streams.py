@@ -1,4 +1,4 @@
-"""Streams of a server: told as it happens, resumed, and cut as soon as somebody may no longer read."""
+"""Event streams: delivered in real time, resumed, and ended when a caller loses access."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ def events(board: Board) -> str:
     return f"{board.flat}/events"
 
 
-def test_what_happens_is_told_as_it_happens(server: Running, world, board, events):
+def test_stream_delivers_events_in_real_time(server: Running, world, board, events):
     with listening(server, events, world.bearer(board.owner)) as client:
         assert (client.status, client.answer.headers["content-type"]) == (200, "text/event-stream")
         assert client.answer.headers["x-accel-buffering"] == "no"
         assert client.block() == {"retry": "1000"}
         card = board.card("Write the spec")
-        told = client.event()
-        assert (told["event"], told["type"], told["cardId"]) == ("activity", "card_created", card["id"])
-        assert told["meta"]["cardTitle"] == "Write the spec"
+        event = client.event()
+        assert (event["event"], event["type"], event["cardId"]) == ("activity", "card_created", card["id"])
+        assert event["meta"]["cardTitle"] == "Write the spec"
         board.comment(card)
         assert client.event()["type"] == "comment_added"
 
 
-def test_who_comes_back_is_told_what_was_missed_and_nothing_twice(server: Running, world, board, events):
+def test_resumed_stream_delivers_missed_events_once(server: Running, world, board, events):
     bearer = world.bearer(board.owner)
     with listening(server, events, bearer) as client:
         board.card("One")
-        seen = client.event()["id"]
+        last_id = client.event()["id"]
     missed = [board.card(title)["title"] for title in ("Two", "Three")]
-    for how in ({"last_event_id": seen}, {}):
-        path = events if how else f"{events}?lastEventId={seen}"
+    for how in ({"last_event_id": last_id}, {}):
+        path = events if how else f"{events}?lastEventId={last_id}"
         with listening(server, path, bearer, **how) as client:
             assert [client.event()["meta"]["cardTitle"] for _ in missed] == missed
             board.card("Four")
@@ -65,8 +65,8 @@ def test_who_comes_back_is_told_what_was_missed_and_nothing_twice(server: Runnin
             missed.append("Four")
 
 
-async def test_a_bell_that_rings_while_a_read_ends_is_heard(sqlite_core):
-    """Asked for in any step of the loop, a read begins after that step."""
+async def test_signal_during_the_end_of_a_read_starts_another_read(sqlite_core):
+    """Check that a read requested in any step of the event loop starts after that step."""
     threads = Threads(sqlite_core)
     hub = server_streams.Streams(sqlite_core, threads)
     reads = []
@@ -88,18 +88,18 @@ async def test_a_bell_that_rings_while_a_read_ends_is_heard(sqlite_core):
     await threads.close(5)
 
 
-def test_all_of_a_long_absence_is_told_in_order(server: Running, world, board, events):
+def test_long_gap_is_delivered_in_order(server: Running, world, board, events):
     path = f"{board.path}/cards/bulk"
     cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(450)]
     world.ask(board.owner, "POST", path, {"cards": cards})
     with listening(server, f"{events}?lastEventId=0", world.bearer(board.owner)) as client:
         assert client.event()["type"] == "project_created"
-        told = [client.event() for _ in cards]
-        assert [each["meta"]["cardTitle"] for each in told] == [card["title"] for card in cards]
-        assert len({each["id"] for each in told}) == len(cards)
+        received = [client.event() for _ in cards]
+        assert [activity["meta"]["cardTitle"] for activity in received] == [card["title"] for card in cards]
+        assert len({activity["id"] for activity in received}) == len(cards)
 
 
-def test_only_what_is_in_the_workspace_is_told(server: Running, world, board, events):
+def test_stream_delivers_events_of_its_workspace_only(server: Running, world, board, events):
     elsewhere = Board(world, board.owner)
     with listening(server, events, world.bearer(board.owner)) as client:
         elsewhere.card("Elsewhere")
@@ -110,47 +110,49 @@ def test_only_what_is_in_the_workspace_is_told(server: Running, world, board, ev
 @pytest.mark.parametrize(
     ("last", "status"), [("soon", 400), ("-1", 400), ("9" * 19, 400), ("", 200), ("9" * 18, 200)]
 )
-def test_where_to_go_on_is_a_number(server: Running, world, board, events, last, status):
+def test_last_event_id_must_be_a_number(server: Running, world, board, events, last, status):
     with listening(server, events, world.bearer(board.owner), last_event_id=last) as client:
         assert client.status == status
         if status == 400:
             assert orjson.loads(client.answer.read())["message"] == "lastEventId must be the id of an event"
         else:
-            # One from beyond the end goes on at the end.
+            # An id beyond the end continues at the end.
             board.card("Next")
             assert client.event()["meta"]["cardTitle"] == "Next"
 
 
-def test_a_stranger_is_told_nothing(server: Running, world, events):
+def test_caller_without_access_gets_no_stream(server: Running, world, events):
     with listening(server, events, world.bearer(world.person("bob"))) as client:
         assert client.status == 404
     with listening(server, events, "nonsense") as client:
         assert client.status == 401
 
 
-def _removed(world, board, member):
+def _remove_member(world, board, member):
     world.ask(board.owner, "DELETE", f"{board.flat}/members/{member.id}")
 
 
-def _left(world, board, member):
+def _leave_organization(world, board, member):
     world.ask(member, "POST", f"/organizations/{board.workspace.organization.slug}/leave")
 
 
-def _deleted(world, board, member):
+def _delete_workspace(world, board, member):
     world.ask(board.owner, "DELETE", board.flat)
 
 
-def _organization_deleted(world, board, member):
+def _delete_organization(world, board, member):
     world.ask(board.owner, "DELETE", f"/organizations/{board.workspace.organization.slug}")
 
 
-def _password_changed(world, board, member):
-    said = {"currentPassword": PASSWORD, "newPassword": "another horse"}
-    world.ask(member, "POST", "/auth/change-password", said)
+def _change_password(world, board, member):
+    passwords = {"currentPassword": PASSWORD, "newPassword": "another horse"}
+    world.ask(member, "POST", "/auth/change-password", passwords)
 
 
-@pytest.mark.parametrize("lose", [_removed, _left, _deleted, _organization_deleted, _password_changed])
-def test_whoever_loses_access_is_cut_off(server: Running, world, board, events, lose):
+@pytest.mark.parametrize(
+    "lose", [_remove_member, _leave_organization, _delete_workspace, _delete_organization, _change_password]
+)
+def test_stream_ends_when_access_is_lost(server: Running, world, board, events, lose):
     member = world.person("bob")
     board.join(member)
     with listening(server, events, world.bearer(member)) as client:
@@ -162,7 +164,7 @@ def test_whoever_loses_access_is_cut_off(server: Running, world, board, events, 
         assert time.monotonic() - began < SOON
 
 
-def test_a_token_that_is_revoked_follows_no_longer_and_others_do(server: Running, world, board, events):
+def test_stream_of_a_revoked_token_ends_and_others_continue(server: Running, world, board, events):
     token = world.api_token(board.owner)
     with (
         listening(server, events, token) as one,
@@ -178,27 +180,25 @@ def test_a_token_that_is_revoked_follows_no_longer_and_others_do(server: Running
 
 
 @pytest.mark.parametrize("how", ["suspended", "deleted", "revoked"])
-def test_an_agent_that_may_no_longer_is_cut_off(server: Running, world, board, events, how):
-    said = {"name": "Scout", "tools": ["board.read"], "runtime": "external", "autonomyMode": "supervised"}
-    agent = world.ask(board.owner, "POST", f"{board.flat}/agents", said)
+def test_stream_of_an_agent_without_access_ends(server: Running, world, board, events, how):
+    body = {"name": "Scout", "tools": ["board.read"], "runtime": "external", "autonomyMode": "supervised"}
+    agent = world.ask(board.owner, "POST", f"{board.flat}/agents", body)
     path = f"{board.flat}/agents/{agent['id']}"
-    made = world.ask(world.bearer(board.owner), "POST", f"{path}/tokens", {"name": "scout"})
-    with listening(server, events, made["token"]) as client:
+    agent_token = world.ask(world.bearer(board.owner), "POST", f"{path}/tokens", {"name": "scout"})
+    with listening(server, events, agent_token["token"]) as client:
         assert client.status == 200
         board.card("Seen")
         assert client.event()["meta"]["cardTitle"] == "Seen"
         if how == "suspended":
             world.ask(board.owner, "PATCH", path, {"status": "suspended"})
         else:
-            gone = path if how == "deleted" else f"{path}/tokens/{made['id']}"
-            world.ask(world.bearer(board.owner), "DELETE", gone)
+            deleted_path = path if how == "deleted" else f"{path}/tokens/{agent_token['id']}"
+            world.ask(world.bearer(board.owner), "DELETE", deleted_path)
         assert client.ends()
 
 
-def test_what_cannot_be_seen_any_more_is_noticed_without_being_told(
-    server: Running, world, board, events, monkeypatch
-):
-    """Such as a token that expires."""
+def test_loss_of_access_without_a_signal_ends_the_stream(server: Running, world, board, events, monkeypatch):
+    """Check a loss without a signal, such as a token that expires."""
     monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
     clock = world.stop_clock()
     with listening(server, events, world.bearer(board.owner)) as client:
@@ -208,7 +208,7 @@ def test_what_cannot_be_seen_any_more_is_noticed_without_being_told(
         assert client.ends()
 
 
-def test_a_server_that_stops_ends_its_streams(core, world, board, events):
+def test_stopping_server_ends_its_streams(core, world, board, events):
     with running(core) as server, listening(server, events, world.bearer(board.owner)) as client:
         assert client.block() == {"retry": "1000"}
         began = time.monotonic()
@@ -217,7 +217,7 @@ def test_a_server_that_stops_ends_its_streams(core, world, board, events):
         assert time.monotonic() - began < SOON
 
 
-def test_those_who_follow_the_same_share_a_read(server: Running, world, board, events, monkeypatch):
+def test_streams_of_the_same_workspace_share_a_read(server: Running, world, board, events, monkeypatch):
     bearer = world.bearer(board.owner)
     clients = [Listening(server.port, events, bearer) for _ in range(20)]
     for client in clients:
@@ -235,58 +235,58 @@ def test_those_who_follow_the_same_share_a_read(server: Running, world, board, e
         client.connection.close()
 
 
-def test_nobody_has_more_open_than_is_good(one_server: Running, monkeypatch):
-    world = World(one_server.core)
+def test_open_streams_per_user_are_limited(sqlite_server: Running, monkeypatch):
+    world = World(sqlite_server.core)
     board = Board(world, world.person())
     monkeypatch.setattr(server_streams, "STREAMS_PER_CALLER_MAX", 1)
     path, bearer = f"{board.flat}/events", world.bearer(board.owner)
-    with listening(one_server, path, bearer) as client:
+    with listening(sqlite_server, path, bearer) as client:
         assert client.block() == {"retry": "1000"}
-        refused = one_server.ask("GET", path, token=bearer)
+        refused = sqlite_server.ask("GET", path, token=bearer)
         assert (refused.status, refused.json["message"]) == (429, "1 streams are open already; close some")
         monkeypatch.setattr(server_streams, "STREAMS_MAX", 1)
-        assert one_server.ask("GET", path, token=bearer).status == 503
+        assert sqlite_server.ask("GET", path, token=bearer).status == 503
     monkeypatch.setattr(server_streams, "STREAMS_MAX", 9)
     for _ in range(100):
-        with listening(one_server, path, bearer) as client:
+        with listening(sqlite_server, path, bearer) as client:
             if client.status == 200:
                 return
         time.sleep(0.05)
     pytest.fail("a stream whose client has gone still counts")
 
 
-def test_a_client_that_takes_nothing_is_let_go(one_server: Running, monkeypatch):
+def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monkeypatch):
     monkeypatch.setattr(server_streams, "BACKLOG_MAX", 1 << 16)
-    world = World(one_server.core)
+    world = World(sqlite_server.core)
     board = Board(world, world.person())
     cards = [{"columnId": board.columns[0]["id"], "title": "x" * 500} for _ in range(500)]
-    with socket.create_connection(("127.0.0.1", one_server.port), timeout=SOON) as deaf:
+    with socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=SOON) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.bearer(board.owner)}\r\n\r\n"
         deaf.sendall(head.encode())
         assert deaf.recv(1) == b"H"
         for _ in range(12):
             world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
-            if one_server.state.in_flight == 0:
+            if sqlite_server.state.in_flight == 0:
                 break
         for _ in range(100):
-            if one_server.state.in_flight == 0:
+            if sqlite_server.state.in_flight == 0:
                 return
             time.sleep(0.05)
     pytest.fail("it is kept")
 
 
-def test_the_head_of_a_stream_is_all_that_a_head_gets(one_server: Running):
-    world = World(one_server.core)
+def test_head_of_a_stream_returns_only_headers(sqlite_server: Running):
+    world = World(sqlite_server.core)
     board = Board(world, world.person())
-    answer = one_server.ask("HEAD", f"{board.flat}/events", token=world.bearer(board.owner))
+    answer = sqlite_server.ask("HEAD", f"{board.flat}/events", token=world.bearer(board.owner))
     assert (answer.status, answer.headers["content-type"], answer.body) == (200, "text/event-stream", b"")
 
 
-def test_an_old_client_is_told_without_chunks(one_server: Running):
-    world = World(one_server.core)
+def test_http_1_0_client_gets_a_stream_without_chunks(sqlite_server: Running):
+    world = World(sqlite_server.core)
     board = Board(world, world.person())
-    with socket.create_connection(("127.0.0.1", one_server.port), timeout=SOON) as old:
+    with socket.create_connection(("127.0.0.1", sqlite_server.port), timeout=SOON) as old:
         old.sendall(
             f"GET {board.flat}/events HTTP/1.0\r\nAuthorization: Bearer {world.bearer(board.owner)}\r\n\r\n".encode()
         )
@@ -299,7 +299,7 @@ def test_an_old_client_is_told_without_chunks(one_server: Running):
         assert old.recv(65536).startswith(b"id: ")
 
 
-def test_a_read_that_fails_is_made_again(server: Running, world, board, events, monkeypatch):
+def test_failed_read_is_retried(server: Running, world, board, events, monkeypatch):
     monkeypatch.setattr(server_streams, "TROUBLED_SECONDS", 0.1)
     failing = threading.Event()
     whole = server.app[HANDLER].streams._read

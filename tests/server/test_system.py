@@ -1,4 +1,4 @@
-"""What the server says of itself."""
+"""The system endpoints of the server: root, health, documentation and metrics."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stellary.core import Core
 from tests.server.running import Running
 
 
-def test_the_root_says_what_answers_here(one_server: Running):
-    assert one_server.ask("GET", "/").json == {
+def test_root_describes_the_server(sqlite_server: Running):
+    assert sqlite_server.ask("GET", "/").json == {
         "name": "Stellary",
         "version": system.product_version(),
         "openapi": "/openapi.json",
@@ -34,20 +34,20 @@ def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch):
     assert system.product_version() == "0"
 
 
-def test_it_is_alive_and_ready(server: Running):
+def test_server_is_live_and_ready(server: Running):
     assert server.ask("GET", "/health/live").json == {"status": "ok"}
     assert server.ask("GET", "/health/ready").json == {"status": "ready"}
 
 
-def test_the_document_describes_the_api(one_server: Running):
-    document = one_server.ask("GET", "/openapi.json").json
+def test_openapi_document_describes_the_api(sqlite_server: Running):
+    document = sqlite_server.ask("GET", "/openapi.json").json
     assert document["openapi"] == "3.1.0"
     assert "/auth/login" in document["paths"]
-    assert one_server.ask("GET", "/openapi.json").json == document
+    assert sqlite_server.ask("GET", "/openapi.json").json == document
 
 
-def test_the_page_shows_the_document_and_asks_nobody_else(one_server: Running):
-    page = one_server.ask("GET", "/docs")
+def test_docs_page_loads_only_local_resources(sqlite_server: Running):
+    page = sqlite_server.ask("GET", "/docs")
     assert page.status == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     text = page.body.decode()
@@ -63,20 +63,20 @@ def test_the_page_shows_the_document_and_asks_nobody_else(one_server: Running):
     assert not re.search(r"<(script|link|img)[^>]* (src|href)=\"(?!data:,)", text)
 
 
-def test_the_page_is_sent_once_and_packed(one_server: Running):
-    packed = one_server.ask("GET", "/docs", accept_encoding="gzip")
+def test_docs_page_is_cached_and_compressed(sqlite_server: Running):
+    packed = sqlite_server.ask("GET", "/docs", accept_encoding="gzip")
     assert packed.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(packed.body) == one_server.ask("GET", "/docs").body
-    again = one_server.ask("GET", "/docs", if_none_match=packed.headers["etag"])
+    assert gzip.decompress(packed.body) == sqlite_server.ask("GET", "/docs").body
+    again = sqlite_server.ask("GET", "/docs", if_none_match=packed.headers["etag"])
     assert (again.status, again.body) == (304, b"")
-    assert one_server.ask("GET", "/docs", if_none_match='"another"').status == 200
+    assert sqlite_server.ask("GET", "/docs", if_none_match='"another"').status == 200
 
 
-def test_metrics_count_by_operation_and_never_by_path(one_server: Running):
-    assert one_server.ask("GET", "/auth/me").status == 401
+def test_metrics_are_labelled_by_operation_not_by_path(sqlite_server: Running):
+    assert sqlite_server.ask("GET", "/auth/me").status == 401
     for name in ("one", "two"):
-        assert one_server.ask("GET", f"/nowhere/{name}").status == 404
-    answer = one_server.ask("GET", "/metrics")
+        assert sqlite_server.ask("GET", f"/nowhere/{name}").status == 404
+    answer = sqlite_server.ask("GET", "/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     counted = answer.body.decode()
     assert 'stellary_requests_total{operation="auth.me",status="401"} 1.0' in counted
@@ -86,41 +86,41 @@ def test_metrics_count_by_operation_and_never_by_path(one_server: Running):
     assert "nowhere" not in counted
 
 
-def test_answers_are_not_kept_by_anybody_in_between(one_server: Running):
+def test_responses_must_not_be_cached(sqlite_server: Running):
     for path in ("/", "/health/ready", "/auth/me", "/nowhere"):
-        assert one_server.ask("GET", path).headers["cache-control"] == "no-store"
+        assert sqlite_server.ask("GET", path).headers["cache-control"] == "no-store"
 
 
-def test_it_is_not_ready_without_its_database(server: Running):
+def test_server_without_its_database_is_not_ready(server: Running):
     assert server.ask("GET", "/health/ready").status == 200
     broken = Core("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     server.core.units.database, whole = broken.database, server.core.database
     try:
-        assert not_ready(server) == "the database cannot be written"
+        assert wait_until_not_ready(server) == "the database cannot be written"
         assert server.ask("GET", "/health/live").status == 200
     finally:
         server.core.units.database = whole
-    assert ready_again(server)
+    assert wait_until_ready(server)
 
 
-def test_it_is_not_ready_while_its_database_cannot_be_written(one_server: Running):
+def test_server_with_a_read_only_database_is_not_ready(sqlite_server: Running):
     def read_only(word: str) -> None:
-        with one_server.core.database.unbegun() as connection:
+        with sqlite_server.core.database.unbegun() as connection:
             connection.connection.dbapi_connection.execute(f"PRAGMA query_only={word}")
 
-    assert one_server.ask("GET", "/health/ready").status == 200
+    assert sqlite_server.ask("GET", "/health/ready").status == 200
     read_only("on")
-    assert not_ready(one_server) == "the database cannot be written"
+    assert wait_until_not_ready(sqlite_server) == "the database cannot be written"
     read_only("off")
-    assert ready_again(one_server)
+    assert wait_until_ready(sqlite_server)
 
 
-def test_it_is_not_ready_on_a_disk_that_is_full(one_server: Running, monkeypatch):
+def test_server_on_a_full_disk_is_not_ready(sqlite_server: Running, monkeypatch):
     monkeypatch.setattr(system, "FREE_BYTES_MIN", 1 << 62)
-    assert not_ready(one_server) == "the disk is full"
+    assert wait_until_not_ready(sqlite_server) == "the disk is full"
 
 
-async def test_a_database_that_does_not_answer_is_not_ready(sqlite_core: Core, monkeypatch):
+async def test_server_with_an_unresponsive_database_is_not_ready(sqlite_core: Core, monkeypatch):
     monkeypatch.setattr(system, "PROBE_PATIENCE", 0.05)
     threads = Threads(sqlite_core)
     probe = system.database_probe(sqlite_core, threads)
@@ -131,7 +131,7 @@ async def test_a_database_that_does_not_answer_is_not_ready(sqlite_core: Core, m
     await threads.close(5)
 
 
-async def test_however_many_ask_it_is_tried_once_a_second(sqlite_core: Core, monkeypatch):
+async def test_readiness_is_checked_at_most_once_a_second(sqlite_core: Core, monkeypatch):
     tries: list[float] = []
     whole = sqlite_core.probe
     monkeypatch.setattr(sqlite_core, "probe", lambda: (tries.append(time.monotonic()), whole()))
@@ -146,8 +146,8 @@ async def test_however_many_ask_it_is_tried_once_a_second(sqlite_core: Core, mon
     await threads.close(5)
 
 
-def not_ready(server: Running) -> str:
-    """What is wrong, once it has been noticed."""
+def wait_until_not_ready(server: Running) -> str:
+    """Wait until the server is not ready, and return the message."""
     for _ in range(200):
         answer = server.ask("GET", "/health/ready")
         if answer.status == 503:
@@ -155,10 +155,10 @@ def not_ready(server: Running) -> str:
             assert answer.json["code"] == "not_ready"
             return answer.json["message"]
         time.sleep(0.02)
-    raise AssertionError("it stays ready")
+    raise AssertionError("the server stayed ready")
 
 
-def ready_again(server: Running) -> bool:
+def wait_until_ready(server: Running) -> bool:
     for _ in range(200):
         if server.ask("GET", "/health/ready").status == 200:
             return True

@@ -30,23 +30,23 @@ def pool():
     pool.join(5)
 
 
-async def test_a_job_gives_what_it_returns(pool: Pool):
+async def test_job_returns_its_result(pool: Pool):
     assert await pool.run(lambda: 5) == 5
 
 
-async def test_a_job_raises_what_it_raises(pool: Pool):
+async def test_job_raises_its_error(pool: Pool):
     with pytest.raises(ZeroDivisionError):
         await pool.run(lambda: 1 // 0)
     assert await pool.run(lambda: 5) == 5
 
 
-async def test_jobs_are_done_in_the_order_in_which_they_came(pool: Pool):
+async def test_jobs_run_in_order(pool: Pool):
     done: list[int] = []
     await asyncio.gather(*(pool.run(lambda number=number: done.append(number)) for number in range(3)))
     assert done == [0, 1, 2]
 
 
-async def test_one_job_too_many_is_refused_at_once_and_only_then(pool: Pool):
+async def test_job_beyond_the_queue_is_rejected(pool: Pool):
     gate = threading.Event()
     waiting = [pool.run(gate.wait) for _ in range(3)]
     with pytest.raises(Unavailable) as raised:
@@ -57,7 +57,7 @@ async def test_one_job_too_many_is_refused_at_once_and_only_then(pool: Pool):
     assert await pool.run(lambda: 5) == 5
 
 
-async def test_a_job_is_done_although_nobody_waits_for_it_any_more(pool: Pool):
+async def test_job_without_a_waiter_is_finished(pool: Pool):
     gate, done = threading.Event(), threading.Event()
     blocked = pool.run(gate.wait)
     forgotten = pool.run(done.set)
@@ -164,19 +164,19 @@ def shared():
 
 
 class Blocked:
-    """Jobs that wait at a gate, and say when they have begun."""
+    """Jobs that wait at a gate, and count how many have started."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.gate = threading.Event()
-        self.begun = threading.Semaphore(0)
+        self.started = threading.Semaphore(0)
         self.running: list[asyncio.Future[bool]] = []
 
     def add(self, owner: Owner, count: int) -> None:
         self.running += [self.pool.run(self._wait, owner) for _ in range(count)]
 
     def _wait(self) -> bool:
-        self.begun.release()
+        self.started.release()
         return self.gate.wait(20)
 
     async def end(self) -> list[bool]:
@@ -188,17 +188,17 @@ async def test_a_project_has_half_of_the_threads_and_a_workspace_three_quarters(
     blocked = Blocked(shared)
     blocked.add(ACME, 6)
     blocked.add(SAME_WORKSPACE, 4)
-    # Two threads are left, for whoever else comes.
+    # Two threads are left for other workspaces.
     assert await asyncio.gather(*[shared.run(lambda: 5, OTHER) for _ in range(2)]) == [5, 5]
     assert await shared.run(lambda: 5) == 5
-    begun = 0
-    while blocked.begun.acquire(blocking=False):
-        begun += 1
-    assert begun == 6
+    started_count = 0
+    while blocked.started.acquire(blocking=False):
+        started_count += 1
+    assert started_count == 6
     assert await blocked.end() == [True] * 10
 
 
-async def test_what_was_held_back_is_done_in_order_once_its_owner_has_threads_again(shared: Pool):
+async def test_deferred_jobs_run_once_their_owner_has_threads_again(shared: Pool):
     blocked = Blocked(shared)
     blocked.add(ACME, 4)
     done: list[int] = []
@@ -210,7 +210,7 @@ async def test_what_was_held_back_is_done_in_order_once_its_owner_has_threads_ag
     assert sorted(done) == list(range(6))
 
 
-async def test_what_is_held_back_leaves_room_for_others_to_wait(shared: Pool):
+async def test_deferred_jobs_leave_room_in_the_queue(shared: Pool):
     blocked = Blocked(shared)
     blocked.add(ACME, 4 + 12)
     with pytest.raises(Unavailable) as raised:
@@ -220,14 +220,14 @@ async def test_what_is_held_back_leaves_room_for_others_to_wait(shared: Pool):
     await blocked.end()
 
 
-async def test_a_pool_that_ends_does_what_was_held_back(shared: Pool):
+async def test_stopping_pool_runs_deferred_jobs(shared: Pool):
     blocked = Blocked(shared)
     blocked.add(ACME, 6)
     shared.stop()
     assert await blocked.end() == [True] * 6
 
 
-async def test_closing_finishes_what_is_waiting(sqlite_core):
+async def test_closing_finishes_queued_jobs(sqlite_core):
     threads = Threads(sqlite_core)
     done: list[int] = []
     jobs = [threads.run("write", lambda number=number: done.append(number)) for number in range(50)]
@@ -235,18 +235,18 @@ async def test_closing_finishes_what_is_waiting(sqlite_core):
     await asyncio.gather(*jobs)
     assert done == list(range(50))
     names = {thread.name for thread in threading.enumerate() if thread.name.startswith("stellary-")}
-    # That one is of all cores on PostgreSQL that this process has had.
+    # All PostgreSQL cores of this process share the watchdog.
     assert not names - {"stellary-watchdog"}
 
 
-def test_who_thinks_about_a_draft_holds_up_nobody(server, core):
+def test_slow_planner_does_not_block_other_requests(server, core):
     world = World(core)
     board = Board(world, world.person())
-    begun, gate = threading.Event(), threading.Event()
+    thinking, gate = threading.Event(), threading.Event()
 
     class Slow(BriefReader):
         def refine(self, brief, round):
-            begun.set()
+            thinking.set()
             assert gate.wait(20)
             return super().refine(brief, round)
 
@@ -257,10 +257,10 @@ def test_who_thinks_about_a_draft_holds_up_nobody(server, core):
             pool.submit(server.ask, "POST", f"{board.flat}/project-drafts", {"name": "Shop"}, bearer)
             for _ in range(4)
         ]
-        assert begun.wait(20)
+        assert thinking.wait(20)
         path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
         for number in range(3):
             assert server.ask("POST", path, {"title": str(number)}, bearer).status == 201
             assert server.ask("GET", board.path, token=bearer).status == 200
         gate.set()
-        assert [each.result().status for each in drafts] == [201] * 4
+        assert [draft.result().status for draft in drafts] == [201] * 4

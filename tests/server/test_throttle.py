@@ -1,4 +1,4 @@
-"""Who tries too often is held up for a while, and nobody else is."""
+"""Rate limits of tokens and requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HERE, THERE = Caller("1.1.1.1"), Caller("2.2.2.2")
 
 @pytest.fixture
 def clock():
-    """A clock that stands still until it is shifted."""
+    """Yield a clock that stands still until it is shifted."""
     with time_machine.travel("2026-04-01T12:00:00Z", tick=False) as traveller:
         yield traveller
 
@@ -41,7 +41,7 @@ def test_bad_tokens_of_an_address_are_limited_but_not_its_neighbours_good_ones(c
     throttle.admit_token(Caller("2.2.2.2", "Bearer 3"))
 
 
-def test_a_token_that_is_no_longer_good_is_forgotten(clock):
+def test_token_that_became_invalid_is_forgotten(clock):
     throttle = Throttle(Limits(bad_tokens=parse("1/minute")))
     revoked = Caller("1.1.1.1", "Bearer revoked")
     throttle.note_token(revoked, 200)
@@ -50,7 +50,7 @@ def test_a_token_that_is_no_longer_good_is_forgotten(clock):
         throttle.admit_token(revoked)
 
 
-def test_only_so_many_good_tokens_are_remembered(monkeypatch, clock):
+def test_cache_of_valid_tokens_is_bounded(monkeypatch, clock):
     monkeypatch.setattr(throttle, "GOOD_TOKENS_MAX", 2)
     held = Throttle(Limits(bad_tokens=parse("1/minute")))
     for number in range(3):
@@ -61,7 +61,7 @@ def test_only_so_many_good_tokens_are_remembered(monkeypatch, clock):
     held.admit_token(Caller("1.1.1.1", "Bearer 2"))
 
 
-def test_requests_are_limited_per_token_or_else_per_address(clock):
+def test_requests_are_limited_per_token_or_address(clock):
     throttle = Throttle(Limits(requests=parse("2/minute")))
     assert throttle.admit(HERE)["x-ratelimit-remaining"] == "1"
     assert throttle.admit(HERE)["x-ratelimit-remaining"] == "0"
@@ -103,30 +103,30 @@ def test_window_ends_and_begins_again(clock):
 
 
 @pytest.fixture
-def limited(sqlite_core: Core):
-    """A server with limits that are soon reached."""
+def limited_server(sqlite_core: Core):
+    """Yield a server with low limits."""
     limits = Limits(bad_tokens=parse("2/hour"))
     with running(sqlite_core, Settings(limits=limits)) as server:
         yield server
 
 
-def test_bad_tokens_are_counted_but_not_on_what_asks_for_none(limited: Running):
-    token = limited.register()
-    assert limited.ask("GET", "/auth/me", token=token).status == 200
-    statuses = [limited.ask("GET", "/auth/me", token=f"bad{number}").status for number in range(4)]
+def test_bad_tokens_are_counted_only_where_a_token_is_needed(limited_server: Running):
+    token = limited_server.register()
+    assert limited_server.ask("GET", "/auth/me", token=token).status == 200
+    statuses = [limited_server.ask("GET", "/auth/me", token=f"bad{number}").status for number in range(4)]
     assert statuses == [401, 401, 429, 429]
-    assert limited.ask("GET", "/auth/me", token=token).status == 200
-    assert limited.ask("GET", "/health/live", token="bad").status == 200
+    assert limited_server.ask("GET", "/auth/me", token=token).status == 200
+    assert limited_server.ask("GET", "/health/live", token="bad").status == 200
 
 
-def test_what_is_left_of_a_general_limit_stands_on_every_answer(sqlite_core: Core):
+def test_every_response_has_rate_limit_headers(sqlite_core: Core):
     with running(sqlite_core, Settings(limits=Limits(requests=parse("2/hour")))) as server:
         answers = [server.ask("GET", "/auth/me", token="x") for _ in range(3)]
     assert [answer.status for answer in answers] == [401, 401, 429]
     assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0", "0"]
 
 
-def test_a_trusted_proxy_says_whom_to_count(sqlite_core: Core):
+def test_address_from_a_trusted_proxy_is_counted(sqlite_core: Core):
     from ipaddress import ip_network
 
     limits = Limits(bad_tokens=parse("1/hour"))
@@ -139,7 +139,7 @@ def test_a_trusted_proxy_says_whom_to_count(sqlite_core: Core):
     assert statuses == [401, 401, 429]
 
 
-def test_a_good_token_is_let_in_from_an_address_of_many_bad_ones(core: Core):
+def test_valid_token_works_from_an_address_with_many_bad_ones(core: Core):
     limits = attrs.evolve(NO_LIMITS, bad_tokens=parse("2/hour"))
     with running(core, Settings(limits=limits, jobs=False)) as server:
         tokens = [server.register(name) for name in ("ann", "bob")]

@@ -1,4 +1,4 @@
-"""Jobs that have been waiting for each other are done together, and one by one if that could not be kept."""
+"""Queued jobs run in one group, and one by one if the group could not be committed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reference_server.threads import Pool
 
 
 class Groups:
-    """Notes what is done together."""
+    """A recorder of the groups of jobs that run together."""
 
     def __init__(self, error: type[Exception] | None = None) -> None:
         self.done: list[str] = []
@@ -33,17 +33,17 @@ class Groups:
         return do
 
 
-async def done(groups: Groups, *jobs: Callable[[], object]) -> list[object]:
-    """What becomes of jobs that have queued up behind another one."""
+async def run_queued(groups: Groups, *jobs: Callable[[], object]) -> list[object]:
+    """Queue jobs behind a blocked one, and return their outcomes."""
     pool = Pool("test", 1, 100, groups)
-    begun, gate = threading.Event(), threading.Event()
+    blocking, gate = threading.Event(), threading.Event()
 
     def block() -> None:
-        begun.set()
+        blocking.set()
         gate.wait()
 
     waiting = [pool.run(block)]
-    await asyncio.to_thread(begun.wait)
+    await asyncio.to_thread(blocking.wait)
     waiting += map(pool.run, jobs)
     pool.stop()
     gate.set()
@@ -52,34 +52,34 @@ async def done(groups: Groups, *jobs: Callable[[], object]) -> list[object]:
     return outcomes[1:]
 
 
-async def test_jobs_that_have_queued_up_are_done_together():
+async def test_queued_jobs_run_in_one_group():
     groups = Groups()
-    assert await done(groups, groups.job("a"), groups.job("b")) == ["A", "B"]
+    assert await run_queued(groups, groups.job("a"), groups.job("b")) == ["A", "B"]
     assert "".join(groups.done) == "(ab)"
 
 
-async def test_a_job_alone_is_done_by_itself():
+async def test_single_job_runs_without_a_group():
     groups = Groups()
-    assert await done(groups, groups.job("a")) == ["A"]
+    assert await run_queued(groups, groups.job("a")) == ["A"]
     assert "".join(groups.done) == "a"
 
 
-async def test_a_job_that_fails_does_so_for_itself():
+async def test_failed_job_does_not_affect_its_group():
     groups = Groups()
-    failed, kept = await done(groups, lambda: 1 // 0, groups.job("b"))
+    failed, succeeded = await run_queued(groups, lambda: 1 // 0, groups.job("b"))
     assert isinstance(failed, ZeroDivisionError)
-    assert kept == "B"
+    assert succeeded == "B"
     assert "".join(groups.done) == "(b)"
 
 
-async def test_what_could_not_be_kept_together_is_done_one_by_one(caplog):
+async def test_jobs_of_a_failed_group_run_one_by_one(caplog):
     groups = Groups(OSError)
-    assert await done(groups, groups.job("a"), groups.job("b")) == ["A", "B"]
+    assert await run_queued(groups, groups.job("a"), groups.job("b")) == ["A", "B"]
     assert "".join(groups.done) == "(ab)ab"
     assert "one by one" in caplog.text
 
 
-async def test_only_so_many_are_done_together():
+async def test_size_of_a_group_is_bounded():
     groups = Groups()
-    await done(groups, *(groups.job("a") for _ in range(40)))
+    await run_queued(groups, *(groups.job("a") for _ in range(40)))
     assert "".join(groups.done) == f"({'a' * 32})({'a' * 8})"

@@ -1,4 +1,4 @@
-"""Tokens that somebody has tampered with: each is a 401, and all read alike."""
+"""Tampered tokens: each returns the same 401."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ SECRET = "the secret of this server, of 40 letters"
 
 
 @pytest.fixture
-def keyed(sqlite_url: str):
-    """A server whose secret is known here, as far as that helps."""
+def server_with_secret(sqlite_url: str):
+    """Yield a server whose secret the tests know."""
     core = Core(sqlite_url, jwt_secret=SECRET, bcrypt_rounds=4)
     with running(core) as server:
         yield server
     core.close()
 
 
-def encoded(data: Any) -> str:
+def encode(data: Any) -> str:
     raw = data if isinstance(data, bytes) else json.dumps(data).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def signed(header: dict[str, Any], claims: Any, secret: str = SECRET, digest: str = "sha256") -> str:
-    text = f"{encoded(header)}.{encoded(claims)}"
-    return f"{text}.{encoded(hmac.new(secret.encode(), text.encode(), digest).digest())}"
+def sign(header: dict[str, Any], claims: Any, secret: str = SECRET, digest: str = "sha256") -> str:
+    text = f"{encode(header)}.{encode(claims)}"
+    return f"{text}.{encode(hmac.new(secret.encode(), text.encode(), digest).digest())}"
 
 
 def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any], str]:
@@ -49,9 +49,9 @@ def status(server: Running, token: str) -> int:
     return answer.status
 
 
-def test_what_the_helper_here_signs_is_good_if_it_is_not_tampered_with(keyed: Running):
-    header, claims, _ = parts_of(keyed.register())
-    assert status(keyed, signed(header, claims)) == 200
+def test_token_signed_by_the_helper_is_accepted(server_with_secret: Running):
+    header, claims, _ = parts_of(server_with_secret.register())
+    assert status(server_with_secret, sign(header, claims)) == 200
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_what_the_helper_here_signs_is_good_if_it_is_not_tampered_with(keyed: Ru
         {"alg": "HS256", "b64": False, "crit": ["b64"]},
     ],
 )
-def test_another_algorithm_is_refused(keyed: Running, header: dict[str, Any]):
-    _, claims, _ = parts_of(keyed.register())
+def test_another_algorithm_is_refused(server_with_secret: Running, header: dict[str, Any]):
+    _, claims, _ = parts_of(server_with_secret.register())
     digest = {"HS384": "sha384", "HS512": "sha512"}.get(str(header.get("alg")), "sha256")
-    assert status(keyed, signed(header, claims, digest=digest)) == 401
-    assert status(keyed, f"{encoded(header)}.{encoded(claims)}.") == 401
+    assert status(server_with_secret, sign(header, claims, digest=digest)) == 401
+    assert status(server_with_secret, f"{encode(header)}.{encode(claims)}.") == 401
 
 
 @pytest.mark.parametrize(
@@ -91,17 +91,17 @@ def test_another_algorithm_is_refused(keyed: Running, header: dict[str, Any]):
         {"jwk": {"kty": "oct", "k": ""}},
     ],
 )
-def test_a_token_does_not_choose_the_key_that_it_is_checked_with(keyed: Running, more: dict[str, Any]):
-    header, claims, _ = parts_of(keyed.register())
+def test_header_of_a_token_does_not_choose_the_key(server_with_secret: Running, more: dict[str, Any]):
+    header, claims, _ = parts_of(server_with_secret.register())
     for guess in ("", "\0" * 32, "/dev/null"):
-        assert status(keyed, signed({**header, **more}, claims, secret=guess)) == 401
+        assert status(server_with_secret, sign({**header, **more}, claims, secret=guess)) == 401
 
 
 @pytest.mark.parametrize("missing", ["exp", "iat", "sub", "gen"])
-def test_a_token_says_whose_it_is_when_it_was_made_and_until_when_it_holds(keyed: Running, missing: str):
-    header, claims, _ = parts_of(keyed.register())
+def test_token_without_a_required_claim_is_rejected(server_with_secret: Running, missing: str):
+    header, claims, _ = parts_of(server_with_secret.register())
     del claims[missing]
-    assert status(keyed, signed(header, claims)) == 401
+    assert status(server_with_secret, sign(header, claims)) == 401
 
 
 @pytest.mark.parametrize(
@@ -124,26 +124,26 @@ def test_a_token_says_whose_it_is_when_it_was_made_and_until_when_it_holds(keyed
         {"gen": None},
     ],
 )
-def test_a_claim_that_does_not_hold_is_refused(keyed: Running, changed: dict[str, Any]):
-    header, claims, _ = parts_of(keyed.register())
-    assert status(keyed, signed(header, {**claims, **changed})) == 401
+def test_invalid_claim_is_rejected(server_with_secret: Running, changed: dict[str, Any]):
+    header, claims, _ = parts_of(server_with_secret.register())
+    assert status(server_with_secret, sign(header, {**claims, **changed})) == 401
 
 
 @pytest.mark.parametrize("claims", [[], "text", 5, None, b"\xff", b"{"])
-def test_claims_that_are_no_object_are_refused(keyed: Running, claims: Any):
-    assert status(keyed, signed({"alg": "HS256"}, claims)) == 401
+def test_claims_that_are_not_an_object_are_rejected(server_with_secret: Running, claims: Any):
+    assert status(server_with_secret, sign({"alg": "HS256"}, claims)) == 401
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-def test_each_bit_of_a_token_counts(keyed: Running, part: int):
-    token = keyed.register()
+def test_token_with_a_changed_bit_is_rejected(server_with_secret: Running, part: int):
+    token = server_with_secret.register()
     parts = token.split(".")
     raw = base64.urlsafe_b64decode(parts[part] + "==")
     for bit in range(len(raw) * 8):
         changed = bytearray(raw)
         changed[bit // 8] ^= 1 << bit % 8
-        forged = [*parts[:part], encoded(bytes(changed)), *parts[part + 1 :]]
-        assert status(keyed, ".".join(forged)) == 401, bit
+        forged = [*parts[:part], encode(bytes(changed)), *parts[part + 1 :]]
+        assert status(server_with_secret, ".".join(forged)) == 401, bit
 
 
 @pytest.mark.parametrize(
@@ -162,17 +162,20 @@ def test_each_bit_of_a_token_counts(keyed: Running, part: int):
         "x" * 7000,
     ],
 )
-def test_what_is_no_token_is_refused(keyed: Running, token: str):
-    answer = keyed.ask("GET", "/auth/me", token=token)
+def test_malformed_token_is_rejected(server_with_secret: Running, token: str):
+    answer = server_with_secret.ask("GET", "/auth/me", token=token)
     assert answer.status == 401
 
 
-def test_a_token_of_another_secret_is_refused(keyed: Running):
-    header, claims, _ = parts_of(keyed.register())
-    assert status(keyed, signed(header, claims, secret="another secret, of 40 letters as the one")) == 401
+def test_token_of_another_secret_is_rejected(server_with_secret: Running):
+    header, claims, _ = parts_of(server_with_secret.register())
+    assert (
+        status(server_with_secret, sign(header, claims, secret="another secret, of 40 letters as the one"))
+        == 401
+    )
 
 
-def test_a_digest_is_not_a_signature(keyed: Running):
-    header, claims, _ = parts_of(keyed.register())
-    text = f"{encoded(header)}.{encoded(claims)}"
-    assert status(keyed, f"{text}.{encoded(hashlib.sha256(text.encode()).digest())}") == 401
+def test_a_digest_is_not_a_signature(server_with_secret: Running):
+    header, claims, _ = parts_of(server_with_secret.register())
+    text = f"{encode(header)}.{encode(claims)}"
+    assert status(server_with_secret, f"{text}.{encode(hashlib.sha256(text.encode()).digest())}") == 401

@@ -1,4 +1,4 @@
-"""Two servers over one PostgreSQL: what happens through one is told by the other, and whoever decides second is too late."""
+"""Two servers on one PostgreSQL: changes through one are visible in the other immediately, and conflicting decisions are rejected."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tests.support.world import at_once
 
 pytestmark = pytest.mark.postgres
 AT_MOST = 1.0
-"""Seconds until somebody is told nothing any more that may not be."""
+"""Seconds within which events must arrive, and streams without access must end."""
 
 
 def serve(settings: Settings, up: Connection) -> None:
-    """Serve, and say on which port; wait not long for the jobs of who was killed."""
+    """Serve, and send the port on ``up``; shorten the claims of killed processes."""
     jobs.LEASE = timedelta(seconds=1)
     with bind_socket("127.0.0.1", 0) as listening:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
@@ -37,7 +37,7 @@ def serve(settings: Settings, up: Connection) -> None:
 
 @attrs.define
 class Pair:
-    """Two servers, and a board on which an agent works. ``here`` is where things are done, ``there`` where they are seen."""
+    """Two servers with one board and an agent. Tests write through ``here`` and read through ``there``."""
 
     here: Forked
     there: Forked
@@ -57,14 +57,14 @@ class Pair:
         return self.ask("POST", f"{self.project}/columns/{self.column}/cards", {"title": title})
 
     def mission(self, prompt: str) -> str:
-        """The path of a new mission on a new card."""
+        """Start a mission on a new card, and return its path."""
         body = {"cardId": self.card("Spec")["id"], "prompt": prompt}
-        made = self.ask("POST", f"{self.path}/agents/{self.agent}/missions", body)
-        return f"{self.path}/missions/{made['id']}"
+        mission = self.ask("POST", f"{self.path}/agents/{self.agent}/missions", body)
+        return f"{self.path}/missions/{mission['id']}"
 
 
 @contextmanager
-def two_servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[Pair]:
+def run_two_servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[Pair]:
     with ExitStack() as stack:
         settings = Settings(
             database_url=stack.enter_context(Postgres(request.config.stash[RUN]).database()),
@@ -75,15 +75,15 @@ def two_servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[Pai
             log="off",
         )
         servers = [Forked(serve, settings) for _ in range(2)]
-        for each in servers:
-            stack.callback(each.kill)
+        for server in servers:
+            stack.callback(server.kill)
         here, there = servers
         pair = Pair(here, there, here.register("ann"), there.register("bob"))
         pair.ask("POST", "/organizations", {"name": "Acme", "slug": "acme"})
         pair.ask("POST", "/orgs/acme/workspaces", {"name": "Engineering", "slug": "eng"})
         pair.path = "/orgs/acme/workspaces/eng"
-        made = pair.ask("POST", f"{pair.path}/projects", {"name": "Launch"})
-        pair.project = f"{pair.path}/projects/{made['id']}"
+        project = pair.ask("POST", f"{pair.path}/projects", {"name": "Launch"})
+        pair.project = f"{pair.path}/projects/{project['id']}"
         pair.column = pair.ask("GET", f"{pair.project}/columns")[0]["id"]
         agent = {"name": "Scribe", "autonomyMode": "supervised", "tools": ["board.read", "board.write"]}
         pair.agent = pair.ask("POST", f"{pair.path}/agents", agent)["id"]
@@ -92,20 +92,20 @@ def two_servers(request: pytest.FixtureRequest, directory: Path) -> Iterator[Pai
 
 @pytest.fixture(scope="module")
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Two servers that no test kills."""
-    with two_servers(request, tmp_path_factory.mktemp("pair")) as pair:
+    """Yield two servers that no test kills."""
+    with run_two_servers(request, tmp_path_factory.mktemp("pair")) as pair:
         yield pair
 
 
 @pytest.fixture
-def mortal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
-    """Two others."""
-    with two_servers(request, tmp_path) as pair:
+def disposable_pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
+    """Yield two servers that a test may kill."""
+    with run_two_servers(request, tmp_path) as pair:
         yield pair
 
 
 def join(pair: Pair) -> str:
-    """Let bob into the workspace; his path as a member."""
+    """Add bob to the workspace, and return his path as a member."""
     invitation = {"email": "bob@example.com", "role": "member"}
     token = pair.ask("POST", f"{pair.path}/members/invite", invitation)["token"]
     pair.ask("POST", f"/invitations/{token}/accept", by=pair.bob)
@@ -113,20 +113,20 @@ def join(pair: Pair) -> str:
     return f"{pair.path}/members/{user['id']}"
 
 
-def test_what_happens_on_one_is_told_by_the_other_at_once(pair: Pair):
+def test_changes_through_one_server_reach_streams_of_the_other(pair: Pair):
     with listening(pair.there, f"{pair.path}/events", pair.ann) as client:
         assert client.block() == {"retry": "1000"}
         slowest = 0.0
         for number in range(10):
-            begun = time.monotonic()
+            started_at = time.monotonic()
             pair.card(str(number))
             assert client.event()["meta"]["cardTitle"] == str(number)
-            slowest = max(slowest, time.monotonic() - begun)
-        # It was told, and not found by looking now and then.
+            slowest = max(slowest, time.monotonic() - started_at)
+        # A signal announced it: polling would have taken longer.
         assert slowest < AT_MOST
 
 
-def test_rights_that_are_granted_and_taken_on_one_count_on_the_other(pair: Pair):
+def test_rights_changed_through_one_server_apply_to_the_other(pair: Pair):
     events = f"{pair.path}/events"
     with listening(pair.there, events, pair.bob) as client:
         assert client.status == 404
@@ -142,22 +142,22 @@ def test_rights_that_are_granted_and_taken_on_one_count_on_the_other(pair: Pair)
         pair.card("Seen")
         while workspace.event()["meta"]["cardTitle"] != "Seen":
             pass
-        begun = time.monotonic()
+        started_at = time.monotonic()
         pair.ask("DELETE", member)
         assert workspace.ends()
         assert of_mission.ends()
-        assert time.monotonic() - begun < AT_MOST
+        assert time.monotonic() - started_at < AT_MOST
         pair.card("Not for bob")
         while other.event()["meta"].get("cardTitle") != "Not for bob":
             pass
 
 
-def test_a_mission_is_followed_on_one_and_decided_on_the_other(pair: Pair):
+def test_mission_is_followed_on_one_server_and_decided_on_both(pair: Pair):
     mission = pair.mission("comment: On it.")
     with listening(pair.there, f"{mission}/events", pair.ann) as client:
-        seen = [client.event()]
-        while seen[-1]["data"].get("status") != "awaiting_approval":
-            seen.append(client.event())
+        received = [client.event()]
+        while received[-1]["data"].get("status") != "awaiting_approval":
+            received.append(client.event())
         (proposal,) = pair.ask("GET", f"{mission}/proposals")
         approve = f"{pair.path}/proposals/{proposal['id']}/approve"
         answers = at_once(
@@ -167,19 +167,19 @@ def test_a_mission_is_followed_on_one_and_decided_on_the_other(pair: Pair):
             )
         )
         assert sorted(answers) == [200, 409, 409, 409]
-        while seen[-1]["event"] != "done":
-            seen.append(client.event())
+        while received[-1]["event"] != "done":
+            received.append(client.event())
         assert client.ends()
-    assert [int(each["id"]) for each in seen] == [*range(1, len(seen) + 1)]
-    assert seen[-1]["data"]["status"] == "completed"
+    assert [int(event["id"]) for event in received] == [*range(1, len(received) + 1)]
+    assert received[-1]["data"]["status"] == "completed"
     (comment,) = pair.ask("GET", f"{pair.project}/cards/{pair.ask('GET', mission)['cardId']}/comments")
     assert comment["content"] == "On it."
 
 
-def test_of_one_who_approves_and_one_who_cancels_elsewhere_each_is_told_what_holds(pair: Pair):
+def test_approval_and_cancellation_on_two_servers_are_consistent(pair: Pair):
     for _ in range(3):
         mission = pair.mission("comment: a\ncomment: b")
-        until_it_waits(pair, mission)
+        wait_for_approval_request(pair, mission)
         first, second = pair.ask("GET", f"{mission}/proposals")
         approved, cancelled = at_once(
             lambda: (
@@ -203,55 +203,55 @@ def test_of_one_who_approves_and_one_who_cancels_elsewhere_each_is_told_what_hol
         assert approved in (200, 409)
 
 
-def until_it_waits(pair: Pair, mission: str) -> None:
+def wait_for_approval_request(pair: Pair, mission: str) -> None:
     with listening(pair.there, f"{mission}/events", pair.ann) as client:
         while client.event()["data"].get("status") != "awaiting_approval":
             pass
 
 
-def test_whose_server_is_killed_goes_on_at_the_other_and_misses_nothing(mortal: Pair):
-    pair = mortal
+def test_streams_resume_on_the_other_server_after_a_kill(disposable_pair: Pair):
+    pair = disposable_pair
     events = f"{pair.path}/events"
-    told: list[Any] = []
+    received: list[Any] = []
     here, there = pair.here, pair.there
     with listening(here, events, pair.ann) as client:
         assert client.block() == {"retry": "1000"}
         for number in range(5):
             pair.card(str(number))
-        told += [client.event() for _ in range(3)]
+        received += [client.event() for _ in range(3)]
         mission = pair.mission("set priority high\ncomment: On it.")
         with listening(here, f"{mission}/events", pair.ann) as following:
             steps = [following.event() for _ in range(2)]
             here.kill()
-            # What it had sent may still have come.
-            steps += rest(following)
-        told += rest(client)
+            # Events that it had already sent may still arrive.
+            steps += remaining_events(following)
+        received += remaining_events(client)
     pair.here = there
     for number in range(5, 10):
         pair.card(str(number))
-    with listening(there, events, pair.ann, last_event_id=told[-1]["id"]) as client:
-        while told[-1]["meta"].get("cardTitle") != "9":
-            told.append(client.event())
-    titles = [each["meta"]["cardTitle"] for each in told if each["type"] == "card_created"]
+    with listening(there, events, pair.ann, last_event_id=received[-1]["id"]) as client:
+        while received[-1]["meta"].get("cardTitle") != "9":
+            received.append(client.event())
+    titles = [event["meta"]["cardTitle"] for event in received if event["type"] == "card_created"]
     assert titles == [*map(str, range(5)), "Spec", *map(str, range(5, 10))]
-    numbers = [int(each["id"]) for each in told]
+    numbers = [int(event["id"]) for event in received]
     assert numbers == sorted(set(numbers))
     with listening(there, f"{mission}/events", pair.ann, last_event_id=steps[-1]["id"]) as following:
         while steps[-1]["data"].get("status") != "awaiting_approval":
             steps.append(following.event())
-        for each in pair.ask("GET", f"{mission}/proposals"):
-            pair.ask("POST", f"{pair.path}/proposals/{each['id']}/approve")
+        for proposal in pair.ask("GET", f"{mission}/proposals"):
+            pair.ask("POST", f"{pair.path}/proposals/{proposal['id']}/approve")
         while steps[-1]["event"] != "done":
             steps.append(following.event())
-    assert [int(each["id"]) for each in steps] == [*range(1, len(steps) + 1)]
+    assert [int(step["id"]) for step in steps] == [*range(1, len(steps) + 1)]
     assert steps[-1]["data"]["status"] == "completed"
 
 
-def rest(client: Any) -> list[Any]:
-    """The events that still come from a server that is no more."""
-    found = []
+def remaining_events(client: Any) -> list[Any]:
+    """Return the events that still arrive from a killed server."""
+    remaining = []
     try:
         while True:
-            found.append(client.event())
+            remaining.append(client.event())
     except (AssertionError, OSError):
-        return found
+        return remaining

@@ -1,4 +1,4 @@
-"""Uploads to a server that is killed: no row without its file, ever; no file without a row after the sweep."""
+"""Uploads to a server that is killed: no row without its file, and no file without a row after the sweep."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ UPLOADS_PER_CYCLE = 8
 
 
 class Uploader:
-    """Somebody who uploads files to a card from several threads, and deletes some, until the server is gone.
+    """A client that uploads files to a card in several threads, and deletes some, until the server is killed.
 
     Attributes:
-        kept: What was acknowledged and was not to be deleted: the digest by the id.
+        kept: The digests of acknowledged files that were not deleted, by id.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Uploader:
         card = server.ask("POST", f"{at}/columns/{column['id']}/cards", {"title": "Files"}, self.token).json
         self.path = f"{at}/cards/{card['id']}/attachments"
 
-    def until_killed(self, server: Forked, seed: int) -> None:
+    def upload_until_killed(self, server: Forked, seed: int) -> None:
         enough = threading.Semaphore(0)
         writers = [
             threading.Thread(target=self._write, args=(server, Random(seed * WRITERS + number), enough))
@@ -62,12 +62,12 @@ class Uploader:
         try:
             while True:
                 data = random.randbytes(random.choice((1, 1_000, 70_000, 400_000)))
-                made = server.ask("POST", self.path, form(data), self.token, content_type=FORM)
-                assert made.status == 201, made
-                id = made.json["id"]
+                response = server.ask("POST", self.path, form(data), self.token, content_type=FORM)
+                assert response.status == 201, response
+                id = response.json["id"]
                 if random.random() < 0.3:
-                    gone = server.ask("DELETE", f"{self.path}/{id}", token=self.token)
-                    assert gone.status == 200, gone
+                    deletion = server.ask("DELETE", f"{self.path}/{id}", token=self.token)
+                    assert deletion.status == 200, deletion
                 else:
                     with self._lock:
                         self.kept[id] = hashlib.sha256(data).hexdigest()
@@ -77,7 +77,7 @@ class Uploader:
 
 
 @pytest.mark.slow
-def test_no_file_is_lost_and_none_is_left_behind_however_often_the_server_is_killed(tmp_path, database_url):
+def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_url):
     settings = Settings(
         database_url=database_url,
         data_dir=tmp_path,
@@ -86,28 +86,28 @@ def test_no_file_is_lost_and_none_is_left_behind_however_often_the_server_is_kil
         limits=NO_LIMITS,
         log="off",
     )
-    somebody = Uploader()
+    uploader = Uploader()
     cycles = CYCLES["sqlite" if database_url.startswith("sqlite") else "postgresql"]
     for seed in range(cycles):
         server = Forked(serve, settings)
         if not seed:
-            somebody.begin(server)
-        somebody.until_killed(server, seed)
+            uploader.begin(server)
+        uploader.upload_until_killed(server, seed)
     server = Forked(serve, settings)
-    listed = server.ask("GET", somebody.path, token=somebody.token).json
+    attachments = server.ask("GET", uploader.path, token=uploader.token).json
     digests = {}
-    for each in listed:
-        answer = server.ask("GET", f"{somebody.path}/{each['id']}", token=somebody.token)
-        assert (answer.status, len(answer.body)) == (200, each["size"])
-        digests[each["id"]] = hashlib.sha256(answer.body).hexdigest()
+    for attachment in attachments:
+        answer = server.ask("GET", f"{uploader.path}/{attachment['id']}", token=uploader.token)
+        assert (answer.status, len(answer.body)) == (200, attachment["size"])
+        digests[attachment["id"]] = hashlib.sha256(answer.body).hexdigest()
     server.kill()
-    assert {id: digests.get(id) for id in somebody.kept} == somebody.kept
+    assert {id: digests.get(id) for id in uploader.kept} == uploader.kept
     core = Core(database_url, blobs=settings.blobs, bcrypt_rounds=4)
     try:
-        # Whoever was killed has left files behind that nothing names. An hour later they are swept.
+        # Killed uploads have left unreferenced files, which are swept after an hour.
         core.env.clock = lambda: system_clock() + timedelta(hours=2)
         core.sweep()
-        assert len(list(core.env.blobs._list_keys())) == len(listed)
+        assert len(list(core.env.blobs._list_keys())) == len(attachments)
         assert core.sweep() == 0
     finally:
         core.close()

@@ -1,4 +1,4 @@
-"""The webhook sender: messages by HTTP to real receivers; to no private address, after no redirect, and never for long."""
+"""The webhook sender: messages over HTTP to real receivers, with limits on addresses, redirects and time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.world import World
 
 
 class Receiver:
-    """Answers each connection as it is told to, and keeps what it was sent."""
+    """A receiver that gives prepared responses, and records the requests."""
 
     def __init__(self, *answers: bytes | Callable[[socket.socket], None]) -> None:
         self.answers = list(answers)
@@ -40,13 +40,13 @@ class Receiver:
 
     def take(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
-            got = b""
-            while b"\r\n\r\n" not in got or len(got.partition(b"\r\n\r\n")[2]) < length(got):
+            data = b""
+            while b"\r\n\r\n" not in data or len(data.partition(b"\r\n\r\n")[2]) < length(data):
                 more = connection.recv(65536)
                 if not more:
                     return
-                got += more
-            self.requests.append(got)
+                data += more
+            self.requests.append(data)
             answer = self.answers.pop(0) if self.answers else b"HTTP/1.1 204 No Content\r\n\r\n"
             if callable(answer):
                 answer(connection)
@@ -54,13 +54,13 @@ class Receiver:
                 connection.sendall(answer)
 
 
-def length(got: bytes) -> int:
-    head = got.partition(b"\r\n\r\n")[0].lower()
+def length(data: bytes) -> int:
+    head = data.partition(b"\r\n\r\n")[0].lower()
     return int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
 
 
 @contextmanager
-def receiving(*answers: bytes | Callable[[socket.socket], None]) -> Iterator[Receiver]:
+def run_receiver(*answers: bytes | Callable[[socket.socket], None]) -> Iterator[Receiver]:
     receiver = Receiver(*answers)
     threading.Thread(target=receiver.run, daemon=True).start()
     try:
@@ -75,8 +75,8 @@ def request(url: str, *, private: bool = True) -> OutgoingRequest:
     )
 
 
-def test_a_message_arrives_as_it_was_signed():
-    with receiving() as receiver:
+def test_message_arrives_unchanged():
+    with run_receiver() as receiver:
         result = HttpWebhookSender()(request(receiver.url + "/hook?x=1"))
     assert (result.status, result.error) == (204, None)
     head, _, body = receiver.requests[0].partition(b"\r\n\r\n")
@@ -99,8 +99,8 @@ def test_a_message_arrives_as_it_was_signed():
     ],
     ids=["500", "429", "503", "large", "no http", "nothing", "long header"],
 )
-def test_what_is_answered_is_told(answer, status, error, retry_after):
-    with receiving(answer) as receiver:
+def test_result_describes_the_response(answer, status, error, retry_after):
+    with run_receiver(answer) as receiver:
         result = HttpWebhookSender()(request(receiver.url))
     assert (result.status, result.error, result.retry_after, result.final) == (
         status,
@@ -110,39 +110,42 @@ def test_what_is_answered_is_told(answer, status, error, retry_after):
     )
 
 
-def test_a_redirect_is_not_followed():
-    with receiving() as private:
-        with receiving(f"HTTP/1.1 307 Go\r\nlocation: {private.url}\r\n\r\n".encode()) as receiver:
+def test_redirect_is_not_followed():
+    with run_receiver() as private:
+        with run_receiver(f"HTTP/1.1 307 Go\r\nlocation: {private.url}\r\n\r\n".encode()) as receiver:
             result = HttpWebhookSender()(request(receiver.url))
         assert (result.status, result.error) == (307, "redirects are not followed")
         assert private.requests == []
 
 
-def test_no_private_address_is_connected_to():
-    with receiving() as receiver:
+def test_private_address_is_rejected():
+    with run_receiver() as receiver:
         for url in (receiver.url, receiver.url.replace("127.0.0.1", "localhost")):
             result = HttpWebhookSender()(request(url, private=False))
             assert (result.error, result.final) == ("it leads to an address that is not public", True)
         assert receiver.requests == []
 
 
-def test_a_name_is_looked_up_once_and_all_that_it_stands_for_is_looked_at(monkeypatch):
-    asked = []
+def test_name_is_resolved_once_and_all_its_addresses_are_checked(monkeypatch):
+    hosts = []
     answers = [["93.184.216.34", "10.0.0.1"], ["127.0.0.1"]]
 
-    def looked_up(host, port, **_):
-        asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in answers[len(asked) - 1]]
+    def look_up(host, port, **_):
+        hosts.append(host)
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in answers[len(hosts) - 1]
+        ]
 
-    monkeypatch.setattr(webhook_sender.socket, "getaddrinfo", looked_up)
+    monkeypatch.setattr(webhook_sender.socket, "getaddrinfo", look_up)
     result = HttpWebhookSender()(request("http://rebinding.example.com/", private=False))
-    assert (result.final, asked) == (True, ["rebinding.example.com"])
+    assert (result.final, hosts) == (True, ["rebinding.example.com"])
 
 
-def test_who_is_not_there_is_told():
-    gone = socket.create_server(("127.0.0.1", 0))
-    port = gone.getsockname()[1]
-    gone.close()
+def test_unreachable_receiver_is_reported():
+    closed_socket = socket.create_server(("127.0.0.1", 0))
+    port = closed_socket.getsockname()[1]
+    closed_socket.close()
     assert (
         HttpWebhookSender()(request(f"http://127.0.0.1:{port}/")).error
         == "the connection failed: ConnectionRefusedError"
@@ -151,22 +154,22 @@ def test_who_is_not_there_is_told():
 
 
 def drip(connection: socket.socket) -> None:
-    for each in b"HTTP/1.1 200 OK\r\n" * 100:
-        connection.sendall(bytes([each]))
+    for byte in b"HTTP/1.1 200 OK\r\n" * 100:
+        connection.sendall(bytes([byte]))
         time.sleep(0.05)
 
 
 @pytest.mark.parametrize("answer", [drip, lambda connection: time.sleep(5)], ids=["drip", "silence"])
-def test_who_is_slow_is_left(answer):
-    with receiving(answer) as receiver:
+def test_slow_receiver_times_out(answer):
+    with run_receiver(answer) as receiver:
         began = time.monotonic()
         result = HttpWebhookSender(all_seconds=0.3)(request(receiver.url))
     assert (result.status, result.error) == (None, "no answer in time")
     assert 0.2 < time.monotonic() - began < 3
 
 
-def test_tls_is_checked():
-    with receiving(b"no tls") as receiver:
+def test_tls_is_verified():
+    with run_receiver(b"no tls") as receiver:
         result = HttpWebhookSender(all_seconds=0.5)(request(receiver.url.replace("http:", "https:")))
     assert result.status is None
     assert result.error is not None
@@ -176,43 +179,46 @@ def test_tls_is_checked():
 
 
 @pytest.fixture
-def posting(core: Core) -> Core:
-    """A core with a webhook sender that may connect to this machine."""
+def sending_core(core: Core) -> Core:
+    """Return a core whose webhook sender may connect to this machine."""
     core.env.webhook_sender, core.env.private_webhooks = HttpWebhookSender(), True
     core.webhook_worker = WebhookWorker(core.units, core.claims)
     return core
 
 
-def test_the_example_is_told_by_a_server(posting: Core, capsys: pytest.CaptureFixture[str]):
-    world = World(posting)
+def test_example_receives_messages_of_a_server(sending_core: Core, capsys: pytest.CaptureFixture[str]):
+    world = World(sending_core)
     ann = world.person("ann")
     workspace = world.workspace(ann)
     with (
-        running(posting, Settings(limits=NO_LIMITS)) as server,
+        running(sending_core, Settings(limits=NO_LIMITS)) as server,
         Stellary(server.url, token=world.bearer(ann)) as client,
     ):
-        told = example("webhooks").webhooks(client, workspace.organization.slug, workspace.slug)
-    assert [each.partition(",")[0] for each in told] == ["ann: card_created", "ann: card_moved"]
+        lines = example("webhooks").webhooks(client, workspace.organization.slug, workspace.slug)
+    assert [line.partition(",")[0] for line in lines] == ["ann: card_created", "ann: card_moved"]
     assert capsys.readouterr().out.splitlines() == [
         "card_moved succeeded [204]",
         "card_created succeeded [204]",
     ]
 
 
-def test_a_receiver_that_was_away_gets_it_later(posting: Core, monkeypatch: pytest.MonkeyPatch):
+def test_unavailable_receiver_gets_the_message_later(sending_core: Core, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(retries, "PAUSES", (retries.PAUSES[0] / 100,) * 3)
-    world = World(posting)
+    world = World(sending_core)
     ann = world.person("ann")
     workspace = world.workspace(ann)
     away = b"HTTP/1.1 503 Away\r\ncontent-length: 0\r\n\r\n"
-    with receiving(away, lambda connection: None) as receiver, running(posting, Settings(limits=NO_LIMITS)):
+    with (
+        run_receiver(away, lambda connection: None) as receiver,
+        running(sending_core, Settings(limits=NO_LIMITS)),
+    ):
         hook = world.ask(ann, "POST", f"{workspace.path}/webhooks", {"url": receiver.url})
         world.project(ann, workspace)
-        ends = time.monotonic() + 20
+        deadline = time.monotonic() + 20
         path = f"{workspace.path}/webhooks/{hook['id']}/deliveries"
         while world.ask(ann, "GET", path)[0]["status"] != "succeeded":
-            assert time.monotonic() < ends
+            assert time.monotonic() < deadline
             time.sleep(0.02)
     (delivery,) = world.ask(ann, "GET", path)
-    assert [each["statusCode"] for each in delivery["attempts"]] == [503, None, 204]
-    assert len({each.partition(b"webhook-id: ")[2][:24] for each in receiver.requests}) == 1
+    assert [attempt["statusCode"] for attempt in delivery["attempts"]] == [503, None, 204]
+    assert len({request.partition(b"webhook-id: ")[2][:24] for request in receiver.requests}) == 1

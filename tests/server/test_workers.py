@@ -1,4 +1,4 @@
-"""Several processes on one port, over PostgreSQL."""
+"""Several processes on one port, with PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ import pytest
 from reference_server import workers
 from reference_server.settings import Settings
 from reference_server.workers import Worker
-from tests.server.processes import Process, attempted, children_of, memory_of, started
+from tests.server.processes import Process, children_of, memory_of, run_failing, run_process
 
 WATCHER_MEMORY_MAX = 45 * 1024
 
 
 @pytest.fixture
 def pair(tmp_path, postgres_url: str):
-    """Two workers."""
-    with started(tmp_path, "--workers", "2", environment={"STELLARY_DATABASE_URL": postgres_url}) as server:
+    """Yield a server with two workers."""
+    with run_process(
+        tmp_path, "--workers", "2", environment={"STELLARY_DATABASE_URL": postgres_url}
+    ) as server:
         yield server
 
 
-def until(true) -> None:
+def wait_until(condition) -> None:
     for _ in range(1000):
-        if true():
+        if condition():
             return
         time.sleep(0.02)
-    pytest.fail("it never came")
+    pytest.fail("the condition was never true")
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -43,7 +45,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_they_share_the_work_and_the_logins(pair: Process):
+def test_workers_share_requests_and_logins(pair: Process):
     pids = children_of(pair.pid)
     assert len(pids) == 2
     token = pair.register("ann")
@@ -57,55 +59,55 @@ def test_they_share_the_work_and_the_logins(pair: Process):
             assert set(pool.map(ask, range(100))) == {200}
         return all(after > earlier for after, earlier in zip(map(ticks, pids), before, strict=True))
 
-    until(all_have_worked)
+    wait_until(all_have_worked)
     assert memory_of(pair.pid) <= WATCHER_MEMORY_MAX
 
 
-def test_one_that_dies_is_started_again_while_the_other_goes_on(pair: Process):
+def test_dead_worker_is_restarted_while_the_other_serves(pair: Process):
     first, second = children_of(pair.pid)
     os.kill(first, signal.SIGKILL)
-    until(lambda: len(children_of(pair.pid)) == 2 and first not in children_of(pair.pid))
+    wait_until(lambda: len(children_of(pair.pid)) == 2 and first not in children_of(pair.pid))
     assert second in children_of(pair.pid)
-    until(lambda: pair.ask("GET", "/health/ready").status == 200)
+    wait_until(lambda: pair.ask("GET", "/health/ready").status == 200)
     assert "a worker has died (signal 9) and is started again" in pair.log.read_text()
 
 
-def test_whichever_is_asked_tells_what_all_have_counted(pair: Process):
+def test_metrics_of_any_worker_cover_all_workers(pair: Process):
     for _ in range(50):
         # Each on a connection of its own, so that both have answered some.
         assert pair.ask("GET", "/").status == 200
 
-    def counted() -> str:
+    def read_counter() -> str:
         return pair.ask("GET", "/metrics").body.decode()
 
     answered = 'stellary_requests_total{operation="system.root",status="200"} 50.0'
-    assert answered in counted()
-    assert "stellary_requests_in_flight 1.0" in counted()
+    assert answered in read_counter()
+    assert "stellary_requests_in_flight 1.0" in read_counter()
     first, second = children_of(pair.pid)
     os.kill(first, signal.SIGKILL)
-    until(lambda: second in children_of(pair.pid) and len(children_of(pair.pid)) == 2)
-    until(lambda: "is started again" in pair.log.read_text())
-    # What the dead one has done stays counted.
-    assert answered in counted()
-    assert "stellary_requests_in_flight 1.0" in counted()
+    wait_until(lambda: second in children_of(pair.pid) and len(children_of(pair.pid)) == 2)
+    wait_until(lambda: "is started again" in pair.log.read_text())
+    # What the dead one has counted is kept.
+    assert answered in read_counter()
+    assert "stellary_requests_in_flight 1.0" in read_counter()
 
 
-def test_a_stop_reaches_all(pair: Process):
+def test_stop_reaches_all_workers(pair: Process):
     pids = children_of(pair.pid)
     pair.signal(signal.SIGTERM)
     assert pair.wait() == 0
-    assert all(map(gone, pids))
+    assert all(map(has_ended, pids))
 
 
-def test_none_outlives_the_one_that_watches(pair: Process):
+def test_workers_end_with_their_supervisor(pair: Process):
     pids = children_of(pair.pid)
     pair.signal(signal.SIGKILL)
     pair.wait()
-    until(lambda: all(map(gone, pids)))
+    wait_until(lambda: all(map(has_ended, pids)))
 
 
-def test_what_keeps_them_from_starting_is_told_once(tmp_path):
-    code, said = attempted(
+def test_startup_error_of_workers_is_printed_once(tmp_path):
+    code, stderr = run_failing(
         tmp_path,
         "--workers",
         "3",
@@ -117,11 +119,11 @@ def test_what_keeps_them_from_starting_is_told_once(tmp_path):
         },
     )
     assert code == 2
-    assert said.startswith("stellary: the database cannot be used: connection failed: ")
-    assert said.count("\n") == 1
+    assert stderr.startswith("stellary: the database cannot be used: connection failed: ")
+    assert stderr.count("\n") == 1
 
 
-async def test_one_that_does_not_stop_is_ended(tmp_path, monkeypatch):
+async def test_worker_that_does_not_stop_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "STOPPING_SECONDS", 0.5)
     deaf = (
         "import os, signal, socket, time\n"
@@ -133,13 +135,13 @@ async def test_one_that_does_not_stop_is_ended(tmp_path, monkeypatch):
     assert code == 0
 
 
-async def test_one_that_cannot_be_started_ends_all(tmp_path):
+async def test_worker_that_cannot_start_ends_the_server(tmp_path):
     assert await supervise("raise SystemExit(2)", lambda: None) == 2
     assert await supervise("pass", lambda: None) == 1
 
 
 @pytest.mark.slow
-async def test_the_first_may_take_longer_than_the_others_since_it_migrates(tmp_path, monkeypatch):
+async def test_first_worker_may_take_longer_to_start(tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "STARTING_SECONDS", 4)
     slow = (
         "import os, pathlib, signal, socket, time\n"
@@ -161,7 +163,7 @@ async def test_the_first_may_take_longer_than_the_others_since_it_migrates(tmp_p
     assert up == [True]
 
 
-async def test_one_that_is_to_stop_is_not_started_again(monkeypatch, capfd):
+async def test_stopping_worker_is_not_restarted(monkeypatch, capfd):
     monkeypatch.setattr(workers, "PAUSE", 30)
     dying = f"import os, socket; socket.socket(fileno=int(os.environ['{workers.VARIABLE}'])).sendall(b'u')"
 
@@ -172,22 +174,22 @@ async def test_one_that_is_to_stop_is_not_started_again(monkeypatch, capfd):
     assert "a worker has died (exit code 0) and is started again" in capfd.readouterr().err
 
 
-async def test_one_that_is_told_to_stop_while_it_is_started_stops(tmp_path):
+async def test_worker_stopped_during_its_start_stops(tmp_path):
     environment = {**os.environ, workers.SHARED: str(tmp_path)}
     worker = Worker(environment, [sys.executable, "-c", "import time; time.sleep(60)"])
-    kept = asyncio.create_task(worker.keep())
+    keeping = asyncio.create_task(worker.keep())
     await asyncio.sleep(0)
     worker.stop()
-    assert await asyncio.wait_for(kept, 20) == -signal.SIGTERM
+    assert await asyncio.wait_for(keeping, 20) == -signal.SIGTERM
 
 
 async def supervise(program: str, up) -> int:
-    """Two workers that run a program."""
+    """Supervise two workers that run a program, and return the exit code."""
     settings = Settings(database_url="postgresql+psycopg://h/d")
     return await workers.supervise(settings, os.environ, [sys.executable, "-c", program], 2, up)
 
 
 def ticks(pid: int) -> int:
-    """The time that a process has worked."""
+    """Return the CPU time of a process, in clock ticks."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
