@@ -361,7 +361,20 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
     async def login(
         cls, url: str | None, email: str, password: str, **options: Unpack[ClientOptions[AsyncHttpClient]]
     ) -> Self:
-        """Log in, and return a client of that account, like ``Stellary.login``."""
+        """Log in, and return a client of that account, like ``Stellary.login``.
+
+        Args:
+            url: The base URL of the API; None for ``STELLARY_URL`` or http://localhost:3001.
+            email: The e-mail address of the account.
+            password: Its password.
+            options: As for the client itself.
+
+        Returns:
+            A client with the token of the new session.
+
+        Raises:
+            Unauthenticated: The password is wrong, or there is no such account.
+        """
         url, password = conceal(url), conceal(password)
         client = cls._without_token(url, options)
         session = await client.auth.login(email=email, password=password)
@@ -376,7 +389,21 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
         name: str | Unset = UNSET,
         **options: Unpack[ClientOptions[AsyncHttpClient]],
     ) -> Self:
-        """Create an account, and return a client of it, like ``Stellary.register``."""
+        """Create an account, and return a client of it, like ``Stellary.register``.
+
+        Args:
+            url: The base URL of the API; None for ``STELLARY_URL`` or http://localhost:3001.
+            email: The e-mail address of the account.
+            password: 8-128 characters.
+            name: The display name; by default made from the e-mail address.
+            options: As for the client itself.
+
+        Returns:
+            A client with the token of the new session.
+
+        Raises:
+            Conflict: The e-mail address is already registered.
+        """
         url, password = conceal(url), conceal(password)
         client = cls._without_token(url, options)
         session = await client.auth.register(email=email, password=password, name=name)

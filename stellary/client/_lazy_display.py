@@ -22,7 +22,12 @@ class LazyDisplay:
         return view(value)
 
     def show(self, handle: Resource[Any], view: str | None) -> Any:
-        """Request what a handle leads to, and show it; a coroutine for AsyncStellary."""
+        """Request what a handle leads to, and show it; a coroutine for AsyncStellary.
+
+        Args:
+            handle: The handle, such as that of a project or a card.
+            view: The name of the view, such as ``list`` or ``roadmap``; None for the default view of the handle.
+        """
         from stellary.client.display._asking import show
 
         return show(handle, view)

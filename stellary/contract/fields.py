@@ -28,7 +28,12 @@ def field_names(kind: type) -> tuple[str, ...]:
 
 @once
 def shared_names(kind: type, other: type) -> tuple[str, ...]:
-    """Return the names of the fields that two classes share, in the order of the first."""
+    """Return the names of the fields that two classes share, in the order of the first.
+
+    Args:
+        kind: The class that gives the order.
+        other: The other class.
+    """
     other_names = frozenset(field_names(other))
     return tuple(name for name in field_names(kind) if name in other_names)
 
@@ -80,7 +85,12 @@ def build_value(kind: type[V], request: Request, **others: object) -> V:
 
 
 def replace_fields(value: V, **changes: object) -> V:
-    """Return a copy of a value with some fields replaced."""
+    """Return a copy of a value with some fields replaced.
+
+    Args:
+        value: The value.
+        changes: The new values of fields, by name.
+    """
     kind = type(value)
     return _build(kind, {**dict(zip(field_names(kind), _reader(kind)(value), strict=True)), **changes})
 
@@ -102,7 +112,12 @@ def update_value(before: V, request: Request, now: datetime, **others: object) -
 
 
 def find_changed_fields(before: V, after: V) -> list[str]:
-    """Return the names of the fields in which two states of a value differ."""
+    """Return the names of the fields in which two states of a value differ.
+
+    Args:
+        before: The earlier state.
+        after: The later state, of the same class.
+    """
     kind = type(before)
     pairs = zip(field_names(kind), _reader(kind)(before), _reader(kind)(after), strict=True)
     return [name for name, old, new in pairs if old != new]

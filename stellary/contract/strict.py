@@ -37,6 +37,13 @@ PROBLEMS_MAX = 1_000
 def structure(data: Any, cls: type[Any]) -> Any:
     """Read parsed JSON as a class of the contract.
 
+    Args:
+        data: The parsed JSON.
+        cls: The class, or another type that a field may have.
+
+    Returns:
+        A value of the class.
+
     Raises:
         Problems: All problems of the data.
     """

@@ -64,6 +64,10 @@ _DETAILS_MAX = 50
 def load(cls: type[R], data: Any) -> R:
     """Read a request from parsed JSON, strictly.
 
+    Args:
+        cls: The request class.
+        data: The parsed JSON; unknown fields are rejected.
+
     Raises:
         Invalid: The data is not valid. The error has one sentence, and one detail for each problem.
     """
@@ -100,6 +104,10 @@ def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
 
     Numbers and booleans are written as text there, a list repeats its parameter for each item, and ``none`` stands for null
     where a parameter is nullable.
+
+    Args:
+        cls: The request class.
+        pairs: The decoded names and values, in the order of the query string.
 
     Raises:
         Invalid: A value is not valid, or a parameter is unknown, or occurs twice without being a list.
@@ -142,7 +150,16 @@ def _from_text(kind: Any, text: str) -> Any:
 
 
 def read(cls: type[C], data: Any) -> C:
-    """Read a value from parsed JSON, leniently. Raises TypeError or ValueError if that is impossible."""
+    """Read a value from parsed JSON, leniently: unknown fields and enum values are accepted.
+
+    Args:
+        cls: The class of the value.
+        data: The parsed JSON.
+
+    Raises:
+        TypeError: The data has another shape.
+        ValueError: A value cannot be converted.
+    """
     return typing.cast(C, data if _is_plain(cls) else _reader(cls)(data))
 
 

@@ -102,7 +102,15 @@ class Plan:
     def conceal(
         self, ids: Sequence[Any], keywords: Mapping[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments of a method with the secrets among them as ``SecretStr``."""
+        """Return the arguments of a method with the secrets among them as ``SecretStr``.
+
+        Args:
+            ids: The positional arguments, which are ids in the order of the path.
+            keywords: The fields and parameters of the request, by name.
+
+        Returns:
+            The positional arguments and the keywords, unchanged apart from the secrets.
+        """
         hidden = {index - len(self.names) for index in self.hides}
         return (
             tuple(conceal(part) if index - len(ids) in hidden else part for index, part in enumerate(ids)),

@@ -111,35 +111,90 @@ class SyncCaller(_Caller):
     carrier: Carrier
 
     def one(self, plan: Plan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
-        """Make a call, and return the value in the response."""
+        """Make a call, and return the value in the response.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request; None if the endpoint takes none.
+            form: The file to upload; by default none.
+
+        Raises:
+            ApiError: The status of the response is not 2xx.
+            ConnectionFailed: No response arrived after all retries.
+        """
         result = run(flow(self._call(plan, path_params, payload, form), self.watch), self.carrier)
         return self._renew_token(plan, result[1])
 
     def response(self, plan: Plan, path_params: PathParams, payload: Any) -> RawResponse:
-        """Make a call, and return the response itself."""
+        """Make a call, and return the response itself.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request; None if the endpoint takes none.
+
+        Raises:
+            ApiError: The status of the response is not 2xx.
+        """
         response: RawResponse = run(flow(self._call(plan, path_params, payload), self.watch), self.carrier)[0]
         return response
 
     def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Response[Any]:
-        """Make a request for which there is no method, and return the response."""
+        """Make a request for which there is no method, and return the response.
+
+        Args:
+            method: The HTTP method, in any case.
+            path: The path below the base URL, with a leading slash.
+            arguments: The keywords of ``Stellary.request``.
+
+        Raises:
+            ApiError: The status of the response is not 2xx.
+            ValueError: The method, the path or a header cannot be sent.
+        """
         from stellary.client.calling.generic_request import make_response
 
         return make_response(run(flow(self._request(method, path, arguments), self.watch), self.carrier))
 
     def list(self, plan: Plan, path_params: PathParams, payload: Any) -> Page[Any]:
-        """Return one page."""
+        """Return one page.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request, with its filters, ``limit`` and ``cursor``.
+
+        Returns:
+            The page; without a limit it is the complete list.
+        """
         result = run(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
         listing: Page[Any] = self._page(Page, plan, path_params, payload, result, self.list)
         return listing
 
     def iterate(self, plan: Plan, path_params: PathParams, payload: Any) -> Iterator[Any]:
-        """Iterate over the rows of all pages."""
+        """Iterate over the rows of all pages.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request, with its filters.
+
+        Returns:
+            An iterator that loads each page when it is needed.
+        """
         return rows(lambda: self.list(plan, path_params, payload))
 
     def follow(
         self, plan: Plan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
     ) -> EventStream[Any]:
-        """Return the stream of events, up to the event for which ``ends`` is true."""
+        """Return the stream of events, up to the event for which ``ends`` is true.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request, with the id of the last event.
+            ends: Tells whether an event is the last one; by default no event is.
+        """
         return EventStream(self.carrier, self._start_flow(plan, path_params, payload, ends))
 
 
@@ -149,18 +204,48 @@ class AsyncCaller(_Caller):
     carrier: AsyncCarrier
 
     async def one(self, plan: Plan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
-        """Make a call, and return the value in the response."""
+        """Make a call, and return the value in the response.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request; None if the endpoint takes none.
+            form: The file to upload; by default none.
+
+        Raises:
+            ApiError: The status of the response is not 2xx.
+            ConnectionFailed: No response arrived after all retries.
+        """
         result = await arun(flow(self._call(plan, path_params, payload, form), self.watch), self.carrier)
         return self._renew_token(plan, result[1])
 
     async def response(self, plan: Plan, path_params: PathParams, payload: Any) -> RawResponse:
-        """Make a call, and return the response itself."""
+        """Make a call, and return the response itself.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request; None if the endpoint takes none.
+
+        Raises:
+            ApiError: The status of the response is not 2xx.
+        """
         result = await arun(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
         response: RawResponse = result[0]
         return response
 
     async def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Response[Any]:
-        """Make a request for which there is no method, and return the response."""
+        """Make a request for which there is no method, and return the response.
+
+        Args:
+            method: The HTTP method, in any case.
+            path: The path below the base URL, with a leading slash.
+            arguments: The keywords of ``AsyncStellary.request``.
+
+        Raises:
+            ApiError: The status of the response is not 2xx.
+            ValueError: The method, the path or a header cannot be sent.
+        """
         from stellary.client.calling.generic_request import make_response
 
         return make_response(
@@ -168,17 +253,42 @@ class AsyncCaller(_Caller):
         )
 
     async def list(self, plan: Plan, path_params: PathParams, payload: Any) -> AsyncPage[Any]:
-        """Return one page."""
+        """Return one page.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request, with its filters, ``limit`` and ``cursor``.
+
+        Returns:
+            The page; without a limit it is the complete list.
+        """
         result = await arun(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
         listing: AsyncPage[Any] = self._page(AsyncPage, plan, path_params, payload, result, self.list)
         return listing
 
     def iterate(self, plan: Plan, path_params: PathParams, payload: Any) -> AsyncIterator[Any]:
-        """Iterate over the rows of all pages."""
+        """Iterate over the rows of all pages.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request, with its filters.
+
+        Returns:
+            An iterator that loads each page when it is needed.
+        """
         return async_rows(lambda: self.list(plan, path_params, payload))
 
     def follow(
         self, plan: Plan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
     ) -> AsyncEventStream[Any]:
-        """Return the stream of events, up to the event for which ``ends`` is true."""
+        """Return the stream of events, up to the event for which ``ends`` is true.
+
+        Args:
+            plan: The plan of the method.
+            path_params: The ids and slugs of the path, by name.
+            payload: The request, with the id of the last event.
+            ends: Tells whether an event is the last one; by default no event is.
+        """
         return AsyncEventStream(self.carrier, self._start_flow(plan, path_params, payload, ends))

@@ -16,7 +16,12 @@ class Display(Protocol):
     """The functions of ``stellary.client.display`` that handles call."""
 
     def show(self, handle: Any, view: str | None, /) -> Any:
-        """Request what a handle leads to, and show it; a coroutine for AsyncStellary."""
+        """Request what a handle leads to, and show it; a coroutine for AsyncStellary.
+
+        Args:
+            handle: The handle, such as that of a project or a card.
+            view: The name of the view, such as ``list`` or ``roadmap``; None for the default view of the handle.
+        """
 
     def start_log(self) -> Callable[[MissionEntry], object]:
         """Return a function that shows the entries of a mission's log as they arrive."""

@@ -59,6 +59,16 @@ def make_call(
 ) -> Call:
     """Return the call for a request; ``Stellary.request`` describes the arguments.
 
+    Args:
+        method: The HTTP method, in any case.
+        path: The path below the base URL; percent-encoded, without a query.
+        common: The headers of the client.
+        options: The options of the client or handle.
+        params: The query parameters; a list for a parameter that occurs several times.
+        json: The value to send as a JSON body.
+        content: The bytes of the body, instead of ``json``.
+        headers: Additional headers for this request.
+
     Raises:
         ValueError: The method, the path or a header cannot be sent.
     """

@@ -236,7 +236,19 @@ class HttpCarrier:
             return self._client
 
     def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
-        """Send the request; each wait, and the call as a whole, is limited to ``seconds``."""
+        """Send the request; each wait, and the call as a whole, is limited to ``seconds``.
+
+        Args:
+            request: The request.
+            seconds: The limit of each wait and of the whole call, in seconds.
+
+        Returns:
+            The response with its complete body.
+
+        Raises:
+            TimedOut: The limit was reached.
+            ConnectionFailed: The connection could not be made, or broke.
+        """
         client = self._client or self._get_client()
         until = time.monotonic() + seconds
         body = io.BytesIO()
@@ -257,7 +269,16 @@ class HttpCarrier:
         return RawResponse(response.status_code, response.headers, body.getvalue())
 
     def open(self, request: RawRequest, silence: float, /) -> HttpStream:
-        """Open a stream, which fails after ``silence`` seconds without a byte."""
+        """Open a stream, which fails after ``silence`` seconds without a byte.
+
+        Args:
+            request: The request.
+            silence: The longest time between two bytes, in seconds.
+
+        Raises:
+            TimedOut: The response did not begin in time.
+            ConnectionFailed: The connection could not be made, or broke.
+        """
         client = self._client or self._get_client()
         try:
             return HttpStream(
@@ -333,7 +354,20 @@ class AsyncHttpCarrier:
         return loop_client
 
     async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
-        """Send the request; each wait, and the call as a whole, is limited to ``seconds``."""
+        """Send the request; each wait, and the call as a whole, is limited to ``seconds``.
+
+        Args:
+            request: The request.
+            seconds: The limit of each wait and of the whole call, in seconds, including the wait for a free
+                connection.
+
+        Returns:
+            The response with its complete body.
+
+        Raises:
+            TimedOut: The limit was reached.
+            ConnectionFailed: The connection could not be made, or broke.
+        """
         if self._client is not None:
             return await self._send(self._client, request, seconds)
         loop_client = await self._loop_client()
@@ -372,7 +406,16 @@ class AsyncHttpCarrier:
         return RawResponse(response.status_code, response.headers, body.getvalue())
 
     async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
-        """Open a stream, which fails after ``silence`` seconds without a byte."""
+        """Open a stream, which fails after ``silence`` seconds without a byte.
+
+        Args:
+            request: The request.
+            silence: The longest time between two bytes, in seconds.
+
+        Raises:
+            TimedOut: The response did not begin in time.
+            ConnectionFailed: The connection could not be made, or broke.
+        """
         client = self._client or (await self._loop_client()).http
         try:
             return AsyncHttpStream(

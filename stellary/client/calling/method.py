@@ -302,7 +302,12 @@ def iterates(endpoint: Endpoint[Any, P, Any, Listing[T]]) -> Method[P, Iterator[
 def follows(
     endpoint: Endpoint[Any, P, Any, Stream[T]], ends: Callable[[T], bool] = never
 ) -> Method[P, EventStream[T], AsyncEventStream[T]]:
-    """Return a method that streams events of the resource as they happen, up to the first event for which ``ends`` is true."""
+    """Return a method that streams events of the resource as they happen.
+
+    Args:
+        endpoint: The endpoint of the stream.
+        ends: Tells whether an event is the last one; by default no event is.
+    """
     return Method(endpoint, 0, ends=ends)
 
 

@@ -154,7 +154,13 @@ def _pause_before_retry(failure: ApiError | Unanswered, tries: int, world: World
 
 
 def failure_of(call: Call, response: RawResponse, world: World) -> ApiError:
-    """Return the error in a response, with the details of the request."""
+    """Return the error in a response, with the details of the request.
+
+    Args:
+        call: The call that failed.
+        response: A response whose status is not 2xx.
+        world: The clock of the client.
+    """
     error = _to_api_error(response, world)
     _add_request_details(error, call, response, 1)
     return error
@@ -169,7 +175,12 @@ def _to_api_error(response: RawResponse, world: World) -> ApiError:
 
 
 def retry_after(text: str | None, now: Callable[[], datetime]) -> float | None:
-    """Return the seconds that a ``Retry-After`` header requests, as a number or until a date; None if it is not valid."""
+    """Return the seconds that a ``Retry-After`` header requests, as a number or until a date; None if it is not valid.
+
+    Args:
+        text: The value of the header; None if it is missing.
+        now: Returns the current time.
+    """
     if not text:
         return None
     text = text.strip()
@@ -241,7 +252,12 @@ class AsyncCarrier(Protocol):
 
 
 def run(steps: Flow, carrier: Carrier) -> Any:
-    """Perform the steps of a flow, and return its result."""
+    """Perform the steps of a flow, and return its result.
+
+    Args:
+        steps: The flow: a generator that yields requests and pauses.
+        carrier: Sends the requests.
+    """
     try:
         step = next(steps)
         while True:
@@ -260,7 +276,12 @@ def run(steps: Flow, carrier: Carrier) -> Any:
 
 
 async def arun(steps: Flow, carrier: AsyncCarrier) -> Any:
-    """Perform the steps of a flow without blocking, and return its result."""
+    """Perform the steps of a flow without blocking, and return its result.
+
+    Args:
+        steps: The flow: a generator that yields requests and pauses.
+        carrier: Sends the requests.
+    """
     import asyncio
 
     try:

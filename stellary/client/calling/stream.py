@@ -108,7 +108,11 @@ class StreamFlow(Generic[T]):
             raise UnreadableAnswer("the answer is no stream of events")
 
     def parse_block(self, block: bytes) -> Iterator[T]:
-        """Yield the events in a block."""
+        """Yield the events in a block.
+
+        Raises:
+            UnreadableAnswer: The block is not a valid part of an event stream.
+        """
         self._failed = 0
         try:
             events = self.decoder.feed(block)

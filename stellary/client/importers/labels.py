@@ -28,7 +28,13 @@ class Labels:
     _by_name: dict[str, str] = attrs.field(factory=dict)
 
     def add(self, key: str, name: Any, color: str) -> None:
-        """Add the label that has this key in the file."""
+        """Add the label that has this key in the file.
+
+        Args:
+            key: The id of the label in the file, or its name if the file has no ids.
+            name: The name; truncated if it is too long, with a note.
+            color: The colour as ``#rrggbb``.
+        """
         if key in self._by_key:
             return
         label_name = shorten(name, NAME_MAX, "label.name", f"label {text_of(name)[:NAME_MAX]!r}", self.report)
@@ -46,7 +52,15 @@ class Labels:
             self.report.note("label", f"a project takes {LABELS_MAX}", f"label {label_name!r}")
 
     def ids(self, keys: Sequence[str], where: str) -> list[str]:
-        """Return the ids of a card's labels."""
+        """Return the ids of a card's labels.
+
+        Args:
+            keys: The keys of the labels in the file; unknown ones are noted.
+            where: The card, for the notes.
+
+        Returns:
+            At most 100 different ids.
+        """
         for key in keys:
             if key not in self._by_key:
                 self.report.note("card.label", "the file does not say which label that is", where)
@@ -101,7 +115,14 @@ class Fields:
     def choice(
         self, id: str, name: Any, options: Sequence[Any], read: Callable[[Any], str] = text_of
     ) -> None:
-        """Add a ``select`` field with these options, or a ``text`` field if they are too many or too long."""
+        """Add a ``select`` field with these options, or a ``text`` field if they are too many or too long.
+
+        Args:
+            id: The id of the field.
+            name: The name of the field.
+            options: The values of the options in the file.
+            read: Converts a value of the file to the text of an option.
+        """
         texts = list(dict.fromkeys(filter(None, (text_of(option).strip() for option in options))))
         if texts and len(texts) <= OPTIONS_MAX and max(map(len, texts)) <= OPTION_MAX:
             self.add(id, name, "select", lambda value: read(value).strip(), texts)
@@ -109,7 +130,15 @@ class Fields:
             self.add(id, name, "text", read)
 
     def values(self, file_values: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """Return the custom field values of a card."""
+        """Return the custom field values of a card.
+
+        Args:
+            file_values: The values in the file, by field id; those that cannot be converted are noted.
+            where: The card, for the notes.
+
+        Returns:
+            The converted values, by field id.
+        """
         values: dict[str, Any] = {}
         for id, file_value in file_values.items():
             read = self._readers.get(id)

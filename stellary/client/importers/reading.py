@@ -83,11 +83,24 @@ class Report:
         self._notes: dict[tuple[str, str], Counter[str]] = {}
 
     def note(self, kind: str, reason: str, where: str, count: int = 1) -> None:
-        """Note one or more omissions."""
+        """Note one or more omissions.
+
+        Args:
+            kind: The kind of the omitted item, such as ``card.label``.
+            reason: The reason, in one clause.
+            where: The place in the file, such as the title of a card.
+            count: The number of omissions at that place.
+        """
         self._notes.setdefault((kind, reason), Counter())[where] += count
 
     def note_once(self, kind: str, reason: str, where: str) -> None:
-        """Note the omission unless it is noted already."""
+        """Note the omission unless it is noted already.
+
+        Args:
+            kind: The kind of the omitted item, such as ``card.label``.
+            reason: The reason, in one clause.
+            where: The place in the file, such as the title of a card.
+        """
         if where not in self._notes.get((kind, reason), ()):
             self.note(kind, reason, where)
 

@@ -24,7 +24,18 @@ def text_of(value: Any) -> str:
 
 
 def shorten(value: Any, most: int, kind: str, where: str, report: Report) -> str:
-    """Return a non-blank text of at most ``most`` characters; truncation is noted."""
+    """Return a non-blank text of at most ``most`` characters; truncation is noted.
+
+    Args:
+        value: The value in the file.
+        most: The maximum number of characters, including the ``…`` at the end.
+        kind: The kind of the text, for the note.
+        where: The place in the file, for the note.
+        report: Receives the note.
+
+    Returns:
+        The text; ``Untitled`` if it is blank.
+    """
     text = text_of(value).strip()
     if len(text) > most:
         report.note(kind, f"it is longer than {most} characters and was cut: {text!r}", where)
@@ -33,7 +44,14 @@ def shorten(value: Any, most: int, kind: str, where: str, report: Report) -> str
 
 
 def moment_of(value: str | None, kind: str, where: str, report: Report) -> datetime | None:
-    """Return an ISO 8601 date and time in UTC; None, with a note, for an invalid one."""
+    """Return an ISO 8601 date and time in UTC; None, with a note, for an invalid one.
+
+    Args:
+        value: The text in the file. Without an offset it is taken as UTC.
+        kind: The kind of the date, for the note.
+        where: The place in the file, for the note.
+        report: Receives the note.
+    """
     if not value:
         return None
     try:
@@ -45,7 +63,16 @@ def moment_of(value: str | None, kind: str, where: str, report: Report) -> datet
 
 
 def split_title(value: Any, where: str, report: Report) -> tuple[str, str]:
-    """Return the title of a card, and the full title if it had to be truncated."""
+    """Return the title of a card, and the full title if it had to be truncated.
+
+    Args:
+        value: The value in the file.
+        where: The place in the file, for the note.
+        report: Receives a note if the title is truncated.
+
+    Returns:
+        The title of at most 500 characters, and the full title or an empty text.
+    """
     title = text_of(value).strip() or "Untitled"
     if len(title) <= TITLE_MAX:
         return title, ""
@@ -54,7 +81,16 @@ def split_title(value: Any, where: str, report: Report) -> tuple[str, str]:
 
 
 def split_description(value: Any, where: str, report: Report) -> tuple[str | None, str]:
-    """Return the description of a card, and the remainder beyond the limit."""
+    """Return the description of a card, and the remainder beyond the limit.
+
+    Args:
+        value: The value in the file.
+        where: The place in the file, for the note.
+        report: Receives a note if the description is split.
+
+    Returns:
+        The first 5000 characters, or None for a blank text; and the remainder, or an empty text.
+    """
     text = text_of(value)
     if len(text) <= DESCRIPTION_MAX:
         return text if text.strip() else None, ""
@@ -68,7 +104,14 @@ def comments_of(
     created_at: datetime | None = None,
     updated_at: datetime | None = None,
 ) -> Iterator[ImportedComment]:
-    """Yield a text as one or more comments of at most 2000 characters; none if it is blank."""
+    """Yield a text as one or more comments of at most 2000 characters; none if it is blank.
+
+    Args:
+        value: The value in the file.
+        author: The name of the author; by default the importing user.
+        created_at: The time of the comment; by default that of the import.
+        updated_at: The time of the last edit; by default ``created_at``.
+    """
     text = text_of(value)
     comment_author: ImportedPerson | Unset = ImportedPerson(name=author[:100]) if author else UNSET
     for begin in range(0, len(text), COMMENT_MAX):

@@ -86,7 +86,12 @@ def plain_names(declared: type, kind: type, special: Collection[str]) -> list[st
 
 
 def get_values(item: object, names: Iterable[str]) -> dict[str, Any]:
-    """Return fields of a declared or an existing item, in the form in which they are compared: dates as moments."""
+    """Return fields of a declared or an existing item, in the form in which they are compared: dates as moments.
+
+    Args:
+        item: The declared or existing item.
+        names: The names of the fields.
+    """
     values = {name: getattr(item, name) for name in names}
     return {name: utc(value) if isinstance(value, date) else value for name, value in values.items()}
 

@@ -51,7 +51,12 @@ class NamesById:
 
 
 def card_changes(matched: Matched, prune: bool) -> Iterator[Change]:
-    """Yield the creations, updates and moves of cards."""
+    """Yield the creations, updates and moves of cards.
+
+    Args:
+        matched: The declared items with the existing ones.
+        prune: True if undeclared items are deleted.
+    """
     names = NamesById(matched)
     for card, existing, path in matched.cards.pairs:
         values = _declared_values(matched, card, existing, path, prune)
@@ -239,7 +244,12 @@ class RelationByName:
 
 
 def relation_changes(matched: Matched, prune: bool) -> Iterator[Change]:
-    """Yield the deletions of relations, then the creations."""
+    """Yield the deletions of relations, then the creations.
+
+    Args:
+        matched: The declared items with the existing ones.
+        prune: True if undeclared relations are deleted.
+    """
     managed = set(_managed_relations(matched))
     declared = list(_declared_relations(matched))
     by_edge = {edge: relation for edge, relation, _ in declared}

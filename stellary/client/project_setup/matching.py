@@ -243,11 +243,21 @@ class Matched:
         return by_id.get(name) or by_name.get(name) or self._note_missing("column", name, by_name, path)
 
     def find_label(self, name: str, path: str) -> str | None:
-        """Return the id of a label; empty for a new one. Note a problem at the path if there is none."""
+        """Return the id of a label; empty for a new one. Note a problem at the path if there is none.
+
+        Args:
+            name: The name, regardless of case.
+            path: The place in the declaration, such as ``cards[0].labels[1]``.
+        """
         return self._find_id("label", self.labels, name, path)
 
     def find_field(self, name: str, path: str) -> str | None:
-        """Return the id of a custom field; empty for a new one. Note a problem at the path if there is none."""
+        """Return the id of a custom field; empty for a new one. Note a problem at the path if there is none.
+
+        Args:
+            name: The name, regardless of case.
+            path: The place in the declaration, such as ``cards[0].fields.Size``.
+        """
         return self._find_id("field", self.fields, name, path)
 
     def _find_id(self, kind: str, pairs: Pairs[Any, Any], name: str, path: str) -> str | None:
@@ -269,14 +279,24 @@ class Matched:
         return ids | {card.title: existing.id if existing else "" for card, existing, _ in self.cards.pairs}
 
     def find_card(self, name: str, path: str) -> str | None:
-        """Return the id of a card by title or key; empty for a new one. Note a problem at the path if there is none."""
+        """Return the id of a card by title or key; empty for a new one. Note a problem at the path if there is none.
+
+        Args:
+            name: The title or the key.
+            path: The place in the declaration, such as ``cards[0].parent``.
+        """
         if name in self._card_ids:
             return self._card_ids[name]
         self._note_missing("card", name, [card.title for card, _, _ in self.cards.pairs], path)
         return None
 
     def find_person(self, name: str, path: str) -> Person | None:
-        """Return a person by e-mail address or unambiguous name. Note a problem at the path if there is none."""
+        """Return a person by e-mail address or unambiguous name. Note a problem at the path if there is none.
+
+        Args:
+            name: The address or name, regardless of case.
+            path: The place in the declaration, such as ``cards[0].assignee``.
+        """
         people = self.state.people
         for matches in (
             [person for person in people if fold_case(person.email) == fold_case(name)],

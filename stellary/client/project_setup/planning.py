@@ -57,6 +57,12 @@ class Plan(Displayable, Generic[C]):
 def make_plan(at: Target, declaration: Declaration, problems: Problems, prune: bool) -> Steps[Plan[Any]]:
     """Read the project, and return the plan.
 
+    Args:
+        at: The handle of a workspace or a project.
+        declaration: The declaration.
+        problems: The problems found so far; new ones are added.
+        prune: True to delete undeclared items of the declared kinds.
+
     Raises:
         UnsuitableDeclaration: The declaration is invalid, or does not fit the project; the error lists all problems.
     """
@@ -75,6 +81,12 @@ def compare(
 ) -> Steps[tuple[ProjectHandle[Any] | None, Matched, tuple[Change, ...]]]:
     """Read the project, and return its handle, the matched items and the changes.
 
+    Args:
+        at: The handle of a workspace or a project.
+        declaration: The declaration.
+        prune: True to delete undeclared items of the declared kinds.
+        problems: The problems found so far; by default none.
+
     Raises:
         UnsuitableDeclaration: The declaration refers to something that does not exist.
     """
@@ -89,6 +101,12 @@ def find_changes(
     declaration: Declaration, state: State, prune: bool, problems: Problems
 ) -> tuple[Matched, tuple[Change, ...]]:
     """Return the matched items and the changes between them, without any request.
+
+    Args:
+        declaration: The declaration.
+        state: The existing items.
+        prune: True to delete undeclared items of the declared kinds.
+        problems: The problems found so far; new ones are added.
 
     Raises:
         UnsuitableDeclaration: The declaration refers to something that does not exist.

@@ -40,7 +40,12 @@ class Problems:
         self._earlier: set[str] = set()
 
     def note(self, path: str, message: str) -> None:
-        """Note a problem, unless an earlier pass found one at that path, which may be its cause."""
+        """Note a problem, unless an earlier pass found one at that path, which may be its cause.
+
+        Args:
+            path: The place in the declaration, such as ``cards[0].title``.
+            message: The problem, in one sentence without a full stop.
+        """
         if path not in self._earlier:
             self._noted.append(Problem(path, message))
 

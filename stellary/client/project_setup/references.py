@@ -18,7 +18,12 @@ ReferTo = Callable[[str], Mapping[str, str] | None]
 
 
 def references(data: Any, path: str) -> Iterator[tuple[str, str, str, str | None]]:
-    """Yield all references in the data, each as its path, kind, name, and scope if it has one."""
+    """Yield all references in the data, each as its path, kind, name, and scope if it has one.
+
+    Args:
+        data: The trigger, conditions and action of a rule.
+        path: The place of the data in the declaration.
+    """
     if (reference := _parse_reference(data)) is not None:
         yield path, *reference
     elif isinstance(data, Mapping):
@@ -33,7 +38,12 @@ def references(data: Any, path: str) -> Iterator[tuple[str, str, str, str | None
 
 
 def resolve(data: Any, find: Find) -> Any:
-    """Return the data with ids in place of references, as the API takes it."""
+    """Return the data with ids in place of references, as the API takes it.
+
+    Args:
+        data: The trigger, conditions and action of a rule.
+        find: Returns the id of a reference: called with its kind, name, and scope or None.
+    """
     if (reference := _parse_reference(data)) is not None:
         return find(*reference)
     if isinstance(data, Mapping):
@@ -47,7 +57,12 @@ def resolve(data: Any, find: Find) -> Any:
 
 
 def replace_ids(data: Any, refer_to: ReferTo) -> Any:
-    """Return data of the API with references in place of the ids of known items."""
+    """Return data of the API with references in place of the ids of known items.
+
+    Args:
+        data: The trigger, conditions and action of a rule, as the API returns them.
+        refer_to: Returns the reference for an id, or None if the id is unknown.
+    """
     if isinstance(data, str):
         if _ID.fullmatch(data):
             return refer_to(data) or data

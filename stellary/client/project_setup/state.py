@@ -84,7 +84,12 @@ class StateParts:
 
     @classmethod
     def needed_by(cls, declaration: Declaration, prune: bool) -> StateParts:
-        """Return the parts that are needed to compare a declaration with the project."""
+        """Return the parts that are needed to compare a declaration with the project.
+
+        Args:
+            declaration: The declaration.
+            prune: True if undeclared items are deleted.
+        """
         cards = declaration.cards or []
         rules = declaration.automations or []
         assignees = [card.assignee for card in cards if card.assignee]
@@ -126,6 +131,11 @@ def find_project(
 ) -> Steps[ProjectHandle[Any] | None]:
     """Return the project that a declaration is about; None if it does not exist yet.
 
+    Args:
+        at: The handle of a workspace or a project.
+        declaration: The declaration, with the name or key of the project.
+        problems: The problems found so far; new ones are added.
+
     Raises:
         UnsuitableDeclaration: Several projects have the declared name.
     """
@@ -148,7 +158,13 @@ def find_project(
 
 
 def read_state(at: Target, project: ProjectHandle[Any] | None, parts: StateParts) -> Steps[State]:
-    """Read the parts of the state that are needed."""
+    """Read the parts of the state that are needed.
+
+    Args:
+        at: The handle of a workspace or a project.
+        project: The handle of the project; None if it does not exist yet.
+        parts: The parts to read.
+    """
     workspace = workspace_of(at)
     people: list[Any] = (yield from fetch_all(workspace.members.list)) if parts.people else []
     me = ""
@@ -202,7 +218,16 @@ _FROM_TARGET = {"blocked_by": "blocks", "duplicated_by": "duplicates", "child_of
 
 
 def to_edge(type: str, card: str, other: str) -> Edge:
-    """Return the edge for a relation of the given type, as one of its cards has it."""
+    """Return the edge for a relation of the given type, as one of its cards has it.
+
+    Args:
+        type: The type of the relation, as seen from ``card``.
+        card: The id of the card that lists the relation.
+        other: The id of the other card.
+
+    Returns:
+        The edge; the same one for both cards of a relation.
+    """
     if type in _FROM_TARGET:
         return Edge(_FROM_TARGET[type], other, card)
     if type == "related_to":

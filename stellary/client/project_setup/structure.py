@@ -54,7 +54,12 @@ def _without_none(new: tuple[Difference, ...]) -> tuple[Difference, ...]:
 
 
 def field_changes(matched: Matched, prune: bool) -> Iterator[Change]:
-    """Yield the creations and updates of custom fields."""
+    """Yield the creations and updates of custom fields.
+
+    Args:
+        matched: The declared items with the existing ones.
+        prune: True if undeclared options are deleted.
+    """
     for field, existing, _ in matched.fields.pairs:
         values = {
             **get_values(field, FIELD_FIELDS),
@@ -195,7 +200,12 @@ def _declared_scope(scope: Scope) -> dict[str, Any]:
 
 
 def scope_differences(scope: Scope, existing: wire_scopes.Scope) -> tuple[Difference, ...]:
-    """Return the differences between a declared and an existing scope."""
+    """Return the differences between a declared and an existing scope.
+
+    Args:
+        scope: The declared scope.
+        existing: The existing scope.
+    """
     current = {
         "name": existing.name,
         **get_values(existing, SCOPE_FIELDS),
@@ -256,7 +266,15 @@ def _column_changes_of(pairs: Pairs[Column, Any], current: list[str], scope: str
 
 
 def column_path(scope: str, column: str) -> str:
-    """Return a column's name after that of its scope, which a new default scope may lack."""
+    """Return a column's name after that of its scope, which a new default scope may lack.
+
+    Args:
+        scope: The name of the scope; may be empty.
+        column: The name of the column.
+
+    Returns:
+        A path such as ``Product / Doing``.
+    """
     return f"{scope} / {column}" if scope else column
 
 

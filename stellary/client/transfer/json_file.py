@@ -32,7 +32,15 @@ def parse_json_file(file: JsonFile, what: str) -> dict[str, Any]:
 
 
 def parse_json_list(file: JsonList, what: str) -> list[Any]:
-    """Return the JSON list in a file, as ``parse_json_file`` returns an object."""
+    """Return the JSON list in a file, as ``parse_json_file`` returns an object.
+
+    Args:
+        file: The list, a path, bytes, a text or an open file.
+        what: What the file should be, for the error: ``a list of GitHub issues``.
+
+    Raises:
+        UnsuitableFile: The file is not JSON, or does not contain a list.
+    """
     data = _parse(file, what)
     if not isinstance(data, list):
         raise UnsuitableFile(f"this is not {what}: it holds {_describe(data)}, not a list")

@@ -34,6 +34,10 @@ class EventHandlers:
     def add(self, event_type: type[BaseEvent], handler: Callable[..., object]) -> None:
         """Add a handler, which is called with the unit and the event.
 
+        Args:
+            event_type: The class of the events; its subclasses are included.
+            handler: The function to call, in the transaction of the change.
+
         Raises:
             TypeError: The events of this type are internal.
         """

@@ -221,7 +221,15 @@ def _insert_unless_exists(connection: Connection, row: dict[str, Any]) -> bool:
 
 
 def due_by_kind(connection: Connection, kinds: Collection[str]) -> list[tuple[datetime, str]]:
-    """Return the earliest due time of each kind that has jobs, claimed or not, in order of time."""
+    """Return the earliest due time of each kind that has jobs, claimed or not, in order of time.
+
+    Args:
+        connection: The connection to read from.
+        kinds: The kinds of jobs.
+
+    Returns:
+        Pairs of a time and a kind.
+    """
     if not kinds:
         return []
     rows = connection.execute(_due_by_kind(tuple(kinds)))
@@ -241,7 +249,12 @@ def _due_by_kind(kinds: tuple[str, ...]) -> CompoundSelect[Any]:
 
 
 def next_due(connection: Connection, kinds: Collection[str]) -> datetime | None:
-    """Return when the next job of some kinds is due, claimed or not; None if there is no job."""
+    """Return when the next job of some kinds is due, claimed or not; None if there is no job.
+
+    Args:
+        connection: The connection to read from.
+        kinds: The kinds of jobs.
+    """
     due = due_by_kind(connection, kinds)
     return due[0][0] if due else None
 
@@ -272,20 +285,50 @@ def claim(
 def claim_many(
     connection: Connection, kind: str, now: datetime, new_id: IdSource, claimed_by: int | None, *, limit: int
 ) -> list[Job]:
-    """Claim the jobs of a kind that have been due for longest, up to a limit, the earliest first."""
+    """Claim the jobs of a kind that have been due for longest, up to a limit, the earliest first.
+
+    Args:
+        connection: The connection of a write transaction.
+        kind: The kind of the jobs.
+        now: The current time; jobs that are due later are left alone.
+        new_id: The source of claim ids.
+        claimed_by: The number of the process's advisory lock; None if it has none.
+        limit: The maximum number of jobs.
+    """
     due = lock_due(connection, kind, now, limit=limit)
     return claim_locked(connection, due, now, new_id, claimed_by)
 
 
 def lock_due(connection: Connection, kind: str, now: datetime, *, limit: int) -> list[Job]:
-    """Lock the jobs of a kind that have been due for longest until the transaction ends; skip those locked by others."""
+    """Lock the jobs of a kind that have been due for longest until the transaction ends; skip those locked by others.
+
+    Args:
+        connection: The connection of a write transaction.
+        kind: The kind of the jobs.
+        now: The current time; jobs that are due later are left alone.
+        limit: The maximum number of jobs.
+
+    Returns:
+        The jobs, the earliest first.
+    """
     return [_job(row) for row in _DUE.all(connection, {"_kind": kind, "_now": now, "_limit": limit})]
 
 
 def claim_locked(
     connection: Connection, locked: Sequence[Job], now: datetime, new_id: IdSource, claimed_by: int | None
 ) -> list[Job]:
-    """Claim jobs that this transaction has locked."""
+    """Claim jobs that this transaction has locked.
+
+    Args:
+        connection: The connection that holds the locks.
+        locked: The locked jobs.
+        now: The current time; a claim lasts for ``LEASE`` from then.
+        new_id: The source of claim ids.
+        claimed_by: The number of the process's advisory lock; None if it has none.
+
+    Returns:
+        The jobs with their claims, in the same order.
+    """
     claimed = [
         attrs.evolve(job, claim_id=new_id(), due_at=now + LEASE, attempts=job.attempts + 1) for job in locked
     ]
@@ -307,13 +350,24 @@ def claim_locked(
 
 
 def delete_locked(connection: Connection, locked: Sequence[Job]) -> None:
-    """Delete jobs that this transaction has locked."""
+    """Delete jobs that this transaction has locked.
+
+    Args:
+        connection: The connection that holds the locks.
+        locked: The locked jobs; may be empty.
+    """
     if locked:
         connection.execute(_DELETE, [{"_id": job.id} for job in locked])
 
 
 def put_off_locked(connection: Connection, locked: Sequence[Job], due_at: datetime) -> None:
-    """Make jobs that this transaction has locked due later."""
+    """Make jobs that this transaction has locked due later.
+
+    Args:
+        connection: The connection that holds the locks.
+        locked: The locked jobs; may be empty.
+        due_at: The new due time.
+    """
     if locked:
         connection.execute(_DEFER, [{"_id": job.id, "due_at": due_at} for job in locked])
 
@@ -335,19 +389,45 @@ def release(connection: Connection, now: datetime, claimed_by: int | None = None
 
 
 def complete(connection: Connection, job: Job) -> bool:
-    """Delete a job in the transaction of its effect. Return False if another process has claimed it in the meantime."""
+    """Delete a job in the transaction of its effect.
+
+    Args:
+        connection: The connection of that transaction.
+        job: The claimed job.
+
+    Returns:
+        False if the claim has expired and another process has claimed the job; roll back the effect then.
+    """
     result = connection.execute(_DONE, {"_id": job.id, "_claim_id": job.claim_id})
     return bool(result.rowcount)
 
 
 def renew(connection: Connection, job: Job, now: datetime) -> bool:
-    """Renew the claim of a job. Return False if another process has claimed it in the meantime."""
+    """Renew the claim of a job.
+
+    Args:
+        connection: The connection of a write transaction.
+        job: The claimed job.
+        now: The current time; the claim lasts for ``LEASE`` from then.
+
+    Returns:
+        False if the claim has expired and another process has claimed the job.
+    """
     result = connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "due_at": now + LEASE})
     return bool(result.rowcount)
 
 
 def record_progress(connection: Connection, job: Job, progress: int) -> Job:
-    """Store how far a long job has come. Progress since the last attempt resets the count of attempts."""
+    """Store the progress of a long job. Progress since the last attempt resets the count of attempts.
+
+    Args:
+        connection: The connection of a write transaction.
+        job: The claimed job.
+        progress: A number that grows with each completed step.
+
+    Returns:
+        The job with the new progress.
+    """
     before = job.payload.get("reached", progress)
     payload = {**job.payload, "reached": progress}
     attempts = job.attempts if before == progress else 1
@@ -357,40 +437,89 @@ def record_progress(connection: Connection, job: Job, progress: int) -> Job:
 
 
 def put_off(connection: Connection, job: Job, error: str, due_at: datetime | None) -> None:
-    """Store the error of an attempt, and the time of the next one; None gives the job up. An expired claim changes nothing."""
+    """Store the error of an attempt, and the time of the next one. An expired claim changes nothing.
+
+    Args:
+        connection: The connection of a write transaction.
+        job: The claimed job.
+        error: The error of the attempt; truncated if it is too long.
+        due_at: The time of the next attempt; None gives the job up.
+    """
     changes = {"error": error[:ERROR_MAX], "due_at": due_at, "claim_id": None, "claimed_by": None}
     connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
 
 
 def forget_attempts(connection: Connection, job: Job) -> Job:
-    """Reset the count of attempts of a claimed job, which has made progress."""
+    """Reset the count of attempts of a claimed job, which has made progress.
+
+    Args:
+        connection: The connection of a write transaction.
+        job: The claimed job.
+
+    Returns:
+        The job with one attempt.
+    """
     connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, "attempts": 1})
     return attrs.evolve(job, attempts=1)
 
 
 def put_back(connection: Connection, job: Job, due_at: datetime) -> None:
-    """Return a claimed job to the queue with no attempts. An expired claim changes nothing."""
+    """Return a claimed job to the queue with no attempts. An expired claim changes nothing.
+
+    Args:
+        connection: The connection of a write transaction.
+        job: The claimed job.
+        due_at: The time at which it is due again.
+    """
     changes = {"due_at": due_at, "attempts": 0, "claim_id": None, "claimed_by": None}
     connection.execute(_PUT_OFF, {"_id": job.id, "_claim_id": job.claim_id, **changes})
 
 
 def list_jobs(connection: Connection, *, given_up: bool) -> list[Job]:
-    """Return all jobs, or only those that have been given up, the oldest first."""
+    """Return all jobs, or only those that have been given up, the oldest first.
+
+    Args:
+        connection: The connection to read from.
+        given_up: True for only the jobs that have been given up.
+    """
     return [_job(row) for row in (_GIVEN_UP if given_up else _ALL).all(connection, {})]
 
 
 def retry(connection: Connection, job_id: str, now: datetime) -> bool:
-    """Retry a job that was given up. Return False if there is no such job."""
+    """Retry a job that was given up.
+
+    Args:
+        connection: The connection of a write transaction.
+        job_id: The id of the job.
+        now: The current time, at which the job is due.
+
+    Returns:
+        False if there is no such job, or it was not given up.
+    """
     return bool(connection.execute(_RETRY, {"_id": job_id, "_now": now}).rowcount)
 
 
 def hasten(connection: Connection, key: str, now: datetime, latest: datetime) -> None:
-    """Make the job of a key due if it is due after ``latest`` and has not failed: it was put off by a clock that was ahead."""
+    """Make the job of a key due if a clock that was ahead has put it off.
+
+    Args:
+        connection: The connection of a write transaction.
+        key: The key of the job.
+        now: The current time.
+        latest: The latest plausible due time. A job that is due later and has not failed becomes due now.
+    """
     connection.execute(_HASTEN, {"_key": key, "_now": now, "_latest": latest})
 
 
 def hasten_all(connection: Connection, kind: str, now: datetime, latest: datetime) -> None:
-    """Make the jobs of a kind due that are due after ``latest``: they were put off by a clock that was ahead."""
+    """Make the jobs of a kind due if a clock that was ahead has put them off.
+
+    Args:
+        connection: The connection of a write transaction.
+        kind: The kind of the jobs.
+        now: The current time.
+        latest: The latest plausible due time. Jobs that are due later become due now.
+    """
     connection.execute(_HASTEN_ALL, {"_kind": kind, "_now": now, "_latest": latest})
 
 

@@ -150,7 +150,12 @@ def read_cursor(cursor: str) -> str:
 
 
 def make_ranked_cursor(rank: int, key: str) -> str:
-    """Return the cursor of a list in order of rank, then key."""
+    """Return the cursor of a list in order of rank, then key.
+
+    Args:
+        rank: The rank of the last row, from 0 to 999,999.
+        key: The key of the last row among those of its rank.
+    """
     return make_cursor(f"{rank:06d}{key}")
 
 

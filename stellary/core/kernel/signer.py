@@ -63,6 +63,10 @@ class Signer:
     def read(self, token: str, now: datetime) -> Claims:
         """Verify a JWT and return its claims.
 
+        Args:
+            token: The encoded token.
+            now: The current time, for the expiry.
+
         Raises:
             Unauthenticated: The token is forged, malformed or expired.
         """

@@ -478,7 +478,15 @@ def serves_self_managed(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
 
 
 def find_service(uow: UnitOfWork, operation: str) -> Service:
-    """Return the service of an operation, such as ``cards.create``."""
+    """Return the service of an operation, such as ``cards.create``.
+
+    Args:
+        uow: The unit of work.
+        operation: The name of the operation.
+
+    Raises:
+        KeyError: There is no such operation.
+    """
     return cast("Service", uow.env.services[operation])
 
 

@@ -120,6 +120,10 @@ class Blobs:
     def put(self, key: str, data: bytes | IO[bytes]) -> None:
         """Write a blob, completely or not at all.
 
+        Args:
+            key: The name of the blob; an existing blob is replaced.
+            data: The bytes, or a file opened in binary mode, which is read to its end.
+
         Raises:
             StorageFull: There is no room left.
             Unavailable: The store does not answer.
@@ -134,6 +138,11 @@ class Blobs:
 
     def read(self, key: str, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, in blocks.
+
+        Args:
+            key: The name of the blob.
+            start: The index of the first byte.
+            end: The index after the last byte.
 
         Raises:
             FileNotFoundError: There is no such blob.

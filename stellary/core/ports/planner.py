@@ -65,7 +65,15 @@ class Planner(Protocol):
     """A planner. Both methods raise ``Unavailable`` if it cannot answer at the moment."""
 
     def refine(self, brief: Brief, round: int, /) -> Refinement:
-        """Return the questions of a round, and the completeness of the brief before they are answered."""
+        """Return the questions of a round, and the completeness of the brief before they are answered.
+
+        Args:
+            brief: The texts, documents and earlier answers of a draft.
+            round: The number of the round, from 1.
+
+        Returns:
+            At most a screen of questions; no questions end the refinement.
+        """
 
     def plan(self, brief: Brief, /) -> Roadmap:
         """Return the roadmap of a brief, which follows all feedback; it lists feedback that was not understood."""

@@ -82,7 +82,13 @@ def build_stream_response(record: Record[Any]) -> StreamResponse:
 
 
 def frame(id: int, event: str, data: bytes) -> bytes:
-    """Return an event as server-sent bytes. The data is JSON, which contains no line breaks."""
+    """Return an event as server-sent bytes. The data is JSON, which contains no line breaks.
+
+    Args:
+        id: The id of the event, from which a reader resumes.
+        event: The type of the event.
+        data: The JSON of the event.
+    """
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (id, event.encode("ascii"), data)
 
 
