@@ -46,10 +46,10 @@ def test_response_is_logged_with_its_user_and_duration(sqlite_server: Running):
 
 
 def test_id_of_an_api_token_is_logged_without_the_token(sqlite_server: Running):
-    made = sqlite_server.ask("POST", "/api-tokens", {"name": "CI"}, sqlite_server.register()).json
-    (secret,) = (text for text in made.values() if isinstance(text, str) and len(text) > 40)
+    token = sqlite_server.ask("POST", "/api-tokens", {"name": "CI"}, sqlite_server.register()).json
+    (secret,) = (text for text in token.values() if isinstance(text, str) and len(text) > 40)
     assert sqlite_server.ask("GET", "/auth/me", token=secret).status == 200
-    assert sqlite_server.entries[-1].token_id == made["id"]
+    assert sqlite_server.entries[-1].token_id == token["id"]
     assert sqlite_server.ask("GET", "/auth/me", token="nonsense").status == 401
     assert sqlite_server.entries[-1].token_id is None
     assert secret[10:] not in repr(sqlite_server.entries)
@@ -60,11 +60,11 @@ def test_query_headers_and_bodies_are_not_logged(sqlite_server: Running):
     sqlite_server.ask("GET", "/auth/me?token=hidden1&q=hidden2", token="hidden3")
     sqlite_server.ask("POST", "/auth/login", {"email": "hidden4", "password": "hidden5"})
     sqlite_server.ask("GET", "/nowhere?hidden6")
-    told = repr(sqlite_server.entries)
+    entries = repr(sqlite_server.entries)
     assert len(sqlite_server.entries) == 4
-    assert "hidden" not in told
-    assert "horse" not in told
-    assert "eyJ" not in told
+    assert "hidden" not in entries
+    assert "horse" not in entries
+    assert "eyJ" not in entries
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_query_headers_and_bodies_are_not_logged(sqlite_server: Running):
         (None, "/" + "a" * 1000, "/" + "a" * (log.PATH_MAX - 1)),
     ],
 )
-def test_secrets_in_a_path_are_not_logged(operation: str | None, path: str, told: str):
-    assert logged_path(path, BY_OPERATION[operation] if operation else None) == told
+def test_secrets_in_a_path_are_not_logged(operation: str | None, path: str, logged: str):
+    assert logged_path(path, BY_OPERATION[operation] if operation else None) == logged
 
 
 def test_log_lines_are_json(restore_logging):
