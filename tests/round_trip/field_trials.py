@@ -270,6 +270,7 @@ TRIALS: Mapping[str, FieldTrial] = {
     "automations.create.action": FieldTrial(_STATUS_ACTION),
     "automations.update.action": FieldTrial(_STATUS_ACTION),
     "automations.create.conditions": FieldTrial(_CONDITIONS),
+    "automations.update.enabled": FieldTrial(False),
     "automations.update.conditions": FieldTrial(_CONDITIONS),
     "project_drafts.create.documentIds": FieldTrial(
         lambda permission_world: [permission_world.here["documentId"]],

@@ -52,6 +52,7 @@ from stellary.contract.columns import ListColumns
 from stellary.contract.comments import CREATE_COMMENT, LIST_COMMENTS, Comment, CreateComment
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Invalid, NotFound
+from stellary.contract.fields import convert
 from stellary.contract.labels import ADD_LABEL_TO_CARD, REMOVE_LABEL_FROM_CARD
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.projects import GET_PROJECT, LIST_PROJECTS, ListProjects, Project
@@ -88,7 +89,7 @@ from stellary.core.board import (
     resolve_names,
 )
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
-from stellary.core.kernel.actions import Action, AnyAction, part
+from stellary.core.kernel.actions import Action, AnyAction
 from stellary.core.kernel.events import NoticeGiven
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -118,7 +119,7 @@ def _list_cards(uow: UnitOfWork, ref: WorkspaceRef, params: ListCardsParams) -> 
             ids[name] = None
         elif isinstance(name_or_id, str):
             ids[name] = _find_filter(uow, project, name, name_or_id)
-    return listing.list_cards(uow, project, part(ListCards, params, **ids))
+    return listing.list_cards(uow, project, convert(ListCards, params, **ids))
 
 
 def _find_filter(uow: UnitOfWork, project: ProjectRef, name: str, name_or_id: str) -> str:
@@ -136,13 +137,13 @@ def _get_card_details(uow: UnitOfWork, ref: WorkspaceRef, params: CardParams) ->
 
 
 def _get_card_comments(uow: UnitOfWork, ref: WorkspaceRef, params: CardCommentsParams) -> Listing[Comment]:
-    return comments.list_comments(uow, _card(uow, ref, params).ref, part(Paged, params))
+    return comments.list_comments(uow, _card(uow, ref, params).ref, convert(Paged, params))
 
 
 def _create_card(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardParams) -> Card:
     project = resolve_names.resolve_project(uow, ref, params.project_id)
     column_id = resolve_names.resolve_column(uow, project, params.column)
-    return cards.create_card(uow, project.child(ColumnRef, column_id), part(CreateCard, params))
+    return cards.create_card(uow, project.child(ColumnRef, column_id), convert(CreateCard, params))
 
 
 def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams) -> list[Card]:
@@ -154,12 +155,12 @@ def _create_cards(uow: UnitOfWork, ref: WorkspaceRef, params: CreateCardsParams)
             column_id = column_names.resolve(params.column, "column")
         else:
             column_id = column_names.resolve(item.column, f"cards[{index}].column")
-        requests.append(part(CardInColumn, item, column_id=column_id))
+        requests.append(convert(CardInColumn, item, column_id=column_id))
     return bulk.create_cards(uow, project, CreateCards(cards=requests))
 
 
 def _update_card(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateCardParams) -> Card:
-    return cards.update_card(uow, _card(uow, ref, params).ref, part(UpdateCard, params))
+    return cards.update_card(uow, _card(uow, ref, params).ref, convert(UpdateCard, params))
 
 
 def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Card:
@@ -167,7 +168,7 @@ def _move_card(uow: UnitOfWork, ref: WorkspaceRef, params: MoveCardParams) -> Ca
     column_id = resolve_names.resolve_column(
         uow, card.project, params.target_column, "targetColumn", card.scope_id
     )
-    return cards.update_card(uow, card.ref, part(UpdateCard, params, column_id=column_id))
+    return cards.update_card(uow, card.ref, convert(UpdateCard, params, column_id=column_id))
 
 
 def _assign_card(uow: UnitOfWork, ref: WorkspaceRef, params: AssignCardParams) -> Card:
@@ -203,7 +204,7 @@ def _remove_label(uow: UnitOfWork, ref: WorkspaceRef, params: CardLabelParams) -
 
 
 def _add_comment(uow: UnitOfWork, ref: WorkspaceRef, params: AddCommentParams) -> Comment:
-    return comments.create_comment(uow, _card(uow, ref, params).ref, part(CreateComment, params))
+    return comments.create_comment(uow, _card(uow, ref, params).ref, convert(CreateComment, params))
 
 
 def _notify(uow: UnitOfWork, ref: WorkspaceRef, params: NotifyParams) -> Card:
@@ -233,7 +234,7 @@ def _notify(uow: UnitOfWork, ref: WorkspaceRef, params: NotifyParams) -> Card:
 
 def _add_checklist_item(uow: UnitOfWork, ref: WorkspaceRef, params: AddChecklistItemParams) -> ChecklistItem:
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
-    return checklists.add_checklist_item(uow, flat, part(AddChecklistItem, params))
+    return checklists.add_checklist_item(uow, flat, convert(AddChecklistItem, params))
 
 
 def _toggle_checklist_item(
@@ -252,7 +253,7 @@ def _toggle_checklist_item(
 
 def _get_card_relations(uow: UnitOfWork, ref: WorkspaceRef, params: CardRelationsParams) -> Listing[Relation]:
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
-    return relations.list_relations(uow, flat, part(Paged, params))
+    return relations.list_relations(uow, flat, convert(Paged, params))
 
 
 def _add_relation(uow: UnitOfWork, ref: WorkspaceRef, params: AddRelationParams) -> Relation:

@@ -15,7 +15,7 @@ from stellary.contract.endpoint import Policy
 from stellary.contract.errors import Invalid
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import Request, load, wire_fields
+from stellary.contract.wire import Request, load
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.unit import UnitOfWork, check_restrictions, is_service
 
@@ -152,15 +152,3 @@ def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: object) -> object
             return action.do(uow, ref, request)
     finally:
         uow.if_match = accepted
-
-
-def part(kind: type[Q], params: Request, **more: object) -> Q:
-    """Return the request of an endpoint, with the fields that it shares with the parameters of an action.
-
-    Args:
-        kind: The class of the request.
-        params: The parameters, which may have further fields.
-        **more: Fields of the request that are set to other values.
-    """
-    names = {field.name for field in wire_fields(kind).values()} - more.keys()
-    return kind(**{name: getattr(params, name) for name in names if hasattr(params, name)}, **more)

@@ -20,12 +20,13 @@ from stellary.contract.documents import (
     ListDocuments,
     UpdateDocument,
 )
+from stellary.contract.fields import convert
 from stellary.contract.paging import Listing
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat
 from stellary.contract.unset import UNSET
 from stellary.core.board import resolve_names as board_names
-from stellary.core.kernel.actions import Action, AnyAction, part
+from stellary.core.kernel.actions import Action, AnyAction
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import access, documents, listing, resolve_names
 
@@ -37,11 +38,11 @@ def _list_documents(
     resolved = _parent(uow, ref, params)
     if params.project_id is not UNSET:
         resolved["project_id"] = board_names.resolve_project(uow, ref, params.project_id).project_id
-    return listing.list_documents(uow, ref, part(ListDocuments, params, **resolved))
+    return listing.list_documents(uow, ref, convert(ListDocuments, params, **resolved))
 
 
 def _get_document(uow: UnitOfWork, ref: WorkspaceRef, params: GetDocumentParams) -> Document:
-    return documents.get_document(uow, _document(uow, ref, params), part(GetDocument, params))
+    return documents.get_document(uow, _document(uow, ref, params), convert(GetDocument, params))
 
 
 def _create_document(uow: UnitOfWork, ref: WorkspaceRef, params: CreateDocumentParams) -> Document:
@@ -53,13 +54,13 @@ def _create_document(uow: UnitOfWork, ref: WorkspaceRef, params: CreateDocumentP
         if params.context_id is UNSET:
             resolved["context_id"] = project.project_id
     return documents.create_document(
-        uow, ref, part(CreateDocument, params, **resolved, content_format=_format(params))
+        uow, ref, convert(CreateDocument, params, **resolved, content_format=_format(params))
     )
 
 
 def _update_document(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateDocumentParams) -> Document:
     resolved = _parent(uow, ref, params)
-    change = part(UpdateDocument, params, **resolved, content_format=_format(params))
+    change = convert(UpdateDocument, params, **resolved, content_format=_format(params))
     return documents.update_document(uow, _document(uow, ref, params), change)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stellary.contract.actions import UpdateMissionParams, UpdatePriorityParams, UpdateTodoParams
+from stellary.contract.fields import convert
 from stellary.contract.pilotage import (
     CREATE_DECISION,
     CREATE_MISSION,
@@ -26,7 +27,7 @@ from stellary.contract.pilotage_state import GET_STATE, GetState
 from stellary.contract.proposed_actions import PROPOSE_ACTION, ProposeAction
 from stellary.contract.refs import MissionRef, PilotagePriorityRef, TodoRef, WorkspaceRef
 from stellary.core.accounts import access as accounts_access
-from stellary.core.kernel.actions import Action, AnyAction, part
+from stellary.core.kernel.actions import Action, AnyAction
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.pilotage.ledger import MISSIONS, PRIORITIES, TODOS, AnyLedger
@@ -34,18 +35,20 @@ from stellary.core.pilotage.ledger import MISSIONS, PRIORITIES, TODOS, AnyLedger
 
 def _update_mission(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateMissionParams) -> Mission:
     _check_exists(uow, ref, MISSIONS, params.mission_id, "missionId")
-    return pilotage.update_mission(uow, ref.child(MissionRef, params.mission_id), part(UpdateMission, params))
+    return pilotage.update_mission(
+        uow, ref.child(MissionRef, params.mission_id), convert(UpdateMission, params)
+    )
 
 
 def _update_priority(uow: UnitOfWork, ref: WorkspaceRef, params: UpdatePriorityParams) -> PilotagePriority:
     _check_exists(uow, ref, PRIORITIES, params.priority_id, "priorityId")
     priority_ref = ref.child(PilotagePriorityRef, params.priority_id)
-    return pilotage.update_priority(uow, priority_ref, part(UpdatePriority, params))
+    return pilotage.update_priority(uow, priority_ref, convert(UpdatePriority, params))
 
 
 def _update_todo(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateTodoParams) -> Todo:
     _check_exists(uow, ref, TODOS, params.todo_id, "todoId")
-    return pilotage.update_todo(uow, ref.child(TodoRef, params.todo_id), part(UpdateTodo, params))
+    return pilotage.update_todo(uow, ref.child(TodoRef, params.todo_id), convert(UpdateTodo, params))
 
 
 def _check_exists(uow: UnitOfWork, ref: WorkspaceRef, ledger: AnyLedger, short_id: str, field: str) -> None:

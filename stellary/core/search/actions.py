@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from stellary.contract.actions import SearchParams
+from stellary.contract.fields import convert
 from stellary.contract.paging import Listing
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.search import SEARCH, Hit, Search
 from stellary.contract.unset import UNSET
 from stellary.core.board import resolve_names
-from stellary.core.kernel.actions import Action, AnyAction, part
+from stellary.core.kernel.actions import Action, AnyAction
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.search import search
 
@@ -18,7 +19,7 @@ def _search(uow: UnitOfWork, ref: WorkspaceRef, params: SearchParams) -> Listing
     filters = {}
     if params.project_id is not UNSET:
         filters["project_id"] = resolve_names.resolve_project(uow, ref, params.project_id).project_id
-    return search.search(uow, ref, part(Search, params, **filters))
+    return search.search(uow, ref, convert(Search, params, **filters))
 
 
 ACTIONS: tuple[AnyAction, ...] = (
