@@ -85,6 +85,10 @@ def add_host_actions(
 ) -> Mapping[str, AnyAction]:
     """Return a table with the actions of a host added to it.
 
+    Args:
+        table: The built-in actions, by name.
+        host_actions: The actions of the host; each uses the endpoint of a built-in action, whose policy applies.
+
     Raises:
         ValueError: Two actions have the same name, or the endpoint of one belongs to no action of the table.
     """

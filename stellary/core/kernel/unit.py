@@ -363,6 +363,11 @@ class _SendSignal:
 def check_restrictions(uow: UnitOfWork, endpoint: object, ref: Ref) -> None:
     """Call the host's checks, each of which may refuse the call of an endpoint.
 
+    Args:
+        uow: The unit of work.
+        endpoint: The endpoint that is called.
+        ref: The address of the item.
+
     Raises:
         ApiError: A check refuses it.
     """
