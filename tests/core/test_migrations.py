@@ -18,6 +18,8 @@ from stellary.core import Core
 from stellary.core.db.base import IdType, metadata
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.migrations import PREFIX, VERSION_TABLE, upgrade
+from tests.support import databases
+from tests.support.forkserver import context
 from tests.support.world import at_once
 
 
@@ -303,19 +305,13 @@ def test_what_a_newer_version_has_migrated_is_refused_and_left_alone(core):
         assert uow.connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar() == "9999"
 
 
-@pytest.mark.slow
 def test_several_processes_migrate_at_once(empty_url):
-    program = (
-        "import sys; from stellary.core import Core; core = Core(sys.argv[1]); core.migrate(); core.close()"
-    )
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, empty_url], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE
-        )
-        for _ in range(3)
-    ]
-    errors = [process.communicate()[1] for process in started]
-    assert [process.returncode for process in started] == [0] * 3, errors
+    processes = [context.Process(target=databases.migrate, args=(empty_url,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 3
     assert tables(empty_url) == OURS
     assert len(run(empty_url, f"SELECT version_num FROM {VERSION_TABLE}")) == 1
 
