@@ -69,7 +69,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if SERVER_VARIABLE in os.environ:
         server.drop_idle()
         if isinstance(run, OwnedRun):
-            server.drop_template()
+            server.drop_templates()
     if isinstance(run, OwnedRun):
         run.end()
 

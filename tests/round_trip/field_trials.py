@@ -17,8 +17,8 @@ from stellary.contract.limits import Range
 from stellary.contract.naming import base, marks, wire_fields
 from stellary.contract.wire import Request
 from stellary.core.api.dispatch import SERVICES
-from tests.security.asking import place_of, send
-from tests.security.permission_world import PermissionWorld, Place
+from tests.security.good_requests import make_path_params, send
+from tests.security.permission_world import PathParams, PermissionWorld
 from tests.security.table import SERVED, Row
 
 CALLER = "OO"
@@ -35,13 +35,13 @@ class Conversation:
     def __init__(self, permission_world: PermissionWorld, row: Row) -> None:
         self.permission_world = permission_world
         self.row = row
-        self.place: Place = {**permission_world.here, **place_of(permission_world, row, CALLER)}
+        self.params: PathParams = {**permission_world.here, **make_path_params(permission_world, row, CALLER)}
         self.answer: Any = None
 
-    def ask(self, operation: str, body: Any = None, query: str = "", **place: str) -> Any:
+    def ask(self, operation: str, body: Any = None, query: str = "", **params: str) -> Any:
         """Call an operation that must succeed, and return its answer."""
         response = send(
-            self.permission_world, ROWS[operation], CALLER, {**self.place, **place}, body=body, query=query
+            self.permission_world, ROWS[operation], CALLER, {**self.params, **params}, body=body, query=query
         )
         content = orjson.loads(response.body)
         assert response.status < 300, (operation, content)
@@ -53,7 +53,7 @@ class Conversation:
             self.permission_world,
             ROWS[operation],
             CALLER,
-            place_of(self.permission_world, ROWS[operation], CALLER),
+            make_path_params(self.permission_world, ROWS[operation], CALLER),
         )
         assert response.status < 300, (operation, response.body)
 
@@ -89,11 +89,11 @@ def _here(*names: str) -> Callable[[PermissionWorld], Any]:
     return lambda permission_world: [permission_world.here[name] for name in names]
 
 
-def _read_from(operation: str, name: str, **place: str) -> Callable[[Conversation], Any]:
+def _read_from(operation: str, name: str, **params: str) -> Callable[[Conversation], Any]:
     """Return a reader of one field of a single resource, addressed by the id that the write answered."""
 
     def read(conversation: Conversation) -> Any:
-        ids = {parameter: conversation.answer[key] for parameter, key in place.items()}
+        ids = {parameter: conversation.answer[key] for parameter, key in params.items()}
         return conversation.ask(operation, **ids)[name]
 
     return read
@@ -107,7 +107,7 @@ def _column_names(conversation: Conversation) -> list[str]:
 
 def _proposal_reasons(conversation: Conversation) -> set[str]:
     proposals = conversation.ask(
-        "agent_missions.list_proposals", missionId=conversation.place["agentMissionId"]
+        "agent_missions.list_proposals", missionId=conversation.params["agentMissionId"]
     )
     return {proposal["reason"] for proposal in proposals}
 
@@ -126,7 +126,7 @@ def _plan_two_phases(conversation: Conversation) -> None:
     """Address a new draft whose roadmap has phases."""
     brief = "# Phase 1: Build\n- Build the shop: 10 days\n# Phase 2: Launch\n- Launch the shop: 5 days"
     draft = conversation.ask("project_drafts.create", {"name": "Web shop", "description": brief})
-    conversation.place["draftId"] = draft["id"]
+    conversation.params["draftId"] = draft["id"]
     conversation.ask("project_drafts.generate_roadmap")
 
 
@@ -232,7 +232,7 @@ TRIALS: Mapping[str, FieldTrial] = {
     "cards.update_many.id": FieldTrial(
         lambda permission_world: permission_world.here["otherCardId"],
         body={"title": TEXT},
-        read=lambda c: c.ask("cards.get", cardId=c.place["otherCardId"])["title"],
+        read=lambda c: c.ask("cards.get", cardId=c.params["otherCardId"])["title"],
         expected=TEXT,
     ),
     "cards.update.before": FieldTrial(

@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
-import pytest
 
 from stellary.contract.naming import whole, wire_fields
 from stellary.core.api.dispatch import SERVICES
 from tests.round_trip.field_trials import CALLER, TEXT, Conversation, sample_value
-from tests.security.asking import ASKINGS, send
+from tests.security.each_row import each_row
+from tests.security.good_requests import GOOD_REQUESTS, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
 
@@ -50,17 +50,17 @@ def repeat(operation: str, times: int = 1) -> Callable[[Conversation], None]:
 def _run_mission(conversation: Conversation) -> None:
     mission = conversation.ask(
         "agent_missions.create",
-        {"cardId": conversation.place["thirdCardId"], "prompt": "set priority high and move to Done"},
+        {"cardId": conversation.params["thirdCardId"], "prompt": "set priority high and move to Done"},
     )
     conversation.permission_world.core.work.run_due()
     if "missionId" in conversation.row.parameters:
-        conversation.place["missionId"] = mission["id"]
+        conversation.params["missionId"] = mission["id"]
 
 
 def _fire_rule_twice(conversation: Conversation) -> None:
     for name in ("cardId", "otherCardId"):
-        assignee = {"assigneeId": conversation.place["userId"]}
-        conversation.ask("cards.update", assignee, cardId=conversation.place[name])
+        assignee = {"assigneeId": conversation.params["userId"]}
+        conversation.ask("cards.update", assignee, cardId=conversation.params[name])
 
 
 def _queue_deliveries(conversation: Conversation) -> None:
@@ -111,11 +111,11 @@ VALUES: Mapping[str, Callable[[PermissionWorld], Any]] = {
 # ---------------------------------------------------------------------------------------------- tests
 
 
-@pytest.mark.parametrize("row", FILTERED, ids=lambda row: row.operation)
+@each_row(FILTERED)
 def test_each_parameter_changes_the_answer(permission_world: PermissionWorld, row: Row):
     wrong = {}
     for name, kind in parameters_of(row).items():
-        with permission_world.sandbox.thrown_away():
+        with permission_world.sandbox.discard_changes():
             if problem := find_problem(permission_world, row, name, kind):
                 wrong[name] = problem
     assert wrong == {}
@@ -127,15 +127,15 @@ def find_problem(permission_world: PermissionWorld, row: Row, name: str, kind: A
     key = f"{row.operation}.{name}"
     if prepare := BEFORE_FILTERING.get(key):
         prepare(conversation)
-    usual = dict(parse_qsl(ASKINGS[row.operation].query))
+    usual = dict(parse_qsl(GOOD_REQUESTS[row.operation].query))
     value = (
         VALUES[key](permission_world)
         if key in VALUES
         else sample_value(permission_world, name, kind, usual.get(name))
     )
-    before = send(permission_world, row, CALLER, conversation.place)
+    before = send(permission_world, row, CALLER, conversation.params)
     query = urlencode({**usual, name: _as_text(value)}, doseq=True)
-    after = send(permission_world, row, CALLER, conversation.place, query=query)
+    after = send(permission_world, row, CALLER, conversation.params, query=query)
     if after.status != 200:
         return f"{query}: {orjson.loads(after.body)['message']}"
     return f"{query} changes nothing" if before.body == after.body else None
@@ -145,19 +145,19 @@ def _as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-@pytest.mark.parametrize("row", LISTS, ids=lambda row: row.operation)
+@each_row(LISTS)
 def test_cursor_alone_continues_a_list(permission_world: PermissionWorld, row: Row):
     conversation = Conversation(permission_world, row)
-    usual = ASKINGS[row.operation].query
-    with permission_world.sandbox.thrown_away():
+    usual = GOOD_REQUESTS[row.operation].query
+    with permission_world.sandbox.discard_changes():
         if prepare := SECOND_ROW.get(row.operation):
             prepare(conversation)
-        complete = send(permission_world, row, CALLER, conversation.place)
-        first = send(permission_world, row, CALLER, conversation.place, query=f"{usual}&limit=1".lstrip("&"))
+        complete = send(permission_world, row, CALLER, conversation.params)
+        first = send(permission_world, row, CALLER, conversation.params, query=f"{usual}&limit=1".lstrip("&"))
         cursor = re.search(r"[?&](cursor=[^&>]+)", first.headers["link"])
         assert cursor is not None
         second = send(
-            permission_world, row, CALLER, conversation.place, query=f"{usual}&{cursor[1]}".lstrip("&")
+            permission_world, row, CALLER, conversation.params, query=f"{usual}&{cursor[1]}".lstrip("&")
         )
     pages = [orjson.loads(page.body) for page in (first, second)]
     assert len(pages[0]) == 1

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import orjson
-import pytest
 
 from stellary.contract.naming import base, members, whole, wire_fields
 from stellary.core.api.dispatch import SERVICES
@@ -21,7 +20,8 @@ from tests.round_trip.field_trials import (
     readers_of,
     sample_value,
 )
-from tests.security.asking import ASKINGS, send
+from tests.security.each_row import each_row
+from tests.security.good_requests import GOOD_REQUESTS, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
 
@@ -45,13 +45,13 @@ WRITES = [row for row in SERVED if fields_of(row) and row.operation not in NOT_R
 UPDATES = [row for row in WRITES if row.method == "PATCH" and row.operation not in BULK]
 
 
-@pytest.mark.parametrize("row", WRITES, ids=lambda row: row.operation)
+@each_row(WRITES)
 def test_each_field_of_a_request_body_is_read_back(permission_world: PermissionWorld, row: Row):
     wrong = {}
     for name in fields_of(row):
         if f"{row.operation}.{name}" in NOT_READ_BACK:
             continue
-        with permission_world.sandbox.thrown_away():
+        with permission_world.sandbox.discard_changes():
             if problem := find_problem(permission_world, row, name):
                 wrong[name] = problem
     assert wrong == {}
@@ -72,7 +72,7 @@ def find_problem(permission_world: PermissionWorld, row: Row, name: str) -> str 
     body = {**usual, name: value}
     if row.operation in BULK:
         body = {"cards": [body]}
-    response = send(permission_world, row, CALLER, conversation.place, body=body)
+    response = send(permission_world, row, CALLER, conversation.params, body=body)
     conversation.answer = orjson.loads(response.body)
     if response.status >= 300:
         return f"{response.status} {conversation.answer['message']}"
@@ -100,7 +100,7 @@ def _usual_body(permission_world: PermissionWorld, row: Row, trial: FieldTrial) 
     """Return the rest of the body: what the trial says, or what a creation requires."""
     usual = trial.body
     if usual is ...:
-        usual = None if row in UPDATES else ASKINGS[row.operation].body
+        usual = None if row in UPDATES else GOOD_REQUESTS[row.operation].body
     body: dict[str, Any] = (usual(permission_world) if callable(usual) else usual) or {}
     return body.get("cards", [body])[0] if row.operation in BULK else body
 
@@ -121,14 +121,14 @@ def read_all(row: Row, conversation: Conversation) -> dict[str, dict[str, Any]]:
 
 def _parameters(reader: Row, conversation: Conversation) -> dict[str, str] | None:
     """Return the path parameters of a reader, the last of which identifies the written resource."""
-    answer, place = conversation.answer, dict(conversation.place)
+    answer, params = conversation.answer, dict(conversation.params)
     if reader.parameters and reader.path.endswith(f":{reader.parameters[-1]}"):
         name = reader.parameters[-1]
         key = "slug" if name.endswith("Slug") else "id"
         if key not in answer:
             return None
-        place[name] = answer[key]
-    return place
+        params[name] = answer[key]
+    return params
 
 
 def _same_thing(content: Any, answer: Any) -> dict[str, Any] | None:
@@ -162,17 +162,17 @@ CLEARABLE = [
 ]
 
 
-@pytest.mark.parametrize("row", CLEARABLE, ids=lambda row: row.operation)
+@each_row(CLEARABLE)
 def test_null_clears_each_nullable_field(permission_world: PermissionWorld, row: Row):
     wrong = {}
     for name, field in fields_of(row).items():
         if type(None) not in members(field.type):
             continue
-        with permission_world.sandbox.thrown_away():
+        with permission_world.sandbox.discard_changes():
             assert find_problem(permission_world, row, name) is None
             conversation = Conversation(permission_world, row)
             body = {**_BESIDE_NULL.get(f"{row.operation}.{name}", {}), name: None}
-            response = send(permission_world, row, CALLER, conversation.place, body=body)
+            response = send(permission_world, row, CALLER, conversation.params, body=body)
             conversation.answer = orjson.loads(response.body)
             things = {row.operation: conversation.answer, **read_all(row, conversation)}
             read = {operation: thing[name] for operation, thing in things.items() if name in thing}
@@ -215,7 +215,7 @@ EXPORTED = [
 ]
 
 
-@pytest.mark.parametrize("row", EXPORTED, ids=lambda row: row.operation)
+@each_row(EXPORTED)
 def test_each_change_is_in_the_export_and_in_its_import(permission_world: PermissionWorld, row: Row):
     wrong = {}
     if row.operation == "documents.update":
@@ -227,7 +227,7 @@ def test_each_change_is_in_the_export_and_in_its_import(permission_world: Permis
     for name in fields_of(row):
         if f"{row.operation}.{name}" in NOT_EXPORTED:
             continue
-        with permission_world.sandbox.thrown_away():
+        with permission_world.sandbox.discard_changes():
             assert find_problem(permission_world, row, name) is None
             exported, imported = _export_twice(Conversation(permission_world, row))
         in_export = _find_differences(exported_before, exported)
@@ -242,7 +242,7 @@ def test_each_change_is_in_the_export_and_in_its_import(permission_world: Permis
 def _export_twice(conversation: Conversation) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a project's export, and the export of the project that an import makes of it, both by path."""
     exported = conversation.ask("projects.export")
-    with conversation.permission_world.sandbox.thrown_away():
+    with conversation.permission_world.sandbox.discard_changes():
         imported = conversation.ask("projects.import", exported)
         again = conversation.ask("projects.export", projectId=imported["id"])
     return flatten_file(exported), flatten_file(again)
@@ -307,7 +307,7 @@ def test_each_change_of_a_card_is_in_the_activity(permission_world: PermissionWo
     row = ROWS["cards.update"]
     wrong = {}
     for name in fields_of(row):
-        with permission_world.sandbox.thrown_away():
+        with permission_world.sandbox.discard_changes():
             assert find_problem(permission_world, row, name) is None
             # The world's rule adds one of its own to an assignment.
             latest = Conversation(permission_world, row).ask("projects.activity", query="limit=2")

@@ -1,4 +1,4 @@
-"""Bad requests of every kind, made of the contract's request classes: what each field cannot be, and what JSON cannot."""
+"""Bad requests of every kind, derived from the request classes of the contract: invalid fields and invalid JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DATES = (
     "9999-12-31T23:59:59-14:00",
 )
 ADDRESSES = ("nobody", "@example.com", "a@", "a b@example.com", "a@b@example.com", "x" * 300 + "@example.com")
-OTHER_TYPES = (
+OTHER_MEDIA_TYPES = (
     "",
     "text/plain",
     "application/x-www-form-urlencoded",
@@ -56,9 +56,9 @@ class Bad:
     """A bad value of a field, or a bad body.
 
     Attributes:
-        why: What is wrong with it.
+        why: The reason why it is bad.
         value: The value, or the bytes of the body.
-        field: Where in the body it is wrong, in wire names; None for what is wrong as a whole.
+        field: The path of the bad field, in wire names; None if the body is bad as a whole.
     """
 
     why: str
@@ -66,22 +66,22 @@ class Bad:
     field: str | None = None
 
     def below(self, path: str, value: Any) -> Bad:
-        """The same, seen from what contains it."""
+        """Return the same within the object or list that contains it."""
         inner = self.field or ""
         return Bad(self.why, value, path + (inner if not inner or inner.startswith("[") else f".{inner}"))
 
 
-def bad_bodies(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Bad]:
-    """Objects that are no requests of that class, each for one reason."""
+def make_bad_bodies(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Bad]:
+    """Yield objects that are no requests of a class, each for one reason."""
     if whole(cls):
-        # Its fields are the caller's: what is wrong with one is for the service to say.
+        # The caller chooses the names of its fields, so the service checks them.
         return
     yield from ((bad if bad.field else attrs.evolve(bad, field="")) for bad in _bad_objects(cls, good))
 
 
 def _bad_objects(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Bad]:
     for name, field in wire_fields(cls).items():
-        for bad in bad_values(field.type, good.get(name)):
+        for bad in make_bad_values(field.type, good.get(name)):
             yield bad.below(name, {**good, name: bad.value})
         if name in good and field.default is attrs.NOTHING:
             yield Bad("missing", {key: value for key, value in good.items() if key != name}, name)
@@ -90,12 +90,12 @@ def _bad_objects(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Bad]:
         yield Bad("a field by its Python name", {**good, "no_such_field": 1}, "no_such_field")
 
 
-def bad_values(kind: Any, good: Any = None) -> Iterator[Bad]:
-    """Values that a field of that type cannot have.
+def make_bad_values(kind: Any, good: Any = None) -> Iterator[Bad]:
+    """Yield values that a field of a type cannot have.
 
     Args:
         kind: The type of the field.
-        good: A value that it can have, to be spoilt, where there is one.
+        good: A good value of the field, which is modified, if there is one.
     """
     plain, limits = base(kind), marks(kind)
     nullable = type(None) in members(kind)
@@ -115,7 +115,7 @@ def bad_values(kind: Any, good: Any = None) -> Iterator[Bad]:
 
 
 def _types(plain: Any) -> tuple[str, ...]:
-    """The JSON types that a type may have."""
+    """Return the JSON types that a type accepts."""
     if plain is Any:
         return tuple(SAMPLES)
     if plain in (str, date) or get_origin(plain) is Literal:
@@ -136,7 +136,7 @@ def _beyond(limit: Any, blank: bool) -> Iterator[Bad]:
                     Bad(f"blank {text!r}", text) for text in (" ", "\t\n", "\u3000", "\u00a0" * least)
                 )
         case RichText():
-            yield from (Bad(f"the content {found!r}"[:60], found) for found in _bad_documents())
+            yield from (Bad(f"the content {document!r}"[:60], document) for document in _bad_documents())
         case Range(least, most):
             yield from (
                 Bad(f"the number {number}", number) for number in (least - 1, most + 1, BIG - 1, -BIG)
@@ -175,7 +175,7 @@ def _bad_documents() -> Iterator[Any]:
 def _bad_lists(plain: Any, limits: tuple[Any, ...], good: Any) -> Iterator[Bad]:
     (kind,) = get_args(plain)
     element = good[0] if good else _sample(kind)
-    every = list(bad_values(kind, good[0] if good else None))
+    every = list(make_bad_values(kind, good[0] if good else None))
     yield from (bad.below("[0]", [bad.value]) for bad in every)
     yield from (bad.below("[1]", [element, bad.value]) for bad in every[:3])
     for limit in limits:
@@ -200,8 +200,8 @@ def _smallest(cls: type[Request]) -> dict[str, Any]:
     }
 
 
-def references(cls: type[Request], path: str = "") -> Iterator[str]:
-    """The fields that hold ids of other things: ``cards[].labelIds[]``."""
+def find_references(cls: type[Request], path: str = "") -> Iterator[str]:
+    """Yield the fields that hold ids of other items, such as ``cards[].labelIds[]``."""
     for name, field in wire_fields(cls).items():
         yield from _references(field.type, f"{path}.{name}" if path else name)
 
@@ -213,11 +213,11 @@ def _references(kind: Any, path: str) -> Iterator[str]:
     elif get_origin(plain) is list:
         yield from _references(get_args(plain)[0], path + "[]")
     elif isinstance(plain, type) and issubclass(plain, Request):
-        yield from references(plain, path)
+        yield from find_references(plain, path)
 
 
-def not_json(good: Mapping[str, Any]) -> Iterator[Bad]:
-    """Bodies that are no JSON as the API takes it, each but for that a good one."""
+def make_invalid_json(good: Mapping[str, Any]) -> Iterator[Bad]:
+    """Yield good bodies with one defect, so that they are not JSON as the API accepts it."""
     body = json.dumps(good)
     inside = body[:-1] + (", " if good else "")
     name = next((key for key, value in good.items() if isinstance(value, str)), "name")
@@ -260,8 +260,8 @@ def not_json(good: Mapping[str, Any]) -> Iterator[Bad]:
     yield Bad("UTF-16", body.encode("utf-16"))
 
 
-def bad_queries(cls: type[Request]) -> Iterator[Bad]:
-    """Query strings that no request of that class has."""
+def make_bad_queries(cls: type[Request]) -> Iterator[Bad]:
+    """Yield query strings that no request of a class has."""
     yield Bad("an unknown parameter", "noSuchParameter=1", "noSuchParameter")
     yield Bad("no UTF-8", "noSuchParameter=%ff")
     for name, field in wire_fields(cls).items():

@@ -1,4 +1,4 @@
-"""Paths that lead nowhere: each place of a path filled with what is not there, or not there for the caller."""
+"""Paths that are not found: one parameter names nothing, or an item that is not there for the caller."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import attrs
 
-from tests.security.asking import ASKINGS
-from tests.security.permission_world import PermissionWorld, Place
+from tests.security.good_requests import GOOD_REQUESTS
+from tests.security.permission_world import PathParams, PermissionWorld
 from tests.security.table import Row
 
 SLUGS = ("orgSlug", "wsSlug")
@@ -15,7 +15,7 @@ UNKNOWN_ID = "0123456789abcdef01234567"
 UNKNOWN_SLUG = "no-such-place"
 UNKNOWN_TOKEN = "A" * 43
 
-# Percent-encoded where need be. None of these is an id.
+# Percent-encoded where necessary. None of these is an id.
 MALFORMED_IDS = {
     "upper case": "0123456789ABCDEF01234567",
     "23 digits": "0" * 23,
@@ -46,57 +46,61 @@ MALFORMED_SLUGS = MALFORMED_IDS | {
 
 
 @attrs.frozen
-class Nowhere:
-    """A path that leads nowhere.
+class NotFoundPath:
+    """A path that is not found.
 
     Attributes:
-        parameter: Which place of the path is at fault.
+        parameter: The path parameter that is wrong.
         why: What is wrong with it.
-        place: What stands in the path.
+        params: The path parameters.
         path: The path, if it is not the published one.
     """
 
     parameter: str
     why: str
-    place: Place
+    params: PathParams
     path: str | None = None
 
 
-def unknown(row: Row, parameter: str, place: Place) -> Nowhere:
-    """The path with something well-formed at that place that never was."""
-    never = {"orgSlug": UNKNOWN_SLUG, "wsSlug": UNKNOWN_SLUG, "token": UNKNOWN_TOKEN}
-    return Nowhere(parameter, "unknown", place | {parameter: never.get(parameter, UNKNOWN_ID)})
+def make_unknown(parameter: str, params: PathParams) -> NotFoundPath:
+    """Return the path with a well-formed parameter that never existed."""
+    texts = {"orgSlug": UNKNOWN_SLUG, "wsSlug": UNKNOWN_SLUG, "token": UNKNOWN_TOKEN}
+    return NotFoundPath(parameter, "unknown", params | {parameter: texts.get(parameter, UNKNOWN_ID)})
 
 
-def malformed(parameter: str, place: Place) -> Iterator[Nowhere]:
-    """The path with what cannot be an id, or a slug, at that place."""
+def make_malformed(parameter: str, params: PathParams) -> Iterator[NotFoundPath]:
+    """Yield the path with a parameter that is not an id, or not a slug."""
     for why, text in (MALFORMED_SLUGS if parameter in SLUGS else MALFORMED_IDS).items():
-        yield Nowhere(parameter, why, place | {parameter: text})
+        yield NotFoundPath(parameter, why, params | {parameter: text})
 
 
-def elsewhere(permission_world: PermissionWorld, row: Row, parameter: str, place: Place) -> Iterator[Nowhere]:
-    """The path with what is, or was, somewhere else at that place."""
-    name = ASKINGS[row.operation].places.get(parameter, parameter)
+def make_foreign(
+    permission_world: PermissionWorld, row: Row, parameter: str, params: PathParams
+) -> Iterator[NotFoundPath]:
+    """Yield the path with an item that exists, or existed, elsewhere."""
+    name = GOOD_REQUESTS[row.operation].path_items.get(parameter, parameter)
     if name not in permission_world.here:
         return
-    yield Nowhere(parameter, "deleted", place | {parameter: permission_world.gone[name]})
-    yield Nowhere(parameter, "of another tenant", place | {parameter: permission_world.abroad[name]})
+    yield NotFoundPath(parameter, "deleted", params | {parameter: permission_world.gone[name]})
+    yield NotFoundPath(parameter, "of another tenant", params | {parameter: permission_world.abroad[name]})
     if parameter == "orgSlug":
-        whole = {each: permission_world.abroad.get(each, text) for each, text in place.items()}
-        yield Nowhere(parameter, "a whole path of another tenant", whole)
-    if parameter not in SLUGS and "wsSlug" in place and parameter != "userId":
-        yield Nowhere(
-            parameter, "of another workspace", place | {parameter: permission_world.next_door[name]}
+        foreign_params = {key: permission_world.abroad.get(key, text) for key, text in params.items()}
+        yield NotFoundPath(parameter, "a whole path of another tenant", foreign_params)
+    if parameter not in SLUGS and "wsSlug" in params and parameter != "userId":
+        yield NotFoundPath(
+            parameter, "of another workspace", params | {parameter: permission_world.next_door[name]}
         )
         other = permission_world.here["labelId" if name == "scopeId" else "scopeId"]
-        yield Nowhere(parameter, "of another kind", place | {parameter: other})
+        yield NotFoundPath(parameter, "of another kind", params | {parameter: other})
     if _has_parent(row.parameters, parameter):
-        yield Nowhere(parameter, "under the wrong parent", place | {parameter: permission_world.beside[name]})
+        yield NotFoundPath(
+            parameter, "under the wrong parent", params | {parameter: permission_world.beside[name]}
+        )
 
 
-def below_project(permission_world: PermissionWorld, row: Row, place: Place) -> Iterator[Nowhere]:
-    """The second path of what has a flat one, with each project that the thing does not belong to."""
-    path = row.below_project
+def make_nested(permission_world: PermissionWorld, row: Row, params: PathParams) -> Iterator[NotFoundPath]:
+    """Yield the path below the project, with projects that the item does not belong to."""
+    path = row.nested_path
     child = next((name for name in row.parameters if name not in SLUGS), "")
     if path is None:
         return
@@ -107,9 +111,9 @@ def below_project(permission_world: PermissionWorld, row: Row, place: Place) -> 
         ("below a deleted project", permission_world.gone["projectId"]),
         ("below a project of another tenant", permission_world.abroad["projectId"]),
     ):
-        yield Nowhere(child, why, place | {"projectId": project}, path)
+        yield NotFoundPath(child, why, params | {"projectId": project}, path)
 
 
 def _has_parent(parameters: list[str], parameter: str) -> bool:
-    """Whether something before it in the path, other than the workspace, holds what stands there."""
+    """Return whether the path has a parent of the parameter below the workspace."""
     return any(name in ("projectId", "cardId") for name in parameters[: parameters.index(parameter)])

@@ -6,8 +6,12 @@ Organization ``acme`` has the workspace ``eng``, in which the personas have thei
 
 from __future__ import annotations
 
+import pickle
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -26,7 +30,7 @@ from tests.support.forms import FORM, form
 from tests.support.shared_run import Run
 from tests.support.world import PASSWORD, Workspace, World
 
-Place = dict[str, str]
+PathParams = dict[str, str]
 """Path parameters: an id or a slug by the name of its parameter."""
 
 PERSONS = (*PEOPLE[1:], "PAT", "OLD")
@@ -42,6 +46,7 @@ EVERY_TOOL = [
 ]
 PILOTAGE = {"PR": "reviewer", "PO": "owner", "PAT": "owner"}
 NEW_PASSWORD = "another battery staple"
+JWT_SECRET = "a key for the logins of the permission tests"
 
 _AUDIT = (
     select(agent_audit.c.tool, agent_audit.c.outcome)
@@ -75,7 +80,7 @@ class PermissionWorld:
         self._bearers |= self._create_tokens()
         self._create_workspaces()
         self._open_lobby()
-        self.own = {name: self._create_own_items(name) for name in PERSONS}
+        self.own_items = {name: self._create_own_items(name) for name in PERSONS}
 
     # ------------------------------------------------------------------------------------------ callers
 
@@ -106,6 +111,18 @@ class PermissionWorld:
         )
         tokens["JWTold"] = self._bearers["OLD"]
         return tokens
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what another process needs to know about the database, as data that can be pickled."""
+        return {name: value for name, value in vars(self).items() if name not in ("core", "sandbox", "world")}
+
+    @classmethod
+    def from_state(cls, core: Core, sandbox: Sandbox, state: dict[str, Any]) -> PermissionWorld:
+        """Return the world on a copy of the database that the state is about."""
+        world = cls.__new__(cls)
+        world.core, world.sandbox, world.world = core, sandbox, World(core)
+        vars(world).update(state)
+        return world
 
     def bearer(self, persona: str, row: Row) -> str | None:
         """Return the token that a persona sends to an endpoint; None without one."""
@@ -173,7 +190,7 @@ class PermissionWorld:
         token: str = self.ask(owner, "POST", f"{agents}/{agent['id']}/tokens", {"name": "own"})["token"]
         return token
 
-    def _create_items(self, owner: str, workspace: Workspace, member: str = "VICTIM") -> Place:
+    def _create_items(self, owner: str, workspace: Workspace, member: str = "VICTIM") -> PathParams:
         """Create a project with one item of each kind, and return their path parameters."""
         people = self.people
         if workspace.slug != "eng":
@@ -241,7 +258,7 @@ class PermissionWorld:
         params["invitationId"] = self.ask(owner, "POST", f"{workspace.path}/members/invite", guest)["id"]
         return params
 
-    def _create_pilotage(self, owner: str, workspace: Workspace) -> Place:
+    def _create_pilotage(self, owner: str, workspace: Workspace) -> PathParams:
         """Create one item of each kind of the workspace's pilotage, and return their ids."""
         base = f"{workspace.path}/pilotage"
         move = {"actionType": "archive_card", "explanation": "All done", "payload": {"cardId": "First"}}
@@ -266,7 +283,7 @@ class PermissionWorld:
         self.ask(owner, "POST", f"{base}/actions/{ids['approvedId']}/review", {"approved": True})
         return ids
 
-    def _create_webhook(self, owner: str, workspace: Workspace, project: str) -> Place:
+    def _create_webhook(self, owner: str, workspace: Workspace, project: str) -> PathParams:
         """Create an inactive webhook with a failed delivery, and return their ids."""
         hooks = f"{workspace.path}/webhooks"
         hook = {"url": "https://hooks.example.com/stellary", "events": ["project_updated"]}
@@ -280,7 +297,7 @@ class PermissionWorld:
         delivery = self.ask(owner, "GET", f"{hooks}/{id}/deliveries?status=failed")[0]
         return {"webhookId": id, "deliveryId": delivery["id"]}
 
-    def _create_deleted_items(self, workspace: Workspace) -> Place:
+    def _create_deleted_items(self, workspace: Workspace) -> PathParams:
         """Create one item of each kind, delete all of them, and return their path parameters."""
         params, base = self._create_items("BOSS", workspace), workspace.path
         project = _project(params)
@@ -332,7 +349,7 @@ class PermissionWorld:
             self.world.join(self.people[name], lobby)
         self.lobby = self._create_items("HOST", lobby, member="NEW")
 
-    def _create_own_items(self, name: str) -> Place:
+    def _create_own_items(self, name: str) -> PathParams:
         """Create an API token, an invitation and a notification for a person, and return their ids."""
         person = self.people[name]
         bearer = self.world.bearer(person)
@@ -351,21 +368,43 @@ class PermissionWorld:
 
 @contextmanager
 def open_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[PermissionWorld]:
-    """Yield a permission world on a database of that kind, and drop the database afterwards."""
-    with kind(run).database() as url:
-        core = Core(url, bcrypt_rounds=4)
+    """Yield a permission world on a database of its own.
+
+    The first process of the run that needs one of that kind builds it; all others copy it.
+    """
+    databases = kind(run)
+    state = run.directory / f"permission-world-{kind.__name__}"
+
+    def build(url: str) -> None:
+        with _open_core(url, state / "files") as core:
+            world = PermissionWorld(core, core.units.database)
+            (state / "world").write_bytes(pickle.dumps(world.to_state()))
+
+    template = databases.fill("permission-world", build)
+    with databases.copy_of(template) as url, tempfile.TemporaryDirectory(dir=run.directory) as directory:
+        files = shutil.copytree(state / "files", Path(directory) / "files")
+        with _open_core(url, files) as core:
+            saved = pickle.loads((state / "world").read_bytes())
+            yield PermissionWorld.from_state(core, core.units.database, saved)
+
+
+@contextmanager
+def _open_core(url: str, files: Path) -> Iterator[Core]:
+    """Yield a core on a sandbox, with its files in a folder."""
+    files.mkdir(parents=True, exist_ok=True)
+    core = Core(url, bcrypt_rounds=4, jwt_secret=JWT_SECRET, blobs=files)
+    core.close()
+    core.units.database = Sandbox(url)
+    # Its threads would use the sandbox's one connection beside the test.
+    core.relay.start = lambda: None
+    try:
+        yield core
+    finally:
         core.close()
-        core.units.database = sandbox = Sandbox(url)
-        # Its threads would use the sandbox's one connection beside the test.
-        core.relay.start = lambda: None
-        try:
-            yield PermissionWorld(core, sandbox)
-        finally:
-            core.close()
 
 
-def _project(place: Place) -> str:
-    return f"/orgs/{place['orgSlug']}/workspaces/{place['wsSlug']}/projects/{place['projectId']}"
+def _project(params: PathParams) -> str:
+    return f"/orgs/{params['orgSlug']}/workspaces/{params['wsSlug']}/projects/{params['projectId']}"
 
 
 def _refuse_to_send(request: OutgoingRequest) -> DeliveryResult:

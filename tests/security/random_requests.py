@@ -14,8 +14,8 @@ from stellary.contract.limits import Email, Items, Length, Range, Reference
 from stellary.contract.naming import base, marks, whole, wire_fields
 from stellary.contract.wire import Request
 from stellary.core.api.dispatch import SERVICES
-from tests.security.asking import ASKINGS, place_of
-from tests.security.permission_world import PermissionWorld, Place
+from tests.security.good_requests import GOOD_REQUESTS, make_path_params
+from tests.security.permission_world import PathParams, PermissionWorld
 from tests.security.table import AGENTS, Row
 
 CALLERS = ("OO",) * 24 + ("WA", "PM", "WM", "PR", "PATfull", "OUT", *AGENTS)
@@ -79,7 +79,7 @@ class RandomRequest:
     """A request, as ``send`` takes it."""
 
     persona: str
-    place: Place
+    params: PathParams
     body: Any
     query: str
     headers: Mapping[str, str]
@@ -99,28 +99,28 @@ class RequestMaker:
         self._permission_world = permission_world
         self._row = row
         self._endpoint = SERVICES[row.operation].endpoint
-        self._places = (
+        self._param_sets = (
             permission_world.here,
             permission_world.beside,
             permission_world.next_door,
             permission_world.abroad,
             permission_world.gone,
         )
-        self._ids = sorted({value for place in self._places[:2] for value in place.values()})
+        self._ids = sorted({value for params in self._param_sets[:2] for value in params.values()})
 
     def make(self) -> RandomRequest:
         """Return the next request."""
         persona = self._choose(CALLERS)
-        asking = ASKINGS[self._row.operation]
-        body = asking.body(self._permission_world) if asking.body else None
+        good_request = GOOD_REQUESTS[self._row.operation]
+        body = good_request.body(self._permission_world) if good_request.body else None
         query = ""
         if not self._endpoint.takes_file:
             if self._endpoint.in_query:
-                query = self._make_query(asking.query)
+                query = self._make_query(good_request.query)
             else:
                 body = self._make_body(body or {})
         return RandomRequest(
-            persona, self._make_place(persona), body, query, self._make_headers(asking.headers)
+            persona, self._make_place(persona), body, query, self._make_headers(good_request.headers)
         )
 
     def _choose(self, options: Any) -> Any:
@@ -129,14 +129,14 @@ class RequestMaker:
     def _happens(self, probability: float) -> bool:
         return self._random.random() < probability
 
-    def _make_place(self, persona: str) -> Place:
-        place = dict(place_of(self._permission_world, self._row, persona))
-        if place and self._happens(0.1):
-            name = self._choose(sorted(place))
+    def _make_place(self, persona: str) -> PathParams:
+        params = dict(make_path_params(self._permission_world, self._row, persona))
+        if params and self._happens(0.1):
+            name = self._choose(sorted(params))
             text = self._make_text(8).replace("/", "") or "x"
-            elsewhere = self._choose(self._places).get(name, place[name])
-            place[name] = self._choose((elsewhere, text, self._choose(self._ids), "0" * 24))
-        return place
+            elsewhere = self._choose(self._param_sets).get(name, params[name])
+            params[name] = self._choose((elsewhere, text, self._choose(self._ids), "0" * 24))
+        return params
 
     def _make_headers(self, usual: Mapping[str, str]) -> dict[str, str]:
         headers = dict(usual)
@@ -200,7 +200,7 @@ class RequestMaker:
 
     def _make_simple(self, name: str, plain: Any, limits: Mapping[type, Any]) -> Any:
         if Reference in limits or (name.endswith(("Id", "Ids")) and plain is str):
-            elsewhere = self._choose(self._places[2:]).get(name, "?")
+            elsewhere = self._choose(self._param_sets[2:]).get(name, "?")
             return self._choose((*self._ids, "none", "f" * 24, elsewhere))
         if Email in limits:
             addresses = (f"{self._make_text(3)}@example.com", "wm@example.com", "new@example.com", "@")

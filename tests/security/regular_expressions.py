@@ -58,14 +58,14 @@ class Expression:
 @cache
 def modules() -> tuple[ModuleType, ...]:
     """Return the modules of the product, all imported."""
-    found = []
+    imported = []
     for package in PACKAGES:
         root = importlib.import_module(package)
         names = [info.name for info in pkgutil.walk_packages(root.__path__, f"{package}.")]
         # Alembic alone can import a migration's environment.
         names = [name for name in names if ".migrations.env" not in name and not name.endswith("__main__")]
-        found += [root, *map(importlib.import_module, names)]
-    return tuple(found)
+        imported += [root, *map(importlib.import_module, names)]
+    return tuple(imported)
 
 
 def expressions() -> list[Expression]:
@@ -102,7 +102,7 @@ def modules_with_computed_patterns() -> set[str]:
         module.__name__
         for module in modules()
         for _, argument, _ in _arguments(_tree(module))
-        if _evaluated(argument, module) is None
+        if _evaluate(argument, module) is None
     }
 
 
@@ -149,7 +149,7 @@ def _calls(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any], str]]:
         if method == "compile" and id(argument) not in inside:
             # It runs at import, and what it makes is found as an attribute.
             continue
-        if (pattern := _evaluated(argument, module)) is not None:
+        if (pattern := _evaluate(argument, module)) is not None:
             yield f"{module.__name__}:{line}", pattern, method
     for scope in tree.body:
         variables = _local_variables(scope)
@@ -179,7 +179,7 @@ class _Names(dict[str, Any]):
         return getattr(builtins, name, "word")
 
 
-def _evaluated(argument: ast.expr, module: ModuleType) -> re.Pattern[Any] | None:
+def _evaluate(argument: ast.expr, module: ModuleType) -> re.Pattern[Any] | None:
     """Return the pattern that an expression gives in its module; None if it is a variable.
 
     Flags are left out: patterns with flags are attributes, and ignoring the case changes no running time.
@@ -192,7 +192,7 @@ def _evaluated(argument: ast.expr, module: ModuleType) -> re.Pattern[Any] | None
 
 def _local_variables(scope: ast.stmt) -> dict[str, list[ast.expr]]:
     """Return by the name of each local variable what it is taken from: what is assigned, or looped over."""
-    found: dict[str, list[ast.expr]] = defaultdict(list)
+    sources: dict[str, list[ast.expr]] = defaultdict(list)
     for node in ast.walk(scope):
         match node:
             case ast.For(target=target, iter=source) | ast.comprehension(target=target, iter=source):
@@ -203,8 +203,8 @@ def _local_variables(scope: ast.stmt) -> dict[str, list[ast.expr]]:
                 continue
         for name in ast.walk(target):
             if isinstance(name, ast.Name):
-                found[name.id].append(source)
-    return found
+                sources[name.id].append(source)
+    return sources
 
 
 def _named_values(node: ast.expr, variables: dict[str, list[ast.expr]], module: ModuleType) -> Iterator[Any]:
@@ -251,17 +251,17 @@ def hostile_texts(pattern: re.Pattern[Any]) -> list[HostileText]:
     """
     source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     parsed = parser.parse(source, pattern.flags & ~re.UNICODE)
-    named = dict.fromkeys(character for character in _characters(parsed) if character.isprintable())
-    characters = [*dict.fromkeys([*ANY_TEXT, *list(named)[:40]])]
-    found = [HostileText("", character, tail) for character in characters for tail in ("", "\x00")]
+    literals = dict.fromkeys(character for character in _characters(parsed) if character.isprintable())
+    characters = [*dict.fromkeys([*ANY_TEXT, *list(literals)[:40]])]
+    texts = [HostileText("", character, tail) for character in characters for tail in ("", "\x00")]
     examples = list(dict.fromkeys(_examples(parsed)))
     for beginning in dict.fromkeys(example[:end] for example in examples for end in (1, 2, 4, 8, 16, 200)):
-        found += [HostileText("", beginning, "\x00"), HostileText("", beginning + " ", "")]
-        found += [HostileText(beginning, character, "\x00") for character in " a0" + beginning[-1]]
+        texts += [HostileText("", beginning, "\x00"), HostileText("", beginning + " ", "")]
+        texts += [HostileText(beginning, character, "\x00") for character in " a0" + beginning[-1]]
     for head, unit in _repeated_parts(parsed):
-        found += [HostileText(head, unit, tail) for tail in ENDINGS]
-        found += [HostileText("", head + unit, ""), HostileText("", unit + " ", "\x00")]
-    return list(dict.fromkeys(text for text in found if text.unit))
+        texts += [HostileText(head, unit, tail) for tail in ENDINGS]
+        texts += [HostileText("", head + unit, ""), HostileText("", unit + " ", "\x00")]
+    return list(dict.fromkeys(text for text in texts if text.unit))
 
 
 def _characters(parsed: Any) -> Iterator[str]:

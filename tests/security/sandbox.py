@@ -1,6 +1,6 @@
-"""A database whose units of work are savepoints of one transaction, which is thrown away.
+"""A database whose units of work are savepoints of one transaction, which is rolled back.
 
-What a request does is real, and gone a moment later: the next request finds the world as it was.
+The changes of a request are real, and can be discarded, so that the next request finds the world as it was.
 """
 
 from __future__ import annotations
@@ -20,131 +20,134 @@ Dump = dict[str, object]
 
 
 class Sandbox(Database):
-    """A database that can be played in.
+    """A database whose changes can be discarded.
 
     Args:
-        url: Of a migrated database.
+        url: The URL of a migrated database.
 
     Attributes:
-        units: How many units of work have been begun.
+        units: The number of units of work so far.
     """
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
+        for pool in self._kept:
+            # The transaction of a test may take longer than a unit of work.
+            pool._is_watched = False
         self._connection: Connection | None = None
-        self._first: Dump | None = None
-        self._open = self._begun = 0
+        self._initial: Dump | None = None
+        self._entered = self._begun = 0
         self._written: set[str] = set()
-        # A server over the sandbox works in several threads, which take turns on the one connection.
-        self._turn_of_thread = threading.RLock()
+        # The threads of a server share the one connection.
+        self._thread_lock = threading.RLock()
         self.units = 0
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is done inside is thrown away at the end."""
+        """Roll back all changes at the end."""
         with self.unbegun() as connection, connection.begin() as transaction:
             if connection.dialect.name == "postgresql":
                 # On a busy machine, minutes may pass between two tests that share the transaction.
                 connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             self._connection = connection
-            # All transactions begin alike, since each was thrown away: to look once is enough.
-            self._first = self._first or self._dump(TABLES)
-            self._open = self._begun = 0
+            # All transactions begin with the same rows, since each is rolled back.
+            self._initial = self._initial or self._dump(TABLES)
+            self._entered = self._begun = 0
             self._written.clear()
-            event.listen(connection, "before_cursor_execute", self._hear)
+            event.listen(connection, "before_cursor_execute", self._before_statement)
             try:
                 yield
             finally:
-                event.remove(connection, "before_cursor_execute", self._hear)
+                event.remove(connection, "before_cursor_execute", self._before_statement)
                 self._connection = None
                 transaction.rollback()
 
     @contextmanager
-    def thrown_away(self) -> Iterator[None]:
-        """What is done inside is thrown away, and what the transaction held before stays."""
-        with self._part(keep=False):
+    def discard_changes(self) -> Iterator[None]:
+        """Discard the changes that are made inside, and keep those that the transaction made before."""
+        with self._savepoint(keep=False):
             yield
 
     @contextmanager
-    def _part(self, *, keep: bool) -> Iterator[None]:
-        """A part of the transaction, undone by itself on an exception, or anyway."""
-        with self._turn_of_thread:
-            self._open += 1
+    def _savepoint(self, *, keep: bool) -> Iterator[None]:
+        """Undo the changes that are made inside after an exception, or if they are not to be kept."""
+        with self._thread_lock:
+            self._entered += 1
         try:
             yield
         except BaseException:
             keep = False
             raise
         finally:
-            with self._turn_of_thread:
-                if self._begun == self._open:
+            with self._thread_lock:
+                if self._begun == self._entered:
                     driver = self._driver
                     if not keep:
                         driver.execute("ROLLBACK TO part")
                     driver.execute("RELEASE part")
                     self._begun -= 1
-                self._open -= 1
+                self._entered -= 1
 
-    def _hear(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        """Begin the parts that are open, now that there is something to be undone: most refusals have written nothing."""
+    def _before_statement(self, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        """Set the savepoints before the first statement that writes: most refused requests write nothing."""
         if statement.startswith("SELECT"):
             return
-        written = _ONE_TABLE.match(statement)
-        self._written |= {written[1]} if written else TABLES
-        for _number in range(self._begun, self._open):
-            # Not SQLAlchemy's, which compiles these statements anew each time.
+        table = _ONE_TABLE.match(statement)
+        self._written |= {table[1]} if table else TABLES
+        for _number in range(self._begun, self._entered):
+            # By the driver, since SQLAlchemy would compile the statement each time.
             self._driver.execute("SAVEPOINT part")
-        self._begun = self._open
+        self._begun = self._entered
 
     @property
     def connection(self) -> Connection:
-        """That of the transaction that is open."""
+        """Return the connection of the current transaction."""
         assert self._connection is not None
         return self._connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A unit that may write."""
+        """Begin a unit that may write."""
         self.units += 1
         if self._connection is None:
-            with super().writing() as own:
-                yield own
+            with super().writing() as connection:
+                yield connection
             return
-        with self._turn_of_thread, self._part(keep=True):
+        with self._thread_lock, self._savepoint(keep=True):
             yield self._connection
 
     def after_commit(self, due: Sequence[Callable[[], None]]) -> None:
-        """Nothing, where nothing is committed: a file that was deleted is there again with its row."""
+        """Do nothing in a transaction that is rolled back: a deleted file is restored with its row."""
         if self._connection is None:
             super().after_commit(due)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A unit that only reads, so that there is nothing to be undone."""
+        """Begin a unit that only reads, so that there is nothing to undo."""
         self.units += 1
         if self._connection is None:
-            with super().reading() as own:
-                yield own
+            with super().reading() as connection:
+                yield connection
             return
-        with self._turn_of_thread:
+        with self._thread_lock:
             yield self._connection
 
-    def changed(self) -> list[str]:
-        """The tables that hold something else than they did when the transaction was begun."""
-        assert self._first is not None
-        now = self._dump(self._written)
-        found = [name for name, held in now.items() if held != self._first[name]]
-        if not found:
+    def find_changes(self) -> list[str]:
+        """Return the tables whose rows differ from those at the beginning of the transaction."""
+        assert self._initial is not None
+        dump = self._dump(self._written)
+        changes = [name for name, rows in dump.items() if rows != self._initial[name]]
+        if not changes:
             self._written.clear()
-        return found
+        return changes
 
     @property
     def _driver(self) -> Any:
-        """The driver's own connection."""
+        """Return the connection of the driver."""
         return self.connection.connection.dbapi_connection
 
     def _dump(self, tables: Iterable[str]) -> Dump:
-        """What some tables hold."""
+        """Return the rows of tables, or on PostgreSQL their digests."""
         driver, names = self._driver, sorted(tables)
         if self.is_sqlite:
             return {name: driver.execute(f"SELECT * FROM {name}").fetchall() for name in names}
@@ -155,5 +158,5 @@ class Sandbox(Database):
 
 TABLES = set(metadata.tables)
 _ONE_TABLE = re.compile(r"(?:INSERT INTO|UPDATE) (\w+)")
-"""Whose rows alone a statement writes: with what is deleted goes what belongs to it."""
+"""Matches a statement that writes the rows of one table. A deletion also writes others, which it cascades to."""
 _DIGEST = "SELECT '{0}', md5(string_agg(r::text, '' ORDER BY r::text)) FROM {0} r"

@@ -1,4 +1,4 @@
-"""The table of permissions: what each persona is answered by each endpoint, as it was decided, not as the code has it.
+"""The permission table: the decided answer of each endpoint to each persona, independent of the code.
 
 ``permissions.tsv`` has the published endpoints, ``permissions_beyond.tsv`` those that were added to them.
 """
@@ -20,25 +20,27 @@ TOKENS = ("PATok", "PATno", "PATfull", "PATdead", "JWTold")
 AGENTS = ("AGn", "AGs", "AGa", "AGx")
 PERSONAS = (*PEOPLE, *TOKENS, *AGENTS)
 
-# Cells that depend on whose thing it is: the answer for one's own, and for somebody else's.
-BOTH = {
+# Cells that depend on the owner of the item: the answer for the persona's own item, and for another one.
+OWN_AND_OTHER = {
     "2xx own / 404 other": ("2xx", "404"),
     "2xx own / 403 other": ("2xx", "403"),
     "2xx if invited e-mail else 403; 404 bad/expired/used token": ("2xx", "403"),
 }
 NOT_APPLICABLE = "n/a"
 
-# Things of a project that have a flat path: the path below their project leads to the same.
-_FLAT = re.compile("(/orgs/:orgSlug/workspaces/:wsSlug)(/(?:scopes|labels|custom-fields|relations|cards)/.+)")
+# Items of a project with a short path; the path below their project leads to the same item.
+_SHORT_PATH = re.compile(
+    "(/orgs/:orgSlug/workspaces/:wsSlug)(/(?:scopes|labels|custom-fields|relations|cards)/.+)"
+)
 
 
 @attrs.frozen
 class Row:
-    """One endpoint: who is answered what.
+    """One endpoint and its answer to each persona.
 
     Attributes:
-        role, pat: The classes that the table sorts endpoints into.
-        cells: The expected answer by persona, in the table's own words.
+        role, pat: The classes of endpoints that the table distinguishes.
+        cells: The expected answer by persona, in the words of the table.
     """
 
     operation: str
@@ -50,43 +52,45 @@ class Row:
 
     @property
     def parameters(self) -> list[str]:
-        """The names of the parameters in the path, in their order."""
+        """Return the names of the parameters in the path, in their order."""
         return re.findall(r":(\w+)", self.path)
 
     @property
-    def below_project(self) -> str | None:
-        """The second path of what has a flat one."""
-        found = _FLAT.fullmatch(self.path)
-        return found and f"{found[1]}/projects/:projectId{found[2]}"
+    def nested_path(self) -> str | None:
+        """Return the path below the project, for items with a short path."""
+        match = _SHORT_PATH.fullmatch(self.path)
+        return match and f"{match[1]}/projects/:projectId{match[2]}"
 
-    def expected(self, persona: str) -> int | None:
-        """The class of status (2 for 2xx) or the status that an answer must have; None where there is no cell.
+    def expected_status(self, persona: str) -> int | None:
+        """Return the status that an answer must have, 2 for any 2xx; None without a cell.
 
-        Cells that depend on whose thing it is read as if it were the persona's own.
+        If it depends on the owner of the item, the item is the persona's own.
         """
         cell = self.cells[persona]
         if cell == NOT_APPLICABLE:
             return None
         return 2 if cell.startswith("2xx") else int(cell)
 
-    def by_token(self, persona: str) -> bool:
-        """Whether a refusal comes from what the token reaches, before anything is looked up."""
+    def is_refused_by_token(self, persona: str) -> bool:
+        """Return whether the scope of the token refuses the request, before anything is looked up."""
         return self.cells[persona] == "403" and (
             persona == "PATno" or (persona in TOKENS and self.pat == "jwt")
         )
 
-    def expected_of_unknown(self, persona: str, parameter: str) -> int | None:
-        """The same where something in the path is not there: a container is missed before the role is asked, what
-        stands in it after that, unless the role depends on it.
+    def expected_status_of_unknown(self, persona: str, parameter: str) -> int | None:
+        """Return the status that an answer must have if an item in the path is unknown.
+
+        A missing container is reported before the role is checked. An item in it is looked up after that, unless the
+        role depends on the item.
         """
-        known = self.expected(persona)
-        if known in (None, 401, 404) or self.role == "public":
-            return known
-        if known == 403 and self.by_token(persona):
+        status = self.expected_status(persona)
+        if status in (None, 401, 404) or self.role == "public":
+            return status
+        if status == 403 and self.is_refused_by_token(persona):
             return 403
         if self.cells[persona].endswith("403 other"):
             return 403 if parameter == "userId" else 404
-        if known == 403 and parameter not in ("orgSlug", "wsSlug"):
+        if status == 403 and parameter not in ("orgSlug", "wsSlug"):
             depends = {"author": True, "proj_manage": parameter == "projectId"}
             return 404 if depends.get(self.role) else 403
         return 404
@@ -96,18 +100,19 @@ def _read(name: str) -> list[Row]:
     with (HERE / name).open(newline="") as file:
         return [
             Row(
-                found["operation"],
-                found["method"],
-                found["path"],
-                found["role_class"],
-                found["pat_class"],
-                {persona: found[persona] for persona in PERSONAS},
+                line["operation"],
+                line["method"],
+                line["path"],
+                line["role_class"],
+                line["pat_class"],
+                {persona: line[persona] for persona in PERSONAS},
             )
-            for found in csv.DictReader(file, delimiter="\t")
+            for line in csv.DictReader(file, delimiter="\t")
         ]
 
 
 PUBLISHED = _read("permissions.tsv")
 BEYOND = _read("permissions_beyond.tsv")
 ROWS = [*PUBLISHED, *BEYOND]
+ROW_BY_OPERATION = {row.operation: row for row in ROWS}
 SERVED = [row for row in ROWS if row.operation in SERVICES]

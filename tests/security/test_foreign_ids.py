@@ -1,4 +1,4 @@
-"""Ids in bodies and queries: one that is unknown, malformed, deleted or somebody else's gets one fixed 400."""
+"""Ids in bodies and queries: an unknown, malformed, deleted or foreign id gets one fixed 400."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-import pytest
 
 from stellary.contract.port import RawResponse
 from stellary.core.api.dispatch import SERVICES
-from tests.security.asking import ASKINGS, place_of, send
-from tests.security.bodies import references
+from tests.security.bodies import find_references
+from tests.security.each_row import each_row
+from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
 from tests.security.hostile import UNKNOWN_ID
 from tests.security.permission_world import PermissionWorld
 from tests.security.statements import Reader
 from tests.security.table import SERVED, Row
 
-# By operation: which field holds the id of what. ``a[]`` is each of a list, ``a{}`` each name in an object.
+# By operation, the fields that hold ids, and of what. ``a[]`` are the items of a list, ``a{}`` the names in an object.
 _CARD = {"assigneeId": "userId", "labelIds[]": "labelId", "customFields{}": "fieldId"}
 _CHANGE = _CARD | {"columnId": "columnId", "before": "otherCardId", "after": "otherCardId"}
 REFERENCES = {
@@ -59,7 +59,7 @@ REFERENCES = {
     "agents.create": {"projectIds[]": "projectId"},
     "agents.update": {"projectIds[]": "projectId"},
 }
-# Where another project of the workspace will do.
+# Operations that also accept items of another project of the workspace.
 WORKSPACE_WIDE = {
     "relations.create",
     "search.query",
@@ -76,13 +76,13 @@ WORKSPACE_WIDE = {
 }
 
 
-def personas(row: Row) -> tuple[str, str]:
-    """Two who may ask: one who leads, and one who has just the role that is needed."""
+def choose_personas(row: Row) -> tuple[str, str]:
+    """Return two personas that may call an endpoint: an owner, and one with just the required role."""
     return ("OO", {"pil_write": "PO", "ws_admin": "WA"}.get(row.role, "WM"))
 
 
 CASES = [(row, field) for row in SERVED for field in REFERENCES.get(row.operation, ())]
-cases = pytest.mark.parametrize(("row", "field"), CASES, ids=lambda case: getattr(case, "operation", case))
+each_reference = each_row(CASES, "row, field")
 
 MALFORMED = {
     "empty": "",
@@ -97,18 +97,18 @@ MALFORMED = {
 }
 
 
-def foreign(permission_world: PermissionWorld, row: Row, kind: str) -> Iterator[tuple[str, str]]:
-    """Ids that name nothing, or nothing there."""
+def make_foreign_ids(permission_world: PermissionWorld, row: Row, kind: str) -> Iterator[tuple[str, str]]:
+    """Yield ids that name no item, or an item elsewhere, with a description."""
     yield from MALFORMED.items()
-    known = permission_world.here[kind]
-    yield "its id in upper case", known.upper() if known.upper() != known else "A" * 24
-    yield "its id and a line feed", known + "\n"
-    yield "its id after a space", " " + known
+    id = permission_world.here[kind]
+    yield "its id in upper case", id.upper() if id.upper() != id else "A" * 24
+    yield "its id and a line feed", id + "\n"
+    yield "its id after a space", " " + id
     yield "of another tenant", permission_world.abroad[kind]
     yield "of another kind", permission_world.here["cardId" if kind == "projectId" else "projectId"]
     yield "deleted", permission_world.gone[kind]
     if kind == "userId":
-        yield "of somebody outside the workspace", permission_world.people["OM"].id
+        yield "of a user outside the workspace", permission_world.people["OM"].id
         yield "of a stranger", permission_world.people["NEW"].id
         return
     yield "of another workspace", permission_world.next_door[kind]
@@ -116,84 +116,86 @@ def foreign(permission_world: PermissionWorld, row: Row, kind: str) -> Iterator[
         yield "of another project", permission_world.beside[kind]
 
 
-def naming(permission_world: PermissionWorld, row: Row, persona: str, field: str, found: str) -> RawResponse:
-    """The answer to a request that is good but for the id in that field."""
-    place = place_of(permission_world, row, persona)
+def send_id(permission_world: PermissionWorld, row: Row, persona: str, field: str, id: str) -> RawResponse:
+    """Send a good request with another id in a field."""
+    params = make_path_params(permission_world, row, persona)
     if row.method in ("GET", "DELETE"):
-        good = ASKINGS[row.operation].query
-        query = f"{field}={quote(found, safe='')}"
-        return send(permission_world, row, persona, place, query=f"{good}&{query}" if good else query)
-    body = ASKINGS[row.operation].body
+        good = GOOD_REQUESTS[row.operation].query
+        query = f"{field}={quote(id, safe='')}"
+        return send(permission_world, row, persona, params, query=f"{good}&{query}" if good else query)
+    body = GOOD_REQUESTS[row.operation].body
     assert body is not None
-    return send(permission_world, row, persona, place, body=put(body(permission_world), field, found))
+    return send(permission_world, row, persona, params, body=put_id(body(permission_world), field, id))
 
 
-def put(body: dict[str, Any], field: str, found: str) -> dict[str, Any]:
-    """The body with an id in a field."""
+def put_id(body: dict[str, Any], field: str, id: str) -> dict[str, Any]:
+    """Return a body with an id in a field."""
     if field == "{}":
-        return {found: "high"}
+        return {id: "high"}
     if field.startswith("cards[]."):
-        return {"cards": [put(body["cards"][0], field.removeprefix("cards[]."), found)]}
+        return {"cards": [put_id(body["cards"][0], field.removeprefix("cards[]."), id)]}
     if field == "contextId":
         body = body | {"contextType": "project"}
     name = re.sub(r"\W", "", field)
-    return body | {name: {"[]": [found], "{}": {found: "high"}}.get(field[len(name) :], found)}
+    return body | {name: {"[]": [id], "{}": {id: "high"}}.get(field[len(name) :], id)}
 
 
-def fixed(
-    permission_world: PermissionWorld, row: Row, persona: str, field: str, found: str
+def read_answer(
+    permission_world: PermissionWorld, row: Row, persona: str, field: str, id: str
 ) -> tuple[int, bytes]:
-    """The status and the bytes of that answer; but for the name that the caller has made up, where it is one."""
-    answer = naming(permission_world, row, persona, field, found)
+    """Return the status and the body of the answer, without the id where it is a name in an object."""
+    answer = send_id(permission_world, row, persona, field, id)
     body = answer.body
     if field.endswith("{}"):
-        name = orjson.dumps(found[:100])[1:-1]
+        name = orjson.dumps(id[:100])[1:-1]
         for before in (b".", b'"'):
             body = body.replace(before + name, before + b"NAME")
     return answer.status, body
 
 
-@cases
-def test_an_id_of_nothing_gets_one_fixed_answer(permission_world: PermissionWorld, row: Row, field: str):
-    told_apart = []
+@each_reference
+def test_id_without_an_item_gets_one_fixed_answer(permission_world: PermissionWorld, row: Row, field: str):
+    different = []
     kind = REFERENCES[row.operation][field]
-    for persona in personas(row):
-        never = fixed(permission_world, row, persona, field, UNKNOWN_ID)
-        assert never[0] == 400
-        for why, found in foreign(permission_world, row, kind):
-            if found == "" and field.endswith("{}"):
+    for persona in choose_personas(row):
+        expected = read_answer(permission_world, row, persona, field, UNKNOWN_ID)
+        assert expected[0] == 400
+        for why, id in make_foreign_ids(permission_world, row, kind):
+            if id == "" and field.endswith("{}"):
                 continue
-            answer = fixed(permission_world, row, persona, field, found)
-            if answer != never:
-                told_apart.append((persona, why, answer, never))
-    assert told_apart == []
-    assert permission_world.sandbox.changed() == []
+            answer = read_answer(permission_world, row, persona, field, id)
+            if answer != expected:
+                different.append((persona, why, answer, expected))
+    assert different == []
+    assert permission_world.sandbox.find_changes() == []
 
 
-@cases
-def test_an_id_of_something_there_is_taken(permission_world: PermissionWorld, row: Row, field: str):
-    found = permission_world.here[REFERENCES[row.operation][field]]
-    for persona in personas(row):
-        with permission_world.sandbox.thrown_away():
-            answer = naming(permission_world, row, persona, field, found)
+@each_reference
+def test_id_of_an_item_is_accepted(permission_world: PermissionWorld, row: Row, field: str):
+    id = permission_world.here[REFERENCES[row.operation][field]]
+    for persona in choose_personas(row):
+        with permission_world.sandbox.discard_changes():
+            answer = send_id(permission_world, row, persona, field, id)
             assert answer.status < 300, answer.body
 
 
-@cases
-def test_an_id_is_looked_up_where_it_belongs(permission_world: PermissionWorld, row: Row, field: str):
+@each_reference
+def test_id_is_looked_up_within_its_workspace(permission_world: PermissionWorld, row: Row, field: str):
     kind = REFERENCES[row.operation][field]
     reader = Reader(permission_world.sandbox)
-    with reader.listening():
-        for persona in personas(row):
-            for found in (permission_world.here[kind], permission_world.abroad[kind]):
+    with reader.listen():
+        for persona in choose_personas(row):
+            for id in (permission_world.here[kind], permission_world.abroad[kind]):
                 actor = permission_world.people[persona].id
-                with permission_world.sandbox.thrown_away(), reader.during(row.operation, actor):
-                    naming(permission_world, row, persona, field, found)
+                with permission_world.sandbox.discard_changes(), reader.record(row.operation, actor):
+                    send_id(permission_world, row, persona, field, id)
     assert sorted(reader.bare) == []
 
 
-def test_each_field_that_holds_an_id_is_tried():
-    found = {row.operation: set(references(SERVICES[row.operation].endpoint.request_class)) for row in SERVED}
-    assert {name: fields - set(REFERENCES.get(name, ())) for name, fields in found.items() if fields} == {
-        name: set() for name, fields in found.items() if fields
+def test_each_field_that_holds_an_id_is_listed():
+    fields_by_operation = {
+        row.operation: set(find_references(SERVICES[row.operation].endpoint.request_class)) for row in SERVED
     }
+    assert {
+        name: fields - set(REFERENCES.get(name, ())) for name, fields in fields_by_operation.items() if fields
+    } == {name: set() for name, fields in fields_by_operation.items() if fields}

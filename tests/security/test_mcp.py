@@ -1,4 +1,4 @@
-"""The table of permissions through the tools: whoever asks by one is answered what the endpoint would answer."""
+"""The permission table through the tools: a tool gives each persona the answer of its endpoint."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from reference_server.mcp.tools import TOOLS
 from tests.security.permission_world import PermissionWorld
-from tests.security.table import NOT_APPLICABLE, PERSONAS, ROWS
-from tests.security.test_permissions import NOTED
+from tests.security.table import NOT_APPLICABLE, PERSONAS, ROW_BY_OPERATION
+from tests.security.test_permissions import AGENT_RECORDS
 from tests.server.running import WITHOUT_JOBS, Running, running
+from tests.support.each_case import for_each
 from tests.support.mcp import call, outcome, post
 
-ROW = {row.operation: row for row in ROWS}
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "list_projects": {},
     "get_project_details": {"projectId": "projectId"},
@@ -41,8 +41,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "get_mission": {"missionId": "agentMissionId"},
 }
 
-ALSO = {("get_cockpit_dashboard", "PATok"): "403"}
-"""What is otherwise: a tool that reads more than the endpoint that it stands for, here projects."""
+EXCEPTIONS = {("get_cockpit_dashboard", "PATok"): "403"}
+"""Other answers than that of the endpoint: this tool also reads projects."""
 
 
 @pytest.fixture
@@ -51,55 +51,58 @@ def server(permission_world: PermissionWorld) -> Iterator[Running]:
         yield server
 
 
-def test_each_tool_is_asked_for():
+def test_each_tool_has_arguments():
     assert set(ARGUMENTS) == {name for name, tool in TOOLS.items() if not tool.for_agents}
 
 
-@pytest.mark.parametrize("name", ARGUMENTS)
-def test_each_persona_is_answered_by_a_tool_what_the_table_says(
+@for_each("name", ARGUMENTS)
+def test_tool_gives_each_persona_the_answer_of_the_table(
     server: Running, permission_world: PermissionWorld, name: str
 ):
-    row = ROW[TOOLS[name].action.endpoint.operation]
-    said = {key: _there(permission_world, told) for key, told in ARGUMENTS[name].items()}
-    expected, found = {}, {}
+    row = ROW_BY_OPERATION[TOOLS[name].action.endpoint.operation]
+    arguments = {key: _resolve_id(permission_world, value) for key, value in ARGUMENTS[name].items()}
+    wrong = []
     for persona in PERSONAS:
-        cell = row.cells[persona]
-        if cell == NOT_APPLICABLE:
+        if row.cells[persona] == NOT_APPLICABLE:
             continue
-        expected[persona] = ALSO.get((name, persona), cell)
-        with permission_world.sandbox.thrown_away():
-            found[persona] = answered(server, permission_world.bearer(persona, row), name, said)
-            if found[persona] != "2xx" and (done := set(permission_world.sandbox.changed()) - NOTED):
-                found[persona] += f" and changed {done}"
-    assert expected == found
+        expected = EXCEPTIONS.get((name, persona), row.cells[persona])
+        with permission_world.sandbox.discard_changes():
+            answer = call_tool(server, permission_world.bearer(persona, row), name, arguments)
+            changes = set(permission_world.sandbox.find_changes()) - AGENT_RECORDS
+            if answer != expected or (answer != "2xx" and changes):
+                wrong.append(f"{persona}: {answer}, not {expected}; changed {changes}")
+    assert not wrong, "\n".join(wrong)
 
 
-def answered(server: Running, token: str | None, name: str, said: dict[str, Any]) -> str:
-    params = {"name": name, "arguments": {"workspace": "acme/eng", **said}}
+def call_tool(server: Running, token: str | None, name: str, arguments: dict[str, Any]) -> str:
+    """Call a tool; return the answer in the words of the table."""
+    params = {"name": name, "arguments": {"workspace": "acme/eng", **arguments}}
     answer = post(server, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, token)
     status = outcome(answer.json["result"]).status if answer.status == 200 else answer.status
     return {200: "2xx", 202: "proposal"}.get(status, str(status))
 
 
-def _there(permission_world: PermissionWorld, told: Any) -> Any:
-    return permission_world.here.get(told, told) if isinstance(told, str) else told
+def _resolve_id(permission_world: PermissionWorld, value: Any) -> Any:
+    return permission_world.here.get(value, value) if isinstance(value, str) else value
 
 
-def test_what_is_elsewhere_cannot_be_named(server: Running, permission_world: PermissionWorld):
+def test_item_from_elsewhere_is_not_found(server: Running, permission_world: PermissionWorld):
     bearer = permission_world.world.bearer(permission_world.people["WM"])
-    for place in (permission_world.next_door, permission_world.abroad, permission_world.gone):
+    for ids in (permission_world.next_door, permission_world.abroad, permission_world.gone):
         for name in ("get_card_details", "move_card", "add_comment", "update_document"):
-            said = ARGUMENTS[name] | {"cardId": "cardId", "documentId": "documentId"}
-            said = {key: place.get(told, told) for key, told in said.items() if key in ARGUMENTS[name]}
-            with permission_world.sandbox.thrown_away():
-                assert call(server, bearer, name, workspace="acme/eng", **said).status in (400, 404)
+            references = ARGUMENTS[name] | {"cardId": "cardId", "documentId": "documentId"}
+            arguments = {
+                key: ids.get(value, value) for key, value in references.items() if key in ARGUMENTS[name]
+            }
+            with permission_world.sandbox.discard_changes():
+                assert call(server, bearer, name, workspace="acme/eng", **arguments).status in (400, 404)
 
 
-@pytest.mark.parametrize("persona", PERSONAS)
-def test_whoever_has_a_live_token_may_ask_at_all(
+@for_each("persona", PERSONAS)
+def test_each_valid_token_may_call_the_endpoint(
     server: Running, permission_world: PermissionWorld, persona: str
 ):
-    row = ROW["mcp.endpoint"]
+    row = ROW_BY_OPERATION["mcp.endpoint"]
     answer = post(
         server, {"jsonrpc": "2.0", "id": 1, "method": "ping"}, permission_world.bearer(persona, row)
     )

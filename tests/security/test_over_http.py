@@ -1,4 +1,4 @@
-"""What holds in process holds over HTTP: a sample of the table, and the paths that lead nowhere, byte for byte."""
+"""The permission table over HTTP: a sample of its endpoints, and paths that are not found, byte for byte."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from collections.abc import Iterator
 import pytest
 
 from tests.security import hostile
-from tests.security.asking import ASKINGS, REQUEST_ID, filled, place_of, send
-from tests.security.permission_world import PermissionWorld, Place
-from tests.security.table import BOTH, NOT_APPLICABLE, PEOPLE, SERVED, TOKENS, Row
+from tests.security.good_requests import GOOD_REQUESTS, REQUEST_ID, fill_path, make_path_params, send
+from tests.security.permission_world import PathParams, PermissionWorld
+from tests.security.sampling import UNRESTRICTED
+from tests.security.table import (
+    NOT_APPLICABLE,
+    OWN_AND_OTHER,
+    PEOPLE,
+    ROW_BY_OPERATION,
+    SERVED,
+    TOKENS,
+    Row,
+)
 from tests.server.running import WITHOUT_JOBS, Reply, Running, running
+from tests.support.each_case import for_each
 
-# One endpoint of each kind that the table knows.
 SAMPLE = list({(row.role, row.pat, row.method): row for row in reversed(SERVED)}.values())
-THOROUGH = "OO"
+"""One endpoint for each role, token scope and method."""
 
 
 @pytest.fixture
@@ -23,68 +32,70 @@ def server(permission_world: PermissionWorld) -> Iterator[Running]:
         yield server
 
 
-def asked(
+def send_over_http(
     server: Running,
     permission_world: PermissionWorld,
     row: Row,
     persona: str,
-    place: Place,
+    params: PathParams,
     path: str | None = None,
 ) -> Reply:
-    """The answer over HTTP to the request that ``send`` sends in process."""
-    asking = ASKINGS[row.operation]
-    with permission_world.sandbox.thrown_away():
+    """Send over HTTP the request that ``send`` sends in process."""
+    good_request = GOOD_REQUESTS[row.operation]
+    with permission_world.sandbox.discard_changes():
         return server.ask(
             row.method,
-            filled(path or row.path, place),
-            asking.body(permission_world) if asking.body else None,
+            fill_path(path or row.path, params),
+            good_request.body(permission_world) if good_request.body else None,
             permission_world.bearer(persona, row),
             x_request_id=REQUEST_ID,
-            **asking.headers,
+            **good_request.headers,
         )
 
 
-@pytest.mark.parametrize("row", SAMPLE, ids=lambda row: row.operation)
-def test_each_persona_is_answered_over_http_what_the_table_says(
+@for_each("row", SAMPLE)
+def test_each_persona_gets_the_answer_of_the_table_over_http(
     server: Running, permission_world: PermissionWorld, row: Row
 ):
-    expected, found = {}, {}
+    wrong = []
     for persona in (*PEOPLE, *TOKENS):
         cell = row.cells[persona]
         if cell != NOT_APPLICABLE:
-            expected[persona] = BOTH.get(cell, (cell,))[0]
-            place = place_of(permission_world, row, persona, "own" if cell in BOTH else None)
-            status = asked(server, permission_world, row, persona, place).status
-            found[persona] = "2xx" if status < 300 else str(status)
-    assert expected == found
+            expected = OWN_AND_OTHER.get(cell, (cell,))[0]
+            owner = "own" if cell in OWN_AND_OTHER else None
+            params = make_path_params(permission_world, row, persona, owner)
+            status = send_over_http(server, permission_world, row, persona, params).status
+            if ("2xx" if status < 300 else str(status)) != expected:
+                wrong.append(f"{persona}: {status}, not {expected}")
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "operation", ["organizations.get", "workspaces.get", "cards.get", "comments.delete", "labels.update"]
 )
-def test_a_path_that_leads_nowhere_is_answered_over_http_as_in_process(
+def test_path_that_is_not_found_is_answered_over_http_as_in_process(
     server: Running, permission_world: PermissionWorld, operation: str
 ):
-    row = next(row for row in SERVED if row.operation == operation)
-    place, told_apart = place_of(permission_world, row, THOROUGH), []
+    row = ROW_BY_OPERATION[operation]
+    params, different = make_path_params(permission_world, row, UNRESTRICTED), []
     for parameter in row.parameters:
-        for nowhere in (
-            *hostile.malformed(parameter, place),
-            *hostile.elsewhere(permission_world, row, parameter, place),
-            hostile.unknown(row, parameter, place),
+        for target in (
+            *hostile.make_malformed(parameter, params),
+            *hostile.make_foreign(permission_world, row, parameter, params),
+            hostile.make_unknown(parameter, params),
         ):
-            if nowhere.why == "very long":
+            if target.why == "very long":
                 continue
-            with permission_world.sandbox.thrown_away():
-                expected = send(permission_world, row, THOROUGH, nowhere.place)
-            found = asked(server, permission_world, row, THOROUGH, nowhere.place)
-            if (found.status, found.body) != (expected.status, expected.body):
-                told_apart.append((parameter, nowhere.why, found.status, found.body, expected.body))
-    assert told_apart == []
+            with permission_world.sandbox.discard_changes():
+                expected = send(permission_world, row, UNRESTRICTED, target.params)
+            answer = send_over_http(server, permission_world, row, UNRESTRICTED, target.params)
+            if (answer.status, answer.body) != (expected.status, expected.body):
+                different.append((parameter, target.why, answer.status, answer.body, expected.body))
+    assert different == []
 
 
 def test_no_path_climbs_out_of_a_workspace(server: Running, permission_world: PermissionWorld):
     project = f"/orgs/acme/workspaces/eng/projects/{permission_world.here['projectId']}"
-    bearer = permission_world.world.bearer(permission_world.people[THOROUGH])
+    bearer = permission_world.world.bearer(permission_world.people[UNRESTRICTED])
     for tail in ("/../../../../abroad/workspaces/lab", "/%2e%2e/%2e%2e/ops", "/..", "//", "/", "/%2e"):
         assert server.ask("GET", project + tail, None, bearer).status == 404, tail

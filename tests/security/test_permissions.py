@@ -1,4 +1,4 @@
-"""Every cell of the table of permissions, on both databases."""
+"""Every cell of the permission table, on both databases."""
 
 from __future__ import annotations
 
@@ -8,98 +8,117 @@ import orjson
 import pytest
 
 from stellary.core.api.dispatch import SERVICES
-from tests.security.asking import ASKINGS, place_of, send
+from tests.security.each_row import each_row
+from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
 from tests.security.permission_world import PermissionWorld
-from tests.security.table import AGENTS, BOTH, NOT_APPLICABLE, PEOPLE, ROWS, SERVED, TOKENS, Row
+from tests.security.table import (
+    AGENTS,
+    NOT_APPLICABLE,
+    OWN_AND_OTHER,
+    PEOPLE,
+    ROW_BY_OPERATION,
+    ROWS,
+    SERVED,
+    TOKENS,
+    Row,
+)
 
-MAKING = {
-    "comments.update": ".create",
-    "comments.delete": ".create",
-    "attachments.delete": ".upload",
+AUTHORED_BY = {
+    "comments.update": "comments.create",
+    "comments.delete": "comments.create",
+    "attachments.delete": "attachments.upload",
 }
-rows = pytest.mark.parametrize("row", SERVED, ids=lambda row: row.operation)
+"""By operations that the author of an item may call: the operation that creates the item."""
 
-
-# What may be written of what an agent has tried though nothing was done: that it was, and what it has proposed.
-NOTED = {"stellary_agents", "stellary_agent_tokens", "stellary_agent_audit", "stellary_agent_proposals"}
+AGENT_RECORDS = {
+    "stellary_agents",
+    "stellary_agent_tokens",
+    "stellary_agent_audit",
+    "stellary_agent_proposals",
+}
+"""Tables that may change when an agent's request is refused: they record the attempt, and what it proposed."""
 OUTCOMES = {"2xx": "allowed", "proposal": "proposed", "403": "refused", "404": "refused"}
 
 
-def answered(permission_world: PermissionWorld, row: Row, persona: str, whose: str | None = None) -> str:
-    """What an answer is in the words of the table; a refusal that has changed something says what."""
-    place = place_of(permission_world, row, persona, whose)
-    with permission_world.sandbox.thrown_away():
-        answer = send(permission_world, row, persona, place)
+def call(permission_world: PermissionWorld, row: Row, persona: str, owner: str | None = None) -> str:
+    """Return the answer to a good request in the words of the table, with the tables that a refusal has changed."""
+    params = make_path_params(permission_world, row, persona, owner)
+    with permission_world.sandbox.discard_changes():
+        answer = send(permission_world, row, persona, params)
         if answer.status < 300:
             return "2xx"
         assert orjson.loads(answer.body)["statusCode"] == answer.status
-        return " and changed ".join([str(answer.status), *permission_world.sandbox.changed()])
+        return " and changed ".join([str(answer.status), *permission_world.sandbox.find_changes()])
 
 
-def answered_to_agent(permission_world: PermissionWorld, row: Row, persona: str) -> str:
-    """The same of an agent; with what else was done, and what was noted of it, if that is not as it should be."""
-    with permission_world.sandbox.thrown_away():
-        answer = send(permission_world, row, persona, place_of(permission_world, row, persona))
-        done = set(permission_world.sandbox.changed()) - NOTED
+def call_as_agent(permission_world: PermissionWorld, row: Row, persona: str) -> str:
+    """Return the answer to an agent, with unexpected changes and an unexpected audit."""
+    with permission_world.sandbox.discard_changes():
+        answer = send(permission_world, row, persona, make_path_params(permission_world, row, persona))
+        changes = set(permission_world.sandbox.find_changes()) - AGENT_RECORDS
         word = "proposal" if answer.status == 202 else "2xx" if answer.status < 300 else str(answer.status)
-        if word != "2xx" and done:
-            return f"{word} and changed {done}"
-        noted = permission_world.audit("ops" if persona == "AGx" else "eng")
+        if word != "2xx" and changes:
+            return f"{word} and changed {changes}"
+        audit = permission_world.audit("ops" if persona == "AGx" else "eng")
         expected = [] if row.role == "public" else [(row.operation, OUTCOMES[word])]
-        return word if noted == expected else f"{word} and noted {noted}"
+        return word if audit == expected else f"{word} and recorded {audit}"
 
 
-@rows
-def test_each_persona_is_answered_what_the_table_says(permission_world: PermissionWorld, row: Row):
-    expected, found = {}, {}
+@each_row(SERVED)
+def test_each_persona_gets_the_answer_of_the_table(permission_world: PermissionWorld, row: Row):
+    answers: dict[str, str | tuple[str, ...]] = {}
+    expected: dict[str, str | tuple[str, ...]] = {persona: row.cells[persona] for persona in AGENTS}
     for persona in AGENTS:
-        expected[persona], found[persona] = (
-            row.cells[persona],
-            answered_to_agent(permission_world, row, persona),
-        )
+        answers[persona] = call_as_agent(permission_world, row, persona)
     for persona in (*PEOPLE, *TOKENS):
         cell = row.cells[persona]
-        if cell in BOTH:
-            expected[persona] = BOTH[cell]
-            found[persona] = tuple(
-                answered(permission_world, row, persona, whose) for whose in ("own", "other")
+        if cell in OWN_AND_OTHER:
+            expected[persona] = OWN_AND_OTHER[cell]
+            answers[persona] = tuple(
+                call(permission_world, row, persona, owner) for owner in ("own", "other")
             )
         elif cell != NOT_APPLICABLE:
             expected[persona] = cell
-            found[persona] = answered(permission_world, row, persona)
-    assert expected == found
+            answers[persona] = call(permission_world, row, persona)
+    assert expected.keys() == answers.keys()
+    wrong = [
+        f"{persona}: {answers[persona]}, not {cell}"
+        for persona, cell in expected.items()
+        if answers[persona] != cell
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("operation", ["comments.update", "comments.delete", "attachments.delete"])
-def test_who_has_made_a_thing_may_do_what_others_may_not(permission_world: PermissionWorld, operation: str):
-    row = next(row for row in SERVED if row.operation == operation)
-    made = next(each for each in SERVED if each.operation == operation.partition(".")[0] + MAKING[operation])
-    own = orjson.loads(send(permission_world, made, "WM", place_of(permission_world, made, "WM")).body)
-    place = place_of(permission_world, row, "WM") | {row.parameters[-1]: own["id"]}
-    assert send(permission_world, row, "PM", place).status == 403
-    assert send(permission_world, row, "WM", place).status == 200
+@pytest.mark.parametrize("operation", AUTHORED_BY)
+def test_author_may_do_what_other_members_may_not(permission_world: PermissionWorld, operation: str):
+    row, creation = ROW_BY_OPERATION[operation], ROW_BY_OPERATION[AUTHORED_BY[operation]]
+    params = make_path_params(permission_world, creation, "WM")
+    item = orjson.loads(send(permission_world, creation, "WM", params).body)
+    params = make_path_params(permission_world, row, "WM") | {row.parameters[-1]: item["id"]}
+    assert send(permission_world, row, "PM", params).status == 403
+    assert send(permission_world, row, "WM", params).status == 200
 
 
-def test_an_invitation_can_be_accepted_once(permission_world: PermissionWorld):
-    row = next(row for row in SERVED if row.operation == "invitations.accept")
-    place = place_of(permission_world, row, "WM")
-    assert [send(permission_world, row, "WM", place).status for _ in range(2)] == [200, 404]
+def test_invitation_can_be_accepted_once(permission_world: PermissionWorld):
+    row = ROW_BY_OPERATION["invitations.accept"]
+    params = make_path_params(permission_world, row, "WM")
+    assert [send(permission_world, row, "WM", params).status for _ in range(2)] == [200, 404]
 
 
-def test_an_invitation_ends_after_seven_days(
+def test_invitation_expires_after_seven_days(
     permission_world: PermissionWorld, monkeypatch: pytest.MonkeyPatch
 ):
-    row = next(row for row in SERVED if row.operation == "invitations.accept")
-    place, now = place_of(permission_world, row, "PATfull"), permission_world.core.env.clock()
+    row = ROW_BY_OPERATION["invitations.accept"]
+    params, now = make_path_params(permission_world, row, "PATfull"), permission_world.core.env.clock()
     monkeypatch.setattr(permission_world.core.env, "clock", lambda: now + timedelta(days=7, minutes=1))
-    assert send(permission_world, row, "PATfull", place).status == 404
+    assert send(permission_world, row, "PATfull", params).status == 404
 
 
-def test_each_operation_that_is_served_is_in_the_table():
+def test_each_operation_is_in_the_table():
     missing = set(SERVICES) - {row.operation for row in ROWS}
-    assert missing == set(), "decide in permissions_beyond.tsv who may"
+    assert missing == set(), "decide in permissions_beyond.tsv who may call them"
 
 
-def test_each_operation_that_is_served_is_asked_for():
-    missing = set(SERVICES) - set(ASKINGS)
-    assert missing == set(), "say in asking.py how they are asked for"
+def test_each_operation_has_a_good_request():
+    missing = set(SERVICES) - set(GOOD_REQUESTS)
+    assert missing == set(), "add their requests to good_requests.py"

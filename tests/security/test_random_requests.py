@@ -1,4 +1,4 @@
-"""Whatever is sent to an operation at random is answered below 500, and an error in the error shape.
+"""Random requests to each operation: no answer is a 500, and errors have the error shape.
 
 The suite sends a few requests for each operation; ``dev.py fuzz`` sends 5,000 on each database.
 """
@@ -11,19 +11,19 @@ from hypothesis import settings
 
 from stellary.contract.port import RawResponse
 from stellary.core.api.dispatch import SERVICES
-from tests.security.asking import send
+from tests.security.good_requests import send
 from tests.security.permission_world import PermissionWorld
 from tests.security.random_requests import RandomRequest, RequestMaker
 from tests.security.table import SERVED, Row
 
 ROUND = 25
-"""Requests that find what those before them have done; then everything is undone."""
+"""Requests that see the changes of those before them; then all changes are discarded."""
 
 ROWS = [
     row
     for row in SERVED
     if not SERVICES[row.operation].endpoint.is_stream
-    # A probe takes back all that its connection has done: here, the transaction of the test.
+    # The readiness probe rolls back its connection: here, the transaction of the test.
     and row.operation != "system.ready"
 ]
 
@@ -39,6 +39,7 @@ def find_problem(answer: RawResponse) -> str | None:
     return None
 
 
+# One test for each endpoint: with thousands of requests, it takes minutes.
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.operation)
 def test_random_requests_are_answered_below_500(
     permission_world: PermissionWorld, row: Row, request: pytest.FixtureRequest
@@ -49,20 +50,20 @@ def test_random_requests_are_answered_below_500(
     maker = RequestMaker(permission_world, row, seed)
     problems: list[tuple[str | None, RandomRequest]] = []
     while count > 0:
-        with permission_world.sandbox.thrown_away():
+        with permission_world.sandbox.discard_changes():
             for _ in range(min(ROUND, count)):
-                made = maker.make()
+                random_request = maker.make()
                 answer = send(
                     permission_world,
                     row,
-                    made.persona,
-                    made.place,
-                    body=made.body,
-                    query=made.query,
-                    **made.headers,
+                    random_request.persona,
+                    random_request.params,
+                    body=random_request.body,
+                    query=random_request.query,
+                    **random_request.headers,
                 )
                 if problem := find_problem(answer):
-                    problems.append((problem, made))
+                    problems.append((problem, random_request))
         count -= ROUND
         if len(problems) > 3:
             break

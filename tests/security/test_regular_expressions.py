@@ -30,13 +30,13 @@ LONG_TRIAL_SECONDS_MAX = 0.1
 def seconds(expression: Expression, text: HostileText, length: int, tries: int = 1) -> float:
     """Return the processor time of one run, the best of several tries."""
     is_bytes = isinstance(expression.pattern.pattern, bytes)
-    said = text.of_length(length, as_bytes=is_bytes)
-    found = []
+    subject = text.of_length(length, as_bytes=is_bytes)
+    times = []
     for _ in range(tries):
         start = time.process_time()
-        expression.run(said)
-        found.append(time.process_time() - start)
-    return min(found)
+        expression.run(subject)
+        times.append(time.process_time() - start)
+    return min(times)
 
 
 def trial(expression: Expression, text: HostileText) -> float:

@@ -84,7 +84,7 @@ def make_valid(case: schemathesis.Case, permission_world: PermissionWorld) -> No
         own_ids = {"token": "token", "id": "apiTokenId" if "api-tokens" in case.path else "notificationId"}
         for name in case.path_parameters:
             case.path_parameters[name] = (
-                permission_world.own[CALLER][own_ids[name]]
+                permission_world.own_items[CALLER][own_ids[name]]
                 if name in own_ids
                 else permission_world.here[name]
             )
@@ -268,7 +268,7 @@ def test_responses_to_an_owner_match_the_document(case: schemathesis.Case, targe
     permission_world = target.permission_world
     make_valid(case, permission_world)
     headers = {"Authorization": f"Bearer {target.bearer}"}
-    with permission_world.sandbox.thrown_away():
+    with permission_world.sandbox.discard_changes():
         case.call_and_validate(
             base_url=target.url,
             session=target.session,
@@ -282,7 +282,7 @@ def test_responses_to_an_owner_match_the_document(case: schemathesis.Case, targe
 @NOBODY
 def test_responses_to_anonymous_requests_match_the_document(case: schemathesis.Case, target: Target):
     make_valid(case, target.permission_world)
-    with target.permission_world.sandbox.thrown_away():
+    with target.permission_world.sandbox.discard_changes():
         case.call_and_validate(base_url=target.url, session=target.session)
 
 

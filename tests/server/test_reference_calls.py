@@ -173,7 +173,7 @@ def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[Permissi
 @pytest.fixture
 def permission_world(shared_permission_world: PermissionWorld) -> Iterator[PermissionWorld]:
     """Yield the world; changes are rolled back after the test."""
-    with shared_permission_world.sandbox.thrown_away():
+    with shared_permission_world.sandbox.discard_changes():
         yield shared_permission_world
 
 
@@ -226,12 +226,12 @@ def fill_placeholders(
     project = f"{_workspace(permission_world)}/projects/{permission_world.here['projectId']}"
     path = urlsplit(call.url).path.replace("/…/automations", f"{project}/automations")
     path = path.replace("/…", _workspace(permission_world)).replace(
-        "INVITE_TOKEN", permission_world.own[CALLER]["token"]
+        "INVITE_TOKEN", permission_world.own_items[CALLER]["token"]
     )
     for placeholder, name in (PLACEHOLDERS | ELSEWHERE.get(call.operation, {})).items():
         path = re.sub(rf"\b{placeholder}\b", permission_world.here[name], path)
     if call.operation in OWN:
-        path = re.sub(r"\bID\b", permission_world.own[CALLER][OWN[call.operation]], path)
+        path = re.sub(r"\bID\b", permission_world.own_items[CALLER][OWN[call.operation]], path)
     if call.operation in THINGS:
         path = re.sub(r"\bID\b", permission_world.here[THINGS[call.operation]], path)
     body = call.body

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -45,7 +45,25 @@ class Sqlite:
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
         """Yield the URL of a fresh copy of the template, and remove it afterwards."""
-        template = self.template()
+        with self.copy_of(self.template()) as url:
+            yield url
+
+    def fill(self, name: str, fill: Callable[[str], None]) -> str:
+        """Return a copy of the template that a function has filled by its URL; one for the run."""
+
+        def make() -> str:
+            path = self.run.directory / f"{name}.db"
+            shutil.copyfile(self.template(), path)
+            fill(f"sqlite:///{path}")
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return str(path)
+
+        return self.run.once(f"sqlite-{name}", make)
+
+    @contextlib.contextmanager
+    def copy_of(self, template: str | Path) -> Iterator[str]:
+        """Yield the URL of a copy of a database, and remove it afterwards."""
         with tempfile.TemporaryDirectory(prefix="sqlite-", dir=self.run.directory) as directory:
             path = Path(directory) / "stellary.db"
             shutil.copyfile(template, path)
@@ -106,10 +124,12 @@ class Postgres:
         postgres_pool.forget(self.template_name)
         return self.template_name
 
-    def drop_template(self) -> None:
-        """Drop the template, for servers that outlive the run."""
+    def drop_templates(self) -> None:
+        """Drop the template and its filled copies, for servers that outlive the run."""
+        names = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
         with self.administrator() as connection:
-            connection.execute(statement("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.template_name))
+            for (name,) in connection.execute(names, [self.template_name]).fetchall():
+                connection.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
     def drop_idle(self) -> None:
         """Drop the databases that this process keeps for its next tests."""
@@ -166,9 +186,29 @@ class Postgres:
             else:
                 self.drop(name)
 
-    def copy(self) -> str:
-        """Copy the template, and return the name of the copy."""
-        name, template = f"stellary_test_{secrets.token_hex(8)}", self.template()
+    def fill(self, name: str, fill: Callable[[str], None]) -> str:
+        """Return the name of a copy of the template that a function has filled by its URL; one for the run."""
+
+        def make() -> str:
+            database = self.copy(name=f"{self.template_name}_{name}")
+            fill(url_of(self.server(), database))
+            postgres_pool.forget(database)
+            return database
+
+        return self.run.once(f"postgres-{name}", make)
+
+    @contextlib.contextmanager
+    def copy_of(self, template: str) -> Iterator[str]:
+        """Yield the URL of a copy of a database, and drop it afterwards."""
+        name = self.copy(template)
+        try:
+            yield url_of(self.server(), name)
+        finally:
+            self.drop(name)
+
+    def copy(self, template: str | None = None, name: str | None = None) -> str:
+        """Copy a database, by default the template, and return the name of the copy."""
+        name, template = name or f"stellary_test_{secrets.token_hex(8)}", template or self.template()
         with self.administrator() as connection:
             # Copying files takes a quarter of the time of the default, which logs each page.
             create = statement("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)

@@ -1,0 +1,365 @@
+"""A good request for each operation, which succeeds for a caller who is allowed to send it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+
+from stellary.contract.port import RawResponse
+from tests.security.permission_world import NEW_PASSWORD, PathParams, PermissionWorld
+from tests.security.table import Row
+from tests.support.forms import FORM, form
+from tests.support.world import PASSWORD
+
+REQUEST_ID = "the-same"
+"""Sent with every request, so that equal answers have the same bytes."""
+
+
+@attrs.frozen
+class GoodRequest:
+    """A good request.
+
+    Attributes:
+        body: A function that builds the body; None for a request without a body.
+        query: The query string without the question mark.
+        path_items: By path parameter, the name of the item in the world, if it is not the name of the parameter.
+        own_items: By path parameter, the name of an item of the persona.
+        headers: Headers beside those of every request.
+    """
+
+    body: Callable[[PermissionWorld], Any] | None = None
+    query: str = ""
+    path_items: Mapping[str, str] = attrs.field(factory=dict)
+    own_items: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+
+
+def _with_body(**body: Any) -> GoodRequest:
+    return GoodRequest(lambda permission_world: body)
+
+
+_PLAIN = GoodRequest()
+# Pilotage has missions of its own.
+_OF_MISSION = GoodRequest(path_items={"missionId": "agentMissionId"})
+
+GOOD_REQUESTS: Mapping[str, GoodRequest] = {
+    "auth.register": _with_body(email="somebody@example.com", password="long enough"),
+    "auth.login": _with_body(email="wm@example.com", password=PASSWORD),
+    "auth.me": _PLAIN,
+    "auth.update_me": _with_body(name="Renamed"),
+    "auth.change_password": _with_body(currentPassword=PASSWORD, newPassword=NEW_PASSWORD),
+    "organizations.create": _with_body(name="Fresh", slug="fresh"),
+    "organizations.list": _PLAIN,
+    "organizations.get": _PLAIN,
+    "organizations.update": _with_body(name="Renamed"),
+    "organizations.delete": _PLAIN,
+    "organizations.list_members": _PLAIN,
+    "organizations.add_member": _with_body(email="new@example.com", role="member"),
+    "organizations.update_member": _with_body(role="admin"),
+    "organizations.remove_member": _PLAIN,
+    "organizations.leave": _PLAIN,
+    "workspaces.create": _with_body(name="Fresh", slug="fresh"),
+    "workspaces.list": _PLAIN,
+    "workspaces.get": _PLAIN,
+    "workspaces.update": _with_body(name="Renamed"),
+    "workspaces.delete": _PLAIN,
+    "workspaces.list_members": _PLAIN,
+    "workspaces.update_member": _with_body(role="admin", pilotageRole="reviewer"),
+    "workspaces.remove_member": GoodRequest(own_items={"userId": "userId"}),
+    "workspaces.invite": _with_body(email="new@example.com", role="member"),
+    "invitations.list": _PLAIN,
+    "invitations.revoke": _PLAIN,
+    "invitations.accept": GoodRequest(own_items={"token": "token"}),
+    "projects.create": _with_body(name="Fresh"),
+    "projects.list": _PLAIN,
+    "projects.templates": _PLAIN,
+    "projects.portfolio": _PLAIN,
+    "projects.get": _PLAIN,
+    "projects.update": _with_body(name="Renamed"),
+    "projects.delete": _PLAIN,
+    "projects.board": _PLAIN,
+    "projects.export": _PLAIN,
+    "projects.import": _with_body(
+        project={"name": "Fresh"},
+        columns=[{"name": "To Do"}],
+        cards=[
+            {
+                "title": "First",
+                "columnIndex": 0,
+                "assignee": "wm@example.com",
+                "comments": [{"content": "Well."}],
+                "relations": [],
+            }
+        ],
+        members=[{"email": "wm@example.com"}],
+    ),
+    "projects.activity": _PLAIN,
+    "search.query": GoodRequest(query="q=a"),
+    "projects.list_members": _PLAIN,
+    "projects.add_member": _with_body(email="wm@example.com"),
+    "projects.remove_member": _PLAIN,
+    "columns.create": _with_body(name="In Review"),
+    "columns.list": _PLAIN,
+    "columns.update": _with_body(name="Code Review"),
+    "columns.delete": _PLAIN,
+    "cards.list": _PLAIN,
+    "cards.create": _with_body(title="Fresh"),
+    "cards.get": _PLAIN,
+    "cards.update": _with_body(title="Renamed"),
+    "cards.delete": _PLAIN,
+    "cards.create_many": GoodRequest(
+        lambda permission_world: {
+            "cards": [{"title": "Fresh", "columnId": permission_world.here["columnId"]}]
+        }
+    ),
+    "cards.update_many": GoodRequest(
+        lambda permission_world: {"cards": [{"id": permission_world.here["cardId"], "title": "Renamed"}]}
+    ),
+    "comments.list": _PLAIN,
+    "comments.create": _with_body(content="What about errors?"),
+    "comments.update": _with_body(content="What about them?"),
+    "comments.delete": _PLAIN,
+    "attachments.list": _PLAIN,
+    "attachments.upload": GoodRequest(
+        lambda permission_world: form(b"Hello."), headers={"content_type": FORM}
+    ),
+    "attachments.download": _PLAIN,
+    "attachments.delete": _PLAIN,
+    "scopes.create": _with_body(name="Phase 3"),
+    "scopes.list": _PLAIN,
+    "scopes.get": _PLAIN,
+    "scopes.update": _with_body(name="Phase two"),
+    "scopes.delete": _PLAIN,
+    "scopes.views": GoodRequest(query="type=stats"),
+    "scopes.set_view": _with_body(activeView="list", settings={"sortBy": "dueDate"}),
+    "labels.create": _with_body(name="Urgent", color="#22c55e"),
+    "labels.list": _PLAIN,
+    "labels.update": _with_body(name="Urgent"),
+    "labels.delete": _PLAIN,
+    "labels.add_to_card": _PLAIN,
+    "labels.remove_from_card": GoodRequest(path_items={"labelId": "hungLabelId"}),
+    "custom_fields.create": _with_body(name="Severity", type="select", options=["high"]),
+    "custom_fields.list": _PLAIN,
+    "custom_fields.update": _with_body(name="Severity"),
+    "custom_fields.delete": _PLAIN,
+    "custom_fields.set_values": GoodRequest(
+        lambda permission_world: {permission_world.here["fieldId"]: "high"}
+    ),
+    "relations.create": GoodRequest(
+        lambda permission_world: {"targetCardId": permission_world.here["thirdCardId"], "type": "blocks"}
+    ),
+    "relations.list": _PLAIN,
+    "relations.delete": _PLAIN,
+    "checklist.list": _PLAIN,
+    "checklist.add": _with_body(title="Another step"),
+    "checklist.update": _with_body(done=True),
+    "checklist.delete": _PLAIN,
+    "documents.create": GoodRequest(
+        lambda permission_world: {
+            "title": "Fresh",
+            "docType": "spec",
+            "content": {"type": "doc", "content": [{"type": "paragraph"}]},
+            "parentId": permission_world.here["documentId"],
+            "tags": ["api"],
+        }
+    ),
+    "documents.list": _PLAIN,
+    "documents.get": _PLAIN,
+    "documents.update": _with_body(title="Renamed"),
+    "documents.delete": _PLAIN,
+    "documents.submit_review": _PLAIN,
+    "documents.review": GoodRequest(
+        lambda permission_world: {"status": "approved", "notes": "Good."},
+        path_items={"documentId": "pendingDocumentId"},
+    ),
+    "documents.versions": GoodRequest(path_items={"documentId": "pendingDocumentId"}),
+    "documents.get_version": GoodRequest(path_items={"documentId": "pendingDocumentId"}),
+    "automations.create": _with_body(
+        trigger="task_moved",
+        conditions={"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},
+        action={"type": "add_comment", "params": {"content": "Well done."}},
+    ),
+    "automations.list": _PLAIN,
+    "automations.get": _PLAIN,
+    "automations.update": _with_body(name="Praise"),
+    "automations.delete": _PLAIN,
+    "automations.toggle": _with_body(enabled=False),
+    "automations.traces": _PLAIN,
+    "pilotage.state": GoodRequest(query="profile=pilotage&intent=weekly_review&detailLevel=detailed"),
+    "pilotage.create_mission": _with_body(objective="Implement billing", module="billing"),
+    "pilotage.list_missions": _PLAIN,
+    "pilotage.update_mission": GoodRequest(
+        lambda permission_world: {"status": "blocked", "blockedReason": "Waiting on API"},
+        path_items={"id": "missionId"},
+    ),
+    "pilotage.delete_mission": GoodRequest(path_items={"id": "missionId"}),
+    "pilotage.create_priority": _with_body(label="Ship billing MVP"),
+    "pilotage.list_priorities": _PLAIN,
+    "pilotage.update_priority": GoodRequest(
+        lambda permission_world: {"status": "done"}, path_items={"id": "priorityId"}
+    ),
+    "pilotage.delete_priority": GoodRequest(path_items={"id": "priorityId"}),
+    "pilotage.create_todo": GoodRequest(
+        lambda permission_world: {
+            "label": "Write Stripe integration tests",
+            "missionId": permission_world.here["missionId"],
+            "priorityId": permission_world.here["priorityId"],
+        }
+    ),
+    "pilotage.list_todos": _PLAIN,
+    "pilotage.update_todo": GoodRequest(
+        lambda permission_world: {"status": "done"}, path_items={"id": "todoId"}
+    ),
+    "pilotage.delete_todo": GoodRequest(path_items={"id": "todoId"}),
+    "pilotage.create_decision": _with_body(title="Use Stripe", impact="Saves three weeks"),
+    "pilotage.list_decisions": _PLAIN,
+    "pilotage.create_doc": _with_body(title="Billing API Spec v2", owner="Jane Doe", sourceType="tech"),
+    "pilotage.list_docs": _PLAIN,
+    "pilotage.update_doc": GoodRequest(
+        lambda permission_world: {"owner": "Jane Doe"}, path_items={"id": "docId"}
+    ),
+    "pilotage.delete_doc": GoodRequest(path_items={"id": "docId"}),
+    "pilotage.propose_action": GoodRequest(
+        lambda permission_world: {
+            "actionType": "move_card",
+            "explanation": "All subtasks complete, move to Done",
+            "payload": {"cardId": permission_world.here["cardId"], "targetColumn": "Done"},
+        }
+    ),
+    "pilotage.list_actions": _PLAIN,
+    "pilotage.get_action": GoodRequest(path_items={"id": "proposedId"}),
+    "pilotage.review_action": GoodRequest(
+        lambda permission_world: {"approved": True, "reason": "Looks correct"},
+        path_items={"id": "proposedId"},
+    ),
+    "pilotage.apply_action": GoodRequest(path_items={"id": "approvedId"}),
+    "project_drafts.create": _with_body(
+        name="Web shop",
+        description="We must sell online by 1 June 2027.",
+        contextDocuments=[{"title": "Minutes", "content": "- Build the shop"}],
+    ),
+    "project_drafts.list": _PLAIN,
+    "project_drafts.get": _PLAIN,
+    "project_drafts.refine": _with_body(answers={"work": "Build the shop"}),
+    "project_drafts.generate_roadmap": _with_body(feedback="add a phase for testing"),
+    "project_drafts.execute": GoodRequest(
+        lambda permission_world: {"startDate": "2027-01-04"}, path_items={"draftId": "plannedDraftId"}
+    ),
+    "project_drafts.delete": _PLAIN,
+    "agents.create": _with_body(
+        name="Scribe", tools=["board.read"], rateLimit={"maxActions": 5, "windowSeconds": 60}
+    ),
+    "agents.list": _PLAIN,
+    "agents.get": _PLAIN,
+    "agents.update": _with_body(status="suspended"),
+    "agents.delete": _PLAIN,
+    "agents.audit": _PLAIN,
+    "agents.create_token": _with_body(name="Claude Code"),
+    "agents.list_tokens": _PLAIN,
+    "agents.revoke_token": _PLAIN,
+    "agent_missions.create": GoodRequest(
+        lambda permission_world: {"cardId": permission_world.here["cardId"], "prompt": "move to Done"},
+    ),
+    "agent_missions.list": _PLAIN,
+    "agent_missions.get": _OF_MISSION,
+    "agent_missions.cancel": _OF_MISSION,
+    "agent_missions.list_proposals": _OF_MISSION,
+    "agent_missions.events": _OF_MISSION,
+    "agent_missions.approve_all": _OF_MISSION,
+    "agent_missions.reject_all": GoodRequest(
+        lambda permission_world: {"reason": "Not now"}, path_items={"missionId": "agentMissionId"}
+    ),
+    "proposals.list": _PLAIN,
+    "proposals.approve": _PLAIN,
+    "proposals.reject": _with_body(reason="Not now"),
+    "webhooks.create": _with_body(url="https://hooks.example.com/stellary", events=["card_moved"]),
+    "webhooks.list": _PLAIN,
+    "webhooks.update": _with_body(active=False),
+    "webhooks.delete": _PLAIN,
+    "webhooks.deliveries": _PLAIN,
+    "webhooks.redeliver": _PLAIN,
+    "notifications.list": _PLAIN,
+    "notifications.count": _PLAIN,
+    "notifications.read_all": _PLAIN,
+    "notifications.read": GoodRequest(own_items={"id": "notificationId"}),
+    "api_tokens.create": _with_body(name="Script"),
+    "api_tokens.list": _PLAIN,
+    "api_tokens.delete": GoodRequest(own_items={"id": "apiTokenId"}),
+    "workspace_events.stream": _PLAIN,
+    "system.root": _PLAIN,
+    "system.health": _PLAIN,
+    "system.ready": _PLAIN,
+    "system.openapi": _PLAIN,
+    "system.docs": _PLAIN,
+    "system.metrics": _PLAIN,
+}
+"""The requests by operation. A test fails if an operation is missing."""
+
+
+def make_path_params(
+    permission_world: PermissionWorld, row: Row, persona: str, owner: str | None = None
+) -> PathParams:
+    """Return the path parameters of a good request.
+
+    Args:
+        permission_world: The world that receives the request.
+        row: The endpoint.
+        persona: The caller.
+        owner: ``own`` for an item of the persona, ``other`` for one of another user; by default an item of the
+            project in which the personas have their roles, or else an item of the persona.
+    """
+    good_request = GOOD_REQUESTS[row.operation]
+    person = permission_world.person_of(persona)
+    if owner == "other":
+        person = "WM" if person != "WM" else "PM"
+    params = {}
+    for name in row.parameters:
+        if name in good_request.own_items and (owner == "own" or name not in permission_world.here):
+            params[name] = permission_world.own_items[person][good_request.own_items[name]]
+        else:
+            params[name] = permission_world.here[good_request.path_items.get(name, name)]
+    return params
+
+
+def fill_path(path: str, params: Mapping[str, str]) -> str:
+    """Return a path with its parameters filled in; percent-encoded characters stay as they are."""
+    return "/".join(
+        quote(params[part[1:]], safe="%") if part.startswith(":") else part for part in path.split("/")
+    )
+
+
+def send(
+    permission_world: PermissionWorld,
+    row: Row,
+    persona: str,
+    params: PathParams,
+    *,
+    body: Any = ...,
+    query: str | None = None,
+    path: str | None = None,
+    **headers: str,
+) -> RawResponse:
+    """Send a request to an endpoint, by default a good one.
+
+    Args:
+        permission_world: The world that receives the request.
+        row: The endpoint.
+        persona: The caller.
+        params: The path parameters.
+        body: Another body: data for JSON, or bytes.
+        query: Another query string.
+        path: Another path than the published one.
+        headers: Headers beside the token.
+    """
+    good_request = GOOD_REQUESTS[row.operation]
+    if body is ...:
+        body = good_request.body(permission_world) if good_request.body else None
+    query = good_request.query if query is None else query
+    url = fill_path(path or row.path, params) + (f"?{query}" if query else "")
+    headers = {"x_request_id": REQUEST_ID, **good_request.headers, **headers}
+    return permission_world.world.call(
+        permission_world.bearer(persona, row), row.method, url, body, **headers
+    )
