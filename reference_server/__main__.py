@@ -53,7 +53,7 @@ def _main(options: argparse.Namespace) -> int:
     listening = bind_socket(options.host, settings.port, shared=supervisor is not None)
     url = url_of(listening, options.host)
 
-    def say() -> None:
+    def print_banner() -> None:
         sys.stdout.write(_BANNER.format(url=url, data=_data_location(settings)))
         sys.stdout.flush()
 
@@ -62,13 +62,18 @@ def _main(options: argparse.Namespace) -> int:
         listening.close()
         with bind_socket(options.host, int(environment["PORT"]), shared=True):
             command = [sys.executable, "-m", "reference_server", "--host", options.host]
-            return asyncio.run(supervise(settings, environment, command, options.workers, say))
+            return asyncio.run(supervise(settings, environment, command, options.workers, print_banner))
     # Imported here, so that a process that only supervises workers stays small.
     _load_signing()
     from reference_server.serve import run
 
     with listening:
-        run(settings, listening, url, say if supervisor is None else SupervisorLink(int(supervisor)).up)
+        run(
+            settings,
+            listening,
+            url,
+            print_banner if supervisor is None else SupervisorLink(int(supervisor)).up,
+        )
     return 0
 
 
@@ -136,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m reference_server",
         description="The reference server of Stellary. All other settings are environment variables; see the guide.",
     )
-    _add_places(parser)
+    _add_location_options(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, or 3001)")
     parser.add_argument(
@@ -146,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_places(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def _add_location_options(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     parser.add_argument(
         "--data-dir",
         default=default,
@@ -162,7 +167,7 @@ def _add_places(parser: argparse.ArgumentParser, default: str | None = None) -> 
 def _add_commands(parser: argparse.ArgumentParser) -> None:
     # Options before the command keep their values.
     common = argparse.ArgumentParser(add_help=False)
-    _add_places(common, argparse.SUPPRESS)
+    _add_location_options(common, argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", metavar="")
     commands.add_parser(
         "worker", parents=[common], help="run background jobs, in addition to servers on PostgreSQL"

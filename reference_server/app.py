@@ -14,7 +14,7 @@ from reference_server.mcp.endpoint import McpEndpoint
 from reference_server.metrics import Metrics
 from reference_server.settings import Settings
 from reference_server.state import State
-from reference_server.system import system_operations
+from reference_server.system import SystemOperations
 from reference_server.threads import Threads
 from stellary.contract.mcp import MCP
 from stellary.core import Core
@@ -40,49 +40,53 @@ def make_app(
     Returns:
         The application.
     """
+    settings = settings or Settings()
     app = web.Application()
-    state = State()
-    threads = Threads(core)
-    metrics = Metrics()
-    mcp = McpEndpoint(core, settings or Settings(), threads, state)
+    state, threads, metrics = State(), Threads(core), Metrics()
+    mcp = McpEndpoint(core, settings, threads, state)
     operations = {
-        **system_operations(core, state, threads, metrics, lambda: handler.prefix),
+        **SystemOperations(core, state, threads, metrics).handlers(),
         MCP.operation: mcp.__call__,
     }
-    handler = Handler(core, settings or Settings(), threads, state, operations, access_log, metrics)
+    handler = Handler(core, settings, threads, state, operations, access_log, metrics)
     state.closing.append(handler.streams.close)
     app[STATE], app[HANDLER] = state, handler
     app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
 
-    does_jobs = settings is None or settings.jobs
-
-    async def running(app: web.Application) -> AsyncIterator[None]:
+    async def run(app: web.Application) -> AsyncIterator[None]:
         handler.prefix = _prefix(app)
-        core.relay.start()
-        if does_jobs:
-            core.work.start()
-            core.webhook_worker.start()
         async with (
-            asynccontextmanager(handler.files.sweeping)(),
-            asynccontextmanager(handler.streams.running)(),
-            asynccontextmanager(mcp.running)(),
+            _run_core(core, threads, does_jobs=settings.jobs),
+            handler.files.sweeping(),
+            handler.streams.running(),
+            mcp.running(),
         ):
             yield
-        if does_jobs:
-            # A job that is not finished by then is continued by the next process.
-            core.webhook_worker.stop(0)
-            await asyncio.to_thread(core.work.stop, UNITS_SECONDS)
-            await asyncio.to_thread(core.webhook_worker.stop, UNITS_SECONDS)
-        await asyncio.to_thread(core.relay.stop, UNITS_SECONDS)
-        await threads.close(UNITS_SECONDS)
 
-    async def closing(_: web.Application) -> None:
+    async def close(_: web.Application) -> None:
         state.close()
 
-    app.cleanup_ctx.append(running)
+    app.cleanup_ctx.append(run)
     # A host's runner waits for open responses before it cleans up.
-    app.on_shutdown.append(closing)
+    app.on_shutdown.append(close)
     return app
+
+
+@asynccontextmanager
+async def _run_core(core: Core, threads: Threads, *, does_jobs: bool) -> AsyncIterator[None]:
+    """Relay signals and run jobs until the context ends; then finish the units that have begun."""
+    core.relay.start()
+    if does_jobs:
+        core.work.start()
+        core.webhook_worker.start()
+    yield
+    if does_jobs:
+        # A job that is not finished by then is continued by the next process.
+        core.webhook_worker.stop(0)
+        await asyncio.to_thread(core.work.stop, UNITS_SECONDS)
+        await asyncio.to_thread(core.webhook_worker.stop, UNITS_SECONDS)
+    await asyncio.to_thread(core.relay.stop, UNITS_SECONDS)
+    await threads.close(UNITS_SECONDS)
 
 
 async def _expect_later(_: web.Request) -> None:

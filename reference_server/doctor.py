@@ -56,12 +56,12 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
     )
     open_limits = [variable for variable, limit in every_limit if limit is None]
     if len(open_limits) == len(every_limit):
-        yield "STELLARY_LIMITS is off: passwords and tokens can be tried, and accounts made, without a limit."
+        yield "STELLARY_LIMITS is off: clients can try passwords and tokens, and create accounts, without a limit."
     else:
         for variable in open_limits:
-            yield f"{variable} is off: what it limits can be tried without end."
+            yield f"{variable} is off: clients can repeat what it limits without end."
     if "*" in settings.cors_origins:
-        yield "STELLARY_CORS_ORIGINS is *: every web page can call the API with a token that it was given."
+        yield "STELLARY_CORS_ORIGINS is *: every web page can call the API with a token that it has."
     if settings.private_webhooks:
         yield (
             "STELLARY_PRIVATE_WEBHOOKS is on: admins of any workspace can make the server call addresses of its own"
@@ -70,7 +70,7 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
     if settings.jwt_lifetime > LIFETIME_MAX:
         yield f"JWT_EXPIRES_IN is more than {LIFETIME_MAX.days} days: a login that leaks is good for that long."
     if settings.jwt_secret is None and settings.sqlite_file is None:
-        yield "JWT_SECRET is not set: servers on several machines make one each, and refuse the logins of the others."
+        yield "JWT_SECRET is not set: each server on several machines generates its own, and rejects the logins of the others."
     if settings.log == "off":
         yield "STELLARY_LOG is off: there is no record of requests."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
@@ -38,15 +39,12 @@ class Files:
         self._threads = threads
 
     async def receive(self, context: RequestContext) -> Answer:
-        """Answer an upload. The body is read only if the caller may upload.
+        """Answer an upload, after the caller has been admitted.
 
         Raises:
             ApiError: The body is too large or too slow, or is not a form with a file.
         """
-        match, raw = context.match, context.raw()
-        refused = await self._threads.run("read", lambda: dispatch.find_refusal(self._core.units, raw, match))
-        if refused is not None:
-            return refused
+        raw = context.to_raw_request()
         if (context.request.content_length or 0) > FORM_MAX:
             raise too_large()
         upload = Upload(raw.headers.get("content-type", ""))
@@ -78,8 +76,9 @@ class Files:
             _log.warning("a download broke off: %s: %s", type(error).__name__, error)
             transport.abort()
 
+    @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
-        """Sweep immediately and then every hour, until the generator is closed."""
+        """Sweep immediately and then every hour, while the context is open."""
         task = asyncio.create_task(self._sweep_hourly())
         try:
             yield

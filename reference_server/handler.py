@@ -18,7 +18,13 @@ from reference_server.large_reads import ReadKey
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
 from reference_server.password_limits import PasswordLimits
-from reference_server.request_context import OperationHandler, RequestContext, create_context, response
+from reference_server.request_context import (
+    OperationHandler,
+    RequestContext,
+    build_response,
+    create_context,
+    parse_bearer,
+)
 from reference_server.settings import Settings
 from reference_server.shares import owner_of
 from reference_server.state import State
@@ -94,7 +100,7 @@ class Handler:
         self._metrics.begin()
         try:
             raw = await self._answer_or_error(context, extra_headers)
-            prepared = response(raw, context.request_id, extra_headers)
+            prepared = build_response(raw, context.request_id, extra_headers)
             if self._state.closed or raw.status in (408, 417):
                 prepared.force_close()
             if raw.blocks is not None:
@@ -144,13 +150,13 @@ class Handler:
             self._throttle.note_token(caller, raw.status)
             return raw
         if match.endpoint.takes_file:
-            answer = await self.files.receive(context)
+            answer = await self._find_refusal(context) or await self.files.receive(context)
         else:
             answer = await self._answer_json(context, caller)
         context.actor = answer.actor
         if answer.record is not None:
             reader = answer.actor.user_id if answer.actor else None
-            allowed = partial(dispatch.may_read_on, self._core.units, context.raw())
+            allowed = partial(dispatch.may_read_on, self._core.units, context.to_raw_request())
             context.stream_start = await self.streams.open(answer.record, reader, allowed)
         if match.endpoint.policy.role != "public":
             self._throttle.note_token(caller, answer.status)
@@ -158,11 +164,11 @@ class Handler:
 
     async def _is_good_token(self, caller: Caller) -> bool:
         """Return whether a token is valid, although its address has sent too many invalid ones."""
-        scheme, _, bearer = (caller.authorization or "").partition(" ")
-        if scheme.lower() != "bearer":
+        bearer = parse_bearer(caller.authorization)
+        if not bearer:
             return False
         try:
-            await self._threads.run("read", lambda: self._core.authenticate(bearer.strip()))
+            await self._threads.run("read", lambda: self._core.authenticate(bearer))
         except Unauthenticated:
             return False
         return True
@@ -173,26 +179,30 @@ class Handler:
         match, endpoint = context.match, context.match.endpoint
         if endpoint.in_query or (endpoint.policy.role != "public" and "authorization" not in context.headers):
             # There is no body, or the response is a 401 whatever the body contains.
-            return await self._run_service(context, caller, context.raw())
+            return await self._run_service(context, caller, context.to_raw_request())
         limits = body_limits(endpoint)
         body = RequestBody(context.request, limits.size)
         small = await body.read_small()
         if small is not None:
-            return await self._run_service(context, caller, context.raw(small))
-        head = context.raw()
-        refused = await self._threads.run(
-            "read", lambda: dispatch.find_refusal(self._core.units, head, match)
-        )
-        if refused is not None:
-            return refused
+            return await self._run_service(context, caller, context.to_raw_request(small))
+        refusal = await self._find_refusal(context)
+        if refusal is not None:
+            return refusal
         await body.read()
 
         def parse() -> tuple[RawRequest, Request | ApiError]:
-            raw = context.raw(body.inflate())
+            raw = context.to_raw_request(body.inflate())
             return raw, dispatch.read_payload(self._core.units, raw, match, limits.values)
 
         raw, payload = await self._threads.bodies.run(parse)
         return await self._run_service(context, caller, raw, payload)
+
+    async def _find_refusal(self, context: RequestContext) -> Answer | None:
+        """Return the response to a caller who may not send the request, whatever its body is."""
+        raw = context.to_raw_request()
+        return await self._threads.run(
+            "read", lambda: dispatch.find_refusal(self._core.units, raw, context.match)
+        )
 
     def _run_service(
         self,

@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 from reference_server.aiohttp_internals import ObservableRequestHandler
 from reference_server.app import HANDLER
 from reference_server.body import NOT_INFLATED
-from reference_server.request_context import request_id, response
+from reference_server.request_context import build_response, make_request_id
 from reference_server.sockets import BACKLOG
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
 from stellary.core.db.errors import error_response
@@ -123,11 +123,11 @@ class Connection(ObservableRequestHandler):
     ) -> web.StreamResponse:
         """Answer a request that could not be parsed, or whose handler has failed."""
         if request.writer.output_size > 0:
-            raise ConnectionError("an answer has been begun already")
+            raise ConnectionError("the response has begun already")
         if status >= 500:
             self.logger.error("a request failed", exc_info=exc)
-        id = request_id()
-        error_answer = response(error_response(_to_api_error(status, exc), id), id)
+        id = make_request_id()
+        error_answer = build_response(error_response(_to_api_error(status, exc), id), id)
         error_answer.force_close()
         return error_answer
 
@@ -135,7 +135,7 @@ class Connection(ObservableRequestHandler):
         """Fail the reading of a body that turned out to be invalid HTTP; aiohttp would let the reader wait."""
         body = self.body_before_last_queued
         if body is not None and not body.is_eof():
-            body.set_exception(web.RequestPayloadError("no HTTP"))
+            body.set_exception(web.RequestPayloadError("invalid HTTP"))
 
     def _start_header_timer(self) -> None:
         self._header_timer = self._event_loop.call_later(HEADER_SECONDS, self._end_late_header)
@@ -268,7 +268,7 @@ def _to_api_error(status: int, exc: BaseException | None) -> ApiError:
     if status >= 500:
         return ServerError("the server has failed; the request id helps to find out why")
     if isinstance(exc, ContentEncodingError):
-        return UnsupportedMedia("Content-Encoding must be gzip or deflate, and the body packed so")
+        return UnsupportedMedia("Content-Encoding must be gzip or deflate, and the body encoded accordingly")
     if isinstance(exc, LineTooLong):
         return Invalid("the request line or a header is too long", code="header_too_long")
-    return Invalid("this is no valid HTTP request", code="invalid_http")
+    return Invalid("this is not a valid HTTP request", code="invalid_http")

@@ -22,11 +22,11 @@ from stellary.contract.router import Match
 from stellary.core.kernel.unit import Actor
 
 # For ids, not for secrets: the system's source of randomness would release the interpreter lock each time.
-_numbers = Random()  # noqa: S311
+_random = Random()  # noqa: S311
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # The characters that are allowed in a request target; all others, such as invalid UTF-8, are percent-encoded.
 _TARGET_SAFE = "/%:@!$&'()*+,;=?-._~[]|\"<>\\^`{}"
-_ALWAYS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "server": "stellary"}
+_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store", "server": "stellary"}
 
 
 @attrs.define(eq=False)
@@ -37,7 +37,8 @@ class RequestContext:
         request: The request of aiohttp.
         request_id: The ``X-Request-Id`` of the request, or a new one.
         method: The method; HEAD is handled as GET.
-        path, query: Percent-encoded; without the prefix of a host's application.
+        prefix: The prefix of paths, if a host's application mounts this one; empty otherwise.
+        path, query: Percent-encoded; without the prefix.
         headers: The headers, with lower-case names.
         client: The client's address.
         match: The endpoint, once it is known.
@@ -48,6 +49,7 @@ class RequestContext:
     request: web.BaseRequest
     request_id: str
     method: str
+    prefix: str
     path: str
     query: str
     headers: Mapping[str, str]
@@ -56,7 +58,7 @@ class RequestContext:
     actor: Actor | None = None
     stream_start: StreamStart | None = None
 
-    def raw(self, body: bytes = b"") -> RawRequest:
+    def to_raw_request(self, body: bytes = b"") -> RawRequest:
         """Return the request in the form of the core's port."""
         headers = {**self.headers, "x-request-id": self.request_id}
         return RawRequest(self.method, self.path, self.query, headers, body)
@@ -85,8 +87,9 @@ def create_context(request: web.BaseRequest, prefix: str, proxies: Sequence[Netw
         path = path.removeprefix(prefix) if path.startswith(f"{prefix}/") else ""
     return RequestContext(
         request=request,
-        request_id=request_id(headers.get("x-request-id")),
+        request_id=make_request_id(headers.get("x-request-id")),
         method="GET" if request.method == "HEAD" else request.method,
+        prefix=prefix,
         path=path,
         query=_ascii(request.rel_url.raw_query_string),
         headers=headers,
@@ -96,18 +99,24 @@ def create_context(request: web.BaseRequest, prefix: str, proxies: Sequence[Netw
     )
 
 
-def request_id(sent_id: str | None = None) -> str:
+def parse_bearer(authorization: str | None) -> str:
+    """Return the token of an ``Authorization`` header; empty if there is none."""
+    scheme, _, bearer = (authorization or "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""
+
+
+def make_request_id(sent_id: str | None = None) -> str:
     """Return the id that the client has sent, if it is safe for a log, or else a new one."""
     if sent_id is not None and _REQUEST_ID.fullmatch(sent_id):
         return sent_id
-    return f"req_{_numbers.getrandbits(64):016x}"
+    return f"req_{_random.getrandbits(64):016x}"
 
 
-def response(
+def build_response(
     raw: RawResponse, id: str, extra_headers: Mapping[str, str] | None = None
 ) -> web.Response | web.StreamResponse:
     """Return a response with the headers that all responses have; its own headers win. A stream is not sent yet."""
-    headers: CIMultiDict[str] = CIMultiDict(_ALWAYS)
+    headers: CIMultiDict[str] = CIMultiDict(_HEADERS)
     headers["x-request-id"] = id
     if extra_headers:
         headers.update(extra_headers)

@@ -8,152 +8,21 @@ import re
 BYTES_MIN = 32
 DISTINCT_MIN = 8
 REST_MIN = 16
-# Common words in secrets of examples and tutorials. Longer words come first, so that they are removed as a whole.
-_WORDS = re.compile(
-    "|".join(
-        sorted(
-            [
-                "abc123",
-                "access",
-                "admin",
-                "administrator",
-                "api",
-                "app",
-                "asdfghjkl",
-                "auth",
-                "authentication",
-                "backend",
-                "bearer",
-                "change",
-                "changeit",
-                "changeme",
-                "changethis",
-                "chosen",
-                "company",
-                "correct",
-                "debug",
-                "default",
-                "demo",
-                "dev",
-                "development",
-                "dont",
-                "dummy",
-                "enter",
-                "example",
-                "fixme",
-                "foobar",
-                "generate",
-                "generated",
-                "have",
-                "here",
-                "hello",
-                "horse",
-                "hs256",
-                "hunter2",
-                "insecure",
-                "insert",
-                "jsonwebtoken",
-                "jwt",
-                "key",
-                "keyboard",
-                "letmein",
-                "local",
-                "localhost",
-                "long",
-                "lorem",
-                "ipsum",
-                "make",
-                "minimum",
-                "must",
-                "mysecret",
-                "mykey",
-                "mytoken",
-                "nobody",
-                "not",
-                "password",
-                "passwd",
-                "passphrase",
-                "passw0rd",
-                "placeholder",
-                "please",
-                "prod",
-                "production",
-                "private",
-                "project",
-                "qwerty",
-                "qwertyuiop",
-                "random",
-                "replace",
-                "replaceme",
-                "reference",
-                "safe",
-                "sample",
-                "secret",
-                "secretkey",
-                "secure",
-                "security",
-                "server",
-                "session",
-                "shared",
-                "should",
-                "sign",
-                "signing",
-                "some",
-                "something",
-                "stage",
-                "staging",
-                "staple",
-                "battery",
-                "stellary",
-                "string",
-                "strong",
-                "super",
-                "supersecret",
-                "symmetric",
-                "test",
-                "testing",
-                "that",
-                "thing",
-                "this",
-                "todo",
-                "token",
-                "unsafe",
-                "value",
-                "very",
-                "welcome",
-                "with",
-                "word",
-                "world",
-                "your",
-                "yours",
-                "zxcvbnm",
-                "1q2w3e4r",
-                "1qaz2wsx",
-                "bits",
-                "bytes",
-                "character",
-                "characters",
-                "chars",
-                "at",
-                "be",
-                "in",
-                "is",
-                "least",
-                "no",
-                "of",
-                "on",
-                "only",
-                "the",
-                "to",
-                "use",
-                "used",
-            ],
-            key=len,
-            reverse=True,
-        )
-    ),
-    re.IGNORECASE,
+# Common words in secrets of examples and tutorials.
+_WORDS = (
+    "abc123 access admin administrator api app asdfghjkl auth authentication backend bearer change "
+    "changeit changeme changethis chosen company correct debug default demo dev development dont dummy "
+    "enter example fixme foobar generate generated have here hello horse hs256 hunter2 insecure insert "
+    "jsonwebtoken jwt key keyboard letmein local localhost long lorem ipsum make minimum must mysecret "
+    "mykey mytoken nobody not password passwd passphrase passw0rd placeholder please prod production "
+    "private project qwerty qwertyuiop random replace replaceme reference safe sample secret secretkey "
+    "secure security server session shared should sign signing some something stage staging staple "
+    "battery stellary string strong super supersecret symmetric test testing that thing this todo token "
+    "unsafe value very welcome with word world your yours zxcvbnm 1q2w3e4r 1qaz2wsx bits bytes character "
+    "characters chars at be in is least no of on only the to use used"
 )
+# Longer words come first, so that they are removed as a whole.
+_WORD = re.compile("|".join(sorted(_WORDS.split(), key=len, reverse=True)), re.IGNORECASE)
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}")
 _SEPARATORS = re.compile(r"[\W_]+")
 
@@ -177,7 +46,7 @@ def find_weakness(secret: str) -> str | None:
     if _is_sequence(secret):
         return "is easy to guess: it counts up or down"
     # The remainder that an attacker who knows the words has to guess.
-    remainder = _SEPARATORS.sub("", _YEARS.sub("", _WORDS.sub("", secret)))
+    remainder = _SEPARATORS.sub("", _YEARS.sub("", _WORD.sub("", secret)))
     if len(remainder.encode()) < REST_MIN or _is_repetition(remainder) or _is_sequence(remainder):
         return "is easy to guess: it consists of well-known words"
     return None

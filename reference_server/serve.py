@@ -41,7 +41,7 @@ IN_FLIGHT_SECONDS = 10.0
 MAIL_SECONDS = 10.0
 GC_THRESHOLD = 50_000
 FILES_MAX = 65_536
-AWAY_SECONDS = 1.0
+RECONNECT_SECONDS = 1.0
 STACK_BYTES = 2 << 20
 ARENAS_MAX = 2
 _M_ARENA_MAX = -8
@@ -103,10 +103,10 @@ def limit_address_space() -> None:
 
 def raise_file_limit() -> None:
     """Raise the limit of open files, one per connection, as far as allowed; the default is often 1,024."""
-    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    target = FILES_MAX if most == resource.RLIM_INFINITY else min(FILES_MAX, most)
-    if granted != resource.RLIM_INFINITY and granted < target:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (target, most))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    target = FILES_MAX if hard == resource.RLIM_INFINITY else min(FILES_MAX, hard)
+    if soft != resource.RLIM_INFINITY and soft < target:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
 
 def open_core(settings: Settings, **options: Any) -> Core:
@@ -166,7 +166,7 @@ def migrate(core: Core, patience: float = 0) -> None:
                     "the database is not reachable yet; waiting up to %d seconds: %s", patience, problem
                 )
             waiting = True
-            time.sleep(AWAY_SECONDS)
+            time.sleep(RECONNECT_SECONDS)
         else:
             return
 

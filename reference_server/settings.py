@@ -177,7 +177,7 @@ def find_refusals(settings: Settings) -> list[str]:
         refusals.append(f"STELLARY_BCRYPT_ROUNDS must be at least {BCRYPT_ROUNDS_MIN} in production")
     if settings.production and any(map(_is_too_wide, settings.trusted_proxies)):
         refusals.append(
-            "STELLARY_TRUSTED_PROXIES must name the proxies in production, not everybody: anybody could claim any address"
+            "STELLARY_TRUSTED_PROXIES must name the proxies in production; otherwise any client could claim any address"
         )
     return refusals
 
@@ -328,6 +328,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def _switch(text: str) -> bool:
+    return _one_of("on", "off")(text) == "on"
+
+
 def _email(text: str) -> str:
     if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", text):
         raise ValueError(f"must be an e-mail address, not {text!r}")
@@ -357,8 +361,8 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_TRUSTED_PROXIES": ("trusted_proxies", networks),
     "STELLARY_CORS_ORIGINS": ("cors_origins", origins),
     "STELLARY_LOG": ("log", _one_of("json", "console", "off")),
-    "STELLARY_JOBS": ("jobs", lambda text: _one_of("on", "off")(text) == "on"),
-    "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", lambda text: _one_of("on", "off")(text) == "on"),
+    "STELLARY_JOBS": ("jobs", _switch),
+    "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", _switch),
     "STELLARY_PLANNER_MODEL": ("planner_model", model_name),
     "STELLARY_DATABASE_WAIT": ("database_wait", lambda text: float(_integer(text, 0, 3600))),
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
@@ -377,8 +381,8 @@ _LIMITS: Mapping[str, str] = {
 
 def _limits(environment: Mapping[str, str]) -> Limits:
     limits = _read(environment, {variable: (field, limit) for variable, field in _LIMITS.items()})
-    switch = _read(environment, {"STELLARY_LIMITS": ("switch", _one_of("on", "off"))})
-    return NO_LIMITS if switch.get("switch") == "off" else attrs.evolve(Limits(), **limits)
+    has_limits = _read(environment, {"STELLARY_LIMITS": ("on", _switch)}).get("on", True)
+    return attrs.evolve(Limits(), **limits) if has_limits else NO_LIMITS
 
 
 _MCP: Mapping[str, tuple[str, Callable[[str], object]]] = {

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -170,8 +170,9 @@ class Streams:
 
     # ------------------------------------------------------------------------------------------ all of them
 
+    @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Listen to the core's signals until the generator is closed."""
+        """Listen to the core's signals while the context is open."""
         loop = asyncio.get_running_loop()
 
         def forward_signal(topic: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
@@ -27,7 +27,7 @@ from stellary.contract.system import (
     Health,
     Readiness,
 )
-from stellary.contract.wire import dump
+from stellary.contract.wire import Value, dump
 from stellary.core import Core
 
 _log = logging.getLogger("stellary.server")
@@ -35,6 +35,7 @@ _log = logging.getLogger("stellary.server")
 PROBE_EVERY = 1.0
 PROBE_PATIENCE = 10.0
 FREE_BYTES_MIN = 8 << 20
+_JSON = {"content-type": "application/json"}
 
 
 class Probe:
@@ -122,61 +123,65 @@ def product_version() -> str:
         return "0"
 
 
-def system_operations(
-    core: Core, state: State, threads: Threads, metrics: Metrics, prefix: Callable[[], str]
-) -> Mapping[str, OperationHandler]:
-    """Return the operations that the server answers without the core.
+class SystemOperations:
+    """The operations that the server answers without the core.
 
     Args:
         core: Checked for readiness.
         state: The state of the server.
         threads: The threads in which probes run.
         metrics: The metrics.
-        prefix: Returns the prefix of paths, which is known when the application has started.
     """
-    probes = database_probe(core, threads), store_probe(core, threads)
-    document: list[bytes] = []
-    page: list[ApiPage] = []
 
-    async def root(_: RequestContext) -> RawResponse:
-        about = About(
-            name="Stellary",
-            version=product_version(),
-            openapi=f"{prefix()}/openapi.json",
-            docs=f"{prefix()}/docs",
+    def __init__(self, core: Core, state: State, threads: Threads, metrics: Metrics) -> None:
+        self._state = state
+        self._metrics = metrics
+        self._probes = database_probe(core, threads), store_probe(core, threads)
+        self._document: bytes | None = None
+        self._page: ApiPage | None = None
+
+    def handlers(self) -> dict[str, OperationHandler]:
+        """Return the handlers by operation."""
+        return {
+            ROOT.operation: self._show_root,
+            HEALTH.operation: self._show_health,
+            READY.operation: self._check_readiness,
+            OPENAPI.operation: self._show_document,
+            DOCS.operation: self._show_page,
+            METRICS.operation: self._show_metrics,
+        }
+
+    async def _show_root(self, context: RequestContext) -> RawResponse:
+        return _json(
+            About(
+                name="Stellary",
+                version=product_version(),
+                openapi=f"{context.prefix}/openapi.json",
+                docs=f"{context.prefix}/docs",
+            )
         )
-        return _json(dump(about))
 
-    async def live(_: RequestContext) -> RawResponse:
-        return _json(dump(Health()))
+    async def _show_health(self, _: RequestContext) -> RawResponse:
+        return _json(Health())
 
-    async def ready(_: RequestContext) -> RawResponse:
-        if state.stopping:
+    async def _check_readiness(self, _: RequestContext) -> RawResponse:
+        if self._state.stopping:
             raise Unavailable("the server is stopping", code="stopping", retry_after=1)
-        await check_all(probes)
-        return _json(dump(Readiness()))
+        await check_all(self._probes)
+        return _json(Readiness())
 
-    async def openapi(_: RequestContext) -> RawResponse:
-        if not document:
-            document.append(await asyncio.to_thread(_openapi, prefix()))
-        return _json(document[0])
+    async def _show_document(self, context: RequestContext) -> RawResponse:
+        if self._document is None:
+            self._document = await asyncio.to_thread(_openapi, context.prefix)
+        return RawResponse(200, _JSON, self._document)
 
-    async def docs(context: RequestContext) -> RawResponse:
-        if not page:
-            page.append(await asyncio.to_thread(api_page, prefix()))
-        return page[0].response(context.headers)
+    async def _show_page(self, context: RequestContext) -> RawResponse:
+        if self._page is None:
+            self._page = await asyncio.to_thread(api_page, context.prefix)
+        return self._page.response(context.headers)
 
-    async def metrics_text(_: RequestContext) -> RawResponse:
-        return await asyncio.to_thread(metrics.response)
-
-    return {
-        ROOT.operation: root,
-        HEALTH.operation: live,
-        READY.operation: ready,
-        OPENAPI.operation: openapi,
-        DOCS.operation: docs,
-        METRICS.operation: metrics_text,
-    }
+    async def _show_metrics(self, _: RequestContext) -> RawResponse:
+        return await asyncio.to_thread(self._metrics.response)
 
 
 def _openapi(prefix: str) -> bytes:
@@ -185,5 +190,5 @@ def _openapi(prefix: str) -> bytes:
     return dump(document(version=product_version(), server=prefix or "/"))
 
 
-def _json(body: bytes) -> RawResponse:
-    return RawResponse(200, {"content-type": "application/json"}, body)
+def _json(value: Value) -> RawResponse:
+    return RawResponse(200, _JSON, dump(value))

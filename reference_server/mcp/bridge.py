@@ -17,7 +17,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-from reference_server.mcp.calling import Caller, Client
+from reference_server.mcp.calling import Client, ToolRunner
 from reference_server.mcp.tools import Tool, input_schema
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.schemas import Schema
@@ -36,13 +36,13 @@ class Bridge:
     """The MCP library, serving the tools.
 
     Args:
-        caller: Calls the tools.
+        runner: Runs the tools.
         version: The version of this server.
         body_max: The maximum size of a request, in bytes.
     """
 
-    def __init__(self, caller: Caller, version: str, body_max: int) -> None:
-        self._caller = caller
+    def __init__(self, runner: ToolRunner, version: str, body_max: int) -> None:
+        self._runner = runner
         server: Server[Any] = Server(
             "stellary",
             version=version,
@@ -89,21 +89,21 @@ class Bridge:
         return response.whole()
 
     def _find_schema(self, name: str) -> Schema | None:
-        tool = self._caller.tools.get(name)
+        tool = self._runner.tools.get(name)
         return None if tool is None else input_schema(tool)
 
     async def _list(
         self, context: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
         return types.ListToolsResult(
-            tools=[_describe_tool(tool) for tool in self._caller.tools_for(_client(context))]
+            tools=[_describe_tool(tool) for tool in self._runner.tools_for(_client(context))]
         )
 
     async def _call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        tool = self._caller.tools.get(params.name)
+        tool = self._runner.tools.get(params.name)
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, "There is no such tool; tools/list lists the available ones")
-        outcome = await self._caller.call(tool, _client(context), params.arguments or {})
+        outcome = await self._runner.call(tool, _client(context), params.arguments or {})
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=text) for text in outcome.texts],
             structured_content=outcome.data,

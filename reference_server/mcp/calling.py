@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
@@ -16,23 +15,21 @@ from reference_server.mcp.tools import WORKSPACE, InWorkspace, Tool, WaitForMiss
 from reference_server.shares import Owner
 from reference_server.state import State
 from reference_server.threads import Threads
-from stellary.contract.errors import ApiError, NotFound, ServerError
+from stellary.contract.errors import ApiError, NotFound
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import load
 from stellary.core import Core
 from stellary.core.agents import missions
 from stellary.core.api import action_calls
-from stellary.core.db.errors import error_response
+from stellary.core.db.errors import error_response, translated
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import Actor
 
-_log = logging.getLogger("stellary.server")
-
 NOTHING = b"null"
-NONE_WAITS = "No mission waits."
-LOOK_SECONDS = 0.5
-WAITS = "Nothing has been changed yet: the change waits for approval."
+NO_MISSION = "No mission waits."
+POLL_SECONDS = 0.5
+NEEDS_APPROVAL = "Nothing has been changed yet: the change waits for approval."
 
 
 @attrs.frozen
@@ -55,7 +52,7 @@ class Client:
 
 
 @attrs.frozen
-class Outcome:
+class ToolResult:
     """The result of a tool call.
 
     Attributes:
@@ -69,8 +66,8 @@ class Outcome:
     failed: bool
 
 
-class Caller:
-    """A caller of tools.
+class ToolRunner:
+    """A runner of tools.
 
     Args:
         core: Runs the actions.
@@ -97,18 +94,16 @@ class Caller:
             and action_calls.may_act(self._core.units, client.actor, tool.action.name)
         ]
 
-    async def call(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> Outcome:
+    async def call(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool, and return its result; errors are results too."""
         request_id = client.headers["x-request-id"]
         try:
             answer = await self._answer(tool, client, arguments)
         except ApiError as error:
             answer = error_response(error, request_id)
-        except Exception:  # noqa: BLE001 - the library would send its text to the client
-            _log.exception("request %s failed", request_id)
-            failed = ServerError("the server has failed; the request id helps to find out why")
-            answer = error_response(failed, request_id)
-        return _outcome(answer)
+        except Exception as error:  # noqa: BLE001 - the library would send its text to the client
+            answer = error_response(translated(error, request_id), request_id)
+        return _to_result(answer)
 
     async def _answer(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> RawResponse:
         params = {name: argument for name, argument in arguments.items() if name != WORKSPACE}
@@ -140,7 +135,7 @@ class Caller:
         if limits is None:
             return False
         while (remaining := until - monotonic()) > 0:
-            await asyncio.sleep(min(LOOK_SECONDS, remaining))
+            await asyncio.sleep(min(POLL_SECONDS, remaining))
             if self._state.closed or client.is_gone():
                 return False
             if await self._threads.run(
@@ -159,13 +154,13 @@ def _check_workspace(client: Client, arguments: Mapping[str, Any]) -> str | None
     return client.workspace
 
 
-def _outcome(answer: RawResponse) -> Outcome:
+def _to_result(answer: RawResponse) -> ToolResult:
     data: dict[str, Any] | None = orjson.loads(answer.body)
     if data is not None and answer.status >= 400:
-        return Outcome([_sentence(data)], data, failed=True)
-    waits = [WAITS] if answer.status == 202 else []
-    text = NONE_WAITS if data is None else answer.body.decode()
-    return Outcome([*waits, text], data, failed=False)
+        return ToolResult([_sentence(data)], data, failed=True)
+    notes = [NEEDS_APPROVAL] if answer.status == 202 else []
+    text = NO_MISSION if data is None else answer.body.decode()
+    return ToolResult([*notes, text], data, failed=False)
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from reference_server.body import LARGE, RequestBody
-from reference_server.request_context import RequestContext
+from reference_server.request_context import RequestContext, parse_bearer
 from reference_server.settings import McpToken, Settings
 from reference_server.state import State
 from reference_server.system import product_version
@@ -56,8 +57,9 @@ class McpEndpoint:
         self._bridge: asyncio.Future[Bridge] | None = None
         self._serving: asyncio.Task[None] | None = None
 
+    @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Answer requests until the generator is closed."""
+        """Answer requests while the context is open."""
         try:
             yield
         finally:
@@ -78,7 +80,7 @@ class McpEndpoint:
         except Invalid as error:
             return _not_json(error)
         bridge = await self._get_bridge()
-        return await bridge.answer(context.raw(body), client)
+        return await bridge.answer(context.to_raw_request(body), client)
 
     async def _read(self, context: RequestContext) -> bytes:
         """Read the body, and reject JSON that the API does not accept, since the library is less strict."""
@@ -120,9 +122,8 @@ class McpEndpoint:
         from reference_server.mcp.calling import Client
 
         headers = {"x-request-id": context.request_id}
-        scheme, _, bearer = context.headers.get("authorization", "").partition(" ")
-        bearer = bearer.strip()
-        if scheme.lower() != "bearer" or not bearer:
+        bearer = parse_bearer(context.headers.get("authorization"))
+        if not bearer:
             raise Unauthenticated("a Bearer token is required")
         if self._token is not None and _same(bearer, self._token.secret):
             return Client(
@@ -160,9 +161,9 @@ class McpEndpoint:
 
     def _load_bridge(self) -> Bridge:
         from reference_server.mcp.bridge import Bridge
-        from reference_server.mcp.calling import Caller
+        from reference_server.mcp.calling import ToolRunner
 
-        return Bridge(Caller(self._core, self._threads, self._state), product_version(), LARGE.size)
+        return Bridge(ToolRunner(self._core, self._threads, self._state), product_version(), LARGE.size)
 
 
 def _origin(url: str) -> str:

@@ -45,17 +45,17 @@ class WaitForMission(Request):
 
 @attrs.frozen(kw_only=True)
 class Tool:
-    """Something that an AI client can do.
+    """A tool of an AI client, which runs an action.
 
     Attributes:
-        name: By which it is called.
-        summary: One sentence for a model: what it does.
-        takes: What it takes beside the workspace.
-        action: What it does; who may do that may call the tool.
-        adds: Whether it only adds to what is there, if it writes.
-        repeatable: Whether doing it twice comes to the same as once.
-        for_agents: Whether it is of use to agents alone.
-        waits: Whether the action is done again until there is something to answer with.
+        name: The name by which it is called.
+        summary: Its description for a model, in one sentence.
+        takes: The class of its parameters, besides the workspace.
+        action: The action; callers with the permission for it may call the tool.
+        adds: Whether it adds data only, and changes none.
+        repeatable: Whether a second call has no further effect.
+        for_agents: Whether it is listed for agents alone.
+        waits: Whether the action is repeated until it has a result.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Tool:
 
     @property
     def title(self) -> str:
-        """``move_card`` → ``Move card``."""
+        """The name for people: ``move_card`` → ``Move card``."""
         return self.name.replace("_", " ").capitalize()
 
 

@@ -21,7 +21,7 @@ from mcp.client import session as client_session
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
-from reference_server.mcp.calling import Caller
+from reference_server.mcp.calling import ToolRunner
 from reference_server.settings import NO_LIMITS, McpToken, Settings
 from stellary.contract.openapi import document
 from stellary.core import Core
@@ -187,7 +187,7 @@ def test_defect_is_not_disclosed(sqlite_site, monkeypatch, caplog):
     async def broken(*_):
         raise LookupError("s3cret")
 
-    monkeypatch.setattr(Caller, "_answer", broken)
+    monkeypatch.setattr(ToolRunner, "_answer", broken)
     result = call(sqlite_site.server, sqlite_site.token, "list_projects")
     assert result.status == 500
     assert "s3cret" not in str(result)
