@@ -197,13 +197,16 @@ def become(module: str, *arguments: str, directory: Path | None = ROOT) -> NoRet
 def test(arguments: list[str]) -> NoReturn:
     """Run the tests: `test [--cov] [PYTEST ARGUMENTS]`.
 
-    Without a path and without -n they are shared out to two processes. --cov adds the report of branch coverage.
+    Without a path and without -n they are shared out to two processes. --cov adds the report of branch coverage, and fails
+    if all tests together cover less than pyproject.toml demands.
     """
     prepare(FULL)
     options: list[str] = []
     if "--cov" in arguments:
         arguments = [argument for argument in arguments if argument != "--cov"]
         options += ["--cov", "--cov-report=term-missing:skip-covered"]
+        if any(selects_tests(argument) for argument in arguments):
+            options.append("--cov-fail-under=0")
     if not any(chooses_tests(argument) for argument in arguments):
         options += ["-n", "2"]
     become("pytest", *options, *arguments)
@@ -211,10 +214,17 @@ def test(arguments: list[str]) -> NoReturn:
 
 def chooses_tests(argument: str) -> bool:
     """Whether a pytest argument names tests or says how many processes to use."""
-    return (
-        argument.startswith(("-n", "--numprocesses", "--pdb"))
-        or (ROOT / argument.split("::", maxsplit=1)[0]).exists()
-    )
+    return argument.startswith(("-n", "--numprocesses", "--pdb")) or names_path(argument)
+
+
+def selects_tests(argument: str) -> bool:
+    """Whether a pytest argument leaves out some tests."""
+    return argument.startswith(("-k", "-m", "--lf", "--last-failed")) or names_path(argument)
+
+
+def names_path(argument: str) -> bool:
+    """Whether a pytest argument is the path of a test."""
+    return (ROOT / argument.split("::", maxsplit=1)[0]).exists()
 
 
 def check(arguments: list[str]) -> None:

@@ -22,9 +22,11 @@ from benchmarks.processes import cores, server
 from reference_server.handler import make_router
 from reference_server.log import Entry, configure
 from reference_server.metrics import Metrics
+from reference_server.request_context import RequestContext
 from reference_server.settings import Limits
 from reference_server.throttle import Caller, Throttle
 from stellary.contract.endpoints import ENDPOINTS
+from stellary.contract.port import RawResponse
 from stellary.core.api.dispatch import SERVICES
 
 CALLS = 5_000
@@ -42,8 +44,13 @@ REQUESTS = (
 OPERATIONS = ("auth.me", "cards.list", "cards.get", "cards.update", "cards.create")
 
 
+async def _respond(_: RequestContext) -> RawResponse:
+    return RawResponse(204)
+
+
 def _call_router() -> Callable[[int], object]:
-    router = make_router(dict.fromkeys({endpoint.operation for endpoint in ENDPOINTS} - SERVICES.keys()))
+    operations = {endpoint.operation for endpoint in ENDPOINTS} - SERVICES.keys()
+    router = make_router(dict.fromkeys(operations, _respond))
     return lambda number: router.match(*REQUESTS[number % len(REQUESTS)])
 
 
