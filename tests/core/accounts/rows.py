@@ -1,4 +1,4 @@
-"""Rows of any table, filled with what its columns ask for: for tests that must not know every table."""
+"""Rows of any table with generated values, for tests that must not list every table."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ _NUMBERS = itertools.count(1)
 _MOMENT = datetime(2026, 4, 1, tzinfo=UTC)
 
 
-def make_row(connection: Connection, table: Table, **given: Any) -> dict[str, Any]:
-    """Insert a row and return it: what is not given is made up, or null where it may be."""
+def make_row(connection: Connection, table: Table, **values: Any) -> dict[str, Any]:
+    """Insert a row and return it. Omitted columns are null if possible, or else get a generated value."""
     row = {
-        column.name: given.pop(column.name, None if column.nullable else _made_up(column))
+        column.name: values.pop(column.name, None if column.nullable else _generate_value(column))
         for column in table.c
         if column is not table.autoincrement_column
     }
-    assert not given, given
+    assert not values, values
     connection.execute(insert(table), row)
     return row
 
 
-def make_one_of_each(connection: Connection, root: dict[Table, dict[str, Any]]) -> list[Table]:
-    """Insert a row into each table that points, through others, to the rows at the root.
+def make_row_in_each_table(connection: Connection, root: dict[Table, dict[str, Any]]) -> list[Table]:
+    """Insert a row into each table that refers, directly or through other tables, to the root rows.
 
     Returns:
-        The tables, without those at the root.
+        The tables, without those of the root.
     """
-    made = dict(root)
+    row_by_table = dict(root)
     for table in metadata.sorted_tables:
         keys = {key.parent.name: key.column for key in table.foreign_keys if key.column.table is not table}
-        if table in made or not any(target.table in made for target in keys.values()):
+        if table in row_by_table or not any(target.table in row_by_table for target in keys.values()):
             continue
-        given = {name: made[target.table][target.name] for name, target in keys.items()}
-        made[table] = make_row(connection, table, **given)
-    return [table for table in made if table not in root]
+        references = {name: row_by_table[target.table][target.name] for name, target in keys.items()}
+        row_by_table[table] = make_row(connection, table, **references)
+    return [table for table in row_by_table if table not in root]
 
 
-def _made_up(column: Column[Any]) -> Any:
+def _generate_value(column: Column[Any]) -> Any:
     kind = column.type
     if isinstance(kind, Json):
         return []

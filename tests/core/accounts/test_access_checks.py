@@ -1,4 +1,4 @@
-"""Access checks: one statement each, whatever is missing on the way to the row."""
+"""Access checks take one statement, regardless of which row on the way is missing."""
 
 from __future__ import annotations
 
@@ -58,17 +58,21 @@ def test_check_of_an_unknown_row_takes_one_statement(world: World, statements):
             if field.name not in ("org_slug", "ws_slug", "project_id") or field.default is attrs.NOTHING
         }
         ref = ref_type(**{**keys, "org_slug": home.org_slug, "ws_slug": home.ws_slug})
-        with world.core.view(owner.actor) as uow, uow.checking(REFS[ref_type]), statements() as sent:
+        with (
+            world.core.view(owner.actor) as uow,
+            uow.checking(REFS[ref_type]),
+            statements() as sent_statements,
+        ):
             with pytest.raises(NotFound) as refused:
                 ACCESS_BY_REF[ref_type](uow, ref)
             uow.mark_authorized()
         assert refused.value.message == f"{MISSING.get(ref_type.__name__, 'Project')} not found"
-        assert len(sent) == 1
+        assert len(sent_statements) == 1
 
     check()
 
 
-def test_project_in_the_path_is_checked_before_what_is_below_the_card(world: World):
+def test_project_in_the_path_is_checked_before_details_of_the_card(world: World):
     owner = world.person("ann")
     workspace = world.workspace(owner)
     project, other_project = world.project(owner, workspace, "one"), world.project(owner, workspace, "two")

@@ -20,12 +20,12 @@ def outcome(answer):
     return answer.status, orjson.loads(answer.body).get("code")
 
 
-def test_a_new_token_reaches_what_its_user_reaches(world):
+def test_new_token_has_the_access_of_its_user(world):
     ann = world.person("ann")
-    made = make(world, ann)
-    assert made["scopes"] == list(TOKEN_SCOPES)
-    assert (made["prefix"], made["expiresAt"]) == (made["token"][:10], None)
-    assert world.ask(made["token"], "GET", "/auth/me")["user"]["id"] == ann.id
+    token = make(world, ann)
+    assert token["scopes"] == list(TOKEN_SCOPES)
+    assert (token["prefix"], token["expiresAt"]) == (token["token"][:10], None)
+    assert world.ask(token["token"], "GET", "/auth/me")["user"]["id"] == ann.id
 
 
 def test_a_token_reaches_no_further_than_its_scopes(world):
@@ -34,9 +34,9 @@ def test_a_token_reaches_no_further_than_its_scopes(world):
     assert world.status(token, "GET", "/auth/me") == 403
 
 
-def test_scopes_are_told_once_each(world):
-    made = make(world, world.person("ann"), scopes=["projects:write", "projects:read", "projects:write"])
-    assert made["scopes"] == ["projects:read", "projects:write"]
+def test_duplicate_scopes_are_removed(world):
+    token = make(world, world.person("ann"), scopes=["projects:write", "projects:read", "projects:write"])
+    assert token["scopes"] == ["projects:read", "projects:write"]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_scopes_are_told_once_each(world):
         ("expiresAt", {"expiresAt": "2020-01-01"}),
     ],
 )
-def test_what_cannot_be_is_named(world, field, body):
+def test_invalid_field_is_named(world, field, body):
     answer = world.call(world.person("ann"), "POST", "/api-tokens", {"name": "CI", **body})
     assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, field)
 
@@ -58,14 +58,14 @@ def test_what_cannot_be_is_named(world, field, body):
 def test_a_token_holds_until_it_expires(world):
     clock = world.stop_clock()
     expires_at = clock.now + timedelta(hours=1)
-    made = make(world, world.person("ann"), expiresAt=expires_at.isoformat())
+    token = make(world, world.person("ann"), expiresAt=expires_at.isoformat())
     clock.advance(timedelta(hours=1) - timedelta(milliseconds=1))
-    assert world.status(made["token"], "GET", "/auth/me") == 200
+    assert world.status(token["token"], "GET", "/auth/me") == 200
     clock.advance(timedelta(milliseconds=1))
-    assert world.status(made["token"], "GET", "/auth/me") == 401
+    assert world.status(token["token"], "GET", "/auth/me") == 401
 
 
-def test_a_token_that_expires_now_is_none(world):
+def test_expired_token_is_rejected(world):
     clock = world.stop_clock()
     body = {"name": "CI", "expiresAt": clock.now.isoformat()}
     assert world.status(world.person("ann"), "POST", "/api-tokens", body) == 400
@@ -73,34 +73,34 @@ def test_a_token_that_expires_now_is_none(world):
 
 def test_a_list_holds_no_secrets_and_only_the_callers(world):
     ann, bob = world.people("ann bob")
-    made = [make(world, ann), make(world, ann, name="Deploy")]
+    tokens = [make(world, ann), make(world, ann, name="Deploy")]
     make(world, bob)
     listed = world.ask(ann, "GET", "/api-tokens")
-    assert listed == [{name: value for name, value in each.items() if name != "token"} for each in made]
+    assert listed == [{name: value for name, value in token.items() if name != "token"} for token in tokens]
 
 
-def test_a_revoked_token_is_refused_at_once(world):
+def test_revoked_token_is_rejected_immediately(world):
     ann = world.person("ann")
-    made = make(world, ann)
-    assert world.ask(ann, "DELETE", f"/api-tokens/{made['id']}") == {"ok": True}
-    assert world.status(made["token"], "GET", "/auth/me") == 401
-    assert world.status(ann, "DELETE", f"/api-tokens/{made['id']}") == 404
+    token = make(world, ann)
+    assert world.ask(ann, "DELETE", f"/api-tokens/{token['id']}") == {"ok": True}
+    assert world.status(token["token"], "GET", "/auth/me") == 401
+    assert world.status(ann, "DELETE", f"/api-tokens/{token['id']}") == 404
 
 
 @pytest.mark.parametrize("token", ["synth_x", "x", "synth_agent_x", "a.b.c", "é"])
-def test_what_is_no_token_is_refused(world, token):
+def test_malformed_token_is_rejected(world, token):
     assert world.status(token, "GET", "/auth/me") == 401
 
 
-def test_a_token_that_was_never_made_is_refused(world):
+def test_unknown_token_is_rejected(world):
     assert world.status(new_api_token(), "GET", "/auth/me") == 401
 
 
 def test_another_users_token_is_not_there(world):
     ann, bob = world.people("ann bob")
-    made = make(world, ann)
-    assert world.status(bob, "DELETE", f"/api-tokens/{made['id']}") == 404
-    assert world.status(made["token"], "GET", "/auth/me") == 200
+    token = make(world, ann)
+    assert world.status(bob, "DELETE", f"/api-tokens/{token['id']}") == 404
+    assert world.status(token["token"], "GET", "/auth/me") == 200
 
 
 def test_tokens_are_a_persons_business(world):
@@ -149,7 +149,7 @@ def test_a_user_has_a_hundred_live_tokens_at_most(world):
     assert world.status(ann, "POST", "/api-tokens", {"name": "one more"}) == 201
 
 
-def test_of_two_that_make_the_last_token_at_once_one_does(world):
+def test_limit_of_tokens_holds_under_concurrent_creation(world):
     ann = world.person("ann")
     for _ in range(99):
         world.api_token(ann)

@@ -27,16 +27,16 @@ def login(world, email="ann@example.com", password=PASSWORD):
 
 
 def test_registering_logs_in(world):
-    made = register(world, name="Ann Lee")
-    assert made["user"]["name"] == "Ann Lee"
-    assert world.ask(made["access_token"], "GET", "/auth/me")["user"] == made["user"]
+    account = register(world, name="Ann Lee")
+    assert account["user"]["name"] == "Ann Lee"
+    assert world.ask(account["access_token"], "GET", "/auth/me")["user"] == account["user"]
 
 
 def test_registering_makes_a_home(world):
-    made = register(world, name="Ann Lee")
-    (organization,) = world.ask(made["access_token"], "GET", "/organizations")
+    account = register(world, name="Ann Lee")
+    (organization,) = world.ask(account["access_token"], "GET", "/organizations")
     assert (organization["slug"], organization["myRole"]) == ("ann-lee", "owner")
-    (workspace,) = world.ask(made["access_token"], "GET", "/orgs/ann-lee/workspaces")
+    (workspace,) = world.ask(account["access_token"], "GET", "/orgs/ann-lee/workspaces")
     assert workspace["isPersonal"]
     assert (workspace["slug"], workspace["myRole"], workspace["myPilotageRole"]) == (
         "ann-lee",
@@ -45,27 +45,27 @@ def test_registering_makes_a_home(world):
     )
 
 
-def test_who_gives_no_name_is_called_by_the_address(world):
+def test_name_defaults_to_the_local_part_of_the_address(world):
     assert register(world)["user"]["name"] == "ann"
 
 
-def test_people_of_one_name_get_different_slugs(world):
+def test_users_with_the_same_name_get_different_slugs(world):
     slugs = set()
     for number in range(3):
-        made = register(world, email=f"ann{number}@example.com", name="Ann")
-        slugs.add(world.ask(made["access_token"], "GET", "/organizations")[0]["slug"])
+        account = register(world, email=f"ann{number}@example.com", name="Ann")
+        slugs.add(world.ask(account["access_token"], "GET", "/organizations")[0]["slug"])
     assert len(slugs) == 3
     assert all(slug == "ann" or slug.startswith("ann-") for slug in slugs)
 
 
 @pytest.mark.parametrize("name", ["陳", "x" * 100, "🦉", "A"])
 def test_any_name_gets_a_home(world, name):
-    made = register(world, name=name)
-    assert len(world.ask(made["access_token"], "GET", "/organizations")) == 1
+    account = register(world, name=name)
+    assert len(world.ask(account["access_token"], "GET", "/organizations")) == 1
 
 
 @pytest.mark.parametrize("email", ["ann@example.com", "ANN@EXAMPLE.COM"])
-def test_an_address_is_taken_once(world, email):
+def test_duplicate_address_is_rejected(world, email):
     register(world)
     answer = world.call(None, "POST", "/auth/register", {**ANN, "email": email})
     assert (answer.status, orjson.loads(answer.body)["code"]) == (409, "duplicate_email")
@@ -84,15 +84,15 @@ def test_an_address_is_taken_once(world, email):
         ("admin", True),
     ],
 )
-def test_what_cannot_be_is_named(world, field, value):
+def test_invalid_field_is_named(world, field, value):
     answer = world.call(None, "POST", "/auth/register", {**ANN, field: value})
     assert answer.status == 400
     assert orjson.loads(answer.body)["details"][0]["field"] == field
 
 
 def test_a_long_address_of_letters_that_fold_into_more_is_taken(world):
-    made = register(world, email="ß" * 32 + "@" + "ß" * 20 + ".example.com")
-    assert world.ask(made["access_token"], "GET", "/auth/me")["user"] == made["user"]
+    account = register(world, email="ß" * 32 + "@" + "ß" * 20 + ".example.com")
+    assert world.ask(account["access_token"], "GET", "/auth/me")["user"] == account["user"]
 
 
 def test_login_takes_the_address_in_any_case_and_encoding(world):
@@ -109,8 +109,8 @@ def test_a_wrong_password_and_an_unknown_address_read_alike(world):
 
 
 def test_login_answers_as_registering_does(world):
-    made = register(world)
-    assert orjson.loads(login(world, password="long enough").body)["user"] == made["user"]
+    account = register(world)
+    assert orjson.loads(login(world, password="long enough").body)["user"] == account["user"]
 
 
 def test_a_login_ends_after_a_week(world):
@@ -122,7 +122,7 @@ def test_a_login_ends_after_a_week(world):
     assert world.status(token, "GET", "/auth/me") == 401
 
 
-def test_a_new_name_is_told_at_once(world):
+def test_new_name_is_returned_immediately(world):
     ann = world.person("ann")
     assert world.ask(ann, "PATCH", "/auth/me", {"name": "Ann Lee"})["user"]["name"] == "Ann Lee"
     assert world.ask(ann, "GET", "/auth/me")["user"]["name"] == "Ann Lee"
@@ -147,7 +147,7 @@ def change(world, who, current=PASSWORD, new="a new password"):
     return world.call(who, "POST", "/auth/change-password", {"currentPassword": current, "newPassword": new})
 
 
-def test_a_changed_password_ends_every_login_of_before_at_once(world):
+def test_password_change_ends_all_earlier_logins(world):
     world.stop_clock()
     ann = world.person("ann")
     before = world.bearer(ann)
@@ -157,7 +157,7 @@ def test_a_changed_password_ends_every_login_of_before_at_once(world):
     assert world.status(orjson.loads(changed.body)["access_token"], "GET", "/auth/me") == 200
 
 
-def test_a_changed_password_is_the_only_one_that_logs_in(world):
+def test_only_the_new_password_logs_in(world):
     assert change(world, world.person("ann")).status == 200
     assert login(world).status == 401
     assert login(world, password="a new password").status == 201
@@ -170,7 +170,7 @@ def test_a_changed_password_leaves_api_tokens_alone(world):
     assert world.status(token, "GET", "/auth/me") == 200
 
 
-def test_who_changes_a_password_has_to_know_it(world):
+def test_password_change_requires_the_current_password(world):
     ann = world.person("ann")
     answer = change(world, ann, current="wrong password")
     assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "currentPassword")
@@ -218,12 +218,12 @@ def store_hash(world, person, rounds):
 
 
 def login_cost(world, email):
-    """Seconds of computing that a refused login takes, the least of several."""
+    """Return the CPU time of a rejected login in seconds, the minimum of several."""
 
     def once():
-        begun = time.thread_time()
+        started_at = time.thread_time()
         assert login(world, email, "wrong password").status == 401
-        return time.thread_time() - begun
+        return time.thread_time() - started_at
 
     return min(once() for _ in range(5))
 

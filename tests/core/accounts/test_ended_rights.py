@@ -1,4 +1,4 @@
-"""Rights that end when a member is removed, leaves or is demoted, and what the answer says about them."""
+"""Rights that end when a member is removed, leaves or is demoted, and the response that counts them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ URL = "https://example.com/hook"
 
 @attrs.frozen
 class Team:
-    """A workspace of ann in which bob, an admin, has set things up; cid is an admin as well."""
+    """A workspace of ann with two admins: bob, who has set things up, and cid."""
 
     world: World
     ann: object
@@ -32,7 +32,7 @@ class Team:
     invitation: str
 
     def end(self, how):
-        """Take bob's rights from him in one of the ways in which that happens; return the answer."""
+        """Remove or demote bob in one of several ways, and return the response."""
         here, organization = self.here.path, self.here.organization.path
         if how == "removed from the workspace":
             return self.world.ask(self.ann, "DELETE", f"{here}/members/{self.bob.id}")
@@ -48,14 +48,17 @@ class Team:
         return self.world.ask(self.bob, "POST", f"{organization}/leave")
 
     def webhooks(self):
-        found = self.world.ask(self.ann, "GET", f"{self.here.path}/webhooks")
-        return [(each["createdById"], each["active"]) for each in found]
+        webhooks = self.world.ask(self.ann, "GET", f"{self.here.path}/webhooks")
+        return [(webhook["createdById"], webhook["active"]) for webhook in webhooks]
 
     def invitations(self):
-        return [each["email"] for each in self.world.ask(self.ann, "GET", f"{self.here.path}/invitations")]
+        return [
+            invitation["email"]
+            for invitation in self.world.ask(self.ann, "GET", f"{self.here.path}/invitations")
+        ]
 
     def set_up(self, person):
-        """Let somebody make a webhook, an invitation, an agent with a token, and a rule."""
+        """Create a webhook, an invitation and an agent with a token; return the token and the invitation."""
         here = self.here.path
         self.world.ask(person, "POST", f"{here}/webhooks", {"url": URL})
         body = {"email": f"invited-by-{person.user.name}@example.com"}
@@ -119,7 +122,7 @@ def test_webhooks_are_turned_off_and_handed_over(team, how):
     assert sorted(team.webhooks()) == sorted([(team.cid.id, True), (team.ann.id, False)])
 
 
-def test_webhooks_pass_to_the_admin_who_removes_their_maker(team):
+def test_webhooks_pass_to_the_admin_who_removes_their_creator(team):
     team.world.ask(team.cid, "DELETE", f"{team.here.path}/members/{team.bob.id}")
     assert sorted(team.webhooks()) == sorted([(team.cid.id, True), (team.cid.id, False)])
 
@@ -180,10 +183,10 @@ def test_two_removals_in_one_unit_are_counted_separately(team):
             remove_workspace_member(uow, team.here.ref.child(WorkspaceMemberRef, person.id))
             for person in (team.bob, team.cid)
         ]
-    assert [(each.ended.webhooks, each.ended.automations) for each in answers] == [(1, 1), (1, 0)]
+    assert [(answer.ended.webhooks, answer.ended.automations) for answer in answers] == [(1, 1), (1, 0)]
 
 
-def test_removal_waits_for_a_webhook_that_is_being_made(postgres_url):
+def test_removal_waits_for_a_concurrent_creation_of_a_webhook(postgres_url):
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)
     ann, bob = world.people("ann bob")
@@ -214,8 +217,8 @@ def test_removal_waits_for_a_webhook_that_is_being_made(postgres_url):
 
 
 def change_password(world, person, **body):
-    said = {"currentPassword": PASSWORD, "newPassword": "a new password", **body}
-    return world.ask(person, "POST", "/auth/change-password", said)
+    passwords = {"currentPassword": PASSWORD, "newPassword": "a new password", **body}
+    return world.ask(person, "POST", "/auth/change-password", passwords)
 
 
 def test_password_change_returns_the_number_of_live_tokens(team):
@@ -233,7 +236,7 @@ def test_password_change_with_revoke_tokens_revokes_all_tokens(team):
     clock = team.world.stop_clock()
     tokens = [team.world.api_token(team.bob) for _ in range(2)]
     team.world.api_token(team.bob, expires_at=clock.now)
-    others = team.world.api_token(team.cid)
+    other_token = team.world.api_token(team.cid)
     login = team.world.bearer(team.bob)
     answer = change_password(team.world, team.bob, revokeTokens=True)
     # Two of his own, and the one that he gave to an agent.
@@ -242,7 +245,7 @@ def test_password_change_with_revoke_tokens_revokes_all_tokens(team):
         assert team.world.status(token, "GET", "/auth/me") == 401
     assert team.world.status(team.agent_token, "GET", f"{team.here.path}/projects") == 401
     assert team.world.ask(answer["access_token"], "GET", "/api-tokens") == []
-    assert team.world.status(others, "GET", "/auth/me") == 200
+    assert team.world.status(other_token, "GET", "/auth/me") == 200
 
 
 def test_failed_password_change_revokes_nothing(team):

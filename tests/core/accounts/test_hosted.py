@@ -1,4 +1,4 @@
-"""Users of a host that has accounts of its own."""
+"""Users of a host that manages its own accounts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def me(world, actor):
     )["user"]
 
 
-def test_a_hosts_user_is_made_once(world):
+def test_user_of_a_host_is_created_once(world):
     first, again = (world.core.user(external_id="42", email="ann@example.com", name="Ann") for _ in range(2))
     assert first == again
     assert (me(world, first)["name"], me(world, first)["email"]) == ("Ann", "ann@example.com")
@@ -23,17 +23,17 @@ def test_a_hosts_user_is_made_once(world):
 def test_a_hosts_user_has_a_home(world):
     actor = world.core.user(external_id="42", email="ann@example.com")
     token = world.core.env.signer.issue(actor.user_id, 0, world.core.env.clock())
-    assert [each["slug"] for each in world.ask(token, "GET", "/organizations")] == ["ann"]
+    assert [organization["slug"] for organization in world.ask(token, "GET", "/organizations")] == ["ann"]
 
 
-def test_a_hosts_user_is_kept_in_step(world):
+def test_user_of_a_host_is_updated(world):
     before = world.core.user(external_id="42", email="ann@example.com", name="Ann")
     after = world.core.user(external_id="42", email="ann.lee@example.com", name="Ann Lee")
     assert before == after
     assert (me(world, after)["name"], me(world, after)["email"]) == ("Ann Lee", "ann.lee@example.com")
 
 
-def test_a_name_that_is_not_given_stays(world):
+def test_omitted_name_is_unchanged(world):
     world.core.user(external_id="42", email="ann@example.com", name="Ann")
     actor = world.core.user(external_id="42", email="ann.lee@example.com")
     assert me(world, actor)["name"] == "Ann"
@@ -46,7 +46,7 @@ def test_a_hosts_user_has_no_password_to_log_in_with(world):
         assert world.status(None, "POST", "/auth/login", body) == 401
 
 
-def test_an_address_of_somebody_else_is_not_taken_over(world):
+def test_address_of_another_user_is_not_taken_over(world):
     world.person("ann")
     with pytest.raises(Conflict):
         world.core.user(external_id="42", email="ANN@example.com")
@@ -57,7 +57,7 @@ def test_an_address_of_somebody_else_is_not_taken_over(world):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "fields",
     [
         {"external_id": "", "email": "ann@example.com"},
         {"external_id": "x" * 201, "email": "ann@example.com"},
@@ -66,9 +66,9 @@ def test_an_address_of_somebody_else_is_not_taken_over(world):
         {"external_id": "42", "email": "ann@example.com", "name": "x" * 101},
     ],
 )
-def test_what_cannot_be_is_told(world, given):
+def test_invalid_user_is_rejected(world, fields):
     with pytest.raises(Invalid):
-        world.core.user(**given)
+        world.core.user(**fields)
 
 
 def test_a_host_maps_users_in_its_own_transaction(world):
@@ -81,7 +81,7 @@ def test_a_host_maps_users_in_its_own_transaction(world):
     assert world.core.user(external_id="42", email="ann@example.com") != actor
 
 
-def test_a_user_that_is_mapped_many_times_at_once_is_made_once(world):
+def test_concurrent_mappings_create_a_user_once(world):
     for number in range(5):
         actors = at_once(
             *[lambda: world.core.user(external_id=str(number), email=f"{number}@example.com")] * 4  # noqa: B023

@@ -1,4 +1,4 @@
-"""The life of an invitation."""
+"""Invitations: creation, acceptance, revocation and concurrency."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.world import at_once, links
 
 @pytest.fixture
 def eng(world):
-    """A workspace of ann with a member cid; eve has an account and belongs nowhere."""
+    """Return a workspace of ann with the member cid; eve has an account without access."""
     people = dict(zip(("ann", "cid", "eve"), world.people("ann cid eve"), strict=True))
     workspace = world.workspace(people["ann"], slug="eng")
     world.join(people["cid"], workspace)
@@ -35,18 +35,22 @@ def outcome(answer):
     return answer.status, orjson.loads(answer.body).get("code")
 
 
-def test_an_invitation_says_what_was_sent(world, eng):
+def test_invitation_returns_its_fields(world, eng):
     clock = world.stop_clock()
-    made = invite(world, eng, "Eve@Example.com", role="admin")
-    assert (made["email"], made["role"], made["invitedById"]) == ("Eve@example.com", "admin", eng["ann"].id)
-    assert made["expiresAt"] == (clock.now + timedelta(days=7)).isoformat().replace("+00:00", "Z")
+    invitation = invite(world, eng, "Eve@Example.com", role="admin")
+    assert (invitation["email"], invitation["role"], invitation["invitedById"]) == (
+        "Eve@example.com",
+        "admin",
+        eng["ann"].id,
+    )
+    assert invitation["expiresAt"] == (clock.now + timedelta(days=7)).isoformat().replace("+00:00", "Z")
 
 
 def test_email_leads_to_the_invitation(world, eng):
-    made = invite(world, eng)
+    invitation = invite(world, eng)
     (email,) = world.emails
     assert email.to == "eve@example.com"
-    assert links(email) == [f"http://localhost:3001/invitations/{made['token']}"]
+    assert links(email) == [f"http://localhost:3001/invitations/{invitation['token']}"]
 
 
 def test_names_in_an_email_stay_on_their_line(world, eng):
@@ -58,17 +62,17 @@ def test_names_in_an_email_stay_on_their_line(world, eng):
     assert email.text.startswith("Ann Your account is locked invites you")
 
 
-def test_no_email_is_sent_of_what_was_undone(world, eng):
+def test_rolled_back_invitation_sends_no_email(world, eng):
     invite(world, eng)
     answer = world.call(eng["ann"], "POST", f"{eng['at'].path}/members/invite", {"email": "cid@example.com"})
     assert outcome(answer) == (409, "already_member")
     assert len(world.emails) == 1
 
 
-def test_the_token_is_shown_once(world, eng):
-    made = invite(world, eng)
+def test_token_is_shown_once(world, eng):
+    invitation = invite(world, eng)
     (listed,) = pending_invitations(world, eng)
-    assert listed == {name: value for name, value in made.items() if name != "token"}
+    assert listed == {name: value for name, value in invitation.items() if name != "token"}
 
 
 def test_accepting_makes_a_member_of_workspace_and_organization(world, eng):
@@ -85,34 +89,34 @@ def test_an_admin_is_invited_as_one(world, eng):
     assert (accepted["workspace"]["myRole"], accepted["workspace"]["myPilotageRole"]) == ("admin", "viewer")
 
 
-def test_who_belongs_to_the_organization_already_keeps_the_role_there(world, eng):
+def test_existing_role_in_the_organization_is_kept(world, eng):
     world.join_organization(eng["eve"], eng["at"].organization, "admin")
     assert accept(world, eng["eve"], invite(world, eng)["token"]).status == 200
     assert world.ask(eng["eve"], "GET", eng["at"].organization.path)["myRole"] == "admin"
 
 
-def test_who_became_a_member_meanwhile_keeps_the_role(world, eng):
+def test_existing_role_in_the_workspace_is_kept(world, eng):
     token = invite(world, eng)["token"]
     world.join(eng["eve"], eng["at"], role="admin", pilotage_role="owner")
     accepted = orjson.loads(accept(world, eng["eve"], token).body)
     assert (accepted["workspace"]["myRole"], accepted["workspace"]["myPilotageRole"]) == ("admin", "owner")
 
 
-def test_somebody_can_be_invited_who_has_no_account_yet(world, eng):
+def test_person_without_an_account_can_be_invited(world, eng):
     token = invite(world, eng, "new@example.com")["token"]
     body = {"email": "NEW@example.com", "password": "long enough"}
     bearer = world.ask(None, "POST", "/auth/register", body)["access_token"]
     assert accept(world, bearer, token).status == 200
 
 
-def test_it_is_meant_for_one_address(world, eng):
+def test_invitation_is_for_one_address(world, eng):
     token = invite(world, eng, "new@example.com")["token"]
     assert outcome(accept(world, eng["eve"], token)) == (403, "other_invitee")
     assert outcome(accept(world, eng["ann"], token)) == (403, "other_invitee")
     assert len(pending_invitations(world, eng)) == 1
 
 
-def test_it_holds_once(world, eng):
+def test_invitation_is_accepted_once(world, eng):
     token = invite(world, eng)["token"]
     assert accept(world, eng["eve"], token).status == 200
     assert outcome(accept(world, eng["eve"], token)) == (404, "not_found")
@@ -140,30 +144,30 @@ def test_an_unknown_secret_leads_nowhere(world, eng, token):
     assert world.status(None, "POST", f"/invitations/{token}/accept") == 401
 
 
-def test_a_new_one_takes_the_place_of_the_former(world, eng):
+def test_new_invitation_replaces_the_previous_one(world, eng):
     former, token = invite(world, eng)["token"], invite(world, eng, "EVE@example.com", role="admin")["token"]
-    assert [each["role"] for each in pending_invitations(world, eng)] == ["admin"]
+    assert [invitation["role"] for invitation in pending_invitations(world, eng)] == ["admin"]
     assert accept(world, eng["eve"], former).status == 404
     assert accept(world, eng["eve"], token).status == 200
 
 
 def test_it_can_be_taken_back(world, eng):
-    made = invite(world, eng)
-    path = f"{eng['at'].path}/invitations/{made['id']}"
+    invitation = invite(world, eng)
+    path = f"{eng['at'].path}/invitations/{invitation['id']}"
     assert world.status(eng["cid"], "DELETE", path) == 403
     assert world.ask(eng["ann"], "DELETE", path) == {"ok": True}
     assert world.status(eng["ann"], "DELETE", path) == 404
-    assert accept(world, eng["eve"], made["token"]).status == 404
+    assert accept(world, eng["eve"], invitation["token"]).status == 404
 
 
 def test_it_is_not_to_be_found_from_another_workspace(world, eng):
-    made = invite(world, eng)
+    invitation = invite(world, eng)
     other = world.workspace(eng["ann"], eng["at"].organization)
-    assert world.status(eng["ann"], "DELETE", f"{other.path}/invitations/{made['id']}") == 404
+    assert world.status(eng["ann"], "DELETE", f"{other.path}/invitations/{invitation['id']}") == 404
     assert world.ask(eng["ann"], "GET", f"{other.path}/invitations") == []
 
 
-def test_a_member_neither_invites_nor_sees_who_is_invited(world, eng):
+def test_member_cannot_invite_or_list_invitations(world, eng):
     body = {"email": "new@example.com"}
     assert world.status(eng["cid"], "POST", f"{eng['at'].path}/members/invite", body) == 403
     assert world.status(eng["cid"], "GET", f"{eng['at'].path}/invitations") == 403
@@ -173,7 +177,7 @@ def test_a_member_neither_invites_nor_sees_who_is_invited(world, eng):
 @pytest.mark.parametrize(
     "body", [{}, {"email": "x"}, {"email": "a@x..com"}, {"email": "eve@example.com", "role": "owner"}]
 )
-def test_what_cannot_be_is_told(world, eng, body):
+def test_invalid_invitation_is_rejected(world, eng, body):
     assert world.status(eng["ann"], "POST", f"{eng['at'].path}/members/invite", body) == 400
 
 
@@ -192,11 +196,11 @@ def test_a_deleted_workspace_takes_its_invitations_along(world, eng):
 def test_an_idempotency_key_repeats_the_deed_but_not_the_secret(world, eng):
     path, body = f"{eng['at'].path}/members/invite", {"email": "eve@example.com"}
     answers = [world.call(eng["ann"], "POST", path, body, idempotency_key="k") for _ in range(2)]
-    assert [outcome(each) for each in answers] == [(201, None), (409, "already_done")]
+    assert [outcome(answer) for answer in answers] == [(201, None), (409, "already_done")]
     assert len(world.emails) == 1
 
 
-def test_of_two_that_accept_at_once_one_does(world, eng):
+def test_concurrent_acceptances_succeed_once(world, eng):
     for number in range(5):
         person = world.person(f"new{number}")
         token = invite(world, eng, person.email)["token"]
@@ -204,29 +208,29 @@ def test_of_two_that_accept_at_once_one_does(world, eng):
         assert sorted(answers) == [200, 404]
 
 
-def test_two_invitations_of_one_person_at_once_leave_one(world, eng):
+def test_concurrent_invitations_of_one_person_leave_one(world, eng):
     for number in range(5):
         email = f"new{number}@example.com"
         path = f"{eng['at'].path}/members/invite"
         at_once(*[lambda: world.status(eng["ann"], "POST", path, {"email": email})] * 2)  # noqa: B023
-        assert [each["email"] for each in pending_invitations(world, eng)].count(email) == 1
+        assert [invitation["email"] for invitation in pending_invitations(world, eng)].count(email) == 1
 
 
-def test_of_revoking_and_accepting_at_once_one_wins(world, eng):
+def test_either_revocation_or_acceptance_succeeds(world, eng):
     for number in range(5):
         person = world.person(f"new{number}")
-        made = invite(world, eng, person.email)
-        path = f"{eng['at'].path}/invitations/{made['id']}"
+        invitation = invite(world, eng, person.email)
+        path = f"{eng['at'].path}/invitations/{invitation['id']}"
         revoked, accepted = at_once(
             lambda: world.status(eng["ann"], "DELETE", path),  # noqa: B023
-            lambda: accept(world, person, made["token"]).status,  # noqa: B023
+            lambda: accept(world, person, invitation["token"]).status,  # noqa: B023
         )
         assert (revoked, accepted) in [(200, 404), (404, 200)]
         assert world.status(person, "GET", eng["at"].path) == (200 if accepted == 200 else 404)
 
 
 def end_admin_role(world, eng, how):
-    """Take from cid what lets him invite, in one of the ways in which that happens."""
+    """Remove cid's right to invite in one of several ways."""
     ann, cid, at = eng["ann"], eng["cid"], eng["at"]
     if how == "demoted in the workspace":
         world.ask(ann, "PATCH", f"{at.path}/members/{cid.id}", {"role": "member"})
@@ -292,7 +296,7 @@ def test_invitation_of_an_admin_who_lost_the_workspace_role_but_leads_the_organi
 
 
 @pytest.mark.parametrize("how", ["demoted in the workspace", "demoted in the organization"])
-def test_of_accepting_and_demoting_the_inviter_at_once_one_comes_first(world, eng, how):
+def test_acceptance_and_demotion_of_the_inviter_are_serialized(world, eng, how):
     for number in range(5):
         make_admin(world, eng, how)
         person = world.person(f"new{number}")

@@ -1,4 +1,4 @@
-"""What is left behind by who leaves, and by what is deleted."""
+"""Data of members who leave, and of deleted workspaces and organizations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from stellary.core.accounts import tables
 from stellary.core.board import tables as board
 from stellary.core.kernel.unit import NOBODY
-from tests.core.accounts.rows import make_one_of_each, make_row
+from tests.core.accounts.rows import make_row, make_row_in_each_table
 
 
 def count(world, table, *conditions):
@@ -22,7 +22,7 @@ def row_of(connection, table, row_id):
 
 
 def fill(world, owner, place):
-    """One row of each kind in a workspace. Returns the tables that have one."""
+    """Insert a row of each kind into a workspace, and return the tables."""
     with world.core.begin(NOBODY) as uow:
         root = {
             tables.users: row_of(uow.connection, tables.users, owner.id),
@@ -32,19 +32,19 @@ def fill(world, owner, place):
             tables.organization_members: {},
             tables.workspace_members: {},
         }
-        return make_one_of_each(uow.connection, root)
+        return make_row_in_each_table(uow.connection, root)
 
 
-def of_accounts_alone(table):
-    """Whether a table points to users and to nothing that can be deleted."""
+def refers_only_to_users(table):
+    """Return whether a table refers only to users."""
     return {key.column.table for key in table.foreign_keys} == {tables.users}
 
 
 @pytest.mark.parametrize("what", ["organization", "workspace"])
-def test_whatever_belongs_to_a_place_goes_with_it(world, what):
+def test_deletion_deletes_all_contents(world, what):
     ann, bob = world.people("ann bob")
     doomed, other = world.workspace(ann), world.workspace(bob)
-    filled = [table for table in fill(world, ann, doomed) if not of_accounts_alone(table)]
+    filled = [table for table in fill(world, ann, doomed) if not refers_only_to_users(table)]
     fill(world, bob, other)
     assert {table.name for table in filled} >= {
         f"stellary_{name}"
@@ -58,7 +58,7 @@ def test_whatever_belongs_to_a_place_goes_with_it(world, what):
 
 @attrs.frozen
 class TwoWorkspaces:
-    """A workspace of ann where bob takes part, and another one of the same organization."""
+    """Two workspaces of ann in one organization, with bob as a member of both."""
 
     ann: object
     bob: object
@@ -80,11 +80,11 @@ def two_workspaces(world):
     with world.core.begin(NOBODY) as uow:
         for name, place in (("here", here), ("there", there)):
             project = make_row(uow.connection, board.projects, workspace_id=place.id, created_by_id=ann.id)
-            own = {"project_id": project["id"]}
-            scope = make_row(uow.connection, board.scopes, **own)
-            column = make_row(uow.connection, board.columns, scope_id=scope["id"], **own)
+            in_project = {"project_id": project["id"]}
+            scope = make_row(uow.connection, board.scopes, **in_project)
+            column = make_row(uow.connection, board.columns, scope_id=scope["id"], **in_project)
             for who in (ann, bob):
-                make_row(uow.connection, board.project_members, user_id=who.id, **own)
+                make_row(uow.connection, board.project_members, user_id=who.id, **in_project)
                 number = len(cards)
                 card = make_row(
                     uow.connection,
@@ -94,36 +94,39 @@ def two_workspaces(world):
                     assignee_id=who.id,
                     created_by_id=bob.id,
                     number=number,
-                    **own,
+                    **in_project,
                 )
                 cards[who.user.name, name] = card["id"]
     return TwoWorkspaces(ann, bob, cid, here, there, cards)
 
 
-def assigned(world, two_workspaces):
-    """Whose cards are still theirs, and where."""
+def assignments(world, two_workspaces):
+    """Return the assignees and workspaces of the assigned cards."""
     ids = {card: key for key, card in two_workspaces.cards.items()}
     with world.core.view(NOBODY) as uow:
         rows = uow.connection.execute(select(board.cards.c.id).where(board.cards.c.assignee_id.is_not(None)))
         return {ids[row.id] for row in rows}
 
 
-def takes_part(world, person):
+def count_memberships(world, person):
     return count(world, board.project_members, board.project_members.c.user_id == person.id)
 
 
 EVERYTHING = {("ann", "here"), ("ann", "there"), ("bob", "here"), ("bob", "there")}
 
 
-def test_who_is_removed_from_a_workspace_gives_up_what_is_there(world, two_workspaces):
-    assert assigned(world, two_workspaces) == EVERYTHING
+def test_removed_member_loses_assignments_in_the_workspace(world, two_workspaces):
+    assert assignments(world, two_workspaces) == EVERYTHING
     world.ask(two_workspaces.ann, "DELETE", f"{two_workspaces.here.path}/members/{two_workspaces.bob.id}")
-    assert assigned(world, two_workspaces) == EVERYTHING - {("bob", "here")}
-    assert (takes_part(world, two_workspaces.bob), takes_part(world, two_workspaces.ann)) == (1, 2)
+    assert assignments(world, two_workspaces) == EVERYTHING - {("bob", "here")}
+    assert (count_memberships(world, two_workspaces.bob), count_memberships(world, two_workspaces.ann)) == (
+        1,
+        2,
+    )
 
 
 @pytest.mark.parametrize("how", ["removed", "leaves"])
-def test_who_is_out_of_the_organization_gives_up_everything(world, two_workspaces, how):
+def test_former_member_of_the_organization_loses_all_assignments(world, two_workspaces, how):
     if how == "leaves":
         world.ask(two_workspaces.bob, "POST", f"{two_workspaces.here.organization.path}/leave")
     else:
@@ -132,8 +135,8 @@ def test_who_is_out_of_the_organization_gives_up_everything(world, two_workspace
             "DELETE",
             f"{two_workspaces.here.organization.path}/members/{two_workspaces.bob.id}",
         )
-    assert assigned(world, two_workspaces) == EVERYTHING - {("bob", "here"), ("bob", "there")}
-    assert takes_part(world, two_workspaces.bob) == 0
+    assert assignments(world, two_workspaces) == EVERYTHING - {("bob", "here"), ("bob", "there")}
+    assert count_memberships(world, two_workspaces.bob) == 0
     assert world.status(two_workspaces.bob, "GET", two_workspaces.here.path) == 404
     assert world.status(two_workspaces.bob, "GET", "/orgs/bob/workspaces/bob") == 200
 
@@ -149,7 +152,7 @@ def test_a_card_that_lost_its_assignee_has_a_new_version(world, two_workspaces):
     assert version() == before + 1
 
 
-def test_an_admin_of_the_organization_who_becomes_a_member_leaves_what_was_only_led(world, two_workspaces):
+def test_demoted_organization_admin_loses_workspaces_without_membership(world, two_workspaces):
     organization = two_workspaces.here.organization.path
     dot = world.person("dot")
     world.join_organization(dot, two_workspaces.here.organization, "admin")
@@ -160,20 +163,20 @@ def test_an_admin_of_the_organization_who_becomes_a_member_leaves_what_was_only_
                 board.cards.update().where(board.cards.c.id == card).values(assignee_id=dot.id)
             )
     world.ask(two_workspaces.ann, "PATCH", f"{organization}/members/{dot.id}", {"role": "member"})
-    assert assigned(world, two_workspaces) == {("ann", "here"), ("bob", "here")}
+    assert assignments(world, two_workspaces) == {("ann", "here"), ("bob", "here")}
 
 
-def test_nothing_is_lost_where_the_removal_fails(world, two_workspaces):
+def test_failed_removal_changes_nothing(world, two_workspaces):
     assert (
         world.status(
             two_workspaces.bob, "DELETE", f"{two_workspaces.here.path}/members/{two_workspaces.ann.id}"
         )
         == 409
     )
-    assert assigned(world, two_workspaces) == EVERYTHING
+    assert assignments(world, two_workspaces) == EVERYTHING
 
 
-def test_the_workspaces_of_who_goes_pass_to_the_owner_of_the_organization(world):
+def test_workspaces_of_a_former_member_pass_to_the_organization_owner(world):
     ann, bob = world.people("ann bob")
     acme = world.organization(ann)
     world.join_organization(bob, acme)
@@ -199,6 +202,6 @@ def test_an_open_invitation_does_not_lead_back_in(world, two_workspaces):
         f"{two_workspaces.here.organization.path}/members/{two_workspaces.cid.id}",
     )
     assert world.status(two_workspaces.cid, "POST", f"/invitations/{token}/accept") == 404
-    assert [each["id"] for each in world.ask(two_workspaces.ann, "GET", f"{third.path}/invitations")] == [
-        other["id"]
-    ]
+    assert [
+        invitation["id"] for invitation in world.ask(two_workspaces.ann, "GET", f"{third.path}/invitations")
+    ] == [other["id"]]

@@ -1,4 +1,4 @@
-"""Members of organizations."""
+"""Members of organizations: listing, adding, changing and removing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ACME = "/organizations/acme"
 
 @pytest.fixture
 def acme(world):
-    """An organization of ann, with an admin bob and members cid and dot."""
+    """Return an organization of ann, with the admin bob and the members cid and dot."""
     people = dict(zip(("ann", "bob", "cid", "dot"), world.people("ann bob cid dot"), strict=True))
     organization = world.organization(people["ann"], "acme")
     world.join_organization(people["bob"], organization, "admin")
@@ -20,7 +20,7 @@ def acme(world):
 
 
 def roles(world, who):
-    return {each["name"]: each["role"] for each in world.ask(who, "GET", f"{ACME}/members")}
+    return {member["name"]: member["role"] for member in world.ask(who, "GET", f"{ACME}/members")}
 
 
 def member(person):
@@ -31,42 +31,42 @@ def outcome(answer):
     return answer.status, orjson.loads(answer.body).get("code")
 
 
-def test_every_member_sees_who_belongs_to_it(world, acme):
+def test_every_member_lists_the_members(world, acme):
     expected = {"ann": "owner", "bob": "admin", "cid": "member", "dot": "member"}
     assert roles(world, acme["cid"]) == expected
 
 
 def test_members_can_be_had_by_the_page(world, acme):
     answer = world.call(acme["ann"], "GET", f"{ACME}/members?limit=3")
-    assert [each["name"] for each in orjson.loads(answer.body)] == ["ann", "bob", "cid"]
+    assert [member["name"] for member in orjson.loads(answer.body)] == ["ann", "bob", "cid"]
     assert 'rel="next"' in answer.headers["link"]
 
 
 @pytest.mark.parametrize("who", ["ann", "bob"])
 def test_an_admin_adds_people_by_address(world, acme, who):
     eve = world.person("eve")
-    made = world.ask(acme[who], "POST", f"{ACME}/members", {"email": "EVE@example.com", "role": "admin"})
-    assert (made["userId"], made["role"], made["email"]) == (eve.id, "admin", "eve@example.com")
+    member = world.ask(acme[who], "POST", f"{ACME}/members", {"email": "EVE@example.com", "role": "admin"})
+    assert (member["userId"], member["role"], member["email"]) == (eve.id, "admin", "eve@example.com")
     assert roles(world, eve)["eve"] == "admin"
 
 
-def test_nobody_is_added_twice(world, acme):
+def test_duplicate_member_is_rejected(world, acme):
     body = {"email": "cid@example.com", "role": "admin"}
     assert outcome(world.call(acme["ann"], "POST", f"{ACME}/members", body)) == (409, "already_member")
     assert roles(world, acme["ann"])["cid"] == "member"
 
 
-def test_somebody_without_an_account_cannot_be_added(world, acme):
+def test_person_without_an_account_cannot_be_added(world, acme):
     body = {"email": "nobody@example.com", "role": "member"}
     assert outcome(world.call(acme["ann"], "POST", f"{ACME}/members", body)) == (404, "unknown_user")
 
 
 @pytest.mark.parametrize("body", [{"email": "eve@example.com", "role": "owner"}, {"role": "admin"}, {}])
-def test_nobody_is_added_as_an_owner_or_without_an_address(world, acme, body):
+def test_invalid_new_member_is_rejected(world, acme, body):
     assert world.status(acme["ann"], "POST", f"{ACME}/members", body) == 400
 
 
-def test_a_member_manages_nobody(world, acme):
+def test_member_cannot_manage_members(world, acme):
     cid, body = acme["cid"], {"email": "eve@example.com", "role": "member"}
     assert world.status(cid, "POST", f"{ACME}/members", body) == 403
     assert world.status(cid, "PATCH", member(acme["dot"]), {"role": "admin"}) == 403
@@ -90,12 +90,12 @@ def test_an_admin_makes_a_member_an_admin(world, acme, who):
 
 def test_an_admin_touches_no_other_admin_nor_itself(world, acme):
     world.ask(acme["ann"], "PATCH", member(acme["cid"]), {"role": "admin"})
-    for whom in ("bob", "cid"):
-        assert outcome(world.call(acme["bob"], "PATCH", member(acme[whom]), {"role": "member"})) == (
+    for name in ("bob", "cid"):
+        assert outcome(world.call(acme["bob"], "PATCH", member(acme[name]), {"role": "member"})) == (
             403,
             "insufficient_role",
         )
-        assert world.status(acme["bob"], "DELETE", member(acme[whom])) == 403
+        assert world.status(acme["bob"], "DELETE", member(acme[name])) == 403
     assert world.status(acme["ann"], "PATCH", member(acme["bob"]), {"role": "member"}) == 200
 
 
@@ -113,11 +113,11 @@ def test_an_empty_change_changes_nothing(world, acme):
     assert world.ask(acme["bob"], "PATCH", member(acme["ann"]), {})["role"] == "owner"
 
 
-def test_a_role_that_somebody_has_may_be_given_again(world, acme):
+def test_setting_the_current_role_succeeds(world, acme):
     assert world.ask(acme["ann"], "PATCH", member(acme["bob"]), {"role": "admin"})["role"] == "admin"
 
 
-def test_the_next_request_of_who_was_removed_finds_nothing(world, acme):
+def test_removed_member_loses_access_with_the_next_request(world, acme):
     token = world.api_token(acme["cid"])
     assert world.status(token, "GET", ACME) == 200
     assert world.ask(acme["bob"], "DELETE", member(acme["cid"]))["ok"] is True
@@ -126,7 +126,7 @@ def test_the_next_request_of_who_was_removed_finds_nothing(world, acme):
     assert "cid" not in roles(world, acme["ann"])
 
 
-def test_who_was_removed_can_be_added_again(world, acme):
+def test_removed_member_can_be_added_again(world, acme):
     world.ask(acme["bob"], "DELETE", member(acme["cid"]))
     body = {"email": "cid@example.com", "role": "member"}
     assert world.status(acme["bob"], "POST", f"{ACME}/members", body) == 201

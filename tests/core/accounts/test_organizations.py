@@ -1,4 +1,4 @@
-"""Organizations."""
+"""Organizations: creation, listing, changes and deletion."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from stellary.core.accounts import organizations
 ACME = {"name": "Acme Corp", "slug": "acme"}
 
 
-def test_who_makes_an_organization_owns_it(world):
+def test_creator_owns_the_organization(world):
     ann = world.person("ann")
-    made = world.ask(ann, "POST", "/organizations", ACME)
-    assert (made["ownerId"], made["myRole"]) == (ann.id, "owner")
-    assert world.ask(ann, "GET", "/organizations/acme") == made
+    organization = world.ask(ann, "POST", "/organizations", ACME)
+    assert (organization["ownerId"], organization["myRole"]) == (ann.id, "owner")
+    assert world.ask(ann, "GET", "/organizations/acme") == organization
 
 
 def test_a_slug_is_unique_everywhere(world):
@@ -37,7 +37,10 @@ def test_everybody_lists_the_own_organizations_with_the_own_role(world):
     acme = world.organization(ann, "acme")
     world.join_organization(bob, acme, "admin")
     listed = {
-        who.user.name: {each["slug"]: each["myRole"] for each in world.ask(who, "GET", "/organizations")}
+        who.user.name: {
+            organization["slug"]: organization["myRole"]
+            for organization in world.ask(who, "GET", "/organizations")
+        }
         for who in (ann, bob)
     }
     assert listed == {
@@ -49,21 +52,21 @@ def test_everybody_lists_the_own_organizations_with_the_own_role(world):
 def test_a_list_can_be_had_by_the_page(world):
     ann = world.person("ann")
     slugs = ["ann"] + [world.organization(ann).slug for _ in range(4)]
-    found, path = [], "/organizations?limit=2"
+    all_slugs, path = [], "/organizations?limit=2"
     while path:
         answer = world.call(ann, "GET", path)
-        found += [each["slug"] for each in orjson.loads(answer.body)]
+        all_slugs += [organization["slug"] for organization in orjson.loads(answer.body)]
         link = answer.headers.get("link", "")
         path = link[1 : link.index(">")] if link else ""
-    assert found == slugs
+    assert all_slugs == slugs
 
 
-def test_an_organization_is_not_there_for_a_stranger(world):
+def test_organization_without_access_looks_like_an_unknown_one(world):
     ann, bob = world.people("ann bob")
     world.organization(ann, "acme")
-    seen, unknown = (world.call(bob, "GET", f"/organizations/{slug}") for slug in ("acme", "acmi"))
-    assert seen.status == 404
-    assert orjson.loads(seen.body) | {"requestId": ""} == orjson.loads(unknown.body) | {"requestId": ""}
+    forbidden, unknown = (world.call(bob, "GET", f"/organizations/{slug}") for slug in ("acme", "acmi"))
+    assert forbidden.status == 404
+    assert orjson.loads(forbidden.body) | {"requestId": ""} == orjson.loads(unknown.body) | {"requestId": ""}
 
 
 def test_a_new_slug_is_a_new_address(world):
@@ -75,7 +78,7 @@ def test_a_new_slug_is_a_new_address(world):
     assert world.status(ann, "GET", "/organizations/acme") == 404
 
 
-def test_a_slug_that_is_taken_is_not_to_be_had_by_a_change(world):
+def test_change_to_a_taken_slug_is_rejected(world):
     ann = world.person("ann")
     world.organization(ann, "acme")
     assert world.status(ann, "PATCH", "/organizations/acme", {"slug": "ann"}) == 409
@@ -102,7 +105,7 @@ def test_its_owner_alone_changes_and_deletes_it(world):
     assert world.status(ann, "GET", "/organizations/acme") == 404
 
 
-def test_a_bad_body_is_told_to_nobody_who_must_not_know_the_organization(world):
+def test_caller_without_access_gets_404_for_an_invalid_body(world):
     ann, bob = world.people("ann bob")
     world.organization(ann, "acme")
     assert world.status(ann, "PATCH", "/organizations/acme", {"slug": "?"}) == 400
@@ -126,7 +129,9 @@ def test_a_host_calls_the_service_in_its_own_transaction(world):
     ann = world.person("ann")
     with world.core.database.writing() as connection:
         with world.core.begin(ann.actor, connection) as uow:
-            made = organizations.create_organization(uow, Ref(), CreateOrganization(name="Acme", slug="acme"))
+            organization = organizations.create_organization(
+                uow, Ref(), CreateOrganization(name="Acme", slug="acme")
+            )
         connection.rollback()
-    assert made.my_role == "owner"
+    assert organization.my_role == "owner"
     assert world.status(ann, "GET", "/organizations/acme") == 404

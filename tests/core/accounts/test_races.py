@@ -1,4 +1,4 @@
-"""Several at once: one wins, the others are told so, and nothing is left half done."""
+"""Concurrent requests: one succeeds, the others get an error, and nothing is left half done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stellary.core import Core
 from tests.support.world import PASSWORD, World, at_once
 
 
-def test_of_several_that_take_a_slug_one_gets_it(world):
+def test_concurrent_creations_with_one_slug_succeed_once(world):
     people = world.people("ann bob cid dot")
     for number in range(5):
         body = {"name": "Acme", "slug": f"acme-{number}"}
@@ -21,7 +21,7 @@ def test_of_several_that_take_a_slug_one_gets_it(world):
         assert sorted(answers) == [201, 409, 409, 409]
 
 
-def test_of_several_that_take_a_workspaces_slug_one_gets_it(world):
+def test_concurrent_creations_with_one_workspace_slug_succeed_once(world):
     ann = world.person("ann")
     acme = world.organization(ann, "acme")
     for number in range(5):
@@ -31,14 +31,14 @@ def test_of_several_that_take_a_workspaces_slug_one_gets_it(world):
     assert len(world.ask(ann, "GET", f"/orgs/{acme.slug}/workspaces")) == 5
 
 
-def test_of_several_that_register_an_address_one_gets_it(world):
+def test_concurrent_registrations_of_one_address_succeed_once(world):
     for number in range(5):
         body = {"email": f"ann{number}@example.com", "password": "long enough"}
         answers = at_once(*[lambda: world.status(None, "POST", "/auth/register", body)] * 4)  # noqa: B023
         assert sorted(answers) == [201, 409, 409, 409]
 
 
-def test_several_of_one_name_register_at_once(world):
+def test_users_with_the_same_name_register_concurrently(world):
     bodies = [
         {"email": f"ann{number}@example.com", "password": "long enough", "name": "Ann"} for number in range(8)
     ]
@@ -48,7 +48,7 @@ def test_several_of_one_name_register_at_once(world):
     assert answers == [201] * 8
 
 
-def test_a_slug_that_is_taken_while_somebody_registers_is_left_to_the_other(postgres_url):
+def test_registration_avoids_a_slug_that_is_taken_concurrently(postgres_url):
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)
     ann = world.person("ann")
@@ -74,7 +74,7 @@ def test_a_slug_that_is_taken_while_somebody_registers_is_left_to_the_other(post
 
 
 def wait_for_a_lock(core):
-    """Wait until somebody waits for us."""
+    """Wait until another connection waits for this one."""
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     for _ in range(500):
         with core.database.reading() as connection:
@@ -84,7 +84,7 @@ def wait_for_a_lock(core):
     pytest.fail("nobody waits")
 
 
-def test_of_several_changes_of_a_password_one_holds(world):
+def test_concurrent_password_changes_succeed_once(world):
     ann = world.person("ann")
     passwords = [f"new password {number}" for number in range(4)]
     token = world.bearer(ann)
@@ -105,7 +105,7 @@ def test_of_several_changes_of_a_password_one_holds(world):
     assert [status == 201 for status in logins] == [status == 200 for status in answers]
 
 
-def test_of_several_that_add_a_member_one_does(world):
+def test_concurrent_additions_of_a_member_succeed_once(world):
     ann, bob = world.people("ann bob")
     for number in range(5):
         acme = world.organization(ann)
@@ -128,7 +128,7 @@ def test_two_admins_that_remove_each_other_change_nothing(world):
     assert answers == [403, 403]
 
 
-def test_who_is_demoted_grants_nothing_any_more(world):
+def test_demoted_admin_grants_nothing(world):
     ann, bob, cid = world.people("ann bob cid")
     for _ in range(5):
         acme = world.organization(ann)
@@ -140,26 +140,28 @@ def test_who_is_demoted_grants_nothing_any_more(world):
         )
         assert demoted == 200
         assert raised in (200, 403)
-        roles = {each["name"]: each["role"] for each in world.ask(ann, "GET", f"{acme.path}/members")}
+        roles = {member["name"]: member["role"] for member in world.ask(ann, "GET", f"{acme.path}/members")}
         assert roles == {"ann": "owner", "bob": "member", "cid": "admin" if raised == 200 else "member"}
 
 
-def test_who_leaves_while_making_a_workspace_owns_none(world):
+def test_leaving_member_owns_no_concurrently_created_workspace(world):
     ann, bob = world.people("ann bob")
     for _ in range(5):
         acme = world.organization(ann)
         world.join_organization(bob, acme)
         body = {"name": "Eng", "slug": "eng"}
-        left, made = at_once(
+        leaving, creation = at_once(
             lambda: world.status(bob, "POST", f"{acme.path}/leave"),  # noqa: B023
             lambda: world.status(bob, "POST", f"/orgs/{acme.slug}/workspaces", body),  # noqa: B023
         )
-        assert left == 200
-        owners = [each["ownerId"] for each in world.ask(ann, "GET", f"/orgs/{acme.slug}/workspaces")]
-        assert owners == ([ann.id] if made == 201 else [])
+        assert leaving == 200
+        owners = [
+            workspace["ownerId"] for workspace in world.ask(ann, "GET", f"/orgs/{acme.slug}/workspaces")
+        ]
+        assert owners == ([ann.id] if creation == 201 else [])
 
 
-def test_an_invitation_that_is_accepted_while_it_is_revoked_is_not_revoked(postgres_url):
+def test_accepted_invitation_is_not_revoked_concurrently(postgres_url):
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)
     ann = world.person("ann")
@@ -181,7 +183,7 @@ def test_an_invitation_that_is_accepted_while_it_is_revoked_is_not_revoked(postg
 
 
 @pytest.mark.parametrize("what", ["organization", "workspace"])
-def test_what_is_deleted_while_somebody_accepts_takes_everything_along(world, what):
+def test_deletion_during_an_acceptance_deletes_everything(world, what):
     ann = world.person("ann")
     for number in range(5):
         acme = world.organization(ann)
@@ -229,7 +231,7 @@ def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_url, table):
 
 
 @pytest.mark.parametrize("table", ["stellary_api_tokens", "stellary_agent_tokens"])
-def test_of_two_that_revoke_a_token_at_once_one_is_told_that_there_is_none(postgres_url, table):
+def test_second_concurrent_revocation_of_a_token_returns_404(postgres_url, table):
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)
     ann = world.person("ann")
@@ -238,10 +240,10 @@ def test_of_two_that_revoke_a_token_at_once_one_is_told_that_there_is_none(postg
         place = world.workspace(ann)
         agent = world.ask(ann, "POST", f"{place.path}/agents", {"name": "Bot"})
         tokens = f"{place.path}/agents/{agent['id']}/tokens"
-    made = world.ask(ann, "POST", tokens, {"name": "CI"})
+    new_token = world.ask(ann, "POST", tokens, {"name": "CI"})
     answers = []
     revoking = threading.Thread(
-        target=lambda: answers.append(world.status(ann, "DELETE", f"{tokens}/{made['id']}"))
+        target=lambda: answers.append(world.status(ann, "DELETE", f"{tokens}/{new_token['id']}"))
     )
     with core.database.writing() as connection:
         connection.execute(text(f"DELETE FROM {table}"))

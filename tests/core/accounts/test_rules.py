@@ -66,7 +66,7 @@ EVERYBODY = [
 
 
 @pytest.mark.parametrize("role", GRANTED)
-def test_a_role_is_granted_to_whom_the_table_says(role):
+def test_role_is_granted_as_the_table_says(role):
     # The people that the table leaves out of a row for brevity are members like MEMBER.
     like_members = {"org_read": [REVIEWER, PILOT, PROJECT_MEMBER], "ws_read": [REVIEWER, PILOT]}
     expected = GRANTED[role] + like_members.get(role, [])
@@ -74,29 +74,29 @@ def test_a_role_is_granted_to_whom_the_table_says(role):
 
 
 @pytest.mark.parametrize("role", ["ws_admin_or_self", "author"])
-def test_what_is_ones_own_takes_no_admin(role):
+def test_own_item_needs_no_admin_role(role):
     assert MEMBER.grants(role, "me")
     assert not MEMBER.grants(role, "you")
 
 
 @pytest.mark.parametrize("role", ["ws_admin_or_self", "author", "ws_owner"])
-def test_what_is_ones_own_is_out_of_reach_for_who_does_not_see_the_workspace(role):
+def test_own_item_needs_access_to_the_workspace(role):
     assert not caller_roles("member", workspace_owner_id="me").grants(role, "me")
 
 
 @given(org_role=st.sampled_from(ORG_ROLES), ws_role=st.sampled_from((None, "member", "admin")))
-def test_who_sees_a_personal_workspace_is_its_member(org_role, ws_role):
+def test_personal_workspace_is_visible_only_to_its_member(org_role, ws_role):
     assert caller_roles(org_role, ws_role, is_personal=True).sees_workspace == (ws_role is not None)
 
 
 @given(org_role=st.sampled_from(ORG_ROLES), ws_role=st.sampled_from((None, "member", "admin")))
-def test_effective_roles_are_there_for_whom_sees_the_workspace(org_role, ws_role):
+def test_effective_roles_exist_if_the_workspace_is_visible(org_role, ws_role):
     who = caller_roles(org_role, ws_role, pilotage_role=ws_role and "viewer")
     assert (who.workspace_role is not None) == who.sees_workspace
     assert (who.effective_pilotage_role is not None) == who.sees_workspace
 
 
-def test_where_no_workspace_is_in_question_none_is_seen():
+def test_no_workspace_is_visible_without_one():
     assert not caller_roles("owner", workspace_id=None).sees_workspace
 
 
@@ -104,7 +104,7 @@ def test_where_no_workspace_is_in_question_none_is_seen():
 
 
 @given(actor=st.sampled_from(ORG_ROLES), member=st.sampled_from(MEMBER_ROLES))
-def test_nobody_touches_an_equal_or_a_higher_one(actor, member):
+def test_only_lower_roles_can_be_changed(actor, member):
     try:
         rules.check_touch(actor, member)
     except ApiError:
@@ -114,7 +114,7 @@ def test_nobody_touches_an_equal_or_a_higher_one(actor, member):
 
 
 @given(actor=st.sampled_from(ORG_ROLES), role=st.sampled_from(MEMBER_ROLES))
-def test_nobody_grants_above_themselves_and_nobody_makes_an_owner(actor, role):
+def test_granted_role_is_at_most_the_own_one_and_never_owner(actor, role):
     try:
         rules.check_grant(actor, role)
     except Forbidden:
@@ -128,7 +128,7 @@ def test_nobody_grants_above_themselves_and_nobody_makes_an_owner(actor, role):
     actor=st.sampled_from(MEMBER_ROLES),
     changes=st.lists(st.tuples(st.sampled_from(MEMBER_ROLES), st.sampled_from(MEMBER_ROLES)), max_size=8),
 )
-def test_no_chain_of_changes_makes_anybody_more_than_who_makes_them(actor, changes):
+def test_chain_of_changes_grants_at_most_the_role_of_its_actor(actor, changes):
     for before, after in changes:
         try:
             rules.check_touch(actor, before)
@@ -139,7 +139,7 @@ def test_no_chain_of_changes_makes_anybody_more_than_who_makes_them(actor, chang
         assert RANK[after] <= RANK[actor]
 
 
-def test_the_owner_stays_whoever_asks():
+def test_owner_cannot_be_changed():
     for actor in MEMBER_ROLES:
         with pytest.raises(Conflict):
             rules.check_touch(actor, "owner")
@@ -189,5 +189,5 @@ SEATS = [
         ("admin", "admin", []),
     ],
 )
-def test_what_is_lost_is_what_was_reached(before, after, lost):
+def test_lost_workspaces_were_accessible_before(before, after, lost):
     assert rules.find_lost_workspaces(SEATS, before, after) == lost

@@ -34,9 +34,9 @@ CLAIMS = {
 }
 
 
-def test_a_login_says_whose_it_is():
-    found = SIGNER.read(SIGNER.issue(USER, 3, NOW), NOW)
-    assert (found.user_id, found.generation) == (USER, 3)
+def test_login_contains_its_user():
+    claims = SIGNER.read(SIGNER.issue(USER, 3, NOW), NOW)
+    assert (claims.user_id, claims.generation) == (USER, 3)
 
 
 def test_a_login_holds_until_the_moment_of_its_end():
@@ -102,7 +102,7 @@ def test_these_claims_are_accepted():
         ("exp", "x"),
     ],
 )
-def test_a_signed_claim_that_is_none_of_ours_is_refused(claim, value):
+def test_signed_token_with_an_invalid_claim_is_rejected(claim, value):
     payload = jwt.encode(CLAIMS, SECRET, algorithm="HS256").split(".")[1]
     claims = {**json.loads(base64.urlsafe_b64decode(payload + "==")), claim: value}
     token = jwt.api_jws.encode(json.dumps(claims).encode(), SECRET, algorithm="HS256")
@@ -112,12 +112,12 @@ def test_a_signed_claim_that_is_none_of_ours_is_refused(claim, value):
 
 def test_each_login_has_an_id_of_its_own():
     issued = [SIGNER.issue(USER, 0, NOW) for _ in range(2)]
-    ids = {jwt.decode(each, options={"verify_signature": False})["jti"] for each in issued}
+    ids = {jwt.decode(token, options={"verify_signature": False})["jti"] for token in issued}
     assert len(ids) == 2
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_a_login_is_of_one_algorithm(algorithm):
+def test_login_of_another_algorithm_is_rejected(algorithm):
     with pytest.raises(Unauthenticated):
         SIGNER.read(jwt.encode(CLAIMS, SECRET * 2, algorithm=algorithm), NOW)
 
@@ -145,7 +145,7 @@ def test_garbage_is_refused(text):
             SIGNER.read(token, NOW)
 
 
-def test_an_api_token_is_told_from_noise_by_its_checksum():
+def test_checksum_distinguishes_an_api_token_from_noise():
     token = new_api_token()
     assert (len(token), token[:6]) == (52, "synth_")
     assert looks_like_api_token(token)
@@ -159,7 +159,7 @@ def test_noise_is_no_api_token(text):
     assert not looks_like_api_token("synth_" + text)
 
 
-def test_secrets_fit_a_url_and_are_kept_as_digests():
+def test_secrets_are_url_safe_and_stored_as_digests():
     secret = new_secret()
     assert len(secret) == 43
     assert secret.replace("-", "").replace("_", "").isalnum()
@@ -172,10 +172,10 @@ def test_secrets_fit_a_url_and_are_kept_as_digests():
 
 @pytest.mark.parametrize("password", ["x" * 128, "🔑" * 128, "é" * 8, "\0" * 8, " " * 8])
 def test_a_password_counts_to_its_last_character(password):
-    kept = hash_password(password, 4)
-    assert verify_password(password, kept, 4)
-    assert not verify_password(password[:-1] + "?", kept, 4)
-    assert not verify_password(password + "?", kept, 4)
+    digest = hash_password(password, 4)
+    assert verify_password(password, digest, 4)
+    assert not verify_password(password[:-1] + "?", digest, 4)
+    assert not verify_password(password + "?", digest, 4)
 
 
 def test_without_a_stored_hash_every_password_is_wrong():
@@ -193,7 +193,7 @@ def test_a_password_is_checked_at_any_cost(rounds):
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("text", "stored"),
     [
         ("Ann.Lee@EXAMPLE.com", "Ann.Lee@example.com"),
         ("ann@xn--exmple-cua.com", "ann@exämple.com"),
@@ -201,16 +201,16 @@ def test_a_password_is_checked_at_any_cost(rounds):
         ("ann@host.test", "ann@host.test"),
     ],
 )
-def test_an_address_is_kept_as_it_was_written_but_for_its_domain(given, kept):
-    assert address(given) == kept
+def test_only_the_domain_of_an_address_is_normalized(text, stored):
+    assert address(text) == stored
 
 
 @pytest.mark.parametrize(
-    "given", ["ann", "ann@", "ann@x..com", "ann@x.com\r\nBcc: b@x.com", "a" * 65 + "@x.com"]
+    "text", ["ann", "ann@", "ann@x..com", "ann@x.com\r\nBcc: b@x.com", "a" * 65 + "@x.com"]
 )
-def test_what_is_no_address_is_told(given):
+def test_invalid_address_is_rejected(text):
     with pytest.raises(Invalid, match="email must be a valid e-mail address"):
-        address(given)
+        address(text)
 
 
 @pytest.mark.parametrize(("one", "other"), [("ANN@x.com", "ann@x.com"), ("e\u0301@x.com", "É@x.com")])

@@ -1,4 +1,4 @@
-"""Members of workspaces."""
+"""Members of workspaces: listing, adding, changing and removing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def eng(world):
-    """A workspace of ann, with an admin bob, a member cid, and dot of the organization outside."""
+    """Return a workspace of ann, with the admin bob and the member cid; dot is only in the organization."""
     people = dict(zip(("ann", "bob", "cid", "dot"), world.people("ann bob cid dot"), strict=True))
     boss = world.person("boss")
     organization = world.organization(boss, "acme")
@@ -22,7 +22,7 @@ def eng(world):
 
 def roles(world, eng):
     listed = world.ask(eng["ann"], "GET", f"{eng['at'].path}/members")
-    return {each["name"]: (each["role"], each["pilotageRole"]) for each in listed}
+    return {member["name"]: (member["role"], member["pilotageRole"]) for member in listed}
 
 
 def member(eng, who):
@@ -33,9 +33,9 @@ def outcome(answer):
     return answer.status, orjson.loads(answer.body).get("code")
 
 
-def test_every_member_sees_who_belongs_to_it(world, eng):
+def test_every_member_lists_the_members(world, eng):
     listed = world.ask(eng["cid"], "GET", f"{eng['at'].path}/members")
-    assert [(each["name"], each["email"]) for each in listed] == [
+    assert [(member["name"], member["email"]) for member in listed] == [
         (name, f"{name}@example.com") for name in ("ann", "bob", "cid")
     ]
     assert world.status(eng["dot"], "GET", f"{eng['at'].path}/members") == 404
@@ -48,7 +48,7 @@ def test_an_admin_changes_roles(world, eng, who):
     assert roles(world, eng)["cid"] == ("admin", "reviewer")
 
 
-def test_what_is_not_named_stays(world, eng):
+def test_omitted_field_is_unchanged(world, eng):
     world.ask(eng["ann"], "PATCH", member(eng, "bob"), {"pilotageRole": "owner"})
     assert roles(world, eng)["bob"] == ("admin", "owner")
     world.ask(eng["ann"], "PATCH", member(eng, "bob"), {})
@@ -56,7 +56,7 @@ def test_what_is_not_named_stays(world, eng):
 
 
 @pytest.mark.parametrize("body", [{"role": "owner"}, {"pilotageRole": "king"}, {"role": None}, {"rank": 1}])
-def test_a_role_is_one_that_there_is(world, eng, body):
+def test_unknown_role_is_rejected(world, eng, body):
     assert world.status(eng["ann"], "PATCH", member(eng, "cid"), body) == 400
 
 
@@ -67,12 +67,12 @@ def test_the_owner_of_the_workspace_stays_admin_and_pilotage_owner(world, eng, w
     assert outcome(world.call(eng[who], "DELETE", member(eng, "ann"))) == (409, "owner_stays")
 
 
-def test_the_owner_may_be_told_to_stay_as_is(world, eng):
+def test_setting_the_current_role_of_the_owner_succeeds(world, eng):
     body = {"role": "admin", "pilotageRole": "owner"}
     assert world.status(eng["bob"], "PATCH", member(eng, "ann"), body) == 200
 
 
-def test_a_member_changes_nobody(world, eng):
+def test_member_cannot_change_members(world, eng):
     assert world.status(eng["cid"], "PATCH", member(eng, "cid"), {"role": "admin"}) == 403
     assert world.status(eng["cid"], "DELETE", member(eng, "bob")) == 403
 
@@ -93,6 +93,6 @@ def test_a_member_is_removed_by_an_admin_or_leaves(world, eng, who):
     assert world.status(eng["cid"], "GET", "/organizations/acme") == 200
 
 
-def test_an_admin_who_has_left_changes_nobody(world, eng):
+def test_former_admin_cannot_change_members(world, eng):
     world.ask(eng["bob"], "DELETE", member(eng, "bob"))
     assert world.status(eng["bob"], "PATCH", member(eng, "cid"), {"role": "admin"}) == 404

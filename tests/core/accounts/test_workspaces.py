@@ -1,4 +1,4 @@
-"""Workspaces, and who reaches them."""
+"""Workspaces, and access to them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ENG = {"name": "Engineering", "slug": "eng"}
 
 @pytest.fixture
 def acme(world):
-    """An organization of ann, with an admin bob and members cid and dot; cid has made a workspace."""
+    """Return an organization of ann, with the admin bob and the members cid and dot; cid has created a workspace."""
     people = dict(zip(("ann", "bob", "cid", "dot"), world.people("ann bob cid dot"), strict=True))
     organization = world.organization(people["ann"], "acme")
     world.join_organization(people["bob"], organization, "admin")
@@ -24,11 +24,15 @@ def outcome(answer):
     return answer.status, orjson.loads(answer.body).get("code")
 
 
-def test_any_member_makes_one_and_owns_it(world, acme):
-    made = world.ask(acme["dot"], "POST", "/orgs/acme/workspaces", {"name": "Ops", "slug": "ops"})
-    assert made["ownerId"] == acme["dot"].id
-    assert (made["myRole"], made["myPilotageRole"], made["isPersonal"]) == ("admin", "owner", False)
-    assert world.ask(acme["dot"], "GET", "/orgs/acme/workspaces/ops") == made
+def test_member_creates_and_owns_a_workspace(world, acme):
+    workspace = world.ask(acme["dot"], "POST", "/orgs/acme/workspaces", {"name": "Ops", "slug": "ops"})
+    assert workspace["ownerId"] == acme["dot"].id
+    assert (workspace["myRole"], workspace["myPilotageRole"], workspace["isPersonal"]) == (
+        "admin",
+        "owner",
+        False,
+    )
+    assert world.ask(acme["dot"], "GET", "/orgs/acme/workspaces/ops") == workspace
     (member,) = world.ask(acme["dot"], "GET", "/orgs/acme/workspaces/ops/members")
     assert (member["role"], member["pilotageRole"]) == ("admin", "owner")
 
@@ -42,19 +46,19 @@ def test_a_slug_is_unique_in_the_organization(world, acme):
     assert world.status(acme["dot"], "POST", "/orgs/dot/workspaces", ENG) == 201
 
 
-def test_who_leads_the_organization_reaches_it_without_being_a_member(world, acme):
+def test_organization_admin_has_access_without_membership(world, acme):
     for who in ("ann", "bob"):
-        found = world.ask(acme[who], "GET", "/orgs/acme/workspaces/eng")
-        assert (found["myRole"], found["myPilotageRole"]) == ("admin", "owner")
+        workspace = world.ask(acme[who], "GET", "/orgs/acme/workspaces/eng")
+        assert (workspace["myRole"], workspace["myPilotageRole"]) == ("admin", "owner")
     assert world.status(acme["dot"], "GET", "/orgs/acme/workspaces/eng") == 404
 
 
-def test_each_lists_what_each_reaches(world, acme):
+def test_list_has_accessible_workspaces_only(world, acme):
     world.ask(acme["ann"], "POST", "/orgs/acme/workspaces", {"name": "Board", "slug": "board"})
     listed = {
         name: {
-            each["slug"]: (each["myRole"], each["myPilotageRole"])
-            for each in world.ask(acme[name], "GET", "/orgs/acme/workspaces")
+            workspace["slug"]: (workspace["myRole"], workspace["myPilotageRole"])
+            for workspace in world.ask(acme[name], "GET", "/orgs/acme/workspaces")
         }
         for name in acme
     }
@@ -93,7 +97,7 @@ def test_a_new_slug_is_a_new_address(world, acme):
     assert world.status(acme["cid"], "GET", eng) == 404
 
 
-def test_a_slug_that_is_taken_is_not_to_be_had_by_a_change(world, acme):
+def test_change_to_a_taken_slug_is_rejected(world, acme):
     world.ask(acme["cid"], "POST", "/orgs/acme/workspaces", {"name": "Ops", "slug": "ops"})
     assert world.status(acme["cid"], "PATCH", "/orgs/acme/workspaces/ops", {"slug": "eng"}) == 409
 
@@ -121,7 +125,7 @@ def test_an_admin_of_the_organization_does_not_delete_it_but_its_owners_do(world
     assert world.status(acme["ann"], "DELETE", eng) == 200
 
 
-def test_a_bad_body_is_told_to_nobody_who_must_not_know_the_workspace(world, acme):
+def test_caller_without_access_gets_404_for_an_invalid_body(world, acme):
     eng = "/orgs/acme/workspaces/eng"
     assert world.status(acme["cid"], "PATCH", eng, {"slug": "?"}) == 400
     assert world.status(acme["dot"], "PATCH", eng, {"slug": "?"}) == 404

@@ -1,9 +1,9 @@
-"""The world that all tests are built on."""
+"""The helpers of ``World``, on which the other tests build."""
 
 from __future__ import annotations
 
 
-def test_somebody_who_joins_reaches_the_workspace(world):
+def test_member_has_access_to_the_workspace(world):
     ann, bob, cid = world.people("ann bob cid")
     place = world.workspace(ann)
     world.join(bob, place)
@@ -14,7 +14,7 @@ def test_somebody_who_joins_reaches_the_workspace(world):
     assert b"Workspace not found" in answers["cid"]
 
 
-def test_tokens_say_who_calls(world):
+def test_tokens_identify_the_caller(world):
     ann = world.person("ann")
     answers = [
         world.ask(who, "GET", "/auth/me")["user"]["email"]
@@ -32,6 +32,6 @@ def test_a_home_is_its_owners(world):
 def test_a_project_has_columns_and_cards(world):
     ann = world.person("ann")
     project = world.project(ann, world.workspace(ann))
-    made = world.card(ann, project, "Write the spec", column=1, priority="high")
-    assert (made["columnId"], made["priority"]) == (project.column_ids[1], "high")
-    assert [each["id"] for each in world.ask(ann, "GET", f"{project.path}/cards")] == [made["id"]]
+    card = world.card(ann, project, "Write the spec", column=1, priority="high")
+    assert (card["columnId"], card["priority"]) == (project.column_ids[1], "high")
+    assert [card["id"] for card in world.ask(ann, "GET", f"{project.path}/cards")] == [card["id"]]

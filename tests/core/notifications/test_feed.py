@@ -1,4 +1,4 @@
-"""The feed of a project and of its cards: the newest first, by name, and only for who sees the board."""
+"""The feed of a project and of its cards: newest first, with names, and only for callers with access."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def feed(board, query="", who=None):
 
 
 def types(board, query=""):
-    """The types in the feed, the oldest first."""
-    return [each["type"] for each in reversed(feed(board, query))]
+    """Return the types in the feed, oldest first."""
+    return [activity["type"] for activity in reversed(feed(board, query))]
 
 
-def test_an_activity_names_who_did_what_to_which_card(board, ann, bob):
+def test_activity_names_the_actor_the_change_and_the_card(board, ann, bob):
     card = board.card("Write", by=bob)
     assert feed(board, who=ann)[0] == {
         "id": feed(board)[0]["id"],
@@ -49,7 +49,7 @@ def test_an_activity_names_who_did_what_to_which_card(board, ann, bob):
     }
 
 
-def test_all_that_happens_to_a_card_stands_in_its_feed(board, bob):
+def test_feed_of_a_card_has_all_its_changes(board, bob):
     card, other = board.card(), board.card("Read")
     place, ask = board.of(card), board.world.ask
     comment = board.comment(card, "first")
@@ -84,11 +84,11 @@ def test_all_that_happens_to_a_card_stands_in_its_feed(board, bob):
     assert types(board, f"cardId={other['id']}") == ["card_created", "relation_added", "relation_removed"]
 
 
-def test_the_feed_of_a_project_has_what_happens_to_the_project_itself(board, ann, bob):
+def test_feed_of_a_project_has_changes_of_the_project(board, ann, bob):
     board.world.ask(ann, "POST", f"{board.path}/members", {"email": bob.email})
     board.world.ask(bob, "PATCH", board.path, {"name": "Lift-off", "archived": True})
     board.world.ask(ann, "DELETE", f"{board.path}/members/{bob.id}")
-    assert [(each["type"], each["meta"]) for each in reversed(feed(board))] == [
+    assert [(activity["type"], activity["meta"]) for activity in reversed(feed(board))] == [
         ("project_created", {"project": "Launch"}),
         ("member_added", {"member": "bob", "project": "Launch"}),
         ("project_updated", {"project": "Lift-off", "changed": ["name", "archived"]}),
@@ -96,7 +96,7 @@ def test_the_feed_of_a_project_has_what_happens_to_the_project_itself(board, ann
     ]
 
 
-def test_a_change_that_changes_nothing_is_not_told(board, ann):
+def test_update_without_changes_is_not_recorded(board, ann):
     card = board.card()
     comment = board.comment(card, "the same")
     before = feed(board)
@@ -123,7 +123,9 @@ def test_filters_are_combined(board, ann, bob):
 def test_fifty_are_listed_if_nothing_else_is_asked_for(board):
     cards = [{"title": str(number), "columnId": board.columns[0]["id"]} for number in range(60)]
     board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
-    assert [each["meta"]["cardTitle"] for each in feed(board)] == [str(59 - number) for number in range(50)]
+    assert [activity["meta"]["cardTitle"] for activity in feed(board)] == [
+        str(59 - number) for number in range(50)
+    ]
     assert len(feed(board, "limit=500")) == 61
 
 
@@ -135,7 +137,7 @@ def test_other_projects_have_feeds_of_their_own(board, ann):
     assert board.world.status(ann, "GET", f"{board.path}/activity?cardId={card['id']}") == 400
 
 
-def test_who_does_not_see_the_board_does_not_see_what_happens_on_it(board, ann, bob):
+def test_feed_requires_access_to_the_board(board, ann, bob):
     board.card()
     board.world.ask(ann, "DELETE", f"{board.flat}/members/{bob.id}")
     answers = [
@@ -146,12 +148,12 @@ def test_who_does_not_see_the_board_does_not_see_what_happens_on_it(board, ann, 
     assert b"Workspace not found" in answers[0]
 
 
-def test_a_page_of_a_feed_takes_as_many_statements_however_much_has_happened(board, statements):
+def test_number_of_statements_does_not_depend_on_the_length_of_the_feed(board, statements):
     counts = []
     for _ in range(2):
         for _ in range(10):
             board.comment(board.card())
-        with statements() as sent:
+        with statements() as sent_statements:
             feed(board, "limit=5")
-        counts.append(len(sent))
+        counts.append(len(sent_statements))
     assert counts == [2, 2]

@@ -1,4 +1,4 @@
-"""The caller's notifications: the newest first, by the page, read once."""
+"""The caller's notifications: newest first, paginated, marked as read once."""
 
 from __future__ import annotations
 
@@ -28,33 +28,35 @@ def board(world, ann, bob):
     return board
 
 
-def tell(board, person, count):
-    """Notify somebody of that many new cards. Returns the notifications' ids, the newest first."""
+def notify(board, person, count):
+    """Notify a person of ``count`` new cards, and return the ids of the notifications, newest first."""
     cards = [
         {"title": str(number), "columnId": board.columns[0]["id"], "assigneeId": person.id}
         for number in range(count)
     ]
     board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
-    return [each["id"] for each in board.world.ask(person, "GET", f"/notifications?limit={count}")]
+    return [
+        notification["id"] for notification in board.world.ask(person, "GET", f"/notifications?limit={count}")
+    ]
 
 
 def ids(board, person, query=""):
-    return [each["id"] for each in board.world.ask(person, "GET", f"/notifications{query}")]
+    return [notification["id"] for notification in board.world.ask(person, "GET", f"/notifications{query}")]
 
 
 def count(board, person):
     return board.world.ask(person, "GET", "/notifications/count")["count"]
 
 
-def test_a_notification_is_an_activity_for_somebody(board, ann, bob):
+def test_notification_contains_its_activity(board, ann, bob):
     card = board.card("Write", assigneeId=bob.id)
-    (found,) = board.world.ask(bob, "GET", "/notifications")
-    assert found == {
-        "id": found["id"],
+    (notification,) = board.world.ask(bob, "GET", "/notifications")
+    assert notification == {
+        "id": notification["id"],
         "userId": bob.id,
         "readAt": None,
         "activity": {
-            "id": found["activity"]["id"],
+            "id": notification["activity"]["id"],
             "type": "card_created",
             "actorId": ann.id,
             "actorName": "ann",
@@ -68,35 +70,35 @@ def test_a_notification_is_an_activity_for_somebody(board, ann, bob):
 
 
 def test_fifty_are_listed_if_nothing_else_is_asked_for(board, bob):
-    told = tell(board, bob, 60)
-    assert ids(board, bob) == told[:50]
-    assert ids(board, bob, "?limit=2") == told[:2]
+    expected = notify(board, bob, 60)
+    assert ids(board, bob) == expected[:50]
+    assert ids(board, bob, "?limit=2") == expected[:2]
     assert board.world.status(bob, "GET", "/notifications?limit=501") == 400
 
 
 def test_all_are_had_by_the_page_though_more_come(board, bob):
-    told = tell(board, bob, 5)
-    found, path = [], "/notifications?limit=2"
+    ids = notify(board, bob, 5)
+    read_ids, path = [], "/notifications?limit=2"
     while path:
         page = board.world.call(bob, "GET", path)
-        found += [each["id"] for each in board.world.ask(bob, "GET", path)]
-        tell(board, bob, 1)
+        read_ids += [notification["id"] for notification in board.world.ask(bob, "GET", path)]
+        notify(board, bob, 1)
         path = page.headers.get("link", "").partition("<")[2].partition(">")[0]
-    assert found == told
+    assert read_ids == ids
 
 
 @pytest.mark.parametrize("word", ["true", "1"])
 def test_unread_ones_alone_are_listed(board, bob, word):
-    told = tell(board, bob, 3)
-    board.world.ask(bob, "PATCH", f"/notifications/{told[1]}/read")
-    assert ids(board, bob, f"?unreadOnly={word}") == [told[0], told[2]]
-    assert ids(board, bob, "?unreadOnly=false") == told
+    expected = notify(board, bob, 3)
+    board.world.ask(bob, "PATCH", f"/notifications/{expected[1]}/read")
+    assert ids(board, bob, f"?unreadOnly={word}") == [expected[0], expected[2]]
+    assert ids(board, bob, "?unreadOnly=false") == expected
     assert count(board, bob) == 2
 
 
-def test_one_is_read_once(board, bob):
+def test_notification_is_marked_as_read_once(board, bob):
     clock = board.world.stop_clock()
-    (id,) = tell(board, bob, 1)
+    (id,) = notify(board, bob, 1)
     first = board.world.ask(bob, "PATCH", f"/notifications/{id}/read")
     assert first["readAt"] == "2026-04-01T12:00:00Z"
     clock.advance(timedelta(hours=1))
@@ -104,34 +106,34 @@ def test_one_is_read_once(board, bob):
     assert board.world.ask(bob, "GET", "/notifications") == [first]
 
 
-def test_all_are_read_at_once_and_stay_read_when_they_were(board, ann, bob):
+def test_read_all_keeps_earlier_read_times(board, ann, bob):
     clock = board.world.stop_clock()
-    told = tell(board, bob, 3)
+    ids = notify(board, bob, 3)
     board.card(by=bob, assigneeId=ann.id)
-    board.world.ask(bob, "PATCH", f"/notifications/{told[0]}/read")
+    board.world.ask(bob, "PATCH", f"/notifications/{ids[0]}/read")
     clock.advance(timedelta(hours=1))
     assert board.world.ask(bob, "PATCH", "/notifications/read-all") == {"ok": True}
-    read = [each["readAt"] for each in board.world.ask(bob, "GET", "/notifications")]
+    read = [notification["readAt"] for notification in board.world.ask(bob, "GET", "/notifications")]
     assert read == ["2026-04-01T12:00:00Z", "2026-04-01T13:00:00Z", "2026-04-01T13:00:00Z"]
     assert (count(board, bob), count(board, ann)) == (0, 1)
 
 
-def test_somebody_elses_is_as_unknown_as_none(board, ann, bob):
-    (id,) = tell(board, bob, 1)
+def test_notification_of_another_user_looks_unknown(board, ann, bob):
+    (id,) = notify(board, bob, 1)
     answers = {
-        board.world.call(ann, "PATCH", f"/notifications/{each}/read", x_request_id="same").body
-        for each in (id, "a" * 24, "nonsense", "%2e%2e")
+        board.world.call(ann, "PATCH", f"/notifications/{unknown_id}/read", x_request_id="same").body
+        for unknown_id in (id, "a" * 24, "nonsense", "%2e%2e")
     }
     assert len(answers) == 1
     assert b"Notification not found" in answers.pop()
     assert count(board, bob) == 1
 
 
-def test_what_is_out_of_sight_is_not_shown(board):
-    """Somebody who led the organization has never been a member of the workspace, and leaves nothing."""
+def test_notifications_without_access_are_hidden(board):
+    """Check a former organization admin, who was never a member of the workspace."""
     eve = board.world.person("eve")
     board.world.join_organization(eve, board.workspace.organization, "admin")
-    (id,) = tell(board, eve, 1)
+    (id,) = notify(board, eve, 1)
     assert count(board, eve) == 1
     member = tables.organization_members.c
     with board.world.core.begin(NOBODY) as uow:
@@ -146,8 +148,8 @@ def test_what_is_out_of_sight_is_not_shown(board):
 
 def test_lists_and_counts_take_one_statement_each(board, bob, statements):
     for number in (1, 20):
-        tell(board, bob, number)
+        notify(board, bob, number)
         for path in ("/notifications", "/notifications/count", "/notifications?unreadOnly=1&limit=3"):
-            with statements() as sent:
+            with statements() as sent_statements:
                 board.world.ask(bob, "GET", path)
-            assert len(sent) == 1
+            assert len(sent_statements) == 1

@@ -1,4 +1,4 @@
-"""The rules of notifications: what is told, whom it concerns, whom a comment mentions."""
+"""The rules of notifications: the details of activities, their recipients, and mentions in comments."""
 
 from __future__ import annotations
 
@@ -187,23 +187,23 @@ def test_each_published_type_has_its_event():
             },
         ),
     ],
-    ids=lambda each: type(each).__name__ if isinstance(each, CardEvent) else repr(each),
+    ids=lambda case: type(case).__name__ if isinstance(case, CardEvent) else repr(case),
 )
-def test_what_has_happened_to_a_card_is_told_by_name(event, expected):
+def test_details_of_a_card_event_have_names(event, expected):
     assert rules.card_meta(event, NAMES) == {"cardKey": "LAUNCH-12", "cardTitle": "Write", **expected}
 
 
-def test_somebodys_leaving_a_project_is_told_by_name():
+def test_details_of_a_removed_member_have_a_name():
     event = ProjectMemberRemoved(**PLACE, user_id="bob")
     assert rules.member_meta(event, NAMES, "Launch") == {"member": "Bob", "project": "Launch"}
 
 
-def test_who_is_mentioned_is_told_by_name():
+def test_details_of_a_mention_have_names():
     event = CommentAdded(**PLACE, card=CARD, comment=comment("@bob @ann"))
     assert rules.card_meta(event, NAMES, {"bob", "ann"})["mentioned"] == ["Ann", "Bob"]
 
 
-def test_a_project_is_told_by_name():
+def test_details_of_a_project_event_have_a_name():
     assert rules.project_meta(ProjectCreated(**PLACE, project=PROJECT)) == {"project": "Launch"}
     changed = ProjectUpdated(**PLACE, project=PROJECT, changed=("description",))
     assert rules.project_meta(changed) == {"project": "Launch", "changed": ["description"]}
@@ -222,20 +222,20 @@ def test_being_no_longer_the_assignee_concerns_the_former_one():
     assert rules.find_card_recipients(event) == {"ann", "bob", "cid"}
 
 
-def test_a_deleted_card_concerns_those_who_had_commented_on_it():
+def test_recipients_of_a_deleted_card_include_its_commenters():
     event = CardDeleted(**PLACE, card=card(comment_count=1), commenter_ids=("cid",))
     assert rules.find_card_recipients(event) == {"ann", "bob", "cid"}
     assert not rules.has_commenters(event)
 
 
 @pytest.mark.parametrize("event", [CORRECTED, RETRACTED])
-def test_a_comment_that_is_corrected_or_deleted_concerns_nobody(event):
+def test_edited_or_deleted_comment_has_no_recipients(event):
     assert rules.find_card_recipients(event) == set()
     assert not rules.has_commenters(event)
 
 
 @pytest.mark.parametrize(("count", "expected"), [(0, False), (1, True)])
-def test_commenters_are_looked_up_where_there_are_comments(count, expected):
+def test_commenters_are_queried_only_if_there_are_comments(count, expected):
     assert rules.has_commenters(CardArchived(**PLACE, card=card(comment_count=count))) is expected
 
 
@@ -245,7 +245,7 @@ def test_a_first_comment_has_no_commenters_before_it(count, expected):
     assert rules.has_commenters(event) is expected
 
 
-def test_nobody_is_notified_of_what_they_did_themselves():
+def test_actor_is_not_notified():
     assert rules.recipients({"cid", "ann", "bob"}, "ann") == ["bob", "cid"]
 
 
@@ -291,13 +291,13 @@ PEOPLE = {
         ("@o'neill+pm", {"zoe"}),
     ],
 )
-def test_a_mention_is_a_name_or_what_stands_before_the_at_of_an_address(text, expected):
+def test_mention_is_a_name_or_the_local_part_of_an_address(text, expected):
     assert rules.find_mentions(text, PEOPLE) == expected
     if expected:
         assert rules.may_mention(CommentAdded(**PLACE, card=CARD, comment=comment(text)))
 
 
-def test_all_who_bear_a_name_are_mentioned():
+def test_mention_reaches_everyone_with_the_name():
     assert rules.find_mentions("@ann", {"ann": {"one", "two"}}) == {"one", "two"}
 
 
@@ -334,13 +334,13 @@ MENTIONING = {
 
 
 @pytest.mark.parametrize(("event", "expected"), MENTIONING.values(), ids=MENTIONING)
-def test_what_is_said_newly_mentions(event, expected):
+def test_only_new_text_mentions(event, expected):
     assert rules.find_new_mentions(event, PEOPLE) == expected
     if expected:
         assert rules.may_mention(event)
 
 
-def test_nobody_is_looked_up_where_nobody_can_be_mentioned():
+def test_people_are_not_queried_without_a_possible_mention():
     for content in ("nobody", "a@b", "@ b"):
         assert not rules.may_mention(CommentAdded(**PLACE, card=CARD, comment=comment(content)))
 
@@ -360,12 +360,12 @@ def test_a_long_text_is_read_in_no_time(text):
     # The fastest of five: the machine may be busy.
     times = []
     for _ in range(5):
-        begun = time.thread_time()
+        started_at = time.thread_time()
         rules.find_mentions(text, PEOPLE)
-        times.append(time.thread_time() - begun)
+        times.append(time.thread_time() - started_at)
     assert min(times) < 0.05
 
 
 @given(before=st.text(), after=st.text())
-def test_who_is_mentioned_on_a_line_of_its_own_is_found_in_any_text(before, after):
+def test_mention_on_its_own_line_is_found_in_any_text(before, after):
     assert "ann" in rules.find_mentions(f"{before}\n@ann\n{after}", PEOPLE)

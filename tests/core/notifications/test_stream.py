@@ -1,4 +1,4 @@
-"""The record that is followed: whoever reads on from where he was misses nothing and reads nothing twice."""
+"""The record behind event streams: a reader that continues from its position misses and repeats nothing."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ def board(world):
 
 @pytest.fixture
 def record(core, board):
-    """What a member follows, from the beginning."""
+    """Return the record that a member follows from the beginning."""
     with core.view(board.owner.actor) as uow:
         return stream_events(uow, board.workspace.ref, Follow(last_event_id="0"))
 
 
-def told(batch):
-    """The ids and titles in a batch."""
-    found = []
+def parse_batch(batch):
+    """Return the ids and titles in a batch."""
+    entries = []
     for frame in batch.frames.decode().split("\n\n")[:-1]:
         fields = dict(line.split(": ", 1) for line in frame.split("\n"))
-        found.append((int(fields["id"]), orjson.loads(fields["data"])["meta"].get("cardTitle")))
-    return found
+        entries.append((int(fields["id"]), orjson.loads(fields["data"])["meta"].get("cardTitle")))
+    return entries
 
 
-def test_whoever_follows_while_others_write_misses_nothing(core, world, board, record):
+def test_reader_misses_nothing_during_concurrent_writes(core, world, board, record):
     done = threading.Event()
-    seen = []
+    positions = []
 
     def follow():
         position = 0
         while True:
-            over = done.is_set()
+            is_last = done.is_set()
             batch = record.read(core, position)
             position = batch.position
-            seen.extend(told(batch))
-            if over and not (batch.frames or batch.more or batch.pending):
+            positions.extend(parse_batch(batch))
+            if is_last and not (batch.frames or batch.more or batch.pending):
                 return
 
     def write(number):
@@ -74,9 +74,9 @@ def test_whoever_follows_while_others_write_misses_nothing(core, world, board, r
     done.set()
     follower.join(30)
     assert not follower.is_alive()
-    ids = [id for id, _ in seen]
+    ids = [id for id, _ in positions]
     assert ids == sorted(set(ids))
-    titles = [title for _, title in seen if title]
+    titles = [title for _, title in positions if title]
     assert sorted(titles) == sorted(f"{number}-{step}" for number in range(WRITERS) for step in range(CARDS))
     for number in range(WRITERS):
         mine = [title for title in titles if title.startswith(f"{number}-")]
@@ -84,7 +84,7 @@ def test_whoever_follows_while_others_write_misses_nothing(core, world, board, r
 
 
 @pytest.mark.postgres
-def test_what_is_committed_later_is_told_before_what_came_after_it(postgres_url):
+def test_reader_waits_for_earlier_uncommitted_events(postgres_url):
     from stellary.core import Core
 
     core = Core(postgres_url)
@@ -102,45 +102,45 @@ def test_what_is_committed_later_is_told_before_what_came_after_it(postgres_url)
         with ThreadPoolExecutor(1) as executor:
             executor.submit(board.card, "Quick").result()
         batch = record.read(core, position)
-        assert (told(batch), batch.pending) == ([], True)
+        assert (parse_batch(batch), batch.pending) == ([], True)
     batch = record.read(core, position)
-    assert [title for _, title in told(batch)] == [None, "Quick"]
+    assert [title for _, title in parse_batch(batch)] == [None, "Quick"]
     assert record.read(core, batch.position) == streams.Batch(batch.position)
     core.close()
 
 
-def test_a_block_says_where_to_go_on(core, board, record, monkeypatch):
+def test_batch_contains_the_next_position(core, board, record, monkeypatch):
     monkeypatch.setattr("stellary.core.notifications.stream.BATCH_SIZE", 200)
     cards = [{"columnId": board.columns[0]["id"], "title": str(number)} for number in range(250)]
     board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
     first = record.read(core, 0)
-    rest = record.read(core, first.position)
-    assert (len(told(first)), first.more, rest.more) == (200, True, False)
-    titles = [title for _, title in told(first) + told(rest)]
+    remaining = record.read(core, first.position)
+    assert (len(parse_batch(first)), first.more, remaining.more) == (200, True, False)
+    titles = [title for _, title in parse_batch(first) + parse_batch(remaining)]
     assert titles == [None, *(card["title"] for card in cards)]
 
 
 def test_a_number_is_never_used_twice(core, world, board, record):
-    """What is deleted with its workspace leaves a gap: who waits behind it would otherwise miss what is put there."""
+    """Check that ids of a deleted workspace are not reused, since readers would miss the new events."""
     other = Board(world, board.owner)
     other.card("Gone")
     position = record.read(core, 0).position
     world.ask(board.owner, "DELETE", other.flat)
     board.card("After")
-    assert [title for _, title in told(record.read(core, position))] == ["After"]
+    assert [title for _, title in parse_batch(record.read(core, position))] == ["After"]
 
 
-def test_a_unit_that_is_undone_tells_nobody(core, world, board):
-    heard = []
-    core.env.signals.listen(heard.append)
+def test_rolled_back_unit_sends_no_signal(core, world, board):
+    signals = []
+    core.env.signals.listen(signals.append)
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
     assert world.status(board.owner, "POST", path, {"title": "", "assigneeId": "x"}) == 400
     with suppress(ZeroDivisionError), core.begin(NOBODY) as uow:
         uow.send_on_commit(ACCESS)
         raise ZeroDivisionError
-    assert heard == []
+    assert signals == []
     board.card("Told")
-    assert heard == [f"workspace:{board.workspace.id}"]
+    assert signals == [f"workspace:{board.workspace.id}"]
 
 
 def test_from_beyond_the_end_nothing_is_missed_that_happens_before_the_first_read(core, board):
@@ -148,31 +148,31 @@ def test_from_beyond_the_end_nothing_is_missed_that_happens_before_the_first_rea
     with core.view(board.owner.actor) as uow:
         record = stream_events(uow, board.workspace.ref, Follow(last_event_id="9" * 18))
     board.card("Next")
-    assert [title for _, title in told(record.read(core, record.after))] == ["Next"]
+    assert [title for _, title in parse_batch(record.read(core, record.after))] == ["Next"]
 
 
 def test_reader_ahead_of_the_watermark_gets_nothing_twice(core, board, record):
-    """It may be behind the end of the record for a moment, since somebody else is writing."""
+    """Check a position beyond the end, which may briefly occur while others write."""
     board.card("Told")
     end = record.read(core, None).position
     assert (record.read(core, end + 1).position, record.read(core, end + 1).frames) == (end + 1, b"")
 
 
-def test_a_token_follows_what_it_may_read(core, board):
+def test_token_receives_only_permitted_events(core, board):
     board.world.ask(board.owner, "POST", f"{board.flat}/pilotage/missions", {"objective": "Sell"})
     board.card("Seen")
-    found = {}
+    types_by_scope = {}
     for scopes in (("projects:read",), ("projects:read", "pilotage:read")):
         actor = Actor(board.owner.id, frozenset(scopes))
         with core.view(actor) as uow:
             record = stream_events(uow, board.workspace.ref, Follow(last_event_id="0"))
         batch = record.read(core, 0)
-        found[scopes] = [
+        types_by_scope[scopes] = [
             orjson.loads(frame.partition("data: ")[2])["type"]
             for frame in batch.frames.decode().split("\n\n")[:-1]
         ]
         assert record.read(core, batch.position).frames == b""
-    assert list(found.values()) == [
+    assert list(types_by_scope.values()) == [
         ["project_created", "card_created"],
         ["project_created", "mission_created", "card_created"],
     ]

@@ -1,4 +1,4 @@
-"""Search: what says all that is asked for, the best first, as it stands by now and only for who may see it."""
+"""Search: items with all words of the query, best match first, up to date, and only for callers with access."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ def board(world, ann, bob):
     return board
 
 
-def search(board, q, who=None, **named):
-    query = urlencode({"q": q, **named}, doseq=True)
+def search(board, q, who=None, **filters):
+    query = urlencode({"q": q, **filters}, doseq=True)
     return board.world.ask(who or board.owner, "GET", f"{board.flat}/search?{query}")
 
 
-def found(board, q, **named):
-    """What is found, by kind and title; of a comment, by what it says."""
+def find(board, q, **filters):
+    """Return the hits by kind and title; for comments, by their text."""
     return [
         (hit["kind"], hit["snippet"] if hit["kind"] == "comment" else hit["title"])
-        for hit in search(board, q, **named)
+        for hit in search(board, q, **filters)
     ]
 
 
-def refused(board, query):
-    """Status and message of a search that has to fail."""
+def search_error(board, query):
+    """Return the status and message of a search that must fail."""
     answer = board.world.call(board.owner, "GET", f"{board.flat}/search?{query}")
     assert answer.status == 400
     return answer.body.decode()
@@ -68,7 +68,7 @@ def refused(board, query):
 # ---------------------------------------------------------------------------------------------- what is found
 
 
-def test_a_card_is_found_by_all_that_it_says(board):
+def test_card_is_found_by_each_of_its_texts(board):
     card = board.card(
         "Write the spec", description="Routes of the *billing* module.", checklist=[{"title": "Ask Zoë"}]
     )
@@ -125,15 +125,15 @@ def test_a_project_is_found_by_key_name_and_description(board, ann):
         }
 
 
-def test_all_words_must_be_found_wherever_they_stand(board):
+def test_all_words_must_match_in_any_field(board):
     board.card("Blue sky", description="over the sea")
-    assert found(board, "sea blue") == [("card", "Blue sky")]
-    assert found(board, "sea red") == []
-    assert found(board, '"sky blue"') == []
-    assert found(board, "ky") == [("card", "Blue sky")]
+    assert find(board, "sea blue") == [("card", "Blue sky")]
+    assert find(board, "sea red") == []
+    assert find(board, '"sky blue"') == []
+    assert find(board, "ky") == [("card", "Blue sky")]
 
 
-def test_whole_words_come_before_beginnings_and_titles_before_texts(board):
+def test_words_rank_before_prefixes_and_titles_before_texts(board):
     for title, description in (
         ("g", "somewhere"),
         ("f", "where to"),
@@ -144,13 +144,13 @@ def test_whole_words_come_before_beginnings_and_titles_before_texts(board):
         ("a whe", ""),
     ):
         board.card(title, description=description)
-    assert [title[0] for _, title in found(board, "whe")] == list("abcdfg")
+    assert [title[0] for _, title in find(board, "whe")] == list("abcdfg")
 
 
 def test_words_in_their_order_come_first_and_the_newest_among_equals(board):
     for title in ("sky of blue", "blue sky", "sky and blue", "Blue: sky!"):
         board.card(title)
-    assert [title for _, title in found(board, "blue sky")] == [
+    assert [title for _, title in find(board, "blue sky")] == [
         "Blue: sky!",
         "blue sky",
         "sky and blue",
@@ -164,23 +164,23 @@ def test_kinds_projects_and_archives_are_chosen(board, ann):
     board.comment(card, "moon")
     other = Board(board.world, ann, board.workspace)
     board.world.ask(ann, "PATCH", other.of(other.card("moon too")), {"archived": True})
-    assert [kind for kind, _ in found(board, "moon", kind="card")] == ["card", "card"]
-    assert {kind for kind, _ in found(board, "moon", kind=["comment", "project"])} == {"comment", "project"}
-    assert found(board, "moon", projectId=other.project["id"]) == [("card", "moon too")]
+    assert [kind for kind, _ in find(board, "moon", kind="card")] == ["card", "card"]
+    assert {kind for kind, _ in find(board, "moon", kind=["comment", "project"])} == {"comment", "project"}
+    assert find(board, "moon", projectId=other.project["id"]) == [("card", "moon too")]
     assert board.world.status(ann, "GET", f"{board.flat}/search?q=moon&projectId={'a' * 24}") == 400
-    assert found(board, "moon", archived="true") == [("card", "moon too")]
-    assert len(found(board, "moon", archived="false")) == 3
-    assert len(found(board, "moon")) == 4
+    assert find(board, "moon", archived="true") == [("card", "moon too")]
+    assert len(find(board, "moon", archived="false")) == 3
+    assert len(find(board, "moon")) == 4
     # With its project, all of it is archived.
     board.world.ask(ann, "PATCH", board.path, {"archived": True})
-    assert found(board, "moon", archived="false") == []
+    assert find(board, "moon", archived="false") == []
     assert all(hit["archived"] for hit in search(board, "moon"))
 
 
 def test_common_words_are_words(board):
     board.card("to be or not to be")
-    assert found(board, "the") == []
-    assert found(board, "to be or not to be") == [("card", "to be or not to be")]
+    assert find(board, "the") == []
+    assert find(board, "to be or not to be") == [("card", "to be or not to be")]
 
 
 @pytest.mark.parametrize(
@@ -216,49 +216,49 @@ def test_no_query_is_more_than_some_words(board, q):
     assert len(hits) <= 1
 
 
-def test_a_query_that_cannot_be_is_refused_in_one_sentence(board):
-    assert "q must be 1 to 200 characters" in refused(board, f"q={'a' * 10_000}")
-    assert "q must be 1 to 200 characters" in refused(board, "q=")
-    assert "q must not be blank" in refused(board, "q=+++")
-    assert "q is required" in refused(board, "")
-    assert "q must be at most 32 words" in refused(board, "q=" + "+".join(map(str, range(33))))
+def test_invalid_query_is_rejected_in_one_sentence(board):
+    assert "q must be 1 to 200 characters" in search_error(board, f"q={'a' * 10_000}")
+    assert "q must be 1 to 200 characters" in search_error(board, "q=")
+    assert "q must not be blank" in search_error(board, "q=+++")
+    assert "q is required" in search_error(board, "")
+    assert "q must be at most 32 words" in search_error(board, "q=" + "+".join(map(str, range(33))))
     assert search(board, " ".join(map(str, range(32)))) == []
-    assert "q" in refused(board, "q=%00")
-    assert "q" in refused(board, "q=%ff")
-    assert "kind" in refused(board, "q=a&kind=person")
-    assert "limit" in refused(board, "q=a&limit=501")
-    assert "cursor must be one that this list has answered with" in refused(board, "q=a&cursor=nonsense")
+    assert "q" in search_error(board, "q=%00")
+    assert "q" in search_error(board, "q=%ff")
+    assert "kind" in search_error(board, "q=a&kind=person")
+    assert "limit" in search_error(board, "q=a&limit=501")
+    assert "cursor must be one that this list has answered with" in search_error(board, "q=a&cursor=nonsense")
     cards = f"{board.path}/cards?limit=1"
     board.card(), board.card()
     cursor = (
         board.world.call(board.owner, "GET", cards).headers["link"].partition("cursor=")[2].partition(">")[0]
     )
-    assert "cursor must be one" in refused(board, f"q=a&cursor={cursor}")
+    assert "cursor must be one" in search_error(board, f"q=a&cursor={cursor}")
 
 
 def test_a_document_is_found_by_title_text_and_tags(board):
     body = {"title": "Launch plan", "content": "We *fly* to the moon.\n\nSoon.", "contentFormat": "markdown"}
-    made = board.world.ask(board.owner, "POST", f"{board.flat}/documents", {**body, "tags": ["Apollo"]})
+    document = board.world.ask(board.owner, "POST", f"{board.flat}/documents", {**body, "tags": ["Apollo"]})
     expected = {
         "kind": "document",
-        "id": made["id"],
+        "id": document["id"],
         "title": "Launch plan",
         "snippet": "We fly to the moon. Soon. Apollo",
         "projectId": None,
         "cardId": None,
         "cardKey": None,
         "archived": False,
-        "createdAt": made["createdAt"],
-        "updatedAt": made["updatedAt"],
+        "createdAt": document["createdAt"],
+        "updatedAt": document["updatedAt"],
     }
     for q in ("launch plan", '"fly to"', "soon apollo", "MOON"):
         assert search(board, q, kind="document") == [expected], q
     # Who saves every few seconds finds every word of it.
-    path = f"{board.flat}/documents/{made['id']}"
+    path = f"{board.flat}/documents/{document['id']}"
     for word in ("one", "two", "three"):
         board.world.ask(board.owner, "PATCH", path, {"content": word, "contentFormat": "markdown"})
-        assert found(board, word, kind="document") == [("document", "Launch plan")]
-    assert found(board, "moon") == []
+        assert find(board, word, kind="document") == [("document", "Launch plan")]
+    assert find(board, "moon") == []
 
 
 def test_a_large_document_is_found_without_a_snippet(board):
@@ -267,13 +267,13 @@ def test_a_large_document_is_found_without_a_snippet(board):
     assert [hit["snippet"] for hit in search(board, "moon")] == [None]
 
 
-def test_a_document_goes_with_what_it_belongs_to(board, ann):
+def test_document_is_deleted_with_its_context(board, ann):
     scope = board.world.ask(ann, "POST", f"{board.path}/scopes", {"name": "Phase 2"})
     context = {"contextType": "scope", "contextId": scope["id"]}
     board.world.ask(ann, "POST", f"{board.flat}/documents", {"title": "moon", **context})
     assert [hit["projectId"] for hit in search(board, "moon")] == [board.project["id"]]
     board.world.ask(ann, "DELETE", f"{board.flat}/scopes/{scope['id']}")
-    assert found(board, "moon") == []
+    assert find(board, "moon") == []
 
 
 def test_a_document_of_the_organization_is_found_in_all_its_workspaces_and_nowhere_else(board, world, ann):
@@ -282,20 +282,20 @@ def test_a_document_of_the_organization_is_found_in_all_its_workspaces_and_nowhe
     elsewhere = Board(world, ann)
     for context in ({"contextType": "organization", "contextId": organization.id}, {}):
         world.ask(ann, "POST", f"{board.flat}/documents", {"title": f"moon {len(context)}", **context})
-    assert found(board, "moon") == [("document", "moon 0"), ("document", "moon 2")]
-    assert found(other, "moon") == [("document", "moon 2")]
-    assert found(other, "moon", kind="document", archived="false") == [("document", "moon 2")]
-    assert found(elsewhere, "moon") == []
+    assert find(board, "moon") == [("document", "moon 0"), ("document", "moon 2")]
+    assert find(other, "moon") == [("document", "moon 2")]
+    assert find(other, "moon", kind="document", archived="false") == [("document", "moon 2")]
+    assert find(elsewhere, "moon") == []
 
 
 # ---------------------------------------------------------------------------------------------- for whom
 
 
-def test_only_what_the_caller_may_see_is_found(board, world, ann, bob):
+def test_search_finds_only_accessible_items(board, world, ann, bob):
     eve = world.person("eve")
     other = Board(world, eve)
-    for each in (board, other):
-        each.comment(each.card("secret moon"), "moon")
+    for target_board in (board, other):
+        target_board.comment(target_board.card("secret moon"), "moon")
     assert {hit["projectId"] for hit in search(board, "moon", who=bob)} == {board.project["id"]}
     here, nowhere = (
         world.call(eve, "GET", f"{flat}/search?q=moon", x_request_id="same").body
@@ -311,7 +311,7 @@ def test_only_what_the_caller_may_see_is_found(board, world, ann, bob):
 # ---------------------------------------------------------------------------------------------- as it stands by now
 
 
-def test_what_is_changed_is_found_by_what_it_says_by_now(board, ann):
+def test_changed_item_is_found_by_its_new_text(board, ann):
     card = board.card("old title", description="old text")
     comment = board.comment(card, "old words")
     ask = board.world.ask
@@ -319,101 +319,105 @@ def test_what_is_changed_is_found_by_what_it_says_by_now(board, ann):
     ask(ann, "POST", f"{board.flat_of(card)}/checklist", {"title": "new step"})
     ask(ann, "PATCH", f"{board.of(card)}/comments/{comment['id']}", {"content": "new words"})
     ask(ann, "PATCH", board.path, {"name": "New project"})
-    assert found(board, "old") == []
-    assert sorted(kind for kind, _ in found(board, "new")) == ["card", "comment", "project"]
-    assert found(board, "new step title") == [("card", "new title")]
+    assert find(board, "old") == []
+    assert sorted(kind for kind, _ in find(board, "new")) == ["card", "comment", "project"]
+    assert find(board, "new step title") == [("card", "new title")]
 
 
-def test_what_is_deleted_is_found_no_longer(board, ann):
+def test_deleted_item_is_not_found(board, ann):
     cards = [board.card("moon") for _ in range(4)]
     comments = [board.comment(card, "moon") for card in cards]
     ask = board.world.ask
     ask(ann, "DELETE", f"{board.of(cards[0])}/comments/{comments[0]['id']}")
-    assert len(found(board, "moon")) == 7
+    assert len(find(board, "moon")) == 7
     ask(ann, "DELETE", board.of(cards[0]))
-    assert len(found(board, "moon")) == 6
+    assert len(find(board, "moon")) == 6
     scope = ask(ann, "POST", f"{board.path}/scopes", {"name": "Phase 2"})
     ask(ann, "PATCH", board.of(cards[1]), {"columnId": scope["columns"][0]["id"]})
     ask(ann, "DELETE", f"{board.flat}/scopes/{scope['id']}")
-    assert len(found(board, "moon")) == 4
+    assert len(find(board, "moon")) == 4
     ask(ann, "DELETE", board.path)
-    assert (found(board, "moon"), found(board, "launch")) == ([], [])
+    assert (find(board, "moon"), find(board, "launch")) == ([], [])
 
 
-def test_what_comes_in_bulk_or_in_a_file_is_found_like_all_else(board, ann):
+def test_bulk_created_and_imported_items_are_found(board, ann):
     ask = board.world.ask
     column = board.columns[0]["id"]
-    made = ask(
+    imported_project = ask(
         ann, "POST", f"{board.path}/cards/bulk", {"cards": [{"title": "moon", "columnId": column}] * 3}
     )
     ask(
         ann,
         "PATCH",
         f"{board.path}/cards/bulk",
-        {"cards": [{"id": card["id"], "title": f"star {number}"} for number, card in enumerate(made)]},
+        {
+            "cards": [
+                {"id": card["id"], "title": f"star {number}"} for number, card in enumerate(imported_project)
+            ]
+        },
     )
-    assert found(board, "moon") == []
+    assert find(board, "moon") == []
     board.comment(board.card("sun", description="a star", checklist=[{"title": "star"}]), "star")
-    before = sorted(found(board, "star"))
+    before = sorted(find(board, "star"))
     assert len(before) == 5
     file = ask(ann, "GET", f"{board.path}/export")
     file["project"]["description"] = "star"
     imported = ask(ann, "POST", f"{board.flat}/projects/import", file)
-    after = sorted(found(board, "star", projectId=imported["id"]))
+    after = sorted(find(board, "star", projectId=imported["id"]))
     assert after == sorted([*before, ("project", "Launch")])
 
 
-def test_what_was_undone_is_not_found(board, ann):
+def test_rolled_back_item_is_not_found(board, ann):
     cards = [{"title": "moon", "columnId": board.columns[0]["id"]}, {"title": "moon", "columnId": "a" * 24}]
     assert board.world.status(ann, "POST", f"{board.path}/cards/bulk", {"cards": cards}) == 400
-    assert found(board, "moon") == []
+    assert find(board, "moon") == []
 
 
-def test_what_comes_and_goes_in_one_unit_is_not_found(board, ann):
-    """A host may do several things in one unit of work."""
+def test_item_created_and_deleted_in_one_unit_is_not_found(board, ann):
+    """Check several changes in one unit of work, as a host may make them."""
     core = board.world.core
     with core.begin(Actor(ann.id)) as uow:
-        made = create_project(uow, board.workspace.ref, CreateProject(name="Moon"))
-        ref = board.workspace.ref.child(ProjectRef, made.id)
+        project = create_project(uow, board.workspace.ref, CreateProject(name="Moon"))
+        ref = board.workspace.ref.child(ProjectRef, project.id)
         column = list_columns(uow, ref, ListColumns()).items[0]
         create_card(uow, ref.child(ColumnRef, column.id), CreateCard(title="Moon"))
         delete_project(uow, ref)
-    assert found(board, "moon") == []
+    assert find(board, "moon") == []
 
 
-def indexed(core):
-    """The index as it is, and as what there is says it should be."""
+def load_index(core):
+    """Return the entries of the index, and the entries that the data requires."""
     with core.view(NOBODY) as uow:
-        there = {tuple(row) for row in uow.connection.execute(select(entries))}
+        actual = {tuple(row) for row in uow.connection.execute(select(entries))}
         rows = uow.connection.execute(select(projects.c.id, projects.c.workspace_id)).all()
-        said = [
-            each
+        expected_entries = [
+            entry
             for row in rows
-            for each in search_entries.list_project_entries(uow, row.workspace_id, row.id)
+            for entry in search_entries.list_project_entries(uow, row.workspace_id, row.id)
         ]
-        said += [
+        expected_entries += [
             document_entry(written(row, is_new=True))
             for row in uow.connection.execute(select(documents)).mappings()
         ]
-    wanted = {
+    expected = {
         (
-            each.workspace_id,
-            each.id,
-            each.kind,
-            each.organization_id,
-            each.project_id,
-            each.card_id,
-            each.document_id,
-            fold(each.title),
-            fold(each.text),
+            entry.workspace_id,
+            entry.id,
+            entry.kind,
+            entry.organization_id,
+            entry.project_id,
+            entry.card_id,
+            entry.document_id,
+            fold(entry.title),
+            fold(entry.text),
         )
-        for each in said
+        for entry in expected_entries
     }
-    return there, wanted
+    return actual, expected
 
 
-class Doing:
-    """A board on which anything may be done: each step is one of these, on a card that there is, with some text."""
+class RandomChanges:
+    """The changes of a board that a test performs in random order: each takes a card and a text."""
 
     def __init__(self, board):
         self.board, self.owner = board, board.owner
@@ -452,7 +456,7 @@ class Doing:
     def delete(self, card, text):
         if len(self.cards) > 1:
             self.cards.remove(card)
-            self.comments = [each for each in self.comments if each[0] is not card]
+            self.comments = [comment for comment in self.comments if comment[0] is not card]
             self.ask("DELETE", self.board.of(card))
 
     def rename_project(self, card, text):
@@ -468,41 +472,41 @@ class Doing:
 
     def edit(self, card, text):
         body = {"content": text, "contentFormat": "markdown", "tags": [text.strip()]}
-        for each in self.documents[:2]:
-            self.ask("PATCH", f"{self.board.flat}/documents/{each['id']}", body)
+        for document in self.documents[:2]:
+            self.ask("PATCH", f"{self.board.flat}/documents/{document['id']}", body)
 
     def place(self, card, text):
         context = {"contextType": "organization", "contextId": self.board.workspace.organization.id}
-        for each in self.documents[-1:]:
-            self.ask("PATCH", f"{self.board.flat}/documents/{each['id']}", context)
+        for document in self.documents[-1:]:
+            self.ask("PATCH", f"{self.board.flat}/documents/{document['id']}", context)
 
     def forget(self, card, text):
-        for each in self.documents[:1]:
-            self.ask("DELETE", f"{self.board.flat}/documents/{each['id']}")
+        for document in self.documents[:1]:
+            self.ask("DELETE", f"{self.board.flat}/documents/{document['id']}")
         del self.documents[:1]
 
     def rewrite(self, card, text):
-        changes = [{"id": each["id"], "description": text} for each in self.cards[:3]]
+        changes = [{"id": card["id"], "description": text} for card in self.cards[:3]]
         self.ask("PATCH", f"{self.board.path}/cards/bulk", {"cards": changes})
 
 
-DOINGS = [name for name in vars(Doing) if name != "ask" and not name.startswith("_")]
+DOINGS = [name for name in vars(RandomChanges) if name != "ask" and not name.startswith("_")]
 TEXTS = st.text("ab é-", min_size=1, max_size=6).filter(str.strip)
 STEPS = st.lists(st.tuples(st.sampled_from(DOINGS), st.integers(0, 5), TEXTS), min_size=8, max_size=30)
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
-def test_the_index_says_what_there_is_whatever_is_done(board, steps):
-    doing = Doing(board)
+def test_index_matches_the_data_after_random_changes(board, steps):
+    changes = RandomChanges(board)
     for name, which, text in steps:
-        getattr(doing, name)(doing.cards[which % len(doing.cards)], text)
-    there, wanted = indexed(board.world.core)
-    assert there == wanted
+        getattr(changes, name)(changes.cards[which % len(changes.cards)], text)
+    actual, expected = load_index(board.world.core)
+    assert actual == expected
 
 
 @pytest.mark.slow
-def test_the_index_says_what_there_is_after_many_have_written_at_once(board, ann):
+def test_index_matches_the_data_after_concurrent_writes(board, ann):
     cards = [board.card() for _ in range(4)]
     comments = [board.comment(card) for card in cards]
 
@@ -513,18 +517,18 @@ def test_the_index_says_what_there_is_after_many_have_written_at_once(board, ann
             text = f"{number} {turn}"
             call(ann, "PATCH", board.of(card), {"title": text})
             call(ann, "PATCH", f"{board.of(card)}/comments/{comment['id']}", {"content": text})
-            made = board.world.ask(
+            imported = board.world.ask(
                 ann, "POST", f"{board.path}/columns/{board.columns[0]['id']}/cards", {"title": text}
             )
-            call(ann, "POST", f"{board.of(made)}/comments", {"content": text})
+            call(ann, "POST", f"{board.of(imported)}/comments", {"content": text})
             if turn % 2:
-                call(ann, "DELETE", board.of(made))
+                call(ann, "DELETE", board.of(imported))
         if number >= 6:
             call(ann, "DELETE", f"{board.of(card)}/comments/{comment['id']}")
 
     at_once(*[lambda number=number: write(number) for number in range(8)])
-    there, wanted = indexed(board.world.core)
-    assert there == wanted
+    actual, expected = load_index(board.world.core)
+    assert actual == expected
 
 
 # ---------------------------------------------------------------------------------------------- by the page
@@ -540,9 +544,11 @@ def test_pages_neither_repeat_nor_skip_while_others_write(board, ann):
         }
         for number in range(40)
     ]
-    kept = [card["id"] for card in board.world.ask(ann, "POST", f"{board.path}/cards/bulk", {"cards": cards})]
-    whole = [hit["id"] for hit in search(board, "moon", limit=500)]
-    assert sorted(whole) == sorted(kept)
+    card_ids = [
+        card["id"] for card in board.world.ask(ann, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    ]
+    expected_ids = [hit["id"] for hit in search(board, "moon", limit=500)]
+    assert sorted(expected_ids) == sorted(card_ids)
     path, ids = f"{board.flat}/search?q=moon&limit=7", []
     while path:
         ids += [hit["id"] for hit in board.world.ask(ann, "GET", path)]
@@ -551,11 +557,11 @@ def test_pages_neither_repeat_nor_skip_while_others_write(board, ann):
             new = board.card(title, description=description)
             board.comment(new, "moon")
         board.world.ask(ann, "DELETE", board.of(new))
-    assert [id for id in ids if id in set(kept)] == whole
+    assert [id for id in ids if id in set(card_ids)] == expected_ids
     assert len(ids) == len(set(ids))
 
 
-def test_a_search_takes_as_many_statements_however_much_is_found(board, statements):
+def test_number_of_statements_does_not_depend_on_the_number_of_hits(board, statements):
     counts = []
     for more in (1, 60):
         for number in range(more):
@@ -563,9 +569,9 @@ def test_a_search_takes_as_many_statements_however_much_is_found(board, statemen
             board.world.ask(board.owner, "POST", f"{board.flat}/documents", {"title": "moon"})
         board.world.ask(board.owner, "PATCH", board.path, {"description": f"moon {more}"})
         for tail in ("", "&archived=false", f"&projectId={board.project['id']}&limit=500"):
-            with statements() as sent:
+            with statements() as sent_statements:
                 hits = board.world.ask(board.owner, "GET", f"{board.flat}/search?q={quote('moon')}{tail}")
-            counts.append(len(sent))
+            counts.append(len(sent_statements))
             if more == 1 and "projectId" not in tail:
                 assert {hit["kind"] for hit in hits} == {"card", "comment", "project", "document"}
     # The access check, the page, and one for each kind that is on it.

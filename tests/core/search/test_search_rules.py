@@ -1,4 +1,4 @@
-"""How texts are compared, and what is shown of them."""
+"""The normalization of texts, and the snippets of hits."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def test_marks_that_make_another_word_stay():
 
 
 @given(st.text())
-def test_what_is_folded_stays_as_it_is(text):
+def test_folding_is_idempotent(text):
     assert fold(fold(text)) == fold(text)
 
 
 @given(st.text())
 def test_a_folded_text_is_words_with_a_space_around_each_and_no_wildcards(text):
-    found = fold(text)
-    assert found == f" {' '.join(found.split())} ".replace("  ", " ")
-    assert not set(found) & set("%_\\\"'\0")
+    folded = fold(text)
+    assert folded == f" {' '.join(folded.split())} ".replace("  ", " ")
+    assert not set(folded) & set("%_\\\"'\0")
 
 
 @pytest.mark.parametrize(
-    ("query", "wanted"),
+    ("query", "terms"),
     [
         ("write spec", ["write", "spec"]),
         ('"Write the" spec', ["write the", "spec"]),
@@ -65,28 +65,28 @@ def test_a_folded_text_is_words_with_a_space_around_each_and_no_wildcards(text):
         ("\x00", []),
     ],
 )
-def test_a_query_asks_for_words_and_for_words_that_stand_together(query, wanted):
-    assert parse_terms(query) == wanted
+def test_query_is_parsed_into_words_and_phrases(query, terms):
+    assert parse_terms(query) == terms
 
 
 @given(st.text(max_size=300))
-def test_whatever_is_asked_is_some_terms(query):
+def test_any_query_is_parsed(query):
     assert all(fold(term).strip() == term for term in parse_terms(query))
 
 
-def test_a_short_text_is_shown_whole():
+def test_snippet_of_a_short_text_is_the_text():
     assert make_snippet("Blue\n  sky", ["sky"]) == "Blue sky"
     assert make_snippet("Blue sky", ["red"]) == "Blue sky"
     assert make_snippet(" \n", ["red"]) is None
 
 
-def test_a_long_text_is_shown_where_it_says_so_in_whole_words():
+def test_snippet_of_a_long_text_shows_the_match_in_whole_words():
     text = f"{'before ' * 100}The Café in Zürich opens. {'after ' * 100}"
-    for wanted in ("cafe", "zurich", "cafe in", "in"):
-        shown = make_snippet(text, [wanted])
-        assert "Café in Zürich opens." in shown
-        assert (shown[0], shown[-1]) == ("…", "…")
-        assert set(shown.strip("…").split()) == {"before", "The", "Café", "in", "Zürich", "opens.", "after"}
+    for word in ("cafe", "zurich", "cafe in", "in"):
+        snippet = make_snippet(text, [word])
+        assert "Café in Zürich opens." in snippet
+        assert (snippet[0], snippet[-1]) == ("…", "…")
+        assert set(snippet.strip("…").split()) == {"before", "The", "Café", "in", "Zürich", "opens.", "after"}
 
 
 def test_words_that_a_sign_joins_are_shown_as_they_were_written():
@@ -95,12 +95,12 @@ def test_words_that_a_sign_joins_are_shown_as_they_were_written():
 
 @given(st.text(), st.text())
 def test_a_snippet_is_short_and_out_of_the_text(text, query):
-    shown = make_snippet(text, parse_terms(query))
-    if shown is None:
+    snippet = make_snippet(text, parse_terms(query))
+    if snippet is None:
         assert not text.split()
     else:
-        assert len(shown) <= 250
-        assert shown.strip("…") in " ".join(text.split())
+        assert len(snippet) <= 250
+        assert snippet.strip("…") in " ".join(text.split())
 
 
 @pytest.mark.parametrize("text", ["é" * 100_000, "a-" * 50_000, " " * 100_000, "\u0301" * 100_000])

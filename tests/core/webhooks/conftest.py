@@ -1,4 +1,4 @@
-"""What the tests of webhooks share."""
+"""The fixtures of the webhook tests."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from tests.support.world import World
 
 @pytest.fixture
 def webhook_api(world: World) -> WebhookApi:
-    """A board whose owner has what happens told elsewhere."""
+    """Return a board whose owner can create webhooks."""
     return WebhookApi(world, world.person("ann"))

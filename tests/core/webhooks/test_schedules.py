@@ -1,4 +1,4 @@
-"""The retry schedule of each webhook, and messages that are claimed, sent and noted many at a time."""
+"""The retry schedule of each webhook, and messages that are claimed, sent and recorded in batches."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def wait_for(condition):
 
 
 def statuses(webhook_api, hook):
-    return Counter(message["status"] for message in webhook_api.told(hook))
+    return Counter(message["status"] for message in webhook_api.deliveries(hook))
 
 
 def test_many_messages_are_sent_and_noted_with_few_transactions(webhook_api, receivers):
@@ -94,7 +94,7 @@ def test_many_messages_are_sent_and_noted_with_few_transactions(webhook_api, rec
     assert statuses(webhook_api, hook) == {"succeeded": 120}
 
 
-def test_a_receiver_that_is_down_is_tried_with_one_message_and_not_with_all(webhook_api, receivers):
+def test_failing_receiver_is_tried_with_one_message(webhook_api, receivers):
     dead = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(503)
     make_cards(webhook_api, 60)
@@ -114,7 +114,7 @@ def test_a_receiver_that_is_down_is_tried_with_one_message_and_not_with_all(webh
     assert statuses(webhook_api, dead) == {"succeeded": 60}
 
 
-def test_new_messages_for_a_receiver_that_is_down_wait_for_its_next_try(webhook_api, receivers):
+def test_new_messages_wait_for_the_next_attempt_of_a_failing_receiver(webhook_api, receivers):
     hook = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(None, "the connection failed")
     webhook_api.card()
@@ -122,7 +122,7 @@ def test_new_messages_for_a_receiver_that_is_down_wait_for_its_next_try(webhook_
     webhook_api.clock.advance(timedelta(seconds=1))
     webhook_api.card()
     assert webhook_api.worker.run_due() == 0
-    newest, _ = webhook_api.told(hook)
+    newest, _ = webhook_api.deliveries(hook)
     assert newest["attempts"] == []
     assert datetime.fromisoformat(newest["nextAttemptAt"]) - webhook_api.clock.now == timedelta(seconds=4)
     # One job waits, however many messages do.
@@ -150,7 +150,7 @@ def test_a_receiver_that_asks_to_wait_is_left_alone_by_all_messages(webhook_api,
     assert job.due_at - webhook_api.clock.now == timedelta(minutes=30)
 
 
-def test_one_message_that_a_receiver_cannot_take_delays_no_other(webhook_api):
+def test_rejected_message_does_not_delay_others(webhook_api):
     hook = webhook_api.hook("card_created")
     make_cards(webhook_api, 9)
     webhook_api.answers = [DeliveryResult(200), DeliveryResult(500)]
@@ -158,9 +158,7 @@ def test_one_message_that_a_receiver_cannot_take_delays_no_other(webhook_api):
     assert statuses(webhook_api, hook) == {"succeeded": 8, "pending": 1}
 
 
-def test_messages_that_wait_for_a_day_for_a_receiver_that_fails_all_the_time_are_given_up(
-    webhook_api, receivers
-):
+def test_messages_are_given_up_after_a_day_of_failures(webhook_api, receivers):
     hook = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)
     make_cards(webhook_api, 250)
@@ -170,13 +168,13 @@ def test_messages_that_wait_for_a_day_for_a_receiver_that_fails_all_the_time_are
         webhook_api.send()
     # The last ones to be tried wait for their own next try, which is at most eleven hours later.
     assert timedelta(0) <= webhook_api.clock.now - began - DAY < timedelta(hours=12)
-    told = webhook_api.told(hook)
-    assert {message["status"] for message in told} == {"failed"}
-    errors = Counter(message["attempts"][-1]["error"] for message in told)
+    deliveries = webhook_api.deliveries(hook)
+    assert {message["status"] for message in deliveries} == {"failed"}
+    errors = Counter(message["attempts"][-1]["error"] for message in deliveries)
     assert errors[queue.EXPIRED] > 50
 
 
-def test_messages_that_waited_for_a_server_that_was_down_are_not_given_up(webhook_api, receivers):
+def test_messages_are_not_given_up_while_the_server_was_down(webhook_api, receivers):
     hook = webhook_api.hook("card_created")
     make_cards(webhook_api, 3)
     webhook_api.clock.advance(3 * DAY)
@@ -200,7 +198,7 @@ def test_a_webhook_that_waits_is_resumed_by_its_admin(webhook_api, receivers, ho
     assert refused
     receivers.down.clear()
     if how == "redeliver":
-        (failed,) = webhook_api.told(hook, "status=failed")
+        (failed,) = webhook_api.deliveries(hook, "status=failed")
         path = f"{webhook_api.of_hook(hook)}/deliveries/{failed['id']}/redeliver"
         assert webhook_api.world.status(webhook_api.owner, "POST", path) == 200
     else:
@@ -233,7 +231,7 @@ def test_several_workers_send_each_message_once(webhook_api, receivers):
     assert webhook_api.world.core.work.jobs() == []
 
 
-def test_a_worker_that_lost_its_claim_notes_what_it_sent_and_sends_no_more(webhook_api, receivers):
+def test_worker_without_its_claim_records_sent_messages_and_stops(webhook_api, receivers):
     hook = webhook_api.hook("card_created")
     make_cards(webhook_api, 3)
     deliver = receivers.deliver
@@ -250,22 +248,22 @@ def test_a_worker_that_lost_its_claim_notes_what_it_sent_and_sends_no_more(webho
     assert webhook_api.world.core.work.jobs() == []
 
 
-def test_a_claim_is_renewed_while_a_slow_receiver_takes_one_message_after_the_other(
-    webhook_api, receivers, monkeypatch
-):
+def test_claim_is_renewed_during_slow_deliveries(webhook_api, receivers, monkeypatch):
     monkeypatch.setattr(worker, "RENEW_SECONDS", 0.0)
     hook = webhook_api.hook("card_created")
     make_cards(webhook_api, 8)
-    others = []
+    other_messages = []
 
-    def take_long(request):
+    def deliver_slowly(request):
         webhook_api.clock.advance(timedelta(seconds=20))
-        others.append(WebhookWorker(webhook_api.world.core.units, webhook_api.world.core.claims).run_due())
+        other_messages.append(
+            WebhookWorker(webhook_api.world.core.units, webhook_api.world.core.claims).run_due()
+        )
         return receivers.deliver(request)
 
-    webhook_api.world.core.env.webhook_sender = take_long
+    webhook_api.world.core.env.webhook_sender = deliver_slowly
     assert webhook_api.worker.run_due() == 8
-    assert others == [0] * 8
+    assert other_messages == [0] * 8
     assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 8}
 
 
@@ -273,8 +271,8 @@ def test_a_claim_is_renewed_while_a_slow_receiver_takes_one_message_after_the_ot
 
 
 @pytest.fixture
-def started(webhook_api, receivers):
-    """The worker in its threads, with a clock that goes on."""
+def running_worker(webhook_api, receivers):
+    """Run the worker in its threads with a real clock."""
     webhook_api.world.core.env.clock = Core.__init__.__kwdefaults__["clock"]
     webhook_api.worker.start()
     yield webhook_api.worker
@@ -283,7 +281,7 @@ def started(webhook_api, receivers):
     assert webhook_api.worker.stop(WAIT_SECONDS)
 
 
-def test_receivers_that_hang_do_not_hold_up_others(webhook_api, receivers, started):
+def test_receivers_that_hang_do_not_hold_up_others(webhook_api, receivers, running_worker):
     hanging = [f"https://hanging-{number}.example.com/" for number in range(3)]
     for url in hanging:
         receivers.gate[url] = threading.Event()
@@ -296,7 +294,7 @@ def test_receivers_that_hang_do_not_hold_up_others(webhook_api, receivers, start
 
 
 def test_receivers_that_failed_before_get_a_share_of_the_threads(
-    webhook_api, receivers, started, monkeypatch
+    webhook_api, receivers, running_worker, monkeypatch
 ):
     monkeypatch.setattr(retries, "PAUSES", (timedelta(seconds=0.5),) * 10)
     dead = [f"https://dead-{number}.example.com/" for number in range(12)]
@@ -314,7 +312,7 @@ def test_receivers_that_failed_before_get_a_share_of_the_threads(
     assert sum(receivers.on_their_way[url] for url in dead) == worker.FAILING_MAX
 
 
-def test_messages_of_one_webhook_are_on_their_way_at_once_up_to_a_limit(webhook_api, receivers, started):
+def test_concurrent_messages_of_a_webhook_are_limited(webhook_api, receivers, running_worker):
     hook = webhook_api.hook("card_created")
     receivers.gate[hook["url"]] = threading.Event()
     make_cards(webhook_api, 20)
@@ -337,7 +335,7 @@ def test_a_backlog_does_not_wait_for_the_pause_between_transactions(webhook_api,
     assert webhook_api.worker.stop(WAIT_SECONDS)
 
 
-def test_a_worker_that_stops_leaves_the_rest_to_the_next_one_at_once(webhook_api, receivers, database_url):
+def test_stopping_worker_releases_its_claims_immediately(webhook_api, receivers, database_url):
     hook = webhook_api.hook("card_created")
     receivers.gate[hook["url"]] = threading.Event()
     make_cards(webhook_api, 30)
@@ -353,7 +351,7 @@ def test_a_worker_that_stops_leaves_the_rest_to_the_next_one_at_once(webhook_api
     assert Counter(Counter(receivers.messages[hook["url"]]).values()) == {1: 30}
 
 
-def test_a_sender_that_raises_ends_no_thread(webhook_api, receivers, started):
+def test_a_sender_that_raises_ends_no_thread(webhook_api, receivers, running_worker):
     hook = webhook_api.hook("card_created")
     deliver, failed = receivers.deliver, threading.Event()
 
@@ -365,8 +363,8 @@ def test_a_sender_that_raises_ends_no_thread(webhook_api, receivers, started):
     webhook_api.world.core.env.webhook_sender = fail
     webhook_api.card()
     assert failed.wait(WAIT_SECONDS)
-    wait_for(lambda: len(webhook_api.told(hook)[0]["attempts"]) == 1)
-    assert webhook_api.told(hook)[0]["attempts"][0]["error"] == "it could not be sent: RuntimeError"
+    wait_for(lambda: len(webhook_api.deliveries(hook)[0]["attempts"]) == 1)
+    assert webhook_api.deliveries(hook)[0]["attempts"][0]["error"] == "it could not be sent: RuntimeError"
 
 
 # ------------------------------------------------------------------------------------------------ a backlog
@@ -382,12 +380,12 @@ def test_no_statement_of_the_worker_reads_the_backlog(webhook_api, receivers):
     make_cards(webhook_api, 60)
     with webhook_api.world.core.begin(NOBODY) as uow:
         jobs.enqueue_all(uow, "unheard of", list(range(2_000)))
-    with sent_statements() as sent:
+    with sent_statements() as recorded_statements:
         assert webhook_api.worker.run_due() == 60
         webhook_api.clock.advance(timedelta(seconds=5))
         assert webhook_api.worker.run_due() == 1
     tables = ("stellary_jobs", "stellary_webhook_deliveries")
-    ours = [statement for statement in sent if any(table in statement[0] for table in tables)]
+    ours = [statement for statement in recorded_statements if any(table in statement[0] for table in tables)]
     assert len(ours) >= 8
     much = {
         statement[0]: steps_that_read_much(explain(webhook_api.world.core, statement)) for statement in ours

@@ -1,4 +1,4 @@
-"""Webhooks: made and changed by admins; messages written with the change, and sent until they have arrived."""
+"""Webhooks: managed by admins; messages written with the change and retried until they are delivered."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def problem(webhook_api, path, body, method="POST"):
     return answer.status, orjson.loads(answer.body)["message"]
 
 
-def test_a_webhook_is_made_with_a_secret_that_is_shown_once(webhook_api):
+def test_secret_of_a_webhook_is_shown_once(webhook_api):
     hook = webhook_api.hook("card_moved", "card_moved")
     secret = hook.pop("secret")
     assert secret.startswith("whsec_")
@@ -39,7 +39,7 @@ def test_a_webhook_is_made_with_a_secret_that_is_shown_once(webhook_api):
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("ftp://example.com/", "url must be a URL that begins with https:// or http://"),
         ("https:///path", "url must be a URL that begins with https:// or http://"),
@@ -59,13 +59,13 @@ def test_a_webhook_is_made_with_a_secret_that_is_shown_once(webhook_api):
         ("http://0.0.0.0/", "url must lead to a public address"),
     ],
 )
-def test_a_webhook_leads_to_a_public_url(webhook_api, url, said):
-    assert problem(webhook_api, f"{webhook_api.flat}/webhooks", {"url": url}) == (400, said)
+def test_webhook_needs_a_public_url(webhook_api, url, message):
+    assert problem(webhook_api, f"{webhook_api.flat}/webhooks", {"url": url}) == (400, message)
     hook = webhook_api.hook()
-    assert problem(webhook_api, webhook_api.of_hook(hook), {"url": url}, "PATCH") == (400, said)
+    assert problem(webhook_api, webhook_api.of_hook(hook), {"url": url}, "PATCH") == (400, message)
 
 
-def test_other_addresses_will_do_where_that_is_allowed(webhook_api):
+def test_private_address_is_accepted_if_allowed(webhook_api):
     webhook_api.world.core.env.private_webhooks = True
     hook = webhook_api.hook(url="http://127.0.0.1:8080/")
     assert (
@@ -79,7 +79,7 @@ def test_other_addresses_will_do_where_that_is_allowed(webhook_api):
     )
 
 
-def test_a_workspace_has_twenty_webhooks_at_most_however_they_are_made(webhook_api):
+def test_workspace_has_at_most_twenty_webhooks(webhook_api):
     for _ in range(WEBHOOKS_MAX - 2):
         webhook_api.hook()
     path = f"{webhook_api.flat}/webhooks"
@@ -91,7 +91,7 @@ def test_a_workspace_has_twenty_webhooks_at_most_however_they_are_made(webhook_a
     assert problem(webhook_api, path, {"url": URL}) == (409, "a workspace has at most 20 webhooks")
 
 
-def test_what_happens_is_told_signed_and_once(webhook_api):
+def test_activity_is_sent_once_and_signed(webhook_api):
     hook = webhook_api.hook()
     card = webhook_api.card("Write")
     (message,) = webhook_api.send()
@@ -104,14 +104,20 @@ def test_what_happens_is_told_signed_and_once(webhook_api):
     )
     assert read.type == "card_created"
     assert "Write" in read.data.meta.values()
-    (told,) = webhook_api.told(hook)
-    assert (told["id"], told["status"], told["payload"]) == (id, "succeeded", request.body.decode())
-    assert told["attempts"] == [{"at": told["createdAt"], "statusCode": 200, "error": None, "durationMs": 5}]
+    (delivery,) = webhook_api.deliveries(hook)
+    assert (delivery["id"], delivery["status"], delivery["payload"]) == (
+        id,
+        "succeeded",
+        request.body.decode(),
+    )
+    assert delivery["attempts"] == [
+        {"at": delivery["createdAt"], "statusCode": 200, "error": None, "durationMs": 5}
+    ]
     assert webhook_api.send() == []
     assert webhook_api.world.core.work.jobs() == []
 
 
-def test_a_webhook_hears_what_it_has_asked_for(webhook_api):
+def test_webhook_receives_its_events_only(webhook_api):
     moved, all_of_it = webhook_api.hook("card_moved"), webhook_api.hook()
     webhook_api.hook(active=False)
     card = webhook_api.card()
@@ -119,11 +125,14 @@ def test_a_webhook_hears_what_it_has_asked_for(webhook_api):
         webhook_api.owner, "PATCH", webhook_api.of(card), {"columnId": webhook_api.columns[1]["id"]}
     )
     webhook_api.send()
-    assert [each["event"] for each in webhook_api.told(moved)] == ["card_moved"]
-    assert [each["event"] for each in webhook_api.told(all_of_it)] == ["card_moved", "card_created"]
+    assert [delivery["event"] for delivery in webhook_api.deliveries(moved)] == ["card_moved"]
+    assert [delivery["event"] for delivery in webhook_api.deliveries(all_of_it)] == [
+        "card_moved",
+        "card_created",
+    ]
 
 
-def test_what_is_undone_is_not_told(webhook_api):
+def test_rolled_back_change_sends_no_message(webhook_api):
     hook = webhook_api.hook()
     path = f"{webhook_api.path}/columns/{webhook_api.columns[0]['id']}/cards"
     ref = webhook_api.workspace.ref.child(ColumnRef, webhook_api.project["id"], webhook_api.columns[0]["id"])
@@ -131,41 +140,41 @@ def test_what_is_undone_is_not_told(webhook_api):
         cards.create_card(uow, ref, CreateCard(title="Never"))
         raise LookupError
     assert webhook_api.world.status(webhook_api.owner, "POST", path, {"title": ""}) == 400
-    assert (webhook_api.told(hook), webhook_api.send()) == ([], [])
+    assert (webhook_api.deliveries(hook), webhook_api.send()) == ([], [])
 
 
-def test_another_workspace_is_not_told_of(webhook_api):
+def test_webhook_receives_no_activity_of_other_workspaces(webhook_api):
     hook = webhook_api.hook()
     other = type(webhook_api)(webhook_api.world, webhook_api.world.person("bob"))
     other.card()
-    assert webhook_api.told(hook) == []
+    assert webhook_api.deliveries(hook) == []
 
 
-def test_what_is_done_in_bulk_is_told_one_by_one_with_few_statements(webhook_api, statements, monkeypatch):
+def test_bulk_change_writes_its_messages_with_few_statements(webhook_api, statements, monkeypatch):
     monkeypatch.setattr(outbox, "DELETE_OLD_EVERY", 2**96)
     hook = webhook_api.hook("card_created")
 
     def make(count):
-        many = [{"title": str(place), "columnId": webhook_api.columns[0]["id"]} for place in range(count)]
-        with statements() as sent:
+        many = [{"title": str(number), "columnId": webhook_api.columns[0]["id"]} for number in range(count)]
+        with statements() as sent_statements:
             webhook_api.world.ask(
                 webhook_api.owner, "POST", f"{webhook_api.path}/cards/bulk", {"cards": many}
             )
-        return len(sent)
+        return len(sent_statements)
 
     assert make(3) == make(40)
-    assert len(webhook_api.send()) == len(webhook_api.told(hook)) == 43
+    assert len(webhook_api.send()) == len(webhook_api.deliveries(hook)) == 43
 
 
-def test_where_nobody_has_made_a_webhook_none_is_looked_for(webhook_api, statements):
-    def asked():
-        with statements() as sent:
+def test_workspace_without_webhooks_costs_no_statement(webhook_api, statements):
+    def count_statements():
+        with statements() as sent_statements:
             webhook_api.card()
-        return sum("stellary_webhooks" in each for each in sent)
+        return sum("stellary_webhooks" in statement for statement in sent_statements)
 
-    assert asked() == 0
+    assert count_statements() == 0
     webhook_api.hook("card_moved")
-    assert asked() == 1
+    assert count_statements() == 1
 
 
 @pytest.mark.parametrize(
@@ -178,7 +187,7 @@ def test_where_nobody_has_made_a_webhook_none_is_looked_for(webhook_api, stateme
         DeliveryResult(503),
     ],
 )
-def test_what_may_help_is_tried_again_with_the_same_id_and_text(webhook_api, result):
+def test_temporary_failure_is_retried_with_the_same_message(webhook_api, result):
     hook = webhook_api.hook()
     webhook_api.card()
     webhook_api.answers = [result, result]
@@ -186,11 +195,11 @@ def test_what_may_help_is_tried_again_with_the_same_id_and_text(webhook_api, res
         webhook_api.clock.advance(timedelta(seconds=pause))
         assert len(webhook_api.send()) == 1
         assert webhook_api.send() == []
-    assert len({(each.headers["webhook-id"], each.body) for each in webhook_api.requests}) == 1
-    stamps = [int(each.headers["webhook-timestamp"]) for each in webhook_api.requests]
+    assert len({(request.headers["webhook-id"], request.body) for request in webhook_api.requests}) == 1
+    stamps = [int(request.headers["webhook-timestamp"]) for request in webhook_api.requests]
     assert [stamp - stamps[0] for stamp in stamps] == [0, 5, 35]
-    (told,) = webhook_api.told(hook)
-    assert (told["status"], [each["statusCode"] for each in told["attempts"]]) == (
+    (delivery,) = webhook_api.deliveries(hook)
+    assert (delivery["status"], [attempt["statusCode"] for attempt in delivery["attempts"]]) == (
         "succeeded",
         [result.status, result.status, 200],
     )
@@ -211,28 +220,32 @@ def test_what_may_help_is_tried_again_with_the_same_id_and_text(webhook_api, res
         DeliveryResult(None, "refused", final=True),
     ],
 )
-def test_what_does_not_help_is_tried_once(webhook_api, result):
+def test_permanent_failure_is_not_retried(webhook_api, result):
     hook = webhook_api.hook()
     webhook_api.card()
     webhook_api.answers = [result]
     webhook_api.send()
-    (told,) = webhook_api.told(hook, "status=failed")
-    assert (len(told["attempts"]), told["nextAttemptAt"], webhook_api.told(hook, "status=pending")) == (
+    (delivery,) = webhook_api.deliveries(hook, "status=failed")
+    assert (
+        len(delivery["attempts"]),
+        delivery["nextAttemptAt"],
+        webhook_api.deliveries(hook, "status=pending"),
+    ) == (
         1,
         None,
         [],
     )
 
 
-def test_it_is_tried_for_a_day_and_then_given_up(webhook_api):
+def test_message_is_given_up_after_a_day(webhook_api):
     hook = webhook_api.hook()
     webhook_api.card()
     began = webhook_api.clock.now
     webhook_api.answers = [DeliveryResult(500)] * 50
-    while (told := webhook_api.told(hook)[0])["status"] == "pending":
-        webhook_api.clock.now = max(webhook_api.clock.now, _moment(told["nextAttemptAt"]))
+    while (delivery := webhook_api.deliveries(hook)[0])["status"] == "pending":
+        webhook_api.clock.now = max(webhook_api.clock.now, _moment(delivery["nextAttemptAt"]))
         assert len(webhook_api.send()) == 1
-    assert (told["status"], len(told["attempts"])) == ("failed", 11)
+    assert (delivery["status"], len(delivery["attempts"])) == ("failed", 11)
     assert timedelta(hours=24) < webhook_api.clock.now - began < timedelta(hours=30)
     assert webhook_api.world.core.work.jobs() == []
 
@@ -241,13 +254,13 @@ def _moment(text):
     return datetime.fromisoformat(text)
 
 
-def test_who_asks_to_wait_is_waited_for(webhook_api):
+def test_retry_after_is_respected(webhook_api):
     hook = webhook_api.hook()
     webhook_api.card()
     webhook_api.answers = [DeliveryResult(429, retry_after=120.0)]
     webhook_api.send()
-    (told,) = webhook_api.told(hook)
-    assert _moment(told["nextAttemptAt"]) - webhook_api.clock.now == timedelta(seconds=120)
+    (delivery,) = webhook_api.deliveries(hook)
+    assert _moment(delivery["nextAttemptAt"]) - webhook_api.clock.now == timedelta(seconds=120)
 
 
 def test_a_message_is_sent_again_with_the_same_id(webhook_api):
@@ -255,82 +268,85 @@ def test_a_message_is_sent_again_with_the_same_id(webhook_api):
     webhook_api.card()
     webhook_api.answers = [DeliveryResult(410)]
     webhook_api.send()
-    (told,) = webhook_api.told(hook)
-    path = f"{webhook_api.of_hook(hook)}/deliveries/{told['id']}/redeliver"
+    (delivery,) = webhook_api.deliveries(hook)
+    path = f"{webhook_api.of_hook(hook)}/deliveries/{delivery['id']}/redeliver"
     again = webhook_api.world.ask(webhook_api.owner, "POST", path)
-    assert (again["status"], again["id"]) == ("pending", told["id"])
+    assert (again["status"], again["id"]) == ("pending", delivery["id"])
     assert problem(webhook_api, path, None) == (409, "the message is being delivered already")
     webhook_api.send()
-    assert len({each.headers["webhook-id"] for each in webhook_api.requests}) == 1
-    (told,) = webhook_api.told(hook)
-    assert (told["status"], [each["statusCode"] for each in told["attempts"]]) == ("succeeded", [410, 200])
+    assert len({request.headers["webhook-id"] for request in webhook_api.requests}) == 1
+    (delivery,) = webhook_api.deliveries(hook)
+    assert (delivery["status"], [attempt["statusCode"] for attempt in delivery["attempts"]]) == (
+        "succeeded",
+        [410, 200],
+    )
 
 
-def test_of_two_who_send_it_again_at_once_one_does(webhook_api):
+def test_concurrent_redeliveries_succeed_once(webhook_api):
     hook = webhook_api.hook()
     webhook_api.card()
     webhook_api.send()
-    path = f"{webhook_api.of_hook(hook)}/deliveries/{webhook_api.told(hook)[0]['id']}/redeliver"
+    path = f"{webhook_api.of_hook(hook)}/deliveries/{webhook_api.deliveries(hook)[0]['id']}/redeliver"
     answers = at_once(*[lambda: webhook_api.world.status(webhook_api.owner, "POST", path)] * 3)
     assert Counter(answers) == {200: 1, 409: 2}
     assert len(webhook_api.send()) == 1
 
 
-def test_a_webhook_that_is_off_gives_up_what_waits(webhook_api):
+def test_disabled_webhook_gives_up_pending_messages(webhook_api):
     hook = webhook_api.hook()
     webhook_api.card()
     webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"active": False})
     assert webhook_api.send() == []
-    (told,) = webhook_api.told(hook)
-    assert (told["status"], told["attempts"][0]["error"]) == ("failed", "the webhook is turned off")
+    (delivery,) = webhook_api.deliveries(hook)
+    assert (delivery["status"], delivery["attempts"][0]["error"]) == ("failed", "the webhook is turned off")
 
 
-@pytest.mark.parametrize("gone", ["webhook", "workspace"])
-def test_what_is_deleted_is_sent_no_more(webhook_api, gone):
+@pytest.mark.parametrize("deleted", ["webhook", "workspace"])
+def test_deletion_removes_pending_messages(webhook_api, deleted):
     hook = webhook_api.hook()
     webhook_api.card()
     paths = {"webhook": webhook_api.of_hook(hook), "workspace": webhook_api.flat}
-    webhook_api.world.ask(webhook_api.owner, "DELETE", paths[gone])
+    webhook_api.world.ask(webhook_api.owner, "DELETE", paths[deleted])
     assert webhook_api.send() == []
     with webhook_api.world.core.view(webhook_api.owner.actor) as uow:
         assert uow.connection.execute(select(func.count()).select_from(deliveries)).scalar_one() == 0
     assert webhook_api.world.core.work.jobs() == []
 
 
-def test_a_webhook_that_is_deleted_while_a_message_is_on_its_way_leaves_nothing(webhook_api):
+def test_deletion_during_a_delivery_leaves_no_job(webhook_api):
     hook = webhook_api.hook()
     webhook_api.card()
 
-    def deletes(request):
+    def delete_webhook(request):
         webhook_api.world.ask(webhook_api.owner, "DELETE", webhook_api.of_hook(hook))
         return DeliveryResult(500)
 
-    webhook_api.world.core.env.webhook_sender = deletes
+    webhook_api.world.core.env.webhook_sender = delete_webhook
     webhook_api.worker.run_due()
     assert webhook_api.world.core.work.jobs() == []
 
 
-def test_the_newest_thousand_are_kept_and_what_has_not_arrived(webhook_api, monkeypatch):
+def test_latest_and_pending_deliveries_are_kept(webhook_api, monkeypatch):
     monkeypatch.setattr(outbox, "DELIVERIES_MAX", 2)
-    monkeypatch.setattr(outbox, "_DELETE_OLD", _forget_but(2))
+    monkeypatch.setattr(outbox, "_DELETE_OLD", delete_old_but(2))
     hook = webhook_api.hook("card_created")
-    for place in range(3):
-        webhook_api.card(str(place))
+    for number in range(3):
+        webhook_api.card(str(number))
     webhook_api.send()
     with webhook_api.world.core.begin(webhook_api.owner.actor) as uow:
         outbox.delete_old_deliveries(uow, hook["id"])
-    assert len(webhook_api.told(hook)) == 2
-    for place in range(3):
-        webhook_api.card(str(place))
+    assert len(webhook_api.deliveries(hook)) == 2
+    for number in range(3):
+        webhook_api.card(str(number))
     with webhook_api.world.core.begin(webhook_api.owner.actor) as uow:
         outbox.delete_old_deliveries(uow, hook["id"])
-    assert [each["status"] for each in webhook_api.told(hook)] == ["pending"] * 3
+    assert [delivery["status"] for delivery in webhook_api.deliveries(hook)] == ["pending"] * 3
 
 
-def _forget_but(kept):
+def delete_old_but(latest):
     old = deliveries.alias("old")
     this = bindparam("_webhook_id")
-    last = select(old.c.id).where(old.c.webhook_id == this).order_by(old.c.id.desc()).limit(1).offset(kept)
+    last = select(old.c.id).where(old.c.webhook_id == this).order_by(old.c.id.desc()).limit(1).offset(latest)
     return delete(deliveries).where(
         deliveries.c.webhook_id == this,
         deliveries.c.status != "pending",
@@ -338,17 +354,17 @@ def _forget_but(kept):
     )
 
 
-def test_deliveries_come_by_the_page(webhook_api):
+def test_deliveries_are_paginated(webhook_api):
     hook = webhook_api.hook("card_created")
-    for place in range(3):
-        webhook_api.card(str(place))
-    ids = [each["id"] for each in webhook_api.told(hook)]
+    for number in range(3):
+        webhook_api.card(str(number))
+    ids = [delivery["id"] for delivery in webhook_api.deliveries(hook)]
     answer = webhook_api.world.call(
         webhook_api.owner, "GET", f"{webhook_api.of_hook(hook)}/deliveries?limit=2"
     )
-    rest = answer.headers["link"].partition("?")[2].partition(">")[0]
-    assert [each["id"] for each in orjson.loads(answer.body)] == ids[:2]
-    assert [each["id"] for each in webhook_api.told(hook, rest)] == ids[2:]
+    next_query = answer.headers["link"].partition("?")[2].partition(">")[0]
+    assert [activity["id"] for activity in orjson.loads(answer.body)] == ids[:2]
+    assert [delivery["id"] for delivery in webhook_api.deliveries(hook, next_query)] == ids[2:]
 
 
 def test_without_a_sender_messages_wait(core, webhook_api):
@@ -356,14 +372,14 @@ def test_without_a_sender_messages_wait(core, webhook_api):
     webhook_api.card()
     core.env.webhook_sender = None
     assert core.webhook_worker.run_due() == 0
-    assert webhook_api.told(hook)[0]["status"] == "pending"
+    assert webhook_api.deliveries(hook)[0]["status"] == "pending"
 
 
 class Died(BaseException):
-    """The process has ended."""
+    """An exception that simulates the end of the process."""
 
 
-def test_whoever_dies_between_sending_and_noting_leaves_the_message_to_be_sent_again(webhook_api):
+def test_message_is_sent_again_after_a_crash_before_recording(webhook_api):
     hook = webhook_api.hook()
     webhook_api.card()
     deliver = webhook_api.world.core.env.webhook_sender
@@ -375,13 +391,13 @@ def test_whoever_dies_between_sending_and_noting_leaves_the_message_to_be_sent_a
     webhook_api.world.core.env.webhook_sender = dies
     with pytest.raises(Died):
         webhook_api.worker.run_due()
-    assert webhook_api.told(hook)[0]["status"] == "pending"
+    assert webhook_api.deliveries(hook)[0]["status"] == "pending"
     webhook_api.world.core.env.webhook_sender = deliver
     assert webhook_api.send() == []
     webhook_api.clock.advance(timedelta(seconds=61))
     assert len(webhook_api.send()) == 1
-    assert len({(each.headers["webhook-id"], each.body) for each in webhook_api.requests}) == 1
-    assert [each["statusCode"] for each in webhook_api.told(hook)[0]["attempts"]] == [200]
+    assert len({(request.headers["webhook-id"], request.body) for request in webhook_api.requests}) == 1
+    assert [attempt["statusCode"] for attempt in webhook_api.deliveries(hook)[0]["attempts"]] == [200]
 
 
 def test_a_sender_that_fails_is_asked_again(webhook_api):
@@ -397,12 +413,14 @@ def test_a_sender_that_fails_is_asked_again(webhook_api):
     webhook_api.world.core.env.webhook_sender = deliver
     webhook_api.clock.advance(timedelta(seconds=10))
     assert len(webhook_api.send()) == 1
-    assert webhook_api.told(hook)[0]["status"] == "succeeded"
+    assert webhook_api.deliveries(hook)[0]["status"] == "succeeded"
 
 
-def test_two_who_send_at_once_send_each_message_once(webhook_api):
+def test_concurrent_workers_send_each_message_once(webhook_api):
     webhook_api.hook()
-    for place in range(8):
-        webhook_api.card(str(place))
+    for number in range(8):
+        webhook_api.card(str(number))
     at_once(*[webhook_api.worker.run_due] * 4)
-    assert Counter(Counter(each.headers["webhook-id"] for each in webhook_api.requests).values()) == {1: 8}
+    assert Counter(Counter(request.headers["webhook-id"] for request in webhook_api.requests).values()) == {
+        1: 8
+    }

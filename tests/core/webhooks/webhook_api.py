@@ -1,4 +1,4 @@
-"""A board with webhooks, and a webhook sender with prepared answers."""
+"""A board with webhooks, and a webhook sender with prepared results."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ URL = "https://hooks.example.com/stellary"
 
 
 class WebhookApi(Board):
-    """A board, its webhooks, and the requests that its sender was given.
+    """A board, its webhooks, and the requests of its sender.
 
     Attributes:
         answers: The next results, in order; after them, 200.
         requests: All requests so far.
-        clock: Stands still until it is told to go on.
+        clock: A clock that stands still until a test advances it.
     """
 
     def __init__(self, world: World, owner: Person) -> None:
@@ -36,22 +36,22 @@ class WebhookApi(Board):
         return self.answers.pop(0) if self.answers else DeliveryResult(200, duration_ms=5)
 
     def hook(self, *events: str, **body: Any) -> Json:
-        """A new webhook."""
-        said = {"url": URL, "events": list(events), **body}
-        made: Json = self.world.ask(self.owner, "POST", f"{self.flat}/webhooks", said)
-        return made
+        """Create a webhook."""
+        webhook = {"url": URL, "events": list(events), **body}
+        created: Json = self.world.ask(self.owner, "POST", f"{self.flat}/webhooks", webhook)
+        return created
 
     def of_hook(self, hook: Json) -> str:
-        """The path of a webhook."""
+        """Return the path of a webhook."""
         return f"{self.flat}/webhooks/{hook['id']}"
 
-    def told(self, hook: Json, query: str = "") -> list[Json]:
-        """What a webhook has told, newest first."""
-        found: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_hook(hook)}/deliveries?{query}")
-        return found
+    def deliveries(self, hook: Json, query: str = "") -> list[Json]:
+        """Return the deliveries of a webhook, newest first."""
+        deliveries: list[Json] = self.world.ask(self.owner, "GET", f"{self.of_hook(hook)}/deliveries?{query}")
+        return deliveries
 
     def send(self) -> list[Json]:
-        """Do what is due; the messages that were sent meanwhile."""
+        """Send due messages, and return them."""
         before = len(self.requests)
         self.worker.run_due()
         return [orjson.loads(request.body) for request in self.requests[before:]]
