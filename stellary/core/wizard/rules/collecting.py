@@ -46,7 +46,7 @@ class Findings:
 
     Attributes:
         phases: The phases that the brief states; or else its sections of work.
-        others: Sections of work beside the phases.
+        beside: Sections of work beside the phases.
         are_stated: Whether the brief itself gives phases or a plan.
         facts: The texts of goals, risks, constraints and so on, by role.
         past: Dates of the plan before today.
@@ -57,7 +57,7 @@ class Findings:
 
     language: Language
     phases: list[PlannedPhase] = attrs.field(factory=list)
-    others: list[PlannedPhase] = attrs.field(factory=list)
+    beside: list[PlannedPhase] = attrs.field(factory=list)
     are_stated: bool = False
     facts: dict[str, list[str]] = attrs.field(factory=lambda: defaultdict(list))
     start: date | None = None
@@ -231,6 +231,7 @@ class Collector:
 
     def keep_facts(self, role: str, section: Section) -> None:
         """Keep the texts of a section that gives no deliverables."""
+        self._findings.finished += [item.text for item in section.items if item.done]
         texts = [item.text for item in section.items if not item.done]
         texts += [row[0] for table in section.tables for row in table.rows if row and row[0]]
         self._findings.facts[role] += texts or section.prose

@@ -9,14 +9,17 @@ from datetime import date, timedelta
 
 import attrs
 
-from stellary.core.wizard.rules.vocabulary import DASHES, Language, fold, word_numbers, word_set
+from stellary.core.wizard.rules.vocabulary import DASHES, Language, find_marker, fold, word_numbers, word_set
 
 TEXT_MAX = 300
 DAYS_MAX = 3_650
+MARKER_DAYS = {"week": 7, "month": 30}
+"""The days of the periods that have numbers: ``Week 3``, ``Months 1-3``."""
 _TOKEN = re.compile(
     r"(?P<iso>\d{4}-\d\d-\d\d)|(?P<slash>\d{1,2}[./]\d{1,2}[./]\d{4})|(?P<number>\d{1,4})|(?P<word>[a-z]{1,20})"
     rf"|(?P<dash>[~{DASHES}])|(?P<other>[^\s(),.:;'|/*])"
 )
+_SEPARATORS = (*(f" {dash} " for dash in DASHES), ": ", " | ", ", ", " by ", " until ", " before ", " avant ")
 
 
 @attrs.frozen
@@ -54,6 +57,9 @@ class DateReader:
 
     def read_timing(self, text: str) -> Timing | None:
         """Return the time that a text consists of; None if the text says anything else, or no time."""
+        marker = find_marker(text)
+        if marker is not None and marker.kind in MARKER_DAYS and not marker.name:
+            return Timing(days=(marker.last - marker.number + 1) * MARKER_DAYS[marker.kind])
         scan = _Scan(text, self._today)
         if scan.unread or not (scan.periods or scan.days):
             return None
@@ -69,23 +75,17 @@ class DateReader:
                         f" {DASHES}:,|"
                     ), timing
                 start = text.find(opening, end)
-        for separator in (
-            *(f" {dash} " for dash in DASHES),
-            ": ",
-            " | ",
-            ", ",
-            " by ",
-            " until ",
-            " before ",
-            " avant ",
-        ):
-            # Longest first: a range of days has such a separator itself.
-            places = [place for place in range(len(text)) if text.startswith(separator, place)][-6:]
-            for place in places:
-                if timing := self.read_timing(text[place + len(separator) :]):
-                    return text[:place].strip(), timing
-                if timing := self.read_timing(text[:place]):
-                    return text[place + len(separator) :].strip(), timing
+        best: tuple[str, Timing] | None = None
+        longest = 0
+        for separator in _SEPARATORS:
+            for place in [place for place in range(len(text)) if text.startswith(separator, place)][-6:]:
+                before, after = text[:place], text[place + len(separator) :]
+                for part, other in ((after, before), (before, after)):
+                    # The longest one: a range of days has a separator itself.
+                    if len(part) > longest and (timing := self.read_timing(part)):
+                        best, longest = (other.strip(), timing), len(part)
+        if best is not None:
+            return best
         return text, self.read_timing(text)
 
     def add_to_today(self, days: int) -> date:

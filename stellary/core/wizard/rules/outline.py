@@ -19,6 +19,8 @@ INLINE_MAX = 1_000
 _MARKS = frozenset("*_`[<\\!&")
 _BOLD, _LABEL = 7, 8
 """The levels of a bold line and of a line with a colon before a list, below all headings."""
+_SIGNS = "⏳🚧🔄🔲⬜🟡🟢🔴▶\ufe0f "
+"""Signs of progress before an item that is not done."""
 _BOXES = {"[ ]": False, "[]": False, "[x]": True, "[X]": True, "☐": False, "☑": True, "✅": True}
 
 
@@ -242,4 +244,4 @@ def _set_text(item: Item, text: str) -> None:
             break
     if text.startswith("~~") and text.endswith("~~") and len(text) > 4:
         item.done, text = True, text.strip("~")
-    item.text = text
+    item.text = text.lstrip(_SIGNS) or text

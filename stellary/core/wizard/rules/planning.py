@@ -51,7 +51,7 @@ def split_lines(text: object) -> list[str]:
 def select_phases(findings: Findings, brief: Brief) -> Selection:
     """Return the phases that the answers confirm, or else those that the brief states."""
     answers, language = brief.answers, findings.language
-    candidates = [*findings.phases, *findings.others]
+    candidates = [*findings.phases, *findings.beside]
     is_generic = not candidates
     if is_generic:
         candidates = [

@@ -36,7 +36,7 @@ def find_known(findings: Findings, brief: Brief) -> set[str]:
     """Return what a brief and its answers state: the phases only if an answer confirms them."""
     facts = findings.facts
     stated = {
-        "work": any(not phase.is_bare for phase in [*findings.phases, *findings.others]),
+        "work": any(not phase.is_bare for phase in [*findings.phases, *findings.beside]),
         "goal": facts.get("goals"),
         "deadline": findings.deadline or findings.days,
         "audience": facts.get("audience"),
@@ -155,7 +155,7 @@ class _Questions:
     def _ask_phases(self) -> Iterator[Question]:
         names = [shorten(phase.name, 200) for phase in self._selection.candidates][:OPTIONS_MAX]
         none = format_message(self._language, "none_of_these")
-        key = "ask_phases" if self._findings.phases or self._findings.others else "ask_generic"
+        key = "ask_phases" if self._findings.phases or self._findings.beside else "ask_generic"
         yield self._ask("phases", "multi_choice", [*dict.fromkeys(names), none], key=key)
         if none in (self._brief.answers.get("phases") or ()):
             yield self._ask("phase_names", "text")

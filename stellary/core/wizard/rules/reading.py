@@ -21,7 +21,7 @@ from stellary.core.wizard.rules.collecting import (
     split_entries,
     to_title,
 )
-from stellary.core.wizard.rules.dates import DateReader, Period, Timing, split_sentences
+from stellary.core.wizard.rules.dates import MARKER_DAYS, DateReader, Period, Timing, split_sentences
 from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.outline import Item, Section, Table, read_outline
 from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, capitalize
@@ -33,6 +33,7 @@ from stellary.core.wizard.rules.vocabulary import (
     find_marker,
     find_role,
     fold,
+    is_done,
     split_label,
     split_words,
     strip_numbering,
@@ -44,7 +45,6 @@ PHASES_MAX = 12
 _CLOSED = NOT_WORK - TIME_ROLES - {"context"}
 """The roles below which a numbered phase is not one of the project: measures of phase 1, risks of phase 2."""
 _EXCLUDED = frozenset(("out_of_scope", "later"))
-_UNIT_DAYS = {"week": 7, "month": 30}
 
 
 @attrs.define
@@ -117,14 +117,16 @@ class _Reader:
             self._add_nodes(root, None, None)
         phases = self._read_numbered() or self._read_plans()
         findings.are_stated = bool(phases)
-        work = list(self._read_work({"work", *PRIORITY_ROLES}))
+        work = list(self._read_work({"work"}))
         unknown = list(self._read_work({None, "phases"}))
+        ranked = list(self._read_work(set(PRIORITY_ROLES)))
         if not phases:
-            phases, work, unknown = (work, [], unknown) if work else (unknown, [], [])
+            phases = [*(work or unknown), *ranked]
         elif all(phase.is_bare for phase in phases):
-            phases, work = [*work, *phases], []
-        findings.phases = _join_repeats(phases)
-        findings.others = _join_repeats([*work, *unknown])
+            phases = [*work, *ranked, *phases]
+        chosen = {id(phase) for phase in phases}
+        sections_beside = [phase for phase in (*work, *unknown, *ranked) if id(phase) not in chosen]
+        findings.phases, findings.beside = _join_repeats(phases), _join_repeats(sections_beside)
         for node in self._nodes:
             if not node.is_within(self._used):
                 self._read_facts(node)
@@ -177,7 +179,10 @@ class _Reader:
             marker = find_marker(node.section.title)
             if around in _CLOSED or node.own_role in _EXCLUDED or (node.role in _CLOSED and marker is None):
                 continue
-            if marker:
+            if marker and _is_finished(node.section.title):
+                self._used.add(id(node.section))
+                self._findings.finished.append(node.section.title)
+            elif marker:
                 yield _Source(marker.kind, marker, node.section.title, node.section)
             for item in node.section.items:
                 marker = find_marker(item.text)
@@ -222,8 +227,8 @@ class _Reader:
         if not text:
             end = source.name.find(marker.name) if marker.name else len(source.name)
             text = self._dates.take_timing(strip_numbering(source.name[:end].strip(f" :{DASHES}(")))[0]
-        if timing is None and marker.kind in _UNIT_DAYS:
-            timing = Timing(days=(marker.last - marker.number + 1) * _UNIT_DAYS[marker.kind])
+        if timing is None and marker.kind in MARKER_DAYS:
+            timing = Timing(days=(marker.last - marker.number + 1) * MARKER_DAYS[marker.kind])
         return _to_name(text or source.name), timing
 
     def _read_source(self, source: _Source, phase: PlannedPhase) -> list[PlannedItem]:
@@ -246,7 +251,10 @@ class _Reader:
             if not is_plan and not self._is_top(section):
                 continue
             parts = [
-                part for part in section.sections if find_role(part.title) not in NOT_WORK and has_work(part)
+                part
+                for part in section.sections
+                if has_work(part)
+                and (find_role(part.title) not in NOT_WORK or self._dates.take_timing(part.title)[1])
             ]
             if is_plan and len(parts) > 1:
                 phases += [self._read_section(part) for part in parts]
@@ -359,19 +367,33 @@ class _Reader:
             findings.deadline = max(findings.deadline or period.last, period.last)
 
 
+def _is_finished(title: str) -> bool:
+    """Return whether a heading says in brackets that its phase is done: ``Phase 1: MVP (completed)``."""
+    opening = title.rfind("(")
+    return opening > 0 and is_done(title[opening + 1 :].rstrip(") "))
+
+
 def _is_strong(kind: str) -> bool:
     return kind == "table" or kind in word_set("phases")
 
 
 def _find_rows(table: Table) -> Iterator[_Source]:
-    columns = [find_column(header) for header in table.header]
-    if "phase" not in columns:
+    places = [place for place, header in enumerate(table.header) if find_column(header) == "phase"]
+    if not places:
         return
-    place, name = columns.index("phase"), ""
+    # Beside a column of weeks or quarters, another one names the phases.
+    place = next(
+        (place for place in places if fold(table.header[place]) not in word_set("periods")), places[0]
+    )
+    status, name = (
+        next((at for at, header in enumerate(table.header) if find_column(header) == "status"), None),
+        "",
+    )
     for row in table.rows:
         # A cell that is empty continues the phase above.
         name = row[place] or name
-        if name:
+        is_over = status is not None and is_done(row[status])
+        if name and not is_over:
             yield _Source("table", find_marker(name), name, table, row)
 
 

@@ -223,6 +223,8 @@ def split_label(text: str) -> tuple[str, str] | None:
 @lru_cache(maxsize=1024)
 def find_column(header: str) -> str | None:
     """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header does not tell."""
+    if "/" in header:
+        return next((name for part in header.split("/") if (name := find_column(part))), None)
     words = split_words(header.partition("(")[0]) or split_words(header)
     for language in ("fr", "en"):
         for name, phrases in _vocabulary().columns.items():
