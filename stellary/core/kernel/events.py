@@ -15,6 +15,7 @@ from stellary.contract.comments import Comment
 from stellary.contract.documents import DocumentStatus, DocumentSummary
 from stellary.contract.projects import Project
 from stellary.contract.relations import SeenRelationType
+from stellary.contract.rich_text import Node
 
 
 @attrs.define
@@ -327,7 +328,7 @@ class DocumentWritten(Event):
     organization_id: str | None
     title: str
     tags: list[str]
-    content: dict[str, Any]
+    content: Node
 
 
 @attrs.frozen(kw_only=True)

@@ -127,7 +127,7 @@ def get_version(uow: UnitOfWork, ref: DocumentVersionRef, request: GetDocument) 
     return rows.version(access.version(uow, ref).row, request.content_format)
 
 
-def _build_filters(request: ListDocuments) -> dict[str, Any]:
+def _build_filters(request: ListDocuments) -> dict[str, object]:
     filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
     if "updated_since" in filters:
         filters["updated_since"] = utc(filters["updated_since"])

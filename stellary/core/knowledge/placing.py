@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.documents import ContextType, CreateDocument, UpdateDocument
 from stellary.contract.errors import Conflict, NotFound
-from stellary.contract.refs import ProjectRef, ScopeRef, WorkspaceRef
+from stellary.contract.refs import ProjectRef, Ref, ScopeRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts.access_checks import Loaded
@@ -20,6 +20,8 @@ from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.row_types import ParentRow
 from stellary.core.knowledge.tables import documents
+
+R = TypeVar("R", bound=Ref)
 
 _HERE = documents.c.workspace_id == bindparam("_workspace_id")
 # The lock prevents that the parent is deleted before the unit ends.
@@ -139,5 +141,5 @@ def context(
     return Context(kind, context_id, scope.project_id, context_id)
 
 
-def _child_ref(ref: WorkspaceRef, kind: type[Any], id: str) -> Any:
+def _child_ref(ref: WorkspaceRef, kind: type[R], id: str) -> R:
     return ref.parent(WorkspaceRef).child(kind, id)

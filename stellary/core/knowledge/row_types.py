@@ -61,7 +61,7 @@ class DocumentHitRow(RowType):
     title: str
     project_id: str | None
     tags: list[str]
-    content: dict[str, object] | None
+    content: Node | None
     created_at: datetime
     updated_at: datetime
 

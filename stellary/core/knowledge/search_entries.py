@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, case, func, or_, select
 
 from stellary.contract.policies import DOCUMENT_READ
+from stellary.contract.rich_text import Node
 from stellary.contract.search import Hit
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import DocumentWritten
@@ -80,7 +81,7 @@ def _load_hits(
     }
 
 
-def _text(content: Any, tags: Collection[str]) -> str:
+def _text(content: Node, tags: Collection[str]) -> str:
     return "\n".join(filter(None, (plain_text(content), " ".join(tags))))
 
 

@@ -109,7 +109,7 @@ def record(
         entry for workspace_events in by_workspace.values() for entry in _card_entries(uow, workspace_events)
     ]
     numbered_entries = [(uow.new_id(), entry) for entry in entries]
-    activity_rows: list[dict[str, Any]] = [
+    activity_rows: list[dict[str, object]] = [
         {
             "id": activity_id,
             "workspace_id": entry.event.workspace_id,
@@ -137,7 +137,7 @@ def record(
     ]
     if notification_rows:
         uow.connection.execute(_INSERT_NOTIFICATIONS, notification_rows)
-    for workspace_id in dict.fromkeys(row["workspace_id"] for row in activity_rows):
+    for workspace_id in dict.fromkeys(entry.event.workspace_id for entry in entries):
         uow.send_on_commit(of_workspace(workspace_id))
         workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
         uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows))

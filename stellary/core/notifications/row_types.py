@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from stellary.contract.activities import ActivityType
 from stellary.core.db.row_types import RowType
@@ -18,7 +17,7 @@ class ActivityColumns(RowType):
     workspace_id: str
     project_id: str | None
     card_id: str | None
-    meta: dict[str, Any]
+    meta: dict[str, object]
     created_at: datetime
 
 

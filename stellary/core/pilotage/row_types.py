@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from stellary.contract.active_docs import SourceType
 from stellary.contract.pilotage import MissionStatus, PilotagePriorityStatus, TodoStatus
@@ -70,14 +69,14 @@ class ActionRow(LedgerRow):
 
     action_type: str
     explanation: str
-    payload: dict[str, Any]
+    payload: dict[str, object]
     status: ProposedActionStatus
     reviewed_by_id: str | None
     review_reason: str | None
     reviewed_at: datetime | None
     applied_by_id: str | None
     applied_at: datetime | None
-    result: Any
+    result: object
 
 
 class OpenCountRow(RowType):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import attrs
 
@@ -65,7 +65,7 @@ def with_completion(changes: Mapping[str, object], status: str, now: datetime) -
     return {**changes, "completed_at": now if after == "done" else None}
 
 
-def with_blocked_reason(changes: Mapping[str, Any], status: str) -> dict[str, Any]:
+def with_blocked_reason(changes: Mapping[str, object], status: str) -> dict[str, object]:
     """Return changes of a mission, without a reason if it is not blocked afterwards; a blank reason becomes None.
 
     Args:
@@ -77,7 +77,7 @@ def with_blocked_reason(changes: Mapping[str, Any], status: str) -> dict[str, An
         Conflict: A reason comes without a status, and the mission is not blocked.
     """
     after = changes.get("status", status)
-    reason = (changes.get("blocked_reason") or "").strip() or None
+    reason = str(changes.get("blocked_reason") or "").strip() or None
     if after == "blocked":
         return {**changes, "blocked_reason": reason} if "blocked_reason" in changes else dict(changes)
     if reason is not None:

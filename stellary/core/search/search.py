@@ -57,7 +57,7 @@ _BEFORE_ALL = (999_999, "")
 def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     """Return a page of hits, best first."""
     workspace = access.workspace(uow, ref).row
-    filters: dict[str, Any] = {
+    filters: dict[str, object] = {
         "_organization_id": workspace.organization_id,
         "_workspace_id": workspace.id,
         "_kinds": _allowed_kinds(uow, request),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from stellary.contract.agent_missions import MissionProgress
 
 
 def progress(
-    status: str, turns: int, logged: int, waiting: int, undecided: int, message: Mapping[str, Any] | None
+    status: str, turns: int, logged: int, waiting: int, undecided: int, message: Mapping[str, str] | None
 ) -> MissionProgress:
     """Return the progress of a mission.
 

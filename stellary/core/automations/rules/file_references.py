@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 _KINDS: Final[Mapping[str, str]] = {
     "columnId": "columns",
@@ -31,7 +31,7 @@ Rename = Callable[[str, str], str]
 """A function of the name of a field or param and a text in it, which returns the replacement of the text."""
 
 
-def find_people(conditions: Mapping[str, Any], params: Mapping[str, Any]) -> set[str]:
+def find_people(conditions: Mapping[str, object], params: Mapping[str, object]) -> set[str]:
     """Return the ids, addresses and names by which a rule refers to people."""
     references: set[str] = set()
 
@@ -45,8 +45,8 @@ def find_people(conditions: Mapping[str, Any], params: Mapping[str, Any]) -> set
 
 
 def rename_people(
-    conditions: Mapping[str, Any], params: Mapping[str, Any], addresses: Mapping[str, str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    conditions: Mapping[str, object], params: Mapping[str, object], addresses: Mapping[str, str]
+) -> tuple[dict[str, object], dict[str, object]]:
     """Return a rule's conditions and params with e-mail addresses in place of user ids.
 
     Args:
@@ -58,8 +58,8 @@ def rename_people(
 
 
 def rename_ids(
-    conditions: Mapping[str, Any], params: Mapping[str, Any], new_ids: Mapping[str, Mapping[str, str]]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    conditions: Mapping[str, object], params: Mapping[str, object], new_ids: Mapping[str, Mapping[str, str]]
+) -> tuple[dict[str, object], dict[str, object]]:
     """Return a rule's conditions and params with new ids in place of the file's ids.
 
     Args:
@@ -77,19 +77,22 @@ def rename_ids(
 
 
 def _rename(
-    conditions: Mapping[str, Any], params: Mapping[str, Any], rename: Rename
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    conditions: Mapping[str, object], params: Mapping[str, object], rename: Rename
+) -> tuple[dict[str, object], dict[str, object]]:
     return _rename_conditions(conditions, rename), dict(_rename_params(params, rename))
 
 
-def _rename_conditions(group: Any, rename: Rename) -> Any:
-    """Return a group or comparison with renamed references; malformed parts stay, and are rejected later."""
-    if not isinstance(group, Mapping):
-        return group
+def _rename_part(part: object, rename: Rename) -> object:
+    """Return a part of a group with renamed references; malformed parts stay, and are rejected later."""
+    return _rename_conditions(part, rename) if isinstance(part, Mapping) else part
+
+
+def _rename_conditions(group: Mapping[str, object], rename: Rename) -> dict[str, object]:
+    """Return a group or comparison with renamed references."""
     field = group.get("field")
     if not isinstance(field, str):
         return {
-            word: [_rename_conditions(part, rename) for part in parts] if isinstance(parts, list) else parts
+            word: [_rename_part(part, rename) for part in parts] if isinstance(parts, list) else parts
             for word, parts in group.items()
         }
     if field.startswith(_FIELD):
@@ -97,7 +100,7 @@ def _rename_conditions(group: Any, rename: Rename) -> Any:
     return {**group, "value": _rename_value(field, group["value"], rename)} if "value" in group else {**group}
 
 
-def _rename_params(params: Mapping[str, Any], rename: Rename) -> Iterator[tuple[str, Any]]:
+def _rename_params(params: Mapping[str, object], rename: Rename) -> Iterator[tuple[str, object]]:
     for name, value in params.items():
         if name == "customFields" and isinstance(value, Mapping):
             yield name, {rename(_FIELD, id): content for id, content in value.items()}
@@ -110,13 +113,13 @@ def _rename_params(params: Mapping[str, Any], rename: Rename) -> Iterator[tuple[
             yield name, _rename_value(name, value, rename)
 
 
-def _rename_value(name: str, value: Any, rename: Rename) -> Any:
+def _rename_value(name: str, value: object, rename: Rename) -> object:
     if isinstance(value, list):
         return [_rename_value(name, item, rename) for item in value]
     return rename(name, value) if isinstance(value, str) else value
 
 
-def find_foreign(params: Mapping[str, Any]) -> str | None:
+def find_foreign(params: Mapping[str, object]) -> str | None:
     """Return the kind of thing of the source workspace that a rule names; None if it names no such thing.
 
     Ids such as ``m-001`` are counted in each workspace: here they may stand for something else.
@@ -124,7 +127,7 @@ def find_foreign(params: Mapping[str, Any]) -> str | None:
     return next((kind for name, kind in _OF_WORKSPACE.items() if isinstance(params.get(name), str)), None)
 
 
-def leave_out_project(params: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+def leave_out_project(params: Mapping[str, object], names: set[str]) -> dict[str, object]:
     """Return params without ``projectId`` if it names the file's own project, which is the default.
 
     Args:

@@ -84,7 +84,7 @@ def check_required(required: Collection[CustomField], values: Values, path: str 
         raise invalid(*lacking)
 
 
-def parse_value(field: CustomField, value: Any, path: str) -> Any:
+def parse_value(field: CustomField, value: object, path: str) -> Any:
     """Return a value in the form in which it is stored.
 
     Args:
@@ -276,10 +276,10 @@ def convert_value(value: object, before: CustomField, after: CustomField) -> obj
     return converted
 
 
-def _rename(value: Any, names: Mapping[str, str]) -> Any:
+def _rename(value: object, names: Mapping[str, str]) -> object:
     if isinstance(value, list):
         return [names.get(option, option) for option in value]
-    return names.get(value, value)
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _keep_options(value: object, options: Collection[str]) -> object:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from stellary.contract.columns import ColumnCount
+from stellary.contract.fields import convert
 from stellary.contract.portfolio import PortfolioProject
 from stellary.contract.projects import Project, ProjectMember
-from stellary.contract.wire import wire_fields
 from stellary.core.board.rules.card_counts import ProjectCardCount, percent
 from stellary.core.insights.rules.stats import count_by_status
-
-_FIELDS = [field.name for field in wire_fields(Project).values()]
 
 
 def build_project_figures(
@@ -40,9 +37,9 @@ def build_project_figures(
         for name in ("cards", "overdue", "due_soon", "week", "month"):
             counts[name] += getattr(tally, name)
     statuses = count_by_status((tally.status, tally.cards) for tally in tallies)
-    fields: dict[str, Any] = {name: getattr(project, name) for name in _FIELDS}
-    return PortfolioProject(
-        **fields,
+    return convert(
+        PortfolioProject,
+        project,
         cards=counts["cards"],
         by_status=statuses,
         by_column=[_with_cards(column, in_column[column.column_id]) for column in columns],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import attrs
 from markdown_it.token import Token
@@ -48,7 +47,7 @@ class Inline:
     block: Node | None
 
 
-def read_inline(text: str, env: dict[str, Any], budget: Budget, *, is_cell: bool = False) -> Inline:
+def read_inline(text: str, env: dict[str, object], budget: Budget, *, is_cell: bool = False) -> Inline:
     """Read the text of a block.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, blockquote, list_block, table
@@ -154,7 +154,7 @@ def _parse_tag(token: Token, match: re.Match[str], state: StateInline) -> bool:
     return True
 
 
-def _parse_embedded(token: Token, kind: str, value: dict[str, Any] | None, state: StateInline) -> bool:
+def _parse_embedded(token: Token, kind: str, value: dict[str, object] | None, state: StateInline) -> bool:
     if value is None:
         return False
     token.meta = {kind: value}
@@ -168,7 +168,7 @@ def _parse_embedded(token: Token, kind: str, value: dict[str, Any] | None, state
     return node_problem({"type": "text", "text": "a", "marks": [value]}, allow_unsafe=True) is None
 
 
-def _is_block(value: dict[str, Any], *, is_cell: bool) -> bool:
+def _is_block(value: dict[str, object], *, is_cell: bool) -> bool:
     if value.keys() - {"attrs", "type"} or not isinstance(value.get("attrs", {}), dict):
         return False
     return "type" not in value or (is_cell and value["type"] in CELLS)
