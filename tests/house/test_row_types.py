@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 from datetime import datetime
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -15,26 +13,14 @@ from sqlalchemy.types import NullType
 import stellary.core.api.dispatch
 from stellary.core.db.base import Json, UtcDateTime
 from stellary.core.db.row_types import Query, RowType
+from tests.support.plans import find_declared
 
 assert stellary.core.api.dispatch.SERVICES, "imports the modules of every area"
 
 
 def queries() -> list[Query[Any]]:
     """Return every statement that a module of the core has declared, also as part of another object."""
-    pending: list[object] = [
-        vars(module) for name, module in sys.modules.items() if name.startswith("stellary.core.")
-    ]
-    seen, declared = set(), []
-    while pending:
-        for item in gc.get_referents(pending.pop()):
-            if id(item) in seen:
-                continue
-            seen.add(id(item))
-            if isinstance(item, Query):
-                declared.append(item)
-            elif isinstance(item, dict | list | tuple) or type(item).__module__.startswith("stellary.core."):
-                pending.append(item)
-    return declared
+    return find_declared(Query)
 
 
 def problems(row_type: type[RowType], statement: Any) -> list[str]:

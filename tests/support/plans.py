@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, event
 
 from stellary.core import Core
 
 Statement = tuple[str, Any]
+T = TypeVar("T")
+
+
+def find_declared(kind: type[T]) -> list[T]:
+    """Return the objects of a class that an imported module of the core has declared, also as part of another object."""
+    pending: list[object] = [
+        vars(module) for name, module in sys.modules.items() if name.startswith("stellary.core.")
+    ]
+    seen, declared = set(), []
+    while pending:
+        for item in gc.get_referents(pending.pop()):
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            if isinstance(item, kind):
+                declared.append(item)
+            elif isinstance(item, dict | list | tuple) or type(item).__module__.startswith("stellary.core."):
+                pending.append(item)
+    return declared
 
 
 @contextmanager

@@ -68,6 +68,11 @@ _NONE: Mapping[str, ColumnElement[bool]] = {
 }
 """The conditions of filters whose value is ``none``."""
 _CONDITIONS = {**_FILTERS, **{f"no {name}": condition for name, condition in _NONE.items()}}
+_PAGE_CONDITIONS = {
+    **_CONDITIONS,
+    # As an expression, since by the index of positions SQLite would read and sort the whole column.
+    "column_id": cards.c.column_id.concat("") == bindparam("column_id"),
+}
 _MOMENTS = ("due_before", "due_after", "updated_since")
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
 """Filters that select whole columns, so that orders can be counted from the rows."""
@@ -177,9 +182,10 @@ def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]
 @functools.lru_cache(maxsize=256)
 def _select_whole(names: frozenset[str], *, has_whole_columns: bool) -> Select[Any]:
     """Return the statement of a whole list, built once per combination of filters."""
+    position = () if has_whole_columns else (cards.c.position,)
     return (
-        _select_cards(names, has_whole_columns=has_whole_columns)
-        .where(cards.c.project_id == _PROJECT_ID)
+        select(*position, *COLUMNS)
+        .where(cards.c.project_id == _PROJECT_ID, *(_CONDITIONS[name] for name in sorted(names)))
         .join(columns, columns.c.id == cards.c.column_id)
         .join(scopes, scopes.c.id == columns.c.scope_id)
         .order_by(*_BOARD_ORDER)
@@ -189,8 +195,9 @@ def _select_whole(names: frozenset[str], *, has_whole_columns: bool) -> Select[A
 @functools.lru_cache(maxsize=256)
 def _select_page(names: frozenset[str]) -> Select[Any]:
     return (
-        _select_cards(names, has_whole_columns=False)
+        select(cards.c.position, *COLUMNS)
         .where(belongs_to(cards.c.project_id, _PROJECT_ID), cards.c.id > bindparam("_after"))
+        .where(*(_PAGE_CONDITIONS[name] for name in sorted(names)))
         .order_by(cards.c.project_id, cards.c.id)
         .limit(bindparam("_limit"))
     )
@@ -199,12 +206,6 @@ def _select_page(names: frozenset[str]) -> Select[Any]:
 def _add_conditions(rows: Select[Any], value_conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
     # Building a statement costs as much as fetching forty cards.
     return rows.where(*value_conditions) if value_conditions else rows
-
-
-def _select_cards(names: frozenset[str], *, has_whole_columns: bool) -> Select[Any]:
-    conditions = [_CONDITIONS[name] for name in sorted(names)]
-    position = () if has_whole_columns else (cards.c.position,)
-    return select(*position, *COLUMNS).where(*conditions)
 
 
 def _cards_of_whole_columns(rows: _Rows, project_key: str) -> CardList:

@@ -100,7 +100,7 @@ cards = Table(
     Column("start_date", UtcDateTime),
     Column("due_date", UtcDateTime),
     Column("completed_at", UtcDateTime),
-    Column("assignee_id", IdType, ForeignKey("stellary_users.id", ondelete="SET NULL"), index=True),
+    Column("assignee_id", IdType, ForeignKey("stellary_users.id", ondelete="SET NULL")),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     # With gaps; the place that people see is counted, never stored.
     Column("position", BigInteger, nullable=False),
@@ -116,6 +116,7 @@ cards = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("project_id", "number"),
     Index("ix_stellary_cards_project_id_id", "project_id", "id"),
+    Index("ix_stellary_cards_assignee_id_project_id_id", "assignee_id", "project_id", "id"),
     # The order of a column. What is archived has no place in it, and stands apart.
     Index("ix_stellary_cards_place", "column_id", "archived", "position", "id"),
     Index(

@@ -6,12 +6,13 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from sqlalchemy import Boolean, ColumnElement, Integer, Select, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 
 from stellary.contract.errors import Invalid
 from stellary.contract.paging import Listing, Paged
@@ -38,6 +39,10 @@ class belongs_to(FunctionElement[bool]):  # noqa: N801 - a function of SQL
     type = Boolean()
     inherit_cache = True
 
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        # SQLite has no booleans, and compares functions with 1. No index would serve that.
+        return self
+
 
 @compiles(belongs_to)
 def _compile_to_equality(element: belongs_to, compiler: SQLCompiler, **options: object) -> str:
@@ -59,15 +64,23 @@ class Pages(Generic[Row]):
         rows: The statement that selects the rows, without an order.
         key: The column to order by, text or a number from 1: unique, and never changed.
         newest_first: Whether the largest key comes first. Default: False.
+        container: The column that ``rows`` compares by ``belongs_to``, if the table also has an index on the key alone.
     """
 
     def __init__(
-        self, row_type: type[Row], rows: Select[Any], key: ColumnElement[Any], *, newest_first: bool = False
+        self,
+        row_type: type[Row],
+        rows: Select[Any],
+        key: ColumnElement[Any],
+        *,
+        newest_first: bool = False,
+        container: ColumnElement[str] | None = None,
     ) -> None:
         self._newest_first = newest_first
         self._counts = isinstance(key.type, Integer)
         self._key = key.name
-        whole = rows.order_by(key.desc() if newest_first else key)
+        order = [key] if container is None else [container, key]
+        whole = rows.order_by(*(column.desc() if newest_first else column for column in order))
         after = bindparam("_after", type_=key.type)
         beyond = key < after if newest_first else key > after
         self._whole = Query(row_type, whole)

@@ -16,7 +16,8 @@ from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board import access
 from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.rules.references import unknown
-from stellary.core.kernel.paging import Pages
+from stellary.core.db.base import IdType
+from stellary.core.kernel.paging import Pages, belongs_to
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
@@ -68,9 +69,9 @@ def _pages(names: frozenset[str]) -> Pages[ActivityRow]:
     """Build the statements of the feed, once for each combination of filters."""
     conditions = [_FILTERS[name] for name in sorted(names)]
     rows = select(activities.c.id, *ACTIVITY).where(
-        activities.c.project_id == bindparam("_project_id"), *conditions
+        belongs_to(activities.c.project_id, bindparam("_project_id", type_=IdType)), *conditions
     )
-    return Pages(ActivityRow, rows, activities.c.id, newest_first=True)
+    return Pages(ActivityRow, rows, activities.c.id, newest_first=True, container=activities.c.project_id)
 
 
 def _activity(row: ActivityRow) -> Activity:

@@ -21,8 +21,10 @@ activities = Table(
     Column("meta", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_activities_workspace_id_seq", "workspace_id", "seq"),
-    # For the feeds of a project and of a card.
+    # For the feeds of a project, with each of their filters, and of a card.
     Index("ix_stellary_activities_project_id_id", "project_id", "id"),
+    Index("ix_stellary_activities_project_id_actor_id_id", "project_id", "actor_id", "id"),
+    Index("ix_stellary_activities_project_id_type_id", "project_id", "type", "id"),
     Index("ix_stellary_activities_card_id_id", "card_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -1,0 +1,141 @@
+"""Plans of list statements: each is read by an index, and no page is sorted."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+from sqlalchemy import Dialect, Select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stellary.core import Core
+from stellary.core.api import dispatch
+from stellary.core.board import listing
+from stellary.core.kernel.paging import Pages
+from stellary.core.knowledge import listing as documents
+from stellary.core.notifications import feed
+from tests.support.plans import find_declared
+
+assert dispatch.SERVICES, "the services build the statements of their lists"
+
+CARD_FILTERS = sorted(listing._CONDITIONS)
+FEED_FILTERS = sorted(feed._FILTERS)
+DOCUMENT_FILTERS = sorted(documents._FILTERS)
+SORTED = {
+    # The union of two indexes: of a workspace, and of its organization.
+    "stellary_documents",
+    # The relations of one card, in both directions.
+    "stellary_relations",
+    "stellary_columns",
+    "stellary_scopes",
+    "stellary_projects",
+    "stellary_project_members",
+    "stellary_workspaces",
+    "stellary_workspace_members",
+    "stellary_organizations",
+    "stellary_organization_members",
+    "stellary_invitations",
+    # The organizations or workspaces that a user sees.
+    "seen",
+}
+"""The tables of lists that are sorted, since each list has few rows."""
+
+
+def combine(names: Sequence[str], most: int) -> Iterator[frozenset[str]]:
+    """Yield the combinations of up to so many names."""
+    for count in range(most + 1):
+        yield from map(frozenset, itertools.combinations(names, count))
+
+
+def pages() -> list[Pages]:
+    """Return the lists of the core that are read by pages, with each combination of their filters."""
+    feeds = [feed._pages(names) for names in combine(FEED_FILTERS, len(FEED_FILTERS))]
+    return [*find_declared(Pages), *feeds, *map(documents._pages, combine(DOCUMENT_FILTERS, 1))]
+
+
+def page_statements() -> list[Select]:
+    """Return the statements of all pages."""
+    cards = [listing._select_page(names) for names in combine(CARD_FILTERS, 2)]
+    return [*cards, *(page._part.statement for page in pages())]
+
+
+def whole_statements() -> list[Select]:
+    """Return the statements of all lists that are returned whole."""
+    cards = [
+        listing._select_whole(names, has_whole_columns=names <= listing._WHOLE_COLUMNS)
+        for names in combine(CARD_FILTERS, 1)
+    ]
+    return [*cards, *(page._whole.statement for page in pages())]
+
+
+def write_sql(statement: Select, dialect: Dialect) -> str:
+    """Return the SQL of a statement, with a place for each value of an ``IN``."""
+    required = [name for name, parameter in statement.compile().binds.items() if parameter.required]
+    filled = statement.params(dict.fromkeys(required, "1"))
+    return str(filled.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))
+
+
+def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str]]:
+    """Yield the SQL and the plan of each statement, made without its parameters."""
+    is_sqlite = core.database.is_sqlite
+    dialect = (
+        sqlite.dialect(paramstyle="named") if is_sqlite else postgresql.dialect(paramstyle="numeric_dollar")
+    )
+    with core.database.unbegun() as connection, connection.begin() as transaction:
+        driver = connection.connection.driver_connection
+        if is_sqlite:
+            driver.create_function("stellary_folded", 1, str, deterministic=True)
+        else:
+            # Empty tables are cheap to scan: a plan still does so only if no index can answer the statement.
+            for method in ("seqscan", "bitmapscan", "sort"):
+                connection.execute(text(f"SET LOCAL enable_{method} = off"))
+        for statement in statements:
+            sql = write_sql(statement, dialect)
+            if is_sqlite:
+                parameters = dict.fromkeys(re.findall(r":(\w+)", sql))
+                rows = driver.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
+            else:
+                rows = driver.cursor().execute(f"EXPLAIN (GENERIC_PLAN) {sql}").fetchall()
+            yield sql, "\n".join(str(row[-1]) for row in rows)
+        transaction.rollback()
+
+
+def scanned_tables(plan: str) -> list[str]:
+    """Return the tables that a plan reads from their beginning to their end."""
+    return re.findall(r"Seq Scan on (stellary_\w+)|^SCAN (stellary_\w+)(?! USING)", plan, re.MULTILINE)
+
+
+def test_lists_of_every_area_are_collected():
+    assert len(find_declared(Pages)) > 30
+
+
+def find_order_table(sql: str) -> str:
+    """Return the table of the column by which a statement is ordered; of a union, a table that it selects from."""
+    match = re.search(r"ORDER BY (\w+)\.\w+[^()]*$", sql) or re.search(r"FROM (\w+)", sql)
+    return match[1]
+
+
+def sorts(plan: str) -> bool:
+    return "Sort Key" in plan or "TEMP B-TREE FOR ORDER BY" in plan
+
+
+@pytest.mark.parametrize("select_statements", [page_statements, whole_statements])
+def test_no_list_scans_a_table(core, select_statements):
+    plans = list(explain(core, select_statements()))
+    assert [f"{sql}\n{plan}" for sql, plan in plans if scanned_tables(plan)] == []
+
+
+def test_no_page_is_sorted(core):
+    plans = list(explain(core, page_statements()))
+    assert [
+        f"{sql}\n{plan}" for sql, plan in plans if sorts(plan) and find_order_table(sql) not in SORTED
+    ] == []
+
+
+def test_scan_and_sort_are_noticed(core):
+    statement = text("SELECT id FROM stellary_cards WHERE title = 'a' ORDER BY title || id").columns()
+    ((_, plan),) = explain(core, [statement])
+    assert scanned_tables(plan)
+    assert sorts(plan)
