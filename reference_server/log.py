@@ -204,7 +204,7 @@ class _JsonFormatter(logging.Formatter):
                 name: text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
                 for name, text in event.items()
             }
-            return orjson.dumps(valid, option=orjson.OPT_UTC_Z).decode()
+            return orjson.dumps(valid, default=str, option=orjson.OPT_UTC_Z).decode()
 
 
 class _ConsoleFormatter(logging.Formatter):
