@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
 from stellary.core.db import forks, watchdog
+from stellary.core.db.direct_connection import DirectConnection, Plans
 from stellary.core.db.errors import is_statement_stale
 from stellary.core.db.fair_lock import FairSemaphore
 
@@ -32,6 +33,7 @@ class ConnectionPool:
         self, engine: Engine, size: int, wait: float, same_server: Sequence[ConnectionPool] = ()
     ) -> None:
         self._engine = engine
+        self._plans: Plans = Plans()
         self._size = size
         self._turns = FairSemaphore(size)
         self._wait = wait
@@ -79,7 +81,7 @@ class ConnectionPool:
             positions = (index for index, (present, _) in enumerate(self._idle) if present is options)
             present, connection = self._idle.pop(next(positions, -1)) if self._idle else (NO_OPTIONS, None)
         if connection is None:
-            connection = self._engine.connect()
+            connection = DirectConnection(self._engine, self._plans)
         return connection if present is options else connection.execution_options(**options)
 
     def _put_back(self, connection: Connection, options: Mapping[str, Any]) -> None:

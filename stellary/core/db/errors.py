@@ -25,7 +25,8 @@ _log = logging.getLogger("stellary.core")
 
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _REFUSED = ("authentication failed", "pg_hba.conf", "does not exist", "unable to open database file")
-_OUR_TABLES = "stellary_"
+OUR_TABLES = "stellary_"
+"""The start of the names of all our tables."""
 _ABORTED = ("40P01", "40001")
 _FEATURE_NOT_SUPPORTED = "0A000"
 _FOREIGN_KEY = ("23503", "23001")
@@ -93,7 +94,7 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
         if state == "55P03":
             return Unavailable("others are changing the same; try again", code="busy", retry_after=1)
         return Unavailable("the database is not available; try again", retry_after=1)
-    if error.statement is not None and _OUR_TABLES not in error.statement:
+    if error.statement is not None and OUR_TABLES not in error.statement:
         return None
     if _is_schema_missing(error, state):
         return ServerError(
@@ -153,5 +154,5 @@ def _is_in_use(error: IntegrityError, state: str | None) -> bool:
     if state in _FOREIGN_KEY:
         # asyncpg's diagnosis is on the error that SQLAlchemy's adapter wraps.
         diagnosis: Any = getattr(error.orig, "diag", None) or getattr(error.orig, "__cause__", None)
-        return not (getattr(diagnosis, "table_name", None) or "").startswith(_OUR_TABLES)
+        return not (getattr(diagnosis, "table_name", None) or "").startswith(OUR_TABLES)
     return getattr(error.orig, "sqlite_errorcode", None) in _SQLITE_FOREIGN_KEY

@@ -1,0 +1,355 @@
+"""Statements that are executed by the driver once SQLAlchemy has compiled them: the same rows, errors and events."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, StatementError
+
+from stellary.core.accounts.tables import api_tokens, users
+from stellary.core.db.database import Database
+from stellary.core.db.direct_connection import DirectConnection, DirectResult
+from stellary.core.notifications.tables import activities
+
+NOW = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
+USER = {"name": "Ann", "password_hash": None, "token_generation": 1, "created_at": NOW, "updated_at": NOW}
+TOKEN = {
+    "id": "b" * 24,
+    "user_id": "a" * 24,
+    "name": "ci",
+    "prefix": "x",
+    "token_digest": "d",
+    "scopes": ["cards:read", "é"],
+    "expires_at": None,
+    "last_used_at": NOW,
+    "created_at": NOW,
+}
+
+
+def user(letter, **values):
+    address = f"{letter}@example.org"
+    return {"id": letter * 24, "email": address, "email_key": address, **USER, **values}
+
+
+@pytest.fixture
+def database(core):
+    with core.database.writing() as connection:
+        connection.execute(insert(users), [user("a"), user("b", name="Bob"), user("c")])
+        connection.execute(insert(api_tokens), TOKEN)
+    return core.database
+
+
+@pytest.fixture
+def by_sqlalchemy(monkeypatch):
+    """The SQL of the statements that SQLAlchemy has executed."""
+    sent = []
+
+    def note(connection, dialect, context, *arguments):
+        sent.append(context.statement)
+        return execute(connection, dialect, context, *arguments)
+
+    execute = Connection._exec_single_context
+    monkeypatch.setattr(Connection, "_exec_single_context", note)
+    return sent
+
+
+def test_driver_executes_a_statement_from_the_third_time_on(database, by_sqlalchemy):
+    statement = select(users.c.name).where(users.c.id == bindparam("id"))
+    with database.reading() as connection:
+        names = [connection.execute(statement, {"id": letter * 24}).scalar() for letter in "abab"]
+    assert names == ["Ann", "Bob", "Ann", "Bob"]
+    assert len(by_sqlalchemy) == 2
+
+
+def test_plans_outlive_the_unit(database, by_sqlalchemy):
+    statement = select(users.c.name)
+    for _ in range(4):
+        with database.reading() as connection:
+            connection.execute(statement).all()
+    assert len(by_sqlalchemy) == 2
+
+
+def test_rows_are_the_same_as_those_of_sqlalchemy(database):
+    statement = select(api_tokens, users.c.name.label("user_name")).join(
+        users, users.c.id == api_tokens.c.user_id
+    )
+    with database.reading() as connection:
+        results = [connection.execute(statement) for _ in range(3)]
+        before, _, after = (result.one() for result in results)
+    assert isinstance(results[2], DirectResult)
+    assert type(after) is type(before)
+    assert after == before
+    assert after._mapping == before._mapping
+    assert after._mapping[api_tokens.c.scopes] == after.scopes == TOKEN["scopes"]
+    assert (after.last_used_at, after.expires_at, after.user_name) == (NOW, None, "Ann")
+    assert after.last_used_at.tzinfo is UTC
+
+
+def test_results_have_the_methods_of_sqlalchemy(database):
+    statement = select(users.c.id, users.c.name).order_by(users.c.id)
+    with database.reading() as connection:
+
+        def execute():
+            return connection.execute(statement)
+
+        for _ in range(3):
+            assert execute().scalars().all() == ["a" * 24, "b" * 24, "c" * 24]
+            assert [row.name for row in execute()] == ["Ann", "Bob", "Ann"]
+            assert execute().columns("name").all() == [("Ann",), ("Bob",), ("Ann",)]
+            assert execute().columns("name").unique().all() == [("Ann",), ("Bob",)]
+            assert execute().mappings().first() == {"id": "a" * 24, "name": "Ann"}
+            assert [*execute().keys()] == ["id", "name"]
+            assert connection.scalar(statement) == "a" * 24
+            assert connection.scalars(statement).first() == "a" * 24
+            result = execute()
+            assert [result.fetchone().name, *(row.name for row in result.fetchall()), result.fetchone()] == [
+                "Ann",
+                "Bob",
+                "Ann",
+                None,
+            ]
+
+
+def test_statements_that_differ_in_a_constant_are_told_apart(database):
+    # SQLAlchemy compiles the two only once.
+    ann, bob = (select(users.c.name).where(users.c.name == name) for name in ("Ann", "Bob"))
+    with database.reading() as connection:
+        for _ in range(4):
+            assert connection.execute(ann).scalars().all() == ["Ann", "Ann"]
+            assert connection.execute(bob).scalars().all() == ["Bob"]
+
+
+def test_optional_parameter_counts_whenever_it_is_passed(database):
+    statement = select(users.c.name).where(users.c.id == bindparam("id", "a" * 24))
+    with database.reading() as connection:
+        for _ in range(4):
+            assert connection.execute(statement).scalar() == "Ann"
+            assert connection.execute(statement, {"id": "b" * 24}).scalar() == "Bob"
+
+
+def test_callable_default_is_called_each_time(database):
+    ids = iter("abcab")
+    statement = select(users.c.id).where(users.c.id == bindparam(None, callable_=lambda: next(ids) * 24))
+    with database.reading() as connection:
+        assert [connection.execute(statement).scalar()[0] for _ in range(5)] == [*"abcab"]
+
+
+def test_lists_of_values_have_any_length(database):
+    statement = select(users.c.id).where(users.c.id.in_(bindparam("ids"))).order_by(users.c.id)
+    with database.reading() as connection:
+        for letters in ("ab", "ab", "ab", "a", "", "abc"):
+            ids = [letter * 24 for letter in letters]
+            assert connection.execute(statement, {"ids": ids}).scalars().all() == ids
+
+
+def test_updates_write_the_columns_that_are_passed(database, by_sqlalchemy):
+    statement = update(users).where(users.c.id == bindparam("_id"))
+    with database.writing() as connection:
+        for number in range(4):
+            assert connection.execute(statement, {"_id": "a" * 24, "name": f"Ann {number}"}).rowcount == 1
+            assert connection.execute(statement, {"_id": "b" * 24, "token_generation": number}).rowcount == 1
+            assert connection.execute(statement, {"_id": "x" * 24, "name": "X"}).rowcount == 0
+        rows = connection.execute(select(users.c.name, users.c.token_generation).order_by(users.c.id)).all()
+    assert rows[:2] == [("Ann 3", 1), ("Bob", 3)]
+    # The fourth is the last SELECT; the rest are the first execution, and one for each set of names.
+    assert len(by_sqlalchemy) == 4
+
+
+def test_inserts_take_one_row_or_several(database):
+    statement = insert(users)
+    with database.writing() as connection:
+        for letter in "defg":
+            connection.execute(statement, user(letter))
+        for letter in "hij":
+            connection.execute(statement, [user(letter)])
+        connection.execute(statement, [user("k"), user("l")])
+        letters = connection.execute(select(users.c.id).order_by(users.c.id)).scalars()
+        assert [id[0] for id in letters] == [*"abcdefghijkl"]
+
+
+def test_deleted_rows_are_returned_and_counted(database):
+    statement = delete(users).where(users.c.id == bindparam("_id")).returning(users.c.name)
+    with database.writing() as connection:
+        names = [connection.execute(statement, {"_id": letter * 24}).scalar() for letter in "xycb"]
+        assert names == [None, None, "Ann", "Bob"]
+        assert connection.execute(select(users.c.id)).scalars().all() == ["a" * 24]
+
+
+def test_generated_numbers_follow_each_other(world):
+    ann = world.person()
+    workspace = world.workspace(ann)
+    for number in range(5):
+        world.ask(ann, "POST", f"{workspace.path}/projects", {"name": f"Project {number}"})
+    with world.core.database.reading() as connection:
+        numbers = connection.execute(select(activities.c.seq).order_by(activities.c.seq)).scalars().all()
+    assert len(numbers) >= 5
+    assert numbers == [*range(numbers[0], numbers[0] + len(numbers))]
+
+
+def execute_often(connection, statement, parameters):
+    for _ in range(3):
+        connection.execute(statement, parameters)
+
+
+def test_missing_parameter_is_refused_with_the_same_error(database):
+    statement = select(users.c.name).where(users.c.id == bindparam("id"))
+    with database.reading() as connection:
+        execute_often(connection, statement, {"id": "a"})
+        with pytest.raises(StatementError, match="A value is required for bind parameter 'id'"):
+            connection.execute(statement, {})
+
+
+def test_refused_statement_is_the_same_error(database):
+    statement = insert(users)
+    errors = []
+    for letter in "deaaa":
+        try:
+            with database.writing() as connection:
+                connection.execute(statement, user(letter))
+        except IntegrityError as error:
+            errors.append(error)
+    with pytest.raises(IntegrityError) as caught, database.writing() as connection:
+        Connection.execute(connection, statement, user("a"))
+    by_sqlalchemy = caught.value
+    assert len(errors) == 3
+    for error in errors:
+        assert type(error.orig) is type(by_sqlalchemy.orig)
+        assert (str(error), error.statement) == (str(by_sqlalchemy), by_sqlalchemy.statement)
+        assert not error.connection_invalidated
+    with database.reading() as connection:
+        assert len(connection.execute(select(users.c.id)).all()) == 5
+
+
+def test_lost_connection_is_replaced(postgres_url):
+    statement = select(users.c.id)
+
+    def lose_connection():
+        with database.reading() as connection:
+            execute_often(connection, statement, {})
+            pid = connection.connection.dbapi_connection.info.backend_pid
+            with database.writing() as other:
+                other.execute(text(f"SELECT pg_terminate_backend({pid}, 5000)"))
+            connection.execute(statement)
+
+    with closing(Database(postgres_url)) as database:
+        with pytest.raises(OperationalError) as caught:
+            lose_connection()
+        assert caught.value.connection_invalidated
+        with database.reading() as connection:
+            assert connection.execute(statement).all() == []
+
+
+def test_listeners_hear_of_statements_that_have_a_plan(database, by_sqlalchemy):
+    statement = select(users.c.id)
+    heard = []
+
+    def hear(connection, cursor, sql, *arguments):
+        heard.append(sql)
+
+    with database.reading() as connection:
+        execute_often(connection, statement, {})
+        event.listen(Engine, "before_cursor_execute", hear)
+        try:
+            connection.execute(statement)
+        finally:
+            event.remove(Engine, "before_cursor_execute", hear)
+        assert len(heard) == 1
+        assert len(by_sqlalchemy) == 3
+        connection.execute(statement)
+        assert len(by_sqlalchemy) == 3
+
+
+def test_handlers_of_the_dialect_take_part(database):
+    statement = select(users.c.id)
+    heard = []
+    with database.reading() as connection:
+        execute_often(connection, statement, {})
+
+        def hear(cursor, sql, parameters, context):
+            heard.append(sql)
+
+        event.listen(connection.engine, "do_execute", hear)
+        try:
+            connection.execute(statement)
+        finally:
+            event.remove(connection.engine, "do_execute", hear)
+    assert len(heard) == 1
+
+
+def test_statement_after_a_savepoint_has_ended_is_refused(database):
+    statement = select(users.c.id)
+    with database.writing() as connection:
+        execute_often(connection, statement, {})
+        with connection.begin_nested() as savepoint:
+            savepoint.rollback()
+            with pytest.raises(InvalidRequestError, match="closed transaction inside context manager"):
+                connection.execute(statement)
+        assert len(connection.execute(statement).all()) == 3
+
+
+def test_rollback_to_a_savepoint_undoes_what_the_driver_has_executed(database):
+    statement = update(users).values(name=bindparam("_name"))
+    with database.writing() as connection:
+        execute_often(connection, statement, {"_name": "kept"})
+        with suppress(ZeroDivisionError), connection.begin_nested():
+            connection.execute(statement, {"_name": "undone"})
+            raise ZeroDivisionError
+        assert connection.execute(select(users.c.name).distinct()).scalars().all() == ["kept"]
+
+
+def test_statements_on_tables_of_a_host_are_left_to_sqlalchemy(database, by_sqlalchemy):
+    statement = text("SELECT 1")
+    with database.reading() as connection:
+        execute_often(connection, statement, {})
+    assert len(by_sqlalchemy) == 3
+
+
+def test_statements_with_execution_options_are_left_to_sqlalchemy(database, by_sqlalchemy):
+    statement = select(users.c.id).order_by(users.c.id)
+    with database.reading() as connection:
+        for _ in range(4):
+            blocks = connection.execute(statement, execution_options={"yield_per": 2}).partitions()
+            assert [len(block) for block in blocks] == [2, 1]
+            blocks = connection.execute(statement.execution_options(yield_per=2)).partitions()
+            assert [len(block) for block in blocks] == [2, 1]
+    assert len(by_sqlalchemy) == 8
+
+
+def test_connections_of_a_host_are_not_direct(database_url):
+    engine = create_engine(database_url)
+    with closing(Database(engine)) as database:
+        for mode in (database.reading, database.writing):
+            with mode() as connection:
+                assert not isinstance(connection, DirectConnection)
+    engine.dispose()
+
+
+def test_statement_that_is_built_for_one_call_is_not_kept(database):
+    def execute(name):
+        statement = select(users.c.id).where(users.c.name == name)
+        with database.reading() as connection:
+            for _ in range(4):
+                connection.execute(statement).all()
+        return weakref.ref(statement)
+
+    # SQLAlchemy keeps the first one of a kind.
+    execute("Bob")
+    reference = execute("Ann")
+    gc.collect()
+    assert reference() is None
