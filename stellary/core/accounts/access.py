@@ -172,7 +172,8 @@ def _load_in_organization(
 ) -> Loaded[Row]:
     row = query.first(uow.connection, {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, **parameters})
     if row is not None:
-        organization_id, org_role = row[: len(ORGANIZATION_ROLES)]
+        organization_id, org_role, generation = row[: len(ORGANIZATION_ROLES)]
+        uow.confirm_login(uow.principal_id, generation)
         roles = CallerRoles(user_id=uow.principal_id, organization_id=organization_id, org_role=org_role)
         if roles.sees_organization:
             check_role(uow, roles)

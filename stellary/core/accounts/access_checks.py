@@ -21,6 +21,7 @@ from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import (
     organization_members,
     organizations,
+    users,
     workspace_members,
     workspaces,
 )
@@ -42,8 +43,12 @@ WORKSPACE_ID: ColumnElement[str] = workspaces.c.id
 ORGANIZATION_ROLES = (
     organizations.c.id.label("_organization_id"),
     organization_members.c.role.label("_org_role"),
+    select(users.c.token_generation)
+    .where(users.c.id == bindparam("_user_id"))
+    .scalar_subquery()
+    .label("_token_generation"),
 )
-"""The first columns of a statement that reads the caller's roles in an organization."""
+"""The first columns of a statement that reads the caller's roles in an organization, and confirms the login."""
 TO_ORGANIZATION: FromClause = organizations.outerjoin(
     organization_members,
     and_(
@@ -245,6 +250,7 @@ class AccessCheck(Generic[R, Row]):
         (
             organization_id,
             org_role,
+            generation,
             workspace_id,
             owner_id,
             is_personal,
@@ -252,6 +258,7 @@ class AccessCheck(Generic[R, Row]):
             ws_role,
             pilotage_role,
         ) = row[: len(_ROLES)]
+        uow.confirm_login(uow.principal_id, generation)
         if not has_listeners:
             uow.workspaces_without_subscribers.add(workspace_id)
         return CallerRoles(

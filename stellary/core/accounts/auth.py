@@ -170,7 +170,11 @@ def _rehash(units: Units, row: UserRow, password: str) -> None:
 
 
 def _me(uow: UnitOfWork) -> Me:
-    return Me(user=_user(_BY_ID.one(uow.connection, {"user_id": uow.user_id})))
+    row = _BY_ID.first(uow.connection, {"user_id": uow.user_id})
+    if row is None:
+        raise Unauthenticated("the account does not exist any more", code="invalid_token")
+    uow.confirm_login(uow.user_id, row.token_generation)
+    return Me(user=_user(row))
 
 
 def _user(row: UserWithRoleRow) -> User:

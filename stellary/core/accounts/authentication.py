@@ -10,8 +10,8 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 from stellary.contract.errors import Unauthenticated
 from stellary.core.accounts.tables import api_tokens, users
 from stellary.core.accounts.tokens import digest, looks_like_api_token
-from stellary.core.kernel.signer import Signer
-from stellary.core.kernel.unit import Actor
+from stellary.core.kernel.signer import Claims, Signer
+from stellary.core.kernel.unit import Actor, UnitOfWork
 
 TOUCH_AFTER = timedelta(minutes=1)
 
@@ -56,13 +56,10 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
     Raises:
         Unauthenticated: The token is neither, or no longer valid; the error is the same in all cases.
     """
-    if bearer.count(".") == 2:
+    if _looks_like_jwt(bearer):
         claims = signer.read(bearer, now)
-        generation = connection.execute(_USER, {"user_id": claims.user_id}).scalar()
-        if generation == claims.generation:
-            return Authenticated(
-                Actor(claims.user_id, login_id=claims.token_id, login_generation=claims.generation)
-            )
+        if _read_generation(connection, claims.user_id) == claims.generation:
+            return Authenticated(_to_actor(claims))
     elif looks_like_api_token(bearer):
         token_row = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
         if token_row is not None and (token_row.expires_at is None or token_row.expires_at > now):
@@ -71,6 +68,49 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
     raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
 
 
+def start_login(uow: UnitOfWork, bearer: str) -> Actor | None:
+    """Return the actor of a JWT whose signature is valid; None for another kind of token.
+
+    The account is read by the unit's access check, in the same statement, or else by ``confirm_login``. Until then the
+    unit may neither respond nor commit.
+
+    Args:
+        uow: The unit of the request.
+        bearer: The token.
+
+    Raises:
+        Unauthenticated: The JWT is forged, malformed or expired.
+    """
+    if not _looks_like_jwt(bearer):
+        return None
+    uow.pending_login = uow.env.signer.read(bearer, uow.env.clock())
+    return _to_actor(uow.pending_login)
+
+
+def confirm_login(uow: UnitOfWork) -> None:
+    """Read the account of a JWT, unless an access check of the unit has done so.
+
+    Raises:
+        Unauthenticated: The password has been changed since the login, or the account was deleted.
+    """
+    if uow.pending_login is not None:
+        user_id = uow.pending_login.user_id
+        uow.confirm_login(user_id, _read_generation(uow.connection, user_id))
+
+
 def touch(connection: Connection, actor: Actor, now: datetime) -> None:
     """Mark the actor's API token as used now, unless another request has done so within the minute."""
     connection.execute(_TOUCH, {"token_id": actor.token_id, "now": now, "before": now - TOUCH_AFTER})
+
+
+def _looks_like_jwt(bearer: str) -> bool:
+    return bearer.count(".") == 2
+
+
+def _to_actor(claims: Claims) -> Actor:
+    return Actor(claims.user_id, login_id=claims.token_id, login_generation=claims.generation)
+
+
+def _read_generation(connection: Connection, user_id: str) -> int | None:
+    generation: int | None = connection.execute(_USER, {"user_id": user_id}).scalar()
+    return generation

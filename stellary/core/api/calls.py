@@ -26,7 +26,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.proposals import Proposal
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
-from stellary.core.accounts.authentication import touch
+from stellary.core.accounts.authentication import confirm_login, start_login, touch
 from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.transfers import build_file_response, open_body
@@ -234,8 +234,32 @@ class Call:
         return self._build_response(result)
 
     def _run_in_unit(self, uow: UnitOfWork, payload: Request | ApiError, **prepared: Any) -> RawResponse:
+        if self.endpoint.policy.role == "public":
+            uow.actor = NOBODY
+        elif self.actor is None and (actor := start_login(uow, self._bearer())) is not None:
+            uow.actor = self.caller = actor
+        else:
+            uow.actor = self._authenticate(uow)
+        try:
+            response = self._run_authenticated(uow, payload, **prepared)
+        except ApiError:
+            # A caller who has to log in again gets no other error.
+            self._confirm_login(uow)
+            raise
+        self._confirm_login(uow)
+        return response
+
+    def _confirm_login(self, uow: UnitOfWork) -> None:
+        try:
+            confirm_login(uow)
+        except Unauthenticated:
+            self.caller = None
+            raise
+
+    def _run_authenticated(
+        self, uow: UnitOfWork, payload: Request | ApiError, **prepared: Any
+    ) -> RawResponse:
         policy = self.endpoint.policy
-        uow.actor = NOBODY if policy.role == "public" else self._authenticate(uow)
         self._require(uow)
         call = partial(self._call_service, **prepared)
         limits = uow.actor.agent_limits

@@ -19,6 +19,7 @@ from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import NESTED_MAX
 from stellary.core.kernel.events import BaseEvent, Cause
 from stellary.core.kernel.signals import Signals
+from stellary.core.kernel.signer import Claims
 from stellary.core.ports.blobs import StoredFile
 
 R = TypeVar("R", bound=Ref)
@@ -131,6 +132,7 @@ class UnitOfWork:
         after_commit: Functions without arguments to call after the commit, in order; an exception in one is logged.
         cause: Why the current change happens; None for a change that the caller makes directly.
         rule_action_count: The number of actions that automation rules have run in the unit.
+        pending_login: The caller's JWT, until its password generation has been compared with the account's.
         dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
         settled_count: The number of events that have been passed to the reactions.
         handled_count: The number of events that have been passed to the handlers of the host.
@@ -157,6 +159,7 @@ class UnitOfWork:
         "members",
         "new_id",
         "now",
+        "pending_login",
         "rule_action_count",
         "settled_count",
         "workspaces_without_subscribers",
@@ -178,6 +181,7 @@ class UnitOfWork:
         self.events: list[BaseEvent] = []
         self.after_commit: list[Callable[[], None]] = []
         self.cause: Cause | None = None
+        self.pending_login: Claims | None = None
         self.rule_action_count = 0
         self.dependencies: dict[str, str] | None = None
         self.settled_count = 0
@@ -206,6 +210,23 @@ class UnitOfWork:
         """The id of the user whose rights apply: the acting user, or the principal of the acting agent."""
         limits = self.actor.agent_limits
         return self.user_id if limits is None else limits.principal_id
+
+    def confirm_login(self, user_id: str, generation: int | None) -> None:
+        """Compare the password generation of an account with that of the caller's JWT, if that is still pending.
+
+        Args:
+            user_id: The account. Another one than the caller's is ignored.
+            generation: The number of passwords that the account has had; None if there is no such account.
+
+        Raises:
+            Unauthenticated: The password has been changed since the login, or the account was deleted.
+        """
+        login = self.pending_login
+        if login is None or login.user_id != user_id:
+            return
+        if login.generation != generation:
+            raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+        self.pending_login = None
 
     def record_dependency(self, kind: str, id: str, version: object = "") -> None:
         """Record the version of a row that a change depends on, as first read: a proposal is bound to these versions.
