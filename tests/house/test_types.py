@@ -55,7 +55,7 @@ DRIVER = {
     "db/base.py": 5,
     "db/connection_pool.py": 5,
     "db/database.py": 7,
-    "db/direct_connection.py": 17,
+    "db/direct_connection.py": 19,
     "db/errors.py": 2,
     "db/forks.py": 1,
     "db/host_connection.py": 5,

@@ -89,7 +89,7 @@ def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     return Session(access_token=units.env.signer.issue(row.id, row.token_generation, now), user=_user(row))
 
 
-@serves(ME)
+@serves(ME, snapshot=False)
 def me(uow: UnitOfWork, ref: Ref) -> Me:
     """Return the caller's profile."""
     return _me(uow)

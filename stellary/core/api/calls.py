@@ -33,6 +33,7 @@ from stellary.core.api.transfers import build_file_response, open_body
 from stellary.core.api.uploads import Upload
 from stellary.core.board.changes.card_keys import resolve_card_key
 from stellary.core.board.changes.settled_answers import settle_answer
+from stellary.core.db.direct_connection import allow_statement
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.idempotency import Attempt
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork, check_restrictions
@@ -100,7 +101,9 @@ class Call:
             # Calls of agents are recorded and counted, so even a read needs a unit that writes.
             writes = self.service.mode == "write" or self._is_from_agent()
             response = self.units.run(
-                lambda uow: self._run_in_unit(uow, payload, **prepared), read_only=not writes
+                lambda uow: self._run_in_unit(uow, payload, **prepared),
+                read_only=not writes,
+                snapshot=self.service.needs_snapshot,
             )
         if self.stale_token and self.caller is not None:
             # The request has succeeded, whether or not the last use of the token can be recorded.
@@ -240,8 +243,10 @@ class Call:
             uow.actor = self.caller = actor
         else:
             uow.actor = self._authenticate(uow)
+            if self.actor is None:
+                allow_statement(uow.connection)
         try:
-            response = self._run_authenticated(uow, payload, **prepared)
+            response = self._run_authenticated(uow, payload, partial(self._call_service, **prepared))
         except ApiError:
             # A caller who has to log in again gets no other error.
             self._confirm_login(uow)
@@ -257,11 +262,13 @@ class Call:
             raise
 
     def _run_authenticated(
-        self, uow: UnitOfWork, payload: Request | ApiError, **prepared: Any
+        self,
+        uow: UnitOfWork,
+        payload: Request | ApiError,
+        call: Callable[[UnitOfWork, Request], RawResponse],
     ) -> RawResponse:
         policy = self.endpoint.policy
         self._require(uow)
-        call = partial(self._call_service, **prepared)
         limits = uow.actor.agent_limits
         if limits is None:
             return self._run_once(uow, payload, call)

@@ -111,7 +111,7 @@ def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> tuple[int, lis
     return row.last_number - count + 1, [field for field in fields if field.required]
 
 
-@serves(GET_CARD)
+@serves(GET_CARD, snapshot=False)
 def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
     """Return a card."""
     return access.card(uow, ref).card

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
@@ -41,10 +41,10 @@ class ConnectionPool:
         # The watchdog shuts sockets; SQLite has none.
         self._is_watched = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
-        self._idle: list[tuple[Mapping[str, Any], Connection]] = []
+        self._idle: list[tuple[Mapping[str, Any], DirectConnection]] = []
 
     @contextmanager
-    def connect(self, options: Mapping[str, Any] = NO_OPTIONS) -> Iterator[Connection]:
+    def connect(self, options: Mapping[str, Any] = NO_OPTIONS) -> Iterator[DirectConnection]:
         """Take a connection for the length of the block.
 
         Args:
@@ -75,16 +75,18 @@ class ConnectionPool:
         finally:
             self._turns.release()
 
-    def _take(self, options: Mapping[str, Any]) -> Connection:
+    def _take(self, options: Mapping[str, Any]) -> DirectConnection:
         with self._mutex:
             # To set options takes as long as a statement, so a connection that has them is preferred.
             positions = (index for index, (present, _) in enumerate(self._idle) if present is options)
             present, connection = self._idle.pop(next(positions, -1)) if self._idle else (NO_OPTIONS, None)
         if connection is None:
             connection = DirectConnection(self._engine, self._plans)
-        return connection if present is options else connection.execution_options(**options)
+        if present is not options:
+            connection.execution_options(**options)
+        return connection
 
-    def _put_back(self, connection: Connection, options: Mapping[str, Any]) -> None:
+    def _put_back(self, connection: DirectConnection, options: Mapping[str, Any]) -> None:
         if connection.invalidated:
             # The server has restarted or is down: the other connections are lost, too.
             connection.close()

@@ -25,6 +25,7 @@ from stellary.contract.errors import ApiError, Unavailable
 from stellary.core.db import forks, host_engine, postgres
 from stellary.core.db.after_commit import run_effect
 from stellary.core.db.connection_pool import ConnectionPool
+from stellary.core.db.direct_connection import DirectConnection
 from stellary.core.db.fair_lock import FairLock
 from stellary.core.db.host_connection import check_borrowed
 from stellary.core.db.joined import note_joined
@@ -35,6 +36,8 @@ READERS = 3
 WAIT_MAX = 30.0
 LOCK_POLL = 0.001
 """Seconds between two attempts to lock a file of SQLite that another process has locked."""
+SINGLE_STATEMENTS = 2
+"""The statements of a unit that reads without a snapshot: the access check, and one for the data."""
 FORK_SECONDS = 5.0
 """How long a fork waits for a unit on SQLite to end."""
 
@@ -63,6 +66,8 @@ class Database:
         # How to have a connection. None: reading is done where writing is.
         self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
         self._writer: Callable[[], AbstractContextManager[Connection]]
+        # Without a snapshot. None: there is nothing to gain.
+        self._single_reader: Callable[[], AbstractContextManager[DirectConnection]] | None = None
         if isinstance(database, Engine):
             self._engine = database
             self._writer = partial(_opened, database)
@@ -83,6 +88,7 @@ class Database:
             readers = self._keeping(self._engine, postgres.READERS, WAIT_MAX / 3)
             self._writer = partial(writers.connect, postgres.WRITES)
             self._reader = partial(readers.connect, postgres.READS)
+            self._single_reader = partial(readers.connect, postgres.SINGLE_READS)
         # The connections of a host's engine have its own settings.
         self._limits_locks = isinstance(database, Engine) and not self.is_sqlite
         self._direct = self._engine
@@ -168,8 +174,24 @@ class Database:
             run_effect(do)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Open a connection that sees one snapshot; its writes are rejected or rolled back."""
+    def reading(self, *, snapshot: bool = True) -> Iterator[Connection]:
+        """Open a connection that sees one snapshot; its writes are rejected or rolled back.
+
+        Args:
+            snapshot: Whether several statements must see the same state. Without it, ``SINGLE_STATEMENTS`` may be
+                executed, and each may see a newer state.
+
+        Raises:
+            SnapshotNeeded: Another statement was to be executed without a snapshot.
+        """
+        if not snapshot and self._single_reader is not None:
+            with self._single_reader() as single, single.begin():
+                single.statements_left = SINGLE_STATEMENTS
+                try:
+                    yield single
+                finally:
+                    single.statements_left = None
+            return
         if self._reader is None:
             with self.unbegun() as connection, connection.begin() as transaction:
                 yield connection

@@ -31,12 +31,17 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from stellary.core.db.errors import OUR_TABLES
 
 Parameters: TypeAlias = Mapping[str, object]
+BoundParameters: TypeAlias = tuple[object, ...] | dict[str, object]
 
 _NO_PARAMETERS: Final[Parameters] = {}
 _PLANS_MAX = 8
 """The number of plans of one statement, which has one for each set of parameter names."""
 _LISTENERS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 _HANDLERS = ("do_execute", "do_execute_no_params")
+
+
+class SnapshotNeeded(Exception):
+    """More statements than a unit without a snapshot may execute, or one that writes. The unit has to run again in one."""
 
 
 class _Parameter:
@@ -85,7 +90,7 @@ class StatementPlan:
                 self._sources.append(name)
                 self._constants[name] = value if process is None else process(value)
 
-    def bind(self, parameters: Parameters) -> tuple[object, ...] | dict[str, object]:
+    def bind(self, parameters: Parameters) -> BoundParameters:
         """Return the parameters as the driver takes them."""
         if self._constants:
             parameters = {**self._constants, **parameters}
@@ -123,14 +128,24 @@ class DirectConnection(Connection):
     Args:
         engine: The engine.
         plans: The plans of statements on this engine.
+
+    Attributes:
+        statements_left: The number of SELECTs that may still be executed outside of a snapshot; None inside of one.
     """
+
+    statements_left: int | None = None
 
     def __init__(self, engine: Engine, plans: Plans) -> None:
         super().__init__(engine)
         self._plans = plans
 
     def execute(self, statement: Executable, parameters: Any = None, *, execution_options: Any = None) -> Any:
-        """Execute a statement; see ``sqlalchemy.Connection.execute``."""
+        """Execute a statement; see ``sqlalchemy.Connection.execute``.
+
+        Raises:
+            SnapshotNeeded: The unit has no snapshot, and this statement needs one.
+        """
+        self._count(statement)
         values = parameters
         if parameters is None:
             values = _NO_PARAMETERS
@@ -142,17 +157,26 @@ class DirectConnection(Connection):
         plans = self._plans.get(statement)
         plan = None if plans is None else plans.get(names)
         driver = None if plan is None else self._find_driver()
-        if plan is None or driver is None:
-            result = super().execute(statement, parameters)
-            if plans is None:
-                self._plans[statement] = {}
-            elif names not in plans and len(plans) < _PLANS_MAX:
-                plans[names] = _make_plan(statement, values, result)
-            return result
-        try:
-            bound = plan.bind(values)
-        except Exception:  # noqa: BLE001 - SQLAlchemy raises its own error
-            return super().execute(statement, parameters)
+        if plan is not None and driver is not None:
+            try:
+                bound = plan.bind(values)
+            except Exception:  # noqa: BLE001 - SQLAlchemy raises its own error
+                return super().execute(statement, parameters)
+            return self._execute_plan(driver, plan, bound)
+        result = super().execute(statement, parameters)
+        if plans is None:
+            self._plans[statement] = {}
+        elif names not in plans and len(plans) < _PLANS_MAX:
+            plans[names] = _make_plan(statement, values, result)
+        return result
+
+    def _count(self, statement: Executable) -> None:
+        if self.statements_left is not None:
+            if not self.statements_left or not isinstance(statement, SelectBase):
+                raise SnapshotNeeded
+            self.statements_left -= 1
+
+    def _execute_plan(self, driver: Any, plan: StatementPlan, bound: BoundParameters) -> DirectResult:
         try:
             cursor = driver.execute(plan.sql, bound)
             rows = cursor.fetchall() if plan.fetches else ()
@@ -182,6 +206,12 @@ class DirectConnection(Connection):
             return None
         pooled = self._dbapi_connection
         return None if pooled is None else pooled.dbapi_connection
+
+
+def allow_statement(connection: Connection) -> None:
+    """Allow one more statement outside of a snapshot, since the last one has only read the caller's token."""
+    if isinstance(connection, DirectConnection) and connection.statements_left is not None:
+        connection.statements_left += 1
 
 
 def _has_listeners(dispatch: Any, names: Sequence[str]) -> bool:

@@ -23,6 +23,10 @@ READERS = 4
 LOCK_TIMEOUT = "2s"
 WRITES: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
 READS: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+SINGLE_READS: Mapping[str, str] = {"isolation_level": "AUTOCOMMIT"}
+"""For units that read one row: without BEGIN and COMMIT, each of which costs as much as the statement."""
+
+_BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
 
 # In UTC the driver's moments are as we want them.
 _SETTINGS: Mapping[str, str] = {
@@ -167,7 +171,8 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
 
     def begin(driver: Any) -> None:
         if pooled:
-            driver.execute(for_transaction)
+            # The settings need a transaction.
+            driver.execute(f"{_BEGIN_READING if driver.autocommit else ''} {for_transaction}")
 
     # Not by the event "begin": with a listener on it, an engine asks for listeners at every statement.
     engine.dialect.do_begin = begin  # type: ignore[method-assign, assignment]

@@ -413,24 +413,32 @@ class Service:
         mode: The unit that it runs in.
         function: The function.
         prepare: The slow step before its unit; None if there is none.
+        needs_snapshot: Whether the statements of a reading service must see the same state of the database.
     """
 
     endpoint: Endpoint[Any, Any, Any, Any]
     mode: Mode
     function: Callable[..., Any]
     prepare: Prepare | None = None
+    needs_snapshot: bool = True
 
 
 @overload
 def serves(  # type: ignore[overload-overlap] # an endpoint without a request calls it without one
     endpoint: Endpoint[R, [], Nothing, T],
+    *,
+    snapshot: bool = True,
 ) -> Callable[[Callable[[UnitOfWork, R], T]], Callable[[UnitOfWork, R], T]]: ...
 @overload
 def serves(
     endpoint: Endpoint[R, ..., Q, T],
     prepare: Prepare | None = None,
+    *,
+    snapshot: bool = True,
 ) -> Callable[[Callable[[UnitOfWork, R, Q], T]], Callable[[UnitOfWork, R, Q], T]]: ...
-def serves(endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = None) -> Any:
+def serves(
+    endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = None, *, snapshot: bool = True
+) -> Any:
     """Declare that a function of a unit of work serves an endpoint. Every call of it is checked, in Python as over HTTP.
 
     Before the function runs, the token and the limits of the request are checked. After it, the decorator raises
@@ -440,6 +448,8 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = Non
         endpoint: The endpoint that the function serves.
         prepare: A slow step to run before the unit opens, once the access check has passed. A function that is called
             within an open unit receives nothing prepared, and must do this work itself.
+        snapshot: Whether the statements of a GET must see the same state. False if the access check and at most one
+            other statement make the response, which saves PostgreSQL the BEGIN and the COMMIT.
 
     Returns:
         The decorator.
@@ -455,7 +465,7 @@ def serves(endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = Non
                 checked = requests if endpoint.takes_file else map(check, requests)
                 return function(uow, ref, *checked, **prepared)
 
-        service.service = Service(endpoint, mode, service, prepare)  # type: ignore[attr-defined]
+        service.service = Service(endpoint, mode, service, prepare, snapshot)  # type: ignore[attr-defined]
         return service
 
     return decorate

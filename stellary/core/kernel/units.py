@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from stellary.core.db.after_commit import after_commit
 from stellary.core.db.base import continue_after_stored
 from stellary.core.db.database import Database
+from stellary.core.db.direct_connection import SnapshotNeeded
 from stellary.core.db.host_connection import check_borrowed
 from stellary.core.db.joined import check_not_joined
 from stellary.core.db.retries import Retries
@@ -61,22 +62,28 @@ class Units:
         return self._host_connection is not None
 
     @contextmanager
-    def read(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:
+    def read(
+        self, actor: Actor, connection: Connection | None = None, *, snapshot: bool = True
+    ) -> Iterator[UnitOfWork]:
         """Open a unit that only reads, from one snapshot of the database.
 
         Args:
             actor: The actor on whose behalf the unit reads.
             connection: A connection of the host, in whose transaction the unit reads. By default, one of the pool.
+            snapshot: Whether several statements must see the same state. Default: True.
 
         Yields:
             The unit.
+
+        Raises:
+            SnapshotNeeded: The unit has executed more statements than is allowed without a snapshot.
         """
         connection = self._host_connection if connection is None else connection
         if connection is not None:
             check_borrowed(connection)
             yield self._unit(connection, actor)
             return
-        with self.database.reading() as pooled:
+        with self.database.reading(snapshot=snapshot) as pooled:
             yield self._unit(pooled, actor)
 
     @contextmanager
@@ -113,6 +120,7 @@ class Units:
         connection: Connection | None = None,
         *,
         read_only: bool = False,
+        snapshot: bool = True,
     ) -> T:
         """Call a function with a unit of work, commit the unit, and retry if the database aborts it, 20 attempts in all.
 
@@ -122,6 +130,8 @@ class Units:
             connection: A connection of the host, in a transaction that the host commits; the unit joins it, with one
                 attempt. By default, one of the pool.
             read_only: Whether the unit only reads. Default: False.
+            snapshot: Whether a unit that only reads needs a snapshot. A unit that turns out to need one runs again.
+                Default: True.
 
         Returns:
             The result of the function, from the attempt that was committed.
@@ -131,6 +141,9 @@ class Units:
         """
 
         def try_once() -> T:
+            if read_only and not snapshot:
+                with suppress(SnapshotNeeded), self.read(actor, connection, snapshot=False) as uow:
+                    return work(uow)
             with (self.read if read_only else self.transaction)(actor, connection) as uow:
                 return work(uow)
 

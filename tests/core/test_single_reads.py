@@ -1,0 +1,128 @@
+"""Units without a snapshot: they execute the access check and one more statement, outside of a transaction on PostgreSQL."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from stellary.core import Core
+from stellary.core.accounts.tables import users
+from stellary.core.api.dispatch import SERVICES
+from stellary.core.db import postgres
+from stellary.core.kernel.unit import NOBODY
+from tests.support.boards import Board
+
+REQUESTS = {
+    "auth.me": "/auth/me",
+    "cards.get": "{card}",
+}
+"""A request for each service that needs no snapshot."""
+_COUNT = select(func.count()).select_from(users)
+
+
+def is_in_transaction(uow):
+    driver = uow.connection.connection.dbapi_connection
+    return driver.in_transaction if hasattr(driver, "in_transaction") else not driver.autocommit
+
+
+def run(core, work):
+    return core.units.run(work, NOBODY, read_only=True, snapshot=False)
+
+
+def test_each_service_without_a_snapshot_is_tested():
+    assert {name for name, service in SERVICES.items() if not service.needs_snapshot} == REQUESTS.keys()
+
+
+def test_only_reading_services_do_without_a_snapshot():
+    assert {service.mode for service in SERVICES.values() if not service.needs_snapshot} == {"read"}
+
+
+@pytest.mark.parametrize("path", REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.parametrize("kind", ["bearer", "api_token"])
+def test_service_without_a_snapshot_executes_one_statement_beside_the_checks(
+    world, statements, monkeypatch, path, kind
+):
+    board = Board(world, world.person())
+    path = path.format(card=board.of(board.card()), project=board.path)
+    token = getattr(world, kind)(board.owner)
+    # The first use of an API token is recorded, in another unit.
+    assert world.status(token, "GET", path) == 200
+    tries = []
+    read = world.core.units.read
+
+    def note(*arguments, snapshot=True):
+        tries.append(snapshot)
+        return read(*arguments, snapshot=snapshot)
+
+    monkeypatch.setattr(world.core.units, "read", note)
+    with statements() as sent:
+        assert world.status(token, "GET", path) == 200
+    assert len(sent) <= 2 + (kind == "api_token")
+    assert tries == [False]
+
+
+def test_unit_without_a_snapshot_is_in_no_transaction_on_postgresql(core):
+    def read(uow):
+        uow.connection.execute(_COUNT)
+        return is_in_transaction(uow)
+
+    assert run(core, read) is core.database.is_sqlite
+    assert core.run(NOBODY, read, read_only=True)
+
+
+def test_unit_that_needs_a_snapshot_runs_again_in_one(core):
+    tries = []
+
+    def read(uow):
+        tries.append(uow)
+        return [uow.connection.execute(_COUNT).scalar() for _ in range(3)]
+
+    for _ in range(3):
+        tries.clear()
+        assert run(core, read) == [0, 0, 0]
+        assert len(tries) == (1 if core.database.is_sqlite else 2)
+
+
+def test_unit_without_a_snapshot_writes_nothing(core):
+    def write(uow):
+        now = uow.now
+        row = {
+            "id": uow.new_id(),
+            "email": "a@b.c",
+            "email_key": "a@b.c",
+            "name": "Ann",
+            "token_generation": 0,
+        }
+        uow.connection.execute(insert(users), {**row, "created_at": now, "updated_at": now})
+
+    with pytest.raises(DBAPIError):
+        run(core, write)
+    assert run(core, lambda uow: uow.connection.execute(_COUNT).scalar()) == 0
+
+
+def test_connection_of_a_unit_without_a_snapshot_serves_others(core):
+    for _ in range(20):
+        run(core, lambda uow: uow.connection.execute(_COUNT).scalar())
+        with core.view(NOBODY) as uow:
+            for _ in range(3):
+                uow.connection.execute(_COUNT)
+            assert is_in_transaction(uow)
+
+
+def test_pooled_connection_reads_in_a_transaction_with_our_settings(postgres_url, monkeypatch):
+    monkeypatch.setattr(postgres, "_is_pooled", lambda driver: True)
+    setting = select(func.current_setting("statement_timeout"))
+    with closing(Core(postgres_url)) as core:
+
+        def read(uow):
+            timeout = uow.connection.execute(setting).scalar()
+            return timeout, uow.connection.connection.dbapi_connection.info.transaction_status.name
+
+        for _ in range(3):
+            assert run(core, read) == ("30s", "INTRANS")
+            with core.database.reading(snapshot=False) as connection:
+                driver = connection.connection.dbapi_connection
+            assert driver.info.transaction_status.name == "IDLE"
