@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import (
@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     select,
     text,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, StatementError
@@ -150,12 +151,51 @@ def test_callable_default_is_called_each_time(database):
         assert [connection.execute(statement).scalar()[0] for _ in range(5)] == [*"abcab"]
 
 
-def test_lists_of_values_have_any_length(database):
+def test_lists_of_values_have_any_length(database, by_sqlalchemy):
+    statement = (
+        select(users.c.id)
+        .where(
+            users.c.id.in_(bindparam("ids")),
+            users.c.id != bindparam("other"),
+            users.c.name.in_(["Ann", "Bob"]),
+        )
+        .order_by(users.c.id)
+    )
+    with database.reading() as connection:
+        for letters in ("ab", "ab", "ba", "a", "", "abc", "bc", "c", "", "cba"):
+            ids = [letter * 24 for letter in letters]
+            rows = connection.execute(statement, {"ids": ids, "other": "x"})
+            assert rows.scalars().all() == sorted(ids)
+            others = connection.execute(statement, {"ids": tuple(ids), "other": "a" * 24}).scalars().all()
+            assert others == [id for id in sorted(ids) if "a" not in id]
+    # The first one, and one for each length.
+    assert len(by_sqlalchemy) == 5
+
+
+def test_collections_without_an_order_are_left_to_sqlalchemy(database, by_sqlalchemy):
     statement = select(users.c.id).where(users.c.id.in_(bindparam("ids"))).order_by(users.c.id)
     with database.reading() as connection:
-        for letters in ("ab", "ab", "ab", "a", "", "abc"):
-            ids = [letter * 24 for letter in letters]
-            assert connection.execute(statement, {"ids": ids}).scalars().all() == ids
+        for letters in ("ab", "ab", "a", "bc"):
+            ids = {letter * 24: True for letter in letters}
+            assert connection.execute(statement, {"ids": ids.keys()}).scalars().all() == [*ids]
+    assert len(by_sqlalchemy) == 4
+
+
+def test_lists_of_moments_are_converted(database):
+    statement = select(users.c.id).where(users.c.created_at.in_(bindparam("times")))
+    with database.reading() as connection:
+        for _ in range(4):
+            times = [NOW.astimezone(timezone(timedelta(hours=5))), NOW + timedelta(days=1)]
+            assert len(connection.execute(statement, {"times": times}).all()) == 3
+
+
+def test_lists_of_pairs_are_left_to_sqlalchemy(database, by_sqlalchemy):
+    statement = select(users.c.id).where(tuple_(users.c.id, users.c.name).in_(bindparam("pairs")))
+    with database.reading() as connection:
+        for _ in range(4):
+            pairs = [("a" * 24, "Ann"), ("b" * 24, "Ann")]
+            assert connection.execute(statement, {"pairs": pairs}).scalars().all() == ["a" * 24]
+    assert len(by_sqlalchemy) == 4
 
 
 def test_updates_write_the_columns_that_are_passed(database, by_sqlalchemy):

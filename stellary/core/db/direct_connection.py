@@ -4,8 +4,8 @@ SQLAlchemy takes several times as long for each execution as the driver does: it
 describes parameters, cursor and result anew. For a statement that was built once, all of that stays the same. So the
 first two executions are SQLAlchemy's; the second one leaves a ``StatementPlan``, and later executions follow it.
 
-SQLAlchemy executes what has no plan: statements of a host on its own tables, and those with a list of values or of several
-sets of parameters. It executes everything while an event listener or ``echo`` is to hear of it, and makes all errors.
+SQLAlchemy executes what has no plan: statements of a host on its own tables, and those with several sets of parameters. It
+executes everything while an event listener or ``echo`` is to hear of it, and makes all errors.
 """
 
 # ruff: noqa: SLF001 - of SQLAlchemy; tests/core/test_direct_connection.py fails if they change
@@ -34,8 +34,8 @@ Parameters: TypeAlias = Mapping[str, object]
 BoundParameters: TypeAlias = tuple[object, ...] | dict[str, object]
 
 _NO_PARAMETERS: Final[Parameters] = {}
-_PLANS_MAX = 8
-"""The number of plans of one statement, which has one for each set of parameter names."""
+_PLANS_MAX = 32
+"""The number of plans of one statement, which has one for each set of parameter names and lengths of lists."""
 _LISTENERS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 _HANDLERS = ("do_execute", "do_execute_no_params")
 
@@ -45,10 +45,10 @@ class SnapshotNeeded(Exception):
 
 
 class _Parameter:
-    """A placeholder for the value of a parameter."""
+    """A placeholder for the value of a parameter, or for an item of a list."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, index: int | None = None) -> None:
+        self.name, self.index = name, index
 
 
 class StatementPlan:
@@ -61,7 +61,6 @@ class StatementPlan:
     """
 
     def __init__(self, result: CursorResult[Any], compiled: SQLCompiler, parameters: Parameters) -> None:
-        self.sql: str = compiled.string
         self.metadata: Any = result._metadata
         self.fetches: bool = self.metadata.returns_rows
         # SQLAlchemy reads some keys that the database has generated; they are no part of the result.
@@ -69,21 +68,29 @@ class StatementPlan:
             result._row_getter if self.fetches and not compiled.implicit_returning else None
         )
         context: Any = result.context
-        values = compiled.construct_params(
-            {name: _Parameter(name) for name in parameters},
-            extracted_parameters=context.extracted_parameters,
-            escape_names=False,
+        placeholders: dict[str, object] = {name: _Parameter(name) for name in parameters}
+        for name in _find_list_names(compiled, parameters):
+            placeholders[name] = [_Parameter(name, index) for index in range(_measure(parameters[name]))]
+        expanded = compiled._process_parameters_for_postcompile(
+            compiled.construct_params(
+                placeholders, extracted_parameters=context.extracted_parameters, escape_names=False
+            )
         )
-        processors: Any = compiled._bind_processors
+        self.sql: str = expanded.statement
+        values = expanded.parameters
+        processors: Any = {**compiled._bind_processors, **expanded.processors}
         self._is_positional = compiled.positional
-        self._names = (*((compiled.positiontup or ()) if self._is_positional else values),)
+        self._names = (*((expanded.positiontup or ()) if self._is_positional else values),)
         self._constants: dict[str, object] = {}
         self._sources: list[str] = []
+        self._items: list[tuple[int, int]] = []
         self._processors: list[tuple[int, Callable[[object], object]]] = []
         for index, name in enumerate(self._names):
             value, process = values[name], processors.get(name)
             if isinstance(value, _Parameter):
                 self._sources.append(value.name)
+                if value.index is not None:
+                    self._items.append((index, value.index))
                 if process is not None:
                     self._processors.append((index, process))
             else:
@@ -94,14 +101,37 @@ class StatementPlan:
         """Return the parameters as the driver takes them."""
         if self._constants:
             parameters = {**self._constants, **parameters}
-        values = [parameters[name] for name in self._sources]
+        values: list[Any] = [parameters[name] for name in self._sources]
+        for index, item in self._items:
+            values[index] = values[index][item]
         for index, process in self._processors:
             values[index] = process(values[index])
         return tuple(values) if self._is_positional else dict(zip(self._names, values, strict=True))
 
 
-Plans: TypeAlias = WeakKeyDictionary[Executable, dict[tuple[str, ...], StatementPlan | None]]
-"""The plans of an engine, by statement and parameter names; None for executions that are left to SQLAlchemy."""
+class PlansOfStatement:
+    """The plans of a statement, by the names of its parameters and the lengths of those that are lists.
+
+    Attributes:
+        plans: The plans; None for executions that are left to SQLAlchemy.
+        list_names: The parameters that are lists, by the names of all parameters; without names if there are none.
+    """
+
+    __slots__ = ("list_names", "plans")
+
+    def __init__(self) -> None:
+        self.plans: dict[tuple[str | int, ...], StatementPlan | None] = {}
+        self.list_names: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def make_key(self, parameters: Parameters) -> tuple[str | int, ...]:
+        """Return the key of the plan for some parameters."""
+        names = (*parameters,)
+        list_names = self.list_names.get(names) if self.list_names else None
+        return names if not list_names else (*names, *(_measure(parameters[name]) for name in list_names))
+
+
+Plans: TypeAlias = WeakKeyDictionary[Executable, PlansOfStatement]
+"""The plans of an engine, by statement."""
 
 
 class DirectResult(IteratorResult[Any]):
@@ -153,9 +183,9 @@ class DirectConnection(Connection):
             values = parameters[0]
         if type(values) is not dict or execution_options is not None:
             return super().execute(statement, parameters, execution_options=execution_options)
-        names = tuple(values)
         plans = self._plans.get(statement)
-        plan = None if plans is None else plans.get(names)
+        key = () if plans is None else plans.make_key(values)
+        plan = None if plans is None else plans.plans.get(key)
         driver = None if plan is None else self._find_driver()
         if plan is not None and driver is not None:
             try:
@@ -165,9 +195,9 @@ class DirectConnection(Connection):
             return self._execute_plan(driver, plan, bound)
         result = super().execute(statement, parameters)
         if plans is None:
-            self._plans[statement] = {}
-        elif names not in plans and len(plans) < _PLANS_MAX:
-            plans[names] = _make_plan(statement, values, result)
+            self._plans[statement] = PlansOfStatement()
+        elif key not in plans.plans and len(plans.plans) < _PLANS_MAX:
+            _add_plan(plans, statement, values, result)
         return result
 
     def _count(self, statement: Executable) -> None:
@@ -218,32 +248,47 @@ def _has_listeners(dispatch: Any, names: Sequence[str]) -> bool:
     return any(getattr(dispatch, name) for name in names)
 
 
-def _make_plan(
-    statement: Executable, parameters: Parameters, result: CursorResult[Any]
-) -> StatementPlan | None:
-    """Return the plan of a statement that SQLAlchemy has just executed; None if SQLAlchemy has to execute it always."""
+def _add_plan(
+    plans: PlansOfStatement, statement: Executable, parameters: Parameters, result: CursorResult[Any]
+) -> None:
+    """Add the plan of a statement that SQLAlchemy has just executed, or note that SQLAlchemy has to execute it always."""
     context: Any = result.context
     compiled = context.compiled
+    plan = None
     if (
-        not isinstance(statement, (SelectBase, UpdateBase, TextClause))
-        or statement.get_execution_options()
-        or not isinstance(compiled, SQLCompiler)
-        or not _is_plain(compiled)
+        isinstance(statement, (SelectBase, UpdateBase, TextClause))
+        and not statement.get_execution_options()
+        and isinstance(compiled, SQLCompiler)
+        and _is_plain(compiled)
     ):
-        return None
-    plan = StatementPlan(result, compiled, parameters)
-    return plan if (plan.sql, plan.bind(parameters)) == (context.statement, context.parameters[0]) else None
+        if list_names := _find_list_names(compiled, parameters):
+            plans.list_names[(*parameters,)] = list_names
+        plan = StatementPlan(result, compiled, parameters)
+        if (plan.sql, plan.bind(parameters)) != (context.statement, context.parameters[0]):
+            plan = None
+    plans.plans[plans.make_key(parameters)] = plan
+
+
+def _find_list_names(compiled: SQLCompiler, parameters: Parameters) -> tuple[str, ...]:
+    """Return the parameters that are lists of values, each of which becomes a parameter of its own."""
+    names = {name for bind in compiled.post_compile_params for name in (bind.key, compiled.bind_names[bind])}
+    return tuple(name for name in parameters if name in names)
+
+
+def _measure(values: object) -> int:
+    """Return the length of a list; -1 for a collection without an order, which has no plan."""
+    return len(values) if isinstance(values, (list, tuple)) else -1
 
 
 def _is_plain(compiled: SQLCompiler) -> bool:
     """Return whether the SQL is ours and always the same, so that only the values of parameters change."""
     return OUR_TABLES in compiled.string and not (
         compiled.literal_execute_params
-        or compiled.post_compile_params
         or compiled.insert_prefetch
         or compiled.update_prefetch
         or compiled.escaped_bind_names
         or compiled.schema_translate_map
         or compiled.has_out_parameters
         or any(bind.callable for bind in compiled.bind_names)
+        or any(bind.type._is_tuple_type for bind in compiled.post_compile_params)
     )
