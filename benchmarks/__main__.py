@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import orjson
 
-from benchmarks import contention, handler, http, pages, places, sdk, start, webhooks
+from benchmarks import contention, core, handler, http, pages, places, sdk, start, webhooks
 from benchmarks.databases import KINDS, Databases, Kind
 from benchmarks.figures import verdicts
 
@@ -40,8 +40,14 @@ def measure_handler(options: Options) -> Iterator[tuple[str, float]]:
     yield from handler.run(options.databases, options.seconds, options.rounds)
 
 
+def measure_core(options: Options) -> Iterator[tuple[str, float]]:
+    """Measure requests in process, beside SQLAlchemy's execution and the same SQL on the driver."""
+    for kind in options.kinds:
+        yield from core.run(options.databases, kind, options.rounds)
+
+
 def measure_contention(options: Options) -> Iterator[tuple[str, float]]:
-    """Measure many clients: writers, movers, creators beside another tenant, and small reads beside large ones."""
+    """Measure many clients: writers, movers, creators beside a tenant, reads beside writes and large reads."""
     for kind in options.kinds:
         cards = min(options.cards, contention.LARGE_BOARD)
         yield from contention.large_readers(options.databases, kind, options.seconds * options.rounds, cards)
@@ -50,6 +56,7 @@ def measure_contention(options: Options) -> Iterator[tuple[str, float]]:
     if "postgresql" in options.kinds:
         yield from contention.movers(options.databases, options.seconds * options.rounds)
         yield from contention.neighbours(options.databases, options.seconds * options.rounds)
+        yield from contention.readers(options.databases, options.seconds * options.rounds)
 
 
 def measure_large_columns(options: Options) -> Iterator[tuple[str, float]]:
@@ -86,6 +93,7 @@ def measure_sdk(options: Options) -> Iterator[tuple[str, float]]:
 BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "http": measure_http,
     "handler": measure_handler,
+    "core": measure_core,
     "contention": measure_contention,
     "places": measure_large_columns,
     "pages": measure_pages,

@@ -1,4 +1,4 @@
-"""Concurrency: 32 clients that write on SQLite, 16 that move cards of one board and 12 that create cards on PostgreSQL."""
+"""Concurrency: 32 clients that write on SQLite; movers, creators, and readers beside writers on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.support.world import World
 WRITERS = 32
 MOVERS = 16
 CREATORS = 12
+READERS = 8
 NEIGHBOUR_ROUNDS = 4
 LARGE_READERS = 2
 LARGE_READ_ROUNDS = 4
@@ -142,6 +143,29 @@ def large_readers(
 
 def _p99(latencies: list[float]) -> float:
     return sorted(latencies)[len(latencies) * 99 // 100]
+
+
+def readers(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:
+    """Read cards by 8 clients on PostgreSQL, and yield how many they read beside 32 clients that create cards."""
+    database = databases.new("postgresql")
+    site = seed_database(database)
+    seconds /= NEIGHBOUR_ROUNDS
+    alone, beside, failures = [], [], 0
+    with reference_server(databases, database) as server:
+
+        async def read_beside() -> tuple[Slot, Slot]:
+            creating = load(server.port, site.clients("create", WRITERS), seconds)
+            return await asyncio.gather(creating, load(server.port, site.clients("get", READERS), seconds))
+
+        asyncio.run(load(server.port, site.clients("get", READERS), min(seconds, 0.3)))
+        for _ in range(NEIGHBOUR_ROUNDS):
+            slot = asyncio.run(load(server.port, site.clients("get", READERS), seconds))
+            created, read = asyncio.run(read_beside())
+            alone.append(slot.count / slot.seconds)
+            beside.append(read.count / read.seconds)
+            failures += sum(len(part.failures) for part in (slot, created, read))
+    yield "postgresql.readers.errors", failures
+    yield "postgresql.readers.rate/alone", statistics.median(beside) / statistics.median(alone)
 
 
 def _other_tenant(database: Database) -> Requests:

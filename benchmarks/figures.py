@@ -57,6 +57,8 @@ TARGETS: Mapping[str, Target] = {
     "sqlite.large_readers.whoami.p99/alone": Target(5),
     "postgresql.large_readers.errors": Target(0),
     "postgresql.large_readers.whoami.p99/alone": Target(5),
+    "postgresql.readers.errors": Target(0),
+    "postgresql.readers.rate/alone": at_least(0.4),
     "sqlite.places.100000/100": Target(1.2),
     "postgresql.places.100000/100": Target(1.4),
     "sqlite.pages.100000/1000": Target(1.5),

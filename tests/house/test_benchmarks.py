@@ -18,6 +18,7 @@ OTHERS = (
     "movers",
     "neighbours",
     "large_readers",
+    "readers",
     "places",
     "pages",
     "webhooks",
@@ -28,7 +29,7 @@ OTHERS = (
 TOLD = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
 WANTED = {
     ("http",): [name for name in TOLD if not any(other in name for other in OTHERS)],
-    ("handler", "contention", "places", "pages", "webhooks", "start"): [
+    ("handler", "core", "contention", "places", "pages", "webhooks", "start"): [
         name for name in TOLD if any(other in name for other in OTHERS)
     ],
 }
@@ -38,7 +39,7 @@ WANTED = {
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize(
-    "names", [("http",), ("handler", "contention", "places", "pages", "webhooks", "start")]
+    "names", [("http",), ("handler", "core", "contention", "places", "pages", "webhooks", "start")]
 )
 def test_short_run_reports_every_figure_with_a_target(names, tmp_path):
     path = tmp_path / "figures.json"
