@@ -16,6 +16,7 @@ from limits import RateLimitItem, parse, parse_many
 
 from reference_server.secret_strength import find_weakness
 from stellary.contract.limits import SLUG_PATTERN
+from stellary.core.kernel.environment import Registration
 
 Network = IPv4Network | IPv6Network
 LogFormat = Literal["json", "console", "off"]
@@ -97,6 +98,7 @@ class Settings:
     jwt_secret: str | None = attrs.field(default=None, repr=False)
     jwt_lifetime: timedelta = timedelta(days=7)
     bcrypt_rounds: int = 12
+    registration: Registration = "open"
     smtp: SmtpServer | None = None
     mail_from: str = "stellary@localhost"
     port: int = 3001
@@ -350,6 +352,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "JWT_SECRET": ("jwt_secret", str),
     "JWT_EXPIRES_IN": ("jwt_lifetime", duration),
     "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", lambda text: _integer(text, 4, 16)),
+    "STELLARY_REGISTRATION": ("registration", _one_of("open", "invited", "closed")),
     "STELLARY_SMTP_URL": ("smtp", smtp_server),
     "STELLARY_MAIL_FROM": ("mail_from", _email),
     "PORT": ("port", port),

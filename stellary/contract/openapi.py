@@ -92,7 +92,8 @@ def statuses(endpoint: AnyEndpoint, *, guarded: bool = False) -> list[int]:
     possible = {
         400: takes or endpoint.idempotent,
         401: needs_token,
-        403: needs_token,
+        # A server can restrict who registers.
+        403: needs_token or endpoint.operation == "auth.register",
         404: endpoint.ref is not Ref,
         409: writes,
         412: guarded,

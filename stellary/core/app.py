@@ -35,7 +35,7 @@ from stellary.core.db.host_connection import Borrowing, OnCommit
 from stellary.core.kernel import jobs
 from stellary.core.kernel.actions import AnyAction, add_host_actions
 from stellary.core.kernel.claims import ClaimOwner
-from stellary.core.kernel.environment import Environment
+from stellary.core.kernel.environment import Environment, Registration
 from stellary.core.kernel.event_handlers import E, EventDelivery
 from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
@@ -68,6 +68,8 @@ class Core:
             object.
         jwt_lifetime: How long a login is valid. Default: 7 days.
         bcrypt_rounds: The cost of a password hash; each step doubles it. Default: 12, about 0.3 s.
+        registration: Who may create an account with ``auth.register``: everyone (``open``), people whose address has a
+            pending invitation (``invited``), or nobody (``closed``). ``user`` creates users in any case. Default: ``open``.
         mailer: Sends an ``Email`` (invitations). By default, emails are logged.
         public_url: The URL at which people reach the product, for the links in emails.
         clock: Returns the current time in UTC. By default, the system clock.
@@ -104,6 +106,7 @@ class Core:
         jwt_secret: str | None = None,
         jwt_lifetime: timedelta = timedelta(days=7),
         bcrypt_rounds: int = 12,
+        registration: Registration = "open",
         mailer: Mailer = log_email,
         public_url: str = "http://localhost:3001",
         clock: Clock = system_clock,
@@ -122,6 +125,7 @@ class Core:
             new_id=new_id,
             signer=Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime),
             bcrypt_rounds=bcrypt_rounds,
+            registration=registration,
             mailer=mailer,
             public_url=public_url.rstrip("/"),
             planner=planner or BriefReader(),

@@ -44,6 +44,7 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
         ("JWT_EXPIRES_IN", "3600", "jwt_lifetime", timedelta(hours=1)),
         ("JWT_EXPIRES_IN", " 3600 ", "jwt_lifetime", timedelta(hours=1)),
         ("STELLARY_BCRYPT_ROUNDS", "4", "bcrypt_rounds", 4),
+        ("STELLARY_REGISTRATION", "invited", "registration", "invited"),
         ("STELLARY_SMTP_URL", "smtp://mail.example.com", "smtp", SmtpServer("mail.example.com", 587)),
         ("STELLARY_SMTP_URL", "smtp://[::1]:25", "smtp", SmtpServer("::1", 25)),
         ("STELLARY_SMTP_URL", "smtps://h", "smtp", SmtpServer("h", 465, tls=True)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, exists, func, select, update
 
 from stellary.contract.auth import (
     CHANGE_PASSWORD,
@@ -19,7 +19,7 @@ from stellary.contract.auth import (
     UpdateMe,
     User,
 )
-from stellary.contract.errors import Conflict, Unauthenticated
+from stellary.contract.errors import Conflict, Forbidden, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.contract.wire import invalid
 from stellary.core.accounts import api_tokens
@@ -27,7 +27,7 @@ from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
 from stellary.core.accounts.row_types import UserRow, UserWithRoleRow
-from stellary.core.accounts.tables import users, workspace_members, workspaces
+from stellary.core.accounts.tables import invitations, users, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
@@ -43,6 +43,11 @@ _USERS = select(users, workspace_members.c.pilotage_role).select_from(
 )
 _BY_EMAIL = Query(UserWithRoleRow, _USERS.where(users.c.email_key == bindparam("email_key")))
 _BY_ID = Query(UserWithRoleRow, _USERS.where(users.c.id == bindparam("user_id")))
+_IS_INVITED = select(
+    exists().where(
+        invitations.c.email_key == bindparam("_email_key"), invitations.c.expires_at > bindparam("_now")
+    )
+)
 _RENAME = update(users).where(users.c.id == bindparam("_id"))
 _CHANGE_PASSWORD = update(users).where(
     users.c.id == bindparam("_id"), users.c.token_generation == bindparam("_generation")
@@ -58,8 +63,10 @@ def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session
     Raises:
         Invalid: The address is none, or the password is one of the most common ones.
         Conflict: There is an account with this address.
+        Forbidden: Registration is closed, or for invited people only and nobody has invited this address.
     """
     email = address(request.email)
+    _check_registration(units, email)
     check_new_password(request.password, email, "password")
     password_hash = hash_password(request.password, units.env.bcrypt_rounds)
     try:
@@ -147,6 +154,19 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
             live_api_tokens=api_tokens.count_live(uow),
             revoked_tokens=revoked,
         )
+
+
+def _check_registration(units: Units, email: str) -> None:
+    """Check that the owner of an address may create an account on this server."""
+    registration = units.env.registration
+    if registration == "closed":
+        raise Forbidden("registration is closed on this server", code="registration_closed")
+    if registration == "invited":
+        with units.read(NOBODY) as uow:
+            parameters = {"_email_key": address_key(email), "_now": uow.now}
+            is_invited = uow.connection.execute(_IS_INVITED, parameters).scalar()
+        if not is_invited:
+            raise Forbidden("registration is for invited people only", code="registration_closed")
 
 
 def _rounds_of_check(uow: UnitOfWork) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import attrs
 
@@ -16,6 +17,9 @@ from stellary.core.ports.mail import Mailer
 from stellary.core.ports.planner import Planner
 from stellary.core.ports.webhook_sender import WebhookSender
 
+Registration = Literal["open", "invited", "closed"]
+"""Who may create an account: everyone; people whose address has a pending invitation; nobody."""
+
 
 @attrs.define(eq=False, kw_only=True)
 class Environment:
@@ -26,6 +30,7 @@ class Environment:
         new_id: Returns a new id of 24 lower-case hex digits.
         signer: Signs and verifies JWTs.
         bcrypt_rounds: The cost of new password hashes, as a power of two.
+        registration: Who may create an account.
         stored_rounds: The highest cost of any stored password hash; None until the first login reads it.
         mailer: Sends an ``Email``.
         public_url: The URL at which people reach the product, without a trailing slash.
@@ -46,6 +51,7 @@ class Environment:
     new_id: IdSource
     signer: Signer
     bcrypt_rounds: int
+    registration: Registration
     mailer: Mailer
     public_url: str
     planner: Planner

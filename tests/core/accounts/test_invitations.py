@@ -310,3 +310,34 @@ def test_acceptance_and_demotion_of_the_inviter_are_serialized(world, eng, how):
         # Accepted before the demotion, or not at all.
         assert accepted in (200, 404)
         assert world.status(person, "GET", eng["at"].path) == accepted
+
+
+# ------------------------------------------------------------------------------------- who may create an account
+
+
+def register(world, email):
+    return world.call(None, "POST", "/auth/register", {"email": email, "password": "long enough"})
+
+
+def test_closed_registration_creates_no_account(world, eng):
+    invite(world, eng, "kim@example.com")
+    world.core.env.registration = "closed"
+    assert outcome(register(world, "kim@example.com")) == (403, "registration_closed")
+
+
+def test_invited_person_may_register_and_accept(world, eng):
+    world.core.env.registration = "invited"
+    assert outcome(register(world, "kim@example.com")) == (403, "registration_closed")
+    token = invite(world, eng, "kim@example.com")["token"]
+    response = register(world, "KIM@example.com")
+    assert response.status == 201
+    assert accept(world, orjson.loads(response.body)["access_token"], token).status < 300
+    assert outcome(register(world, "dan@example.com")) == (403, "registration_closed")
+
+
+def test_expired_invitation_allows_no_registration(world, eng):
+    clock = world.stop_clock()
+    invite(world, eng, "kim@example.com")
+    world.core.env.registration = "invited"
+    clock.now += timedelta(days=8)
+    assert outcome(register(world, "kim@example.com")) == (403, "registration_closed")
