@@ -1,4 +1,4 @@
-"""What the tests of the core share."""
+"""The fixtures of the core tests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.world import World
 
 @pytest.fixture
 def world(core: Core) -> World:
-    """A world in a fresh core, once on each kind of database."""
+    """Return a world in a new core, on each kind of database."""
     return World(core)
 
 
@@ -54,19 +54,19 @@ def create_empty_database(request, kind, path):
 
 @pytest.fixture
 def statements() -> Callable[[], AbstractContextManager[list[str]]]:
-    """A context that collects what is sent to any database: all but begin, commit and savepoints."""
+    """Return a context that collects the statements sent to any database, without begin, commit and savepoints."""
 
     @contextmanager
     def listening() -> Iterator[list[str]]:
-        sent: list[str] = []
+        statements_sent: list[str] = []
 
-        def hear(connection: Any, cursor: Any, sql: str, *rest: Any) -> None:
+        def hear(connection: Any, cursor: Any, sql: str, *remaining: Any) -> None:
             if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-                sent.append(sql)
+                statements_sent.append(sql)
 
         event.listen(Engine, "after_cursor_execute", hear)
         try:
-            yield sent
+            yield statements_sent
         finally:
             event.remove(Engine, "after_cursor_execute", hear)
 

@@ -1,4 +1,4 @@
-"""A host that forks while its threads are at work: run by ``test_forks`` as a program of its own.
+"""A host that forks while its threads work. ``test_forks`` runs this as a separate program.
 
 ``python -m tests.core.forking SCENARIO DATABASE_URL`` prints what each child and the parent found, a line each.
 """
@@ -28,27 +28,29 @@ SELECT = text("SELECT external_id FROM stellary_users WHERE id = :id")
 
 
 def work(core: Core, name: str) -> str:
-    """Write and read on one's own behalf, and say whether only one's own rows came back."""
+    """Write and read as a new user, and check that only the user's own rows are returned."""
     actor = core.user(external_id=name)
-    made = []
+    created_ids = []
     for number in range(UNITS):
         client = Stellary.embedded(core.port(actor))
-        made.append(client.organizations.create(name=f"{name} {number}", slug=f"{name}-{number}").id)
+        created_ids.append(client.organizations.create(name=f"{name} {number}", slug=f"{name}-{number}").id)
         with core.view(actor) as uow:
             assert uow.connection.execute(SELECT, {"id": actor.user_id}).scalar() == name
-    own = {organization.id for organization in Stellary.embedded(core.port(actor)).organizations.list()}
-    assert set(made) < own
-    assert len(own) == UNITS + 1
-    return f"{name}: {len(made)}"
+    listed_ids = {
+        organization.id for organization in Stellary.embedded(core.port(actor)).organizations.list()
+    }
+    assert set(created_ids) < listed_ids
+    assert len(listed_ids) == UNITS + 1
+    return f"{name}: {len(created_ids)}"
 
 
 def say(line: object) -> None:
-    """Write a line, whole also where several processes write."""
+    """Write a line atomically, since several processes write."""
     os.write(1, f"{line}\n".encode())
 
 
 def in_child(do: Callable[[], object]) -> int:
-    """Fork, and do something in the child; its process id."""
+    """Fork, call a function in the child, and return its process id."""
     process = os.fork()
     if process:
         return process
@@ -70,7 +72,7 @@ def wait_for(processes: list[int]) -> None:
 
 
 class Busy:
-    """Threads that write and read all the time."""
+    """Threads that write and read continuously."""
 
     def __init__(self, core: Core, gathering: bool = False) -> None:
         self._core = core
@@ -79,7 +81,7 @@ class Busy:
         works = [self._write, self._write, self._read, self._read, self._ring]
         if gathering:
             works = [self._gather, self._read]
-        self._threads = [threading.Thread(target=self._loop, args=(each,)) for each in works]
+        self._threads = [threading.Thread(target=self._loop, args=(target,)) for target in works]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -123,12 +125,12 @@ class Busy:
 
 
 def busy_pool(url: str) -> None:
-    """Forks while other threads hold connections and locks of a core with an engine of its own."""
+    """Fork while other threads hold connections and locks of a core with its own engine."""
     fork_while_busy(Core(url))
 
 
 def busy_host_engine(url: str) -> None:
-    """The same with an engine of the host's."""
+    """Fork while other threads hold connections and locks of a host's engine."""
     fork_while_busy(Core(create_engine(url)))
 
 
@@ -143,7 +145,7 @@ def fork_while_busy(core: Core) -> None:
 
 
 def group_commit(url: str) -> None:
-    """Forks while a thread commits several units together."""
+    """Fork while a thread commits several units together."""
     core = Core(url)
     core.user(external_id="parent")
     with Busy(core, gathering=True):
@@ -155,7 +157,7 @@ def group_commit(url: str) -> None:
 
 
 def grandchildren(url: str) -> None:
-    """A child that forks in its turn, as a daemon does."""
+    """Let a child fork again, as a daemon does."""
     core = Core(url)
     core.user(external_id="parent")
 
@@ -168,7 +170,7 @@ def grandchildren(url: str) -> None:
 
 
 def in_memory(url: str) -> None:
-    """A database in memory is copied by a fork: each process goes on with its own."""
+    """Fork with a database in memory, after which each process has its own copy."""
     core = Core("sqlite://")
     core.migrate()
     core.user(external_id="parent")
@@ -180,7 +182,7 @@ def in_memory(url: str) -> None:
 
 
 def within_a_unit(url: str) -> None:
-    """A fork within a unit: the parent goes on, and a child on SQLite is told why it cannot."""
+    """Fork within a unit: the parent continues, and on SQLite the child gets an error."""
     core = Core(url)
     core.user(external_id="parent")
 
@@ -198,21 +200,21 @@ def within_a_unit(url: str) -> None:
 
 
 def relay(url: str) -> None:
-    """Signals go on between parent and children, both ways."""
+    """Send signals between parent and children in both directions."""
     core = Core(url)
     core.relay.start()
-    heard: list[str] = []
-    core.env.signals.listen(heard.append)
-    until(lambda: "*" in heard)
+    topics: list[str] = []
+    core.env.signals.listen(topics.append)
+    until(lambda: "*" in topics)
 
     def child(number: int) -> str:
-        with core.env.signals.listening(heard.append):
+        with core.env.signals.listening(topics.append):
             core.env.signals.send(f"child:{number}")
-            until(lambda: "parent" in heard)
+            until(lambda: "parent" in topics)
         return f"child-{number}: heard the parent"
 
     children = [in_child(lambda number=number: child(number)) for number in range(2)]
-    until(lambda: {"child:0", "child:1"} <= set(heard))
+    until(lambda: {"child:0", "child:1"} <= set(topics))
     for _ in range(20):
         core.env.signals.send("parent")
         time.sleep(0.1)
@@ -228,11 +230,11 @@ def until(condition: Callable[[], bool]) -> None:
         if condition():
             return
         time.sleep(0.01)
-    raise AssertionError("it never did")
+    raise AssertionError("the condition was never true")
 
 
 def ids(url: str) -> None:
-    """No two processes make the same ids."""
+    """Generate ids in several processes, which must differ."""
     core = Core(url)
     core.env.new_id()
 
@@ -244,8 +246,8 @@ def ids(url: str) -> None:
 
 
 SCENARIOS = {
-    each.__name__: each
-    for each in (
+    scenario.__name__: scenario
+    for scenario in (
         busy_pool,
         busy_host_engine,
         group_commit,

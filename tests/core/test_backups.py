@@ -1,4 +1,4 @@
-"""Backups: no row without its file and no file without its row, whatever is deleted while they are made."""
+"""Backups contain each row with its file and each file with its row, also during deletions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.world import World
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL's own, of the server that the tests run."""
+    """Put the programs of the PostgreSQL server of the tests in PATH."""
     monkeypatch.setenv("PATH", prepend_programs(os.environ["PATH"]))
 
 
@@ -36,8 +36,8 @@ def core(database_url: str, tmp_path: Path) -> Iterator[Core]:
         core.close()
 
 
-class Kept:
-    """Some files on a card."""
+class CardFiles:
+    """Four files on a card."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -48,8 +48,8 @@ class Kept:
         self.ids = [self.upload(b"%d" % number) for number in range(4)]
 
     def upload(self, data: bytes) -> str:
-        made = self.world.ask(self.ann, "POST", self.path, form(data), content_type=FORM)
-        id: str = made["id"]
+        attachment = self.world.ask(self.ann, "POST", self.path, form(data), content_type=FORM)
+        id: str = attachment["id"]
         return id
 
     def delete(self, id: str) -> None:
@@ -60,8 +60,8 @@ class Kept:
 
 
 @pytest.fixture
-def kept(core: Core) -> Kept:
-    return Kept(core)
+def files(core: Core) -> CardFiles:
+    return CardFiles(core)
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -72,56 +72,56 @@ def files_in(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_backup_holds_the_files_that_are_named(core, kept, tmp_path):
+def test_backup_contains_the_listed_files(core, files, tmp_path):
     core.env.blobs.put("00/" + "0" * 32, b"nobody's")
-    made = core.back_up(tmp_path / "backup")
-    assert (made.folder, made.files, made.lost) == (tmp_path / "backup", 4, [])
-    assert sorted(files_in(made.folder).values()) == [b"0", b"1", b"2", b"3"]
+    backup = core.back_up(tmp_path / "backup")
+    assert (backup.folder, backup.files, backup.lost) == (tmp_path / "backup", 4, [])
+    assert sorted(files_in(backup.folder).values()) == [b"0", b"1", b"2", b"3"]
     name = "stellary.db" if core.database.is_sqlite else "stellary.dump"
-    assert sorted(each.name for each in made.folder.iterdir()) == ["files", name]
+    assert sorted(path.name for path in backup.folder.iterdir()) == ["files", name]
 
 
-def test_what_is_deleted_after_the_database_was_copied_is_in_neither(core, kept, tmp_path, monkeypatch):
-    copy, waiting, named = backups._copy_file, kept.ids[:2], []
+def test_file_deleted_during_a_backup_is_omitted_with_its_row(core, files, tmp_path, monkeypatch):
+    copy, waiting, listings = backups._copy_file, files.ids[:2], []
 
-    def delete_first(*given):
+    def delete_first(*arguments):
         if waiting:
-            kept.delete(waiting.pop())
-        return copy(*given)
+            files.delete(waiting.pop())
+        return copy(*arguments)
 
-    def noting(connection, told=core._find_files):
-        named.append(told(connection))
-        return named[-1]
+    def record_listing(connection, find_files=core._find_files):
+        listings.append(find_files(connection))
+        return listings[-1]
 
     monkeypatch.setattr(backups, "_copy_file", delete_first)
-    monkeypatch.setattr(core, "_find_files", noting)
-    made = core.back_up(tmp_path / "backup")
-    assert (made.files, made.lost) == (2, [])
-    # The database that is kept is the one of the last copy.
-    assert set(named[-1]) == set(files_in(made.folder)) == kept.keys()
-    assert len(named) > 1
+    monkeypatch.setattr(core, "_find_files", record_listing)
+    backup = core.back_up(tmp_path / "backup")
+    assert (backup.files, backup.lost) == (2, [])
+    # The backup contains the last copy of the database.
+    assert set(listings[-1]) == set(files_in(backup.folder)) == files.keys()
+    assert len(listings) > 1
 
 
 @pytest.mark.parametrize("damage", [os.unlink, lambda path: path.write_bytes(b"other")])
-def test_a_file_that_is_lost_or_damaged_is_told(core, kept, tmp_path, damage):
-    key = min(kept.keys())
+def test_lost_or_damaged_file_is_reported(core, files, tmp_path, damage):
+    key = min(files.keys())
     damage(tmp_path / "blobs" / key)
-    made = core.back_up(tmp_path / "backup")
-    assert (made.files, made.lost) == (3, [key])
-    assert key not in files_in(made.folder)
+    backup = core.back_up(tmp_path / "backup")
+    assert (backup.files, backup.lost) == (3, [key])
+    assert key not in files_in(backup.folder)
 
 
-def test_a_file_that_waits_for_somebodys_approval_is_in_it(core, tmp_path):
+def test_backup_contains_files_of_pending_proposals(core, tmp_path):
     world = World(core)
     agent_api = AgentApi(world, world.person("ann"))
     agent, card = agent_api.agent("supervised"), agent_api.card()
     path = f"{agent_api.of(card)}/attachments"
     agent_api.world.call(agent_api.token(agent), "POST", path, form(b"Hello."), content_type=FORM)
-    made = core.back_up(tmp_path / "backup")
-    assert list(files_in(made.folder).values()) == [b"Hello."]
+    backup = core.back_up(tmp_path / "backup")
+    assert list(files_in(backup.folder).values()) == [b"Hello."]
 
 
-def test_a_backup_is_for_its_owner_alone_and_has_what_is_to_lie_beside(core, kept, tmp_path):
+def test_backup_is_private_and_contains_additional_files(core, files, tmp_path):
     secret = tmp_path / "jwt-secret"
     secret.write_text("s" * 64)
     secret.chmod(0o600)
@@ -132,27 +132,27 @@ def test_a_backup_is_for_its_owner_alone_and_has_what_is_to_lie_beside(core, kep
     assert list(folder.parent.iterdir()) == [folder]
 
 
-def test_the_copy_of_the_database_is_private_whatever_the_umask(core, kept, tmp_path):
+def test_copy_of_the_database_is_private_with_any_umask(core, files, tmp_path):
     before = os.umask(0)
     try:
-        made = core.back_up(tmp_path / "backup")
+        backup = core.back_up(tmp_path / "backup")
     finally:
         os.umask(before)
-    (copy,) = (path for path in made.folder.iterdir() if path.is_file())
+    (copy,) = (path for path in backup.folder.iterdir() if path.is_file())
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
 
 
-def test_a_backup_that_fails_leaves_nothing(core, kept, tmp_path, monkeypatch):
-    def full(*_):
+def test_failed_backup_leaves_nothing(core, files, tmp_path, monkeypatch):
+    def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shutil, "copy2", full)
+    monkeypatch.setattr(shutil, "copy2", fail)
     with pytest.raises(OSError, match="No space left"):
         core.back_up(tmp_path / "backup", also=[tmp_path])
-    assert [each.name for each in tmp_path.iterdir() if "backup" in each.name] == []
+    assert [path.name for path in tmp_path.iterdir() if "backup" in path.name] == []
 
 
-def test_a_folder_that_is_there_stays_as_it_is(core, tmp_path):
+def test_existing_folder_is_not_overwritten(core, tmp_path):
     (tmp_path / "backup").mkdir()
     with pytest.raises(BackupFailed, match="is there already"):
         core.back_up(tmp_path / "backup")

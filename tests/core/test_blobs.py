@@ -1,4 +1,4 @@
-"""Where files lie: what each kind of store promises, and what a folder leaves alone."""
+"""The file store: the behaviour of each kind of store, and of folders with other files."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return Blobs(f"s3://files/{request.node.name[:20]}-{os.urandom(4).hex()}")
 
 
-def listed(store: Blobs, moment: datetime = LATER) -> list[str]:
+def list_keys(store: Blobs, moment: datetime = LATER) -> list[str]:
     return sorted(key for batch in store.older_than(moment) for key in batch)
 
 
-def test_what_was_put_can_be_read_in_part_and_as_a_whole(store):
+def test_blob_is_read_in_part_and_as_a_whole(store):
     store.put(KEY, b"0123456789")
     assert b"".join(store.read(KEY, 0, 10)) == b"0123456789"
     assert b"".join(store.read(KEY, 3, 5)) == b"34"
@@ -72,7 +72,7 @@ def test_what_was_put_can_be_read_in_part_and_as_a_whole(store):
 
 
 @pytest.mark.parametrize("size", [0, 1, 200_000, 6_000_000])
-def test_files_of_any_size_are_kept(store, size):
+def test_blobs_of_any_size_are_stored(store, size):
     with tempfile.SpooledTemporaryFile(max_size=100_000) as file:
         file.write(b"x" * size)
         file.seek(0)
@@ -80,21 +80,21 @@ def test_files_of_any_size_are_kept(store, size):
     assert sum(map(len, store.read(KEY, 0, size))) == size
 
 
-def test_what_was_deleted_is_not_there(store):
+def test_deleted_blob_is_not_found(store):
     store.put(KEY, b"x")
     store.delete([KEY, KEY])
-    assert listed(store) == []
+    assert list_keys(store) == []
     with pytest.raises(FileNotFoundError):
         list(store.read(KEY, 0, 1))
 
 
-def test_what_is_older_is_listed(store):
-    assert listed(store) == []
+def test_older_blobs_are_listed(store):
+    assert list_keys(store) == []
     keys = sorted(new_key() for _ in range(3))
     for key in keys:
         store.put(key, b"x")
-    assert listed(store) == keys
-    assert listed(store, datetime.now(UTC) - timedelta(days=1)) == []
+    assert list_keys(store) == keys
+    assert list_keys(store, datetime.now(UTC) - timedelta(days=1)) == []
 
 
 def test_it_is_listed_in_batches(monkeypatch):
@@ -105,32 +105,32 @@ def test_it_is_listed_in_batches(monkeypatch):
     assert [len(batch) for batch in store.older_than(LATER)] == [2, 2, 1]
 
 
-def test_what_is_not_ours_is_never_listed(tmp_path):
+def test_other_files_are_never_listed(tmp_path):
     for name in ("ab/notes.txt", "cd/" + "0" * 31, "00000000000000000000000000000000", "ab/" + "Z" * 32):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
-    assert listed(Blobs(str(tmp_path))) == []
+    assert list_keys(Blobs(str(tmp_path))) == []
 
 
-def test_what_a_process_that_died_had_not_finished_can_be_swept(tmp_path):
+def test_unfinished_file_of_a_dead_process_is_swept(tmp_path):
     store = Blobs(str(tmp_path))
     (tmp_path / "ab").mkdir()
     (tmp_path / f"{KEY}#1").write_bytes(b"half")
-    assert listed(store) == [f"{KEY}#1"]
+    assert list_keys(store) == [f"{KEY}#1"]
     store.delete([f"{KEY}#1"])
-    assert listed(store) == []
+    assert list_keys(store) == []
 
 
 def test_a_file_that_goes_while_it_is_listed_is_passed_over(tmp_path):
     (tmp_path / "ab").mkdir()
     (tmp_path / KEY).symlink_to(tmp_path / "nowhere")
-    assert listed(Blobs(str(tmp_path))) == []
+    assert list_keys(Blobs(str(tmp_path))) == []
 
 
 def test_a_folder_is_made_for_its_owner_alone_when_it_is_needed(tmp_path):
     store = Blobs(str(tmp_path / "data" / "files"))
-    assert listed(store) == []
+    assert list_keys(store) == []
     assert not (tmp_path / "data").exists()
     store.put(KEY, b"x")
     assert (tmp_path / "data" / "files").stat().st_mode & 0o777 == 0o700
@@ -183,7 +183,7 @@ def test_a_file_and_the_folders_that_lead_to_it_are_on_the_disk_before_put_retur
 def test_a_probe_finds_a_folder_that_cannot_be_written(tmp_path):
     store = Blobs(str(tmp_path / "files"))
     store.probe()
-    assert listed(store) == []
+    assert list_keys(store) == []
     (tmp_path / "files").rmdir()
     (tmp_path / "files").write_bytes(b"in its place")
     with pytest.raises(Unavailable):
@@ -216,7 +216,7 @@ def test_a_store_that_does_not_answer_is_unavailable(unreachable):
         assert caught.value.retry_after == 5
 
 
-def test_what_cannot_be_discarded_is_left_to_the_sweep(unreachable, caplog):
+def test_blob_that_cannot_be_discarded_is_left_to_the_sweep(unreachable, caplog):
     unreachable.discard(KEY)
     assert "left to the sweep" in caplog.text
 
@@ -228,8 +228,8 @@ def test_a_folder_does_not_load_the_library(sqlite_url, tmp_path):
         "import sys; from stellary.core import Core; core = Core(*sys.argv[1:2], blobs=sys.argv[2]);"
         "core.sweep(); core.env.blobs.put('ab/' + '1' * 32, b'x'); core.env.blobs.probe(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
     )
-    asked = [sys.executable, "-c", code, sqlite_url, tmp_path]
-    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == ""
+    command = [sys.executable, "-c", code, sqlite_url, tmp_path]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == ""
 
 
 def test_a_backup_has_the_files_of_any_store_in_a_folder(store, sqlite_url, tmp_path):
@@ -240,8 +240,8 @@ def test_a_backup_has_the_files_of_any_store_in_a_folder(store, sqlite_url, tmp_
     path = f"{board.of(board.card('Files'))}/attachments"
     for size in (0, 5, 300_000):
         world.ask(ann, "POST", path, form(b"x" * size), content_type=FORM)
-    made = core.back_up(tmp_path / "backup")
+    backup = core.back_up(tmp_path / "backup")
     core.close()
-    assert (made.files, made.lost) == (3, [])
-    copied = [found for found in (made.folder / "files").rglob("*") if found.is_file()]
-    assert sorted(found.stat().st_size for found in copied) == [0, 5, 300_000]
+    assert (backup.files, backup.lost) == (3, [])
+    copied = [path for path in (backup.folder / "files").rglob("*") if path.is_file()]
+    assert sorted(path.stat().st_size for path in copied) == [0, 5, 300_000]

@@ -1,4 +1,4 @@
-"""Claims of dead processes: others do their jobs within seconds, and never those of a process that lives."""
+"""Claims of dead processes: other processes take over their jobs within seconds, and never those of a living process."""
 
 from __future__ import annotations
 
@@ -129,10 +129,10 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
     with closing(Core(postgres_url)) as core, closing(Core(postgres_url)) as other:
         with core.database.writing() as connection:
             connection.execute(text("CREATE TABLE notes (note TEXT)"))
-        begun, may_end = threading.Event(), threading.Event()
+        started, may_end = threading.Event(), threading.Event()
 
         def send(units, payload):
-            begun.set()
+            started.set()
             assert may_end.wait(60)
             with units.transaction(NOBODY) as uow:
                 note(uow, payload)
@@ -140,7 +140,7 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
         core.work = work = JobRunner(core.units, core.claims, {"note": long(send)})
         work.start()
         enqueue(core)
-        assert begun.wait(20)
+        assert started.wait(20)
         with worker(other):
             session = core.claims._session
             with other.database.writing() as connection:

@@ -1,4 +1,4 @@
-"""Connections stay open between units, as many as were said, and not longer than they are good for."""
+"""The connection pool: connections stay open between units, up to a limit, and are replaced when they are broken."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from stellary.core.db.fair_lock import FairSemaphore
 
 
 @pytest.fixture
-def kept(postgres_url: str) -> Iterator[ConnectionPool]:
+def pool(postgres_url: str) -> Iterator[ConnectionPool]:
     engine = create_engine(postgres_url, pool_size=2, max_overflow=0)
-    with closing(ConnectionPool(engine, 2, wait=0.01)) as made:
-        yield made
+    with closing(ConnectionPool(engine, 2, wait=0.01)) as pool:
+        yield pool
     engine.dispose()
 
 
@@ -29,34 +29,34 @@ def server_process(connection: Connection) -> int:
         return connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
 
 
-def test_a_connection_is_used_again(kept):
-    with kept.connect() as connection:
+def test_connection_is_reused(pool):
+    with pool.connect() as connection:
         first = server_process(connection)
-    with kept.connect() as connection:
+    with pool.connect() as connection:
         assert first == server_process(connection)
 
 
-def test_one_that_has_the_options_is_preferred(kept):
+def test_connection_with_the_same_options_is_preferred(pool):
     options = {"postgresql_readonly": True}
-    with kept.connect(options) as reading, kept.connect() as writing:
+    with pool.connect(options) as reading, pool.connect() as writing:
         pass
-    with kept.connect(options) as connection:
+    with pool.connect(options) as connection:
         assert connection is reading
-    with kept.connect() as connection:
+    with pool.connect() as connection:
         assert connection is writing
 
 
-def test_who_waits_too_long_is_told_so(kept):
-    with kept.connect(), kept.connect(), pytest.raises(Unavailable), kept.connect():
+def test_waiting_too_long_raises_unavailable(pool):
+    with pool.connect(), pool.connect(), pytest.raises(Unavailable), pool.connect():
         pass
 
 
-def test_all_are_replaced_when_the_server_has_ended_one(kept):
-    with kept.connect() as one, kept.connect() as other:
+def test_all_connections_are_replaced_after_the_server_ended_one(pool):
+    with pool.connect() as one, pool.connect() as other:
         before = {server_process(one), server_process(other)}
         with pytest.raises(DBAPIError), one.begin():
             one.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-    with kept.connect() as one, kept.connect() as other:
+    with pool.connect() as one, pool.connect() as other:
         after = {server_process(one), server_process(other)}
     assert before.isdisjoint(after)
 

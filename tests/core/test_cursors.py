@@ -13,8 +13,8 @@ from stellary.core.db.psycopg_cursor import Cursor
 @pytest.fixture
 def cursor(postgres_url: str) -> Iterator[Cursor]:
     url = postgres_url.replace("postgresql+psycopg", "postgresql")
-    with psycopg.connect(url, cursor_factory=Cursor) as connection, connection.cursor() as made:
-        yield made
+    with psycopg.connect(url, cursor_factory=Cursor) as connection, connection.cursor() as cursor:
+        yield cursor
 
 
 def test_the_description_is_that_of_the_driver(cursor):
@@ -29,7 +29,7 @@ def test_a_column_is_found_by_its_place(cursor):
     assert [column.name for column in cursor.description[:1]] == ["one"]
 
 
-def test_what_has_no_columns_has_no_description(cursor):
+def test_statement_without_columns_has_no_description(cursor):
     assert cursor.description is None
     cursor.execute("SET LOCAL work_mem = '4MB'")
     assert cursor.description is None

@@ -1,4 +1,4 @@
-"""Connections: who writes, who reads, who waits for how long, and a host's own transaction."""
+"""Connections: readers, writers and waiting times, and the transactions of hosts."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ def test_who_has_waited_long_enough_waits_no_longer():
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    begun = time.monotonic()
+    started_at = time.monotonic()
     assert not lock.acquire(0.05)
-    assert 0.04 < time.monotonic() - begun < 2
+    assert 0.04 < time.monotonic() - started_at < 2
     release.set()
     thread.join()
     assert lock.acquire(0)
@@ -261,8 +261,8 @@ def test_sqlite_is_durable_keeps_foreign_keys_and_only_the_writer_checkpoints(sq
     expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     for unit, checkpoints in ((core.begin, 1000), (core.view, 0)):
         with unit(NOBODY) as uow:
-            found = {name: pragma(uow.connection, name) for name in (*expected, "wal_autocheckpoint")}
-        assert found == expected | {"wal_autocheckpoint": checkpoints}
+            values = {name: pragma(uow.connection, name) for name in (*expected, "wal_autocheckpoint")}
+        assert values == expected | {"wal_autocheckpoint": checkpoints}
     core.close()
 
 
@@ -281,18 +281,18 @@ def test_a_writer_waits_for_readers_no_more_than_they_for_it(sqlite_url):
 def test_who_waits_too_long_for_the_writer_is_told_so(sqlite_url, monkeypatch):
     monkeypatch.setattr(database, "WAIT_MAX", 0.05)
     core = Core(sqlite_url)
-    found = []
+    connections = []
 
     def ask():
         with pytest.raises(Unavailable) as caught, core.begin(NOBODY):
             pass
-        found.append(caught.value.retry_after)
+        connections.append(caught.value.retry_after)
 
     with core.begin(NOBODY):
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
-    assert found == [1]
+    assert connections == [1]
     core.close()
 
 
@@ -324,8 +324,8 @@ def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres
     ended = pids()
     engine = create_engine(postgres_url)
     with engine.connect() as administrator:
-        for each in ended:
-            administrator.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": each})
+        for connection in ended:
+            administrator.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": connection})
     engine.dispose()
     with pytest.raises(OperationalError):
         core.probe()
@@ -499,9 +499,9 @@ def test_a_unit_on_a_hosts_sqlite_shuts_out_other_processes_from_its_beginning(s
 
 def test_a_database_knows_its_file(sqlite_url):
     files = {url: Database(url) for url in (sqlite_url, "sqlite://", "sqlite:///:memory:")}
-    assert [found.file is not None for found in files.values()] == [True, False, False]
-    for found in files.values():
-        found.close()
+    assert [file.file is not None for file in files.values()] == [True, False, False]
+    for file in files.values():
+        file.close()
 
 
 # ------------------------------------------------------------------------------------------------- who may read the files

@@ -1,4 +1,4 @@
-"""What a host may rely on: units that are repeated, errors that are the API's, users and ids of its own."""
+"""Guarantees for hosts: repeated units, the same errors as in the API, and their own transactions."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def titles(board):
 
 
 def test_run_commits_and_returns_what_the_function_returned(board):
-    made = board.world.core.run(
+    card = board.world.core.run(
         board.owner.actor, lambda uow: cards.create_card(uow, column_ref(board), CreateCard(title="A"))
     )
-    assert board.read({"id": made.id})["title"] == "A"
+    assert board.read({"id": card.id})["title"] == "A"
 
 
 def test_run_calls_the_function_again_when_the_database_aborted_it(board):
@@ -365,6 +365,6 @@ def test_a_source_that_makes_something_else_than_ids_is_refused_at_once(ids):
 
 def test_a_source_of_ids_is_used(core, database_url):
     numbers = itertools.count(0xABC)
-    own = Core(database_url, ids=lambda: f"{next(numbers):024x}")
-    assert own.user(external_id="1").user_id.startswith("0" * 20)
-    own.close()
+    own_core = Core(database_url, ids=lambda: f"{next(numbers):024x}")
+    assert own_core.user(external_id="1").user_id.startswith("0" * 20)
+    own_core.close()

@@ -1,4 +1,4 @@
-"""What a caller is told when the database fails: a status that says whether to try again, and never the database's own words."""
+"""Errors of failing databases: the status tells callers whether to retry."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_failure_is_told_by_its_kind(world, error, status, code):
     assert (answer.status, orjson.loads(answer.body)["code"]) == (status, code)
     assert "s3cret" not in answer.body.decode()
     assert ("retry-after" in answer.headers) == (status == 503)
-    assert [each["slug"] for each in world.ask(ann, "GET", "/organizations")] == ["ann"]
+    assert [organization["slug"] for organization in world.ask(ann, "GET", "/organizations")] == ["ann"]
 
 
 def test_a_unit_that_was_undone_for_another_one_is_begun_again(world):

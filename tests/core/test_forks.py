@@ -27,7 +27,7 @@ RENEWED_BY_OTHERS = {
 
 
 def fork(scenario: str, url: str) -> list[str]:
-    """What parent and children say at their end, in order."""
+    """Return the last lines of parent and children, sorted."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.core.forking", scenario, url],
         capture_output=True,
@@ -73,21 +73,25 @@ def test_signals_go_on_between_parent_and_children(postgres_url):
 
 
 def test_children_make_ids_of_their_own(sqlite_url):
-    made = " ".join(fork("ids", sqlite_url)).split()
-    assert len(set(made)) == len(made) == 3 * CHILDREN
+    ids = " ".join(fork("ids", sqlite_url)).split()
+    assert len(set(ids)) == len(ids) == 3 * CHILDREN
     # Nor do they go on from the same place.
-    assert len({each[8:13] for each in made}) == CHILDREN
+    assert len({id[8:13] for id in ids}) == CHILDREN
 
 
 def test_every_class_with_a_lock_renews_it_in_a_child() -> None:
     """A thread of the parent may hold it at that moment, and is not there to release it."""
-    found = set()
+    all_ids = set()
     for path in ROOT.rglob("*.py"):
-        for made in (
+        for child_ids in (
             node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)
         ):
-            names = {node.attr for node in ast.walk(made) if isinstance(node, ast.Attribute)}
-            methods = {node.name for node in made.body if isinstance(node, ast.FunctionDef)}
-            if "threading" in ast.unparse(made) and names & LOCKS and "after_fork_in_child" not in methods:
-                found.add(made.name)
-    assert found == RENEWED_BY_OTHERS.keys()
+            names = {node.attr for node in ast.walk(child_ids) if isinstance(node, ast.Attribute)}
+            methods = {node.name for node in child_ids.body if isinstance(node, ast.FunctionDef)}
+            if (
+                "threading" in ast.unparse(child_ids)
+                and names & LOCKS
+                and "after_fork_in_child" not in methods
+            ):
+                all_ids.add(child_ids.name)
+    assert all_ids == RENEWED_BY_OTHERS.keys()

@@ -18,10 +18,10 @@ NAMES = text("SELECT name FROM things ORDER BY name")
 
 @pytest.fixture
 def core(sqlite_url: str) -> Iterator[Core]:
-    with closing(Core(sqlite_url)) as made:
-        with made.begin(NOBODY) as uow:
+    with closing(Core(sqlite_url)) as core:
+        with core.begin(NOBODY) as uow:
             uow.connection.execute(text("CREATE TABLE things (name TEXT)"))
-        yield made
+        yield core
 
 
 def make(core: Core, name: str) -> None:
@@ -92,13 +92,13 @@ def test_a_probe_undoes_nothing_but_itself(core):
 
 
 def test_what_is_due_after_a_commit_is_done_after_that_of_all(core):
-    seen: list[list[str]] = []
+    groups: list[list[str]] = []
     with core.database.gathering():
         with core.begin(NOBODY) as uow:
-            uow.after_commit.append(lambda: seen.append(names(core)))
+            uow.after_commit.append(lambda: groups.append(names(core)))
         make(core, "one")
-        assert seen == []
-    assert seen == [["one"]]
+        assert groups == []
+    assert groups == [["one"]]
 
 
 def test_what_is_due_after_a_commit_may_fail(core, caplog):

@@ -190,8 +190,8 @@ def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engi
     column = board.workspace.ref.child(ProjectRef, board.project["id"]).child(
         ColumnRef, board.columns[0]["id"]
     )
-    heard = []
-    core.env.signals.listen(heard.append)
+    topics = []
+    core.env.signals.listen(topics.append)
 
     def signal(uow):
         cards.create_card(uow, column, CreateCard(title="A"))
@@ -205,7 +205,7 @@ def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engi
         return time.process_time() - began, tracemalloc.get_traced_memory()[0] - before
 
     def wake():
-        heard.append("woken")
+        topics.append("woken")
 
     with engine.begin() as connection:
         core.run(board.owner.actor, signal, connection)
@@ -218,12 +218,12 @@ def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engi
             last_seconds, last_bytes = measure(connection, 100)
         finally:
             tracemalloc.stop()
-        assert heard == []
+        assert topics == []
     assert last_seconds < 3 * first_seconds
     assert last_bytes < first_bytes + 20_000
     # Equal effects wait once.
-    assert heard.count("woken") == 1
-    assert len(heard) == len(set(heard))
+    assert topics.count("woken") == 1
+    assert len(topics) == len(set(topics))
 
 
 # ------------------------------------------------------------------------------------------------- borrowed ones

@@ -1,4 +1,4 @@
-"""Idempotency keys: a request that is sent twice is carried out once."""
+"""Idempotency keys: a repeated request is executed once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def board(world):
 
 
 def post(board, name, key, *, by=None, path=None):
-    """Make a label with a key."""
+    """Create a label with an idempotency key."""
     path = path or f"{board.path}/labels"
     return board.world.call(by or board.owner, "POST", path, {"name": name}, idempotency_key=key)
 
 
-def kept(board):
-    """How many keys are kept."""
+def count_keys(board):
+    """Return the number of stored keys."""
     with board.world.core.view(NOBODY) as uow:
         return uow.connection.execute(select(func.count()).select_from(keys)).scalar()
 
@@ -76,9 +76,9 @@ def test_a_key_that_was_used_for_something_else_is_refused(board, change):
 
 def test_without_a_key_a_request_is_carried_out_each_time(board):
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
-    made = [board.world.ask(board.owner, "POST", path, {"title": "x"}) for _ in range(2)]
-    assert made[0]["id"] != made[1]["id"]
-    assert kept(board) == 0
+    responses = [board.world.ask(board.owner, "POST", path, {"title": "x"}) for _ in range(2)]
+    assert responses[0]["id"] != responses[1]["id"]
+    assert count_keys(board) == 0
 
 
 @pytest.mark.parametrize(("key", "expected"), [("", 400), ("k" * 255, 201), ("k" * 256, 400)])
@@ -91,7 +91,7 @@ def test_a_key_is_of_any_characters(board):
     assert post(board, "bug", "ключ \udcff").status == 201
 
 
-def test_what_was_refused_is_tried_again(board):
+def test_rejected_request_can_be_repeated(board):
     post(board, "bug", "other")
     assert post(board, "bug", "k").status == 409
     label = next(label for label in labels(board) if label["name"] == "bug")
@@ -109,10 +109,10 @@ def test_a_key_is_undone_with_its_effect(board):
     post_answer = post(board, "bug", "other")
     with pytest.raises(LookupError):
         half_done()
-    assert kept(board) == 1
+    assert count_keys(board) == 1
 
 
-def test_who_has_lost_access_does_not_get_the_old_answer(board):
+def test_caller_without_access_does_not_get_the_stored_response(board):
     bob = board.world.person("bob")
     board.join(bob)
     assert post(board, "bug", "k", by=bob).status == 201
@@ -149,12 +149,12 @@ def test_old_keys_are_forgotten_some_at_a_time(board):
         uow.connection.execute(keys.insert(), old)
     clock.advance(timedelta(hours=24))
     post(board, "bug", "one")
-    assert kept(board) == 5 + 1
+    assert count_keys(board) == 5 + 1
     post(board, "ux", "two")
-    assert kept(board) == 2
+    assert count_keys(board) == 2
 
 
-def test_an_answer_with_a_secret_is_not_kept(board):
+def test_response_with_a_secret_is_not_stored(board):
     def ask(name="ci"):
         body = {"name": name, "scopes": ["account:read"]}
         return board.world.call(
@@ -169,7 +169,7 @@ def test_an_answer_with_a_secret_is_not_kept(board):
     assert len(board.world.ask(board.world.bearer(board.owner), "GET", "/api-tokens")) == 1
 
 
-def test_of_several_at_once_one_is_carried_out(board):
+def test_concurrent_requests_with_one_key_are_executed_once(board):
     for number in range(5):
         name, before = str(number), len(labels(board))
         answers = at_once(*[lambda name=name: post(board, name, name)] * 4)
@@ -179,7 +179,7 @@ def test_of_several_at_once_one_is_carried_out(board):
         assert len({answer.body for answer in answers if answer.status == 201}) == 1
 
 
-def test_what_is_being_carried_out_is_told_so_at_once(postgres_url):
+def test_request_in_progress_returns_409_immediately(postgres_url):
     """On SQLite there is one writer at a time: a repetition waits for its turn, and finds the answer."""
     core = Core(postgres_url, bcrypt_rounds=4)
     world = World(core)

@@ -17,7 +17,7 @@ POLL_SECONDS = 0.1
 
 @pytest.fixture
 def wakeups(monkeypatch):
-    """How often each stream has woken up; all of them look ten times a second."""
+    """Return how often each stream woke up; all streams poll ten times a second."""
     monkeypatch.setattr(streams, "POLL_SECONDS", POLL_SECONDS)
     counted = []
     wait = StreamReader._wait_for_topics
@@ -32,7 +32,7 @@ def wakeups(monkeypatch):
 
 @pytest.fixture
 def follow(world, wakeups):
-    """Follows a workspace in a thread, and tells what came."""
+    """Follow a workspace in a thread, and collect its events."""
     ann = world.person("ann")
     place = world.workspace(ann)
     client = Stellary.embedded(world.core.port(ann.actor))
@@ -61,11 +61,11 @@ def iter_until_closed(events):
 def test_an_idle_stream_looks_as_often_as_it_should(world, follow, wakeups, statements):
     until(lambda: len(wakeups) > 2)
     del wakeups[:]
-    with statements() as sent:
+    with statements() as statements_sent:
         time.sleep(IDLE_SECONDS)
     # A slow machine looks less often, none more often.
     assert 0 < len(wakeups) <= IDLE_SECONDS / POLL_SECONDS + 5
-    assert len(sent) <= 3 * (len(wakeups) + 1)
+    assert len(statements_sent) <= 3 * (len(wakeups) + 1)
     assert all(seconds > 0 for seconds in wakeups)
 
 

@@ -47,19 +47,19 @@ def second_of(id: str) -> int:
 
 def test_ids_sort_in_the_order_in_which_they_were_made():
     new_id = Ids()
-    made = [new_id() for _ in range(10_000)]
-    assert made == sorted(set(made))
-    assert all(re.fullmatch("[0-9a-f]{24}", id) for id in made)
+    ids = [new_id() for _ in range(10_000)]
+    assert ids == sorted(set(ids))
+    assert all(re.fullmatch("[0-9a-f]{24}", id) for id in ids)
 
 
 def test_ids_still_sort_after_the_clock_is_set_back(clocks):
     new_id = Ids()
-    made = [new_id()]
+    ids = [new_id()]
     clocks.time -= 3600
     for _ in range(100):
-        made.append(new_id())
+        ids.append(new_id())
         clocks.advance(60)
-    assert made == sorted(made)
+    assert ids == sorted(ids)
 
 
 def test_ids_hold_the_time_again_once_the_clock_has_caught_up(clocks):

@@ -1,4 +1,4 @@
-"""Jobs: written with the change, claimed once, done once, tried again, given up, and seen."""
+"""Jobs: written with the change, claimed once, executed once, retried, given up, and listed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_job_is_done_and_struck_off(core, notes):
     assert (notes(), work.jobs(), work.run_due()) == (["{'deep': [1]}"], [], 0)
 
 
-def test_a_job_of_a_change_that_is_undone_was_never_asked_for(core, notes):
+def test_job_of_a_rolled_back_change_does_not_exist(core, notes):
     work = work_of(core, note=note)
 
     def change_mind():
@@ -76,7 +76,7 @@ def test_a_job_of_a_change_that_is_undone_was_never_asked_for(core, notes):
     assert work.jobs() == []
 
 
-def test_what_is_due_later_waits(core, clock, notes):
+def test_job_waits_until_it_is_due(core, clock, notes):
     work = work_of(core, note=note)
     ask(core, due_at=clock.now + timedelta(hours=1))
     assert work.run_due() == 0
@@ -104,13 +104,13 @@ def test_of_a_key_there_is_one_job_at_a_time(core, notes):
     assert notes() == ["a", "c"]
 
 
-def test_a_kind_that_nobody_here_knows_is_left_to_others(core, notes):
+def test_unknown_kind_is_left_to_other_processes(core, notes):
     ask(core, kind="unheard of")
     assert work_of(core, note=note).run_due() == 0
     assert len(core.work.jobs()) == 1
 
 
-def test_what_has_failed_is_undone_and_tried_again_later_and_later(core, clock, notes):
+def test_failed_job_is_rolled_back_and_retried_with_growing_delays(core, clock, notes):
     work = work_of(core, note=refuse)
     ask(core)
     pauses = []
@@ -126,7 +126,7 @@ def test_what_has_failed_is_undone_and_tried_again_later_and_later(core, clock, 
     assert notes() == []
 
 
-def test_what_never_gives_up_is_tried_every_hour_in_the_end(core, clock):
+def test_job_that_never_gives_up_is_retried_hourly(core, clock):
     core.work = work = JobRunner(
         core.units, core.claims, {"note": Handler(lambda uow, payload: 1 / 0, attempts=None)}, lambda: 0.5
     )
@@ -151,7 +151,7 @@ def test_pauses_differ_by_chance(core, clock):
         assert (work.jobs()[-1].due_at - clock.now).total_seconds() == pause
 
 
-def test_what_was_given_up_can_be_tried_again(core, clock, notes):
+def test_given_up_job_can_be_retried(core, clock, notes):
     core.work = work = JobRunner(core.units, core.claims, {"note": Handler(refuse, attempts=1)})
     ask(core)
     work.run_due()
@@ -168,56 +168,56 @@ def test_what_was_given_up_can_be_tried_again(core, clock, notes):
 # ------------------------------------------------------------------------------------------------- claims
 
 
-def claimed(core, clock):
+def claim(core, clock):
     # As whoever does jobs in this process: what was claimed before that was claimed by the dead.
     core.claims.lock_file()
     with core.database.writing() as connection:
         return jobs.claim(connection, ["note"], clock.now, core.env.new_id)
 
 
-def test_what_is_claimed_is_nobody_elses_until_the_claim_expires(core, clock, notes):
+def test_claimed_job_is_not_claimed_again_before_its_expiry(core, clock, notes):
     work = work_of(core, note=note)
     ask(core)
-    claimed(core, clock)
+    claim(core, clock)
     assert work.run_due() == 0
     clock.advance(jobs.LEASE)
     assert (work.run_due(), notes()) == (1, ["a"])
 
 
-def test_who_comes_too_late_does_nothing(core, clock, notes):
+def test_expired_claim_changes_nothing(core, clock, notes):
     work = work_of(core, note=note)
     ask(core)
-    late = claimed(core, clock)
+    late = claim(core, clock)
     clock.advance(jobs.LEASE)
     work.run_due()
     work._do(late)
     assert notes() == ["a"]
     ask(core)
-    late = claimed(core, clock)
+    late = claim(core, clock)
     clock.advance(jobs.LEASE)
-    claimed(core, clock)
+    claim(core, clock)
     work._do(late)
     work._put_off(late, "late", None)
     assert (notes(), work.jobs(given_up=True)) == (["a"], [])
 
 
-def test_a_job_that_ends_whoever_does_it_is_given_up(core, clock, notes):
+def test_job_that_kills_its_process_is_given_up(core, clock, notes):
     work = work_of(core, note=note)
     ask(core)
     for _ in range(ATTEMPTS_MAX):
-        assert claimed(core, clock)
+        assert claim(core, clock)
         clock.advance(jobs.LEASE)
     work.run_due()
     (job,) = work.jobs(given_up=True)
     assert (job.error, notes()) == ("the process that ran it ended before it was done", [])
 
 
-def test_several_at_once_do_each_job_once(core, notes):
+def test_concurrent_runners_execute_each_job_once(core, notes):
     work = work_of(core, note=note)
-    others = [JobRunner(core.units, core.claims, {"note": Handler(note)}) for _ in range(3)]
+    other_runners = [JobRunner(core.units, core.claims, {"note": Handler(note)}) for _ in range(3)]
     for number in range(20):
         ask(core, number)
-    done = at_once(*[each.run_due for each in (work, *others)])
+    done = at_once(*[runner.run_due for runner in (work, *other_runners)])
     assert sum(done) == 20
     assert notes() == sorted(map(str, range(20)))
 
@@ -227,21 +227,21 @@ def test_several_at_once_do_each_job_once(core, notes):
 
 @pytest.fixture
 def running(core, notes):
-    """Starts the thread, and stops it at the end."""
-    begun = []
+    """Yield a function that starts job threads, and stop them at the end."""
+    runners = []
 
     def start(**handlers):
         work = work_of(core, **handlers)
-        begun.append(work)
+        runners.append(work)
         work.start()
         return work
 
     yield start
-    for work in begun:
+    for work in runners:
         assert work.stop(20)
 
 
-def test_what_is_asked_for_is_done_at_once(core, running):
+def test_new_job_runs_immediately(core, running):
     done = threading.Event()
     running(note=lambda uow, payload: done.set())
     # Whatever the thread did at its start: it now waits for five seconds, or until it is woken.
@@ -249,7 +249,7 @@ def test_what_is_asked_for_is_done_at_once(core, running):
     assert done.wait(4)
 
 
-def test_what_another_process_asks_for_is_found(core, running, monkeypatch):
+def test_job_of_another_process_is_found(core, running, monkeypatch):
     monkeypatch.setattr("stellary.core.api.job_runner.POLL_SECONDS", 0.1)
     done = threading.Event()
     work = running(note=lambda uow, payload: done.set())
@@ -275,18 +275,18 @@ def test_a_database_that_does_not_answer_ends_no_thread(core, running, monkeypat
     assert done.wait(10)
 
 
-def test_what_is_being_done_is_done_before_the_end(core, running, notes):
-    begun, may_end = threading.Event(), threading.Event()
+def test_running_job_is_finished_before_the_end(core, running, notes):
+    started, may_end = threading.Event(), threading.Event()
 
     def slow(uow, payload):
-        begun.set()
+        started.set()
         assert may_end.wait(10)
         note(uow, payload)
 
     work = running(note=slow)
     ask(core, "a")
     ask(core, "b")
-    assert begun.wait(10)
+    assert started.wait(10)
     assert not work.stop(0.1)
     may_end.set()
     assert work.stop(10)
@@ -306,7 +306,7 @@ def test_of_some_jobs_there_is_always_one(core, clock, notes):
     assert (notes(), len(work.jobs())) == (["0", "1", "2"], 1)
 
 
-def test_to_stop_what_was_not_started_is_nothing(core):
+def test_stop_without_a_start_does_nothing(core):
     assert work_of(core).stop()
 
 
@@ -318,11 +318,11 @@ def test_no_statement_of_a_worker_reads_the_backlog(core, clock, notes):
     with core.begin(NOBODY) as uow:
         jobs.enqueue_all(uow, "unheard of", list(range(3_000)))
         jobs.enqueue_all(uow, "note", list(range(3_000)))
-    with sent_statements() as sent:
+    with sent_statements() as statements_sent:
         job = work._claim_next()
         work._do(job)
         work._pause()
-    ours = [statement for statement in sent if "stellary_jobs" in statement[0]]
+    ours = [statement for statement in statements_sent if "stellary_jobs" in statement[0]]
     assert len(ours) == 4
     assert {statement[0]: steps_that_read_much(explain(core, statement)) for statement in ours} == {
         statement[0]: [] for statement in ours

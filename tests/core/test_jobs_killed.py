@@ -1,4 +1,4 @@
-"""Jobs of processes that are killed: whenever that is, nothing is lost and nothing is done twice."""
+"""Jobs of killed processes: none is lost and none is executed twice."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def note(uow, payload):
 
 
 def live(url: str, step: str) -> None:
-    """Ask for something, and do it, until the end comes."""
+    """Enqueue and run jobs until the process is killed."""
 
     def do(uow, payload):
         note(uow, payload)
@@ -64,7 +64,7 @@ def live(url: str, step: str) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_whoever_is_killed_leaves_a_job_that_is_done_once(core, database_url, step):
+def test_job_of_a_killed_process_is_executed_once(core, database_url, step):
     with core.database.writing() as connection:
         connection.execute(text("CREATE TABLE notes (note TEXT)"))
     process = context.Process(target=live, args=(database_url, step))

@@ -1,4 +1,4 @@
-"""What the databases themselves guarantee: every unique key, foreign key and check, as ``keys.tsv`` lists them."""
+"""Constraints of the databases: every unique key, foreign key and check, as ``keys.tsv`` lists them."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ LISTED = Path(__file__).with_name("keys.tsv")
 
 
 def normalize(condition):
-    """A condition as both databases spell it: without casts, brackets and prefixes of tables."""
+    """Return a condition without casts, brackets and table prefixes, as both databases spell it."""
     text = re.sub(r"::[a-z ]+(\[\])?|[()\"\]]|\bstellary_\w+\.", "", str(condition))
     return " ".join(text.replace("= ANY ARRAY[", " IN ").replace("=", " = ").split())
 
 
 def find_keys(url):
-    """Each guarantee as a line: table, kind, columns, and what it refers to or is limited to."""
+    """Yield each constraint as a line: table, kind, columns, and target or condition."""
     engine = create_engine(url)
     inspector = inspect(engine)
-    found = set()
+    keys = set()
     for table in (name for name in inspector.get_table_names() if name.startswith(PREFIX)):
-        found.add((table, "primary", ",".join(inspector.get_pk_constraint(table)["constrained_columns"]), ""))
-        uniques = [(each["column_names"], "") for each in inspector.get_unique_constraints(table)]
+        keys.add((table, "primary", ",".join(inspector.get_pk_constraint(table)["constrained_columns"]), ""))
+        uniques = [(constraint["column_names"], "") for constraint in inspector.get_unique_constraints(table)]
         for index in inspector.get_indexes(table):
             if index["unique"]:
                 options = index.get("dialect_options", {})
                 where = options.get("sqlite_where", options.get("postgresql_where"))
                 columns = index.get("expressions") or index["column_names"]
                 uniques.append((columns, "" if where is None else f"where {normalize(where)}"))
-        found |= {(table, "unique", normalize(",".join(columns)), where) for columns, where in uniques}
+        keys |= {(table, "unique", normalize(",".join(columns)), where) for columns, where in uniques}
         for key in inspector.get_foreign_keys(table):
             rule = key["options"].get("ondelete", "NO ACTION").lower()
             target = f"{key['referred_table']}({','.join(key['referred_columns'])}) on delete {rule}"
-            found.add((table, "foreign", ",".join(key["constrained_columns"]), target))
+            keys.add((table, "foreign", ",".join(key["constrained_columns"]), target))
         for check in inspector.get_check_constraints(table):
-            found.add((table, "check", "", normalize(check["sqltext"])))
+            keys.add((table, "check", "", normalize(check["sqltext"])))
     engine.dispose()
-    return sorted(found)
+    return sorted(keys)
 
 
 def test_both_databases_keep_exactly_the_keys_that_are_listed(database_url):

@@ -1,4 +1,4 @@
-"""Migrations of tables that are large and in use: whatever time they take, they make nobody wait for long."""
+"""Migrations of large tables in use: they block other queries only briefly."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def fill(url, count):
         card = Board(world, world.person("ann")).card()
         is_sqlite = core.database.is_sqlite
         hexadecimal = "printf('%024x', n)" if is_sqlite else "lpad(to_hex(n), 24, '0')"
-        own = {"id": hexadecimal, "number": "n + 10", "position": "CAST(n AS BIGINT) * 4294967296"}
+        new_values = {"id": hexadecimal, "number": "n + 10", "position": "CAST(n AS BIGINT) * 4294967296"}
         numbers = (
             f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
             if is_sqlite
@@ -87,10 +87,10 @@ def fill(url, count):
             if not is_sqlite:
                 # Foreign keys that are checked row by row take most of the time.
                 connection.execute(text("SET LOCAL session_replication_role = replica"))
-            found = connection.execute(text("SELECT * FROM stellary_cards"))
-            columns = list(found.keys())
-            found.close()
-            values = ", ".join(own.get(name, f"c.{name}") for name in columns)
+            result = connection.execute(text("SELECT * FROM stellary_cards"))
+            columns = list(result.keys())
+            result.close()
+            values = ", ".join(new_values.get(name, f"c.{name}") for name in columns)
             connection.execute(
                 text(
                     f"INSERT INTO stellary_cards ({', '.join(columns)}) SELECT {values} FROM {numbers} AS s,"
@@ -183,7 +183,7 @@ def plain(url):
 
 @pytest.mark.slow
 def test_a_step_that_cannot_have_a_lock_steps_back_and_tries_again(postgres_url, next_version, caplog):
-    """Whoever comes later waits behind it, so it may not wait for long."""
+    """Check that a migration does not wait long for a lock, since later queries queue behind it."""
     caplog.set_level(logging.INFO, "stellary.core")
     next_version('op.add_column("stellary_cards", sa.Column("shade", sa.Integer()))')
     with psycopg.connect(plain(postgres_url)) as reader:
@@ -202,8 +202,8 @@ def test_others_wait_for_the_one_that_migrates_on_postgresql(postgres_url, next_
     next_version(SHADE)
     with psycopg.connect(plain(postgres_url), autocommit=True) as first:
         first.execute("SELECT pg_advisory_lock(%s)", [migrations._LOCK])
-        others = threading.Thread(target=lambda: at_once(*[lambda: migrate(postgres_url)] * 2))
-        others.start()
+        migrating = threading.Thread(target=lambda: at_once(*[lambda: migrate(postgres_url)] * 2))
+        migrating.start()
         wait_for(lambda: caplog.text.count("waiting for another process") == 2)
         # An index that is created concurrently waits for all who have a snapshot: they have none.
         snapshots = (
@@ -211,7 +211,7 @@ def test_others_wait_for_the_one_that_migrates_on_postgresql(postgres_url, next_
         )
         wait_for(lambda: first.execute(snapshots).fetchone() == (0,))
         first.execute("SELECT pg_advisory_unlock_all()")
-        others.join()
+        migrating.join()
     assert version(postgres_url) == [("9000",)]
 
 

@@ -1,4 +1,4 @@
-"""Migrations: whole or not at all, by one at a time, and nothing that is not ours."""
+"""Migrations: all or nothing, one at a time, and only in tables of the core."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from tests.support.world import at_once
 
 def tables(url):
     engine = create_engine(url)
-    found = set(inspect(engine).get_table_names())
+    names = set(inspect(engine).get_table_names())
     engine.dispose()
-    return found
+    return names
 
 
 def run(url, *statements):
     engine = create_engine(url)
     with engine.begin() as connection:
         for statement in statements:
-            found = connection.execute(text(statement))
-        rows = found.fetchall() if found.returns_rows else None
+            result = connection.execute(text(statement))
+        rows = result.fetchall() if result.returns_rows else None
     engine.dispose()
     return rows
 
@@ -52,7 +52,7 @@ OURS = set(metadata.tables) | {VERSION_TABLE}
 
 
 def differences(connection):
-    """How the database differs from the schema that the code describes."""
+    """Return the differences between the database and the schema in the code."""
 
     def ours(thing, name, kind, *_):
         return kind != "table" or name.startswith(PREFIX)
@@ -61,17 +61,17 @@ def differences(connection):
     return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
 
-def test_all_tables_bear_our_name():
+def test_all_tables_have_the_prefix():
     assert [name for name in metadata.tables if not name.startswith(PREFIX)] == []
 
 
-def test_a_migrated_database_is_what_the_code_describes(core):
+def test_migrated_database_matches_the_schema_in_the_code(core):
     with core.database.unbegun() as connection:
         assert differences(connection) == []
 
 
-def walked(url):
-    """Walk through the whole history, as a database of the first version does."""
+def run_all_migrations(url):
+    """Run all migrations, as for a database of the first version."""
     core = Core(url)
     with core.database.unbegun() as connection:
         upgrade(connection, "0001")
@@ -79,8 +79,8 @@ def walked(url):
     core.close()
 
 
-def test_a_walk_through_the_history_ends_at_what_the_code_describes(empty_url):
-    walked(empty_url)
+def test_all_migrations_lead_to_the_schema_in_the_code(empty_url):
+    run_all_migrations(empty_url)
     engine = create_engine(empty_url)
     with engine.connect() as connection:
         assert differences(connection) == []
@@ -143,8 +143,8 @@ def test_what_was_written_before_there_was_an_index_is_found(empty_url):
         ("documents", {"id": "2" * 24, "title": "Spec", "content": DOCUMENT, "context_type": "organization"}),
     )
     migrate(empty_url)
-    found = run(empty_url, "SELECT kind, id, title, body FROM stellary_search_entries ORDER BY kind")
-    assert [tuple(row) for row in found] == [
+    rows = run(empty_url, "SELECT kind, id, title, body FROM stellary_search_entries ORDER BY kind")
+    assert [tuple(row) for row in rows] == [
         ("card", KNOWN["card_id"], " lau 1 write ", " step "),
         ("comment", "1" * 24, " ", " well "),
         ("document", "2" * 24, " spec ", " text "),
@@ -153,22 +153,22 @@ def test_what_was_written_before_there_was_an_index_is_found(empty_url):
 
 
 def test_rules_and_webhooks_that_were_there_before_are_still_looked_for(empty_url):
-    deaf, heard = "1" * 24, "2" * 24
+    deaf, observed = "1" * 24, "2" * 24
     write_at(
         empty_url,
         "0011",
         *PLACE,
-        *[("workspaces", {"id": id, "slug": id, "name": "Other"}) for id in (deaf, heard)],
+        *[("workspaces", {"id": id, "slug": id, "name": "Other"}) for id in (deaf, observed)],
         ("automations", {"id": "3" * 24}),
-        ("webhooks", {"id": "4" * 24, "workspace_id": heard}),
+        ("webhooks", {"id": "4" * 24, "workspace_id": observed}),
     )
     migrate(empty_url)
-    found = run(empty_url, "SELECT id FROM stellary_workspaces WHERE has_listeners ORDER BY id")
-    assert [id for (id,) in found] == [heard, KNOWN["workspace_id"]]
+    rows = run(empty_url, "SELECT id FROM stellary_workspaces WHERE has_listeners ORDER BY id")
+    assert [id for (id,) in rows] == [observed, KNOWN["workspace_id"]]
 
 
 def objects(url):
-    """All that the database itself tells of its schema: columns, keys, constraints, indexes, triggers."""
+    """Return the schema as the database describes it: columns, keys, constraints, indexes, triggers."""
     if url.startswith("sqlite"):
         # A column that is added later stands on the line of another one.
         return sorted(
@@ -180,17 +180,17 @@ def objects(url):
     constraints = "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
     indexes = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
     triggers = "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
-    return [sorted(map(str, run(url, each))) for each in (columns, constraints, indexes, triggers)]
+    return [sorted(map(str, run(url, query))) for query in (columns, constraints, indexes, triggers)]
 
 
-def test_a_new_database_is_what_a_walk_through_the_history_makes(empty_url, other_url):
+def test_new_database_equals_a_migrated_one(empty_url, other_url):
     migrate(empty_url)
-    walked(other_url)
+    run_all_migrations(other_url)
     assert objects(empty_url) == objects(other_url)
 
 
-def test_a_new_database_needs_no_alembic(tmp_path):
-    """It would stay loaded: a quarter of a second and 10 MB."""
+def test_new_database_does_not_load_alembic(tmp_path):
+    """Check that alembic is not loaded, which would cost a quarter of a second and 10 MB."""
     program = (
         "import sys; from stellary.core import Core; core = Core(sys.argv[1]); core.migrate(); core.close();"
         "sys.exit('alembic' in sys.modules)"
@@ -200,7 +200,7 @@ def test_a_new_database_needs_no_alembic(tmp_path):
     assert done.returncode == 0
 
 
-def test_a_difference_would_be_noticed(core):
+def test_difference_from_the_schema_is_detected(core):
     with core.database.writing() as connection:
         connection.execute(text("DROP INDEX ix_stellary_activities_workspace_id_seq"))
     with core.database.unbegun() as connection:
@@ -208,23 +208,23 @@ def test_a_difference_would_be_noticed(core):
     assert (kind, index.name) == ("add_index", "ix_stellary_activities_workspace_id_seq")
 
 
-def test_keys_and_constraints_are_what_the_code_describes(core):
-    """What alembic does not compare."""
+def test_keys_and_constraints_match_the_schema_in_the_code(core):
+    """Check the parts of the schema that alembic does not compare."""
 
-    def described(table: Table, inspector):
-        found = inspector.get_foreign_keys(table.name)
+    def describe_table(table: Table, inspector):
+        foreign_keys = inspector.get_foreign_keys(table.name)
         return {
             "primary key": set(inspector.get_pk_constraint(table.name)["constrained_columns"]),
             "foreign keys": {
                 (*key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
-                for key in found
+                for key in foreign_keys
             },
             "nullable": {
                 column["name"] for column in inspector.get_columns(table.name) if column["nullable"]
             },
         }
 
-    def wanted(table: Table):
+    def describe_expected(table: Table):
         return {
             "primary key": {column.name for column in table.primary_key},
             "foreign keys": {
@@ -235,22 +235,22 @@ def test_keys_and_constraints_are_what_the_code_describes(core):
 
     with core.database.unbegun() as connection:
         inspector = inspect(connection)
-        found = {table.name: described(table, inspector) for table in metadata.sorted_tables}
-    assert found == {table.name: wanted(table) for table in metadata.sorted_tables}
+        actual = {table.name: describe_table(table, inspector) for table in metadata.sorted_tables}
+    assert actual == {table.name: describe_expected(table) for table in metadata.sorted_tables}
 
 
 def test_ids_are_compared_byte_by_byte_on_postgresql(postgres_url):
-    """So that they sort by creation, whatever the language of the database is."""
+    """Check the collation of ids, which must sort by creation in any locale."""
     engine = create_engine(postgres_url)
     inspector = inspect(engine)
-    found = {
+    columns = {
         (table, column["name"])
         for table in metadata.tables
         for column in inspector.get_columns(table)
         if getattr(column["type"], "collation", None) == "C"
     }
     engine.dispose()
-    assert found == {
+    assert columns == {
         (table.name, column.name)
         for table in metadata.tables.values()
         for column in table.columns
@@ -265,12 +265,16 @@ def test_an_empty_database_gets_all_tables(empty_url):
 
 def test_to_migrate_again_is_nothing(empty_url, statements):
     migrate(empty_url)
-    with statements() as sent:
+    with statements() as statements_sent:
         migrate(empty_url)
-    assert [each for each in sent if each.startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "DROP"))] == []
+    assert [
+        statement
+        for statement in statements_sent
+        if statement.startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "DROP"))
+    ] == []
 
 
-def test_what_is_there_stays(core):
+def test_migration_keeps_existing_data(core):
     core.user(external_id="1", email="ann@example.com", name="Ann")
     core.migrate()
     with core.view(NOBODY) as uow:
@@ -282,18 +286,27 @@ def test_several_threads_migrate_at_once(empty_url):
     assert tables(empty_url) == OURS
 
 
-def test_of_several_that_upgrade_at_once_one_walks_and_the_others_find_it_done(empty_url, statements):
+def test_one_of_several_concurrent_upgrades_migrates(empty_url, statements):
     core = Core(empty_url)
     with core.database.unbegun() as connection:
         upgrade(connection, "0001")
     core.close()
-    with statements() as sent:
+    with statements() as statements_sent:
         at_once(*[lambda: migrate(empty_url)] * 3)
     assert tables(empty_url) == OURS
-    assert len([each for each in sent if "CREATE TABLE stellary_search_entries" in each]) == 1
+    assert (
+        len(
+            [
+                statement
+                for statement in statements_sent
+                if "CREATE TABLE stellary_search_entries" in statement
+            ]
+        )
+        == 1
+    )
 
 
-def test_what_a_newer_version_has_migrated_is_refused_and_left_alone(core):
+def test_database_of_a_newer_version_is_rejected_unchanged(core):
     """A version that does not know a column would write rows that lack it."""
     with core.database.writing() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
@@ -320,7 +333,7 @@ def test_several_processes_migrate_at_once(empty_url):
 def failing():
     """Inside, a migration fails when most of it is done."""
 
-    def fail(connection, cursor, sql, *rest):
+    def fail(connection, cursor, sql, *remaining):
         if sql.startswith("CREATE INDEX ix_stellary_notifications"):
             raise LookupError
 
@@ -424,5 +437,5 @@ def test_messages_that_waited_one_by_one_wait_with_their_webhook(empty_url):
         *[("jobs", {"id": id, "kind": "webhooks.deliver", "key": id}) for id in ("3" * 24, "4" * 24)],
     )
     migrate(empty_url)
-    found = run(empty_url, "SELECT kind, payload FROM stellary_jobs")
-    assert [tuple(row) for row in found] == [("webhooks.deliver", f'{{"webhookId":"{waiting}"}}')]
+    rows = run(empty_url, "SELECT kind, payload FROM stellary_jobs")
+    assert [tuple(row) for row in rows] == [("webhooks.deliver", f'{{"webhookId":"{waiting}"}}')]

@@ -1,4 +1,4 @@
-"""Pages while others write: what was there all along comes once and in its order, whatever comes and goes in between."""
+"""Pages during concurrent writes: existing items appear once and in order."""
 
 from __future__ import annotations
 
@@ -56,26 +56,26 @@ class Lists:
         """The ids of a page, and the path of the one after it."""
         answer = self.world.call(self.bob, "GET", path)
         assert answer.status == 200
-        found = [each["id"] for each in self.world.ask(self.bob, "GET", path)]
-        return found, answer.headers.get("link", "").partition("<")[2].partition(">")[0]
+        ids = [row["id"] for row in self.world.ask(self.bob, "GET", path)]
+        return ids, answer.headers.get("link", "").partition("<")[2].partition(">")[0]
 
     def all_pages(self, path: str, limit: int, between: Callable[[], None]) -> list[str]:
-        found: list[str] = []
+        collected: list[str] = []
         path = f"{path}{'&' if '?' in path else '?'}limit={limit}"
         while path:
             ids, path = self.page(path)
-            found += ids
+            collected += ids
             between()
-        return found
+        return collected
 
 
 @pytest.fixture
 def lists(world):
-    made = Lists(world)
+    lists = Lists(world)
     for _ in range(6):
-        made.add()
-    made.added.clear()
-    return made
+        lists.add()
+    lists.added.clear()
+    return lists
 
 
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -95,6 +95,6 @@ def test_pages_neither_repeat_nor_skip_while_others_write(lists, name, limit, wr
         for write in waiting.pop(0) if waiting else ():
             getattr(lists, write)()
 
-    found = lists.all_pages(path, limit, between)
-    assert [id for id in found if id in set(whole)] == whole
-    assert len(found) == len(set(found))
+    collected = lists.all_pages(path, limit, between)
+    assert [id for id in collected if id in set(whole)] == whole
+    assert len(collected) == len(set(collected))

@@ -38,15 +38,15 @@ def test_a_cursor_that_was_not_made_here_is_refused(cursor):
 @given(st.lists(st.from_regex("[0-9a-f]{3}", fullmatch=True), unique=True), st.integers(1, LIMIT_MAX))
 def test_all_is_had_by_the_page_and_nothing_twice(items, limit):
     page = page_of(items, Paged(limit=limit), str)
-    found = list(page.items)
+    collected = list(page.items)
     while page.next:
         assert len(page.items) == limit
         page = page_of(items, Paged(limit=limit, cursor=page.next), str)
-        found += page.items
-    assert found == sorted(items)
+        collected += page.items
+    assert collected == sorted(items)
 
 
-def test_a_list_that_is_not_asked_for_by_the_page_is_whole_and_as_it_stands():
+def test_list_without_a_limit_is_complete_and_in_order():
     assert page_of(["b", "a"], Paged(), str).items == ["b", "a"]
 
 

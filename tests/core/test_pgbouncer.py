@@ -43,13 +43,13 @@ def unprepared_url(postgres_url, tmp_path):
 
 
 @pytest.fixture(params=["pooled_url", "unprepared_url"])
-def pooled(request):
+def pooled_core(request):
     with closing(Core(request.getfixturevalue(request.param), bcrypt_rounds=4)) as core:
         yield core
 
 
-def test_requests_are_answered_with_statements_prepared_or_not(pooled):
-    world = World(pooled)
+def test_requests_are_answered_with_statements_prepared_or_not(pooled_core):
+    world = World(pooled_core)
     ann = world.person("ann")
     project = world.project(ann, world.workspace(ann))
     column = world.ask(ann, "GET", f"{project.path}/columns")[0]["id"]
@@ -68,14 +68,14 @@ def test_requests_are_answered_with_statements_prepared_or_not(pooled):
 
 
 @pytest.mark.parametrize("unit", ["begin", "view"])
-def test_settings_hold_in_each_transaction_and_for_nobody_else(pooled_url, unit):
+def test_settings_apply_to_each_transaction_of_the_core_only(pooled_url, unit):
     names = ("timezone", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     with closing(Core(pooled_url)) as core, psycopg.connect(pooled_url, autocommit=True) as other:
         before = [other.execute(f"SHOW {name}").fetchone() for name in names]
         for _ in range(3):
             with getattr(core, unit)(NOBODY) as uow:
-                found = [uow.connection.execute(text(f"SHOW {name}")).scalar() for name in names]
-                assert found == ["UTC", "30s", "2s", "1min"]
+                values = [uow.connection.execute(text(f"SHOW {name}")).scalar() for name in names]
+                assert values == ["UTC", "30s", "2s", "1min"]
             assert [other.execute(f"SHOW {name}").fetchone() for name in names] == before
 
 
@@ -94,7 +94,7 @@ def test_news_are_heard_past_the_pooler_by_the_direct_url(postgres_url, pooled_u
             core.relay.stop(SOON)
 
 
-def test_without_a_direct_url_it_is_said_once_that_news_are_polled_for(pooled_url, caplog):
+def test_missing_direct_url_is_logged_once(pooled_url, caplog):
     with caplog.at_level(logging.WARNING, "stellary.core"), closing(Core(pooled_url)) as core:
         core.relay.start()
         until = time.monotonic() + SOON

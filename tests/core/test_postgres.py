@@ -86,10 +86,10 @@ def test_connections_wait_for_nothing_without_limit(postgres_url):
             "statement_timeout": "30s",
             "lock_timeout": "2s",
         }
-        found = connection.connection.dbapi_connection.info.get_parameters()
-    assert found["connect_timeout"] == "5"
-    assert found["keepalives_idle"] == "30"
-    assert found["tcp_user_timeout"] == "30000"
+        parameters = connection.connection.dbapi_connection.info.get_parameters()
+    assert parameters["connect_timeout"] == "5"
+    assert parameters["keepalives_idle"] == "30"
+    assert parameters["tcp_user_timeout"] == "30000"
 
 
 def test_options_of_the_url_are_kept(postgres_url):
@@ -100,22 +100,22 @@ def test_options_of_the_url_are_kept(postgres_url):
             assert show(connection, "search_path") == "theirs"
             assert show(connection, "lock_timeout") == "7s"
             assert show(connection, "statement_timeout") == "30s"
-            found = connection.connection.dbapi_connection.info.get_parameters()
-        assert found["connect_timeout"] == "9"
+            parameters = connection.connection.dbapi_connection.info.get_parameters()
+        assert parameters["connect_timeout"] == "9"
 
 
-@pytest.mark.parametrize(("asked", "threshold"), [("0", 0), ("7", 7), ("off", None)])
-def test_url_says_when_statements_are_prepared(postgres_url, asked, threshold):
+@pytest.mark.parametrize(("threshold_text", "threshold"), [("0", 0), ("7", 7), ("off", None)])
+def test_url_says_when_statements_are_prepared(postgres_url, threshold_text, threshold):
     joint = "&" if "?" in postgres_url else "?"
     with (
-        closing(Database(f"{postgres_url}{joint}prepare_threshold={asked}")) as database,
+        closing(Database(f"{postgres_url}{joint}prepare_threshold={threshold_text}")) as database,
         database.writing() as connection,
     ):
         assert connection.connection.dbapi_connection.prepare_threshold == threshold
 
 
 def test_dedicated_connection_is_made_as_the_host_makes_its_own_and_takes_no_place_in_its_pool(postgres_url):
-    made = []
+    databases = []
     url = make_url(postgres_url)
     # What only the engine knows: its URL leads nowhere.
     engine = create_engine(
@@ -125,9 +125,9 @@ def test_dedicated_connection_is_made_as_the_host_makes_its_own_and_takes_no_pla
         max_overflow=0,
         pool_timeout=1,
     )
-    event.listen(engine, "connect", lambda driver, _: made.append(driver))
-    with closing(Database(engine)) as database, database.dedicated() as own, engine.connect() as theirs:
-        assert {own.connection.dbapi_connection, theirs.connection.dbapi_connection} == set(made)
+    event.listen(engine, "connect", lambda driver, _: databases.append(driver))
+    with closing(Database(engine)) as database, database.dedicated() as dedicated, engine.connect() as theirs:
+        assert {dedicated.connection.dbapi_connection, theirs.connection.dbapi_connection} == set(databases)
     engine.dispose()
 
 
@@ -168,10 +168,10 @@ class Freezer:
                 sink.sendall(data)
 
     def close(self):
-        for each in self.sockets:
+        for connection in self.sockets:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
 
 
 @pytest.fixture
@@ -182,8 +182,8 @@ def freezer(postgres_url):
             target = socket.AF_UNIX, f"{info.host}/.s.PGSQL.{info.port}"
         else:
             target = socket.AF_INET, (info.hostaddr or info.host, info.port)
-    with closing(Freezer(target)) as made:
-        yield made
+    with closing(Freezer(target)) as freezer:
+        yield freezer
 
 
 @pytest.fixture
@@ -199,10 +199,10 @@ def frozen_core(postgres_url, freezer):
 
 def test_second_host_is_tried_where_the_first_does_not_answer(postgres_url, freezer):
     url = make_url(postgres_url)
-    with closing(socket.socket()) as taken:
+    with closing(socket.socket()) as listener:
         # Bound and not listening: who connects is refused.
-        taken.bind(("127.0.0.1", 0))
-        hosts = f"127.0.0.1:{taken.getsockname()[1]},127.0.0.1:{freezer.port}"
+        listener.bind(("127.0.0.1", 0))
+        hosts = f"127.0.0.1:{listener.getsockname()[1]},127.0.0.1:{freezer.port}"
         core = Core(f"postgresql://{account(url)}{hosts}/{url.database}?target_session_attrs=read-write")
         core.probe()
         freezer.close()

@@ -63,14 +63,14 @@ def test_what_one_tells_the_other_hears_once(two):
 
 def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):
     here, there = two
-    sent = []
+    notifications = []
     whole = here.relay._send
-    monkeypatch.setattr(here.relay, "_send", lambda topics: (sent.append(topics), whole(topics)))
+    monkeypatch.setattr(here.relay, "_send", lambda topics: (notifications.append(topics), whole(topics)))
     ear = Ear(there)
     for number in range(200):
         here.env.signals.send(f"workspace:{number % 10}")
     assert all(ear.hears(f"workspace:{number}") for number in range(10))
-    assert len(sent) < 20
+    assert len(notifications) < 20
 
 
 def test_who_is_to_stop_does_not_wait_for_news(postgres_url, monkeypatch):

@@ -110,7 +110,7 @@ def add_columns(agent_api: AgentApi) -> None:
         (agent_api.owner, "POST", column, {"name": "A"}),
         (agent_api.owner, "POST", column, {"name": "B"}),
     )
-    orders = [each["order"] for each in agent_api.world.ask(agent_api.owner, "GET", column)]
+    orders = [card["order"] for card in agent_api.world.ask(agent_api.owner, "GET", column)]
     assert sorted(orders) == list(range(len(orders)))
 
 
@@ -158,14 +158,14 @@ def make_field(agent_api: AgentApi, name: str, kind: str = "text", **more: Any) 
 
 
 def delete_field(agent_api: AgentApi) -> None:
-    gone, kept = make_field(agent_api, "Gone"), make_field(agent_api, "Kept")
-    card = agent_api.card(customFields={gone["id"]: "1"})
+    removed_field, other_field = make_field(agent_api, "Gone"), make_field(agent_api, "Kept")
+    card = agent_api.card(customFields={removed_field["id"]: "1"})
     race(
         agent_api,
-        (agent_api.owner, "PATCH", f"{agent_api.flat_of(card)}/custom-fields", {kept["id"]: "2"}),
-        (agent_api.owner, "DELETE", f"{agent_api.flat}/custom-fields/{gone['id']}"),
+        (agent_api.owner, "PATCH", f"{agent_api.flat_of(card)}/custom-fields", {other_field["id"]: "2"}),
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/custom-fields/{removed_field['id']}"),
     )
-    assert agent_api.read(card)["customFields"] == {kept["id"]: "2"}
+    assert agent_api.read(card)["customFields"] == {other_field["id"]: "2"}
 
 
 def change_field(agent_api: AgentApi) -> None:
@@ -235,9 +235,9 @@ def give_deleted_card_to_agent(agent_api: AgentApi) -> None:
 
 def decide_last_two_of_batch(agent_api: AgentApi) -> None:
     mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.")
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     first, second = (
-        f"{agent_api.flat}/proposals/{each['id']}/approve" for each in agent_api.proposals(mission)
+        f"{agent_api.flat}/proposals/{proposal['id']}/approve" for proposal in agent_api.proposals(mission)
     )
     assert race(agent_api, (agent_api.owner, "POST", first, {}), (agent_api.owner, "POST", second, {})) == 200
     assert agent_api.mission_now(mission)["status"] == "completed"
@@ -428,7 +428,7 @@ class Lock:
     def take_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         owner = self.owner or importlib.import_module(f"stellary.core.{self.module}")
         for name in (self.name, *self.derived):
-            monkeypatch.setattr(owner, name, unlocked(getattr(owner, name)))
+            monkeypatch.setattr(owner, name, remove_lock(getattr(owner, name)))
         if owner is idempotency:
             columns = tuple_(idempotency.keys.c.user_id, idempotency.keys.c.key_digest)
             monkeypatch.setattr(
@@ -436,10 +436,10 @@ class Lock:
             )
 
 
-def unlocked(statement: Any) -> Any:
-    """A statement without its lock."""
+def remove_lock(statement: Any) -> Any:
+    """Return a statement without its lock."""
     if isinstance(statement, Query):
-        return Query(statement.row_type, unlocked(statement.statement))
+        return Query(statement.row_type, remove_lock(statement.statement))
     copy = statement._clone()
     assert copy._for_update_arg is not None
     copy._for_update_arg = None
@@ -501,7 +501,7 @@ def test_race_goes_wrong_without_the_lock(
 
 
 def test_every_lock_in_the_source_has_a_race() -> None:
-    found = set()
+    names = set()
     for path in ROOT.rglob("*.py"):
         for statement in ast.walk(ast.parse(path.read_text())):
             if isinstance(statement, (ast.Assign, ast.AnnAssign)):
@@ -514,10 +514,10 @@ def test_every_lock_in_the_source_has_a_race() -> None:
                 if locks:
                     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
                     name = target.attr if isinstance(target, ast.Attribute) else ast.unparse(target)
-                    found.add(f"{module} {name}")
-    assert found == {str(lock) for lock in LOCKS}
+                    names.add(f"{module} {name}")
+    assert names == {str(lock) for lock in LOCKS}
     calls = sum(path.read_text().count(".with_for_update(") for path in ROOT.rglob("*.py"))
-    assert calls == len(found), "a lock is taken where no name is given to its statement"
+    assert calls == len(names), "a lock is taken where no name is given to its statement"
 
 
 # ------------------------------------------------------------------------------- the commit watermark
@@ -537,14 +537,14 @@ def test_watermark_is_wrong_without_a_look_at_locks(
 
 
 def check_watermark(agent_api: AgentApi, reader: CommitWatermark | None = None) -> None:
-    """Numbers are given out before they are committed: a later one may be visible first."""
+    """Check that the watermark waits for numbers that are assigned but not yet committed."""
     core, reader = agent_api.world.core, reader or commit_watermark()
 
-    def reached() -> tuple[int, bool]:
+    def read_watermark() -> tuple[int, bool]:
         with core.begin(NOBODY) as uow:
             return reader.read(uow.connection)
 
-    before, pending = reached()
+    before, pending = read_watermark()
     assert not pending
     first = {"title": "First"}
     path = f"{agent_api.path}/columns/{agent_api.columns[0]['id']}/cards"
@@ -559,8 +559,8 @@ def check_watermark(agent_api: AgentApi, reader: CommitWatermark | None = None) 
         uow.settle()
         other = agent_api.world.project(agent_api.owner, agent_api.world.workspace(agent_api.owner))
         agent_api.world.card(agent_api.owner, other)
-        assert reached() == (before, True)
-        assert reached() == (before, True)
-    after, pending = reached()
+        assert read_watermark() == (before, True)
+        assert read_watermark() == (before, True)
+    after, pending = read_watermark()
     assert after >= before + 2
     assert not pending

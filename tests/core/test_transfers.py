@@ -1,4 +1,4 @@
-"""Answers with files: names that any browser understands, and ranges by RFC 9110."""
+"""Responses with files: file names that every browser understands, and ranges according to RFC 9110."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEY = "ab/" + "0" * 32
 TAG = '"5af1"'
 
 
-def asked(size: int = 10, **headers: str):
+def request_file(size: int = 10, **headers: str):
     store = Blobs("memory:")
     store.put(KEY, b"0123456789"[:size])
     file = StoredFile(KEY, "a.txt", "text/plain", size, "5af1")
@@ -23,7 +23,7 @@ def asked(size: int = 10, **headers: str):
 
 
 @pytest.mark.parametrize(
-    ("range", "body", "told"),
+    ("range", "body", "content_range"),
     [
         ("bytes=0-0", b"0", "bytes 0-0/10"),
         ("bytes=3-5", b"345", "bytes 3-5/10"),
@@ -34,42 +34,42 @@ def asked(size: int = 10, **headers: str):
         ("BYTES = 1 - 2", b"12", "bytes 1-2/10"),
     ],
 )
-def test_a_range_is_answered_with_its_bytes(range, body, told):
-    assert asked(range=range) == (206, body, told)
+def test_range_returns_its_bytes(range, body, content_range):
+    assert request_file(range=range) == (206, body, content_range)
 
 
 @pytest.mark.parametrize(
     "range",
     ["", "bytes=", "bytes=-", "bytes=5-3", "bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "bytes=\u0661-"],
 )
-def test_what_is_no_single_range_is_ignored(range):
-    assert asked(range=range) == (200, b"0123456789", None)
+def test_invalid_or_multiple_ranges_are_ignored(range):
+    assert request_file(range=range) == (200, b"0123456789", None)
 
 
 @pytest.mark.parametrize("range", ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=" + "9" * 18 + "-"])
-def test_a_range_beyond_the_file_is_told(range):
+def test_range_beyond_the_file_raises_an_error(range):
     with pytest.raises(RangeNotSatisfiable) as caught:
-        asked(range=range)
+        request_file(range=range)
     assert caught.value.headers["Content-Range"] == "bytes */10"
 
 
-def test_an_empty_file_has_no_ranges():
-    assert asked(0, range="bytes=0-") == (200, b"", None)
+def test_empty_file_has_no_ranges():
+    assert request_file(0, range="bytes=0-") == (200, b"", None)
 
 
 @pytest.mark.parametrize("tag", [TAG, f"W/{TAG}", "*", f'"other", {TAG}'])
-def test_whoever_has_the_file_is_told_so(tag):
-    assert asked(if_none_match=tag, range="bytes=0-1") == (304, b"", None)
+def test_matching_etag_returns_304(tag):
+    assert request_file(if_none_match=tag, range="bytes=0-1") == (304, b"", None)
 
 
 @pytest.mark.parametrize("tag", ['"other"', "", ",", "5af1"])
-def test_whoever_has_another_file_gets_this_one(tag):
-    assert asked(if_none_match=tag)[0] == 200
+def test_other_etag_returns_the_file(tag):
+    assert request_file(if_none_match=tag)[0] == 200
 
 
 def test_a_range_of_another_version_is_ignored():
-    assert asked(range="bytes=0-1", if_range=TAG)[0] == 206
-    assert asked(range="bytes=0-1", if_range='"other"')[0] == 200
+    assert request_file(range="bytes=0-1", if_range=TAG)[0] == 206
+    assert request_file(range="bytes=0-1", if_range='"other"')[0] == 200
 
 
 def test_a_file_that_has_gone_is_not_found():
@@ -87,5 +87,5 @@ def test_a_file_that_has_gone_is_not_found():
         ("100%.txt", "attachment; filename=\"100_.txt\"; filename*=UTF-8''100%25.txt"),
     ],
 )
-def test_a_name_is_told_to_old_and_new_readers(name, header):
+def test_file_name_is_encoded_for_old_and_new_clients(name, header):
     assert disposition(name) == header

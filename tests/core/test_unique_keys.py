@@ -183,7 +183,7 @@ def own_two_homes(agent_api: AgentApi) -> None:
 
 
 def insert_twice(core: Core, table: Any, row: Any, changes: Any, *, first: bool = True) -> str:
-    """What becomes of a row that is written beside another one of the same key."""
+    """Return the outcome of a row that is written concurrently with another row of the same key."""
     if first:
         core.run(NOBODY, lambda uow: uow.connection.execute(insert(table), row))
     if "id" in row:

@@ -1,4 +1,4 @@
-"""Units of work: who acts, what is checked before anything is committed, what follows from what has happened."""
+"""Units of work: actors, access checks before the commit, events and reactions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def token(*scopes):
 
 
 def refusal(actor, rule: TokenRule):
-    """What an actor is answered where a policy has that rule for tokens."""
+    """Return the response to an actor under a policy with this rule for tokens."""
     try:
         actor.require(Policy("self", rule))
     except (Unauthenticated, Forbidden) as error:
@@ -64,11 +64,11 @@ SOME = token("projects:read", "projects:write")
 )
 def test_a_token_reaches_as_far_as_its_scopes(rule, expected):
     actors = {"nobody": NOBODY, "person": PERSON, "some": SOME, "all": ALL}
-    found = {name: refusal(actor, rule) for name, actor in actors.items()}
-    assert {name: code for name, code in found.items() if code} == expected
+    refusals = {name: refusal(actor, rule) for name, actor in actors.items()}
+    assert {name: code for name, code in refusals.items() if code} == expected
 
 
-def test_nobody_is_no_user(core):
+def test_nobody_is_not_a_user(core):
     with core.begin(NOBODY) as uow, pytest.raises(Unauthenticated):
         _ = uow.user_id
 
@@ -115,7 +115,7 @@ def test_error_of_service_comes_before_missing_access_check(board, ref):
         labels.list_labels(uow, nowhere, Paged())
 
 
-def test_a_service_checks_the_token_whoever_calls_it(board, ref):
+def test_service_checks_the_token_of_any_caller(board, ref):
     actor = Actor(board.owner.id, frozenset({"projects:read"}))
     with pytest.raises(Forbidden), board.world.core.begin(actor) as uow:
         labels.create_label(uow, ref, CreateLabel(name="bug"))
@@ -136,13 +136,13 @@ def test_a_unit_goes_on_after_a_refusal(board, ref):
         assert labels.create_label(uow, ref, CreateLabel(name="new")).name == "new"
 
 
-def test_a_service_says_what_it_serves():
+def test_service_declares_its_endpoint():
     service = service_of(labels.create_label)
     assert (service.endpoint, service.mode) == (CREATE_LABEL, "write")
     assert service_of(labels.list_labels).mode == "read"
 
 
-def test_what_serves_nothing_says_so():
+def test_function_without_an_endpoint_is_rejected():
     with pytest.raises(TypeError, match="serves no endpoint"):
         service_of(print)
 
@@ -236,12 +236,12 @@ def test_reactions_come_in_the_order_of_the_table(core, monkeypatch):
     assert order == [("one", 1), ("one", 2), ("two", 1), ("two", 2)]
 
 
-def test_what_nobody_reacts_to_may_happen(core):
+def test_event_without_a_reaction_is_allowed(core):
     with core.begin(NOBODY) as uow:
         uow.emit(Fell(workspace_id="", number=1))
 
 
-def test_a_reaction_that_fails_undoes_what_it_reacts_to(board, ref, monkeypatch):
+def test_failed_reaction_rolls_back_the_change(board, ref, monkeypatch):
     def fail(uow, events):
         raise LookupError
 
@@ -251,7 +251,7 @@ def test_a_reaction_that_fails_undoes_what_it_reacts_to(board, ref, monkeypatch)
     assert board.read(card)["commentCount"] == 0
 
 
-def test_what_is_to_be_done_after_the_commit_is_done_then(core):
+def test_effects_run_after_the_commit(core):
     order = []
     with core.begin(NOBODY) as uow:
         uow.after_commit.append(lambda: order.append("after"))

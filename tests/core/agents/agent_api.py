@@ -46,7 +46,7 @@ class AgentApi(Board):
         entries: list[Json] = self.world.ask(self.owner, "GET", f"{self.agents}/{agent['id']}/audit")
         return entries[::-1]
 
-    def tried(self, agent: Json) -> list[tuple[str, str]]:
+    def list_attempts(self, agent: Json) -> list[tuple[str, str]]:
         """Return tool and outcome of each audit entry of an agent, oldest first."""
         return [(entry["tool"], entry["outcome"]) for entry in self.audit(agent)]
 
@@ -68,7 +68,7 @@ class AgentApi(Board):
         current: Json = self.world.ask(self.owner, "GET", self.of_mission(mission))
         return current
 
-    def worked(self, mission: Json) -> Json:
+    def run_mission(self, mission: Json) -> Json:
         """Run all due jobs, and return the mission."""
         self.world.core.work.run_due()
         return self.mission_now(mission)

@@ -58,9 +58,9 @@ def test_program_takes_missions_in_order_and_reports_results(agent_api: AgentApi
     agent = agent_api.agent("supervised", **EXTERNAL)
     token, card = agent_api.token(agent), agent_api.card()
     first, second = (agent_api.mission(agent, "Do it", card) for _ in range(2))
-    assert agent_api.worked(first)["status"] == "queued"
-    taken = run(agent_api, token, "get_next_mission")
-    assert (taken.id, taken.status) == (first["id"], "running")
+    assert agent_api.run_mission(first)["status"] == "queued"
+    mission = run(agent_api, token, "get_next_mission")
+    assert (mission.id, mission.status) == (first["id"], "running")
     # The other one waits until that is over: it is on the same card.
     assert run(agent_api, token, "get_next_mission") is None
     run(agent_api, token, "report_step", missionId=first["id"], text="Half of it")

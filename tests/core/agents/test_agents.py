@@ -156,12 +156,12 @@ def test_token_ends_when_revoked_or_expired(agent_api: AgentApi):
 def test_the_last_use_of_a_token_is_noted_once_a_minute(agent_api: AgentApi):
     clock, agent = agent_api.world.stop_clock(), agent_api.agent()
     token, path = agent_api.token(agent), f"{agent_api.agents}/{agent['id']}/tokens"
-    seen = []
+    versions = []
     for seconds in (61, 30, 40):
         clock.advance(timedelta(seconds=seconds))
         agent_api.world.ask(token, "GET", agent_api.path)
-        seen.append(agent_api.world.ask(agent_api.owner, "GET", path)[0]["lastUsedAt"])
-    assert seen == ["2026-04-01T12:01:01Z", "2026-04-01T12:01:01Z", "2026-04-01T12:02:11Z"]
+        versions.append(agent_api.world.ask(agent_api.owner, "GET", path)[0]["lastUsedAt"])
+    assert versions == ["2026-04-01T12:01:01Z", "2026-04-01T12:01:01Z", "2026-04-01T12:02:11Z"]
 
 
 def test_agent_has_at_most_the_rights_of_the_token_creator(agent_api: AgentApi):
@@ -327,7 +327,7 @@ def test_writes_of_a_supervised_agent_become_proposals(agent_api: AgentApi):
         "body": {"title": "Renamed", "priority": "high"},
     }
     assert proposal["summary"].endswith(": priority high, title Renamed")
-    assert agent_api.tried(agent) == [("cards.update", "proposed")]
+    assert agent_api.list_attempts(agent) == [("cards.update", "proposed")]
     assert agent_api.audit(agent)[0]["proposalId"] == proposal["id"]
 
 
@@ -339,7 +339,7 @@ def test_impossible_change_is_not_proposed(agent_api: AgentApi):
     assert call(token, "PATCH", agent_api.of(card), {"columnId": "0" * 24}).status == 400
     assert call(token, "PATCH", f"{agent_api.path}/cards/{'0' * 24}", {"title": "x"}).status == 404
     assert call(token, "PATCH", agent_api.of(card), {"title": "x"}, if_match='"99"').status == 412
-    assert {outcome for _, outcome in agent_api.tried(agent)} == {"refused"}
+    assert {outcome for _, outcome in agent_api.list_attempts(agent)} == {"refused"}
     assert agent_api.audit(agent)[0]["reason"].startswith("dueDate must be")
 
 
@@ -425,7 +425,7 @@ def test_card_is_assigned_to_an_agent_until_the_agent_is_deleted(agent_api: Agen
         agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), body)["assigneeId"] == agent["id"]
     )
     cards = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/cards?assigneeId={agent['id']}")
-    assert [found["id"] for found in cards] == [card["id"]]
+    assert [card["id"] for card in cards] == [card["id"]]
     agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.agents}/{agent['id']}")
     assert agent_api.read(card)["assigneeId"] is None
     assert agent_api.world.status(agent_api.owner, "PATCH", agent_api.of(card), body) == 400

@@ -25,7 +25,7 @@ from tests.support.forms import FORM, form
 def test_unfinished_batch_is_not_approved(agent_api: AgentApi):
     agent = agent_api.agent("approval", rateLimit={"maxActions": 1, "windowSeconds": 60})
     mission = agent_api.mission(agent, "set priority high, comment: On it.")
-    assert (agent_api.worked(mission)["status"], len(agent_api.proposals(mission))) == ("running", 1)
+    assert (agent_api.run_mission(mission)["status"], len(agent_api.proposals(mission))) == ("running", 1)
     for how in ("approve", "reject"):
         path = f"{agent_api.of_mission(mission)}/proposals/{how}"
         assert error(agent_api.world.call(agent_api.owner, "POST", path)) == (409, "still_at_work")
@@ -34,7 +34,7 @@ def test_unfinished_batch_is_not_approved(agent_api: AgentApi):
 def test_program_cannot_end_a_mission_of_the_server(agent_api: AgentApi):
     agent = agent_api.agent("supervised", tools=["missions", "board.write"])
     mission = agent_api.mission(agent, "comment: On it.")
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     ended = {"missionId": mission["id"], "summary": "x"}
     assert code(agent_api, agent_api.token(agent), "complete_mission", **ended) == "not_external"
 
@@ -52,9 +52,9 @@ def test_agent_suspended_while_thinking_resumes_later(agent_api: AgentApi):
 
     agent_api.world.core.env.brains = {"built_in": Suspended()}
     mission = agent_api.mission(agent, "set priority high", card)
-    assert (agent_api.worked(mission)["status"], agent_api.read(card)) == ("running", card)
+    assert (agent_api.run_mission(mission)["status"], agent_api.read(card)) == ("running", card)
     agent_api.change(agent, status="active")
-    assert agent_api.worked(mission)["status"] == "completed"
+    assert agent_api.run_mission(mission)["status"] == "completed"
     assert agent_api.read(card)["priority"] == "high"
 
 
@@ -82,14 +82,14 @@ def test_temporary_failure_is_retried(agent_api: AgentApi):
 
     core.env.actions = {**whole, "set_priority": attrs.evolve(whole["set_priority"], do=unavailable)}
     mission = agent_api.mission(agent_api.agent(), "set priority high")
-    assert agent_api.worked(mission)["status"] == "running"
+    assert agent_api.run_mission(mission)["status"] == "running"
     (job,) = core.work.jobs()
     assert (job.error, (job.due_at - clock()).total_seconds()) == ("the store does not answer", 300)
     for _ in range(2):
         clock.advance(timedelta(seconds=300))
-        now = agent_api.worked(mission)
+        now = agent_api.run_mission(mission)
     assert now["status"] == "completed"
-    assert agent_api.tried(agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)[0]) == [
+    assert agent_api.list_attempts(agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)[0]) == [
         ("set_priority", "allowed")
     ]
 
@@ -110,7 +110,7 @@ def test_worker_that_outlives_its_claim_discards_its_result(agent_api: AgentApi)
     core.env.brains = {"built_in": Slow()}
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent(), "comment: Hi", card)
-    assert agent_api.worked(mission)["status"] == "completed"
+    assert agent_api.run_mission(mission)["status"] == "completed"
     assert (len(tasks), agent_api.read(card)["commentCount"], core.work.jobs()) == (3, 1, [])
 
 
@@ -125,9 +125,9 @@ def test_brain_receives_read_and_approved_results_together(agent_api: AgentApi):
         "built_in": (brain := Scripted(Turn(history=1, calls=calls), Turn(result="ok")))
     }
     mission = agent_api.mission(agent_api.agent("supervised"), "go", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     agent_api.decide(agent_api.proposals(mission)[0])
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     outcomes = [(answer.outcome, answer.value and bool(answer.value)) for answer in brain.asked[1].answers]
     assert outcomes == [("done", True), ("done", True), ("refused", None)]
 
@@ -135,7 +135,7 @@ def test_brain_receives_read_and_approved_results_together(agent_api: AgentApi):
 def test_number_of_pending_proposals_is_limited(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(proposing, "PENDING_MAX", 2)
     mission = agent_api.mission(agent_api.agent("supervised"), "comment: a\ncomment: b\ncomment: c")
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     assert len(agent_api.proposals(mission)) == 2
     assert [what for kind, what in agent_api.log(mission) if kind == "tool_call"] == [
         "add_comment proposed",
@@ -196,5 +196,5 @@ def test_overlong_action_name_is_refused(agent_api: AgentApi):
     calls = [ToolCall("a", "x" * 5000, {})]
     agent_api.world.core.env.brains = {"built_in": Scripted(Turn(history=1, calls=calls), Turn(result="ok"))}
     agent = agent_api.agent()
-    assert agent_api.worked(agent_api.mission(agent, "go"))["status"] == "completed"
-    assert agent_api.tried(agent) == [("x" * 100, "refused")]
+    assert agent_api.run_mission(agent_api.mission(agent, "go"))["status"] == "completed"
+    assert agent_api.list_attempts(agent) == [("x" * 100, "refused")]

@@ -29,24 +29,24 @@ class Scripted:
         return turn
 
 
-def worked(agent_api: AgentApi, brain: Any, mode: str = "autonomous", **more: Any) -> tuple[Any, Any]:
-    """A mission that this brain has thought about, and its card."""
+def run_mission(agent_api: AgentApi, brain: Any, mode: str = "autonomous", **more: Any) -> tuple[Any, Any]:
+    """Run a mission with this brain, and return the mission and its card."""
     agent_api.world.core.env.brains = {"built_in": brain}
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent(mode, **more), "Do something", card)
-    return agent_api.worked(mission), card
+    return agent_api.run_mission(mission), card
 
 
 def call(name: str, id: str = "a", **params: Any) -> ToolCall:
     return ToolCall(id, name, params)
 
 
-def test_a_brain_is_told_what_came_of_its_calls_and_what_it_wanted_to_know_again(agent_api: AgentApi):
+def test_brain_receives_its_history_and_the_results_of_its_calls(agent_api: AgentApi):
     brain = Scripted(
         Turn(history={"n": 1}, calls=[call("list_cards", projectId="Launch"), call("fly", "b")]),
         Turn(result="Done"),
     )
-    mission, card = worked(agent_api, brain)
+    mission, card = run_mission(agent_api, brain)
     assert (mission["status"], mission["result"]) == ("completed", "Done")
     first, second = brain.asked
     assert (first.prompt, first.card.id, first.history, first.answers) == (
@@ -57,20 +57,20 @@ def test_a_brain_is_told_what_came_of_its_calls_and_what_it_wanted_to_know_again
     )
     assert {"get_card_details", "move_card"} <= {tool.name for tool in first.tools}
     assert second.history == {"n": 1}
-    seen, refused = second.answers
-    assert (seen.outcome, [each["id"] for each in seen.value]) == ("done", [card["id"]])
+    done, refused = second.answers
+    assert (done.outcome, [card["id"] for card in done.value]) == ("done", [card["id"]])
     assert (refused.outcome, refused.why) == ("refused", "there is no tool 'fly'")
 
 
 def test_reading_never_needs_approval(agent_api: AgentApi):
     brain = Scripted(Turn(history=1, calls=[call("list_projects")]), Turn(result="ok"))
-    mission, _ = worked(agent_api, brain, "supervised")
+    mission, _ = run_mission(agent_api, brain, "supervised")
     assert mission["status"] == "completed"
     assert brain.asked[1].answers[0].value[0]["id"] == agent_api.project["id"]
 
 
 def test_a_brain_that_says_nothing_more_has_come_to_its_end(agent_api: AgentApi):
-    mission, _ = worked(agent_api, Scripted(Turn(message="That was it.")))
+    mission, _ = run_mission(agent_api, Scripted(Turn(message="That was it.")))
     assert (mission["status"], mission["result"]) == ("completed", "That was it.")
 
 
@@ -79,35 +79,35 @@ def test_a_brain_that_goes_on_and_on_is_stopped(agent_api: AgentApi):
         def think(self, task):
             return Turn(history=1, calls=[call("list_projects")])
 
-    mission, _ = worked(agent_api, Endless())
+    mission, _ = run_mission(agent_api, Endless())
     assert (mission["status"], mission["error"]) == ("failed", "it has taken more than 50 turns")
 
 
 def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(agent_api: AgentApi):
     clock = agent_api.world.stop_clock()
     brain = Scripted(*[RuntimeError("overloaded")] * 2, Turn(result="ok"))
-    mission, _ = worked(agent_api, brain)
+    mission, _ = run_mission(agent_api, brain)
     assert mission["status"] == "running"
     for _ in range(2):
         clock.advance(timedelta(minutes=5))
-        mission = agent_api.worked(mission)
+        mission = agent_api.run_mission(mission)
     assert mission["status"] == "completed"
-    mission, _ = worked(agent_api, Scripted(*[RuntimeError("no key")] * 5))
+    mission, _ = run_mission(agent_api, Scripted(*[RuntimeError("no key")] * 5))
     for _ in range(5):
         clock.advance(timedelta(minutes=5))
-        mission = agent_api.worked(mission)
+        mission = agent_api.run_mission(mission)
     assert (mission["status"], mission["error"]) == ("failed", "it could not go on: RuntimeError: no key")
     assert agent_api.world.core.work.jobs() == []
 
 
 def test_a_brain_that_says_what_cannot_be_written_down_is_asked_no_more_at_last(agent_api: AgentApi):
     clock = agent_api.world.stop_clock()
-    mission, _ = worked(
+    mission, _ = run_mission(
         agent_api, Scripted(Turn(history=1, calls=[ToolCall("a", "create_card", {"projectId": object})]))
     )
     for _ in range(5):
         clock.advance(timedelta(minutes=5))
-        mission = agent_api.worked(mission)
+        mission = agent_api.run_mission(mission)
     assert mission["status"] == "failed"
 
 
@@ -116,18 +116,18 @@ def test_what_is_read_is_told_as_far_as_it_is_worth_reading(agent_api: AgentApi)
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/cards/bulk", {"cards": cards})
     where = {"contextType": "workspace", "contextId": agent_api.workspace.id, "contentFormat": "markdown"}
     document = {"title": "Minutes", "content": "So it was. " * 4000, **where}
-    made = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/documents", document)
+    created = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/documents", document)
     brain = Scripted(
         Turn(
             history=1,
             calls=[
                 call("list_cards", "a", projectId=agent_api.project["id"]),
-                call("get_document", "b", documentId=made["id"]),
+                call("get_document", "b", documentId=created["id"]),
             ],
         ),
         Turn(result="ok"),
     )
-    worked(agent_api, brain, tools=["board.read", "documents.read"])
+    run_mission(agent_api, brain, tools=["board.read", "documents.read"])
     listed, read = (answer.value for answer in brain.asked[1].answers)
     assert (len(listed["items"]) + listed["left"], read) == (81, {"tooLong": True})
     assert 10 < len(listed["items"]) < 60
@@ -146,8 +146,8 @@ def test_a_proposal_says_in_one_sentence_what_it_is_about(agent_api: AgentApi):
         ),
         Turn(result="ok"),
     )
-    mission, _ = worked(agent_api, brain, "supervised")
-    comment, bulk = (each["summary"] for each in agent_api.proposals(mission))
+    mission, _ = run_mission(agent_api, brain, "supervised")
+    comment, bulk = (proposal["summary"] for proposal in agent_api.proposals(mission))
     assert comment.endswith(f"content {'x' * 99}…")
     assert bulk.startswith("Create up to 500 cards")
 
@@ -188,32 +188,32 @@ def test_a_hostile_brain_achieves_nothing_beyond_its_gate(agent_api: AgentApi, m
     world = agent_api.world
     elsewhere = AgentApi(world, world.person("eve"))
     beside = AgentApi(world, agent_api.owner, agent_api.workspace)
-    cards = [each.card() for each in (agent_api, elsewhere, beside)]
-    ids = [each["id"] for each in cards]
-    ids += [each["key"] for each in cards] + [each.project["id"] for each in (agent_api, elsewhere, beside)]
-    ids += [each.columns[2]["id"] for each in (agent_api, elsewhere, beside)] + [
+    cards = [api.card() for api in (agent_api, elsewhere, beside)]
+    ids = [card["id"] for card in cards]
+    ids += [card["key"] for card in cards] + [api.project["id"] for api in (agent_api, elsewhere, beside)]
+    ids += [api.columns[2]["id"] for api in (agent_api, elsewhere, beside)] + [
         agent_api.owner.id,
         elsewhere.owner.id,
     ]
     tools = ["board.read", "move_card", "add_comment"]
     calls = hostile_calls(agent_api, ids, 20261126, count)
     turns = [Turn(history=1, calls=calls[at : at + 50]) for at in range(0, len(calls), 50)]
-    before = [each.read(card) for each, card in ((elsewhere, cards[1]), (beside, cards[2]))]
+    before = [api.read(card) for api, card in ((elsewhere, cards[1]), (beside, cards[2]))]
     brain = Scripted(*turns, Turn(result="ok"))
-    mission, _ = worked(agent_api, brain, mode, tools=tools, projectIds=[agent_api.project["id"]])
+    mission, _ = run_mission(agent_api, brain, mode, tools=tools, projectIds=[agent_api.project["id"]])
     for proposal in agent_api.proposals(mission):
         agent_api.decide(proposal)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     # Nothing of another tenant's, or of a project that the agent does not work in.
-    assert [each.read(card) for each, card in ((elsewhere, cards[1]), (beside, cards[2]))] == before
+    assert [api.read(card) for api, card in ((elsewhere, cards[1]), (beside, cards[2]))] == before
     assert len(world.ask(agent_api.owner, "GET", f"{agent_api.flat}/projects")) == 2
     # Nothing beyond the tools that it has.
     (agent,) = world.ask(agent_api.owner, "GET", agent_api.agents)
-    done = {tool for tool, outcome in agent_api.tried(agent) if outcome != "refused"}
+    done = {tool for tool, outcome in agent_api.list_attempts(agent) if outcome != "refused"}
     reads = {name for name, action in world.core.env.actions.items() if action.category == "board.read"}
     assert done <= reads | {"move_card", "add_comment"}
     activity = world.ask(agent_api.owner, "GET", f"{agent_api.path}/activity?limit=500")
-    assert {each["type"] for each in activity if each["actorId"] == agent["id"]} <= {
+    assert {activity["type"] for activity in activity if activity["actorId"] == agent["id"]} <= {
         "card_moved",
         "comment_added",
     }
@@ -243,8 +243,8 @@ def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(
     state = world.ask(agent_api.owner, "GET", f"{place}/pilotage/state")
     world.core.env.brains = {"built_in": Scripted(*turns, Turn(result="ok"))}
     agent = agent_api.agent(tools=list(get_args(Category)))
-    asked = agent_api.mission(agent, "go", card, by=bob)
-    assert agent_api.worked(asked)["status"] == "completed"
+    new_mission = agent_api.mission(agent, "go", card, by=bob)
+    assert agent_api.run_mission(new_mission)["status"] == "completed"
     assert world.ask(agent_api.owner, "GET", f"{place}/pilotage/state") == state
     reasons = {
         entry["tool"]: (entry["outcome"], entry["reason"]) for entry in agent_api.audit(agent)[: len(good)]

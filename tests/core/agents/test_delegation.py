@@ -32,7 +32,7 @@ def test_assigning_a_card_to_an_agent_starts_a_mission_with_its_text(agent_api: 
     (mission,) = missions_of(agent_api, agent)
     assert mission["prompt"] == "Print the invoices\n\nset priority high\nmove to Done"
     assert (mission["cardId"], mission["createdById"]) == (card["id"], agent_api.owner.id)
-    assert agent_api.worked(mission)["status"] == "completed"
+    assert agent_api.run_mission(mission)["status"] == "completed"
     after = agent_api.read(card)
     assert (after["priority"], after["columnId"]) == ("high", agent_api.columns[2]["id"])
 
@@ -48,7 +48,7 @@ def test_card_text_that_is_no_instruction_changes_nothing(agent_api: AgentApi):
     agent = agent_api.agent()
     card = agent_api.card("Print the invoices", description="Archive it when they are paid.")
     assign(agent_api, card, agent)
-    after = agent_api.worked(missions_of(agent_api, agent)[0])
+    after = agent_api.run_mission(missions_of(agent_api, agent)[0])
     assert after["status"] == "failed"
     assert after["error"].startswith("I did not understand 'when'")
     assert agent_api.read(card)["archived"] is False
@@ -60,7 +60,7 @@ def test_mentioning_an_agent_starts_a_mission_with_the_comment(agent_api: AgentA
         agent_api.comment(card, text)
     first, second = missions_of(agent_api, agent)
     assert (first["prompt"], second["prompt"]) == ("please set priority high", "Well, move to Done")
-    assert agent_api.worked(first)["status"] == "completed"
+    assert agent_api.run_mission(first)["status"] == "completed"
     assert agent_api.read(card)["priority"] == "high"
     assert agent_api.mission_now(second)["error"].startswith("I did not understand 'Well'")
 
@@ -85,7 +85,7 @@ def test_assigning_again_starts_no_second_mission_while_one_is_active(agent_api:
     for assignee in (agent, agent, None, agent):
         assign(agent_api, card, assignee)
     (mission,) = missions_of(agent_api, agent)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     assign(agent_api, card, None)
     assign(agent_api, card, agent)
     assert len(missions_of(agent_api, agent)) == 2
@@ -138,10 +138,10 @@ def test_agents_and_rules_delegate_nothing(agent_api: AgentApi):
     worker, agent = agent_api.agent(name="Worker"), agent_api.agent()
     card, other = agent_api.card("set priority high"), agent_api.card("set priority low")
     prompt = "assign to Scribe\ncomment: @scribe archive"
-    assert agent_api.worked(agent_api.mission(worker, prompt, card))["status"] == "completed"
+    assert agent_api.run_mission(agent_api.mission(worker, prompt, card))["status"] == "completed"
     supervised = agent_api.agent("supervised", name="Supervised")
     mission = agent_api.mission(supervised, "assign to Scribe", other)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
     agent_api.world.ask(
         agent_api.token(worker), "PATCH", agent_api.of(agent_api.card()), {"assigneeId": agent["id"]}

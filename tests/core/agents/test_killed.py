@@ -134,7 +134,7 @@ class Life:
     def work(self) -> None:
         """Work on the mission to its end, without kills."""
         until = time.monotonic() + 30
-        while (status := self.agent_api.worked(self.mission)["status"]) not in ("completed", "failed"):
+        while (status := self.agent_api.run_mission(self.mission)["status"]) not in ("completed", "failed"):
             # PostgreSQL may not have noticed yet that the process that claimed the job is dead.
             assert time.monotonic() < until
             for path in self.approve() if status == "awaiting_approval" else ():
@@ -159,7 +159,7 @@ class Life:
             "proposals": [
                 (proposal["action"], proposal["status"]) for proposal in agent_api.proposals(self.mission)
             ],
-            "audit": agent_api.tried(self.agent),
+            "audit": agent_api.list_attempts(self.agent),
             "activity": [entry["type"] for entry in activity],
             "told": self.entries,
         }

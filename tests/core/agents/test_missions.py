@@ -33,7 +33,7 @@ def test_autonomous_agent_carries_out_a_mission_and_reports(agent_api: AgentApi)
     prompt = "move to Done and set priority high\nadd checklist: design, build\ncomment: On it.\nadd label bug; due 2026-05-01"
     mission = agent_api.mission(agent, prompt, card)
     assert mission["status"] == "queued"
-    after = agent_api.worked(mission)
+    after = agent_api.run_mission(mission)
     assert (after["status"], after["error"]) == ("completed", None)
     assert after["result"].startswith(
         "Done: move_card, set_priority, add_checklist_item, add_checklist_item, add_comment"
@@ -49,12 +49,12 @@ def test_autonomous_agent_carries_out_a_mission_and_reports(agent_api: AgentApi)
     assert (comment["authorId"], comment["content"]) == (agent["id"], "On it.")
     activity = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/activity?actorId={agent['id']}")
     assert {entry["type"] for entry in activity} >= {"card_moved", "comment_added", "card_updated"}
-    assert {outcome for _, outcome in agent_api.tried(agent)} == {"allowed"}
+    assert {outcome for _, outcome in agent_api.list_attempts(agent)} == {"allowed"}
 
 
 def test_the_log_tells_it_from_the_beginning(agent_api: AgentApi):
     mission = agent_api.mission(agent_api.agent("autonomous"), "set priority high")
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     assert agent_api.log(mission) == [
         ("status", "queued"),
         ("status", "running"),
@@ -72,7 +72,7 @@ def test_progress_of_a_mission_is_reported(agent_api: AgentApi):
     mission = agent_api.mission(agent_api.agent("supervised"), "set priority high, comment: On it.")
     nothing = {"turns": 0, "done": 0, "total": 0, "percent": 0, "message": None}
     assert mission["progress"] == agent_api.mission_now(mission)["progress"] == nothing
-    waiting = agent_api.worked(mission)["progress"]
+    waiting = agent_api.run_mission(mission)["progress"]
     assert (waiting["turns"], waiting["done"], waiting["total"], waiting["percent"]) == (1, 0, 2, 0)
     priority, comment = agent_api.proposals(mission)
     agent_api.decide(priority)
@@ -80,13 +80,13 @@ def test_progress_of_a_mission_is_reported(agent_api: AgentApi):
     assert (half["done"], half["total"], half["percent"]) == (1, 2, 50)
     assert half["message"].startswith("I will call set_priority: priority high; add_comment")
     agent_api.decide(comment, "reject")
-    ended = agent_api.worked(mission)["progress"]
+    ended = agent_api.run_mission(mission)["progress"]
     assert (ended["done"], ended["total"], ended["percent"]) == (2, 2, 100)
 
 
 def test_misunderstood_mission_does_nothing(agent_api: AgentApi):
     card = agent_api.card()
-    after = agent_api.worked(agent_api.mission(agent_api.agent("autonomous"), "make it nicer", card))
+    after = agent_api.run_mission(agent_api.mission(agent_api.agent("autonomous"), "make it nicer", card))
     assert after["status"] == "failed"
     assert after["error"].startswith("I did not understand 'nicer' in 'make it nicer'. Here I understand: ")
     assert after["error"].endswith(" Nothing was changed.")
@@ -97,7 +97,9 @@ def test_misunderstood_mission_does_nothing(agent_api: AgentApi):
 def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(agent_api: AgentApi, mode: str):
     card = agent_api.card()
     agent = agent_api.agent(mode)
-    after = agent_api.worked(agent_api.mission(agent, "set priority low and move to Nowhere, unassign", card))
+    after = agent_api.run_mission(
+        agent_api.mission(agent, "set priority low and move to Nowhere, unassign", card)
+    )
     assert after["status"] == "failed"
     assert after["error"].startswith(
         "Not done: set_priority was refused (not done without move_card); move_card was "
@@ -105,19 +107,19 @@ def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(agent_api
     assert "'Nowhere' is neither, the nearest are " in after["error"]
     assert agent_api.read(card) == card
     assert agent_api.proposals(after) == []
-    assert agent_api.tried(agent) == [
+    assert agent_api.list_attempts(agent) == [
         (name, "refused") for name in ("set_priority", "move_card", "assign_card")
     ]
 
 
 def test_a_mission_has_the_tools_of_its_agent_and_no_others(agent_api: AgentApi):
     agent, card = agent_api.agent("autonomous", ["add_comment"]), agent_api.card()
-    after = agent_api.worked(agent_api.mission(agent, "comment: hi\nmove to Done", card))
+    after = agent_api.run_mission(agent_api.mission(agent, "comment: hi\nmove to Done", card))
     assert "move_card was refused (the agent has not the tool" in after["error"]
     assert agent_api.read(card) == card
-    assert agent_api.tried(agent) == [("add_comment", "refused"), ("move_card", "refused")]
-    agent_api.worked(agent_api.mission(agent, "comment: hi", card))
-    assert agent_api.tried(agent)[2:] == [("add_comment", "allowed")]
+    assert agent_api.list_attempts(agent) == [("add_comment", "refused"), ("move_card", "refused")]
+    agent_api.run_mission(agent_api.mission(agent, "comment: hi", card))
+    assert agent_api.list_attempts(agent)[2:] == [("add_comment", "allowed")]
 
 
 def test_agent_assigns_by_a_first_name_and_names_the_candidates_of_two(agent_api: AgentApi):
@@ -126,9 +128,9 @@ def test_agent_assigns_by_a_first_name_and_names_the_candidates_of_two(agent_api
     for person, name in ((jane, "Jane Doe"), (rob, "Rob Ray"), (roy, "Rob Roy")):
         agent_api.world.ask(person, "PATCH", "/auth/me", {"name": name})
     card = agent_api.card()
-    after = agent_api.worked(agent_api.mission(agent_api.agent("autonomous"), "assign to Jane", card))
+    after = agent_api.run_mission(agent_api.mission(agent_api.agent("autonomous"), "assign to Jane", card))
     assert (after["status"], agent_api.read(card)["assigneeId"]) == ("completed", jane.id)
-    after = agent_api.worked(agent_api.mission(agent_api.agent("autonomous"), "assign to Rob", card))
+    after = agent_api.run_mission(agent_api.mission(agent_api.agent("autonomous"), "assign to Rob", card))
     assert f"'Rob' could be 'Rob Ray' ({rob.id}), 'Rob Roy' ({roy.id})" in after["error"]
 
 
@@ -138,7 +140,7 @@ def test_agent_assigns_by_a_first_name_and_names_the_candidates_of_two(agent_api
 def test_a_supervised_agent_waits_for_each_change(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     mission = agent_api.mission(agent, "move to Done, set priority high, comment: On it.", card)
-    waiting = agent_api.worked(mission)
+    waiting = agent_api.run_mission(mission)
     assert (waiting["status"], waiting["pendingProposals"]) == ("awaiting_approval", 3)
     assert agent_api.read(card) == card
     move, priority, comment = agent_api.proposals(mission)
@@ -158,7 +160,7 @@ def test_a_supervised_agent_waits_for_each_change(agent_api: AgentApi):
     assert agent_api.mission_now(mission)["status"] == "awaiting_approval"
     assert agent_api.decide(comment, "reject", reason="Too chatty").status == 200
     assert agent_api.decide(priority).status == 200
-    after = agent_api.worked(mission)
+    after = agent_api.run_mission(mission)
     assert after["status"] == "completed"
     assert (
         after["result"] == "Done: move_card, set_priority. Not done: add_comment was rejected (Too chatty)."
@@ -172,7 +174,7 @@ def test_requester_is_notified_of_pending_approvals(agent_api: AgentApi, mode):
     bob = agent_api.world.person("bob")
     agent_api.join(bob)
     agent = agent_api.agent(mode)
-    agent_api.worked(agent_api.mission(agent, COMMENTS, by=bob))
+    agent_api.run_mission(agent_api.mission(agent, COMMENTS, by=bob))
     (notification,) = agent_api.world.ask(bob, "GET", "/notifications")
     activity = notification["activity"]
     assert (activity["actorId"], activity["type"]) == (agent["id"], "notice_given")
@@ -188,14 +190,14 @@ def test_statements_of_lists_do_not_grow(agent_api: AgentApi, statements):
     ]
     for _ in range(2):
         mission = agent_api.mission(agent, "comment: a\ncomment: b")
-        agent_api.worked(mission)
+        agent_api.run_mission(mission)
         agent_api.agent()
         lists = [*paths, f"{agent_api.flat}/proposals", f"{agent_api.of_mission(mission)}/proposals"]
         lengths = []
         for path in lists:
-            with statements() as sent:
+            with statements() as statements_sent:
                 agent_api.world.ask(agent_api.owner, "GET", path)
-            lengths.append(len(sent))
+            lengths.append(len(statements_sent))
         counts.append(lengths)
     assert counts[0] == counts[1] == [2] * 5
 
@@ -205,7 +207,7 @@ def test_rule_effects_make_no_other_proposal_stale(agent_api: AgentApi):
     rule = {"trigger": "task_moved", "action": {"type": "set_status", "params": {"status": "in_progress"}}}
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/automations", rule)
     mission = agent_api.mission(agent_api.agent("supervised"), "move to Done, set priority high", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     move, priority = agent_api.proposals(mission)
     approved = orjson.loads(agent_api.decide(move).body)
     assert approved["result"] == agent_api.read(card)
@@ -217,7 +219,7 @@ def test_rule_effects_make_no_other_proposal_stale(agent_api: AgentApi):
 def test_approved_change_has_the_agents_name_and_the_approvers_rights(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     mission = agent_api.mission(agent, COMMENTS, card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     (proposal,) = agent_api.proposals(mission)
     stranger = agent_api.world.person("eve")
     assert agent_api.decide(proposal, by=stranger).status == 404
@@ -240,7 +242,7 @@ def test_approved_change_has_the_agents_name_and_the_approvers_rights(agent_api:
 
 def test_a_proposal_is_decided_once(agent_api: AgentApi):
     mission = agent_api.mission(agent_api.agent("supervised"), "comment: a\nset priority low")
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     first, _ = agent_api.proposals(mission)
     assert agent_api.decide(first).status == 200
     for how in ("approve", "reject"):
@@ -250,7 +252,7 @@ def test_a_proposal_is_decided_once(agent_api: AgentApi):
 def test_stale_proposal_changes_nothing(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("supervised"), "move to Done", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     (proposal,) = agent_api.proposals(mission)
     changed = agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), {"title": "Renamed"})
     answer = agent_api.decide(proposal)
@@ -264,7 +266,7 @@ def test_stale_proposal_changes_nothing(agent_api: AgentApi):
 def test_proposal_keeps_its_meaning(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("supervised"), "move to Done", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     (proposal,) = agent_api.proposals(mission)
     columns = f"{agent_api.path}/columns"
     agent_api.world.ask(
@@ -314,7 +316,7 @@ def test_proposed_change_of_many_cards_goes_stale_as_a_whole(agent_api: AgentApi
 def test_proposals_of_a_suspended_agent_are_not_approved(agent_api: AgentApi):
     agent = agent_api.agent("supervised")
     mission = agent_api.mission(agent, COMMENTS)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     agent_api.change(agent, status="suspended")
     (proposal,) = agent_api.proposals(mission)
     assert error(agent_api.decide(proposal)) == (409, "agent_suspended")
@@ -329,7 +331,7 @@ def test_batch_is_approved_as_a_whole(agent_api: AgentApi):
     mission = agent_api.mission(
         agent_api.agent("approval"), "move to Done, set priority high, comment: On it.", card
     )
-    assert (agent_api.worked(mission)["status"], agent_api.read(card)) == ("awaiting_approval", card)
+    assert (agent_api.run_mission(mission)["status"], agent_api.read(card)) == ("awaiting_approval", card)
     assert agent_api.mission_now(mission)["result"] is None
     path = f"{agent_api.of_mission(mission)}/proposals/approve"
     decided = agent_api.world.ask(agent_api.owner, "POST", path)
@@ -344,7 +346,7 @@ def test_batch_is_approved_as_a_whole(agent_api: AgentApi):
 def test_batch_is_carried_out_completely_or_not_at_all(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "comment: first\nmove to Done", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     done = f"{agent_api.path}/columns/{agent_api.columns[2]['id']}"
     agent_api.world.ask(agent_api.owner, "PATCH", done, {"wipLimit": 1})
     agent_api.card(column=2)
@@ -359,7 +361,7 @@ def test_batch_is_carried_out_completely_or_not_at_all(agent_api: AgentApi):
 def test_batch_is_rejected_as_a_whole(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "comment: first\nmove to Done", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     path = f"{agent_api.of_mission(mission)}/proposals/reject"
     decided = agent_api.world.ask(agent_api.owner, "POST", path, {"reason": "Not now"})
     assert [(proposal["status"], proposal["reason"]) for proposal in decided] == [("rejected", "Not now")] * 2
@@ -377,7 +379,7 @@ def test_last_decision_on_a_proposal_decides_its_batch(agent_api: AgentApi):
     mission = agent_api.mission(
         agent_api.agent("approval"), "move to Done, set priority high, comment: On it.", card
     )
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     move, priority, comment = agent_api.proposals(mission)
     first = orjson.loads(agent_api.decide(move).body)
     assert (first["status"], first["decidedById"], first["result"]) == ("approved", agent_api.owner.id, None)
@@ -408,7 +410,7 @@ def test_last_decision_on_a_proposal_decides_its_batch(agent_api: AgentApi):
 def test_batch_of_one_is_decided_by_its_proposal(agent_api: AgentApi, how, result):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "set priority high", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     (proposal,) = agent_api.proposals(mission)
     assert agent_api.decide(proposal, how).status == 200
     after = agent_api.mission_now(mission)
@@ -419,7 +421,7 @@ def test_batch_of_one_is_decided_by_its_proposal(agent_api: AgentApi, how, resul
 def test_last_rejection_carries_out_what_was_approved(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     priority, comment = agent_api.proposals(mission)
     assert agent_api.decide(priority).status == 200
     assert error(agent_api.decide(priority)) == (409, "already_decided")
@@ -433,7 +435,7 @@ def test_last_rejection_carries_out_what_was_approved(agent_api: AgentApi):
 def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_rejected(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     priority, comment = agent_api.proposals(mission)
     assert agent_api.decide(priority).status == 200
     changed = agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), {"title": "Renamed"})
@@ -453,7 +455,7 @@ def test_approved_proposal_that_has_gone_stale_keeps_its_batch_open_until_it_is_
 def test_impossible_approval_in_a_batch_is_refused_immediately(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     agent_api.world.ask(agent_api.owner, "PATCH", agent_api.of(card), {"title": "Renamed"})
     priority, _ = agent_api.proposals(mission)
     assert error(agent_api.decide(priority)) == (409, "stale")
@@ -465,7 +467,7 @@ def test_each_proposal_of_a_batch_is_carried_out_within_the_rights_of_its_approv
     agent_api.join(bob)
     agent, card = agent_api.agent("approval"), agent_api.card()
     mission = agent_api.mission(agent, "set priority high, comment: On it.", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     priority, comment = agent_api.proposals(mission)
     assert agent_api.decide(priority, by=bob).status == 200
     assert agent_api.decide(comment).status == 200
@@ -477,7 +479,7 @@ def test_approving_all_takes_over_what_was_approved_before(agent_api: AgentApi):
     mission = agent_api.mission(
         agent_api.agent("approval"), "move to Done, set priority high, comment: On it.", card
     )
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     move, priority, _ = agent_api.proposals(mission)
     assert agent_api.decide(move, "reject").status == agent_api.decide(priority).status == 200
     decided = agent_api.world.ask(
@@ -494,7 +496,7 @@ def test_approving_all_takes_over_what_was_approved_before(agent_api: AgentApi):
 def test_cancelled_batch_carries_out_nothing_that_was_approved(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("approval"), "set priority high, comment: On it.", card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     assert agent_api.decide(agent_api.proposals(mission)[0]).status == 200
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
     assert {proposal["status"] for proposal in agent_api.proposals(mission)} == {"rejected"}
@@ -507,12 +509,12 @@ def test_cancelled_batch_carries_out_nothing_that_was_approved(agent_api: AgentA
 def test_one_mission_at_a_time_works_on_a_card(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     first, second = (agent_api.mission(agent, COMMENTS, card) for _ in range(2))
-    assert [agent_api.worked(mission)["status"] for mission in (first, second)] == [
+    assert [agent_api.run_mission(mission)["status"] for mission in (first, second)] == [
         "awaiting_approval",
         "queued",
     ]
     assert agent_api.decide(agent_api.proposals(first)[0]).status == 200
-    assert [agent_api.worked(mission)["status"] for mission in (first, second)] == [
+    assert [agent_api.run_mission(mission)["status"] for mission in (first, second)] == [
         "completed",
         "awaiting_approval",
     ]
@@ -529,9 +531,12 @@ def test_next_mission_that_begins_is_one_of_the_same_card(agent_api: AgentApi):
     of_other = [agent_api.mission(agent, COMMENTS, other) for _ in range(2)]
     of_card = [agent_api.mission(agent, COMMENTS, card) for _ in range(2)]
     expected = ["awaiting_approval", "queued"]
-    assert [agent_api.worked(mission)["status"] for mission in of_other + of_card] == expected * 2
+    assert [agent_api.run_mission(mission)["status"] for mission in of_other + of_card] == expected * 2
     assert agent_api.decide(agent_api.proposals(of_card[0])[0]).status == 200
-    assert [agent_api.worked(mission)["status"] for mission in of_card] == ["completed", "awaiting_approval"]
+    assert [agent_api.run_mission(mission)["status"] for mission in of_card] == [
+        "completed",
+        "awaiting_approval",
+    ]
     assert [agent_api.mission_now(mission)["status"] for mission in of_other] == expected
 
 
@@ -541,9 +546,9 @@ def test_a_mission_can_be_cancelled_at_any_moment(agent_api: AgentApi, mode):
     queued = agent_api.mission(agent, COMMENTS, card)
     cancelled = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(queued)}/cancel")
     assert cancelled["status"] == "cancelled"
-    assert agent_api.worked(queued)["status"] == "cancelled"
+    assert agent_api.run_mission(queued)["status"] == "cancelled"
     mission = agent_api.mission(agent, COMMENTS, card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     answer = agent_api.world.call(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/cancel")
     if mode == "autonomous":
         assert error(answer) == (409, "mission_over")
@@ -585,27 +590,27 @@ def test_a_mission_waits_while_its_agent_is_suspended(agent_api: AgentApi):
     agent = agent_api.agent("autonomous")
     mission = agent_api.mission(agent, COMMENTS)
     agent_api.change(agent, status="suspended")
-    assert agent_api.worked(mission)["status"] == "queued"
+    assert agent_api.run_mission(mission)["status"] == "queued"
     agent_api.change(agent, status="active")
-    assert agent_api.worked(mission)["status"] == "completed"
+    assert agent_api.run_mission(mission)["status"] == "completed"
 
 
 def test_mission_waits_while_its_agent_is_at_its_rate_limit(agent_api: AgentApi):
     clock = agent_api.world.stop_clock()
     agent = agent_api.agent("autonomous", rateLimit={"maxActions": 1, "windowSeconds": 60})
     mission = agent_api.mission(agent, "set priority high, comment: On it.")
-    assert agent_api.worked(mission)["status"] == "running"
+    assert agent_api.run_mission(mission)["status"] == "running"
     clock.advance(timedelta(seconds=59))
-    assert agent_api.worked(mission)["status"] == "running"
+    assert agent_api.run_mission(mission)["status"] == "running"
     clock.advance(timedelta(seconds=1))
-    assert agent_api.worked(mission)["status"] == "completed"
-    assert agent_api.tried(agent) == [("set_priority", "allowed"), ("add_comment", "allowed")]
+    assert agent_api.run_mission(mission)["status"] == "completed"
+    assert agent_api.list_attempts(agent) == [("set_priority", "allowed"), ("add_comment", "allowed")]
 
 
 def test_missions_are_listed_newest_first_and_by_status_and_card(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     first, second = agent_api.mission(agent, COMMENTS, card), agent_api.mission(agent, "x")
-    agent_api.worked(first)
+    agent_api.run_mission(first)
     path = f"{agent_api.agents}/{agent['id']}/missions"
     ids = {
         query: [mission["id"] for mission in agent_api.world.ask(agent_api.owner, "GET", f"{path}?{query}")]
@@ -632,7 +637,7 @@ def test_missions_are_listed_newest_first_and_by_status_and_card(agent_api: Agen
 def test_mission_is_deleted_with_its_card(agent_api: AgentApi):
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent("supervised"), COMMENTS, card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     agent_api.world.ask(agent_api.owner, "DELETE", agent_api.of(card))
     assert agent_api.world.status(agent_api.owner, "GET", agent_api.of_mission(mission)) == 404
     agent_api.world.core.work.run_due()
@@ -643,7 +648,7 @@ def test_mission_is_deleted_with_its_card(agent_api: AgentApi):
 def test_agent_is_deleted_with_its_workspace(agent_api: AgentApi, what):
     agent = agent_api.agent("supervised")
     mission = agent_api.mission(agent, COMMENTS)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     path = {
         "project": agent_api.path,
         "agent": f"{agent_api.agents}/{agent['id']}",
@@ -660,7 +665,7 @@ def test_agents_stop_when_their_owner_leaves_the_workspace(agent_api: AgentApi):
     agent, card = agent_api.agent("supervised"), agent_api.card()
     token = agent_api.token(agent, by=bob)
     mission = agent_api.mission(agent, COMMENTS, card, by=bob)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/members/{bob.id}")
     assert agent_api.world.status(token, "GET", agent_api.path) == 401
     after = agent_api.mission_now(mission)

@@ -78,13 +78,13 @@ def test_a_model_works_with_the_tools_of_its_agent(agent_api: AgentApi):
         ],
     )
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Finish it", card)
-    after = agent_api.worked(mission)
+    after = agent_api.run_mission(mission)
     assert (after["status"], after["result"]) == ("completed", "It is in Done.")
     assert agent_api.read(card)["columnId"] == agent_api.columns[2]["id"]
-    seen = orjson.dumps(
+    conversation = orjson.dumps(
         [part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"]
     )
-    assert card["id"].encode() in seen
+    assert card["id"].encode() in conversation
     assert ("message", "Let me see.") in agent_api.log(mission)
     assert ("tool_call", "add_label refused") in agent_api.log(mission)
 
@@ -104,11 +104,11 @@ def test_supervised_model_splits_links_notifies_and_moves(agent_api: AgentApi):
     ]
     use(agent_api, script)
     mission = agent_api.mission(agent(agent_api, "supervised"), "Plan it", card)
-    assert agent_api.worked(mission)["status"] == "awaiting_approval"
+    assert agent_api.run_mission(mission)["status"] == "awaiting_approval"
     assert agent_api.read(card) == card
     for proposal in agent_api.proposals(mission):
         assert agent_api.decide(proposal).status == 200
-    assert agent_api.worked(mission)["result"] == "Planned."
+    assert agent_api.run_mission(mission)["result"] == "Planned."
     relations = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat_of(card)}/relations")
     assert [(relation["type"], relation["card"]["title"]) for relation in relations] == [
         ("parent_of", "Build"),
@@ -135,13 +135,13 @@ def test_a_model_waits_for_people_and_goes_on_in_another_process(agent_api: Agen
     ]
     use(agent_api, script)
     mission = agent_api.mission(agent(agent_api, "supervised"), "Make it urgent", card)
-    assert agent_api.worked(mission)["status"] == "awaiting_approval"
+    assert agent_api.run_mission(mission)["status"] == "awaiting_approval"
     priority, comment = agent_api.proposals(mission)
     agent_api.decide(priority)
     agent_api.decide(comment, "reject", reason="Too chatty")
     # Nothing of it is in memory.
     requests = use(agent_api, script)
-    assert agent_api.worked(mission)["result"] == "One of two."
+    assert agent_api.run_mission(mission)["result"] == "One of two."
     results = [
         part.content for message in requests[0] for part in message.parts if part.part_kind == "tool-return"
     ]
@@ -158,7 +158,7 @@ def test_proposals_of_a_model_are_decided_at_the_end(agent_api: AgentApi):
         ],
     )
     mission = agent_api.mission(agent(agent_api, "approval"), "Say hi", card)
-    assert agent_api.worked(mission)["status"] == "awaiting_approval"
+    assert agent_api.run_mission(mission)["status"] == "awaiting_approval"
     agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(mission)}/proposals/approve")
     assert (agent_api.mission_now(mission)["result"], agent_api.read(card)["commentCount"]) == ("Said.", 1)
 
@@ -169,7 +169,7 @@ def test_invalid_arguments_are_reported_to_the_model(agent_api: AgentApi, args: 
         agent_api, [ModelResponse([ToolCallPart("add_comment", args)]), ModelResponse([TextPart("Sorry.")])]
     )
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    assert agent_api.worked(mission)["status"] == "completed"
+    assert agent_api.run_mission(mission)["status"] == "completed"
     (result,) = [
         part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
@@ -179,7 +179,7 @@ def test_invalid_arguments_are_reported_to_the_model(agent_api: AgentApi, args: 
 def test_excess_tool_calls_are_reported_to_the_model(agent_api: AgentApi):
     many = [call("list_projects") for _ in range(101)]
     requests = use(agent_api, [ModelResponse(many), ModelResponse([TextPart("ok")])])
-    agent_api.worked(agent_api.mission(agent(agent_api, "autonomous"), "Look"))
+    agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Look"))
     results = [
         part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
@@ -208,7 +208,7 @@ def test_request_to_an_endpoint_contains_tools_and_schemas(agent_api: AgentApi, 
     card = agent_api.card()
     provider.answers = [calls(add_comment={"cardId": card["id"], "content": "Hi"}), {"content": "Said."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
-    assert agent_api.worked(mission)["result"] == "Said."
+    assert agent_api.run_mission(mission)["result"] == "Said."
     tools = {tool["function"]["name"]: tool["function"] for tool in provider.requests[0]["tools"]}
     assert {"cardId", "content"} <= set(tools["add_comment"]["parameters"]["properties"])
     assert tools["add_comment"]["parameters"]["required"] == ["content", "cardId"]
@@ -221,10 +221,10 @@ def test_overloaded_endpoint_is_retried_later(agent_api: AgentApi, provider: Pro
     clock = agent_api.world.stop_clock()
     provider.answers = [429, 500, {"content": "At last."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    assert agent_api.worked(mission)["status"] == "running"
+    assert agent_api.run_mission(mission)["status"] == "running"
     for _ in range(2):
         clock.advance(timedelta(minutes=5))
-        after = agent_api.worked(mission)
+        after = agent_api.run_mission(mission)
     assert (after["status"], after["result"], len(provider.requests)) == ("completed", "At last.", 3)
 
 
@@ -232,11 +232,11 @@ def test_retry_after_of_an_endpoint_is_respected(agent_api: AgentApi, provider: 
     clock = agent_api.world.stop_clock()
     provider.answers = [Failure(429, headers={"retry_after": "90"}), {"content": "At last."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    assert agent_api.worked(mission)["status"] == "running"
+    assert agent_api.run_mission(mission)["status"] == "running"
     clock.advance(timedelta(seconds=89))
-    assert (agent_api.worked(mission)["status"], len(provider.requests)) == ("running", 1)
+    assert (agent_api.run_mission(mission)["status"], len(provider.requests)) == ("running", 1)
     clock.advance(timedelta(seconds=1))
-    assert agent_api.worked(mission)["result"] == "At last."
+    assert agent_api.run_mission(mission)["result"] == "At last."
 
 
 REFUSALS = [
@@ -262,7 +262,7 @@ def test_permanent_error_of_an_endpoint_ends_the_mission(
 ):
     provider.answers = [answer]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi")
-    after = agent_api.worked(mission)
+    after = agent_api.run_mission(mission)
     assert (after["status"], after["error"]) == ("failed", f"the model openai:some cannot be asked: {why}")
     assert agent_api.log(mission)[-1] == ("done", "failed")
     assert len(provider.requests) == 1
@@ -290,9 +290,9 @@ def test_mission_ends_after_five_failed_tries(agent_api: AgentApi, provider: Pro
     card = agent_api.card()
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
     for _ in range(4):
-        assert agent_api.worked(mission)["status"] == "running"
+        assert agent_api.run_mission(mission)["status"] == "running"
         clock.advance(timedelta(minutes=5))
-    after = agent_api.worked(mission)
+    after = agent_api.run_mission(mission)
     assert after["status"] == "failed"
     assert f"it could not go on: the model openai:some {why}" in after["error"]
     assert agent_api.read(card) == card
@@ -309,7 +309,7 @@ def test_malformed_json_arguments_are_requested_again(agent_api: AgentApi, provi
         {"content": "Said."},
     ]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Say hi", card)
-    assert agent_api.worked(mission)["result"] == "Said."
+    assert agent_api.run_mission(mission)["result"] == "Said."
     assert "Invalid JSON" in provider.requests[1]["messages"][-1]["content"]
     assert agent_api.read(card)["commentCount"] == 1
 
@@ -317,8 +317,8 @@ def test_malformed_json_arguments_are_requested_again(agent_api: AgentApi, provi
 def test_unknown_tool_is_reported_to_the_endpoint(agent_api: AgentApi, provider: Provider):
     provider.answers = [calls(delete_everything={"sure": True}), {"content": "I cannot."}]
     mission = agent_api.mission(agent(agent_api, "autonomous"), "Delete it")
-    assert agent_api.worked(mission)["result"] == "I cannot."
-    assert agent_api.tried(agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)[0]) == []
+    assert agent_api.run_mission(mission)["result"] == "I cannot."
+    assert agent_api.list_attempts(agent_api.world.ask(agent_api.owner, "GET", agent_api.agents)[0]) == []
 
 
 def test_cancelled_mission_interrupts_its_model(agent_api: AgentApi, provider: Provider, monkeypatch):
@@ -346,7 +346,7 @@ def test_a_worker_that_stops_while_a_model_thinks_leaves_the_mission_to_the_next
     assert work.stop(5)
     assert agent_api.mission_now(mission)["status"] == "running"
     agent_api.world.core.work = JobRunner(agent_api.world.core.units, agent_api.world.core.claims, HANDLERS)
-    assert agent_api.worked(mission)["result"] == "Hi."
+    assert agent_api.run_mission(mission)["result"] == "Hi."
 
 
 def until(true: Any) -> None:
@@ -359,7 +359,7 @@ def until(true: Any) -> None:
 
 def test_unknown_model_ends_the_mission(agent_api: AgentApi):
     agent_api.world.core.env.brains = {"model": ModelBrain()}
-    after = agent_api.worked(
+    after = agent_api.run_mission(
         agent_api.mission(agent_api.agent(runtime="model", model="nobody:some"), "Say hi")
     )
     assert after["status"] == "failed"
@@ -374,7 +374,8 @@ def test_a_core_that_is_closed_leaves_no_thread_of_its_models(agent_api: AgentAp
 
     for reply in ("Hi.", "Again."):
         assert (
-            agent_api.worked(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))["result"] == reply
+            agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))["result"]
+            == reply
         )
         assert len(threads()) == 1
         # What is asked after that makes a new one.
@@ -384,7 +385,7 @@ def test_a_core_that_is_closed_leaves_no_thread_of_its_models(agent_api: AgentAp
 
 def test_missing_model_library_ends_the_mission(agent_api: AgentApi, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "pydantic_ai.exceptions", None)
-    after = agent_api.worked(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))
+    after = agent_api.run_mission(agent_api.mission(agent(agent_api, "autonomous"), "Say hi"))
     assert after["error"] == (
         "the model openai:some cannot be asked: stellary[agents] is not installed on the server"
     )

@@ -18,7 +18,7 @@ def waiting(agent_api: AgentApi, prompt: str = "comment: On it.", mode: str = "s
     """Return a mission that waits for approval, and its first proposal."""
     card = agent_api.card()
     mission = agent_api.mission(agent_api.agent(mode), prompt, card)
-    agent_api.worked(mission)
+    agent_api.run_mission(mission)
     return card, mission, agent_api.proposals(mission)[0]
 
 
@@ -101,7 +101,7 @@ def test_two_workers_do_each_step_of_a_mission_once(agent_api: AgentApi, mode):
         agent = agent_api.agent(mode)
         mission = agent_api.mission(agent, PROMPT, card)
         at_once(*[lambda: run(agent_api.world.core, mission)] * 2)  # noqa: B023 - called at once
-        agent_api.worked(mission)
+        agent_api.run_mission(mission)
         now = agent_api.read(card)
         done = {"autonomous": ("completed", 1, 2, 0), "supervised": ("awaiting_approval", 0, 0, 4)}[mode]
         status = agent_api.mission_now(mission)["status"]
@@ -122,6 +122,6 @@ def test_mission_cancelled_while_thinking_does_nothing(agent_api: AgentApi):
             return brain.think(task)
 
     core.env.brains = {"built_in": Slow()}
-    assert agent_api.worked(mission)["status"] == "cancelled"
+    assert agent_api.run_mission(mission)["status"] == "cancelled"
     assert agent_api.read(card) == card
     assert core.work.jobs() == []

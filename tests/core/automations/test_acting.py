@@ -508,18 +508,18 @@ def test_board_without_rules_pays_one_statement_per_trigger(automation_api, stat
     doing = {"columnId": automation_api.columns[DOING]["id"]}
     changes = [{"title": "new"}, {"order": 1}, doing, {"status": "done"}]
 
-    def asked():
+    def count_statements():
         card = automation_api.card()
         for fields in changes:
-            with statements() as sent:
+            with statements() as statements_sent:
                 automation_api.world.ask(automation_api.owner, "PATCH", automation_api.of(card), fields)
-            yield sum("stellary_automation" in statement for statement in sent)
+            yield sum("stellary_automation" in statement for statement in statements_sent)
 
-    assert list(asked()) == [0, 0, 0, 0]
+    assert list(count_statements()) == [0, 0, 0, 0]
     AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace).rule(
         "task_moved", "archive_card"
     )
-    assert list(asked()) == [0, 0, 1, 1]
+    assert list(count_statements()) == [0, 0, 1, 1]
 
 
 def test_a_rule_acts_on_what_follows_it_in_the_same_unit(automation_api):
@@ -542,14 +542,14 @@ def test_inapplicable_rules_cost_two_statements(automation_api, statements, monk
     card = automation_api.card()
     for _ in range(5):
         automation_api.rule("task_moved", "archive_card", when("title", "eq", "other"))
-    with statements() as sent:
+    with statements() as statements_sent:
         automation_api.world.ask(
             automation_api.owner,
             "PATCH",
             automation_api.of(card),
             {"columnId": automation_api.columns[DOING]["id"]},
         )
-    assert sum("stellary_automation" in statement for statement in sent) == 2
+    assert sum("stellary_automation" in statement for statement in statements_sent) == 2
 
 
 # ------------------------------------------------------------------------------------------------- all actions

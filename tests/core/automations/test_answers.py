@@ -118,13 +118,15 @@ def test_response_takes_no_additional_statement_without_acting_rules(
     if trigger is not None:
         never = {"all": [{"field": "title", "op": "eq", "value": "other"}]}
         automation_api.rule(trigger, "set_priority", never, priority="high")
-    with statements() as sent:
+    with statements() as statements_sent:
         automation_api.world.ask(
             automation_api.owner,
             "PATCH",
             automation_api.of(card),
             {"columnId": automation_api.columns[DOING]["id"]},
         )
-    cards_read = [sql for sql in sent if sql.lstrip().startswith("SELECT") and "stellary_cards.title" in sql]
+    cards_read = [
+        sql for sql in statements_sent if sql.lstrip().startswith("SELECT") and "stellary_cards.title" in sql
+    ]
     # The access check alone reads the card; PostgreSQL locks nothing further, as nobody else is at it.
     assert len(cards_read) == 1

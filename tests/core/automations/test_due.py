@@ -168,10 +168,10 @@ def test_the_thread_notices_that_the_clock_was_set_back(automation_api, clock, w
 def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work, statements):
     automation_api.card(dueDate=at(clock, hours=1))
     clock.advance(timedelta(hours=2))
-    with statements() as sent:
+    with statements() as statements_sent:
         work.run_due()
-    assert sum("stellary_cards" in statement for statement in sent) == 2
-    assert len(sent) <= 9
+    assert sum("stellary_cards" in statement for statement in statements_sent) == 2
+    assert len(statements_sent) <= 9
 
 
 def test_moments_are_compared_as_they_are_stored(automation_api, clock, work, rule):

@@ -260,8 +260,14 @@ def relations_of(board, card):
 
 def test_card_is_related_by_key_or_title_and_unrelated(board, card):
     other = board.card("Print the invoices")
-    made = run(board, "add_relation", cardId=card["key"], targetCardId="print the invoice", type="blocked_by")
-    assert (made.card_id, made.target_card_id, made.type) == (card["id"], other["id"], "blocked_by")
+    relation = run(
+        board, "add_relation", cardId=card["key"], targetCardId="print the invoice", type="blocked_by"
+    )
+    assert (relation.card_id, relation.target_card_id, relation.type) == (
+        card["id"],
+        other["id"],
+        "blocked_by",
+    )
     assert relations_of(board, other) == [("blocks", card["title"])]
     again = {"cardId": card["id"], "targetCardId": other["id"], "type": "blocked_by"}
     assert problem(board, "add_relation", **again) == "the cards are related in that way already"

@@ -428,14 +428,14 @@ def test_card_has_the_values_that_were_set_last(board, data):
 def test_option_that_is_renamed_is_kept_on_cards(board):
     one, several = field(board, "select"), field(board, "multi-select", required=True)
     card = board.card(customFields={one["id"]: "high", several["id"]: ["low", "high"]})
-    low, others = OPTIONS[0], OPTIONS[2:]
+    low, other_options = OPTIONS[0], OPTIONS[2:]
     for select_field in (one, several):
-        ask(board, "PATCH", path_of(board, select_field), {"options": [low, "urgent", *others]})
+        ask(board, "PATCH", path_of(board, select_field), {"options": [low, "urgent", *other_options]})
     after = board.read(card)
     assert after["customFields"] == {one["id"]: "urgent", several["id"]: ["low", "urgent"]}
     # Another order renames nothing.
     for select_field in (one, several):
-        ask(board, "PATCH", path_of(board, select_field), {"options": ["urgent", low, *others]})
+        ask(board, "PATCH", path_of(board, select_field), {"options": ["urgent", low, *other_options]})
     assert board.read(card)["customFields"] == after["customFields"]
 
 
@@ -554,9 +554,9 @@ def test_statements_of_a_field_change_do_not_grow_with_cards(board, statements):
         for _ in range(count):
             board.card(customFields={new_field["id"]: "low"})
         for method, body in (("PATCH", {"options": ["high"]}), ("PATCH", {"type": "text"}), ("DELETE", None)):
-            with statements() as sent:
+            with statements() as statements_sent:
                 ask(board, method, path_of(board, new_field), body)
-            counts.append(len(sent))
+            counts.append(len(statements_sent))
     assert counts[:3] == counts[3:]
     assert max(counts) <= 8
 
@@ -566,9 +566,9 @@ def test_statements_for_values_do_not_grow_with_cards(board, statements):
     counts = []
     for count in (1, 20):
         card = {"title": "x", "columnId": board.columns[0]["id"], "customFields": dict.fromkeys(ids, "x")}
-        with statements() as sent:
+        with statements() as statements_sent:
             ask(board, "POST", f"{board.path}/cards/bulk", {"cards": [card] * count})
-        counts.append(len(sent))
+        counts.append(len(statements_sent))
     assert counts[0] == counts[1]
 
 

@@ -130,7 +130,7 @@ def test_matching_filter_takes_no_additional_statement(board: Board, statements)
     board.card("mine", assigneeId=board.owner.id)
     counts = []
     for query in ("", f"&assigneeId={board.owner.id}", f"&columnId={board.columns[0]['id']}"):
-        with statements() as sent:
+        with statements() as statements_sent:
             board.world.ask(board.owner, "GET", f"{board.path}/cards?status=open{query}")
-        counts.append(len(sent))
+        counts.append(len(statements_sent))
     assert len(set(counts)) == 1

@@ -359,21 +359,21 @@ def test_a_failure_at_any_statement_leaves_nothing(importing):
     file["cards"].append({"id": "m", "title": "u", "columnIndex": 0})
     file |= {"labels": [{"id": "l", "name": "L"}], "customFields": [{"id": "f", "name": "F", "type": "text"}]}
     before = rows(importing.world.core)
-    at, sent = 0, 0
+    at, statement_count = 0, 0
 
-    def fail(connection, cursor, sql, *rest):
-        nonlocal sent
-        sent += 1
-        if sent == at and not sql.startswith(("ROLLBACK", "RELEASE")):
+    def fail(connection, cursor, sql, *remaining):
+        nonlocal statement_count
+        statement_count += 1
+        if statement_count == at and not sql.startswith(("ROLLBACK", "RELEASE")):
             raise RuntimeError("injected")
 
     event.listen(Engine, "before_cursor_execute", fail)
     try:
         failed = 0
         while True:
-            at, sent = at + 1, 0
+            at, statement_count = at + 1, 0
             answer = importing.world.call(importing.ann, "POST", f"{importing.path}/import", file)
-            if sent < at:
+            if statement_count < at:
                 break
             if answer.status == 500:
                 failed += 1
@@ -491,9 +491,9 @@ def test_largest_project_survives_a_round_trip(importing, statements):
     for project in (small, big):
         with statements() as exporting:
             file = importing.export(project)
-        with statements() as sent:
+        with statements() as statements_sent:
             again = importing.import_file(file)
-        counted.append((len(exporting), len(sent)))
+        counted.append((len(exporting), len(statements_sent)))
         attached = [card["attachments"] for card in file["cards"]]
         assert [loss["kind"] for loss in again["notCarried"]] == ["key"] + ["attachment"] * sum(
             map(len, attached)

@@ -34,8 +34,8 @@ def test_second_project_of_a_name_gets_a_longer_key():
 
 
 def test_key_is_found_however_many_are_taken():
-    taken = set(itertools.islice(suggest_keys("Q1 Launch"), 5_000))
-    assert find_free_key("Q1 Launch", taken) not in taken
+    taken_keys = set(itertools.islice(suggest_keys("Q1 Launch"), 5_000))
+    assert find_free_key("Q1 Launch", taken_keys) not in taken_keys
 
 
 @given(st.text(max_size=100))

@@ -188,9 +188,9 @@ def test_statements_of_a_deleted_label_do_not_grow_with_cards(board, statements)
         label = board.label()
         for _ in range(cards):
             board.card(labelIds=[label["id"]])
-        with statements() as sent:
+        with statements() as statements_sent:
             ask(board, "DELETE", f"{board.flat}/labels/{label['id']}")
-        counts.append(len(sent))
+        counts.append(len(statements_sent))
     assert counts[0] == counts[1] <= 4
 
 

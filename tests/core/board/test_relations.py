@@ -127,11 +127,11 @@ def test_cards_of_two_projects_are_related(board):
 
 
 def test_relations_are_listed_in_creation_order_and_in_pages(board):
-    hub, *others = cards(board, 6)
-    for index, other in enumerate(others):
+    hub, *other_cards = cards(board, 6)
+    for index, other in enumerate(other_cards):
         relate(board, *((hub, "blocks", other) if index % 2 else (other, "related_to", hub)))
     whole = list_relations(board, hub)
-    assert [relation["targetCardId"] for relation in whole] == [other["id"] for other in others]
+    assert [relation["targetCardId"] for relation in whole] == [other["id"] for other in other_cards]
     path, paged = f"{board.flat_of(hub)}/relations?limit=2", []
     while path:
         answer = board.world.call(board.owner, "GET", path)
@@ -253,17 +253,17 @@ def test_the_relations_of_a_card_go_with_it(board):
 def test_statements_do_not_grow_with_relations(board, statements):
     counts = []
     for count in (1, 20):
-        hub, *others = cards(board, count + 2)
-        for one, other in itertools.pairwise([hub, *others[1:]]):
+        hub, *other_cards = cards(board, count + 2)
+        for one, other in itertools.pairwise([hub, *other_cards[1:]]):
             relate(board, one, "blocks", other)
-        for other in others[1:]:
+        for other in other_cards[1:]:
             relate(board, hub, "related_to", other)
-        with statements() as sent:
+        with statements() as statements_sent:
             list_relations(board, hub)
-        counts.append(len(sent))
-        with statements() as sent:
-            relate(board, others[-1], "blocks", others[0])
-        counts.append(len(sent))
+        counts.append(len(statements_sent))
+        with statements() as statements_sent:
+            relate(board, other_cards[-1], "blocks", other_cards[0])
+        counts.append(len(statements_sent))
     assert counts[:2] == counts[2:]
     assert counts[1] <= 9
 
@@ -314,12 +314,12 @@ def test_relations_match_a_model(board, data):
         if expected == 201:
             model.add((source, kind, target))
     for index, card in enumerate(created):
-        seen = sorted(
+        relation_types = sorted(
             (relation["type"], relation["targetCardId"]) for relation in list_relations(board, card)
         )
         outward = [(k, created[b]["id"]) for a, k, b in model if a == index]
         inward = [(SEEN[k][1], created[a]["id"]) for a, k, b in model if b == index]
-        assert seen == sorted(outward + inward)
+        assert relation_types == sorted(outward + inward)
 
 
 @pytest.mark.parametrize("type", CIRCLE)
