@@ -39,7 +39,12 @@ def problems(row_type: type[RowType], statement: Any) -> list[str]:
 def fits(declared: Any, column: ColumnElement[Any]) -> bool:
     """Return whether values of a column have the declared type."""
     options = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
-    if isinstance(column, Column) and column.nullable and NoneType not in options and declared is not Any:
+    if (
+        isinstance(column, Column)
+        and column.nullable
+        and NoneType not in options
+        and declared not in (Any, object)
+    ):
         return False
     if isinstance(column.type, Json | NullType):
         return True
