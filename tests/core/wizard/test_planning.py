@@ -282,6 +282,20 @@ def test_rows_with_equal_first_cells_stay_apart():
     assert str(roadmap.start_date.date()) == "2027-01-01"
 
 
+def test_labelled_items_of_a_plan_are_phases():
+    text = "## Plan\n- **Design**: wireframes, style guide\n- **Build**: the booking form, which needs a login and a calendar of all rooms"
+    assert phases(plan(text)) == {
+        "Design": ["Wireframes", "Style guide"],
+        "Build": ["The booking form, which needs a login and a calendar of all rooms"],
+    }
+
+
+def test_numbered_line_with_a_known_name_is_a_heading_in_plain_text():
+    roadmap = plan("1. Goals\nSell soap.\n\n2. Deliverables\n- Build the shop\n\n3. Risks\n- Fire")
+    assert list(deliverables(roadmap)) == ["Build the shop"]
+    assert "Risks: Fire." in roadmap.notes
+
+
 def test_table_that_names_no_work_is_context():
     text = "## Plan\n1. Design\n2. Build\n\n## Prices\n| Item | Cost |\n|---|---|\n| Paint | 30 |"
     roadmap = plan(text)
@@ -313,6 +327,8 @@ def test_what_is_done_or_out_of_scope_is_left_out():
         ("Deadline: end of June", "2026-06-30"),
         ("Launch date: Q2 2026", "2026-06-30"),
         ("## Deadline\n30 June 2026", "2026-06-30"),
+        ("## Deadline: 30 June 2026", "2026-06-30"),
+        ("## Target launch\n**30 June 2026**", "2026-06-30"),
         ("Deadline: 30 June", "2026-06-30"),
         ("## Timeline\nThe fair must be ready by 12 May 2026.", "2026-05-12"),
         ("Target: Dec 2026", "2026-12-31"),

@@ -36,7 +36,6 @@ ENTRY_WORDS_MAX = 8
 """The length of an entry between commas; longer ones are a sentence."""
 
 _PLAN_COLUMNS = frozenset(("phase", "priority", "status", "depends", "duration", "due", "owner", "start"))
-_DESCRIBING = frozenset(("id", "owner", "depends", "due", "start", "duration"))
 _UNITS = frozenset(("days", "weeks", "months", "jours", "semaines", "mois"))
 
 
@@ -233,8 +232,8 @@ class Collector:
         """Keep the texts of a section that gives no deliverables."""
         self._findings.finished += [item.text for item in section.items if item.done]
         texts = [item.text for item in section.items if not item.done]
-        texts += [row[0] for table in section.tables for row in table.rows if row and row[0]]
-        self._findings.facts[role] += texts or section.prose
+        texts += [_Cells(table, row).find_name() for table in section.tables for row in table.rows]
+        self._findings.facts[role] += [text for text in texts if text] or section.prose
 
 
 class _Cells:
@@ -254,6 +253,10 @@ class _Cells:
         """Return the cell that names the work."""
         has_work = any(column == "work" for column, _, _ in self._columns)
         return self["work"] if has_work else self["role"]
+
+    def find_name(self) -> str:
+        """Return the first cell that is neither an id nor a property."""
+        return next((cell for column, _, cell in self._columns if column not in ("id", "other") and cell), "")
 
     def with_unit(self, name: str) -> str:
         """Return a cell with the unit of its header, if it is a number: ``5`` below ``Duration (days)``."""

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from stellary.core.wizard.rules.vocabulary import HEADING_MAX, find_marker, find_role, split_label
+from stellary.core.wizard.rules.vocabulary import (
+    HEADING_MAX,
+    LABEL_WORDS,
+    find_marker,
+    find_role,
+    split_label,
+)
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -100,8 +106,12 @@ def _separate(lines: Sequence[str]) -> Iterator[str]:
             (place for place, line in enumerate(lines[1:60], 2) if line.strip() in ("---", "...")), 0
         )
     before = ""
-    for line in lines[start:]:
+    for place, line in enumerate(lines[start:], start + 1):
         text = line.strip()
+        if _is_numbered_heading(line, lines[place : place + 2]):
+            yield from ("", f"**{text}**", "")
+            before = ""
+            continue
         is_start = (
             before and text and not line[0].isspace() and line[0] not in "-+|" and len(text) <= HEADING_MAX
         )
@@ -109,6 +119,16 @@ def _separate(lines: Sequence[str]) -> Iterator[str]:
             yield ""
         yield line
         before = text
+
+
+def _is_numbered_heading(line: str, following: Sequence[str]) -> bool:
+    """Return whether a line such as ``3. Budget`` is a heading: of a known role, and with text below it."""
+    if not line[:1].isdigit() or len(line) > HEADING_MAX or len(line.split()) > LABEL_WORDS + 1:
+        return False
+    below = next((text for text in following if text.strip()), " ")
+    if below[0].isspace() or (below.split()[0][:-1].isdigit() and below.split()[0][-1] in ".)"):
+        return False
+    return find_role(line) is not None
 
 
 def plain_text(content: str) -> str:

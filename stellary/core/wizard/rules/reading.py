@@ -106,12 +106,8 @@ class _Reader:
             root = read_outline(text.content)
             self._names[id(root)] = text.title or self._brief.name
             first = root.sections[0] if root.sections else root
-            if (
-                len(root.sections) == 1
-                and first.sections
-                and first.level <= 6
-                and not find_marker(first.title)
-            ):
+            is_above = bool(first.sections) and first.level <= 6 and not root.items
+            if len(root.sections) == 1 and is_above and not find_marker(first.title):
                 # The only heading of its level is the title of the text.
                 self._titles.add(id(first))
             self._add_nodes(root, None, None)
@@ -189,7 +185,25 @@ class _Reader:
                 if marker and not item.done:
                     yield _Source(marker.kind, marker, item.text, item)
             for table in node.section.tables:
-                yield from _find_rows(table)
+                yield from self._find_rows(table)
+
+    def _find_rows(self, table: Table) -> Iterator[_Source]:
+        columns = [find_column(header) for header in table.header]
+        places = [place for place, column in enumerate(columns) if column == "phase"]
+        if not places:
+            return
+        # Beside a column of weeks or quarters, another one names the phases.
+        place = next(
+            (place for place in places if fold(table.header[place]) not in word_set("periods")), places[0]
+        )
+        status, name = columns.index("status") if "status" in columns else None, ""
+        for row in table.rows:
+            # A cell that is empty continues the phase above.
+            name = row[place] or name
+            if name and status is not None and "work" not in columns and is_done(row[status]):
+                self._findings.finished.append(name)
+            elif name:
+                yield _Source("table", find_marker(name), name, table, row)
 
     def _add_source(
         self, source: _Source, phases: dict[object, PlannedPhase], *, is_new: bool = True
@@ -271,7 +285,9 @@ class _Reader:
         phase.items = self._collector.read_items(item.children, phase)
         if not phase.items:
             phase.is_bare = not tail
-            phase.items = [PlannedItem(to_title(tail or text), item.note or None)]
+            phase.items = [
+                PlannedItem(to_title(entry), item.note or None) for entry in split_entries(tail or text)
+            ]
         return phase
 
     def _read_section(self, section: Section, priority: Priority | None = None) -> PlannedPhase:
@@ -324,6 +340,8 @@ class _Reader:
         section, role = node.section, node.role
         if role in NOT_WORK:
             self._collector.keep_facts(role or "", section)
+            if role in TIME_ROLES:
+                self._read_dates(section.title, is_end=True)
         elif section.title and any(id(table) not in self._used for table in section.tables):
             self._findings.unused.append(section.title)
         for text in section.prose:
@@ -377,35 +395,16 @@ def _is_strong(kind: str) -> bool:
     return kind == "table" or kind in word_set("phases")
 
 
-def _find_rows(table: Table) -> Iterator[_Source]:
-    places = [place for place, header in enumerate(table.header) if find_column(header) == "phase"]
-    if not places:
-        return
-    # Beside a column of weeks or quarters, another one names the phases.
-    place = next(
-        (place for place in places if fold(table.header[place]) not in word_set("periods")), places[0]
-    )
-    status, name = (
-        next((at for at, header in enumerate(table.header) if find_column(header) == "status"), None),
-        "",
-    )
-    for row in table.rows:
-        # A cell that is empty continues the phase above.
-        name = row[place] or name
-        is_over = status is not None and is_done(row[status])
-        if name and not is_over:
-            yield _Source("table", find_marker(name), name, table, row)
-
-
 def _are_phases(items: Sequence[Item], dates: DateReader, is_plan: bool) -> bool:
-    """Return whether the items of a list are phases: numbered, with times, or with items of their own."""
+    """Return whether the items of a list are phases: numbered, labelled, with times, or with items of their own."""
     if not 2 <= len(items) <= PHASES_MAX:
         return False
     nested = sum(bool(item.children) for item in items)
     if not is_plan:
         return nested == len(items) and all(item.is_numbered for item in items)
     timed = sum(dates.take_timing(item.text)[1] is not None for item in items)
-    return 2 * max(nested, timed) >= len(items) or all(item.is_numbered for item in items)
+    is_labelled = all(split_label(item.text) for item in items)
+    return is_labelled or 2 * max(nested, timed) >= len(items) or all(item.is_numbered for item in items)
 
 
 def _to_name(text: str) -> str:

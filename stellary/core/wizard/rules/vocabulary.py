@@ -145,7 +145,9 @@ def find_role(title: str) -> str | None:
         for name, terms in roles.items():
             if phrase in terms.whole | terms.english | terms.french:
                 return name
-    return _find_at_start(words) or _find_at_start(core) or _find_at_end(words)
+    role = _find_at_start(words) or _find_at_start(core) or _find_at_end(words)
+    label, colon, _ = text.partition(":")
+    return role or (find_role(label) if colon else None)
 
 
 def _contains(words: Phrase, phrases: frozenset[Phrase]) -> bool:
