@@ -80,7 +80,7 @@ class PasswordLimits:
                 del self._refusals[next(iter(self._refusals))]
 
     def recall(self, key: str, now: float) -> Refusal | None:
-        """Return the refusal that still holds for a key, if there is one."""
+        """Return the current refusal of a key; None if there is none."""
         refusal = self._refusals.get(key)
         return refusal if refusal is not None and refusal.ends_at > now else None
 

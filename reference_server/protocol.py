@@ -99,7 +99,7 @@ class Connection(ObservableRequestHandler):
         self._stop_header_timer()
 
     def is_idle(self, seconds: float) -> bool:
-        """Return whether no request is being answered, and none has been for so many seconds."""
+        """Return whether no request is in progress, and the last response was sent at least ``seconds`` ago."""
         if not self.is_waiting or self.transport is None:
             return False
         if max(self._received_at, self.answered_at) > self._event_loop.time() - seconds:

@@ -73,7 +73,7 @@ def create_context(request: web.BaseRequest, prefix: str, proxies: Sequence[Netw
 
     Args:
         request: The request of aiohttp.
-        prefix: The prefix of paths, if a host's application mounts this one; other paths lead nowhere.
+        prefix: The prefix of paths, if a host's application mounts this one; other paths return 404.
         proxies: The trusted proxies, whose ``X-Forwarded-For`` headers are used.
 
     Returns:

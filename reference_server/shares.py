@@ -50,7 +50,7 @@ class Shares:
         self._taken: Counter[Any] = Counter()
 
     def take(self, owner: Owner) -> bool:
-        """Take a thread for an owner; False if it has its share already."""
+        """Take a thread for an owner. Return False if the owner already has its share."""
         project = (owner.workspace, owner.project)
         if owner.project is not None and self._taken[project] >= self._project_max:
             return False

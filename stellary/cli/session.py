@@ -35,7 +35,7 @@ class Session:
         path: The configuration file.
         url, org, workspace_slug, project_name: The values of options; None if not given.
         timeout: Seconds that a request may take; None for the client's default.
-        max_retries: How often a failed request is sent again; None for the client's default.
+        max_retries: The maximum number of retries; None for the client's default.
     """
 
     path: Path = attrs.field(factory=config_file)

@@ -1,6 +1,6 @@
 """Checks for unsafe rich text: links that run code, elements that load or run code, event handlers.
 
-The same list applies to every way in. Unknown nodes and marks are kept unchanged.
+The same list applies to TipTap JSON, Markdown and imports. Unknown nodes and marks are kept unchanged.
 """
 
 from __future__ import annotations

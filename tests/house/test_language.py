@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LIMITS = {
     "product": {"functions": 0.002, "variables": 0.002, "docstrings": 0.002, "words": 0.0002},
-    "tests": {"functions": 0.036, "variables": 0.081, "docstrings": 0.131, "words": 0.007},
+    "tests": {"functions": 0.002, "variables": 0.004, "docstrings": 0.004, "words": 0.001},
 }
 """The highest share that is allowed now. The goal is 0.02, 0.01, 0.02 and 0.001 in the product; 0.03, 0.02, 0.03 and 0.001
 in the tests. Lower a limit when the share has shrunk; never raise one."""

@@ -48,7 +48,7 @@ class Send:
 
 @attrs.frozen
 class Pause:
-    """A step: wait."""
+    """A step of a flow that waits."""
 
     seconds: float
 

@@ -19,7 +19,7 @@ HEADING_CLASSES = f"sty-h {_NO_CONTENTS}"
 
 
 class Markup(str):
-    """A string that is markup already, and is not escaped."""
+    """A string of finished markup, which is not escaped."""
 
     __slots__ = ()
 

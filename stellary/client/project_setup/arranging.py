@@ -32,7 +32,7 @@ def plan_moves(current: Sequence[str], target: Sequence[str]) -> list[Placement]
 
     Args:
         current: The keys in the list, in its order.
-        target: Keys in the order wanted. A key that is not in ``current`` is new, and is inserted after its predecessor.
+        target: The keys in the desired order. A key that is not in ``current`` is new, and is inserted after its predecessor.
     """
     order = {key: position for position, key in enumerate(target)}
     shared = [key for key in current if key in order]

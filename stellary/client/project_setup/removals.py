@@ -1,6 +1,6 @@
-"""Deletions of a plan that prunes: items that are not declared, of the kinds that are.
+"""Deletions of a plan with ``prune``: undeclared items of the declared kinds.
 
-A card is deleted only if cards are declared and it is not one of them. The other cards of a deleted column or scope move
+Cards are deleted only if the file declares cards. The other cards of a deleted column or scope move
 to another column first.
 """
 

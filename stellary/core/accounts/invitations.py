@@ -209,7 +209,7 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
 
 
 def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> WorkspaceRole:
-    """Take an invitation out, once; return the role that it grants at this moment."""
+    """Delete an invitation that is being accepted, and return the role that it now grants."""
     parameters = {
         "_id": invitation.id,
         "_organization_id": invitation.organization_id,

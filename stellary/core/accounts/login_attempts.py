@@ -99,11 +99,11 @@ class Attempts:
 
 
 class LoginAttempts:
-    """Counts attempts in a database.
+    """A counter of login attempts in a database.
 
     Args:
-        database: Whose schema is up to date.
-        clock: Tells the moment.
+        database: The database, with an up-to-date schema.
+        clock: Returns the current time.
     """
 
     def __init__(self, units: Units) -> None:

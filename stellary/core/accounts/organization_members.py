@@ -154,7 +154,7 @@ def remove_organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> M
 
 @serves(LEAVE_ORGANIZATION)
 def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> MemberRemoved:
-    """Leave an organization and all that is in it.
+    """Leave an organization with all its workspaces and projects.
 
     Raises:
         Conflict: The caller is the owner.

@@ -57,7 +57,7 @@ _LIST = Pages(
 
 @serves(CREATE_WORKSPACE)
 def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspace) -> Workspace:
-    """Make a workspace that the caller owns, as an admin and a pilotage owner.
+    """Create a workspace. The caller becomes its owner, with the roles of an admin and a pilotage owner.
 
     Raises:
         Conflict: The slug is taken in the organization.

@@ -72,7 +72,7 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
     Raises:
         Invalid: ``expiresAt`` has passed.
         Conflict: The agent has 20 tokens.
-        Unauthenticated: The caller's login has just ended.
+        Unauthenticated: The caller's login ended in the meantime.
     """
     lock_workspace(uow, ref)
     agent = access.agent(uow, ref).row

@@ -83,7 +83,7 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         request: The rule. Defaults: a name made from the action and the trigger, no conditions, enabled.
 
     Raises:
-        Invalid: The conditions or the action are malformed, or name a thing that does not exist.
+        Invalid: The conditions or the action are malformed, or name an item that does not exist.
         Conflict: The project has too many rules.
     """
     project = board_access.load_locked_project(uow, ref).row
@@ -173,7 +173,7 @@ def _resolve_conditions(candidates: targets.Candidates, conditions: Mapping[str,
     """Return the conditions of a rule, with ids in place of names.
 
     Raises:
-        Invalid: The conditions are malformed, or name a thing that does not exist.
+        Invalid: The conditions are malformed, or name an item that does not exist.
     """
     return targets.resolve_conditions(
         candidates, check_conditions(targets.name_fields(candidates, conditions))
@@ -184,7 +184,7 @@ def _resolve_action(candidates: targets.Candidates, request: ActionToRun) -> Aut
     """Check the action of a rule, and return it.
 
     Raises:
-        Invalid: The action does not exist or only reads, the params are malformed, or name a thing that does not exist.
+        Invalid: The action does not exist or only reads, the params are malformed, or name an item that does not exist.
     """
     params = request.params or {}
     action, loaded = check_action(candidates.uow, request.type, params)

@@ -1,4 +1,4 @@
-"""Validation of the things that a rule names, when it is saved.
+"""Validation of the items that a rule names, when it is saved.
 
 Conditions compare ids, so names in them are replaced by ids. The params of an action may keep names, which the action
 resolves each time; they have to exist when the rule is saved. If they are deleted later, the rule fails when it acts.

@@ -144,13 +144,13 @@ class Database:
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """On SQLite: what this thread writes meanwhile is committed together, and waits for the disk once.
+        """Commit all writes of this thread in the block together on SQLite, with one wait for the disk.
 
-        A unit that fails is undone by itself. Nothing may be told of the others before the end: an exception there means
-        that none of them was kept.
+        A unit that fails is rolled back alone. Do not respond to the requests of the others before the block ends: an
+        exception at its end means that none of them was committed.
 
         Raises:
-            Unavailable: The database has undone the transaction by itself, since the disk is full or fails.
+            Unavailable: The database has rolled back the transaction, since the disk is full or fails.
         """
         with self.writing() as connection:
             self._gathered.connection = connection

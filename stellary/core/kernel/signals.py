@@ -64,7 +64,7 @@ class Signals:
             self.stop_listening(listener)
 
     def listen(self, listener: Listener) -> None:
-        """Call a listener from now on."""
+        """Call a listener with the topic of each signal, until ``stop_listening``."""
         self._use()
         with self._lock:
             self._listeners = (*self._listeners, listener)

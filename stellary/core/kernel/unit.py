@@ -245,7 +245,7 @@ class UnitOfWork:
         return self._policies[-1]
 
     def push_policy(self, policy: Policy) -> None:
-        """Start a service with this policy row. So far, only what the token allows has been checked.
+        """Start a service with this policy row, and check that the token permits it.
 
         Raises:
             Unauthenticated: The endpoint requires a token, and there is none.
@@ -496,7 +496,7 @@ def serves_self_managed(
     endpoint: Endpoint[R, ..., Q, T],
 ) -> Callable[[Callable[[U, Actor, R, Q], T]], Callable[[U, Actor, R, Q], T]]: ...
 def serves_self_managed(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:
-    """Declare that a function serves an endpoint and opens its units of work itself, with something slow between them.
+    """Declare that a function serves an endpoint and opens its own units of work, with slow work between them.
 
     Hashing a password takes 0.3 s, during which an open transaction would block all other writers.
     """

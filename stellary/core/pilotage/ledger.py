@@ -153,14 +153,14 @@ class Ledger(Generic[Row, T]):
         return self.to_value(uow, row)
 
     def lock(self, uow: UnitOfWork, row: Row) -> Row:
-        """Lock the row of a thing until the transaction ends, and return it as it is now.
+        """Lock the row of an item until the transaction ends, and return its current state.
 
         Args:
             uow: A unit of work that writes.
             row: The row that an access check has loaded.
 
         Raises:
-            NotFound: The thing was deleted in the meantime.
+            NotFound: The item was deleted in the meantime.
         """
         if not uses_row_locks(uow):
             return row

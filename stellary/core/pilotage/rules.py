@@ -136,7 +136,7 @@ _RANKS: Final[Mapping[StateIntent, Sequence[str]]] = {
 
 
 def apply_profile(items: StateItems, profile: StateProfile) -> StateItems:
-    """Return the things that a profile shows: all; todos and running missions; or decisions and done things."""
+    """Return the items that a profile shows: all items, todos with running missions, or decisions with finished items."""
     missions, todos = items.missions, items.todos
     if profile == "execution":
         return StateItems([item for item in missions if item.status in RUNNING], [], todos, [], [])

@@ -184,7 +184,7 @@ class Blobs:
                     obstore.delete(self._store, key)
 
     def discard(self, key: str) -> None:
-        """Delete a blob without a row. If that fails, the sweep deletes it later."""
+        """Delete a blob that no row refers to. If that fails, the sweep deletes it later."""
         try:
             self.delete([key])
         except (Unavailable, StorageFull) as error:

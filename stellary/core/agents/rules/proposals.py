@@ -91,7 +91,7 @@ def check_fresh(seen: Mapping[str, str], now: Mapping[str, str]) -> None:
 
 
 def stale(why: str) -> Conflict:
-    """Return the error of a proposal that no longer fits."""
+    """Return the error for a proposal whose items have changed since it was made."""
     return Conflict(why, code="stale")
 
 

@@ -64,9 +64,9 @@ def _replace(answer: Any, cards: Mapping[str, Card], items: Mapping[str, Checkli
 
 
 def as_json(answer: Any) -> Any:
-    """Return an answer of a service as JSON, as far as it is worth keeping: 32 kB of it.
+    """Return the result of a service as JSON of at most 32 kB.
 
-    Of a long list as many items are kept as fit, in ``items``, and ``left`` says how many there are more.
+    A longer list is cut: ``items`` contains the items that fit, and ``left`` the number of the others.
     """
     if isinstance(answer, Listing):
         answer = list(answer.items)

@@ -1,4 +1,4 @@
-"""Dense orders of items whose number is so small that a move may rewrite them all."""
+"""Dense orders of short lists, in which a move may rewrite every item."""
 
 from __future__ import annotations
 

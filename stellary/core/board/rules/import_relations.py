@@ -61,7 +61,7 @@ def build_relations(
 
 
 def _pair(relation_edge: Edge) -> object:
-    """Return the key by which duplicates of a relation are found; a reverse block or parent is a cycle instead."""
+    """Return the key that duplicate relations share. A reversed ``blocks`` or ``parent_of`` is a cycle, not a duplicate."""
     ends = (relation_edge.source_id, relation_edge.target_id)
     return ends if relation_edge.type in ACYCLIC else frozenset(ends)
 

@@ -97,11 +97,11 @@ class ImportPlan:
 
 
 def plan_import(file: ImportProject, by: Importer, default_scope: str) -> ImportPlan:
-    """Return what a file becomes.
+    """Return the plan of an import: the rows to create, and the items that cannot be imported.
 
     Args:
         file: The file to import.
-        by: The importer.
+        by: The importing user.
         default_scope: The name of the scope of a file without scopes.
 
     Raises:

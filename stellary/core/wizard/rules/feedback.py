@@ -137,7 +137,7 @@ class _Change:
         return NotMatched(format_message(self._language, key, **values))
 
     def _split_at(self, text: str, joints: str) -> Iterator[tuple[str, str]]:
-        """Yield the parts before and after each joining word, of the last one first."""
+        """Yield the parts before and after each joining word, from the last word to the first."""
         words = text.split()
         for place in range(len(words) - 1, 0, -1):
             if self._plain(words[place - 1]) in word_set(joints) and place > 1:

@@ -143,7 +143,7 @@ class _Reader:
             self._add_nodes(child, node, effective)
 
     def _is_top(self, section: Section) -> bool:
-        """Return whether a section is a whole text or its title, whose own items are beside all others."""
+        """Return whether a section is a whole text or its title section. Its own items belong to no other section."""
         return not section.title or id(section) in self._titles
 
     # ------------------------------------------------------------------------------------------ phases
