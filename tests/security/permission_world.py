@@ -21,6 +21,7 @@ from stellary.core import Core
 from stellary.core.accounts.tables import workspaces
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import audit as agent_audit
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.security.sandbox import Sandbox
@@ -397,6 +398,9 @@ def _open_core(url: str, files: Path) -> Iterator[Core]:
     core.units.database = Sandbox(url)
     # Its threads would use the sandbox's one connection beside the test.
     core.relay.start = lambda: None
+    # The first unit that writes reads the newest ids: not a statement of an endpoint.
+    with core.begin(NOBODY):
+        pass
     try:
         yield core
     finally:

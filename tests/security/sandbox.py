@@ -122,11 +122,11 @@ class Sandbox(Database):
             super().after_commit(due)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, snapshot: bool = True) -> Iterator[Connection]:
         """Begin a unit that only reads, so that there is nothing to undo."""
         self.units += 1
         if self._connection is None:
-            with super().reading() as connection:
+            with super().reading(snapshot=snapshot) as connection:
                 yield connection
             return
         with self._thread_lock:
