@@ -36,7 +36,7 @@ def each_row(cases: Iterable[Any], names: str = "row") -> Callable[[Test], Test]
             failures.raise_if_any(len(resources[resource]))
 
         hidden = ["permission_world", *split_names(names)]
-        wrapper = wrap_test(run, test, hidden, shown=["shared_permission_world", "resource"])
+        wrapper = wrap_test(run, test, hidden, extra=["shared_permission_world", "resource"])
         return pytest.mark.parametrize("resource", list(resources))(wrapper)
 
     return decorate

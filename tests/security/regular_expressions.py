@@ -143,22 +143,33 @@ def _parts(value: Any, module: str) -> Iterable[tuple[Any, Any]]:
 def _calls(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any], str]]:
     """Yield what a module calls: the name of the place, the pattern, the method."""
     tree = _tree(module)
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    inside = {id(node) for function in functions for node in ast.walk(function)}
-    for line, argument, method in _arguments(tree):
+    arguments = list(_arguments(tree))
+    inside = _nodes_in_functions(tree) if any(method == "compile" for _, _, method in arguments) else set()
+    for line, argument, method in arguments:
         if method == "compile" and id(argument) not in inside:
             # It runs at import, and what it makes is found as an attribute.
             continue
         if (pattern := _evaluate(argument, module)) is not None:
             yield f"{module.__name__}:{line}", pattern, method
     for scope in tree.body:
-        variables = _local_variables(scope)
-        for node in ast.walk(scope):
-            match node:
-                case ast.Call(func=ast.Attribute(value=owner, attr=method)) if method in METHODS:
-                    for value in _named_values(owner, variables, module):
-                        for name, pattern in _held_patterns(value, module.__name__):
-                            yield f"{module.__name__}: {name}", pattern, method
+        calls = [
+            (node.func.value, node.func.attr)
+            for node in ast.walk(scope)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in METHODS
+        ]
+        variables = _local_variables(scope) if calls else {}
+        for owner, method in calls:
+            for value in _named_values(owner, variables, module):
+                for name, pattern in _held_patterns(value, module.__name__):
+                    yield f"{module.__name__}: {name}", pattern, method
+
+
+def _nodes_in_functions(tree: ast.Module) -> set[int]:
+    """Return the identities of the nodes that are part of a function."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return {id(node) for function in functions for node in ast.walk(function)}
 
 
 def _arguments(tree: ast.Module) -> Iterator[tuple[int, ast.expr, str]]:

@@ -21,6 +21,7 @@ from tests.conftest import RUN
 from tests.security.permission_world import PermissionWorld, open_permission_world
 from tests.server.running import WITHOUT_JOBS, Reply, Running, read, running
 from tests.support.databases import Postgres, Sqlite
+from tests.support.each_case import for_each
 from tests.support.forms import FORM, form
 from tests.support.world import PASSWORD
 
@@ -288,24 +289,28 @@ def find_difference(sample: Any, value: Any, where: str = "") -> str | None:
     return None
 
 
-@pytest.mark.parametrize("call", CALLED.values(), ids=lambda call: call.operation)
+@for_each("call", CALLED.values())
 def test_call_of_the_reference_returns_the_published_response(
     server: Running, permission_world: PermissionWorld, call: Call
 ):
-    if call.operation in UNSAID:
-        answer = send_call(server, permission_world, call)
-        assert (answer.status, answer.json["details"][0]["message"]) == (400, "is required")
-        answer = send_call(
-            server, permission_world, with_type(call), json.dumps(UNSAID[call.operation](permission_world))
-        )
-    else:
-        answer = send_call(server, permission_world, call)
-    assert answer.status == call.status, answer
-    if SERVICES[call.operation].endpoint.returns_file:
-        assert (answer.headers["content-type"], answer.body) == ("text/plain", b"Hello.")
-    else:
-        assert answer.headers["content-type"] == "application/json"
-        assert find_difference(call.sample, answer.json) is None
+    with permission_world.sandbox.discard_changes():
+        if call.operation in UNSAID:
+            answer = send_call(server, permission_world, call)
+            assert (answer.status, answer.json["details"][0]["message"]) == (400, "is required")
+            answer = send_call(
+                server,
+                permission_world,
+                with_type(call),
+                json.dumps(UNSAID[call.operation](permission_world)),
+            )
+        else:
+            answer = send_call(server, permission_world, call)
+        assert answer.status == call.status, answer
+        if SERVICES[call.operation].endpoint.returns_file:
+            assert (answer.headers["content-type"], answer.body) == ("text/plain", b"Hello.")
+        else:
+            assert answer.headers["content-type"] == "application/json"
+            assert find_difference(call.sample, answer.json) is None
 
 
 def with_type(call: Call) -> Call:
@@ -341,7 +346,7 @@ def contains(published: Any, example: Any) -> bool:
     return bool(published == example)
 
 
-@pytest.mark.parametrize("call", CALLED.values(), ids=lambda call: call.operation)
+@for_each("call", CALLED.values())
 def test_document_has_the_examples_of_the_reference(call: Call):
     operation = DOCUMENTED[call.operation]
     if call.body is not None and call.headers["Content-Type"] == "application/json":

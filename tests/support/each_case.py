@@ -118,7 +118,7 @@ def name_cases(cases: Sequence[Case]) -> dict[str, Case]:
 
 
 def wrap_test(
-    wrapper: Callable[..., Any], test: Callable[..., Any], hidden: Iterable[str], shown: Iterable[str] = ()
+    wrapper: Callable[..., Any], test: Callable[..., Any], hidden: Iterable[str], extra: Iterable[str] = ()
 ) -> Callable[..., Any]:
     """Give a function the name, the marks and the fixtures of the test that it runs.
 
@@ -126,7 +126,7 @@ def wrap_test(
         wrapper: The function.
         test: The test.
         hidden: The parameters of the test that the wrapper sets.
-        shown: The parameters that the wrapper takes itself.
+        extra: The parameters that the wrapper takes itself.
     """
     # Without the attributes: those of Hypothesis concern the test that runs for each case.
     functools.update_wrapper(wrapper, test, updated=())
@@ -136,7 +136,7 @@ def wrap_test(
     wrapper.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)
-            for name in dict.fromkeys([*shown, *fixtures])
+            for name in dict.fromkeys([*extra, *fixtures])
         ]
     )
     return wrapper
