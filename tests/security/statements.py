@@ -30,6 +30,7 @@ from sqlalchemy.sql.elements import (
 from sqlalchemy.sql.selectable import Alias, FromClause, Join, ScalarSelect, Select
 
 from stellary.core.db.base import metadata
+from stellary.core.kernel.paging import belongs_to
 from tests.security.sandbox import Sandbox
 
 ROOT = metadata.tables["stellary_organizations"]
@@ -316,8 +317,13 @@ def _all_of(condition: Any) -> Iterator[Comparison]:
                 yield from _all_of(clause)
     elif isinstance(condition, UnaryExpression) and condition.operator is operators.exists:
         return
-    elif isinstance(condition, BinaryExpression) and condition.operator in (operators.eq, operators.in_op):
-        sides = [_side(condition.left), _side(condition.right)]
+    elif isinstance(condition, belongs_to) or (
+        isinstance(condition, BinaryExpression) and condition.operator in (operators.eq, operators.in_op)
+    ):
+        left, right = (
+            condition.clauses if isinstance(condition, belongs_to) else (condition.left, condition.right)
+        )
+        sides = [_side(left), _side(right)]
         for one, other in (sides, sides[::-1]):
             if isinstance(one, Comparison) and other is not None:
                 yield attrs.evolve(one, other=other)
