@@ -200,6 +200,7 @@ class _Reader:
         for row in table.rows:
             # A cell that is empty continues the phase above.
             name = row[place] or name
+            name = f"{table.header[place]} {name}" if name.isdecimal() else name
             if name and status is not None and "work" not in columns and is_done(row[status]):
                 self._findings.finished.append(name)
             elif name:
