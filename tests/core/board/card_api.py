@@ -9,8 +9,8 @@ import attrs
 import orjson
 from sqlalchemy import insert
 
-from stellary.contract.cards import Card
-from stellary.contract.fields import replace_fields
+from stellary.contract.cards import Card, CreateCard
+from stellary.contract.fields import build_value, replace_fields
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.rules.positions import GAP
@@ -19,23 +19,19 @@ from stellary.core.kernel.unit import NOBODY
 from tests.support.world import Person, Workspace, World
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
-CARD = Card(
+CARD = build_value(
+    Card,
+    CreateCard(title="t"),
     id="a",
     key="KEY-1",
     number=1,
-    title="t",
-    description=None,
     project_id="p",
     scope_id="s",
     column_id="c",
     order=0,
     archived=False,
     status="open",
-    priority=None,
-    start_date=None,
-    due_date=None,
     completed_at=None,
-    assignee_id=None,
     created_by_id="u",
     label_ids=[],
     custom_fields={},

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.attachments import Attachment
-from stellary.contract.cards import Card
+from stellary.contract.cards import Card, CreateCard
 from stellary.contract.checklists import ChecklistProgress
 from stellary.contract.comments import Comment
+from stellary.contract.fields import build_value
 from stellary.contract.projects import Project
 from stellary.core.kernel.events import (
     AttachmentAdded,
@@ -38,11 +39,12 @@ from stellary.core.kernel.events import (
 from stellary.core.notifications import rules
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
-CARD = Card(
+CARD = build_value(
+    Card,
+    CreateCard(title="Write"),
     id="card",
     key="LAUNCH-12",
     number=12,
-    title="Write",
     description="secret",
     project_id="project",
     scope_id="scope",
@@ -50,9 +52,6 @@ CARD = Card(
     order=0,
     archived=False,
     status="open",
-    priority=None,
-    start_date=None,
-    due_date=None,
     completed_at=None,
     assignee_id="bob",
     created_by_id="ann",
