@@ -107,6 +107,8 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
         queue.resume(uow, row.id)
     after = replace_fields(before, **changes, updated_at=uow.now)
     changed_columns = _FIELDS.to_changes(before, after)
+    if not changed_columns:
+        return before
     return _webhook(_UPDATE.one(uow.connection, {"_id": row.id, **changed_columns}))
 
 

@@ -38,6 +38,12 @@ def test_secret_of_a_webhook_is_shown_once(webhook_api):
     assert webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {}) == changed
 
 
+def test_update_with_the_same_values_in_the_same_moment_changes_nothing(webhook_api):
+    hook = webhook_api.hook("card_moved")
+    same = webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"active": True})
+    assert same == {name: value for name, value in hook.items() if name != "secret"}
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
