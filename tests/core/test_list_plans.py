@@ -89,7 +89,7 @@ def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str
             driver.create_function("stellary_folded", 1, str, deterministic=True)
         else:
             # Empty tables are cheap to scan: a plan still does so only if no index can answer the statement.
-            for method in ("seqscan", "bitmapscan", "sort"):
+            for method in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
                 connection.execute(text(f"SET LOCAL enable_{method} = off"))
         for statement in statements:
             sql = write_sql(statement, dialect)
