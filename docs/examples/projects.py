@@ -49,7 +49,10 @@ def projects(client: Stellary, organization: str, workspace: str) -> list[str]:
     archived = ws.projects.list(archived=True)
     board.update(archived=False)
     # --8<-- [end:archive]
-    assert ([project.name for project in active], [each.name for each in archived]) == ([], ["Q1 Launch"])
+    assert ([project.name for project in active], [project.name for project in archived]) == (
+        [],
+        ["Q1 Launch"],
+    )
 
     # --8<-- [start:delete]
     draft = ws.projects.create(name="Draft")
