@@ -16,7 +16,7 @@ from limits import RateLimitItem, parse, parse_many
 
 from reference_server.secret_strength import find_weakness
 from stellary.contract.limits import SLUG_PATTERN
-from stellary.core.kernel.environment import Registration
+from stellary.contract.roles import Registration
 
 Network = IPv4Network | IPv6Network
 LogFormat = Literal["json", "console", "off"]

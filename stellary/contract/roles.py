@@ -1,4 +1,4 @@
-"""The roles of a user in an organization, in a workspace and in its pilotage."""
+"""The roles of a user in an organization, in a workspace and in its pilotage; and who may become a user."""
 
 from __future__ import annotations
 
@@ -10,3 +10,6 @@ PilotageRole = Literal["viewer", "reviewer", "owner"]
 
 MemberRole = Literal["admin", "member"]
 """A role that can be granted. Ownership cannot."""
+
+Registration = Literal["open", "invited", "closed"]
+"""Who may create an account: everyone; people whose address has a pending invitation; nobody."""

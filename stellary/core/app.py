@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
+from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
@@ -35,7 +36,7 @@ from stellary.core.db.host_connection import Borrowing, OnCommit
 from stellary.core.kernel import jobs
 from stellary.core.kernel.actions import AnyAction, add_host_actions
 from stellary.core.kernel.claims import ClaimOwner
-from stellary.core.kernel.environment import Environment, Registration
+from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import E, EventDelivery
 from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork

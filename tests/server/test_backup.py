@@ -92,8 +92,8 @@ def test_backup_under_writes_contains_all_acknowledged_files(settings, tmp_path,
         folder = tmp_path / f"backup-{number}"
         assert backup.back_up(settings, folder) == 0
     server.kill()
-    for writer in writers:
-        writer.join(30)
+    for thread in writers:
+        thread.join(30)
     with restore(settings, folder, request) as settings_then:
         server = Forked(serve, settings_then)
         listed = server.ask("GET", writer.path, token=writer.token).json

@@ -36,6 +36,7 @@ from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.db.direct_connection import allow_statement
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.idempotency import Attempt
+from stellary.core.kernel.signer import Claims
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork, check_restrictions
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile, new_key
@@ -84,6 +85,7 @@ class Call:
         self.upload = upload
         self.payload = payload
         self.file: StoredFile | None = None
+        self._unconfirmed_login: Claims | None = None
 
     def respond(self) -> RawResponse:
         """Run the service and return the response."""
@@ -100,7 +102,7 @@ class Call:
             prepared = self._prepare(payload)
             # Calls of agents are recorded and counted, so even a read needs a unit that writes.
             writes = self.service.mode == "write" or self._is_from_agent()
-            response = self.units.run(
+            response = self._run_unit(
                 lambda uow: self._run_in_unit(uow, payload, **prepared),
                 read_only=not writes,
                 snapshot=self.service.needs_snapshot,
@@ -170,7 +172,7 @@ class Call:
 
         try:
             blobs.put(key, upload.file)
-            response = self.units.run(work)
+            response = self._run_unit(work)
         except BaseException:
             # A commit that raised may still have succeeded, so the file stays; the sweep deletes it if it did not.
             if not committing:
@@ -237,6 +239,7 @@ class Call:
         return self._build_response(result)
 
     def _run_in_unit(self, uow: UnitOfWork, payload: Request | ApiError, **prepared: Any) -> RawResponse:
+        self._unconfirmed_login = None
         if self.endpoint.policy.role == "public":
             uow.actor = NOBODY
         elif self.actor is None and (actor := start_login(uow, self._bearer())) is not None:
@@ -249,10 +252,29 @@ class Call:
             response = self._run_authenticated(uow, payload, partial(self._call_service, **prepared))
         except ApiError:
             # A caller who has to log in again gets no other error.
-            self._confirm_login(uow)
+            try:
+                self._confirm_login(uow)
+            except DBAPIError:
+                # On PostgreSQL, the statement behind the error has aborted the transaction.
+                self._unconfirmed_login = uow.pending_login
             raise
         self._confirm_login(uow)
         return response
+
+    def _run_unit(
+        self, work: Callable[[UnitOfWork], RawResponse], *, read_only: bool = False, snapshot: bool = True
+    ) -> RawResponse:
+        """Run a unit. If it ended with an error before the caller's login was confirmed, confirm that in another one."""
+        try:
+            return self.units.run(work, read_only=read_only, snapshot=snapshot)
+        except ApiError:
+            if self._unconfirmed_login is not None:
+                self.units.run(self._confirm_login_again, read_only=True)
+            raise
+
+    def _confirm_login_again(self, uow: UnitOfWork) -> None:
+        uow.pending_login = self._unconfirmed_login
+        self._confirm_login(uow)
 
     def _confirm_login(self, uow: UnitOfWork) -> None:
         try:

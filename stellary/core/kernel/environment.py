@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import attrs
 
+from stellary.contract.roles import Registration
 from stellary.core.db.base import Clock, IdSource
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.event_handlers import EventHandlers
@@ -16,9 +16,6 @@ from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer
 from stellary.core.ports.planner import Planner
 from stellary.core.ports.webhook_sender import WebhookSender
-
-Registration = Literal["open", "invited", "closed"]
-"""Who may create an account: everyone; people whose address has a pending invitation; nobody."""
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -133,7 +133,8 @@ def _find_subclass(event_type: type[BaseEvent], name: str) -> type[BaseEvent]:
     """Return the type itself or the subclass that has a name."""
     candidates = [event_type]
     for candidate in candidates:
-        if candidate.__name__ == name:
+        # attrs replaces a class by one with slots; the class without fields lives on as a subclass until it is collected.
+        if candidate.__name__ == name and "__attrs_attrs__" in candidate.__dict__:
             return candidate
         candidates += candidate.__subclasses__()
     raise LookupError(f"the stored type of event {name!r} does not exist any more")

@@ -337,3 +337,13 @@ def test_password_change_and_new_token_wait_for_each_other(postgres_url, kind, f
         assert responses["change"]["revokedTokens"] == 1
         assert use(orjson.loads(responses["create"].body)["token"]) == 401
     core.close()
+
+
+def test_refusal_by_a_key_of_the_database_is_a_conflict_and_not_a_server_error(world):
+    ann = world.person("ann")
+    login = world.bearer(ann)
+    body = {"name": "Acme", "slug": "acme"}
+    assert world.status(login, "POST", "/organizations", body) == 201
+    assert world.status(login, "POST", "/organizations", body) == 409
+    change_password(world, ann)
+    assert world.status(login, "POST", "/organizations", body) == 401
