@@ -213,17 +213,17 @@ def test(arguments: list[str]) -> NoReturn:
 
 
 def chooses_tests(argument: str) -> bool:
-    """Whether a pytest argument names tests or says how many processes to use."""
+    """Return whether a pytest argument names tests or says how many processes to use."""
     return argument.startswith(("-n", "--numprocesses", "--pdb")) or names_path(argument)
 
 
 def selects_tests(argument: str) -> bool:
-    """Whether a pytest argument leaves out some tests."""
+    """Return whether a pytest argument leaves out some tests."""
     return argument.startswith(("-k", "-m", "--lf", "--last-failed")) or names_path(argument)
 
 
 def names_path(argument: str) -> bool:
-    """Whether a pytest argument is the path of a test."""
+    """Return whether a pytest argument is the path of a test."""
     return (ROOT / argument.split("::", maxsplit=1)[0]).exists()
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, inspect
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine
 
 from stellary.core import Core
 from stellary.core.__main__ import main
 from stellary.core.migrations import PREFIX, VERSION_TABLE, include_name
+from tests.core.test_migrations import tables
 
 
 @pytest.fixture
@@ -17,13 +18,6 @@ def host_url(empty_url):
     """The URL of a database with one table of the host."""
     run_sql(empty_url, "CREATE TABLE orders (number INTEGER NOT NULL PRIMARY KEY)")
     return empty_url
-
-
-def tables(url):
-    engine = create_engine(url)
-    names = set(inspect(engine).get_table_names())
-    engine.dispose()
-    return names
 
 
 def run_sql(url, *statements):

@@ -31,7 +31,7 @@ class Sandbox(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        for pool in self._kept:
+        for pool in self._pools:
             # The transaction of a test may take longer than a unit of work.
             pool._is_watched = False
         self._connection: Connection | None = None

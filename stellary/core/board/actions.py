@@ -266,8 +266,8 @@ def _add_relation(uow: UnitOfWork, ref: WorkspaceRef, params: AddRelationParams)
 def _remove_relation(uow: UnitOfWork, ref: WorkspaceRef, params: RemoveRelationParams) -> Ok:
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
     target = resolve_names.resolve_card(uow, ref, params.target_card_id, field="targetCardId")
-    found = relations.find_relations(uow, flat, target.ref.card_id)
-    matching = [relation for relation in found if params.type in (UNSET, relation.type)]
+    candidates = relations.find_relations(uow, flat, target.ref.card_id)
+    matching = [relation for relation in candidates if params.type in (UNSET, relation.type)]
     if not matching:
         raise NotFound("Relation not found")
     if len(matching) > 1:

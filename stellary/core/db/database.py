@@ -55,7 +55,7 @@ class Database:
     """
 
     def __init__(self, database: str | Engine, direct: str | None = None) -> None:
-        self._kept: list[ConnectionPool] = []
+        self._pools: list[ConnectionPool] = []
         self._own: list[Engine] = []
         self._lock: FairLock | None = None
         self._gathered = _Gathered()
@@ -70,22 +70,24 @@ class Database:
         self._single_reader: Callable[[], AbstractContextManager[DirectConnection]] | None = None
         if isinstance(database, Engine):
             self._engine = database
-            self._writer = partial(_opened, database)
+            self._writer = partial(_connect, database)
             if self.is_sqlite:
                 event.listen(database, "connect", _keep_foreign_keys)
                 database.dialect.do_commit = _commit_or_roll_back  # type: ignore[method-assign, assignment]
             else:
-                self._reader = host_engine.reader_of(database, _opened, postgres.READS)
+                self._reader = host_engine.reader_of(database, _connect, postgres.READS)
         elif database.startswith("sqlite"):
             self._engine = _sqlite(database, "BEGIN IMMEDIATE", 1)
-            self._writer = self._keeping(self._engine, 1, WAIT_MAX).connect
+            self._writer = self._create_pool(self._engine, 1, WAIT_MAX).connect
             if make_url(database).database not in (None, "", ":memory:"):
-                self._reader = self._keeping(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX).connect
+                self._reader = self._create_pool(
+                    _sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX
+                ).connect
         else:
             url = postgres.parse_url(database)
             self._engine = postgres.create_postgres_engine(url, postgres.WRITERS + postgres.READERS)
-            writers = self._keeping(self._engine, postgres.WRITERS, WAIT_MAX / 3)
-            readers = self._keeping(self._engine, postgres.READERS, WAIT_MAX / 3)
+            writers = self._create_pool(self._engine, postgres.WRITERS, WAIT_MAX / 3)
+            readers = self._create_pool(self._engine, postgres.READERS, WAIT_MAX / 3)
             self._writer = partial(writers.connect, postgres.WRITES)
             self._reader = partial(readers.connect, postgres.READS)
             self._single_reader = partial(readers.connect, postgres.SINGLE_READS)
@@ -98,11 +100,11 @@ class Database:
             self._direct = postgres.create_postgres_engine(postgres.parse_url(direct), 1)
             self._own.append(self._direct)
 
-    def _keeping(self, engine: Engine, most: int, wait: float) -> ConnectionPool:
-        made = ConnectionPool(engine, most, wait, self._kept)
+    def _create_pool(self, engine: Engine, most: int, wait: float) -> ConnectionPool:
+        pool = ConnectionPool(engine, most, wait, self._pools)
         self._own.append(engine)
-        self._kept.append(made)
-        return made
+        self._pools.append(pool)
+        return pool
 
     @property
     def engine(self) -> Engine:
@@ -261,27 +263,27 @@ class Database:
         with suppress(RuntimeError):
             # Of a thread that forks within a unit of its own.
             self._has_turn = self._lock.acquire(FORK_SECONDS)
-        self._paused = [kept for kept in self._kept if kept.pause(FORK_SECONDS)] if self._has_turn else []
+        self._paused = [pool for pool in self._pools if pool.pause(FORK_SECONDS)] if self._has_turn else []
         if self.file is not None:
-            for kept in self._paused:
-                kept.close()
+            for pool in self._paused:
+                pool.close()
             for engine in self._own or [self._engine]:
                 engine.dispose()
 
     def after_fork_in_parent(self) -> None:
         """Let units go on; connections are opened again when they are needed."""
-        for kept in self._paused:
-            kept.resume()
+        for pool in self._paused:
+            pool.resume()
         if self._lock is not None and self._has_turn:
             self._lock.release()
         self._paused, self._has_turn = [], False
 
     def after_fork_in_child(self) -> None:
         """Leave the parent's connections and locks to the parent."""
-        is_quiet = self._has_turn and len(self._paused) == len(self._kept)
+        is_quiet = self._has_turn and len(self._paused) == len(self._pools)
         in_memory = self.is_sqlite and self.file is None
-        for kept in self._kept:
-            kept.renew_locks() if in_memory else kept.abandon()
+        for pool in self._pools:
+            pool.renew_locks() if in_memory else pool.abandon()
         for engine in [] if in_memory else self._own or [self._engine]:
             forks.abandon_pool(engine)
         self._gathered = _Gathered()
@@ -293,14 +295,14 @@ class Database:
 
     def close(self) -> None:
         """Close all connections; those of a host's engine are the host's."""
-        for kept in self._kept:
-            kept.close()
+        for pool in self._pools:
+            pool.close()
         for engine in self._own:
             engine.dispose()
 
 
 class _Gathered(threading.local):
-    """What a thread has gathered: the connection that all its units share meanwhile, and what is due after the commit."""
+    """The units of a thread that share one commit: their connection, and the functions to call after the commit."""
 
     connection: Connection | None = None
 
@@ -334,7 +336,7 @@ def _savepoint(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(engine: Engine) -> Iterator[Connection]:
+def _connect(engine: Engine) -> Iterator[Connection]:
     """Open a connection of an engine that belongs to the host."""
     try:
         connection = engine.connect()

@@ -147,7 +147,7 @@ def _is_schema_missing(error: DBAPIError, state: str | None) -> bool:
 
 
 def _is_in_use(error: IntegrityError, state: str | None) -> bool:
-    """Whether something was to be deleted that a row of the host's refers to."""
+    """Return whether a deletion failed because a row of the host refers to the deleted one."""
     # A foreign key that is checked at the end fails in the commit, which has no statement.
     if not (error.statement or "DELETE").lstrip().upper().startswith("DELETE"):
         return False

@@ -83,7 +83,7 @@ class Importer:
 
 @attrs.frozen
 class ImportPlan:
-    """What an import inserts; cards with their positions, and comments with the addresses of their authors."""
+    """The rows that an import inserts; cards with their positions, and comments with the addresses of their authors."""
 
     scopes: Sequence[Scope]
     columns: Sequence[Column]
