@@ -278,8 +278,8 @@ class Core:
             ValueError: The name is empty, too long or taken.
         """
         kind = build_kind("after", name)
-        self.env.event_handlers.add(event_type, build_enqueuer(kind))
         self.work.add_handler(kind, build_delivery_job(event_type, handler))
+        self.env.event_handlers.add(event_type, build_enqueuer(kind))
 
     def add_job(self, name: str, handler: Callable[..., object], *, attempts: int = ATTEMPTS_MAX) -> None:
         """Add a kind of background job, for ``enqueue``.

@@ -255,10 +255,12 @@ def test_delivery_waits_in_a_process_without_its_handler(core, board):
     assert core.work.run_due() == 1
 
 
-def test_two_handlers_need_two_names(core):
-    core.after(CardCreated, print, name="mirror")
+def test_two_handlers_need_two_names(core, board):
+    core.after(CardMoved, print, name="mirror")
     with pytest.raises(ValueError, match="mirror"):
-        core.after(CardMoved, print, name="mirror")
+        core.after(CardCreated, print, name="mirror")
+    board.card()
+    assert core.work.jobs() == []
 
 
 @pytest.mark.parametrize("name", ["", "x" * 55])
