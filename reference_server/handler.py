@@ -39,7 +39,7 @@ from stellary.contract.wire import Request
 from stellary.core import Core
 from stellary.core.api import dispatch
 from stellary.core.api.dispatch import Answer
-from stellary.core.db.errors import error_response, translated
+from stellary.core.db.errors import convert_unexpected_error, error_response
 
 _log = logging.getLogger("stellary.server")
 CLIENT_GONE = 499
@@ -126,8 +126,8 @@ class Handler:
             return error_response(error, context.request_id)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001 - translated() logs it with its traceback
-            return error_response(translated(error, context.request_id), context.request_id)
+        except Exception as error:  # noqa: BLE001 - convert_unexpected_error() logs it with its traceback
+            return error_response(convert_unexpected_error(error, context.request_id), context.request_id)
 
     async def _route(self, context: RequestContext, extra_headers: dict[str, str]) -> RawResponse:
         try:

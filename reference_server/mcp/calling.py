@@ -22,7 +22,7 @@ from stellary.contract.wire import load
 from stellary.core import Core
 from stellary.core.agents import missions
 from stellary.core.api import action_calls
-from stellary.core.db.errors import error_response, translated
+from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import Actor
 
@@ -102,7 +102,7 @@ class ToolRunner:
         except ApiError as error:
             answer = error_response(error, request_id)
         except Exception as error:  # noqa: BLE001 - the library would send its text to the client
-            answer = error_response(translated(error, request_id), request_id)
+            answer = error_response(convert_unexpected_error(error, request_id), request_id)
         return _to_result(answer)
 
     async def _answer(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> RawResponse:

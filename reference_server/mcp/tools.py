@@ -158,9 +158,9 @@ def input_schema(tool: Tool) -> Schema:
     params_class, workspace_class = tool.takes, InWorkspace
     schemas.of(params_class)
     schemas.of(workspace_class)
-    workspace_properties = schemas.made.pop(workspace_class.__name__)["properties"]
-    root: dict[str, Any] = {**schemas.made.pop(params_class.__name__)}
+    workspace_properties = schemas.definitions.pop(workspace_class.__name__)["properties"]
+    root: dict[str, Any] = {**schemas.definitions.pop(params_class.__name__)}
     root["properties"] = {**root.get("properties", {}), **workspace_properties}
-    if schemas.made:
-        root["$defs"] = schemas.made
+    if schemas.definitions:
+        root["$defs"] = schemas.definitions
     return root

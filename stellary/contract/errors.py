@@ -43,11 +43,11 @@ class StellaryError(Exception):
     """The base class of all errors that this package raises deliberately.
 
     Attributes:
-        made: The items that a method with several calls, such as ``cards.create_all``, had created before it failed.
+        created: The items that a method with several calls, such as ``cards.create_all``, had created before it failed.
             They are not undone.
     """
 
-    made: tuple[Any, ...] = ()
+    created: tuple[Any, ...] = ()
 
 
 class ApiError(StellaryError):

@@ -38,19 +38,19 @@ def shared_names(kind: type, other: type) -> tuple[str, ...]:
     return tuple(name for name in field_names(kind) if name in other_names)
 
 
-def convert(kind: type[C], source: object, **others: object) -> C:
+def convert(kind: type[C], source: object, **overrides: object) -> C:
     """Return an instance of a class with the fields that it shares with another class.
 
     Args:
         kind: The class.
         source: An instance of the other class, which may have further fields.
-        **others: Fields that the other class lacks, or whose values differ.
+        **overrides: Fields that the other class lacks, or whose values differ.
 
     Raises:
         TypeError: A field of the class is missing.
     """
     names = shared_names(kind, type(source))
-    return _build(kind, {name: getattr(source, name) for name in names if name not in others} | others)
+    return _build(kind, {name: getattr(source, name) for name in names if name not in overrides} | overrides)
 
 
 def get_set_fields(request: Request, kind: type[Value]) -> dict[str, Any]:
@@ -70,18 +70,18 @@ def get_set_fields(request: Request, kind: type[Value]) -> dict[str, Any]:
     return values
 
 
-def build_value(kind: type[V], request: Request, **others: object) -> V:
+def build_value(kind: type[V], request: Request, **overrides: object) -> V:
     """Return a new value with the fields that a request sets; nullable fields that it omits are None.
 
     Args:
         kind: The class of the value.
         request: The request.
-        **others: Fields that the request lacks, or whose values differ.
+        **overrides: Fields that the request lacks, or whose values differ.
 
     Raises:
         TypeError: A field of the value is missing.
     """
-    return _build(kind, {**_empty_fields(kind, type(request)), **get_set_fields(request, kind), **others})
+    return _build(kind, {**_empty_fields(kind, type(request)), **get_set_fields(request, kind), **overrides})
 
 
 def replace_fields(value: V, **changes: object) -> V:
@@ -95,19 +95,19 @@ def replace_fields(value: V, **changes: object) -> V:
     return _build(kind, {**dict(zip(field_names(kind), _reader(kind)(value), strict=True)), **changes})
 
 
-def update_value(before: V, request: Request, now: datetime, **others: object) -> V:
+def update_value(before: V, request: Request, now: datetime, **overrides: object) -> V:
     """Return a value with the fields that a request sets, and ``now`` as its ``updated_at``.
 
     Args:
         before: The value before the update.
         request: The request.
         now: The time of the update.
-        **others: Fields that the request lacks, or whose values differ.
+        **overrides: Fields that the request lacks, or whose values differ.
 
     Returns:
         The updated value; ``before`` itself if no field changes.
     """
-    after = replace_fields(before, **{**get_set_fields(request, type(before)), **others})
+    after = replace_fields(before, **{**get_set_fields(request, type(before)), **overrides})
     return before if after == before else replace_fields(after, updated_at=now)
 
 

@@ -70,7 +70,7 @@ def document(endpoints: Iterable[AnyEndpoint] = ENDPOINTS, *, version: str = "0"
         "tags": _tags(endpoints),
         "paths": paths,
         "components": {
-            "schemas": {"Error": ERROR, **dict(sorted(schemas.made.items()))},
+            "schemas": {"Error": ERROR, **dict(sorted(schemas.definitions.items()))},
             "responses": {kind.__name__: error_response(status) for status, kind in BY_STATUS.items()},
             "parameters": PARAMETERS,
             "headers": HEADERS,

@@ -36,11 +36,11 @@ class Schemas:
     """A collection of the schemas of classes, including nested ones. Everything else refers to them.
 
     Attributes:
-        made: The schemas by class name.
+        definitions: The schemas by class name.
     """
 
     def __init__(self, prefix: str = "#/components/schemas/") -> None:
-        self.made: dict[str, Schema] = {}
+        self.definitions: dict[str, Schema] = {}
         self._prefix = prefix
         self._classes: dict[str, type] = {}
 
@@ -98,9 +98,9 @@ class Schemas:
         name = cls.__name__
         if self._classes.setdefault(name, cls) is not cls:
             raise TypeError(f"two classes of the contract are called {name}")
-        if name not in self.made:
-            self.made[name] = {}  # so that a class may refer to itself
-            self.made[name].update(self._object(cls))
+        if name not in self.definitions:
+            self.definitions[name] = {}  # so that a class may refer to itself
+            self.definitions[name].update(self._object(cls))
         return {"$ref": self._prefix + name}
 
     def _object(self, cls: type) -> Schema:

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         database = Database(url)
         try:
-            with database.migrating() as connection:
+            with database.open_migrating() as connection:
                 return commands[options.command](connection)
         finally:
             database.close()

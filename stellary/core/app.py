@@ -158,7 +158,7 @@ class Core:
 
         Call it before any other method, on a new database and after each upgrade of the package.
         """
-        with self.database.migrating() as connection:
+        with self.database.open_migrating() as connection:
             migrations.upgrade(connection)
 
     def probe(self) -> None:

@@ -43,7 +43,7 @@ each_endpoint = for_each("endpoint", ENDPOINTS)
 def validator(cls: type) -> jsonschema.Draft202012Validator:
     """Return a validator of the component of a class, or of a schema of its own where the document has none."""
     schemas = Schemas("#/$defs/")
-    return jsonschema.Draft202012Validator({**schemas.of(cls), "$defs": schemas.made})
+    return jsonschema.Draft202012Validator({**schemas.of(cls), "$defs": schemas.definitions})
 
 
 def collect_references(node: Any) -> set[str]:
@@ -290,7 +290,7 @@ def test_class_without_docstring_has_no_description(monkeypatch):
     assert documentation(Bare) == ("", {})
     schemas = Schemas()
     schemas.of(Bare)
-    assert "description" not in schemas.made["Bare"]
+    assert "description" not in schemas.definitions["Bare"]
 
 
 def test_a_nullable_class_is_one_or_null():
@@ -312,7 +312,7 @@ def test_a_nullable_class_is_one_or_null():
 
     schemas = Schemas()
     schemas.of(Better)
-    properties = schemas.made["Better"]["properties"]
+    properties = schemas.definitions["Better"]["properties"]
     assert properties["card"] == {"anyOf": [{"$ref": "#/components/schemas/Card"}, {"type": "null"}]}
     assert properties["sizes"] == {"type": "object", "additionalProperties": {"type": "number"}}
     assert properties["anything"] == {}

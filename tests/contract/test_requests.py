@@ -579,7 +579,7 @@ def test_body_field_names_the_invalid_entry(body, problem):
 def test_body_field_is_the_schema_and_the_example():
     schemas = Schemas()
     schemas.of(SetSizes)
-    assert schemas.made["SetSizes"] == {
+    assert schemas.definitions["SetSizes"] == {
         "type": "object",
         "title": "SetSizes",
         "description": "Sizes by names that the caller chooses.",

@@ -64,7 +64,7 @@ def test_known_fields_are_still_checked():
 def test_schema_allows_additional_properties():
     schemas = Schemas()
     schemas.of(Whole)
-    assert {name: schema["additionalProperties"] for name, schema in schemas.made.items()} == {
+    assert {name: schema["additionalProperties"] for name, schema in schemas.definitions.items()} == {
         "Whole": True,
         "Part": True,
     }

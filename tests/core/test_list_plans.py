@@ -83,7 +83,7 @@ def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str
     dialect = (
         sqlite.dialect(paramstyle="named") if is_sqlite else postgresql.dialect(paramstyle="numeric_dollar")
     )
-    with core.database.unbegun() as connection, connection.begin() as transaction:
+    with core.database.open_raw() as connection, connection.begin() as transaction:
         driver = connection.connection.driver_connection
         if is_sqlite:
             driver.create_function("stellary_folded", 1, str, deterministic=True)

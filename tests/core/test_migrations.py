@@ -66,14 +66,14 @@ def test_all_tables_have_the_prefix():
 
 
 def test_migrated_database_matches_the_schema_in_the_code(core):
-    with core.database.unbegun() as connection:
+    with core.database.open_raw() as connection:
         assert differences(connection) == []
 
 
 def run_all_migrations(url):
     """Run all migrations, as for a database of the first version."""
     core = Core(url)
-    with core.database.unbegun() as connection:
+    with core.database.open_raw() as connection:
         upgrade(connection, "0001")
     core.migrate()
     core.close()
@@ -203,7 +203,7 @@ def test_new_database_does_not_load_alembic(tmp_path):
 def test_difference_from_the_schema_is_detected(core):
     with core.database.writing() as connection:
         connection.execute(text("DROP INDEX ix_stellary_activities_workspace_id_seq"))
-    with core.database.unbegun() as connection:
+    with core.database.open_raw() as connection:
         ((kind, index),) = differences(connection)
     assert (kind, index.name) == ("add_index", "ix_stellary_activities_workspace_id_seq")
 
@@ -233,7 +233,7 @@ def test_keys_and_constraints_match_the_schema_in_the_code(core):
             "nullable": {column.name for column in table.columns if column.nullable},
         }
 
-    with core.database.unbegun() as connection:
+    with core.database.open_raw() as connection:
         inspector = inspect(connection)
         actual = {table.name: describe_table(table, inspector) for table in metadata.sorted_tables}
     assert actual == {table.name: describe_expected(table) for table in metadata.sorted_tables}
@@ -288,7 +288,7 @@ def test_several_threads_migrate_at_once(empty_url):
 
 def test_one_of_several_concurrent_upgrades_migrates(empty_url, statements):
     core = Core(empty_url)
-    with core.database.unbegun() as connection:
+    with core.database.open_raw() as connection:
         upgrade(connection, "0001")
     core.close()
     with statements() as statements_sent:

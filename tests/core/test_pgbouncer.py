@@ -113,7 +113,7 @@ def test_an_old_database_is_migrated_through_the_pooler_or_past_it(request, tmp_
     with server.administrator() as administrator, pgbouncer.run_pgbouncer(url, tmp_path) as pooled_url:
         administrator.execute(statement("CREATE DATABASE {}", name))
         with closing(Core(pooled_url, direct_database=url if is_direct else None)) as core:
-            with core.database.unbegun() as connection:
+            with core.database.open_raw() as connection:
                 migrations.upgrade(connection, "0001")
             core.migrate()
             with core.database.reading() as connection:

@@ -126,7 +126,11 @@ def test_dedicated_connection_is_made_as_the_host_makes_its_own_and_takes_no_pla
         pool_timeout=1,
     )
     event.listen(engine, "connect", lambda driver, _: databases.append(driver))
-    with closing(Database(engine)) as database, database.dedicated() as dedicated, engine.connect() as theirs:
+    with (
+        closing(Database(engine)) as database,
+        database.open_dedicated() as dedicated,
+        engine.connect() as theirs,
+    ):
         assert {dedicated.connection.dbapi_connection, theirs.connection.dbapi_connection} == set(databases)
     engine.dispose()
 

@@ -84,7 +84,7 @@ def run(sqlite_url, monkeypatch, rounds, request) -> Callable[[str], Run]:
         )
         before = {path.name: path.read_bytes()}
         with closing(Core(sqlite_url, bcrypt_rounds=4)) as core:
-            with core.database.unbegun() as connection:
+            with core.database.open_raw() as connection:
                 checkpoint = f"PRAGMA wal_autocheckpoint={PAGES_UNTIL_CHECKPOINT}"
                 connection.connection.dbapi_connection.execute(checkpoint)
             write_cards(core, disk, rounds * CARDS_PER_ROUND)

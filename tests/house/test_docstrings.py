@@ -66,9 +66,9 @@ def missing_sections(function: Function, is_method: bool) -> list[str]:
     parameters += [parameter for parameter in (arguments.vararg, arguments.kwarg) if parameter]
     if is_method and "staticmethod" not in decorators:
         parameters = parameters[1:]
-    named = [parameter for parameter in parameters if not parameter.arg.startswith("_")]
+    public = [parameter for parameter in parameters if not parameter.arg.startswith("_")]
     missing = []
-    if len(named) >= 2 and "Args:\n" not in docstring:
+    if len(public) >= 2 and "Args:\n" not in docstring:
         missing.append("Args")
     if raises_error(function.body) and "Raises:\n" not in docstring:
         missing.append("Raises")

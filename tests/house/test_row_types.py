@@ -103,5 +103,5 @@ things = Table(
     ],
 )
 def test_mismatched_columns_are_reported(row_type, expected):
-    found = problems(row_type, select(things))
-    assert [problem.split()[0].partition(".")[2] for problem in found] == expected
+    reported = problems(row_type, select(things))
+    assert [problem.split()[0].partition(".")[2] for problem in reported] == expected

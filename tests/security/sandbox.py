@@ -45,7 +45,7 @@ class Sandbox(Database):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Roll back all changes at the end."""
-        with self.unbegun() as connection, connection.begin() as transaction:
+        with self.open_raw() as connection, connection.begin() as transaction:
             if connection.dialect.name == "postgresql":
                 # On a busy machine, minutes may pass between two tests that share the transaction.
                 connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")

@@ -105,7 +105,7 @@ def test_server_without_its_database_is_not_ready(server: Running):
 
 def test_server_with_a_read_only_database_is_not_ready(sqlite_server: Running):
     def read_only(word: str) -> None:
-        with sqlite_server.core.database.unbegun() as connection:
+        with sqlite_server.core.database.open_raw() as connection:
             connection.connection.dbapi_connection.execute(f"PRAGMA query_only={word}")
 
     assert sqlite_server.ask("GET", "/health/ready").status == 200

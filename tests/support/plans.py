@@ -57,7 +57,7 @@ def explain(core: Core, statement: Statement) -> str:
     """Return the plan of a statement, one step a line; on PostgreSQL with the rows that it has read."""
     sql, parameters = statement
     prefix = "EXPLAIN QUERY PLAN " if core.database.is_sqlite else "EXPLAIN (ANALYZE, TIMING OFF) "
-    with core.database.unbegun() as connection, connection.begin() as transaction:
+    with core.database.open_raw() as connection, connection.begin() as transaction:
         rows = connection.exec_driver_sql(prefix + sql, parameters).all()
         # PostgreSQL has carried it out.
         transaction.rollback()

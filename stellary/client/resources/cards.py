@@ -55,7 +55,7 @@ class Cards(Resource[C]):
 
         Args:
             cards: The cards, which are created in batches of 100, all or none of each. If a call fails, earlier batches stay:
-                ``error.made`` holds their cards, and row numbers in the message count from the first of all cards.
+                ``error.created`` holds their cards, and row numbers in the message count from the first of all cards.
             progress: True for a progress bar; or a callback that receives the number of created cards and of all cards.
 
         Returns:

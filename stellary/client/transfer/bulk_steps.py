@@ -95,12 +95,12 @@ def _run_batches(
             result = yield to_call(number, batch)
         except Exception as error:
             if isinstance(error, StellaryError):
-                error.made = tuple(created)
+                error.created = tuple(created)
             if isinstance(error, ApiError):
                 _count_from_first(error, f"{noun}s", len(created))
             if created:
                 error.add_note(
-                    f"{len(created)} of {total} {noun}s were made before that, and stay (error.made)"
+                    f"{len(created)} of {total} {noun}s were created before that, and stay (error.created)"
                 )
             raise
         created += result if isinstance(result, list) else [result]

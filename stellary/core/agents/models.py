@@ -132,7 +132,7 @@ def _definition(tool: AnyAction) -> Any:
 
     schemas = Schemas("#/$defs/")
     schemas.of(tool.takes)
-    definitions = dict(schemas.made)
+    definitions = dict(schemas.definitions)
     schema = dict(definitions.pop(tool.takes.__name__))
     if definitions:
         schema["$defs"] = definitions

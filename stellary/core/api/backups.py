@@ -161,7 +161,7 @@ def _dump_postgresql(
 ) -> FileIndex:
     """Dump the database with ``pg_dump``, from the snapshot in which its files are listed."""
     # Not a connection of the pool, since the dump may take long while this transaction is idle.
-    with database.dedicated("REPEATABLE READ") as connection, connection.begin():
+    with database.open_dedicated("REPEATABLE READ") as connection, connection.begin():
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         snapshot = connection.execute(text("SELECT pg_export_snapshot()")).scalar_one()
         files = list_files(connection)

@@ -58,7 +58,7 @@ from stellary.core.board import (
     scopes,
     templates,
 )
-from stellary.core.db.errors import error_response, translated
+from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.insights import actions as insights_actions
 from stellary.core.insights import portfolio, views
 from stellary.core.kernel import actions
@@ -400,7 +400,7 @@ def run_call(
         # The error and its frames refer to each other and to the body; this frees them without the garbage collector.
         error.__traceback__ = None
     except Exception as error:  # noqa: BLE001 - the outermost handler: it responds and logs the traceback
-        response = error_response(translated(error, request_id), request_id)
+        response = error_response(convert_unexpected_error(error, request_id), request_id)
     headers = {**response.headers, "x-request-id": request_id}
     caller = call.caller if call else actor
     record = response.record if isinstance(response, StreamResponse) else None

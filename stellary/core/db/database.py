@@ -138,7 +138,7 @@ class Database:
             with _savepoint(gathered):
                 yield gathered
             return
-        with self.unbegun() as connection, connection.begin():
+        with self.open_raw() as connection, connection.begin():
             begin_sqlite(connection)
             if self._limits_locks:
                 host_engine.limit_locks(connection, postgres.LOCK_TIMEOUT)
@@ -195,7 +195,7 @@ class Database:
                     single.statements_left = None
             return
         if self._reader is None:
-            with self.unbegun() as connection, connection.begin() as transaction:
+            with self.open_raw() as connection, connection.begin() as transaction:
                 yield connection
                 transaction.rollback()
             return
@@ -208,12 +208,12 @@ class Database:
                 raise
 
     @contextmanager
-    def unbegun(self) -> Iterator[Connection]:
+    def open_raw(self) -> Iterator[Connection]:
         """Open a connection that may write, without a transaction."""
         with self._turn(), self._writer() as connection:
             yield connection
 
-    def dedicated(self, isolation_level: str | None = None) -> AbstractContextManager[Connection]:
+    def open_dedicated(self, isolation_level: str | None = None) -> AbstractContextManager[Connection]:
         """Open a connection to PostgreSQL that may be kept for long, past a pooler if there is a way.
 
         Args:
@@ -221,9 +221,9 @@ class Database:
         """
         return postgres.open_dedicated(self._direct, isolation_level)
 
-    def migrating(self) -> AbstractContextManager[Connection]:
+    def open_migrating(self) -> AbstractContextManager[Connection]:
         """Open a connection that may write for as long as it takes, in no transaction yet."""
-        return self.unbegun() if self.is_sqlite else self.dedicated()
+        return self.open_raw() if self.is_sqlite else self.open_dedicated()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -47,7 +47,7 @@ def error_response(error: ApiError, request_id: str) -> RawResponse:
     return RawResponse(error.status, headers, dump(error.to_body(request_id)))
 
 
-def translated(error: Exception, request_id: str) -> ApiError:
+def convert_unexpected_error(error: Exception, request_id: str) -> ApiError:
     """Convert an unexpected exception to an error without internal details, which are logged."""
     if isinstance(error, OSError) and error.errno in _SCARCE:
         _log.warning("request %s: %s", request_id, error)

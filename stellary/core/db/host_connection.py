@@ -74,7 +74,7 @@ def _check_transaction(driver: Any) -> None:
 
 
 def _is_in_transaction(driver: Any) -> bool:
-    """Whether there is a transaction, or one begins with the next statement, that the host commits."""
+    """Return whether the host commits the present transaction, or the one that the next statement begins."""
     if hasattr(driver, "in_transaction"):
         # sqlite3. Its driver begins none before a statement of ours.
         return bool(driver.in_transaction)
@@ -90,6 +90,6 @@ def is_within_transaction(driver: Any) -> bool:
 
 
 def on_commit_of(connection: Connection) -> OnCommit | None:
-    """Whom to tell what is to be done once a borrowed connection's transaction is committed; None if it is not borrowed."""
-    found: OnCommit | None = connection.info.get(_ON_COMMIT)
-    return found
+    """Return the function that registers work for after a borrowed connection's commit; None if it is not borrowed."""
+    on_commit: OnCommit | None = connection.info.get(_ON_COMMIT)
+    return on_commit

@@ -160,7 +160,7 @@ class _Session:
         while not self._stopping.is_set():
             try:
                 # Not a connection of the pool, which would then lack one.
-                with self._units.database.dedicated("AUTOCOMMIT") as connection:
+                with self._units.database.open_dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
                             "claims of a process that dies expire after a minute: a pooler shares sessions; "

@@ -31,7 +31,7 @@ class Brief:
         name: The name of the planned project.
         texts: The description, then the context documents.
         today: The day on which the draft was created, so that the same brief leads to the same plan on any day.
-        asked: The questions of all rounds so far, in order.
+        questions: The questions of all rounds so far, in order.
         answers: The answers by question id, in the question's format; dates as ISO 8601 strings.
         feedback: The feedback on the roadmap, oldest first; the last one is new.
         before: The roadmap that the last feedback refers to; None for the first roadmap.
@@ -40,7 +40,7 @@ class Brief:
     name: str
     texts: Sequence[Text]
     today: date
-    asked: Sequence[Question] = ()
+    questions: Sequence[Question] = ()
     answers: Mapping[str, Any] = attrs.field(factory=dict)
     feedback: Sequence[str] = ()
     before: Roadmap | None = None

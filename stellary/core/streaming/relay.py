@@ -141,7 +141,7 @@ class Relay:
         self._thread_state.from_others = True
         while not self._stopping.is_set():
             try:
-                with self._units.database.dedicated("AUTOCOMMIT") as connection:
+                with self._units.database.open_dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
                             "signals of other processes are polled for: a pooler passes no notifications on; "

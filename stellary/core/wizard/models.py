@@ -264,7 +264,7 @@ def _dump_brief(brief: Brief) -> str:
         "texts": CitedLines(brief).dump(),
         "asked": [
             {"question": question.text, "format": question.format, "answer": brief.answers.get(question.id)}
-            for question in brief.asked
+            for question in brief.questions
         ],
     }
     if brief.before is not None:
@@ -303,7 +303,7 @@ def _with_answers_as_texts(brief: Brief) -> Brief:
     """Return a brief for a planner that does not know the questions of the model: their answers are texts."""
     answers = [
         Text(question.text, f"- {brief.answers[question.id]}")
-        for question in brief.asked
+        for question in brief.questions
         if question.id.startswith(_ID_PREFIX) and question.id in brief.answers
     ]
     return attrs.evolve(brief, texts=[*brief.texts, *answers])
@@ -317,7 +317,7 @@ def _find_readiness_problems(readiness: Readiness, brief: Brief) -> Iterator[str
         yield "score must be 0 to 100"
     if len(readiness.questions) > QUESTIONS_MAX:
         yield f"questions must not be more than {QUESTIONS_MAX}"
-    earlier = {question.text.casefold().strip() for question in brief.asked}
+    earlier = {question.text.casefold().strip() for question in brief.questions}
     for number, question in enumerate(readiness.questions):
         path = f"questions[{number}]"
         yield from _find_text_problems(question.text, f"{path}.text", QUESTION_MAX)

@@ -87,7 +87,7 @@ def brief(
         name=row.name,
         texts=[Text("", row.description or ""), *texts],
         today=row.created_at.date(),
-        asked=read_questions(row),
+        questions=read_questions(row),
         answers=row.answers if answers is None else answers,
         feedback=row.feedback if feedback is None else feedback,
         before=read_roadmap(row),

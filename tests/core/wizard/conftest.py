@@ -1,14 +1,14 @@
-"""What the tests of the wizard share."""
+"""Fixtures for the tests of the wizard."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.core.wizard.studio import Studio
+from tests.core.wizard.draft_api import DraftApi
 from tests.support.world import World
 
 
 @pytest.fixture
-def studio(world: World) -> Studio:
-    """A workspace whose owner makes drafts."""
-    return Studio(world, world.person("ann"))
+def draft_api(world: World) -> DraftApi:
+    """Return the drafts of a workspace, as its owner."""
+    return DraftApi(world, world.person("ann"))

@@ -21,23 +21,23 @@ from stellary.contract.wizard import (
 from stellary.core.ports.planner import Refinement
 from stellary.core.wizard import drafts
 from stellary.core.wizard.tables import drafts as drafts_table
-from tests.core.wizard.studio import BRIEF
+from tests.core.wizard.draft_api import BRIEF
 from tests.support.world import at_once
 
 
-def test_a_draft_is_made_of_a_brief_and_asks_at_once(studio):
-    draft = studio.draft(description="Sell soap.", contextDocuments=[{"content": "- Build the shop"}])
+def test_a_draft_is_made_of_a_brief_and_asks_at_once(draft_api):
+    draft = draft_api.draft(description="Sell soap.", contextDocuments=[{"content": "- Build the shop"}])
     assert (draft["stage"], draft["round"], draft["version"]) == ("framing", 1, 1)
     assert draft["contextDocuments"] == [{"title": "", "content": "- Build the shop"}]
     assert [question["round"] for question in draft["questions"]] == [1] * 4
     assert (draft["roadmap"], draft["answers"], draft["projectId"]) == (None, [], None)
-    assert studio.read(draft) == draft
+    assert draft_api.read(draft) == draft
 
 
-def test_what_the_brief_says_is_not_asked(studio):
-    draft = studio.draft(description=BRIEF)
+def test_what_the_brief_says_is_not_asked(draft_api):
+    draft = draft_api.draft(description=BRIEF)
     assert [question["id"] for question in draft["questions"]] == ["phases", "goal", "place_3", "decision_0"]
-    draft = studio.refine(draft, phases=["Study", "Design", "Build"])
+    draft = draft_api.refine(draft, phases=["Study", "Design", "Build"])
     assert [question["id"] for question in draft["questions"]] == [
         "weeks_1",
         "weeks_2",
@@ -46,8 +46,8 @@ def test_what_the_brief_says_is_not_asked(studio):
     ]
 
 
-def test_questions_come_in_five_formats_over_at_most_four_rounds(studio):
-    draft = studio.draft(name="Shop")
+def test_questions_come_in_five_formats_over_at_most_four_rounds(draft_api):
+    draft = draft_api.draft(name="Shop")
     seen = []
     good = {
         "text": "build a page; paint a sign; rent a room",
@@ -57,35 +57,43 @@ def test_questions_come_in_five_formats_over_at_most_four_rounds(studio):
     while draft["questions"]:
         seen += draft["questions"]
         answers = {
-            each["id"]: good.get(
-                each["format"],
-                each["options"][:1]
-                if each["format"] == "multi_choice"
-                else each["options"][:1][0]
-                if each["options"]
+            question["id"]: good.get(
+                question["format"],
+                question["options"][:1]
+                if question["format"] == "multi_choice"
+                else question["options"][:1][0]
+                if question["options"]
                 else None,
             )
-            for each in draft["questions"]
+            for question in draft["questions"]
         }
-        draft = studio.refine(draft, **answers)
-    assert {each["format"] for each in seen} == {"text", "number", "date", "single_choice", "multi_choice"}
-    assert {each["round"] for each in seen} == {1, 2, 3, 4}
-    assert len({each["id"] for each in seen}) == len(seen) == len(draft["answers"])
+        draft = draft_api.refine(draft, **answers)
+    assert {question["format"] for question in seen} == {
+        "text",
+        "number",
+        "date",
+        "single_choice",
+        "multi_choice",
+    }
+    assert {question["round"] for question in seen} == {1, 2, 3, 4}
+    assert len({question["id"] for question in seen}) == len(seen) == len(draft["answers"])
     assert draft["readinessScore"] > 90
 
 
-def test_later_questions_stand_on_earlier_answers(studio):
-    draft = studio.draft(name="Shop")
-    draft = studio.refine(draft, phases=["Design", "Launch"], work="build a page; paint a sign; rent a room")
+def test_later_questions_stand_on_earlier_answers(draft_api):
+    draft = draft_api.draft(name="Shop")
+    draft = draft_api.refine(
+        draft, phases=["Design", "Launch"], work="build a page; paint a sign; rent a room"
+    )
     questions = {question["id"]: question for question in draft["questions"]}
     assert questions["place_99"]["options"] == ["Design", "Launch", "A phase of its own", "Leave it out"]
     assert questions["weeks_1"]["text"] == "How many weeks does “Design” take?"
-    draft = studio.refine(draft, place_99="Design", weeks_1=3)
-    draft = studio.refine(draft, limits=["A budget"], audience="Neighbours")
+    draft = draft_api.refine(draft, place_99="Design", weeks_1=3)
+    draft = draft_api.refine(draft, limits=["A budget"], audience="Neighbours")
     questions = {question["id"]: question for question in draft["questions"]}
     assert questions["limits_detail"]["text"] == "What are the details of: A budget? One item per line."
     assert questions["first"]["options"] == ["Build a page", "Paint a sign", "Rent a room"]
-    roadmap = studio.plan(draft)["roadmap"]
+    roadmap = draft_api.plan(draft)["roadmap"]
     assert [(phase["name"], phase["endDay"]) for phase in roadmap["phases"]] == [
         ("Design", 20),
         ("Launch", 34),
@@ -98,7 +106,7 @@ def test_later_questions_stand_on_earlier_answers(studio):
 
 
 @pytest.mark.parametrize(
-    ("answers", "said"),
+    ("answers", "message"),
     [
         ({"work": "x", "color": "red"}, "answers.color must be an answer to a question of this draft"),
         ({"work": 5}, "answers.work must be a string"),
@@ -110,14 +118,14 @@ def test_later_questions_stand_on_earlier_answers(studio):
         ({"goal": "x"}, "answers.work is required"),
     ],
 )
-def test_answers_are_checked_against_their_questions(studio, answers, said):
-    draft = studio.draft()
-    assert studio.problem(draft, "refine", {"answers": answers}) == (400, said)
-    assert studio.read(draft) == draft
+def test_answers_are_checked_against_their_questions(draft_api, answers, message):
+    draft = draft_api.draft()
+    assert draft_api.problem(draft, "refine", {"answers": answers}) == (400, message)
+    assert draft_api.read(draft) == draft
 
 
 @pytest.mark.parametrize(
-    ("answers", "said"),
+    ("answers", "message"),
     [
         ({"weeks_1": "3"}, "answers.weeks_1 must be a number"),
         ({"weeks_1": True}, "answers.weeks_1 must be a number"),
@@ -127,181 +135,189 @@ def test_answers_are_checked_against_their_questions(studio, answers, said):
         ({"phases": ["Design", "Design"]}, "answers.phases [1] must not be given twice"),
     ],
 )
-def test_numbers_and_choices_are_checked(studio, answers, said):
-    draft = studio.refine(studio.draft(), work="build a page", phases=["Design"])
-    status, message = studio.problem(draft, "refine", {"answers": answers})
-    assert (status, message[: len(said)]) == (400, said)
+def test_numbers_and_choices_are_checked(draft_api, answers, message):
+    draft = draft_api.refine(draft_api.draft(), work="build a page", phases=["Design"])
+    status, reason = draft_api.problem(draft, "refine", {"answers": answers})
+    assert (status, reason[: len(message)]) == (400, message)
 
 
-def test_an_earlier_answer_can_be_given_anew(studio):
-    draft = studio.refine(studio.draft(), work="build a page")
-    again = studio.refine(draft, work="build two pages")
-    assert [each["value"] for each in again["answers"]] == ["build two pages"]
+def test_an_earlier_answer_can_be_given_anew(draft_api):
+    draft = draft_api.refine(draft_api.draft(), work="build a page")
+    again = draft_api.refine(draft, work="build two pages")
+    assert [answer["value"] for answer in again["answers"]] == ["build two pages"]
     assert (again["round"], again["questions"]) == (draft["round"], draft["questions"])
 
 
-def test_asking_without_an_answer_changes_nothing_but_the_first_stage(studio):
-    looked = studio.refine(studio.draft())
+def test_asking_without_an_answer_changes_nothing_but_the_first_stage(draft_api):
+    looked = draft_api.refine(draft_api.draft())
     assert (looked["stage"], looked["round"], looked["version"]) == ("refinement", 1, 2)
-    assert studio.refine(looked) == looked
-    planned = studio.plan(looked)
-    assert studio.refine(planned) == planned
+    assert draft_api.refine(looked) == looked
+    planned = draft_api.plan(looked)
+    assert draft_api.refine(planned) == planned
 
 
-def test_an_answer_after_the_roadmap_asks_for_a_new_one(studio):
-    draft = studio.plan(studio.draft())
+def test_an_answer_after_the_roadmap_asks_for_a_new_one(draft_api):
+    draft = draft_api.plan(draft_api.draft())
     assert draft["stage"] == "roadmap"
-    after = studio.refine(draft, work="Build a page")
+    after = draft_api.refine(draft, work="Build a page")
     assert (after["stage"], after["roadmap"]) == ("refinement", None)
-    assert studio.problem(after, "execute") == (409, "the draft has no roadmap yet: generate it first")
+    assert draft_api.problem(after, "execute") == (409, "the draft has no roadmap yet: generate it first")
     titles = [
-        each["title"] for phase in studio.plan(after)["roadmap"]["phases"] for each in phase["deliverables"]
+        deliverable["title"]
+        for phase in draft_api.plan(after)["roadmap"]["phases"]
+        for deliverable in phase["deliverables"]
     ]
     assert "Build a page" in titles
 
 
-def test_a_roadmap_of_a_brief_that_is_not_ready_says_what_is_missing(studio):
-    draft = studio.plan(studio.draft(description="We must build a shop."))
+def test_a_roadmap_of_a_brief_that_is_not_ready_says_what_is_missing(draft_api):
+    draft = draft_api.plan(draft_api.draft(description="We must build a shop."))
     assert draft["readinessScore"] < 60
     assert draft["roadmap"]["notes"][0].startswith(
         f"The brief is {draft['readinessScore']} of 100 ready. Missing: confirmed phases; "
     )
     assert "The end date" in draft["missing"]
-    draft = studio.refine(studio.draft(description=BRIEF), phases=["Study", "Design", "Build"])
+    draft = draft_api.refine(draft_api.draft(description=BRIEF), phases=["Study", "Design", "Build"])
     assert draft["readinessScore"] >= 60
-    assert not any(note.startswith("The brief is") for note in studio.plan(draft)["roadmap"]["notes"])
+    assert not any(note.startswith("The brief is") for note in draft_api.plan(draft)["roadmap"]["notes"])
 
 
-def test_the_same_brief_makes_the_same_roadmap(studio):
-    one, two = (studio.plan(studio.draft(description=BRIEF)) for _ in range(2))
-    assert one["roadmap"] == two["roadmap"] == studio.plan(one)["roadmap"]
+def test_the_same_brief_makes_the_same_roadmap(draft_api):
+    one, two = (draft_api.plan(draft_api.draft(description=BRIEF)) for _ in range(2))
+    assert one["roadmap"] == two["roadmap"] == draft_api.plan(one)["roadmap"]
 
 
-def test_feedback_is_kept_to_whatever_is_answered_since(studio):
-    draft = studio.plan(studio.draft(description=BRIEF), "add a phase for marketing")
-    draft = studio.plan(studio.refine(draft, decision_0="Acme SMS"))
+def test_feedback_is_kept_to_whatever_is_answered_since(draft_api):
+    draft = draft_api.plan(draft_api.draft(description=BRIEF), "add a phase for marketing")
+    draft = draft_api.plan(draft_api.refine(draft, decision_0="Acme SMS"))
     assert draft["feedback"] == ["add a phase for marketing"]
     assert draft["roadmap"]["phases"][-1]["name"] == "Marketing"
     assert "Open questions: Which text message provider do we use? Acme SMS." in draft["roadmap"]["notes"]
 
 
-def test_feedback_is_taken_so_many_times(studio):
-    draft = studio.plan(studio.draft())
-    ref = studio.workspace.ref.child(DraftRef, draft["id"])
-    with studio.world.core.begin(studio.owner.actor) as uow:
+def test_feedback_is_taken_so_many_times(draft_api):
+    draft = draft_api.plan(draft_api.draft())
+    ref = draft_api.workspace.ref.child(DraftRef, draft["id"])
+    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
         for _ in range(FEEDBACKS_MAX):
             drafts.generate_roadmap(uow, ref, GenerateRoadmap(feedback="shorter"))
-    assert studio.problem(draft, "generate-roadmap", {"feedback": "shorter"}) == (
+    assert draft_api.problem(draft, "generate-roadmap", {"feedback": "shorter"}) == (
         409,
         f"a draft takes feedback {FEEDBACKS_MAX} times at most",
     )
-    assert studio.plan(draft)["stage"] == "roadmap"
+    assert draft_api.plan(draft)["stage"] == "roadmap"
 
 
-def test_texts_are_limited_one_by_one_and_together(studio):
+def test_texts_are_limited_one_by_one_and_together(draft_api):
     long = [{"content": "x" * 100_000}] * 2
-    assert studio.problem(None, "", {"name": "Shop", "description": "x", "contextDocuments": long}) == (
+    assert draft_api.problem(None, "", {"name": "Shop", "description": "x", "contextDocuments": long}) == (
         400,
         "contextDocuments must not have more than 200000 characters together with the description",
     )
-    assert studio.problem(None, "", {"name": "Shop", "description": "x" * 100_001})[0] == 400
-    assert studio.problem(None, "", {"name": "Shop", "contextDocuments": [{"content": " "}]}) == (
+    assert draft_api.problem(None, "", {"name": "Shop", "description": "x" * 100_001})[0] == 400
+    assert draft_api.problem(None, "", {"name": "Shop", "contextDocuments": [{"content": " "}]}) == (
         400,
         "contextDocuments[0].content must not be blank",
     )
 
 
-def document(studio, **body):
-    path = f"{studio.workspace.path}/documents"
-    where = {"contextType": "workspace", "contextId": studio.workspace.id}
-    return studio.world.ask(studio.owner, "POST", path, {"contentFormat": "markdown", **where, **body})
+def document(draft_api, **body):
+    path = f"{draft_api.workspace.path}/documents"
+    where = {"contextType": "workspace", "contextId": draft_api.workspace.id}
+    return draft_api.world.ask(draft_api.owner, "POST", path, {"contentFormat": "markdown", **where, **body})
 
 
-def test_documents_of_the_workspace_are_read_as_they_are_now(studio):
-    known = document(
-        studio, title="Specification", content="## What we need\n\n- Build the shop\n- Print a sign"
+def test_documents_of_the_workspace_are_read_as_they_are_now(draft_api):
+    specification = document(
+        draft_api, title="Specification", content="## What we need\n\n- Build the shop\n- Print a sign"
     )
-    draft = studio.draft(contextDocuments=[{"content": "- Film a clip"}], documentIds=[known["id"]])
-    assert [each["title"] for each in draft["contextDocuments"]] == ["", "Specification"]
-    studio.world.ask(studio.owner, "DELETE", f"{studio.workspace.path}/documents/{known['id']}")
+    draft = draft_api.draft(
+        contextDocuments=[{"content": "- Film a clip"}], documentIds=[specification["id"]]
+    )
+    assert [document["title"] for document in draft["contextDocuments"]] == ["", "Specification"]
+    draft_api.world.ask(
+        draft_api.owner, "DELETE", f"{draft_api.workspace.path}/documents/{specification['id']}"
+    )
     titles = [
-        each["title"] for phase in studio.plan(draft)["roadmap"]["phases"] for each in phase["deliverables"]
+        deliverable["title"]
+        for phase in draft_api.plan(draft)["roadmap"]["phases"]
+        for deliverable in phase["deliverables"]
     ]
     assert sorted(titles) == ["Build the shop", "Film a clip", "Print a sign"]
 
 
-def test_documents_are_counted_together_and_have_to_be_there(studio):
-    known = document(studio, title="Specification", content="Well.")["id"]
-    given = {"name": "Shop", "contextDocuments": [{"content": "x"}] * 20}
-    assert studio.problem(None, "", {**given, "documentIds": [known]}) == (
+def test_documents_are_counted_together_and_have_to_be_there(draft_api):
+    document_id = document(draft_api, title="Specification", content="Well.")["id"]
+    body = {"name": "Shop", "contextDocuments": [{"content": "x"}] * 20}
+    assert draft_api.problem(None, "", {**body, "documentIds": [document_id]}) == (
         400,
         "documentIds must not be more than 20 together with contextDocuments",
     )
-    assert studio.problem(None, "", {"name": "Shop", "documentIds": [known, "a" * 24]}) == (
+    assert draft_api.problem(None, "", {"name": "Shop", "documentIds": [document_id, "a" * 24]}) == (
         400,
         "documentIds[1] must be the id of something that is there",
     )
-    with studio.world.core.begin(studio.owner.actor) as uow:
-        made = drafts.create_project_draft(
-            uow, studio.workspace.ref, CreateProjectDraft(name="Shop", document_ids=[known])
+    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
+        draft = drafts.create_project_draft(
+            uow, draft_api.workspace.ref, CreateProjectDraft(name="Shop", document_ids=[document_id])
         )
-    assert [each.content.strip() for each in made.context_documents] == ["Well."]
+    assert [document.content.strip() for document in draft.context_documents] == ["Well."]
 
 
-def test_drafts_are_listed_newest_first_without_their_texts(studio, statements):
-    made = [studio.draft(name=f"Draft {number}") for number in range(3)][::-1]
+def test_drafts_are_listed_newest_first_without_their_texts(draft_api, statements):
+    created = [draft_api.draft(name=f"Draft {number}") for number in range(3)][::-1]
     with statements() as sent:
-        listed = studio.world.ask(studio.owner, "GET", studio.path)
-    assert [each["name"] for each in listed] == ["Draft 2", "Draft 1", "Draft 0"]
+        listed = draft_api.world.ask(draft_api.owner, "GET", draft_api.path)
+    assert [item["name"] for item in listed] == ["Draft 2", "Draft 1", "Draft 0"]
     assert "description" not in listed[0]
     assert len(sent) == 2
-    answer = studio.world.call(studio.owner, "GET", f"{studio.path}?limit=2")
+    answer = draft_api.world.call(draft_api.owner, "GET", f"{draft_api.path}?limit=2")
     assert 'rel="next"' in answer.headers["link"]
-    rest = answer.headers["link"].partition("?")[2].partition(">")[0]
-    assert [each["id"] for each in studio.world.ask(studio.owner, "GET", f"{studio.path}?{rest}")] == [
-        made[2]["id"]
-    ]
+    query = answer.headers["link"].partition("?")[2].partition(">")[0]
+    assert [
+        item["id"] for item in draft_api.world.ask(draft_api.owner, "GET", f"{draft_api.path}?{query}")
+    ] == [created[2]["id"]]
 
 
-def test_an_author_and_admins_change_a_draft_and_every_member_sees_it(studio):
-    eve, bob = studio.world.people("eve bob")
-    studio.world.join(eve, studio.workspace)
-    studio.world.join(bob, studio.workspace)
-    draft = studio.draft(by=eve)
-    assert studio.world.ask(bob, "GET", studio.of(draft)) == draft
+def test_an_author_and_admins_change_a_draft_and_every_member_sees_it(draft_api):
+    eve, bob = draft_api.world.people("eve bob")
+    draft_api.world.join(eve, draft_api.workspace)
+    draft_api.world.join(bob, draft_api.workspace)
+    draft = draft_api.draft(by=eve)
+    assert draft_api.world.ask(bob, "GET", draft_api.of(draft)) == draft
     for step in ("refine", "generate-roadmap", "execute"):
-        assert studio.problem(draft, step, by=bob) == (403, "your role does not allow that")
-    assert studio.world.status(bob, "DELETE", studio.of(draft)) == 403
-    assert studio.plan(draft)["createdById"] == eve.id
-    assert studio.world.ask(eve, "DELETE", studio.of(draft)) == {"ok": True}
-    assert studio.world.status(eve, "GET", studio.of(draft)) == 404
+        assert draft_api.problem(draft, step, by=bob) == (403, "your role does not allow that")
+    assert draft_api.world.status(bob, "DELETE", draft_api.of(draft)) == 403
+    assert draft_api.plan(draft)["createdById"] == eve.id
+    assert draft_api.world.ask(eve, "DELETE", draft_api.of(draft)) == {"ok": True}
+    assert draft_api.world.status(eve, "GET", draft_api.of(draft)) == 404
 
 
-def test_a_version_that_was_not_seen_is_not_deleted(studio):
-    draft = studio.refine(studio.draft())
-    assert studio.world.status(studio.owner, "DELETE", studio.of(draft), if_match='"1"') == 412
-    assert studio.world.status(studio.owner, "DELETE", studio.of(draft), if_match='"2"') == 200
+def test_a_version_that_was_not_seen_is_not_deleted(draft_api):
+    draft = draft_api.refine(draft_api.draft())
+    assert draft_api.world.status(draft_api.owner, "DELETE", draft_api.of(draft), if_match='"1"') == 412
+    assert draft_api.world.status(draft_api.owner, "DELETE", draft_api.of(draft), if_match='"2"') == 200
 
 
-def test_of_changes_at_once_each_is_made_or_refused(studio):
-    draft = studio.plan(studio.draft(description=BRIEF))
+def test_of_changes_at_once_each_is_made_or_refused(draft_api):
+    draft = draft_api.plan(draft_api.draft(description=BRIEF))
     paths = ["add a phase for marketing", "shorter", "start on 2027-01-01"]
 
     def send(feedback):
-        return studio.world.status(
-            studio.owner, "POST", studio.of(draft, "generate-roadmap"), {"feedback": feedback}
+        return draft_api.world.status(
+            draft_api.owner, "POST", draft_api.of(draft, "generate-roadmap"), {"feedback": feedback}
         )
 
     answers = Counter(at_once(*[lambda text=text: send(text) for text in paths]))
     assert set(answers) <= {200, 409}
-    after = studio.read(draft)
+    after = draft_api.read(draft)
     assert after["version"] == draft["version"] + answers[200]
     assert len(after["feedback"]) == answers[200] >= 1
 
 
-def test_draft_of_an_earlier_version_still_opens_and_goes_on(studio):
+def test_draft_of_an_earlier_version_still_opens_and_goes_on(draft_api):
     """Drafts that were stored with other questions, and a roadmap of other rules, keep both."""
-    draft = studio.draft(name="Booking", description=BRIEF)
+    draft = draft_api.draft(name="Booking", description=BRIEF)
     question = {"options": [], "required": False, "min": None, "max": None, "round": 1}
     item = {"description": None, "priority": "low", "checklist": ["Proof"], "startDay": 0, "endDay": 6}
     phase = {"name": "Look", "description": None, "startDay": 0, "endDay": 6}
@@ -311,7 +327,7 @@ def test_draft_of_an_earlier_version_still_opens_and_goes_on(studio):
         "notes": ["Not known yet: x."],
         "notUnderstood": [],
     }
-    asked = [
+    questions = [
         {
             **question,
             "id": "people",
@@ -331,7 +347,7 @@ def test_draft_of_an_earlier_version_still_opens_and_goes_on(studio):
     ]
     columns = {
         "stage": "roadmap",
-        "asked": asked,
+        "asked": questions,
         "open_ids": ["risk_0", "first"],
         "answers": {"people": 3},
         "readiness_score": 93,
@@ -339,17 +355,17 @@ def test_draft_of_an_earlier_version_still_opens_and_goes_on(studio):
         "roadmap": {**roadmap, "phases": [{**phase, "deliverables": [{**item, "title": "Draw"}]}]},
         "feedback": ["there are 4 people", "shorter"],
     }
-    with studio.world.core.begin(studio.owner.actor) as uow:
+    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
         uow.connection.execute(drafts_table.update().where(drafts_table.c.id == draft["id"]).values(columns))
-    opened = studio.read(draft)
+    opened = draft_api.read(draft)
     assert [question["id"] for question in opened["questions"]] == ["risk_0", "first"]
     assert [(answer["questionId"], answer["value"]) for answer in opened["answers"]] == [("people", 3)]
     assert opened["roadmap"]["phases"][0]["deliverables"][0]["title"] == "Draw"
-    after = studio.refine(opened, risk_0="Buy a new one", first="A")
+    after = draft_api.refine(opened, risk_0="Buy a new one", first="A")
     assert (after["readinessScore"], after["questions"][0]["id"]) == (93, "phases")
-    planned = studio.plan(after)
+    planned = draft_api.plan(after)
     assert [phase["name"] for phase in planned["roadmap"]["phases"]] == ["Study", "Design", "Build"]
-    assert studio.execute(planned)["name"] == "Booking"
+    assert draft_api.execute(planned)["name"] == "Booking"
 
 
 # ---------------------------------------------------------------------------------------------- other planners
@@ -415,7 +431,7 @@ class Model:
         return Roadmap(start_date=None, days=3, phases=list(self.phases), notes=[], not_understood=[])
 
 
-def test_what_a_planner_says_is_fitted_to_what_can_be_told(studio):
+def test_what_a_planner_says_is_fitted_to_what_can_be_told(draft_api):
     deliverable = Deliverable(
         title="x" * 900,
         description=" ",
@@ -434,59 +450,59 @@ def test_what_a_planner_says_is_fitted_to_what_can_be_told(studio):
             deliverables=[deliverable] * 20 + [empty],
         )
     ] * 60
-    studio.world.core.env.planner = model = Model(phases=phases)
-    draft = studio.draft()
-    assert [each["id"] for each in draft["questions"]] == ["same", "round1"]
+    draft_api.world.core.env.planner = model = Model(phases=phases)
+    draft = draft_api.draft()
+    assert [question["id"] for question in draft["questions"]] == ["same", "round1"]
     assert (draft["readinessScore"], draft["missing"]) == (100, ["much"])
     assert len(draft["questions"][1]["text"]) <= 500
     model.score = 10
-    draft = studio.refine(draft, same="this")
+    draft = draft_api.refine(draft, same="this")
     assert draft["readinessScore"] == 100
-    roadmap = studio.plan(draft)["roadmap"]
+    roadmap = draft_api.plan(draft)["roadmap"]
     assert len(roadmap["phases"]) == 50
-    assert sum(len(each["deliverables"]) for each in roadmap["phases"]) == 500
+    assert sum(len(phase["deliverables"]) for phase in roadmap["phases"]) == 500
     first = roadmap["phases"][0]["deliverables"][0]
     assert (len(first["title"]), first["priority"], len(first["checklist"])) == (500, None, 100)
     assert (first["startDay"], first["endDay"], first["description"]) == (9, 9, None)
     assert roadmap["notes"] == ["500 of 1260 deliverables: a project is created with at most 500 cards."]
-    assert studio.execute(draft)["name"] == "Booking"
+    assert draft_api.execute(draft)["name"] == "Booking"
 
 
-def test_a_planner_is_told_all_of_the_draft_with_no_transaction_open(studio, statements):
-    studio.world.core.env.planner = model = Model()
-    draft = studio.draft(description="Sell.", contextDocuments=[{"title": "Minutes", "content": "Well."}])
-    studio.plan(studio.refine(draft, same="this"), "shorter")
+def test_a_planner_is_told_all_of_the_draft_with_no_transaction_open(draft_api, statements):
+    draft_api.world.core.env.planner = model = Model()
+    draft = draft_api.draft(description="Sell.", contextDocuments=[{"title": "Minutes", "content": "Well."}])
+    draft_api.plan(draft_api.refine(draft, same="this"), "shorter")
     brief = model.seen[-1]
-    assert [(each.title, each.content) for each in brief.texts] == [("", "Sell."), ("Minutes", "Well.")]
+    assert [(text.title, text.content) for text in brief.texts] == [("", "Sell."), ("Minutes", "Well.")]
     assert (brief.answers, brief.feedback, brief.before) == ({"same": "this"}, ["shorter"], None)
-    assert [each.id for each in brief.asked] == ["same", "round1", "round2"]
+    assert [question.id for question in brief.questions] == ["same", "round1", "round2"]
     assert brief.today == date.fromisoformat(draft["createdAt"][:10])
 
 
-def test_what_was_thought_of_an_older_draft_is_not_written(studio):
-    draft = studio.draft()
+def test_what_was_thought_of_an_older_draft_is_not_written(draft_api):
+    draft = draft_api.draft()
     model = Model()
     real = model.plan
-    ref = studio.workspace.ref.child(DraftRef, draft["id"])
+    ref = draft_api.workspace.ref.child(DraftRef, draft["id"])
 
     def plan(brief):
-        studio.world.core.env.planner = Model()
-        with studio.world.core.begin(studio.owner.actor) as uow:
+        draft_api.world.core.env.planner = Model()
+        with draft_api.world.core.begin(draft_api.owner.actor) as uow:
             drafts.refine_project_draft(uow, ref, RefineProjectDraft(answers={"work": "Build a page"}))
         return real(brief)
 
     model.plan = plan
-    studio.world.core.env.planner = model
-    assert studio.problem(draft, "generate-roadmap") == (
+    draft_api.world.core.env.planner = model
+    assert draft_api.problem(draft, "generate-roadmap") == (
         409,
         "the draft was changed meanwhile: look at it again",
     )
 
 
-def test_services_do_it_all_within_a_unit_of_the_hosts(studio):
-    with studio.world.core.begin(studio.owner.actor) as uow:
-        draft = drafts.create_project_draft(uow, studio.workspace.ref, CreateProjectDraft(name="Shop"))
-        ref = studio.workspace.ref.child(DraftRef, draft.id)
+def test_services_do_it_all_within_a_unit_of_the_hosts(draft_api):
+    with draft_api.world.core.begin(draft_api.owner.actor) as uow:
+        draft = drafts.create_project_draft(uow, draft_api.workspace.ref, CreateProjectDraft(name="Shop"))
+        ref = draft_api.workspace.ref.child(DraftRef, draft.id)
         drafts.refine_project_draft(uow, ref, RefineProjectDraft(answers={"work": "Build a page"}))
         planned = drafts.generate_roadmap(uow, ref, GenerateRoadmap())
     assert planned.stage == "roadmap"

@@ -33,8 +33,8 @@ def names(*feedback):
     return list(phases(plan(TEXT, *feedback)))
 
 
-def said(*feedback):
-    return [each.reason for each in plan(TEXT, *feedback).not_understood]
+def reasons(*feedback):
+    return [sentence.reason for sentence in plan(TEXT, *feedback).not_understood]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def said(*feedback):
 )
 def test_phases_are_changed(feedback, expected):
     assert " ".join(name.replace(", ", ",") for name in names(feedback)) == expected
-    assert said(feedback) == []
+    assert reasons(feedback) == []
 
 
 def test_splitting_without_names_makes_halves():
@@ -107,22 +107,22 @@ def test_splitting_without_names_makes_halves():
 )
 def test_deliverables_are_changed(feedback, phase, expected):
     assert phases(plan(TEXT, feedback))[phase] == expected
-    assert said(feedback) == []
+    assert reasons(feedback) == []
 
 
 def test_steps_weights_and_days_of_deliverables():
-    found = deliverables(
+    changed = deliverables(
         plan(
             TEXT,
             "start on 2026-05-04. The import is urgent. Announce it can wait. Add checklist: proofs, colours, sizes to the logo."
             " Interview users takes 20 days. The audit is due on 2026-06-30.",
         )
     )
-    assert found["Import the products"].priority == "high"
-    assert found["Announce it"].priority == "low"
-    assert found["Draw the logo"].checklist == ["proofs", "colours", "sizes"]
-    assert found["Interview users"].end_day - found["Interview users"].start_day == 19
-    assert found["Audit the site"].end_day == 57
+    assert changed["Import the products"].priority == "high"
+    assert changed["Announce it"].priority == "low"
+    assert changed["Draw the logo"].checklist == ["proofs", "colours", "sizes"]
+    assert changed["Interview users"].end_day - changed["Interview users"].start_day == 19
+    assert changed["Audit the site"].end_day == 57
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_steps_weights_and_days_of_deliverables():
 def test_time_is_changed(feedback, start, days):
     roadmap = plan(TEXT, feedback)
     assert (roadmap.start_date and str(roadmap.start_date.date()), roadmap.days) == (start, days)
-    assert said(feedback) == []
+    assert reasons(feedback) == []
 
 
 def test_a_later_start_moves_a_deadline_that_would_be_before_it():
@@ -179,20 +179,20 @@ def test_a_later_start_moves_a_deadline_that_would_be_before_it():
     ],
 )
 def test_what_is_not_understood_is_told_and_changes_nothing(feedback, reason):
-    (told,) = said(feedback)
-    assert told.startswith(reason)
+    (reason_text,) = reasons(feedback)
+    assert reason_text.startswith(reason)
     assert phases(plan(TEXT, feedback)) == START
 
 
 def test_between_two_things_nothing_is_guessed():
-    (told,) = plan("- Build the small shop\n- Build the large shop", "remove the shop").not_understood
-    assert told.reason == ("“shop” could be “Build the small shop”, “Build the large shop”")
+    (sentence,) = plan("- Build the small shop\n- Build the large shop", "remove the shop").not_understood
+    assert sentence.reason == ("“shop” could be “Build the small shop”, “Build the large shop”")
 
 
-def test_what_is_understood_is_done_whatever_else_is_said():
+def test_what_is_understood_is_done_whatever_else_is_reasons():
     roadmap = plan(TEXT, "remove Discovery. Paint it blue. Rename Launch to Party.")
     assert list(phases(roadmap)) == ["Design", "Build", "Party"]
-    assert [each.text for each in roadmap.not_understood] == ["Paint it blue"]
+    assert [sentence.text for sentence in roadmap.not_understood] == ["Paint it blue"]
 
 
 def test_feedback_adds_up_and_can_be_taken_back():
@@ -200,7 +200,7 @@ def test_feedback_adds_up_and_can_be_taken_back():
     assert names("remove Discovery", "rename Launch to Party", "undo") == ["Design", "Build", "Launch"]
     assert names("remove Discovery", "rename Launch to Party", "start over") == list(START)
     assert names("remove Discovery", "start over", "undo") == ["Design", "Build", "Launch"]
-    assert said("paint it blue", "remove Discovery") == []
+    assert reasons("paint it blue", "remove Discovery") == []
 
 
 def test_a_phase_is_meant_before_what_is_in_it_and_called_the_same():
@@ -208,8 +208,8 @@ def test_a_phase_is_meant_before_what_is_in_it_and_called_the_same():
 
 
 def test_a_phase_of_one_thing_is_not_split():
-    (told,) = plan("Phase 1: Garden\n- Dig\nPhase 2: House\n- Paint", "split Garden").not_understood
-    assert told.reason == "there is nothing to split in it"
+    (sentence,) = plan("Phase 1: Garden\n- Dig\nPhase 2: House\n- Paint", "split Garden").not_understood
+    assert sentence.reason == "there is nothing to split in it"
 
 
 def test_phases_that_are_merged_take_as_long_as_both():
@@ -219,10 +219,10 @@ def test_phases_that_are_merged_take_as_long_as_both():
 
 def test_a_roadmap_has_so_many_phases_at_most():
     many = "\n".join(f"Phase {place}: Part {place}\n- Build {place} things" for place in range(1, 51))
-    (told,) = plan(many, "add a phase for testing").not_understood
-    assert told.reason == "a roadmap has at most 50 phases"
-    (told,) = plan(many, "split Part 3").not_understood
-    assert told.reason == "a roadmap has at most 50 phases"
+    (sentence,) = plan(many, "add a phase for testing").not_understood
+    assert sentence.reason == "a roadmap has at most 50 phases"
+    (sentence,) = plan(many, "split Part 3").not_understood
+    assert sentence.reason == "a roadmap has at most 50 phases"
 
 
 WORDS = [
@@ -292,12 +292,12 @@ def test_time_grows_with_the_length_of_feedback_and_no_faster(word):
 
 
 def test_letters_that_change_their_length_when_they_are_lowered_are_no_reason_to_hit_something_else():
-    assert said("remove the straße İ logo") == ["nothing in the roadmap is called “straße İ logo”"]
-    assert said("rename Straße to x and remove the logo") == ["nothing in the roadmap is called “Straße”"]
+    assert reasons("remove the straße İ logo") == ["nothing in the roadmap is called “straße İ logo”"]
+    assert reasons("rename Straße to x and remove the logo") == ["nothing in the roadmap is called “Straße”"]
     assert list(phases(plan(TEXT, "remove Straße İ"))) == list(START)
 
 
 def test_a_name_of_nothing_is_no_name():
-    assert said("remove ''") == ["nothing in the roadmap is called “”"]
-    assert said("add '' to Design")[0].startswith("no such change is known")
+    assert reasons("remove ''") == ["nothing in the roadmap is called “”"]
+    assert reasons("add '' to Design")[0].startswith("no such change is known")
     assert phases(plan(TEXT, "add '' to Design", "remove ''")) == START

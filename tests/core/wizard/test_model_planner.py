@@ -11,7 +11,7 @@ from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from stellary.core.wizard.models import ModelPlanner
-from tests.core.wizard.studio import BRIEF, Studio
+from tests.core.wizard.draft_api import BRIEF, DraftApi
 from tests.support.provider import (
     Failure,
     Garbage,
@@ -62,54 +62,56 @@ PLAN = {
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """What a planner says is the same on any database."""
+    """Return SQLite's URL: the answers of a planner do not depend on the database."""
     return sqlite_url
 
 
 @pytest.fixture(autouse=True)
 def all_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A test may give its core one planner after another; only the last is closed with it."""
+    """Close all planners: a test may set several, and a core closes only its last."""
     yield from close_all_models(monkeypatch)
 
 
 class Scripted:
-    """A model that says what it is told to; the last thing again and again."""
+    """A model that returns a list of answers in order, and then repeats the last one."""
 
-    def __init__(self, studio: Studio, *said: Any) -> None:
-        self.said, self.asked = list(said), []
+    def __init__(self, draft_api: DraftApi, *answers: Any) -> None:
+        self.answers, self.requests = list(answers), []
         self.planner = ModelPlanner(NAME, resolve=lambda name: FunctionModel(stream_function=self.answer))
-        studio.world.core.env.planner = self.planner
+        draft_api.world.core.env.planner = self.planner
 
     async def answer(self, messages: list[ModelMessage], info: AgentInfo) -> AsyncIterator[Any]:
-        self.asked.append(messages)
-        said = self.said.pop(0) if len(self.said) > 1 else self.said[0]
-        yield {0: DeltaToolCall(info.output_tools[0].name, orjson.dumps(said).decode(), tool_call_id="x")}
+        self.requests.append(messages)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        yield {0: DeltaToolCall(info.output_tools[0].name, orjson.dumps(answer).decode(), tool_call_id="x")}
 
     def brief(self, number: int = -1) -> Any:
-        """What it was told of a draft."""
-        (told,) = [part.content for part in self.asked[number][0].parts if part.part_kind == "user-prompt"]
-        return orjson.loads(told)
+        """Return the brief in the prompt of a request."""
+        (prompt,) = [
+            part.content for part in self.requests[number][0].parts if part.part_kind == "user-prompt"
+        ]
+        return orjson.loads(prompt)
 
-    def anew(self, number: int = -1) -> str:
-        """Why it was asked anew."""
-        return str(self.asked[number][-1].parts[-1].content)
+    def read_correction(self, number: int = -1) -> str:
+        """Return the reason for which a request repeats the one before."""
+        return str(self.requests[number][-1].parts[-1].content)
 
 
-def test_a_model_asks_and_plans_and_is_told_all_of_the_draft(studio: Studio):
-    model = Scripted(studio, READY, {**READY, "score": 90, "questions": []}, PLAN)
-    draft = studio.draft(description=BRIEF)
+def test_a_model_asks_and_plans_and_is_told_all_of_the_draft(draft_api: DraftApi):
+    model = Scripted(draft_api, READY, {**READY, "score": 90, "questions": []}, PLAN)
+    draft = draft_api.draft(description=BRIEF)
     assert (draft["readinessScore"], draft["missing"], draft["round"]) == (70, ["Who tests it"], 1)
     first, second, third = draft["questions"]
-    assert [each["format"] for each in draft["questions"]] == ["text", "multi_choice", "number"]
+    assert [question["format"] for question in draft["questions"]] == ["text", "multi_choice", "number"]
     assert (first["required"], second["options"], third["max"]) == (True, ["Firefox", "Chrome"], 500)
-    draft = studio.refine(draft, **{first["id"]: "Anna", third["id"]: 40})
+    draft = draft_api.refine(draft, **{first["id"]: "Anna", third["id"]: 40})
     assert (draft["readinessScore"], draft["questions"]) == (90, [])
-    assert [(each["question"], each["answer"]) for each in model.brief()["asked"]] == [
+    assert [(question["question"], question["answer"]) for question in model.brief()["asked"]] == [
         ("Who tests it?", "Anna"),
         ("Which browsers?", None),
         ("How many patients a day?", 40),
     ]
-    roadmap = studio.plan(draft)["roadmap"]
+    roadmap = draft_api.plan(draft)["roadmap"]
     assert [(phase["name"], phase["startDay"], phase["endDay"]) for phase in roadmap["phases"]] == [
         ("Design", 0, 20),
         ("Build", 21, 60),
@@ -120,15 +122,15 @@ def test_a_model_asks_and_plans_and_is_told_all_of_the_draft(studio: Studio):
     (text,) = model.brief()["texts"]
     lines = [line.strip() for line in BRIEF.splitlines() if line.strip()]
     assert text["lines"] == [f"{number}: {line}" for number, line in enumerate(lines, 1)]
-    project = studio.execute(studio.read(draft))
-    assert [card["title"] for card in studio.board(project)["cards"]] == [
+    project = draft_api.execute(draft_api.read(draft))
+    assert [card["title"] for card in draft_api.board(project)["cards"]] == [
         "Map the calls",
         "Booking page",
         "First version",
     ]
 
 
-def test_deliverable_has_the_line_that_it_cites_and_what_cites_nothing_is_dropped(studio: Studio):
+def test_deliverable_has_the_line_that_it_cites_and_what_cites_nothing_is_dropped(draft_api: DraftApi):
     items = [
         {"title": "Migrate", "cites": "20", "start_day": 0, "end_day": 4, "description": "All of them"},
         {"title": "Ask Anna", "cites": "Anna tests it", "start_day": 5, "end_day": 6},
@@ -143,10 +145,10 @@ def test_deliverable_has_the_line_that_it_cites_and_what_cites_nothing_is_droppe
             "deliverables": [{**items[-1], "title": "Everything", "cites": "Paint it"}],
         },
     ]
-    Scripted(studio, READY, {**READY, "questions": []}, {**PLAN, "phases": phases})
-    draft = studio.draft(description=BRIEF)
-    draft = studio.refine(draft, **{draft["questions"][0]["id"]: "Anna tests it"})
-    roadmap = studio.plan(draft)["roadmap"]
+    Scripted(draft_api, READY, {**READY, "questions": []}, {**PLAN, "phases": phases})
+    draft = draft_api.draft(description=BRIEF)
+    draft = draft_api.refine(draft, **{draft["questions"][0]["id"]: "Anna tests it"})
+    roadmap = draft_api.plan(draft)["roadmap"]
     (phase,) = roadmap["phases"]
     assert [(item["title"], item["description"]) for item in phase["deliverables"]] == [
         ("Migrate", "All of them\n\nFrom the brief: “Migrate the existing appointments”"),
@@ -158,13 +160,13 @@ def test_deliverable_has_the_line_that_it_cites_and_what_cites_nothing_is_droppe
     )
 
 
-def test_roadmap_that_cites_nothing_at_all_is_asked_for_again(studio: Studio):
+def test_roadmap_that_cites_nothing_at_all_is_asked_for_again(draft_api: DraftApi):
     deliverable = {**PLAN["phases"][1]["deliverables"][0], "cites": "nothing"}
     model = Scripted(
-        studio, READY, {**PLAN, "phases": [{"name": "Build", "deliverables": [deliverable]}]}, PLAN
+        draft_api, READY, {**PLAN, "phases": [{"name": "Build", "deliverables": [deliverable]}]}, PLAN
     )
-    draft = studio.plan(studio.draft(description=BRIEF))
-    assert "deliverables must cite the brief" in model.anew()
+    draft = draft_api.plan(draft_api.draft(description=BRIEF))
+    assert "deliverables must cite the brief" in model.read_correction()
     assert len(draft["roadmap"]["phases"]) == 2
 
 
@@ -172,31 +174,31 @@ def test_roadmap_that_cites_nothing_at_all_is_asked_for_again(studio: Studio):
     ("bounds", "answer", "why"),
     [({"min": 5}, 4, "must be 5 or more"), ({"max": 5}, 6, "must be at most 5"), ({}, 10**9, None)],
 )
-def test_a_number_that_is_asked_for_may_be_bounded_on_one_side(studio: Studio, bounds, answer, why):
-    Scripted(studio, {**READY, "questions": [{"text": "How many?", "format": "number", **bounds}]}, PLAN)
-    draft = studio.draft(description=BRIEF)
+def test_a_number_that_is_asked_for_may_be_bounded_on_one_side(draft_api: DraftApi, bounds, answer, why):
+    Scripted(draft_api, {**READY, "questions": [{"text": "How many?", "format": "number", **bounds}]}, PLAN)
+    draft = draft_api.draft(description=BRIEF)
     (question,) = draft["questions"]
     body = {"answers": {question["id"]: answer}}
     if why is None:
-        assert studio.world.status(studio.owner, "POST", studio.of(draft, "refine"), body) == 200
+        assert draft_api.world.status(draft_api.owner, "POST", draft_api.of(draft, "refine"), body) == 200
     else:
-        assert studio.problem(draft, "refine", body) == (400, f"answers.{question['id']} {why}")
+        assert draft_api.problem(draft, "refine", body) == (400, f"answers.{question['id']} {why}")
 
 
-def test_feedback_is_told_with_the_roadmap_that_it_is_about(studio: Studio):
+def test_feedback_is_told_with_the_roadmap_that_it_is_about(draft_api: DraftApi):
     left = [{"text": "and make it fly", "reason": "It is a web page"}]
-    model = Scripted(studio, READY, PLAN, {**PLAN, "phases": PLAN["phases"][:1], "not_understood": left})
-    draft = studio.plan(studio.draft(description=BRIEF))
-    draft = studio.plan(draft, "only the design, and make it fly")
+    model = Scripted(draft_api, READY, PLAN, {**PLAN, "phases": PLAN["phases"][:1], "not_understood": left})
+    draft = draft_api.plan(draft_api.draft(description=BRIEF))
+    draft = draft_api.plan(draft, "only the design, and make it fly")
     assert len(draft["roadmap"]["phases"]) == 1
     assert draft["roadmap"]["notUnderstood"] == left
-    told = model.brief()
-    assert told["feedback"] == ["only the design, and make it fly"]
-    assert [phase["name"] for phase in told["roadmap"]["phases"]] == ["Design", "Build"]
+    sent = model.brief()
+    assert sent["feedback"] == ["only the design, and make it fly"]
+    assert [phase["name"] for phase in sent["roadmap"]["phases"]] == ["Design", "Build"]
 
 
-def changed(whole: Any, path: str, value: Any) -> Any:
-    """A copy with something else at a place: ``phases.0.name``."""
+def replace_at(whole: Any, path: str, value: Any) -> Any:
+    """Return a copy with another value at a path such as ``phases.0.name``."""
     copy = orjson.loads(orjson.dumps(whole))
     *way, last = [int(step) if step.isdigit() else step for step in path.split(".")]
     place = copy
@@ -241,55 +243,59 @@ BAD_PLANS = [
 
 
 @pytest.mark.parametrize(("path", "value", "why"), BAD_QUESTIONS)
-def test_questions_that_make_no_sense_are_asked_for_anew(studio: Studio, path: str, value: Any, why: str):
-    model = Scripted(studio, changed(READY, path, value), READY)
-    draft = studio.draft(description=BRIEF)
-    assert why in model.anew()
-    assert (len(model.asked), draft["readinessScore"], len(draft["questions"])) == (2, 70, 3)
+def test_questions_that_make_no_sense_are_asked_for_anew(
+    draft_api: DraftApi, path: str, value: Any, why: str
+):
+    model = Scripted(draft_api, replace_at(READY, path, value), READY)
+    draft = draft_api.draft(description=BRIEF)
+    assert why in model.read_correction()
+    assert (len(model.requests), draft["readinessScore"], len(draft["questions"])) == (2, 70, 3)
 
 
 @pytest.mark.parametrize(("path", "value", "why"), BAD_PLANS)
-def test_a_roadmap_that_makes_no_sense_is_asked_for_anew(studio: Studio, path: str, value: Any, why: str):
-    model = Scripted(studio, READY, changed(PLAN, path, value), PLAN)
-    draft = studio.plan(studio.draft(description=BRIEF))
-    assert why in model.anew()
-    assert (len(model.asked), len(draft["roadmap"]["phases"])) == (3, 2)
+def test_a_roadmap_that_makes_no_sense_is_asked_for_anew(
+    draft_api: DraftApi, path: str, value: Any, why: str
+):
+    model = Scripted(draft_api, READY, replace_at(PLAN, path, value), PLAN)
+    draft = draft_api.plan(draft_api.draft(description=BRIEF))
+    assert why in model.read_correction()
+    assert (len(model.requests), len(draft["roadmap"]["phases"])) == (3, 2)
 
 
-def test_a_model_that_makes_no_sense_at_all_is_done_without(studio: Studio):
-    ready = Scripted(studio, READY, {**READY, "questions": []})
-    draft = studio.draft(description=BRIEF)
-    draft = studio.refine(draft, **{draft["questions"][0]["id"]: "Paint a sign for the entrance"})
-    Scripted(studio, changed(PLAN, "phases", []))
-    roadmap = studio.plan(draft)["roadmap"]
+def test_a_model_that_makes_no_sense_at_all_is_done_without(draft_api: DraftApi):
+    ready = Scripted(draft_api, READY, {**READY, "questions": []})
+    draft = draft_api.draft(description=BRIEF)
+    draft = draft_api.refine(draft, **{draft["questions"][0]["id"]: "Paint a sign for the entrance"})
+    Scripted(draft_api, replace_at(PLAN, "phases", []))
+    roadmap = draft_api.plan(draft)["roadmap"]
     assert roadmap["notes"][0].startswith(
         "This was made without a model: the model openai:some returned an invalid answer"
     )
-    titles = [each["title"] for phase in roadmap["phases"] for each in phase["deliverables"]]
+    titles = [deliverable["title"] for phase in roadmap["phases"] for deliverable in phase["deliverables"]]
     # What was answered to the model's questions is known to whoever plans without it.
     assert any("“Who tests it?” (Paint a sign for the entrance)" in note for note in roadmap["notes"])
     assert "Migrate the existing appointments" in titles
-    assert len(ready.asked) == 2
+    assert len(ready.requests) == 2
 
 
 # ---------------------------------------------------------------------------------------------- an endpoint
 
 
 @pytest.fixture
-def provider(studio: Studio) -> Iterator[Provider]:
-    with run_provider() as made:
-        use_provider(studio, made)
-        yield made
+def provider(draft_api: DraftApi) -> Iterator[Provider]:
+    with run_provider() as running:
+        use_provider(draft_api, running)
+        yield running
 
 
-def use_provider(studio: Studio, provider: Provider, **more: Any) -> None:
+def use_provider(draft_api: DraftApi, provider: Provider, **more: Any) -> None:
     model = model_of(provider)
-    studio.world.core.env.planner = ModelPlanner(NAME, resolve=lambda name: model, **more)
+    draft_api.world.core.env.planner = ModelPlanner(NAME, resolve=lambda name: model, **more)
 
 
-def test_an_endpoint_is_asked_for_what_has_a_shape(studio: Studio, provider: Provider):
+def test_an_endpoint_is_asked_for_what_has_a_shape(draft_api: DraftApi, provider: Provider):
     provider.answers = [calls(final_result=READY), calls(final_result=PLAN)]
-    draft = studio.plan(studio.draft(description=BRIEF))
+    draft = draft_api.plan(draft_api.draft(description=BRIEF))
     assert [phase["name"] for phase in draft["roadmap"]["phases"]] == ["Design", "Build"]
     (tool,) = provider.requests[1]["tools"]
     assert {"phases", "start_date"} <= set(tool["function"]["parameters"]["properties"])
@@ -307,14 +313,16 @@ def test_an_endpoint_is_asked_for_what_has_a_shape(studio: Studio, provider: Pro
         (calls(final_result='{"score": '), "returned an invalid answer"),
     ],
 )
-def test_whatever_an_endpoint_does_a_draft_is_made(studio: Studio, provider: Provider, answer: Any, why: str):
+def test_whatever_an_endpoint_does_a_draft_is_made(
+    draft_api: DraftApi, provider: Provider, answer: Any, why: str
+):
     if isinstance(answer, Hangs):
-        use_provider(studio, provider, seconds=0.3)
+        use_provider(draft_api, provider, seconds=0.3)
     provider.answers = [answer]
-    draft = studio.draft(description=BRIEF)
+    draft = draft_api.draft(description=BRIEF)
     assert draft["missing"][-1].startswith(f"This was made without a model: the model openai:some {why}")
-    assert "decision_0" in [each["id"] for each in draft["questions"]]
-    roadmap = studio.plan(draft)["roadmap"]
+    assert "decision_0" in [question["id"] for question in draft["questions"]]
+    roadmap = draft_api.plan(draft)["roadmap"]
     assert roadmap["phases"]
     assert why in roadmap["notes"][0]
     assert "secret-key" not in str(roadmap)

@@ -12,15 +12,15 @@ from stellary.contract.wire import load
 from stellary.core.ports.planner import Brief, Text
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules.fitting import fit_roadmap
-from tests.core.wizard.studio import BRIEF
+from tests.core.wizard.draft_api import BRIEF
 from tests.support.cpu_time import measure_cpu_time
 
 TODAY = date(2026, 4, 1)
 
 
-def brief(text, *feedback, name="Plan", documents=(), answers=None, asked=()):
+def brief(text, *feedback, name="Plan", documents=(), answers=None, questions=()):
     texts = [Text("", text), *(Text("", document) for document in documents)]
-    return Brief(name, texts, TODAY, feedback=feedback, answers=answers or {}, asked=asked)
+    return Brief(name, texts, TODAY, feedback=feedback, answers=answers or {}, questions=questions)
 
 
 def plan(text, *feedback, **more):
@@ -78,12 +78,12 @@ def test_sections_beside_the_phases_are_asked_about():
 def test_days_checklists_and_priorities_are_those_of_the_brief():
     roadmap = plan(BRIEF, answers={"place_3": "Build"})
     assert (str(roadmap.start_date.date()), roadmap.days) == ("2031-05-05", 149)
-    found = deliverables(roadmap)
-    assert found["Reminders by mail and text message, 24 hours before"].checklist == [
+    planned = deliverables(roadmap)
+    assert planned["Reminders by mail and text message, 24 hours before"].checklist == [
         "template per language",
         "opt-out",
     ]
-    assert found["Waiting list"].priority == "low"
+    assert planned["Waiting list"].priority == "low"
     assert (roadmap.phases[0].start_day, roadmap.phases[0].end_day) == (0, 20)
 
 
@@ -113,8 +113,8 @@ def test_brief_without_phases_asks_for_typical_ones_and_then_for_their_work():
     question = next(iter(ask("").values()))
     assert question.text == "The brief names no phases. Which of these does the project have?"
     answers = {"phases": ["Preparation", "Launch"]}
-    asked = ask("", 2, answers=answers)
-    assert asked["work_0"].text == "What has to be done in “Preparation”? One item per line."
+    questions = ask("", 2, answers=answers)
+    assert questions["work_0"].text == "What has to be done in “Preparation”? One item per line."
     answers |= {"work_0": "Rent a hall\nPrint posters", "weeks_0": 2}
     roadmap = plan("", answers=answers)
     assert phases(roadmap) == {"Preparation": ["Rent a hall", "Print posters"], "Launch": ["Launch"]}
@@ -249,10 +249,10 @@ def test_durations_that_are_told_are_kept():
 
 
 def test_a_table_tells_who_and_when():
-    found = deliverables(plan(TABLE))
-    assert found["Research report"].description == "Owner: Anna\nDue: 2026-05-15"
-    assert found["Research report"].end_day == (date(2026, 5, 15) - TODAY).days
-    assert found["Build the shop"].end_day == (date(2026, 6, 15) - TODAY).days
+    planned = deliverables(plan(TABLE))
+    assert planned["Research report"].description == "Owner: Anna\nDue: 2026-05-15"
+    assert planned["Research report"].end_day == (date(2026, 5, 15) - TODAY).days
+    assert planned["Build the shop"].end_day == (date(2026, 6, 15) - TODAY).days
 
 
 def test_columns_of_a_table_are_read_by_their_headers():
@@ -265,9 +265,9 @@ def test_columns_of_a_table_are_read_by_their_headers():
 | T4 | Fill the pond | Medium | Open | T1 | 2 | |
 """
     roadmap = plan(text)
-    found = deliverables(roadmap)
-    assert list(found) == ["Dig the pond", "Fill the pond"]
-    first, last = found.values()
+    planned = deliverables(roadmap)
+    assert list(planned) == ["Dig the pond", "Fill the pond"]
+    first, last = planned.values()
     assert (first.priority, first.start_day, first.end_day) == ("high", 0, 3)
     assert first.description == "ID: T1\nDuration (days): 4\nOwner: Ann"
     assert (last.priority, last.start_day, last.end_day) == ("medium", 4, 5)
@@ -431,8 +431,8 @@ def test_end_before_the_start_is_not_used():
 
 def test_what_matters_most_and_what_can_wait():
     answers = {"first": "Build the shop", "later": ["Print a sign"]}
-    found = deliverables(plan("- Build the shop\n- Print a sign\n- Film a clip", answers=answers))
-    assert [item.priority for item in found.values()] == ["high", "low", "medium"]
+    planned = deliverables(plan("- Build the shop\n- Print a sign\n- Film a clip", answers=answers))
+    assert [item.priority for item in planned.values()] == ["high", "low", "medium"]
 
 
 def test_answers_stand_over_what_was_read():
@@ -483,20 +483,20 @@ LINES = st.lists(
 
 
 def check(roadmap):
-    """All that a project could not be made of otherwise."""
+    """Check the limits that a project to be created must keep."""
     assert 1 <= len(roadmap.phases) <= 50
-    found = [each for phase in roadmap.phases for each in phase.deliverables]
-    assert 1 <= len(found) <= 500
+    planned = [deliverable for phase in roadmap.phases for deliverable in phase.deliverables]
+    assert 1 <= len(planned) <= 500
     for phase in roadmap.phases:
         assert 1 <= len(phase.name.strip()) <= 100
         assert 0 <= phase.start_day <= phase.end_day < roadmap.days
         assert phase.deliverables
-    for each in found:
-        assert 1 <= len(each.title.strip()) <= 500
-        assert len(each.description or "") <= 5_000
-        assert len(each.checklist) <= 100
-        assert all(1 <= len(step.strip()) <= 500 for step in each.checklist)
-        assert 0 <= each.start_day <= each.end_day < roadmap.days
+    for deliverable in planned:
+        assert 1 <= len(deliverable.title.strip()) <= 500
+        assert len(deliverable.description or "") <= 5_000
+        assert len(deliverable.checklist) <= 100
+        assert all(1 <= len(step.strip()) <= 500 for step in deliverable.checklist)
+        assert 0 <= deliverable.start_day <= deliverable.end_day < roadmap.days
 
 
 @given(lines=LINES, feedback=st.lists(st.text(max_size=80), max_size=3))
@@ -526,11 +526,11 @@ def test_any_text_makes_a_plan_that_a_project_can_be_made_of(lines, feedback):
 def test_no_answer_makes_a_brief_less_ready(lines, answers, more):
     text, reader = "\n".join(lines), BriefReader()
     score = 0
-    known = {}
-    for id, said in {**answers, **more}.items():
-        before = score if known else reader.refine(brief(text), 1).score
-        known = {**known, id: said}
-        score = reader.refine(brief(text, answers=known), 1).score
+    given_answers = {}
+    for id, answer in {**answers, **more}.items():
+        before = score if given_answers else reader.refine(brief(text), 1).score
+        given_answers = {**given_answers, id: answer}
+        score = reader.refine(brief(text, answers=given_answers), 1).score
         assert before <= score <= 100
 
 
@@ -576,13 +576,13 @@ def test_what_is_planned_can_be_told_and_read_again(lines):
         "columns": [{"name": phase.name} for phase in roadmap.phases],
         "cards": [
             {
-                "title": each.title,
+                "title": deliverable.title,
                 "columnIndex": place,
-                "priority": each.priority,
-                "checklist": [{"title": step} for step in each.checklist],
+                "priority": deliverable.priority,
+                "checklist": [{"title": step} for step in deliverable.checklist],
             }
             for place, phase in enumerate(roadmap.phases)
-            for each in phase.deliverables
+            for deliverable in phase.deliverables
         ],
     }
     assert load(ImportProject, file)

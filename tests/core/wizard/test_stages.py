@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stellary.contract.errors import Conflict
 from stellary.core import Core
 from stellary.core.wizard.rules import stages
-from tests.core.wizard.studio import BRIEF, Studio
+from tests.core.wizard.draft_api import BRIEF, DraftApi
 from tests.support.world import World
 
 MAY_FOLLOW = {
@@ -22,11 +22,11 @@ MAY_FOLLOW = {
 
 
 @pytest.fixture(scope="module")
-def studio():
+def draft_api():
     core = Core("sqlite://", bcrypt_rounds=4)
     core.migrate()
     world = World(core)
-    yield Studio(world, world.person("ann"))
+    yield DraftApi(world, world.person("ann"))
     core.close()
 
 
@@ -58,28 +58,28 @@ STEPS = st.lists(
 
 
 def good(draft):
-    """Answers of the right format to all that is open."""
-    made = {}
-    for each in draft["questions"]:
-        options = each["options"]
-        made[each["id"]] = {
+    """Return answers of the right format to all open questions."""
+    answers = {}
+    for question in draft["questions"]:
+        options = question["options"]
+        answers[question["id"]] = {
             "text": "Build a page; paint a sign; rent a room",
             "number": 3,
             "date": "2027-01-31",
-        }.get(each["format"], options[:1])
-        if each["format"] == "single_choice":
-            made[each["id"]] = options[0]
-    return {"answers": made}
+        }.get(question["format"], options[:1])
+        if question["format"] == "single_choice":
+            answers[question["id"]] = options[0]
+    return {"answers": answers}
 
 
 @settings(max_examples=30)
 @given(text=st.sampled_from(["", "Build a page", BRIEF]), steps=STEPS)
-def test_any_sequence_of_calls_keeps_to_the_stages(studio, text, steps):
-    draft = studio.draft(description=text)
+def test_any_sequence_of_calls_keeps_to_the_stages(draft_api, text, steps):
+    draft = draft_api.draft(description=text)
     for name, body in steps:
-        step, said = ("refine", good(draft)) if name == "good" else (name, body)
-        answer = studio.world.call(studio.owner, "POST", studio.of(draft, step), said)
-        after = studio.read(draft)
+        step, payload = ("refine", good(draft)) if name == "good" else (name, body)
+        answer = draft_api.world.call(draft_api.owner, "POST", draft_api.of(draft, step), payload)
+        after = draft_api.read(draft)
         if answer.status >= 400:
             assert answer.status in (400, 409)
             assert after == draft
@@ -94,11 +94,11 @@ def test_any_sequence_of_calls_keeps_to_the_stages(studio, text, steps):
         draft = after
 
 
-def test_good_answers_are_taken_at_every_stage_but_the_last(studio):
-    draft = studio.draft()
+def test_good_answers_are_taken_at_every_stage_but_the_last(draft_api):
+    draft = draft_api.draft()
     while draft["questions"]:
-        draft = studio.world.ask(studio.owner, "POST", studio.of(draft, "refine"), good(draft))
-        draft = studio.plan(draft)
+        draft = draft_api.world.ask(draft_api.owner, "POST", draft_api.of(draft, "refine"), good(draft))
+        draft = draft_api.plan(draft)
     assert (draft["stage"], draft["readinessScore"]) == ("roadmap", 100)
 
 

@@ -178,7 +178,7 @@ class Refused(Exception):
 
 @attrs.frozen
 class Context:
-    """What words such as ``it``, ``me`` and ``tomorrow`` refer to."""
+    """The card, person and day that words such as ``it``, ``me`` and ``tomorrow`` refer to."""
 
     card: Card
     requester_id: str
@@ -311,8 +311,8 @@ def _refuse(line: str, position: int, expected: Collection[str], *, quotes: bool
         expected: What is possible there.
         quotes: Whether it is possible there in quotes.
     """
-    found = _NEXT_WORD.match(line, position)
-    word = found[1] if found else line.rsplit(maxsplit=1)[-1]
+    word_match = _NEXT_WORD.match(line, position)
+    word = word_match[1] if word_match else line.rsplit(maxsplit=1)[-1]
     before = _strip_joining_words(line[:position])
     message = f"I did not understand {word[:100]!r} in {line[:200]!r}."
     if (
@@ -491,8 +491,8 @@ class _Command:
                 raise _refuse(self.line, start + separator.end(), (), quotes=True)
         if refused:
             text = text.removesuffix("?" if "ASK" in self.tokens else ".")
-            if found := _TO_CARD.search(text):
-                raise _refuse(self.line, start + found.start(), (), quotes=True)
+            if card_match := _TO_CARD.search(text):
+                raise _refuse(self.line, start + card_match.start(), (), quotes=True)
             self.check(text, start, refused)
         return text
 

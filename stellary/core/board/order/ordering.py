@@ -92,8 +92,8 @@ def load_order(uow: UnitOfWork, row: CardOrderRow) -> int:
     position_index = PositionIndex.parse(row.directory)
     if position_index is None or row.archived:
         return row.place or 0
-    others = {"_column_id": row.column_id, "_card_id": row.id}
-    return _PositionSearch(uow, others, position_index).count_before(row.position, row.id)
+    ignored = {"_column_id": row.column_id, "_card_id": row.id}
+    return _PositionSearch(uow, ignored, position_index).count_before(row.position, row.id)
 
 
 def read_card_count(row: ColumnRow) -> int:
@@ -277,17 +277,17 @@ class _PositionSearch:
 
     Args:
         uow: The unit of work.
-        others: The SQL parameters for the column and for the card to ignore.
+        ignored: The SQL parameters for the column and for the card to ignore.
         position_index: The index of the column; None if it has none. It is replaced when room is made.
     """
 
     def __init__(
-        self, uow: UnitOfWork, others: Mapping[str, str], position_index: PositionIndex | None
+        self, uow: UnitOfWork, ignored: Mapping[str, str], position_index: PositionIndex | None
     ) -> None:
         self.position_index = position_index
         self._execute = uow.connection.execute
         self._uow = uow
-        self._others = others
+        self._ignored = ignored
 
     def find_position(self, target: TargetPosition, project_id: str) -> tuple[int, int]:
         if isinstance(target, AdjacentPosition):
@@ -296,11 +296,11 @@ class _PositionSearch:
 
     def find_last(self) -> tuple[int, int]:
         if self.position_index is None:
-            count, last = self._execute(_END, self._others).one()
+            count, last = self._execute(_END, self._ignored).one()
         else:
             count, last = (
                 self.position_index.total,
-                self._execute(_LAST, {**self._others, "_limit": 1}).scalar(),
+                self._execute(_LAST, {**self._ignored, "_limit": 1}).scalar(),
             )
         return 0 if last is None else last + GAP, count
 
@@ -308,7 +308,7 @@ class _PositionSearch:
         # The card before that index, and the card that moves up.
         low, skip = self._locate_index(max(index - 1, 0))
         page = {"_limit": 2 if index else 1, "_low": low, "_skip": skip}
-        rows = _FROM_INDEX.all(self._uow.connection, {**self._others, **page})
+        rows = _FROM_INDEX.all(self._uow.connection, {**self._ignored, **page})
         if index == 0:
             return self._find_position_between(None, rows[0] if rows else None), 0
         return (self._find_position_between(*rows), index) if len(rows) == 2 else self.find_last()
@@ -323,7 +323,7 @@ class _PositionSearch:
             "_project_id": project_id,
             "_counts": self.position_index is None,
         }
-        anchor = _ANCHOR.first(self._uow.connection, {**self._others, **parameters})
+        anchor = _ANCHOR.first(self._uow.connection, {**self._ignored, **parameters})
         if anchor is None:
             raise unknown(target.field)
         if not anchor.stands_there:
@@ -331,7 +331,7 @@ class _PositionSearch:
         order = anchor.place
         if order is None:
             order = self.count_before(anchor.position, anchor.id)
-        point = {**self._others, "_position": anchor.position, "_id": anchor.id, "_limit": 1}
+        point = {**self._ignored, "_position": anchor.position, "_id": anchor.id, "_limit": 1}
         if target.after:
             return self._find_position_between(anchor, _AFTER.first(self._uow.connection, point)), order + 1
         return self._find_position_between(_BEFORE.first(self._uow.connection, point), anchor), order
@@ -341,7 +341,7 @@ class _PositionSearch:
         assert self.position_index is not None
         low, before = self.position_index.locate_position(position)
         point = {"_position": position, "_id": id, "_low": _LOWEST if low is None else low}
-        return before + self._execute(_COUNT_FROM, {**self._others, **point}).scalar_one()
+        return before + self._execute(_COUNT_FROM, {**self._ignored, **point}).scalar_one()
 
     def _find_position_between(self, left: PositionRow | None, right: PositionRow | None) -> int:
         """Return a position between two neighbours, making room if necessary; None stands for an end of the column."""
@@ -357,7 +357,7 @@ class _PositionSearch:
         """Respread as few cards as possible around a card, and return the free position right after it."""
         reach = REACH
         while True:
-            point = {**self._others, "_position": left.position, "_id": left.id, "_limit": reach}
+            point = {**self._ignored, "_position": left.position, "_id": left.id, "_limit": reach}
             preceding = _BEFORE.all(self._uow.connection, point)
             following = _AFTER.all(self._uow.connection, point)
             rows = [*reversed(preceding), left, *following]

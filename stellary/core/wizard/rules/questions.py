@@ -60,7 +60,7 @@ def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
         round: The number of the round.
     """
     stated_names = find_known(findings, brief)
-    asked_ids = {question.id for question in brief.asked} | brief.answers.keys()
+    asked_ids = {question.id for question in brief.questions} | brief.answers.keys()
     selection = select_phases(findings, brief)
     questions = _Questions(findings, selection, brief, round, stated_names).list_all()
     missing = [

@@ -1,4 +1,4 @@
-"""A workspace to make drafts in, and short ways to ask for what is done with them."""
+"""The wizard's API in a workspace, with one method per step of a draft."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Work starts on 5 May 2031; the page must be live by 30 September 2031.
 """
 
 
-class Studio:
+class DraftApi:
     """A workspace and its drafts."""
 
     def __init__(self, world: World, owner: Person) -> None:
@@ -66,47 +66,47 @@ class Studio:
         self.path = f"{self.workspace.path}/project-drafts"
 
     def draft(self, name: str = "Booking", *, by: Person | None = None, **body: Any) -> Json:
-        """A new draft."""
-        made: Json = self.world.ask(by or self.owner, "POST", self.path, {"name": name, **body})
-        return made
+        """Create a draft."""
+        draft: Json = self.world.ask(by or self.owner, "POST", self.path, {"name": name, **body})
+        return draft
 
     def of(self, draft: Json, step: str = "") -> str:
-        """The path of a draft, or of a step of it."""
+        """Return the path of a draft, or of a step of it."""
         return f"{self.path}/{draft['id']}" + (f"/{step}" if step else "")
 
     def read(self, draft: Json) -> Json:
-        """A draft as it is by now."""
-        found: Json = self.world.ask(self.owner, "GET", self.of(draft))
-        return found
+        """Return the current state of a draft."""
+        current: Json = self.world.ask(self.owner, "GET", self.of(draft))
+        return current
 
     def refine(self, draft: Json, **answers: Any) -> Json:
-        """A draft after answers."""
+        """Answer questions of a draft and return the draft."""
         body = {"answers": answers} if answers else None
-        made: Json = self.world.ask(self.owner, "POST", self.of(draft, "refine"), body)
-        return made
+        updated: Json = self.world.ask(self.owner, "POST", self.of(draft, "refine"), body)
+        return updated
 
     def plan(self, draft: Json, feedback: str | None = None) -> Json:
-        """A draft after its roadmap was made, or made again."""
+        """Generate the roadmap of a draft, or change it by feedback, and return the draft."""
         body = {"feedback": feedback} if feedback else None
-        made: Json = self.world.ask(self.owner, "POST", self.of(draft, "generate-roadmap"), body)
-        return made
+        updated: Json = self.world.ask(self.owner, "POST", self.of(draft, "generate-roadmap"), body)
+        return updated
 
     def execute(self, draft: Json, **body: Any) -> Json:
-        """The project of a draft."""
-        made: Json = self.world.ask(self.owner, "POST", self.of(draft, "execute"), body)
-        return made
+        """Create the project of a draft and return it."""
+        project: Json = self.world.ask(self.owner, "POST", self.of(draft, "execute"), body)
+        return project
 
     def board(self, project: Json) -> Json:
-        """All of a project."""
-        found: Json = self.world.ask(
+        """Return the board of a project."""
+        board: Json = self.world.ask(
             self.owner, "GET", f"{self.workspace.path}/projects/{project['id']}/board"
         )
-        return found
+        return board
 
     def problem(
         self, draft: Json | None, step: str, body: Any = None, by: Person | None = None
     ) -> tuple[int, str]:
-        """The status and the message of what is refused."""
+        """Send a request that must be rejected; return its status and message."""
         path = self.of(draft, step) if draft else self.path
         answer = self.world.call(by or self.owner, "POST", path, body)
         assert answer.status >= 400, answer
