@@ -28,7 +28,7 @@ def report(settings: Settings) -> int:
     refusals = find_refusals(attrs.evolve(settings, production=True))
     risks = [*find_risks(settings)]
     if not settings.production:
-        risks.append("STELLARY_ENV is not production, so that settings are accepted which are refused there.")
+        risks.append("STELLARY_ENV is not production, so settings are accepted that production would refuse.")
     for sentence in refusals:
         sys.stdout.write(f"refused: {sentence}.\n")
     for sentence in risks:
@@ -59,7 +59,7 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
         yield "STELLARY_LIMITS is off: clients can try passwords and tokens, and create accounts, without a limit."
     else:
         for variable in open_limits:
-            yield f"{variable} is off: clients can repeat what it limits without end."
+            yield f"{variable} is off: clients can make such requests without a limit."
     if "*" in settings.cors_origins:
         yield "STELLARY_CORS_ORIGINS is *: every web page can call the API with a token that it has."
     if settings.private_webhooks:
@@ -68,7 +68,7 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
             " network."
         )
     if settings.jwt_lifetime > LIFETIME_MAX:
-        yield f"JWT_EXPIRES_IN is more than {LIFETIME_MAX.days} days: a login that leaks is good for that long."
+        yield f"JWT_EXPIRES_IN is more than {LIFETIME_MAX.days} days: a leaked login stays valid for that long."
     if settings.jwt_secret is None and settings.sqlite_file is None:
         yield "JWT_SECRET is not set: each server on several machines generates its own, and rejects the logins of the others."
     if settings.log == "off":
@@ -81,7 +81,7 @@ def _risks_of_transport(settings: Settings) -> Iterator[str]:
     if settings.public_url is None:
         yield "STELLARY_PUBLIC_URL is not set: emails lead to the address on which the server listens."
     elif not settings.public_url.startswith("https://"):
-        yield "STELLARY_PUBLIC_URL is not https: passwords and tokens can be read on their way."
+        yield "STELLARY_PUBLIC_URL is not https: passwords and tokens can be read in transit."
     if settings.sqlite_file is None and not _is_private_connection(settings.database):
         yield (
             "STELLARY_DATABASE_URL leads to another machine without sslmode=require or better: what is stored can be"

@@ -37,7 +37,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "stellary_request_seconds",
-            "How long answers took, by operation.",
+            "The duration of responses in seconds, by operation.",
             ("operation",),
             buckets=_SECONDS,
             registry=self._registry,

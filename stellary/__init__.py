@@ -1,11 +1,11 @@
 """Stellary for Python: the project-management API as a client, an embeddable core and a reference server.
 
-The names below are loaded when they are first asked for: who embeds the core never loads the client.
+The names below are loaded on first access, so a program that embeds the core does not load the client.
 """
 
 from __future__ import annotations
 
-# Type checkers take this for typing.TYPE_CHECKING, whose import would cost more than all the rest here.
+# Type checkers treat this like typing.TYPE_CHECKING, whose import would take longer than the rest of this module.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The client: the API as methods, once for callers that block and for callers that await."""
+"""The client: the API as methods, blocking and async."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ H = TypeVar("H")
 
 @attrs.frozen
 class Colour:
-    """The parts of a blocking or an async client: its caller, and its carriers over HTTP and in process."""
+    """The parts that differ between blocking and async clients: the caller, and the carriers over HTTP and in process."""
 
     caller: type[SyncCaller | AsyncCaller]
     over_http: Callable[[str, Any], Any]
@@ -115,7 +115,7 @@ class Client(Resource[C], Generic[C, H]):
     def embedded(
         cls, port: Port, *, token: str | None = None, org: str | None = None, workspace: str | None = None
     ) -> Self:
-        """Return a client that calls a port in process: ``Stellary.embedded(core.port(actor))``. No socket, the same errors.
+        """Return a client that calls a port in process, with the same errors: ``Stellary.embedded(core.port(actor))``.
 
         Args:
             port: Answers in the caller's thread; for AsyncStellary in a separate thread.
@@ -189,7 +189,7 @@ class Client(Resource[C], Generic[C, H]):
             organization: Its slug; by default the client's ``org``, or ``STELLARY_ORG``.
 
         Raises:
-            ValueError: No slug is given anywhere.
+            ValueError: No slug is given here, to the client or in the environment.
         """
         return self.organizations(
             _require_slug("organization", organization, self._settings.org, "STELLARY_ORG")
@@ -206,7 +206,7 @@ class Client(Resource[C], Generic[C, H]):
             The handle; nothing is requested.
 
         Raises:
-            ValueError: A slug is given nowhere.
+            ValueError: A slug is missing here, in the client and in the environment.
         """
         slug = _require_slug("workspace", workspace, self._settings.workspace, "STELLARY_WORKSPACE")
         return self.organization(organization).workspace(slug)
@@ -254,7 +254,7 @@ class Client(Resource[C], Generic[C, H]):
         try:
             yield calls
         finally:
-            # By identity, since two captures with the same exchanges are equal.
+            # Compared by identity, since two captures with the same exchanges are equal.
             captures[:] = [captured for captured in captures if captured is not calls]
 
     def __repr__(self) -> str:
@@ -266,7 +266,7 @@ class Client(Resource[C], Generic[C, H]):
 def _require_slug(kind: str, passed: Id | None, default: str | None, variable: str) -> Id:
     slug = default if passed is None else passed
     if slug is None:
-        raise ValueError(f"no {kind}: name one, or let the client or {variable} do")
+        raise ValueError(f"no {kind}: pass one here or to the client, or set {variable}")
     return slug
 
 

@@ -40,7 +40,7 @@ class LazyDisplay:
 
 
 def register_lazy_display() -> None:
-    """Let values, pages and handles show themselves by ``stellary.client.display``."""
+    """Use ``stellary.client.display`` to show values, pages and handles."""
     display = LazyDisplay()
     register_renderer(display.render)
     register_display(display)

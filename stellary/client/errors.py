@@ -8,7 +8,7 @@
     ├── UnreadableAnswer         the response is not what the API promises
     ├── EndlessPages             a list links to a page that has been read before
     ├── Proposed                 the token is an agent's, and the change waits for approval
-    ├── UnverifiedWebhook        a message is not one of that webhook
+    ├── UnverifiedWebhook        a message is not from the webhook, or is too old
     ├── UnsuitableFile           a file cannot be imported as a project
     ├── NotImported              an archive could not be imported completely
     ├── UnsuitableDeclaration    a declaration is not valid, in itself or for that project
@@ -101,7 +101,7 @@ class Proposed(CallFailed):
     """
 
     def __init__(self, proposal: Proposal) -> None:
-        super().__init__(f"this waits to be approved (proposal {proposal.id})")
+        super().__init__(f"the change waits for approval (proposal {proposal.id})")
         self.proposal = proposal
 
     def __reduce__(self) -> tuple[type[Proposed], tuple[Proposal], dict[str, Any]]:
@@ -149,4 +149,4 @@ class StalePlan(StellaryError):
 
 
 class UnverifiedWebhook(StellaryError, ValueError):
-    """A message is not one of the webhook, or too old."""
+    """A message is not from the webhook, or is too old."""

@@ -81,7 +81,7 @@ class RecordingPort:
         self.closed = False
         self._router = Router(ENDPOINTS)
         self._answers: dict[str, deque[Answer]] = {}
-        # The remaining rows of lists that were answered in part, by the cursor of the next page.
+        # The rows of the remaining pages of lists, by the cursor of the next page.
         self._pages: dict[str, list[Any]] = {}
 
     def answer(self, operation: str, *answers: Answer) -> None:
@@ -178,7 +178,7 @@ class RecordingPort:
         return RawResponse(endpoint.status, _HEADERS, dump(answer))
 
     def _page(self, endpoint: AnyEndpoint, recorded: Recorded, rows: Sequence[Any]) -> RawResponse:
-        """Answer the rows, or as many as the request's limit allows, with a link to the next page."""
+        """Respond with the rows, at most as many as the request's limit allows, and a link to the next page."""
         limit = int(recorded.query.get("limit", len(rows) or 1))
         if len(rows) <= limit:
             return RawResponse(endpoint.status, _HEADERS, dump(list(rows)))

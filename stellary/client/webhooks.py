@@ -1,4 +1,4 @@
-"""The check of webhook messages, for programs that receive them."""
+"""Verification of webhook messages, for programs that receive them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def verify(
         ValueError: The secret is not a webhook secret.
     """
     secrets = [SecretStr(secret)] if isinstance(secret, str) else [SecretStr(text) for text in secret]
-    secret = ""  # a traceback with local variables must not show it
+    secret = ""  # A traceback with local variables must not show the secret.
     lower_headers = {name.lower(): text for name, text in headers.items()}
     id, sent_at, signed = (
         lower_headers.get(name, "") for name in (ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER)
@@ -55,11 +55,11 @@ def verify(
     received = [candidate.encode("utf-8", "replace") for candidate in signed.split(" ")]
     # Compare all pairs, so that the duration reveals nothing.
     if not sum(hmac.compare_digest(one.encode(), other) for one in expected for other in received):
-        raise UnverifiedWebhook("the signature is not of that secret")
+        raise UnverifiedWebhook("the signature does not match the secret")
     apart = abs((now or datetime.now(UTC)).timestamp() - int(sent_at))
     if apart > tolerance.total_seconds():
-        raise UnverifiedWebhook(f"the message is {round(apart)} seconds old, or ahead")
+        raise UnverifiedWebhook(f"the time of the message is {round(apart)} seconds from now")
     try:
         return id, read(WebhookMessage, json.loads(body))
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise UnverifiedWebhook("the body is no message of a webhook") from None
+        raise UnverifiedWebhook("the body is not a webhook message") from None

@@ -1,7 +1,7 @@
-"""The contract: what may be said over the wire. Data only, no I/O.
+"""The contract: the requests, responses, endpoints and errors of the API, without I/O.
 
-``ENDPOINTS`` has every operation of the API. It is put together when it is first asked for, so that importing one
-resource does not pay for all.
+``ENDPOINTS`` lists every operation of the API. It is built on first access, so that importing one resource does not
+import all of them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from stellary.contract.naming import snake
 
 R = TypeVar("R", bound="Ref")
 NOWHERE = ""
-"""The value in a ref of a path part that cannot be an id or a slug."""
+"""The value that a ref has for a path part that cannot be an id or a slug."""
 
 
 @attrs.frozen
@@ -48,10 +48,10 @@ class Ref:
 
     @classmethod
     def at(cls, parts: Mapping[str, str]) -> Self:
-        """Return the ref of the parts of a path.
+        """Return the ref that the parts of a path identify.
 
-        A part that cannot be an id or a slug becomes ``NOWHERE``, so that it is handled, at the same cost, like an
-        unknown one.
+        A part that cannot be an id or a slug becomes ``NOWHERE``. The response, and its cost, are then the
+        same as for an unknown id.
         """
         return cls(
             **{
@@ -97,7 +97,7 @@ _PATTERNS = {
 
 
 def pattern(name: str) -> str:
-    """Return the regular expression that a path part must match as a whole, by the name of the ref's field."""
+    """Return the regular expression that a whole path part must match, given the name of the ref's field."""
     return _PATTERNS.get(name, _ID).pattern
 
 

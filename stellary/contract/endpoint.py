@@ -51,11 +51,11 @@ Role = Literal[
     "self_obj",  # any account, on an item that only its owner can see
     "invitee",  # the account with the invited e-mail address, with the invitation's token
     "org_read",  # members of the organization
-    "org_admin",  # its admins and its owner
-    "org_owner",  # its owner
+    "org_admin",  # admins and the owner of the organization
+    "org_owner",  # the owner of the organization
     "ws_read",  # members of the workspace, and the admins and the owner of the organization
     "ws_admin",  # admins of the workspace, and the admins and the owner of the organization
-    "ws_admin_or_self",  # the same, or the member concerned
+    "ws_admin_or_self",  # the callers of "ws_admin", or the member concerned
     "ws_owner",  # the owner of the workspace, and the owner of the organization
     "proj_manage",  # project members and workspace admins
     "author",  # the creator of the item, and workspace admins
@@ -114,7 +114,7 @@ class Endpoint(Generic[R, P, Q, T]):
         takes_file: Whether the request is a form with one file (``multipart/form-data``, field ``file``), not JSON.
         returns_file: Whether the response is a file, not JSON; ``returns`` is then ``bytes``.
         media: The media type of the response: JSON; a page or plain text (``returns`` is then ``str``); or a stream of
-            server-sent events, each with a ``returns`` as its data.
+            server-sent events, whose data has the type ``returns``.
         thinks: Whether a language model may be involved, which can take a minute.
         idempotent: Whether it creates something and honors ``Idempotency-Key``.
     """

@@ -1,8 +1,8 @@
 """Fields that several classes of the contract share, by name.
 
-The classes are the table of fields: a field of ``CreateCard`` can be set when a card is created, one of ``UpdateCard`` can be
-changed, one of ``FileCard`` is exported, and one of ``ImportedCard`` imported. These functions treat all fields alike, so
-that the code which calls them names only the fields that need special treatment.
+The classes determine how a field can be used: the fields of ``CreateCard`` can be set when a card is created,
+those of ``UpdateCard`` can be changed, those of ``FileCard`` are exported, and those of ``ImportedCard`` are
+imported. The functions below treat all fields alike, so their callers only name fields that need special treatment.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def convert(kind: type[C], source: object, **overrides: object) -> C:
 
 
 def get_set_fields(request: Request, kind: type[Value]) -> dict[str, Any]:
-    """Return the values that a request sets, of the fields that it shares with a class of values.
+    """Return the values that a request sets for the fields that it shares with a value class.
 
-    A date becomes a moment, at midnight UTC.
+    A date becomes a datetime at midnight UTC.
 
     Args:
         request: The request.
@@ -129,12 +129,12 @@ def _build(kind: type[C], values: Mapping[str, object]) -> C:
 
 @once
 def _reader(kind: type) -> Callable[[Any], tuple[Any, ...]]:
-    """Return a function that reads all fields, in order. All classes of values have several fields."""
+    """Return a function from a value to the tuple of its fields, in order. Every value class has several fields."""
     return operator.attrgetter(*field_names(kind))
 
 
 @once
 def _empty_fields(kind: type, request: type) -> dict[str, None]:
-    """Return None for each nullable field of a value that a request shares."""
+    """Return a dict with None for each nullable field that a value class shares with a request class."""
     nullable = {field.name for field in wire_fields(kind).values() if type(None) in members(field.type)}
     return {name: None for name in shared_names(kind, request) if name in nullable}

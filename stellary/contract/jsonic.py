@@ -18,7 +18,7 @@ _SLICE = 64 * 1024
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-# Without a match, no number is beyond 64 bits or infinite, and the parser need not check each one.
+# Without a match, every number is finite and fits 64 bits, so the parser need not check each one.
 _LARGE_NUMBER = re.compile(rb"[0-9]{19}|[0-9][eE]")
 
 
@@ -32,8 +32,8 @@ def parse(data: bytes, values_max: int = VALUES_MAX) -> Any:
 
     Raises:
         TooLarge: The text has more values. They are counted first, because parsed values take far more memory.
-        Invalid: Not UTF-8, not JSON, deeper than 64, a key twice in an object, NaN or infinite, an integer beyond 64
-            bits, a NUL character or half a surrogate pair.
+        Invalid: The text is not UTF-8, is not JSON, is nested deeper than 64 levels, or contains a duplicate
+            key, NaN, an infinite number, an integer beyond 64 bits, a NUL character or half a surrogate pair.
     """
     has_large_number = _examine(data, values_max)
     try:
@@ -69,7 +69,7 @@ def _examine(data: bytes, values_max: int) -> bool:
     has_large_number = False
     before = b""
     for text in _outside_strings(data):
-        # Every value but the first, and every name, follows one of these.
+        # One of these characters precedes every value but the first, and every name.
         values += sum(map(text.count, (b"[", b"{", b",", b":")))
         for bracket in text.translate(None, _NO_BRACKETS):
             depth += 1 if bracket in b"[{" else -1

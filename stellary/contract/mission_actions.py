@@ -76,7 +76,7 @@ class AgentAtWork(Value):
     missions: list[AgentMission]
 
 
-# What is done by name alone: an agent's program comes for its missions, and says what becomes of them.
+# Actions without an endpoint: an agent's program takes missions, and reports their progress and outcome.
 CLAIM_MISSION = acts(
     "agent_missions.claim",
     WorkspaceRef,

@@ -36,7 +36,7 @@ Organizations hold workspaces, workspaces hold projects, projects hold boards of
 * Every error has the schema `Error`. `message` is a readable sentence that uses the names of the request's fields.
 * In a PATCH, omitted fields keep their values, and `null` clears a nullable field.
 * A list is complete unless `limit` is given. The `Link` header then has the next page.
-* Labels, checklists and cards whose path is shorter are also served under `/projects/{projectId}`.
+* Labels, checklists and cards that have a shorter path are also served under `/projects/{projectId}`.
 """
 
 

@@ -1,4 +1,4 @@
-"""The API reference's own examples, where it has some: requests and responses by operation.
+"""The examples in the API reference: requests and responses by operation, for the operations that have some.
 
 Abbreviated ids are written out. A real response has more fields than the published one; ``examples`` adds them.
 """

@@ -104,7 +104,7 @@ def node_problem(root: Any, *, allow_unsafe: bool = False) -> str | None:
 
 
 def _path_to(root: Node, node: Node) -> str:
-    """Return the path of a node in another one, such as ``content[0].content[2]``; empty for that one itself."""
+    """Return the path of a node in another one, such as ``content[0].content[2]``; empty if both are the same node."""
     waiting: list[tuple[Any, str]] = [(root, "")]
     while waiting:
         current, path = waiting.pop()

@@ -1,4 +1,4 @@
-"""The roles of a user in an organization, in a workspace and in its pilotage; and who may become a user."""
+"""The roles of a user in an organization, in a workspace and in its pilotage, and the registration policy."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ MemberRole = Literal["admin", "member"]
 """A role that can be granted. Ownership cannot."""
 
 Registration = Literal["open", "invited", "closed"]
-"""Who may create an account: everyone; people whose address has a pending invitation; nobody."""
+"""The people who may create an account: everyone, only people with a pending invitation, or no one."""

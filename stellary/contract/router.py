@@ -31,7 +31,10 @@ _Leaves = dict[str, tuple[AnyEndpoint, tuple[tuple[str, int], ...]]]
 
 
 class _Node:
-    """A node in the tree of paths, which is found without going back: a literal part also leads to what a parameter would.
+    """A node in the tree of paths.
+
+    The node after a literal part includes the paths that have a parameter in its place, so that a lookup never
+    backtracks.
 
     Args:
         paths: The paths that lead through the node, the one with the earliest literal part first.
@@ -85,7 +88,7 @@ class Router:
             NotFound: No endpoint has this path.
             MethodNotAllowed: An endpoint has this path, but with another method.
         """
-        # A path can be arbitrarily long, so no more than can match is split.
+        # A request's path can be arbitrarily long, so only as many parts are split as the longest endpoint path has.
         start, *parts = path.split("/", self._parts_max + 1)
         if "%" in path:
             parts = [unquote(part, errors="replace") for part in parts]

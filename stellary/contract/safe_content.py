@@ -123,7 +123,7 @@ def _unsafe_attributes(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str
 
 
 def _attribute_problem(name: str, value: Any) -> str | None:
-    # Numbers, booleans and null run nothing; a list becomes a text where a browser sets it.
+    # Numbers, booleans and null cannot run code. A browser turns a list into a string when it sets an attribute.
     if value is None or isinstance(value, (bool, int, float)):
         return None
     lower = name.casefold()

@@ -33,7 +33,7 @@ _PLAIN: dict[Any, Schema] = {
 
 
 class Schemas:
-    """A collection of the schemas of classes, including nested ones. Everything else refers to them.
+    """The schemas of classes, including nested ones. All other schemas refer to them.
 
     Attributes:
         definitions: The schemas by class name.

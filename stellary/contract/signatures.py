@@ -27,7 +27,7 @@ def key_of(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not secret.startswith(PREFIX) or not key:
-        raise ValueError("a secret of a webhook begins with whsec_ and goes on in base64")
+        raise ValueError("a webhook secret must be whsec_ followed by base64")
     return key
 
 

@@ -54,7 +54,7 @@ def structure(data: Any, cls: type[Any]) -> Any:
 
 
 def plain(value: Any, depth: int = DEPTH_MAX) -> Any:
-    """Return a request that was built in Python as parsed JSON.
+    """Convert a request that was built in Python to parsed JSON.
 
     Args:
         value: A request, or a part of one.
@@ -78,7 +78,7 @@ def plain(value: Any, depth: int = DEPTH_MAX) -> Any:
         return {
             _plain_key(key): _plain_below(_shorten_name(str(key)), item, depth) for key, item in value.items()
         }
-    raise _problem("must be something that JSON has")
+    raise _problem("must be a value that JSON can represent")
 
 
 def _plain_scalar(value: Any) -> Any:
@@ -113,7 +113,7 @@ def _plain_below(name: str, value: Any, depth: int) -> Any:
         raise Problems(*((_join(name, path), message) for path, message in error.problems)) from None
 
 
-# --------------------------------------------------------------------------------------------- telling what is wrong
+# --------------------------------------------------------------------------------------------- error messages
 
 
 def _problem(message: str) -> Problems:

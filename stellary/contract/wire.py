@@ -214,10 +214,11 @@ def _lazy_reader(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any],
 def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     """Return a reader that is compiled for the class and sets the slots directly, without ``__init__``.
 
-    The fast path (``straight``) takes every known key without a test, and is left at the first one that is missing. If it
-    succeeds and the data has as many keys as the class has fields, there are no unknown keys. All other data takes the slow
-    path (``patient``). The fast path fills a mutable twin of the class, and then changes the object's class: assigning to a
-    slot costs a third of calling the slot's descriptor. ``docs/decisions`` (0021) compares this with libraries.
+    The fast path (``straight``) reads every known key without a check, and stops at the first one that is
+    missing. If it succeeds and the data has as many keys as the class has fields, there are no unknown keys.
+    All other data takes the slow path (``patient``). The fast path fills a mutable twin of the class, and
+    then changes the object's class: assigning to a slot costs a third of calling the slot's descriptor.
+    ``docs/decisions`` (0021) compares this with libraries.
     """
     fields = wire_fields(cls)
     scope: dict[str, Any] = {"cls": cls, "twin": _mutable_twin(cls)}

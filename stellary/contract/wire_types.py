@@ -149,7 +149,7 @@ def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
     if issubclass(cls, Stored):
         return cls.to_json_data
     if not attrs.has(cls):
-        raise TypeError(f"{cls.__name__} is not of the contract")
+        raise TypeError(f"{cls.__name__} is not a class of the contract")
     body = whole(cls)
     if body is not None:
         return typing.cast("Callable[[Any], dict[str, Any]]", operator.attrgetter(body.name))

@@ -256,8 +256,8 @@ def duplicate_member():
 
 
 WRONG = {
-    "no archive": (lambda: b"{}", "it is no ZIP file, or a damaged one"),
-    "cut": (lambda: archive()[:-30], "it is no ZIP file, or a damaged one"),
+    "no archive": (lambda: b"{}", "it is not a ZIP file, or it is damaged"),
+    "cut": (lambda: archive()[:-30], "it is not a ZIP file, or it is damaged"),
     "no project": (lambda: archive(None), "it has no project.json"),
     "no JSON": (
         lambda: archive(b"nonsense"),
@@ -279,21 +279,21 @@ WRONG = {
     ),
     "no id": (
         lambda: archive(with_attachment(id=None)),
-        "cards[0].attachments[0].id must say which of the files it is",
+        "cards[0].attachments[0].id must be the name of a file",
     ),
     "no size": (
         lambda: archive(with_attachment(size=True)),
-        "cards[0].attachments[0].size must say how many bytes it has",
+        "cards[0].attachments[0].size must be its number of bytes",
     ),
     "twice": (
         lambda: archive(with_attachment(id="a2", size=0)),
         "cards[2].attachments[0].id must not be that of another file",
     ),
-    "two of a name": (duplicate_member, "it has two files 'files/a1'"),
+    "two of a name": (duplicate_member, "it has two files named 'files/a1'"),
     "encrypted": (lambda: change_header(archive(), flags=1), "project.json is encrypted"),
     "packed otherwise": (
         lambda: change_header(archive(), packing=99),
-        "project.json is packed in a way that is not understood",
+        "project.json uses an unsupported compression method",
     ),
     "damaged": (
         lambda: (data := archive())[: (at := data.index(b"files/a3") + 60)] + b"\xff" * 8 + data[at + 8 :],

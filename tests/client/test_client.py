@@ -127,7 +127,7 @@ def test_a_client_of_another_account_keeps_its_own_token_when_passwords_change(p
 
 
 def test_invalid_token_option_raises_without_showing_the_token(client):
-    with pytest.raises(ValueError, match="the token holds") as caught:
+    with pytest.raises(ValueError, match="the token contains") as caught:
         client.with_options(token="a b-secret")
     assert "secret" not in str(caught.value)
 
@@ -169,7 +169,7 @@ def test_the_workspace_has_defaults(port):
 @pytest.mark.parametrize("arguments", [(), ("acme",)])
 def test_without_a_default_the_workspace_must_be_named(client, arguments):
     with pytest.raises(
-        ValueError, match=r"no workspace: name one, or let the client or STELLARY_WORKSPACE do"
+        ValueError, match=r"no workspace: pass one here or to the client, or set STELLARY_WORKSPACE"
     ):
         client.workspace(*arguments)
 

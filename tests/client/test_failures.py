@@ -211,7 +211,7 @@ def test_an_answer_may_be_compressed(server, colour):
 
 def test_invalid_url_raises(server, colour):
     server.then(GOOD)
-    with pytest.raises(StellaryError, match="this cannot be asked for"):
+    with pytest.raises(StellaryError, match="this request cannot be sent"):
         colour.ask(server.url, lambda client: client.organizations.get("x" * 70_000))
 
 

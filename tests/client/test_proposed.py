@@ -21,7 +21,7 @@ def board(answer: bytes):
 def test_pending_approval_raises_with_the_proposal():
     (proposal,) = example(LIST_PROPOSALS)
     with pytest.raises(
-        Proposed, match=f"this waits to be approved .proposal {proposal.id}. .PATCH"
+        Proposed, match=f"the change waits for approval .proposal {proposal.id}. .PATCH"
     ) as caught:
         board(dump(proposal)).cards.update("c1", title="Renamed")
     assert caught.value.proposal == proposal

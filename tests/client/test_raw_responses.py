@@ -119,7 +119,7 @@ async def test_method_without_request_has_no_raw_response(colour):
     board = Gateway(colour, json([])).board
     with pytest.raises(TypeError, match=r"with_raw_response takes a method of a handle"):
         with_raw_response(len)
-    with pytest.raises(TypeError, match=r"iterate\(\) makes no call by itself"):
+    with pytest.raises(TypeError, match=r"iterate\(\) makes no request by itself"):
         await resolve(with_raw_response(board.cards.iterate)())
 
 

@@ -62,7 +62,7 @@ def test_white_space_around_a_token_is_not_part_of_it():
 
 @pytest.mark.parametrize("token", ["a b", "a\nb", "é", " "])
 def test_invalid_token_raises_without_showing_it(token):
-    with pytest.raises(ValueError, match="the token holds") as caught:
+    with pytest.raises(ValueError, match="the token contains") as caught:
         settings(token=token, environment={})
     assert repr(token) not in str(caught.value)
 

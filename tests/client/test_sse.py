@@ -81,5 +81,5 @@ def test_a_server_may_ask_for_a_pause():
 
 def test_size_of_an_event_is_limited(monkeypatch):
     monkeypatch.setattr(sse, "EVENT_MAX", 100)
-    with pytest.raises(ValueError, match="no end"):
+    with pytest.raises(ValueError, match="exceeds the size limit"):
         Decoder().feed(b"data: " + b"a" * 100)

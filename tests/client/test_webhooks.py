@@ -77,7 +77,7 @@ def test_both_secrets_are_accepted_during_rotation():
 
 @pytest.mark.parametrize("seconds", [-301, 301, 86_400])
 def test_too_old_or_future_message_is_rejected(seconds):
-    with pytest.raises(UnverifiedWebhook, match="seconds old"):
+    with pytest.raises(UnverifiedWebhook, match="seconds from now"):
         verify(headers(), BODY, SECRET, now=NOW + timedelta(seconds=seconds))
     assert verify(headers(), BODY, SECRET, now=NOW + timedelta(seconds=seconds), tolerance=timedelta(days=2))
 
@@ -123,7 +123,7 @@ def test_any_signed_body_is_read_or_raises_unverified_webhook(body):
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "secret", "whsec_%%%"])
 def test_invalid_secret_raises_value_error(secret):
-    with pytest.raises(ValueError, match="begins with whsec_"):
+    with pytest.raises(ValueError, match="must be whsec_"):
         verify(headers(), BODY, secret, now=NOW)
 
 

@@ -245,9 +245,9 @@ def test_naive_datetime_raises_with_a_remedy():
     [
         ({"title": "a\0b"}, FieldProblem("title", "must not contain a NUL character")),
         ({"title": "\ud800"}, FieldProblem("title", "must not contain half a surrogate pair")),
-        ({"title": object()}, FieldProblem("title", "must be something that JSON has")),
-        ({"title": b"x"}, FieldProblem("title", "must be something that JSON has")),
-        ({"label_ids": ["a", {"b"}]}, FieldProblem("labelIds[1]", "must be something that JSON has")),
+        ({"title": object()}, FieldProblem("title", "must be a value that JSON can represent")),
+        ({"title": b"x"}, FieldProblem("title", "must be a value that JSON can represent")),
+        ({"label_ids": ["a", {"b"}]}, FieldProblem("labelIds[1]", "must be a value that JSON can represent")),
         ({"custom_fields": {"f": float("nan")}}, FieldProblem("customFields.f", "must be a finite number")),
         ({"custom_fields": {"f": 2**63}}, FieldProblem("customFields.f", "must fit 64 bits")),
         ({"custom_fields": {1: 2}}, FieldProblem("customFields", "must have names that are strings")),

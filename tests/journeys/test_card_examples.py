@@ -79,7 +79,7 @@ def test_importers(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert example("importers").importers(client, "acme", "eng", tmp_path) == [
         "WR: Website relaunch, 2 cards",
         "OOOR: octo-org/octo-repo, 1 cards",
-        "2 comment: the list has none: give `comments` (issue 4)",
+        "2 comment: the list contains no comments: pass `comments` (issue 4)",
     ]
     warning = "1 attachment: the export has no files; a comment has the link (card 'Write the copy')\n"
     assert capsys.readouterr().out == warning

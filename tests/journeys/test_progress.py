@@ -50,7 +50,9 @@ def test_failed_create_all_keeps_earlier_cards_and_reports_them(project: Project
     new_cards[120] = CardInColumn(column_id="0" * 24, title="Nowhere")
     with pytest.raises((NotFound, Invalid)) as failed:
         project.cards.create_all(new_cards)
-    assert failed.value.__notes__ == ["100 of 150 cards were created before that, and stay (error.created)"]
+    assert failed.value.__notes__ == [
+        "100 of 150 cards were created before that and still exist (error.created)"
+    ]
     assert [card.id for card in failed.value.created] == [card.id for card in project.cards.list()]
     assert len(failed.value.created) == 100
     assert [problem.field for problem in failed.value.details] == ["cards[120].columnId"]

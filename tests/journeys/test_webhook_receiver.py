@@ -176,12 +176,18 @@ def test_receiver_processes_each_message_once_and_rejects_forged_ones(
             return {**headers, SIGNATURE_HEADER: signature(secret, id, int(at), of)}
 
         now, other = time.time(), "whsec_" + "b3RoZXI" * 4
-        assert program.post(sign_headers(now, other), body) == (400, "the signature is not of that secret")
-        assert program.post(sign_headers(now, of=b"{}"), body) == (400, "the signature is not of that secret")
+        assert program.post(sign_headers(now, other), body) == (
+            400,
+            "the signature does not match the secret",
+        )
+        assert program.post(sign_headers(now, of=b"{}"), body) == (
+            400,
+            "the signature does not match the secret",
+        )
         assert program.post({}, body)[0] == 400
         assert program.post({**headers, ID_HEADER: id}, body)[0] == 400
         status, message = program.post(sign_headers(now - 301), body)
-        assert (status, message[-21:]) == (400, "seconds old, or ahead")
+        assert (status, message[-16:]) == (400, "seconds from now")
         assert program.post(sign_headers(now), body) == (204, "")
         last = program.end()
     launch, support = (f"Jane: project_created, {{'project': '{name}'}}" for name in ("Launch", "Support"))

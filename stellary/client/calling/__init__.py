@@ -1,1 +1,1 @@
-"""The path from a method of the client to a request, and from a response to its result."""
+"""The calls of the client: a method becomes a request, and the response becomes the method's result."""

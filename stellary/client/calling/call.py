@@ -24,9 +24,9 @@ from stellary.contract.redaction import SecretStr, conceal
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Value, camel, read, wire_fields
 
-# To flip twice is not to flip at all.
+# Toggling twice restores the original state, so a repetition would undo the call.
 _FLIPS = frozenset({"automations.toggle"})
-# The response holds a new token of the same person, because the call has ended the old one. A login is not among these:
+# Operations that revoke the token and return a new one for the same person. A login is not one of them:
 # a client never switches to another account.
 _RENEWS = frozenset({"auth.change_password"})
 
@@ -41,7 +41,7 @@ class Options:
         headers: Headers added to those of the call itself, with lower-case names.
         idempotency_key: The key to send instead of the one that is generated for each call.
         if_match: The value of the ``If-Match`` header.
-        wait: Seconds that the caller's own httpx client lets a read wait, if that is more than the defaults of ``retries``.
+        wait: The read timeout of the caller's own httpx client in seconds, if it exceeds the defaults of ``retries``.
     """
 
     timeout: float | None = None
@@ -197,7 +197,7 @@ class Plan:
         try:
             return self._parse(response.body)
         except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-            # A response that should hold a secret is not quoted.
+            # If the response should contain a secret, the error does not quote it.
             beginning = b"" if self.endpoint.keeps_secret else response.body[:80]
             raise UnreadableAnswer(
                 f"the answer cannot be read as {self.endpoint.returns.__name__} ({error}): "
@@ -207,7 +207,7 @@ class Plan:
             ) from None
 
     def _parse(self, body: bytes) -> Any:
-        """Parse a body, in a separate frame: the parsed body may hold a token that a traceback must not show."""
+        """Parse a body. A separate frame, since the parsed body may contain a token that a traceback must not show."""
         data = orjson.loads(body)
         if self.many and not isinstance(data, list):
             raise TypeError(f"a list was expected, not {type(data).__name__}")
@@ -297,7 +297,7 @@ def next_cursor(headers: Mapping[str, str]) -> str | None:
 
 
 def version_tag(version: object) -> str:
-    """Return the ``If-Match`` header for a version, a value that has one, or an ``ETag`` as it was received.
+    """Return the ``If-Match`` header for a version, a value that has one, or a received ``ETag``.
 
     Raises:
         TypeError: ``version`` is none of these.

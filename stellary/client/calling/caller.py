@@ -1,4 +1,4 @@
-"""Callers, which make the calls of a client and its handles: a blocking one and an async one."""
+"""The callers, which send the requests of a client and its handles: one blocks, the other awaits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry through which handles show themselves.
+"""The registry of the display that shows handles.
 
 ``stellary.client.display`` imports the handles, so they cannot import it. The client registers it here.
 """
@@ -31,7 +31,7 @@ _displays: list[Display] = []
 
 
 def register_display(display: Display) -> None:
-    """Let a display show all handles from now on."""
+    """Use a display for all handles from now on."""
     _displays[:] = [display]
 
 

@@ -1,6 +1,7 @@
 """The encoding of requests as JSON bodies or query strings.
 
-Besides the types of JSON, a request may hold dates, subclasses of ``datetime`` such as ``pandas.Timestamp``, and numpy scalars.
+Besides JSON types, a request may contain dates, subclasses of ``datetime`` such as ``pandas.Timestamp``, and
+numpy scalars.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def encode_body(request: Any) -> bytes:
 
     Raises:
         Invalid: A field holds NaN, an infinity, or a datetime without a time zone.
-        TypeError: A field holds something that cannot be JSON, or half a surrogate pair.
+        TypeError: A field contains a value that JSON cannot represent, or half a surrogate pair.
     """
     try:
         body = orjson.dumps(request, default=_to_json, option=_OPTIONS)

@@ -25,7 +25,7 @@ class Form:
         source: A path, bytes, or a file open for reading bytes. A file that cannot be rewound is read completely.
         name: The file name to send; by default the name of the path or the open file.
         mime_type: By default guessed from the name.
-        progress: Called after each block with the number of bytes sent, and of all bytes.
+        progress: Called after each block with the number of bytes sent and the total.
 
     Raises:
         TooLarge: The file exceeds the size limit.
@@ -90,7 +90,7 @@ def _name_of(source: Any) -> str:
     name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
     # The name of an open file without a path is a number.
     if not isinstance(name, str | os.PathLike):
-        raise TypeError("upload() needs a name for what has none of its own: upload(data, name='notes.txt')")
+        raise TypeError("upload() needs a name if the source has none: upload(data, name='notes.txt')")
     return os.path.basename(os.fspath(name)) or "file"  # noqa: PTH119 - of any kind of path
 
 
@@ -113,5 +113,5 @@ def _filename_parameter(name: str) -> str:
 
 def _check_mime_type(text: str) -> str:
     if not text.isascii() or not text.isprintable():
-        raise ValueError(f"this cannot be the type of a file: {text!r}")
+        raise ValueError(f"this is not a MIME type: {text!r}")
     return text

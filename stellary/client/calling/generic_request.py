@@ -77,11 +77,11 @@ def make_call(
         raise ValueError(f"there is no HTTP method {method!r}")
     if not _is_path(path):
         raise ValueError(
-            "the path must begin with a slash and be percent-encoded, without '.', '..' or empty parts and without a query "
-            "(params=…); the host is the client's"
+            "the path must begin with a slash, be percent-encoded, and have no '.', '..' or empty parts; "
+            "the client's URL has the host, and params=… the query"
         )
     if json is not None and content is not None:
-        raise ValueError("a request has json or content, not both")
+        raise ValueError("pass json or content, not both")
     request_headers = {**common, **options.headers, **check_headers(headers or {})}
     body = content or b""
     if json is not None:
@@ -107,6 +107,6 @@ def _is_path(path: str) -> bool:
 
 
 def make_response(result: tuple[RawResponse, Any]) -> Response[Any]:
-    """Return the result of a flow as a response."""
+    """Return the response and the value of a finished call as a ``Response``."""
     raw, value = result
     return Response(raw.status, raw.headers, raw.body, value)

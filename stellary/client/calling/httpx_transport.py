@@ -21,7 +21,7 @@ CONNECT = 5.0
 """The time limit for connecting, in seconds."""
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
 _CONCURRENT = 100
-"""Concurrent requests per event loop; as many as there may be connections."""
+"""The maximum number of concurrent requests, and of connections, per event loop."""
 _URLS_MAX = 512
 _HTTPX_TIMEOUT = httpx.Timeout(5.0)
 """The default time-out of an httpx client."""
@@ -47,7 +47,7 @@ class _Requests:
 
     @property
     def wait(self) -> float | None:
-        """Seconds that the caller's own client lets a read wait; infinite without a limit, None for httpx's default."""
+        """The read timeout of the caller's own client, in seconds: infinity for no timeout, None for httpx's default."""
         if self._client is None or self._client.timeout == _HTTPX_TIMEOUT:
             return None
         read = self._client.timeout.read
@@ -56,7 +56,7 @@ class _Requests:
     def build(
         self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None = None
     ) -> httpx.Request:
-        """Return a request, each wait of which is limited to ``seconds``."""
+        """Return a request that waits at most ``seconds`` for each step: connecting, sending, reading."""
         return (
             self._build_merged(request, seconds, seconds, body)
             if self._client
@@ -102,7 +102,7 @@ class _Requests:
         return client.build_request(
             request.method,
             self._base + target,
-            # httpx replaces the query by the client's parameters unless it knows ours as parameters too.
+            # httpx replaces the query with the client's parameters, unless our query is passed as parameters too.
             params=request.query if client.params else None,
             headers=headers,
             content=request.body or body,
@@ -159,7 +159,7 @@ def _translate_error(error: Exception) -> Exception:
     if isinstance(error, httpx.HTTPError):
         return ConnectionFailed(_format_message("the connection broke", error))
     if isinstance(error, httpx.InvalidURL):
-        return StellaryError(f"this cannot be asked for: {error}")
+        return StellaryError(f"this request cannot be sent: {error}")
     return StellaryError("the client is closed") if "closed" in str(error) else error
 
 

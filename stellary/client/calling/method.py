@@ -106,7 +106,7 @@ class Resource(Displayable, Generic[C]):
         Raises:
             ValueError: An option is not valid.
         """
-        # A traceback with local variables must not show them.
+        # A traceback with local variables must not show the secrets.
         headers = headers if isinstance(headers, Unset) else conceal_headers(headers)
         token = token if isinstance(token, Unset) else conceal(token)
         changes: dict[str, Any] = {}

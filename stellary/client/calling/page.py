@@ -1,4 +1,4 @@
-"""Pages: the lists that list methods return, which know the cursor of the next page."""
+"""Pages: the results of list methods, each with the cursor of the next page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _BasePage(list[T], Displayable):
 
 
 class Page(_BasePage[T]):
-    """A page of a list: its rows, and a way to the next page."""
+    """A page of a list: its rows, and a method that loads the next page."""
 
     def next_page(self) -> Page[T]:
         """Return the next page; after the last one an empty page, so that ``while page:`` ends."""

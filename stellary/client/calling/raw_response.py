@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class _Recorder:
-    """A carrier that keeps the last response of another one."""
+    """A carrier that wraps another carrier and keeps its last response."""
 
     response: RawResponse | None = None
 
@@ -36,7 +36,7 @@ class _Recorder:
 
 
 class _AsyncRecorder(_Recorder):
-    """A carrier for async callers that keeps the last response of another one."""
+    """An async carrier that wraps another carrier and keeps its last response."""
 
     async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:  # type: ignore[override]
         response: RawResponse = await self._carrier.send(request, seconds)
@@ -103,4 +103,4 @@ def _response(recorder: _Recorder, method: Any, value: Any) -> Response[Any]:
 
 
 def _no_call(method: Any) -> TypeError:
-    return TypeError(f"{method.__name__}() makes no call by itself, so that it has no response")
+    return TypeError(f"{method.__name__}() makes no request by itself, so it has no response")

@@ -27,11 +27,11 @@ from stellary.contract.errors import ApiError, ServerError, error_from
 from stellary.contract.port import RawRequest, RawResponse
 
 READ = 30.0
-"""Seconds that one attempt may wait for bytes, if the call has no time-out."""
+"""The seconds that an attempt may wait for bytes if the call has no time-out."""
 WHOLE = 90.0
-"""Seconds that such a call may take as a whole, including pauses."""
+"""The seconds that a call without a time-out may take as a whole, including pauses."""
 SLOW = 300.0
-"""Seconds for a call, and for each attempt, that carries a file or waits for a language model."""
+"""The seconds that a call, and each of its attempts, may take if it carries a file or waits for a language model."""
 PAUSE_FIRST, PAUSE_MAX, JITTER = 0.5, 8.0, 0.25
 RETRY_AFTER_MAX = 60.0
 """The longest pause that a server can request, in seconds."""
@@ -139,7 +139,7 @@ def _may_retry(call: Call, failure: ApiError | Unanswered) -> bool:
         return call.repeatable and call.options.if_match is None
     if failure.status in PASSING:
         return call.repeatable
-    # Another code names a cause that another attempt does not change, such as tables that are not migrated.
+    # Any other code has a cause that another attempt cannot change, such as tables that are not migrated.
     is_unexplained = failure.code == ServerError.default_code
     return failure.status == 500 and is_unexplained and call.request.method == "GET"
 
@@ -170,7 +170,7 @@ def _to_api_error(response: RawResponse, world: World) -> ApiError:
     error = error_from(response.status, response.body, response.headers)
     error.retry_after = retry_after(response.headers.get("retry-after"), world.now)
     if 300 <= response.status < 400 and "location" in response.headers:
-        error.message = f"the server sends on to {response.headers['location'][:200]}; use that as the URL"
+        error.message = f"the server redirects to {response.headers['location'][:200]}; use that as the URL"
     return error
 
 

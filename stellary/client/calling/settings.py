@@ -46,7 +46,7 @@ def settings(
     workspace: str | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Settings:
-    """Return the settings: the arguments, and ``STELLARY_…`` of the environment for those that are None.
+    """Return the settings. Arguments that are None are taken from the ``STELLARY_…`` variables of the environment.
 
     Args:
         url: The base URL; ``http://localhost:3001`` if neither is given.
@@ -61,7 +61,7 @@ def settings(
         ValueError: A URL, number or token is not valid. The message shows neither the URL nor the token.
     """
 
-    # A function and not a local variable, which a traceback would show with the whole environment.
+    # A function, since a traceback would show a local variable with the whole environment.
     def read(name: str) -> str | None:
         return (os.environ if environment is None else environment).get(name) or None
 
@@ -97,14 +97,14 @@ def _url_problem(url: str) -> str | None:
     with suppress(ValueError):
         parts = urlsplit(str(url).strip())
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        return "the URL must begin with http:// or https:// and name a host; a token is given as token=…"
+        return "the URL must begin with http:// or https:// and name a host; pass a token as token=…"
     if parts.query or parts.fragment or "@" in parts.netloc:
-        return "the URL must hold neither a query nor a fragment nor a user name"
+        return "the URL must not contain a query, a fragment or a user name"
     return None
 
 
 def check_token(token: str | None) -> str | None:
-    """Return the token without surrounding white space, which a token read from a file has.
+    """Return the token without surrounding white space, which tokens read from files often have.
 
     Raises:
         ValueError: The token cannot be sent in a header. The message does not show it.
@@ -113,7 +113,7 @@ def check_token(token: str | None) -> str | None:
         return None
     token = conceal(token).strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ValueError("the token holds characters that no token has")
+        raise ValueError("the token contains characters that no token can have")
     return token
 
 
@@ -143,7 +143,7 @@ def check_retries(retries: object) -> int:
     except (TypeError, ValueError):
         count = -1
     if count < 0:
-        raise ValueError(f"the number of retries must be an integer from 0 on, not {retries!r}")
+        raise ValueError(f"the number of retries must be an integer of at least 0, not {retries!r}")
     return int(count)
 
 
@@ -151,7 +151,7 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with lower-case names; the repr of credentials among them is hidden.
 
     Raises:
-        ValueError: A name or a value cannot stand in a header.
+        ValueError: A name or a value is not valid in a header.
     """
     headers = conceal_headers(headers)
     for name, text in headers.items():
@@ -161,7 +161,7 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
             or not name.isascii()
             or not name.replace("-", "").replace("_", "").isalnum()
         ):
-            raise ValueError(f"the header {name!r} cannot be sent: names and texts are printable ASCII")
+            raise ValueError(f"the header {name!r} cannot be sent: names and values must be printable ASCII")
     return {name.lower(): text for name, text in headers.items()}
 
 

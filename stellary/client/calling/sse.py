@@ -1,4 +1,4 @@
-"""Server-sent events, without I/O: bytes in blocks of any size in, events out."""
+"""A decoder of server-sent events, without I/O: it takes blocks of bytes of any size, and returns events."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Decoder:
             self._buffer = self._buffer.removeprefix(codecs.BOM_UTF8)
             self._started = True
         if len(self._buffer) > EVENT_MAX:
-            raise ValueError("an event has no end")
+            raise ValueError("an event exceeds the size limit")
         events: list[ServerSentEvent] = []
         start = 0
         for line_break in _BREAK.finditer(self._buffer):

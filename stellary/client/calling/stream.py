@@ -29,7 +29,7 @@ _NO_MORE = 204
 
 
 def never(_: object) -> bool:
-    """Return False: the ``ends`` of a stream without a last event."""
+    """Return False: the ``ends`` function of a stream that has no last event."""
     return False
 
 
@@ -105,7 +105,7 @@ class StreamFlow(Generic[T]):
         elif not 200 <= response.status < 300:
             raise failure_of(self._call(), response, self._world)
         elif not response.headers.get("content-type", "").startswith("text/event-stream"):
-            raise UnreadableAnswer("the answer is no stream of events")
+            raise UnreadableAnswer("the answer is not an event stream")
 
     def parse_block(self, block: bytes) -> Iterator[T]:
         """Yield the events in a block.
@@ -147,11 +147,11 @@ class StreamFlow(Generic[T]):
 
 
 class EventStream(Generic[T]):
-    """Events as they happen. It holds a connection, so use it in a ``with`` block; as an iterator it has no end of its own.
+    """Events as they happen. The stream holds a connection, so use it in a ``with`` block. Iterating never ends by itself.
 
-    ``with workspace.events() as events:`` ``for activity in events: …``. The stream has all events from the beginning of the
-    block on, or else from the first ``next``. A connection that breaks is re-established, and missed events are delivered then.
-    Leaving the block, or ``close()`` from another thread, ends the stream.
+    ``with workspace.events() as events:`` ``for activity in events: …``. The stream starts with the block, or
+    without a block with the first ``next``. A connection that breaks is re-established, and missed events are
+    delivered then. Leaving the block, or ``close()`` from another thread, ends the stream.
 
     Raises:
         ApiError, Unanswered: At the beginning or later: the server has rejected the request, or ten attempts in a row failed.

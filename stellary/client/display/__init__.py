@@ -14,7 +14,7 @@ from stellary.client.display._live import LiveLog
 from stellary.client.display._sheet import View
 from stellary.contract.rendering import register_renderer
 
-# Values that the core returns show themselves too, without a client.
+# Values that the core returns are displayed too, without a client.
 register_renderer(view)
 
 __all__ = ["LiveLog", "View", "view"]

@@ -85,7 +85,7 @@ def _load_project(project: Any, view: str | None) -> Steps:
         scope_view = yield from _load_scope(project.scope(default), view)
         return attrs.evolve(scope_view, title=f"{default.name}: {scope_view.title.lower()}")
     if view is not None and view not in OF_BOARD:
-        raise ValueError(f"a project has no view {view!r}, but {', '.join(OF_BOARD + OF_SCOPE)}")
+        raise ValueError(f"a project has no view {view!r}; use {', '.join(OF_BOARD + OF_SCOPE)}")
     return build_view((yield project.board), view)
 
 
@@ -93,9 +93,9 @@ def _load_scope(scope: Any, view: str | None) -> Steps:
     if view is None:
         view = (yield scope.get).active_view
     elif view not in OF_BOARD + OF_SCOPE:
-        raise ValueError(f"a scope has no view {view!r}, but {', '.join(OF_BOARD + OF_SCOPE)}")
+        raise ValueError(f"a scope has no view {view!r}; use {', '.join(OF_BOARD + OF_SCOPE)}")
     if "project_id" in scope._path_params and view in OF_BOARD:  # noqa: SLF001 - of the client
-        # The board also has the names of labels and people.
+        # The board contains the names of labels and people.
         board = yield _parent_handle(scope, ProjectHandle).board
         return build_view(_select_part(board, "scope_id", scope._path_params["scope_id"]), view)  # noqa: SLF001
     return build_view((yield lambda: scope.views(type=view)))

@@ -1,4 +1,4 @@
-"""The view of any object: of a handle, which makes no request, or of a value."""
+"""The views of handles, which make no requests, and of values."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def build_handle(handle: Resource[Any]) -> View:
     facts.append(("Does", _code_spans(f"{name}()" for name in calls if name not in ("show", "with_options"))))
     if _has_show(handle):
         facts.append(("To see it", (Span(f"{'await ' if handle._awaits else ''}….show()", kind="code"),)))  # noqa: SLF001
-    note = "a handle: it has asked nothing yet"
+    note = "a handle; no request has been made yet"
     return View(
         kind="Handle", title=kind.__name__, parts=(Facts(tuple(facts)),), facts=(Span(note, "quiet"),)
     )
 
 
 def _has_show(handle: Resource[Any]) -> bool:
-    # Here, because it loads modules that the view of a value does not need.
+    # Imported here, because it loads modules that the view of a value does not need.
     from stellary.client.display._asking import load_view
 
     try:

@@ -34,7 +34,7 @@ def render_lines(content: p.Content, width: int) -> list[Line]:
         lines.append(_fit(_cell(content.facts, "  "), width))
     for part in content.parts:
         lines += [[], *_draw_part(part, width)]
-    # No control character reaches the terminal, whatever a part lets through.
+    # No control character may reach the terminal, even if a part contains one.
     return [[(_sanitize(text), tone) for text, tone in line] for line in lines]
 
 
@@ -72,7 +72,7 @@ def _cell(parts: p.Cell, between: str = " ") -> Line:
 
 
 def _fit(parts: Line, width: int) -> Line:
-    """Return as much of a line as fits ``width``."""
+    """Return the line, truncated to ``width``."""
     line: Line = []
     remaining = width
     for text, tone in parts:
@@ -105,7 +105,7 @@ def _more(hidden: int) -> list[Line]:
 
 
 def _quiet(text: str | None) -> list[Line]:
-    """Return a line with a text; no line without one."""
+    """Return a line with the text in a muted tone; no line if the text is empty."""
     return [[(text, "quiet")]] if text else []
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _VOID = frozenset({"br", "meta"})
-# Control characters, bidirectional overrides, surrogates and noncharacters: none belongs in text for people.
+# Control characters, bidirectional overrides, surrogates and noncharacters, which text for people never needs.
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 # Keeps a heading out of JupyterLab's table of contents, which would also put a number into it.

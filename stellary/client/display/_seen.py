@@ -68,13 +68,13 @@ def build_view(
         builders = {"facts": build_facts}
     if builders is None:
         raise TypeError(
-            f"{type(value).__name__} cannot be shown: it is no value of the API, and no list of these"
+            f"{type(value).__name__} cannot be shown: it is neither a value of the API nor a list of such values"
         )
     return _choose_builder(builders, view, type(value).__name__)(value, options)
 
 
 def _select_data(value: Any) -> Any:
-    """Return the requested view of a scope; the value itself if it has none."""
+    """Return the contents of the requested view of a scope; any other value is returned unchanged."""
     data = getattr(value, "data", value)
     views = [] if data is None else [getattr(data, field.name) for field in attrs.fields(type(data))]
     return next((view for view in views if view is not None), value)
@@ -86,7 +86,7 @@ def _choose_builder(
     if view is None:
         return next(iter(builders.values()))
     if view not in builders:
-        raise ValueError(f"{name} has no view {view!r}, but {', '.join(builders)}")
+        raise ValueError(f"{name} has no view {view!r}; use {', '.join(builders)}")
     return builders[view]
 
 
@@ -94,7 +94,7 @@ def _build_list_view(values: Sequence[Any], view: str | None, options: RenderOpt
     for value in values:
         if not attrs.has(type(value)):
             raise TypeError(
-                f"a list of {type(value).__name__} cannot be shown: it holds no values of the API"
+                f"a list of {type(value).__name__} cannot be shown: its items are not values of the API"
             )
     more = getattr(values, "next_cursor", None) is not None
     if values and type(values[0]).__name__ == "MissionEntry":

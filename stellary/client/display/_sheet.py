@@ -1,4 +1,4 @@
-"""Views: the appearance of a value, to be drawn by a notebook, by rich, or as plain text."""
+"""Views: values prepared for display in a notebook, by rich, or as plain text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLAIN_WIDTH = 100
 
 @attrs.frozen
 class View(Content):
-    """The appearance of a value: content that renders itself."""
+    """A value prepared for display, which can be rendered as HTML or text."""
 
     def html(self) -> str:
         """Return one self-contained HTML element with its own style, which does not affect the rest of a page."""

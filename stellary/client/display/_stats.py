@@ -79,7 +79,7 @@ def build_stats(view: StatsView, options: RenderOptions) -> View:
 
 
 def _fallback_assignee(user_id: str | None) -> str:
-    return "nobody" if user_id is None else "somebody who has left"
+    return "nobody" if user_id is None else "former member"
 
 
 def _distribution(title: str, shares: list[Share]) -> Distribution:
@@ -88,7 +88,7 @@ def _distribution(title: str, shares: list[Share]) -> Distribution:
 
 def _time_figure(name: str, time: TimeTaken) -> Figure:
     cards = time.cards or 0
-    hint = f"median of {w.format_count(cards, 'card')}" if cards else "no card to tell of"
+    hint = f"median of {w.format_count(cards, 'card')}" if cards else "no cards"
     return Figure(name, w.format_duration(time.median_seconds), hint)
 
 

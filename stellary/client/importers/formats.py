@@ -27,11 +27,11 @@ class ObjectFormat:
     Attributes:
         kind: The name of the kind in the report: ``card``.
         types: The fields that the importers read. A null stands for a missing field.
-        ignored: Further fields that are not worth a report; None if all of them are not.
+        ignored: Further fields that are not reported; None if no further field is reported.
         required: The field without which an item of a list is omitted.
         named_by: The field that names the object in the report; without it, the surrounding object is named.
-        text_field: The field that a bare text stands for, if the tool writes one in place of the object.
-        repeated: Whether the file has the whole object in each place that uses it. It is reported once.
+        text_field: The field that a string stands for, if the tool writes a string in place of the object.
+        repeated: Whether the file repeats the whole object wherever it is used. It is then reported only once.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class ObjectFormat:
     repeated: bool = False
 
     def reports(self, field: str) -> bool:
-        """Return whether content of an undeclared field is worth a report."""
+        """Return whether content of an undeclared field is reported."""
         return self.ignored is not None and field not in self.ignored and not field.endswith("_url")
 
 

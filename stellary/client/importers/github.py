@@ -48,7 +48,8 @@ def read_github_issues(
     """Read GitHub issues as cards that keep their numbers, in columns for open, done and not planned issues.
 
     Args:
-        file: A path, bytes, an open file, or the list itself. Concatenate the pages of the API before.
+        file: A path, bytes, an open file, or the list itself. If the API returned several pages, concatenate
+            their lists first.
         name: The name of the project; by default the repository.
         comments: The comments of the repository (``GET /repos/{owner}/{repo}/issues/comments``), in the same forms. The
             issues themselves have only the number of their comments.
@@ -93,13 +94,15 @@ class _Issues:
         issues = list(self._select_issues())
         several = len({_repository(issue) for issue in issues}) > 1
         if several:
-            self.report.note("number", "they are of several repositories: all get new ones", "the list")
+            self.report.note(
+                "number", "the issues belong to several repositories: all cards get new numbers", "the list"
+            )
         labels, fields = self._labels(issues), self._fields(issues)
         comments = self._comments()
         cards = [self._card(issue, labels, fields, comments, numbered=not several) for issue in issues]
         for issue, orphans in comments.items():
             self.report.note(
-                "comment", "the list does not have its issue", f"issue {issue[1] or '?'}", len(orphans)
+                "comment", "its issue is not in the list", f"issue {issue[1] or '?'}", len(orphans)
             )
         project_name = name or (_repository(issues[0]) if issues else "") or "GitHub issues"
         return Draft(
@@ -118,9 +121,9 @@ class _Issues:
         for issue in sorted(self.issues, key=lambda issue: issue["number"]):
             key = (text_of(issue.get("repository_url")), issue["number"])
             if key in seen:
-                self.report.note("issue", "it stands in the list more than once", _where(issue))
+                self.report.note("issue", "it is in the list more than once", _where(issue))
             elif issue.get("pull_request") and not self.pull_requests:
-                self.report.note("pull request", "it is no issue", _where(issue))
+                self.report.note("pull request", "it is not an issue", _where(issue))
             else:
                 seen.add(key)
                 yield read_object(issue, GITHUB_ISSUE, _where(issue), self.report)
@@ -128,7 +131,7 @@ class _Issues:
     def _labels(self, issues: Iterable[dict[str, Any]]) -> Labels:
         labels = Labels(self.report)
         issue_labels = [label for issue in issues for label in issue.get("labels", [])]
-        # A label can be a bare name. Labels with a colour come first, so that theirs is used.
+        # A label can be just a name. Labels with a colour come first, so that the colour is used.
         for label in sorted(issue_labels, key=lambda label: "color" not in label):
             name, color = label.get("name", ""), label.get("color", "")
             labels.add(name, name, f"#{color}" if _is_color(color) else "#ededed")
@@ -143,7 +146,9 @@ class _Issues:
                 milestone.get("title"): milestone for milestone in milestones if milestone.get("due_on")
             }.values():
                 self.report.note(
-                    "milestone.due_on", "a field has no date", f"milestone {milestone.get('title')!r}"
+                    "milestone.due_on",
+                    "an option of a field cannot have a date",
+                    f"milestone {milestone.get('title')!r}",
                 )
         types = [issue.get("type", {}).get("name") for issue in issues]
         if any(types):
@@ -190,7 +195,7 @@ class _Issues:
         issue_comments = comments.pop((_repository(issue), str(issue["number"])), [])
         comment_count = issue.get("comments", 0)
         if comment_count > 0 and not issue_comments:
-            report.note("comment", "the list has none: give `comments`", where, comment_count)
+            report.note("comment", "the list contains no comments: pass `comments`", where, comment_count)
         created = moment_of(issue.get("created_at"), "issue.created_at", where, report)
         closed = moment_of(issue.get("closed_at"), "issue.closed_at", where, report)
         is_open = issue.get("state") != "closed"
@@ -232,7 +237,11 @@ class _Issues:
             if assignee is None and email is not None:
                 assignee = email
             else:
-                reason = "`people` names no e-mail address" if email is None else "a card has one assignee"
+                reason = (
+                    "`people` has no e-mail address for this login"
+                    if email is None
+                    else "a card has one assignee"
+                )
                 self.report.note("assignee", f"{login}: {reason}", where)
         return assignee
 

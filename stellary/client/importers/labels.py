@@ -41,7 +41,7 @@ class Labels:
         existing_id = self._by_name.get(label_name.casefold())
         if existing_id is not None:
             self.report.note(
-                "label", "another one has the same name: the two are one here", f"label {label_name!r}"
+                "label", "another label has the same name: they are merged", f"label {label_name!r}"
             )
             self._by_key[key] = existing_id
         elif len(self.imported) < LABELS_MAX:
@@ -49,7 +49,7 @@ class Labels:
             id = self._by_key[key] = self._by_name[label_name.casefold()] = f"label-{len(self.imported)}"
             self.imported.append(ImportedLabel(id=id, name=label_name, color=color))
         else:
-            self.report.note("label", f"a project takes {LABELS_MAX}", f"label {label_name!r}")
+            self.report.note("label", f"a project can have at most {LABELS_MAX}", f"label {label_name!r}")
 
     def ids(self, keys: Sequence[str], where: str) -> list[str]:
         """Return the ids of a card's labels.
@@ -63,13 +63,13 @@ class Labels:
         """
         for key in keys:
             if key not in self._by_key:
-                self.report.note("card.label", "the file does not say which label that is", where)
+                self.report.note("card.label", "the file does not contain this label", where)
         return list(dict.fromkeys(self._by_key[key] for key in keys if key in self._by_key))[:100]
 
 
 @attrs.define
 class Fields:
-    """The custom fields of an imported project by their key in the file, and how their values are read."""
+    """The custom fields of an imported project, by their key in the file, with the functions that convert their values."""
 
     report: Report
     imported: list[ImportedCustomField] = attrs.field(factory=list)
@@ -95,7 +95,7 @@ class Fields:
         """
         where = f"field {text_of(name)[:FIELD_NAME_MAX]!r}"
         if len(self.imported) == FIELDS_MAX:
-            self.report.note("customField", f"a project takes {FIELDS_MAX}", where)
+            self.report.note("customField", f"a project can have at most {FIELDS_MAX}", where)
             return
         base_name = unique_name = shorten(name, FIELD_NAME_MAX, "customField.name", where, self.report)
         number = 1
@@ -104,7 +104,7 @@ class Fields:
             unique_name = f"{base_name[: FIELD_NAME_MAX - 10]} {number}"
         if unique_name != base_name:
             self.report.note(
-                "customField.name", f"another one has the same name: it is {unique_name!r} here", where
+                "customField.name", f"another field has the same name: renamed to {unique_name!r}", where
             )
         self._names.add(unique_name.casefold())
         self.imported.append(
@@ -144,7 +144,9 @@ class Fields:
             read = self._readers.get(id)
             value = None if read is None else read(file_value)
             if value is None or value == "":
-                self.report.note("card.customField", "there is no such field, or no such value of it", where)
+                self.report.note(
+                    "card.customField", "the file does not define the field or this value", where
+                )
             elif isinstance(value, str) and len(value) > TEXT_MAX:
                 self.report.note(
                     "card.customField", f"it is longer than {TEXT_MAX} characters and was cut", where

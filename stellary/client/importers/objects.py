@@ -32,7 +32,7 @@ def read_object(value: Any, object_format: ObjectFormat, where: str, report: Rep
     Args:
         value: The object in the file; for anything else, the result is empty.
         object_format: The fields and their types.
-        where: The place of the object, for the report, unless the format says how the object is named.
+        where: The place of the object, for the report. Not used if the format has a ``named_by``.
         report: The report of the file.
     """
     if isinstance(value, str) and object_format.text_field is not None:
@@ -48,7 +48,7 @@ def read_object(value: Any, object_format: ObjectFormat, where: str, report: Rep
         field_type = object_format.types.get(name)
         if field_type is None:
             if object_format.reports(name) and _has_content(field_value):
-                note(kind, "there is nothing like it here", where)
+                note(kind, "Stellary has no equivalent", where)
         elif field_value is not None:
             field = _read_value(field_value, field_type, kind, where, note, report)
             if field is not None:
@@ -69,7 +69,7 @@ def _read_value(
     note: Callable[[str, str, str], None],
     report: Report,
 ) -> Any:
-    """Return a value as its type prescribes; None, with a note, for a value of another type."""
+    """Return a value if it has the declared type; otherwise note it and return None."""
     if isinstance(value_type, ObjectFormat):
         fields = read_object(value, value_type, where, report)
         if value_type.required is None or value_type.required in fields:

@@ -70,7 +70,7 @@ class Reading:
         """
         if len(self.projects) > 1:
             raise UnsuitableFile(
-                f"the file makes {len(self.projects)} projects, since one takes {COLUMNS_MAX} columns and"
+                f"the file results in {len(self.projects)} projects, since a project can have at most {COLUMNS_MAX} columns and"
                 f" {CARDS_MAX} cards: import each of .projects"
             )
         return self.projects[0]
@@ -94,7 +94,7 @@ class Report:
         self._notes.setdefault((kind, reason), Counter())[where] += count
 
     def note_once(self, kind: str, reason: str, where: str) -> None:
-        """Note the omission unless it is noted already.
+        """Note the omission, unless it has been noted before.
 
         Args:
             kind: The kind of the omitted item, such as ``card.label``.

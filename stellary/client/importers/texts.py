@@ -15,7 +15,7 @@ from stellary.contract.unset import UNSET, Unset
 COMMENT_MAX = 2000
 """The maximum length of an imported comment."""
 _INVALID_CHARACTERS = re.compile("[\0\ud800-\udfff]")
-_CONTINUES_IN_COMMENTS = "it is longer than {most} characters: the rest stands in comments"
+_CONTINUES_IN_COMMENTS = "it is longer than {most} characters: the rest is in comments"
 
 
 def text_of(value: Any) -> str:

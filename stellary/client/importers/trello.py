@@ -131,7 +131,7 @@ class _Board:
             members=self._members(members.values()),
         )
 
-    # ------------------------------------------------------------------------------------------ what cards refer to
+    # ------------------------------------------------------------------------------------------ columns and labels
 
     def _columns(self, cards: Iterable[dict[str, Any]]) -> list[ImportedColumn]:
         used = {card.get("idList") for card in cards}
@@ -144,7 +144,7 @@ class _Board:
                 continue
             if trello_list.get("closed"):
                 self.report.note(
-                    "list.closed", "columns cannot be archived: its cards are archived here", where
+                    "list.closed", "columns cannot be archived: its cards are archived instead", where
                 )
             columns.append(
                 ImportedColumn(
@@ -210,7 +210,9 @@ class _Board:
             if username in self.people:
                 imported.append(ImportedMember(name=_name(member)[:NAME_MAX], email=self.people[username]))
             else:
-                self.report.note("member", "`people` names no e-mail address", username or _name(member))
+                self.report.note(
+                    "member", "`people` has no e-mail address for this login", username or _name(member)
+                )
         return imported
 
     # ------------------------------------------------------------------------------------------ cards
@@ -222,14 +224,18 @@ class _Board:
             if card.get("idList") in column_ids:
                 yield card
             else:
-                self.report.note("card", "the file does not have its list", _where(card))
+                self.report.note("card", "its list is not in the file", _where(card))
 
     def _keeps_numbers(self, cards: Iterable[dict[str, Any]]) -> bool:
         """Return whether the cards can keep their numbers: all have one, and no two are equal."""
         numbers = [card.get("idShort") for card in cards]
         if all(map(is_card_number, numbers)) and len(set(numbers)) == len(numbers):
             return True
-        self.report.note("card.idShort", "some have none, or the same one: all get new ones", "the board")
+        self.report.note(
+            "card.idShort",
+            "some cards have no number or the same number: all cards get new numbers",
+            "the board",
+        )
         return False
 
     def _card(
@@ -246,7 +252,7 @@ class _Board:
     ) -> ImportedCard:
         where, report = _where(card), self.report
         if any(card.get("cover", {}).values()):
-            report.note("card.cover", "there is nothing like it here", where)
+            report.note("card.cover", "Stellary has no equivalent", where)
         title, title_rest = split_title(card.get("name"), where, report)
         description, description_rest = split_description(card.get("desc"), where, report)
         start = moment_of(card.get("start"), "card.start", where, report)
@@ -291,7 +297,11 @@ class _Board:
             if assignee is None and email is not None:
                 assignee = email
             else:
-                reason = "`people` names no e-mail address" if email is None else "a card has one assignee"
+                reason = (
+                    "`people` has no e-mail address for this login"
+                    if email is None
+                    else "a card has one assignee"
+                )
                 self.report.note("assignee", f"{_name(member) or id}: {reason}", where)
         return assignee
 
@@ -304,14 +314,18 @@ class _Board:
                 if len(checklists) > 1:
                     text = f"{name}: {text}"
                 if len(steps) == CHECKLIST_MAX:
-                    self.report.note("checkItem", f"a card takes {CHECKLIST_MAX}; {text!r}", where)
+                    self.report.note("checkItem", f"a card can have at most {CHECKLIST_MAX}: {text!r}", where)
                     continue
                 title = shorten(text, _ITEM_MAX, "checkItem.name", where, self.report)
                 steps.append(ImportedChecklistItem(title=title, done=item.get("state") == "complete"))
         if len(checklists) > 1:
-            self.report.note("checklist", "a card has one: their names stand before the steps", where)
+            self.report.note(
+                "checklist", "a card has one checklist: the names precede the titles of the items", where
+            )
         elif checklists and checklists[0].get("name", "").strip() not in ("", "Checklist"):
-            self.report.note("checklist.name", f"it has none here: {checklists[0].get('name')!r}", where)
+            self.report.note(
+                "checklist.name", f"checklists have no names: {checklists[0].get('name')!r}", where
+            )
         return steps
 
     def _files(self, card: dict[str, Any], where: str) -> str:
@@ -327,7 +341,7 @@ class _Board:
     def _count_comments(self, card: dict[str, Any], comments: list[ImportedComment], where: str) -> None:
         total = card.get("badges", {}).get("comments", 0)
         if total > len(comments):
-            reason = "the export has the last 1000 actions of a board only"
+            reason = "the export contains only the last 1000 actions of a board"
             self.report.note("comment", reason, where, total - len(comments))
 
 
@@ -371,7 +385,7 @@ def _number(item: Mapping[str, Any]) -> float | int | None:
 
 
 def _creation_time(id: str) -> datetime | None:
-    """Return the creation time of an object, which the first digits of Trello's ids hold."""
+    """Return the creation time of an object, which the first digits of its Trello id encode."""
     try:
         return datetime.fromtimestamp(int(id[:8], 16), UTC)
     except ValueError:

@@ -1,6 +1,7 @@
-"""Multi-call work, written once for both clients.
+"""Steps: work of several calls, written once for the blocking and the async client.
 
-A generator yields what an SDK method returns, and is sent the response.
+Steps are a generator that yields the result of an SDK method (for the async client a coroutine) and receives the
+response.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Applying a plan: in stages, with the project read again after each of them.
 
-No state has to be kept between stages, an interrupted plan can be made again, and concurrent changes are detected.
+Reading again means that no state is kept between stages, that an interrupted plan can be made again, and that
+concurrent changes are detected.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def apply_plan(plan: Plan[Any], on_change: ChangeCallback) -> Steps[Applied]:
             continue
         requests = ChangeRequests(project, matched, plan)
         if stage is _updates_card:
-            # Part of deleting the column, so the plan does not list these changes.
+            # These changes are part of deleting the column, so the plan does not list them.
             for change in todo:
                 yield from requests.send(change)
         else:
@@ -128,7 +129,7 @@ def apply_plan(plan: Plan[Any], on_change: ChangeCallback) -> Steps[Applied]:
 
 
 def _check_announced(todo: list[Change], announced: set[tuple[Any, str]]) -> None:
-    """Refuse changes that the plan did not show."""
+    """Raise StalePlan if there are changes that the plan did not show."""
     for change in todo:
         if (change.kind, change.name) not in announced:
             raise StalePlan(

@@ -1,4 +1,4 @@
-"""The fewest moves that bring items into a declared order, among other items that keep their positions."""
+"""The smallest number of moves that bring items into a declared order. Undeclared items keep their positions."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Change:
     Attributes:
         action: ``create``, ``update``, ``move`` or ``delete``.
         kind: The kind of item.
-        name: The name that the item ends up with: ``Done``; for a column, after its scope: ``MVP / Done``.
+        name: The name of the item after the change: ``Done``; a column's name follows its scope's: ``MVP / Done``.
         differences: The fields that are set or changed.
         note: A remark for a person: ``after "To do"``.
         id: The item's id; empty if it is to be created.
@@ -111,7 +111,7 @@ def differences(declared: Mapping[str, Any], current: Mapping[str, Any] | None) 
 
 
 def is_default(difference: Difference) -> bool:
-    """Return whether a new card has this value without being given it."""
+    """Return whether a new card gets this value by default."""
     return (
         difference.new is None
         or difference.new == []

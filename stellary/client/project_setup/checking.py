@@ -47,7 +47,7 @@ def exact(name: str) -> str:
 
 
 class _Checker:
-    """Checks of one kind of item after the other.
+    """The checks, one method per kind of item.
 
     Attributes:
         columns: The names and ids of the declared columns of each scope, by the scope's name and by its id; those of
@@ -100,7 +100,7 @@ class _Checker:
         names = [scope.name for scope in scopes]
         for index, scope in enumerate(scopes):
             self._check_dates(scope, f"scopes[{index}]")
-            # A name that several scopes have does not tell which columns are meant.
+            # If several scopes have the same name, the name does not identify the columns.
             keys: list[Any] = [scope.id, scope.name] if names.count(scope.name) == 1 else [scope.id]
             keys += [None] if index in defaults[:1] else []
             self._check_columns(scope.columns, f"scopes[{index}].columns", keys)

@@ -1,4 +1,4 @@
-"""Cycles: cards that would block, or be the parents of, each other. The API refuses the relation that closes one."""
+"""Cycles: cards that would block each other, or be each other's parents, which the API rejects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stellary.client.project_setup.state import Edge
 
 ACYCLIC = ("blocks", "parent_of")
 _NAMES_MAX = 6
-"""How many cards of a cycle a message names at most."""
+"""The maximum number of cards of a cycle that a message names."""
 
 
 @attrs.frozen

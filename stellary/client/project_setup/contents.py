@@ -35,7 +35,7 @@ RELATIONS = ("blocks", "related_to", "duplicates")
 
 
 class NamesById:
-    """Names of the labels, people and columns that cards refer to by id, as the plan leaves them."""
+    """Names of the labels, people and columns that cards refer to by id, in their state after the plan."""
 
     def __init__(self, matched: Matched) -> None:
         self.labels = {label.id: label.name for label in matched.labels.unmatched}
@@ -87,7 +87,7 @@ def card_changes(matched: Matched, prune: bool) -> Iterator[Change]:
 def _find_target_column(
     matched: Matched, card: Card, existing: wire.Card | None, path: str
 ) -> tuple[dict[str, str], bool]:
-    """Return the declared column of a card as it is shown, and whether the card has to move there."""
+    """Return the declared column of a card in the form in which it is shown, and whether the card has to move there."""
     if existing is not None and card.column is UNSET:
         return {}, False
     frame = matched.find_frame(card.scope, f"{path}.scope")
@@ -95,7 +95,7 @@ def _find_target_column(
         return {}, False
     name = card.column or first_column(frame)
     if not name:
-        matched.problems.note(path, "there is no column for it")
+        matched.problems.note(path, "the scope has no column for it")
         return {}, False
     column = matched.find_column(frame, name, f"{path}.column")
     if column is None:
@@ -106,7 +106,7 @@ def _find_target_column(
 
 
 def first_column(frame: Frame) -> str | None:
-    """Return the name of the first declared column of a scope, else the id of the first existing one."""
+    """Return the name of the first declared column of a scope; if none is declared, the id of the first existing one."""
     if frame.columns and frame.columns.pairs:
         return frame.columns.pairs[0][0].name
     columns = frame.existing.columns if frame.existing else []
@@ -137,7 +137,7 @@ def _declared_values(
 
 
 class _LabelNames(list[str]):
-    """Names of labels: equal to others in any order, regardless of case."""
+    """Names of labels, compared regardless of order and case."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, list) and set(map(fold_case, self)) == set(map(fold_case, other))
@@ -178,7 +178,7 @@ def _declared_field_values(
         present = {fold_case(name) for name, value in (card.fields or {}).items() if value is not None}
         for name in _required_field_names(matched):
             if fold_case(name) not in present:
-                matched.problems.note(f"{path}.fields.{name}", "is required of every new card")
+                matched.problems.note(f"{path}.fields.{name}", "is required for every new card")
     for name, value in (card.fields or {}).items():
         field_path = f"{path}.fields.{name}"
         field_id = matched.find_field(name, field_path)
@@ -202,7 +202,7 @@ def _required_field_names(matched: Matched) -> list[str]:
 
 
 def _field_after(matched: Matched, name: str) -> Any:
-    """Return a custom field as the plan leaves it."""
+    """Return a custom field in its state after the plan."""
     for declared, existing, _ in matched.fields.pairs:
         if fold_case(declared.name) == fold_case(name):
             options = [
@@ -218,7 +218,7 @@ def _field_after(matched: Matched, name: str) -> Any:
 def _merge_checklist(
     steps: list[Step] | Unset, existing: wire.Card | None, prune: bool
 ) -> list[Step] | Unset:
-    """Return the whole checklist that a card ends up with; undeclared details of a step stay as they are."""
+    """Return the whole checklist that a card has after the plan; undeclared details of a step stay unchanged."""
     if steps is UNSET:
         return UNSET
     unmatched = list(existing.checklist) if existing else []
@@ -271,7 +271,7 @@ def relation_changes(matched: Matched, prune: bool) -> Iterator[Change]:
 
 
 def _managed_relations(matched: Matched) -> Iterator[tuple[str, str]]:
-    """Yield the type of relation and the card's id wherever a declaration lists a card's relations of that type."""
+    """Yield each relation type whose relations a declared card lists, with the card's id."""
     for card, existing, _ in matched.cards.pairs:
         for type in ("parent", *RELATIONS):
             if existing and getattr(card, type) is not UNSET:
@@ -299,7 +299,7 @@ def _relations_of(card: Card, path: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _is_to_delete(edge: Edge, managed: set[tuple[str, str]], prune: bool) -> bool:
-    """Return whether an undeclared relation is deleted: another parent than the declared one, or a pruned relation."""
+    """Return whether an undeclared relation is deleted: because the card has another declared parent, or by pruning."""
     if edge.type == "parent_of":
         return ("parent", edge.target) in managed
     ends = (edge.source, edge.target) if edge.type == "related_to" else (edge.source,)
@@ -307,7 +307,7 @@ def _is_to_delete(edge: Edge, managed: set[tuple[str, str]], prune: bool) -> boo
 
 
 def _titles(matched: Matched) -> dict[str, str]:
-    """Return the titles that cards end up with, by their ids and keys."""
+    """Return the titles of cards after the plan, by their ids and keys."""
     titles = {card.id: card.title for card in matched.state.cards}
     titles |= {card.key: card.title for card in matched.state.cards}
     renamed = [(existing, card.title) for card, existing, _ in matched.cards.pairs if existing]
@@ -404,7 +404,7 @@ def _references_after(matched: Matched) -> Any:
 
 
 def make_refer_to(state: Any, scopes: Mapping[str, str]) -> Any:
-    """Return a function from the id of an item to a reference to it, None if no name is unambiguous.
+    """Return a function from the id of an item to a reference to it; it returns None if no name is unambiguous.
 
     Args:
         state: The project's state.
@@ -416,7 +416,7 @@ def make_refer_to(state: Any, scopes: Mapping[str, str]) -> Any:
         names = [column.name for column in scope.columns]
         for column in scope.columns:
             if names.count(column.name) > 1:
-                # Only its id identifies it.
+                # Only the id identifies the item.
                 continue
             in_scope = {} if scope.is_default else {"scope": scopes[scope.id]}
             by_id[column.id] = {"column": column.name, **in_scope}

@@ -37,13 +37,13 @@ CardReference = Annotated[str, Length(1, 500)]
 
 
 class Declared:
-    """The base class of everything that can be declared."""
+    """The base class of all items that can be declared."""
 
     if TYPE_CHECKING:
         __attrs_attrs__: ClassVar[tuple[attrs.Attribute[Any], ...]]
 
     short: ClassVar[str | None] = None
-    """The field that a file may give alone: ``- To do`` for ``- name: To do``."""
+    """The field of the short form in files: ``- To do`` stands for ``- name: To do``."""
 
 
 @attrs.frozen
@@ -241,7 +241,7 @@ class Declaration(Declared):
     """The desired state of a project. Kinds of items that are not given stay as they are, even if you prune.
 
     Attributes:
-        columns: The columns of the default scope, unless ``scopes`` gives them.
+        columns: The columns of the default scope, unless ``scopes`` declares them.
         members: The e-mail addresses of the members.
     """
 

@@ -39,7 +39,7 @@ def load_source(source: Source) -> tuple[Declaration, Problems]:
         file = Path(source)
         return _load_bytes(file.read_bytes(), file.suffix, file.name)
     if not isinstance(source, Declaration | Mapping):
-        raise TypeError(f"a declaration must be one, a dict or a path, not {type(source).__name__}")
+        raise TypeError(f"a declaration must be a Declaration, a dict or a path, not {type(source).__name__}")
     problems = Problems()
     data = as_dict(source) if isinstance(source, Declaration) else source
     return check(read_data(data, problems), problems), problems

@@ -48,7 +48,7 @@ class ChangeRequests:
     # ------------------------------------------------------------------------------------------ project
 
     def _create_project(self, change: Change) -> Steps[None]:
-        """Create an empty project by an import: the contents of a template would have to be deleted again."""
+        """Create an empty project, by an import: a project from a template would have contents to delete."""
         declaration = self.plan.declaration
         workspace = workspace_of(self.plan.at)
         default = next(frame for frame in self.matched.frames if frame.is_default)
@@ -180,7 +180,7 @@ class ChangeRequests:
             if difference.name == "column":
                 values["column_id"] = self._find_column_id(change.about)
                 if change.about.status is not UNSET:
-                    # Even if the status does not change: the column would set its own otherwise.
+                    # Sent even if the status does not change: otherwise the column would set its own status.
                     values["status"] = change.about.status
             elif difference.name == "assignee":
                 person = difference.new and self.matched.find_person(change.about.assignee, "")

@@ -57,8 +57,9 @@ def pair(
         key: Normalizes names before they are compared.
         id: The attribute that identifies an item; None if the kind has none.
         name: The attribute that names an item.
-        rank: Of several existing items with the name, the one with the lowest rank is taken. The rank must not depend
-            on anything that a plan changes, or another item would be taken after the plan is applied.
+        rank: Of several existing items with the name, the one with the lowest rank is taken. The rank must
+            not depend on anything that a plan changes; otherwise another item would be paired after the plan
+            is applied.
     """
     items = list(declared or ())
     matches: dict[int, Any] = {}
@@ -122,7 +123,7 @@ class Frame:
 
     @property
     def name(self) -> str:
-        """The name that the scope ends up with."""
+        """The name of the scope after the plan."""
         if self.scope is not None:
             return self.scope.name
         return self.existing.name if self.existing else ""
@@ -178,7 +179,7 @@ class Matched:
                 continue
             if existing is not None or default not in self.scopes.unmatched:
                 message = (
-                    f'the default scope of this project is "{default.name}", and another one cannot become it'
+                    f'the default scope of this project is "{default.name}", and no other scope can become it'
                 )
                 self.problems.note(f"{path}.default", message)
             else:
@@ -187,7 +188,7 @@ class Matched:
         return pairs
 
     def _default_index(self, pairs: list[tuple[Any, Any, str]], default: wire.Scope | None) -> int | None:
-        """Return the index of the pair that is the default scope; for a new project the first unless one says so."""
+        """Return the index of the default scope's pair; in a new project, the scope declared as default or else the first."""
         if default is not None:
             return next((index for index, (_, existing, _) in enumerate(pairs) if existing is default), None)
         declared = [index for index, (scope, _, _) in enumerate(pairs) if scope.default]

@@ -9,7 +9,7 @@ import attrs
 from stellary.client.errors import UnsuitableDeclaration
 
 PROBLEMS_MAX = 20
-"""How many problems a message lists at most; more of them would not be read."""
+"""The maximum number of problems that a message lists."""
 
 
 @attrs.frozen
@@ -18,7 +18,7 @@ class Problem:
 
     Attributes:
         path: ``cards[3].labels[0]``; empty for the declaration as a whole.
-        message: A clause that goes on after the path: ``the label "Bug" is not declared``.
+        message: A clause that follows the path: ``the label "Bug" is not declared``.
     """
 
     path: str

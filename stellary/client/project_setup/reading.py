@@ -109,7 +109,7 @@ def _read_object(kind: Any, data: Any, path: str, problems: Problems) -> Any:
 
 
 def _make_unreadable(kind: Any, path: str) -> Any:
-    """Return an item of which nothing can be read."""
+    """Return a stand-in for an item that cannot be read at all."""
     required = [name for name, field in _fields(kind).items() if field.default is attrs.NOTHING]
     return kind(**{name: _make_stand_in(_type_hints(kind)[name], _join(path, name)) for name in required})
 

@@ -85,13 +85,13 @@ class _ColumnRemovals:
         return Change(action="delete", kind=kind, name=name, note=note, id=id, about=target)
 
     def _find_target(self, first: Frame | None) -> tuple[str, str] | None:
-        """Return the id and name of a column that stays: in the same scope, else the default one, else any."""
+        """Return the id and name of a remaining column: in the same scope, else in the default scope, else in any scope."""
         frames = sorted(self.staying, key=lambda frame: (frame is not first, not frame.is_default))
         return next((column for frame in frames for column in _remaining_columns(frame)), None)
 
 
 def _remaining_columns(frame: Frame) -> list[tuple[str, str]]:
-    """Return the id and name of the columns of a scope that stay; the id is empty for a new column."""
+    """Return the ids and names of the remaining columns of a scope; the id of a new column is empty."""
     if frame.columns is not None:
         return [
             (existing.id if existing else "", column_path(frame.name, column.name))
@@ -102,7 +102,7 @@ def _remaining_columns(frame: Frame) -> list[tuple[str, str]]:
 
 
 def _member_removals(matched: Matched) -> Iterator[Change]:
-    """Yield the removals of members, except the caller, who could not undo their own removal."""
+    """Yield the removals of members. Callers are not removed, since they could not undo that."""
     if matched.declaration.members is UNSET:
         return
     declared = {

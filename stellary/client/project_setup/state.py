@@ -1,4 +1,4 @@
-"""The current state of a project, read with a number of requests that grows only with the number of pages."""
+"""The current state of a project, read page by page, without a request per item."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ _FROM_TARGET = {"blocked_by": "blocks", "duplicated_by": "duplicates", "child_of
 
 
 def to_edge(type: str, card: str, other: str) -> Edge:
-    """Return the edge for a relation of the given type, as one of its cards has it.
+    """Return the edge for a relation that one of its cards lists.
 
     Args:
         type: The type of the relation, as seen from ``card``.

@@ -42,14 +42,16 @@ def project_changes(matched: Matched) -> Iterator[Change]:
         )
         return
     if declared.key and declared.key != existing.key:
-        matched.problems.note("project.key", f"the project has the key {existing.key}, which it keeps")
+        matched.problems.note(
+            "project.key", f"the project has the key {existing.key}, which cannot be changed"
+        )
     names = ["name", *PROJECT_FIELDS]
     if changed := differences(get_values(declared, names), get_values(existing, names)):
         yield Change(action="update", kind="project", name=declared.name, differences=changed, id=existing.id)
 
 
 def _without_none(new: tuple[Difference, ...]) -> tuple[Difference, ...]:
-    """Return the values of a new item without those that would be cleared."""
+    """Return the values of a new item without those that are declared as None."""
     return tuple(difference for difference in new if difference.new is not None)
 
 
@@ -75,7 +77,7 @@ def field_changes(matched: Matched, prune: bool) -> Iterator[Change]:
 
 
 def _merge_options(field: Field, existing: CustomField | None, prune: bool) -> Any:
-    """Return all options that the field ends up with.
+    """Return all options of the field after the plan.
 
     Existing options, which cards may have, are kept unless the plan prunes or the new type has no options.
     """
@@ -143,10 +145,10 @@ def check_dates(matched: Matched, path: str, declared: Mapping[str, Any], existi
     """Note a problem if the item would start after it is due.
 
     Args:
-        matched: Its problems are extended.
+        matched: Collects the problem.
         path: The path of the item in the declaration.
         declared: The declared values, among them ``start_date`` and ``due_date``.
-        existing: The existing item, whose date counts where none is declared; None for a new item.
+        existing: The existing item, whose dates are used if none are declared; None for a new item.
     """
     start, due = (
         getattr(existing, name, None) if declared[name] is UNSET else declared[name]
@@ -266,7 +268,7 @@ def _column_changes_of(pairs: Pairs[Column, Any], current: list[str], scope: str
 
 
 def column_path(scope: str, column: str) -> str:
-    """Return a column's name after that of its scope, which a new default scope may lack.
+    """Return a column's name, preceded by the name of its scope if the scope has one.
 
     Args:
         scope: The name of the scope; may be empty.

@@ -52,7 +52,7 @@ Progress = bool | LogCallback
 
 
 class Agents(Resource[C]):
-    """The agents of a workspace. Call it with an id for the handle of one."""
+    """The agents of a workspace. Call ``agents(id)`` for the handle of one."""
 
     create = method(CREATE_AGENT)
     list = method(LIST_AGENTS)
@@ -144,7 +144,7 @@ def _wait(mission: Any, progress: LogCallback | None) -> AgentMission:
         for entry in entries:
             if progress is not None:
                 progress(entry)
-            # The entry may be old, and the mission may have been approved since, so its current state decides.
+            # The entry may be old, and the mission may have been approved since then, so check its current state.
             if _may_have_stopped(entry) and _has_stopped(state := mission.get()):
                 return state
     state = mission.get()

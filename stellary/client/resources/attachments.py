@@ -140,7 +140,7 @@ class Attachments(Resource[C]):
         return show_progress(progress, "download", "B", work, awaits=self._awaits)
 
     def _part_loader(self, attachment: Id) -> Callable[[int], Any]:
-        """Return a function that requests the part of a file from an offset on; see ``find_next_start``."""
+        """Return a function that requests the part of a file that starts at an offset; see ``find_next_start``."""
         path_params = self._extend_path(attachment_id=attachment)
 
         def request_part(start: int) -> Any:

@@ -9,7 +9,7 @@ from stellary.contract.auth import CHANGE_PASSWORD, LOGIN, ME, REGISTER, UPDATE_
 class Auth(Resource[C]):
     """The caller's account.
 
-    ``login`` and ``register`` return a session with a token and leave this client as it is:
+    ``login`` and ``register`` return a session with a token and do not change this client:
     ``client.with_options(token=session.access_token)`` is a client of that account, and ``Stellary.login(…)`` does both.
     ``change_password`` ends the caller's JWTs, so this client and its handles continue with the new one.
     """

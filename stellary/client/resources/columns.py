@@ -32,7 +32,7 @@ class ColumnHandle(Resource[C]):
 
     @property
     def cards(self) -> ColumnCards[C]:
-        """The cards of the column, to create some; ``board.cards.list(column_id=…)`` lists them."""
+        """The cards of the column, for creating cards; ``board.cards.list(column_id=…)`` lists them."""
         from stellary.client.resources.cards import ColumnCards
 
         return ColumnCards(self._caller, self._path_params)

@@ -136,7 +136,7 @@ class ReadArchive:
             if info.is_dir():
                 continue
             if info.filename in members:
-                _reject(f"it has two files {info.filename!r}")
+                _reject(f"it has two files named {info.filename!r}")
             members[info.filename] = info
         if PROJECT not in members:
             _reject(f"it has no {PROJECT}")
@@ -171,17 +171,17 @@ class ReadArchive:
         if info.flag_bits & _ENCRYPTED:
             _reject(f"{name} is encrypted")
         if info.compress_type not in _UNDERSTOOD:
-            _reject(f"{name} is packed in a way that is not understood")
+            _reject(f"{name} uses an unsupported compression method")
         if info.file_size != size:
             _reject(f"{name} has {info.file_size} bytes, and should have {size}")
         remaining = size
         with _report_damage(name), self._zip.open(info) as member:
-            # One byte more, so that zipfile reads to the end and verifies the checksum.
+            # Read one more byte, so that zipfile reaches the end and verifies the checksum.
             while block := member.read(min(BLOCK, remaining + 1)):
                 remaining -= len(block)
                 yield block
         if remaining:
-            _reject(f"{name} is damaged: it has other bytes than it says")
+            _reject(f"{name} is damaged: its checksum does not match")
 
 
 def _to_zip_source(file: Any) -> Any:
@@ -200,7 +200,7 @@ def _report_damage(name: str = "") -> Iterator[None]:
     try:
         yield
     except zipfile.BadZipFile as error:
-        _reject(f"{name} is damaged: {error}" if name else "it is no ZIP file, or a damaged one")
+        _reject(f"{name} is damaged: {error}" if name else "it is not a ZIP file, or it is damaged")
     except (zlib.error, EOFError, RuntimeError, ValueError, struct.error) as error:
         _reject(f"{name or 'it'} is damaged: {error}")
 
@@ -209,7 +209,8 @@ def _reject(reason: str) -> NoReturn:
     raise UnsuitableFile(f"this is not {WHAT}: {reason}") from None
 
 
-# ---------------------------------------------------------------------------------------------- what the project names
+# ---------------------------------------------------------------------------------------------- attachments
+# in the project's JSON
 
 
 def list_attachments(project: Mapping[str, Any]) -> Iterator[PackedFile]:
@@ -225,9 +226,9 @@ def list_attachments(project: Mapping[str, Any]) -> Iterator[PackedFile]:
                 else (None, None)
             )
             if not isinstance(id, str):
-                _reject(f"{where}.id must say which of the files it is")
+                _reject(f"{where}.id must be the name of a file")
             if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-                _reject(f"{where}.size must say how many bytes it has")
+                _reject(f"{where}.size must be its number of bytes")
             uploader = attachment.get("uploadedBy")
             uploader = uploader if isinstance(uploader, dict) else {}
             yield PackedFile(

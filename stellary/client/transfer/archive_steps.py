@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from stellary.contract.port import RawResponse
 
 TRIES = 3
-"""How often an export is made, if files are deleted during it."""
+"""The maximum number of attempts to export a project while its files are being deleted."""
 
 
 class FilesHandle(Protocol):
@@ -84,7 +84,7 @@ def export_archive(
         project: The project.
         export: Requests its JSON, and returns the response.
         path: The path of the archive. An existing file is replaced once the archive is complete.
-        progress: Called with the number of downloaded bytes of files, and of all.
+        progress: Called with the number of downloaded bytes of files and the total.
 
     Returns:
         The path.
@@ -161,10 +161,10 @@ def import_archive(
         projects: The projects of the workspace.
         get_session: Requests the caller's own user, who becomes the uploader of the files.
         file: The archive. It is read to its end before anything is sent.
-        progress: Called with the number of uploaded bytes of files, and of all.
+        progress: Called with the number of uploaded bytes of files and the total.
 
     Returns:
-        The response to the import, corrected for the files, which the import itself does not carry.
+        The response to the import, corrected for the files, which are uploaded separately.
 
     Raises:
         NotImported: A file could not be uploaded.
@@ -203,7 +203,7 @@ def _upload(
     key: str | None,
     progress: ReportProgress | None,
 ) -> Steps[None]:
-    # Each upload is its own call: with a key derived from the caller's, a repeated import uploads no file twice.
+    # Each upload is a separate call with a key derived from the caller's, so a repeated import uploads no file twice.
     own_key = key and hashlib.sha256(f"{key}\n{packed.id}".encode()).hexdigest()
     with tempfile.TemporaryFile() as unpacked:
         archive.unpack(packed, unpacked)
@@ -235,7 +235,7 @@ def _describe_outcome(remaining_id: str | None, key: str | None) -> str:
 
 
 def _correct(created: Any, archive: ReadArchive, email: str) -> Any:
-    """Return the response to the import with the files that were and were not carried."""
+    """Return the response to the import, with the report on the files added."""
     ignored = archive.ignored[:IGNORED_SHOWN]
     if len(archive.ignored) > IGNORED_SHOWN:
         ignored.append(f"and {len(archive.ignored) - IGNORED_SHOWN} more files")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stellary.contract.cards import CardInColumn
 
 BATCH = 100
-"""Cards per call: few enough that a progress bar moves."""
+"""The number of cards per call; small, so that a progress bar moves."""
 
 
 class Handle(Protocol):
@@ -53,7 +53,7 @@ def create_cards(
     Args:
         handle: The cards of the project.
         cards: The cards to create.
-        progress: Called with the number of created cards, and of all.
+        progress: Called with the number of created cards and the total.
     """
     every = list(cards)
     batches = [every[start : start + BATCH] for start in range(0, len(every), BATCH)]
@@ -72,7 +72,7 @@ def import_projects(
     Args:
         handle: The projects of the workspace.
         files: The arguments of ``import_file``.
-        progress: Called with the number of created projects, and of all.
+        progress: Called with the number of created projects and the total.
     """
     batches = [[file] for file in files]
 
@@ -100,7 +100,7 @@ def _run_batches(
                 _count_from_first(error, f"{noun}s", len(created))
             if created:
                 error.add_note(
-                    f"{len(created)} of {total} {noun}s were created before that, and stay (error.created)"
+                    f"{len(created)} of {total} {noun}s were created before that and still exist (error.created)"
                 )
             raise
         created += result if isinstance(result, list) else [result]
@@ -110,7 +110,7 @@ def _run_batches(
 
 
 def _count_from_first(error: ApiError, field: str, before: int) -> None:
-    """Make an error about a row of one call (``cards[3].title``) name the row among all rows of the caller."""
+    """Renumber the rows in an error of one call (``cards[3].title``) to count from the first row of all calls."""
     row = re.compile(rf"\b{field}\[([0-9]{{1,9}})\]")
 
     def renumber(text: str) -> str:
@@ -124,7 +124,7 @@ def _count_from_first(error: ApiError, field: str, before: int) -> None:
 
 
 def _with_own_key(handle: H, number: int) -> H:
-    """Return the handle for one of the calls: if the caller has set an idempotency key, each call gets its own."""
+    """Return the handle for one of the calls. If the caller has set an idempotency key, each call gets a key of its own."""
     key = handle._caller.options.idempotency_key  # noqa: SLF001 - of this package
     if key is None:
         return handle

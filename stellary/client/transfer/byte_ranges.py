@@ -8,7 +8,7 @@ from stellary.contract.port import RawResponse
 
 
 def count_received(response: RawResponse, start: int) -> tuple[int, int]:
-    """Return how many bytes of a file have been received, and how many it has.
+    """Return the number of bytes received of a file, and its size.
 
     Args:
         response: The response with the part.

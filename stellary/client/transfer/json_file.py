@@ -77,7 +77,9 @@ def _read(file: Any) -> str | bytes:
         return content
     if isinstance(file, bytes | bytearray | memoryview):
         return bytes(file)
-    raise TypeError(f"a file must be a path, bytes, an open file or what it holds, not {type(file).__name__}")
+    raise TypeError(
+        f"a file must be a path, bytes, an open file or its parsed content, not {type(file).__name__}"
+    )
 
 
 def _reject_constant(name: str) -> NoReturn:

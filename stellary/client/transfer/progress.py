@@ -14,8 +14,8 @@ from stellary.client._environment import in_notebook
 from stellary.client.calling.form import ReportProgress
 
 Progress = bool | ReportProgress
-"""True for a bar, which needs the extra ``notebook``; or a function that is called with how much is done, and how much there
-is."""
+"""True for a bar, which needs the extra ``notebook``; or a function that is called with the amount done and the
+total."""
 
 
 def show_progress(
@@ -29,7 +29,7 @@ def show_progress(
     """Do work that reports its progress.
 
     Args:
-        progress: What the caller of the client asked for.
+        progress: The argument that the caller passed.
         what: The text before the bar.
         unit: The unit of the reported numbers.
         work: Does the work, and is given the function to report to.

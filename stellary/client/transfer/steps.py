@@ -1,4 +1,4 @@
-"""Steps: work of several calls, written once for both colours.
+"""Steps: work of several calls, written once for the blocking and the async client.
 
 Steps are a generator that yields the next call, as a function without arguments, and is sent its result. With
 AsyncStellary each step runs in a thread, because steps read and write files, and its call is awaited on the event loop.
@@ -43,7 +43,7 @@ class _End:
 async def run_steps_async(steps: Steps[T]) -> T:
     """Make the calls of steps one after the other, awaiting each.
 
-    A cancellation is passed to the steps, and takes effect when they have undone their work.
+    A cancellation is passed to the steps, which can undo their work before it takes effect.
 
     Returns:
         The value that the steps return.

@@ -239,5 +239,5 @@ def test_scope_views_look_like_board_views():
 
 
 def test_unknown_view_raises():
-    with pytest.raises(ValueError, match="Board has no view 'gantt', but kanban, list, calendar"):
+    with pytest.raises(ValueError, match="Board has no view 'gantt'; use kanban, list, calendar"):
         view(board(), "gantt")

@@ -182,7 +182,7 @@ def test_show_without_view_raises():
             client.invitations.show()
         with pytest.raises(ValueError, match="Labels has no views"):
             project.labels.show("kanban")
-        with pytest.raises(ValueError, match="no view 'gantt', but kanban, list, calendar, roadmap, stats"):
+        with pytest.raises(ValueError, match="no view 'gantt'; use kanban, list, calendar, roadmap, stats"):
             project.show("gantt")
         with pytest.raises(ValueError, match="a scope has no view 'gantt'"):
             project.scope("6" * 24).show("gantt")

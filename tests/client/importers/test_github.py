@@ -71,24 +71,24 @@ def test_issues_become_a_project(ws):
 
 
 def test_everything_left_out_is_reported(issues):
-    nothing = "there is nothing like it here"
+    nothing = "Stellary has no equivalent"
     reading = read_github_issues(issues, comments=COMMENTS, people=PEOPLE)
     assert report_of(reading) == {
-        ("pull request", "it is no issue"): (1, "issue 5"),
+        ("pull request", "it is not an issue"): (1, "issue 5"),
         ("label.description", nothing): (1, "label 'bug'"),
-        ("milestone.due_on", "a field has no date"): (1, "milestone 'v1.0'"),
+        ("milestone.due_on", "an option of a field cannot have a date"): (1, "milestone 'v1.0'"),
         ("issue.closed_by", nothing): (1, "issue 2"),
         ("issue.locked", nothing): (1, "issue 4"),
         ("issue.active_lock_reason", nothing): (1, "issue 4"),
         ("issue.reactions", nothing): (1, "issue 4"),
-        ("assignee", "hubot: `people` names no e-mail address"): (1, "issue 4"),
-        ("comment", "the list does not have its issue"): (1, "issue 99"),
+        ("assignee", "hubot: `people` has no e-mail address for this login"): (1, "issue 4"),
+        ("comment", "its issue is not in the list"): (1, "issue 99"),
     }
 
 
 def test_missing_comments_are_counted(issues):
     reading = read_github_issues(issues)
-    assert report_of(reading)["comment", "the list has none: give `comments`"] == (2, "issue 4")
+    assert report_of(reading)["comment", "the list contains no comments: pass `comments`"] == (2, "issue 4")
 
 
 def test_pull_requests_are_included_on_request(issues):

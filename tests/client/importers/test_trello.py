@@ -100,18 +100,18 @@ def test_everything_left_out_is_reported(board):
     assert report_of(reading) == {
         "action": (2, "the history stays in Trello"),
         "list": (1, "it is archived and empty"),
-        "list.closed": (1, "columns cannot be archived: its cards are archived here"),
-        "member": (1, "`people` names no e-mail address"),
-        "assignee": (1, "Rob Roe: `people` names no e-mail address"),
+        "list.closed": (1, "columns cannot be archived: its cards are archived instead"),
+        "member": (1, "`people` has no e-mail address for this login"),
+        "assignee": (1, "Rob Roe: `people` has no e-mail address for this login"),
         "attachment": (1, "the export has no files; a comment has the link"),
-        "checklist": (1, "a card has one: their names stand before the steps"),
-        "checkItem.due": (1, "there is nothing like it here"),
-        "card.cover": (1, "there is nothing like it here"),
-        "card.idMembersVoted": (1, "there is nothing like it here"),
-        "card.pluginData": (1, "there is nothing like it here"),
-        "comment": (2, "the export has the last 1000 actions of a board only"),
+        "checklist": (1, "a card has one checklist: the names precede the titles of the items"),
+        "checkItem.due": (1, "Stellary has no equivalent"),
+        "card.cover": (1, "Stellary has no equivalent"),
+        "card.idMembersVoted": (1, "Stellary has no equivalent"),
+        "card.pluginData": (1, "Stellary has no equivalent"),
+        "comment": (2, "the export contains only the last 1000 actions of a board"),
         "card.start": (1, "it is after the due date"),
-        "board.pluginData": (1, "there is nothing like it here"),
+        "board.pluginData": (1, "Stellary has no equivalent"),
     }
     (files,) = [entry for entry in reading.left_out if entry.kind == "attachment"]
     assert files.where == ("card 'Write the copy'",)
@@ -122,7 +122,7 @@ def test_everything_left_out_is_reported(board):
 
 def test_unknown_field_is_reported(board):
     board["cards"][0]["mirrorSourceId"] = "x"
-    assert report_of(read_trello(board))["card.mirrorSourceId"] == (1, "there is nothing like it here")
+    assert report_of(read_trello(board))["card.mirrorSourceId"] == (1, "Stellary has no equivalent")
 
 
 def test_large_board_becomes_several_projects_active_cards_first(board, ws):
@@ -144,7 +144,8 @@ def test_large_board_becomes_several_projects_active_cards_first(board, ws):
     assert [card.archived for card in parts[1].cards] == [False] * 50 + [True] * 450
     assert sorted(card.number for part in parts for card in part.cards) == list(range(1, 1_101))
     with pytest.raises(
-        UnsuitableFile, match="the file makes 3 projects, since one takes 50 columns and 500 cards"
+        UnsuitableFile,
+        match="the file results in 3 projects, since a project can have at most 50 columns and 500 cards",
     ):
         assert reading.project
     created_projects = [ws.projects.import_file(part) for part in parts]

@@ -150,6 +150,6 @@ def test_comment_of_issue_with_long_number_is_reported():
         COMMENTS, (0, "issue_url"), "https://api.github.com/repos/a/b/issues/" + "9" * 5_000
     )
     reading = read_github_issues(ISSUES, comments=comments)
-    assert ("comment", "the list does not have its issue") in {
+    assert ("comment", "its issue is not in the list") in {
         (entry.kind, entry.reason) for entry in reading.left_out
     }

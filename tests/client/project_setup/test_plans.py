@@ -120,7 +120,7 @@ def test_projects_are_found_by_key_name_or_previous_name(ws):
     assert at.get().name == "Start"
     assert ps.plan(ws, ps.Declaration(ps.Project("Launch", key="LAUNCH"))).key == "LAUNCH"
     assert plan_problems(at, ps.Declaration(ps.Project("Start", key="OTHER"))) == [
-        "project.key: the project has the key LAUNCH, which it keeps"
+        "project.key: the project has the key LAUNCH, which cannot be changed"
     ]
     ws.projects.create(name="Start", key="TWO")
     assert plan_problems(ws, ps.Declaration(ps.Project("Start"))) == [
@@ -267,7 +267,7 @@ def test_a_required_value_is_not_cleared(ws):
         plan_problems(at, declare(fields=[ps.Field("Level", "select", options=["low"])], cards=cleared))
         == problems
     )
-    needed = ["cards[0].fields.Level: is required of every new card"]
+    needed = ["cards[0].fields.Level: is required for every new card"]
     for fields_of_card in ({}, {"level": None}):
         new = [ps.Card("New", column="Done", fields=fields_of_card)]
         assert plan_problems(at, declare(cards=new)) == needed
@@ -278,7 +278,7 @@ def test_a_required_value_is_not_cleared(ws):
 def test_the_default_scope_stays_the_default_one(ws):
     at = create_project(ws)
     assert plan_problems(at, declare(scopes=[ps.Scope("MVP", default=True)])) == [
-        'scopes[0].default: the default scope of this project is "Main", and another one cannot become it'
+        'scopes[0].default: the default scope of this project is "Main", and no other scope can become it'
     ]
     ps.apply(ps.plan(at, declare(scopes=[ps.Scope("Base", default=True)])))
     assert at.scopes.list()[0].name == "Base"
@@ -290,7 +290,7 @@ def test_project_without_declared_columns_gets_default_ones(ws):
     assert (scope.name, scope.active_view) == ("Only", "stats")
     assert [column.name for column in scope.columns] == ["To Do", "In Progress", "Done"]
     assert plan_problems(ws, ps.Declaration(ps.Project("Other"), columns=[], cards=[ps.Card("A")])) == [
-        "cards[0]: there is no column for it"
+        "cards[0]: the scope has no column for it"
     ]
 
 

@@ -363,9 +363,9 @@ def test_python_value_is_checked_like_a_file(any_ws):
         "must fit 64 bits",
         "must be a finite number",
         "must not contain a NUL character",
-        "there is no column for it",
+        "the scope has no column for it",
     ]
-    with pytest.raises(TypeError, match="a declaration must be one, a dict or a path, not int"):
+    with pytest.raises(TypeError, match="a declaration must be a Declaration, a dict or a path, not int"):
         ps.plan(any_ws, 7)
     assert ps.Project("x").key is UNSET
 
