@@ -1,4 +1,4 @@
-"""The domain: rules and their persistence. Synchronous, embeddable; ``Core`` is the way in."""
+"""The domain: rules and their persistence, synchronous and embeddable. ``Core`` is the entry point."""
 
 from stellary.core.app import Core
 from stellary.core.kernel.unit import Actor, UnitOfWork

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     url = options.database or os.environ.get(VARIABLE)
     if url is None:
-        return _fail(f"name a database: --database URL, or {VARIABLE}")
+        return _fail(f"pass a database: --database URL, or {VARIABLE}")
     if options.command == "uninstall" and not options.yes:
         return _fail("uninstall deletes all tables of Stellary with their rows; confirm with --yes")
     commands: Mapping[str, Callable[[Connection], int]] = {

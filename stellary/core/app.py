@@ -212,7 +212,7 @@ class Core:
             return attachments.all_files(uow) | proposing.find_all_files(uow)
 
     def close(self) -> None:
-        """Close all connections, brains and the planner. Stop the job runner, the webhook worker and the relay before."""
+        """Close all connections, brains and the planner. Stop the job runner, the webhook worker and the relay first."""
         for part in (*self.env.brains.values(), self.env.planner):
             close = getattr(part, "close", None)
             if close is not None:
@@ -480,7 +480,7 @@ class Core:
 
 
 class _RolledBack(Exception):
-    """Rolls a transaction back."""
+    """An exception that rolls a transaction back."""
 
 
 class EmbeddedPort:
@@ -498,7 +498,7 @@ class EmbeddedPort:
         """Return the response to a request for a stream. Reading its blocks waits for events, in the reading thread.
 
         Raises:
-            RuntimeError: The port joins a transaction, in which no event of others would ever arrive.
+            RuntimeError: The port joins a transaction, which never sees new events of other transactions.
         """
         if self._units.is_joined:
             raise RuntimeError("a port that joins a transaction has no streams")

@@ -1,4 +1,4 @@
-"""Access checks of accounts: the only way to a row. Each reads the caller's roles in the same statement."""
+"""Access checks of accounts, which load rows. Each reads a row and the caller's roles in one statement."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> Loaded[L
         Forbidden: The caller's role is not enough.
     """
     at = _load_in_organization(uow, _ORGANIZATION_MEMBER, ref, ref_user_id=ref.user_id)
-    # The row is there without the member, since it is an outer join.
+    # An outer join returns a row even without a member.
     if at.row.user_id is None:
         raise NotFound("Member not found")
     return at

@@ -1,4 +1,4 @@
-"""The declaration of access checks: one statement each, built at import, for the caller's roles and what a ref names.
+"""Access checks: one statement each, built at import, which reads the caller's roles and the row that a ref names.
 
 An area declares its checks in its ``access`` module::
 
@@ -36,9 +36,9 @@ AccessByRef = Mapping[type[Ref], Callable[[UnitOfWork, Any], object]]
 """Access checks by the kind of ref that they take."""
 
 ORGANIZATION_ID: ColumnElement[str] = organizations.c.id
-"""The organization that an access check has reached."""
+"""The table of the organization in the statement of an access check."""
 WORKSPACE_ID: ColumnElement[str] = workspaces.c.id
-"""The workspace that an access check has reached: what an area's own tables are joined to."""
+"""The table of the workspace in the statement of an access check, to which an area joins its own tables."""
 
 ORGANIZATION_ROLES = (
     organizations.c.id.label("_organization_id"),
@@ -48,7 +48,7 @@ ORGANIZATION_ROLES = (
     .scalar_subquery()
     .label("_token_generation"),
 )
-"""The first columns of a statement that reads the caller's roles in an organization, and confirms the login."""
+"""The first columns of a statement that reads the caller's roles in an organization and confirms the login."""
 TO_ORGANIZATION: FromClause = organizations.outerjoin(
     organization_members,
     and_(
@@ -82,9 +82,9 @@ _TO_WORKSPACE: FromClause = TO_ORGANIZATION.join(
 
 @attrs.frozen
 class Link:
-    """A table that an access check joins, on the way from the workspace to the row that a ref names.
+    """A table that an access check joins, between the workspace and the row that a ref names.
 
-    The join is an outer one, so that one statement tells which link is missing.
+    An outer join is used, so that the result shows which link is missing.
 
     Attributes:
         name: The kind of resource for the message, such as ``Card``; None if the row may be missing.
@@ -93,8 +93,8 @@ class Link:
         within: The condition that joins the row to the links before it.
         column: The column that the key is compared with.
         parse: Converts the attribute of the ref to a value of the column; None if it already is one.
-        is_project: Whether the row is the project that contains what the ref names; agents see some projects only.
-            Its id is a column of the check's row, ``of_project``.
+        is_project: Whether the row is the project that contains the item, since some agents may see only some
+            projects. The id of the project is the column ``of_project`` of the check's row.
         is_membership: Whether the row is the caller's membership of the project, on which their role depends.
     """
 
@@ -135,9 +135,9 @@ class Loaded(Generic[Row_co]):
 class AccessCheck(Generic[R, Row]):
     """The access check for a kind of ref. Call it to load the row that a ref names, with the caller's roles.
 
-    The order of the checks decides between the errors. A caller who does not see the workspace gets ``NotFound``.
-    Then the role is checked, and then that each link is there; but links on which the role depends (the caller's
-    membership of the project, the author of the row) come before it.
+    The order of the checks determines the error. First, a caller who does not see the workspace gets
+    ``NotFound``. Then the role is checked, and then that no link is missing. Links on which the role depends
+    (the caller's membership of the project, the author of the row) are checked before the role.
 
     Args:
         ref: The kind of ref.
@@ -146,7 +146,7 @@ class AccessCheck(Generic[R, Row]):
         columns: The columns that the statement selects.
         author: The column with the author of the row, if policies depend on it.
         subject: The attribute of the ref with the user that it is about, if policies depend on it.
-        path_project: For refs whose path may name a project: the columns one of which must then have its id.
+        path_project: For refs whose path may name a project: columns, one of which must have the id of that project.
         dependency: The kind of row that a proposed change depends on; None if the row's ``version`` is not recorded.
         version: The column that changes with the row.
         parameters: Returns further parameters of the statement.
@@ -186,7 +186,7 @@ class AccessCheck(Generic[R, Row]):
         """Check the caller's access to the row that a ref names, and load it.
 
         Args:
-            uow: The unit of work. The policy row that runs names the required role.
+            uow: The unit of work. Its current policy row names the required role.
             ref: The ref.
 
         Raises:
@@ -241,7 +241,7 @@ class AccessCheck(Generic[R, Row]):
                 raise NotFound("Workspace not found")
             project_id = None if self._project is None else row[self._project]
             if project_id is not None and not limits.sees(project_id):
-                # Read again with empty ids, as if the row did not exist.
+                # Read again with empty ids, as if the row did not exist, to find out about the workspace.
                 no_ids = {name: "" for name, _, _ in self._keys}
                 row = self.query.one(uow.connection, parameters | no_ids)
         return Loaded(row, roles)
@@ -290,10 +290,10 @@ def select_links(links: Iterable[Link], columns: Iterable[ColumnElement[Any]]) -
 
 
 def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None) -> None:
-    """Check the role of the policy row that runs.
+    """Check that the caller has the role that the current policy row requires.
 
     Args:
-        uow: The unit, which carries the policy row.
+        uow: The unit of work, with the current policy row.
         roles: The caller's roles.
         author_id: The author of the row, or the user that it is about, for policies that depend on it.
 

@@ -29,9 +29,9 @@ def address(email: str) -> str:
 
 
 def host_address(email: str) -> str:
-    """Return the address of a host's user as it is kept, which need not be one that emails can be sent to.
+    """Return the address of a host's user in the form in which it is stored. It need not be able to receive emails.
 
-    Hosts have accounts from before they checked, from directories, and from providers with rules of their own
+    Some accounts of hosts come from directories, from providers with other rules, or are older than the host's checks
     (``jane..doe@docomo.ne.jp``, ``svc backup@corp``).
 
     Raises:

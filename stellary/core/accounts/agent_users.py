@@ -1,4 +1,4 @@
-"""User rows of agents, so that an agent's id can stand wherever a user's id can.
+"""User rows of agents, so that an agent's id can be used in place of a user's id.
 
 Such a user cannot log in, be mentioned, or become a member.
 """
@@ -50,7 +50,7 @@ def create_agent_user(uow: UnitOfWork, id: str, workspace_id: str, name: str) ->
 
 
 def find_assignable_agents(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> set[str]:
-    """Return which of some ids are those of agents of a workspace that are not deleted. They stay until the commit."""
+    """Return the ids among ``ids`` of a workspace's agents that are not deleted, and lock them until the commit."""
     if not ids:
         return set()
     parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
@@ -64,7 +64,7 @@ def list_assignable_agents(uow: UnitOfWork, workspace_id: str) -> list[tuple[str
 
 
 def is_agent_user(uow: UnitOfWork, workspace_id: str, id: str) -> bool:
-    """Return whether an id is that of an agent of the workspace, which may be deleted."""
+    """Return whether an id belongs to an agent of the workspace; a deleted agent counts too."""
     parameters = {"_workspace_id": workspace_id, "_id": id}
     return uow.connection.execute(_THIS_ONE, parameters).first() is not None
 

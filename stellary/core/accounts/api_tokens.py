@@ -107,16 +107,16 @@ def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
 
 
 def count_live(uow: UnitOfWork) -> int:
-    """Return how many tokens of the caller have not expired."""
+    """Return the number of the caller's tokens that have not expired."""
     count: int = uow.connection.execute(_COUNT_LIVE, {"_user_id": uow.user_id, "_now": uow.now}).scalar_one()
     return count
 
 
 def revoke_all(uow: UnitOfWork) -> int:
-    """Revoke all tokens of the caller, and let other areas revoke those that act within the caller's rights.
+    """Revoke all tokens of the caller, and emit an event on which other areas revoke tokens with the caller's rights.
 
     Returns:
-        How many were revoked that had not expired, and those of other areas.
+        The number of revoked tokens that had not expired, and the number that other areas revoked.
     """
     live = count_live(uow)
     uow.connection.execute(_DELETE_ALL, {"_user_id": uow.user_id})

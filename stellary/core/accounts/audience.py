@@ -28,7 +28,7 @@ _LED = and_(workspaces.c.organization_id == organization_members.c.organization_
 
 @attrs.frozen
 class _Way:
-    """A way of access to a workspace: rows of a user and a workspace."""
+    """A source of access to workspaces, such as membership: a table with a user and a workspace per row."""
 
     rows: Select[Any]
     user_id: ColumnElement[str]
@@ -56,7 +56,7 @@ _WAYS = (
 
 
 def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that a user has access to a workspace, which is cheap for a few users."""
+    """Return the condition that a user has access to a workspace. Efficient for a few users."""
     return or_(*(way.of(user_id, workspace_id).exists() for way in _WAYS))
 
 
@@ -85,14 +85,14 @@ def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
 def with_access_flag(
     source: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
 ) -> Select[Any]:
-    """Return a statement that adds to the rows of ``source`` the ``name`` of the user, and a flag ``sees``."""
+    """Return a statement that adds two columns to the rows of ``source``: the user's ``name``, and the flag ``sees``."""
     return select(*source.c, users.c.name, sees(users.c.id, workspace_id).label("sees")).join_from(
         source, users, users.c.id == user_id
     )
 
 
 def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select[Any]:
-    """Return a statement for the ids among ``user_ids``, an expanding parameter, that are users."""
+    """Return a statement for the ids of existing users among ``user_ids``, an expanding parameter."""
     return select(users.c.id, *columns).where(users.c.id.in_(user_ids))
 
 

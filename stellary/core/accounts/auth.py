@@ -58,12 +58,12 @@ _REHASH = update(users).where(users.c.id == bindparam("_id"), users.c.password_h
 
 @serves_self_managed(REGISTER)
 def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session:
-    """Make an account with a personal organization and workspace, and log in.
+    """Create an account with a personal organization and workspace, and log in.
 
     Raises:
-        Invalid: The address is none, or the password is one of the most common ones.
-        Conflict: There is an account with this address.
-        Forbidden: Registration is closed, or for invited people only and nobody has invited this address.
+        Invalid: The e-mail address is not valid, or the password is one of the most common ones.
+        Conflict: An account with this address exists.
+        Forbidden: Registration is closed, or requires an invitation, and this address has none.
     """
     email = address(request.email)
     _check_registration(units, email)
@@ -79,10 +79,11 @@ def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session
 
 @serves_self_managed(LOGIN)
 def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
-    """Exchange e-mail address and password for a JWT.
+    """Log in with an e-mail address and a password, and return a JWT.
 
     Raises:
-        Unauthenticated: There is no such account, or its password is another one: told alike, in the same time.
+        Unauthenticated: The account does not exist, or the password is wrong. Both cases have the same
+            message and take the same time.
     """
     with units.read(NOBODY) as uow:
         row = _BY_EMAIL.first(uow.connection, {"email_key": address_key(request.email)})
@@ -112,20 +113,20 @@ def update_me(uow: UnitOfWork, ref: Ref, request: UpdateMe) -> Me:
 
 @serves_self_managed(CHANGE_PASSWORD)
 def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePassword) -> PasswordChanged:
-    """Change the caller's password; every JWT of before is refused from then on.
+    """Change the caller's password. Earlier JWTs are rejected from then on.
 
     Args:
         units: The core.
-        actor: Who has logged in.
-        ref: Names nothing.
-        request: The passwords, and whether tokens shall be revoked as well.
+        actor: The caller, who has logged in.
+        ref: The root ref, which is not used.
+        request: The current and the new password, and whether to revoke tokens too.
 
     Returns:
-        A new JWT, and how many tokens are still good.
+        A new JWT, and the number of tokens that remain valid.
 
     Raises:
-        Invalid: The current password is another one, or the new one is one of the most common ones.
-        Conflict: The password was changed in the same moment.
+        Invalid: The current password is wrong, or the new one is one of the most common ones.
+        Conflict: Another request has changed the password at the same time.
     """
     with units.read(actor) as uow:
         before = _BY_ID.one(uow.connection, {"user_id": uow.user_id})
@@ -170,9 +171,9 @@ def _check_registration(units: Units, email: str) -> None:
 
 
 def _rounds_of_check(uow: UnitOfWork) -> int:
-    """Return the rounds that every check of a password costs: those of the setting, or the most that are stored.
+    """Return the bcrypt rounds for every password check: the configured number, or the highest stored one if it is larger.
 
-    What is stored changes only where the setting has changed: it is looked up once.
+    The stored numbers change only after the setting has changed, so they are read once.
     """
     env = uow.env
     if env.stored_rounds is None:
@@ -181,7 +182,7 @@ def _rounds_of_check(uow: UnitOfWork) -> int:
 
 
 def _rehash(units: Units, row: UserRow, password: str) -> None:
-    """Store a password that was right with the rounds of the setting, unless it has just been changed."""
+    """Store a correct password with the configured rounds, unless it has just been changed."""
     password_hash = hash_password(password, units.env.bcrypt_rounds)
     with units.transaction(NOBODY) as uow:
         uow.connection.execute(

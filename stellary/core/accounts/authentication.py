@@ -1,4 +1,4 @@
-"""Authentication: from a Bearer token to an actor, in the unit of work in which it acts."""
+"""Authentication: finds the actor of a Bearer token, in the unit of work of the request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TOUCH = (
 
 @attrs.frozen
 class Authenticated:
-    """An actor, and whether its token has not been marked as used for a minute."""
+    """An actor, and whether the last-used time of its token is older than a minute."""
 
     actor: Actor
     stale: bool = False
@@ -54,7 +54,7 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
         The actor, and whether the token's time of last use has to be updated.
 
     Raises:
-        Unauthenticated: The token is neither, or no longer valid; the error is the same in all cases.
+        Unauthenticated: The token is unknown or no longer valid; the error is the same in all cases.
     """
     if _looks_like_jwt(bearer):
         claims = signer.read(bearer, now)

@@ -1,4 +1,4 @@
-"""Invitations to workspaces: mailed, good for 7 days, for one person, once. Section Workspace Members."""
+"""Invitations to workspaces: each is for one e-mail address, valid for 7 days and used once. Section Workspace Members."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _LIST = Pages(
     invitations.c.id,
 )
 _DELETE = delete(invitations).where(invitations.c.id == bindparam("_id"))
-# Read in the statement that takes the invitation out, after the locks: the roles that the inviter has at that moment.
+# The inviter's current roles, read after the locks, in the statement that deletes the invitation.
 _TAKE = Query(
     AcceptedInvitationRow,
     _DELETE.returning(
@@ -167,14 +167,14 @@ def list_invitations(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> List
 
 @serves(REVOKE_INVITATION)
 def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
-    """Take an invitation back.
+    """Revoke an invitation.
 
     Raises:
-        NotFound: There is none, or no longer.
+        NotFound: The invitation does not exist, or was accepted or revoked before.
     """
     invitation = access.invitation(uow, ref).row
     if not uow.connection.execute(_DELETE, {"_id": invitation.id}).rowcount:
-        # Accepted in the same moment: who takes it back must not believe that it was in time.
+        # It was accepted at the same moment, so the caller must not believe that it was revoked in time.
         raise NotFound("Invitation not found")
     return Ok()
 
@@ -185,15 +185,14 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
 
     Args:
         uow: A unit that may write.
-        ref: The secret that was mailed.
+        ref: The secret from the e-mail.
 
     Returns:
-        The workspace, as its new member sees it. The role is the one of the invitation, but never above the role
-        that the inviter has at this moment.
+        The workspace, as its new member sees it. The role is that of the invitation, but not above the inviter's
+            current role.
 
     Raises:
-        NotFound: The invitation is unknown, used, replaced, taken back or has expired, or the inviter may no longer
-            invite.
+        NotFound: The invitation is unknown, used, replaced, revoked or expired, or the inviter may no longer invite.
         Forbidden: It was sent to another address than the caller's.
     """
     invitation = access.invitation_by_token(uow, ref)
@@ -233,7 +232,7 @@ def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> WorkspaceRole:
 
 
 def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, public_url: str) -> Email:
-    # Names are people's own words: on one line, so that none passes for a paragraph of ours.
+    # Users choose names, so each is put on one line, where it cannot look like a paragraph of the e-mail.
     inviter, workspace = " ".join(inviter.split()), " ".join(workspace.split())
     return Email(
         to=invitation.email,

@@ -1,7 +1,7 @@
 """The end of a user's membership or admin rights in an organization.
 
-Rights in workspaces that belong to other areas (assignments, project membership, notifications) are ended by those
-areas: they react to ``WorkspaceLeft`` and ``AdminRightsLost``, and count in ``uow.ended_counts`` what has ended.
+Other areas end the rights that they manage (assignments, project membership, notifications): they react to
+``WorkspaceLeft`` and ``AdminRightsLost``, and add the number of ended items to ``uow.ended_counts``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SEATS = (
         )
     )
     .where(_HERE)
-    # The lock serialises this with an admin who creates something in one of them at the same moment.
+    # The lock makes a concurrent request of an admin, who creates something in one of them, wait.
     .order_by(workspaces.c.id)
     .with_for_update(key_share=True, of=workspaces)
 )
@@ -93,11 +93,11 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
     """Remove a user from an organization and its workspaces. Owned workspaces pass to the organization's owner.
 
     Args:
-        uow: The unit, which holds the organization.
-        organization_id: Which one.
+        uow: The unit of work, which has locked the organization.
+        organization_id: The organization.
         owner_id: The organization's owner.
-        user_id: Who goes; not the owner.
-        role: What the user was in the organization.
+        user_id: The leaving user, who is not the owner.
+        role: The user's role in the organization before.
     """
     seats, owners = _load_seats(uow, organization_id, user_id)
     who = {"_organization_id": organization_id, "_user_id": user_id}
@@ -106,7 +106,7 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
     uow.connection.execute(_SEAT_THE_HEIR, {**heir, "_now": uow.now})
     uow.connection.execute(_HAND_OVER, {**heir, "_now": uow.now})
     uow.connection.execute(_LEAVE_WORKSPACES, who)
-    # One that is still open would lead straight back in.
+    # A pending invitation would let the user back in.
     uow.connection.execute(_END_INVITATIONS, who)
     uow.connection.execute(_LEAVE, who)
     for workspace_id in rules.find_lost_workspaces(seats, role, None):
@@ -115,7 +115,7 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
 
 
 def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str) -> None:
-    """Emit the events of a changed role: an admin has access to all workspaces without being a member."""
+    """Emit the events of a role change, since admins have access to all workspaces without being members."""
     if before == after:
         return
     seats, owners = _load_seats(uow, organization_id, user_id)
@@ -133,7 +133,7 @@ def end_invitations(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRight
 
 
 def settle_ended_rights(uow: UnitOfWork) -> EndedRights:
-    """Let all areas react to the lost rights, and return how much has ended with them."""
+    """Run the reactions of all areas to the lost rights, and return the numbers of items that ended with them."""
     uow.settle()
     counts = {field.name: uow.ended_counts[field.name] for field in wire_fields(EndedRights).values()}
     uow.ended_counts.clear()

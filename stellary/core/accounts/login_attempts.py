@@ -1,7 +1,7 @@
-"""Attempts to log in: how many have failed, and from where an account has been used, in the database.
+"""Login attempts: counters of failures, and the addresses from which accounts have been used, in the database.
 
-Counted in transactions of their own, before and after the request that makes the attempt: a request that fails is
-undone, its count is not. What is stored are digests, neither e-mail addresses nor addresses of the network.
+They are counted in separate transactions, before and after the request of the attempt, so that the count remains when
+a failed request is rolled back. Only digests are stored, neither e-mail addresses nor IP addresses.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _SWEEP = delete(login_attempts).where(
 
 
 def _upsert(dialect: Any, *, counts: bool) -> Any:
-    """Return the statement that counts a failure, or the one that notes a success."""
+    """Return the statement that counts a failure or records a success."""
     row = dialect.insert(login_attempts)
     if not counts:
         return row.on_conflict_do_update(
@@ -79,7 +79,7 @@ _SUCCEED = {"sqlite": _upsert(sqlite, counts=False), "postgresql": _upsert(postg
 
 
 def attempts_key(*parts: str) -> str:
-    """Return the key under which something is counted: a digest of what names it."""
+    """Return the key of a counter: a digest of its names."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -110,11 +110,11 @@ class LoginAttempts:
         self._units = units
 
     def now(self) -> datetime:
-        """Return the moment by which windows are measured."""
+        """Return the current time, by which windows are measured."""
         return self._units.env.clock()
 
     def read(self, keys: Sequence[str]) -> dict[str, Attempts]:
-        """Return what is counted under each of some keys.
+        """Return the counts under each of the keys.
 
         Raises:
             Unavailable: The database does not answer.
@@ -125,10 +125,11 @@ class LoginAttempts:
         return dict.fromkeys(keys, Attempts()) | {row.key: _attempts(row, now) for row in rows}
 
     def count_failure(self, windows: Sequence[tuple[str, timedelta]]) -> None:
-        """Count a failure under some keys.
+        """Count a failure under each of the keys.
 
         Args:
-            windows: The keys, always in the same order, and how long a window lasts that begins with this failure.
+            windows: The keys, always in the same order, each with the length of a window that begins with
+                this failure.
 
         Raises:
             Unavailable: The database does not answer.
@@ -139,17 +140,18 @@ class LoginAttempts:
             for key, window in windows
         ]
         with _available(), self._units.database.writing() as connection:
-            # One after the other, in their order: of two that count the same, neither waits for the other in turn.
+            # One after the other, in a fixed order, so that two transactions that count the same keys cannot
+            # deadlock.
             for row in rows:
                 connection.execute(_COUNT[connection.dialect.name], row)
 
     def note_success(self, key: str, account: str | None) -> None:
-        """Forget the failures under a key.
+        """Delete the failures under a key.
 
         Args:
-            key: Of an account and an address.
-            account: The key of the account, if the address shall count as known to it: for 90 days, one of the 20
-                addresses that the account has used last. None if not.
+            key: The key of an account and an address.
+            account: The key of the account, to record the address as known to it for 90 days, among the 20
+                addresses that the account has used last. None records nothing.
 
         Raises:
             Unavailable: The database does not answer.
@@ -168,7 +170,7 @@ class LoginAttempts:
                 connection.execute(_TRIM, {"_account": account})
 
     def sweep(self) -> int:
-        """Delete what no longer counts; return how many rows that were.
+        """Delete expired rows, and return their number.
 
         Raises:
             Unavailable: The database does not answer.

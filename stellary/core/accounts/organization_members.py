@@ -97,12 +97,12 @@ def add_organization_member(
 def update_organization_member(
     uow: UnitOfWork, ref: OrganizationMemberRef, request: UpdateOrganizationMember
 ) -> UpdatedOrganizationMember:
-    """Give a member another role. What an admin reached only as one is left behind.
+    """Change a member's role. A former admin loses access to workspaces without a membership there.
 
     Args:
         uow: A unit that may write.
         ref: The member.
-        request: What is to change.
+        request: The fields to change.
 
     Returns:
         The member, and what ended in the workspaces of which the member is no longer an admin.
@@ -139,7 +139,7 @@ def update_organization_member(
 
 @serves(REMOVE_ORGANIZATION_MEMBER)
 def remove_organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> MemberRemoved:
-    """Remove a member from the organization and all that is in it.
+    """Remove a member from the organization, its workspaces and its projects.
 
     Raises:
         Conflict: The member is the owner.

@@ -50,7 +50,7 @@ _LIST = Pages(
 
 @serves(CREATE_ORGANIZATION)
 def create_organization(uow: UnitOfWork, ref: Ref, request: CreateOrganization) -> Organization:
-    """Make an organization that the caller owns.
+    """Create an organization. The caller becomes its owner.
 
     Raises:
         Conflict: The slug is taken.
@@ -96,7 +96,7 @@ def get_organization(uow: UnitOfWork, ref: OrganizationRef) -> Organization:
 
 @serves(UPDATE_ORGANIZATION)
 def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOrganization) -> Organization:
-    """Rename an organization, or give it another slug.
+    """Update the name or the slug of an organization.
 
     Raises:
         Conflict: The slug is taken.
@@ -111,10 +111,10 @@ def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOr
 
 @serves(DELETE_ORGANIZATION)
 def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
-    """Delete an organization with all that is in it; whatever belongs to it goes by its foreign keys.
+    """Delete an organization with all its contents, which the database deletes by foreign keys.
 
     Raises:
-        Conflict: It is a personal one, which stays as long as the account.
+        Conflict: It is a personal organization, which exists as long as the account.
     """
     lock_organization(uow, ref)
     organization = access.organization(uow, ref).row

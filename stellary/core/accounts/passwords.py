@@ -9,7 +9,7 @@ import hmac
 
 import bcrypt
 
-# Sets these hashes apart from bcrypt ones of elsewhere; a constant, as the salt is bcrypt's own.
+# Distinguishes these hashes from other bcrypt hashes. A constant suffices, since bcrypt adds a random salt.
 _CONTEXT = b"stellary-password-v1"
 
 
@@ -18,19 +18,19 @@ def hash_password(password: str, rounds: int) -> str:
 
     Args:
         password: As it was given.
-        rounds: The cost; each more doubles it. 4 to 16.
+        rounds: The cost, 4 to 16; each round doubles the time.
     """
     return bcrypt.hashpw(_digest(password), bcrypt.gensalt(rounds)).decode()
 
 
 def verify_password(password: str, stored: str | None, rounds: int) -> bool:
-    """Return whether a password is the stored one, in a time that does not depend on the answer.
+    """Return whether a password matches a stored hash, in a time that does not depend on the result.
 
     Args:
         password: As it was given.
-        stored: The hash; None for an unknown account, for which no password is right.
-        rounds: The cost of the whole check. A stored hash of fewer rounds is checked at its own cost, and the rest is
-            spent on decoys; one of more rounds takes longer, so pass the most that are stored.
+        stored: The hash; None for an unknown account, which no password matches.
+        rounds: The cost of the whole check. If the stored hash has fewer rounds, additional decoy hashes are
+            computed. If it has more, the check takes longer, so pass the highest number of rounds that is stored.
     """
     matches = bcrypt.checkpw(_digest(password), (stored or _decoy(rounds)).encode())
     # 2^n + 2^n + 2^(n+1) + … + 2^(rounds-1) = 2^rounds
@@ -40,7 +40,7 @@ def verify_password(password: str, stored: str | None, rounds: int) -> bool:
 
 
 def rounds_of(stored: str) -> int:
-    """Return the rounds that a stored hash was made with."""
+    """Return the number of rounds of a stored hash."""
     return int(stored[4:6])
 
 
@@ -50,5 +50,5 @@ def _digest(password: str) -> bytes:
 
 @functools.cache
 def _decoy(rounds: int) -> str:
-    # Of the cost that is asked for, without paying it once more: no password matches a checksum of zeros.
+    # A hash with the requested cost that need not be computed: no password matches a checksum of zeros.
     return bcrypt.gensalt(rounds).decode() + "." * 31

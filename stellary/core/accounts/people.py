@@ -53,7 +53,7 @@ def load_people(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
 
 
 def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, Person]:
-    """Return those of the users who have access to a workspace, by id. A lock keeps it until the transaction ends."""
+    """Return the users who have access to a workspace, by id. A lock preserves their access until the transaction ends."""
     if not ids:
         return {}
     _lock_membership(uow, workspace_id)

@@ -51,7 +51,7 @@ def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, obje
         except IntegrityError:
             # A user with the same name was created at the same moment.
             pass
-    # A random suffix and not the next number, which would reveal the number of accounts and collide under concurrency.
+    # A random suffix; the next number would reveal the number of accounts, and collide under concurrency.
     slug = f"{preferred_slug[: _SLUG_MAX - 9].rstrip('-')}-{secrets.token_hex(4)}"
     uow.connection.execute(_ORGANIZATION, {**row, "slug": slug})
     return slug

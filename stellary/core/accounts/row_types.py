@@ -74,7 +74,7 @@ class WorkspaceRow(RowType):
 
 
 class ListedWorkspaceRow(WorkspaceRow):
-    """A workspace, with the caller's roles as its list of members states them."""
+    """A workspace, with the caller's roles as a member, before organization roles are considered."""
 
     role: WorkspaceRole | None
     pilotage_role: PilotageRole | None
@@ -98,7 +98,7 @@ class LoadedWorkspaceMemberRow(WorkspaceMemberRow):
 
 
 class IdRow(RowType):
-    """A row of which only the id is read."""
+    """A row that only has an id."""
 
     id: str
 

@@ -14,7 +14,7 @@ _RANKS = {"member": 1, "admin": 2, "owner": 3}
 
 
 def reaches(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> bool:
-    """Return whether a user has access to a workspace: as a member, or as an organization admin unless it is personal."""
+    """Return whether a user has access to a workspace: members do, and organization admins unless it is personal."""
     return ws_role is not None or (org_role in ("owner", "admin") and not is_personal)
 
 
@@ -31,7 +31,7 @@ class CallerRoles:
         user_id: The caller.
         org_role: The role in the organization; None without membership.
         ws_role: The role in the workspace; None without membership, or if no workspace is concerned.
-        pilotage_role: The pilotage role in the list of members.
+        pilotage_role: The pilotage role as a member of the workspace.
         in_project: True for a member of the project, if one is concerned.
     """
 
@@ -159,7 +159,7 @@ class Seat:
 
 
 def find_lost_workspaces(seats: Iterable[Seat], before: str, after: str | None) -> list[str]:
-    """Return the workspaces that a user loses access to by a change of the role in the organization.
+    """Return the workspaces that a user loses access to when the role in the organization changes.
 
     Args:
         seats: All workspaces of the organization.
@@ -175,7 +175,7 @@ def find_lost_workspaces(seats: Iterable[Seat], before: str, after: str | None) 
 
 
 def find_lost_admin_rights(seats: Iterable[Seat], before: str, after: str) -> list[str]:
-    """Return the workspaces in which a user is no longer an admin, but which the user still reaches.
+    """Return the workspaces in which a user is no longer an admin but still has access.
 
     Args:
         seats: All workspaces of the organization.

@@ -22,15 +22,15 @@ users = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     Column("email", String(254), nullable=False),
-    # Addresses are unique without regard to case; this is the form that is compared. Some letters fold into three.
+    # The form in which addresses are compared, regardless of case. Some letters become three when folded.
     Column("email_key", String(762), nullable=False, unique=True),
     Column("name", String(100), nullable=False),
-    # Null for a user whom the host of an embedded core has mapped: there is nothing to log in with.
+    # Null for a user of the host of an embedded core, who cannot log in with a password.
     Column("password_hash", String(100)),
     Column("external_id", String(200), unique=True),
-    # Of the name that an agent goes by: where it works. No foreign key: it goes once what bears it is gone.
+    # The workspace of an agent. No foreign key, since the row is kept while something refers to it.
     Column("agent_of_id", IdType, index=True),
-    # Counts the changes of the password: a login of an earlier count is refused, to the very moment.
+    # The number of password changes. A login with a lower number is rejected.
     Column("token_generation", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -74,9 +74,9 @@ workspaces = Table(
     Column("slug", String(60), nullable=False),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("is_personal", Boolean, nullable=False),
-    # What it calls the current cycle of its pilotage.
+    # The name of the current cycle of its pilotage.
     Column("pilotage_cycle", String(50), nullable=False, server_default="v1"),
-    # Whether an automation or a webhook was ever created in it; if not, changes need not look for subscribers.
+    # Whether the workspace ever had an automation or a webhook; if not, events need no query for subscribers.
     Column("has_listeners", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -105,7 +105,7 @@ invitations = Table(
     Column("email", String(254), nullable=False),
     Column("email_key", String(762), nullable=False),
     Column("role", String(10), nullable=False),
-    # The secret itself is mailed and kept nowhere.
+    # A digest; the secret itself is only in the e-mail.
     Column("token_digest", String(64), nullable=False, unique=True),
     Column("invited_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
@@ -131,14 +131,14 @@ api_tokens = Table(
 login_attempts = Table(
     "stellary_login_attempts",
     metadata,
-    # A digest of what is counted: an account and an address of the network, or one of the two.
+    # A digest of the counted subject: an account, an IP address, or both.
     Column("key", String(64), primary_key=True),
-    # Of an account and an address: the account's own key, so that few addresses of each are remembered. No foreign
-    # key: whether there is such an account must not matter.
+    # For an account with an address, the key of the account, by which its addresses are limited. No foreign
+    # key, since the # account need not exist.
     Column("account", String(64), index=True),
     Column("failures", Integer, nullable=False),
     Column("window_ends_at", UtcDateTime, nullable=False),
-    # Until when the account counts as having been used from the address.
+    # The time until which the address counts as known to the account.
     Column("known_until", UtcDateTime),
 )
 

@@ -61,5 +61,5 @@ def id_by_address(uow: UnitOfWork, email: str) -> str | None:
 
 
 def default_name(email: str) -> str:
-    """Return the name of a user who gave none: the local part of the address."""
+    """Return the default name of a user: the local part of the address."""
     return email.partition("@")[0][:100]

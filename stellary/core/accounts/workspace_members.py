@@ -40,7 +40,7 @@ _DELETE = delete(workspace_members).where(*_MEMBER)
 
 @serves(LIST_WORKSPACE_MEMBERS)
 def list_workspace_members(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[WorkspaceMember]:
-    """Return the members in the order of their accounts; organization admins need not be members."""
+    """Return the members in the order in which their accounts were created, without implicit admins."""
     workspace = access.workspace(uow, ref).row
     return _LIST.fetch(uow, request, _member, _workspace_id=workspace.id)
 
@@ -122,7 +122,7 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
 def _emit_admin_rights_lost(
     uow: UnitOfWork, at: Loaded[LoadedWorkspaceMemberRow], before: str, after: str
 ) -> None:
-    """Emit that the member is no longer an admin, unless they still are one since they lead the organization."""
+    """Emit that the member is no longer an admin, unless a role in the organization makes them one."""
     org_role, is_personal = at.row.member_org_role, at.roles.is_personal
     if rules.is_admin(org_role, before, is_personal=is_personal) and not rules.is_admin(
         org_role, after, is_personal=is_personal

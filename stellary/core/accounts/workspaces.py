@@ -1,4 +1,4 @@
-"""Workspaces: where projects and pilotage live. Section Workspaces of the API reference."""
+"""Workspaces: containers of projects and a pilotage. Section Workspaces of the API reference."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _LIST = Pages(
     .select_from(workspaces.outerjoin(workspace_members, _MINE))
     .where(
         workspaces.c.organization_id == bindparam("_organization_id"),
-        # As the rule ``reaches`` has it.
+        # The same condition as the rule ``reaches``.
         or_(workspace_members.c.role.is_not(None), and_(bindparam("_leads"), ~workspaces.c.is_personal)),
     ),
     workspaces.c.id,
@@ -127,7 +127,7 @@ def get_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Workspace:
 
 @serves(UPDATE_WORKSPACE)
 def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspace) -> Workspace:
-    """Rename a workspace, give it another slug, or begin another cycle of its pilotage.
+    """Update the name, the slug or the pilotage cycle of a workspace.
 
     Raises:
         Conflict: The slug is taken in the organization.
@@ -142,10 +142,10 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
 
 @serves(DELETE_WORKSPACE)
 def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
-    """Delete a workspace with all that is in it; whatever belongs to it goes by its foreign keys.
+    """Delete a workspace with all its contents, which the database deletes by foreign keys.
 
     Raises:
-        Conflict: It is a personal one.
+        Conflict: It is a personal workspace.
     """
     workspace = access.workspace(uow, ref).row
     rules.check_shared(is_personal=workspace.is_personal)

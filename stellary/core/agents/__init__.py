@@ -1,1 +1,1 @@
-"""Agents: programs that work in a workspace, what they may do, their missions, and what people decide of them."""
+"""Agents: programs that work in a workspace, with their permissions, missions and proposals."""

@@ -1,4 +1,4 @@
-"""Actions on missions, agents and proposals: for people and by an agent's own program."""
+"""Actions on missions, agents and proposals, for people and for the programs of agents."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def carry_out(
     Args:
         uow: The unit of work.
         ref: The workspace.
-        approved: Each proposal's row and the id of the person who approved it, whose rights apply.
+        approved: The row of each proposal, with the id of the person who approved it and whose rights apply.
         decided: The id of the proposal that the caller has just decided, if the others were approved before.
 
     Raises:
@@ -69,7 +69,7 @@ def carry_out(
                 f"{error.message}; reject it first"
             ) from None
     answers = settle_answer(uow, answers)
-    # Changes by automations that reacted do not make other proposals stale either.
+    # Changes by automations that reacted to the proposal do not make other proposals stale either.
     for event in uow.events[before:]:
         if isinstance(event, CardEvent) and (key := f"card {event.card.id}") in versions:
             versions[key] = (versions[key][0], str(event.card.version))

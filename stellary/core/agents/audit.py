@@ -1,4 +1,4 @@
-"""The audit log of agents: each call that was tried, and its outcome."""
+"""The audit log of agents: each attempted call, and its outcome."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class ToolAnswer:
 
     Attributes:
         call: The call.
-        outcome: ``gathered`` if it is a proposal that is decided with all others at the end.
+        outcome: ``gathered`` for a proposal in a batch, which is decided at the end of the mission.
         value: The result of the action, as JSON.
         why: The reason why the call was rejected or refused.
     """
@@ -101,10 +101,10 @@ class Turn:
 
 
 class Brain(Protocol):
-    """A program that thinks for agents.
+    """A program that decides the next steps of an agent.
 
-    Any exception means that it cannot think at the moment, and is tried again later. A ``close`` method, if there is
-    one, is called when the core closes.
+    Any exception means that it is unavailable at the moment; the turn is tried again later. A ``close``
+    method, if there is one, is called when the core closes.
     """
 
     def think(self, task: Task, /) -> Turn: ...
@@ -128,7 +128,7 @@ class RulesBrain:
         from stellary.core.agents.rules import instructions
 
         context = instructions.Context(task.card, task.requester_id, task.now.date())
-        # A card that was delegated begins with its title, which is no instruction if a description follows.
+        # The prompt of a delegated card begins with its title, which is not an instruction if a description follows.
         prompt = task.prompt.removeprefix(f"{task.card.title}\n\n")
         try:
             requested = instructions.read(prompt, context)

@@ -62,7 +62,7 @@ def _find_delegations(uow: UnitOfWork, event: CardEvent) -> Iterator[_Delegation
         yield from _find_mentioned(uow, event)
         return
     card, assignee_id = event.card, event.card.assignee_id
-    # The check of the request has noted the people among assignees, so that these cost no statement.
+    # The check of the request has cached which assignees are people, so no statement is needed for them.
     if assignee_id is None or (event.workspace_id, assignee_id) in uow.members:
         return
     parameters = {"_workspace_id": event.workspace_id, "_id": assignee_id}
@@ -88,7 +88,7 @@ def _find_mentioned(uow: UnitOfWork, event: CommentAdded) -> Iterator[_Delegatio
 
 
 def _remove_mention(text: str, agent: AgentNameRow) -> str:
-    """Return a comment without the name of the agent that it is addressed to."""
+    """Return a comment without the mention of the agent at its beginning."""
     names = "|".join(re.escape(name) for name in sorted((agent.name, agent.slug), key=len, reverse=True))
     return re.sub(rf"(?<![\w.+-])@(?:{names})(?!\w)[,:]?[ \t]*", "", text, flags=re.IGNORECASE).strip()
 

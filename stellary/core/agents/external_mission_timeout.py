@@ -1,4 +1,4 @@
-"""Timeout of missions that an external program has claimed: without a sign of life for an hour, a mission fails."""
+"""The timeout of missions that an external program has claimed: after an hour without a call, a mission fails."""
 
 from __future__ import annotations
 
@@ -50,10 +50,9 @@ def schedule_checks_of_agent(uow: UnitOfWork, agent_id: str) -> None:
 
 
 def check(uow: UnitOfWork, payload: Any) -> None:
-    """Fail a mission whose program shows no sign of life, or schedule the next check.
+    """Fail a mission whose program has made no call for an hour, or schedule the next check.
 
-    Each call with one of the agent's tokens is a sign of life. A suspended agent cannot make calls, so its missions
-    are kept.
+    Each call with one of the agent's tokens counts. A suspended agent cannot make calls, so its missions do not fail.
     """
     mission_id = payload["missionId"]
     row = _SIGNS_OF_LIFE.first(uow.connection, {"_id": mission_id})

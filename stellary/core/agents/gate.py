@@ -22,7 +22,7 @@ from stellary.core.kernel.events import Cause, Chain
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork
 
 _THIS_AGENT = agents.c.id == bindparam("_agent_id")
-# Locked, so that of two concurrent calls the second counts from the result of the first.
+# The lock lets concurrent calls count one after the other.
 _LOCK = Query(
     CallWindowRow,
     (
@@ -44,8 +44,8 @@ _COUNT = update(agents).where(_THIS_AGENT)
 def check_call(limits: AgentLimits, endpoint: AnyEndpoint, actions: Mapping[str, AnyAction]) -> None:
     """Check that an agent's tools allow a call of an API endpoint.
 
-    The first action of an endpoint's actions stands for the whole endpoint: with ``move_card`` alone, an agent cannot
-    use all of ``PATCH`` of a card.
+    An endpoint requires the tool of the first of its actions: an agent that only has ``move_card`` cannot use the
+    ``PATCH`` of cards.
 
     Raises:
         Forbidden: The tools or the agent's projects do not allow it.

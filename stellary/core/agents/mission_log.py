@@ -82,7 +82,7 @@ def read_log(uow: UnitOfWork, ref: AgentMissionRef, after: int = 0) -> list[Miss
         At most 1,000 entries.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or it has no such mission.
+        NotFound: The caller has no access to the workspace, or it has no such mission.
     """
     mission = access.mission(uow, ref).row
     entry_rows = _AFTER.all(uow.connection, {"_id": mission.id, "_after": after, "_limit": READ_MAX})

@@ -252,7 +252,7 @@ def end_mission(
         before: The statuses from which it may end; in any other one, nothing is done.
         result: The result to store, if it has completed.
         error: The error to store, if it has failed or was cancelled.
-        decided_by_id: The user who ended it, and thereby rejected its open proposals.
+        decided_by_id: The user who ended the mission, which rejects its open proposals.
 
     Returns:
         True if this call ended the mission.
@@ -314,7 +314,7 @@ def has_ready_mission(units: Units, agent_id: str) -> bool:
 
 
 def lock_mission(uow: UnitOfWork, mission_id: str) -> StoredMissionRow | None:
-    """Lock a mission's row until the transaction ends, and return it as it is now; None if it is deleted."""
+    """Lock a mission's row until the transaction ends, and return the current row; None if it is deleted."""
     return _LOCK.first(uow.connection, {"_id": mission_id})
 
 

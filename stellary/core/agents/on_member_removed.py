@@ -33,7 +33,7 @@ _ACTIVE_MISSIONS = (
 
 
 def revoke_tokens(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
-    """Revoke the agent tokens that users created who may no longer create any."""
+    """Revoke the agent tokens created by users who may no longer create any."""
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
         token_count = uow.connection.execute(_REVOKE, parameters).rowcount

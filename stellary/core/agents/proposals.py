@@ -79,7 +79,7 @@ _RESUME = (
 )
 
 _PENDING_ONLY: tuple[ProposalStatus, ...] = ("pending",)
-# Of the proposals that ``_list_open`` returns.
+# The columns of the proposals that ``_list_open`` returns.
 _NOT_CARRIED_OUT: tuple[ProposalStatus, ...] = ("pending", "approved")
 
 
@@ -210,7 +210,7 @@ def _list_pending(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[Propos
 
 
 def _list_open(uow: UnitOfWork, mission: StoredMissionRow) -> Sequence[ProposalRow]:
-    """Return the proposals that are not carried out yet: approved ones of a batch wait for its last decision."""
+    """Return the proposals that have not been executed yet, including approved ones of a batch that is not fully decided."""
     if not _is_batch(mission):
         return _list_pending(uow, mission)
     return [row for row in _list_batch(uow, mission) if row.status != "rejected"]
@@ -236,9 +236,9 @@ def _decide_in_batch(
     status: ProposalStatus,
     reason: str | None,
 ) -> Proposal:
-    """Decide one proposal of a batch; the last decision carries out all that are approved, and ends the mission.
+    """Decide one proposal of a batch. The last decision executes all approved proposals, and ends the mission.
 
-    The mission is locked, so that of two people who decide at the same moment one is the last.
+    The mission is locked, so that concurrent decisions are made one after the other, and exactly one is the last.
     """
     batch = _list_batch(uow, mission)
     row = next(row for row in batch if row.id == proposal_id)
@@ -293,7 +293,7 @@ def _continue_mission(uow: UnitOfWork, mission: StoredMissionRow) -> None:
 
 
 def _end_batch(uow: UnitOfWork, mission: StoredMissionRow) -> None:
-    """End a mission whose batch is decided, with a result that names what was done and what was not."""
+    """End a mission whose batch is decided, with a result that lists the actions done and not done."""
     decisions = [(row.action, row.status, row.reason) for row in _list_batch(uow, mission)]
     final_turn = mission.history or {}
     result = rules.describe_batch(

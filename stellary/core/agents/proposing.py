@@ -127,7 +127,7 @@ def propose_action(
         ref: The workspace.
         action: The action.
         params: Its parameters.
-        call_id: The call of a mission's turn for which it stands.
+        call_id: The call of a mission's turn that the proposal represents.
 
     Returns:
         The pending proposal.
@@ -182,7 +182,7 @@ def find_all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
 
 
 def perform(uow: UnitOfWork, ref: WorkspaceRef, row: ProposalRow) -> object:
-    """Execute a proposal in the rights of the unit's actor, and return the result of the service.
+    """Execute a proposal with the rights of the unit's actor, and return the result of the service.
 
     Args:
         uow: The unit of work.

@@ -52,7 +52,7 @@ class CallWindowRow(RowType):
 
 
 class SignsOfLifeRow(RowType):
-    """The times that show that the program of an external agent works on a mission."""
+    """The times of the last calls of an external agent's program."""
 
     started_at: datetime | None
     updated_at: datetime
@@ -80,7 +80,7 @@ class AuthenticatedTokenRow(RowType):
 
 
 class StoredMissionRow(RowType):
-    """A mission, as its table has it."""
+    """A mission with all columns of its table."""
 
     id: str
     workspace_id: str

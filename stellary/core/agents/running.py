@@ -1,8 +1,9 @@
 """Execution of missions in small steps, each in a transaction of its own.
 
-A worker may die between any two steps: the next worker continues from the stored state. Each step increments a
-counter, and is rolled back if the counter has moved or the mission is no longer running. So of two workers, or of a
-worker and a person who cancels, only one takes effect. Thinking is the only slow part, and holds no lock.
+A worker may die between any two steps; the next worker continues from the stored state. Each step increments a
+counter, and is rolled back if another worker has changed the counter or the mission is no longer running. So if two
+workers, or a worker and a person who cancels, act concurrently, only one takes effect. The brain's turn is the only
+slow part, and holds no lock.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ _PROPOSALS = Query(ProposalRow, select(proposals).where(proposals.c.mission_id =
 
 
 class _Overtaken(Exception):
-    """An exception that ends a step because another worker continued the mission, or it has ended."""
+    """An exception that ends a step because another worker has continued the mission, or the mission has ended."""
 
 
 class _NotPossible(Exception):
@@ -373,7 +374,7 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> Non
     if not is_over:
         return
     if turn.error is None and _has_pending(uow, mission):
-        # The brain has no further turn, so its history column can hold its final words.
+        # The brain has no further turn, so its history column is used for the final message.
         final_turn = {"result": (turn.result or "")[:TEXT_MAX], "remarks": (turn.remarks or "")[:TEXT_MAX]}
         uow.connection.execute(
             _UPDATE, {"_id": mission.id, "status": "awaiting_approval", "history": final_turn}

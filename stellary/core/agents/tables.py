@@ -63,7 +63,7 @@ missions = Table(
     Column("result", Text),
     Column("error", Text),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
-    # Counts the steps, so that of two concurrent workers one notices that it is too late.
+    # The number of steps, by which a worker notices that another one has continued the mission.
     Column("step", Integer, nullable=False),
     # The brain's own state, and the calls of the current turn.
     Column("history", Json),
@@ -76,7 +76,7 @@ missions = Table(
     Column("finished_at", UtcDateTime),
     Index("ix_stellary_agent_missions_agent_id_id", "agent_id", "id"),
     Index("ix_stellary_agent_missions_card_id_id", "card_id", "id"),
-    # At most one mission of a card is at work.
+    # At most one mission per card is running or waits for approval.
     Index(
         "uq_stellary_agent_missions_card_id_at_work",
         "card_id",
@@ -106,7 +106,7 @@ proposals = Table(
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
     Column("agent_id", IdType, ForeignKey("stellary_agents.id", ondelete="CASCADE"), nullable=False),
     Column("mission_id", IdType, ForeignKey("stellary_agent_missions.id", ondelete="CASCADE")),
-    # The call of a mission's turn for which it stands.
+    # The call of a mission's turn that the proposal represents.
     Column("call_id", String(100)),
     Column("action", String(100), nullable=False),
     Column("params", Json, nullable=False),

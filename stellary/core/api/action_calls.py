@@ -1,4 +1,4 @@
-"""The handling of a call of an action by a caller, from the token to the response.
+"""Calls of actions by name, from the token to the response.
 
 It takes the same steps as a request, so that an action allows nothing that its endpoint does not.
 """
@@ -126,12 +126,13 @@ def may_act(units: Units, actor: Actor, name: str) -> bool:
 
 
 def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") -> WorkspaceRef:
-    """Return the workspace that a text stands for.
+    """Return the workspace that a text identifies.
 
     Args:
         uow: The unit, on behalf of the caller.
         text: An address such as ``acme/eng``, which is not looked up here: the access check decides. Or the name of a
-            workspace that the caller reaches. None stands for the only one, without the personal one if there are others.
+            workspace that the caller reaches. None means the caller's only workspace, not counting the
+            personal one if there are others.
         field: The field that holds the text, for the error message. Default: ``workspace``.
 
     Raises:

@@ -1,7 +1,8 @@
 """Backups: a folder with a consistent copy of the database and all files that it refers to.
 
-Writers are not blocked. A file is written before the row that refers to it, and deleted after it. A missing file was deleted after the
-copy of the database, in which case a later copy no longer refers to it, or it is lost.
+Writers are not blocked. A file is written before the row that refers to it, and deleted after it. If a file
+is missing, either it was deleted after the database was copied, so that a later copy does not refer to it, or
+it is lost.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def back_up(
 def _copy_all(
     database: Database, blobs: Blobs, list_files: Callable[[Connection], FileIndex], part: Path
 ) -> tuple[FileIndex, set[str]]:
-    """Copy the database and its files, again until each missing file was missing before the last copy of the database."""
+    """Copy the database and its files, and repeat this until every missing file was missing before the last copy."""
     copy = _copy_sqlite if database.is_sqlite else _dump_postgresql
     target = Blobs(str(part / FILES))
     present: set[str] = set()

@@ -1,4 +1,4 @@
-"""The handling of one request in the core, from the token to the response."""
+"""Requests in the core, from the token to the response."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ class Call:
         last_event_id = self.request.headers.get("last-event-id") if self.endpoint.is_stream else None
         if not last_event_id:
             return pairs
-        # A browser reconnects to the same URL; only the header says which event it received last.
+        # A browser reconnects to the same URL; only the header has the id of the last event that it received.
         return [*(pair for pair in pairs if pair[0] != "lastEventId"), ("lastEventId", last_event_id)]
 
     def _parse_json(self, values_max: int) -> object:
@@ -251,7 +251,7 @@ class Call:
         try:
             response = self._run_authenticated(uow, payload, partial(self._call_service, **prepared))
         except ApiError:
-            # A caller who has to log in again gets no other error.
+            # If the caller has to log in again, the 401 takes precedence over the error.
             try:
                 self._confirm_login(uow)
             except DBAPIError:
@@ -264,7 +264,7 @@ class Call:
     def _run_unit(
         self, work: Callable[[UnitOfWork], RawResponse], *, read_only: bool = False, snapshot: bool = True
     ) -> RawResponse:
-        """Run a unit. If it ended with an error before the caller's login was confirmed, confirm that in another one."""
+        """Run a unit. If it fails before the caller's login is confirmed, confirm the login in another unit."""
         try:
             return self.units.run(work, read_only=read_only, snapshot=snapshot)
         except ApiError:

@@ -255,7 +255,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
 SERVICES: Mapping[str, Service] = {
     service.endpoint.operation: service for service in map(service_of, _FUNCTIONS)
 }
-"""Every service by its operation. Each is listed explicitly above."""
+"""Every service by its operation, as listed above."""
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **accounts_access.ACCESS_BY_REF,
@@ -272,7 +272,7 @@ ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **notifications_access.ACCESS_BY_REF,
     **pilotage_access.ACCESS_BY_REF,
 }
-"""The access check for each kind of ref. It runs alone if a body is invalid, since 404 and 403 come before 400."""
+"""The access check for each kind of ref. If a body is invalid, only this check runs, since 404 and 403 precede 400."""
 
 ACTIONS = actions.build_table(
     board_actions.ACTIONS,

@@ -1,4 +1,4 @@
-"""Jobs of a host: the kinds that it adds, and the delivery of committed events to its handlers."""
+"""Jobs of a host: its own kinds of jobs, and the delivery of committed events to its handlers."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)
 KIND_MAX = 60
 FURTHEST = timedelta(minutes=2)
-"""A recurring job that is due later than this was put off by a clock that was ahead. Running it early is harmless."""
+"""A recurring job that is due later than this was scheduled while the clock was wrong, and is run early."""
 
 
 @attrs.frozen
@@ -188,7 +188,7 @@ class JobRunner:
         return count
 
     def begin(self) -> None:
-        """Create the recurring jobs that are missing, and make those due that a wrong clock has put off too far."""
+        """Create missing recurring jobs, and make jobs due that a wrong clock has scheduled too late."""
         latest = self._units.env.clock() + FURTHEST
         for kind, handler in self._handlers.items():
             if handler.first is not None:
@@ -202,7 +202,7 @@ class JobRunner:
         now = self._units.env.clock()
         kinds = [kind for due_at, kind in due if due_at <= now]
         if not kinds:
-            # A look at the schedule needs no write transaction.
+            # Reading the schedule needs no write transaction.
             return None
         with self._units.database.writing() as connection:
             return jobs.claim(connection, kinds, now, self._units.env.new_id, self._claims.number)
@@ -218,7 +218,8 @@ class JobRunner:
             return
 
         def work(uow: UnitOfWork) -> None:
-            # Deleted first: of two runners that both believe they own the job, one waits, and then finds it gone.
+            # The job is deleted first: if two runners claim to own it, one waits for the other, and then
+            # finds no row.
             if not jobs.complete(uow.connection, job):
                 raise _Lost
             handler.do(uow, job.payload)
@@ -363,7 +364,7 @@ class JobRunner:
     def _run(self) -> None:
         clock_offset: float | None = None
         while not self._stopping:
-            # Cleared before the look at the jobs, so that a job added from now on wakes this thread.
+            # Cleared before the jobs are read, so that a job added from now on wakes this thread.
             self._alarm.clear()
             try:
                 # The offset of the clock from monotonic time. It shrinks when the clock is set back.
@@ -380,7 +381,7 @@ class JobRunner:
                 self._alarm.wait(pause)
 
     def _pause(self) -> float:
-        """Return the seconds until the next look at the jobs; other processes may add some without a signal."""
+        """Return the seconds until the jobs are read again, since other processes may add some without a signal."""
         due = self._next_due()
         seconds = POLL_SECONDS if due is None else (due - self._units.env.clock()).total_seconds()
         # Never 0: a due job that could not be claimed is being claimed by another process.

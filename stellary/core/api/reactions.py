@@ -58,7 +58,7 @@ from stellary.core.webhooks import on_member_removed as webhooks_on_member_remov
 from stellary.core.webhooks import outbox
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
-"""Called with the unit and all events of its types since the last time, in order, so that bulk changes stay bulk."""
+"""A function that is called with the unit and all new events of its types, in order, so that it can process them in bulk."""
 
 
 def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:

@@ -14,7 +14,7 @@ from stellary.contract.port import RawResponse
 from stellary.core.ports.blobs import Blobs, StoredFile
 
 _RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
-# What may stand in a file name between quotes, for readers that know nothing of RFC 5987.
+# The characters that a quoted file name may contain, for clients that do not support RFC 5987.
 _PLAIN = re.compile(r"[A-Za-z0-9 !#$&'()+,.;=@\[\]^_`{}~-]*")
 _ALWAYS = {
     "accept-ranges": "bytes",

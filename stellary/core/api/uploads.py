@@ -1,6 +1,6 @@
 """Uploads: a form with one file, parsed and counted block by block.
 
-Nothing here waits for bytes: the server, or a port in this process, feeds them.
+This module does no I/O on the network: the server, or a port in this process, passes in the bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIELD = "file"
 FORM_MAX = SIZE_MAX + 64 * 1024
-"""Bytes that the form as a whole may have: the file, and what stands around it."""
+"""The maximum size of the whole form in bytes: the file, and the parts of the form around it."""
 IN_MEMORY = 256 * 1024
 _BOUNDARY_MAX = 200
 _HEADER_MAX = 8 * 1024
@@ -35,17 +35,17 @@ class Upload:
         content_type: The content type of the request, with the boundary.
 
     Attributes:
-        name, mime_type: As the uploader said.
+        name, mime_type: As given by the uploader.
         size: In bytes.
-        file: To be read from its beginning, once ``finish`` has been called.
+        file: The file, rewound to its beginning by ``finish``.
 
     Raises:
-        UnsupportedMedia: It is no form that can hold files.
-        Invalid: The boundary is missing, or cannot be one.
+        UnsupportedMedia: The content type is not ``multipart/form-data``.
+        Invalid: The boundary is missing or not valid.
     """
 
     def __init__(self, content_type: str) -> None:
-        # Here, since most processes never see a form.
+        # Imported here, since most processes never receive a form.
         from multipart import PushMultipartParser, parse_options_header
 
         media, options = parse_options_header(content_type)
@@ -54,7 +54,7 @@ class Upload:
         boundary = options.get("boundary", "")
         if not re.fullmatch(r"[\x20-\x7e]+", boundary) or len(boundary) > _BOUNDARY_MAX:
             raise Invalid("Content-Type must name the boundary of the form")
-        # Whatever bytes stand in a header can be read as Latin-1; names are read as UTF-8 afterwards.
+        # Any bytes in a header can be decoded as Latin-1; names are decoded as UTF-8 later.
         self._parser = PushMultipartParser(boundary, header_charset="latin-1", max_header_size=_HEADER_MAX)
         self._received = 0
         self._digest = hashlib.sha256()
@@ -78,32 +78,32 @@ class Upload:
         self.file.close()
 
     def feed(self, block: bytes) -> None:
-        """Take some more of the body.
+        """Process the next bytes of the body.
 
         Raises:
-            TooLarge: The file, or the form around it, has become larger than it may be.
-            Invalid: This is no form, or not one with the one field and one file.
-            OSError: There is no room on the disk.
+            TooLarge: The file or the form exceeds its maximum size.
+            Invalid: The body is not a valid form with exactly one field, which is a file.
+            OSError: The disk is full.
         """
         self._received += len(block)
         if self._received > FORM_MAX:
             raise too_large()
-        # To the parser, nothing would be the end.
+        # The parser would treat empty data as the end of the body.
         if block:
             with _translate_errors():
                 for event in self._parser.parse(block):
                     self._take(event)
 
     def feed_all(self, blocks: Iterable[bytes]) -> None:
-        """Take the whole body."""
+        """Process the whole body, in blocks."""
         for block in blocks:
             self.feed(block)
 
     def finish(self) -> None:
-        """Say that the body is complete.
+        """Finish parsing, after the last bytes of the body.
 
         Raises:
-            Invalid: It breaks off, or has no file.
+            Invalid: The form is incomplete, or has no file.
         """
         with _translate_errors():
             self._parser.close()

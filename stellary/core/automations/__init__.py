@@ -1,1 +1,1 @@
-"""Automations: rules of a project that act when something happens on its board."""
+"""Automations: rules of a project that run an action when an event occurs on its board."""

@@ -96,7 +96,7 @@ class Case:
         Args:
             actor_id: The rule's owner.
             result: The result of the rule.
-            error: The reason of a failure or a skip.
+            error: The reason why the rule failed or was skipped.
             ms: The duration in milliseconds.
         """
         row = attrs.asdict(
@@ -135,7 +135,7 @@ def _load_enabled_rules(
 
 
 class _RuleRunner:
-    """The execution of rules for the events of one wave."""
+    """The execution of rules for a batch of events."""
 
     def __init__(self, uow: UnitOfWork) -> None:
         self.uow = uow
@@ -253,7 +253,8 @@ def _find_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain
     try:
         with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
             _run_action(uow, workspace_ref(uow, case.workspace_id), rule, case)
-            # Within the savepoint, so that a handler that raises undoes the rule and not the change that triggered it.
+            # Called within the savepoint, so that a handler that raises an error rolls back the rule, but not
+            # the change that # triggered it.
             uow.call_handlers()
     except (NotFound, Forbidden) as error:
         if people.reaches(uow, case.workspace_id, rule.owner_id):

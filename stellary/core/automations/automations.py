@@ -50,13 +50,13 @@ _THIS_RULE = automations.c.id == bindparam("_id")
 _CHANGE = update(automations).where(_THIS_RULE).returning(*rows.RULE)
 _UPDATE = Query(AutomationRow, _CHANGE)
 _OWNED = {"trigger", "conditions", "action_type", "action_params", "enabled"}
-"""The columns of which a change makes the caller the owner."""
+"""The columns whose change makes the caller the owner."""
 _DELETE = delete(automations).where(_THIS_RULE)
 
 
 def _build_switch(enabled: ColumnElement[bool]) -> Query[AutomationRow]:
     """Build a statement that turns a rule on or off, so that concurrent switches apply one after the other."""
-    # A rule that is on already keeps its owner.
+    # A rule that is already enabled keeps its owner.
     turns_on = enabled & ~automations.c.enabled
     statement = _CHANGE.values(
         enabled=enabled,
@@ -209,7 +209,7 @@ def check_action(
     Raises:
         Invalid: The action does not exist or only reads, or the params are malformed.
     """
-    # No missions: an agent's changes could trigger the rule again, outside of the limits for chains.
+    # Rules cannot start missions: the changes of an agent could trigger the rule again, without the limits of chains.
     write_actions = {
         name: candidate
         for name, candidate in registered_actions(uow.env).items()

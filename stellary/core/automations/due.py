@@ -1,4 +1,4 @@
-"""Due dates: a job that emits an event when a card's due date has come."""
+"""Due dates: a job that emits an event when a card becomes due."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _INSERT = insert(due_dates)
 
 
 def check(uow: UnitOfWork, _: object) -> None:
-    """Emit an event for each due date that has come, and schedule the next check, within a minute."""
+    """Emit an event for each card that has become due, and schedule the next check, at most a minute later."""
     rows = _DUE_CARDS.all(uow.connection, {"_now": uow.now})
     due_cards = [(row.workspace_id, build_dated_card(row)) for row in rows]
     if due_cards:

@@ -1,7 +1,7 @@
 """Export and import of projects, with their rules. Section Project Import & Export of the API reference.
 
-A file names the things of its project by ids of its own, and people by e-mail address. A rule that names anything
-else is imported turned off, and reported in the response.
+A file refers to items of its project by ids of its own, and to people by e-mail address. A rule that refers to other
+items is imported as disabled, and reported in the response.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     """Return a project with everything in it."""
     file, workspace_id = project_files.export_file(uow, ref)
     if workspace_id in uow.workspaces_without_subscribers:
-        # The access check has found no rule in the whole workspace.
+        # The access check has read that the workspace has no rules.
         return file
     rules = [rows.automation(row) for row in _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id})]
     if not rules:
@@ -124,7 +124,7 @@ def _create_rules(
     entries: list[ImportedAutomation],
     new_ids: Mapping[str, Mapping[str, str]],
 ) -> Iterator[NotCarried]:
-    """Insert the rules of a file, and yield those that are turned off since they name a thing that does not exist."""
+    """Insert the rules of a file, and yield those that are disabled since they refer to an item that does not exist."""
     uow, created = candidates.uow, []
     for index, entry in enumerate(entries):
         path = f"automations[{index}]"

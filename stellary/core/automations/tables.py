@@ -1,4 +1,4 @@
-"""The schema of automations: rules, traces, and due dates that have come."""
+"""The schema of automations: rules, traces, and the due dates for which an event was emitted."""
 
 from __future__ import annotations
 

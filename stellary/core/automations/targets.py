@@ -47,7 +47,7 @@ _LEDGERS: Final[Mapping[str, AnyLedger]] = {
 
 
 class Candidates:
-    """The things that can be named in a project, each kind loaded on first use.
+    """The items that a rule of a project can refer to, each kind loaded on first use.
 
     Args:
         uow: The unit of work, in which the caller's access to the project was checked.
@@ -133,12 +133,12 @@ def resolve_conditions(
     """Return well-formed conditions with ids in place of names.
 
     Args:
-        candidates: The things that can be named.
+        candidates: The items that can be named.
         conditions: Conditions that ``check_conditions`` has accepted.
         path: Their position in the request, for errors.
 
     Raises:
-        Invalid: A value names no thing or several things, or does not fit its field.
+        Invalid: A value matches no item or several, or does not fit its field.
     """
     for word in ("all", "any"):
         if word in conditions:
@@ -194,16 +194,16 @@ def _resolve_custom(candidates: Candidates, id: str, op: str, value: Any, path: 
 def check_params(
     candidates: Candidates, raw_params: Mapping[str, Any], params: Request, path: str = PARAMS
 ) -> None:
-    """Check that the things exist that the params of an action name.
+    """Check that the items exist to which the params of an action refer.
 
     Args:
-        candidates: The things that can be named in the rule's project.
+        candidates: The items that can be named in the rule's project.
         raw_params: The rule's params, without the card and the project of the event.
         params: The same as a request of the action.
         path: Their position in the request, for errors.
 
     Raises:
-        Invalid: A thing does not exist, or several things have the name; the error names the position.
+        Invalid: An item does not exist, or several items have the name; the error has the position.
     """
     uow, workspace = candidates.uow, candidates.ref.parent(WorkspaceRef)
     project = candidates.ref

@@ -1,1 +1,1 @@
-"""The board: projects, their columns and cards, and what hangs on a card."""
+"""The board: projects with their columns and cards, and the comments, files, labels, fields and relations of cards."""

@@ -42,7 +42,7 @@ from stellary.core.kernel.unit import UnitOfWork
 T = TypeVar("T")
 
 IN_PROJECT: ColumnElement[str] = projects.c.id
-"""The project that an access check has reached: what other areas' tables are joined to."""
+"""The table of the project in the statement of an access check, to which other areas join their tables."""
 
 _members = project_members.alias("members")
 MEMBER_COUNT: ColumnElement[int] = (
@@ -78,7 +78,7 @@ def in_any_project(name: str, table: FromClause, key: str) -> tuple[Link, Link]:
 
 
 _PROJECT_KEY = projects.c.key.label("project_key")
-# Last in each statement, so that the same slice selects the columns of a card.
+# These columns are last in each statement, so that the same slice selects the columns of a card.
 _CARD = (_PROJECT_KEY, *ORDER, *card_rows.STORED)
 _STORED = slice(-len(card_rows.STORED), None)
 
@@ -212,7 +212,7 @@ def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
 
 
 def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
-    """Check access to a card and a label of its project, whether or not the card bears it.
+    """Check access to a card and a label of its project, whether or not the card has the label.
 
     Raises:
         NotFound: The caller does not reach the workspace, or there is no such card, or no such label in its project.
@@ -251,7 +251,7 @@ def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
         return at
     row = _LOCK.first(uow.connection, {"_card_id": at.card.id})
     if row is not None and row.version != at.card.version:
-        # The other unit may have moved the card: its order was computed before the lock was granted.
+        # Another unit may have moved the card, since its order was computed before the lock was granted.
         row = _CARD_BY_ID.first(uow.connection, {"_card_id": at.card.id})
     if row is None:
         raise NotFound("Card not found")

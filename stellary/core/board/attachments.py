@@ -1,7 +1,7 @@
 """Files on cards. Section Attachments of the API reference.
 
-The bytes are written before the row that names them, and deleted after it: a row always has its file, and a crash
-leaves at most a file without a row, which ``sweep`` deletes.
+The bytes are written before the row that refers to them, and deleted after it. A row therefore always has its file;
+after a crash there may be a file without a row, which ``sweep`` deletes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile
 
 SWEEP_AFTER = timedelta(hours=1)
-"""The time that a file may be without a row: much longer than any upload takes."""
+"""The time after which a file without a row is deleted; much longer than any upload takes."""
 
 _FIELDS = RowFields(
     Attachment, attachments, renamed={"uploaded_by": "uploaded_by_id"}, internal=("sha256", "blob_key")
@@ -51,7 +51,7 @@ _NAMED: Select[Any] = select(attachments.c.blob_key).where(
     attachments.c.blob_key.in_(bindparam("_keys", expanding=True))
 )
 _ALL = select(attachments.c.blob_key, attachments.c.size, attachments.c.sha256)
-# The version stays, as with comments: a new file does not conflict with a change of the card.
+# The card's version does not change, as with comments: a new file does not conflict with a change of the card.
 _COUNT = (
     update(cards)
     .where(cards.c.id == bindparam("_card_id"))
@@ -113,7 +113,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     """Delete an attachment of a card."""
     at = attachment_access.attachment(uow, ref)
     row = at.row
-    # The card first, as when a card is deleted, so that two units never wait for each other.
+    # The card is locked first, as when a card is deleted, so that two units never wait for each other.
     _count(uow, row.card_id, -1)
     if not uow.connection.execute(_DELETE, {"_id": row.id}).rowcount:
         raise NotFound("Attachment not found")

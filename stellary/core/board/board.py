@@ -1,4 +1,4 @@
-"""The board: the content of a project in one answer, read in one transaction."""
+"""The board: the contents of a project in one response, read in one transaction."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class _Changes:
 
         Raises:
             Invalid: A change names a resource that does not exist, or contradicts itself.
-            Conflict: A column is full, or the card beside which another one is to stand is not in that column.
+            Conflict: A column is full, or the card that ``before`` or ``after`` names is not in the column.
         """
         self._check_anchors(requests)
         order_by_id = self._get_order_by_id()
@@ -208,7 +208,7 @@ class _Changes:
         updated_cards, changed_cards = [], []
         for old_card, new_card in zip(before, after, strict=True):
             order = order_by_id.get(old_card.id)
-            # A card that only moved because of others does not count as changed.
+            # A card whose position changed only because of other cards does not count as changed.
             base = (
                 old_card
                 if old_card.id in self.placed or order is None

@@ -45,7 +45,7 @@ _NUMBERS = Query(
         .values(last_number=projects.c.last_number + bindparam("_count"))
         .returning(
             projects.c.last_number,
-            # Part of this statement, so that a project without such fields needs no other one.
+            # Read in this statement, so that a project without required fields needs no further statement.
             select(field_rows.has_required(bindparam("_project_id"))).scalar_subquery().label("has_required"),
         )
     ),
@@ -88,10 +88,11 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
 
 
 def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> tuple[int, list[CustomField]]:
-    """Reserve the next card numbers of a project, which no other card ever gets.
+    """Reserve the next card numbers of a project. Numbers are never reused.
 
-    Every unit reserves them before it locks columns: one that creates cards in two columns would otherwise hold the
-    numbers while it waits for the second column, whose holder waits for the numbers.
+    Every unit reserves numbers before it locks columns. Otherwise a unit that creates cards in two columns
+    could hold the numbers while it waits for the second column, and the unit that has locked that column
+    waits for the numbers.
 
     Args:
         uow: The unit of work.
@@ -119,7 +120,7 @@ def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
 
 @serves(UPDATE_CARD)
 def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
-    """Update a card; a moved card gets its position among the cards that its column then has."""
+    """Update a card. The position of a moved card refers to the cards that its column has when it is locked."""
     at = access.card(uow, ref)
     fields = check_references(uow, at.roles.workspace_id or "", ref.project_id, [("", request)])
     columns = _lock_affected_columns(uow, at.card, request)
@@ -221,7 +222,7 @@ class _Update:
         return column if column.id != before.column_id else None
 
     def _check_anchors(self, project_id: str) -> None:
-        """Check that the cards beside which an archived card is to stand exist; its position itself has no effect."""
+        """Check that the cards in ``before`` and ``after`` exist; for an archived card they have no other effect."""
         requested = {"before": self.request.before, "after": self.request.after}
         anchors = {name: id for name, id in requested.items() if id is not UNSET}
         existing_ids = ordering.find_card_ids(self.uow, project_id, set(anchors.values()))

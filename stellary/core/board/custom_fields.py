@@ -48,7 +48,7 @@ _INSERT = insert(custom_fields)
 _UPDATE = update(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _DELETE = delete(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _LIST = Pages(CustomFieldRow, field_rows.OF_PROJECT, custom_fields.c.id)
-# A key with its colon occurs nowhere else in the text: quotes within a value are escaped.
+# A quoted key with its colon occurs nowhere else in the text, since quotes within a value are escaped.
 _WITH_VALUE = Query(
     FieldValuesRow,
     (
@@ -110,7 +110,8 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
 def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Ok:
     """Delete a field and the values that cards have of it."""
     before = field_rows.field(field_access.custom_field(uow, ref).row)
-    # The field first: a unit that sets a value holds a share lock on it, so its value is visible after the deletion.
+    # The field is deleted first: units that set a value hold a share lock on it, so their values are visible
+    # afterwards.
     uow.connection.execute(_DELETE, {"_id": before.id})
     _rewrite(uow, _convert_values(uow, before, None))
     return Ok()
@@ -129,7 +130,7 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
 
 def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: dict[str, object]) -> None:
     try:
-        # A savepoint, so that an embedding host can continue the unit after this error.
+        # The savepoint lets an embedding host continue the unit after this error.
         with uow.connection.begin_nested():
             uow.connection.execute(statement, {**columns, "name_key": field.name.casefold()})
     except IntegrityError:
@@ -141,7 +142,7 @@ def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: 
 def _convert_values(
     uow: UnitOfWork, before: CustomField, after: CustomField | None
 ) -> list[dict[str, object]]:
-    """Lock the cards that have a value of a field, and return the rows that change with it.
+    """Lock the cards that have a value of a field, and return the rows whose value changes.
 
     Raises:
         Conflict: A value cannot be converted.
@@ -162,7 +163,7 @@ def _convert_values(
 def _rewrite(uow: UnitOfWork, changed_rows: list[dict[str, object]]) -> None:
     """Write changed rows of cards in one batch.
 
-    As with a deleted label, no events are emitted for the cards: the change is one of the project.
+    No events are emitted for the cards, since the project has changed; a deleted label is handled in the same way.
     """
     if changed_rows:
         uow.connection.execute(_REWRITE, changed_rows)

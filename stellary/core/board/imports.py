@@ -1,4 +1,4 @@
-"""Project imports: a project is created from a file, completely or not at all. Knowledge adds its documents."""
+"""Project imports: a project is created from a file, completely or not at all. The area ``knowledge`` adds documents."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Imported:
     """An imported project, before other areas add their parts.
 
     Attributes:
-        answer: The answer to the request.
+        answer: The response to the request.
         importer: The user who imports the file.
         organization_id: The organization of the project.
         scope_ids: The ids of its scopes, in the order of the file.
@@ -184,7 +184,7 @@ def _assignees(request: ImportProject, people_by_email: Mapping[str, Person]) ->
 def _members(
     uow: UnitOfWork, request: ImportProject, people_by_email: Mapping[str, Person]
 ) -> tuple[list[str], list[NotCarried]]:
-    """Return the ids of the new members, and the members of the file who do not become one.
+    """Return the ids of the new members, and the members of the file who cannot be added.
 
     Only people who reach the workspace become members, and only if the importer could add them one by one.
     """

@@ -115,7 +115,8 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
 def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
     """Delete a label, and remove it from all cards."""
     label = access.label(uow, ref).row
-    # The label first: a unit that adds it to a card holds a share lock on it, so the change is visible after the deletion.
+    # The label is deleted first: units that add it to a card hold a share lock on it, so their changes are visible
+    # # afterwards.
     uow.connection.execute(_DELETE, {"_id": label.id})
     uow.connection.execute(
         _REMOVE_FROM_CARDS, {"_project_id": label.project_id, "_label_id": label.id, "_now": uow.now}
@@ -148,7 +149,7 @@ def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
 
 def _write(uow: UnitOfWork, statement: Executable, label: Label, columns: dict[str, object]) -> None:
     try:
-        # A savepoint, so that an embedding host can continue the unit after this error.
+        # The savepoint lets an embedding host continue the unit after this error.
         with uow.connection.begin_nested():
             uow.connection.execute(statement, {**columns, "name_key": label.name.casefold()})
     except IntegrityError:

@@ -70,12 +70,12 @@ _NONE: Mapping[str, ColumnElement[bool]] = {
 _CONDITIONS = {**_FILTERS, **{f"no {name}": condition for name, condition in _NONE.items()}}
 _PAGE_CONDITIONS = {
     **_CONDITIONS,
-    # As an expression, since by the index of positions SQLite would read and sort the whole column.
+    # An expression, since SQLite would otherwise use the index of positions, and read and sort the whole column.
     "column_id": cards.c.column_id.concat("") == bindparam("column_id"),
 }
 _MOMENTS = ("due_before", "due_after", "updated_since")
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
-"""Filters that select whole columns, so that orders can be counted from the rows."""
+"""Filters that select whole columns, so that the orders of cards follow from the rows."""
 
 _PROJECT_ID = bindparam("_project_id", type_=cards.c.project_id.type)
 _BOARD_ORDER = (
@@ -173,7 +173,7 @@ def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]
     if "q" in filters:
         filters["q"] = searching.pattern_of(filters["q"])
     if "label_id" in filters:
-        # An id has 24 hex digits, so in quotes it matches only itself. A text that is no id matches no card.
+        # An id has 24 hex digits, so a quoted id only matches itself. A text that is not an id matches no card.
         id = filters["label_id"]
         filters["label_id"] = f'%"{id}"%' if re.fullmatch(ID_PATTERN, id) else ""
     return filters, absent_names

@@ -67,7 +67,7 @@ _INSERT_SCOPE = insert(scopes)
 _INSERT_COLUMNS = insert(columns)
 _INSERT_LABELS = insert(labels)
 _UPDATE = update(projects).where(projects.c.id == bindparam("_id"))
-# Cards first: a column does not go with its cards, and the database asks for them at each of its own deletions.
+# Cards are deleted first, since the database does not delete a column that still has cards.
 _DELETE = (
     delete(cards).where(cards.c.project_id == bindparam("_id")),
     delete(projects).where(projects.c.id == bindparam("_id")),
@@ -116,7 +116,7 @@ def insert_project(
         uow: The unit of work.
         project: The project; its key is ignored.
         choose_key: Returns the key for the set of keys that are taken.
-        **internal: The columns that are no field, except the version.
+        **internal: The values of columns that are not fields, except the version.
 
     Returns:
         The project with its key.

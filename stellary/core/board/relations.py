@@ -85,7 +85,7 @@ def _select_path() -> Select[Any]:
         .where(relations.c.target_id == bindparam("_source_id"), relations.c.type == bindparam("_type"))
         .cte("before", recursive=True)
     )
-    # UNION instead of UNION ALL: a card that is reached on several paths is followed once.
+    # UNION instead of UNION ALL, so that a card on several paths is followed once.
     before = before.union(
         select(relations.c.source_id).where(
             relations.c.target_id == before.c.id, relations.c.type == bindparam("_type")
@@ -131,7 +131,7 @@ _BETWEEN = Query(
 @serves(CREATE_RELATION)
 def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) -> Relation:
     """Relate a card to another card of the workspace."""
-    # Serializes new relations of the workspace: two concurrent ones could close a cycle together.
+    # The lock serializes new relations of the workspace: two concurrent ones could together form a cycle.
     lock_workspace(uow, ref)
     at = access.flat_card(uow, ref)
     if request.target_card_id == at.card.id:
@@ -215,10 +215,10 @@ def _emit_events(
 
 
 def _check(uow: UnitOfWork, edge: Edge) -> None:
-    """Check that a relation is no duplicate, no second parent and closes no cycle.
+    """Check that a relation is not a duplicate or a second parent, and completes no cycle.
 
     Raises:
-        Conflict: It would be otherwise.
+        Conflict: The relation violates one of these rules.
     """
     parameters: dict[str, object] = {
         "_source_id": edge.source_id,

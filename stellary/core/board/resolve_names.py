@@ -1,6 +1,6 @@
 """Resolving the names that actions give to projects, columns, cards, labels and people.
 
-Each function checks access to the workspace, so that names are looked up among what the caller sees and nowhere else.
+Each function checks access to the workspace, so that names only match items that the caller can see.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
     """Return the id of the workspace.
 
     Raises:
-        NotFound: The caller does not reach it.
+        NotFound: The caller has no access to it.
     """
     return accounts_access.workspace(uow, ref).row.id
 

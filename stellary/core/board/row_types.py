@@ -13,7 +13,7 @@ from stellary.core.db.row_types import RowType
 
 
 class ListedProjectRow(RowType):
-    """A project, as lists have it."""
+    """A project in a list."""
 
     id: str
     name: str
@@ -56,7 +56,7 @@ class LoadedColumnRow(RowType):
 
 
 class ColumnRow(RowType):
-    """A column, with what ``read_card_count`` needs."""
+    """A column, with the columns that ``read_card_count`` needs."""
 
     id: str
     name: str
@@ -72,7 +72,7 @@ class ColumnRow(RowType):
 
 
 class LockedColumnRow(RowType):
-    """A column, as it is locked."""
+    """A locked column."""
 
     id: str
     name: str
@@ -83,7 +83,7 @@ class LockedColumnRow(RowType):
 
 
 class CardOrderRow(RowType):
-    """A card, with what ``load_order`` needs."""
+    """A card, with the columns that ``load_order`` needs."""
 
     id: str
     column_id: str
@@ -249,7 +249,7 @@ class ProjectHitRow(RowType):
 
 
 class OnCardHitRow(RowType):
-    """A card that a search finds, or something on it."""
+    """A card, or a comment on it, that a search finds."""
 
     id: str
     project_id: str
@@ -291,7 +291,7 @@ class AnchorRow(PositionRow):
 
 
 class ExportedCommentRow(RowType):
-    """A comment, as a project file has it."""
+    """A comment for a project file."""
 
     card_id: str
     author_id: str
@@ -302,7 +302,7 @@ class ExportedCommentRow(RowType):
 
 
 class ExportedAttachmentRow(RowType):
-    """A file on a card, as a project file has it."""
+    """A file on a card, for a project file."""
 
     id: str
     card_id: str

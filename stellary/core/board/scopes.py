@@ -61,7 +61,7 @@ _COMMENTERS: Select[Any] = (
     .where(cards.c.column_id.in_(_OWN_COLUMNS))
     .distinct()
 )
-# Cards first: a column does not go with its cards, and the database asks for them at each of its own deletions.
+# Cards are deleted first, since the database does not delete a column that still has cards.
 _DELETE = (
     delete(cards).where(cards.c.column_id.in_(_OWN_COLUMNS)),
     delete(scopes).where(scopes.c.id == bindparam("_id")),
@@ -133,7 +133,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
     """Update a scope; another ``order`` moves it within its project."""
     row = scope_access.load_locked_scope(uow, ref).row
     before = _value(uow, row)
-    # Checked before anything moves, so that a host that continues the unit after an error finds nothing changed.
+    # Checked before anything is moved, so that nothing has changed if a host continues the unit after an error.
     after = rules.apply_update(before, request, before.order, uow.now)
     if request.order is not UNSET:
         count = uow.connection.execute(_COUNT, {"_project_id": row.project_id}).scalar_one()

@@ -1,4 +1,4 @@
-"""The schema of the board. What a list of cards shows of a card stands on the card's own row."""
+"""The schema of the board. The row of a card has everything that lists of cards show."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ projects = Table(
     Column("key", String(6), nullable=False),
     Column("template_id", String(40), nullable=False),
     Column("archived", Boolean, nullable=False),
-    # The number of the newest card; numbers are never given twice.
+    # The number of the newest card; numbers are never reused.
     Column("last_number", Integer, nullable=False),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
     Column("version", Integer, nullable=False),
@@ -72,11 +72,11 @@ columns = Table(
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
     Column("scope_id", IdType, ForeignKey("stellary_scopes.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(100), nullable=False),
-    # Dense and 0-based in the scope: there are few columns, so that a move may rewrite them.
+    # Consecutive from 0 in the scope. There are few columns, so a move may rewrite all of them.
     Column("position", Integer, nullable=False),
     Column("card_status", String(20)),
     Column("wip_limit", Integer),
-    # How many cards stand in each stretch of a large column; null where they are few enough to be counted.
+    # The position index of a large column; null if it has few cards.
     Column("directory", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -89,7 +89,7 @@ cards = Table(
     metadata,
     Column("id", IdType, primary_key=True),
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
-    # Always that of the column, which is what watches over it.
+    # The scope of the column. It needs no foreign key, since the column has one.
     Column("scope_id", IdType, nullable=False),
     Column("column_id", IdType, ForeignKey("stellary_columns.id"), nullable=False),
     Column("number", Integer, nullable=False),
@@ -102,10 +102,10 @@ cards = Table(
     Column("completed_at", UtcDateTime),
     Column("assignee_id", IdType, ForeignKey("stellary_users.id", ondelete="SET NULL")),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
-    # With gaps; the place that people see is counted, never stored.
+    # With gaps. The order in responses is computed, not stored.
     Column("position", BigInteger, nullable=False),
     Column("archived", Boolean, nullable=False),
-    # In the form of the wire: [{"_id", "title", "done", "order"}].
+    # In wire format: [{"_id", "title", "done", "order"}].
     Column("checklist", Json, nullable=False),
     Column("label_ids", Json, nullable=False),
     Column("custom_fields", Json, nullable=False),
@@ -117,7 +117,7 @@ cards = Table(
     UniqueConstraint("project_id", "number"),
     Index("ix_stellary_cards_project_id_id", "project_id", "id"),
     Index("ix_stellary_cards_assignee_id_project_id_id", "assignee_id", "project_id", "id"),
-    # The order of a column. What is archived has no place in it, and stands apart.
+    # The order of cards in a column. Archived cards have no position in it.
     Index("ix_stellary_cards_place", "column_id", "archived", "position", "id"),
     Index(
         "ix_stellary_cards_due_date",
@@ -149,7 +149,7 @@ labels = Table(
     Column("id", IdType, primary_key=True),
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(50), nullable=False),
-    # Names are unique without regard to case; this is the form that is compared.
+    # The case-folded name, which must be unique.
     Column("name_key", String(100), nullable=False),
     Column("color", String(7), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -164,7 +164,7 @@ custom_fields = Table(
     Column("id", IdType, primary_key=True),
     Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(100), nullable=False),
-    # As with labels; a folded name can be three times as long.
+    # As for labels; a case-folded name can be three times as long.
     Column("name_key", String(300), nullable=False),
     Column("type", String(20), nullable=False),
     Column("options", Json, nullable=False),
@@ -179,7 +179,7 @@ relations = Table(
     "stellary_relations",
     metadata,
     Column("id", IdType, primary_key=True),
-    # One row for both ends: what is blocked is a target, and of two that are merely related the older one is the source.
+    # One row for both cards. The blocked card is the target; for ``related_to`` the older card is the source.
     Column("source_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
     Column("target_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), nullable=False),
     Column("type", String(20), nullable=False),
@@ -187,7 +187,7 @@ relations = Table(
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("source_id", "target_id", "type"),
     Index("ix_stellary_relations_target_id_id", "target_id", "id"),
-    # A card has one parent: the database knows it as well.
+    # A card has at most one parent.
     Index(
         "uq_stellary_relations_parent",
         "target_id",
@@ -206,9 +206,9 @@ attachments = Table(
     Column("original_name", String(255), nullable=False),
     Column("mime_type", String(255), nullable=False),
     Column("size", Integer, nullable=False),
-    # Of the bytes, in hex: what the ETag is made of.
+    # The SHA-256 of the bytes in hex, used as the ETag.
     Column("sha256", String(64), nullable=False),
-    # Where the bytes are. What no row names is swept.
+    # The key of the bytes in the store. Files without a row are swept.
     Column("blob_key", String(40), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_attachments_card_id_id", "card_id", "id"),

@@ -1,1 +1,1 @@
-"""The rules of agents: what one may do, what a mission goes through, and what plain instructions mean."""
+"""The rules of agents: permissions, states of missions, texts of proposals, and the parser of plain instructions."""

@@ -33,7 +33,7 @@ _SYNONYMS = (
     r"WORK=work|working CARD=card|task|ticket|issue CARDS=cards|tasks|tickets|issues SUBTASKS=subtasks|children "
     r"CHECKLIST=(?:checklist\s+)?(?:items?|steps?)|checklist NAMED=called|named|titled|with|containing"
 )
-# Terminals that are no keywords, and what a refusal suggests for them.
+# Terminals that are not keywords, with the text that an error message suggests for them.
 _HINTS = dict.fromkeys(["_SEP", "_POLITE", "_COMMA", "_DOT", "$END", "QUESTION", "ASK", "COUNT", "QUOTED", "NONE"], "") | {
     "WORD": "a name", "TEXT": "a text", "DATE": "a date", "SPAN": "1 week", "OBJECT": "this card", "COLON": "a colon",
 }  # fmt: skip
@@ -173,7 +173,7 @@ _LEVELS = {"normal": "medium", "urgent": "high", "critical": "high", "": None}
 
 
 class Refused(Exception):
-    """A prompt that is not understood. The message names the word and the nearest thing that would be understood."""
+    """A prompt that is not understood. The message names the word, and suggests a similar instruction."""
 
 
 @attrs.frozen
@@ -186,7 +186,7 @@ class Context:
 
 
 def read(prompt: str, context: Context) -> list[Call]:
-    """Return the calls that a prompt asks for, in order: names of actions, with their parameters.
+    """Return the calls that a prompt requests, in order: names of actions, with their parameters.
 
     Args:
         prompt: One or more instructions, on one line or on several.
@@ -303,12 +303,12 @@ def _split_column(text: str) -> tuple[str, str | None]:
 
 
 def _refuse(line: str, position: int, expected: Collection[str], *, quotes: bool = False) -> Refused:
-    """Return the refusal of a line: the word that is not understood, and the nearest thing that would be.
+    """Return the error for a line: it names the word that is not understood, and suggests an alternative.
 
     Args:
         line: The line.
-        position: Where the part begins that is not understood.
-        expected: What is possible there.
+        position: The start of the part that is not understood.
+        expected: The terminals that are possible there.
         quotes: Whether it is possible there in quotes.
     """
     word_match = _NEXT_WORD.match(line, position)
@@ -463,7 +463,7 @@ class _Command:
         return [self.join(tree, is_first=tree is trees[0]) for tree in trees]
 
     def join(self, name: Tree[Token], *, is_first: bool = True) -> str:
-        """Return a name: in quotes any, else one without words that change the meaning of the instruction."""
+        """Return a name. Unless it is in quotes, words that change the meaning of the instruction are rejected."""
         words = [part for part in name.children if isinstance(part, Token)]
         if words[0].type == "QUOTED":
             return words[0][1:-1]
@@ -473,7 +473,7 @@ class _Command:
         return text
 
     def check(self, text: str, start: int, refused: Collection[str], *, is_first: bool = True) -> None:
-        """Refuse a text that contains one of some words, or a time after its first word."""
+        """Reject a text that contains a word that changes the meaning, or a time after its first word."""
         for word in re.finditer(r"[^\s,;:.!?]+", text):
             folded = word[0].lower().replace("\u2019", "'")
             is_time = (word.start() or not is_first) and (folded in _TIMES or folded in _DAYS)
@@ -481,7 +481,7 @@ class _Command:
                 raise _refuse(self.line, start + word.start(), (), quotes=True)
 
     def read_text(self, refused: Collection[str], token: Token | None = None) -> str:
-        """Return a text: in quotes any, else one without certain words that does not contain another instruction."""
+        """Return a text. Unless it is in quotes, certain words and further instructions in it are rejected."""
         token = token or self.tokens.get("QUOTED") or self.tokens["TEXT"]
         if token.type == "QUOTED":
             return token[1:-1]
@@ -497,7 +497,7 @@ class _Command:
         return text
 
     def read_prose(self) -> str | None:
-        """Return the text of a comment, a message or a description, if there is one; any after a colon."""
+        """Return the text of a comment, a message or a description, if there is one. After a colon, any text is accepted."""
         if not self.tokens.keys() & {"TEXT", "QUOTED"}:
             return None
         return self.read_text(() if "COLON" in self.tokens else _STRICT)

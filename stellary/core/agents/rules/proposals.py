@@ -80,7 +80,7 @@ def check_fresh(seen: Mapping[str, str], now: Mapping[str, str]) -> None:
 
     Args:
         seen: The version of each thing, by key, when the proposal was made.
-        now: The versions that its execution has read.
+        now: The versions that the execution has read.
 
     Raises:
         Conflict: They differ.

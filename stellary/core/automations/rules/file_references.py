@@ -23,12 +23,12 @@ _KINDS: Final[Mapping[str, str]] = {
     "before": "cards",
     "after": "cards",
 }
-"""The kind of thing that a field of a condition, or a param of an action, names."""
+"""The kind of item that a field of a condition, or a param of an action, refers to."""
 _FIELD: Final = "customFields."
 _OF_WORKSPACE: Final = {"missionId": "a mission", "priorityId": "a priority", "todoId": "a todo"}
 
 Rename = Callable[[str, str], str]
-"""A function of the name of a field or param and a text in it, which returns the replacement of the text."""
+"""A function that returns the replacement for a text, given the name of its field or param, and the text."""
 
 
 def find_people(conditions: Mapping[str, object], params: Mapping[str, object]) -> set[str]:
@@ -52,7 +52,8 @@ def rename_people(
     Args:
         conditions: The rule's conditions.
         params: The params of its action.
-        addresses: E-mail addresses by user id. Other ids stay, though they mean nothing in another workspace.
+        addresses: E-mail addresses by user id. Other ids are kept, although they have no meaning in another
+            workspace.
     """
     return rename_ids(conditions, params, {"people": addresses})
 
@@ -120,9 +121,9 @@ def _rename_value(name: str, value: object, rename: Rename) -> object:
 
 
 def find_foreign(params: Mapping[str, object]) -> str | None:
-    """Return the kind of thing of the source workspace that a rule names; None if it names no such thing.
+    """Return the kind of an item of the source workspace that a rule refers to; None if there is no such reference.
 
-    Ids such as ``m-001`` are counted in each workspace: here they may stand for something else.
+    Ids such as ``m-001`` are counted per workspace, so they may identify other items in the target workspace.
     """
     return next((kind for name, kind in _OF_WORKSPACE.items() if isinstance(params.get(name), str)), None)
 

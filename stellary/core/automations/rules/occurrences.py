@@ -25,7 +25,7 @@ from stellary.core.kernel.events import (
 CHAIN_DEPTH_MAX = 10
 CHAIN_ACTIONS_MAX = 100
 UNIT_ACTIONS_MAX = 100
-"""Limits: a chain that exceeds its limit is stopped; actions beyond that of a transaction run as jobs."""
+"""Limits: a chain of rules that exceeds its limit is stopped; actions beyond the limit of a transaction run as jobs."""
 
 TOO_DEEP: Final = f"stopped: {CHAIN_DEPTH_MAX} rules have led to each other"
 TOO_MANY: Final = f"stopped: one event has led to {CHAIN_ACTIONS_MAX} actions"
@@ -33,7 +33,7 @@ TOO_MANY: Final = f"stopped: one event has led to {CHAIN_ACTIONS_MAX} actions"
 
 @attrs.frozen
 class Occurrence:
-    """An event, and a trigger that it is."""
+    """An event with the trigger that it matches."""
 
     trigger: Trigger
     event: CardEvent
@@ -77,7 +77,7 @@ def _find_triggers(event: CardEvent) -> Iterator[Trigger]:
 
 
 def facts(event: CardEvent) -> Facts:
-    """Return the facts of an event: its card's fields after it, and the old and new values of what changed."""
+    """Return the facts of an event: the card's fields after the event, and the old and new values of changed fields."""
     values = card_facts(event.card)
     match event:
         case CardMoved():
@@ -128,7 +128,7 @@ def card_facts(card: Card) -> dict[str, object]:
 
 
 def was_armed(occurrence: Occurrence, armed_at: datetime) -> bool:
-    """Return whether a rule was already armed when a due date came; True for other triggers."""
+    """Return whether a rule was already enabled when a card became due; True for other triggers."""
     due = occurrence.event.card.due_date
     return occurrence.trigger != "due_date_reached" or due is None or due > armed_at
 

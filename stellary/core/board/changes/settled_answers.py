@@ -1,4 +1,4 @@
-"""Answers after automation rules: a service reads its answer before the rules act on its change."""
+"""Responses after automation rules: a service builds its response before the rules react to its change."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
 KEPT_MAX = 32_000
-"""The largest size of a stored answer, in bytes of JSON."""
+"""The maximum size of a stored result, in bytes of JSON."""
 
 
 def settle_answer(uow: UnitOfWork, answer: T) -> T:
-    """Let the rules act on what has happened in a unit, and return an answer as it is after that.
+    """Run the rules on the events of a unit, and return the response with the current state of its items.
 
-    Nothing is read again if no rule has changed a card.
+    If no rule has changed a card, nothing is read.
 
     Args:
         uow: The unit.
-        answer: What a service has returned: a value, or a list of values.
+        answer: The result of a service: a value, or a list of values.
 
     Returns:
-        The same answer, its cards and checklist items replaced by their present state. Deleted ones stay as
-        they were.
+        The same result, with the current state of its cards and checklist items. Deleted ones are unchanged.
     """
     count = len(uow.events)
     uow.settle()
@@ -66,7 +65,7 @@ def _replace(answer: Any, cards: Mapping[str, Card], items: Mapping[str, Checkli
 def as_json(answer: Any) -> Any:
     """Return the result of a service as JSON of at most 32 kB.
 
-    A longer list is cut: ``items`` contains the items that fit, and ``left`` the number of the others.
+    A longer list is truncated: ``items`` has the items that fit, and ``left`` the number of omitted items.
     """
     if isinstance(answer, Listing):
         answer = list(answer.items)

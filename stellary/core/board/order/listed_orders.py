@@ -1,4 +1,4 @@
-"""Orders of listed cards: each is counted by the index of its column, from the listed card before it."""
+"""Orders of listed cards: each is counted from the preceding listed card, by the position index of its column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row locks of the board: a unit locks the rows that it changes, and reads them again.
+"""Row locks of the board. A unit locks the rows that it changes, and re-reads them.
 
 On PostgreSQL rows are locked from the outside in: project, columns, cards, each in the order of their ids. On SQLite a
 writing unit is alone from its start, so no locks are needed.
@@ -43,7 +43,7 @@ _PROJECT: Select[Any] = (
 )
 
 _SERIALIZATION_FAILURE = text(
-    "DO $$ BEGIN RAISE EXCEPTION 'what was to be held has moved' USING ERRCODE = '40001'; END $$"
+    "DO $$ BEGIN RAISE EXCEPTION 'the rows to lock have changed' USING ERRCODE = '40001'; END $$"
 )
 
 
@@ -97,8 +97,8 @@ def _build_locked_column(row: LockedColumnRow) -> LockedColumn:
 def retry_transaction(uow: UnitOfWork) -> None:
     """Abort the unit so that it is retried, since it needs other locks than it has.
 
-    To lock more rows at this point would break the lock order: PostgreSQL detects deadlocks only after a second. The
-    unit fails like one that PostgreSQL could not serialize, and its caller runs it again.
+    Locking more rows at this point would violate the lock order, and PostgreSQL takes a second to detect a
+    deadlock. The unit fails as after a serialization failure, and is run again.
 
     Raises:
         OperationalError: Always, with SQLSTATE 40001.

@@ -37,7 +37,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 REACH = 32
-"""The number of cards on either side that are read first to make room."""
+"""The number of cards on each side that are read at first to make room."""
 
 _LOWEST = -(2**63)
 
@@ -83,7 +83,7 @@ CARD_COUNT: ColumnElement[int | None] = case(
 
 
 def load_order(uow: UnitOfWork, row: CardOrderRow) -> int:
-    """Return the order of a card whose statement selects ``ORDER``; meaningless for an archived card.
+    """Return the order of a card whose statement selects ``ORDER``. For an archived card, the result has no meaning.
 
     Args:
         uow: The unit of work.
@@ -262,7 +262,7 @@ def find_insertion_point(
         position: The current position of the card, if it is in that column.
 
     Raises:
-        Invalid: The card beside which it is to be inserted does not exist.
+        Invalid: The card in ``before`` or ``after`` does not exist.
         Conflict: That card is in another column, or archived.
     """
     position_index = column.position_index

@@ -97,7 +97,8 @@ class CardList(Stored, Sequence[Card]):
         if len(self) <= _PART:
             key = self._project_key
             return [_to_wire(row, key, order) for row, order in zip(self._rows, self._orders, strict=True)]
-        # In parts: other threads wait while one is written, and the dicts of one are freed before the next.
+        # Serialized in parts: other threads wait while a part is serialized, and its dicts are freed before
+        # the next one.
         parts = (dump(self[first : first + _PART])[1:-1] for first in range(0, len(self), _PART))
         return orjson.Fragment(b"[" + b",".join(parts) + b"]")
 

@@ -49,7 +49,7 @@ def is_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> 
 
 
 def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
-    """Check that a workspace has what a filter names.
+    """Check that the item that a filter names is in a workspace.
 
     Raises:
         Invalid: It has no such thing.
@@ -65,7 +65,7 @@ def is_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field: st
 
 
 def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field: str, id: str) -> None:
-    """Check that a project has what a filter names.
+    """Check that the item that a filter names is in a project.
 
     Args:
         uow: The unit of work.
@@ -82,7 +82,7 @@ def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field:
 
 
 def check_person(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
-    """Check that the user that a filter names reaches a workspace, or is an agent of it.
+    """Check that the user in a filter has access to a workspace, or is one of its agents.
 
     Args:
         uow: The unit of work.
@@ -91,7 +91,8 @@ def check_person(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> Non
         id: The id of the user.
 
     Raises:
-        Invalid: No such user reaches the workspace, and it has and had no such agent.
+        Invalid: The id belongs neither to a user with access to the workspace nor to one of its agents, deleted ones
+            included.
     """
     if not (people.reaches(uow, workspace_id, id) or is_agent_user(uow, workspace_id, id)):
         raise unknown(field)

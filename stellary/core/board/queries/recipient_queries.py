@@ -1,4 +1,4 @@
-"""Queries for the people and cards that an event on a board concerns, and parts of statements for other areas."""
+"""Queries for the people and cards that an event on a board concerns, and subqueries for other areas."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def select_dated_cards(armed: FromClause) -> Select[Any]:
     """Return a statement for the cards of projects that are due after a time; ``build_dated_card`` reads its rows.
 
     Args:
-        armed: The projects (``project_id``), each with a time (``since``).
+        armed: A subquery with the projects (``project_id``), each with a time (``since``).
     """
     return (
         select(projects.c.workspace_id, projects.c.key, *card_rows.STORED)

@@ -24,7 +24,7 @@ _NAMED_LOCKED = Query(CustomFieldRow, _SOME.with_for_update(read=True))
 
 
 def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a project has a custom field of which every new card needs a value."""
+    """Return the condition that a project has a required custom field."""
     return exists().where(custom_fields.c.project_id == project_id, custom_fields.c.required)
 
 
@@ -44,7 +44,7 @@ def project_fields(uow: UnitOfWork, project_id: str) -> list[CustomField]:
 
 
 def load_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[str, CustomField]:
-    """Return the fields that a project has of some ids, by id."""
+    """Return the fields of a project with the given ids, by id."""
     return _load_fields(uow, project_id, ids, is_locked=False)
 
 
@@ -60,8 +60,8 @@ def _load_fields(
 ) -> dict[str, CustomField]:
     if not ids:
         return {}
-    # More ids than a project can have fields: some are unknown, and a statement may not take so many. The request is
-    # refused, so no lock is needed.
+    # There are more ids than a project can have fields, so some are unknown. The request will be rejected, so
+    # no lock is # needed; a statement may not accept so many parameters.
     query = _IN_ORDER
     parameters: dict[str, object] = {"_project_id": project_id}
     if len(ids) <= FIELDS_MAX:

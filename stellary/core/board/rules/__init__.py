@@ -1,1 +1,1 @@
-"""The rules of the board: values in, values out."""
+"""The rules of the board: pure functions of values."""

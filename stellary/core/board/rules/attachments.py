@@ -12,7 +12,7 @@ UNKNOWN_TYPE = "application/octet-stream"
 DEFAULT_NAME = "file"
 _EXTENSION_MAX = 20
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
-# They change the direction of text: a name could read as exe.jpg although it ends with .exe.
+# These characters change the direction of text: a name that ends with .exe could look like exe.jpg.
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -47,7 +47,7 @@ def detect_type(uploaded_type: str | None, name: str) -> str:
 
     Args:
         uploaded_type: The type that the upload names, which takes precedence.
-        name: The file name, of which the extension decides otherwise.
+        name: The file name, whose extension is used if there is no type.
     """
     plain = (uploaded_type or "").partition(";")[0].strip().lower()
     if _TYPE.fullmatch(plain) and plain != UNKNOWN_TYPE:

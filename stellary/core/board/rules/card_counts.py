@@ -11,7 +11,7 @@ from stellary.contract.cards import CardStatus, Priority
 
 @attrs.frozen
 class CardCount:
-    """The number of cards of a scope that agree in all of these fields."""
+    """The number of cards of a scope with the same values in all of these fields."""
 
     column_id: str
     status: CardStatus

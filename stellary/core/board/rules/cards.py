@@ -44,7 +44,7 @@ _CHANGED_BY_MOVE = frozenset({"column_id", "scope_id", "order", "status", "compl
 
 @attrs.frozen
 class LockedColumn:
-    """A column whose row is locked, with the fields that matter to its cards."""
+    """A column whose row is locked, with the fields that affect its cards."""
 
     id: str
     name: str
@@ -89,7 +89,7 @@ def changes_position(request: UpdateCard) -> bool:
 
 
 def find_target_position(before: Card, request: UpdateCard, path: str = "") -> TargetPosition | None:
-    """Return the position in its column that a request asks for.
+    """Return the position in the column that a request specifies.
 
     ``before`` and ``after`` take precedence over ``order``. A card that is moved to a column or unarchived without a
     position goes to the end.

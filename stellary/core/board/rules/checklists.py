@@ -88,7 +88,7 @@ def update_item(
 
 
 def is_done(entry: AddChecklistItem) -> bool:
-    """Return whether a step to be is done, in either of the two words for it."""
+    """Return whether a new item is done, according to ``checked`` or ``done``."""
     return entry.done if isinstance(entry.checked, Unset) else entry.checked
 
 

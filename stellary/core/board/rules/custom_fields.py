@@ -111,7 +111,7 @@ def as_text(value: object) -> str | None:
 
 
 def from_text(field: CustomField, text: str) -> object:
-    """Return the value that a text stands for; None if it does not match the field's type."""
+    """Parse a value from text; return None if it does not match the field's type."""
     value: object = text
     if field.type == "number":
         value = _number_of(text)
@@ -139,7 +139,7 @@ def parse_filter(
         path: Its path in the request.
 
     Returns:
-        The field and the value; None as the value selects cards without one.
+        The field and the value. None selects cards without a value.
 
     Raises:
         Invalid: The field does not exist, or the value does not match its type.
@@ -233,7 +233,7 @@ def loses_options(before: CustomField, after: CustomField) -> bool:
 def renamed_options(before: CustomField, after: CustomField) -> dict[str, str]:
     """Return the new names of options by their old ones.
 
-    An option is renamed if as many options as before are given, and in its place stands one that is new.
+    An option is renamed if the number of options stays the same, and a new option is at its position.
     """
     if after.type not in CHOSEN_FROM or len(before.options) != len(after.options):
         return {}
@@ -248,9 +248,11 @@ def renamed_options(before: CustomField, after: CustomField) -> dict[str, str]:
 def convert_value(value: object, before: CustomField, after: CustomField) -> object:
     """Convert a value to a field that was updated.
 
-    A removed option is cleared, a renamed option follows its new name. A new type keeps the values that convert to it
-    and back without loss: an option becomes a text, a text an option if it is one, a single option of several an
-    option, a number a text and back.
+    A removed option is cleared, and a renamed option is replaced by its new name. If the type changes, values
+    that can be
+    converted to it and back without loss are kept: an option becomes a text; a text becomes an option if
+        there is an equal
+    one; a ``multi-select`` value with one option becomes that option; a number becomes a text, and vice versa.
 
     Args:
         value: The stored value.

@@ -79,7 +79,7 @@ def _outside(path: str, key: str, type: str) -> NotCarried:
 def _find_cycle(edges: Mapping[Edge, str]) -> str | None:
     """Return the path of the last relation of a cycle; None if there is no cycle.
 
-    Cards without incoming relations are removed until none remain, or only cycles and the cards behind them.
+    Cards without incoming relations are removed until none remain, or only cycles and the cards that they lead to.
     """
     outgoing: dict[str, list[str]] = defaultdict(list)
     incoming: dict[str, int] = defaultdict(int)
@@ -95,7 +95,7 @@ def _find_cycle(edges: Mapping[Edge, str]) -> str | None:
     remaining = {id for id, count in incoming.items() if count}
     if not remaining:
         return None
-    # Following relations backwards from any remaining card leads into a cycle: each has an incoming relation.
+    # Every remaining card has an incoming relation, so following relations backwards leads to a cycle.
     incoming_edges = {edge.target_id: edge for edge in edges if {edge.source_id, edge.target_id} <= remaining}
     visited: dict[str, int] = {}
     route: list[Edge] = []

@@ -1,4 +1,4 @@
-"""Rules of imports: what a file becomes. All references are resolved before anything is written."""
+"""Rules of imports: conversion of a file to rows. All references are resolved before anything is written."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class HasName(Protocol):
 
 @attrs.frozen
 class Importer:
-    """The user who imports a file, and the project that it becomes.
+    """The user who imports a file, and the new project.
 
     Attributes:
         name, email: The name and e-mail address of the importer, who is the author of comments without one.
@@ -83,7 +83,7 @@ class Importer:
 
 @attrs.frozen
 class ImportPlan:
-    """The rows that an import inserts; cards with their positions, and comments with the addresses of their authors."""
+    """The rows that an import inserts. Cards have their positions, and comments the addresses of their authors."""
 
     scopes: Sequence[Scope]
     columns: Sequence[Column]
@@ -129,7 +129,7 @@ def plan_import(file: ImportProject, by: Importer, default_scope: str) -> Import
     )
 
 
-# ---------------------------------------------------------------------------------------------- what others refer to
+# ---------------------------------------------------------------------------------------------- entries with ids
 
 
 def index_ids(entries: Sequence[HasId], path: str) -> dict[str, int]:
@@ -307,7 +307,7 @@ def _cards(
             id=ids[card_index],
             number=numbers[card_index],
             project_id=by.project_id,
-            # No row holds a card's key, and the project's is not known yet.
+            # Rows do not store a card's key, and the project's key is not known yet.
             project_key="",
             column=LockedColumn(
                 column.id, column.name, column.scope_id, column.card_status, column.wip_limit

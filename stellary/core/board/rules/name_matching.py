@@ -1,4 +1,4 @@
-"""Name matching: finding the one item that an id, a name or a misspelled name stands for."""
+"""Name matching: finding the item that an id, a name or a misspelled name refers to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 @attrs.frozen
 class Candidate:
-    """An item that a text may stand for.
+    """An item that a text may refer to.
 
     Attributes:
         id: The id, which always matches.
@@ -42,7 +42,7 @@ def first_names(name: str) -> tuple[str, ...]:
 
 
 def resolve_one(text: str, candidates: Sequence[Candidate], field: str) -> str:
-    """Return the id of the one candidate that a text stands for.
+    """Return the id of the one candidate that a text refers to.
 
     An exact match wins over one that differs in case, then in accents, then over a short name, then over a similar
     name. Nothing is guessed between two equally good matches.
@@ -65,9 +65,9 @@ def resolve_one(text: str, candidates: Sequence[Candidate], field: str) -> str:
 
 
 def build_no_match_error(field: str, text: str, candidates: Sequence[Candidate]) -> Invalid:
-    """Return the 400 for a name without a match, with the five candidates whose names are nearest.
+    """Return the 400 for a name without a match, with the five most similar names.
 
-    An unknown id gets the same fixed 400 as everywhere.
+    An unknown id gets the same 400 as in other requests.
 
     Args:
         field: The wire name of the field that has the text.
@@ -127,7 +127,7 @@ def _build_matchers(text: str) -> Iterator[Callable[[Candidate], bool]]:
     yield lambda candidate: any(_simplify(name) == simple_text for name in candidate.names)
     yield lambda candidate: any(_simplify(name) == simple_text for name in candidate.short_names)
     matcher = SequenceMatcher(b=simple_text[:_COMPARED_MAX], autojunk=False)
-    # A similar e-mail address belongs to another person.
+    # E-mail addresses must match exactly: a similar one belongs to another person.
     if not _ADDRESS.fullmatch(text):
         yield lambda candidate: any(
             _is_near(matcher, simple_text, _simplify(name))

@@ -16,7 +16,7 @@ import orjson
 
 STRETCH = 1024
 LARGE = 2 * STRETCH
-"""The number of cards above which a column gets an index: counting so many takes about as long as the rest of a move."""
+"""The number of cards above which a column gets an index. Counting that many takes about as long as the rest of a move."""
 
 
 @attrs.frozen

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 GAP = 2**32
-"""The gap between cards that are appended one after the other: room for 32 insertions, each in the middle of the rest."""
+"""The gap between appended cards. It allows 32 insertions at the same place, since each halves the gap."""
 
 ROOM = 2**16
-"""The smallest gap after cards had to be respread. Of the values that were measured, this one rewrote the fewest cards:
-two to three per insertion when 50,000 are inserted at the same index."""
+"""The smallest gap after cards were respread. Of the measured values, this one rewrites the fewest cards:
+two to three per insertion when 50,000 cards are inserted at the same index."""
 
 
 def spread(left: int | None, count: int, right: int | None, room: int = 1) -> list[int] | None:
@@ -43,13 +43,15 @@ def assign_positions(
     Where the neighbours leave no room, as few of the other cards as possible are respread with them.
 
     Args:
-        row: The cards' positions in order; None for a card that is new here.
-        opens_left: Whether the row begins at the beginning of the column. Otherwise there are further cards, and the first
-            card of the row keeps its position.
+        row: The positions of the cards, in order; None for a new card.
+        opens_left: Whether the row starts at the beginning of the column. If not, the first card of the row keeps its
+            position, since other cards precede it.
         opens_right: The same for the end of the column.
 
     Returns:
-        The positions of all cards; None if the row is closed and has no room, so that a longer row is needed.
+        The positions of all cards; None if there is no room between the first and the last card, so that a
+        longer row is
+            needed.
     """
     positions = list(row)
     index = 0
@@ -72,7 +74,7 @@ def _fill(positions: list[int | None], start: int, end: int, opens_left: bool, o
     reach, room = 0, 1
     while True:
         low, high = max(start - reach, first), min(end + reach, last)
-        # New cards to the right of the run belong to it: a piece must not end within a run.
+        # New cards right of the run belong to it: a piece must not end within a run.
         while high < last and positions[high] is None:
             high += 1
         left = positions[low - 1] if low > 0 else None
