@@ -46,7 +46,15 @@ class Connection(ObservableRequestHandler):
         loop: The event loop.
     """
 
-    __slots__ = ("_body", "_event_loop", "_header_timer", "_is_closing", "_received_at", "_send_timer")
+    __slots__ = (
+        "_body",
+        "_event_loop",
+        "_header_timer",
+        "_is_answered",
+        "_is_closing",
+        "_received_at",
+        "_send_timer",
+    )
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -61,6 +69,7 @@ class Connection(ObservableRequestHandler):
         self._event_loop = loop
         self._is_closing = False
         self._body: StreamReader | None = None
+        self._is_answered = False
         self._header_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
 
@@ -78,6 +87,7 @@ class Connection(ObservableRequestHandler):
         self._is_closing = True
         self._stop_header_timer()
         self._stop_send_timer()
+        self._end_unwanted_body()
         super().force_close()
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +106,17 @@ class Connection(ObservableRequestHandler):
     def begin_request(self, body: StreamReader) -> None:
         """Note that a header is complete, and its request is being handled."""
         self._body = body
+        self._is_answered = False
         self._stop_header_timer()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send a response. What is read of the body afterwards is unwanted."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._is_answered = True
 
     def is_idle(self, seconds: float) -> bool:
         """Return whether no request is in progress, and the last response was sent at least ``seconds`` ago."""
@@ -136,6 +156,11 @@ class Connection(ObservableRequestHandler):
         body = self.body_before_last_queued
         if body is not None and not body.is_eof():
             body.set_exception(web.RequestPayloadError("invalid HTTP"))
+
+    def _end_unwanted_body(self) -> None:
+        """End the body of an answered request, so that aiohttp does not wait for the rest of it."""
+        if self._is_answered and self._body is not None and not self._body.is_eof():
+            self._body.feed_eof()
 
     def _start_header_timer(self) -> None:
         self._header_timer = self._event_loop.call_later(HEADER_SECONDS, self._end_late_header)

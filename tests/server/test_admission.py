@@ -204,8 +204,8 @@ def test_hostile_bodies_use_little_memory_and_do_not_delay_writes(tmp_path, data
             assert attack() == status
             reset_peak_memory(server.pid)
             before = memory_of(server.pid)
-            ratio = min(slowdown(server, token, path, attack) for _ in range(3))
-            assert ratio <= SLOWDOWN_MAX
+            # Other load can only slow the writes down, so one measurement within the limit is enough.
+            assert any(slowdown(server, token, path, attack) <= SLOWDOWN_MAX for _ in range(3))
             assert peak_memory_of(server.pid) - before <= MEMORY_GROWTH_MAX
     finally:
         server.kill()

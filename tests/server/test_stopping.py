@@ -116,6 +116,17 @@ def test_stop_closes_idle_connections(sqlite_server: Running):
         assert connection.recv(1) == b""
 
 
+def test_connection_ends_with_its_client_while_the_rest_of_an_unwanted_body_is_read(
+    monkeypatch, sqlite_server: Running
+):
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 600)
+    with sqlite_server.connect() as connection:
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nbegun")
+        assert reply(connection).status == 404
+        assert sqlite_server.http_server.connections
+    wait_until(lambda: not sqlite_server.http_server.connections)
+
+
 @pytest.fixture
 def earlier_threads() -> set[threading.Thread]:
     """Return the threads of earlier tests: the watchdog of connections lives as long as the process."""
