@@ -106,7 +106,7 @@ def _load_signing() -> None:
 
 def _run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command other than serving, and return the exit code."""
-    from reference_server import backup, jobs
+    from reference_server import backup, jobs, operator_resets
 
     if options.command == "backup":
         return backup.back_up(settings, options.folder)
@@ -116,6 +116,8 @@ def _run_command(settings: Settings, options: argparse.Namespace) -> int:
     if options.command == "worker":
         jobs.work(settings)
         return 0
+    if options.command == "reset-password":
+        return operator_resets.print_reset_link(settings, options.email)
     if options.do == "retry":
         return jobs.retry(settings, options.ids)
     return jobs.show(settings, given_up=options.given_up)
@@ -180,6 +182,10 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
         "backup", parents=[common], help="copy the database and all files while they are in use"
     )
     backup.add_argument("folder", type=Path, help="the folder to create")
+    reset = commands.add_parser(
+        "reset-password", parents=[common], help="print a link with which a user can choose a new password"
+    )
+    reset.add_argument("email", help="the e-mail address of the account")
     jobs = commands.add_parser("jobs", help="list or retry jobs").add_subparsers(dest="do", required=True)
     listing = jobs.add_parser("list", parents=[common], help="list waiting jobs")
     listing.add_argument("--given-up", action="store_true", help="list jobs that failed too often instead")

@@ -12,6 +12,7 @@ from reference_server.handler import Handler
 from reference_server.log import AccessLog
 from reference_server.mcp.endpoint import McpEndpoint
 from reference_server.metrics import Metrics
+from reference_server.pages.handler import Pages
 from reference_server.settings import Settings
 from reference_server.state import State
 from reference_server.system import SystemOperations
@@ -47,6 +48,7 @@ def make_app(
     operations = {
         **SystemOperations(core, state, threads, metrics).handlers(),
         MCP.operation: mcp.__call__,
+        **Pages(core, settings, threads).handlers(),
     }
     handler = Handler(core, settings, threads, state, operations, access_log, metrics)
     state.closing.append(handler.streams.close)

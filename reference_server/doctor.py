@@ -52,6 +52,7 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
         ("STELLARY_LIMIT_LOGINS_PER_ACCOUNT", limits.logins_per_account),
         ("STELLARY_LIMIT_LOGINS_PER_ADDRESS", limits.logins_per_address),
         ("STELLARY_LIMIT_REGISTRATIONS", limits.registrations),
+        ("STELLARY_LIMIT_PASSWORD_RESETS", limits.password_resets),
         ("STELLARY_LIMIT_BAD_TOKENS", limits.bad_tokens),
     )
     open_limits = [variable for variable, limit in every_limit if limit is None]
@@ -77,7 +78,7 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
 
 def _risks_of_transport(settings: Settings) -> Iterator[str]:
     if settings.smtp is None:
-        yield "STELLARY_SMTP_URL is not set: invitations are written to the log, where their links can be used."
+        yield "STELLARY_SMTP_URL is not set: emails are written to the log, where their links can be used."
     if settings.public_url is None:
         yield "STELLARY_PUBLIC_URL is not set: emails lead to the address on which the server listens."
     elif not settings.public_url.startswith("https://"):

@@ -17,6 +17,7 @@ from reference_server.files import Files
 from reference_server.large_reads import ReadKey
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
+from reference_server.pages.routes import PAGES
 from reference_server.password_limits import PasswordLimits
 from reference_server.request_context import (
     OperationHandler,
@@ -136,7 +137,7 @@ class Handler:
             error.headers["Allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")
             raise
         system_operation = self._system_operations.get(match.endpoint.operation)
-        if system_operation is not None and match.endpoint.policy.role == "public":
+        if system_operation is not None and match.endpoint.resource == "system":
             return await system_operation(context)
         caller = Caller(context.client, _authorization(context))
         extra_headers.update(self._throttle.admit(caller))
@@ -288,4 +289,4 @@ def make_router(system_operations: Mapping[str, OperationHandler]) -> Router:
     )
     if unserved:
         raise RuntimeError(f"no service for {', '.join(sorted(unserved))}")
-    return Router(ENDPOINTS)
+    return Router((*ENDPOINTS, *PAGES))

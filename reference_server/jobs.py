@@ -9,11 +9,13 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from reference_server.log import configure
+from reference_server.mail import sending_in_thread
 from reference_server.serve import exclusive_database, migrate, open_core
 from reference_server.settings import Settings
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary.core import Core
 from stellary.core.kernel.jobs import Job
+from stellary.core.ports.mail import Mailer, log_email
 
 
 def work(settings: Settings) -> None:
@@ -22,7 +24,12 @@ def work(settings: Settings) -> None:
     Raises:
         SettingsError: The database cannot be used, or a server uses the same SQLite file and runs its own jobs.
     """
-    with closing(configure(settings.log)), exclusive_database(settings), _open_migrated(settings) as core:
+    with (
+        closing(configure(settings.log)),
+        exclusive_database(settings),
+        sending_in_thread(settings) as mailer,
+        open_migrated(settings, mailer=mailer) as core,
+    ):
 
         def stop(*_: Any) -> None:
             # The worker's thread is joined below; here it is only notified.
@@ -46,13 +53,13 @@ def bring_up_to_date(settings: Settings) -> None:
     Raises:
         SettingsError: The database cannot be used, or a server uses the same SQLite file.
     """
-    with exclusive_database(settings), _open_migrated(settings):
+    with exclusive_database(settings), open_migrated(settings):
         sys.stdout.write("the schema of the database is up to date\n")
 
 
 def show(settings: Settings, *, given_up: bool) -> int:
     """Print the waiting jobs, or those that failed too often, and return the exit code."""
-    with _open_migrated(settings) as core:
+    with open_migrated(settings) as core:
         for job in core.work.jobs(given_up=given_up):
             sys.stdout.write(_line(job) + "\n")
     return 0
@@ -61,7 +68,7 @@ def show(settings: Settings, *, given_up: bool) -> int:
 def retry(settings: Settings, ids: list[str]) -> int:
     """Retry jobs that failed too often, all of them by default; return 1 if one of the ids does not exist."""
     missing = False
-    with _open_migrated(settings) as core:
+    with open_migrated(settings) as core:
         for job_id in ids or [job.id for job in core.work.jobs(given_up=True)]:
             was_given_up = core.work.retry(job_id)
             missing = missing or not was_given_up
@@ -75,9 +82,21 @@ def _line(job: Job) -> str:
 
 
 @contextmanager
-def _open_migrated(settings: Settings) -> Iterator[Core]:
+def open_migrated(settings: Settings, mailer: Mailer = log_email) -> Iterator[Core]:
+    """Yield a core on the migrated database of a server, for a command.
+
+    Args:
+        settings: The settings of the server.
+        mailer: Sends the emails of the command. By default, they are logged.
+
+    Raises:
+        SettingsError: The database cannot be used.
+    """
     core = open_core(
         settings,
+        bcrypt_rounds=settings.bcrypt_rounds,
+        mailer=mailer,
+        public_url=settings.public_url or f"http://localhost:{settings.port}",
         blobs=settings.blobs,
         webhook_sender=HttpWebhookSender(),
         private_webhooks=settings.private_webhooks,

@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from ipaddress import ip_address
 
-from reference_server.settings import SmtpServer
-from stellary.core.ports.mail import Email
+from reference_server.settings import Settings, SmtpServer
+from stellary.core.ports.mail import Email, Mailer, log_email
 
 _log = logging.getLogger("stellary.mail")
 
 WAITING_MAX = 1000
 TIMEOUT = 30.0
+CLOSE_SECONDS = 10.0
+"""The patience with waiting emails when a process stops."""
 PAUSES = (1.0, 5.0, 30.0, 120.0, 600.0)
 """Seconds between the attempts."""
 
@@ -126,7 +129,32 @@ class SmtpMailer:
         message["Date"] = formatdate()
         message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
         message.set_content(email.text)
+        if email.html:
+            message.add_alternative(email.html, subtype="html")
         return message
+
+
+@contextmanager
+def sending_in_thread(settings: Settings) -> Iterator[Mailer]:
+    """Yield the mailer of a process without an event loop, which sends in a thread; a logger without an SMTP server.
+
+    Args:
+        settings: The SMTP server and the sender.
+    """
+    if settings.smtp is None:
+        yield log_email
+        return
+    mailer, loop = SmtpMailer(settings.smtp, settings.mail_from), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="mail", daemon=True)
+    thread.start()
+    loop.call_soon_threadsafe(mailer.start)
+    try:
+        yield mailer
+    finally:
+        asyncio.run_coroutine_threadsafe(mailer.close(CLOSE_SECONDS), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def _may_pass(error: Exception) -> bool:

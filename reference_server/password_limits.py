@@ -1,4 +1,4 @@
-"""Limits on password attempts and on registrations.
+"""Limits on password attempts, on registrations and on forgotten passwords.
 
 Failures are counted in the database, in separate transactions: per account and address, per account over all
 addresses that the account has not been used from, and per address. An attack from other addresses therefore does not lock
@@ -17,7 +17,14 @@ import orjson
 from limits import RateLimitItem
 
 from reference_server.settings import Limits
-from reference_server.throttle import CHANGE_PASSWORD, LOGIN, REGISTER, Caller, limit_error
+from reference_server.throttle import (
+    CHANGE_PASSWORD,
+    FORGOT_PASSWORD,
+    LOGIN,
+    REGISTER,
+    Caller,
+    limit_error,
+)
 from stellary.contract.errors import ApiError, RateLimited
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.login_attempts import KNOWN_FOR, Attempts, LoginAttempts, attempts_key
@@ -25,6 +32,8 @@ from stellary.core.accounts.login_attempts import KNOWN_FOR, Attempts, LoginAtte
 _log = logging.getLogger("stellary.server")
 REFUSALS_MAX = 10_000
 NEVER = Attempts()
+_PER_ADDRESS = frozenset({REGISTER, FORGOT_PASSWORD})
+"""The operations that are limited per address of the network alone, even when they succeed."""
 
 
 @attrs.frozen
@@ -86,7 +95,7 @@ class PasswordLimits:
 
 
 class Attempt:
-    """One try at a password, or one registration."""
+    """One try at a password, one registration, or one request for a link to reset a password."""
 
     def __init__(self, owner: PasswordLimits, operation: str, caller: Caller, body: bytes) -> None:
         self._owner = owner
@@ -94,6 +103,9 @@ class Attempt:
         if operation == REGISTER:
             self._reason = "too many accounts"
             self._here = attempts_key("registrations", caller.address)
+        elif operation == FORGOT_PASSWORD:
+            self._reason = "too many forgotten passwords"
+            self._here = attempts_key("password resets", caller.address)
         else:
             self._reason = "too many failed logins"
             self._here = attempts_key("address", caller.address)
@@ -127,7 +139,7 @@ class Attempt:
         if not limits:
             return
         keys = dict.fromkeys(
-            [key for key, _ in limits] + ([] if self._operation == REGISTER else [self._pair])
+            [key for key, _ in limits] + ([] if self._operation in _PER_ADDRESS else [self._pair])
         )
         self._before = self._owner.attempts.read([*keys])
         now = self._owner.attempts.now().timestamp()
@@ -153,7 +165,7 @@ class Attempt:
             ]
             if windows:
                 self._owner.attempts.count_failure(windows)
-            if status < 300:
+            if status < 300 and self._operation != FORGOT_PASSWORD:
                 self._note_success()
         except ApiError as error:
             _log.warning("an attempt to log in could not be counted: %s", error)
@@ -163,6 +175,9 @@ class Attempt:
         if self._operation == REGISTER:
             # A 409 reveals that an address has an account, so it is limited like a registration.
             return status in (201, 409)
+        if self._operation == FORGOT_PASSWORD:
+            # Each may send an email, whether or not it does.
+            return status == 200
         if self._operation == LOGIN and key != self._here:
             # A malformed request tries no password. Only an attempt, which costs a hash, adds rows for an account.
             return status == 401
@@ -185,9 +200,10 @@ class Attempt:
     def _applicable_limits(self) -> Iterator[tuple[str, RateLimitItem]]:
         """Yield the keys under which the attempt counts, and their limits; always in the same order."""
         limits = self._owner.limits
-        if self._operation == REGISTER:
-            if limits.registrations is not None:
-                yield self._here, limits.registrations
+        if self._operation in _PER_ADDRESS:
+            limit = limits.registrations if self._operation == REGISTER else limits.password_resets
+            if limit is not None:
+                yield self._here, limit
             return
         if limits.logins is not None:
             yield self._pair, limits.logins

@@ -23,7 +23,7 @@ import uvloop
 
 from reference_server.app import STATE, make_app
 from reference_server.log import Log, configure
-from reference_server.mail import SmtpMailer
+from reference_server.mail import CLOSE_SECONDS, SmtpMailer
 from reference_server.protocol import HttpServer
 from reference_server.secret import signing_secret
 from reference_server.settings import Settings, SettingsError
@@ -38,7 +38,6 @@ from stellary.core.wizard.models import ModelPlanner
 _log = logging.getLogger("stellary.server")
 
 IN_FLIGHT_SECONDS = 10.0
-MAIL_SECONDS = 10.0
 GC_THRESHOLD = 50_000
 FILES_MAX = 65_536
 RECONNECT_SECONDS = 1.0
@@ -200,7 +199,7 @@ async def _serve(
     await wind_down(app[STATE], server, settings.stop_delay)
     await server.close()
     if mailer is not None:
-        await mailer.close(MAIL_SECONDS)
+        await mailer.close(CLOSE_SECONDS)
 
 
 def _interrupt() -> None:

@@ -70,6 +70,7 @@ class Limits:
         logins_per_account: Failed logins of one account, from all addresses that it has not been used from.
         logins_per_address: Failed logins from one address.
         registrations: New accounts, per address.
+        password_resets: Requests for a link to reset a password, per address.
         bad_tokens: Requests with invalid tokens, per address.
         requests: All requests, per token or else per address.
     """
@@ -78,12 +79,18 @@ class Limits:
     logins_per_account: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per hour"))
     logins_per_address: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per 15 minutes"))
     registrations: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per hour"))
+    password_resets: RateLimitItem | None = attrs.field(factory=lambda: parse("20 per hour"))
     bad_tokens: RateLimitItem | None = attrs.field(factory=lambda: parse("300 per 5 minutes"))
     requests: RateLimitItem | None = None
 
 
 NO_LIMITS = Limits(
-    logins=None, logins_per_account=None, logins_per_address=None, registrations=None, bad_tokens=None
+    logins=None,
+    logins_per_account=None,
+    logins_per_address=None,
+    registrations=None,
+    password_resets=None,
+    bad_tokens=None,
 )
 
 
@@ -376,6 +383,7 @@ _LIMITS: Mapping[str, str] = {
     "STELLARY_LIMIT_LOGINS_PER_ACCOUNT": "logins_per_account",
     "STELLARY_LIMIT_LOGINS_PER_ADDRESS": "logins_per_address",
     "STELLARY_LIMIT_REGISTRATIONS": "registrations",
+    "STELLARY_LIMIT_PASSWORD_RESETS": "password_resets",
     "STELLARY_LIMIT_BAD_TOKENS": "bad_tokens",
     "STELLARY_LIMIT_REQUESTS": "requests",
 }

@@ -17,8 +17,9 @@ from stellary.contract.errors import RateLimited
 WINDOWS_MAX = 100_000
 GOOD_TOKENS_MAX = 10_000
 LOGIN, REGISTER, CHANGE_PASSWORD = "auth.login", "auth.register", "auth.change_password"
-GUARDED = frozenset({LOGIN, REGISTER, CHANGE_PASSWORD})
-"""The operations that check or set a password."""
+FORGOT_PASSWORD = "auth.forgot_password"
+GUARDED = frozenset({LOGIN, REGISTER, CHANGE_PASSWORD, FORGOT_PASSWORD})
+"""The operations that check or set a password, or send a link to do so."""
 
 
 def limit_headers(amount: int, remaining: int, ends_at: float) -> dict[str, str]:

@@ -46,6 +46,10 @@ def team(
     observations.append(f"{len(script.workspace(organization, workspace).projects.list())} projects")
     # --8<-- [end:token]
 
+    # --8<-- [start:forgotten]
+    guest.auth.forgot_password(email=address)  # no login needed; the link is e-mailed
+    # --8<-- [end:forgotten]
+
     # --8<-- [start:out]
     removed = ws.members.remove(member)  # also from its projects, rules, notifications and streams
     observations.append(f"{removed.ended.webhooks} webhooks to check")

@@ -87,6 +87,24 @@ def register(session: Session, url: str | None, email: str, name: str | None) ->
     _start_session(session, api_url, tokens.access_token)
 
 
+@click.command("forgot-password", short_help="Get a link to reset your password.")
+@click.option(
+    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
+)
+@click.option("--email", metavar="ADDRESS", prompt="E-mail", help="The address of your account.")
+@pass_session
+def forgot_password(session: Session, url: str | None, email: str) -> None:
+    """Send a link to your e-mail address, with which you can choose a new password.
+
+    \b
+    Example:
+      stellary forgot-password --email jane@example.com
+    """
+    with Stellary(_resolve_url(session, url)) as client:
+        client.auth.forgot_password(email=email)
+    print_line(f"If there is an account with the address {email}, a link is on its way to it.")
+
+
 def _start_session(session: Session, url: str, token: str) -> None:
     """Save a valid token, and select the workspace if there is exactly one."""
     with Stellary(url, token) as client:
@@ -221,4 +239,4 @@ def revoke_token(session: Session, token: str) -> None:
     print_line(f'Revoked "{match.name}".')
 
 
-COMMANDS = (login, register, logout, whoami, tokens)
+COMMANDS = (login, register, forgot_password, logout, whoami, tokens)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import acts, creates, reads, updates
+from stellary.contract.endpoint import Ok, acts, creates, reads, updates
 from stellary.contract.limits import Blank, EmailAddress, Length, Name, Named, Secret
 from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, PERSON_ONLY, PUBLIC
 from stellary.contract.refs import Ref
@@ -17,6 +17,8 @@ Password = Annotated[str, Length(8, 128), Blank(allowed=True), Secret()]
 GivenPassword = Annotated[str, Length(1, 128), Blank(allowed=True), Secret()]
 """A password to verify. The rules for new passwords do not apply, so a short one is reported as a wrong password."""
 AccessToken = Annotated[str, Named("access_token"), Secret()]
+MailedToken = Annotated[str, Length(1, 100), Secret()]
+"""The secret at the end of a link in an e-mail."""
 
 
 @value
@@ -66,6 +68,21 @@ class PasswordChanged(Value):
 
     ok: bool = True
     access_token: AccessToken
+    live_api_tokens: int
+    revoked_tokens: int
+
+
+@value
+class PasswordReset(Value):
+    """The result of a password reset. All earlier JWTs are no longer accepted.
+
+    Attributes:
+        live_api_tokens: The number of personal access tokens of the account that remain valid.
+        revoked_tokens: The number of tokens that were revoked: the account's personal ones, and those that it created for
+            agents.
+    """
+
+    ok: bool = True
     live_api_tokens: int
     revoked_tokens: int
 
@@ -120,6 +137,30 @@ class ChangePassword(Request):
     revoke_tokens: bool | Unset = UNSET
 
 
+@request
+class ForgotPassword(Request):
+    """The e-mail address of the account."""
+
+    email: EmailAddress
+
+
+@request
+class ResetPassword(Request):
+    """The token from the e-mail, and the new password.
+
+    Attributes:
+        token: The last part of the link. Valid for one hour, once.
+        new_password: 8-128 characters of any script. Must not be one of the most common passwords or the e-mail
+            address.
+        revoke_tokens: Whether to also revoke the account's personal access tokens and all agent tokens that act with its
+            rights. Default: false. JWTs are always revoked.
+    """
+
+    token: MailedToken
+    new_password: Password
+    revoke_tokens: bool | Unset = UNSET
+
+
 REGISTER = creates(
     "auth.register",
     Ref,
@@ -162,4 +203,23 @@ CHANGE_PASSWORD = acts(
     keeps_secret=True,
 )
 
-ENDPOINTS = (REGISTER, LOGIN, ME, UPDATE_ME, CHANGE_PASSWORD)
+FORGOT_PASSWORD = acts(
+    "auth.forgot_password",
+    Ref,
+    "auth/forgot-password",
+    summary="Send a link to reset the password. The response is the same if no account has the address.",
+    takes=ForgotPassword,
+    returns=Ok,
+    policy=PUBLIC,
+)
+RESET_PASSWORD = acts(
+    "auth.reset_password",
+    Ref,
+    "auth/reset-password",
+    summary="Set a new password with the token from the e-mail. Revokes all JWTs, and API tokens on request.",
+    takes=ResetPassword,
+    returns=PasswordReset,
+    policy=PUBLIC,
+)
+
+ENDPOINTS = (REGISTER, LOGIN, ME, UPDATE_ME, CHANGE_PASSWORD, FORGOT_PASSWORD, RESET_PASSWORD)

@@ -18,6 +18,7 @@ from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
+from stellary.core.accounts.email_tokens import sweep_email_tokens
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.login_attempts import LoginAttempts
 from stellary.core.accounts.users import id_by_address
@@ -172,7 +173,7 @@ class Core:
             raise _RolledBack
 
     def sweep(self) -> int:
-        """Delete files that no attachment has referred to for an hour, and expired counts of failed logins.
+        """Delete files that no attachment has referred to for an hour, and expired counts of failed logins and tokens of emails.
 
         Such files belonged to deleted cards, projects and organizations, or were left behind by a process that died.
         The reference server sweeps at its start and then every hour; if you embed the core, do the same.
@@ -184,6 +185,7 @@ class Core:
             Unavailable: The store or the database does not answer.
         """
         self.login_attempts.sweep()
+        sweep_email_tokens(self.units)
         return attachments.sweep(self.units, proposing.find_pending_blobs)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
@@ -245,7 +247,8 @@ class Core:
         """Call a function before each service, which may refuse the call: for roles of your own.
 
         A check only restricts: the access checks of the core still apply. Automation rules, agents, tools and the SDK go
-        through the same services. ``auth.register``, ``auth.login`` and ``auth.change_password`` are not checked.
+        through the same services. ``auth.register``, ``auth.login``, ``auth.change_password`` and ``auth.reset_password``
+        are not checked.
 
         Args:
             check: Called with the unit, the endpoint and the address of the resource. To refuse the call, raise

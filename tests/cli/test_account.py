@@ -53,6 +53,12 @@ def test_password_is_read_from_standard_input(shell):
     assert silent.stderr == "stellary: no password on the standard input\n"
 
 
+def test_forgotten_password_gets_the_same_output_for_any_address(shell):
+    for email in ("jane@example.com", "nobody@example.com"):
+        output = shell("forgot-password", "--email", email)
+        assert output == f"If there is an account with the address {email}, a link is on its way to it.\n"
+
+
 def test_password_prompt_does_not_echo(shell, monkeypatch):
     monkeypatch.setattr("stellary.cli.account._has_terminal", lambda: True)
     result = shell.run("login", "--email", "jane@example.com", input=f"{PASSWORD}\n")

@@ -157,6 +157,18 @@ TABLE = [
         "POST /auth/change-password",
         {"currentPassword": "old", "newPassword": "new enough"},
     ),
+    Row(
+        "auth.forgot_password",
+        lambda c: c.auth.forgot_password(email="a@b.c"),
+        "POST /auth/forgot-password",
+        {"email": "a@b.c"},
+    ),
+    Row(
+        "auth.reset_password",
+        lambda c: c.auth.reset_password(token="t", new_password="new enough", revoke_tokens=True),
+        "POST /auth/reset-password",
+        {"token": "t", "newPassword": "new enough", "revokeTokens": True},
+    ),
     Row("api_tokens.list", lambda c: c.api_tokens.list(), "GET /api-tokens"),
     Row(
         "api_tokens.create",

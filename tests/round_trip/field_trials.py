@@ -172,6 +172,17 @@ TRIALS: Mapping[str, FieldTrial] = {
         expected=0,
         prepare=lambda c: c.send_usual("api_tokens.create"),
     ),
+    "auth.reset_password.newPassword": FieldTrial(
+        "another passphrase",
+        read=lambda c: c.log_in("oo@example.com", "another passphrase")["user"]["email"],
+        expected="oo@example.com",
+    ),
+    "auth.reset_password.revokeTokens": FieldTrial(
+        True,
+        read=lambda c: c.answer["liveApiTokens"],
+        expected=0,
+        prepare=lambda c: c.send_usual("api_tokens.create"),
+    ),
     "organizations.create.slug": FieldTrial("round-trip"),
     "organizations.update.slug": FieldTrial("round-trip"),
     "organizations.add_member.email": FieldTrial("new@example.com"),
@@ -326,6 +337,8 @@ NOT_READ_BACK: Mapping[str, str] = {
     "auth.login.email": "says who logs in; a wrong one is refused in tests/core/accounts/test_auth.py",
     "auth.login.password": "proves who logs in; a wrong one is refused in tests/core/accounts/test_auth.py",
     "auth.change_password.currentPassword": "proves who asks; a wrong one is refused in tests/core/accounts/test_auth.py",
+    "auth.forgot_password.email": "names the account; tests/core/accounts/test_password_resets.py reads the email",
+    "auth.reset_password.token": "proves who asks; a wrong one is refused in tests/core/accounts/test_password_resets.py",
     "projects.import": "tests/core/board/test_imports.py compares what is exported with what was imported",
 }
 """Fields, or operations, whose values are kept nowhere that can be read, with what holds them instead."""

@@ -51,6 +51,10 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "auth.me": _PLAIN,
     "auth.update_me": _with_body(name="Renamed"),
     "auth.change_password": _with_body(currentPassword=PASSWORD, newPassword=NEW_PASSWORD),
+    "auth.forgot_password": _with_body(email="wm@example.com"),
+    "auth.reset_password": GoodRequest(
+        lambda permission_world: {"token": permission_world.reset_token, "newPassword": NEW_PASSWORD}
+    ),
     "organizations.create": _with_body(name="Fresh", slug="fresh"),
     "organizations.list": _PLAIN,
     "organizations.get": _PLAIN,

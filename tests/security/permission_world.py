@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, select
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
+from stellary.core.accounts.password_resets import create_reset_link
 from stellary.core.accounts.tables import workspaces
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import audit as agent_audit
@@ -68,6 +69,7 @@ class PermissionWorld:
         next_door: The same in another workspace of that organization.
         abroad: The same in another organization.
         gone: The same, deleted.
+        reset_token: The token of a link with which OO can reset the password.
         own: The ids of each persona's own items: ``userId``, ``token``, ``apiTokenId``, ``notificationId``.
     """
 
@@ -82,6 +84,8 @@ class PermissionWorld:
         self._create_workspaces()
         self._open_lobby()
         self.own_items = {name: self._create_own_items(name) for name in PERSONS}
+        link = core.run(NOBODY, lambda uow: create_reset_link(uow, self.people["OO"].email))
+        self.reset_token = (link or "").rpartition("/")[2]
 
     # ------------------------------------------------------------------------------------------ callers
 

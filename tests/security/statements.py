@@ -36,8 +36,11 @@ from tests.security.sandbox import Sandbox
 ROOT = metadata.tables["stellary_organizations"]
 SECRETS = ("token_digest",)
 OWNER_COLUMNS = ("user_id", "owner_id")
-OWNERS = metadata.tables["stellary_automations"].columns["owner_id"]
-"""The user on whose behalf a triggered rule acts, and whose memberships are then read."""
+OWNERS = (
+    metadata.tables["stellary_automations"].columns["owner_id"],
+    metadata.tables["stellary_email_tokens"].columns["user_id"],
+)
+"""The users on whose behalf a triggered rule acts, and a request with the token of an email."""
 
 
 def _parents(table: Table) -> set[Table]:
@@ -159,7 +162,9 @@ class Reader:
     def _collect_ids(self, connection: Connection, sql: str, parameters: Any, context: Any) -> None:
         """Execute the statement again, since its result can be read only once, and add the ids of the result."""
         columns, owners = _reading(context.compiled).keys, _reading(context.compiled).owners
-        if all(table is None for table in columns) or not context.compiled.statement.is_select:
+        if not (any(table is not None for table in columns) or any(owners)):
+            return
+        if not context.compiled.statement.is_select:
             return
         cursor = connection.connection.cursor()
         cursor.execute(sql, parameters)
@@ -203,7 +208,7 @@ class Reading:
         groups: By table, the tables that are joined with it, key to key.
         bound: The comparisons with a bound value.
         keys: For each column of the result, the table whose ids it holds.
-        owners: For each column of the result, whether it holds the user on whose behalf a rule acts.
+        owners: For each column of the result, whether it holds one of ``OWNERS``.
     """
 
     groups: Mapping[FromClause, set[FromClause]]
@@ -226,7 +231,7 @@ def _reading(compiled: SQLCompiler) -> Reading:
             joined = groups[one.source] | groups[other.source]
             groups.update(dict.fromkeys(joined, joined))
     results = [entry.objects for entry in compiled._result_columns]
-    owners = [any(column is OWNERS for column in objects) for objects in results]
+    owners = [any(column is owner for column in objects for owner in OWNERS) for objects in results]
     return Reading(groups, bound, [_key_of(objects) for objects in results], owners)
 
 

@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
+from email import message_from_bytes, policy
 
 import pytest
 
 from reference_server.__main__ import main
 from reference_server.settings import Settings
+from stellary import Stellary
 from stellary.core import Core
 from stellary.core.api.job_runner import Handler, JobRunner
 from stellary.core.db.base import system_clock
@@ -65,6 +68,60 @@ def test_command_lists_and_retries_jobs(sqlite_url, tmp_path, capsys):
     assert run_command("jobs", "retry", dead) == (1, f"{dead} was not given up\n")
     assert run_command("jobs", "list", "--given-up") == (0, "")
     core.close()
+
+
+def test_operator_prints_a_link_that_resets_a_password(sqlite_url, tmp_path, capsys):
+    core = Core(sqlite_url, bcrypt_rounds=4)
+    core.migrate()
+    with Stellary.embedded(core.port()) as client:
+        client.auth.register(email="ann@example.com", password="correct horse")
+        place = ["--database-url", sqlite_url, "--data-dir", str(tmp_path)]
+        assert main(["reset-password", "Ann@example.com", *place]) == 0
+        token = capsys.readouterr().out.strip().rpartition("/reset-password/")[2]
+        client.auth.reset_password(token=token, new_password="a new password")
+        assert client.auth.login(email="ann@example.com", password="a new password").user.name == "ann"
+        assert main(["reset-password", "bob@example.com", *place]) == 1
+        assert "no account" in capsys.readouterr().err
+    core.close()
+
+
+def wait_until(condition):
+    for _ in range(2_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("the condition was never true")
+
+
+@pytest.mark.slow
+def test_worker_mails_links(postgres_url, tmp_path, mailbox):
+    box, port = mailbox
+    core = Core(postgres_url, bcrypt_rounds=4)
+    core.migrate()
+    with Stellary.embedded(core.port()) as client:
+        client.auth.register(email="ann@example.com", password="correct horse")
+        client.auth.forgot_password(email="ann@example.com")
+    core.close()
+    environment = {
+        "STELLARY_SMTP_URL": f"smtp://127.0.0.1:{port}",
+        "STELLARY_PUBLIC_URL": "https://pm.example.com",
+    }
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "reference_server", "worker", "--database-url", postgres_url],
+        cwd=tmp_path,
+        env={**clean_environment(), **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stdout.readline().startswith("Stellary runs background jobs.")
+    wait_until(lambda: box.emails)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    worker.stdout.close()
+    message = message_from_bytes(box.emails[0].content, policy=policy.default)
+    assert message.get_content_type() == "multipart/alternative"
+    for kind in ("plain", "html"):
+        assert "https://pm.example.com/reset-password/" in message.get_body([kind]).get_content()
 
 
 @pytest.mark.slow

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from stellary.client.calling.method import C, Resource, method
-from stellary.contract.auth import CHANGE_PASSWORD, LOGIN, ME, REGISTER, UPDATE_ME
+from stellary.contract.auth import (
+    CHANGE_PASSWORD,
+    FORGOT_PASSWORD,
+    LOGIN,
+    ME,
+    REGISTER,
+    RESET_PASSWORD,
+    UPDATE_ME,
+)
 
 
 class Auth(Resource[C]):
@@ -17,5 +25,7 @@ class Auth(Resource[C]):
     me = method(ME)
     update_me = method(UPDATE_ME)
     change_password = method(CHANGE_PASSWORD)
+    forgot_password = method(FORGOT_PASSWORD)
+    reset_password = method(RESET_PASSWORD)
     login = method(LOGIN)
     register = method(REGISTER)

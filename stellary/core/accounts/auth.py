@@ -25,6 +25,7 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
+from stellary.core.accounts.email_tokens import delete_email_tokens
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
 from stellary.core.accounts.row_types import UserRow, UserWithRoleRow
 from stellary.core.accounts.tables import invitations, users, workspace_members, workspaces
@@ -148,6 +149,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
         ).rowcount
         if not changed:
             raise Conflict("the password has been changed in the same moment", code="password_changed")
+        delete_email_tokens(uow, uow.user_id, "reset_password")
         uow.send_on_commit(ACCESS)
         revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
         return PasswordChanged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import attrs
 from sqlalchemy import bindparam, delete, exists, insert, or_, select
 from sqlalchemy import literal as fixed
 
@@ -24,6 +25,7 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.addresses import address, address_key
+from stellary.core.accounts.emails import build_email
 from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
@@ -31,6 +33,7 @@ from stellary.core.accounts.tables import (
     organization_members,
     users,
     workspace_members,
+    workspaces,
 )
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.accounts.workspaces import workspace_value
@@ -62,6 +65,15 @@ _LIST = Pages(
         invitations.c.workspace_id == bindparam("_workspace_id"), invitations.c.expires_at > bindparam("_now")
     ),
     invitations.c.id,
+)
+_PENDING = (
+    select(invitations.c.email, workspaces.c.name.label("workspace"), users.c.name.label("inviter"))
+    .select_from(
+        invitations.join(workspaces, workspaces.c.id == invitations.c.workspace_id).join(
+            users, users.c.id == invitations.c.invited_by_id
+        )
+    )
+    .where(invitations.c.token_digest == bindparam("_digest"), invitations.c.expires_at > bindparam("_now"))
 )
 _DELETE = delete(invitations).where(invitations.c.id == bindparam("_id"))
 # The inviter's current roles, read after the locks, in the statement that deletes the invitation.
@@ -111,6 +123,37 @@ _JOIN_WORKSPACE = insert(workspace_members).from_select(
         )
     ),
 )
+
+
+@attrs.frozen
+class PendingInvitation:
+    """An invitation as the page shows it to the person who has its token.
+
+    Attributes:
+        email: The invited address.
+        workspace: The name of the workspace.
+        inviter: The name of the user who has sent the invitation.
+        may_register: Whether the person may create an account on this server.
+    """
+
+    email: str
+    workspace: str
+    inviter: str
+    may_register: bool
+
+
+def find_pending_invitation(uow: UnitOfWork, token: str) -> PendingInvitation | None:
+    """Return the invitation of a token; None if there is none that can still be accepted.
+
+    Args:
+        uow: A unit.
+        token: The token from the link.
+    """
+    row = uow.connection.execute(_PENDING, {"_digest": digest(token), "_now": uow.now}).first()
+    if row is None:
+        return None
+    may_register = uow.env.registration != "closed"
+    return PendingInvitation(row.email, row.workspace, row.inviter, may_register)
 
 
 @serves(INVITE_MEMBER)
@@ -232,16 +275,13 @@ def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> WorkspaceRole:
 
 
 def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, public_url: str) -> Email:
-    # Users choose names, so each is put on one line, where it cannot look like a paragraph of the e-mail.
-    inviter, workspace = " ".join(inviter.split()), " ".join(workspace.split())
-    return Email(
-        to=invitation.email,
-        subject=f"Invitation to {workspace}",
-        text=(
-            f"{inviter} invites you to the workspace {workspace}.\n\n"
-            f"Accept the invitation here: {public_url}/invitations/{invitation.token}\n\n"
-            f"It is meant for {invitation.email} and holds for 7 days.\n"
-        ),
+    return build_email(
+        invitation.email,
+        f"Invitation to {' '.join(workspace.split())}",
+        intro=[f"{inviter} invites you to the workspace {workspace}."],
+        action="Accept the invitation",
+        link=f"{public_url}/invitations/{invitation.token}",
+        outro=[f"The invitation is for {invitation.email} and expires in 7 days."],
     )
 
 

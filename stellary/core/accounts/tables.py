@@ -128,6 +128,20 @@ api_tokens = Table(
     Index("ix_stellary_api_tokens_user_id_id", "user_id", "id"),
 )
 
+email_tokens = Table(
+    "stellary_email_tokens",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
+    # What the link in the email is for.
+    Column("purpose", String(20), nullable=False),
+    # The token itself is mailed and not stored.
+    Column("token_digest", String(64), nullable=False, unique=True),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_email_tokens_user_id_purpose", "user_id", "purpose"),
+)
+
 login_attempts = Table(
     "stellary_login_attempts",
     metadata,

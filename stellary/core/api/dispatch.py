@@ -24,6 +24,7 @@ from stellary.core.accounts import (
     invitations,
     organization_members,
     organizations,
+    password_resets,
     workspace_members,
     workspaces,
 )
@@ -89,6 +90,8 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     auth.me,
     auth.update_me,
     auth.change_password,
+    password_resets.forgot_password,
+    password_resets.reset_password,
     organizations.create_organization,
     organizations.list_organizations,
     organizations.get_organization,

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from stellary.contract.errors import ApiError
+from stellary.core.accounts import password_resets
 from stellary.core.agents import external_mission_timeout, missions, running
 from stellary.core.automations import acting, due
 from stellary.core.db import forks
@@ -84,6 +85,7 @@ HANDLERS: Mapping[str, Handler | LongRunningJob] = {
     external_mission_timeout.CHECK: Handler(external_mission_timeout.check),
     acting.ACT: Handler(acting.act),
     due.CHECK: Handler(due.check, attempts=None, first={}),
+    password_resets.SEND: Handler(password_resets.send_reset_link),
 }
 """The handler of each kind of job."""
 

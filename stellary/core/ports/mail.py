@@ -12,11 +12,16 @@ _log = logging.getLogger("stellary.mail")
 
 @attrs.frozen
 class Email:
-    """A mail in plain text."""
+    """An email.
+
+    Attributes:
+        html: The same message as an HTML page; empty for an email in plain text only.
+    """
 
     to: str
     subject: str
     text: str = attrs.field(repr=False)
+    html: str = attrs.field(default="", repr=False)
 
 
 class Mailer(Protocol):

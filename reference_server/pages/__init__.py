@@ -1,0 +1,1 @@
+"""The pages that links in emails lead to: rendered by the server, without scripts."""

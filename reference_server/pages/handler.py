@@ -1,0 +1,112 @@
+"""The handler of the pages: reads forms, and calls the API for them with the limits of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+import attrs
+import orjson
+
+from reference_server.body import PASSWORD, RequestBody
+from reference_server.pages.layout import paragraph, render_page
+from reference_server.pages.requests import ApiResponse, PageRequest, parse_form, parse_response
+from reference_server.pages.routes import PAGES, PageFunction
+from reference_server.password_limits import PasswordLimits
+from reference_server.request_context import OperationHandler, RequestContext
+from reference_server.settings import Settings
+from reference_server.threads import Threads
+from reference_server.throttle import GUARDED, Caller
+from stellary.contract.errors import ApiError
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.refs import Ref
+from stellary.contract.router import AnyEndpoint, Match
+from stellary.core import Core
+from stellary.core.api import dispatch
+from stellary.core.db.errors import error_response
+from stellary.core.kernel.unit import NOBODY, UnitOfWork
+
+T = TypeVar("T")
+
+
+class Pages:
+    """The handlers of the pages.
+
+    Args:
+        core: The core that answers the calls of pages.
+        settings: The limits.
+        threads: The threads in which pages are made.
+    """
+
+    def __init__(self, core: Core, settings: Settings, threads: Threads) -> None:
+        self._core = core
+        self._threads = threads
+        self._password_limits = PasswordLimits(settings.limits, core.login_attempts)
+
+    def handlers(self) -> dict[str, OperationHandler]:
+        """Return the handlers by operation."""
+        return {
+            endpoint.operation: partial(self._respond, page_function)
+            for endpoint, page_function in PAGES.items()
+        }
+
+    async def _respond(self, page_function: PageFunction, context: RequestContext) -> RawResponse:
+        assert context.match is not None
+        try:
+            form: dict[str, str] = {}
+            if context.method == "POST":
+                body = await RequestBody(context.request, PASSWORD.size).read_small()
+                form = parse_form(context.headers, body or b"")
+            request = PageRequest(
+                prefix=context.prefix,
+                path=f"{context.prefix}{context.path}",
+                token=getattr(context.match.ref, "token", ""),
+                form=form,
+            )
+            api = _Api(self._core, self._password_limits, context)
+            # A form may contain a password, which is hashed.
+            return await self._threads.run("self_managed", lambda: page_function(request, api))
+        except ApiError as error:
+            raw = error_response(error, context.request_id)
+            page = render_page(
+                "This did not work", paragraph(parse_response(raw).problem or ""), status=raw.status
+            )
+            return attrs.evolve(page, headers={**raw.headers, **page.headers})
+
+
+class _Api:
+    """The API for the form of one client."""
+
+    def __init__(self, core: Core, password_limits: PasswordLimits, context: RequestContext) -> None:
+        self._core = core
+        self._password_limits = password_limits
+        self._context = context
+
+    def call(
+        self,
+        endpoint: AnyEndpoint,
+        body: Mapping[str, object],
+        *,
+        ref: Ref = Ref(),  # noqa: B008 - a frozen value
+        token: str | None = None,
+    ) -> ApiResponse:
+        headers = {"content-type": "application/json", "x-request-id": self._context.request_id}
+        if token is not None:
+            headers["authorization"] = f"Bearer {token}"
+        raw = RawRequest(endpoint.method, endpoint.path, "", headers, orjson.dumps(body))
+
+        if endpoint.operation not in GUARDED:
+            return self._send(raw, Match(endpoint, ref))
+        caller = Caller(self._context.client, headers.get("authorization"))
+        attempt = self._password_limits.attempt(endpoint.operation, caller, raw.body)
+        attempt.admit()
+        response = self._send(raw, Match(endpoint, ref))
+        attempt.record(response.status)
+        return response
+
+    def read(self, query: Callable[[UnitOfWork], T]) -> T:
+        return self._core.units.run(query, NOBODY, read_only=True)
+
+    def _send(self, raw: RawRequest, match: Match) -> ApiResponse:
+        return parse_response(dispatch.answer(self._core.units, raw, match=match))

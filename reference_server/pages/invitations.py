@@ -1,0 +1,101 @@
+"""The page of an invitation: sign in or create an account, and become a member."""
+
+from __future__ import annotations
+
+from reference_server.pages.layout import (
+    alert,
+    form,
+    heading,
+    link,
+    new_password_field,
+    paragraph,
+    render_page,
+    text_field,
+)
+from reference_server.pages.requests import PageApi, PageRequest
+from stellary.contract.auth import LOGIN, REGISTER
+from stellary.contract.port import RawResponse
+from stellary.contract.refs import InvitationTokenRef
+from stellary.contract.workspaces import ACCEPT_INVITATION
+from stellary.core.accounts.invitations import PendingInvitation, find_pending_invitation
+
+NEW, EXISTING = "new", "existing"
+"""The values of the field ``account``: whether the form creates the account."""
+
+
+def show_invitation(request: PageRequest, api: PageApi) -> RawResponse:
+    """Return the page with the invitation, and a form for each way to accept it."""
+    invitation = api.read(lambda uow: find_pending_invitation(uow, request.token))
+    return _render_invalid() if invitation is None else _render_invitation(request, invitation)
+
+
+def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
+    """Sign in or create the account, and accept the invitation."""
+    invitation = api.read(lambda uow: find_pending_invitation(uow, request.token))
+    if invitation is None:
+        return _render_invalid()
+    credentials = {"email": invitation.email, "password": request.form.get("password", "")}
+    if request.form.get("account") == NEW:
+        name = request.form.get("name", "").strip()
+        login = api.call(REGISTER, credentials | ({"name": name} if name else {}))
+    else:
+        login = api.call(LOGIN, credentials)
+    if login.problem is not None:
+        return _render_invitation(request, invitation, login.problem, login.status)
+    accepted = api.call(
+        ACCEPT_INVITATION, {}, ref=InvitationTokenRef(request.token), token=str(login.body["access_token"])
+    )
+    if accepted.problem is not None:
+        return _render_invalid()
+    return render_page(
+        f"You are a member of {invitation.workspace}",
+        paragraph(
+            f"You can now sign in as {invitation.email}: with the command line, the SDK, or a program that uses them."
+        ),
+        link(f"{request.prefix}/docs", "The API of this server"),
+    )
+
+
+def _render_invitation(
+    request: PageRequest, invitation: PendingInvitation, problem: str | None = None, status: int = 200
+) -> RawResponse:
+    # Both forms are always there: the page does not reveal to the inviter, who may open it, whether there is an account.
+    email, chosen = invitation.email, request.form.get("account")
+    sign_in = form(
+        request.path,
+        "Sign in and accept",
+        text_field("email", "E-mail address", "email", "username", text=email, is_fixed=True),
+        text_field("password", "Password", "password", "current-password", length_max=128),
+        choice=("account", EXISTING),
+    )
+    register = form(
+        request.path,
+        "Create the account and accept",
+        text_field("email", "E-mail address", "email", "username", text=email, is_fixed=True, id="new-email"),
+        text_field("name", "Your name", "text", "name", text=request.form.get("name", ""), length_max=100),
+        new_password_field("password", "Password", id="new-password"),
+        choice=("account", NEW),
+    )
+    return render_page(
+        f"Join {invitation.workspace}",
+        paragraph(f"{invitation.inviter} invites you to the workspace {invitation.workspace}."),
+        heading("I have an account"),
+        alert(problem if chosen != NEW else None),
+        sign_in,
+        link(f"{request.prefix}/forgot-password", "Forgot your password?"),
+        *(
+            (heading("I am new here"), alert(problem if chosen == NEW else None), register)
+            if invitation.may_register
+            else ()
+        ),
+        status=status,
+    )
+
+
+def _render_invalid() -> RawResponse:
+    return render_page(
+        "This invitation is no longer valid",
+        paragraph("It has expired, was accepted or revoked, or a newer one has replaced it."),
+        paragraph("Ask the person who invited you for a new one."),
+        status=404,
+    )

@@ -1,0 +1,168 @@
+"""The layout of the pages: one column, in light and dark, without scripts. All text is escaped here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+
+from stellary.contract.port import RawResponse
+
+_STYLE = """\
+:root { color-scheme: light dark; --ink: #1b1f2a; --soft: #5a6172; --paper: #f5f6f9; --card: #fff; --line: #c3c8d4;
+  --accent: #2447b3; --on-accent: #fff; --error: #a3162a; --error-paper: #fdeef0; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8eaf0; --soft: #a6adbd; --paper: #12141a; --card: #1b1e27;
+  --line: #474d5e; --accent: #93aaff; --on-accent: #10131c; --error: #ffabb5; --error-paper: #3a1a20; } }
+* { box-sizing: border-box; }
+body { margin: 0; padding: 2rem 1rem; background: var(--paper); color: var(--ink);
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif; overflow-wrap: anywhere; }
+main { max-width: 28rem; margin: 0 auto; padding: 1.5rem; background: var(--card); border: 1px solid var(--line);
+  border-radius: .75rem; }
+header { max-width: 28rem; margin: 0 auto 1rem; color: var(--soft); font-weight: 600; }
+h1 { margin: 0 0 .75rem; font-size: 1.4rem; line-height: 1.25; }
+h2 { margin: 2rem 0 .5rem; padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: 1.1rem; }
+p { margin: 0 0 1rem; }
+label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
+label.choice { display: flex; gap: .5rem; font-weight: 400; align-items: baseline; }
+input:not([type=checkbox]) { width: 100%; padding: .6rem .7rem; color: inherit; background: var(--card);
+  border: 1px solid var(--line); border-radius: .4rem; font: inherit; }
+input[readonly] { background: var(--paper); color: var(--soft); }
+small { display: block; margin-top: .25rem; color: var(--soft); }
+button { width: 100%; margin-top: 1.25rem; padding: .7rem 1rem; border: 0; border-radius: .4rem; font: inherit;
+  font-weight: 600; background: var(--accent); color: var(--on-accent); cursor: pointer; }
+a { color: var(--accent); }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+[role=alert] { padding: .7rem .9rem; border-radius: .4rem; background: var(--error-paper); color: var(--error); }
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
+    ),
+    # The address of a page may contain a secret.
+    "referrer-policy": "no-referrer",
+}
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{title} | Stellary</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<header>Stellary</header>
+<main>
+<h1>{title}</h1>
+{content}
+</main>
+</body>
+</html>
+"""
+
+
+def render_page(title: str, *content: str, status: int = 200) -> RawResponse:
+    """Return a page.
+
+    Args:
+        title: The title of the page, and its heading.
+        content: The parts of the page, as the other functions of this module return them.
+        status: The HTTP status.
+    """
+    page = _PAGE.format(title=escape(title), style=_STYLE, content="\n".join(content))
+    return RawResponse(status, _HEADERS, page.encode())
+
+
+def paragraph(text: str) -> str:
+    """Return a paragraph."""
+    return f"<p>{escape(text)}</p>"
+
+
+def heading(text: str) -> str:
+    """Return the heading of a section."""
+    return f"<h2>{escape(text)}</h2>"
+
+
+def alert(text: str | None) -> str:
+    """Return an error message, which screen readers announce; nothing for None."""
+    return "" if text is None else f'<p role="alert">{escape(text)}</p>'
+
+
+def link(url: str, text: str) -> str:
+    """Return a paragraph with a link."""
+    return f'<p><a href="{escape(url)}">{escape(text)}</a></p>'
+
+
+def form(action: str, button: str, *fields: str, choice: tuple[str, str] | None = None) -> str:
+    """Return a form.
+
+    Args:
+        action: The path that the form is sent to.
+        button: The text of its button.
+        fields: Its fields.
+        choice: A name and a value that tell the form from others on the page. Default: none.
+    """
+    content = "\n".join(fields)
+    sent = "" if choice is None else f' name="{escape(choice[0])}" value="{escape(choice[1])}"'
+    return (
+        f'<form method="post" action="{escape(action)}">\n{content}\n'
+        f'<button type="submit"{sent}>{escape(button)}</button>\n</form>'
+    )
+
+
+def text_field(
+    name: str,
+    label: str,
+    kind: str,
+    autocomplete: str,
+    *,
+    text: str = "",
+    hint: str | None = None,
+    is_fixed: bool = False,
+    id: str | None = None,
+    length_max: int = 254,
+) -> str:
+    """Return a field of a form.
+
+    Args:
+        name: The name of the field in the form.
+        label: The label.
+        kind: The type of the input, such as ``email``.
+        autocomplete: What browsers may fill in, such as ``new-password``.
+        text: The text of the field. Default: empty.
+        hint: A sentence below it.
+        is_fixed: Whether the text cannot be changed. Default: False.
+        id: The id in the page. By default, the name.
+        length_max: The maximum number of characters.
+    """
+    id = id or name
+    state = " readonly" if is_fixed else " required"
+    described = f' aria-describedby="{escape(id)}-hint"' if hint else ""
+    below = f'<small id="{escape(id)}-hint">{escape(hint)}</small>' if hint else ""
+    return (
+        f'<label for="{escape(id)}">{escape(label)}</label>\n'
+        f'<input id="{escape(id)}" name="{escape(name)}" type="{escape(kind)}" value="{escape(text)}"'
+        f' autocomplete="{escape(autocomplete)}" maxlength="{length_max}"{state}{described}>{below}'
+    )
+
+
+def new_password_field(name: str, label: str, id: str | None = None) -> str:
+    """Return a field for a new password.
+
+    Args:
+        name: The name of the field in the form.
+        label: The label.
+        id: The id in the page. By default, the name.
+    """
+    hint = "At least 8 characters."
+    return text_field(name, label, "password", "new-password", hint=hint, id=id, length_max=128)
+
+
+def checkbox(name: str, label: str) -> str:
+    """Return a checkbox, which is not checked."""
+    return f'<label class="choice"><input type="checkbox" name="{escape(name)}"><span>{escape(label)}</span></label>'

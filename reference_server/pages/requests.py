@@ -1,0 +1,121 @@
+"""The requests for pages, and the calls of the API that pages make for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+from urllib.parse import parse_qsl
+
+import attrs
+import orjson
+
+from stellary.contract.errors import Forbidden, Invalid, UnsupportedMedia
+from stellary.contract.port import RawResponse
+from stellary.contract.refs import Ref
+from stellary.contract.router import AnyEndpoint
+from stellary.core.kernel.unit import UnitOfWork
+
+T = TypeVar("T")
+FIELDS_MAX = 20
+_LABELS = {
+    "email": "The e-mail address",
+    "name": "The name",
+    "password": "The password",
+    "newPassword": "The new password",
+    "token": "The link",
+}
+
+
+@attrs.frozen
+class PageRequest:
+    """The request for a page.
+
+    Attributes:
+        prefix: The prefix of paths, if the server is part of a host's application; empty otherwise.
+        path: The path of the page, with the prefix.
+        token: The secret at the end of the path; empty for pages without one.
+        form: The fields of the form; empty for a GET.
+    """
+
+    prefix: str
+    path: str
+    token: str = attrs.field(default="", repr=False)
+    form: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen
+class ApiResponse:
+    """The response of the API to a call of a page."""
+
+    status: int
+    body: Mapping[str, object] = attrs.field(repr=False)
+
+    @property
+    def problem(self) -> str | None:
+        """The error in a sentence for people; None if the call succeeded."""
+        if self.status < 400:
+            return None
+        details = self.body.get("details")
+        if isinstance(details, list) and details:
+            detail = details[0]
+            return f"{_LABELS.get(detail['field'], detail['field'])} {detail['message']}."
+        message = str(self.body.get("message", "")).rstrip(".")
+        return f"{message[:1].upper()}{message[1:]}."
+
+    @property
+    def code(self) -> object:
+        """The code of the error; None if the call succeeded."""
+        return self.body.get("code") if self.status >= 400 else None
+
+
+class PageApi(Protocol):
+    """The API, as pages use it: with the limits of the client that sent the form."""
+
+    def call(
+        self, endpoint: AnyEndpoint, body: Mapping[str, object], *, ref: Ref = ..., token: str | None = None
+    ) -> ApiResponse:
+        """Call an endpoint.
+
+        Args:
+            endpoint: The endpoint.
+            body: The JSON body.
+            ref: The address of the item. Default: none.
+            token: The bearer token. Default: none.
+        """
+        ...
+
+    def read(self, query: Callable[[UnitOfWork], T]) -> T:
+        """Return the result of a function that reads from the database."""
+        ...
+
+
+def parse_response(raw: RawResponse) -> ApiResponse:
+    """Return the response to a page's call from the response of the API."""
+    body = orjson.loads(raw.body) if raw.body else {}
+    return ApiResponse(raw.status, body)
+
+
+def parse_form(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """Return the fields of a form that a page of this server has sent.
+
+    Args:
+        headers: The headers of the request, with lower-case names.
+        body: The body.
+
+    Raises:
+        Forbidden: A page of another site has sent it.
+        UnsupportedMedia: It is not an HTML form.
+        Invalid: It is not in UTF-8, or has too many fields.
+    """
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("a page of another site has sent this form", code="other_site")
+    if (
+        headers.get("content-type", "").partition(";")[0].strip().lower()
+        != "application/x-www-form-urlencoded"
+    ):
+        raise UnsupportedMedia("Content-Type must be application/x-www-form-urlencoded")
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
+    except ValueError:
+        raise Invalid(f"a form must be in UTF-8 and have at most {FIELDS_MAX} fields") from None
+    return dict(pairs)

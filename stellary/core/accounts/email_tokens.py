@@ -1,0 +1,132 @@
+"""Email tokens: the secrets in links that are mailed to the owner of an account, valid for a time, once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+import attrs
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from stellary.contract.errors import Invalid
+from stellary.core.accounts.tables import email_tokens, users
+from stellary.core.accounts.tokens import digest, new_secret
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.units import Units
+
+EmailPurpose = Literal["reset_password"]
+LIVE_MAX = 3
+"""The number of valid links for one purpose after which no further ones are mailed to an account."""
+
+_COUNT_LIVE = select(func.count()).where(
+    email_tokens.c.user_id == bindparam("_user_id"),
+    email_tokens.c.purpose == bindparam("_purpose"),
+    email_tokens.c.expires_at > bindparam("_now"),
+)
+_INSERT = insert(email_tokens)
+_IS_LIVE = (
+    email_tokens.c.token_digest == bindparam("_digest"),
+    email_tokens.c.purpose == bindparam("_purpose"),
+    email_tokens.c.expires_at > bindparam("_now"),
+)
+_FIND = select(email_tokens.c.user_id, users.c.email).join_from(email_tokens, users).where(*_IS_LIVE)
+_DELETE_ALL = delete(email_tokens).where(
+    email_tokens.c.user_id == bindparam("_user_id"), email_tokens.c.purpose == bindparam("_purpose")
+)
+_SWEEP = delete(email_tokens).where(email_tokens.c.expires_at <= bindparam("_now"))
+
+
+@attrs.frozen
+class TokenOwner:
+    """The account that an email token belongs to."""
+
+    user_id: str
+    email: str
+
+
+def has_room(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) -> bool:
+    """Return whether another link for a purpose may be mailed to an account, so that nobody can flood a mailbox.
+
+    Args:
+        uow: A unit.
+        user_id: The account.
+        purpose: What the token is for.
+    """
+    parameters = {"_user_id": user_id, "_purpose": purpose, "_now": uow.now}
+    count: int = uow.connection.execute(_COUNT_LIVE, parameters).scalar_one()
+    return count < LIVE_MAX
+
+
+def create_email_token(uow: UnitOfWork, user_id: str, purpose: EmailPurpose, lifetime: timedelta) -> str:
+    """Create a token, and return its secret.
+
+    Earlier ones stay valid: otherwise anyone who asks for a link could disable the one that the owner is about to open.
+
+    Args:
+        uow: A unit that may write.
+        user_id: The account.
+        purpose: What the token is for.
+        lifetime: How long it is valid.
+    """
+    secret = new_secret()
+    uow.connection.execute(
+        _INSERT,
+        {
+            "id": uow.new_id(),
+            "user_id": user_id,
+            "purpose": purpose,
+            "token_digest": digest(secret),
+            "expires_at": uow.now + lifetime,
+            "created_at": uow.now,
+        },
+    )
+    return secret
+
+
+def find_owner(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> TokenOwner:
+    """Return the account that a valid token belongs to.
+
+    Args:
+        uow: A unit.
+        secret: The token.
+        purpose: What the token has to be for.
+
+    Raises:
+        Invalid: The token is unknown, was used, or has expired.
+    """
+    parameters = {"_digest": digest(secret), "_purpose": purpose, "_now": uow.now}
+    row = uow.connection.execute(_FIND, parameters).first()
+    if row is None:
+        raise Invalid("the link has expired or was used before; request a new one", code="invalid_link")
+    return TokenOwner(row.user_id, row.email)
+
+
+def take_email_token(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> None:
+    """Delete a valid token, with all others of its account for this purpose.
+
+    Args:
+        uow: A unit that may write, and has locked the row of the account.
+        secret: The token.
+        purpose: What the token has to be for.
+
+    Raises:
+        Invalid: The token was used in the meantime, or has expired.
+    """
+    delete_email_tokens(uow, find_owner(uow, secret, purpose).user_id, purpose)
+
+
+def delete_email_tokens(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) -> None:
+    """Delete all tokens of an account for a purpose.
+
+    Args:
+        uow: A unit that may write, and has locked the row of the account.
+        user_id: The account.
+        purpose: What the tokens are for.
+    """
+    uow.connection.execute(_DELETE_ALL, {"_user_id": user_id, "_purpose": purpose})
+
+
+def sweep_email_tokens(units: Units) -> int:
+    """Delete expired tokens, and return their number."""
+    with units.database.writing() as connection:
+        return connection.execute(_SWEEP, {"_now": units.env.clock()}).rowcount

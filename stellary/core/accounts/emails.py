@@ -1,0 +1,57 @@
+"""The emails about accounts: one link each, with the same sentences as text and as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from stellary.core.ports.mail import Email
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+</head>
+<body style="margin:0 auto;max-width:34rem;padding:1.5rem;font:16px/1.5 system-ui,sans-serif">
+{intro}
+<p><a href="{link}" style="display:inline-block;padding:.6rem 1rem;border-radius:.4rem;\
+background:#2447b3;color:#fff;text-decoration:none">{action}</a></p>
+{outro}
+<p style="font-size:.85rem;overflow-wrap:anywhere">If the button does not work, open this address: {link}</p>
+</body>
+</html>
+"""
+
+
+def build_email(
+    to: str, subject: str, *, intro: Sequence[str], action: str, link: str, outro: Sequence[str]
+) -> Email:
+    """Return an email that asks the recipient to open a link.
+
+    Args:
+        to: The address of the recipient.
+        subject: The subject.
+        intro: The paragraphs before the link.
+        action: The words for what the link does, such as ``Reset the password``.
+        link: The URL.
+        outro: The paragraphs after the link.
+    """
+    # Users choose names, so each is put on one line, where it cannot look like a paragraph of the e-mail.
+    before, after = ([" ".join(paragraph.split()) for paragraph in part] for part in (intro, outro))
+    html = _PAGE.format(
+        title=escape(" ".join(subject.split())),
+        intro=_to_html(before),
+        link=escape(link),
+        action=escape(action),
+        outro=_to_html(after),
+    )
+    text = "\n\n".join([*before, f"{action}: {link}", *after])
+    return Email(to=to, subject=subject, text=f"{text}\n", html=html)
+
+
+def _to_html(paragraphs: Sequence[str]) -> str:
+    return "\n".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
