@@ -12,7 +12,7 @@ from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
 from stellary.contract.wizard import Deliverable, Phase, Roadmap
 from stellary.core import Core
-from stellary.core.ports.blobs import Blobs
+from stellary.core.ports.blob_stores import open_blobs
 from stellary.core.ports.planner import Brief, Refinement
 
 
@@ -21,7 +21,7 @@ def create_cores(folder: Path) -> list[Core]:
     url = f"sqlite:///{folder / 'stellary.db'}"
     # --8<-- [start:blobs]
     local = Core(url, blobs=folder / "files")
-    bucket = Blobs("s3://stellary/files", endpoint="http://localhost:9000", region="eu-1")
+    bucket = open_blobs("s3://stellary/files", endpoint="http://localhost:9000", region="eu-1")
     remote = Core(url, blobs=bucket)
     # --8<-- [end:blobs]
     return [local, remote]

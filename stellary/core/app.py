@@ -43,6 +43,7 @@ from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 from stellary.core.notifications import stream
+from stellary.core.ports.blob_stores import open_blobs
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer, log_email
 from stellary.core.ports.planner import Planner
@@ -80,8 +81,8 @@ class Core:
             uses no language model. ``close`` closes a planner that has a method of that name.
         webhook_sender: Sends webhook messages. By default, messages stay queued.
         private_webhooks: Whether webhooks may have receivers at addresses that are not public. Default: False.
-        blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs``. By default they are kept in
-            memory, as long as this object.
+        blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs`` of your own. By default they
+            are kept in memory, as long as this object.
         brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``.
         actions: Actions that automations, agents, approvals and MCP run by name, beside the built-in ones. The policy of
             the endpoint that an action names applies to it. By default, none.
@@ -133,7 +134,7 @@ class Core:
             planner=planner or BriefReader(),
             webhook_sender=webhook_sender,
             private_webhooks=private_webhooks,
-            blobs=blobs if isinstance(blobs, Blobs) else Blobs(fspath(blobs)),
+            blobs=open_blobs(fspath(blobs)) if isinstance(blobs, (str, PathLike)) else blobs,
             watermark=stream.commit_watermark(),
             brains={"built_in": RulesBrain(), "model": ModelBrain(), **(brains or {})},
             actions=add_host_actions(dispatch.ACTIONS, actions),

@@ -15,6 +15,7 @@ from stellary.core import Core
 from stellary.core.api import backups
 from stellary.core.api.backups import BackupFailed
 from tests.core.agents.agent_api import AgentApi
+from tests.support.blobs import list_blob_keys
 from tests.support.boards import Board
 from tests.support.forms import FORM, form
 from tests.support.postgres import prepend_programs
@@ -56,7 +57,7 @@ class CardFiles:
         self.world.ask(self.ann, "DELETE", f"{self.path}/{id}")
 
     def keys(self) -> set[str]:
-        return {key for key, _ in self.core.env.blobs._list_keys()}
+        return set(list_blob_keys(self.core))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +17,9 @@ import pytest
 
 from stellary.contract.errors import StorageFull, Unavailable
 from stellary.core import Core
-from stellary.core.ports import blobs as module
-from stellary.core.ports.blobs import Blobs, new_key
+from stellary.core.board import attachments
+from stellary.core.ports.blob_stores import open_blobs
+from stellary.core.ports.blobs import Blobs, discard, new_key
 from tests.support.boards import Board
 from tests.support.forms import FORM, form
 from tests.support.world import World
@@ -52,16 +54,16 @@ def bucket() -> Iterator[dict[str, str]]:
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Blobs:
     """An empty store of each kind."""
     if request.param == "memory":
-        return Blobs("memory:")
+        return open_blobs("memory:")
     if request.param == "folder":
-        return Blobs(f"file://{tmp_path}/some%20files")
+        return open_blobs(f"file://{tmp_path}/some%20files")
     for name, text in request.getfixturevalue("bucket").items():
         monkeypatch.setenv(name, text)
-    return Blobs(f"s3://files/{request.node.name[:20]}-{os.urandom(4).hex()}")
+    return open_blobs(f"s3://files/{request.node.name[:20]}-{os.urandom(4).hex()}")
 
 
 def list_keys(store: Blobs, moment: datetime = LATER) -> list[str]:
-    return sorted(key for batch in store.older_than(moment) for key in batch)
+    return sorted(store.older_than(moment))
 
 
 def test_blob_is_read_in_part_and_as_a_whole(store):
@@ -97,24 +99,29 @@ def test_older_blobs_are_listed(store):
     assert list_keys(store, datetime.now(UTC) - timedelta(days=1)) == []
 
 
-def test_it_is_listed_in_batches(monkeypatch):
-    monkeypatch.setattr(module, "LISTED", 2)
-    store = Blobs("memory:")
-    for _ in range(5):
-        store.put(new_key(), b"x")
-    assert [len(batch) for batch in store.older_than(LATER)] == [2, 2, 1]
+def test_sweep_deletes_unused_files_in_batches(sqlite_url, monkeypatch):
+    monkeypatch.setattr(attachments, "SWEEP_BATCH", 2)
+    store = open_blobs("memory:")
+    with closing(Core(sqlite_url, blobs=store, clock=lambda: LATER)) as core:
+        for _ in range(5):
+            store.put(new_key(), b"x")
+        assert core.sweep() == 5
+    assert list_keys(store) == []
 
 
-def test_other_files_are_never_listed(tmp_path):
-    for name in ("ab/notes.txt", "cd/" + "0" * 31, "00000000000000000000000000000000", "ab/" + "Z" * 32):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
+def test_sweep_leaves_other_files(sqlite_url, tmp_path):
+    names = ("ab/notes.txt", "cd/" + "0" * 31, "00000000000000000000000000000000", "ab/" + "Z" * 32)
+    for name in names:
+        path = tmp_path / "files" / name
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_bytes(b"x")
-    assert list_keys(Blobs(str(tmp_path))) == []
+    with closing(Core(sqlite_url, blobs=tmp_path / "files", clock=lambda: LATER)) as core:
+        assert core.sweep() == 0
+    assert all((tmp_path / "files" / name).exists() for name in names)
 
 
 def test_unfinished_file_of_a_dead_process_is_swept(tmp_path):
-    store = Blobs(str(tmp_path))
+    store = open_blobs(str(tmp_path))
     (tmp_path / "ab").mkdir()
     (tmp_path / f"{KEY}#1").write_bytes(b"half")
     assert list_keys(store) == [f"{KEY}#1"]
@@ -125,11 +132,11 @@ def test_unfinished_file_of_a_dead_process_is_swept(tmp_path):
 def test_a_file_that_goes_while_it_is_listed_is_passed_over(tmp_path):
     (tmp_path / "ab").mkdir()
     (tmp_path / KEY).symlink_to(tmp_path / "nowhere")
-    assert list_keys(Blobs(str(tmp_path))) == []
+    assert list_keys(open_blobs(str(tmp_path))) == []
 
 
 def test_a_folder_is_made_for_its_owner_alone_when_it_is_needed(tmp_path):
-    store = Blobs(str(tmp_path / "data" / "files"))
+    store = open_blobs(str(tmp_path / "data" / "files"))
     assert list_keys(store) == []
     assert not (tmp_path / "data").exists()
     store.put(KEY, b"x")
@@ -151,7 +158,7 @@ class Broken(io.BytesIO):
 
 
 def test_nothing_is_left_of_a_put_that_fails(tmp_path):
-    store = Blobs(str(tmp_path))
+    store = open_blobs(str(tmp_path))
     with pytest.raises(Unavailable, match="the file store is not available"):
         store.put(KEY, Broken(errno.EIO))
     with pytest.raises(StorageFull):
@@ -166,7 +173,7 @@ def test_a_file_and_the_folders_that_lead_to_it_are_on_the_disk_before_put_retur
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
 
     monkeypatch.setattr(os, "fsync", note)
-    store = Blobs(str(tmp_path / "data" / "files"))
+    store = open_blobs(str(tmp_path / "data" / "files"))
     store.put(KEY, b"x")
     files = tmp_path / "data" / "files"
     # The folders that name each other, from the one that was there; the file; and the folder that names it at last.
@@ -176,12 +183,12 @@ def test_a_file_and_the_folders_that_lead_to_it_are_on_the_disk_before_put_retur
     store.put("ab/" + "0" * 32, b"x")
     assert len(synced) == 2
     # One that another process has made may not have been written yet.
-    Blobs(str(files)).put("ab/" + "1" * 32, b"x")
+    open_blobs(str(files)).put("ab/" + "1" * 32, b"x")
     assert files in synced
 
 
 def test_a_probe_finds_a_folder_that_cannot_be_written(tmp_path):
-    store = Blobs(str(tmp_path / "files"))
+    store = open_blobs(str(tmp_path / "files"))
     store.probe()
     assert list_keys(store) == []
     (tmp_path / "files").rmdir()
@@ -192,7 +199,7 @@ def test_a_probe_finds_a_folder_that_cannot_be_written(tmp_path):
 
 @pytest.fixture
 def unreachable() -> Blobs:
-    return Blobs(
+    return open_blobs(
         "s3://files",
         endpoint="http://127.0.0.1:1",
         region="us-east-1",
@@ -217,7 +224,7 @@ def test_a_store_that_does_not_answer_is_unavailable(unreachable):
 
 
 def test_blob_that_cannot_be_discarded_is_left_to_the_sweep(unreachable, caplog):
-    unreachable.discard(KEY)
+    discard(unreachable, KEY)
     assert "left to the sweep" in caplog.text
 
 

@@ -6,14 +6,15 @@ import pytest
 
 from stellary.contract.errors import NotFound, RangeNotSatisfiable
 from stellary.core.api.transfers import build_file_response, disposition, open_body
-from stellary.core.ports.blobs import Blobs, StoredFile
+from stellary.core.ports.blob_stores import open_blobs
+from stellary.core.ports.blobs import StoredFile
 
 KEY = "ab/" + "0" * 32
 TAG = '"5af1"'
 
 
 def request_file(size: int = 10, **headers: str):
-    store = Blobs("memory:")
+    store = open_blobs("memory:")
     store.put(KEY, b"0123456789"[:size])
     file = StoredFile(KEY, "a.txt", "text/plain", size, "5af1")
     answer = open_body(
@@ -75,7 +76,7 @@ def test_a_range_of_another_version_is_ignored():
 def test_a_file_that_has_gone_is_not_found():
     file = StoredFile(KEY, "a.txt", None, 1, "5af1")
     with pytest.raises(NotFound):
-        open_body(build_file_response(Blobs("memory:"), file, {}))
+        open_body(build_file_response(open_blobs("memory:"), file, {}))
 
 
 @pytest.mark.parametrize(

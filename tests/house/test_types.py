@@ -68,7 +68,7 @@ DRIVER = {
     "migrations/operations.py": 1,
     "migrations/versions/0011_search_entries.py": 3,
     "pilotage/ledger.py": 4,
-    "ports/blobs.py": 2,
+    "ports/blob_stores.py": 3,
     "ports/llm.py": 4,
     "streaming/relay.py": 1,
 }

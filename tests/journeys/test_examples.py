@@ -115,6 +115,11 @@ def test_core_parts_example_runs(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out.splitlines() == ["['Week 1']", "0 files, 0 lost"]
 
 
+def test_file_store_of_a_host_runs(capsys: pytest.CaptureFixture[str]):
+    example("own_blobs").main()
+    assert capsys.readouterr().out == "Draft.\n"
+
+
 def test_host_extends_the_core(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

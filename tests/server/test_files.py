@@ -18,6 +18,7 @@ from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from tests.server.running import Reply, Running, reply, running
+from tests.support.blobs import list_blob_keys
 from tests.support.forms import END, FORM, form, part
 from tests.support.world import Person, World, at_once
 
@@ -45,7 +46,7 @@ class AttachmentApi:
 
     def list_blob_keys(self) -> list[str]:
         """Return the keys of all stored blobs."""
-        return [key for key, _ in self.world.core.env.blobs._list_keys()]
+        return list_blob_keys(self.world.core)
 
     def head(self, length: int, token: str | None = None, **more: str) -> bytes:
         lines = [

@@ -14,6 +14,7 @@ from reference_server.settings import NO_LIMITS, Settings
 from stellary.core import Core
 from stellary.core.db.base import system_clock
 from tests.server.processes import Forked, serve
+from tests.support.blobs import list_blob_keys
 from tests.support.forms import FORM, form
 
 CYCLES = {"sqlite": 3, "postgresql": 2}
@@ -107,7 +108,7 @@ def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_ur
         # Killed uploads have left unreferenced files, which are swept after an hour.
         core.env.clock = lambda: system_clock() + timedelta(hours=2)
         core.sweep()
-        assert len(list(core.env.blobs._list_keys())) == len(attachments)
+        assert len(list_blob_keys(core)) == len(attachments)
         assert core.sweep() == 0
     finally:
         core.close()

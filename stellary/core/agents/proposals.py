@@ -47,6 +47,7 @@ from stellary.core.board import comments
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
+from stellary.core.ports.blobs import discard
 
 _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspace_id"))
 _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_mission_id"))
@@ -268,7 +269,7 @@ def _reject(
     _log_decision(uow, row, "rejected")
     if row.blob_key is not None:
         blobs, key = uow.env.blobs, row.blob_key
-        uow.after_commit.append(lambda: blobs.discard(key))
+        uow.after_commit.append(lambda: discard(blobs, key))
     return rows.proposal(rejected)
 
 

@@ -22,6 +22,7 @@ from sqlalchemy import URL, Connection, text
 
 from stellary.core.db.database import Database
 from stellary.core.db.private_files import create_private_file
+from stellary.core.ports.blob_stores import FolderBlobs
 from stellary.core.ports.blobs import Blobs
 
 DATABASE = "stellary.db"
@@ -94,7 +95,7 @@ def _copy_all(
 ) -> tuple[FileIndex, set[str]]:
     """Copy the database and its files, and repeat this until every missing file was missing before the last copy."""
     copy = _copy_sqlite if database.is_sqlite else _dump_postgresql
-    target = Blobs(str(part / FILES))
+    target = FolderBlobs(part / FILES)
     present: set[str] = set()
     lost: set[str] = set()
     while True:

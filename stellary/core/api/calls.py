@@ -39,7 +39,7 @@ from stellary.core.kernel.idempotency import Attempt
 from stellary.core.kernel.signer import Claims
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork, check_restrictions
 from stellary.core.kernel.units import Units
-from stellary.core.ports.blobs import StoredFile, new_key
+from stellary.core.ports.blobs import StoredFile, discard, new_key
 from stellary.core.streaming.streams import Record, build_stream_response
 
 
@@ -176,10 +176,10 @@ class Call:
         except BaseException:
             # A commit that raised may still have succeeded, so the file stays; the sweep deletes it if it did not.
             if not committing:
-                blobs.discard(key)
+                discard(blobs, key)
             raise
         if "idempotency-replayed" in response.headers:
-            blobs.discard(key)
+            discard(blobs, key)
         return response
 
     def _parse_once(self) -> Request | ApiError:

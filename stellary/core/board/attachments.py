@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, insert, select, update
@@ -34,10 +35,11 @@ from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
 from stellary.core.kernel.units import Units
-from stellary.core.ports.blobs import StoredFile
+from stellary.core.ports.blobs import StoredFile, discard, is_key
 
 SWEEP_AFTER = timedelta(hours=1)
 """The time after which a file without a row is deleted; much longer than any upload takes."""
+SWEEP_BATCH = 500
 
 _FIELDS = RowFields(
     Attachment, attachments, renamed={"uploaded_by": "uploaded_by_id"}, internal=("sha256", "blob_key")
@@ -118,7 +120,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     if not uow.connection.execute(_DELETE, {"_id": row.id}).rowcount:
         raise NotFound("Attachment not found")
     blobs, key = uow.env.blobs, row.blob_key
-    uow.after_commit.append(lambda: blobs.discard(key))
+    uow.after_commit.append(lambda: discard(blobs, key))
     uow.emit(
         AttachmentRemoved(
             workspace_id=at.roles.workspace_id or "",
@@ -145,7 +147,9 @@ def sweep(units: Units, find_used_keys: Callable[[UnitOfWork, list[str]], set[st
         find_used_keys: Returns the keys that rows of another area use.
     """
     deleted_count = 0
-    for keys in units.env.blobs.older_than(units.env.clock() - SWEEP_AFTER):
+    names = units.env.blobs.older_than(units.env.clock() - SWEEP_AFTER)
+    all_keys = (name for name in names if is_key(name))
+    while keys := list(islice(all_keys, SWEEP_BATCH)):
         with units.read(NOBODY) as uow:
             used_keys = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars()) | find_used_keys(
                 uow, keys

@@ -14,6 +14,7 @@ from stellary.core.board import attachments
 from stellary.core.board.tables import attachments as table
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import NOBODY
+from tests.support.blobs import list_blob_keys
 from tests.support.forms import FORM, form
 from tests.support.world import World
 
@@ -39,7 +40,7 @@ class Files:
         return f"{self.path}/{orjson.loads(answer.body)['id']}"
 
     def blobs(self) -> list[str]:
-        return sorted(key for key, _ in self.core.env.blobs._list_keys())
+        return list_blob_keys(self.core)
 
     def rows(self) -> list[str]:
         with self.core.view(NOBODY) as uow:
@@ -101,7 +102,7 @@ def test_a_process_that_dies_between_file_and_row_leaves_a_file_that_is_swept(fi
     with monkeypatch.context() as dying:
         dying.setattr(attachments, "clean_name", lambda _: (_ for _ in ()).throw(SystemExit))
         # A process that has died deletes nothing.
-        dying.setattr(files.core.env.blobs, "discard", lambda _: None)
+        dying.setattr(files.core.env.blobs, "delete", lambda keys: None)
         with pytest.raises(SystemExit):
             files.upload()
     assert (files.rows(), len(files.blobs()), files.count()) == ([], 1, 0)
