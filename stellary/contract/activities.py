@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from stellary.contract.endpoint import lists
-from stellary.contract.limits import Id, Range
+from stellary.contract.cards import Card
+from stellary.contract.endpoint import acts, lists
+from stellary.contract.limits import Id, Named, Range
 from stellary.contract.paging import LIMIT_MAX, Paged
-from stellary.contract.policies import BOARD_READ
-from stellary.contract.refs import ProjectRef
+from stellary.contract.policies import BOARD_DELETE, BOARD_READ
+from stellary.contract.refs import ActivityRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Value, request, value
 
@@ -60,14 +61,101 @@ ActivityType = Literal[
 ]
 """The nine published types come first. Types from ``mission_created`` on occur in pilotage and have no project."""
 
+EntityKind = Literal[
+    "card",
+    "comment",
+    "attachment",
+    "relation",
+    "member",
+    "project",
+    "document",
+    "mission",
+    "priority",
+    "todo",
+    "decision",
+    "doc",
+    "action",
+]
+"""The kinds of items that activities are about."""
+
+
+@value
+class FieldChange(Value):
+    """The change of one field.
+
+    Attributes:
+        field: The wire name of the field. ``customFields.<fieldId>`` is the value of one custom field, and
+            ``checklist.<itemId>`` is one item of a checklist.
+        from_: The value before the change, in the form in which responses contain it; None if there was none. In JSON ``from``.
+        to: The value after the change; None if there is none.
+        names: The names at that time of the items whose ids ``field``, ``from_`` and ``to`` contain, by id.
+        diff: For a text of more than 2,000 characters, a unified diff from the old text to the new one, in place of
+            ``from_`` and ``to``; otherwise None.
+    """
+
+    field: str
+    from_: Annotated[Any, Named("from")]
+    to: Any
+    names: dict[str, str]
+    diff: str | None
+
+
+@value
+class ViaItem(Value):
+    """An automation rule, a token or another means by which a change was made, with its name at that time."""
+
+    id: str
+    name: str | None
+
+
+@value
+class ViaAgent(Value):
+    """The agent that made a change.
+
+    Attributes:
+        mission: The id of the mission that it worked on; None outside of missions.
+        principal_id: The user within whose rights it acted: the creator of its token, or the user who approved its proposal.
+    """
+
+    id: str
+    name: str | None
+    mission: str | None
+    principal_id: str | None
+
+
+@value
+class Via(Value):
+    """The means by which a change was made, besides a direct request of the actor.
+
+    Attributes:
+        rule: The automation rule that made it on behalf of the actor.
+        agent: The agent that made it.
+        token: The API token or agent token of the request.
+        import_: The project that an import created. In JSON ``import``.
+        action: The proposed action that was applied on behalf of the actor, who approved it; its name is the action type.
+        undo: The activity that was undone; its name is the type.
+    """
+
+    rule: ViaItem | None = None
+    agent: ViaAgent | None = None
+    token: ViaItem | None = None
+    import_: Annotated[ViaItem | None, Named("import")] = None
+    action: ViaItem | None = None
+    undo: ViaItem | None = None
+
 
 @value
 class Activity(Value):
-    """An event in a workspace.
+    """A change in a workspace.
 
     Attributes:
         actor_id: The id of the user or agent that caused it.
         project_id, card_id: The project and card concerned; None if there is none. They may have been deleted since.
+        entity, entity_id: The kind and the id of the item that was changed. The id is None for activities that were
+            recorded by an earlier version.
+        changes: The fields that were changed, with their values before and after. Empty for a deletion, for a change
+            without fields, and for activities that were recorded by an earlier version.
+        via: The means by which the change was made; None for a direct request after a login.
         meta: Details for display, by name instead of id: ``{"fromColumn": "To Do", …}``.
     """
 
@@ -78,6 +166,10 @@ class Activity(Value):
     workspace_id: str | None
     project_id: str | None
     card_id: str | None
+    entity: EntityKind
+    entity_id: str | None
+    changes: list[FieldChange]
+    via: Via | None
     meta: dict[str, Any]
     created_at: datetime
 
@@ -91,12 +183,16 @@ class ListActivity(Paged):
         card_id: Only activity on this card, which may have been deleted since.
         actor_id: Only activity of this user or agent.
         type: Only activity of this type.
+        entity: Only activity about items of this kind.
+        since: Only activity recorded at this time or later.
     """
 
     limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
     card_id: Id | Unset = UNSET
     actor_id: Id | Unset = UNSET
     type: ActivityType | Unset = UNSET
+    entity: EntityKind | Unset = UNSET
+    since: date | Unset = UNSET
 
 
 LIST_ACTIVITY = lists(
@@ -109,4 +205,13 @@ LIST_ACTIVITY = lists(
     policy=BOARD_READ,
 )
 
-ENDPOINTS = (LIST_ACTIVITY,)
+UNDO_ACTIVITY = acts(
+    "activity.undo",
+    ActivityRef,
+    "undo",
+    summary="Take back a change of a card's fields, position, labels or checklist, unless they have changed since.",
+    returns=Card,
+    policy=BOARD_DELETE,
+)
+
+ENDPOINTS = (LIST_ACTIVITY, UNDO_ACTIVITY)

@@ -98,6 +98,14 @@ class ProjectRef(WorkspaceRef):
 
 
 @attrs.frozen
+class ActivityRef(ProjectRef):
+    """An activity of a project."""
+
+    template: ClassVar[str] = _PROJECT + "/activity/:activityId"
+    activity_id: str
+
+
+@attrs.frozen
 class ProjectMemberRef(ProjectRef):
     """A member of a project, by the user's id."""
 

@@ -325,6 +325,8 @@ TABLE = [
         lambda c: board(c).activity.list(card_id="c1", type="comment_added"),
         f"GET {PROJECT}/activity?limit=50&cardId=c1&type=comment_added",
     ),
+    Row("activity.undo", lambda c: board(c).undo("v1"), f"POST {PROJECT}/activity/v1/undo"),
+    Row("activity.undo", lambda c: board(c).activity.undo("v1"), f"POST {PROJECT}/activity/v1/undo"),
     Row("projects.export", lambda c: workspace(c).projects.export("p1"), f"GET {PROJECT}/export"),
     Row("projects.export", lambda c: board(c).export(), f"GET {PROJECT}/export", name="project.export"),
     Row(

@@ -122,6 +122,16 @@ def test_cards(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert changed == "changed by another user: Write the specification"
 
 
+def test_history(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    assert example("history").history(client, "acme", "eng") == [
+        "title: Write the spec → Write the manual",
+        "priority: None → high",
+    ]
+    assert (
+        'changed_since the card has been changed since: title is now "Write both"' in capsys.readouterr().out
+    )
+
+
 def test_notifications(client: Stellary, core: Core, capsys: pytest.CaptureFixture[str]):
     rob = Stellary.embedded(core.port(core.user(external_id="rob", email="rob@example.com", name="Rob")))
     invitation = client.workspace("acme", "eng").members.invite(email="rob@example.com", role="member")

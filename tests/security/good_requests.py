@@ -101,6 +101,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
         members=[{"email": "wm@example.com"}],
     ),
     "projects.activity": _PLAIN,
+    "activity.undo": _PLAIN,
     "search.query": GoodRequest(query="q=a"),
     "projects.list_members": _PLAIN,
     "projects.add_member": _with_body(email="wm@example.com"),

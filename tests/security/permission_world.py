@@ -258,6 +258,8 @@ class PermissionWorld:
         file = form(b"Hello.")
         attachments = f"{base}/cards/{params['cardId']}/attachments"
         params["attachmentId"] = self.ask(owner, "POST", attachments, file, content_type=FORM)["id"]
+        self.ask(owner, "PATCH", f"{base}/cards/{params['thirdCardId']}", {"priority": "low"})
+        params["activityId"] = self.ask(owner, "GET", f"{base}/activity?type=card_updated&limit=1")[0]["id"]
         params |= self._create_pilotage(owner, workspace)
         guest = {"email": f"guest-{project['id']}@example.com"}
         params["invitationId"] = self.ask(owner, "POST", f"{workspace.path}/members/invite", guest)["id"]

@@ -9,18 +9,20 @@ from typing import Any
 import attrs
 
 from stellary.client.display import _words as w
+from stellary.client.display._activity import summarize_change
 from stellary.client.display._board import ROWS, build_card_table, describe_hidden
 from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line
 from stellary.client.display._parts import Cell, Chip, Facts, Meter, Span, Table, Tone
 from stellary.client.display._sheet import View
+from stellary.contract.activities import FieldChange
 
 TEXT_MAX = 140
 COLUMNS = 7
 
 # The fields that a list shows. Classes not named here show their first fields.
 SHOWN: dict[str, str] = {
-    "Activity": "created_at actor_name type meta",
+    "Activity": "created_at actor_name via type changes meta",
     "ActiveDoc": "id title owner source_type",
     "Agent": "name status autonomy_mode runtime tools description",
     "AgentMission": "status prompt result error pending_proposals created_at",
@@ -243,6 +245,8 @@ def summarize(value: Any) -> str:
         return ", ".join(summarize(item) for item in value[:6])
     if not attrs.has(type(value)):
         return "" if value is None else str(value)
+    if isinstance(value, FieldChange):
+        return summarize_change(value)
     for name in ("key", "name", "title", "label", "type", "tool"):
         if text := getattr(value, name, None):
             other = getattr(value, "title", None) if name == "key" else None

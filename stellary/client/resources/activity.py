@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Resource, iterates, method
-from stellary.contract.activities import LIST_ACTIVITY
+from stellary.client.calling.method import C, Resource, by_id, iterates, method
+from stellary.contract.activities import LIST_ACTIVITY, UNDO_ACTIVITY
 
 
 class ProjectActivity(Resource[C]):
@@ -11,3 +11,4 @@ class ProjectActivity(Resource[C]):
 
     list = method(LIST_ACTIVITY)
     iterate = iterates(LIST_ACTIVITY)
+    undo = by_id(UNDO_ACTIVITY)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from stellary.client.calling.call import Plan
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
 from stellary.client.transfer.json_file import JsonFile, parse_json_file
+from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.port import RawResponse
 from stellary.contract.portfolio import GET_PORTFOLIO
 from stellary.contract.project_exports import EXPORT_PROJECT, ProjectFile
@@ -181,6 +182,7 @@ class ProjectHandle(Resource[C]):
     delete = method(DELETE_PROJECT)
     board = method(GET_BOARD)
     export = method(EXPORT_PROJECT)
+    undo = by_id(UNDO_ACTIVITY)
 
     @overload
     def export_to(self: ProjectHandle[Sync], path: str | os.PathLike[str]) -> Path: ...

@@ -19,6 +19,7 @@ _USER = select(users.c.token_generation).where(users.c.id == bindparam("user_id"
 _TOKEN = select(
     api_tokens.c.id,
     api_tokens.c.user_id,
+    api_tokens.c.name,
     api_tokens.c.scopes,
     api_tokens.c.expires_at,
     api_tokens.c.last_used_at,
@@ -64,7 +65,9 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
         token_row = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
         if token_row is not None and (token_row.expires_at is None or token_row.expires_at > now):
             stale = token_row.last_used_at is None or now - token_row.last_used_at >= TOUCH_AFTER
-            return Authenticated(Actor(token_row.user_id, frozenset(token_row.scopes), token_row.id), stale)
+            scopes = frozenset(token_row.scopes)
+            actor = Actor(token_row.user_id, scopes, token_row.id, token_name=token_row.name)
+            return Authenticated(actor, stale)
     raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
 
 

@@ -101,7 +101,7 @@ def _suspended_error() -> Forbidden:
 def act_as_agent(uow: UnitOfWork, limits: AgentLimits) -> Iterator[None]:
     """Run a block as the agent: events emitted in it name the agent as their actor."""
     if_match, uow.if_match = uow.if_match, None
-    cause = Cause(Chain(uow.new_id()), limits.agent_id, 0)
+    cause = Cause(Chain(uow.new_id()), limits.agent_id, 0, {"agent": limits.as_via()})
     try:
         with uow.caused_by(cause, Actor(limits.agent_id, agent_limits=limits)):
             yield

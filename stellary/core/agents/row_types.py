@@ -71,6 +71,7 @@ class AuthenticatedTokenRow(RowType):
 
     id: str
     agent_id: str
+    name: str
     created_by_id: str
     expires_at: datetime | None
     workspace_id: str

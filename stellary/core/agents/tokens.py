@@ -45,6 +45,7 @@ _BY_DIGEST = Query(
     select(
         agent_tokens.c.id,
         agent_tokens.c.agent_id,
+        agent_tokens.c.name,
         agent_tokens.c.created_by_id,
         agent_tokens.c.expires_at,
         agents.c.workspace_id,
@@ -151,7 +152,7 @@ def authenticate(connection: Connection, bearer: str, now: datetime) -> Actor:
         project_ids=None if row.project_ids is None else frozenset(row.project_ids),
         at_once=row.autonomy_mode == "autonomous",
     )
-    return Actor(row.agent_id, token_id=row.id, agent_limits=limits)
+    return Actor(row.agent_id, token_id=row.id, agent_limits=limits, token_name=row.name)
 
 
 def touch(uow: UnitOfWork, token_id: str) -> None:

@@ -70,7 +70,7 @@ from stellary.core.knowledge import actions as knowledge_actions
 from stellary.core.knowledge import documents, reviews
 from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
-from stellary.core.notifications import feed, notifications, stream
+from stellary.core.notifications import feed, notifications, stream, undo
 from stellary.core.pilotage import access as pilotage_access
 from stellary.core.pilotage import actions as pilotage_actions
 from stellary.core.pilotage import pilotage, proposed_actions, state
@@ -184,6 +184,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     knowledge_listing.list_versions,
     knowledge_listing.get_version,
     feed.list_activity,
+    undo.undo_activity,
     search.search,
     stream.stream_events,
     automations.create_automation,

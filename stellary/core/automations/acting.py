@@ -249,7 +249,7 @@ def run(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain) -> dict[
 
 def _find_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain) -> str | None:
     """Run a rule's action, and return what went wrong; None if nothing did."""
-    cause = Cause(chain, rule.owner_id, case.depth + 1)
+    cause = Cause(chain, rule.owner_id, case.depth + 1, {"rule": {"id": rule.id, "name": rule.name}})
     try:
         with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
             _run_action(uow, workspace_ref(uow, case.workspace_id), rule, case)

@@ -73,7 +73,10 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     for column in columns.values():
         ordering.index_changes(uow, column, ends[column.id].order)
     for card, _ in new_cards:
-        uow.emit(CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card))
+        column_name = columns[card.column_id].name
+        uow.emit(
+            CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card, column=column_name)
+        )
     return [card for card, _ in new_cards]
 
 

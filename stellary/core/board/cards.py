@@ -83,7 +83,9 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     rules.check_room(column, point.order + 1)
     uow.connection.execute(INSERT, card_rows.row(card, point.position))
     ordering.index_insertion(uow, column, point)
-    uow.emit(CardCreated(workspace_id=workspace_id, project_id=card.project_id, card=card))
+    uow.emit(
+        CardCreated(workspace_id=workspace_id, project_id=card.project_id, card=card, column=column.name)
+    )
     return card
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import attrs
@@ -113,6 +114,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
             columns=len(plan.columns),
             cards=len(plan.cards),
             user_ids=tuple(sorted({*assignees.values()})),
+            column_cards=_count_column_cards(plan),
         )
     )
     answer = convert(
@@ -126,6 +128,16 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     )
     scope_ids = [scope.id for scope in plan.scopes]
     return Imported(answer, importer, workspace.organization_id, scope_ids, _new_ids(request, plan))
+
+
+def _count_column_cards(plan: ImportPlan) -> tuple[dict[str, str | int], ...]:
+    """Return the columns of an import that have unarchived cards, with their number."""
+    counts = Counter(card.column_id for card, _ in plan.cards if not card.archived)
+    return tuple(
+        {"id": column.id, "name": column.name, "cards": counts[column.id]}
+        for column in plan.columns
+        if counts[column.id]
+    )
 
 
 def _new_ids(request: ImportProject, plan: ImportPlan) -> dict[str, dict[str, str]]:

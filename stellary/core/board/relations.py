@@ -150,7 +150,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     id = uow.new_id()
     row = {"id": id, "source_id": edge.source_id, "target_id": edge.target_id, "type": edge.type}
     uow.connection.execute(_INSERT, {**row, "created_by_id": uow.user_id, "created_at": uow.now})
-    _emit_events(uow, RelationAdded, parameters["_workspace_id"], edge)
+    _emit_events(uow, RelationAdded, parameters["_workspace_id"], id, edge)
     return Relation(
         id=id,
         card_id=at.card.id,
@@ -189,12 +189,16 @@ def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
     if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
         raise NotFound("Relation not found")
     edge = Edge(at.row.source_id, at.row.target_id, at.row.type)
-    _emit_events(uow, RelationRemoved, at.roles.workspace_id or "", edge)
+    _emit_events(uow, RelationRemoved, at.roles.workspace_id or "", at.row.id, edge)
     return Ok()
 
 
 def _emit_events(
-    uow: UnitOfWork, event: type[RelationAdded | RelationRemoved], workspace_id: str, edge: Edge
+    uow: UnitOfWork,
+    event: type[RelationAdded | RelationRemoved],
+    workspace_id: str,
+    relation_id: str,
+    edge: Edge,
 ) -> None:
     """Emit the events of both cards, each as the card sees the relation."""
     cards_by_id = load_cards(uow, [edge.source_id, edge.target_id])
@@ -210,6 +214,7 @@ def _emit_events(
                 card=card,
                 type=type,
                 other=cards_by_id[other_id],
+                relation_id=relation_id,
             )
         )
 

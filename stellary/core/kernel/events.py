@@ -39,11 +39,13 @@ class Cause:
         chain: The chain that the event belongs to.
         user_id: The user on whose behalf the automation acted.
         depth: The number of automations that triggered each other.
+        via: The rule, agent or proposed action that acted: the fields of ``Via`` as JSON.
     """
 
     chain: Chain
     user_id: str
     depth: int
+    via: Mapping[str, Mapping[str, str | None]] = attrs.field(factory=dict, eq=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -132,7 +134,9 @@ class CardEvent(ProjectEvent):
 
 @attrs.frozen(kw_only=True)
 class CardCreated(CardEvent):
-    """A card was created."""
+    """A card was created: ``column`` is the name of its column."""
+
+    column: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -155,6 +159,8 @@ class CardMoved(CardEvent):
 @attrs.frozen(kw_only=True)
 class CardArchived(CardEvent):
     """A card was archived."""
+
+    before: Card
 
 
 @attrs.frozen(kw_only=True)
@@ -232,6 +238,7 @@ class RelationAdded(CardEvent):
 
     type: SeenRelationType
     other: Card
+    relation_id: str
 
 
 @attrs.frozen(kw_only=True)
@@ -240,6 +247,7 @@ class RelationRemoved(CardEvent):
 
     type: SeenRelationType
     other: Card
+    relation_id: str
 
 
 @attrs.frozen(kw_only=True)
@@ -258,12 +266,18 @@ class ProjectMemberRemoved(ProjectEvent):
 
 @attrs.frozen(kw_only=True)
 class ProjectImported(ProjectEvent):
-    """A project was imported, with one event for all its contents: ``user_ids`` are its members and assignees."""
+    """A project was imported, with one event for all its contents.
+
+    Attributes:
+        user_ids: The ids of its members and assignees.
+        column_cards: The columns with unarchived cards: ``id``, ``name``, and the number ``cards``.
+    """
 
     name: str
     columns: int
     cards: int
     user_ids: tuple[str, ...]
+    column_cards: tuple[Mapping[str, str | int], ...] = ()
 
 
 @attrs.frozen(kw_only=True)

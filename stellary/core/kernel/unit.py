@@ -54,6 +54,10 @@ class AgentLimits:
         """Return whether the agent can reach a project of its workspace."""
         return self.project_ids is None or project_id in self.project_ids
 
+    def as_via(self) -> dict[str, str | None]:
+        """Return the agent as activities name it: the fields of ``ViaAgent`` as JSON, except its name."""
+        return {"id": self.agent_id, "mission": self.mission_id, "principalId": self.principal_id}
+
 
 @attrs.frozen
 class Actor:
@@ -66,6 +70,7 @@ class Actor:
         agent_limits: What the agent may do; None for a person.
         login_id: The id of the login (the ``jti`` of the JWT), for the log.
         login_generation: The number of password changes before the login; None without a login.
+        token_name: The name of the token, for the record of changes.
     """
 
     user_id: str | None
@@ -74,6 +79,7 @@ class Actor:
     agent_limits: AgentLimits | None = None
     login_id: str | None = attrs.field(default=None, eq=False, repr=False)
     login_generation: int | None = attrs.field(default=None, eq=False, repr=False)
+    token_name: str | None = attrs.field(default=None, eq=False, repr=False)
 
     def require(self, policy: Policy) -> None:
         """Check that the token allows a call, before anything is read.

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.errors import NotFound
-from stellary.contract.refs import NotificationRef
-from stellary.core.accounts.access_checks import AccessByRef
+from stellary.contract.refs import ActivityRef, NotificationRef
+from stellary.core.accounts.access_checks import AccessByRef, AccessCheck, Link
 from stellary.core.accounts.audience import seen_by
+from stellary.core.board.access import IN_PROJECT, PROJECT
 from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications.row_types import NotificationRow
+from stellary.core.notifications.row_types import NotificationRow, UndoableActivityRow
 from stellary.core.notifications.rows import ACTIVITY
 from stellary.core.notifications.tables import activities, notifications
 
@@ -36,6 +37,16 @@ OWN_ROWS: Select[Any] = (
 _NOTIFICATION = Query(NotificationRow, OWN_ROWS.where(notifications.c.id == bindparam("_notification_id")))
 
 
+activity = AccessCheck(
+    ActivityRef,
+    UndoableActivityRow,
+    PROJECT,
+    Link("Activity", activities, "activity_id", activities.c.project_id == IN_PROJECT),
+    columns=(activities.c.id, activities.c.type, activities.c.card_id, activities.c.changes),
+)
+"""The access check for an activity of a project."""
+
+
 def notification(uow: UnitOfWork, ref: NotificationRef) -> NotificationRow:
     """Load a notification of the caller with its activity, with access checks.
 
@@ -49,4 +60,4 @@ def notification(uow: UnitOfWork, ref: NotificationRef) -> NotificationRow:
     return row
 
 
-ACCESS_BY_REF: AccessByRef = {NotificationRef: notification}
+ACCESS_BY_REF: AccessByRef = {NotificationRef: notification, ActivityRef: activity}

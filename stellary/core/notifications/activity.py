@@ -14,7 +14,8 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 
 from stellary.contract.activities import ActivityType
 from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
-from stellary.core.accounts.people import reaches
+from stellary.core.accounts.people import load_people, reaches
+from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.queries.recipient_queries import (
     select_commenters,
     select_project_members,
@@ -34,8 +35,10 @@ from stellary.core.kernel.events import (
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import rules
+from stellary.core.notifications.changes import Change, find_referenced_ids, list_card_changes
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
+from stellary.core.notifications.via import find_agent_id, find_via
 
 IDS_MAX = 5_000
 
@@ -71,6 +74,7 @@ class _Entry:
     event: ProjectEvent | DocumentEvent | PilotageChanged
     meta: dict[str, object]
     recipients: list[str]
+    changes: list[Change] = attrs.field(factory=list)
 
     @property
     def type(self) -> ActivityType:
@@ -109,18 +113,9 @@ def record(
         entry for workspace_events in by_workspace.values() for entry in _card_entries(uow, workspace_events)
     ]
     numbered_entries = [(uow.new_id(), entry) for entry in entries]
-    activity_rows: list[dict[str, object]] = [
-        {
-            "id": activity_id,
-            "workspace_id": entry.event.workspace_id,
-            "project_id": entry.project_id,
-            "card_id": entry.card_id,
-            "actor_id": uow.user_id,
-            "type": entry.type,
-            "meta": entry.meta,
-            "created_at": uow.now,
-        }
-        for activity_id, entry in numbered_entries
+    agent_names = _load_agent_names(uow, entries)
+    activity_rows = [
+        _activity_row(uow, activity_id, entry, agent_names) for activity_id, entry in numbered_entries
     ]
     uow.connection.execute(_INSERT_ACTIVITIES, activity_rows)
     notification_rows = [
@@ -143,6 +138,32 @@ def record(
         uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows))
 
 
+def _activity_row(
+    uow: UnitOfWork, activity_id: str, entry: _Entry, agent_names: Mapping[str, str]
+) -> dict[str, object]:
+    entity, entity_id = rules.find_entity(entry.event, entry.type)
+    return {
+        "id": activity_id,
+        "workspace_id": entry.event.workspace_id,
+        "project_id": entry.project_id,
+        "card_id": entry.card_id,
+        "actor_id": uow.user_id,
+        "type": entry.type,
+        "entity": entity,
+        "entity_id": entity_id,
+        "changes": entry.changes or None,
+        "via": find_via(uow.actor, entry.event, agent_names),
+        "meta": entry.meta,
+        "created_at": uow.now,
+    }
+
+
+def _load_agent_names(uow: UnitOfWork, entries: Sequence[_Entry]) -> Mapping[str, str]:
+    """Return the names of the agents that made changes, by id."""
+    ids = {agent_id for entry in entries if (agent_id := find_agent_id(uow.actor, entry.event)) is not None}
+    return {id: person.name for id, person in load_people(uow, sorted(ids)).items()} if ids else {}
+
+
 def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     """Delete the notifications of users who left a workspace."""
     uow.connection.execute(
@@ -157,7 +178,8 @@ def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Ent
         *(rules.find_card_recipients(event) - rules.find_excluded(event, uow.user_id) for event in events)
     )
     commented_card_ids = {event.card.id for event in events if rules.has_commenters(event)}
-    names: dict[str, str] = {}
+    referenced_ids = set[str]().union(*map(find_referenced_ids, events))
+    names = load_item_names(uow, {event.project_id for event in events}, referenced_ids)
     visible_to: set[str] = set()
     by_card: dict[str, set[str]] = defaultdict(set)
     workspace_id = events[0].workspace_id
@@ -188,7 +210,7 @@ def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Ent
         mentioned_ids = rules.find_new_mentions(event, ids_by_handle)
         meta = rules.card_meta(event, names, mentioned_ids)
         recipients = (candidates & visible_to | mentioned_ids) - rules.find_excluded(event, uow.user_id)
-        yield _Entry(event, meta, sorted(recipients))
+        yield _Entry(event, meta, sorted(recipients), list_card_changes(event, names))
 
 
 def _load_handles(uow: UnitOfWork, workspace_id: str, names: dict[str, str]) -> Mapping[str, set[str]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from stellary.contract.activities import LIST_ACTIVITY, Activity, ListActivity
 from stellary.contract.paging import Listing
 from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
+from stellary.contract.wire import utc
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board import access
@@ -23,10 +25,28 @@ from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.tables import activities
 
+TRANSACTION_MAX = timedelta(hours=1)
+"""The longest transaction: an activity has the time at which its transaction began, and an id from its end."""
+
+_earlier = activities.alias("earlier")
+# No activity before this one is read.
+_first_id = func.coalesce(
+    select(_earlier.c.id)
+    .where(
+        _earlier.c.project_id == bindparam("_project_id", type_=IdType),
+        _earlier.c.created_at >= bindparam("_begun_since"),
+    )
+    .order_by(_earlier.c.created_at)
+    .limit(1)
+    .scalar_subquery(),
+    "",
+)
 _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "card_id": activities.c.card_id == bindparam("card_id"),
     "actor_id": activities.c.actor_id == bindparam("actor_id"),
     "type": activities.c.type == bindparam("type"),
+    "entity": activities.c.entity == bindparam("entity"),
+    "since": and_(activities.c.id >= _first_id, activities.c.created_at >= bindparam("since")),
 }
 
 _HERE = select(activities.c.id).where(activities.c.project_id == bindparam("_project_id")).limit(1)
@@ -38,7 +58,12 @@ def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Li
     """Return the activities of a project; users who see the board see all of them."""
     project = access.project(uow, ref).row
     filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
-    listing = _pages(frozenset(filters)).fetch(uow, request, _activity, _project_id=project.id, **filters)
+    if request.since is not UNSET:
+        since = utc(request.since)
+        filters |= {"since": since, "_begun_since": since - TRANSACTION_MAX}
+    listing = _pages(frozenset(_FILTERS.keys() & filters)).fetch(
+        uow, request, _activity, _project_id=project.id, **filters
+    )
     if not listing.items:
         _check_ids(uow, project.workspace_id, project.id, request)
     return listing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stellary.contract.activities import ActivityType
+from stellary.contract.activities import ActivityType, EntityKind
 from stellary.core.db.row_types import RowType
 
 
@@ -17,6 +17,10 @@ class ActivityColumns(RowType):
     workspace_id: str
     project_id: str | None
     card_id: str | None
+    entity: EntityKind
+    entity_id: str | None
+    changes: list[dict[str, object]] | None
+    via: dict[str, object] | None
     meta: dict[str, object]
     created_at: datetime
 
@@ -40,3 +44,12 @@ class NotificationRow(ActivityColumns):
     user_id: str
     read_at: datetime | None
     activity_id: str
+
+
+class UndoableActivityRow(RowType):
+    """The columns of an activity from which it is undone."""
+
+    id: str
+    type: ActivityType
+    card_id: str | None
+    changes: list[dict[str, object]] | None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from stellary.contract.activities import Activity
+from collections.abc import Mapping, Sequence
+
+from stellary.contract.activities import Activity, FieldChange, Via
+from stellary.contract.wire import read
 from stellary.core.accounts.audience import name_of
 from stellary.core.db.row_fields import RowFields
 from stellary.core.notifications.row_types import ActivityColumns
@@ -21,4 +24,14 @@ ACTIVITY = _FIELDS.columns
 
 def activity_of(row: ActivityColumns, id: str) -> Activity:
     """Convert a row with the columns of ``ACTIVITY`` to an activity."""
-    return _FIELDS.to_value(row, id=id)
+    return _FIELDS.to_value(row, id=id, changes=read_changes(row.changes), via=read_via(row.via))
+
+
+def read_changes(stored: Sequence[Mapping[str, object]] | None) -> list[FieldChange]:
+    """Return stored changes as values."""
+    return [read(FieldChange, change) for change in stored or ()]
+
+
+def read_via(stored: Mapping[str, object] | None) -> Via | None:
+    """Return the stored means of a change as a value."""
+    return None if stored is None else read(Via, stored)

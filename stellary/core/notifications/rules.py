@@ -34,6 +34,7 @@ from stellary.core.kernel.events import (
     NoticeGiven,
     PilotageChanged,
     ProjectCreated,
+    ProjectEvent,
     ProjectImported,
     ProjectMemberAdded,
     ProjectMemberRemoved,
@@ -96,9 +97,8 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
         mentioned: The ids of users that it newly mentions.
     """
     meta: dict[str, object] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
+    meta |= _flow(event)
     match event:
-        case CardMoved():
-            meta |= {"fromColumn": event.from_column, "toColumn": event.to_column}
         case CardUpdated():
             meta["changed"] = list(event.changed)
         case CardAssigned():
@@ -124,6 +124,29 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
     if mentioned:
         meta["mentioned"] = sorted(names[user_id] for user_id in mentioned)
     return meta
+
+
+def _flow(event: CardEvent) -> dict[str, object]:
+    """Return the columns that an unarchived card enters and leaves, from which a cumulative flow is computed.
+
+    The move of an archived card is marked as ``archived``, since it changes no column's number of cards.
+    """
+    to_column: dict[str, object] = {"toColumnId": event.card.column_id}
+    match event:
+        case CardCreated():
+            return {"toColumn": event.column, **to_column}
+        case CardMoved():
+            names = {"fromColumn": event.from_column, "toColumn": event.to_column}
+            flow = {**names, "fromColumnId": event.before.column_id, **to_column}
+            return {**flow, "archived": True} if event.before.archived else flow
+        case CardArchived():
+            return {"fromColumnId": event.card.column_id}
+        case CardDeleted() if not event.card.archived:
+            return {"fromColumnId": event.card.column_id}
+        case CardUpdated() if event.before.archived and not event.card.archived:
+            return to_column
+        case _:
+            return {}
 
 
 def _statuses(event: CardEvent) -> dict[str, str]:
@@ -163,7 +186,8 @@ def pilotage_meta(event: PilotageChanged) -> dict[str, object]:
 
 def import_meta(event: ProjectImported) -> dict[str, object]:
     """Return the meta of an import: one activity, however many cards it has."""
-    return {"project": event.name, "columns": event.columns, "cards": event.cards}
+    counts = {"project": event.name, "columns": event.columns, "cards": event.cards}
+    return {**counts, "columnCards": [dict(column) for column in event.column_cards]}
 
 
 def document_meta(event: DocumentEvent) -> dict[str, object]:
@@ -188,10 +212,42 @@ def document_meta(event: DocumentEvent) -> dict[str, object]:
 
 
 def find_named_people(event: CardEvent) -> set[str]:
-    """Return the ids of the users whose names the meta contains."""
+    """Return the ids of the users whose names the activity contains."""
+    if isinstance(event, CardCreated):
+        return {event.card.assignee_id} if event.card.assignee_id else set()
     if not isinstance(event, CardAssigned):
         return set()
     return {user_id for user_id in (event.card.assignee_id, event.before.assignee_id) if user_id}
+
+
+def find_entity(
+    event: ProjectEvent | DocumentEvent | PilotageChanged, type: ActivityType
+) -> tuple[str, str | None]:
+    """Return the kind and the id of the item that an event is about.
+
+    Args:
+        event: The event.
+        type: The type of its activity.
+    """
+    match event:
+        case CommentAdded() | CommentUpdated():
+            return "comment", event.comment.id
+        case CommentDeleted():
+            return "comment", event.comment_id
+        case AttachmentAdded() | AttachmentRemoved():
+            return "attachment", event.attachment.id
+        case RelationAdded() | RelationRemoved():
+            return "relation", event.relation_id
+        case CardEvent():
+            return "card", event.card.id
+        case ProjectMemberAdded() | ProjectMemberRemoved():
+            return "member", event.user_id
+        case ProjectEvent():
+            return "project", event.project_id
+        case DocumentEvent():
+            return "document", event.document.id
+        case _:
+            return type.partition("_")[0], event.thing_id
 
 
 # ---------------------------------------------------------------------------------------------- recipients

@@ -18,6 +18,11 @@ activities = Table(
     Column("card_id", IdType),
     Column("actor_id", IdType, nullable=False),
     Column("type", String(40), nullable=False),
+    Column("entity", String(40), nullable=False, server_default="card"),
+    Column("entity_id", IdType),
+    # Null instead of an empty list, and for a direct request.
+    Column("changes", Json),
+    Column("via", Json),
     Column("meta", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_activities_workspace_id_seq", "workspace_id", "seq"),
@@ -25,6 +30,8 @@ activities = Table(
     Index("ix_stellary_activities_project_id_id", "project_id", "id"),
     Index("ix_stellary_activities_project_id_actor_id_id", "project_id", "actor_id", "id"),
     Index("ix_stellary_activities_project_id_type_id", "project_id", "type", "id"),
+    Index("ix_stellary_activities_project_id_entity_id", "project_id", "entity", "id"),
+    Index("ix_stellary_activities_project_id_created_at", "project_id", "created_at"),
     Index("ix_stellary_activities_card_id_id", "card_id", "id"),
     sqlite_autoincrement=True,
 )

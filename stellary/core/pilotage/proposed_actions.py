@@ -170,7 +170,8 @@ def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: ActionRow) -> obje
     # Only an approved action is applied.
     approver = row.reviewed_by_id or ""
     try:
-        with uow.caused_by(Cause(Chain(uow.new_id()), approver, 0), Actor(approver)):
+        via = {"action": {"id": rules.short_id("action", row.number), "name": row.action_type}}
+        with uow.caused_by(Cause(Chain(uow.new_id()), approver, 0, via), Actor(approver)):
             return actions.run(uow, ref, row.action_type, row.payload)
     except ServerError:
         raise

@@ -14,6 +14,7 @@ from stellary.core.accounts import people
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ActivitiesRecorded
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications.rows import read_changes, read_via
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.row_types import SubscriberRow
 from stellary.core.webhooks.tables import deliveries, webhooks
@@ -73,7 +74,8 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
 
 
 def _payload(row: Mapping[str, Any], actor_name: str | None) -> str:
-    data = Activity(**row, actor_name=actor_name)
+    fields = {**row, "changes": read_changes(row["changes"]), "via": read_via(row["via"])}
+    data = Activity(**fields, actor_name=actor_name)
     return dump(WebhookMessage(type=row["type"], timestamp=row["created_at"], data=data)).decode()
 
 

@@ -34,8 +34,18 @@ def types(board, query=""):
     return [activity["type"] for activity in reversed(feed(board, query))]
 
 
+def change(field, before, after, names=None, diff=None):
+    return {"field": field, "from": before, "to": after, "names": names or {}, "diff": diff}
+
+
+def list_column_changes(column):
+    """Return the changes of a new card without further fields."""
+    column_change = change("columnId", None, column["id"], {column["id"]: column["name"]})
+    return [column_change, change("status", None, "open")]
+
+
 def test_activity_names_the_actor_the_change_and_the_card(board, ann, bob):
-    card = board.card("Write", by=bob)
+    card, column = board.card("Write", by=bob), board.columns[0]
     assert feed(board, who=ann)[0] == {
         "id": feed(board)[0]["id"],
         "type": "card_created",
@@ -44,7 +54,16 @@ def test_activity_names_the_actor_the_change_and_the_card(board, ann, bob):
         "workspaceId": board.workspace.id,
         "projectId": board.project["id"],
         "cardId": card["id"],
-        "meta": {"cardKey": card["key"], "cardTitle": "Write"},
+        "entity": "card",
+        "entityId": card["id"],
+        "changes": [change("title", None, "Write"), *list_column_changes(column)],
+        "via": None,
+        "meta": {
+            "cardKey": card["key"],
+            "cardTitle": "Write",
+            "toColumn": column["name"],
+            "toColumnId": column["id"],
+        },
         "createdAt": card["createdAt"],
     }
 

@@ -49,7 +49,7 @@ def count(board, person):
 
 
 def test_notification_contains_its_activity(board, ann, bob):
-    card = board.card("Write", assigneeId=bob.id)
+    card, column = board.card("Write", assigneeId=bob.id), board.columns[0]
     (notification,) = board.world.ask(bob, "GET", "/notifications")
     assert notification == {
         "id": notification["id"],
@@ -63,10 +63,26 @@ def test_notification_contains_its_activity(board, ann, bob):
             "workspaceId": board.workspace.id,
             "projectId": board.project["id"],
             "cardId": card["id"],
-            "meta": {"cardKey": card["key"], "cardTitle": "Write"},
+            "entity": "card",
+            "entityId": card["id"],
+            "changes": notification["activity"]["changes"],
+            "via": None,
+            "meta": {
+                "cardKey": card["key"],
+                "cardTitle": "Write",
+                "toColumn": column["name"],
+                "toColumnId": column["id"],
+            },
             "createdAt": card["createdAt"],
         },
     }
+    assert {
+        "field": "assigneeId",
+        "from": None,
+        "to": bob.id,
+        "names": {bob.id: "bob"},
+        "diff": None,
+    } in notification["activity"]["changes"]
 
 
 def test_fifty_are_listed_if_nothing_else_is_asked_for(board, bob):

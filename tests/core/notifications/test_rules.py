@@ -122,12 +122,35 @@ def test_each_published_type_has_its_event():
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (CardCreated(**PLACE, card=CARD), {}),
-        (CardArchived(**PLACE, card=CARD), {}),
-        (CardDeleted(**PLACE, card=CARD), {}),
+        (CardCreated(**PLACE, card=CARD, column="To Do"), {"toColumn": "To Do", "toColumnId": "column"}),
+        (CardArchived(**PLACE, card=card(archived=True), before=CARD), {"fromColumnId": "column"}),
+        (CardDeleted(**PLACE, card=CARD), {"fromColumnId": "column"}),
+        (CardDeleted(**PLACE, card=card(archived=True)), {}),
         (
-            CardMoved(**PLACE, card=CARD, before=CARD, from_column="To Do", to_column="Done"),
-            {"fromColumn": "To Do", "toColumn": "Done"},
+            CardMoved(
+                **PLACE, card=card(column_id="done"), before=CARD, from_column="To Do", to_column="Done"
+            ),
+            {"fromColumn": "To Do", "toColumn": "Done", "fromColumnId": "column", "toColumnId": "done"},
+        ),
+        (
+            CardMoved(
+                **PLACE,
+                card=card(column_id="done", archived=True),
+                before=card(archived=True),
+                from_column="To Do",
+                to_column="Done",
+            ),
+            {
+                "fromColumn": "To Do",
+                "toColumn": "Done",
+                "fromColumnId": "column",
+                "toColumnId": "done",
+                "archived": True,
+            },
+        ),
+        (
+            CardUpdated(**PLACE, card=CARD, before=card(archived=True), changed=("archived", "order")),
+            {"changed": ["archived", "order"], "toColumnId": "column"},
         ),
         (
             CardUpdated(**PLACE, card=CARD, before=CARD, changed=("title", "dueDate")),
@@ -135,11 +158,17 @@ def test_each_published_type_has_its_event():
         ),
         (
             CardMoved(
-                **PLACE, card=card(status="in_progress"), before=CARD, from_column="To Do", to_column="Doing"
+                **PLACE,
+                card=card(status="in_progress", column_id="doing"),
+                before=CARD,
+                from_column="To Do",
+                to_column="Doing",
             ),
             {
                 "fromColumn": "To Do",
                 "toColumn": "Doing",
+                "fromColumnId": "column",
+                "toColumnId": "doing",
                 "fromStatus": "open",
                 "toStatus": "in_progress",
             },
@@ -154,8 +183,13 @@ def test_each_published_type_has_its_event():
             {"changed": ["title"]},
         ),
         (
-            CardCreated(**PLACE, card=card(status="in_progress")),
-            {"fromStatus": "open", "toStatus": "in_progress"},
+            CardCreated(**PLACE, card=card(status="in_progress"), column="Doing"),
+            {
+                "toColumn": "Doing",
+                "toColumnId": "column",
+                "fromStatus": "open",
+                "toStatus": "in_progress",
+            },
         ),
         (
             CardAssigned(**PLACE, card=card(assignee_id=None), before=CARD),
@@ -177,7 +211,7 @@ def test_each_published_type_has_its_event():
             {"attachmentId": "file", "fileName": "plan.pdf"},
         ),
         (
-            RelationAdded(**PLACE, card=CARD, type="blocks", other=OTHER),
+            RelationAdded(**PLACE, card=CARD, type="blocks", other=OTHER, relation_id="relation"),
             {
                 "relation": "blocks",
                 "otherCardId": "other",
@@ -212,8 +246,10 @@ def test_details_of_a_project_event_have_a_name():
 
 
 def test_a_card_concerns_its_assignee_and_its_creator():
-    assert rules.find_card_recipients(CardArchived(**PLACE, card=CARD)) == {"ann", "bob"}
-    assert rules.find_card_recipients(CardArchived(**PLACE, card=card(assignee_id=None))) == {"ann"}
+    assert rules.find_card_recipients(CardArchived(**PLACE, card=CARD, before=CARD)) == {"ann", "bob"}
+    assert rules.find_card_recipients(CardArchived(**PLACE, card=card(assignee_id=None), before=CARD)) == {
+        "ann"
+    }
 
 
 def test_being_no_longer_the_assignee_concerns_the_former_one():
@@ -235,7 +271,9 @@ def test_edited_or_deleted_comment_has_no_recipients(event):
 
 @pytest.mark.parametrize(("count", "expected"), [(0, False), (1, True)])
 def test_commenters_are_queried_only_if_there_are_comments(count, expected):
-    assert rules.has_commenters(CardArchived(**PLACE, card=card(comment_count=count))) is expected
+    assert (
+        rules.has_commenters(CardArchived(**PLACE, card=card(comment_count=count), before=CARD)) is expected
+    )
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, False), (2, True)])

@@ -293,7 +293,7 @@ def build_events(
         )
     if "archived" in fields and after.archived:
         fields -= {"archived", "order"}
-        events.append(CardArchived(**ids, card=after))
+        events.append(CardArchived(**ids, card=after, before=before))
     if "assignee_id" in fields:
         fields.discard("assignee_id")
         events.append(CardAssigned(**ids, card=after, before=before))

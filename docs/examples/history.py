@@ -1,0 +1,75 @@
+"""History: what changed on a card, by whom and by what means, and how to take it back.
+
+Start a server with ``python3 dev.py serve``, then run ``python docs/examples/history.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from uuid import uuid4
+
+from stellary import Conflict, Stellary
+
+
+def history(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Change a card, take a change back, and return its history in words."""
+    ws = client.workspace(organization, workspace)
+    board = ws.project(ws.projects.create(name="Launch"))
+    to_do, _, done = board.columns.list()
+    card = board.column(to_do).cards.create(title="Write the spec")
+    board.cards.update(card, column_id=done.id)
+    board.cards.update(card, title="Write the manual", priority="high")
+
+    # --8<-- [start:changes]
+    for activity in board.activity.list(card_id=card.id):
+        for change in activity.changes:
+            print(activity.actor_name, change.field, change.from_, "→", change.to, change.names)
+    # --8<-- [end:changes]
+
+    # --8<-- [start:undo]
+    (latest,) = board.activity.list(card_id=card.id, type="card_updated")
+    restored = board.undo(latest)
+    print(restored.title)  # Write the spec
+
+    board.cards.update(card, title="Write both")
+    try:
+        board.undo(latest)
+    except Conflict as error:
+        print(error.code, error.message)  # changed_since: the title is now "Write both"
+    # --8<-- [end:undo]
+    assert restored.title == "Write the spec"
+    undone = board.activity.list(card_id=card.id, type="card_updated")[1]
+    assert undone.via is not None
+    assert undone.via.undo is not None
+
+    # --8<-- [start:flow]
+    names: dict[str, str] = {}
+    flow: Counter[str] = Counter()
+    for activity in reversed(list(board.activity.iterate())):
+        meta = activity.meta
+        if activity.type == "project_imported":
+            flow.update({column["id"]: column["cards"] for column in meta["columnCards"]})
+        elif not meta.get("archived"):
+            flow[meta.get("toColumnId", "")] += 1
+            flow[meta.get("fromColumnId", "")] -= 1
+        names |= {
+            meta[f"{way}ColumnId"]: meta[f"{way}Column"] for way in ("from", "to") if f"{way}Column" in meta
+        }
+    cards_by_column = {names[id]: count for id, count in flow.items() if id and count}
+    # --8<-- [end:flow]
+    assert cards_by_column == {done.name: 1}
+    return [f"{change.field}: {change.from_} → {change.to}" for change in latest.changes]
+
+
+def main(url: str = "http://localhost:3001") -> None:
+    """Run the example with a new account, and print the history."""
+    name = f"acme-{uuid4().hex[:8]}"
+    with Stellary.register(url, f"{name}@example.com", "a-long-password", name="Jane Doe") as client:
+        client.organizations.create(name=name.title(), slug=name)
+        client.organization(name).workspaces.create(name="Engineering", slug="eng")
+        print(*history(client, name, "eng"), sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

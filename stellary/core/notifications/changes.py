@@ -1,0 +1,297 @@
+"""Records of changes: the fields in which two states of a value differ, with names as of that time. Pure functions."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from stellary.contract.cards import Card
+from stellary.contract.checklists import ChecklistItem
+from stellary.contract.fields import field_names
+from stellary.contract.wire import Value, as_dict, camel
+from stellary.core.kernel.events import (
+    CardArchived,
+    CardAssigned,
+    CardCreated,
+    CardEvent,
+    CardMoved,
+    CardUpdated,
+)
+
+Change = dict[str, object]
+"""A change of a field as it is stored: the keys of ``FieldChange`` that have a value."""
+
+TEXT_MAX: Final = 2_000
+"""The number of characters up to which both values of a text are recorded; longer ones are recorded as a diff."""
+
+MATCHED_LINES_MAX: Final = 400
+"""The number of lines up to which lines are matched, which takes quadratic time; of more lines, one block is recorded."""
+
+NOT_RECORDED: Final = frozenset(
+    {
+        "id",
+        "key",
+        "number",
+        "project_id",
+        "created_by_id",
+        "created_at",
+        "updated_at",
+        "version",
+        "checklist_progress",
+        "comment_count",
+        "attachment_count",
+    }
+)
+"""Fields that never change, or that follow from other changes."""
+
+_MOVED: Final = ("column_id", "scope_id", "order", "status", "completed_at")
+_ARCHIVED: Final = ("archived", "order")
+_CARD_FIELDS: Final = tuple(name for name in field_names(Card) if name not in NOT_RECORDED)
+# A new card is at the end of its column, and in the scope of it.
+_CREATED: Final = tuple(name for name in _CARD_FIELDS if name not in ("scope_id", "order"))
+_PYTHON_NAMES: Final[Mapping[str, str]] = {camel(name): name for name in _CARD_FIELDS}
+_WIRE_NAMES: Final[Mapping[str, str]] = {name: camel(name) for name in _CARD_FIELDS}
+
+
+def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Change]:
+    """Return the changes of fields that an event of a card stands for; none for one that changes no field.
+
+    Args:
+        event: The event.
+        names: The names of people, labels, custom fields and scopes, by id.
+    """
+    match event:
+        case CardMoved():
+            column_names = {event.before.column_id: event.from_column, event.card.column_id: event.to_column}
+            return list_changes(event.before, event.card, _MOVED, {**names, **column_names})
+        case CardUpdated():
+            changed = (_PYTHON_NAMES[name] for name in event.changed)
+            return list_changes(event.before, event.card, changed, names)
+        case CardAssigned():
+            return list_changes(event.before, event.card, ("assignee_id",), names)
+        case CardArchived():
+            return list_changes(event.before, event.card, _ARCHIVED, names)
+        case CardCreated():
+            return list_values(event.card, _CREATED, {**names, event.card.column_id: event.column})
+        case _:
+            return []
+
+
+def list_changes(
+    before: Value, after: Value, fields: Iterable[str], names: Mapping[str, str]
+) -> list[Change]:
+    """Return the changes between two states of a value.
+
+    Args:
+        before: The earlier state.
+        after: The later state.
+        fields: The fields to compare, by their names in Python.
+        names: The names of the items that the values refer to, by id.
+    """
+    changes: list[Change] = []
+    for field in fields:
+        old, new = getattr(before, field), getattr(after, field)
+        if old != new:
+            changes += _list_field_changes(field, old, new, names)
+    return changes
+
+
+def list_values(value: Value, fields: Iterable[str], names: Mapping[str, str]) -> list[Change]:
+    """Return the changes from nothing to a new value: its fields that are not empty.
+
+    Args:
+        value: The new value.
+        fields: The fields to record, by their names in Python.
+        names: The names of the items that the values refer to, by id.
+    """
+    changes: list[Change] = []
+    for field in fields:
+        new = getattr(value, field)
+        if new:
+            changes += _list_field_changes(field, None, new, names)
+    return changes
+
+
+def find_referenced_ids(event: CardEvent) -> set[str]:
+    """Return the ids of the labels, custom fields and scopes whose names the changes of an event contain."""
+    before = None if isinstance(event, CardCreated) else getattr(event, "before", None)
+    if not isinstance(event, CardUpdated | CardMoved | CardCreated):
+        return set()
+    card = event.card
+    if before is None:
+        return {*card.label_ids, *card.custom_fields}
+    ids = set()
+    if before.label_ids != card.label_ids:
+        ids |= {*before.label_ids, *card.label_ids}
+    if before.custom_fields != card.custom_fields:
+        ids |= {*before.custom_fields, *card.custom_fields}
+    return ids if before.scope_id == card.scope_id else {*ids, before.scope_id, card.scope_id}
+
+
+def _list_field_changes(field: str, old: object, new: object, names: Mapping[str, str]) -> Iterator[Change]:
+    """Yield the changes of one field; of custom fields and checklists, one for each custom field and item."""
+    if field == "custom_fields":
+        yield from _list_key_changes(_as_mapping(old), _as_mapping(new), names)
+    elif field == "checklist":
+        yield from _list_item_changes(_as_items(old), _as_items(new))
+    else:
+        yield _build_change(
+            _WIRE_NAMES.get(field) or camel(field), old, new, _name_ids(field, old, new, names)
+        )
+
+
+def _build_change(field: str, old: object, new: object, names: Mapping[str, str] | None = None) -> Change:
+    change: Change = {"field": field}
+    if _is_long(old) or _is_long(new):
+        change["diff"] = diff_texts(str(old or ""), str(new or ""))
+    else:
+        change |= {"from": old, "to": new}
+    if names:
+        change["names"] = names
+    return change
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, str) and len(value) > TEXT_MAX
+
+
+def _name_ids(field: str, old: object, new: object, names: Mapping[str, str]) -> dict[str, str]:
+    if field.endswith("_id"):
+        return {id: names[id] for id in (old, new) if isinstance(id, str) and id in names}
+    if field.endswith("_ids"):
+        ids = [id for value in (old, new) if isinstance(value, list) for id in value]
+        return {id: names[id] for id in ids if id in names}
+    return {}
+
+
+def _as_mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _as_items(value: object) -> Sequence[ChecklistItem]:
+    return value if isinstance(value, list) else ()
+
+
+def _list_key_changes(
+    old: Mapping[str, object], new: Mapping[str, object], names: Mapping[str, str]
+) -> Iterator[Change]:
+    for id in dict.fromkeys([*old, *new]):
+        if old.get(id) != new.get(id):
+            own_name = {id: names[id]} if id in names else None
+            yield _build_change(f"customFields.{id}", old.get(id), new.get(id), own_name)
+
+
+def _list_item_changes(old: Sequence[ChecklistItem], new: Sequence[ChecklistItem]) -> Iterator[Change]:
+    """Yield a change for each item that is added, changed or removed, and one for another order of the others."""
+    old_items = {item.id: item for item in old}
+    new_items = {item.id: item for item in new}
+    for id in dict.fromkeys([*old_items, *new_items]):
+        before, after = old_items.get(id), new_items.get(id)
+        if before is None or after is None or (before.title, before.done) != (after.title, after.done):
+            yield _build_change(f"checklist.{id}", _item_json(before), _item_json(after))
+    old_ids = [id for id in old_items if id in new_items]
+    new_ids = [id for id in new_items if id in old_items]
+    if old_ids != new_ids:
+        yield _build_change("checklist", old_ids, new_ids)
+
+
+def _item_json(item: ChecklistItem | None) -> dict[str, object] | None:
+    if item is None:
+        return None
+    return {name: value for name, value in as_dict(item).items() if name != "_id"}
+
+
+def diff_texts(old: str, new: str) -> str:
+    """Return a unified diff from one text to another, without the lines that name the files.
+
+    The time is linear in the length of the texts: if more than 400 lines differ, they become one block.
+
+    Args:
+        old: The old text.
+        new: The new text.
+    """
+    old_lines, new_lines = split_lines(old), split_lines(new)
+    start, end = _count_equal(old_lines, new_lines), 0
+    shorter = min(len(old_lines), len(new_lines)) - start
+    end = min(_count_equal(old_lines[::-1], new_lines[::-1]), shorter)
+    old_middle, new_middle = old_lines[start : len(old_lines) - end], new_lines[start : len(new_lines) - end]
+    if len(old_middle) + len(new_middle) <= MATCHED_LINES_MAX:
+        lines = list(difflib.unified_diff(old_lines, new_lines))[2:]
+    else:
+        lines = [
+            f"@@ -{_range(start, len(old_middle))} +{_range(start, len(new_middle))} @@\n",
+            *("-" + line for line in old_middle),
+            *("+" + line for line in new_middle),
+        ]
+    return "".join(line if line.endswith("\n") else line + NO_NEWLINE for line in lines)
+
+
+NO_NEWLINE: Final = "\n\\ No newline at end of file\n"
+"""What follows the last line of a text that does not end with a line break, as in the diffs of git."""
+
+
+_HUNK: Final = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@\n")
+
+
+def revert_diff(text: str, diff: str) -> str | None:
+    """Return the text from before a change; None if the lines that the change has written are no longer there.
+
+    Args:
+        text: The current text.
+        diff: The diff, as ``diff_texts`` has built it.
+    """
+    lines = split_lines(text)
+    reverted: list[str] = []
+    position = 0
+    for new_start, old_lines, new_lines in _read_hunks(split_lines(diff)):
+        # An empty range is named by the line before it.
+        start = new_start - 1 if new_lines else new_start
+        reverted += lines[position:start]
+        if start < position or lines[start : start + len(new_lines)] != new_lines:
+            return None
+        reverted += old_lines
+        position = start + len(new_lines)
+    return "".join([*reverted, *lines[position:]])
+
+
+def _read_hunks(diff_lines: Sequence[str]) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Yield the hunks of a diff: the number of their first line in the new text, their old lines and their new lines."""
+    hunk: tuple[int, list[str], list[str]] | None = None
+    changed: list[list[str]] = []
+    for line in diff_lines:
+        header = _HUNK.fullmatch(line)
+        if header is not None:
+            if hunk is not None:
+                yield hunk
+            hunk = int(header[3]), [], []
+        elif hunk is not None and line.startswith("\\"):
+            for lines in changed:
+                lines[-1] = lines[-1].removesuffix("\n")
+        elif hunk is not None:
+            changed = [lines for sign, lines in (("-", hunk[1]), ("+", hunk[2])) if line[0] in (sign, " ")]
+            for lines in changed:
+                lines.append(line[1:])
+    if hunk is not None:
+        yield hunk
+
+
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text with their line breaks. Only a line feed is one."""
+    *lines, last = text.split("\n")
+    return [line + "\n" for line in lines] + ([last] if last else [])
+
+
+def _count_equal(old: Sequence[str], new: Sequence[str]) -> int:
+    count = 0
+    for one, other in zip(old, new, strict=False):
+        if one != other:
+            return count
+        count += 1
+    return count
+
+
+def _range(start: int, count: int) -> str:
+    # Lines are numbered from 1; an empty range is named by the line before it.
+    return f"{start + 1 if count else start},{count}"

@@ -1,0 +1,111 @@
+"""The request that takes back recorded changes of a card, and the fields that stand in its way. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from stellary.contract.activities import FieldChange
+from stellary.contract.cards import Card
+from stellary.contract.wire import dump
+from stellary.core.notifications.changes import revert_diff
+
+Item = dict[str, object]
+"""An item of a checklist as a request contains it. A deleted item comes back without its id, and gets a new one."""
+
+_FOLLOWING = ("scopeId", "completedAt")
+"""Fields that follow from the column and the status."""
+
+
+class Reversal:
+    """The reversal of recorded changes.
+
+    Args:
+        card: The current card.
+        changes: The recorded changes.
+
+    Attributes:
+        body: The body of an update that restores the values from before the changes.
+        problems: The fields whose values are no longer those that the changes wrote, with their current values.
+    """
+
+    def __init__(self, card: Card, changes: Sequence[FieldChange]) -> None:
+        self.body: dict[str, object] = {}
+        self.problems: dict[str, object] = {}
+        self._card: dict[str, object] = orjson.loads(dump(card))
+        self._field_values: dict[str, object] = {}
+        self._items: list[Item] = [
+            {"_id": item.id, "title": item.title, "done": item.done} for item in card.checklist
+        ]
+        for change in changes:
+            name, _, key = change.field.partition(".")
+            if name == "checklist":
+                self._revert_checklist(change, key)
+            elif name == "customFields":
+                self._revert_value(change, card.custom_fields.get(key), self._field_values, key)
+            elif change.diff is not None:
+                self._revert_text(change.field, change.diff)
+            elif change.field == "order":
+                self._revert_order(change.from_)
+            elif change.field not in _FOLLOWING:
+                self._revert_value(change, self._card[change.field], self.body, change.field)
+        if self._field_values:
+            self.body["customFields"] = self._field_values
+        if "columnId" in self.body:
+            # The column would set the status of a card that enters it.
+            self.body.setdefault("status", card.status)
+
+    def _revert_value(
+        self, change: FieldChange, current: object, restored: dict[str, object], key: str
+    ) -> None:
+        if current == change.to:
+            restored[key] = change.from_
+        else:
+            self.problems[change.field] = current
+
+    def _revert_order(self, old: object) -> None:
+        # The order changes with those of other cards, so its current value says nothing.
+        if isinstance(old, int):
+            self.body["order"] = old
+
+    def _revert_text(self, field: str, diff: str) -> None:
+        current = self._card[field]
+        text = revert_diff(str(current or ""), diff)
+        if text is None:
+            self.problems[field] = current
+        else:
+            self.body[field] = text or None
+
+    def _revert_checklist(self, change: FieldChange, id: str) -> None:
+        if id:
+            self._revert_item(change, id)
+        else:
+            self._revert_item_order(change.from_, change.to)
+        self.body["checklist"] = self._items
+
+    def _revert_item(self, change: FieldChange, id: str) -> None:
+        index = next((index for index, item in enumerate(self._items) if item.get("_id") == id), None)
+        current = None if index is None else self._items[index]
+        recorded = None if change.to is None else {"_id": id, **_content(change.to)}
+        if current != recorded:
+            self.problems[change.field] = current
+        elif index is None:
+            self._items.insert(change.from_["order"], _content(change.from_))
+        elif change.from_ is None:
+            del self._items[index]
+        else:
+            self._items[index] = {"_id": id, **_content(change.from_)}
+
+    def _revert_item_order(self, old: Sequence[str], new: Sequence[str]) -> None:
+        if [item["_id"] for item in self._items if item.get("_id") in new] != new:
+            self.problems["checklist"] = self._card["checklist"]
+            return
+        by_id = {item.get("_id"): item for item in self._items}
+        ordered = iter([by_id[id] for id in old])
+        self._items = [next(ordered) if item.get("_id") in new else item for item in self._items]
+
+
+def _content(item: Item) -> Item:
+    """Return what of an item a change records, apart from its order."""
+    return {"title": item["title"], "done": item["done"]}

@@ -1,0 +1,252 @@
+"""Records of changes: fields with their values before and after, names as of that time, and the means of the change."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stellary.core.notifications.changes import TEXT_MAX, diff_texts, revert_diff
+from tests.core.agents.agent_api import AgentApi
+from tests.core.automations.automation_api import AutomationApi
+from tests.core.pilotage.pilotage_api import PilotageApi
+from tests.support.boards import Board
+
+FORTNIGHT = timedelta(days=14)
+
+
+@pytest.fixture
+def ann(world):
+    return world.person("ann")
+
+
+@pytest.fixture
+def board(world, ann):
+    return Board(world, ann)
+
+
+def feed(board, query=""):
+    """Return the activities of the project, newest first."""
+    return board.world.ask(board.owner, "GET", f"{board.path}/activity?{query}")
+
+
+def changes_of(activity):
+    """Return the changes of an activity: field, old and new value, and names."""
+    return [
+        (change["field"], change["from"], change["to"], change["names"]) for change in activity["changes"]
+    ]
+
+
+def update(board, card, **fields):
+    """Update a card, and return the activities of the update."""
+    before = len(feed(board))
+    board.world.ask(board.owner, "PATCH", board.of(card), fields)
+    activities = feed(board)
+    return activities[: len(activities) - before]
+
+
+def test_update_records_values_before_and_after(board):
+    card = board.card("Write", dueDate="2026-05-01")
+    (activity,) = update(board, card, title="Read", dueDate="2026-06-01", priority="high")
+    assert changes_of(activity) == [
+        ("title", "Write", "Read", {}),
+        ("priority", None, "high", {}),
+        ("dueDate", "2026-05-01T00:00:00Z", "2026-06-01T00:00:00Z", {}),
+    ]
+    assert (activity["entity"], activity["entityId"]) == ("card", card["id"])
+
+
+def test_move_records_columns_with_their_names_at_that_time(board, ann):
+    to_do, doing, _ = board.columns
+    board.card("First", column=1)
+    card = board.card()
+    (activity,) = update(board, card, columnId=doing["id"])
+    board.world.ask(ann, "PATCH", f"{board.path}/columns/{doing['id']}", {"name": "Renamed"})
+    names = {column["id"]: column["name"] for column in (to_do, doing)}
+    (listed,) = feed(board, "type=card_moved")
+    assert listed == activity
+    assert changes_of(listed) == [
+        ("columnId", to_do["id"], doing["id"], names),
+        ("order", 0, 1, {}),
+        ("status", "open", "in_progress", {}),
+    ]
+
+
+def test_labels_and_custom_fields_are_recorded_with_names(board, ann):
+    label = board.label("bug")
+    field = board.world.ask(
+        ann, "POST", f"{board.path}/custom-fields", {"name": "Estimate", "type": "number"}
+    )
+    card = board.card()
+    (activity,) = update(board, card, labelIds=[label["id"]], customFields={field["id"]: 3})
+    assert changes_of(activity) == [
+        ("labelIds", [], [label["id"]], {label["id"]: "bug"}),
+        (f"customFields.{field['id']}", None, 3, {field["id"]: "Estimate"}),
+    ]
+
+
+def test_new_card_records_its_fields(board, ann):
+    label = board.label("bug")
+    card = board.card("Write", column=1, assigneeId=ann.id, labelIds=[label["id"]])
+    (activity,) = feed(board, "type=card_created")
+    doing = board.columns[1]
+    assert changes_of(activity) == [
+        ("title", None, "Write", {}),
+        ("columnId", None, doing["id"], {doing["id"]: doing["name"]}),
+        ("status", None, card["status"], {}),
+        ("assigneeId", None, ann.id, {ann.id: "ann"}),
+        ("labelIds", None, [label["id"]], {label["id"]: "bug"}),
+    ]
+
+
+def test_checklist_records_only_changed_items(board, ann):
+    path = f"{board.flat_of(card := board.card())}/checklist"
+    first, second = (board.world.ask(ann, "POST", path, {"title": title}) for title in ("One", "Two"))
+    board.world.ask(ann, "PATCH", f"{path}/{second['_id']}", {"done": True})
+    board.world.ask(ann, "PATCH", f"{path}/{second['_id']}", {"order": 0})
+    board.world.ask(ann, "DELETE", f"{path}/{first['_id']}")
+    deleted, moved, checked, *_ = (changes_of(activity) for activity in feed(board, f"cardId={card['id']}"))
+    done = {"title": "Two", "done": True, "order": 1}
+    assert checked == [(f"checklist.{second['_id']}", {**done, "done": False}, done, {})]
+    assert moved == [("checklist", [first["_id"], second["_id"]], [second["_id"], first["_id"]], {})]
+    assert deleted == [(f"checklist.{first['_id']}", {"title": "One", "done": False, "order": 1}, None, {})]
+
+
+def test_archiving_and_assigning_record_their_fields(board, ann):
+    card = board.card()
+    archived, assigned = update(board, card, assigneeId=ann.id, archived=True)
+    if archived["type"] != "card_archived":
+        archived, assigned = assigned, archived
+    assert changes_of(archived) == [("archived", False, True, {}), ("order", 0, None, {})]
+    assert changes_of(assigned) == [("assigneeId", None, ann.id, {ann.id: "ann"})]
+
+
+def test_long_text_is_recorded_as_a_diff(board):
+    lines = [f"Line {number} of a long description" for number in range(100)]
+    card = board.card(description="\n".join(lines))
+    lines[50] = "Changed"
+    (activity,) = update(board, card, description="\n".join(lines))
+    (change,) = activity["changes"]
+    assert (change["from"], change["to"]) == (None, None)
+    assert "-Line 50 of a long description\n+Changed\n" in change["diff"]
+    assert len(change["diff"]) < TEXT_MAX
+
+
+texts = st.text(st.sampled_from("ab\n\r"), max_size=60)
+
+
+@given(texts, texts, st.sampled_from([0, 150, 500]))
+def test_diff_leads_back_to_the_old_text(old, new, count):
+    block = "".join(f"{number}\n" for number in range(count))
+    old, new = old + block, new + block + old
+    assert revert_diff(new, diff_texts(old, new)) == old
+
+
+def test_diff_of_another_text_cannot_be_reverted():
+    assert revert_diff("a\nx\nc\n", diff_texts("a\nb\nc\n", "a\nB\nc\n")) is None
+
+
+# ---------------------------------------------------------------------------------------------- via
+
+
+def test_direct_change_after_a_login_has_no_means(board):
+    board.card()
+    assert [activity["via"] for activity in feed(board)] == [None, None]
+
+
+def test_change_by_an_api_token_names_the_token(board, ann):
+    token = board.world.api_token(ann)
+    board.world.ask(token, "PATCH", board.of(board.card()), {"title": "Read"})
+    via = feed(board)[0]["via"]
+    (listed,) = board.world.ask(ann, "GET", "/api-tokens")
+    assert via["token"] == {"id": listed["id"], "name": listed["name"]}
+    assert via["rule"] is via["agent"] is via["import"] is None
+
+
+def test_change_by_a_rule_names_the_rule(world, ann):
+    automation_api = AutomationApi(world, ann)
+    rule = automation_api.rule("task_moved", "set_priority", priority="high")
+    automation_api.move(automation_api.card(), 1)
+    updated = feed(automation_api, "type=card_updated")[0]
+    assert updated["via"]["rule"] == {"id": rule["id"], "name": rule["name"]}
+    assert feed(automation_api, "type=card_moved")[0]["via"] is None
+
+
+def test_approved_proposal_names_the_agent_its_mission_and_the_approver(world, ann):
+    agent_api = AgentApi(world, ann)
+    agent = agent_api.agent("supervised")
+    mission = agent_api.mission(agent, "set priority high")
+    agent_api.run_mission(mission)
+    (proposal,) = agent_api.proposals(mission)
+    bob = world.person("bob")
+    agent_api.join(bob)
+    assert agent_api.decide(proposal, by=bob).status == 200
+    activity = feed(agent_api, "type=card_updated")[0]
+    assert (activity["actorId"], activity["actorName"]) == (agent["id"], "Scribe")
+    assert activity["via"]["agent"] == {
+        "id": agent["id"],
+        "name": "Scribe",
+        "mission": mission["id"],
+        "principalId": bob.id,
+    }
+
+
+def test_change_by_an_agent_token_names_agent_and_token(world, ann):
+    agent_api = AgentApi(world, ann)
+    agent = agent_api.agent()
+    card = agent_api.card()
+    world.ask(agent_api.token(agent), "PATCH", agent_api.of(card), {"title": "Read"})
+    via = feed(agent_api)[0]["via"]
+    assert (via["agent"]["id"], via["agent"]["mission"], via["agent"]["principalId"]) == (
+        agent["id"],
+        None,
+        ann.id,
+    )
+    assert via["token"]["name"] == "laptop"
+
+
+def test_applied_action_names_the_action(world, ann):
+    pilotage_api = PilotageApi(world, ann)
+    card = pilotage_api.card()
+    payload = {"cardId": card["id"], "priority": "high"}
+    body = {"actionType": "set_priority", "payload": payload, "explanation": "Because"}
+    action = pilotage_api.ask("POST", "actions/propose", body)
+    pilotage_api.ask("POST", f"actions/{action['id']}/review", {"approved": True})
+    pilotage_api.ask("POST", f"actions/{action['id']}/apply")
+    via = feed(pilotage_api, "type=card_updated")[0]["via"]
+    assert via["action"] == {"id": action["id"], "name": "set_priority"}
+
+
+def test_import_names_the_project_and_counts_its_cards(board, ann):
+    board.card()
+    archived = board.card()
+    update(board, archived, archived=True)
+    file = board.world.ask(ann, "GET", f"{board.path}/export")
+    imported = board.world.ask(ann, "POST", f"{board.flat}/projects/import", file)
+    (activity,) = board.world.ask(ann, "GET", f"{board.flat}/projects/{imported['id']}/activity")
+    assert activity["via"]["import"] == {"id": imported["id"], "name": board.project["name"]}
+    to_do = board.columns[0]["name"]
+    assert [(column["name"], column["cards"]) for column in activity["meta"]["columnCards"]] == [(to_do, 1)]
+
+
+# ---------------------------------------------------------------------------------------------- filters
+
+
+def test_feed_is_filtered_by_kind_and_time(world, board, ann):
+    clock = world.stop_clock()
+    card = board.card()
+    clock.advance(FORTNIGHT)
+    since = clock.now.isoformat().replace("+00:00", "Z")
+    board.comment(card)
+    board.world.ask(ann, "PATCH", board.path, {"name": "Lift-off"})
+    assert [activity["type"] for activity in feed(board, f"since={since}")] == [
+        "project_updated",
+        "comment_added",
+    ]
+    assert [activity["type"] for activity in feed(board, f"since={since}&entity=comment")] == [
+        "comment_added"
+    ]
+    assert [activity["type"] for activity in feed(board, "entity=card")] == ["card_created"]
+    assert board.world.status(ann, "GET", f"{board.path}/activity?entity=nonsense") == 400

@@ -1,0 +1,189 @@
+"""Undoing changes of cards: values from before a change come back, unless they have changed since."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import orjson
+import pytest
+
+from tests.support.boards import Board
+from tests.support.world import at_once
+
+
+@pytest.fixture
+def ann(world):
+    return world.person("ann")
+
+
+@pytest.fixture
+def board(world, ann):
+    return Board(world, ann)
+
+
+def feed(board, query=""):
+    return board.world.ask(board.owner, "GET", f"{board.path}/activity?{query}")
+
+
+def change(board, card, **fields):
+    return board.world.ask(board.owner, "PATCH", board.of(card), fields)
+
+
+def undo(board, activity):
+    return board.world.ask(board.owner, "POST", f"{board.path}/activity/{activity['id']}/undo")
+
+
+def error(board, activity):
+    response = board.world.call(board.owner, "POST", f"{board.path}/activity/{activity['id']}/undo")
+    body = orjson.loads(response.body)
+    return response.status, body["code"], body["message"]
+
+
+VOLATILE = ("version", "updatedAt")
+
+
+def content(card):
+    return {name: value for name, value in card.items() if name not in VOLATILE}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"title": "Read", "description": None, "priority": "high", "dueDate": None},
+        {"description": "A long text.\n" * 300},
+        {"status": "in_progress"},
+    ],
+    ids=["fields", "long text", "status"],
+)
+def test_undo_restores_fields(board, fields):
+    card = board.card(description="Short", dueDate="2026-05-01")
+    change(board, card, **fields)
+    (activity,) = feed(board, "limit=1")
+    assert content(undo(board, activity)) == content(card)
+    undone = feed(board, "limit=1")[0]
+    assert undone["type"] == "card_updated"
+    assert undone["via"]["undo"] == {"id": activity["id"], "name": "card_updated"}
+
+
+def test_undo_of_a_long_text_keeps_later_changes_elsewhere(board):
+    lines = [f"Line {number} of a long description\n" for number in range(100)]
+    card = board.card(description="".join(lines))
+    change(board, card, description="".join(["First\n", *lines[1:]]))
+    (activity,) = feed(board, "limit=1")
+    change(board, card, description="".join(["First\n", *lines[1:-1], "Last\n"]))
+    assert undo(board, activity)["description"] == "".join([*lines[:-1], "Last\n"])
+
+
+def test_undo_moves_a_card_back_to_its_position_and_status(board):
+    first, card, _ = (board.card(title) for title in ("First", "Second", "Third"))
+    doing = board.columns[1]
+    change(board, card, columnId=doing["id"])
+    (activity,) = feed(board, "type=card_moved")
+    change(board, first, title="Renamed")
+    assert content(undo(board, activity)) == content(card)
+
+
+def test_undo_brings_back_an_archived_card_at_its_position(board):
+    card, _ = board.card("First"), board.card("Second")
+    change(board, card, archived=True)
+    (activity,) = feed(board, "type=card_archived")
+    assert content(undo(board, activity)) == content(card)
+
+
+def test_undo_restores_assignee_labels_and_custom_fields(board, ann):
+    label, other = board.label("bug"), board.label("docs")
+    body = {"name": "Estimate", "type": "number"}
+    field = board.world.ask(ann, "POST", f"{board.path}/custom-fields", body)
+    card = board.card(labelIds=[label["id"]], customFields={field["id"]: 3})
+    change(board, card, labelIds=[other["id"]], customFields={field["id"]: None}, assigneeId=ann.id)
+    updated, assigned = sorted(
+        feed(board, "limit=2"), key=lambda activity: activity["type"] == "card_assigned"
+    )
+    undo(board, updated)
+    assert content(undo(board, assigned)) == content(card)
+
+
+def test_undo_restores_checklist_items(board, ann):
+    path = f"{board.flat_of(card := board.card())}/checklist"
+    first, second = (board.world.ask(ann, "POST", path, {"title": title}) for title in ("One", "Two"))
+    before = board.read(card)["checklist"]
+
+    def undo_last():
+        return undo(board, feed(board, "limit=1")[0])["checklist"]
+
+    board.world.ask(ann, "PATCH", f"{path}/{second['_id']}", {"done": True, "title": "Twice"})
+    assert undo_last() == before
+    board.world.ask(ann, "PATCH", f"{path}/{second['_id']}", {"order": 0})
+    assert undo_last() == before
+    board.world.ask(ann, "DELETE", f"{path}/{first['_id']}")
+    assert [(item["title"], item["done"]) for item in undo_last()] == [("One", False), ("Two", False)]
+    added = board.world.ask(ann, "POST", path, {"title": "Three"})
+    assert added["_id"] not in [item["_id"] for item in undo_last()]
+
+
+def test_undo_of_an_undo_restores_the_change(board):
+    card = board.card("Write")
+    change(board, card, title="Read")
+    undo(board, feed(board, "limit=1")[0])
+    assert undo(board, feed(board, "limit=1")[0])["title"] == "Read"
+
+
+def test_undo_of_a_field_that_has_changed_since_is_a_conflict_with_the_current_value(board):
+    card = board.card("Write")
+    change(board, card, title="Read", priority="high")
+    (activity,) = feed(board, "limit=1")
+    changed = change(board, card, title="Other")
+    status, code, message = error(board, activity)
+    assert (status, code) == (409, "changed_since")
+    assert message == 'the card has been changed since: title is now "Other"'
+    assert board.read(card) == changed
+
+
+def test_undo_of_another_field_that_has_changed_is_no_conflict(board):
+    card = board.card("Write")
+    change(board, card, title="Read")
+    (activity,) = feed(board, "limit=1")
+    change(board, card, priority="high")
+    assert (undo(board, activity)["title"], board.read(card)["priority"]) == ("Write", "high")
+
+
+def test_old_value_that_is_no_longer_valid_is_a_conflict(board, ann):
+    label = board.label("bug")
+    card = board.card(labelIds=[label["id"]])
+    change(board, card, labelIds=[])
+    (activity,) = feed(board, "limit=1")
+    board.world.ask(ann, "DELETE", f"{board.flat}/labels/{label['id']}")
+    assert error(board, activity)[:2] == (409, "not_undoable")
+    assert board.read(card)["labelIds"] == []
+
+
+def test_other_activities_cannot_be_undone(board):
+    card = board.card()
+    (created,) = feed(board, "limit=1")
+    assert error(board, created)[:2] == (409, "not_undoable")
+    change(board, card, title="Read")
+    (updated,) = feed(board, "limit=1")
+    board.world.ask(board.owner, "DELETE", board.of(card))
+    assert error(board, updated)[0] == 404
+
+
+def test_undo_respects_if_match(board):
+    card = board.card("Write")
+    change(board, card, title="Read")
+    (activity,) = feed(board, "limit=1")
+    path = f"{board.path}/activity/{activity['id']}/undo"
+    assert board.world.status(board.owner, "POST", path, if_match='"1"') == 412
+    assert board.world.status(board.owner, "POST", path, if_match='"2"') == 200
+
+
+@pytest.mark.race
+def test_of_two_undos_at_the_same_time_one_takes_effect(board, rounds):
+    card = board.card("Write")
+    for _ in range(rounds):
+        change(board, card, title="Read")
+        (activity,) = feed(board, "limit=1")
+        path = f"{board.path}/activity/{activity['id']}/undo"
+        call = partial(board.world.status, board.owner, "POST", path)
+        statuses = at_once(call, call)
+        assert sorted(statuses) == [200, 409]
+        assert board.read(card)["title"] == "Write"
