@@ -13,7 +13,6 @@ from contextlib import closing
 from statistics import median
 
 import orjson
-from limits import parse
 
 from benchmarks.databases import Databases
 from benchmarks.http import CLIENTS, seed_database
@@ -23,11 +22,11 @@ from reference_server.handler import make_router
 from reference_server.log import Entry, configure
 from reference_server.metrics import Metrics
 from reference_server.request_context import RequestContext
-from reference_server.settings import Limits
-from reference_server.throttle import Caller, Throttle
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.port import RawResponse
 from stellary.core.api.dispatch import SERVICES
+from stellary.core.http.limits import Limits, parse_limit
+from stellary.core.http.throttle import Caller, Throttle
 
 CALLS = 5_000
 TOTAL = ("router", "log", "metrics", "limits")
@@ -117,7 +116,7 @@ def run(databases: Databases, seconds: float, rounds: int) -> Iterator[tuple[str
         "log": _write_log,
         "metrics": _repeat(_call_metrics()),
         "limits": _repeat(_call_limits(Limits())),
-        "limits.requests": _repeat(_call_limits(Limits(requests=parse("1000000 per hour")))),
+        "limits.requests": _repeat(_call_limits(Limits(requests=parse_limit("1000000 per hour")))),
     }
     site = seed_database(databases.new("sqlite"))
     site_file = databases.directory / "handler.json"

@@ -14,11 +14,11 @@ from reference_server.mcp.endpoint import McpEndpoint
 from reference_server.metrics import Metrics
 from reference_server.pages.handler import Pages
 from reference_server.settings import Settings
-from reference_server.state import State
 from reference_server.system import SystemOperations
-from reference_server.threads import Threads
 from stellary.contract.mcp import MCP
 from stellary.core import Core
+from stellary.core.http.state import State
+from stellary.core.http.threads import Threads
 
 STATE = web.AppKey("STATE", State)
 HANDLER = web.AppKey("HANDLER", Handler)

@@ -12,10 +12,10 @@ import attrs
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from reference_server.throttle import GUARDED
 from stellary.contract.errors import ApiError, Invalid, TooLarge, UnsupportedMedia
 from stellary.contract.project_imports import FILE_MAX
 from stellary.contract.router import AnyEndpoint
+from stellary.core.http.throttle import GUARDED
 
 SECONDS = 60.0
 FILE_SECONDS = 300.0

@@ -11,13 +11,13 @@ from aiohttp import web
 
 from reference_server.body import body_blocks
 from reference_server.request_context import RequestContext
-from reference_server.threads import Threads
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest
 from stellary.core import Core
 from stellary.core.api import dispatch
 from stellary.core.api.dispatch import Answer
 from stellary.core.api.uploads import FORM_MAX, Upload, too_large
+from stellary.core.http.threads import Threads
 
 _log = logging.getLogger("stellary.server")
 

@@ -11,14 +11,10 @@ from functools import partial
 from aiohttp import web
 
 from reference_server.body import RequestBody, body_limits
-from reference_server.compression import Compression, find_encoders
-from reference_server.cors import Cors
 from reference_server.files import Files
-from reference_server.large_reads import ReadKey
 from reference_server.log import AccessLog, Entry, logged_path
 from reference_server.metrics import Metrics
 from reference_server.pages.routes import PAGES
-from reference_server.password_limits import PasswordLimits
 from reference_server.request_context import (
     OperationHandler,
     RequestContext,
@@ -27,11 +23,7 @@ from reference_server.request_context import (
     parse_bearer,
 )
 from reference_server.settings import Settings
-from reference_server.shares import owner_of
-from reference_server.state import State
 from reference_server.streams import Streams
-from reference_server.threads import Threads
-from reference_server.throttle import GUARDED, Caller, Throttle
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.errors import ApiError, Invalid, MethodNotAllowed, RateLimited, Unauthenticated
 from stellary.contract.port import RawRequest, RawResponse
@@ -41,6 +33,14 @@ from stellary.core import Core
 from stellary.core.api import dispatch
 from stellary.core.api.dispatch import Answer
 from stellary.core.db.errors import convert_unexpected_error, error_response
+from stellary.core.http.compression import Compression, find_encoders
+from stellary.core.http.cors import Cors
+from stellary.core.http.large_reads import ReadKey
+from stellary.core.http.password_limits import PasswordLimits
+from stellary.core.http.shares import owner_of
+from stellary.core.http.state import State
+from stellary.core.http.threads import Threads
+from stellary.core.http.throttle import GUARDED, Caller, Throttle
 
 _log = logging.getLogger("stellary.server")
 CLIENT_GONE = 499

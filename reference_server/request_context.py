@@ -12,13 +12,12 @@ import attrs
 from aiohttp import web
 from multidict import CIMultiDict
 
-from reference_server.addresses import client_address
-from reference_server.compression import strip_encoding
-from reference_server.settings import Network
 from reference_server.streams import StreamStart
 from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Match
+from stellary.core.http.addresses import Network, client_address
+from stellary.core.http.compression import strip_encoding
 from stellary.core.kernel.unit import Actor
 
 # For ids, not for secrets: the system's source of randomness would release the interpreter lock each time.

@@ -27,11 +27,11 @@ from reference_server.mail import CLOSE_SECONDS, SmtpMailer
 from reference_server.protocol import HttpServer
 from reference_server.secret import signing_secret
 from reference_server.settings import Settings, SettingsError
-from reference_server.state import State
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.db.errors import may_become_reachable
+from stellary.core.http.state import State
 from stellary.core.ports.mail import log_email
 from stellary.core.wizard.models import ModelPlanner
 

@@ -6,19 +6,19 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib.util import find_spec
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import attrs
-from limits import RateLimitItem, parse, parse_many
 
 from reference_server.secret_strength import find_weakness
 from stellary.contract.limits import SLUG_PATTERN
 from stellary.contract.roles import Registration
+from stellary.core.http.addresses import Network
+from stellary.core.http.limits import NO_LIMITS, Limits, RateLimit, parse_limit
 
-Network = IPv4Network | IPv6Network
 LogFormat = Literal["json", "console", "off"]
 
 BCRYPT_ROUNDS_MIN = 10
@@ -61,39 +61,6 @@ class McpToken:
     workspace: str
 
 
-@attrs.frozen
-class Limits:
-    """The limits after which requests are answered by 429. None means no limit.
-
-    Attributes:
-        logins: Failed logins of one account from one address.
-        logins_per_account: Failed logins of one account, from all addresses that it has not been used from.
-        logins_per_address: Failed logins from one address.
-        registrations: New accounts, per address.
-        password_resets: Requests for a link to reset a password, per address.
-        bad_tokens: Requests with invalid tokens, per address.
-        requests: All requests, per token or else per address.
-    """
-
-    logins: RateLimitItem | None = attrs.field(factory=lambda: parse("20 per 15 minutes"))
-    logins_per_account: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per hour"))
-    logins_per_address: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per 15 minutes"))
-    registrations: RateLimitItem | None = attrs.field(factory=lambda: parse("100 per hour"))
-    password_resets: RateLimitItem | None = attrs.field(factory=lambda: parse("20 per hour"))
-    bad_tokens: RateLimitItem | None = attrs.field(factory=lambda: parse("300 per 5 minutes"))
-    requests: RateLimitItem | None = None
-
-
-NO_LIMITS = Limits(
-    logins=None,
-    logins_per_account=None,
-    logins_per_address=None,
-    registrations=None,
-    password_resets=None,
-    bad_tokens=None,
-)
-
-
 @attrs.frozen(kw_only=True)
 class Settings:
     """The settings that ``docs/guides/self-hosting.md`` lists."""
@@ -113,7 +80,7 @@ class Settings:
     public_url: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
     cors_origins: tuple[str, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits = attrs.field(factory=Limits)
     log: LogFormat | None = None
     stop_delay: float = 0.0
     database_wait: float = 60.0
@@ -296,17 +263,14 @@ def model_name(text: str) -> str:
     return text
 
 
-def limit(text: str) -> RateLimitItem | None:
+def limit(text: str) -> RateLimit | None:
     """Parse ``20 per 15 minutes``, ``100/hour``, or ``off``."""
     if text == "off":
         return None
     try:
-        limits = parse_many(text)
+        return parse_limit(text)
     except ValueError:
-        limits = []
-    if len(limits) != 1 or limits[0].amount < 1:
-        raise ValueError(f"must be a limit such as '20 per 15 minutes', or off, not {text!r}")
-    return limits[0]
+        raise ValueError(f"must be a limit such as '20 per 15 minutes', or off, not {text!r}") from None
 
 
 def _integer(text: str, least: int, most: int) -> int:

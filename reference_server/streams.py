@@ -17,9 +17,9 @@ from typing import Any
 import attrs
 from aiohttp import HttpVersion11, web
 
-from reference_server.threads import Threads
 from stellary.contract.errors import RateLimited, Unavailable
 from stellary.core import Core
+from stellary.core.http.threads import Threads
 from stellary.core.kernel import signals
 from stellary.core.streaming import streams
 from stellary.core.streaming.streams import Batch, Record

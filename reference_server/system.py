@@ -9,11 +9,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-from reference_server.api_page import ApiPage, api_page
 from reference_server.metrics import Metrics
 from reference_server.request_context import OperationHandler, RequestContext
-from reference_server.state import State
-from reference_server.threads import Threads
 from stellary.contract.errors import ApiError, Unavailable
 from stellary.contract.port import RawResponse
 from stellary.contract.system import (
@@ -29,6 +26,9 @@ from stellary.contract.system import (
 )
 from stellary.contract.wire import Value, dump
 from stellary.core import Core
+from stellary.core.http.api_page import ApiPage, api_page
+from stellary.core.http.state import State
+from stellary.core.http.threads import Threads
 
 _log = logging.getLogger("stellary.server")
 

@@ -12,9 +12,6 @@ import attrs
 import orjson
 
 from reference_server.mcp.tools import WORKSPACE, InWorkspace, Tool, WaitForMission, build_tools
-from reference_server.shares import Owner
-from reference_server.state import State
-from reference_server.threads import Threads
 from stellary.contract.errors import ApiError, NotFound
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.unset import UNSET
@@ -23,6 +20,9 @@ from stellary.core import Core
 from stellary.core.agents import missions
 from stellary.core.api import action_calls
 from stellary.core.db.errors import convert_unexpected_error, error_response
+from stellary.core.http.shares import Owner
+from stellary.core.http.state import State
+from stellary.core.http.threads import Threads
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import Actor
 

@@ -16,15 +16,15 @@ import attrs
 from reference_server.body import LARGE, RequestBody
 from reference_server.request_context import RequestContext, parse_bearer
 from reference_server.settings import McpToken, Settings
-from reference_server.state import State
 from reference_server.system import product_version
-from reference_server.threads import Threads
 from stellary.contract.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from stellary.contract.jsonic import parse
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 from stellary.core import Core
 from stellary.core.db.errors import error_response
+from stellary.core.http.state import State
+from stellary.core.http.threads import Threads
 from stellary.core.kernel.unit import Actor
 
 if TYPE_CHECKING:

@@ -13,11 +13,8 @@ from reference_server.body import PASSWORD, RequestBody
 from reference_server.pages.layout import paragraph, render_page
 from reference_server.pages.requests import ApiResponse, PageRequest, parse_form, parse_response
 from reference_server.pages.routes import PAGES, PageFunction
-from reference_server.password_limits import PasswordLimits
 from reference_server.request_context import OperationHandler, RequestContext
 from reference_server.settings import Settings
-from reference_server.threads import Threads
-from reference_server.throttle import GUARDED, Caller
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
@@ -25,6 +22,9 @@ from stellary.contract.router import AnyEndpoint, Match
 from stellary.core import Core
 from stellary.core.api import dispatch
 from stellary.core.db.errors import error_response
+from stellary.core.http.password_limits import PasswordLimits
+from stellary.core.http.threads import Threads
+from stellary.core.http.throttle import GUARDED, Caller
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
 
 T = TypeVar("T")

@@ -15,8 +15,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks.queue import LOAD_MAX
 from tests.server.processes import Forked, serve

@@ -16,11 +16,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.worker import WebhookWorker
 from tests.journeys.test_examples import EXAMPLES

@@ -20,10 +20,11 @@ from reference_server.app import STATE, make_app
 from reference_server.log import Entry
 from reference_server.protocol import HttpServer
 from reference_server.serve import wind_down
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from reference_server.sockets import bind_socket
-from reference_server.state import State
 from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS
+from stellary.core.http.state import State
 
 
 @attrs.frozen

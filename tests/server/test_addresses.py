@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from reference_server.addresses import client_address
+from stellary.core.http.addresses import client_address
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("::1"))
 

@@ -18,7 +18,8 @@ from sqlalchemy import make_url
 
 from reference_server import backup
 from reference_server.__main__ import main
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
+from stellary.core.http.limits import NO_LIMITS
 from tests.conftest import RUN
 from tests.server.processes import Forked, serve
 from tests.server.test_uploads_killed import Uploader

@@ -8,10 +8,11 @@ import attrs
 import orjson
 import pytest
 
-from reference_server.compression import SIZE_MIN, Compression, find_encoders, strip_encoding
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from stellary.core import Core
 from stellary.core.api.dispatch import Answer
+from stellary.core.http.compression import SIZE_MIN, Compression, find_encoders, strip_encoding
+from stellary.core.http.limits import NO_LIMITS
 from tests.server.running import Running, running
 from tests.support.boards import Board
 from tests.support.world import World

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
+from stellary.core.http.limits import NO_LIMITS
 from tests.server.running import Running, running
 
 HERE, ELSEWHERE = "https://app.example", "https://evil.example"

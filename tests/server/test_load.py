@@ -6,7 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from reference_server import threads
+from stellary.core.http import threads
 from tests.server.running import Running, running
 
 

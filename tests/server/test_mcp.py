@@ -15,16 +15,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from limits import parse
 from mcp.client import Client
 from mcp.client import session as client_session
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from reference_server.mcp.calling import ToolRunner
-from reference_server.settings import NO_LIMITS, McpToken, Settings
+from reference_server.settings import McpToken, Settings
 from stellary.contract.openapi import document
 from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS, parse_limit
 from tests.core.test_host_actions import CREATE_INVOICE
 from tests.server.running import WITHOUT_JOBS, running
 from tests.support.boards import Board
@@ -137,7 +137,7 @@ def test_invalid_token_returns_401(site, token):
 
 
 def test_invalid_tokens_are_limited(sqlite_core):
-    limits = attrs.evolve(NO_LIMITS, bad_tokens=parse("2 per hour"))
+    limits = attrs.evolve(NO_LIMITS, bad_tokens=parse_limit("2 per hour"))
     with running(sqlite_core, Settings(limits=limits, jobs=False)) as server:
         assert [post(server, {}, f"bad{n}").status for n in range(3)] == [401, 401, 429]
 

@@ -13,8 +13,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from reference_server.app import make_app
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from reference_server.settings import Limits, Settings
+from reference_server.settings import Settings
 from stellary.core.accounts.password_resets import create_reset_link
+from stellary.core.http.limits import Limits
 from stellary.core.kernel.unit import NOBODY
 from tests.server.running import running
 from tests.support.each_case import for_each

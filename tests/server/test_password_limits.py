@@ -8,24 +8,24 @@ from datetime import timedelta
 import orjson
 import pytest
 import time_machine
-from limits import parse
 from sqlalchemy import func, select
 
-from reference_server import password_limits
-from reference_server.password_limits import PasswordLimits
-from reference_server.settings import NO_LIMITS, Limits, Settings
-from reference_server.throttle import Caller
+from reference_server.settings import Settings
 from stellary.contract.errors import RateLimited
 from stellary.core import Core
 from stellary.core.accounts import login_attempts
 from stellary.core.accounts.tables import login_attempts as table
+from stellary.core.http import password_limits
+from stellary.core.http.limits import NO_LIMITS, Limits, parse_limit
+from stellary.core.http.password_limits import PasswordLimits
+from stellary.core.http.throttle import Caller
 from tests.server.running import Running, running
 
 HERE, THERE = Caller("1.1.1.1"), Caller("2.2.2.2")
 OFF = {"logins": None, "logins_per_account": None, "logins_per_address": None, "registrations": None}
-PER_PAIR = Limits(**OFF | {"logins": parse("3 per 15 minutes")})
-PER_ACCOUNT = Limits(**OFF | {"logins_per_account": parse("3 per hour")})
-PER_ADDRESS = Limits(**OFF | {"logins_per_address": parse("3 per 15 minutes")})
+PER_PAIR = Limits(**OFF | {"logins": parse_limit("3 per 15 minutes")})
+PER_ACCOUNT = Limits(**OFF | {"logins_per_account": parse_limit("3 per hour")})
+PER_ADDRESS = Limits(**OFF | {"logins_per_address": parse_limit("3 per 15 minutes")})
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_password_that_was_changed_clears_its_failures(limits):
 
 
 def test_registrations_and_duplicate_registrations_are_limited(limits):
-    process_limits = limits(Limits(**OFF | {"registrations": parse("3/hour")}))
+    process_limits = limits(Limits(**OFF | {"registrations": parse_limit("3/hour")}))
     for status in (201, 409, 400, 400, 201):
         attempt(process_limits, HERE, status=status, operation="auth.register")
     with pytest.raises(RateLimited, match="too many accounts"):
@@ -332,7 +332,7 @@ def test_sweep_deletes_expired_rows(limits, core, clock):
 
 def test_concurrent_failures_are_all_counted(limits, core):
     process_limits = limits(
-        Limits(**OFF | {"logins": parse("40/hour"), "logins_per_address": parse("40/hour")})
+        Limits(**OFF | {"logins": parse_limit("40/hour"), "logins_per_address": parse_limit("40/hour")})
     )
     tries = [process_limits.attempt("auth.login", HERE, body()) for _ in range(40)]
     with ThreadPoolExecutor(8) as pool:
@@ -359,7 +359,11 @@ def limited_server(core: Core):
     """Yield a server with low limits, behind a trusted proxy."""
     from ipaddress import ip_network
 
-    limits = Limits(logins=parse("2/hour"), logins_per_account=parse("4/hour"), registrations=parse("2/hour"))
+    limits = Limits(
+        logins=parse_limit("2/hour"),
+        logins_per_account=parse_limit("4/hour"),
+        registrations=parse_limit("2/hour"),
+    )
     settings = Settings(limits=limits, trusted_proxies=(ip_network("127.0.0.1"),))
     with running(core, settings) as server:
         yield server

@@ -11,9 +11,10 @@ import pytest
 
 from reference_server import jobs as worker
 from reference_server.serve import run
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from reference_server.sockets import bind_socket
 from stellary.core.automations.rules import occurrences
+from stellary.core.http.limits import NO_LIMITS
 from stellary.core.kernel import jobs
 from tests.server.processes import Forked
 

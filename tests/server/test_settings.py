@@ -9,18 +9,16 @@ from pathlib import Path
 
 import attrs
 import pytest
-from limits import parse
 
 from reference_server import settings
 from reference_server.settings import (
-    NO_LIMITS,
-    Limits,
     McpToken,
     Settings,
     SettingsError,
     SmtpServer,
     from_environment,
 )
+from stellary.core.http.limits import NO_LIMITS, Limits, parse_limit
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 
@@ -82,7 +80,7 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
             "STELLARY_LIMIT_REQUESTS",
             "100/minute",
             "limits",
-            Limits(requests=parse("100 per minute")),
+            Limits(requests=parse_limit("100 per minute")),
         ),
         ("STELLARY_LIMIT_BAD_TOKENS", "off", "limits", Limits(bad_tokens=None)),
     ],

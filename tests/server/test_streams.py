@@ -14,7 +14,7 @@ import pytest
 
 from reference_server import streams as server_streams
 from reference_server.app import HANDLER
-from reference_server.threads import Threads
+from stellary.core.http.threads import Threads
 from stellary.core.streaming import streams
 from tests.server.listening import SOON, Listening, listening
 from tests.server.running import Running, running

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from reference_server import system
-from reference_server.threads import Threads
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
+from stellary.core.http.threads import Threads
 from tests.server.running import Running
 
 

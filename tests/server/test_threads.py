@@ -10,13 +10,13 @@ from functools import partial
 
 import pytest
 
-from reference_server.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads, ReadKey
-from reference_server.shares import Owner, Shares
-from reference_server.threads import LARGE_READERS, Pool, Threads
 from stellary.contract.errors import Unavailable
 from stellary.contract.refs import ProjectRef
 from stellary.core import Core
 from stellary.core.db.postgres import READERS, WRITERS
+from stellary.core.http.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads, ReadKey
+from stellary.core.http.shares import Owner, Shares
+from stellary.core.http.threads import LARGE_READERS, Pool, Threads
 from stellary.core.wizard.reader import BriefReader
 from tests.support.boards import Board
 from tests.support.world import World

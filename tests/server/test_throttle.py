@@ -7,13 +7,13 @@ from datetime import timedelta
 import attrs
 import pytest
 import time_machine
-from limits import parse
 
-from reference_server import throttle
-from reference_server.settings import NO_LIMITS, Limits, Settings
-from reference_server.throttle import Caller, Throttle, Windows
+from reference_server.settings import Settings
 from stellary.contract.errors import RateLimited
 from stellary.core import Core
+from stellary.core.http import throttle
+from stellary.core.http.limits import NO_LIMITS, Limits, parse_limit
+from stellary.core.http.throttle import Caller, Throttle, Windows
 from tests.server.running import Running, running
 
 HERE, THERE = Caller("1.1.1.1"), Caller("2.2.2.2")
@@ -27,7 +27,7 @@ def clock():
 
 
 def test_bad_tokens_of_an_address_are_limited_but_not_its_neighbours_good_ones(clock):
-    throttle = Throttle(Limits(bad_tokens=parse("3/minute")))
+    throttle = Throttle(Limits(bad_tokens=parse_limit("3/minute")))
     good = Caller("1.1.1.1", "Bearer good")
     throttle.note_token(good, 404)
     for number in range(3):
@@ -42,7 +42,7 @@ def test_bad_tokens_of_an_address_are_limited_but_not_its_neighbours_good_ones(c
 
 
 def test_token_that_became_invalid_is_forgotten(clock):
-    throttle = Throttle(Limits(bad_tokens=parse("1/minute")))
+    throttle = Throttle(Limits(bad_tokens=parse_limit("1/minute")))
     revoked = Caller("1.1.1.1", "Bearer revoked")
     throttle.note_token(revoked, 200)
     throttle.note_token(revoked, 401)
@@ -52,7 +52,7 @@ def test_token_that_became_invalid_is_forgotten(clock):
 
 def test_cache_of_valid_tokens_is_bounded(monkeypatch, clock):
     monkeypatch.setattr(throttle, "GOOD_TOKENS_MAX", 2)
-    held = Throttle(Limits(bad_tokens=parse("1/minute")))
+    held = Throttle(Limits(bad_tokens=parse_limit("1/minute")))
     for number in range(3):
         held.note_token(Caller("1.1.1.1", f"Bearer {number}"), 200)
     held.note_token(Caller("1.1.1.1", "Bearer bad"), 401)
@@ -62,7 +62,7 @@ def test_cache_of_valid_tokens_is_bounded(monkeypatch, clock):
 
 
 def test_requests_are_limited_per_token_or_address(clock):
-    throttle = Throttle(Limits(requests=parse("2/minute")))
+    throttle = Throttle(Limits(requests=parse_limit("2/minute")))
     assert throttle.admit(HERE)["x-ratelimit-remaining"] == "1"
     assert throttle.admit(HERE)["x-ratelimit-remaining"] == "0"
     with pytest.raises(RateLimited, match="too many requests"):
@@ -83,14 +83,14 @@ def test_without_limits_nothing_is_counted():
 
 def test_windows_are_bounded(monkeypatch, clock):
     monkeypatch.setattr(throttle, "WINDOWS_MAX", 3)
-    windows = Windows(parse("5/minute"))
+    windows = Windows(parse_limit("5/minute"))
     for key in "abcd":
         windows.count(key)
     assert [windows.read(key)[0] for key in "abcd"] == [0, 1, 1, 1]
 
 
 def test_window_ends_and_begins_again(clock):
-    windows = Windows(parse("5/minute"))
+    windows = Windows(parse_limit("5/minute"))
     _, ends_at = windows.count("a")
     clock.shift(timedelta(seconds=30))
     assert windows.count("a") == (2, ends_at)
@@ -105,7 +105,7 @@ def test_window_ends_and_begins_again(clock):
 @pytest.fixture
 def limited_server(sqlite_core: Core):
     """Yield a server with low limits."""
-    limits = Limits(bad_tokens=parse("2/hour"))
+    limits = Limits(bad_tokens=parse_limit("2/hour"))
     with running(sqlite_core, Settings(limits=limits)) as server:
         yield server
 
@@ -120,7 +120,7 @@ def test_bad_tokens_are_counted_only_where_a_token_is_needed(limited_server: Run
 
 
 def test_every_response_has_rate_limit_headers(sqlite_core: Core):
-    with running(sqlite_core, Settings(limits=Limits(requests=parse("2/hour")))) as server:
+    with running(sqlite_core, Settings(limits=Limits(requests=parse_limit("2/hour")))) as server:
         answers = [server.ask("GET", "/auth/me", token="x") for _ in range(3)]
     assert [answer.status for answer in answers] == [401, 401, 429]
     assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0", "0"]
@@ -129,7 +129,7 @@ def test_every_response_has_rate_limit_headers(sqlite_core: Core):
 def test_address_from_a_trusted_proxy_is_counted(sqlite_core: Core):
     from ipaddress import ip_network
 
-    limits = Limits(bad_tokens=parse("1/hour"))
+    limits = Limits(bad_tokens=parse_limit("1/hour"))
     with running(sqlite_core, Settings(limits=limits, trusted_proxies=(ip_network("127.0.0.1"),))) as server:
         statuses = [
             server.ask("GET", "/auth/me", token=f"bad{number}", x_forwarded_for=client).status
@@ -140,7 +140,7 @@ def test_address_from_a_trusted_proxy_is_counted(sqlite_core: Core):
 
 
 def test_valid_token_works_from_an_address_with_many_bad_ones(core: Core):
-    limits = attrs.evolve(NO_LIMITS, bad_tokens=parse("2/hour"))
+    limits = attrs.evolve(NO_LIMITS, bad_tokens=parse_limit("2/hour"))
     with running(core, Settings(limits=limits, jobs=False)) as server:
         tokens = [server.register(name) for name in ("ann", "bob")]
         assert [server.ask("GET", "/auth/me", token=f"bad{n}").status for n in range(4)] == [

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from reference_server.threads import Pool
+from stellary.core.http.threads import Pool
 
 
 class Groups:

@@ -14,8 +14,9 @@ import attrs
 import pytest
 
 from reference_server.serve import run
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from reference_server.sockets import bind_socket
+from stellary.core.http.limits import NO_LIMITS
 from stellary.core.kernel import jobs
 from tests.conftest import RUN
 from tests.server.listening import listening

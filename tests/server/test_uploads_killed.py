@@ -10,9 +10,10 @@ from random import Random
 
 import pytest
 
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from stellary.core import Core
 from stellary.core.db.base import system_clock
+from stellary.core.http.limits import NO_LIMITS
 from tests.server.processes import Forked, serve
 from tests.support.blobs import list_blob_keys
 from tests.support.forms import FORM, form

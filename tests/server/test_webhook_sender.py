@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from reference_server import webhook_sender
-from reference_server.settings import NO_LIMITS, Settings
+from reference_server.settings import Settings
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
 from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS
 from stellary.core.ports.webhook_sender import OutgoingRequest
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.worker import WebhookWorker

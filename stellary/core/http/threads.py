@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 import attrs
 
-from reference_server.large_reads import LargeReads, ReadKey
-from reference_server.shares import NO_OWNER, Owner, Shares
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.db.database import READERS as SQLITE_READERS
 from stellary.core.db.postgres import READERS, WRITERS
+from stellary.core.http.large_reads import LargeReads, ReadKey
+from stellary.core.http.shares import NO_OWNER, Owner, Shares
 from stellary.core.kernel.unit import Mode
 
 T = TypeVar("T")
@@ -44,12 +44,12 @@ GROUP_MAX = 32
 class _Job:
     """A queued job, and the future of its result."""
 
-    work: Callable[[], Any]
+    work: Callable[[], object]
     future: asyncio.Future[Any]
     owner: Owner = NO_OWNER
 
 
-_Outcome = tuple[Any, BaseException | None]
+_Outcome = tuple[object, BaseException | None]
 
 
 def _outcome(job: _Job) -> _Outcome:

@@ -9,10 +9,9 @@ import time
 from collections.abc import Mapping
 
 import attrs
-from limits import RateLimitItem
 
-from reference_server.settings import Limits
 from stellary.contract.errors import RateLimited
+from stellary.core.http.limits import Limits, RateLimit
 
 WINDOWS_MAX = 100_000
 GOOD_TOKENS_MAX = 10_000
@@ -59,9 +58,9 @@ class Windows:
         limit: The limit.
     """
 
-    def __init__(self, limit: RateLimitItem) -> None:
+    def __init__(self, limit: RateLimit) -> None:
         self.amount = limit.amount
-        self._seconds = limit.get_expiry()
+        self._seconds = limit.seconds
         # The count and the end of each window, ordered by its start.
         self._windows: dict[str | int, tuple[int, float]] = {}
 

@@ -7,7 +7,6 @@ occupy all threads, and all other projects would wait as well.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import attrs
 
@@ -47,7 +46,7 @@ class Shares:
     def __init__(self, threads: int) -> None:
         self._project_max = max(1, threads // 2)
         self._workspace_max = max(1, threads * 3 // 4)
-        self._taken: Counter[Any] = Counter()
+        self._taken: Counter[object] = Counter()
 
     def take(self, owner: Owner) -> bool:
         """Take a thread for an owner. Return False if the owner already has its share."""

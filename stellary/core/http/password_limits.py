@@ -14,20 +14,12 @@ from datetime import timedelta
 
 import attrs
 import orjson
-from limits import RateLimitItem
 
-from reference_server.settings import Limits
-from reference_server.throttle import (
-    CHANGE_PASSWORD,
-    FORGOT_PASSWORD,
-    LOGIN,
-    REGISTER,
-    Caller,
-    limit_error,
-)
 from stellary.contract.errors import ApiError, RateLimited
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.login_attempts import KNOWN_FOR, Attempts, LoginAttempts, attempts_key
+from stellary.core.http.limits import Limits, RateLimit
+from stellary.core.http.throttle import CHANGE_PASSWORD, FORGOT_PASSWORD, LOGIN, REGISTER, Caller, limit_error
 
 _log = logging.getLogger("stellary.server")
 REFUSALS_MAX = 10_000
@@ -159,7 +151,7 @@ class Attempt:
         """
         try:
             windows = [
-                (key, timedelta(seconds=limit.get_expiry()))
+                (key, timedelta(seconds=limit.seconds))
                 for key, limit in self._applicable_limits()
                 if self._has_failed(status, key) and not self._is_exempt(key)
             ]
@@ -197,7 +189,7 @@ class Attempt:
         if before.failures or before.known_until is None or before.known_until < renew_at:
             self._owner.attempts.note_success(self._pair, self._account)
 
-    def _applicable_limits(self) -> Iterator[tuple[str, RateLimitItem]]:
+    def _applicable_limits(self) -> Iterator[tuple[str, RateLimit]]:
         """Yield the keys under which the attempt counts, and their limits; always in the same order."""
         limits = self._owner.limits
         if self._operation in _PER_ADDRESS:
