@@ -18,14 +18,15 @@ from benchmarks.databases import Databases
 from benchmarks.http import CLIENTS, seed_database
 from benchmarks.load import load
 from benchmarks.processes import cores, server
-from reference_server.handler import make_router
-from reference_server.log import Entry, configure
+from reference_server.log import configure
 from reference_server.metrics import Metrics
-from reference_server.request_context import RequestContext
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.port import RawResponse
 from stellary.core.api.dispatch import SERVICES
+from stellary.core.http.api import make_router
+from stellary.core.http.context import RequestContext
 from stellary.core.http.limits import Limits, parse_limit
+from stellary.core.http.observers import AccessEntry
 from stellary.core.http.throttle import Caller, Throttle
 
 CALLS = 5_000
@@ -59,7 +60,7 @@ def _write_log() -> None:
         for number in range(CALLS):
             method, path = REQUESTS[number % len(REQUESTS)]
             log.write_access(
-                Entry(
+                AccessEntry(
                     method=method,
                     path=path,
                     status=200,

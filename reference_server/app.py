@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from aiohttp import web
 
 from reference_server.handler import Handler
-from reference_server.log import AccessLog
-from reference_server.mcp.endpoint import McpEndpoint
 from reference_server.metrics import Metrics
 from reference_server.pages.handler import Pages
 from reference_server.settings import Settings
-from reference_server.system import SystemOperations
-from stellary.contract.mcp import MCP
 from stellary.core import Core
+from stellary.core.http.api import Api
+from stellary.core.http.observers import AccessLog
 from stellary.core.http.state import State
-from stellary.core.http.threads import Threads
 
 STATE = web.AppKey("STATE", State)
 HANDLER = web.AppKey("HANDLER", Handler)
 """The keys of an application's state and handler, for code that runs it by itself."""
 
-UNITS_SECONDS = 10.0
 _TAIL = "/{tail:.*}"
 
 
@@ -42,53 +36,34 @@ def make_app(
         The application.
     """
     settings = settings or Settings()
+    api = Api(
+        core,
+        limits=settings.limits,
+        trusted_proxies=settings.trusted_proxies,
+        cors_origins=settings.cors_origins,
+        mcp_token=settings.mcp_token,
+        jobs=settings.jobs,
+        extend=Pages(core, settings).create_handlers,
+        access_log=access_log,
+        metrics=Metrics(),
+    )
     app = web.Application()
-    state, threads, metrics = State(), Threads(core), Metrics()
-    mcp = McpEndpoint(core, settings, threads, state)
-    operations = {
-        **SystemOperations(core, state, threads, metrics).handlers(),
-        MCP.operation: mcp.__call__,
-        **Pages(core, settings, threads).handlers(),
-    }
-    handler = Handler(core, settings, threads, state, operations, access_log, metrics)
-    state.closing.append(handler.streams.close)
-    app[STATE], app[HANDLER] = state, handler
+    handler = Handler(api)
+    app[STATE], app[HANDLER] = api.state, handler
     app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
 
     async def run(app: web.Application) -> AsyncIterator[None]:
         handler.prefix = _prefix(app)
-        async with (
-            _run_core(core, threads, does_jobs=settings.jobs),
-            handler.files.sweeping(),
-            handler.streams.running(),
-            mcp.running(),
-        ):
+        async with api.running():
             yield
 
     async def close(_: web.Application) -> None:
-        state.close()
+        api.state.close()
 
     app.cleanup_ctx.append(run)
     # A host's runner waits for open responses before it cleans up.
     app.on_shutdown.append(close)
     return app
-
-
-@asynccontextmanager
-async def _run_core(core: Core, threads: Threads, *, does_jobs: bool) -> AsyncIterator[None]:
-    """Relay signals and run jobs until the context ends; then finish the units that have begun."""
-    core.relay.start()
-    if does_jobs:
-        core.work.start()
-        core.webhook_worker.start()
-    yield
-    if does_jobs:
-        # A job that is not finished by then is continued by the next process.
-        core.webhook_worker.stop(0)
-        await asyncio.to_thread(core.work.stop, UNITS_SECONDS)
-        await asyncio.to_thread(core.webhook_worker.stop, UNITS_SECONDS)
-    await asyncio.to_thread(core.relay.stop, UNITS_SECONDS)
-    await threads.close(UNITS_SECONDS)
 
 
 async def _expect_later(_: web.Request) -> None:

@@ -1,292 +1,173 @@
-"""The handler of all requests: from aiohttp to the core and back, so that all responses have the same form."""
+"""The handler of all requests: from aiohttp to the API and back."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
 
-from reference_server.body import RequestBody, body_limits
-from reference_server.files import Files
-from reference_server.log import AccessLog, Entry, logged_path
-from reference_server.metrics import Metrics
-from reference_server.pages.routes import PAGES
-from reference_server.request_context import (
-    OperationHandler,
-    RequestContext,
-    build_response,
-    create_context,
-    parse_bearer,
-)
-from reference_server.settings import Settings
-from reference_server.streams import Streams
-from stellary.contract.endpoints import ENDPOINTS
-from stellary.contract.errors import ApiError, Invalid, MethodNotAllowed, RateLimited, Unauthenticated
-from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.router import Router
-from stellary.contract.wire import Request
-from stellary.core import Core
-from stellary.core.api import dispatch
-from stellary.core.api.dispatch import Answer
-from stellary.core.db.errors import convert_unexpected_error, error_response
-from stellary.core.http.compression import Compression, find_encoders
-from stellary.core.http.cors import Cors
-from stellary.core.http.large_reads import ReadKey
-from stellary.core.http.password_limits import PasswordLimits
-from stellary.core.http.shares import owner_of
-from stellary.core.http.state import State
-from stellary.core.http.threads import Threads
-from stellary.core.http.throttle import GUARDED, Caller, Throttle
+from stellary.contract.endpoint import EVENT_STREAM
+from stellary.contract.port import RawResponse
+from stellary.core.http.addresses import client_address
+from stellary.core.http.api import Api
+from stellary.core.http.body import incomplete_body
+from stellary.core.http.context import RequestContext, create_context, encode_target, remove_prefix
 
-_log = logging.getLogger("stellary.server")
-CLIENT_GONE = 499
-"""The status in the access log of a request whose client disconnected before the response; the same as in nginx."""
+NOT_INFLATED = web.RequestKey("NOT_INFLATED", bool)
+"""Marks a request whose connection does not inflate its content; a host's connections do."""
 
 
 class Handler:
     """The handler of an application's requests.
 
     Args:
-        core: The core that answers them.
-        settings: The settings of proxies, origins and limits.
-        threads: The threads in which the core's units run.
-        state: The state of the server.
-        system_operations: The handlers of the operations that the server answers without the core.
-        access_log: Logs each response; None if there is no log.
-        metrics: The metrics that count responses.
+        api: The API that answers them.
 
     Attributes:
+        api: The API.
         prefix: The prefix of paths, if the application is part of a host's; empty otherwise.
-        files: The uploads and downloads.
-        streams: The event streams.
     """
 
-    def __init__(
-        self,
-        core: Core,
-        settings: Settings,
-        threads: Threads,
-        state: State,
-        system_operations: Mapping[str, OperationHandler],
-        access_log: AccessLog | None,
-        metrics: Metrics,
-    ) -> None:
+    def __init__(self, api: Api) -> None:
+        self.api = api
         self.prefix = ""
-        self.files = Files(core, threads)
-        self.streams = Streams(core, threads)
-        self._core = core
-        self._threads = threads
-        self._state = state
-        self._system_operations = system_operations
-        self._access_log = access_log
-        self._metrics = metrics
-        self._proxies = settings.trusted_proxies
-        self._cors = Cors(settings.cors_origins)
-        self._compression = Compression(find_encoders())
-        self._throttle = Throttle(settings.limits)
-        self._password_limits = PasswordLimits(settings.limits, core.login_attempts)
-        self._router = make_router(system_operations)
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request. Raises only ConnectionError and CancelledError."""
-        started = time.perf_counter()
-        context = create_context(request, self.prefix, self._proxies)
-        extra_headers: dict[str, str] = dict(self._cors.headers(context.headers.get("origin")))
-        status = CLIENT_GONE
-        self._state.begin()
-        self._metrics.begin()
-        try:
-            raw = await self._answer_or_error(context, extra_headers)
-            prepared = build_response(raw, context.request_id, extra_headers)
-            if self._state.closed or raw.status in (408, 417):
-                prepared.force_close()
-            if raw.blocks is not None:
-                await self.files.send(request, prepared, raw.blocks)
-            elif context.stream_start is not None:
-                await self.streams.send(request, prepared, context.stream_start)
-            status = raw.status
-        finally:
-            self._state.end()
-            seconds = time.perf_counter() - started
-            operation = context.match.endpoint.operation if context.match else None
-            self._metrics.end(operation, status, seconds)
-            if self._access_log is not None:
-                self._access_log(self._entry(context, status, seconds))
-        return prepared
+        context = self._create_context(request)
+        return await self.api.handle(context, partial(self._send, request, context))
 
-    async def _answer_or_error(self, context: RequestContext, extra_headers: dict[str, str]) -> RawResponse:
-        try:
-            return self._cors.preflight(context.method, context.headers) or await self._route(
-                context, extra_headers
-            )
-        except ApiError as error:
-            return error_response(error, context.request_id)
-        except ConnectionError:
-            raise
-        except Exception as error:  # noqa: BLE001 - convert_unexpected_error() logs it with its traceback
-            return error_response(convert_unexpected_error(error, context.request_id), context.request_id)
-
-    async def _route(self, context: RequestContext, extra_headers: dict[str, str]) -> RawResponse:
-        try:
-            context.match = match = self._router.match(context.method, context.path)
-        except MethodNotAllowed as error:
-            error.headers["Allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")
-            raise
-        system_operation = self._system_operations.get(match.endpoint.operation)
-        if system_operation is not None and match.endpoint.resource == "system":
-            return await system_operation(context)
-        caller = Caller(context.client, _authorization(context))
-        extra_headers.update(self._throttle.admit(caller))
-        try:
-            self._throttle.admit_token(caller)
-        except RateLimited:
-            if not await self._is_good_token(caller):
-                raise
-        if system_operation is not None:
-            raw = await system_operation(context)
-            self._throttle.note_token(caller, raw.status)
-            return raw
-        if match.endpoint.takes_file:
-            answer = await self._find_refusal(context) or await self.files.receive(context)
-        else:
-            answer = await self._answer_json(context, caller)
-        context.actor = answer.actor
-        if answer.record is not None:
-            reader = answer.actor.user_id if answer.actor else None
-            allowed = partial(dispatch.may_read_on, self._core.units, context.to_raw_request())
-            context.stream_start = await self.streams.open(answer.record, reader, allowed)
-        if match.endpoint.policy.role != "public":
-            self._throttle.note_token(caller, answer.status)
-        return self._add_prefix(answer)
-
-    async def _is_good_token(self, caller: Caller) -> bool:
-        """Return whether a token is valid, although its address has sent too many invalid ones."""
-        bearer = parse_bearer(caller.authorization)
-        if not bearer:
-            return False
-        try:
-            await self._threads.run("read", lambda: self._core.authenticate(bearer))
-        except Unauthenticated:
-            return False
-        return True
-
-    async def _answer_json(self, context: RequestContext, caller: Caller) -> Answer:
-        """Answer a request without a file. A large body is read and inflated only after the caller is admitted."""
-        assert context.match is not None
-        match, endpoint = context.match, context.match.endpoint
-        if endpoint.in_query or (endpoint.policy.role != "public" and "authorization" not in context.headers):
-            # There is no body, or the response is a 401 whatever the body contains.
-            return await self._run_service(context, caller, context.to_raw_request())
-        limits = body_limits(endpoint)
-        body = RequestBody(context.request, limits.size)
-        small = await body.read_small()
-        if small is not None:
-            return await self._run_service(context, caller, context.to_raw_request(small))
-        refusal = await self._find_refusal(context)
-        if refusal is not None:
-            return refusal
-        await body.read()
-
-        def parse() -> tuple[RawRequest, Request | ApiError]:
-            raw = context.to_raw_request(body.inflate())
-            return raw, dispatch.read_payload(self._core.units, raw, match, limits.values)
-
-        raw, payload = await self._threads.bodies.run(parse)
-        return await self._run_service(context, caller, raw, payload)
-
-    async def _find_refusal(self, context: RequestContext) -> Answer | None:
-        """Return the response to a caller who may not send the request, whatever its body is."""
-        raw = context.to_raw_request()
-        return await self._threads.run(
-            "read", lambda: dispatch.find_refusal(self._core.units, raw, context.match)
+    def _create_context(self, request: web.BaseRequest) -> RequestContext:
+        headers = {name.lower(): text for name, text in request.headers.items()}
+        path = encode_target(request.rel_url.raw_path)
+        proxies = self.api.trusted_proxies
+        sent = request.headers
+        return create_context(
+            method=request.method,
+            prefix=self.prefix,
+            path=remove_prefix(path, self.prefix) if self.prefix else path,
+            query=encode_target(request.rel_url.raw_query_string),
+            headers=headers,
+            client=client_address(
+                request.remote, sent.getall("X-Forwarded-For", ()) if proxies else (), proxies
+            ),
+            body=ReceivedBody(request),
+            # Few requests repeat a header, and only those are searched.
+            repeats_authorization=len(headers) < len(sent) and len(sent.getall("Authorization", ())) > 1,
         )
 
-    def _run_service(
-        self,
-        context: RequestContext,
-        caller: Caller,
-        raw: RawRequest,
-        payload: Request | ApiError | None = None,
-    ) -> asyncio.Future[Answer]:
-        assert context.match is not None
-        match, operation = context.match, context.match.endpoint.operation
-
-        def answer() -> Answer:
-            return dispatch.answer(self._core.units, raw, match=match, payload=payload)
-
-        if match.endpoint.returns_file or match.endpoint.thinks:
-            pool = self._threads.files if match.endpoint.returns_file else self._threads.thinking
-            return pool.run(answer)
-        mode = dispatch.SERVICES[operation].mode
-        if operation not in GUARDED:
-            if mode == "read":
-                accept_encoding = context.headers.get("accept-encoding")
-                return self._threads.read(
-                    ReadKey(operation, match.ref, "limit=" in raw.query),
-                    lambda: self._compression.compress(answer(), accept_encoding),
-                )
-            return self._threads.run(mode, answer, owner_of(match.ref))
-
-        attempt = self._password_limits.attempt(operation, caller, raw.body)
-
-        def answer_guarded() -> Answer:
-            # Checked again when the thread starts it, since concurrent attempts may have failed by then.
-            attempt.admit()
-            guarded_answer = answer()
-            attempt.record(guarded_answer.status)
-            return guarded_answer
-
-        attempt.refuse_early()
-        return self._threads.run(mode, answer_guarded)
-
-    def _add_prefix(self, answer: Answer) -> RawResponse:
-        link = answer.headers.get("link")
-        if not self.prefix or link is None:
-            return answer
-        return RawResponse(
-            answer.status, {**answer.headers, "link": link.replace("<", f"<{self.prefix}", 1)}, answer.body
-        )
-
-    def _entry(self, context: RequestContext, status: int, seconds: float) -> Entry:
-        endpoint = context.match.endpoint if context.match else None
-        return Entry(
-            method=context.request.method,
-            path=logged_path(context.path, endpoint),
-            status=status,
-            ms=round(seconds * 1000, 1),
-            request_id=context.request_id,
-            user_id=context.actor.user_id if context.actor else None,
-            token_id=(context.actor.token_id or context.actor.login_id) if context.actor else None,
-            client=context.client,
-        )
+    async def _send(
+        self, request: web.BaseRequest, context: RequestContext, raw: RawResponse, headers: dict[str, str]
+    ) -> web.StreamResponse:
+        response = build_response(raw, headers)
+        if self.api.state.closed or raw.status in (408, 417):
+            response.force_close()
+        if raw.blocks is None and context.stream_start is None:
+            return response
+        await response.prepare(request)
+        transport = request.transport
+        if request.method == "HEAD" or transport is None:
+            return response
+        if raw.blocks is not None:
+            if not await self.api.files.send(raw.blocks, response.write):
+                transport.abort()
+        elif context.stream_start is not None:
+            connection = TransportConnection(transport, request.version >= HttpVersion11)
+            await self.api.streams.send(connection, context.stream_start)
+            if not transport.is_closing():
+                with suppress(ConnectionError):
+                    await response.write_eof()
+        return response
 
 
-def _authorization(context: RequestContext) -> str | None:
-    """Return the ``Authorization`` header.
+class ReceivedBody:
+    """The body of a request of aiohttp.
 
-    Raises:
-        Invalid: There are several, so that a proxy may have checked another one than the server would.
+    Args:
+        request: The request, whose content has not been read.
     """
-    # Few requests repeat a header, and only those are searched.
-    sent = context.request.headers
-    if len(context.headers) < len(sent) and len(sent.getall("Authorization", ())) > 1:
-        raise Invalid("Authorization must be sent once", code="repeated_header")
-    return context.headers.get("authorization")
+
+    __slots__ = ("_request", "is_inflated")
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        self.is_inflated = NOT_INFLATED not in request
+
+    def read_arrived(self) -> bytes | None:
+        """Return the remaining body if it has arrived completely, or else None."""
+        content = self._request.content
+        if content.is_eof() and content.exception() is None:
+            return content.read_nowait(-1)
+        return None
+
+    async def read(self) -> bytes:
+        """Return the next bytes of the body; empty at its end.
+
+        Raises:
+            Invalid: The body is incomplete or damaged.
+        """
+        try:
+            return await self._request.content.readany()
+        except (web.RequestPayloadError, HttpProcessingError):
+            raise incomplete_body() from None
+
+    async def send_continue(self) -> None:
+        """Send "100 Continue"."""
+        await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # These bytes are not part of the response.
+        self._request.writer.output_size = 0
+
+    def is_gone(self) -> bool:
+        """Return whether the client has disconnected."""
+        return self._request.transport is None
 
 
-def make_router(system_operations: Mapping[str, OperationHandler]) -> Router:
-    """Return a router over the endpoints of the contract.
+class TransportConnection:
+    """A stream that is sent directly to the transport, which costs a quarter of using the response's writer.
 
-    Raises:
-        RuntimeError: An endpoint has neither a service of the core nor a system operation.
+    Args:
+        transport: The transport of the connection.
+        chunked: Whether to send blocks as chunks of HTTP/1.1.
     """
-    unserved = (
-        {endpoint.operation for endpoint in ENDPOINTS} - system_operations.keys() - dispatch.SERVICES.keys()
-    )
-    if unserved:
-        raise RuntimeError(f"no service for {', '.join(sorted(unserved))}")
-    return Router((*ENDPOINTS, *PAGES))
+
+    __slots__ = ("_chunked", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, chunked: bool) -> None:
+        self._transport = transport
+        self._chunked = chunked
+
+    def write(self, block: bytes) -> None:
+        """Send a block soon, without waiting."""
+        self._transport.write(b"%x\r\n%b\r\n" % (len(block), block) if self._chunked else block)
+
+    def count_unsent(self) -> int:
+        """Return the number of bytes that have not been sent yet."""
+        return self._transport.get_write_buffer_size()
+
+    def is_gone(self) -> bool:
+        """Return whether the client has disconnected."""
+        return self._transport.is_closing()
+
+    def abort(self) -> None:
+        """Disconnect the client."""
+        self._transport.abort()
+
+
+def build_response(raw: RawResponse, headers: Mapping[str, str]) -> web.Response | web.StreamResponse:
+    """Return a response of aiohttp. A file or a stream is not sent yet.
+
+    Args:
+        raw: The response.
+        headers: All headers of the response, except the name of the server.
+    """
+    sent: CIMultiDict[str] = CIMultiDict(headers, server="stellary")
+    if raw.blocks is not None or raw.headers.get("content-type") == EVENT_STREAM:
+        return web.StreamResponse(status=raw.status, headers=sent)
+    body: Any = raw.body or None
+    return web.Response(status=raw.status, headers=sent, body=body)

@@ -4,64 +4,26 @@ from __future__ import annotations
 
 import atexit
 import logging
-import re
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 from queue import Empty, SimpleQueue
 from typing import BinaryIO
-from urllib.parse import unquote
 
-import attrs
 import orjson
 
 from reference_server.settings import LogFormat
-from stellary.contract.router import AnyEndpoint
+from stellary.core.http.observers import AccessEntry
 
-PATH_MAX = 300
 RECORDS_MAX = 20_000
 """The number of records that may wait to be written; newer ones are dropped and counted."""
 FLUSH_SECONDS = 0.1
 """How long a thread gathers records before it writes them."""
 CLOSE_SECONDS = 5.0
 """How long the end of the process waits for a reader of the log that has stalled."""
-# In unknown paths, text that looks like a secret.
-_SECRETS = re.compile(r"(?<=/invitations/).+|synth_[^/]*|eyJ[^/]*|(?<=[:@=])[^/]{8,}")
-
-
-@attrs.define
-class Entry:
-    """One line of the access log. It has no query, headers or body, since they may contain private data.
-
-    Attributes:
-        ms: Milliseconds from the headers of the request to the end of its response.
-        token_id: The id of the API token, of the agent's token, or of the login (``jti``); never the token itself.
-        client: The client's address.
-    """
-
-    method: str
-    path: str
-    status: int
-    ms: float
-    request_id: str
-    user_id: str | None
-    client: str
-    token_id: str | None = None
-
-
-AccessLog = Callable[[Entry], object]
-"""Called for each response, on the event loop. It must not block."""
-
-
-def logged_path(path: str, endpoint: AnyEndpoint | None) -> str:
-    """Return a path as it may be logged: without an invitation's secret, or anything that looks like a secret."""
-    if endpoint is None:
-        return _SECRETS.sub("***", unquote(path[:PATH_MAX], errors="replace"))
-    return endpoint.path if ":token" in endpoint.path else path[:PATH_MAX]
 
 
 class Log:
@@ -81,7 +43,7 @@ class Log:
         self._listener.start()
         atexit.register(self.close)
 
-    def write_access(self, entry: Entry) -> None:
+    def write_access(self, entry: AccessEntry) -> None:
         """Write an entry soon. The thread formats it."""
         self.handler.enqueue(_AccessRecord(entry))
 
@@ -97,7 +59,7 @@ class _AccessRecord(logging.LogRecord):
 
     name, levelno, levelname = "stellary.access", logging.INFO, "INFO"
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: AccessEntry) -> None:
         self.entry = entry
         self.created = time.time()
 

@@ -21,11 +21,11 @@ from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 
 from reference_server.aiohttp_internals import ObservableRequestHandler
 from reference_server.app import HANDLER
-from reference_server.body import NOT_INFLATED
-from reference_server.request_context import build_response, make_request_id
+from reference_server.handler import NOT_INFLATED, build_response
 from reference_server.sockets import BACKLOG
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
 from stellary.core.db.errors import error_response
+from stellary.core.http.context import build_headers, make_request_id
 
 HEADER_SECONDS = 10.0
 SEND_SECONDS = 60.0
@@ -147,7 +147,8 @@ class Connection(ObservableRequestHandler):
         if status >= 500:
             self.logger.error("a request failed", exc_info=exc)
         id = make_request_id()
-        error_answer = build_response(error_response(_to_api_error(status, exc), id), id)
+        raw = error_response(_to_api_error(status, exc), id)
+        error_answer = build_response(raw, build_headers(raw, id))
         error_answer.force_close()
         return error_answer
 

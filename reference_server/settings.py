@@ -18,6 +18,7 @@ from stellary.contract.limits import SLUG_PATTERN
 from stellary.contract.roles import Registration
 from stellary.core.http.addresses import Network
 from stellary.core.http.limits import NO_LIMITS, Limits, RateLimit, parse_limit
+from stellary.core.http.mcp.operator_token import McpToken
 
 LogFormat = Literal["json", "console", "off"]
 
@@ -44,21 +45,6 @@ class SmtpServer:
     tls: bool = False
     user: str | None = None
     password: str | None = attrs.field(default=None, repr=False)
-
-
-@attrs.frozen
-class McpToken:
-    """The operator's token, with which an AI client may read one workspace.
-
-    Attributes:
-        secret: The token.
-        user: The e-mail address of the user it acts as.
-        workspace: The workspace, as ``acme/eng``.
-    """
-
-    secret: str = attrs.field(repr=False)
-    user: str
-    workspace: str
 
 
 @attrs.frozen(kw_only=True)

@@ -9,11 +9,9 @@ from typing import TypeVar
 import attrs
 import orjson
 
-from reference_server.body import PASSWORD, RequestBody
 from reference_server.pages.layout import paragraph, render_page
 from reference_server.pages.requests import ApiResponse, PageRequest, parse_form, parse_response
 from reference_server.pages.routes import PAGES, PageFunction
-from reference_server.request_context import OperationHandler, RequestContext
 from reference_server.settings import Settings
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
@@ -22,6 +20,8 @@ from stellary.contract.router import AnyEndpoint, Match
 from stellary.core import Core
 from stellary.core.api import dispatch
 from stellary.core.db.errors import error_response
+from stellary.core.http.body import PASSWORD, RequestBody
+from stellary.core.http.context import OperationHandler, RequestContext
 from stellary.core.http.password_limits import PasswordLimits
 from stellary.core.http.threads import Threads
 from stellary.core.http.throttle import GUARDED, Caller
@@ -36,27 +36,31 @@ class Pages:
     Args:
         core: The core that answers the calls of pages.
         settings: The limits.
-        threads: The threads in which pages are made.
     """
 
-    def __init__(self, core: Core, settings: Settings, threads: Threads) -> None:
+    def __init__(self, core: Core, settings: Settings) -> None:
         self._core = core
-        self._threads = threads
         self._password_limits = PasswordLimits(settings.limits, core.login_attempts)
 
-    def handlers(self) -> dict[str, OperationHandler]:
-        """Return the handlers by operation."""
+    def create_handlers(self, threads: Threads) -> dict[AnyEndpoint, OperationHandler]:
+        """Return the handlers by endpoint.
+
+        Args:
+            threads: The threads in which pages are made.
+        """
         return {
-            endpoint.operation: partial(self._respond, page_function)
+            endpoint: partial(self._respond, threads, page_function)
             for endpoint, page_function in PAGES.items()
         }
 
-    async def _respond(self, page_function: PageFunction, context: RequestContext) -> RawResponse:
+    async def _respond(
+        self, threads: Threads, page_function: PageFunction, context: RequestContext
+    ) -> RawResponse:
         assert context.match is not None
         try:
             form: dict[str, str] = {}
             if context.method == "POST":
-                body = await RequestBody(context.request, PASSWORD.size).read_small()
+                body = await RequestBody(context, PASSWORD.size).read_small()
                 form = parse_form(context.headers, body or b"")
             request = PageRequest(
                 prefix=context.prefix,
@@ -66,7 +70,7 @@ class Pages:
             )
             api = _Api(self._core, self._password_limits, context)
             # A form may contain a password, which is hashed.
-            return await self._threads.run("self_managed", lambda: page_function(request, api))
+            return await threads.run("self_managed", lambda: page_function(request, api))
         except ApiError as error:
             raw = error_response(error, context.request_id)
             page = render_page(

@@ -61,7 +61,7 @@ ModelBrain().close()
 """,
     "mcp": """
 import mcp
-from reference_server.mcp import endpoint
+from stellary.core.http.mcp import endpoint
 """,
 }
 """By extra, what must run where the wheel was installed with it."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reference_server.mcp.tools import TOOLS
+from stellary.core.http.mcp.tools import TOOLS
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import NOT_APPLICABLE, PERSONAS, ROW_BY_OPERATION
 from tests.security.test_permissions import AGENT_RECORDS

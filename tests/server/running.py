@@ -17,13 +17,13 @@ import orjson
 import uvloop
 
 from reference_server.app import STATE, make_app
-from reference_server.log import Entry
 from reference_server.protocol import HttpServer
 from reference_server.serve import wind_down
 from reference_server.settings import Settings
 from reference_server.sockets import bind_socket
 from stellary.core import Core
 from stellary.core.http.limits import NO_LIMITS
+from stellary.core.http.observers import AccessEntry
 from stellary.core.http.state import State
 
 
@@ -101,7 +101,7 @@ class Running(Reachable):
 
     def __init__(self, core: Core, settings: Settings) -> None:
         self.core = core
-        self.entries: list[Entry] = []
+        self.entries: list[AccessEntry] = []
         self.app = make_app(core, settings, access_log=self.entries.append)
         self.port = 0
         self._loop: asyncio.AbstractEventLoop | None = None

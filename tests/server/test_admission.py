@@ -15,10 +15,10 @@ from multiprocessing.connection import Connection
 import orjson
 import pytest
 
-from reference_server.body import LARGE, SMALL_MAX, STANDARD
 from reference_server.serve import run
 from reference_server.settings import Settings
 from reference_server.sockets import bind_socket
+from stellary.core.http.body import LARGE, SMALL_MAX, STANDARD
 from stellary.core.http.limits import NO_LIMITS
 from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory
 from tests.server.running import Reachable, Running, reply

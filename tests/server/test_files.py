@@ -12,11 +12,11 @@ from urllib.parse import unquote
 import attrs
 import pytest
 
-from reference_server import body, files
 from reference_server.settings import Settings, SettingsError, from_environment
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
+from stellary.core.http import body, files
 from tests.server.running import Reply, Running, reply, running
 from tests.support.blobs import list_blob_keys
 from tests.support.forms import END, FORM, form, part

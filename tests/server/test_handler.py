@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reference_server import system
-from reference_server.handler import make_router
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.core.api.dispatch import SERVICES
+from stellary.core.http import system
+from stellary.core.http.api import make_router
 from tests.server.running import Running
 
 

@@ -15,12 +15,13 @@ import orjson
 import pytest
 
 from reference_server import log
-from reference_server.log import Entry, configure, logged_path
+from reference_server.log import configure
 from stellary.contract.endpoints import ENDPOINTS
+from stellary.core.http.observers import PATH_MAX, AccessEntry, logged_path
 from tests.server.running import Running
 
 BY_OPERATION = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
-ENTRY = Entry("GET", "/x", 200, 1.5, "req_1", None, "1.2.3.4")
+ENTRY = AccessEntry("GET", "/x", 200, 1.5, "req_1", None, "1.2.3.4")
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_response_is_logged_with_its_user_and_duration(sqlite_server: Running):
     entry = sqlite_server.entries[-1]
     assert entry.ms > 0
     login_id = jwt.decode(token, options={"verify_signature": False})["jti"]
-    assert entry == Entry("GET", "/auth/me", 200, entry.ms, "abc", user["id"], "127.0.0.1", login_id)
+    assert entry == AccessEntry("GET", "/auth/me", 200, entry.ms, "abc", user["id"], "127.0.0.1", login_id)
 
 
 def test_id_of_an_api_token_is_logged_without_the_token(sqlite_server: Running):
@@ -79,7 +80,7 @@ def test_query_headers_and_bodies_are_not_logged(sqlite_server: Running):
         (None, "/synth_abc/x", "/***/x"),
         (None, "/x/eyJhbGciOi.eyJzdWIi.abc", "/x/***"),
         (None, "/token=abcdefgh", "/token=***"),
-        (None, "/" + "a" * 1000, "/" + "a" * (log.PATH_MAX - 1)),
+        (None, "/" + "a" * 1000, "/" + "a" * (PATH_MAX - 1)),
     ],
 )
 def test_secrets_in_a_path_are_not_logged(operation: str | None, path: str, logged: str):
@@ -199,10 +200,11 @@ def test_log_without_a_reader_does_not_fail(restore_logging):
 def test_process_writes_all_records_before_it_ends(end):
     program = f"""
 import logging, sys
-from reference_server.log import Entry, configure
+from reference_server.log import configure
+from stellary.core.http.observers import AccessEntry
 log = configure("json")
 for number in range(3000):
-    log.write_access(Entry("GET", "/x", 200, 1.5, str(number), None, "1.2.3.4"))
+    log.write_access(AccessEntry("GET", "/x", 200, 1.5, str(number), None, "1.2.3.4"))
 logging.getLogger("stellary.core").warning("the end")
 {end}
 """

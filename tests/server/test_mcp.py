@@ -20,11 +20,12 @@ from mcp.client import session as client_session
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
-from reference_server.mcp.calling import ToolRunner
-from reference_server.settings import McpToken, Settings
+from reference_server.settings import Settings
 from stellary.contract.openapi import document
 from stellary.core import Core
 from stellary.core.http.limits import NO_LIMITS, parse_limit
+from stellary.core.http.mcp.calling import ToolRunner
+from stellary.core.http.mcp.operator_token import McpToken
 from tests.core.test_host_actions import CREATE_INVOICE
 from tests.server.running import WITHOUT_JOBS, running
 from tests.support.boards import Board
@@ -217,7 +218,7 @@ def test_request_from_an_unknown_origin_is_rejected(sqlite_core, origin, status)
 
 
 def test_server_without_the_library_returns_not_installed(sqlite_site, monkeypatch):
-    monkeypatch.setattr("reference_server.mcp.endpoint.find_spec", lambda name: None)
+    monkeypatch.setattr("stellary.core.http.mcp.endpoint.find_spec", lambda name: None)
     answer = post(sqlite_site.server, {}, sqlite_site.token)
     assert (answer.status, answer.json["code"]) == (404, "not_installed")
 

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from reference_server import body, protocol
+from reference_server import protocol
+from stellary.core.http import body
 from tests.server.running import Replies, Running, reply
 
 HEAD = (

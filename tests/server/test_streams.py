@@ -12,8 +12,8 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from reference_server import streams as server_streams
 from reference_server.app import HANDLER
+from stellary.core.http import streams as server_streams
 from stellary.core.http.threads import Threads
 from stellary.core.streaming import streams
 from tests.server.listening import SOON, Listening, listening
@@ -224,9 +224,9 @@ def test_streams_of_the_same_workspace_share_a_read(server: Running, world, boar
         assert client.block() == {"retry": "1000"}
     time.sleep(0.3)
     reads = []
-    whole = server.app[HANDLER].streams._read
+    whole = server.app[HANDLER].api.streams._read
     monkeypatch.setattr(
-        server.app[HANDLER].streams, "_read", lambda *about: (reads.append(about), whole(*about))[1]
+        server.app[HANDLER].api.streams, "_read", lambda *about: (reads.append(about), whole(*about))[1]
     )
     board.card("Once")
     assert {client.event()["meta"]["cardTitle"] for client in clients} == {"Once"}
@@ -302,7 +302,7 @@ def test_http_1_0_client_gets_a_stream_without_chunks(sqlite_server: Running):
 def test_failed_read_is_retried(server: Running, world, board, events, monkeypatch):
     monkeypatch.setattr(server_streams, "TROUBLED_SECONDS", 0.1)
     failing = threading.Event()
-    whole = server.app[HANDLER].streams._read
+    whole = server.app[HANDLER].api.streams._read
 
     async def read(record, position):
         if position is not None and not failing.is_set():
@@ -312,7 +312,7 @@ def test_failed_read_is_retried(server: Running, world, board, events, monkeypat
 
     with listening(server, events, world.bearer(board.owner)) as client:
         assert client.block() == {"retry": "1000"}
-        monkeypatch.setattr(server.app[HANDLER].streams, "_read", read)
+        monkeypatch.setattr(server.app[HANDLER].api.streams, "_read", read)
         board.card("After all")
         assert client.event()["meta"]["cardTitle"] == "After all"
     assert failing.is_set()

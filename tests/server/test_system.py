@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from reference_server import system
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
+from stellary.core.http import system
 from stellary.core.http.threads import Threads
 from tests.server.running import Running
 

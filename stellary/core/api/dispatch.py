@@ -332,12 +332,20 @@ def read_payload(units: Units, request: RawRequest, match: Match, values_max: in
     return _call(units, request, None, match).parse_request(values_max)
 
 
-def find_refusal(units: Units, request: RawRequest, match: Match | None = None) -> Answer | None:
+def find_refusal(
+    units: Units, request: RawRequest, match: Match | None = None, actor: Actor | None = None
+) -> Answer | None:
     """Return the error response that a request gets whatever its body, or None if the caller may make it.
 
     It lets a server refuse a caller before a large body is sent.
+
+    Args:
+        units: Opens the units of work.
+        request: The request, without its body.
+        match: The result of ``ROUTER.match``, if it has been called already.
+        actor: The caller; None takes the caller from the bearer token.
     """
-    response = run_call(request, None, lambda: _call(units, request, None, match), Call.authorize)
+    response = run_call(request, actor, lambda: _call(units, request, actor, match), Call.authorize)
     return response if response.status >= 400 else None
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import attrs
 import orjson
 
-from reference_server.mcp.tools import WORKSPACE, InWorkspace, Tool, WaitForMission, build_tools
 from stellary.contract.errors import ApiError, NotFound
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.unset import UNSET
@@ -20,6 +19,7 @@ from stellary.core import Core
 from stellary.core.agents import missions
 from stellary.core.api import action_calls
 from stellary.core.db.errors import convert_unexpected_error, error_response
+from stellary.core.http.mcp.tools import WORKSPACE, InWorkspace, Tool, WaitForMission, build_tools
 from stellary.core.http.shares import Owner
 from stellary.core.http.state import State
 from stellary.core.http.threads import Threads

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
-from aiohttp import web
-
-from reference_server.body import body_blocks
-from reference_server.request_context import RequestContext
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest
 from stellary.core import Core
 from stellary.core.api import dispatch
 from stellary.core.api.dispatch import Answer
 from stellary.core.api.uploads import FORM_MAX, Upload, too_large
+from stellary.core.http.body import body_blocks
+from stellary.core.http.context import RequestContext
 from stellary.core.http.threads import Threads
 
 _log = logging.getLogger("stellary.server")
@@ -45,11 +43,11 @@ class Files:
             ApiError: The body is too large or too slow, or is not a form with a file.
         """
         raw = context.to_raw_request()
-        if (context.request.content_length or 0) > FORM_MAX:
+        if (context.content_length or 0) > FORM_MAX:
             raise too_large()
         upload = Upload(raw.headers.get("content-type", ""))
         try:
-            async for block in body_blocks(context.request):
+            async for block in body_blocks(context):
                 await self._threads.files.run(lambda block=block: upload.feed(block))  # type: ignore[misc]
         except BaseException:
             upload.close()
@@ -58,23 +56,28 @@ class Files:
 
     def _store_upload(self, context: RequestContext, raw: RawRequest, upload: Upload) -> Answer:
         with upload:
-            return dispatch.answer(self._core.units, raw, match=context.match, upload=upload)
+            return dispatch.answer(
+                self._core.units, raw, context.host_actor, match=context.match, upload=upload
+            )
 
-    async def send(
-        self, request: web.BaseRequest, answer: web.StreamResponse, blocks: Iterator[bytes]
-    ) -> None:
-        """Send a response whose body is a file. If that fails, the connection is aborted, since its status has been sent."""
-        await answer.prepare(request)
-        transport = request.transport
-        if request.method == "HEAD" or transport is None:
-            return
+    async def send(self, blocks: Iterator[bytes], write: Callable[[bytes], Awaitable[object]]) -> bool:
+        """Send a file, after the headers of its response.
+
+        Args:
+            blocks: The file.
+            write: Sends a block, and waits while the client is slow.
+
+        Returns:
+            Whether the whole file was sent. If not, break off the connection, so that the client notices.
+        """
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 while (block := await self._threads.files.run(lambda: next(blocks, None))) is not None:
-                    await answer.write(block)
+                    await write(block)
         except (ApiError, FileNotFoundError, TimeoutError) as error:
             _log.warning("a download broke off: %s: %s", type(error).__name__, error)
-            transport.abort()
+            return False
+        return True
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from typing import cast
 
 import attrs
-from aiohttp import hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from stellary.contract.errors import ApiError, Invalid, TooLarge, UnsupportedMedia
 from stellary.contract.project_imports import FILE_MAX
 from stellary.contract.router import AnyEndpoint
+from stellary.core.http.context import RequestContext
 from stellary.core.http.throttle import GUARDED
 
 SECONDS = 60.0
@@ -23,10 +22,6 @@ FILE_BLOCK = 256 << 10
 _SLICE = 64 << 10
 SMALL_MAX = 16 << 10
 """The size of an inflated body, in bytes, that is read before the token is checked."""
-NOT_INFLATED = web.RequestKey("NOT_INFLATED", bool)
-"""Marks a request whose connection does not inflate its content; a host's connections do."""
-
-_INCOMPLETE = "the body cannot be read: it is incomplete, or not encoded as Content-Encoding says"
 
 
 @attrs.frozen
@@ -66,7 +61,7 @@ class RequestBody:
     """The body of a request without a file: small ones are read immediately, others after the caller is admitted.
 
     Args:
-        request: The request, whose content has not been read.
+        context: The request, whose body has not been read.
         size_max: The maximum size of the inflated body, in bytes.
 
     Raises:
@@ -74,11 +69,12 @@ class RequestBody:
         UnsupportedMedia: The encoding is not supported.
     """
 
-    def __init__(self, request: web.BaseRequest, size_max: int) -> None:
-        if (request.content_length or 0) > size_max:
+    def __init__(self, context: RequestContext, size_max: int) -> None:
+        self._declared = context.content_length
+        if (self._declared or 0) > size_max:
             raise _too_large(size_max)
-        self._encoding = _encoding(request)
-        self._request = request
+        self._encoding = _encoding(context)
+        self._context = context
         self._size_max = size_max
         self._received = bytearray()
         self._until: float | None = None
@@ -129,32 +125,32 @@ class RequestBody:
 
     async def _receive(self, size_max: int) -> bool:
         """Read until the body is complete; return False as soon as it has or declares more bytes than ``limit``."""
-        content = self._request.content
-        if content.is_eof() and content.exception() is None:
+        source = self._context.body
+        arrived = source.read_arrived()
+        if arrived is not None:
             # It has arrived together with its headers, as nearly all do.
-            self._received += content.read_nowait(-1)
+            self._received += arrived
             return len(self._received) <= size_max
-        declared = self._request.content_length
-        if (declared or 0) > size_max:
+        if (self._declared or 0) > size_max:
             return False
-        if hdrs.EXPECT in self._request.headers and not self._continued:
-            if declared is None and size_max < self._size_max:
+        if "expect" in self._context.headers and not self._continued:
+            if self._declared is None and size_max < self._size_max:
                 # How much it will send is not known, so the caller has to be admitted first.
                 return False
             self._continued = True
-            await _send_continue(self._request)
+            await _send_continue(self._context)
         if self._until is None:
             self._until = asyncio.get_running_loop().time() + SECONDS
-        with _translate_errors():
+        with _translate_timeouts():
             async with asyncio.timeout_at(self._until):
-                while chunk := await content.readany():
+                while chunk := await source.read():
                     self._received += chunk
                     if len(self._received) > size_max:
                         return False
         return True
 
 
-async def body_blocks(request: web.BaseRequest) -> AsyncIterator[bytes]:
+async def body_blocks(context: RequestContext) -> AsyncIterator[bytes]:
     """Yield the inflated body of an upload, in blocks of at most 256 kB. The caller counts the bytes.
 
     Each block must arrive within ``SECONDS``, and the body within ``FILE_SECONDS``.
@@ -162,15 +158,15 @@ async def body_blocks(request: web.BaseRequest) -> AsyncIterator[bytes]:
     Raises:
         UnsupportedMedia, Invalid, ApiError: As ``RequestBody``.
     """
-    encoding = _encoding(request)
+    encoding = _encoding(context)
     inflater = _Inflater(encoding) if encoding else None
     block = bytearray()
     until = asyncio.get_running_loop().time() + FILE_SECONDS
-    await _send_continue(request)
+    await _send_continue(context)
     while True:
-        with _translate_errors():
+        with _translate_timeouts():
             async with asyncio.timeout_at(min(until, asyncio.get_running_loop().time() + SECONDS)):
-                while len(block) < FILE_BLOCK and (chunk := await request.content.readany()):
+                while len(block) < FILE_BLOCK and (chunk := await context.body.read()):
                     block += chunk
         if not block:
             break
@@ -204,7 +200,7 @@ class _Inflater:
     def finish(self) -> None:
         """Check that the data was complete."""
         if self._stream is not None and not self._stream.eof:
-            raise Invalid(_INCOMPLETE)
+            raise incomplete_body()
 
     def _inflate_slice(self, data: bytes | bytearray) -> Iterator[bytes]:
         stream = self._stream
@@ -212,11 +208,11 @@ class _Inflater:
             stream = self._stream = zlib.decompressobj(self._window(data[0]))
         while True:
             if stream.eof and data:
-                raise Invalid(_INCOMPLETE)
+                raise incomplete_body()
             try:
                 block = stream.decompress(data, FILE_BLOCK)
             except zlib.error:
-                raise Invalid(_INCOMPLETE) from None
+                raise incomplete_body() from None
             data = stream.unconsumed_tail or stream.unused_data
             if block:
                 yield block
@@ -242,37 +238,38 @@ def _inflate(data: bytearray, encoding: str, size_max: int) -> bytearray:
     return inflated
 
 
-def _encoding(request: web.BaseRequest) -> str | None:
+def _encoding(context: RequestContext) -> str | None:
     """Return the encoding of the content: gzip, deflate, or None."""
-    encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
+    encoding = context.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):
         return None
     if encoding not in ("gzip", "deflate"):
         raise UnsupportedMedia("Content-Encoding must be gzip or deflate")
-    return encoding if NOT_INFLATED in request else None
+    return None if context.body.is_inflated else encoding
 
 
 @contextmanager
-def _translate_errors() -> Iterator[None]:
-    """Convert errors while a body is received to errors of the API."""
+def _translate_timeouts() -> Iterator[None]:
+    """Convert a timeout while a body is received to an error of the API."""
     try:
         yield
     except TimeoutError:
         raise _error(408, "the body took too long to arrive", "too_slow") from None
-    except (web.RequestPayloadError, HttpProcessingError):
-        raise Invalid(_INCOMPLETE) from None
 
 
-async def _send_continue(request: web.BaseRequest) -> None:
+async def _send_continue(context: RequestContext) -> None:
     """Send "100 Continue" to a client that waits for it, after all checks that could reject its body."""
-    expected = request.headers.get(hdrs.EXPECT)
+    expected = context.headers.get("expect")
     if expected is None:
         return
     if expected.lower() != "100-continue":
         raise _error(417, "Expect must be 100-continue", "expectation_failed")
-    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    # These bytes are not part of the response.
-    request.writer.output_size = 0
+    await context.body.send_continue()
+
+
+def incomplete_body() -> Invalid:
+    """Return the error for a body that breaks off, or is not encoded as the request says."""
+    return Invalid("the body cannot be read: it is incomplete, or not encoded as Content-Encoding says")
 
 
 def _too_large(size_max: int) -> TooLarge:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -13,23 +13,23 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from reference_server.body import LARGE, RequestBody
-from reference_server.request_context import RequestContext, parse_bearer
-from reference_server.settings import McpToken, Settings
-from reference_server.system import product_version
 from stellary.contract.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from stellary.contract.jsonic import parse
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 from stellary.core import Core
 from stellary.core.db.errors import error_response
+from stellary.core.http.body import LARGE, RequestBody
+from stellary.core.http.context import RequestContext, parse_bearer
+from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.http.state import State
+from stellary.core.http.system import product_version
 from stellary.core.http.threads import Threads
 from stellary.core.kernel.unit import Actor
 
 if TYPE_CHECKING:
-    from reference_server.mcp.bridge import Bridge
-    from reference_server.mcp.calling import Client
+    from stellary.core.http.mcp.bridge import Bridge
+    from stellary.core.http.mcp.calling import Client
 
 READING = frozenset({"projects:read", "pilotage:read"})
 """The scopes of the token in the settings, which may only read."""
@@ -43,17 +43,20 @@ class McpEndpoint:
 
     Args:
         core: Runs the actions of tools.
-        settings: The allowed origins, and the operator's token.
+        token: The operator's token, if there is one.
+        origins: The allowed origins, beside that of the product.
         threads: The threads in which the core runs.
         state: The state of the server.
     """
 
-    def __init__(self, core: Core, settings: Settings, threads: Threads, state: State) -> None:
+    def __init__(
+        self, core: Core, token: McpToken | None, origins: Sequence[str], threads: Threads, state: State
+    ) -> None:
         self._core = core
         self._threads = threads
         self._state = state
-        self._token = settings.mcp_token
-        self._origins = {_origin(core.env.public_url), *settings.cors_origins}
+        self._token = token
+        self._origins = {_origin(core.env.public_url), *origins}
         self._bridge: asyncio.Future[Bridge] | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -84,7 +87,7 @@ class McpEndpoint:
 
     async def _read(self, context: RequestContext) -> bytes:
         """Read the body, and reject JSON that the API does not accept, since the library is less strict."""
-        body = RequestBody(context.request, LARGE.size)
+        body = RequestBody(context, LARGE.size)
         small = await body.read_small()
         if small is not None:
             parse(small)
@@ -119,9 +122,11 @@ class McpEndpoint:
             Unauthenticated: The token is missing or invalid.
         """
         _check_installed()
-        from reference_server.mcp.calling import Client
+        from stellary.core.http.mcp.calling import Client
 
         headers = {"x-request-id": context.request_id}
+        if context.host_actor is not None:
+            return Client(context.host_actor, headers, fixed=True, is_gone=context.body.is_gone)
         bearer = parse_bearer(context.headers.get("authorization"))
         if not bearer:
             raise Unauthenticated("a Bearer token is required")
@@ -131,7 +136,7 @@ class McpEndpoint:
             )
         actor = await self._threads.run("read", lambda: self._core.authenticate(bearer))
         headers["authorization"] = context.headers["authorization"]
-        return Client(actor, headers, is_gone=lambda: context.request.transport is None)
+        return Client(actor, headers, is_gone=context.body.is_gone)
 
     async def _operator_actor(self, token: McpToken) -> Actor:
         """Return the actor of the token in the settings."""
@@ -160,8 +165,8 @@ class McpEndpoint:
             started.set_exception(error)
 
     def _load_bridge(self) -> Bridge:
-        from reference_server.mcp.bridge import Bridge
-        from reference_server.mcp.calling import ToolRunner
+        from stellary.core.http.mcp.bridge import Bridge
+        from stellary.core.http.mcp.calling import ToolRunner
 
         return Bridge(ToolRunner(self._core, self._threads, self._state), product_version(), LARGE.size)
 

@@ -12,10 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
-from aiohttp import HttpVersion11, web
 
 from stellary.contract.errors import RateLimited, Unavailable
 from stellary.core import Core
@@ -53,24 +52,42 @@ class StreamStart:
     allowed: Callable[[], bool]
 
 
+class StreamConnection(Protocol):
+    """A connection that a stream is sent on."""
+
+    def write(self, block: bytes) -> None:
+        """Send a block soon, without waiting."""
+        ...
+
+    def count_unsent(self) -> int:
+        """Return the number of bytes that have not been sent yet."""
+        ...
+
+    def is_gone(self) -> bool:
+        """Return whether the client has disconnected."""
+        ...
+
+    def abort(self) -> None:
+        """Disconnect the client."""
+        ...
+
+
 class Follower:
     """A connection that follows a record.
 
     Args:
-        transport: The transport of the connection.
-        chunked: Whether to send blocks as chunks of HTTP/1.1.
+        connection: The connection.
         start: The record, and the position to start after.
     """
 
-    def __init__(self, transport: asyncio.Transport, chunked: bool, start: StreamStart) -> None:
+    def __init__(self, connection: StreamConnection, start: StreamStart) -> None:
         loop = asyncio.get_running_loop()
         self.record = start.record
         self.position = start.position
         self.allowed = start.allowed
         self.ended: asyncio.Future[None] = loop.create_future()
         self.checked = loop.time()
-        self._transport = transport
-        self._chunked = chunked
+        self._connection = connection
 
     def take(self, batch: Batch) -> None:
         """Send a batch, and continue after it."""
@@ -81,14 +98,14 @@ class Follower:
             self.end()
 
     def write(self, block: bytes) -> None:
-        """Send a block directly to the transport, which costs a quarter of using the response's writer."""
+        """Send a block, or disconnect a client that is too slow."""
         if self.gone:
             self.end()
         if self.ended.done():
             return
-        self._transport.write(b"%x\r\n%b\r\n" % (len(block), block) if self._chunked else block)
-        if self._transport.get_write_buffer_size() > BACKLOG_MAX:
-            self._transport.abort()
+        self._connection.write(block)
+        if self._connection.count_unsent() > BACKLOG_MAX:
+            self._connection.abort()
             self.end()
 
     def end(self) -> None:
@@ -99,7 +116,7 @@ class Follower:
     @property
     def gone(self) -> bool:
         """True if the client has disconnected."""
-        return self._transport.is_closing()
+        return self._connection.is_gone()
 
 
 class Streams:
@@ -108,9 +125,11 @@ class Streams:
     Args:
         core: The core with the records.
         threads: The threads in which records are read.
+        streams_max: The number of streams that may be open. Default: 10,000.
     """
 
-    def __init__(self, core: Core, threads: Threads) -> None:
+    def __init__(self, core: Core, threads: Threads, streams_max: int | None = None) -> None:
+        self._streams_max = streams_max
         self._core = core
         self._threads = threads
         self._followers: dict[str, set[Follower]] = defaultdict(set)
@@ -129,7 +148,8 @@ class Streams:
             Unavailable: Too many are open.
             RateLimited: The reader has too many open.
         """
-        if self._readers.total() >= STREAMS_MAX:
+        streams_max = STREAMS_MAX if self._streams_max is None else self._streams_max
+        if self._readers.total() >= streams_max:
             raise Unavailable("too many streams are open; try again", code="busy", retry_after=5)
         if self._readers[reader] >= STREAMS_PER_CALLER_MAX:
             raise RateLimited(f"{STREAMS_PER_CALLER_MAX} streams are open already; close some", retry_after=5)
@@ -138,13 +158,16 @@ class Streams:
             position = (await self._read(record, None)).position
         return StreamStart(record, position, reader, allowed)
 
-    async def send(self, request: web.BaseRequest, answer: web.StreamResponse, start: StreamStart) -> None:
-        """Send a stream until the record, the caller's rights, the connection or this process ends."""
-        await answer.prepare(request)
-        transport = request.transport
-        if request.method == "HEAD" or transport is None or self._closed:
+    async def send(self, connection: StreamConnection, start: StreamStart) -> None:
+        """Send a stream until the record, the caller's rights, the connection or this process ends.
+
+        Args:
+            connection: The connection, on which the headers of the response have been sent.
+            start: The stream.
+        """
+        if self._closed:
             return
-        follower = Follower(transport, request.version >= HttpVersion11, start)
+        follower = Follower(connection, start)
         self._add(follower, start)
         try:
             follower.write(streams.OPENING)
@@ -152,9 +175,6 @@ class Streams:
             await follower.ended
         finally:
             self._remove(follower, start)
-        if not follower.gone:
-            with suppress(ConnectionError):
-                await answer.write_eof()
 
     def _add(self, follower: Follower, start: StreamStart) -> None:
         self._readers[start.reader] += 1

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-from reference_server.metrics import Metrics
-from reference_server.request_context import OperationHandler, RequestContext
 from stellary.contract.errors import ApiError, Unavailable
 from stellary.contract.port import RawResponse
+from stellary.contract.router import AnyEndpoint
 from stellary.contract.system import (
     DOCS,
     HEALTH,
@@ -27,6 +26,8 @@ from stellary.contract.system import (
 from stellary.contract.wire import Value, dump
 from stellary.core import Core
 from stellary.core.http.api_page import ApiPage, api_page
+from stellary.core.http.context import OperationHandler, RequestContext
+from stellary.core.http.observers import RequestMetrics
 from stellary.core.http.state import State
 from stellary.core.http.threads import Threads
 
@@ -130,15 +131,25 @@ class SystemOperations:
         core: Checked for readiness.
         state: The state of the server.
         threads: The threads in which probes run.
-        metrics: The metrics.
+        metrics: The metrics; None answers no request for them.
+        endpoints: The endpoints that are served, for their documentation.
     """
 
-    def __init__(self, core: Core, state: State, threads: Threads, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        core: Core,
+        state: State,
+        threads: Threads,
+        metrics: RequestMetrics | None,
+        endpoints: Sequence[AnyEndpoint],
+    ) -> None:
         self._state = state
         self._metrics = metrics
+        self._endpoints = endpoints
         self._probes = database_probe(core, threads), store_probe(core, threads)
-        self._document: bytes | None = None
-        self._page: ApiPage | None = None
+        # By prefix, which is the same for all requests unless the API is mounted several times.
+        self._documents: dict[str, bytes] = {}
+        self._pages: dict[str, ApiPage] = {}
 
     def handlers(self) -> dict[str, OperationHandler]:
         """Return the handlers by operation."""
@@ -148,7 +159,7 @@ class SystemOperations:
             READY.operation: self._check_readiness,
             OPENAPI.operation: self._show_document,
             DOCS.operation: self._show_page,
-            METRICS.operation: self._show_metrics,
+            **({} if self._metrics is None else {METRICS.operation: partial(_show_metrics, self._metrics)}),
         }
 
     async def _show_root(self, context: RequestContext) -> RawResponse:
@@ -171,23 +182,27 @@ class SystemOperations:
         return _json(Readiness())
 
     async def _show_document(self, context: RequestContext) -> RawResponse:
-        if self._document is None:
-            self._document = await asyncio.to_thread(_openapi, context.prefix)
-        return RawResponse(200, _JSON, self._document)
+        document = self._documents.get(context.prefix)
+        if document is None:
+            document = await asyncio.to_thread(_build_document, self._endpoints, context.prefix)
+            self._documents[context.prefix] = document
+        return RawResponse(200, _JSON, document)
 
     async def _show_page(self, context: RequestContext) -> RawResponse:
-        if self._page is None:
-            self._page = await asyncio.to_thread(api_page, context.prefix)
-        return self._page.response(context.headers)
-
-    async def _show_metrics(self, _: RequestContext) -> RawResponse:
-        return await asyncio.to_thread(self._metrics.response)
+        page = self._pages.get(context.prefix)
+        if page is None:
+            page = self._pages[context.prefix] = await asyncio.to_thread(api_page, context.prefix)
+        return page.response(context.headers)
 
 
-def _openapi(prefix: str) -> bytes:
+async def _show_metrics(metrics: RequestMetrics, _: RequestContext) -> RawResponse:
+    return await asyncio.to_thread(metrics.response)
+
+
+def _build_document(endpoints: Sequence[AnyEndpoint], prefix: str) -> bytes:
     from stellary.contract.openapi import document
 
-    return dump(document(version=product_version(), server=prefix or "/"))
+    return dump(document(endpoints, version=product_version(), server=prefix or "/"))
 
 
 def _json(value: Value) -> RawResponse:

@@ -17,10 +17,10 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-from reference_server.mcp.calling import Client, ToolRunner
-from reference_server.mcp.tools import Tool, input_schema
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.schemas import Schema
+from stellary.core.http.mcp.calling import Client, ToolRunner
+from stellary.core.http.mcp.tools import Tool, input_schema
 
 INSTRUCTIONS = (
     "Stellary holds the projects of teams: boards of cards in columns, documents, and pilotage (missions, priorities, "

@@ -1,0 +1,426 @@
+"""The API over HTTP, for any server on an event loop: from the context of a request to its response."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from stellary.contract.endpoints import ENDPOINTS
+from stellary.contract.errors import (
+    ApiError,
+    Forbidden,
+    Invalid,
+    MethodNotAllowed,
+    RateLimited,
+    Unauthenticated,
+)
+from stellary.contract.mcp import MCP
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.router import AnyEndpoint, Router
+from stellary.contract.system import METRICS
+from stellary.contract.wire import Request
+from stellary.core import Core
+from stellary.core.api import dispatch
+from stellary.core.api.dispatch import Answer
+from stellary.core.db.errors import convert_unexpected_error, error_response
+from stellary.core.http.addresses import Network
+from stellary.core.http.body import RequestBody, body_limits
+from stellary.core.http.compression import Compression, find_encoders
+from stellary.core.http.context import OperationHandler, RequestContext, build_headers, parse_bearer
+from stellary.core.http.cors import Cors
+from stellary.core.http.files import Files
+from stellary.core.http.large_reads import ReadKey
+from stellary.core.http.limits import Limits
+from stellary.core.http.mcp.endpoint import McpEndpoint
+from stellary.core.http.mcp.operator_token import McpToken
+from stellary.core.http.observers import AccessEntry, AccessLog, RequestMetrics, logged_path
+from stellary.core.http.password_limits import PasswordLimits
+from stellary.core.http.shares import owner_of
+from stellary.core.http.state import State
+from stellary.core.http.streams import Streams
+from stellary.core.http.system import SystemOperations
+from stellary.core.http.threads import Threads
+from stellary.core.http.throttle import GUARDED, Caller, Throttle
+from stellary.core.kernel.unit import Actor
+
+T = TypeVar("T")
+
+_log = logging.getLogger("stellary.server")
+CLIENT_GONE = 499
+"""The status in the access log of a request whose client disconnected before the response; the same as in nginx."""
+UNITS_SECONDS = 10.0
+
+
+class Api:
+    """The API of a core over HTTP. A server passes it the context of each request, and sends the response.
+
+    All methods are called on one event loop, which the context manager ``running`` must surround.
+
+    Args:
+        core: A migrated core, which the caller closes.
+        hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section. Requests for them
+            are answered by 404, and the documentation does not list them.
+        limits: The limits of requests and logins.
+        trusted_proxies: The proxies whose ``X-Forwarded-For`` headers are used.
+        cors_origins: The origins whose pages may call the API from a browser.
+        mcp_token: The operator's token for AI clients.
+        streams_max: The number of event streams that may be open at a time. Default: 10,000.
+        jobs: Whether this process runs background jobs and sends webhook messages. Default: True.
+        extend: Returns the handlers of further endpoints, which are not part of the API, such as pages.
+        access_log: Logs each response. By default, none is logged.
+        metrics: Counts requests. By default, there is no ``/metrics``.
+
+    Attributes:
+        state: Whether the server is stopping, and the number of requests in flight.
+        files: The uploads and downloads.
+        streams: The event streams.
+
+    Raises:
+        ValueError: ``hide`` names an unknown operation.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        hide: Collection[str] = (),
+        limits: Limits | None = None,
+        trusted_proxies: Sequence[Network] = (),
+        cors_origins: Sequence[str] = (),
+        mcp_token: McpToken | None = None,
+        streams_max: int | None = None,
+        jobs: bool = True,
+        extend: Callable[[Threads], Mapping[AnyEndpoint, OperationHandler]] | None = None,
+        access_log: AccessLog | None = None,
+        metrics: RequestMetrics | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        self.trusted_proxies = trusted_proxies
+        self.state = State()
+        self._core = core
+        self._threads = threads = Threads(core)
+        self.files = Files(core, threads)
+        self.streams = Streams(core, threads, streams_max)
+        self.state.closing.append(self.streams.close)
+        self._jobs = jobs
+        self._access_log = access_log
+        self._metrics = metrics
+        self._cors = Cors(cors_origins)
+        self._origins = frozenset(cors_origins)
+        self._compression = Compression(find_encoders())
+        self._throttle = Throttle(limits)
+        self._password_limits = PasswordLimits(limits, core.login_attempts)
+        endpoints = select_endpoints([*hide, *([METRICS.operation] if metrics is None else [])])
+        extra_handlers = {} if extend is None else extend(threads)
+        self._mcp = McpEndpoint(core, mcp_token, cors_origins, threads, self.state)
+        self._system_operations: Mapping[str, OperationHandler] = {
+            **SystemOperations(core, self.state, threads, metrics, endpoints).handlers(),
+            MCP.operation: self._mcp.__call__,
+            **{endpoint.operation: handler for endpoint, handler in extra_handlers.items()},
+        }
+        self._router = make_router(self._system_operations, [*endpoints, *extra_handlers])
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Relay signals, run jobs, sweep files and serve streams while the context is open; then finish what has begun."""
+        self._core.relay.start()
+        if self._jobs:
+            self._core.work.start()
+            self._core.webhook_worker.start()
+        try:
+            async with self.files.sweeping(), self.streams.running(), self._mcp.running():
+                yield
+        finally:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        if self._jobs:
+            # A job that is not finished by then is continued by the next process.
+            self._core.webhook_worker.stop(0)
+            await asyncio.to_thread(self._core.work.stop, UNITS_SECONDS)
+            await asyncio.to_thread(self._core.webhook_worker.stop, UNITS_SECONDS)
+        await asyncio.to_thread(self._core.relay.stop, UNITS_SECONDS)
+        await self._threads.close(UNITS_SECONDS)
+
+    async def handle(
+        self, context: RequestContext, send: Callable[[RawResponse, dict[str, str]], Awaitable[T]]
+    ) -> T:
+        """Answer a request, and log and count the response.
+
+        Args:
+            context: The request.
+            send: Sends the response with the given headers, and returns when that is done. If the context has a
+                ``stream_start`` then, it passes that to ``streams.send``; it passes ``blocks`` to ``files.send``.
+
+        Returns:
+            The result of ``send``.
+
+        Raises:
+            ConnectionError: The client has disconnected.
+        """
+        started = time.perf_counter()
+        extra_headers: dict[str, str] = dict(self._cors.headers(context.headers.get("origin")))
+        status = CLIENT_GONE
+        self.state.begin()
+        if self._metrics is not None:
+            self._metrics.begin()
+        try:
+            raw = await self._answer_or_error(context, extra_headers)
+            result = await send(raw, build_headers(raw, context.request_id, extra_headers))
+            status = raw.status
+        finally:
+            self.state.end()
+            self._record(context, status, time.perf_counter() - started)
+        return result
+
+    def _record(self, context: RequestContext, status: int, seconds: float) -> None:
+        endpoint = context.match.endpoint if context.match else None
+        if self._metrics is not None:
+            self._metrics.end(endpoint.operation if endpoint else None, status, seconds)
+        if self._access_log is None:
+            return
+        actor = context.actor
+        self._access_log(
+            AccessEntry(
+                method=context.sent_method,
+                path=logged_path(context.path, endpoint),
+                status=status,
+                ms=round(seconds * 1000, 1),
+                request_id=context.request_id,
+                user_id=actor.user_id if actor else None,
+                token_id=(actor.token_id or actor.login_id) if actor else None,
+                client=context.client,
+            )
+        )
+
+    async def _answer_or_error(self, context: RequestContext, extra_headers: dict[str, str]) -> RawResponse:
+        try:
+            return self._cors.preflight(context.method, context.headers) or await self._route(
+                context, extra_headers
+            )
+        except ApiError as error:
+            return error_response(error, context.request_id)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - convert_unexpected_error() logs it with its traceback
+            return error_response(convert_unexpected_error(error, context.request_id), context.request_id)
+
+    async def _route(self, context: RequestContext, extra_headers: dict[str, str]) -> RawResponse:
+        try:
+            context.match = match = self._router.match(context.method, context.path)
+        except MethodNotAllowed as error:
+            error.headers["Allow"] = error.headers["Allow"].replace("GET", "GET, HEAD")
+            raise
+        system_operation = self._system_operations.get(match.endpoint.operation)
+        is_public = match.endpoint.policy.role == "public"
+        if system_operation is not None and match.endpoint.resource == "system":
+            return await system_operation(context)
+        if context.identify is not None and not is_public:
+            await self._identify(context, context.identify)
+        caller = _find_caller(context)
+        extra_headers.update(self._throttle.admit(caller))
+        if context.host_actor is None:
+            await self._admit_token(caller)
+        if system_operation is not None:
+            raw = await system_operation(context)
+        else:
+            raw = await self._serve(context, caller)
+        if context.host_actor is None and not is_public:
+            self._throttle.note_token(caller, raw.status)
+        return raw
+
+    async def _serve(self, context: RequestContext, caller: Caller) -> RawResponse:
+        """Answer a request to a service of the core."""
+        assert context.match is not None
+        if context.match.endpoint.takes_file:
+            answer = await self._find_refusal(context) or await self.files.receive(context)
+        else:
+            answer = await self._answer_json(context, caller)
+        context.actor = answer.actor
+        if answer.record is not None:
+            reader = answer.actor.user_id if answer.actor else None
+            allowed = partial(
+                dispatch.may_read_on, self._core.units, context.to_raw_request(), context.host_actor
+            )
+            context.stream_start = await self.streams.open(answer.record, reader, allowed)
+        return _add_prefix(answer, context.prefix)
+
+    # ------------------------------------------------------------------------------------------ the caller
+
+    async def _identify(
+        self, context: RequestContext, identify: Callable[[], Awaitable[Actor | None]]
+    ) -> None:
+        """Find out whom the host's application has logged in.
+
+        Raises:
+            Forbidden: A page of another site sends the request, with a session cookie of the user (CSRF).
+        """
+        context.host_actor = context.actor = await identify()
+        if context.host_actor is not None and context.method != "GET" and not self._is_same_site(context):
+            raise Forbidden("pages of this origin may not change anything", code="cross_site")
+
+    def _is_same_site(self, context: RequestContext) -> bool:
+        """Return whether the request comes from a page of the host, from an allowed one, or from no browser."""
+        origin, site = context.headers.get("origin"), context.headers.get("sec-fetch-site")
+        if origin in self._origins or site in ("same-origin", "none"):
+            return True
+        return site is None and (origin is None or urlsplit(origin).netloc == context.headers.get("host"))
+
+    async def _admit_token(self, caller: Caller) -> None:
+        try:
+            self._throttle.admit_token(caller)
+        except RateLimited:
+            if not await self._is_good_token(caller):
+                raise
+
+    async def _is_good_token(self, caller: Caller) -> bool:
+        """Return whether a token is valid, although its address has sent too many invalid ones."""
+        bearer = parse_bearer(caller.authorization)
+        if not bearer:
+            return False
+        try:
+            await self._threads.run("read", lambda: self._core.authenticate(bearer))
+        except Unauthenticated:
+            return False
+        return True
+
+    async def _answer_json(self, context: RequestContext, caller: Caller) -> Answer:
+        """Answer a request without a file. A large body is read and inflated only after the caller is admitted."""
+        assert context.match is not None
+        match, endpoint = context.match, context.match.endpoint
+        has_token = context.host_actor is not None or "authorization" in context.headers
+        if endpoint.in_query or not (has_token or endpoint.policy.role == "public"):
+            # There is no body, or the response is a 401 whatever the body contains.
+            return await self._run_service(context, caller, context.to_raw_request())
+        limits = body_limits(endpoint)
+        body = RequestBody(context, limits.size)
+        small = await body.read_small()
+        if small is not None:
+            return await self._run_service(context, caller, context.to_raw_request(small))
+        refusal = await self._find_refusal(context)
+        if refusal is not None:
+            return refusal
+        await body.read()
+
+        def parse() -> tuple[RawRequest, Request | ApiError]:
+            raw = context.to_raw_request(body.inflate())
+            return raw, dispatch.read_payload(self._core.units, raw, match, limits.values)
+
+        raw, payload = await self._threads.bodies.run(parse)
+        return await self._run_service(context, caller, raw, payload)
+
+    async def _find_refusal(self, context: RequestContext) -> Answer | None:
+        """Return the response to a caller who may not send the request, whatever its body is."""
+        raw = context.to_raw_request()
+        return await self._threads.run(
+            "read",
+            lambda: dispatch.find_refusal(self._core.units, raw, context.match, context.host_actor),
+        )
+
+    def _run_service(
+        self,
+        context: RequestContext,
+        caller: Caller,
+        raw: RawRequest,
+        payload: Request | ApiError | None = None,
+    ) -> asyncio.Future[Answer]:
+        assert context.match is not None
+        match, operation, actor = context.match, context.match.endpoint.operation, context.host_actor
+
+        def answer() -> Answer:
+            return dispatch.answer(self._core.units, raw, actor, match=match, payload=payload)
+
+        if match.endpoint.returns_file or match.endpoint.thinks:
+            pool = self._threads.files if match.endpoint.returns_file else self._threads.thinking
+            return pool.run(answer)
+        mode = dispatch.SERVICES[operation].mode
+        if operation not in GUARDED:
+            if mode == "read":
+                accept_encoding = context.headers.get("accept-encoding")
+                return self._threads.read(
+                    ReadKey(operation, match.ref, "limit=" in raw.query),
+                    lambda: self._compression.compress(answer(), accept_encoding),
+                )
+            return self._threads.run(mode, answer, owner_of(match.ref))
+
+        attempt = self._password_limits.attempt(operation, caller, raw.body)
+
+        def answer_guarded() -> Answer:
+            # Checked again when the thread starts it, since concurrent attempts may have failed by then.
+            attempt.admit()
+            guarded_answer = answer()
+            attempt.record(guarded_answer.status)
+            return guarded_answer
+
+        attempt.refuse_early()
+        return self._threads.run(mode, answer_guarded)
+
+
+def _add_prefix(answer: Answer, prefix: str) -> RawResponse:
+    """Return a response whose link to the next page has the prefix of a mounted application."""
+    link = answer.headers.get("link")
+    if not prefix or link is None:
+        return answer
+    return RawResponse(
+        answer.status, {**answer.headers, "link": link.replace("<", f"<{prefix}", 1)}, answer.body
+    )
+
+
+def _find_caller(context: RequestContext) -> Caller:
+    """Return the sender of a request, for its limits.
+
+    Raises:
+        Invalid: There are several ``Authorization`` headers, so that a proxy may have checked another one than the core
+            would.
+    """
+    if context.host_actor is not None:
+        return Caller(context.client, f"user {context.host_actor.user_id}")
+    if context.repeats_authorization:
+        raise Invalid("Authorization must be sent once", code="repeated_header")
+    return Caller(context.client, context.headers.get("authorization"))
+
+
+def select_endpoints(hide: Collection[str]) -> list[AnyEndpoint]:
+    """Return the endpoints of the contract without the hidden ones.
+
+    Args:
+        hide: Operations, or sections such as ``auth.*``.
+
+    Raises:
+        ValueError: There is no such operation or section.
+    """
+    sections = {f"{endpoint.operation.partition('.')[0]}.*" for endpoint in ENDPOINTS}
+    unknown = set(hide) - sections - {endpoint.operation for endpoint in ENDPOINTS}
+    if unknown:
+        raise ValueError(f"no operation is called {', '.join(sorted(unknown))}")
+    return [
+        endpoint
+        for endpoint in ENDPOINTS
+        if endpoint.operation not in hide and f"{endpoint.operation.partition('.')[0]}.*" not in hide
+    ]
+
+
+def make_router(
+    system_operations: Mapping[str, OperationHandler], endpoints: Sequence[AnyEndpoint] = ENDPOINTS
+) -> Router:
+    """Return a router over endpoints.
+
+    Args:
+        system_operations: The handlers of operations that are answered without the core.
+        endpoints: The endpoints. By default, all of the contract.
+
+    Raises:
+        RuntimeError: An endpoint has neither a service of the core nor a system operation.
+    """
+    unserved = (
+        {endpoint.operation for endpoint in endpoints} - system_operations.keys() - dispatch.SERVICES.keys()
+    )
+    if unserved:
+        raise RuntimeError(f"no service for {', '.join(sorted(unserved))}")
+    return Router(endpoints)

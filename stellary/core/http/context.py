@@ -1,0 +1,180 @@
+"""The context of a request while it is handled, and the headers that all responses have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from random import Random
+from typing import Protocol
+from urllib.parse import quote
+
+import attrs
+
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.router import Match
+from stellary.core.http.compression import strip_encoding
+from stellary.core.http.streams import StreamStart
+from stellary.core.kernel.unit import Actor
+
+# For ids, not for secrets: the system's source of randomness would release the interpreter lock each time.
+_random = Random()  # noqa: S311
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+# The characters that are allowed in a request target; all others, such as invalid UTF-8, are percent-encoded.
+_TARGET_SAFE = "/%:@!$&'()*+,;=?-._~[]|\"<>\\^`{}"
+_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+
+
+class BodySource(Protocol):
+    """The body of a request as its server receives it.
+
+    Attributes:
+        is_inflated: Whether the server removes the content encoding.
+    """
+
+    is_inflated: bool
+
+    def read_arrived(self) -> bytes | None:
+        """Return the remaining body if it has arrived completely, or else None."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return the next bytes of the body; empty at its end.
+
+        Raises:
+            Invalid: The body is incomplete or damaged.
+            ConnectionError: The client has disconnected.
+        """
+        ...
+
+    async def send_continue(self) -> None:
+        """Send "100 Continue", if the server does not do so by itself."""
+        ...
+
+    def is_gone(self) -> bool:
+        """Return whether the client has disconnected."""
+        ...
+
+
+@attrs.define(eq=False)
+class RequestContext:
+    """One request, and the results of handling it so far.
+
+    Attributes:
+        request_id: The ``X-Request-Id`` of the request, or a new one.
+        sent_method: The method.
+        method: The method; HEAD is handled as GET.
+        prefix: The prefix of paths, if a host's application mounts the API; empty otherwise.
+        path, query: Percent-encoded; without the prefix.
+        headers: The headers, with lower-case names.
+        client: The client's address.
+        body: The body.
+        repeats_authorization: Whether there are several ``Authorization`` headers.
+        identify: Returns the actor that the host's application has logged in, or None; None uses bearer tokens only.
+        match: The endpoint, once it is known.
+        host_actor: The caller, if the host's application has logged them in.
+        actor: The caller, once authenticated.
+        stream_start: The stream to send, if the response is one.
+    """
+
+    request_id: str
+    sent_method: str
+    method: str
+    prefix: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    client: str
+    body: BodySource
+    repeats_authorization: bool = False
+    identify: Callable[[], Awaitable[Actor | None]] | None = None
+    match: Match | None = None
+    host_actor: Actor | None = None
+    actor: Actor | None = None
+    stream_start: StreamStart | None = None
+
+    @property
+    def content_length(self) -> int | None:
+        """The declared size of the body; None if the request does not declare it."""
+        text = self.headers.get("content-length")
+        return int(text) if text is not None and text.isdecimal() else None
+
+    def to_raw_request(self, body: bytes = b"") -> RawRequest:
+        """Return the request in the form of the core's port."""
+        headers = {**self.headers, "x-request-id": self.request_id}
+        return RawRequest(self.method, self.path, self.query, headers, body)
+
+
+def create_context(
+    *,
+    method: str,
+    prefix: str,
+    path: str,
+    query: str,
+    headers: dict[str, str],
+    client: str,
+    body: BodySource,
+    repeats_authorization: bool,
+    identify: Callable[[], Awaitable[Actor | None]] | None = None,
+) -> RequestContext:
+    """Return the context of a request. The arguments are its attributes; ``headers`` may be changed."""
+    if "if-match" in headers:
+        headers["if-match"] = strip_encoding(headers["if-match"])
+    return RequestContext(
+        request_id=make_request_id(headers.get("x-request-id")),
+        sent_method=method,
+        method="GET" if method == "HEAD" else method,
+        prefix=prefix,
+        path=path,
+        query=query,
+        headers=headers,
+        client=client,
+        body=body,
+        repeats_authorization=repeats_authorization,
+        identify=identify,
+    )
+
+
+OperationHandler = Callable[[RequestContext], Awaitable[RawResponse]]
+"""The handler of an operation that is answered without the core."""
+
+
+def parse_bearer(authorization: str | None) -> str:
+    """Return the token of an ``Authorization`` header; empty if there is none."""
+    scheme, _, bearer = (authorization or "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""
+
+
+def make_request_id(sent_id: str | None = None) -> str:
+    """Return the id that the client has sent, if it is safe for a log, or else a new one."""
+    if sent_id is not None and _REQUEST_ID.fullmatch(sent_id):
+        return sent_id
+    return f"req_{_random.getrandbits(64):016x}"
+
+
+def remove_prefix(path: str, prefix: str) -> str:
+    """Return a path without the prefix of a mounted application; empty, which is no path, for other paths."""
+    return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else ""
+
+
+def build_headers(
+    raw: RawResponse, request_id: str, extra_headers: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the headers of a response with those that all responses have; its own headers win.
+
+    Args:
+        raw: The response.
+        request_id: The id of the request.
+        extra_headers: The headers of CORS and limits.
+    """
+    headers = {**_HEADERS, "x-request-id": request_id}
+    if extra_headers:
+        headers.update(extra_headers)
+    headers.update(raw.headers)
+    if extra_headers and "vary" in raw.headers and (vary := extra_headers.get("vary")):
+        headers["vary"] = f"{vary}, {raw.headers['vary']}"
+    return headers
+
+
+def encode_target(text: str) -> str:
+    """Return the path or query of a request target in ASCII."""
+    return text if text.isascii() else quote(text, safe=_TARGET_SAFE, errors="surrogateescape")

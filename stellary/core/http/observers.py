@@ -1,0 +1,70 @@
+"""The observers of requests: the access log and the metrics of an application."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Protocol
+from urllib.parse import unquote
+
+import attrs
+
+from stellary.contract.port import RawResponse
+from stellary.contract.router import AnyEndpoint
+
+PATH_MAX = 300
+# In unknown paths, text that looks like a secret.
+_SECRETS = re.compile(r"(?<=/invitations/).+|synth_[^/]*|eyJ[^/]*|(?<=[:@=])[^/]{8,}")
+
+
+@attrs.define
+class AccessEntry:
+    """One line of the access log. It has no query, headers or body, since they may contain private data.
+
+    Attributes:
+        ms: Milliseconds from the headers of the request to the end of its response.
+        token_id: The id of the API token, of the agent's token, or of the login (``jti``); never the token itself.
+        client: The client's address.
+    """
+
+    method: str
+    path: str
+    status: int
+    ms: float
+    request_id: str
+    user_id: str | None
+    client: str
+    token_id: str | None = None
+
+
+AccessLog = Callable[[AccessEntry], object]
+"""Called for each response, on the event loop. It must not block."""
+
+
+def logged_path(path: str, endpoint: AnyEndpoint | None) -> str:
+    """Return a path as it may be logged: without an invitation's secret, or anything that looks like a secret."""
+    if endpoint is None:
+        return _SECRETS.sub("***", unquote(path[:PATH_MAX], errors="replace"))
+    return endpoint.path if ":token" in endpoint.path else path[:PATH_MAX]
+
+
+class RequestMetrics(Protocol):
+    """The metrics of an application, called on the event loop."""
+
+    def begin(self) -> None:
+        """Count a request whose handling begins."""
+        ...
+
+    def end(self, operation: str | None, status: int, seconds: float) -> None:
+        """Count a request that was handled.
+
+        Args:
+            operation: The operation; None if the path is unknown.
+            status: The status of the response.
+            seconds: The duration of the request.
+        """
+        ...
+
+    def response(self) -> RawResponse:
+        """Return the response of ``/metrics``. It is called in a thread."""
+        ...
