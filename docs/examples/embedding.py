@@ -17,7 +17,7 @@ from stellary.contract.organizations import CreateOrganization
 from stellary.contract.projects import CreateProject, Project
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref, WorkspaceRef, WorkspacesRef
 from stellary.contract.workspaces import CreateWorkspace
-from stellary.core import Core, UnitOfWork
+from stellary.core import Core, Membership, UnitOfWork
 from stellary.core.accounts import organizations, workspaces
 from stellary.core.board import cards, columns, listing, projects
 
@@ -49,6 +49,12 @@ def main(database_url: str = "sqlite://") -> None:
         actor, lambda uow: columns.list_columns(uow, board, ListColumns()).items, read_only=True
     )
     # --8<-- [end:unit]
+
+    # --8<-- [start:provision]
+    member = core.provision("43", Membership("acme", "eng", role="admin"), email="john@example.com")
+    core.deprovision("43", organization="acme", workspace="eng")
+    # --8<-- [end:provision]
+    assert member != actor
 
     # --8<-- [start:joined]
     with engine.begin() as connection:

@@ -21,6 +21,7 @@ from stellary.core.accounts.authentication import touch
 from stellary.core.accounts.email_tokens import sweep_email_tokens
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.login_attempts import LoginAttempts
+from stellary.core.accounts.provisioning import Membership, provision, remove
 from stellary.core.accounts.users import id_by_address
 from stellary.core.agents import proposing
 from stellary.core.agents.brains import Brain, RulesBrain
@@ -450,6 +451,69 @@ class Core:
         """
         with raise_api_errors():
             return map_user(self.units, external_id, email, name, connection)
+
+    def provision(
+        self,
+        external_id: str,
+        membership: Membership,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        connection: Connection | None = None,
+    ) -> Actor:
+        """Return the actor for a user of your application who is a member of a workspace. No invitation is sent.
+
+        Missing organizations and workspaces are created, named after their slugs: the user becomes the owner of a new
+        organization, and the organization's owner that of a new workspace. Roles that differ are changed, with all
+        consequences of a change over HTTP; owners keep their roles. A new user gets no personal workspace. If
+        everything is as requested, the call only reads, so you may call it for each login or request.
+
+        Args:
+            external_id: Your id of the user; 1-200 characters.
+            membership: The workspace and the roles.
+            email: The email address, as with ``user``.
+            name: The name, as with ``user``.
+            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
+
+        Returns:
+            The actor.
+
+        Raises:
+            Invalid: The id, the address, the name or a slug is not valid.
+            Conflict: The address belongs to another user.
+            Unavailable: The database does not answer, or was busy for too long.
+        """
+        with raise_api_errors():
+            return provision(self.units, external_id, membership, email, name, connection)
+
+    def deprovision(
+        self,
+        external_id: str,
+        *,
+        organization: str,
+        workspace: str | None = None,
+        connection: Connection | None = None,
+    ) -> bool:
+        """Remove a user of your application from a workspace, or from an organization with all its workspaces.
+
+        Assignments, sent invitations, webhooks, rules and agents' tokens of the user end or are handed over to the owner
+        of the organization, as when a member is removed over HTTP.
+
+        Args:
+            external_id: Your id of the user.
+            organization: The slug of the organization.
+            workspace: The slug of the workspace. By default, the user leaves the organization.
+            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
+
+        Returns:
+            Whether the user was a member.
+
+        Raises:
+            Conflict: The user owns the organization or the workspace.
+            Unavailable: The database does not answer, or was busy for too long.
+        """
+        with raise_api_errors():
+            return remove(self.units, external_id, organization, workspace, connection)
 
     def known_by(self, email: str) -> Actor | None:
         """Return the actor of the user with an email address, or None if there is no such user. No access is checked."""

@@ -37,7 +37,9 @@ from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_
 from stellary.core.kernel.units import Units
 
 _USERS = select(users, workspace_members.c.pilotage_role).select_from(
-    users.join(workspaces, and_(workspaces.c.owner_id == users.c.id, workspaces.c.is_personal)).join(
+    users.outerjoin(
+        workspaces, and_(workspaces.c.owner_id == users.c.id, workspaces.c.is_personal)
+    ).outerjoin(
         workspace_members,
         and_(workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == users.c.id),
     )
@@ -202,5 +204,9 @@ def _me(uow: UnitOfWork) -> Me:
 
 def _user(row: UserWithRoleRow) -> User:
     return User(
-        id=row.id, email=row.email, name=row.name, pilotage_role=row.pilotage_role, created_at=row.created_at
+        id=row.id,
+        email=row.email,
+        name=row.name,
+        pilotage_role=row.pilotage_role or "viewer",
+        created_at=row.created_at,
     )

@@ -25,7 +25,13 @@ _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
 def map_user(
-    units: Units, external_id: str, email: str | None, name: str | None, connection: Connection | None
+    units: Units,
+    external_id: str,
+    email: str | None,
+    name: str | None,
+    connection: Connection | None,
+    *,
+    has_home: bool = True,
 ) -> Actor:
     """Return the actor for a user of the host. The first call creates it, later calls update it.
 
@@ -35,6 +41,7 @@ def map_user(
         email: The user's address; None keeps the current one.
         name: The user's name; None keeps the current one.
         connection: The host's connection; None for one of the core's.
+        has_home: Whether a new user gets a personal organization and workspace. Default: True.
 
     Returns:
         The actor.
@@ -55,7 +62,8 @@ def map_user(
         return Actor(user.id)
     try:
         with raise_api_errors():
-            return Actor(units.run(partial(_create_or_update, external_id, email, name), NOBODY, connection))
+            work = partial(_create_or_update, external_id, email, name, has_home)
+            return Actor(units.run(work, NOBODY, connection))
     except Conflict:
         user = units.run(find, NOBODY, connection, read_only=True)
         # Another thread may have mapped the same user at the same moment.
@@ -72,11 +80,19 @@ def _find(uow: UnitOfWork, external_id: str) -> UserRow | None:
     return _FIND.first(uow.connection, {"external_id": external_id})
 
 
-def _create_or_update(external_id: str, email: str | None, name: str | None, uow: UnitOfWork) -> str:
+def find_user_id(uow: UnitOfWork, external_id: str) -> str | None:
+    """Return the id of a user of the host; None if there is none."""
+    user = _find(uow, external_id)
+    return None if user is None else user.id
+
+
+def _create_or_update(
+    external_id: str, email: str | None, name: str | None, has_home: bool, uow: UnitOfWork
+) -> str:
     user = _find(uow, external_id)
     if user is None:
         name = name or default_name(email or external_id)
-        return create_user(uow, email, name, external_id=external_id).id
+        return create_user(uow, email, name, external_id=external_id, has_home=has_home).id
     email = email or user.email
     columns = {"email": email, "email_key": address_key(email), "name": name or user.name}
     uow.connection.execute(_UPDATE, {"_id": user.id, "updated_at": uow.now, **columns})

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import attrs
-from sqlalchemy import bindparam, delete, exists, insert, or_, select
-from sqlalchemy import literal as fixed
+from sqlalchemy import bindparam, delete, insert, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
@@ -26,6 +25,7 @@ from stellary.contract.workspaces import (
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.emails import build_email
+from stellary.core.accounts.joining import join_organization, join_workspace
 from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
@@ -37,7 +37,6 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.accounts.workspaces import workspace_value
-from stellary.core.db.base import IdType, UtcDateTime
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -96,31 +95,6 @@ _TAKE = Query(
         )
         .scalar_subquery()
         .label("inviter_ws_role"),
-    ),
-)
-_USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
-_JOIN_ORGANIZATION = insert(organization_members).from_select(
-    ["organization_id", "user_id", "role", "created_at"],
-    select(bindparam("_organization_id", type_=IdType), _USER_ID, fixed("member"), _NOW).where(
-        ~exists().where(
-            organization_members.c.organization_id == bindparam("_organization_id"),
-            organization_members.c.user_id == bindparam("_user_id"),
-        )
-    ),
-)
-_JOIN_WORKSPACE = insert(workspace_members).from_select(
-    ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
-    select(
-        bindparam("_workspace_id", type_=IdType),
-        _USER_ID,
-        bindparam("_role", type_=workspace_members.c.role.type),
-        fixed("viewer"),
-        _NOW,
-    ).where(
-        ~exists().where(
-            workspace_members.c.workspace_id == bindparam("_workspace_id"),
-            workspace_members.c.user_id == bindparam("_user_id"),
-        )
     ),
 )
 
@@ -243,9 +217,8 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
     lock_organization(uow, place.parent(OrganizationRef))
     lock_workspace(uow, place)
     role = _take(uow, invitation)
-    who = {"_user_id": uow.user_id, "_now": uow.now}
-    uow.connection.execute(_JOIN_ORGANIZATION, {**who, "_organization_id": invitation.organization_id})
-    uow.connection.execute(_JOIN_WORKSPACE, {**who, "_workspace_id": invitation.workspace_id, "_role": role})
+    join_organization(uow, invitation.organization_id, uow.user_id)
+    join_workspace(uow, invitation.workspace_id, uow.user_id, role)
     at = access.workspace.load(uow, place)
     return AcceptedInvitation(org_slug=invitation.org_slug, workspace=workspace_value(at.row, at.roles))
 

@@ -21,9 +21,21 @@ class UserRow(RowType):
 
 
 class UserWithRoleRow(UserRow):
-    """A user, with the pilotage role in their personal workspace."""
+    """A user, with the pilotage role in their personal workspace; None without such a workspace."""
 
-    pilotage_role: PilotageRole
+    pilotage_role: PilotageRole | None
+
+
+class ProvisionedRow(RowType):
+    """An organization and one of its workspaces, with the roles of a user; None where there is none."""
+
+    id: str
+    owner_id: str
+    organization_role: OrganizationRole | None
+    workspace_id: str | None
+    workspace_owner_id: str | None
+    role: WorkspaceRole | None
+    pilotage_role: PilotageRole | None
 
 
 class OrganizationRow(RowType):

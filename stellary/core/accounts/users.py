@@ -21,8 +21,9 @@ def create_user(
     *,
     password_hash: str | None = None,
     external_id: str | None = None,
+    has_home: bool = True,
 ) -> User:
-    """Create an account with a personal organization and workspace.
+    """Create an account, with a personal organization and workspace unless the host provisions its users.
 
     Args:
         uow: The unit.
@@ -31,6 +32,7 @@ def create_user(
         name: 1-100 characters.
         password_hash: None for a user who cannot log in with a password.
         external_id: The id of the user in the application that embeds the core.
+        has_home: Whether to create the personal organization and workspace. Default: True.
 
     Raises:
         IntegrityError: Another account has the address or the external id.
@@ -50,7 +52,8 @@ def create_user(
         "updated_at": uow.now,
     }
     uow.connection.execute(_INSERT, row)
-    personal.create_home(uow, user.id, name, email)
+    if has_home:
+        personal.create_home(uow, user.id, name, email)
     return user
 
 

@@ -83,6 +83,10 @@ class ObjectStoreBlobs:
     def put(self, key: str, data: bytes | IO[bytes], /) -> None:
         """Write a blob, completely or not at all.
 
+        Args:
+            key: The key; an existing blob is replaced.
+            data: The bytes, or a file opened in binary mode.
+
         Raises:
             StorageFull: There is no room left.
             Unavailable: The store does not answer.
@@ -94,6 +98,11 @@ class ObjectStoreBlobs:
 
     def read(self, key: str, start: int, end: int, /) -> Iterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, in blocks.
+
+        Args:
+            key: The key.
+            start: The index of the first byte.
+            end: The index after the last byte.
 
         Raises:
             FileNotFoundError: There is no such blob.
@@ -183,6 +192,10 @@ class FolderBlobs:
     def put(self, key: str, data: bytes | IO[bytes], /) -> None:
         """Write a blob, completely or not at all.
 
+        Args:
+            key: The key; an existing blob is replaced.
+            data: The bytes, or a file opened in binary mode.
+
         Raises:
             StorageFull: There is no room left.
             Unavailable: The folder cannot be written.
@@ -210,6 +223,11 @@ class FolderBlobs:
 
     def read(self, key: str, start: int, end: int, /) -> Iterator[bytes]:
         """Yield the bytes from ``start`` up to ``end``, in blocks.
+
+        Args:
+            key: The key.
+            start: The index of the first byte.
+            end: The index after the last byte.
 
         Raises:
             FileNotFoundError: There is no such blob.

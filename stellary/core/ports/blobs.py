@@ -98,7 +98,12 @@ def is_key(name: str) -> bool:
 
 
 def discard(blobs: Blobs, key: str) -> None:
-    """Delete a blob that no row refers to. If that fails, the sweep deletes it later."""
+    """Delete a blob that no row refers to. If that fails, the sweep deletes it later.
+
+    Args:
+        blobs: The store.
+        key: The key of the blob.
+    """
     try:
         blobs.delete([key])
     except (Unavailable, StorageFull) as error:

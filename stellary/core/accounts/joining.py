@@ -1,0 +1,55 @@
+"""The beginning of a user's membership in an organization and in a workspace."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, exists, insert, literal, select
+
+from stellary.contract.roles import WorkspaceRole
+from stellary.core.accounts.tables import organization_members, workspace_members
+from stellary.core.db.base import IdType, UtcDateTime
+from stellary.core.kernel.unit import UnitOfWork
+
+_USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
+_JOIN_ORGANIZATION = insert(organization_members).from_select(
+    ["organization_id", "user_id", "role", "created_at"],
+    select(bindparam("_organization_id", type_=IdType), _USER_ID, literal("member"), _NOW).where(
+        ~exists().where(
+            organization_members.c.organization_id == bindparam("_organization_id"),
+            organization_members.c.user_id == bindparam("_user_id"),
+        )
+    ),
+)
+_JOIN_WORKSPACE = insert(workspace_members).from_select(
+    ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
+    select(
+        bindparam("_workspace_id", type_=IdType),
+        _USER_ID,
+        bindparam("_role", type_=workspace_members.c.role.type),
+        literal("viewer"),
+        _NOW,
+    ).where(
+        ~exists().where(
+            workspace_members.c.workspace_id == bindparam("_workspace_id"),
+            workspace_members.c.user_id == bindparam("_user_id"),
+        )
+    ),
+)
+
+
+def join_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> None:
+    """Make a user a member of an organization; a member keeps the present role. Lock the organization before."""
+    parameters = {"_organization_id": organization_id, "_user_id": user_id, "_now": uow.now}
+    uow.connection.execute(_JOIN_ORGANIZATION, parameters)
+
+
+def join_workspace(uow: UnitOfWork, workspace_id: str, user_id: str, role: WorkspaceRole) -> None:
+    """Make a member of the organization a member of a workspace, with the pilotage role ``viewer``.
+
+    Args:
+        uow: A unit that may write, and has locked the workspace.
+        workspace_id: The workspace.
+        user_id: The user; a member keeps the present roles.
+        role: The role of a new member.
+    """
+    parameters = {"_workspace_id": workspace_id, "_user_id": user_id, "_role": role, "_now": uow.now}
+    uow.connection.execute(_JOIN_WORKSPACE, parameters)
