@@ -140,7 +140,12 @@ class Ids:
 
 
 def continue_after_stored(new_id: IdSource, connection: Connection) -> None:
-    """Make only ids that sort after all that are stored, if the source is one of ``Ids``."""
+    """Make only ids that sort after all that are stored, if the source is one of ``Ids``.
+
+    Args:
+        new_id: The source.
+        connection: A connection to the database with the ids.
+    """
     newest: str | None = connection.execute(_newest_id_query(len(metadata.tables))).scalar()
     if newest is not None and isinstance(new_id, Ids):
         new_id.continue_after(newest)

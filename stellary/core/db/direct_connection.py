@@ -172,6 +172,11 @@ class DirectConnection(Connection):
     def execute(self, statement: Executable, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Execute a statement; see ``sqlalchemy.Connection.execute``.
 
+        Args:
+            statement: The statement.
+            parameters: The parameters by name, or a list of such mappings. Default: none.
+            execution_options: As in SQLAlchemy. Default: none.
+
         Raises:
             SnapshotNeeded: The unit has no snapshot, and this statement needs one.
         """
@@ -217,7 +222,13 @@ class DirectConnection(Connection):
         return DirectResult(plan, () if plan.row_getter is None else rows, cursor.rowcount)
 
     def scalar(self, statement: Executable, parameters: Any = None, *, execution_options: Any = None) -> Any:
-        """Execute a statement, and return the first column of its first row; None without a row."""
+        """Execute a statement, and return the first column of its first row; None without a row.
+
+        Args:
+            statement: The statement.
+            parameters: The parameters by name. Default: none.
+            execution_options: As in SQLAlchemy. Default: none.
+        """
         return self.execute(statement, parameters, execution_options=execution_options).scalar()
 
     def _find_driver(self) -> Any:

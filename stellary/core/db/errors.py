@@ -37,7 +37,12 @@ _SQLITE_FOREIGN_KEY = (787, 1811)
 
 
 def error_response(error: ApiError, request_id: str) -> RawResponse:
-    """Return the response for an error, in the error shape."""
+    """Return the response for an error, in the error shape.
+
+    Args:
+        error: The error.
+        request_id: The id of the request, for the body.
+    """
     headers = {name.lower(): text for name, text in error.headers.items()}
     headers["content-type"] = "application/json"
     if error.retry_after is not None:
@@ -48,7 +53,12 @@ def error_response(error: ApiError, request_id: str) -> RawResponse:
 
 
 def convert_unexpected_error(error: Exception, request_id: str) -> ApiError:
-    """Convert an unexpected exception to an error without internal details, which are logged."""
+    """Convert an unexpected exception to an error without internal details, which are logged.
+
+    Args:
+        error: The exception.
+        request_id: The id of the request, for the log.
+    """
     if isinstance(error, OSError) and error.errno in _SCARCE:
         _log.warning("request %s: %s", request_id, error)
         return Unavailable("the server is short of file descriptors or memory; try again", retry_after=1)

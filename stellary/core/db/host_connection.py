@@ -39,6 +39,10 @@ class Borrowing:
     def borrowed(self, driver: Any, on_commit: OnCommit) -> Iterator[Connection]:
         """Wrap the driver's connection as one of SQLAlchemy's, until the end of the block.
 
+        Args:
+            driver: The connection of sqlite3 or psycopg.
+            on_commit: Registers a function to be called after the commit of the host.
+
         Raises:
             RuntimeError: It is in no transaction that the host will commit.
         """

@@ -116,7 +116,12 @@ class RowFields(Generic[V]):
         return {**dict(zip(self.column_names.values(), self._read_fields(value), strict=True)), **internal}
 
     def to_changes(self, before: V, after: V) -> dict[str, object]:
-        """Return the columns in which two states of a value differ, with the values of the second."""
+        """Return the columns in which two states of a value differ, with the values of the second.
+
+        Args:
+            before: The earlier state.
+            after: The later state.
+        """
         columns = zip(
             self.column_names.values(), self._read_fields(before), self._read_fields(after), strict=True
         )

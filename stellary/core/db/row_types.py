@@ -44,19 +44,34 @@ class Query(Generic[Row_co]):
         self.statement = statement
 
     def first(self, connection: Connection, parameters: Mapping[str, object]) -> Row_co | None:
-        """Return the first row, or None if there is none."""
+        """Return the first row, or None if there is none.
+
+        Args:
+            connection: The connection.
+            parameters: The parameters by name.
+        """
         result: Any = connection.execute(self.statement, parameters)
         row: Row_co | None = result.first()
         return row
 
     def one(self, connection: Connection, parameters: Mapping[str, object]) -> Row_co:
-        """Return the only row."""
+        """Return the only row.
+
+        Args:
+            connection: The connection.
+            parameters: The parameters by name.
+        """
         result: Any = connection.execute(self.statement, parameters)
         row: Row_co = result.one()
         return row
 
     def all(self, connection: Connection, parameters: Mapping[str, object]) -> Sequence[Row_co]:
-        """Return all rows."""
+        """Return all rows.
+
+        Args:
+            connection: The connection.
+            parameters: The parameters by name.
+        """
         result: Any = connection.execute(self.statement, parameters)
         rows: Sequence[Row_co] = result.all()
         return rows

@@ -152,7 +152,12 @@ def make_request_id(sent_id: str | None = None) -> str:
 
 
 def remove_prefix(path: str, prefix: str) -> str:
-    """Return a path without the prefix of a mounted application; empty, which is no path, for other paths."""
+    """Return a path without the prefix of a mounted application; empty, which is no path, for other paths.
+
+    Args:
+        path: The path of a request.
+        prefix: The prefix, without a slash at its end; empty for none.
+    """
     return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else ""
 
 

@@ -35,7 +35,12 @@ class Cors:
         }
 
     def preflight(self, method: str, headers: Mapping[str, str]) -> RawResponse | None:
-        """Return the response to a preflight request of a browser; None if it is another request."""
+        """Return the response to a preflight request of a browser; None if it is another request.
+
+        Args:
+            method: The method of the request.
+            headers: The headers, with lower-case names.
+        """
         if not self._origins or method != "OPTIONS" or "access-control-request-method" not in headers:
             return None
         return RawResponse(

@@ -40,7 +40,12 @@ class LargeReads:
         return key in self._keys
 
     def record(self, key: ReadKey, seconds: float) -> None:
-        """Record the CPU time that a read took. Any thread may call it."""
+        """Record the CPU time that a read took. Any thread may call it.
+
+        Args:
+            key: What was read.
+            seconds: The CPU time, in seconds.
+        """
         if seconds < LARGE_SECONDS and key not in self._keys:
             return
         with self._lock:

@@ -42,7 +42,12 @@ AccessLog = Callable[[AccessEntry], object]
 
 
 def logged_path(path: str, endpoint: AnyEndpoint | None) -> str:
-    """Return a path as it may be logged: without an invitation's secret, or anything that looks like a secret."""
+    """Return a path as it may be logged: without an invitation's secret, or anything that looks like a secret.
+
+    Args:
+        path: The path of a request.
+        endpoint: Its endpoint; None for unknown paths.
+    """
     if endpoint is None:
         return _SECRETS.sub("***", unquote(path[:PATH_MAX], errors="replace"))
     return endpoint.path if ":token" in endpoint.path else path[:PATH_MAX]

@@ -73,7 +73,12 @@ class PasswordLimits:
         return Attempt(self, operation, caller, body)
 
     def remember(self, key: str, refusal: Refusal) -> None:
-        """Refuse attempts with this key until the window ends, without a query."""
+        """Refuse attempts with this key until the window ends, without a query.
+
+        Args:
+            key: The key under which attempts count.
+            refusal: The refusal, and when it ends.
+        """
         with self._lock:
             self._refusals.pop(key, None)
             self._refusals[key] = refusal
@@ -81,7 +86,12 @@ class PasswordLimits:
                 del self._refusals[next(iter(self._refusals))]
 
     def recall(self, key: str, now: float) -> Refusal | None:
-        """Return the current refusal of a key; None if there is none."""
+        """Return the current refusal of a key; None if there is none.
+
+        Args:
+            key: The key under which attempts count.
+            now: The current time, in seconds since the epoch.
+        """
         refusal = self._refusals.get(key)
         return refusal if refusal is not None and refusal.ends_at > now else None
 

@@ -144,6 +144,11 @@ class Streams:
     async def open(self, record: Record[Any], reader: str | None, allowed: Callable[[], bool]) -> StreamStart:
         """Check that another stream may be opened, and return it with its start position.
 
+        Args:
+            record: The events of the stream.
+            reader: The caller, by whom open streams are counted; None for none.
+            allowed: Returns whether the caller still has access.
+
         Raises:
             Unavailable: Too many are open.
             RateLimited: The reader has too many open.

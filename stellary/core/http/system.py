@@ -77,12 +77,22 @@ class Probe:
 
 
 def database_probe(core: Core, threads: Threads) -> Probe:
-    """Return a probe that writes to the database; it waits in the same queue as other writers."""
+    """Return a probe that writes to the database; it waits in the same queue as other writers.
+
+    Args:
+        core: The core.
+        threads: The threads in which it works.
+    """
     return Probe(partial(_database_problem, core), partial(threads.run, "write"), "the database")
 
 
 def store_probe(core: Core, threads: Threads) -> Probe:
-    """Return a probe of the file store."""
+    """Return a probe of the file store.
+
+    Args:
+        core: The core.
+        threads: The threads in which it works.
+    """
     return Probe(partial(_store_problem, core), threads.files.run, "the file store")
 
 

@@ -132,7 +132,12 @@ class Throttle:
             raise limit_error("too many invalid tokens", windows.amount, ends_at, time.time())
 
     def note_token(self, caller: Caller, status: int) -> None:
-        """Count an invalid token, and remember a valid one."""
+        """Count an invalid token, and remember a valid one.
+
+        Args:
+            caller: The caller.
+            status: The status of the response.
+        """
         if self._bad_tokens is None or caller.authorization is None:
             return
         token = hash(caller.authorization)

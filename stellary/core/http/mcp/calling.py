@@ -95,7 +95,13 @@ class ToolRunner:
         ]
 
     async def call(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> ToolResult:
-        """Call a tool, and return its result; errors are results too."""
+        """Call a tool, and return its result; errors are results too.
+
+        Args:
+            tool: The tool.
+            client: The client that calls it.
+            arguments: The arguments, as the client sent them.
+        """
         request_id = client.headers["x-request-id"]
         try:
             answer = await self._answer(tool, client, arguments)
