@@ -1,4 +1,4 @@
-"""Deliveries: the messages of a webhook, written with the change that they tell, and sent until they have arrived."""
+"""Deliveries: the messages of a webhook, written in the transaction of their activity, and sent until they arrive."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def list_deliveries(uow: UnitOfWork, ref: WebhookRef, request: ListDeliveries) -
 
 @serves(REDELIVER)
 def redeliver(uow: UnitOfWork, ref: DeliveryRef) -> WebhookDelivery:
-    """Send a message again, immediately even if its receiver has failed.
+    """Send a message again. It is sent immediately, even if its receiver has failed.
 
     Raises:
-        Conflict: It is being delivered already.
+        Conflict: The message is being delivered already.
     """
     row = access.delivery(uow, ref).row
     after = _AGAIN.first(uow.connection, {"_id": row.id, "_now": uow.now})
@@ -77,7 +77,7 @@ def redeliver(uow: UnitOfWork, ref: DeliveryRef) -> WebhookDelivery:
 def _delivery(row: DeliveryRow, retry_at: datetime | None) -> WebhookDelivery:
     next_attempt_at = row.next_attempt_at
     if next_attempt_at is not None and retry_at is not None:
-        # It waits for its receiver, too.
+        # A pending message may also be waiting for its failing receiver.
         next_attempt_at = max(next_attempt_at, retry_at)
     attempts = [read(DeliveryAttempt, attempt) for attempt in row.attempts]
     return _FIELDS.to_value(row, next_attempt_at=next_attempt_at, attempts=attempts)

@@ -21,7 +21,7 @@ _HAND_OVER = (
 
 
 def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
-    """Turn off the webhooks of users who lost admin rights, and hand them over to their successors."""
+    """Disable the webhooks of users who lost admin rights, and transfer them to their successors."""
     for event in events:
         parameters = {
             "_workspace_id": event.workspace_id,

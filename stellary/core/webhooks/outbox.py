@@ -1,4 +1,4 @@
-"""The outbox: messages are written in the transaction of their activities, so that none is lost or made up."""
+"""The outbox: messages are written in the transaction of their activities, so that exactly the committed ones are sent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _INSERT = insert(deliveries)
 _old = deliveries.alias("old")
 _DELETE_OLD = delete(deliveries).where(
     deliveries.c.webhook_id == bindparam("_webhook_id"),
-    # Pending messages are not counted as history.
+    # Pending messages do not count towards the limit.
     deliveries.c.status != "pending",
     deliveries.c.id
     <= select(_old.c.id)
@@ -45,7 +45,7 @@ _DELETE_OLD = delete(deliveries).where(
 
 
 def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:
-    """Write a message of each activity for each webhook that subscribes to its type."""
+    """Write a message for each activity and each webhook that subscribes to its type."""
     for event in events:
         if event.workspace_id in uow.workspaces_without_subscribers:
             continue

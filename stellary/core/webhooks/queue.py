@@ -1,8 +1,9 @@
-"""The queue of webhooks: which of them have something to send, which process sends it, and what became of it.
+"""The queue of webhooks: it assigns the messages of each webhook to one process, and records their results.
 
-Each change adds the message and a job that names the webhook. A worker claims one of the jobs of a webhook, which gives it
-all of the webhook's messages, and deletes the others; it keeps that job until no message is left. While a receiver fails,
-the job waits until the webhook's next try, however many messages wait with it.
+Each change adds the message, and a job that names the webhook. A worker claims one of the jobs of a webhook,
+and thereby all of the webhook's messages; it deletes the other jobs, and keeps this one until no message is
+left. While a receiver fails, the job waits until the next attempt for the webhook, regardless of the number
+of waiting messages.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ LOAD_MAX = 50
 JOBS_MAX = 200
 EXPIRED_MAX = 2_000
 BUSY_PAUSE = timedelta(seconds=1)
-"""How long a job waits whose webhook is locked, or whose messages another process sends."""
+"""The pause of a job whose webhook is locked, or whose messages another process is sending."""
 RENEW_BEFORE = jobs.LEASE / 2
 ATTEMPTS_KEPT = 50
 ERROR_MAX = 300
-EXPIRED = "the receiver has taken no message for a day"
+EXPIRED = "the receiver has accepted no message for a day"
 
-# As text, not as a parameter: only so do both databases use the partial index.
+# SQL text instead of a parameter, since only then both databases use the partial index.
 _PENDING = text("stellary_webhook_deliveries.status = 'pending'")
 _OF_WEBHOOK = (deliveries.c.webhook_id == bindparam("_webhook_id"), _PENDING)
 _IDS = webhooks.c.id.in_(bindparam("_ids", expanding=True))
@@ -60,7 +61,7 @@ _LOCK = Query(
     .join_from(webhooks, jobs.jobs, jobs.jobs.c.id == webhooks.c.sending_job_id, isouter=True)
     .where(_IDS)
     .order_by(webhooks.c.id)
-    # Not FOR UPDATE, since writing a message refers to its webhook.
+    # FOR NO KEY UPDATE, which does not block transactions that write messages, whose rows refer to the webhook.
     .with_for_update(of=webhooks, key_share=True, skip_locked=True),
 )
 _EXISTING = select(webhooks.c.id).where(_IDS)
@@ -81,7 +82,7 @@ _LOAD = Query(
 )
 _NEXT = select(func.min(deliveries.c.next_attempt_at)).where(*_OF_WEBHOOK)
 _HASTEN = update(deliveries).where(*_OF_WEBHOOK)
-# The tries tell whether another process has noted a try of the same message.
+# The number of attempts shows whether another process has recorded an attempt for the same message.
 _NOTE = update(deliveries).where(
     deliveries.c.id == bindparam("_id"), _PENDING, deliveries.c.tries == bindparam("_tries")
 )
@@ -97,15 +98,16 @@ class _RetrySchedule:
 
 
 def enqueue(uow: UnitOfWork, webhook_ids: Sequence[str]) -> None:
-    """Have the messages of some webhooks sent once the transaction is committed.
+    """Schedule the messages of webhooks for sending after the commit.
 
-    It only adds rows: changing the webhook's own row would make the transactions of a workspace wait for each other.
+    This only adds rows: if it changed the row of the webhook, the transactions of a workspace would wait for
+        each other.
     """
     jobs.enqueue_all(uow, DELIVER, [{"webhookId": id} for id in webhook_ids], topic=WEBHOOKS)
 
 
 def resume(uow: UnitOfWork, webhook_id: str) -> None:
-    """Send the waiting messages of a webhook immediately, even if its receiver has failed."""
+    """Let the waiting messages of a webhook be sent immediately, even if its receiver has failed."""
     uow.connection.execute(_RESUME, {"_id": webhook_id})
     enqueue(uow, [webhook_id])
 
@@ -122,10 +124,10 @@ def settle(
 
     Args:
         uow: The transaction.
-        reports: About webhooks that this process sends for.
-        held: All webhooks that this process sends for, by id.
+        reports: The results for webhooks that this process has claimed.
+        held: All webhooks that this process has claimed, by id.
         claimed_by: The number of this process.
-        closing: Whether the process stops: everything is left to others, and nothing is claimed.
+        closing: Whether the process stops: all claims are released, and none are made.
     """
     settled = Settled()
     if reports:
@@ -159,7 +161,7 @@ def _note(uow: UnitOfWork, reports: Sequence[Report], settled: Settled, *, closi
         if row is None:
             continue
         if row.job_id != report.webhook.job.id or row.claim_id != report.webhook.job.claim_id:
-            # The claim has ended: another process sends the rest.
+            # The claim has expired, so another process sends the remaining messages.
             settled.ended.add(row.id)
         else:
             _schedule(uow, row, report, settled, closing=closing)
@@ -198,7 +200,7 @@ def _with_attempt(message: Message, at: datetime, result: DeliveryResult) -> lis
 def _schedule(
     uow: UnitOfWork, row: LockedWebhookRow, report: Report, settled: Settled, *, closing: bool
 ) -> None:
-    """Decide when the next message of a webhook is sent, and load it if that is now."""
+    """Schedule the next message of a webhook, and load it if it is due now."""
     before = _RetrySchedule(row.failures, row.failing_since, row.retry_at)
     after = before
     if report.failed and report.is_done:
@@ -227,8 +229,8 @@ def _has_failed_for_a_day(failing_since: datetime | None, now: datetime) -> bool
 
 
 def _expire(uow: UnitOfWork, webhook_id: str) -> None:
-    """Give up messages that have waited for a day for a receiver that fails all the time."""
-    # Those that are due are looked at: the others are given up when they are tried.
+    """Give up messages that have waited a day for a receiver that keeps failing."""
+    # Only due messages are checked; the others are given up at their next attempt.
     waiting = _pending(uow.connection, webhook_id, uow.now, EXPIRED_MAX)
     expired = [message for message in waiting if message.queued_at <= uow.now - DAY]
     result = DeliveryResult(error=EXPIRED)
@@ -254,10 +256,10 @@ def _load(
     retry_at: datetime | None,
     settled: Settled,
 ) -> None:
-    """Load messages that are due; if there are none, let the job wait for the next, or end it."""
+    """Load due messages. If there are none, let the job wait for the next message, or delete it."""
     messages: list[Message] = []
     if retry_at is None or retry_at <= uow.now:
-        # The receiver may still fail: one message is enough to see that.
+        # The receiver may still fail, so only one message is loaded to try it.
         limit = 1 if webhook.failures else LOAD_MAX
         messages = _pending(uow.connection, row.id, uow.now, limit)
     if messages:
@@ -314,7 +316,7 @@ def _claim(
             if row is None:
                 (busy_jobs if id in existing else superfluous_jobs).extend(due[id])
             elif row.retry_at is not None and uow.now < row.retry_at <= uow.now + FURTHEST:
-                # Another job of this webhook waits for that moment.
+                # Another job of this webhook is scheduled for that time.
                 superfluous_jobs += due[id]
             elif _is_sent_elsewhere(row, uow.now):
                 busy_jobs += due[id]
@@ -342,7 +344,7 @@ def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, LockedWebhook
 
 
 def _existing(connection: Connection, ids: Sequence[str], rows: Mapping[str, LockedWebhookRow]) -> set[str]:
-    """Return the ids of webhooks that exist; those that are missing from the rows are locked by others or deleted."""
+    """Return the ids of existing webhooks. A webhook without a locked row is locked by another transaction, or deleted."""
     if len(rows) == len(ids):
         return set(ids)
     return set(connection.execute(_EXISTING, {"_ids": list(ids)}).scalars())

@@ -1,4 +1,4 @@
-"""Reports: what the worker tells the queue about the messages that it has sent, and what the queue gives it to send."""
+"""Reports: the results that the worker passes to the queue, and the messages that it receives from the queue."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from stellary.core.ports.webhook_sender import DeliveryResult
 
 @attrs.frozen
 class Message:
-    """A message that waits.
+    """A pending message.
 
     Attributes:
         payload: The exact text that is signed and sent.
-        attempts: Earlier ones, as JSON.
-        tries: Since it was asked for.
-        queued_at: When it was asked for.
+        attempts: The earlier attempts, as JSON.
+        tries: The number of attempts since sending was last requested.
+        queued_at: When sending was last requested.
     """
 
     id: str
@@ -31,12 +31,12 @@ class Message:
 
 @attrs.frozen
 class ClaimedWebhook:
-    """A webhook whose messages this process alone sends.
+    """A webhook that this process has claimed: no other process sends its messages.
 
     Attributes:
-        job: The claimed job that says so.
-        failures: How often the receiver has failed in a row: if it has, one message at a time is tried.
-        messages: Those that were loaded last, the earliest first.
+        job: The claimed job.
+        failures: The number of consecutive failures of the receiver. If it is not 0, one message at a time is tried.
+        messages: The messages that were loaded last, the earliest first.
     """
 
     job: Job
@@ -50,7 +50,7 @@ class ClaimedWebhook:
 
 @attrs.frozen
 class Sent:
-    """A message that was sent, with what became of it."""
+    """A message that was sent, with the result."""
 
     message: Message
     at: datetime
@@ -63,9 +63,9 @@ class Report:
 
     Attributes:
         failed: Whether sending has stopped because the receiver fails.
-        answered: Whether the receiver has taken a message, or refused it for good.
+        answered: Whether the receiver has accepted a message, or permanently rejected it.
         retry_after: Seconds that the receiver asks to wait.
-        is_done: Whether none of the loaded messages is still to be sent, or being sent.
+        is_done: Whether all loaded messages have been sent.
     """
 
     webhook: ClaimedWebhook
@@ -81,9 +81,9 @@ class Settled:
     """The result of ``settle``.
 
     Attributes:
-        noted: The ids of the webhooks whose report is in the database.
-        claimed: Webhooks that were claimed, loaded again, or whose claim was renewed.
-        ended: The ids of those that this process no longer sends for.
+        noted: The ids of the webhooks whose report has been recorded.
+        claimed: The webhooks that were newly claimed, got further messages, or whose claim was renewed.
+        ended: The ids of the webhooks whose claim has ended.
     """
 
     noted: set[str] = attrs.field(factory=set)

@@ -29,7 +29,7 @@ class LoadedWebhookRow(WebhookRow):
 
 
 class SubscriberRow(RowType):
-    """An active webhook, with the types of activities that it takes; all if there are none."""
+    """An active webhook, with the activity types that it subscribes to; an empty list means all types."""
 
     id: str
     events: list[ActivityType]
@@ -51,7 +51,7 @@ class LockedWebhookRow(RowType):
 
 
 class PendingMessageRow(RowType):
-    """A message that waits."""
+    """A pending message."""
 
     id: str
     payload: str

@@ -1,4 +1,4 @@
-"""The schema of webhooks: where what happens is told, and the messages, which are the outbox and the log."""
+"""The schema of webhooks: the webhooks, and their messages, which are both the outbox and the delivery log."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ webhooks = Table(
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
     Column("url", Text, nullable=False),
     Column("events", Json, nullable=False),
-    # As it is: to sign takes the key itself.
+    # In plain text, since signing needs the key.
     Column("secret", String(100), nullable=False),
     Column("active", Boolean, nullable=False),
     Column("created_by_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    # The job that sends its messages at the moment. It is free if that job is gone or its claim has ended.
+    # The job that sends its messages. The webhook can be claimed if the job is deleted or its claim has expired.
     Column("sending_job_id", IdType),
-    # The retry schedule: how often in a row its receiver has failed, since when, and when it is tried again.
+    # The retry schedule: the consecutive failures of the receiver, the time of the first, and the time of the
+    # next attempt.
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("failing_since", UtcDateTime),
     Column("retry_at", UtcDateTime),
@@ -34,13 +35,13 @@ deliveries = Table(
     Column("id", IdType, primary_key=True),
     Column("webhook_id", IdType, ForeignKey("stellary_webhooks.id", ondelete="CASCADE"), nullable=False),
     Column("event", String(40), nullable=False),
-    # The exact text that is signed and sent, the same at each try.
+    # The exact text that is signed and sent, the same at each attempt.
     Column("payload", Text, nullable=False),
     Column("status", String(20), nullable=False),
     Column("attempts", Json, nullable=False),
-    # Since it was asked for, for the first time or again.
+    # The number of attempts since sending was last requested.
     Column("tries", Integer, nullable=False),
-    # When it was asked for, for the first time or again.
+    # When sending was last requested.
     Column("queued_at", UtcDateTime),
     Column("next_attempt_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),

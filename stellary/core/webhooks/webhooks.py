@@ -1,4 +1,4 @@
-"""Webhooks: made, listed, changed and deleted by the admins of a workspace."""
+"""Webhooks: services with which admins of a workspace create, list, update and delete them."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ _DELETE = delete(webhooks).where(_THIS)
 
 @serves(CREATE_WEBHOOK)
 def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -> CreatedWebhook:
-    """Make a webhook, with a secret of its own.
+    """Create a webhook with a new secret.
 
     Raises:
         Invalid: The URL is none, or leads to an address that is not public.
-        Conflict: The workspace has 20 already.
+        Conflict: The workspace already has 20 webhooks.
     """
     lock_workspace(uow, ref)
     workspace = accounts_access.workspace(uow, ref).row
@@ -114,7 +114,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
 
 @serves(DELETE_WEBHOOK)
 def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
-    """Delete a webhook and its messages; what is under way may still arrive."""
+    """Delete a webhook and its messages. A message that is being sent may still arrive."""
     row = access.webhook(uow, ref).row
     uow.connection.execute(_DELETE, {"_id": row.id})
     return Ok()

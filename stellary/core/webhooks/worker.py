@@ -1,7 +1,7 @@
-"""The worker that sends the messages of webhooks: one thread that talks to the database, others that send.
+"""The worker that sends the messages of webhooks: one thread uses the database, and others send.
 
-What was sent is noted, and what is to be sent is claimed, for all webhooks in one transaction, at most five a second unless
-there is much to do: on SQLite each of them holds up other writers.
+One transaction records the results of all webhooks and claims further messages. Unless there are many messages, there
+are at most five such transactions per second, since on SQLite each blocks other writers.
 """
 
 from __future__ import annotations
@@ -31,24 +31,25 @@ SENDERS_MAX = 16
 PER_WEBHOOK_MAX = 4
 """The number of concurrent deliveries of one webhook."""
 FAILING_MAX = 4
-"""Messages that are on their way at once to receivers which have failed before: they leave room for the others."""
+"""The number of concurrent deliveries to receivers that have failed before, which leaves capacity for others."""
 FAILURES_IN_A_ROW = 3
-"""How many tries must fail, one after the other, before a receiver that has answered is left alone for a while."""
+"""The number of consecutive failures after which a receiver that worked before gets a pause."""
 SETTLE_SECONDS = 0.2
 URGENT_SECONDS = 0.01
-"""The same with a backlog: what cannot be noted, as others lock the webhook, must not keep the thread busy."""
+"""The minimum pause with a backlog: results that cannot be recorded, because the webhook is locked, must not keep the
+thread busy."""
 NOTE_SECONDS = 1.0
-"""How long it may take until what was sent is noted, while more is being sent."""
+"""The maximum delay until results are recorded, while further messages are being sent."""
 RENEW_SECONDS = 10.0
 POLL_SECONDS = 5.0
 TROUBLED_SECONDS = 2.0
 IDLE_SECONDS = 30.0
-TURNED_OFF = "the webhook is turned off"
+TURNED_OFF = "the webhook is disabled"
 
 
 @attrs.define
 class _Lane:
-    """A claimed webhook and where its messages are: waiting, on their way, or sent and not noted yet."""
+    """A claimed webhook with its messages: waiting, being sent, or sent but not recorded yet."""
 
     webhook: ClaimedWebhook
     waiting: deque[Message]
@@ -65,11 +66,11 @@ class _Lane:
 
     @property
     def has_more(self) -> bool:
-        """Return whether the queue may have more messages than were loaded, so that it should be asked now."""
+        """Return whether the queue may have more messages than were loaded, so that more should be loaded now."""
         return self.is_done and not self.failed and len(self.webhook.messages) >= queue.LOAD_MAX
 
     def update(self, webhook: ClaimedWebhook) -> None:
-        """Take over what was settled: other messages if the last ones are done, or only a claim that was renewed."""
+        """Apply the result of ``settle``: new messages if the last ones are done, otherwise only the renewed claim."""
         if webhook.messages is not self.webhook.messages:
             self.waiting = deque(webhook.messages)
             self.failures_in_a_row, self.failed, self.answered, self.retry_after = 0, False, False, None
@@ -82,7 +83,7 @@ class _Lane:
         return self.waiting.popleft()
 
     def add(self, sent: Sent) -> None:
-        """Keep what became of a message, and send no other one if the receiver fails."""
+        """Add the result of a message, and stop sending if the receiver fails."""
         self.on_their_way -= 1
         self.sent.append(sent)
         if not is_failure(sent.result.status, final=sent.result.final):
@@ -106,11 +107,11 @@ class _Lane:
 
 
 class WebhookWorker:
-    """Sends the messages of webhooks, in threads beside a server or when the host asks for it.
+    """A sender of webhook messages, in background threads or when the host calls it.
 
     Args:
         units: Opens the units of work. Without a webhook sender in their environment, messages wait.
-        claims: Owns what this process claims.
+        claims: The owner of the claims of this process.
     """
 
     def __init__(self, units: Units, claims: ClaimOwner) -> None:
@@ -132,16 +133,16 @@ class WebhookWorker:
         self._settled_at = 0.0
 
     def after_fork_in_child(self) -> None:
-        """Send nothing in the child until it is started there: the threads that did are the parent's."""
+        """Send nothing in the child until ``start`` is called there, since the threads belong to the parent."""
         self._reset()
 
     # ------------------------------------------------------------------------------------------ in this thread
 
     def run_due(self) -> int:
-        """Send what is due, in this thread, until nothing is or ``stop`` is called.
+        """Send due messages in this thread, until there are none or ``stop`` is called.
 
         Returns:
-            How many messages were sent, whatever became of them.
+            The number of messages that were sent, including failed attempts.
 
         Raises:
             DBAPIError: The database does not answer.
@@ -159,7 +160,7 @@ class WebhookWorker:
         return count
 
     def _send_here(self, lanes: dict[str, _Lane]) -> int:
-        """Send what was loaded, in this thread, until the claims have to be renewed."""
+        """Send the loaded messages in this thread, until the claims have to be renewed."""
         until = time.monotonic() + RENEW_SECONDS
         count = 0
         for lane in lanes.values():
@@ -187,7 +188,7 @@ class WebhookWorker:
     # ------------------------------------------------------------------------------------------ in threads
 
     def wake(self) -> None:
-        """Look for messages now: there may be some."""
+        """Look for messages now."""
         self._alarm.set()
 
     def _on_signal(self, topic: str) -> None:
@@ -203,10 +204,11 @@ class WebhookWorker:
         self._thread.start()
 
     def stop(self, timeout: float | None = None) -> bool:
-        """Begin to send no other message, and wait until those on their way have arrived and are noted.
+        """Start no further deliveries, and wait until the current ones have ended and are recorded.
 
         Args:
-            timeout: Seconds; None waits as long as it takes. What is not noted by then is sent again by another process.
+            timeout: The seconds to wait; None waits without limit. Messages that are not recorded by then are
+                sent again by another process.
 
         Returns:
             Whether all threads have ended.
@@ -224,7 +226,7 @@ class WebhookWorker:
         self._claims.start()
         try:
             while not self._stopping.is_set():
-                # Before looking, so that a message added from now on wakes this thread again.
+                # Cleared before messages are read, so that a message added from now on wakes this thread again.
                 self._alarm.clear()
                 try:
                     pause = self._step()
@@ -232,7 +234,7 @@ class WebhookWorker:
                     _log.warning("webhooks wait: %s", type(error).__name__)
                     self._stopping.wait(TROUBLED_SECONDS)
                 else:
-                    # Told to stop in the meantime, it may have cleared the alarm that said so.
+                    # ``stop`` may have been called in the meantime, and its wake-up may have been cleared.
                     if not self._stopping.is_set():
                         self._alarm.wait(pause)
             self._finish()
@@ -256,7 +258,7 @@ class WebhookWorker:
         return 0.0 if remaining <= 0 else SETTLE_SECONDS
 
     def _gather(self) -> None:
-        """Wait until the last transaction is long enough ago, to report several deliveries in one transaction."""
+        """Wait until enough time has passed since the last transaction, to report several deliveries in one transaction."""
         while not self._stopping.is_set():
             pause = URGENT_SECONDS if self._is_urgent() else SETTLE_SECONDS
             remaining = self._settled_at + pause - time.monotonic()
@@ -266,7 +268,7 @@ class WebhookWorker:
             self._alarm.clear()
 
     def _is_urgent(self) -> bool:
-        """Return whether so many messages were sent or wait that the report should not wait for more."""
+        """Return whether so many messages have been sent or are waiting that the report should not be delayed."""
         with self._changed:
             lanes = self._lanes.values()
             return sum(len(lane.sent) for lane in lanes) >= queue.LOAD_MAX or any(
@@ -282,7 +284,7 @@ class WebhookWorker:
             self._changed.notify(waiting)
 
     def _send_all(self) -> None:
-        """Send messages until there has been none for a while."""
+        """Send messages until there have been none for a while."""
         while (taken := self._take()) is not None:
             lane, message = taken
             sent = self._deliver(lane.webhook, message)
@@ -311,7 +313,7 @@ class WebhookWorker:
 
     def _next_message(self) -> tuple[_Lane, Message] | None:
         failing = sum(lane.on_their_way for lane in self._lanes.values() if lane.webhook.failures)
-        # Those with the fewest on their way first, so that none waits behind another one's many.
+        # Webhooks with the fewest messages in flight come first, so that none waits for one with many messages.
         for lane in sorted(self._lanes.values(), key=lambda lane: lane.on_their_way):
             if lane.webhook.failures and failing >= FAILING_MAX:
                 continue
@@ -321,13 +323,13 @@ class WebhookWorker:
         return None
 
     def _finish(self) -> None:
-        """Wait for what is on its way, note it, and leave the rest to another process."""
+        """Wait for messages in flight, record their results, and leave the remaining messages to another process."""
         with self._changed:
             self._changed.wait_for(lambda: all(lane.on_their_way == 0 for lane in self._lanes.values()))
         try:
             self._settle(self._lanes, closing=True)
         except Exception as error:  # noqa: BLE001 - another process sends it again
-            _log.warning("what webhooks have sent last could not be noted: %s", type(error).__name__)
+            _log.warning("the last results of webhooks could not be recorded: %s", type(error).__name__)
         self._lanes.clear()
 
     # ------------------------------------------------------------------------------------------ both
@@ -353,7 +355,7 @@ class WebhookWorker:
                     lanes[id] = _Lane(webhook, deque(webhook.messages))
 
     def _deliver(self, webhook: ClaimedWebhook, message: Message) -> Sent:
-        """Send a message once. No transaction is open while it is on its way."""
+        """Send a message once, without an open transaction."""
         try:
             result = self._send(webhook, message)
         except Exception as error:  # noqa: BLE001 - the other messages have nothing to do with it

@@ -1,1 +1,1 @@
-"""The wizard: drafts of projects, made of a brief by questions and a roadmap."""
+"""The wizard: project drafts, developed from a brief by questions and a roadmap."""

@@ -14,6 +14,6 @@ draft = AccessCheck(
     columns=drafts.c,
     author="created_by_id",
 )
-"""The access check for a draft. The role ``author`` admits its author and the admins of the workspace."""
+"""The access check for a draft. The role ``author`` is granted to its author and to the admins of the workspace."""
 
 ACCESS_BY_REF = by_ref(draft)

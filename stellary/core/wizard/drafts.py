@@ -1,6 +1,6 @@
 """Drafts: framing, refinement by questions, and roadmaps. Section AI Project Wizard of the API reference.
 
-A planner may take its time, so it is called with no transaction open. Its result is written if the draft still has the
+A planner may be slow, so it is called without an open transaction. Its result is written if the draft still has the
 version that the planner received.
 """
 
@@ -65,7 +65,7 @@ _DELETE = delete(drafts).where(_THIS)
 
 @attrs.frozen
 class DraftChange:
-    """The changes to a draft that were computed when it had a version."""
+    """Changes to a draft, computed from one version of it."""
 
     version: int
     changes: dict[str, object]
@@ -169,7 +169,7 @@ def create_project_draft(
 
 
 def _readiness(refinement: Refinement, score: int) -> dict[str, object]:
-    """Return the columns of the readiness; the score does not fall below that before."""
+    """Return the columns of the readiness. The score never decreases."""
     missing = [fitting.shorten(text, fitting.NOTE_MAX) for text in refinement.missing][: fitting.NOTES_MAX]
     return {"readiness_score": max(score, min(refinement.score, 100)), "missing": missing}
 
@@ -189,7 +189,7 @@ def get_project_draft(uow: UnitOfWork, ref: DraftRef) -> ProjectDraft:
 
 @serves(DELETE_PROJECT_DRAFT)
 def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
-    """Delete a draft; the project that it became stays."""
+    """Delete a draft. A project that was created from it is kept."""
     row = access.draft(uow, ref).row
     uow.require_version(row.version)
     uow.connection.execute(_DELETE, {"_id": row.id})
@@ -270,7 +270,7 @@ def _write(uow: UnitOfWork, row: DraftRow, change: DraftChange) -> ProjectDraft:
     }
     after = _CHANGE.first(uow.connection, parameters)
     if after is None:
-        raise Conflict("the draft was changed meanwhile: look at it again", code="draft_changed")
+        raise Conflict("the draft was changed in the meantime: read it again", code="draft_changed")
     return rows.draft(after)
 
 
@@ -285,7 +285,7 @@ def _plan(env: Environment, row: DraftRow, request: GenerateRoadmap) -> DraftCha
     stage = stages.find_next(row.stage, "generate")
     feedback = [*row.feedback, request.feedback] if request.feedback else row.feedback
     if len(feedback) > FEEDBACKS_MAX:
-        raise Conflict(f"a draft takes feedback {FEEDBACKS_MAX} times at most", code="feedback_full")
+        raise Conflict(f"a draft accepts feedback at most {FEEDBACKS_MAX} times", code="feedback_full")
     roadmap = fitting.fit_roadmap(env.planner.plan(rows.brief(row, feedback=feedback)))
     return DraftChange(row.version, {"stage": stage, "roadmap": rows.to_json(roadmap), "feedback": feedback})
 
@@ -299,7 +299,7 @@ def generate_roadmap(
     Args:
         uow: The unit.
         ref: The draft.
-        request: Feedback on the roadmap before.
+        request: The feedback on the current roadmap.
         prepared: The result of the planner, if it was called before the unit.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Execution: a roadmap becomes a project, once, all of it or nothing. Section AI Project Wizard of the API reference."""
+"""Execution: creates the project of a roadmap, once, all or nothing. Section AI Project Wizard of the API reference."""
 
 from __future__ import annotations
 
@@ -58,10 +58,12 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
     """
     row = access.draft(uow, ref).row
     stages.find_next(row.stage, "execute")
-    # First, so that the second of two concurrent executions waits for the first, and then finds it done.
+    # This statement is first, so that a concurrent execution waits for it, and then fails.
     claim = {"_id": row.id, "_version": row.version, "_now": uow.now}
     if not uow.connection.execute(_CLAIM, claim).rowcount:
-        raise Conflict("the draft was executed or changed meanwhile: look at it again", code="draft_changed")
+        raise Conflict(
+            "the draft was executed or changed in the meantime: read it again", code="draft_changed"
+        )
     file = _build_file(uow, row, request)
     with uow.checking(IMPORT_PROJECT.policy):
         imported = project_files.import_file(uow, ref.parent(WorkspaceRef), file).answer
@@ -86,7 +88,7 @@ def _build_file(uow: UnitOfWork, row: DraftRow, request: ExecuteProjectDraft) ->
 
 
 def _columns(roadmap: Roadmap) -> list[ImportedColumn]:
-    """Return a column for each phase, and one for done cards at the end, unless the last phase is called done."""
+    """Return a column for each phase, and a last one for done cards, unless the last phase has such a name."""
     columns = [ImportedColumn(name=phase.name) for phase in roadmap.phases]
     if columns and columns[-1].name.casefold() in _DONE:
         columns.pop()

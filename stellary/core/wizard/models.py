@@ -1,6 +1,6 @@
 """A planner that asks a language model, and checks its output: invalid output is returned to the model with the reason.
 
-If the model fails, the built-in planner answers instead, and says so.
+If the model fails, the built-in planner is used instead, and the result says so.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _log = logging.getLogger("stellary.core")
 T = TypeVar("T")
 
 SECONDS = 60.0
-"""The time for an answer: the client waits for it."""
+"""The time limit for a response of the model, in seconds, since the client waits for it."""
 RETRIES = 2
-"""How often invalid output is returned to the model."""
+"""The number of times that invalid output is returned to the model."""
 QUESTIONS_MAX = 4
 """The maximum number of questions of a round."""
 DAYS_MAX = 3_650
@@ -52,7 +52,7 @@ _ID_PREFIX = "model-"
 
 @dataclass
 class ModelQuestion:
-    """A question. Options, two or more, only of a choice; min and max only of a number."""
+    """A question. Only a choice has options, two or more; only a number has min and max."""
 
     text: str
     format: QuestionFormat
@@ -64,7 +64,7 @@ class ModelQuestion:
 
 @dataclass
 class Readiness:
-    """The readiness of a brief, of 100; the missing information in a few words; the next questions, most important first."""
+    """The readiness of a brief from 0 to 100, the missing information, and the next questions, most important first."""
 
     score: int
     missing: list[str]
@@ -75,8 +75,8 @@ class Readiness:
 class ModelDeliverable:
     """A deliverable, with its first and last day counted from 0, and the titles of its steps if it has any.
 
-    ``cites`` is the number of the line that asks for it; for a deliverable of an answer or of feedback, the text of that
-    answer or feedback.
+    ``cites`` is the number of the line that asks for it, or, if an answer or feedback asks for it, the text
+    of that answer or feedback.
     """
 
     title: str
@@ -119,13 +119,13 @@ class ModelRoadmap:
 
 
 class ModelPlanner:
-    """A planner with a language model: ``openai:gpt-5-mini`` or another that pydantic-ai supports. Extra ``agents``.
+    """A planner that uses a language model: ``openai:gpt-5-mini``, or another one that pydantic-ai supports. Extra ``agents``.
 
     Args:
         model: The name of the model.
-        resolve: Returns the model, or a name of it, for a name.
-        seconds: The time for one answer, with retries.
-        fallback: The planner that answers if the model does not. Default: the built-in one.
+        resolve: Returns the model, or its name, for the name in the settings.
+        seconds: The time limit for one response, including retries.
+        fallback: The planner that is used if the model fails. Default: the built-in one.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class ModelPlanner:
     def _explain_fallback(self, error: Exception) -> str:
         reason = error.message if isinstance(error, Unavailable) else str(error)
         _log.warning("a draft is planned without a model: %s", reason)
-        return f"This was made without a model: {reason}."
+        return f"This result was created without a model: {reason}."
 
     def _run(
         self,
@@ -300,7 +300,7 @@ def _to_phase(phase: ModelPhase, lines: CitedLines) -> Phase | None:
 
 
 def _with_answers_as_texts(brief: Brief) -> Brief:
-    """Return a brief for a planner that does not know the questions of the model: their answers are texts."""
+    """Return a brief for the built-in planner, with the answers to the model's questions as texts."""
     answers = [
         Text(question.text, f"- {brief.answers[question.id]}")
         for question in brief.questions

@@ -1,4 +1,4 @@
-"""The built-in planner: it reads the outline of a brief without a model, and always gives the same result for it."""
+"""The built-in planner: it reads the outline of a brief without a model, and its result is deterministic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stellary.core.wizard.rules.reading import read_brief
 
 
 class BriefReader:
-    """A planner that reads headings, lists and tables; English and French words only name what they are."""
+    """A planner that reads headings, lists and tables, and knows their usual English and French names."""
 
     def refine(self, brief: Brief, round: int, /) -> Refinement:
         return refine_brief(read_brief(brief), brief, round)
@@ -21,6 +21,6 @@ class BriefReader:
         selection = select_phases(findings, brief)
         plan = build_plan(findings, selection, brief)
         plan.notes += find_notes(findings, selection, brief)
-        # All feedback applies to every new plan, also to one with more answers.
+        # Every new plan applies all feedback, also after further answers.
         plan, refused = apply_feedback(plan, brief.feedback, brief.today)
         return schedule(plan, refused, brief.today)

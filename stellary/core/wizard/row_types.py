@@ -12,7 +12,7 @@ JsonObject = Mapping[str, object]
 
 
 class ListedDraftRow(RowType):
-    """A draft, as lists have it."""
+    """A draft in a list."""
 
     id: str
     workspace_id: str
@@ -28,7 +28,7 @@ class ListedDraftRow(RowType):
 
 
 class DraftRow(ListedDraftRow):
-    """A draft. Its documents and roadmap are JSON in the form of the wire; ``rows.read_questions`` reads its questions."""
+    """A draft. Its documents and roadmap are JSON in wire format; ``rows.read_questions`` reads its questions."""
 
     description: str | None
     context_documents: Sequence[JsonObject]

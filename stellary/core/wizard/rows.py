@@ -1,4 +1,4 @@
-"""Conversions of a draft's row: to the wire, and to the brief of a planner."""
+"""Conversions of a draft's row: to the value of the API, and to the brief of a planner."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUMMARY = tuple(drafts.c[name] for name in _SUMMARY)
 
 
 def to_json(value: object) -> Fragment:
-    """Return a value of the wire as a JSON column takes it."""
+    """Return a value in wire format, for a JSON column."""
     return Fragment(dump(value))
 
 

@@ -13,13 +13,13 @@ drafts = Table(
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
     Column("name", String(100), nullable=False),
     Column("description", Text),
-    # The rest as the wire has it: it is read and written whole, and nothing is looked up in it.
+    # The following columns are in wire format: they are read and written as a whole, and never searched.
     Column("context_documents", Json, nullable=False),
     Column("stage", String(20), nullable=False),
     Column("round", Integer, nullable=False),
-    # All questions that were asked, those of the last round that is still open among them.
+    # All questions so far, including open ones.
     Column("asked", Json, nullable=False),
-    # The ids of those that are open.
+    # The ids of the open questions.
     Column("open_ids", Json, nullable=False),
     Column("answers", Json, nullable=False),
     Column("readiness_score", Integer, nullable=False),

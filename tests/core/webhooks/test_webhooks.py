@@ -304,7 +304,7 @@ def test_disabled_webhook_gives_up_pending_messages(webhook_api):
     webhook_api.world.ask(webhook_api.owner, "PATCH", webhook_api.of_hook(hook), {"active": False})
     assert webhook_api.send() == []
     (delivery,) = webhook_api.deliveries(hook)
-    assert (delivery["status"], delivery["attempts"][0]["error"]) == ("failed", "the webhook is turned off")
+    assert (delivery["status"], delivery["attempts"][0]["error"]) == ("failed", "the webhook is disabled")
 
 
 @pytest.mark.parametrize("deleted", ["webhook", "workspace"])

@@ -203,7 +203,7 @@ def test_feedback_is_taken_so_many_times(draft_api):
             drafts.generate_roadmap(uow, ref, GenerateRoadmap(feedback="shorter"))
     assert draft_api.problem(draft, "generate-roadmap", {"feedback": "shorter"}) == (
         409,
-        f"a draft takes feedback {FEEDBACKS_MAX} times at most",
+        f"a draft accepts feedback at most {FEEDBACKS_MAX} times",
     )
     assert draft_api.plan(draft)["stage"] == "roadmap"
 
@@ -255,7 +255,7 @@ def test_documents_are_counted_together_and_have_to_be_there(draft_api):
     )
     assert draft_api.problem(None, "", {"name": "Shop", "documentIds": [document_id, "a" * 24]}) == (
         400,
-        "documentIds[1] must be the id of something that is there",
+        "documentIds[1] must be the id of an existing item",
     )
     with draft_api.world.core.begin(draft_api.owner.actor) as uow:
         draft = drafts.create_project_draft(
@@ -495,7 +495,7 @@ def test_what_was_thought_of_an_older_draft_is_not_written(draft_api):
     draft_api.world.core.env.planner = model
     assert draft_api.problem(draft, "generate-roadmap") == (
         409,
-        "the draft was changed meanwhile: look at it again",
+        "the draft was changed in the meantime: read it again",
     )
 
 

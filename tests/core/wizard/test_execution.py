@@ -67,7 +67,7 @@ def test_a_draft_becomes_a_project_once(draft_api):
         ("refine", None),
         ("generate-roadmap", None),
     ):
-        assert draft_api.problem(draft, step, body) == (409, "the draft has become a project already")
+        assert draft_api.problem(draft, step, body) == (409, "the draft has been executed already")
     assert draft_api.read(draft) == after
 
 

@@ -269,7 +269,7 @@ def test_a_model_that_makes_no_sense_at_all_is_done_without(draft_api: DraftApi)
     Scripted(draft_api, replace_at(PLAN, "phases", []))
     roadmap = draft_api.plan(draft)["roadmap"]
     assert roadmap["notes"][0].startswith(
-        "This was made without a model: the model openai:some returned an invalid answer"
+        "This result was created without a model: the model openai:some returned an invalid answer"
     )
     titles = [deliverable["title"] for phase in roadmap["phases"] for deliverable in phase["deliverables"]]
     # What was answered to the model's questions is known to whoever plans without it.
@@ -320,7 +320,9 @@ def test_whatever_an_endpoint_does_a_draft_is_made(
         use_provider(draft_api, provider, seconds=0.3)
     provider.answers = [answer]
     draft = draft_api.draft(description=BRIEF)
-    assert draft["missing"][-1].startswith(f"This was made without a model: the model openai:some {why}")
+    assert draft["missing"][-1].startswith(
+        f"This result was created without a model: the model openai:some {why}"
+    )
     assert "decision_0" in [question["id"] for question in draft["questions"]]
     roadmap = draft_api.plan(draft)["roadmap"]
     assert roadmap["phases"]

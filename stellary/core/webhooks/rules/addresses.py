@@ -1,4 +1,4 @@
-"""Public addresses: a webhook may only lead to hosts that anyone on the internet can reach."""
+"""Public addresses: webhooks may only send to hosts on the public internet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retries: what an answer means, and when a message is sent again: for a day, ever more rarely."""
+"""Retries: the meaning of responses, and the times of further attempts, with increasing pauses for a day."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from stellary.contract.webhooks import DeliveryStatus
 PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 21_600, 40_000)
 )
-"""Between the tries: eleven of them in a day."""
+"""The pauses between attempts; eleven attempts in a day."""
 DAY = sum(PAUSES, timedelta())
-"""How long a message is tried, or waits for a receiver that fails all the time."""
+"""The time after which a message is given up, or a receiver that keeps failing."""
 WEBHOOK_PAUSE_MAX = timedelta(minutes=10)
-"""How long a webhook waits before another message is tried: a receiver that is back is noticed by then."""
+"""The longest pause of a webhook before another message is tried, so that a recovered receiver is noticed."""
 ASKED_MAX = timedelta(hours=1)
 FURTHEST = PAUSES[-1] + ASKED_MAX
-"""Nothing waits for longer: a moment beyond that was set by a clock that was ahead."""
+"""The longest plausible pause. A later time was set by a clock that was ahead."""
 _AGAIN = frozenset((408, 429))
 
 
 @attrs.frozen
 class Outcome:
-    """The outcome of a try; ``again_at`` is the time of the next try of a pending message."""
+    """The outcome of an attempt; ``again_at`` is the time of the next attempt for a pending message."""
 
     status: DeliveryStatus
     again_at: datetime | None = None
@@ -39,17 +39,17 @@ def outcome(
     retry_after: float | None = None,
     final: bool = False,
 ) -> Outcome:
-    """Return the outcome of a try.
+    """Return the outcome of an attempt.
 
-    Any 2xx is a success. Another try follows if it may help: without an answer, and after 408, 429 and 5xx.
+    Any 2xx is a success. After 408, 429, 5xx and without a response, another attempt follows.
 
     Args:
-        status: The status of the answer; None without one.
-        tries: The number of tries since the message was requested, including this one.
+        status: The status of the response; None without one.
+        tries: The number of attempts since sending was requested, including this one.
         now: The time.
-        expired: Whether the message and its receiver have been tried for a day.
+        expired: Whether a day has passed since the message was requested and the receiver began to fail.
         retry_after: Seconds that the receiver asks to wait.
-        final: Whether another try is useless.
+        final: Whether another attempt is pointless.
     """
     if status is not None and 200 <= status < 300:
         return Outcome("succeeded")
@@ -59,16 +59,16 @@ def outcome(
 
 
 def is_failure(status: int | None, *, final: bool) -> bool:
-    """Return whether a receiver has failed, so that another try may help: it gave no answer, 408, 429 or 5xx."""
+    """Return whether a receiver has failed, so that another attempt may succeed: no response, 408, 429 or 5xx."""
     return not final and (status is None or status in _AGAIN or status >= 500)
 
 
 def webhook_retry_at(failures: int, now: datetime, retry_after: float | None) -> datetime:
-    """Return when a webhook whose receiver has failed sends its next message.
+    """Return the time at which a webhook whose receiver has failed sends its next message.
 
     Args:
-        failures: How often the receiver has failed in a row; 1 or more.
-        now: The moment.
+        failures: The number of consecutive failures of the receiver, from 1.
+        now: The current time.
         retry_after: Seconds that the receiver asks to wait.
     """
     pause = min(PAUSES[min(failures, len(PAUSES)) - 1], WEBHOOK_PAUSE_MAX)

@@ -1,1 +1,1 @@
-"""The rules of the wizard: what a draft may become, and how a brief is read, asked about and planned."""
+"""The rules of the wizard: stages of a draft, reading of a brief, questions, and planning."""

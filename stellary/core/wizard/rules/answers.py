@@ -1,4 +1,4 @@
-"""Answers: each must have the format of its question; problems name the question's id."""
+"""Answers: each must have the format of its question. Errors have the question's id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 def check_answers(
     answers: Mapping[str, object], questions: Sequence[Question], open_ids: Collection[str]
 ) -> dict[str, object]:
-    """Return answers as they are stored.
+    """Return answers in the form in which they are stored.
 
     Args:
         answers: The answers, by the ids of questions.
@@ -52,7 +52,7 @@ def check_answers(
 
 
 Checked = tuple[object, str | None]
-"""An answer as it is stored, and its problem if it has one."""
+"""An answer in its stored form, and the problem if there is one."""
 
 
 def _text(answer: object, _: Question) -> Checked:

@@ -1,4 +1,4 @@
-"""Citations: the lines of a brief by their numbers, and the deliverables of a model that cite none."""
+"""Citations: the numbered lines of a brief, and the check that each deliverable of a model cites one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stellary.core.wizard.rules.vocabulary import detect_language, fold
 
 QUOTE_MAX = 200
 QUOTE_MIN = 3
-"""The number of characters of an answer or feedback from which a quotation is one."""
+"""The minimum number of characters of a quotation from an answer or feedback."""
 
 
 class CitedLines:
@@ -42,7 +42,7 @@ class CitedLines:
         ]
 
     def find_source(self, title: str, cites: str) -> str | None:
-        """Return the quotation of a citation; None if it cites nothing, which is noted.
+        """Return the cited text. If there is none, note the deliverable, and return None.
 
         Args:
             title: The title of the deliverable.

@@ -1,4 +1,4 @@
-"""Collecting: the deliverables of a section from its lists and tables, and the facts that are none."""
+"""Collecting: the deliverables and the facts of a section, from its lists and tables."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ NOT_WORK = TIME_ROLES.union(
     ("out_of_scope", "later", "questions", "risks", "success", "constraints"),
     ("team", "audience", "stack", "goals", "context"),
 )
-"""The roles of sections that give no deliverables."""
+"""The roles of sections without deliverables."""
 ENTRY_WORDS_MAX = 8
-"""The length of an entry between commas; longer ones are a sentence."""
+"""The maximum length of an entry between commas; longer text is a sentence."""
 
 _PLAN_COLUMNS = frozenset(("phase", "priority", "status", "depends", "duration", "due", "owner", "start"))
 _UNITS = frozenset(("days", "weeks", "months", "jours", "semaines", "mois"))
@@ -44,7 +44,7 @@ class Findings:
     """The contents of a brief.
 
     Attributes:
-        phases: The phases that the brief states; or else its sections of work.
+        phases: The phases that the brief states, or else its sections of work.
         beside: Sections of work beside the phases.
         are_stated: Whether the brief itself gives phases or a plan.
         facts: The texts of goals, risks, constraints and so on, by role.
@@ -72,7 +72,7 @@ class Collector:
     """A collector of deliverables.
 
     Args:
-        findings: Takes the facts that are no deliverables.
+        findings: Receives the facts.
         dates: Reads the durations and dates.
 
     Attributes:
@@ -91,7 +91,7 @@ class Collector:
 
         Args:
             section: The section.
-            phase: Takes the description, the duration and the dates.
+            phase: Receives the description, the duration and the dates.
             priority: The priority of the section.
         """
         items = self._read_prose(section.prose, phase)
@@ -159,7 +159,7 @@ class Collector:
 
         Args:
             items: The items.
-            phase: Takes the duration and the dates that an item states for all.
+            phase: Receives a duration and dates that an item states for the whole list.
             priority: The priority of the list.
         """
         cards: list[PlannedItem] = []
@@ -200,9 +200,9 @@ class Collector:
         """Return the deliverables of a row: one, or the entries of a cell that lists several.
 
         Args:
-            table: The table, whose header says what its columns mean.
+            table: The table, whose header determines the meaning of its columns.
             row: The cells.
-            phase: The phase of the row, which takes its duration and dates; None for a row of work alone.
+            phase: The phase of the row, which receives its duration and dates; None for a row without a phase.
         """
         cells = _Cells(table, row)
         text = cells.find_work()
@@ -229,7 +229,7 @@ class Collector:
         return [attrs.evolve(card, title=to_title(entry), checklist=[]) for entry in entries]
 
     def keep_facts(self, role: str, section: Section) -> None:
-        """Keep the texts of a section that gives no deliverables."""
+        """Add the texts of a section without deliverables to the facts."""
         self._findings.finished += [item.text for item in section.items if item.done]
         texts = [item.text for item in section.items if not item.done]
         texts += [_Cells(table, row).find_name() for table in section.tables for row in table.rows]
@@ -276,14 +276,14 @@ class _Cells:
 
 
 def set_timing(phase: PlannedPhase, timing: Timing | None) -> None:
-    """Give a phase the duration and the dates that it does not have yet."""
+    """Set the duration and the dates of a phase, unless it has them already."""
     if timing is not None:
         phase.days = phase.days or timing.days
         phase.period = phase.period or timing.period
 
 
 def is_work_table(table: Table) -> bool:
-    """Return whether a column of a table names work, and the table is no list of costs, hours or properties."""
+    """Return whether a column of a table names work, and the table is not a list of costs, hours or properties."""
     columns = {find_column(header) for header in table.header}
     is_plan = bool(columns & _PLAN_COLUMNS)
     return (
@@ -294,13 +294,13 @@ def is_work_table(table: Table) -> bool:
 
 
 def has_work(section: Section) -> bool:
-    """Return whether a section, or one below it that may, has items or tables of work."""
+    """Return whether a section, or a section below it that can have deliverables, has items or tables of work."""
     parts = [child for child in section.sections if find_role(child.title) not in NOT_WORK]
     return bool(section.items) or any(map(is_work_table, section.tables)) or any(map(has_work, parts))
 
 
 def split_entries(text: str) -> list[str]:
-    """Return the entries of a list in a line: between semicolons, or else between commas, if all are short."""
+    """Return the entries of a list in one line: separated by semicolons, or by commas if all entries are short."""
     parts, depth, start = [], 0, 0
     separator = ";" if ";" in text else ","
     for place, character in enumerate(text):

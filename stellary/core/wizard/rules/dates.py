@@ -14,7 +14,7 @@ from stellary.core.wizard.rules.vocabulary import DASHES, Language, find_marker,
 TEXT_MAX = 300
 DAYS_MAX = 3_650
 MARKER_DAYS = {"week": 7, "month": 30}
-"""The days of the periods that have numbers: ``Week 3``, ``Months 1-3``."""
+"""The lengths in days of numbered periods: ``Week 3``, ``Months 1-3``."""
 _TOKEN = re.compile(
     r"(?P<iso>\d{4}-\d\d-\d\d)|(?P<slash>\d{1,2}[./]\d{1,2}[./]\d{4})|(?P<number>\d{1,4})|(?P<word>[a-z]{1,20})"
     rf"|(?P<dash>[~{DASHES}])|(?P<other>[^\s(),.:;'|/*])"
@@ -56,7 +56,7 @@ class DateReader:
         self._language = language
 
     def read_timing(self, text: str) -> Timing | None:
-        """Return the time that a text consists of; None if the text says anything else, or no time."""
+        """Return the time that a text consists of; None if the text contains anything else, or no time."""
         marker = find_marker(text)
         if marker is not None and marker.kind in MARKER_DAYS and not marker.name:
             return Timing(days=(marker.last - marker.number + 1) * MARKER_DAYS[marker.kind])
@@ -66,7 +66,7 @@ class DateReader:
         return Timing(_join(scan.periods), scan.days)
 
     def take_timing(self, text: str) -> tuple[str, Timing | None]:
-        """Return a heading without the time in brackets or at its end, and that time."""
+        """Split a heading into the text and the time, which is in brackets or at the end."""
         for opening, closing in (("(", ")"), ("[", "]")):
             start = text.find(opening)
             while start >= 0 and (end := text.find(closing, start)) > 0:
@@ -81,7 +81,7 @@ class DateReader:
             for place in [place for place in range(len(text)) if text.startswith(separator, place)][-6:]:
                 before, after = text[:place], text[place + len(separator) :]
                 for part, other in ((after, before), (before, after)):
-                    # The longest one: a range of days has a separator itself.
+                    # Try the longest part first, since a range of days contains a separator itself.
                     if len(part) > longest and (timing := self.read_timing(part)):
                         best, longest = (other.strip(), timing), len(part)
         if best is not None:
@@ -93,7 +93,7 @@ class DateReader:
         return self._today + timedelta(min(days, DAYS_MAX))
 
     def find_periods(self, text: str) -> list[tuple[str, Period]]:
-        """Return the periods that a sentence names, each with the folded words between it and the one before."""
+        """Return the periods in a sentence, each with the folded words before it."""
         return _Scan(text, self._today).named_periods
 
 
@@ -212,7 +212,7 @@ class _Scan:
             return None
 
     def _complete_years(self) -> None:
-        """Give a day without a year the year of the day after it: ``August 29 - September 1, 2025``."""
+        """Add the year to a day that has none, from the day that follows: ``August 29 - September 1, 2025``."""
         for place in range(len(self.named_periods) - 2, -1, -1):
             words, period = self.named_periods[place]
             after = self.named_periods[place + 1][1]

@@ -1,4 +1,4 @@
-"""Feedback: changes to a plan in plain words, one verb and its parts each; the text_after is returned with the reason."""
+"""Feedback: changes to a plan in plain words, each a verb with its arguments. Other text is returned with the reason."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _VERBS = ("add", "remove", "rename", "merge", "split", "swap", "move", "start", 
 def apply_feedback(plan: Plan, feedback: Sequence[str], today: date) -> tuple[Plan, list[NotUnderstood]]:
     """Return a plan with all feedback applied, and the parts of the last feedback that had no effect.
 
-    ``undo`` takes back the last change, ``start over`` all of them.
+    ``undo`` reverts the last change, and ``start over`` all changes.
 
     Args:
-        plan: The plan that the brief and the answers give.
+        plan: The plan from the brief and the answers.
         feedback: All feedback, oldest first.
         today: The day from which dates without a year are read.
     """
@@ -76,7 +76,7 @@ def apply_feedback(plan: Plan, feedback: Sequence[str], today: date) -> tuple[Pl
 
 
 def split_wishes(text: str) -> Iterator[str]:
-    """Yield the changes of a text: sentences, and the parts that ``and`` joins if a verb follows it."""
+    """Yield the changes in a text: its sentences, split at each ``and`` that a verb follows."""
     for line in text.replace(";", "\n").splitlines():
         words: list[str] = []
         tokens = line.split()
@@ -101,7 +101,7 @@ class _Change:
     Args:
         plan: The plan to change.
         today: The day from which dates are read.
-        wish: The words of a person.
+        wish: The text of the change.
     """
 
     def __init__(self, plan: Plan, today: date, wish: str) -> None:
@@ -144,7 +144,7 @@ class _Change:
                 yield " ".join(words[: place - 1]), " ".join(words[place:])
 
     def _resolve(self, text: str, joints: str) -> tuple[Target, str]:
-        """Return the target that a text begins with, and the part after the joining word."""
+        """Return the target at the beginning of a text, and the text after the joining word."""
         problem = self._refuse("not_understood")
         for head, tail in self._split_at(text, joints):
             try:
@@ -200,7 +200,7 @@ class _Change:
             phases = self._plan.phases
 
     def _is_statement(self, text: str) -> bool:
-        """Return whether a sentence states a duration, a priority or a date of something, and apply it."""
+        """Apply a sentence that states a duration, a priority or a date; return False for any other sentence."""
         words = text.split()
         plain = [self._plain(word) for word in words]
         for place in range(1, len(words) - 1):
@@ -269,7 +269,7 @@ class _Change:
             self._add_item(text)
 
     def _split_position(self, text: str) -> tuple[str, int]:
-        """Return a text without the position that it ends with, and the index of that position."""
+        """Split a text into the part before a position at its end, and the index of that position."""
         phases = self._plan.phases
         for name, offset in (("before", 0), ("after", 1)):
             for head, tail in self._split_at(text, name):

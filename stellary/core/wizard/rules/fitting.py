@@ -1,4 +1,4 @@
-"""Fitting: the results of a planner are adapted to the limits of the wire and of a project."""
+"""Fitting: adapts the results of a planner to the limits of the API and of a project."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _body(text: str | None) -> str | None:
 
 
 def fit_roadmap(roadmap: Roadmap) -> Roadmap:
-    """Return a roadmap within the limits of the wire and of a project; its notes say what was left out."""
+    """Return a roadmap within the limits of the API and of a project. Its notes list omitted parts."""
     before = sum(len(phase.deliverables) for phase in roadmap.phases)
     phases = list(_fit_phases(roadmap.phases))
     after = sum(len(phase.deliverables) for phase in phases)

@@ -1,4 +1,4 @@
-"""Matching: the phase or deliverable that a name in feedback refers to. An ambiguous name refers to none."""
+"""Matching: finds the phase or deliverable that a name in feedback refers to. An ambiguous name matches none."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Target:
 
 
 def strip_role(text: str) -> tuple[str, TargetKind | None]:
-    """Return a name without quotes, articles and ``phase`` or ``task`` beside it; and which of them it was."""
+    """Return a name without quotes, articles, and a word such as ``phase`` or ``task``; and the kind that the word means."""
     words = text.strip(QUOTES).split()
     kind: TargetKind | None = None
     articles, joints = word_set("articles"), word_set("name")
@@ -64,7 +64,7 @@ def find_target(plan: Plan, text: str, kind: TargetKind | None = None) -> Target
         kind: ``phase`` or ``item`` if it must be that.
 
     Raises:
-        NotMatched: It names nothing, or several things.
+        NotMatched: No target matches, or several do.
     """
     name, role = strip_role(text)
     kind = kind or role
@@ -107,7 +107,7 @@ def _find_by_number(plan: Plan, words: list[str]) -> PlannedPhase | None:
 
 
 def _comparisons(name: str) -> Iterator[tuple[bool, Callable[[str], bool]]]:
-    """Yield the ways to compare a name, the strictest first; and whether the whole name has to be equal."""
+    """Yield the ways to compare names, the strictest first, each with whether the whole name must be equal."""
     plain, words = fold(name)[:COMPARED_MAX], content_words(name)
     yield True, lambda other: other == name
     yield True, lambda other: fold(other) == plain

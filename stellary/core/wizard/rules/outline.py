@@ -1,4 +1,4 @@
-"""The outline of a text: sections with their paragraphs, lists and tables, as Markdown and plain lines lay them out."""
+"""The outline of a text: sections with their paragraphs, lists and tables, from Markdown or plain lines."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 INLINE_MAX = 1_000
-"""The number of characters of a block whose marks are read."""
+"""The maximum length of a block in which marks are read, in characters."""
 _MARKS = frozenset("*_`[<\\!&")
 _BOLD, _LABEL = 7, 8
 """The levels of a bold line and of a line with a colon before a list, below all headings."""
 _SIGNS = "⏳🚧🔄🔲⬜🟡🟢🔴▶\ufe0f "
-"""Signs of progress before an item that is not done."""
+"""The symbols before an item in progress, which is not done."""
 _BOXES = {"[ ]": False, "[]": False, "[x]": True, "[X]": True, "☐": False, "☑": True, "✅": True}
 
 
@@ -48,7 +48,7 @@ class Item:
 
 @attrs.define
 class Table:
-    """A table: its header, and its rows at the same width."""
+    """A table with its header, and rows of the same width."""
 
     header: list[str]
     rows: list[list[str]]
@@ -99,7 +99,7 @@ def read_outline(text: str) -> Section:
 
 
 def _separate(lines: Sequence[str]) -> Iterator[str]:
-    """Yield the lines after the front matter, with an empty one before each line that begins a phase or another section."""
+    """Yield the lines after the front matter, with an empty line before each line that begins a section."""
     start = 0
     if lines[0].strip() == "---":
         start = next(
@@ -122,7 +122,7 @@ def _separate(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _is_numbered_heading(line: str, following: Sequence[str]) -> bool:
-    """Return whether a line such as ``3. Budget`` is a heading: of a known role, and with text below it."""
+    """Return whether a line such as ``3. Budget`` is a heading: it has a known role, and text below it."""
     if not line[:1].isdigit() or len(line) > HEADING_MAX or len(line.split()) > LABEL_WORDS + 1:
         return False
     below = next((text for text in following if text.strip()), " ")

@@ -1,4 +1,4 @@
-"""Planning: the plan that a brief and the answers give, and the days of its phases and deliverables."""
+"""Planning: builds the plan of a brief and its answers, and schedules its phases and deliverables."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from stellary.core.wizard.rules.plans import (
 )
 
 PHASE_DAYS = 14
-"""The duration of a phase if nothing states any time."""
+"""The duration of a phase, in days, if no time is stated."""
 
 
 @attrs.define
 class Selection:
-    """The phases of a plan, and the work beside them.
+    """The phases of a plan, and the sections that belong to no phase.
 
     Attributes:
         candidates: All phases that can be chosen; their indices are part of the ids of questions.
@@ -96,7 +96,7 @@ def select_phases(findings: Findings, brief: Brief) -> Selection:
 
 
 def _place_answers(selection: Selection, answers: Mapping[str, object], language: str) -> None:
-    """Put sections beside the phases where the answers say, and what the answers list into its phase."""
+    """Put unplaced sections and the entries of answers into the phases that the answers name."""
     for number, group in list(selection.unplaced):
         place = answers.get(f"place_{number}")
         if place is None:
@@ -151,7 +151,7 @@ def schedule(plan: Plan, refused: Sequence[NotUnderstood], today: date) -> Roadm
     Args:
         plan: The plan.
         refused: The parts of the last feedback that had no effect.
-        today: Day 0 if only dates after it are total_stated.
+        today: Day 0, if all stated dates are later.
     """
     notes = list(plan.notes)
     start = _find_start(plan, today)

@@ -1,4 +1,4 @@
-"""Plans: phases with their deliverables, before they have days. Feedback changes plans."""
+"""Plans: phases with their deliverables, before they are scheduled. Feedback changes plans."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class PlannedPhase:
 
     Attributes:
         days, period: Its duration and its dates, where the brief states them in a plan.
-        is_bare: Whether the brief names it and nothing in it.
+        is_bare: Whether the brief only has its name, without contents.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Plan:
     """A plan.
 
     Attributes:
-        days: The duration of the whole, if the brief, an answer or feedback states it.
+        days: The duration of the whole plan, if the brief, an answer or feedback states it.
         pace: The factor by which feedback has made everything longer or shorter.
     """
 
@@ -75,7 +75,7 @@ class Plan:
 
 
 def content_words(text: str) -> frozenset[str]:
-    """Return the words of a text that tell it apart from others."""
+    """Return the significant words of a text."""
     ignored = word_set("joints") | word_set("french") | word_set("english")
     return frozenset(word.removesuffix("s") for word in split_words(text) if word not in ignored)
 

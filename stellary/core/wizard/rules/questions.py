@@ -1,4 +1,4 @@
-"""Questions: what the brief and the answers do not state yet; and the readiness of the brief."""
+"""Questions about information that is missing in the brief and the answers, and the readiness of the brief."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PER_ROUND = 4
 OPTIONS_MAX = 18
 """The number of phases that are offered."""
 PER_KIND = 3
-"""How often a question about single phases is asked."""
+"""The maximum number of questions about single phases."""
 WEEKS_MAX = 500
 
 WEIGHTS: Mapping[str, int] = {
@@ -33,7 +33,7 @@ WEIGHTS: Mapping[str, int] = {
 
 
 def find_known(findings: Findings, brief: Brief) -> set[str]:
-    """Return what a brief and its answers state: the phases only if an answer confirms them."""
+    """Return the kinds of information that a brief and its answers contain. Phases count only if an answer confirms them."""
     facts = findings.facts
     stated = {
         "work": any(not phase.is_bare for phase in [*findings.phases, *findings.beside]),
@@ -71,7 +71,7 @@ def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
 
 
 def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterator[str]:
-    """Yield the notes on a plan: what is missing, what is not used and why, and what the brief states beside work."""
+    """Yield the notes on a plan: missing information, unused parts with the reason, and facts of the brief."""
     language = findings.language
     stated_names = find_known(findings, brief)
     score = sum(WEIGHTS[name] for name in stated_names)
@@ -100,7 +100,7 @@ def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterat
 
 
 def _find_fact_notes(findings: Findings, brief: Brief) -> Iterator[str]:
-    """Yield the facts that have no place in a roadmap, each kind in a note, with the answers to questions about them."""
+    """Yield a note for each kind of fact that a roadmap has no field for, including answers to questions about it."""
     facts = findings.facts
     decisions = [
         f"{text} {brief.answers.get(f'decision_{place}', '')}".strip()

@@ -1,4 +1,4 @@
-"""Reading: the phases, deliverables, facts and dates that the outline of a brief states."""
+"""Reading: finds the phases, deliverables, facts and dates in the outline of a brief."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ from stellary.core.wizard.rules.vocabulary import (
 )
 
 PHASES_MAX = 12
-"""The maximum number of items of a plan without sub-items that are phases."""
+"""The maximum number of items without sub-items that are read as the phases of a plan."""
 _CLOSED = NOT_WORK - TIME_ROLES - {"context"}
-"""The roles below which a numbered phase is not one of the project: measures of phase 1, risks of phase 2."""
+"""The roles of sections in which a numbered phase is only mentioned: risks of phase 2."""
 _EXCLUDED = frozenset(("out_of_scope", "later"))
 
 
 @attrs.define
 class _Node:
-    """A section with its role, its own or that of the section around it."""
+    """A section with its role: its own, or that of the surrounding section."""
 
     section: Section
     role: str | None
@@ -57,7 +57,7 @@ class _Node:
     parent: _Node | None
 
     def is_within(self, ids: set[int]) -> bool:
-        """Return whether the section, or one around it, is one of those with these ids."""
+        """Return whether the section, or a surrounding one, has one of these ids."""
         node: _Node | None = self
         while node is not None:
             if id(node.section) in ids:
@@ -68,7 +68,7 @@ class _Node:
 
 @attrs.define
 class _Source:
-    """A heading, an item or a row of a table that names a phase."""
+    """A heading, an item or a table row that names a phase."""
 
     kind: str
     marker: Marker | None
@@ -135,7 +135,7 @@ class _Reader:
             own_role = "work"
         if own_role in PRIORITY_ROLES and role in NOT_WORK:
             own_role = None
-        # A part of what is out of scope stays out of it.
+        # The parts of a section that is out of scope are out of scope too.
         effective = role if role in _EXCLUDED else own_role or role
         node = _Node(section, effective, own_role, parent)
         self._nodes.append(node)
@@ -143,13 +143,13 @@ class _Reader:
             self._add_nodes(child, node, effective)
 
     def _is_top(self, section: Section) -> bool:
-        """Return whether a section is a whole text or its title section. Its own items belong to no other section."""
+        """Return whether a section is a whole text or its title section, whose items belong to no other section."""
         return not section.title or id(section) in self._titles
 
     # ------------------------------------------------------------------------------------------ phases
 
     def _read_numbered(self) -> list[PlannedPhase]:
-        """Return the phases that have numbers, or a column of a table; a table may add the time of numbered ones."""
+        """Return the phases that are numbered or in a column of a table. A table may add the time of a numbered phase."""
         sources = list(self._find_sources())
         keys: dict[str, set[object]] = defaultdict(set)
         for source in sources:
@@ -192,13 +192,13 @@ class _Reader:
         places = [place for place, column in enumerate(columns) if column == "phase"]
         if not places:
             return
-        # Beside a column of weeks or quarters, another one names the phases.
+        # If a column has weeks or quarters, another column has the names of the phases.
         place = next(
             (place for place in places if fold(table.header[place]) not in word_set("periods")), places[0]
         )
         status, name = columns.index("status") if "status" in columns else None, ""
         for row in table.rows:
-            # A cell that is empty continues the phase above.
+            # An empty cell continues the phase above.
             name = row[place] or name
             name = f"{table.header[place]} {name}" if name.isdecimal() else name
             if name and status is not None and "work" not in columns and is_done(row[status]):
@@ -259,7 +259,7 @@ class _Reader:
         return [PlannedItem(to_title(entry)) for entry in entries] if parts or len(entries) > 1 else []
 
     def _read_plans(self) -> list[PlannedPhase]:
-        """Return the parts or the items of the sections that are plans."""
+        """Return the phases from the subsections or items of sections with the role of a plan."""
         phases: list[PlannedPhase] = []
         for node in self._nodes:
             section, is_plan = node.section, node.own_role == "phases"
@@ -302,7 +302,7 @@ class _Reader:
         return phase
 
     def _read_work(self, roles: set[str | None]) -> Iterator[PlannedPhase]:
-        """Yield the sections of some roles that have work, each as a phase; of parts with work, each part."""
+        """Yield each section with work and one of these roles as a phase. If its subsections have work, yield these instead."""
         for node in self._nodes:
             section = node.section
             if node.role not in roles or node.is_within(self._used):
@@ -353,7 +353,7 @@ class _Reader:
                 self._read_fact(item.text, role)
 
     def _read_fact(self, text: str, role: str | None) -> bool:
-        """Read a date or a fact with a label; return whether the text is one of these."""
+        """Read a labelled date or fact; return False if the text is neither."""
         parts = split_label(text)
         label = find_role(parts[0]) if parts else None
         if label in TIME_ROLES or role in TIME_ROLES or role == "phases":
@@ -387,7 +387,7 @@ class _Reader:
 
 
 def _is_finished(title: str) -> bool:
-    """Return whether a heading says in brackets that its phase is done: ``Phase 1: MVP (completed)``."""
+    """Return whether a heading marks its phase as done in brackets: ``Phase 1: MVP (completed)``."""
     opening = title.rfind("(")
     return opening > 0 and is_done(title[opening + 1 :].rstrip(") "))
 
@@ -413,7 +413,7 @@ def _to_name(text: str) -> str:
 
 
 def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:
-    """Return phases with those of one name joined, and without deliverables that an earlier phase has, word for word."""
+    """Return phases without repetitions: phases with the same name are merged, and equal deliverables occur once."""
     by_name: dict[str, PlannedPhase] = {}
     titles: set[str] = set()
     for phase in phases:

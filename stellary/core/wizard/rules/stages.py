@@ -1,4 +1,4 @@
-"""Stages: framing, refinement, roadmap and executed; the steps that each allows, and the stage that follows."""
+"""Stages of a draft (framing, refinement, roadmap, executed), the steps that each allows, and the next stage."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NEXT: Mapping[tuple[DraftStage, Step], DraftStage] = {
     ("refinement", "answer"): "refinement",
     ("refinement", "generate"): "roadmap",
     ("roadmap", "look"): "roadmap",
-    # The roadmap does not have the new answers.
+    # The roadmap does not take the new answers into account.
     ("roadmap", "answer"): "refinement",
     ("roadmap", "generate"): "roadmap",
     ("roadmap", "execute"): "executed",
 }
-"""The allowed steps. ``look`` requests the questions without answers."""
+"""The allowed steps. ``look`` requests the questions without giving answers."""
 
 
 def find_next(stage: DraftStage, step: Step) -> DraftStage:
@@ -40,5 +40,5 @@ def find_next(stage: DraftStage, step: Step) -> DraftStage:
     if next_stage is not None:
         return next_stage
     if stage == "executed":
-        raise Conflict("the draft has become a project already", code="draft_executed")
+        raise Conflict("the draft has been executed already", code="draft_executed")
     raise Conflict("the draft has no roadmap yet: generate it first", code="no_roadmap")

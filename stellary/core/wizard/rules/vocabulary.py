@@ -1,4 +1,4 @@
-"""The vocabulary of the outline reader: what headings, labels, markers and columns mean in English and French."""
+"""The vocabulary of the outline reader: the meanings of headings, labels, markers and columns in English and French."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Phrase = tuple[str, ...]
 
 @attrs.frozen
 class Terms:
-    """The phrases of a role: those of a whole heading, and those of a part of one in English and in French."""
+    """The phrases of a role: those that are a whole heading, and those within a heading, in English and in French."""
 
     whole: frozenset[Phrase]
     english: frozenset[Phrase]
@@ -129,7 +129,7 @@ def _terms(languages: Mapping[str, Sequence[str]]) -> Terms:
 
 @lru_cache(maxsize=4096)
 def find_role(title: str) -> str | None:
-    """Return the role of a heading or a label: ``goals``, ``risks``, ``work`` …; None if the words do not tell."""
+    """Return the role of a heading or a label: ``goals``, ``risks``, ``work`` …; None if they are unknown."""
     text = strip_numbering(title[:HEADING_MAX])
     words = split_words(text.partition("(")[0]) or split_words(text)
     if not words or len(words) > 10:
@@ -190,7 +190,7 @@ def strip_numbering(text: str) -> str:
 
 
 def find_marker(text: str) -> Marker | None:
-    """Return the numbered phase that a heading or a list item begins with, if it does."""
+    """Return the numbered phase at the beginning of a heading or a list item, if there is one."""
     text = strip_numbering(text)
     match = _MARKER.match(fold(text[:HEADING_MAX]))
     if match is None:
@@ -224,7 +224,7 @@ def split_label(text: str) -> tuple[str, str] | None:
 
 @lru_cache(maxsize=1024)
 def find_column(header: str) -> str | None:
-    """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header does not tell."""
+    """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header is unknown."""
     if "/" in header:
         return next((name for part in header.split("/") if (name := find_column(part))), None)
     words = split_words(header.partition("(")[0]) or split_words(header)
@@ -252,7 +252,7 @@ def is_done(text: str) -> bool:
 
 
 def detect_language(texts: Sequence[str]) -> Language:
-    """Return the language in which most of the small words of some texts are."""
+    """Return the language to which most of the function words of the texts belong."""
     counts = dict.fromkeys(("english", "french"), 0)
     for text in texts:
         for word in split_words(text[:20_000]):
