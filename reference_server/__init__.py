@@ -1,1 +1,1 @@
-"""The reference server: aiohttp around the core. It carries requests and decides nothing."""
+"""The reference server: aiohttp around the core. It contains no domain logic."""

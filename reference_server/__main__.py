@@ -84,7 +84,7 @@ def _diagnose(settings: Settings) -> int:
 
 
 def _warn_of_risks(settings: Settings) -> None:
-    """Name the risks that production accepts, once for all workers."""
+    """Log the risks of the settings in production, once for all workers."""
     from reference_server.doctor import find_risks
 
     for sentence in find_risks(settings):
@@ -92,9 +92,10 @@ def _warn_of_risks(settings: Settings) -> None:
 
 
 def _load_signing() -> None:
-    """Load the library that signs logins, without public-key algorithms, which take 10 MB and are not used.
+    """Load the library that signs logins, without its public-key algorithms, which take 10 MB and are not used.
 
-    Otherwise they are loaded if they are installed, as with the extra ``mcp``. This process belongs to the server.
+    Otherwise they would be loaded if they are installed, as with the extra ``mcp``. Only a process that
+    belongs to the server may do this.
     """
     if not {"jwt", "cryptography"} & sys.modules.keys():
         sys.modules["cryptography"] = None  # type: ignore[assignment] # how an import is refused
@@ -124,7 +125,7 @@ def _run_command(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _to_environment(options: argparse.Namespace) -> dict[str, str]:
-    """Return the options of the command line as the environment variables that they stand for."""
+    """Return the options of the command line as environment variables."""
     values = {
         "PORT": options.port,
         "STELLARY_DATA_DIR": options.data_dir,
@@ -167,7 +168,7 @@ def _add_location_options(parser: argparse.ArgumentParser, default: str | None =
 
 
 def _add_commands(parser: argparse.ArgumentParser) -> None:
-    # Options before the command keep their values.
+    # Options before the command must keep their values.
     common = argparse.ArgumentParser(add_help=False)
     _add_location_options(common, argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", metavar="")

@@ -1,8 +1,8 @@
-"""The private attributes of aiohttp that the server reads. No other module uses any.
+"""The private attributes of aiohttp that the server reads. No other module uses private attributes.
 
 aiohttp has no public way to find out what a connection is doing. If a new version changes one of these attributes of
-``RequestHandler``, ``tests/server/test_aiohttp_internals.py`` fails; ``pyproject.toml`` allows no version that it has not run
-with.
+``RequestHandler``, ``tests/server/test_aiohttp_internals.py`` fails; ``pyproject.toml`` allows only versions
+that the test has passed with.
 
 - ``_waiter``: the future of the next request, on which an idle connection waits. Only idle connections are closed when
   the server stops, or when a header is late.

@@ -17,7 +17,7 @@ from stellary.core.http.state import State
 
 STATE = web.AppKey("STATE", State)
 HANDLER = web.AppKey("HANDLER", Handler)
-"""The keys of an application's state and handler, for code that runs it by itself."""
+"""The keys of an application's state and handler, for code that runs the application."""
 
 _TAIL = "/{tail:.*}"
 

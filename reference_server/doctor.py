@@ -85,8 +85,8 @@ def _risks_of_transport(settings: Settings) -> Iterator[str]:
         yield "STELLARY_PUBLIC_URL is not https: passwords and tokens can be read in transit."
     if settings.sqlite_file is None and not _is_private_connection(settings.database):
         yield (
-            "STELLARY_DATABASE_URL leads to another machine without sslmode=require or better: what is stored can be"
-            " read on its way."
+            "STELLARY_DATABASE_URL leads to another machine without sslmode=require or better: data can be read in"
+            " transit."
         )
 
 

@@ -72,7 +72,7 @@ def retry(settings: Settings, ids: list[str]) -> int:
         for job_id in ids or [job.id for job in core.work.jobs(given_up=True)]:
             was_given_up = core.work.retry(job_id)
             missing = missing or not was_given_up
-            sys.stdout.write(f"{job_id} {'will be tried again' if was_given_up else 'was not given up'}\n")
+            sys.stdout.write(f"{job_id} {'will be tried again' if was_given_up else 'is not a failed job'}\n")
     return int(missing)
 
 

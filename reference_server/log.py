@@ -21,9 +21,9 @@ from stellary.core.http.observers import AccessEntry
 RECORDS_MAX = 20_000
 """The number of records that may wait to be written; newer ones are dropped and counted."""
 FLUSH_SECONDS = 0.1
-"""How long a thread gathers records before it writes them."""
+"""The seconds that the thread collects records before it writes them."""
 CLOSE_SECONDS = 5.0
-"""How long the end of the process waits for a reader of the log that has stalled."""
+"""The seconds that the process waits at its end for a stalled reader of the log."""
 
 
 class Log:
@@ -48,7 +48,7 @@ class Log:
         self.handler.enqueue(_AccessRecord(entry))
 
     def close(self) -> None:
-        """Write all records and end the thread. Later records are printed as they are without a handler."""
+        """Write all records and end the thread. Later records are handled as if no handler were installed."""
         logging.getLogger().removeHandler(self.handler)
         self._listener.finish(CLOSE_SECONDS)
         atexit.unregister(self.close)
@@ -195,7 +195,8 @@ def configure(log_format: LogFormat | None, stream: BinaryIO | None = None) -> L
     """Set up the log of this process, which the caller closes.
 
     Args:
-        log_format: ``console`` for readable lines; JSON otherwise. None chooses by whether a terminal is there.
+        log_format: ``console`` for readable lines, ``json`` for JSON. Default: ``console`` in a
+            terminal, ``json`` otherwise.
         stream: The stream to write to; standard error by default.
 
     Returns:
@@ -203,7 +204,7 @@ def configure(log_format: LogFormat | None, stream: BinaryIO | None = None) -> L
     """
     in_terminal = log_format is None and stream is None and sys.stderr.isatty()
     formatter = _ConsoleFormatter() if log_format == "console" or in_terminal else _JsonFormatter()
-    # A buffer of its own: a thread that is writing at the end of the process would lock that of sys.stderr.
+    # A separate buffer, since a thread that writes while the process ends would lock the buffer of sys.stderr.
     log = Log(formatter, stream or open(sys.stderr.fileno(), "wb", closefd=False))  # noqa: SIM115
     root = logging.getLogger()
     root.handlers = [log.handler]

@@ -50,7 +50,7 @@ class SmtpMailer:
                 raise RuntimeError
             self._loop.call_soon_threadsafe(self._take, email)
         except RuntimeError:
-            _log.error("no mail is sent any more: an email to %s is lost", email.to)
+            _log.error("the mailer has been closed: an email to %s is lost", email.to)
 
     def start(self) -> None:
         """Accept emails from now on, on the running event loop."""
@@ -60,7 +60,7 @@ class SmtpMailer:
         """Try once more to send waiting emails, for at most ``patience`` seconds."""
         self._loop = None
         self._closing.set()
-        # Lets the loop process emails that have just been queued.
+        # Let the loop process emails that have just been queued.
         await asyncio.sleep(0)
         if not self._tasks:
             return
@@ -89,7 +89,7 @@ class SmtpMailer:
                 if pause is None or not _may_pass(error):
                     _log.error("an email to %s could not be sent: %s", email.to, _describe(error))
                     return
-                _log.warning("an email to %s is tried again: %s", email.to, _describe(error))
+                _log.warning("an email to %s will be sent again: %s", email.to, _describe(error))
             else:
                 return
             with suppress(TimeoutError):
@@ -158,7 +158,7 @@ def sending_in_thread(settings: Settings) -> Iterator[Mailer]:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Return whether another attempt may succeed; not if the server rejected the email itself or our account."""
+    """Return whether another attempt may succeed. It cannot if the server has rejected the email or the account."""
     if isinstance(error, OSError):
         return not isinstance(error, ssl.SSLCertVerificationError)
     refused = getattr(error, "recipients", None)

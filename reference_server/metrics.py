@@ -1,6 +1,6 @@
 """The metrics of the server, in the text format of Prometheus.
 
-Workers write their metrics to files in one folder, so that each of them can answer for all.
+Workers write their metrics to files in one folder, so that each worker can report the metrics of all.
 """
 
 from __future__ import annotations

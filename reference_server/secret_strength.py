@@ -35,7 +35,7 @@ def find_weakness(secret: str) -> str | None:
 
     Returns:
         The end of a sentence that begins with the secret's name, without any part of the secret; None for a secret
-        that looks random. 32 random hexadecimal digits do.
+        that looks random, such as 32 random hexadecimal digits.
     """
     if len(secret.encode()) < BYTES_MIN:
         return f"must be at least {BYTES_MIN} bytes long"
@@ -45,7 +45,7 @@ def find_weakness(secret: str) -> str | None:
         return f"is easy to guess: it has fewer than {DISTINCT_MIN} different characters"
     if _is_sequence(secret):
         return "is easy to guess: it counts up or down"
-    # The remainder that an attacker who knows the words has to guess.
+    # The part that an attacker who knows the words still has to guess.
     remainder = _SEPARATORS.sub("", _YEARS.sub("", _WORD.sub("", secret)))
     if len(remainder.encode()) < REST_MIN or _is_repetition(remainder) or _is_sequence(remainder):
         return "is easy to guess: it consists of well-known words"

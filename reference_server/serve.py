@@ -188,7 +188,7 @@ async def _serve(
         mailer.start()
     server = HttpServer(app, IN_FLIGHT_SECONDS)
     await server.start(listening)
-    # These objects stay alive, so the collector need not look at them again.
+    # These objects stay alive, so the garbage collector need not examine them again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
@@ -207,7 +207,7 @@ def _interrupt() -> None:
 
 
 async def wind_down(state: State, server: HttpServer, delay: float) -> None:
-    """Deny readiness; after a delay stop listening, and answer the last requests on open connections."""
+    """Report that the server is not ready. After a delay stop listening, and answer the last requests on open connections."""
     state.stopping = True
     await asyncio.sleep(delay)
     await server.stop_listening()

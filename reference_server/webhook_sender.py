@@ -23,7 +23,7 @@ from stellary.core.webhooks.rules.addresses import is_public
 CONNECT_SECONDS = 5.0
 ALL_SECONDS = 20.0
 ANSWER_MAX = 64 * 1024
-"""How much of a response body is read and dropped, in bytes."""
+"""The number of bytes of a response body that are read and discarded."""
 
 _TIMED_OUT = "no answer in time"
 
@@ -69,7 +69,7 @@ class HttpWebhookSender:
             result = DeliveryResult(error=f"the connection failed: {type(error).__name__}")
         seconds = time.monotonic() - started_at
         if result.status is None and not result.final and seconds >= self._all_seconds:
-            # The exchange was cut off, which the connection reports as a disconnect.
+            # The timer has closed the connection, which is reported as a disconnect.
             result = DeliveryResult(error=_TIMED_OUT)
         return attrs.evolve(result, duration_ms=round(seconds * 1000))
 
@@ -129,7 +129,7 @@ def _resolve(host: str, port: int, *, private: bool) -> list[Address]:
     addresses: list[Address] = [(entry[0], str(entry[4][0])) for entry in entries]
     if not private and not all(is_public(address) for _, address in addresses):
         raise _PrivateAddress("it leads to an address that is not public")
-    # A name with very many addresses must not keep the sender busy.
+    # A name with very many addresses must not occupy the sender.
     return addresses[:4]
 
 

@@ -84,13 +84,13 @@ class Worker:
             ours.setblocking(False)
             if await asyncio.get_running_loop().sock_recv(ours, 1) == _UP:
                 self.up.set()
-            # The socket stays open until then. If it closes, the worker knows that its supervisor has died.
+            # The socket stays open until then. If it closes before, the worker knows that its supervisor has died.
             code = await self._process.wait()
         self._forget(self._process.pid)
         return code
 
     def _forget(self, pid: int) -> None:
-        """Delete the live gauges of a process that has ended; its counters remain."""
+        """Delete the live gauges of a process that has ended, and keep its counters."""
         for file in Path(self._environment[SHARED]).glob(f"gauge_live*_{pid}.db"):
             file.unlink()
 
@@ -123,7 +123,9 @@ async def supervise(
         SettingsError: Several processes cannot share the database.
     """
     if settings.sqlite_file is not None:
-        raise SettingsError("more than one worker needs PostgreSQL: SQLite has one process that writes")
+        raise SettingsError(
+            "more than one worker requires PostgreSQL, since only one process can write to SQLite"
+        )
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

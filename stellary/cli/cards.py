@@ -63,7 +63,7 @@ def _report(card: Card, verb: str, as_json: bool) -> None:
 )
 @click.option("--start", type=Day(), help="The start date.")
 @click.option("--due", type=Day(), help="The due date.")
-@click.option("--step", "steps", metavar="TITLE", multiple=True, help="A step of its checklist; repeatable.")
+@click.option("--step", "steps", metavar="TITLE", multiple=True, help="An item of its checklist; repeatable.")
 @as_json
 @in_project
 def add(session: Session, title: str, as_json: bool, **options: Any) -> None:

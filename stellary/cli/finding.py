@@ -47,7 +47,7 @@ def match_one(
         if matches:
             raise click.ClickException(f'"{query}" is ambiguous: {format_candidates(matches, describe)}')
     all_names = [name for item in items for name in names(item)]
-    # A number that is close to another one is no likely typo of it.
+    # For numbers, no similar one is suggested, since it is probably not meant.
     hint = "" if query[-1:].isdigit() else nearest(query, all_names)
     raise click.ClickException(f'there is no {kind} "{query}"{hint}')
 

@@ -81,7 +81,7 @@ def format_candidates(matches: Iterable[Any], describe: Callable[[Any], str], li
     Args:
         matches: The items.
         describe: Returns the description of one.
-        limit: How many are listed at most; the others are counted.
+        limit: The maximum number that is listed; the others are counted.
     """
     texts = [describe(match) for match in matches]
     return ", ".join(texts[:limit]) + (f" and {len(texts) - limit} more" if len(texts) > limit else "")

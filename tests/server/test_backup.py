@@ -119,7 +119,7 @@ def test_backup_is_a_command(sqlite_url, tmp_path, capsys):
         f"{tmp_path / 'backup'}: the database and 0 files",
     ]
     assert main(["backup", str(tmp_path / "backup"), *places]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

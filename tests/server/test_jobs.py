@@ -65,7 +65,7 @@ def test_command_lists_and_retries_jobs(sqlite_url, tmp_path, capsys):
         f"{dead}\tnote\tgiven up\t1 attempts\tLookupError: no a\n",
     )
     assert run_command("jobs", "retry") == (0, f"{dead} will be tried again\n")
-    assert run_command("jobs", "retry", dead) == (1, f"{dead} was not given up\n")
+    assert run_command("jobs", "retry", dead) == (1, f"{dead} is not a failed job\n")
     assert run_command("jobs", "list", "--given-up") == (0, "")
     core.close()
 

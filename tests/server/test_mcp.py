@@ -105,10 +105,8 @@ async def test_official_client_works_in_each_version(site, version, monkeypatch)
         assert not created.is_error
         missed = await client.call_tool("get_card_details", {"cardId": "Nowhere"})
         assert missed.is_error
-        assert missed.content[0].text.startswith(
-            "cardId must be the id of something that is there, or its name"
-        )
-        assert "the nearest are 'Over MCP' (" in missed.content[0].text
+        assert missed.content[0].text.startswith("cardId must be the id or the name of an existing item")
+        assert "the most similar names are 'Over MCP' (" in missed.content[0].text
     assert site.titles("To Do") == ["Over MCP"]
 
 

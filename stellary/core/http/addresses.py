@@ -1,4 +1,4 @@
-"""The client's address of a request, behind trusted proxies."""
+"""The address of a request's client, also behind trusted proxies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNKNOWN = "unknown"
 
 
 def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
-    """Return the client's address. An IPv6 address is replaced by its /64 network, which is what one household has.
+    """Return the client's address. An IPv6 address is replaced by its /64 network, since one household has a whole network.
 
     Args:
         peer: The address of the connection; None or empty for a socket without one.

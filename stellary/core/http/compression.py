@@ -13,7 +13,7 @@ import attrs
 from stellary.core.api.dispatch import Answer
 
 SIZE_MIN = 1024
-"""The size in bytes from which a body is compressed."""
+"""The minimum size of a compressed body, in bytes."""
 _GZIP_LEVEL = 1
 _GZIP_WINDOW = 31
 _ZSTD_MODULES = ("compression.zstd", "backports.zstd", "zstandard")

@@ -20,7 +20,7 @@ from stellary.core.http.threads import Threads
 _log = logging.getLogger("stellary.server")
 
 SEND_SECONDS = 300.0
-"""Seconds in which a client must have received a whole file."""
+"""The seconds after which a client must have received a whole file."""
 SWEEP_SECONDS = 3600.0
 
 
@@ -81,7 +81,7 @@ class Files:
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
-        """Sweep immediately and then every hour, while the context is open."""
+        """Delete unused files now and then every hour, while the context is open."""
         task = asyncio.create_task(self._sweep_hourly())
         try:
             yield
@@ -94,8 +94,8 @@ class Files:
             try:
                 swept = await self._threads.files.run(self._core.sweep)
             except Exception as error:  # noqa: BLE001 - any error is logged, and the sweep is repeated
-                _log.warning("the files could not be swept: %s: %s", type(error).__name__, error)
+                _log.warning("unused files could not be deleted: %s: %s", type(error).__name__, error)
             else:
                 if swept:
-                    _log.info("swept %d files that no attachment names", swept)
+                    _log.info("deleted %d files that no attachment refers to", swept)
             await asyncio.sleep(SWEEP_SECONDS)

@@ -1,4 +1,4 @@
-"""Reads that take long, such as boards of thousands of cards: the server runs them apart from small reads."""
+"""Reads that take long, such as boards of thousands of cards, which run in other threads than small reads."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import NamedTuple
 from stellary.contract.refs import Ref
 
 LARGE_SECONDS = 0.02
-"""The CPU time from which a read is large. A list of 500 cards takes a third of that."""
+"""The CPU time of a read, in seconds, from which it counts as large. A list of 500 cards takes a third of that."""
 KNOWN_MAX = 4096
 
 
 class ReadKey(NamedTuple):
-    """The requests that are expected to take about as long as each other.
+    """A group of requests that are expected to take about the same time.
 
     Attributes:
         operation: The operation of their endpoint.
         ref: The ref in their path.
-        is_page: Whether they have a limit.
+        is_page: Whether the requests have a limit.
     """
 
     operation: str
@@ -29,7 +29,8 @@ class ReadKey(NamedTuple):
 class LargeReads:
     """The reads whose last response took long to build.
 
-    A read is known to be large only after its first response. The least recent of too many are forgotten.
+    A read is known to be large only after its first response. If there are too many, the least recent ones
+    are forgotten.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """Limits on password attempts, on registrations and on forgotten passwords.
 
-Failures are counted in the database, in separate transactions: per account and address, per account over all
-addresses that the account has not been used from, and per address. An attack from other addresses therefore does not lock
-a user out of an address from which they have logged in before.
+Failures are counted in the database, in separate transactions: per account and address; per account, over all
+addresses from which the account has not been used; and per address. An attack from other addresses therefore
+does not lock a user out of an address from which they have logged in before.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Refusal:
     reason: str
 
     def error(self, now: float) -> RateLimited:
-        """Return it as an error, at a moment in seconds since 1970."""
+        """Return the refusal as an error. ``now`` is in seconds since 1970."""
         return limit_error(self.reason, self.amount, self.ends_at, now)
 
 
@@ -97,7 +97,7 @@ class PasswordLimits:
 
 
 class Attempt:
-    """One try at a password, one registration, or one request for a link to reset a password."""
+    """One attempt at a password, one registration, or one request for a link to reset a password."""
 
     def __init__(self, owner: PasswordLimits, operation: str, caller: Caller, body: bytes) -> None:
         self._owner = owner
@@ -111,7 +111,7 @@ class Attempt:
         else:
             self._reason = "too many failed logins"
             self._here = attempts_key("address", caller.address)
-        # A change of the password is a try at the password of the login that is used.
+        # A password change also tests the current password of the account.
         name = caller.authorization or "" if operation == CHANGE_PASSWORD else _email(body)
         self._account = attempts_key(operation if operation == CHANGE_PASSWORD else "account", name)
         self._pair = attempts_key("pair", self._account, caller.address)
@@ -181,7 +181,7 @@ class Attempt:
             # Each may send an email, whether or not it does.
             return status == 200
         if self._operation == LOGIN and key != self._here:
-            # A malformed request tries no password. Only an attempt, which costs a hash, adds rows for an account.
+            # A malformed request tests no password. Only an attempt that computes a hash adds rows for an account.
             return status == 401
         return 400 <= status < 500
 
@@ -215,7 +215,7 @@ class Attempt:
             yield self._here, limits.logins_per_address
 
     def _is_exempt(self, key: str) -> bool:
-        """Return whether a limit does not apply: that of an account, if the caller's address is known to it."""
+        """Return whether a limit does not apply: the limit of an account exempts addresses that are known to it."""
         return key == self._account and self._before.get(self._pair, NEVER).known_until is not None
 
 

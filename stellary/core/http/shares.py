@@ -60,7 +60,7 @@ class Shares:
         return True
 
     def give_back(self, owner: Owner) -> None:
-        """Give back the thread that ``take`` has taken for this owner."""
+        """Return the thread that ``take`` has taken for this owner."""
         for key in ((owner.workspace, owner.project), owner.workspace):
             self._taken[key] -= 1
             if not self._taken[key]:

@@ -9,7 +9,8 @@ class State:
     """The state that the handler shares with the code that stops the server.
 
     Attributes:
-        stopping: Readiness is denied, so that a load balancer sends no new requests; everything else works as before.
+        stopping: The server reports that it is not ready, so that a load balancer sends no new requests.
+            Everything else works as before.
         closed: No new connections are accepted. Requests on open connections are still answered, each with
             ``Connection: close``.
         in_flight: The number of requests that are being answered.

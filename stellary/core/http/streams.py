@@ -1,7 +1,7 @@
 """Streams: many open connections that are served from few reads of the database.
 
-Connections that follow the same record from the same position share a read and its bytes. A read costs as much as a
-request; sending it to one more connection takes some microseconds.
+Connections that follow the same record from the same position share one read and its result. A read costs as
+much as a request; sending the result to another connection takes microseconds.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ TICK_SECONDS = 0.5
 TROUBLED_SECONDS = 1.0
 STREAMS_MAX = 10_000
 STREAMS_PER_CALLER_MAX = 100
-"""The number of open streams in one process, and of one caller."""
+"""The maximum number of open streams per process, and per caller."""
 BACKLOG_MAX = 1 << 20
-"""Bytes that may wait for a client; a slower client is disconnected, and continues when it reconnects."""
+"""The maximum number of bytes that wait for a client. A slower client is disconnected, and continues after it reconnects."""
 CONCURRENT_CHECKS = 8
 
 
@@ -268,7 +268,7 @@ class Streams:
             try:
                 await work()
             finally:
-                # Without an await after the last check, so that a later call starts a new task.
+                # There is no await after the last check, so that a later call starts a new task.
                 del self._tasks[name]
 
         if name not in self._tasks:

@@ -40,11 +40,11 @@ _JSON = {"content-type": "application/json"}
 
 
 class Probe:
-    """A check whether something is usable, made at most once a second, however many requests ask.
+    """A check whether a part is usable, which is made at most once a second, regardless of the number of requests.
 
     Args:
         find_problem: Returns the problem in one sentence, or None.
-        run: Runs that in a thread.
+        run: Runs ``find_problem`` in a thread.
         name: The name of the checked part, for messages.
     """
 
@@ -61,10 +61,10 @@ class Probe:
         self._checked_at = 0.0
 
     async def check(self) -> None:
-        """Return if it is usable.
+        """Check that the part is usable.
 
         Raises:
-            Unavailable: It is not usable, or has not answered for some seconds.
+            Unavailable: The part is not usable, or has not responded for some seconds.
         """
         now = asyncio.get_running_loop().time()
         if self._check is None or (self._check.done() and now - self._checked_at >= PROBE_EVERY):
@@ -97,7 +97,7 @@ def store_probe(core: Core, threads: Threads) -> Probe:
 
 
 async def check_all(probes: Iterable[Probe]) -> None:
-    """Return if all probes succeed; raise Unavailable otherwise."""
+    """Run all probes, and raise Unavailable if one of them fails."""
     for probe in probes:
         await probe.check()
 

@@ -28,7 +28,7 @@ from stellary.core.kernel.unit import Mode
 T = TypeVar("T")
 _log = logging.getLogger("stellary.server")
 
-# More would build responses at the same time, for which there is only one interpreter.
+# More threads would not build responses faster, since only one can execute Python at a time.
 LARGE_READERS = 1
 PASSWORD_HASHERS = 2
 FILE_THREADS = 4
@@ -36,7 +36,7 @@ THINKING_THREADS = 4
 BODY_THREADS = 2
 WAITING_MAX = 256
 WAITING_HASHES_MAX = 64
-# The largest number of units in one commit: the first of them waits for the last.
+# The maximum number of units in one commit. The first one waits for the last.
 GROUP_MAX = 32
 
 
@@ -70,8 +70,8 @@ class Pool:
         name: The name of the threads.
         threads: The number of threads.
         waiting: The number of jobs that may wait or run; further ones are rejected immediately.
-        together: A context in which waiting jobs run as a group; their results are delivered when it has ended. If it
-            raises, the work of the group is lost, and its jobs run again one by one.
+        together: A context in which waiting jobs run as a group, whose results are delivered when it ends. If
+            it raises an exception, the work of the group is lost, and its jobs run again one by one.
         shares: Limits the threads of one project or workspace; without it, each may use all of them.
     """
 
@@ -85,10 +85,10 @@ class Pool:
     ) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._together = together
-        # Only the event loop uses these two.
+        # Only the event loop uses these two attributes.
         self._shares = shares
         self._held_back: deque[_Job] = deque()
-        # This leaves room for jobs of others.
+        # This leaves room for the jobs of other owners.
         self._held_back_max = max(1, waiting * 3 // 4)
         self._free = waiting
         self._threads = [
@@ -147,7 +147,7 @@ class Pool:
                 except RuntimeError:
                     # The loop was closed, so the result is not needed any more.
                     return
-            # So that no objects of these jobs are kept alive while the thread waits.
+            # Keep no objects of these jobs alive while the thread waits.
             del first, jobs, job, outcome
 
     def _take_group(self, first: _Job) -> list[_Job]:
@@ -169,7 +169,9 @@ class Pool:
                     outcomes = [_outcome(job) for job in jobs]
             except Exception:  # noqa: BLE001 - each job gets its own error
                 _log.warning(
-                    "%d units could not be kept together and are done one by one", len(jobs), exc_info=True
+                    "%d units could not be committed together, and run again one by one",
+                    len(jobs),
+                    exc_info=True,
                 )
             else:
                 return outcomes
@@ -201,12 +203,12 @@ class Pool:
 class Threads:
     """The thread pools of a server.
 
-    SQLite has one writer, PostgreSQL as many as connections, so that a writer that waits for a row blocks neither readers
-    nor other projects. Both have a thread for large reads, and a few for all others, so that these never wait for a large
-    one.
+    SQLite has one writer. PostgreSQL has as many writers as connections, so that one that waits for a row
+    blocks neither readers nor other projects. Both have a thread for large reads and a few for small ones, so
+    that small reads never wait for a large one.
 
-    On SQLite a commit waits for the disk, longer than anything else in a unit, and there is one at a time: units that are
-    queued during a commit share the next one.
+    On SQLite, the wait for the disk at a commit takes longer than the rest of a unit, and there is one commit
+    at a time. Units that are queued during a commit therefore share the next one.
 
     Attributes:
         files: For jobs that wait for a disk or a file store.
@@ -250,7 +252,7 @@ class Threads:
         """Run a job that reads, and return a future of its result. A large read runs apart from the others.
 
         Args:
-            key: The kind of read, which tells how long it took before.
+            key: The group of the read, by which its duration is estimated.
             job: The function to run.
 
         Returns:

@@ -25,8 +25,8 @@ def limit_headers(amount: int, remaining: int, ends_at: float) -> dict[str, str]
     """Return the headers of a limit.
 
     Args:
-        amount: What the limit allows in a window.
-        remaining: What remains of that.
+        amount: The number of requests that the limit allows in a window.
+        remaining: The number of requests that remain.
         ends_at: The end of the window, in seconds since 1970.
     """
     return {
@@ -41,7 +41,7 @@ def limit_error(reason: str, amount: int, ends_at: float, now: float) -> RateLim
 
     Args:
         reason: The limit in words, for the message.
-        amount: What it allows in a window.
+        amount: The number of requests that the limit allows in a window.
         ends_at: The end of the window, in seconds since 1970.
         now: The time, in seconds since 1970.
     """
@@ -52,7 +52,7 @@ def limit_error(reason: str, amount: int, ends_at: float, now: float) -> RateLim
 
 
 class Windows:
-    """Counters of one limit by key, each for a window of time. Their number is limited: a new one replaces the oldest.
+    """Counters of one limit by key, each for a window of time. If there are too many, a new one replaces the oldest.
 
     Args:
         limit: The limit.
@@ -65,7 +65,7 @@ class Windows:
         self._windows: dict[str | int, tuple[int, float]] = {}
 
     def count(self, key: str | int) -> tuple[int, float]:
-        """Count one more, and return the count with the end of its window, in seconds since 1970."""
+        """Increment the count of a key, and return it with the end of its window, in seconds since 1970."""
         count, ends_at = self.read(key)
         if count == 0:
             # The window is moved to the end of the dict.
@@ -96,8 +96,8 @@ class Throttle:
     def __init__(self, limits: Limits) -> None:
         self._requests = None if limits.requests is None else Windows(limits.requests)
         self._bad_tokens = None if limits.bad_tokens is None else Windows(limits.bad_tokens)
-        # A recently valid token is let through, so that its owner is not blocked because of others behind the same
-        # address; an ordered set.
+        # An ordered set of tokens that were valid recently. They are let through, so that their owners are
+        # not blocked because of others behind the same address.
         self._good: dict[int, None] = {}
 
     def admit(self, caller: Caller) -> Mapping[str, str]:

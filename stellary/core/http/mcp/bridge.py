@@ -24,9 +24,9 @@ from stellary.core.http.mcp.tools import Tool, input_schema
 
 INSTRUCTIONS = (
     "Stellary holds the projects of teams: boards of cards in columns, documents, and pilotage (missions, priorities, "
-    "todos, decisions). Projects, columns, cards, people and documents may be named as people name them; where a name "
-    "could be several things, the answer lists them: ask again with an id. What an agent changes may have to be "
-    "approved: the answer is a proposal then, and nothing has been changed yet."
+    "todos, decisions). Projects, columns, cards, people and documents can be given by name. If a name is ambiguous, "
+    "the result lists the matches: call the tool again with an id. Changes by an agent may require approval: the result "
+    "is then a proposal, and nothing has been changed yet."
 )
 _CLIENT = "stellary.client"
 Context = ServerRequestContext[Any, Any]

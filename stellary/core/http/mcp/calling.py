@@ -1,4 +1,4 @@
-"""Tool calls: runs the action of a tool in the core on behalf of an MCP client, and converts the response."""
+"""Tool calls: run the action of a tool in the core on behalf of an MCP client, and convert the response."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from stellary.core.http.mcp.calling import Client
 
 READING = frozenset({"projects:read", "pilotage:read"})
-"""The scopes of the token in the settings, which may only read."""
+"""The scopes of the operator's token in the settings, which is read-only."""
 
 _LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 _PARSE_ERROR = -32700
@@ -104,7 +104,7 @@ class McpEndpoint:
     def _check_origin(self, origin: str | None) -> None:
         """Check that a browser sends the request from a known origin.
 
-        This protects a server on a developer's machine from other web pages, by whatever host name they reach it (DNS
+        This protects a server on a developer's machine from other web pages, whatever host name they use (DNS
         rebinding).
         """
         if origin is None or "*" in self._origins or origin in self._origins or _LOOPBACK.fullmatch(origin):
