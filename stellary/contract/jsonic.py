@@ -121,7 +121,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
-        raise _wrong(f"must not name {json.dumps(twice[:100])} twice")
+        raise _wrong(f"must not contain {json.dumps(twice[:100])} twice")
     return members
 
 

@@ -100,9 +100,9 @@ def _plain_scalar(value: Any) -> Any:
 
 def _plain_key(key: Any) -> str:
     if not isinstance(key, str):
-        raise _problem("must have names that are strings")
+        raise _problem("must have only strings as keys")
     if problem := character_problem(key):
-        raise _problem(f"must not have a name with {problem}")
+        raise _problem(f"must not have a key with {problem}")
     return key
 
 

@@ -250,10 +250,10 @@ def test_naive_datetime_raises_with_a_remedy():
         ({"label_ids": ["a", {"b"}]}, FieldProblem("labelIds[1]", "must be a value that JSON can represent")),
         ({"custom_fields": {"f": float("nan")}}, FieldProblem("customFields.f", "must be a finite number")),
         ({"custom_fields": {"f": 2**63}}, FieldProblem("customFields.f", "must fit 64 bits")),
-        ({"custom_fields": {1: 2}}, FieldProblem("customFields", "must have names that are strings")),
+        ({"custom_fields": {1: 2}}, FieldProblem("customFields", "must have only strings as keys")),
         (
             {"custom_fields": {"\0": 2}},
-            FieldProblem("customFields", "must not have a name with a NUL character"),
+            FieldProblem("customFields", "must not have a key with a NUL character"),
         ),
         (
             {"due_date": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))},

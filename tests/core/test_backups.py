@@ -155,7 +155,7 @@ def test_failed_backup_leaves_nothing(core, files, tmp_path, monkeypatch):
 
 def test_existing_folder_is_not_overwritten(core, tmp_path):
     (tmp_path / "backup").mkdir()
-    with pytest.raises(BackupFailed, match="is there already"):
+    with pytest.raises(BackupFailed, match="already exists"):
         core.back_up(tmp_path / "backup")
 
 

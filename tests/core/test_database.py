@@ -406,7 +406,7 @@ def test_a_unit_joins_the_transaction_of_an_orm_session(host, embedded, ann):
 
 
 def test_a_unit_joins_no_transaction_that_nobody_would_commit(host, embedded, ann):
-    with host.connect() as connection, pytest.raises(RuntimeError, match="in no transaction"):
+    with host.connect() as connection, pytest.raises(RuntimeError, match="not in a transaction"):
         make_organization(embedded, ann, connection)
 
 

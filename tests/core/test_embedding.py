@@ -359,7 +359,7 @@ def test_what_cannot_be_an_address_is_refused(core, email):
     ids=["short", "long", "uuid", "capitals", "line", "bytes", "same"],
 )
 def test_a_source_that_makes_something_else_than_ids_is_refused_at_once(ids):
-    with pytest.raises(ValueError, match="ids must make"):
+    with pytest.raises(ValueError, match="ids must return"):
         Core("sqlite://", ids=ids)
 
 

@@ -267,7 +267,7 @@ def test_no_connection_is_told_from_one_that_is_none(own_core):
 def test_a_connection_in_no_transaction_is_not_borrowed(own_core, database_url):
     """Or the host's own rows were lost, since nobody would commit the transaction that the core begins."""
     with closing(driver_of(database_url, autocommit=True)) as driver:
-        with pytest.raises(RuntimeError, match="in no transaction"), own_core.borrowed(driver, print):
+        with pytest.raises(RuntimeError, match="not in a transaction"), own_core.borrowed(driver, print):
             pass
         driver.execute("INSERT INTO orders VALUES (7)")
     assert count_orders(own_core) == 1
@@ -277,7 +277,7 @@ def test_a_connection_whose_transaction_has_failed_is_not_borrowed(own_core, pos
     with closing(driver_of(postgres_url, autocommit=False)) as driver:
         with pytest.raises(psycopg.Error):
             driver.execute("SELECT nothing FROM nowhere")
-        with pytest.raises(RuntimeError, match="in no transaction"), own_core.borrowed(driver, print):
+        with pytest.raises(RuntimeError, match="not in a transaction"), own_core.borrowed(driver, print):
             pass
 
 
@@ -288,7 +288,7 @@ def test_a_transaction_that_has_ended_is_not_joined(own_core, database_url):
             own_core.user(external_id="1", connection=connection)
             driver.execute("COMMIT")
             for unit in (own_core.begin, own_core.view):
-                with pytest.raises(RuntimeError, match="in no transaction"), unit(NOBODY, connection):
+                with pytest.raises(RuntimeError, match="not in a transaction"), unit(NOBODY, connection):
                     pass
         driver.execute("INSERT INTO orders VALUES (7)")
     assert count_orders(own_core) == 1

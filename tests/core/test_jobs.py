@@ -209,7 +209,7 @@ def test_job_that_kills_its_process_is_given_up(core, clock, notes):
         clock.advance(jobs.LEASE)
     work.run_due()
     (job,) = work.jobs(given_up=True)
-    assert (job.error, notes()) == ("the process that ran it ended before it was done", [])
+    assert (job.error, notes()) == ("the process that ran the job ended before the job", [])
 
 
 def test_concurrent_runners_execute_each_job_once(core, notes):

@@ -31,7 +31,7 @@ def test_a_cursor_leads_to_its_key(key):
     ],
 )
 def test_a_cursor_that_was_not_made_here_is_refused(cursor):
-    with pytest.raises(Invalid, match="cursor must be one that this list has answered with"):
+    with pytest.raises(Invalid, match="cursor must be a cursor from a response of this list"):
         read_cursor(cursor)
 
 

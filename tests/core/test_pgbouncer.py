@@ -103,7 +103,7 @@ def test_missing_direct_url_is_logged_once(pooled_url, caplog):
         time.sleep(0.2)
         core.relay.stop(SOON)
     assert len(caplog.records) == 1
-    assert "a pooler passes no notifications on" in caplog.text
+    assert "a pooler does not pass on notifications" in caplog.text
 
 
 @pytest.mark.parametrize("is_direct", [False, True])

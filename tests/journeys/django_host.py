@@ -44,7 +44,7 @@ def main(database_url: str) -> list[str]:
         raise Undo
     try:
         connection.ensure_connection()
-        join(core, "in no transaction")
+        join(core, "not in a transaction")
     except RuntimeError as error:
         lines.append(str(error).partition(",")[0])
     connection.close()

@@ -73,7 +73,7 @@ def test_effects_follow_savepoints_of_django(database_url: str):
     assert done.stdout.splitlines() == [
         "in the transaction: []",
         "after it: ['before', 'kept']",
-        "the connection is in no transaction",
+        "the connection is not in a transaction",
         "the connection is None",
         "at the end: ['before', 'kept']",
     ], done.stderr

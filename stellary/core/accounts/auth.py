@@ -150,7 +150,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
             },
         ).rowcount
         if not changed:
-            raise Conflict("the password has been changed in the same moment", code="password_changed")
+            raise Conflict("the password was changed at the same time", code="password_changed")
         delete_email_tokens(uow, uow.user_id, "reset_password")
         uow.send_on_commit(ACCESS)
         revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
@@ -171,7 +171,7 @@ def _check_registration(units: Units, email: str) -> None:
             parameters = {"_email_key": address_key(email), "_now": uow.now}
             is_invited = uow.connection.execute(_IS_INVITED, parameters).scalar()
         if not is_invited:
-            raise Forbidden("registration is for invited people only", code="registration_closed")
+            raise Forbidden("registration requires an invitation", code="registration_closed")
 
 
 def _rounds_of_check(uow: UnitOfWork) -> int:

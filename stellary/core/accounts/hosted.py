@@ -69,7 +69,7 @@ def map_user(
         # Another thread may have mapped the same user at the same moment.
         if user is not None and _is_in_step(user, email, None):
             return Actor(user.id)
-        raise Conflict("the e-mail address is another user's", code="duplicate_email") from None
+        raise Conflict("the e-mail address belongs to another user", code="duplicate_email") from None
 
 
 def _is_in_step(user: UserRow, email: str | None, name: str | None) -> bool:

@@ -134,7 +134,7 @@ def _write(
         uow.connection.execute(statement, columns)
     except IntegrityError:
         raise Conflict(
-            f"the slug {organization.slug!r} is another organization's", code="duplicate_slug"
+            f"the slug {organization.slug!r} belongs to another organization", code="duplicate_slug"
         ) from None
 
 

@@ -148,7 +148,7 @@ login_attempts = Table(
     # A digest of the counted subject: an account, an IP address, or both.
     Column("key", String(64), primary_key=True),
     # For an account with an address, the key of the account, by which its addresses are limited. No foreign
-    # key, since the # account need not exist.
+    # key, since the account need not exist.
     Column("account", String(64), index=True),
     Column("failures", Integer, nullable=False),
     Column("window_ends_at", UtcDateTime, nullable=False),

@@ -119,7 +119,7 @@ def _fail_mission(uow: UnitOfWork, ref: WorkspaceRef, params: FailMissionParams)
 
 def _require_limits(uow: UnitOfWork) -> AgentLimits:
     if uow.actor.agent_limits is None:
-        raise Forbidden("this is for agents, with a token of their own", code="agents_only")
+        raise Forbidden("only an agent can do this, with its own token", code="agents_only")
     return uow.actor.agent_limits
 
 
@@ -133,7 +133,7 @@ def _lock_own_mission(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> St
     limits = _require_limits(uow)
     loaded = access.mission(uow, ref.child(AgentMissionRef, mission_id)).row
     if loaded.agent_id != limits.agent_id:
-        raise Forbidden("the mission is another agent's", code="other_agent")
+        raise Forbidden("the mission belongs to another agent", code="other_agent")
     mission = missions.lock_mission(uow, loaded.id)
     if mission is None or mission.status not in missions.AT_WORK:
         raise missions.mission_over_error()
@@ -143,7 +143,7 @@ def _lock_own_mission(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> St
 
 
 def _not_external() -> Conflict:
-    return Conflict("the server works on the agent's missions itself", code="not_external")
+    return Conflict("the server itself runs the missions of this agent", code="not_external")
 
 
 def _comment_and_read(

@@ -112,7 +112,7 @@ def perform(
         with proposing.record_versions(uow, seen), gate.act_as_agent(uow, limits):
             answer = proposing.perform(uow, WorkspaceRef(ref.org_slug, ref.ws_slug), row)
     except (NotFound, Invalid) as error:
-        raise rules.stale(f"what was proposed cannot be done any more: {error.message}") from None
+        raise rules.stale(f"the proposed change is no longer possible: {error.message}") from None
     rules.check_fresh(expected, seen)
     for event in uow.events[before:]:
         if isinstance(event, CardEvent) and (key := f"card {event.card.id}") in seen:

@@ -17,7 +17,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 CHECK = "agents.absence"
 LIMIT = timedelta(hours=1)
-TIMED_OUT = "the agent's program has not been heard of for an hour"
+TIMED_OUT = "the agent's program has made no call for an hour"
 
 _RUNNING = select(table.c.id).where(table.c.agent_id == bindparam("_agent_id"), table.c.status == "running")
 _SIGNS_OF_LIFE = Query(

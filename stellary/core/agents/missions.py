@@ -152,7 +152,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
     if agent.project_ids is not None and project_id not in agent.project_ids:
         raise Conflict("the agent does not work in the card's project", code="outside_projects")
     if uow.connection.execute(_COUNT_ACTIVE, {"_card_id": request.card_id}).scalar_one() >= WAITING_MAX:
-        raise Conflict(f"{WAITING_MAX} missions wait for the card already", code="missions_full")
+        raise Conflict(f"{WAITING_MAX} missions already wait for the card", code="missions_full")
     mission = build_value(
         AgentMission,
         request,

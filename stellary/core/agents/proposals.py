@@ -194,7 +194,7 @@ def _lock_whole_mission(uow: UnitOfWork, ref: AgentMissionRef) -> StoredMissionR
 
 
 def _still_at_work_error() -> Conflict:
-    return Conflict("the mission has not proposed all of it yet", code="still_at_work")
+    return Conflict("the mission has not finished proposing its changes yet", code="still_at_work")
 
 
 def _is_batch(mission: StoredMissionRow) -> bool:

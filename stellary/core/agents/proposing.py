@@ -151,7 +151,9 @@ def propose_action(
 
 def _propose(uow: UnitOfWork, limits: AgentLimits, **fields: Any) -> Proposal:
     if uow.connection.execute(_COUNT, {"_agent_id": limits.agent_id}).scalar_one() >= PENDING_MAX:
-        raise Conflict(f"{PENDING_MAX} proposals of the agent wait already", code="too_many_proposals")
+        raise Conflict(
+            f"{PENDING_MAX} proposals of the agent already wait for a decision", code="too_many_proposals"
+        )
     row: dict[str, Any] = {
         "id": uow.new_id(),
         "workspace_id": limits.workspace_id,

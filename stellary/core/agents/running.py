@@ -106,7 +106,7 @@ def run(units: Units, payload: Any, keep: Callable[[], None]) -> None:
                 turn = find_brain(units.env, mission.runtime).think(task)
                 units.run(partial(_record_turn, mission=mission, turn=turn))
     except _Overtaken:
-        _log.info("mission %s goes on without us", mission_id)
+        _log.info("another worker has continued mission %s", mission_id)
 
 
 def _check_still_ours(units: Units, mission: RunningMissionRow, keep: Callable[[], None]) -> None:
@@ -125,7 +125,11 @@ def give_up(units: Units, payload: Any, why: str) -> None:
     """Fail a mission after the last attempt of its job."""
     with units.transaction(NOBODY) as uow:
         missions.end_mission(
-            uow, payload["missionId"], "failed", ("running",), error=f"it could not go on: {why}"[:1000]
+            uow,
+            payload["missionId"],
+            "failed",
+            ("running",),
+            error=f"the mission could not continue: {why}"[:1000],
         )
 
 

@@ -37,7 +37,7 @@ class ActionCall(Call):
         actor: The caller; None takes the caller from the bearer token.
         action: The action.
         params: The parameters: parsed JSON, in wire names.
-        workspace: The workspace, as ``acme/eng`` or by its name. None if the caller reaches only one.
+        workspace: The workspace, as ``acme/eng`` or by its name. None if the caller has access to only one.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ def act(
         request: The request, whose headers hold the token and the request id.
         name: The name of the action.
         params: The parameters: parsed JSON, in wire names.
-        workspace: The workspace, as ``acme/eng`` or by its name. None if the caller reaches only one.
+        workspace: The workspace, as ``acme/eng`` or by its name. None if the caller has access to only one.
         actor: The caller; None takes the caller from the bearer token in ``authorization``.
     """
 
@@ -131,13 +131,13 @@ def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") 
     Args:
         uow: The unit, on behalf of the caller.
         text: An address such as ``acme/eng``, which is not looked up here: the access check decides. Or the name of a
-            workspace that the caller reaches. None means the caller's only workspace, not counting the
+            workspace to which the caller has access. None means the caller's only workspace, not counting the
             personal one if there are others.
         field: The field that holds the text, for the error message. Default: ``workspace``.
 
     Raises:
-        NotFound: The caller reaches no workspace.
-        Invalid: The text is None and the caller reaches several, or the name matches none or several.
+        NotFound: The caller has access to no workspace.
+        Invalid: The text is None and the caller has access to several, or the name matches none or several.
     """
     if text is not None and "/" in text:
         organization, _, workspace = text.partition("/")

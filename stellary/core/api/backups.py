@@ -74,7 +74,7 @@ def back_up(
         ApiError: The store of files does not answer.
     """
     if folder.exists():
-        raise BackupFailed(f"{folder} is there already: each backup is a folder of its own")
+        raise BackupFailed(f"{folder} already exists: each backup needs a new folder")
     part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     try:
         part.mkdir(mode=0o700, parents=True)
@@ -189,7 +189,9 @@ def _pg_dump(url: URL, path: Path, snapshot: str) -> None:
             command, env=environment, stderr=subprocess.PIPE, text=True, check=False
         )
     except FileNotFoundError:
-        raise BackupFailed("a backup of PostgreSQL needs pg_dump, as new as the server, in PATH") from None
+        raise BackupFailed(
+            "a backup of PostgreSQL needs pg_dump in PATH, at least as new as the server"
+        ) from None
     if process.returncode:
         raise BackupFailed(f"pg_dump: {process.stderr.strip().partition(chr(10))[0]}")
     _flush(path)

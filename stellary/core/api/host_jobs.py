@@ -23,7 +23,7 @@ def build_kind(prefix: str, name: str) -> str:
         ValueError: The name is empty.
     """
     if not name:
-        raise ValueError("the name has at least one character")
+        raise ValueError("the name must not be empty")
     return f"{prefix}:{name}"
 
 

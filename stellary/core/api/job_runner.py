@@ -227,7 +227,7 @@ class JobRunner:
             handler.do(uow, job.payload)
 
         if handler.attempts is not None and job.attempts > handler.attempts:
-            self._put_off(job, "the process that ran it ended before it was done", None)
+            self._put_off(job, "the process that ran the job ended before the job", None)
             return
         try:
             self._units.run(work)
@@ -251,14 +251,14 @@ class JobRunner:
                 with self._units.database.writing() as connection:
                     job = jobs.record_progress(connection, job, progress)
             if job.attempts > handler.attempts:
-                self._give_up(job, handler, "the process that ran it ended before it was done")
+                self._give_up(job, handler, "the process that ran the job ended before the job")
                 return
             handler.do(self._units, job.payload, renew)
         except _Lost:
             _log.warning("job %s (%s) took so long that another process does it", job.id, job.kind)
             return
         except _Stopped:
-            self._put_off(job, "the process that ran it was stopped", self._units.env.clock())
+            self._put_off(job, "the process that ran the job was stopped", self._units.env.clock())
             return
         except Exception as error:  # noqa: BLE001 - one job must not stop the others
             _log.warning("job %s (%s) failed", job.id, job.kind, exc_info=error)

@@ -39,8 +39,8 @@ _log = logging.getLogger("stellary.core")
 
 ACT = "automations.act"
 LOCK_TIMEOUT = "100ms"
-OWNER_LEFT = "its owner no longer reaches the workspace: the rule was turned off"
-TURNED_OFF = "it was turned off before its turn came"
+OWNER_LEFT = "its owner no longer has access to the workspace: the rule was disabled"
+TURNED_OFF = "it was disabled before it could run"
 # SQLSTATEs: lock not available, deadlock detected, serialization failure.
 _BUSY = ("55P03", "40P01", "40001")
 
@@ -254,7 +254,7 @@ def _find_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain
         with uow.attempt(), uow.caused_by(cause, Actor(rule.owner_id)):
             _run_action(uow, workspace_ref(uow, case.workspace_id), rule, case)
             # Called within the savepoint, so that a handler that raises an error rolls back the rule, but not
-            # the change that # triggered it.
+            # the change that triggered it.
             uow.call_handlers()
     except (NotFound, Forbidden) as error:
         if people.reaches(uow, case.workspace_id, rule.owner_id):

@@ -141,7 +141,7 @@ def _create_rules(
             targets.check_params(candidates, params, loaded, f"{path}.action.params.")
         except Invalid as error:
             enabled = False
-            yield _not_carried(entry, index, f"it is turned off: {error.message}")
+            yield _not_carried(entry, index, f"it is disabled: {error.message}")
         rule = build_value(
             Automation,
             entry,

@@ -182,7 +182,9 @@ def _resolve_custom(candidates: Candidates, id: str, op: str, value: Any, path: 
         raise unknown(path.replace(".value", ".field"))
     if field.type == "multi-select":
         if op != "contains":
-            raise invalid((path.replace(".value", ".op"), "must be contains or is_set for several options"))
+            raise invalid(
+                (path.replace(".value", ".op"), "must be contains or is_set for a field with several options")
+            )
         return custom_fields.parse_value(field, [value], path)[0]
     # A substring need not be an option.
     return value if op == "contains" else custom_fields.parse_value(field, value, path)

@@ -172,7 +172,7 @@ def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[ProjectRow]:
     """Check access to a project, and lock it: until the unit ends, no other unit changes it or its columns.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or it has no such project.
+        NotFound: The caller has no access to the workspace, or it has no such project.
         Forbidden: The caller's role is not enough.
     """
     at = project(uow, ref)
@@ -186,7 +186,7 @@ def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
     """Check access to a card.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or there is no such project, or no such card in it.
+        NotFound: The caller has no access to the workspace, or there is no such project, or no such card in it.
     """
     return _load_card(uow, _card(uow, ref))
 
@@ -195,7 +195,7 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
     """Check access to a card, by its flat path or below its project.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or it has no such card (in that project).
+        NotFound: The caller has no access to the workspace, or it has no such card (in that project).
     """
     return _load_card(uow, _flat_card(uow, ref))
 
@@ -204,7 +204,7 @@ def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
     """Check access to an item of a card's checklist; return the card that has it.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or there is no such item of such a card.
+        NotFound: The caller has no access to the workspace, or there is no such item of such a card.
     """
     at = flat_card(uow, ref)
     checklists.find_item(at.card.checklist, ref.item_id)
@@ -215,7 +215,7 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
     """Check access to a card and a label of its project, whether or not the card has the label.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or there is no such card, or no such label in its project.
+        NotFound: The caller has no access to the workspace, or there is no such card, or no such label in its project.
     """
     at = _card_label(uow, ref)
     uow.record_dependency("label", at.row.label_id)
@@ -226,7 +226,7 @@ def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedComment:
     """Check access to a comment; return its card, and in the row ``comment_id``, ``author_id`` and ``content``.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or there is no such comment on such a card.
+        NotFound: The caller has no access to the workspace, or there is no such comment on such a card.
         Forbidden: The caller's role is not enough.
     """
     at = _comment(uow, ref)

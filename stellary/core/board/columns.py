@@ -161,7 +161,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
         source, target = locked_columns[before.id], locked_columns[request.move_cards_to]
         card_moves.empty_columns(uow, at.roles.workspace_id or "", [source], target, before.project_id)
     elif ordering.has_cards(uow, before.id):
-        raise Conflict("the column holds cards: say by moveCardsTo where they go", code="column_not_empty")
+        raise Conflict("the column has cards: moveCardsTo is required", code="column_not_empty")
     uow.connection.execute(_DELETE, {"_id": before.id})
     _ORDERS.leave(uow, before.scope_id, before.position)
     return Ok()

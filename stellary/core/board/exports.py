@@ -172,7 +172,7 @@ class People:
         self._people = people_by_id
 
     def person(self, id: str) -> FilePerson:
-        """Return a person, with the e-mail address only if the person reaches the workspace."""
+        """Return a person, with the e-mail address only if the person has access to the workspace."""
         person, reaches = self._people[id]
         return FilePerson(name=person.name, email=person.email if reaches else None)
 

@@ -35,7 +35,7 @@ def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomFiel
     """Check access to a custom field, and lock it: until the unit ends, no other unit changes it or sets a value of it.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or it has no such field (in that project).
+        NotFound: The caller has no access to the workspace, or it has no such field (in that project).
     """
     row = custom_field(uow, ref).row
     if uses_row_locks(uow):

@@ -186,7 +186,7 @@ def _email_keys(request: ImportProject) -> set[str]:
 
 
 def _assignees(request: ImportProject, people_by_email: Mapping[str, Person]) -> dict[str, str]:
-    """Return the ids of assignees who reach the workspace, by their addresses in the file."""
+    """Return the ids of assignees with access to the workspace, by their addresses in the file."""
     emails = {card.assignee for card in request.cards or () if card.assignee}
     return {
         email: people_by_email[key].id for email in emails if (key := address_key(email)) in people_by_email
@@ -198,7 +198,7 @@ def _members(
 ) -> tuple[list[str], list[NotCarried]]:
     """Return the ids of the new members, and the members of the file who cannot be added.
 
-    Only people who reach the workspace become members, and only if the importer could add them one by one.
+    Only people with access to the workspace become members, and only if the importer could add them one by one.
     """
     entries = request.members or []
     refusal = ""

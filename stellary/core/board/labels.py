@@ -116,7 +116,7 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
     """Delete a label, and remove it from all cards."""
     label = access.label(uow, ref).row
     # The label is deleted first: units that add it to a card hold a share lock on it, so their changes are visible
-    # # afterwards.
+    # afterwards.
     uow.connection.execute(_DELETE, {"_id": label.id})
     uow.connection.execute(
         _REMOVE_FROM_CARDS, {"_project_id": label.project_id, "_label_id": label.id, "_now": uow.now}
@@ -134,7 +134,7 @@ def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     ids = at.card.label_ids
     if ref.label_id not in ids:
         if len(ids) >= LABELS_MAX:
-            raise Conflict(f"a card bears at most {LABELS_MAX} labels", code="labels_full")
+            raise Conflict(f"a card has at most {LABELS_MAX} labels", code="labels_full")
         change_card(uow, at, label_ids=[*ids, ref.label_id])
     return Ok()
 

@@ -52,7 +52,7 @@ def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Li
 
 @serves(ADD_PROJECT_MEMBER)
 def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMember) -> ProjectMember:
-    """Add a person who reaches the workspace; others are reported as unknown."""
+    """Add a person with access to the workspace; others are reported as unknown."""
     at = access.project(uow, ref)
     person = people.reaching_by_email(uow, at.row.workspace_id, address_key(request.email))
     if person is None:

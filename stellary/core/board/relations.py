@@ -233,9 +233,9 @@ def _check(uow: UnitOfWork, edge: Edge) -> None:
     both = {"_ends": [edge.source_id, edge.target_id], "_type": edge.type}
     # A reverse block or parent is reported as a cycle.
     if edge.type in ACYCLIC and _has_row(uow, _PATH_TO_SOURCE, parameters):
-        raise Conflict(f"{edge.type} would go in a circle", code="relation_cycle")
+        raise Conflict(f"{edge.type} would create a cycle", code="relation_cycle")
     if _has_row(uow, _SAME, both):
-        raise Conflict("the cards are related in that way already", code="duplicate_relation")
+        raise Conflict("the cards already have this relation", code="duplicate_relation")
     if edge.type == "parent_of" and _has_row(uow, _PARENT, parameters):
         raise Conflict("the card has a parent already", code="second_parent")
 

@@ -96,7 +96,7 @@ def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = 
     """Return the project that an id, a key or a name stands for.
 
     Raises:
-        NotFound: The caller does not reach the workspace.
+        NotFound: The caller has no access to the workspace.
         Invalid: No project matches, or several do.
     """
     return _project(uow, ref, resolve_workspace(uow, ref), text, field)
@@ -126,7 +126,7 @@ def resolve_column(
         scope_id: The scope whose columns match first; the first scope of the project by default.
 
     Raises:
-        NotFound: The caller does not reach the workspace.
+        NotFound: The caller has no access to the workspace.
         Invalid: No column matches, or several do.
     """
     id = ColumnNames(uow, ref, scope_id).resolve(text, field)
@@ -196,13 +196,13 @@ def _list_candidates(
 
 
 def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
-    """Return the people who reach a workspace, by name and e-mail address."""
+    """Return the people with access to a workspace, by name and e-mail address."""
     members = people.all_reaching(uow, workspace_id)
     return [Candidate(person.id, (person.name, person.email), first_names(person.name)) for person in members]
 
 
 def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
-    """Return the id and the e-mail address of each person who reaches a workspace."""
+    """Return the id and the e-mail address of each person with access to a workspace."""
     return [(person.id, person.email) for person in people.all_reaching(uow, workspace_id)]
 
 
@@ -218,7 +218,7 @@ def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "
 
 
 def list_assignees(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
-    """Return the people who reach a workspace, and its agents: cards can be assigned to all of them."""
+    """Return the people with access to a workspace, and its agents: cards can be assigned to all of them."""
     agents = list_assignable_agents(uow, workspace_id)
     return [
         *list_people(uow, workspace_id),
@@ -274,7 +274,7 @@ def resolve_card(
         field: The wire name of the field that has the text.
 
     Raises:
-        NotFound: The caller does not reach the workspace.
+        NotFound: The caller has no access to the workspace.
         Invalid: No card matches, or several do.
     """
     workspace_id = resolve_workspace(uow, ref)

@@ -25,7 +25,7 @@ def load_locked_scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded[LoadedScopeRow]:
     """Check access to a scope, and lock its project: until the unit ends, no other unit changes its scopes or their columns.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or it has no such scope (in that project).
+        NotFound: The caller has no access to the workspace, or it has no such scope (in that project).
     """
     at = scope(uow, ref)
     if not uses_row_locks(uow):

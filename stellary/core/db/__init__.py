@@ -1,1 +1,1 @@
-"""The database: engines, connections, locks and migrations' helpers for SQLite and PostgreSQL."""
+"""The database layer: engines, connections, locks, retries and errors of SQLite and PostgreSQL."""

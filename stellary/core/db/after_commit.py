@@ -1,7 +1,7 @@
-"""Effects after commit: emails and signals of units that have joined a transaction of the host's.
+"""Effects after a commit: the emails and signals of units that have joined a transaction of the host.
 
-They wait for the host's commit. What the host rolls back, all of its transaction or to a savepoint, takes the effects of
-the units in it along.
+Effects wait for the host's commit. If the host rolls back the transaction, or rolls back to a savepoint, the
+effects of the units within it are discarded.
 """
 
 from __future__ import annotations
@@ -24,18 +24,20 @@ _WATCHED = "_stellary_watches_transactions"
 
 
 class _Pending:
-    """The effects of all units that have joined one transaction, each once, in order."""
+    """The effects of all units that have joined one transaction, in order, without duplicates."""
 
     def __init__(self) -> None:
         self._effects: dict[Effect, None] = {}
-        # How many effects there were when a savepoint was made. One that is not here is older than all of them.
+        # The number of effects when each savepoint was created. A savepoint that is missing is older than all
+        # effects.
         self._savepoints: dict[str, int] = {}
 
     def __contains__(self, effect: Effect) -> bool:
         return effect in self._effects
 
     def add(self, effects: Sequence[Effect]) -> None:
-        # An effect that equals an earlier one, such as a signal, waits once: it survives wherever the later one would.
+        # An effect that equals an earlier one, such as a signal, is not added again: the earlier one survives
+        # every rollback that the later one would.
         self._effects.update(dict.fromkeys(effects))
 
     def make_savepoint(self, name: str) -> None:
@@ -55,7 +57,7 @@ class _Pending:
 
 
 class _UnitEffects:
-    """The effects of one unit as one, for a host that is told of commits by itself."""
+    """The effects of one unit as a single function, for a host that calls functions after its commit itself."""
 
     def __init__(self, effects: Sequence[Effect]) -> None:
         self._effects = tuple(effects)
@@ -66,11 +68,11 @@ class _UnitEffects:
 
 
 def after_commit(connection: Connection, effects: Sequence[Effect]) -> None:
-    """Run effects once the transaction of a connection is committed, unless the part that they belong to is rolled back.
+    """Run effects after the transaction of a connection commits, unless their part of it is rolled back.
 
     Args:
-        connection: In a transaction that the host commits; one of SQLAlchemy's or a borrowed one.
-        effects: Of one unit. An exception that one raises is logged: the commit cannot be taken back.
+        connection: A SQLAlchemy connection, also a borrowed one, in a transaction that the host commits.
+        effects: The effects of one unit. Exceptions are logged, since the commit cannot be undone.
     """
     if not effects:
         return
@@ -86,7 +88,7 @@ def after_commit(connection: Connection, effects: Sequence[Effect]) -> None:
 
 
 def run_effect(effect: Effect) -> None:
-    """Run an effect of a transaction that is committed, and log what it raises."""
+    """Run an effect after a commit, and log its exception if it raises one."""
     try:
         effect()
     except Exception:  # noqa: BLE001 - the commit cannot be taken back, and other effects do not depend on it
@@ -99,10 +101,11 @@ def _run_if_pending(pending: _Pending, unit: _UnitEffects) -> None:
 
 
 def _watch(connection: Connection) -> None:
-    """Follow the transactions of an engine from now on, once per engine.
+    """Observe the transactions of an engine from now on. Repeated calls have no effect.
 
-    Not by events: those slow down each statement, the one of the commit comes before the commit, and listeners of a
-    connection would add up with the units that join it.
+    SQLAlchemy events are not used: they slow down each statement, the commit event precedes the commit, and
+        each unit that
+    joins would add another listener to the connection.
     """
     dialect: Any = connection.dialect
     if getattr(dialect, _WATCHED, False):
@@ -112,7 +115,7 @@ def _watch(connection: Connection) -> None:
     _do_also(dialect, "do_release_savepoint", lambda pending, name: pending.release_savepoint(name))
     _do_also(dialect, "do_rollback_to_savepoint", lambda pending, name: pending.roll_back_to(name))
     if on_commit_of(connection) is not None:
-        # What begins and ends the transaction of a borrowed connection is the host's.
+        # The host begins and ends the transaction of a borrowed connection.
         return
     for name in ("do_commit", "do_commit_twophase"):
         _do_also(dialect, name, lambda pending, *_: pending.run(), ends=True)
@@ -121,11 +124,11 @@ def _watch(connection: Connection) -> None:
 
 
 def _do_also(dialect: Any, name: str, also: Callable[..., None], *, ends: bool = False) -> None:
-    """Have a method of a dialect do something with the pending effects of its connection too, once it has succeeded."""
+    """Wrap a method of a dialect, so that its success also updates the pending effects of the connection."""
     original = getattr(dialect, name)
 
     def method(connection: Any, *arguments: Any, **options: Any) -> Any:
-        # Without a pool around it this is the driver's own connection, whose ``info`` may be something else.
+        # Without a pool, this is the driver's own connection, whose ``info`` may be something else.
         info = getattr(connection, "info", None)
         if not isinstance(info, dict) or _PENDING not in info:
             return original(connection, *arguments, **options)

@@ -42,7 +42,7 @@ IdType = String(24).with_variant(String(24, collation="C"), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no zone, and would drop another one without converting."""
+    """A datetime in UTC. SQLite stores no time zone, and would drop another one without converting the time."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -50,17 +50,17 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
-    # Instead of ``process_result_value``: a list of cards has a thousand moments, and one call for each is enough.
+    # Used instead of ``process_result_value``, which adds a call per value: a list of cards has a thousand datetimes.
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
         return _moment_of_text if dialect.name == "sqlite" else _moment_of_zone
 
 
 @functools.lru_cache(maxsize=16_384)
 def _moment_of_text(text: str | datetime | None) -> datetime | None:
-    # Many rows share their moments: due dates, and whatever was made at once.
+    # Cached, since many rows have equal times, such as due dates and the creation times of bulk requests.
     if text is None:
         return None
-    # A host may have told the driver to make moments of them by itself, as Django does.
+    # A host may have configured the driver to return datetimes, as Django does.
     moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC)
 
@@ -70,7 +70,7 @@ def _moment_of_zone(moment: datetime | None) -> datetime | None:
 
 
 class Json(TypeDecorator[Any]):
-    """JSON as text, alike on every database; what is written was checked on its way in."""
+    """JSON as text, identical on every database. Values have been validated before they are written."""
 
     impl = Text
     cache_ok = True
@@ -87,16 +87,16 @@ def _json_of_text(text: str | None) -> Any:
 
 
 def system_clock() -> datetime:
-    """Now, in UTC, cut to milliseconds: what is told is what is stored."""
+    """Return the current time in UTC, truncated to milliseconds, the precision of responses."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class Ids:
-    """A source of ids: 4 bytes of time, 8 of randomness. Each id sorts after every earlier one of the same source.
+    """A source of ids: 4 bytes of time and 8 random bytes. Each id sorts after all earlier ids of the same source.
 
-    If the clock is set back, the time within the ids goes on from where it was, at half speed, until the clock has
-    caught up with it.
+    If the clock is set back, the time in the ids continues from its last value at half speed, until the clock
+    has caught up.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Ids:
         forks.follow(self)
 
     def after_fork_in_child(self) -> None:
-        """Go on from another place than the parent, within the same second."""
+        """Continue with other random bytes than the parent, which may create ids within the same second."""
         self._lock = threading.Lock()
         self._rest = secrets.randbits(63)
 
@@ -119,16 +119,16 @@ class Ids:
             if second > self._second:
                 self._advance(second)
             else:
-                # Within a second the next id is a random step away: in order, and still not to be guessed.
+                # Within a second, each id is a random step after the last one: in order, but not predictable.
                 self._rest += 1 + secrets.randbits(32)
             return f"{self._second:08x}{self._rest:016x}"
 
     def continue_after(self, newest: str) -> None:
-        """Make only ids that sort after one that is stored already, perhaps made while a clock was ahead.
+        """Create only ids that sort after a stored one, which may have been created while a clock was ahead.
 
         Args:
-            newest: The newest stored id. One beyond the year 2100 is ignored: no clock made it, and no room is left
-                after the largest ones.
+            newest: The newest stored id. An id beyond the year 2100 is ignored: it is not from a clock, and
+                no ids may be left after it.
         """
         second = int(newest[:8], 16)
         with self._lock:
@@ -140,7 +140,7 @@ class Ids:
 
 
 def continue_after_stored(new_id: IdSource, connection: Connection) -> None:
-    """Make only ids that sort after all that are stored, if the source is one of ``Ids``.
+    """Create only ids that sort after all stored ones, if the source is an ``Ids``.
 
     Args:
         new_id: The source.
@@ -153,7 +153,8 @@ def continue_after_stored(new_id: IdSource, connection: Connection) -> None:
 
 @functools.cache
 def _newest_id_query(_: int) -> TextClause:
-    # As text: it runs once per process, and SQLAlchemy would take longer to compile it than the database to answer.
+    # SQL text, since it runs once per process, and SQLAlchemy would take longer to compile it than the
+    # database to run it.
     tables = [
         table.name for table in metadata.tables.values() if getattr(table.c.get("id"), "type", None) is IdType
     ]
@@ -162,15 +163,15 @@ def _newest_id_query(_: int) -> TextClause:
 
 
 def check_ids(ids: IdSource) -> IdSource:
-    """Return a source of ids, after two were asked of it.
+    """Return a source of ids, after checking two ids of it.
 
     Raises:
-        ValueError: They are no ids, or the same.
+        ValueError: They are not valid ids, or are equal.
     """
     samples: list[object] = [ids(), ids()]
     for sample in samples:
         if not isinstance(sample, str) or not _ID.fullmatch(sample):
-            raise ValueError(f"ids must make strings of 24 lower-case hex digits; it made {sample!r}")
+            raise ValueError(f"ids must return strings of 24 lower-case hex digits; it returned {sample!r}")
     if samples[0] == samples[1]:
-        raise ValueError(f"ids must make another id at each call; it made {samples[0]!r} twice")
+        raise ValueError(f"ids must return a new id at each call; it returned {samples[0]!r} twice")
     return ids

@@ -20,12 +20,12 @@ NO_OPTIONS: Mapping[str, Any] = {}
 
 
 class ConnectionPool:
-    """Connections of an engine that stay open between units. Opening and closing one would cost two statements.
+    """Connections that stay open between units, since opening and closing one costs as much as two statements.
 
     Args:
         engine: The engine that opens the connections.
         size: The maximum number of connections in use; the engine must be able to open as many.
-        wait: How many seconds a unit waits for a connection at most.
+        wait: The maximum number of seconds that a unit waits for a connection.
         same_server: Other pools of the same server: if one connection is lost, the idle ones of all pools are closed.
     """
 
@@ -38,14 +38,14 @@ class ConnectionPool:
         self._turns = FairSemaphore(size)
         self._wait = wait
         self._same_server = same_server
-        # The watchdog shuts sockets; SQLite has none.
+        # The watchdog shuts down sockets, which SQLite does not have.
         self._is_watched = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
         self._idle: list[tuple[Mapping[str, Any], DirectConnection]] = []
 
     @contextmanager
     def connect(self, options: Mapping[str, Any] = NO_OPTIONS) -> Iterator[DirectConnection]:
-        """Take a connection for the length of the block.
+        """Provide a connection for the block.
 
         Args:
             options: The execution options of the connection, always the same object for the same options.
@@ -65,7 +65,7 @@ class ConnectionPool:
                 yield connection
             except DBAPIError as error:
                 if is_statement_stale(error):
-                    # So are those of all connections, which ``_put_back`` replaces.
+                    # The connections of all pools are lost too; ``_put_back`` replaces them.
                     connection.invalidate()
                 raise
             finally:
@@ -77,7 +77,7 @@ class ConnectionPool:
 
     def _take(self, options: Mapping[str, Any]) -> DirectConnection:
         with self._mutex:
-            # To set options takes as long as a statement, so a connection that has them is preferred.
+            # Setting options takes as long as a statement, so a connection that has them already is preferred.
             positions = (index for index, (present, _) in enumerate(self._idle) if present is options)
             present, connection = self._idle.pop(next(positions, -1)) if self._idle else (NO_OPTIONS, None)
         if connection is None:
@@ -100,7 +100,7 @@ class ConnectionPool:
         """Wait until no connection is in use, and hand out none until ``resume``.
 
         Args:
-            timeout: How many seconds to wait for each connection.
+            timeout: The seconds to wait for each connection.
 
         Returns:
             Whether the pool is paused.

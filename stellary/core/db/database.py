@@ -1,7 +1,7 @@
-"""Connections: who may write, who only reads, and how long anybody waits.
+"""The database: connections for writers and readers, with their transactions and time limits.
 
-SQLite: one connection writes, under a lock that is fair, and it alone checkpoints; a few others read, each in a
-snapshot of its own. PostgreSQL: readers and writers have connections of their own; readers see one snapshot as well.
+SQLite: one connection writes, under a fair lock, and is the only one that checkpoints. A few others read, each from
+one snapshot. PostgreSQL: readers and writers have separate connections; readers see one snapshot as well.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ _log = logging.getLogger("stellary.core")
 READERS = 3
 WAIT_MAX = 30.0
 LOCK_POLL = 0.001
-"""Seconds between two attempts to lock a file of SQLite that another process has locked."""
+"""The seconds between two attempts to lock a SQLite file that another process has locked."""
 SINGLE_STATEMENTS = 2
-"""The statements of a unit that reads without a snapshot: the access check, and one for the data."""
+"""The number of statements that a unit may execute without a snapshot: the access check, and one for the data."""
 FORK_SECONDS = 5.0
-"""How long a fork waits for a unit on SQLite to end."""
+"""The seconds that a fork waits for the end of a unit on SQLite."""
 
 
 class Database:
-    """A database by its URL, or by an engine that the host has made.
+    """A database, given by its URL or by an engine of the host.
 
     Args:
-        database: ``sqlite:///stellary.db``, ``postgresql://…``, or an ``Engine``. One of SQLite keeps foreign
-            keys on the connections that it opens from then on: without that, nothing goes with what it belongs to.
-        direct: The URL of the same PostgreSQL past a pooler, for ``dedicated``; without one, as ``database``.
+        database: ``sqlite:///stellary.db``, ``postgresql://…``, or an ``Engine``. From now on, an engine of SQLite
+            enforces foreign keys on new connections, since deletions rely on them.
+        direct: The URL of the same PostgreSQL database without a pooler, for ``dedicated``. Default: ``database``.
 
     Raises:
-        ValueError: The URL is of no database that we know.
+        ValueError: The URL does not name a supported database.
     """
 
     def __init__(self, database: str | Engine, direct: str | None = None) -> None:
@@ -59,14 +59,14 @@ class Database:
         self._own: list[Engine] = []
         self._lock: FairLock | None = None
         self._gathered = _Gathered()
-        # Between the two sides of a fork: what was halted for it.
+        # Set between the two hooks of a fork: the pools and locks that were paused for it.
         self._has_turn = False
         self._paused: list[ConnectionPool] = []
         forks.follow(self)
-        # How to have a connection. None: reading is done where writing is.
+        # Opens a connection for a reader; None if readers use the connection of the writer.
         self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
         self._writer: Callable[[], AbstractContextManager[Connection]]
-        # Without a snapshot. None: there is nothing to gain.
+        # Opens a connection without a snapshot; None if that would not be faster.
         self._single_reader: Callable[[], AbstractContextManager[DirectConnection]] | None = None
         if isinstance(database, Engine):
             self._engine = database
@@ -113,7 +113,7 @@ class Database:
 
     @property
     def direct_engine(self) -> Engine:
-        """The engine that leads to PostgreSQL past a pooler, if there is such a way; otherwise ``engine``."""
+        """The engine that connects to PostgreSQL without a pooler; ``engine`` if no direct URL is set."""
         return self._direct
 
     @property
@@ -148,8 +148,8 @@ class Database:
     def gathering(self) -> Iterator[None]:
         """Commit all writes of this thread in the block together on SQLite, with one wait for the disk.
 
-        A unit that fails is rolled back alone. Do not respond to the requests of the others before the block ends: an
-        exception at its end means that none of them was committed.
+        A unit that fails is rolled back alone. Send no responses before the block ends: an exception at its
+        end means that no unit was committed.
 
         Raises:
             Unavailable: The database has rolled back the transaction, since the disk is full or fails.
@@ -161,14 +161,14 @@ class Database:
             finally:
                 self._gathered.connection = None
                 due, self._gathered.due = self._gathered.due, []
-            # Without a transaction a commit would say nothing, and keep nothing.
+            # If SQLite has ended the transaction, a commit would succeed without committing anything.
             if not _driver(connection).in_transaction:
-                raise Unavailable("the database has undone what was to be written", retry_after=1)
+                raise Unavailable("the database has rolled back the transaction; try again", retry_after=1)
         for do in due:
             run_effect(do)
 
     def after_commit(self, due: Sequence[Callable[[], None]]) -> None:
-        """Do some things, now that the transaction of a unit is over; or when those are that it was gathered with."""
+        """Run functions after the commit of a unit: now, or after the common commit of a group."""
         if self._gathered.connection is not None:
             self._gathered.due.extend(due)
             return
@@ -177,14 +177,14 @@ class Database:
 
     @contextmanager
     def reading(self, *, snapshot: bool = True) -> Iterator[Connection]:
-        """Open a connection that sees one snapshot; its writes are rejected or rolled back.
+        """Open a connection that reads from one snapshot. Writes on it are rejected or rolled back.
 
         Args:
-            snapshot: Whether several statements must see the same state. Without it, ``SINGLE_STATEMENTS`` may be
-                executed, and each may see a newer state.
+            snapshot: Whether several statements must see the same state. If False, up to
+                ``SINGLE_STATEMENTS`` statements may be executed, each of which may see a newer state.
 
         Raises:
-            SnapshotNeeded: Another statement was to be executed without a snapshot.
+            SnapshotNeeded: More statements were executed than is allowed without a snapshot.
         """
         if not snapshot and self._single_reader is not None:
             with self._single_reader() as single, single.begin():
@@ -203,7 +203,7 @@ class Database:
             try:
                 yield connection
             except ApiError:
-                # There is nothing to roll back, and psycopg forgets its prepared statements at a rollback.
+                # No rollback is needed, and psycopg would discard its prepared statements at a rollback.
                 transaction.commit()
                 raise
 
@@ -214,15 +214,15 @@ class Database:
             yield connection
 
     def open_dedicated(self, isolation_level: str | None = None) -> AbstractContextManager[Connection]:
-        """Open a connection to PostgreSQL that may be kept for long, past a pooler if there is a way.
+        """Open a connection to PostgreSQL that may be kept for long, without a pooler if a direct URL is set.
 
         Args:
-            isolation_level: As SQLAlchemy names them, or ``AUTOCOMMIT``; None for the engine's own.
+            isolation_level: A level of SQLAlchemy, such as ``AUTOCOMMIT``; None for that of the engine.
         """
         return postgres.open_dedicated(self._direct, isolation_level)
 
     def open_migrating(self) -> AbstractContextManager[Connection]:
-        """Open a connection that may write for as long as it takes, in no transaction yet."""
+        """Open a connection for migrations: without a time limit, and without an open transaction."""
         return self.open_raw() if self.is_sqlite else self.open_dedicated()
 
     @contextmanager
@@ -242,26 +242,31 @@ class Database:
         """Join the transaction of a host's connection, which the host commits; an exception undoes the changes made here.
 
         Raises:
-            RuntimeError: It is in no transaction; or it is one to SQLite that does not keep foreign keys.
+            RuntimeError: The connection is not in a transaction, or is a SQLite connection that does not
+                enforce foreign keys.
         """
         if not connection.in_transaction():
-            raise RuntimeError("the connection is in no transaction: there would be nobody to commit it")
+            raise RuntimeError(
+                "the connection is not in a transaction, so the changes would not be committed"
+            )
         check_borrowed(connection)
         if self.is_sqlite:
             begin_sqlite(connection)
             if not _driver(connection).execute("PRAGMA foreign_keys").fetchone()[0]:
-                raise RuntimeError("the connection was opened before the core, and keeps no foreign keys")
+                raise RuntimeError(
+                    "the connection was opened before the core was created, and does not enforce foreign keys"
+                )
         note_joined(connection)
-        # A savepoint, so that a unit that fails leaves the transaction as it was.
+        # The savepoint lets a failed unit leave the transaction unchanged.
         with connection.begin_nested():
             yield connection
 
     def before_fork(self) -> None:
-        """Wait until no unit uses SQLite, and close its files: SQLite allows no open one to be inherited."""
+        """Wait until no unit uses SQLite, and close its files, since a child must not inherit open SQLite files."""
         if self._lock is None:
             return
         with suppress(RuntimeError):
-            # Of a thread that forks within a unit of its own.
+            # This thread forks within a unit of its own.
             self._has_turn = self._lock.acquire(FORK_SECONDS)
         self._paused = [pool for pool in self._pools if pool.pause(FORK_SECONDS)] if self._has_turn else []
         if self.file is not None:
@@ -271,7 +276,7 @@ class Database:
                 engine.dispose()
 
     def after_fork_in_parent(self) -> None:
-        """Let units go on; connections are opened again when they are needed."""
+        """Let units continue. Connections are opened again when they are needed."""
         for pool in self._paused:
             pool.resume()
         if self._lock is not None and self._has_turn:
@@ -279,7 +284,7 @@ class Database:
         self._paused, self._has_turn = [], False
 
     def after_fork_in_child(self) -> None:
-        """Leave the parent's connections and locks to the parent."""
+        """Replace the connections and locks, which belong to the parent."""
         is_quiet = self._has_turn and len(self._paused) == len(self._pools)
         in_memory = self.is_sqlite and self.file is None
         for pool in self._pools:
@@ -294,7 +299,7 @@ class Database:
                 self._writer = self._reader = _refuse_after_fork
 
     def close(self) -> None:
-        """Close all connections; those of a host's engine are the host's."""
+        """Close all connections, except those of a host's engine."""
         for pool in self._pools:
             pool.close()
         for engine in self._own:
@@ -320,10 +325,11 @@ def _refuse_after_fork() -> AbstractContextManager[Connection]:
 @contextmanager
 def _savepoint(connection: Connection) -> Iterator[None]:
     """Open a savepoint in a transaction of SQLite, which is rolled back on an exception."""
-    # Not SQLAlchemy's, which compiles these statements anew each time, and takes longer than a unit's largest one.
+    # Not SQLAlchemy's savepoint: it compiles these statements each time, which takes longer than the largest
+    # statement of a unit.
     driver = _driver(connection)
     if not driver.in_transaction:
-        raise Unavailable("the database has undone what was to be written", retry_after=1)
+        raise Unavailable("the database has rolled back the transaction; try again", retry_after=1)
     driver.execute("SAVEPOINT unit")
     try:
         yield
@@ -337,26 +343,26 @@ def _savepoint(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _connect(engine: Engine) -> Iterator[Connection]:
-    """Open a connection of an engine that belongs to the host."""
+    """Open a connection of the host's engine."""
     try:
         connection = engine.connect()
     except PoolTimeout:
         raise Unavailable("the database is busy; try again", retry_after=1) from None
     with connection:
         if engine.dialect.name == "sqlite":
-            # It may have been opened before we could ask for that.
+            # The connection may have been opened before foreign keys were enabled for the engine.
             _keep_foreign_keys(_driver(connection))
         yield connection
 
 
 def _retry_while_locked(execute: Callable[[], object], seconds: float) -> None:
-    """Execute a statement on SQLite, again and again while another process has locked the file.
+    """Execute a statement on SQLite, and retry it while another process has locked the file.
 
-    SQLite does not queue processes, and its own wait looks at the lock only every 100 ms: while another process commits
-    without a pause, it would find the lock taken for many seconds.
+    SQLite has no queue of processes, and its own wait checks the lock only every 100 ms. While another
+    process commits without pauses, it could find the file locked for many seconds.
 
     Raises:
-        OperationalError: The file was locked for all these seconds, or the statement failed otherwise.
+        OperationalError: The file stayed locked until the time limit, or the statement failed for another reason.
     """
     until = time.monotonic() + seconds
     while True:
@@ -380,10 +386,10 @@ def _driver(connection: Connection) -> Any:
 
 
 def begin_sqlite(connection: Connection) -> None:
-    """Begin what SQLAlchemy takes for begun: of itself, the driver begins before the first change of a row.
+    """Begin the transaction that SQLAlchemy assumes to be open. The driver would begin it only before the first change.
 
-    A savepoint before that would be a transaction of its own, and its release a commit; and who reads before it
-    writes would do so on what another process has changed in between.
+    Otherwise, a savepoint before the first change would be a transaction, and its release a commit; and rows
+    that are read before the first change could be changed by another process in between.
     """
     if connection.dialect.name == "sqlite" and not _driver(connection).in_transaction:
         driver = _driver(connection)
@@ -396,7 +402,7 @@ def begin_sqlite(connection: Connection) -> None:
 
 
 def _commit_or_roll_back(connection: Any) -> None:
-    """Commit; and end the transaction too where SQLite refuses to, which would leave it open for the next unit."""
+    """Commit, and roll back if SQLite refuses to commit, so that the transaction does not stay open."""
     try:
         connection.commit()
     except BaseException:
@@ -412,7 +418,7 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
         pool_size=size,
         max_overflow=0,
         hide_parameters=True,
-        # A writer waits where it begins, and nowhere else: see ``_retry_while_locked``.
+        # A writer waits only when its transaction begins: see ``_retry_while_locked``.
         connect_args={"check_same_thread": False, "timeout": WAIT_MAX if reads_only else LOCK_POLL},
     )
 
@@ -423,9 +429,9 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
-        # The driver would begin transactions by itself, too late and of the wrong kind.
+        # The driver must not begin transactions itself: it would do so too late, and with the wrong kind.
         connection.isolation_level = None
-        # One process switches a new file to that, while others wait for it in vain.
+        # Only one process can switch a new file to this mode; SQLite's own wait does not help the others.
         _retry_while_locked(lambda: connection.execute("PRAGMA journal_mode=WAL"), WAIT_MAX)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -438,8 +444,8 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
     def start(connection: Any) -> None:
         _retry_while_locked(lambda: connection.execute(begin), WAIT_MAX)
 
-    # Not by the event "begin": with a listener on it, an engine asks for listeners at every statement, at a third of
-    # the statement's cost.
+    # Not the event "begin": with a listener on it, the engine looks for listeners at every statement, which
+    # costs a third of the statement.
     engine.dialect.do_begin = start  # type: ignore[method-assign, assignment]
     engine.dialect.do_commit = _commit_or_roll_back  # type: ignore[method-assign, assignment]
     return engine

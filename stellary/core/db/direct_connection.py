@@ -1,11 +1,12 @@
 """A connection that executes statements directly on the driver once SQLAlchemy has compiled them.
 
-SQLAlchemy takes several times as long for each execution as the driver does: it looks up the compiled statement, and
-describes parameters, cursor and result anew. For a statement that was built once, all of that stays the same. So the
-first two executions are SQLAlchemy's; the second one leaves a ``StatementPlan``, and later executions follow it.
+For each execution, SQLAlchemy takes several times as long as the driver: it looks up the compiled statement, and
+describes the parameters, the cursor and the result. For a statement that was built once, all of this stays the same.
+Therefore SQLAlchemy executes a statement twice; the second execution creates a ``StatementPlan``, which later
+executions use.
 
-SQLAlchemy executes what has no plan: statements of a host on its own tables, and those with several sets of parameters. It
-executes everything while an event listener or ``echo`` is to hear of it, and makes all errors.
+SQLAlchemy executes statements without a plan: those of a host on its own tables, and those with several sets of
+parameters. It executes all statements while an event listener or ``echo`` is active, and raises all errors.
 """
 
 # ruff: noqa: SLF001 - of SQLAlchemy; tests/core/test_direct_connection.py fails if they change
@@ -35,13 +36,13 @@ BoundParameters: TypeAlias = tuple[object, ...] | dict[str, object]
 
 _NO_PARAMETERS: Final[Parameters] = {}
 _PLANS_MAX = 32
-"""The number of plans of one statement, which has one for each set of parameter names and lengths of lists."""
+"""The maximum number of plans of a statement: it has one for each set of parameter names and list lengths."""
 _LISTENERS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 _HANDLERS = ("do_execute", "do_execute_no_params")
 
 
 class SnapshotNeeded(Exception):
-    """More statements than a unit without a snapshot may execute, or one that writes. The unit has to run again in one."""
+    """A unit without a snapshot has executed too many statements, or one that writes, and must run again with one."""
 
 
 class _Parameter:
@@ -63,7 +64,7 @@ class StatementPlan:
     def __init__(self, result: CursorResult[Any], compiled: SQLCompiler, parameters: Parameters) -> None:
         self.metadata: Any = result._metadata
         self.fetches: bool = self.metadata.returns_rows
-        # SQLAlchemy reads some keys that the database has generated; they are no part of the result.
+        # SQLAlchemy also reads keys that the database has generated; they are not part of the result.
         self.row_getter: Any = (
             result._row_getter if self.fetches and not compiled.implicit_returning else None
         )
@@ -98,7 +99,7 @@ class StatementPlan:
                 self._constants[name] = value if process is None else process(value)
 
     def bind(self, parameters: Parameters) -> BoundParameters:
-        """Return the parameters as the driver takes them."""
+        """Convert the parameters to the form of the driver."""
         if self._constants:
             parameters = {**self._constants, **parameters}
         values: list[Any] = [parameters[name] for name in self._sources]
@@ -110,7 +111,7 @@ class StatementPlan:
 
 
 class PlansOfStatement:
-    """The plans of a statement, by the names of its parameters and the lengths of those that are lists.
+    """The plans of a statement, by the names of its parameters and the lengths of its list parameters.
 
     Attributes:
         plans: The plans; None for executions that are left to SQLAlchemy.
@@ -148,12 +149,12 @@ class DirectResult(IteratorResult[Any]):
     def __init__(self, plan: StatementPlan, rows: Sequence[Any], rowcount: int) -> None:
         super().__init__(plan.metadata, iter(rows))
         self.rowcount = rowcount
-        # Otherwise each result would build its own. It is forgotten when the columns of the result change.
+        # Cached for all results of the plan; discarded when the columns of the result change.
         self.__dict__["_row_getter"] = plan.row_getter
 
 
 class DirectConnection(Connection):
-    """A connection of an engine that is not a host's.
+    """A connection of the core's own engine.
 
     Args:
         engine: The engine.
@@ -232,7 +233,7 @@ class DirectConnection(Connection):
         return self.execute(statement, parameters, execution_options=execution_options).scalar()
 
     def _find_driver(self) -> Any:
-        """Return the driver's connection; None if SQLAlchemy has to execute the statement, or to refuse it."""
+        """Return the driver's connection; None if SQLAlchemy has to execute or reject the statement."""
         block, transaction = self._trans_context_manager, self._nested_transaction or self._transaction
         if (
             block is None
@@ -250,7 +251,7 @@ class DirectConnection(Connection):
 
 
 def allow_statement(connection: Connection) -> None:
-    """Allow one more statement outside of a snapshot, since the last one has only read the caller's token."""
+    """Allow one more statement without a snapshot, since the last one has only read the caller's token."""
     if isinstance(connection, DirectConnection) and connection.statements_left is not None:
         connection.statements_left += 1
 
@@ -262,7 +263,7 @@ def _has_listeners(dispatch: Any, names: Sequence[str]) -> bool:
 def _add_plan(
     plans: PlansOfStatement, statement: Executable, parameters: Parameters, result: CursorResult[Any]
 ) -> None:
-    """Add the plan of a statement that SQLAlchemy has just executed, or note that SQLAlchemy has to execute it always."""
+    """Add the plan of a statement that SQLAlchemy has just executed, or record that SQLAlchemy must always execute it."""
     context: Any = result.context
     compiled = context.compiled
     plan = None
@@ -292,7 +293,7 @@ def _measure(values: object) -> int:
 
 
 def _is_plain(compiled: SQLCompiler) -> bool:
-    """Return whether the SQL is ours and always the same, so that only the values of parameters change."""
+    """Return whether the statement is the core's own and its SQL is always the same, apart from parameter values."""
     return OUR_TABLES in compiled.string and not (
         compiled.literal_execute_params
         or compiled.insert_prefetch

@@ -1,4 +1,4 @@
-"""Failures: which error of the API stands for an error of the database, and whether another try may succeed."""
+"""Errors of the database: their conversion to errors of the API, and whether a retry may succeed."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _log = logging.getLogger("stellary.core")
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _REFUSED = ("authentication failed", "pg_hba.conf", "does not exist", "unable to open database file")
 OUR_TABLES = "stellary_"
-"""The start of the names of all our tables."""
+"""The prefix of the names of all tables of the core."""
 _ABORTED = ("40P01", "40001")
 _FEATURE_NOT_SUPPORTED = "0A000"
 _FOREIGN_KEY = ("23503", "23001")
 _UNDEFINED = ("42P01", "42703")
 _SQLITE_ERROR = 1
-"""What SQLite says of a statement that is wrong, which its driver does not tell from a database that is away."""
+"""SQLite's messages for invalid statements, which its driver reports like an unavailable database."""
 _SQLITE_FOREIGN_KEY = (787, 1811)
 
 
@@ -53,7 +53,7 @@ def error_response(error: ApiError, request_id: str) -> RawResponse:
 
 
 def convert_unexpected_error(error: Exception, request_id: str) -> ApiError:
-    """Convert an unexpected exception to an error without internal details, which are logged.
+    """Convert an unexpected exception to an API error without internal details, and log the details.
 
     Args:
         error: The exception.
@@ -73,13 +73,13 @@ def convert_unexpected_error(error: Exception, request_id: str) -> ApiError:
 
 @contextmanager
 def raise_api_errors() -> Iterator[None]:
-    """Raise the API error that stands for a database error, with the database error as its cause.
+    """Convert database errors in the block to API errors, with the database error as the cause.
 
-    An error in a statement that names none of our tables is the host's, and comes through unchanged unless the database
-    was busy, unavailable or aborted the transaction.
+    An error in a statement that names none of the core's tables belongs to the host. It is raised unchanged,
+    unless the database was busy or unavailable, or aborted the transaction.
 
     Raises:
-        ApiError: The database has refused a statement of ours, or the commit.
+        ApiError: The database has rejected a statement of the core, or the commit.
     """
     try:
         yield
@@ -93,16 +93,20 @@ def raise_api_errors() -> Iterator[None]:
 
 
 def to_api_error(error: DBAPIError) -> ApiError | None:
-    """Return the API error that stands for a database error; None if it is in a statement of the host's."""
+    """Return the API error for a database error; None if the error belongs to a statement of the host."""
     state = getattr(error.orig, "sqlstate", None)
     if state in _ABORTED:
-        return Unavailable("the database aborted this in favour of another change; try again", retry_after=1)
+        return Unavailable(
+            "the database aborted this change because of a concurrent one; try again", retry_after=1
+        )
     if _is_unavailable(error):
         text = str(error.orig)
         if "disk is full" in text or "No space left" in text:
             return StorageFull("the disk of the server is full")
         if state == "55P03":
-            return Unavailable("others are changing the same; try again", code="busy", retry_after=1)
+            return Unavailable(
+                "another request is changing the same data; try again", code="busy", retry_after=1
+            )
         return Unavailable("the database is not available; try again", retry_after=1)
     if error.statement is not None and OUR_TABLES not in error.statement:
         return None
@@ -115,36 +119,36 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
         if _is_in_use(error, state):
             return Conflict("this cannot be deleted, because other records refer to it", code="in_use")
         if state == "23505" or "UNIQUE" in str(error.orig):
-            return Conflict("the same thing exists already, or was created at the same moment")
-    return ServerError("the database has refused this unexpectedly; the log says why")
+            return Conflict("the item exists already, or was created at the same time")
+    return ServerError("the database has rejected this unexpectedly; the log has the reason")
 
 
 def may_become_reachable(error: Exception) -> bool:
-    """Return whether no database server answers, rather than one that refuses the account or has no such database."""
+    """Return whether no server responds at all; False if one rejects the account or has no such database."""
     if not isinstance(error, OperationalError) or error.statement is not None:
         return False
     return not any(words in str(error.orig) for words in _REFUSED)
 
 
 def can_retry(error: DBAPIError) -> bool:
-    """Return whether a repetition of the unit may succeed.
+    """Return whether the unit may succeed if it is run again.
 
-    That is so after a deadlock, a serialization failure, or a migration that made a prepared statement stale.
+    This is the case after a deadlock, a serialization failure, or a migration that made a prepared statement stale.
     """
     return getattr(error.orig, "sqlstate", None) in _ABORTED or is_statement_stale(error)
 
 
 def is_statement_stale(error: DBAPIError) -> bool:
-    """Return whether PostgreSQL has refused a prepared statement because the result would have other types by now."""
+    """Return whether PostgreSQL has rejected a prepared statement because the types of its result have changed."""
     if getattr(error.orig, "sqlstate", None) != _FEATURE_NOT_SUPPORTED:
         return False
-    # The state stands for much else, and the message is in the language of the server.
+    # The SQLSTATE covers other errors too, and the message is in the language of the server.
     diagnosis: Any = getattr(error.orig, "diag", None)
     return getattr(diagnosis, "source_function", None) == "RevalidateCachedQuery"
 
 
 def _is_unavailable(error: DBAPIError) -> bool:
-    # SQLite's driver says "operational" of a wrong statement too.
+    # SQLite's driver raises OperationalError for invalid statements too.
     wrong_statement = getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR
     return isinstance(error, (OperationalError, InterfaceError)) and not wrong_statement
 
@@ -158,11 +162,11 @@ def _is_schema_missing(error: DBAPIError, state: str | None) -> bool:
 
 def _is_in_use(error: IntegrityError, state: str | None) -> bool:
     """Return whether a deletion failed because a row of the host refers to the deleted one."""
-    # A foreign key that is checked at the end fails in the commit, which has no statement.
+    # A deferred foreign key fails at the commit, which has no statement.
     if not (error.statement or "DELETE").lstrip().upper().startswith("DELETE"):
         return False
     if state in _FOREIGN_KEY:
-        # asyncpg's diagnosis is on the error that SQLAlchemy's adapter wraps.
+        # With asyncpg, the details are on the error that SQLAlchemy's adapter wraps.
         diagnosis: Any = getattr(error.orig, "diag", None) or getattr(error.orig, "__cause__", None)
         return not (getattr(diagnosis, "table_name", None) or "").startswith(OUR_TABLES)
     return getattr(error.orig, "sqlite_errorcode", None) in _SQLITE_FOREIGN_KEY

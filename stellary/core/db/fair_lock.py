@@ -10,7 +10,7 @@ class FairSemaphore:
     """A semaphore that is granted in request order, so that no thread starves.
 
     Args:
-        count: How many threads may hold it at a time.
+        count: The number of threads that may hold it at the same time.
     """
 
     def __init__(self, count: int) -> None:
@@ -37,14 +37,14 @@ class FairSemaphore:
         try:
             acquired = turn.acquire(timeout=timeout)
         except BaseException:
-            # Interrupted from the keyboard: a turn that was handed over is passed on.
+            # Interrupted by Ctrl-C: if this thread's turn has come, pass it on.
             if not self._stop_waiting(turn):
                 self.release()
             raise
         return acquired or not self._stop_waiting(turn)
 
     def _stop_waiting(self, turn: threading.Lock) -> bool:
-        """Stop waiting; return False if the turn has just been handed over."""
+        """Stop waiting. Return False if this thread's turn has just come."""
         with self._mutex:
             if turn not in self._waiting:
                 return False
@@ -52,7 +52,7 @@ class FairSemaphore:
             return True
 
     def release(self) -> None:
-        """Hand the turn to the thread that has waited longest."""
+        """Release the semaphore to the thread that has waited longest."""
         with self._mutex:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -91,6 +91,6 @@ class FairLock:
         return True
 
     def release(self) -> None:
-        """Hand the lock to the thread that has waited longest."""
+        """Release the lock to the thread that has waited longest."""
         self._owner = None
         self._semaphore.release()

@@ -1,7 +1,7 @@
-"""Forks: what a child process must not share with its parent, as under ``gunicorn --preload`` or Celery's prefork pool.
+"""Forks: renewal of objects that a child process must not share (``gunicorn --preload``, Celery's prefork pool).
 
-A child inherits connections whose sockets it would share, locks that threads held which it does not have, and states of
-random numbers. What must be renewed registers itself here, and is told before and after each fork of this process.
+A child inherits the sockets of connections, locks held by threads that do not exist in it, and the state of random
+number generators. Objects that must renew them register here, and are called before and after each fork.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ _abandoned: list[object] = []
 
 
 def follow(owner: object) -> None:
-    """Tell an object of forks for as long as it lives, by those of these methods that it has.
+    """Call methods of an object before and after forks, as long as the object exists.
 
-    ``before_fork`` and ``after_fork_in_parent`` are called in the parent, ``after_fork_in_child`` in the child.
+    If it has these methods, ``before_fork`` and ``after_fork_in_parent`` are called in the parent, and
+    ``after_fork_in_child`` in the child.
     """
     _owners.add(owner)
 
 
 def abandon(*things: object) -> None:
-    """Keep inherited objects for good: their destructors would write to the sockets of the parent."""
+    """Keep inherited objects alive, since their destructors would write to the sockets of the parent."""
     _abandoned.extend(things)
 
 

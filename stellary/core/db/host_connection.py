@@ -1,4 +1,4 @@
-"""Borrowed connections: those of a host that does not use SQLAlchemy, such as Django's, as a unit of work takes them."""
+"""Borrowed connections: the driver connections of a host without SQLAlchemy, such as Django, wrapped for units of work."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from sqlalchemy import URL, Connection, NullPool, create_engine
 
 OnCommit = Callable[[Callable[[], None]], object]
-"""Called with what is to be done once the host has committed."""
+"""A function that is called with a function to run after the host's commit."""
 
 _ON_COMMIT = "stellary_on_commit"
 
 
 class Borrowing:
-    """Makes SQLAlchemy's connections of a driver's own, which stay the host's to commit, to roll back and to close.
+    """A factory of SQLAlchemy connections from driver connections, which the host commits, rolls back and closes.
 
     Args:
-        url: Says which database it is.
+        url: The URL of the database, which determines the dialect.
     """
 
     def __init__(self, url: URL) -> None:
@@ -37,29 +37,29 @@ class Borrowing:
 
     @contextmanager
     def borrowed(self, driver: Any, on_commit: OnCommit) -> Iterator[Connection]:
-        """Wrap the driver's connection as one of SQLAlchemy's, until the end of the block.
+        """Wrap a driver connection as a SQLAlchemy connection for the block.
 
         Args:
             driver: The connection of sqlite3 or psycopg.
             on_commit: Registers a function to be called after the commit of the host.
 
         Raises:
-            RuntimeError: It is in no transaction that the host will commit.
+            RuntimeError: It is not in a transaction that the host commits.
         """
         _check_transaction(driver)
         self._here.driver = driver
         with self._engine.connect() as connection:
             connection.info[_ON_COMMIT] = on_commit
-            # In the host's transaction, of which SQLAlchemy knows nothing.
+            # The host's transaction is open, but SQLAlchemy does not know it.
             with connection.begin():
                 yield connection
 
 
 def check_borrowed(connection: Connection) -> None:
-    """Check that a connection, if it is borrowed, is still in a transaction of the host's.
+    """Check that a connection, if it is borrowed, is still in a transaction of the host.
 
     Raises:
-        RuntimeError: The host has ended the transaction meanwhile.
+        RuntimeError: The host has ended the transaction in the meantime.
     """
     if on_commit_of(connection) is not None:
         _check_transaction(connection.connection.dbapi_connection)
@@ -72,15 +72,15 @@ def _check_transaction(driver: Any) -> None:
         )
     if not _is_in_transaction(driver):
         raise RuntimeError(
-            "the connection is in no transaction, so nobody would commit what is written on it: "
+            "the connection is not in a transaction, so changes on it would not be committed: "
             "begin one first (in Django: transaction.atomic())"
         )
 
 
 def _is_in_transaction(driver: Any) -> bool:
-    """Return whether the host commits the present transaction, or the one that the next statement begins."""
+    """Return whether a transaction that the host commits is open, or begins with the next statement."""
     if hasattr(driver, "in_transaction"):
-        # sqlite3. Its driver begins none before a statement of ours.
+        # sqlite3, whose driver does not begin a transaction before the statements of the core.
         return bool(driver.in_transaction)
     status = driver.info.transaction_status.name
     return status in ("INTRANS", "ACTIVE") or (status == "IDLE" and not driver.autocommit)
@@ -94,6 +94,6 @@ def is_within_transaction(driver: Any) -> bool:
 
 
 def on_commit_of(connection: Connection) -> OnCommit | None:
-    """Return the function that registers work for after a borrowed connection's commit; None if it is not borrowed."""
+    """Return the ``on_commit`` function of a borrowed connection; None if it is not borrowed."""
     on_commit: OnCommit | None = connection.info.get(_ON_COMMIT)
     return on_commit

@@ -1,4 +1,4 @@
-"""Engines that the host of an embedded core has made, with settings of its own."""
+"""Engines of the host of an embedded core, which have their own settings."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 Open = Callable[[Engine], AbstractContextManager[Connection]]
-"""Opens a connection of an engine."""
+"""A function that opens a connection of an engine."""
 
 
 def reader_of(
     engine: Engine, open_connection: Open, options: Mapping[str, Any]
 ) -> Callable[[], AbstractContextManager[Connection]]:
-    """Return what opens a connection to PostgreSQL whose transactions see one snapshot, and write nothing.
+    """Return a function that opens a PostgreSQL connection whose transactions are read-only and see one snapshot.
 
     Args:
-        engine: The host's.
-        open_connection: Opens a connection of it.
+        engine: The engine of the host.
+        open_connection: Opens a connection of the engine.
         options: The execution options ``isolation_level`` and ``postgresql_readonly`` of such a connection.
     """
     level = getattr(engine.dialect, "_on_connect_isolation_level", None)
     if level is None:
         return partial(open_connection, engine.execution_options(**options))
-    # SQLAlchemy fails to reset the level of a connection if the engine was made with another one than the server's.
+    # SQLAlchemy does not reset the level of a connection correctly if the engine has another level than the server.
     return partial(_open_reader, engine, open_connection, options, level)
 
 
@@ -48,13 +48,13 @@ def _open_reader(
 
 
 def limit_locks(connection: Connection, timeout: str) -> None:
-    """Let this transaction wait for locks of others only so long, unless the host has set a limit itself.
+    """Limit the time that this transaction waits for locks, unless the host has set a limit.
 
     Args:
-        connection: To PostgreSQL, in a transaction of ours.
-        timeout: As PostgreSQL spells it.
+        connection: A connection to PostgreSQL, in a transaction of the core.
+        timeout: The limit in PostgreSQL's format.
     """
-    # By the driver, whose cursor SQLAlchemy need not describe: there is one such statement per unit.
+    # Executed by the driver, so that SQLAlchemy need not describe the cursor: each unit executes this statement.
     cursor = connection.connection.dbapi_connection.cursor()  # type: ignore[union-attr]
     try:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""Transactions of the host that units have joined: while one is open, a unit of its own may wait for it for ever."""
+"""The host's transactions that units have joined. While one is open, a separate unit could wait for it forever."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stellary.core.db.host_connection import is_within_transaction, on_commit_of
 
 
 class _Joined:
-    """A transaction that was joined: SQLAlchemy's, or of a borrowed connection the driver's.
+    """A transaction that a unit has joined: of SQLAlchemy, or of the driver for a borrowed connection.
 
     Args:
         owner: SQLAlchemy's transaction, or the driver's connection.
@@ -26,7 +26,7 @@ class _Joined:
         try:
             self._refer = weakref.ref(owner)
         except TypeError:
-            # sqlite3 knows no weak references to its connections.
+            # sqlite3 does not support weak references to its connections.
             self._refer = lambda: owner
 
     @property
@@ -36,7 +36,7 @@ class _Joined:
     @property
     def is_open(self) -> bool:
         owner = self.owner
-        # A transaction that nobody holds any more was rolled back.
+        # A transaction object that was collected has been rolled back.
         if owner is None or self.is_committed:
             return False
         if isinstance(owner, Transaction):
@@ -44,19 +44,19 @@ class _Joined:
         try:
             return is_within_transaction(owner)
         except sqlite3.ProgrammingError:
-            # The host has closed it.
+            # The host has closed the connection.
             return False
 
     def note_commit(self) -> None:
         self.is_committed = True
 
 
-# Of a thread, or of a task: several tasks of one thread have transactions of their own.
+# A context variable, since each task of a thread may have its own transactions.
 _joined: ContextVar[tuple[_Joined, ...]] = ContextVar("stellary_joined", default=())
 
 
 def note_joined(connection: Connection) -> None:
-    """Remember that a unit joins the transaction of this connection."""
+    """Record that a unit joins the transaction of this connection."""
     on_commit = on_commit_of(connection)
     owner: Any = connection.get_transaction() if on_commit is None else connection.connection.dbapi_connection
     still_open = _still_open()
@@ -72,14 +72,14 @@ def check_not_joined() -> None:
     """Check that no unit of this thread or task has joined a transaction that is still open.
 
     Raises:
-        RuntimeError: One has.
+        RuntimeError: A unit has.
     """
     still_open = _still_open()
     _joined.set(still_open)
     if still_open:
         raise RuntimeError(
-            "a unit of work has joined a transaction of yours that is still open: pass its connection to this one "
-            "too, or end the transaction first. In a transaction of its own it might wait for yours for ever"
+            "a unit of work has joined a transaction of yours that is still open: pass its connection to this unit "
+            "too, or end the transaction first. In a separate transaction, this unit could wait for yours forever"
         )
 
 

@@ -1,7 +1,7 @@
-"""Engines for PostgreSQL: how its URL is spelled, how connections are made, and how long each of them may wait.
+"""Engines for PostgreSQL: parsing URLs, creating connections, and their time limits.
 
-Directly connected, the settings are made once per connection. Behind a pooler such as PgBouncer in transaction mode a
-client has another server connection in each transaction, so there they are made per transaction.
+On a direct connection, the settings are made once per connection. Behind a pooler such as PgBouncer in
+transaction mode, each transaction may use another server connection, so the settings are made per transaction.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from stellary.core.db import watchdog
 
 WRITERS = 8
 READERS = 4
-"""Connections of a process. Readers have their own, so that nobody who waits for a row makes them wait."""
+"""The connections per process. Readers have their own, so that writers that wait for a row do not block them."""
 
 LOCK_TIMEOUT = "2s"
 WRITES: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
 READS: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 SINGLE_READS: Mapping[str, str] = {"isolation_level": "AUTOCOMMIT"}
-"""For units that read one row: without BEGIN and COMMIT, each of which costs as much as the statement."""
+"""The connections for units without a snapshot, which need no BEGIN and COMMIT; each costs as much as the statement."""
 
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
 
-# In UTC the driver's moments are as we want them.
+# With UTC, the driver returns datetimes in UTC.
 _SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "statement_timeout": "30s",
     "lock_timeout": LOCK_TIMEOUT,
     "idle_in_transaction_session_timeout": "60s",
 }
-# A server that is gone without a word is noticed after a minute, or half of that where something was sent to it.
+# A server that disappears silently is noticed after a minute, or after half a minute if data was sent to it.
 _NETWORK: Mapping[str, int] = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -55,14 +55,14 @@ _PREPARE = "prepare_threshold"
 
 
 def parse_url(text: str) -> URL:
-    """Return a PostgreSQL URL as SQLAlchemy takes it.
+    """Convert a PostgreSQL URL to a SQLAlchemy URL.
 
     Args:
-        text: As libpq spells it, so ``postgres://``, ``postgresql://`` and several hosts separated by commas, or with
-            SQLAlchemy's ``postgresql+psycopg://``.
+        text: A URL in libpq's format: ``postgres://`` or ``postgresql://``, with several hosts separated by
+            commas; or SQLAlchemy's ``postgresql+psycopg://``.
 
     Raises:
-        ValueError: It is no such URL. The message is the end of a sentence that names where it came from.
+        ValueError: The URL is not valid. The message completes a sentence that begins with the name of the setting.
     """
     parts = _SPELLING.fullmatch(text)
     if parts is None:
@@ -85,14 +85,14 @@ def parse_url(text: str) -> URL:
 
 
 def create_postgres_engine(url: URL, connections: int) -> Engine:
-    """Make an engine whose connections have our settings, beside those that the URL asks for.
+    """Create an engine whose connections have the core's settings, in addition to those in the URL.
 
     Args:
-        url: From ``parse_url``. Its ``options`` are kept, and so are its values for what we would set ourselves.
-            ``prepare_threshold`` says after how many uses a statement is prepared (5); ``off`` never prepares.
-        connections: How many the pool holds at most.
+        url: The result of ``parse_url``. Its settings take precedence. ``prepare_threshold`` is the number of
+            uses after which a statement is prepared (default 5); ``off`` never prepares.
+        connections: The maximum number of connections in the pool.
     """
-    # Here, since the driver is there only where PostgreSQL is used.
+    # Imported here, since the driver is installed only where PostgreSQL is used.
     from stellary.core.db.psycopg_cursor import Cursor
 
     threshold = _read_threshold(url)
@@ -103,9 +103,9 @@ def create_postgres_engine(url: URL, connections: int) -> Engine:
     engine = create_engine(
         url.difference_update_query([_PREPARE]),
         pool_size=connections,
-        # One that leaves the pool at once (``open_dedicated``) needs a place there for a moment.
+        # A connection that is detached at once (``open_dedicated``) is in the pool for a moment.
         max_overflow=1,
-        # An error's text ends up in logs, where the values of a statement (hashes of passwords) must not be.
+        # Error messages are logged, and must not contain the parameters of a statement, such as password hashes.
         hide_parameters=True,
         connect_args=arguments,
     )
@@ -115,25 +115,25 @@ def create_postgres_engine(url: URL, connections: int) -> Engine:
 
 @contextmanager
 def open_dedicated(engine: Engine, isolation_level: str | None = None) -> Iterator[Connection]:
-    """Yield a connection outside the pool, made as the engine makes its own, and closed at the end.
+    """Open a connection outside of the pool, created like the engine's own, and close it at the end of the block.
 
-    For what keeps a connection for long: in the pool it would be missing.
+    Use it where a connection is kept for long, since the pool would lack it.
 
     Args:
-        engine: Whose ``creator``, ``connect_args`` and events make it.
+        engine: The engine whose ``creator``, ``connect_args`` and events are used.
         isolation_level: As SQLAlchemy names them, or ``AUTOCOMMIT``; None for the engine's own.
     """
     with engine.connect() as connection:
         connection.detach()
         if isolation_level is not None:
-            # Not an execution option, which the pool would take back from the connection that it has in place of this one.
+            # Not an execution option, which the pool would reset on another connection than this one.
             dialect: Any = engine.dialect
             dialect.set_isolation_level(connection.connection.dbapi_connection, isolation_level)
         yield connection
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Return whether a pooler is between this connection and PostgreSQL, so that sessions are shared."""
+    """Return whether this connection goes through a pooler, so that clients share sessions."""
     with connection.begin():
         return _is_pooled(connection.connection.dbapi_connection)
 
@@ -142,7 +142,7 @@ def _is_pooled(driver: Any) -> bool:
     reported_pid = getattr(getattr(driver, "info", None), "backend_pid", None)
     with driver.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        # A pooler makes up a number, since clients have no process of their own there.
+        # A pooler reports an invented process id, since its clients have no server process of their own.
         return reported_pid is not None and cursor.fetchone()[0] != reported_pid
 
 
@@ -171,10 +171,10 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
 
     def begin(driver: Any) -> None:
         if pooled:
-            # The settings need a transaction.
+            # These settings are made within the transaction.
             driver.execute(f"{_BEGIN_READING if driver.autocommit else ''} {for_transaction}")
 
-    # Not by the event "begin": with a listener on it, an engine asks for listeners at every statement.
+    # Not the event "begin": with a listener on it, the engine looks for listeners at every statement.
     engine.dialect.do_begin = begin  # type: ignore[method-assign, assignment]
 
 

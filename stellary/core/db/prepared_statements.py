@@ -21,7 +21,7 @@ _DISCARDING_COMMAND = re.compile(rb"(?:DROP|ALTER|DISCARD ALL|DEALLOCATE ALL)\b"
 
 
 class LastingStatements(PrepareManager):
-    """The prepared statements of a connection, which a rollback leaves as they are."""
+    """The prepared statements of a connection, which are kept at a rollback."""
 
     def clear(self) -> bool:
         """Keep the statements. psycopg calls this after each ``ROLLBACK``."""
@@ -40,6 +40,6 @@ def keep_statements(driver: Connection[Any]) -> None:
         driver: The connection. Statements that it has prepared already are kept as well.
     """
     statements = driver._prepared  # noqa: SLF001 - see the contract test
-    # A subclass has rules of its own, which are not ours to change.
+    # A subclass may have other rules, which must not be overridden.
     if type(statements) is PrepareManager:
         statements.__class__ = LastingStatements

@@ -12,8 +12,8 @@ from psycopg import Column
 class Description(Sequence[Column]):
     """The columns of a result.
 
-    SQLAlchemy asks for them after each statement, and but for the first time only to know whether there are any. The
-    driver's own list is made anew each time, which for a card takes as long as all else of the statement.
+    SQLAlchemy reads the description after each statement, but after the first execution only checks whether there are
+    columns. The driver builds the list each time, which for a card takes as long as the rest of the statement.
     """
 
     __slots__ = ("_cursor", "_length")

@@ -1,4 +1,4 @@
-"""Retries of units that the database aborted in favour of others: a deadlock, or a serialization failure."""
+"""Retries of units that the database aborted because of a deadlock or a serialization failure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from stellary.core.db.errors import can_retry
 T = TypeVar("T")
 
 TRIES = 20
-"""Of a unit: each of them fails because another one was committed, so that some unit always succeeds."""
+"""The maximum number of attempts of a unit. Each fails only because another unit has committed, so there is progress."""
 FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.05
-"""Seconds between tries, at most; they double."""
+"""The maximum pause between attempts, in seconds. Pauses double."""
 TURN_SECONDS = 10.0
-"""How long a unit waits for other units of this process that are being retried."""
+"""The seconds that a unit waits for other units of this process that are being retried."""
 
 
 class Retries:
@@ -36,13 +36,13 @@ class Retries:
         self._turn = threading.Lock()
 
     def run(self, try_once: Callable[[], T]) -> T:
-        """Call a function until the database does not abort what it does, at most ``TRIES`` times.
+        """Call a function, and repeat it while the database aborts its unit, at most ``TRIES`` times.
 
         Args:
             try_once: Opens a unit, works in it, and commits it.
 
         Raises:
-            DBAPIError: Of the last try, or one that is of no use to retry.
+            DBAPIError: The error of the last attempt, or an error that a retry cannot resolve.
         """
         tried, has_turn = 0, False
         try:
@@ -54,9 +54,9 @@ class Retries:
                     if tried == TRIES or not can_retry(error):
                         raise
                 if tried > 1:
-                    # Units that got in each other's way twice would do so again.
+                    # Units that have conflicted twice would probably conflict again.
                     has_turn = has_turn or self._turn.acquire(timeout=TURN_SECONDS)
-                    # Other processes do not know whose turn it is.
+                    # The lock does not order the units of other processes, so they may still conflict.
                     time.sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tried)))  # noqa: S311
         finally:
             if has_turn:

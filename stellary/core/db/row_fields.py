@@ -37,11 +37,11 @@ class RowFields(Generic[V]):
     Args:
         kind: The class of the values.
         table: The table.
-        computed: The fields that are no column; ``to_value`` takes them as arguments.
+        computed: The fields that are not stored; ``to_value`` takes them as arguments.
         selected: The fields that statements select as an expression, such as a count.
         nested: The fields that are values whose fields are columns of the same table.
         renamed: The columns of fields with another name, by field.
-        internal: The columns that are no field.
+        internal: The columns that are not fields.
 
     Raises:
         TypeError: A field has no column, or a column has no field. Raised at import, so that neither can be forgotten.
@@ -111,7 +111,7 @@ class RowFields(Generic[V]):
 
         Args:
             value: The value.
-            **internal: The columns that are no field.
+            **internal: The values of columns that are not fields.
         """
         return {**dict(zip(self.column_names.values(), self._read_fields(value), strict=True)), **internal}
 

@@ -1,7 +1,7 @@
-"""A watchdog over connections to PostgreSQL: what takes too long is broken off, so that its thread is free again.
+"""A watchdog over connections to PostgreSQL: it closes connections that are in use for too long, to free their threads.
 
-A server that has frozen, or a network that swallows packets, is waited for without limit: its own timeouts never reach
-us. So the socket is shut from here, and whoever waits on it gets the error of a lost connection.
+If a server has frozen, or a network drops packets, a thread would wait without limit, since no time-out of the server
+arrives. The watchdog shuts down the socket, and the waiting thread gets the error of a lost connection.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 _log = logging.getLogger("stellary.core")
 
 UNIT_SECONDS = 45.0
-"""How long a connection may be in use at once. A statement ends after 30 s, if the server is there to end it."""
+"""The seconds that a connection may be in use without a break. A running server ends a statement after 30 s."""
 
 _CHECK_SECONDS = 1.0
 _IDLE_CHECKS = 60
 
 
 class _Watchdog:
-    """Connections in use, each with the moment at which it is to be broken off."""
+    """The connections in use, each with the time at which it will be closed."""
 
     def __init__(self) -> None:
         self.reset()
@@ -45,7 +45,7 @@ class _Watchdog:
         return ticket
 
     def forget(self, ticket: int) -> None:
-        # Under the lock, so that no connection is broken off that somebody else has by then.
+        # Under the lock, so that a connection that another unit has taken in the meantime is not closed.
         with self._mutex:
             self._due.pop(ticket, None)
 
@@ -81,10 +81,10 @@ os.register_at_fork(after_in_child=_watchdog.reset)
 
 
 def watch(driver: Any) -> int:
-    """Break a connection off unless it is forgotten within ``UNIT_SECONDS``.
+    """Close a connection unless ``forget`` is called within ``UNIT_SECONDS``.
 
     Args:
-        driver: The driver's own connection; it has a ``fileno``.
+        driver: The driver connection, which has a ``fileno``.
 
     Returns:
         The ticket for ``forget``.
@@ -93,5 +93,5 @@ def watch(driver: Any) -> int:
 
 
 def forget(ticket: int) -> None:
-    """Watch no longer: the connection has done what it was in use for."""
+    """Stop watching a connection that is no longer in use."""
     _watchdog.forget(ticket)

@@ -99,7 +99,7 @@ def add_host_actions(
         if action.endpoint not in endpoints:
             raise ValueError(
                 f"the action {action.name!r} takes its policy from {action.endpoint.operation}, "
-                "which no built-in action uses"
+                "which belongs to no built-in action"
             )
     return build_table(table.values(), host_actions)
 

@@ -1,4 +1,4 @@
-"""Claims on jobs, tied to the life of the claiming process, so that a dead process keeps no job for its whole lease.
+"""Claims on jobs, which end when the claiming process dies, so that its jobs need not wait for the end of the lease.
 
 PostgreSQL: each process that runs jobs holds an advisory lock on a connection of its own. When the process dies, the
 server ends the session and the lock, and the other processes release its claims. SQLite: the first process that runs jobs
@@ -163,8 +163,8 @@ class _Session:
                 with self._units.database.open_dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
-                            "claims of a process that dies expire after a minute: a pooler shares sessions; "
-                            "name the database itself as the direct one"
+                            "claims of a process that dies expire only after a minute, since a pooler shares sessions; "
+                            "set the direct URL of the database"
                         )
                         return
                     self._watch(connection)
@@ -176,7 +176,7 @@ class _Session:
 
     def _watch(self, connection: Connection) -> None:
         parameters = {"class": LOCK_CLASS, "owner": self.number}
-        # Since when this connection has seen each lock missing. After an outage, the times start again.
+        # When this connection first saw that a lock was missing. After an outage, the times start again.
         missing_since: dict[int, float] = {}
         while not self._stopping.is_set():
             # The lock is refused while a broken connection of this process still holds it on the server.
@@ -192,7 +192,7 @@ class _Session:
                     del dead[owner]
                     if jobs.release(connection, self._units.env.clock(), owner):
                         _log.warning(
-                            "a process that did jobs has died: what it had claimed is done by others"
+                            "a process that ran jobs has died; other processes run the jobs that it had claimed"
                         )
                         self._units.env.signals.send(EVERYTHING)
             missing_since = dead

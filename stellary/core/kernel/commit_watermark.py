@@ -2,8 +2,8 @@
 
 A sequence hands out numbers before transactions commit, so a transaction that commits late can add a row below numbers
 that readers have already seen. Every number up to the watermark belongs to a transaction that has ended. A transaction
-that inserts into a table holds a lock on it until it ends; those locks are what is looked at, so long transactions that
-do not touch the table delay no reader.
+that inserts into a table holds a lock on it until it ends; only these locks are checked, so long transactions
+that do not write to the table delay no reader.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class CommitWatermark:
         self._lock = threading.Lock()
         forks.follow(self)
         self._watermark = 0
-        # A number that was handed out, and the transactions that were writing then: it is safe once they all have ended.
+        # A sequence number, and the transactions that were writing when it was read: it is safe once they all
+        # have ended.
         self._pending: tuple[int, set[str]] | None = None
 
     def after_fork_in_child(self) -> None:

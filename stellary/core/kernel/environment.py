@@ -27,7 +27,7 @@ class Environment:
         new_id: Returns a new id of 24 lower-case hex digits.
         signer: Signs and verifies JWTs.
         bcrypt_rounds: The cost of new password hashes, as a power of two.
-        registration: Who may create an account.
+        registration: The people who may create an account.
         stored_rounds: The highest cost of any stored password hash; None until the first login reads it.
         mailer: Sends an ``Email``.
         public_url: The URL at which people reach the product, without a trailing slash.
@@ -37,7 +37,8 @@ class Environment:
         blobs: The store of attachments.
         signals: Wakes the listeners in this process after a change.
         watermark: The commit watermark of the activity table, used on PostgreSQL.
-        brains: What decides for agents, by runtime. Their type is in ``agents.brains``, which imports this module.
+        brains: The programs that decide for agents, by runtime. Their type is in ``agents.brains``, which
+            imports this module.
         actions: The actions by name. Their type is in ``kernel.actions``.
         services: The services by operation. Their type is in ``kernel.unit``.
         event_handlers: The handlers of events that the host has registered.

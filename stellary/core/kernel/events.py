@@ -141,7 +141,7 @@ class CardCreated(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class CardUpdated(CardEvent):
-    """Fields of a card were changed: ``changed`` lists them by their wire names."""
+    """x: ``changed`` lists them by their wire names."""
 
     before: Card
     changed: tuple[str, ...]

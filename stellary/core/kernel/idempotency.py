@@ -91,7 +91,7 @@ class Attempt:
             digest = hashlib.sha256(f"{uow.user_id}{self._key}".encode()).digest()
             number = int.from_bytes(digest[:8], "big", signed=True)
             if not uow.connection.execute(_CLAIM, {"number": number}).scalar():
-                raise Conflict("a request with this Idempotency-Key is being carried out", code="in_flight")
+                raise Conflict("a request with this Idempotency-Key is in progress", code="in_flight")
 
     def find_response(self) -> RawResponse | None:
         """Return the stored response of an earlier request with the same key, or None.
@@ -110,7 +110,7 @@ class Attempt:
             raise Unprocessable("this Idempotency-Key was used for another request")
         if row.body is None:
             raise Conflict(
-                "this was carried out before, and its answer held a secret that is shown only once",
+                "this request was executed before, and its response contained a secret that is shown only once",
                 code="already_done",
             )
         return RawResponse(row.status, {**row.headers, "idempotency-replayed": "true"}, row.body)

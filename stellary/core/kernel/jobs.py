@@ -42,7 +42,8 @@ from stellary.core.kernel.unit import UnitOfWork
 LEASE = timedelta(seconds=60)
 """How long a claim is valid; a long job renews it."""
 RELEASES_MAX = 3
-"""The number of attempts after which the job of a dead process waits for its lease: it may be what ends processes."""
+"""The number of attempts after which the job of a dead process waits for the end of its lease: it may have killed
+the process."""
 ERROR_MAX = 500
 
 jobs = Table(
@@ -72,7 +73,7 @@ jobs = Table(
 
 
 class JobRow(RowType):
-    """A background job, as its table has it."""
+    """A background job, with the columns of its table."""
 
     id: str
     kind: str
@@ -381,7 +382,7 @@ def release(connection: Connection, now: datetime, claimed_by: int | None = None
         claimed_by: The number of that process; None releases every claim.
 
     Returns:
-        The number of released jobs. A job with three attempts waits for its lease: it may be what ends processes.
+        The number of released jobs. A job with three attempts is not released, since it may have killed the process.
     """
     if claimed_by is None:
         return connection.execute(_RELEASE, {"_now": now}).rowcount
@@ -500,7 +501,7 @@ def retry(connection: Connection, job_id: str, now: datetime) -> bool:
 
 
 def hasten(connection: Connection, key: str, now: datetime, latest: datetime) -> None:
-    """Make the job of a key due if a clock that was ahead has put it off.
+    """Make the job with a key due if it was scheduled too late by a clock that was ahead.
 
     Args:
         connection: The connection of a write transaction.
@@ -512,7 +513,7 @@ def hasten(connection: Connection, key: str, now: datetime, latest: datetime) ->
 
 
 def hasten_all(connection: Connection, kind: str, now: datetime, latest: datetime) -> None:
-    """Make the jobs of a kind due if a clock that was ahead has put them off.
+    """Make the jobs of a kind due that were scheduled too late by a clock that was ahead.
 
     Args:
         connection: The connection of a write transaction.

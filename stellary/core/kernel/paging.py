@@ -32,15 +32,15 @@ class belongs_to(FunctionElement[bool]):  # noqa: N801 - a function of SQL
     """The condition that a column has the value of a parameter, for statements ordered by that column and a key.
 
     In ``project_id = $1 ORDER BY project_id, id`` PostgreSQL drops the first column from the order, and may then read
-    the rows of all projects by their primary key until it has found a page. It does not see through ``ANY``, and reads
-    the index on both columns.
+    the rows of all projects by their primary key until it has found a page. With ``ANY``, it reads the index
+    on both columns.
     """
 
     type = Boolean()
     inherit_cache = True
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        # SQLite has no booleans, and compares functions with 1. No index would serve that.
+        # SQLite has no booleans, and would compare the function with 1, for which it cannot use an index.
         return self
 
 
@@ -185,4 +185,4 @@ def read_ranked_cursor(cursor: str) -> tuple[int, str]:
 
 
 def _invalid_cursor() -> Invalid:
-    return invalid(("cursor", "must be one that this list has answered with"))
+    return invalid(("cursor", "must be a cursor from a response of this list"))

@@ -2,9 +2,10 @@
 
 To add a kind:
 
-1. Name it in ``FoundKind`` of ``contract/search.py``.
-2. In the area, write a ``Source`` of it, and a function that makes the ``Entry`` of one (``board/search_entries.py`` is the
-   model, ``knowledge/search_entries.py`` is short); add the source to ``SOURCES`` of ``search/search.py``.
+1. Add its name to ``FoundKind`` in ``contract/search.py``.
+2. In the area, write a ``Source``, and a function that builds an ``Entry`` (see
+``knowledge/search_entries.py`` for a short
+   example); add the source to ``SOURCES`` in ``search/search.py``.
 3. In ``search/index.py`` define how the area's events change the index, and list ``index.update_index`` for these events in
    ``reactions.py``. Entries are deleted automatically with their workspace, project or card.
 """

@@ -22,7 +22,7 @@ JOBS = "jobs"
 WEBHOOKS = "webhooks"
 """The topic of new webhook messages."""
 EVERYTHING = "*"
-"""The topic that stands for all topics, when details were lost."""
+"""The topic that wakes the listeners of all topics, for when signals were lost."""
 
 
 def of_workspace(workspace_id: str) -> str:

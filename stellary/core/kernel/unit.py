@@ -1,4 +1,4 @@
-"""The unit of work, one transaction on behalf of one actor; and the decorators that make a function a service."""
+"""The unit of work, which is one transaction on behalf of one actor; and the decorators for services."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ U = TypeVar("U")
 
 @attrs.frozen
 class AgentLimits:
-    """The limits of an acting agent, as its row states them now. The rights of its principal limit it as well.
+    """The current limits of an acting agent. The rights of its principal limit it as well.
 
     Attributes:
         principal_id: The user within whose rights the agent acts: the one who issued its token, started its mission or approves
             its proposal.
-        workspace_id: The only workspace that the agent can reach.
+        workspace_id: The only workspace to which the agent has access.
         tools: The actions and categories of actions that it may use, by name.
-        project_ids: The projects that it can reach; None for all projects of the workspace.
+        project_ids: The projects to which it has access; None for all projects of the workspace.
         at_once: Whether its changes take effect without the approval of a person.
         mission_id: The mission that it works on; None outside of missions.
     """
@@ -51,7 +51,7 @@ class AgentLimits:
     mission_id: str | None = None
 
     def sees(self, project_id: str) -> bool:
-        """Return whether the agent can reach a project of its workspace."""
+        """Return whether the agent has access to a project of its workspace."""
         return self.project_ids is None or project_id in self.project_ids
 
     def as_via(self) -> dict[str, str | None]:
@@ -67,7 +67,7 @@ class Actor:
         user_id: The user or agent that changes are attributed to; None for a caller without a token.
         scopes: The scopes of a personal access token; None after a login, and for an embedding host.
         token_id: The id of the API token or agent token; None for a login.
-        agent_limits: What the agent may do; None for a person.
+        agent_limits: The limits of an agent; None for a person.
         login_id: The id of the login (the ``jti`` of the JWT), for the log.
         login_generation: The number of password changes before the login; None without a login.
         token_name: The name of the token, for the record of changes.
@@ -102,10 +102,10 @@ class Actor:
         if self.scopes is None or policy.token == "any":
             return
         if policy.token == "jwt":
-            raise Forbidden("this takes a person who has logged in, not an API token", code="login_required")
+            raise Forbidden("this requires a login, not an API token", code="login_required")
         if policy.token == "full":
             if not self.scopes.issuperset(TOKEN_SCOPES):
-                raise Forbidden("this takes an API token with all scopes", code="insufficient_scope")
+                raise Forbidden("this requires an API token with all scopes", code="insufficient_scope")
         elif policy.token not in self.scopes:
             raise Forbidden(f"the API token lacks the scope {policy.token}", code="insufficient_scope")
 
@@ -136,14 +136,15 @@ class UnitOfWork:
         if_match: The versions that the caller accepts, from ``If-Match``; None accepts any version.
         events: The events so far, in order; ``settle`` passes them to the reactions.
         after_commit: Functions without arguments to call after the commit, in order; an exception in one is logged.
-        cause: Why the current change happens; None for a change that the caller makes directly.
+        cause: The reason for the current change; None for a change that the caller makes directly.
         rule_action_count: The number of actions that automation rules have run in the unit.
         pending_login: The caller's JWT, until its password generation has been compared with the account's.
         dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
         settled_count: The number of events that have been passed to the reactions.
         handled_count: The number of events that have been passed to the handlers of the host.
-        members: Users known to reach a workspace until the unit ends: their names, by workspace id and user id.
-        ended_counts: Counts of what has ended in the unit together with a user's rights, by the fields of ``EndedRights``.
+        members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
+        ended_counts: The numbers of items that ended in the unit together with a user's rights, by field of
+            ``EndedRights``.
         workspaces_without_subscribers: The ids of workspaces known to have no automation rule and no webhook.
     """
 
@@ -235,7 +236,7 @@ class UnitOfWork:
         self.pending_login = None
 
     def record_dependency(self, kind: str, id: str, version: object = "") -> None:
-        """Record the version of a row that a change depends on, as first read: a proposal is bound to these versions.
+        """Record the version of a row that a change depends on, when it is first read. A proposal is bound to these versions.
 
         Args:
             kind: The kind of the row, such as ``card``.
@@ -273,7 +274,7 @@ class UnitOfWork:
         """
         self._policies.pop()
         if not self._authorized.pop():
-            raise ServerError("a service answered without asking whether it may", code="unchecked_policy")
+            raise ServerError("a service has responded without an access check", code="unchecked_policy")
 
     @contextmanager
     def checking(self, policy: Policy) -> Iterator[None]:
@@ -330,12 +331,12 @@ class UnitOfWork:
                     self._handler_depth -= 1
 
     def send_on_commit(self, topic: str) -> None:
-        """Send a signal after the commit, and none after a rollback. Units that wait for the topic wake up and read again."""
+        """Send a signal after the commit, so that its listeners read the database again. A rollback sends nothing."""
         self.after_commit.append(_SendSignal(self.env.signals, topic))
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Run the block in a savepoint: on an exception it alone is rolled back, with its events and effects."""
+        """Run the block in a savepoint. An exception rolls back only the block, with its events and effects."""
         event_count, effect_count = len(self.events), len(self.after_commit)
         settled_count, handled_count = self.settled_count, self.handled_count
         ended_counts = self.ended_counts.copy()
@@ -344,10 +345,10 @@ class UnitOfWork:
                 yield
         except BaseException:
             del self.events[event_count:], self.after_commit[effect_count:]
-            # The reactions within the block are rolled back as well, even to events from before it.
+            # Reactions that ran within the block are rolled back too, even those to earlier events.
             self.settled_count, self.handled_count = settled_count, handled_count
             self.ended_counts = ended_counts
-            # The rollback to the savepoint has released the locks that kept these users in their workspaces.
+            # The rollback has released the locks on these users' memberships.
             self.members.clear()
             raise
 
@@ -356,7 +357,7 @@ class UnitOfWork:
         """Act as another actor within the block.
 
         Args:
-            cause: Why the changes in the block happen; their events carry it.
+            cause: The reason for the changes in the block, which their events carry.
             actor: The actor within the block.
         """
         before = self.actor, self.cause
@@ -370,7 +371,7 @@ class UnitOfWork:
         """Check the current version of a row against ``If-Match``.
 
         Raises:
-            PreconditionFailed: The caller accepts other versions only.
+            PreconditionFailed: The caller does not accept the current version.
         """
         if self.if_match is not None and str(version) not in self.if_match:
             raise PreconditionFailed(f"the current version is {version}", code="stale_version")
@@ -378,7 +379,7 @@ class UnitOfWork:
 
 @attrs.frozen
 class _SendSignal:
-    """An effect that sends a signal. Two with one topic are equal, so that one commit sends each topic once."""
+    """An effect that sends a signal. Effects with the same topic are equal, so that a commit sends each topic once."""
 
     signals: Signals
     topic: str
@@ -407,7 +408,7 @@ Prepare = Callable[[Any, Actor, Any, Any], Any]
 receives its result as ``prepared``."""
 
 Mode = Literal["read", "write", "self_managed"]
-"""The unit that a service runs in: one that only reads, one that may write, or units that it opens itself."""
+"""The unit that a service runs in: one that only reads, one that may write, or units that the service opens itself."""
 
 
 @attrs.frozen
@@ -445,17 +446,17 @@ def serves(
 def serves(
     endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = None, *, snapshot: bool = True
 ) -> Any:
-    """Declare that a function of a unit of work serves an endpoint. Every call of it is checked, in Python as over HTTP.
+    """Declare that a function serves an endpoint. Every call is checked, whether it comes from Python or over HTTP.
 
     Before the function runs, the token and the limits of the request are checked. After it, the decorator raises
     ``ServerError`` if no access check ran.
 
     Args:
         endpoint: The endpoint that the function serves.
-        prepare: A slow step to run before the unit opens, once the access check has passed. A function that is called
-            within an open unit receives nothing prepared, and must do this work itself.
-        snapshot: Whether the statements of a GET must see the same state. False if the access check and at most one
-            other statement make the response, which saves PostgreSQL the BEGIN and the COMMIT.
+        prepare: A slow step to run before the unit opens, once the access check has passed. A function that
+            is called within an open unit receives no ``prepared`` result, and must do this work itself.
+        snapshot: Whether the statements of a GET must see the same state. False if the response needs only
+            the access check and one other statement; PostgreSQL then needs no BEGIN and COMMIT.
 
     Returns:
         The decorator.
@@ -533,7 +534,7 @@ def find_service(uow: UnitOfWork, operation: str) -> Service:
 
 
 def is_service(function: Callable[..., Any]) -> bool:
-    """Return whether a function serves an endpoint, and so checks its policy row itself."""
+    """Return whether a function serves an endpoint, and therefore checks its policy row itself."""
     return isinstance(getattr(function, "service", None), Service)
 
 

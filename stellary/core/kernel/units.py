@@ -31,8 +31,8 @@ class Units:
         database: The database in which units run.
         env: The environment that units carry.
         react: Called with a unit that has emitted events, before it commits.
-        seeds_ids: Whether the first writing unit makes new ids sort after the newest stored one, in case an earlier
-            process had a clock that was ahead. Default: False.
+        seeds_ids: Whether new ids must sort after the newest stored id, even if an earlier process had a
+            clock that was ahead. Default: False.
     """
 
     def __init__(

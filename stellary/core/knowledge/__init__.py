@@ -1,1 +1,1 @@
-"""Knowledge: documents, what they say, and their review."""
+"""Knowledge: documents, their content, and their review."""

@@ -89,7 +89,7 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
 
 
 def reload_document(uow: UnitOfWork, document_id: str) -> StoredDocumentRow:
-    """Return a document as it was last committed. The row is not locked: writers compare its version.
+    """Return the last committed state of a document. The row is not locked, since writers compare its version.
 
     Raises:
         NotFound: It was deleted in the meantime.
@@ -98,7 +98,7 @@ def reload_document(uow: UnitOfWork, document_id: str) -> StoredDocumentRow:
 
 
 def lock_document_to_delete(uow: UnitOfWork, document_id: str) -> StoredDocumentRow:
-    """Lock a document until the unit ends, so that no document is placed below it, and return it as it was last committed.
+    """Lock a document until the unit ends, so that it gets no new children, and return its last committed state.
 
     Raises:
         NotFound: It was deleted in the meantime.

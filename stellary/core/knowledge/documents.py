@@ -59,7 +59,7 @@ _WITHDRAW_SUBMISSION = (
     .values(status="withdrawn")
 )
 _NOTIFIED_FIELDS = ("title", "doc_type", "content", "tags", "parent_id", "context_type", "context_id")
-"""The fields whose changes are reported to members; the others follow from them."""
+"""The fields whose changes are reported to members; all other fields change only together with these."""
 
 
 _SEARCHED_FIELDS = frozenset({"title", "content", "tags", "context_type", "context_id"})
@@ -169,7 +169,7 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
 def change_document(
     uow: UnitOfWork, at: Loaded[LoadedDocumentRow], decide: Callable[[StoredDocument], StoredDocument]
 ) -> tuple[StoredDocument, StoredDocument]:
-    """Change a document if it is still the one that ``decide`` was called with; else call ``decide`` again.
+    """Change a document. If another unit has changed it in the meantime, call ``decide`` again with the new state.
 
     Args:
         uow: The unit.

@@ -24,7 +24,7 @@ from stellary.core.knowledge.tables import documents
 R = TypeVar("R", bound=Ref)
 
 _HERE = documents.c.workspace_id == bindparam("_workspace_id")
-# The lock prevents that the parent is deleted before the unit ends.
+# The lock keeps the parent from being deleted before the unit ends.
 _PARENT = Query(
     ParentRow,
     select(
@@ -58,7 +58,7 @@ _ANCESTORS = _select_ancestors()
 
 @attrs.frozen
 class Context:
-    """The context that a document belongs to, as its columns store it."""
+    """The context that a document belongs to, as stored in its columns."""
 
     context_type: ContextType
     context_id: str
@@ -67,7 +67,7 @@ class Context:
 
 
 def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateDocument) -> ParentRow | None:
-    """Return the row of the parent document that a request names, with its id and context; None if it names none.
+    """Return the row of the parent document in a request, with its id and context; None if the request has no parent.
 
     Raises:
         Invalid: The workspace has no such document.
@@ -102,7 +102,7 @@ def context(
     request: CreateDocument | UpdateDocument,
     parent: ParentRow | None = None,
 ) -> Context | None:
-    """Return the context that a request names; None if it names none.
+    """Return the context that a request specifies; None if it specifies none.
 
     Args:
         uow: The unit.

@@ -46,7 +46,7 @@ class VersionContentRow(VersionRow):
 
 
 class ExportedDocumentRow(RowType):
-    """A document, as a project file has it."""
+    """A document for a project file."""
 
     id: str
     parent_id: str | None
@@ -67,7 +67,7 @@ class DocumentHitRow(RowType):
 
 
 class ParentRow(RowType):
-    """A document that another one is below, with what it belongs to."""
+    """A parent document, with its context."""
 
     id: str
     context_type: ContextType

@@ -41,7 +41,7 @@ from stellary.core.db.postgres import LOCK_TIMEOUT, open_dedicated
 _log = logging.getLogger("stellary.core")
 
 PREFIX = "stellary_"
-"""The prefix of all our tables; other tables belong to the host application."""
+"""The prefix of all tables of the core; other tables belong to the host application."""
 
 VERSION_TABLE = "stellary_alembic_version"
 _version = Table(
@@ -147,7 +147,7 @@ def _is_current(connection: Connection) -> bool:
         current, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
         if current is not None and current > newest:
             raise RuntimeError(
-                f"a newer version of Stellary has migrated it to {current}; this one knows {newest}"
+                f"a newer version of Stellary has migrated it to {current}; this version supports up to {newest}"
             )
         return current == newest
 
@@ -171,7 +171,7 @@ def include_name(name: str | None, kind: str, parents: Mapping[str, str | None])
     Args:
         name: The name.
         kind: The kind of the name, such as ``table``; only tables are left out, and their contents with them.
-        parents: The names of what contains it.
+        parents: The names of the containing objects.
     """
     return kind != "table" or not is_ours(name, kind, parents)
 
@@ -202,7 +202,7 @@ def build_schema_sql(dialect: str) -> str:
 
 
 def find_differences(connection: Connection) -> list[str]:
-    """Return how the tables of a database differ from this version, one sentence each; none if they are current.
+    """Return the differences between the tables of a database and this version, one sentence each; empty if there are none.
 
     Args:
         connection: A connection without an open transaction.
@@ -224,7 +224,7 @@ def find_differences(connection: Connection) -> list[str]:
 
 
 def _describe(difference: object) -> str:
-    """Return a difference that Alembic has found as the change that would end it."""
+    """Return a difference that Alembic has found, described as the change that would resolve it."""
     while isinstance(difference, list):
         difference = difference[0]
     assert isinstance(difference, tuple)
@@ -273,7 +273,7 @@ def _upgrade_sqlite(connection: Connection, revision: str) -> None:
             violations = connection.execute(text("PRAGMA foreign_key_check"))
             broken = [row for row in violations if row[0].startswith(PREFIX)]
             if broken:
-                raise RuntimeError(f"the migration would leave {len(broken)} rows that point nowhere")
+                raise RuntimeError(f"the migration would leave {len(broken)} rows with broken references")
     finally:
         raw.execute("PRAGMA foreign_keys=ON")
 
@@ -324,7 +324,7 @@ def _try_step(connection: Connection, step: str) -> None:
             connection.rollback()
             if attempt == TRIES or not _is_busy(error):
                 raise
-            _log.info("migration %s waits for what others are doing", step)
+            _log.info("migration %s waits for other transactions", step)
             time.sleep(TRY_AGAIN_SECONDS)
         except BaseException:
             connection.rollback()
@@ -345,7 +345,7 @@ def begin_step(connection: Connection) -> None:
 
 
 def _is_empty(connection: Connection) -> bool:
-    """Return whether the database has no tables of ours."""
+    """Return whether the database has no tables of the core."""
     names = inspect(connection).get_table_names()
     if connection.dialect.name != "sqlite":
         connection.rollback()

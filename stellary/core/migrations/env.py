@@ -1,4 +1,4 @@
-"""The script that alembic runs, on the connection that ``upgrade`` holds and only for our own tables."""
+"""The script that alembic runs, on the connection that ``upgrade`` holds only for the tables of the core."""
 
 from __future__ import annotations
 

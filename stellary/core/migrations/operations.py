@@ -43,7 +43,7 @@ def create_index(
     connection.commit()
     with open_dedicated(connection.engine, "AUTOCOMMIT") as index_connection:
         if not is_pooled(index_connection):
-            # It waits for current writers, without blocking others.
+            # PostgreSQL waits for current writers here, without blocking new ones.
             index_connection.exec_driver_sql(_NO_LIMITS)
         is_valid = index_connection.execute(_IS_VALID, {"name": name}).scalar()
         if is_valid is False:

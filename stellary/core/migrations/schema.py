@@ -1,4 +1,4 @@
-"""The schema as it is today: every table of ours, gathered in one metadata."""
+"""The current schema: all tables of the core in one metadata."""
 
 from __future__ import annotations
 

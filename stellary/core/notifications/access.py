@@ -51,7 +51,7 @@ def notification(uow: UnitOfWork, ref: NotificationRef) -> NotificationRow:
     """Load a notification of the caller with its activity, with access checks.
 
     Raises:
-        NotFound: The caller has no such notification, or no longer sees where it happened.
+        NotFound: The caller has no such notification, or has lost access to its workspace.
     """
     row = _NOTIFICATION.first(uow.connection, {"_user_id": uow.user_id, "_notification_id": ref.id})
     if row is None:

@@ -1,6 +1,6 @@
 """Activities: recorded in the transaction of their events, with a row for each recipient.
 
-The events of a wave are recorded together: 500 cards created together take as many statements as one.
+The events of a unit are recorded together: 500 cards created in bulk take as many statements as one card.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
 
 
 def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Entry]:
-    """Build the entries of card events in one workspace. No user is looked up if only the actor could be notified."""
+    """Build the entries of card events in one workspace. If only the actor could be notified, no user is looked up."""
     named_ids = set[str]().union(*map(rules.find_named_people, events))
     recipient_ids = set[str]().union(
         *(rules.find_card_recipients(event) - rules.find_excluded(event, uow.user_id) for event in events)
@@ -184,7 +184,7 @@ def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Ent
     by_card: dict[str, set[str]] = defaultdict(set)
     workspace_id = events[0].workspace_id
     for user_id in named_ids | recipient_ids:
-        # Mostly the assignee, whose name the service has already loaded.
+        # Usually the assignee, whose name the service has already loaded.
         name = uow.members.get((workspace_id, user_id))
         if name is not None:
             names[user_id] = name

@@ -70,10 +70,10 @@ def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Li
 
 
 def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListActivity) -> None:
-    """Check the ids of a request without results. Ids of deleted things are accepted if activities name them.
+    """Check the ids of a request without results. Ids of deleted items are accepted if activities refer to them.
 
     Raises:
-        Invalid: An id names no thing.
+        Invalid: An id does not exist.
     """
     parameters = {"_project_id": project_id}
     if request.card_id is not UNSET and not (

@@ -1,4 +1,4 @@
-"""Queries of recorded activities, and parts of statements for other areas."""
+"""Queries of recorded activities, and subqueries for other areas."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TO_PROGRESS = '%"toStatus":"in_progress"%'
 def first_in_progress(card_ids: Select[Any]) -> Select[Any]:
     """Return a statement for the time at which cards were first ``in_progress``: card_id, began_at.
 
-    Cards without such a record are left out: they never were, or it was before statuses were recorded.
+    Cards without such a record are left out: they were never in progress, or only before statuses were recorded.
 
     Args:
         card_ids: A statement for the ids of the cards, restricted to those that the caller may see.

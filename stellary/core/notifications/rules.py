@@ -89,7 +89,7 @@ ProjectChange = ProjectCreated | ProjectUpdated
 def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[str] = ()) -> dict[str, object]:
     """Return the meta of a card's activity, with names, since ids mean nothing to people.
 
-    The text of a comment is left out: once the comment is deleted, the text must not remain anywhere.
+    The text of a comment is left out, since no copy may remain when the comment is deleted.
 
     Args:
         event: The event.
@@ -299,15 +299,15 @@ def has_commenters(event: CardEvent) -> bool:
 
 
 def find_excluded(event: CardEvent, actor_id: str) -> set[str]:
-    """Return the ids of users who are not notified of an event: the actor.
+    """Return the ids of users who are not notified of an event, which is only the actor.
 
-    A notice excludes no one, since a rule sends it on behalf of its owner, who may be a recipient.
+    For a notice, the result is empty: a rule sends it on behalf of its owner, who may be a recipient.
     """
     return set() if isinstance(event, NoticeGiven) else {actor_id}
 
 
 def recipients(seeing: set[str], actor_id: str) -> list[str]:
-    """Return the recipients: users who see the thing, without the actor."""
+    """Return the recipients: the users with access to the item, except the actor."""
     return sorted(seeing - {actor_id})
 
 

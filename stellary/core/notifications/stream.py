@@ -1,4 +1,4 @@
-"""The stream of a workspace: what happens in it, from the record of activities and in its order."""
+"""The event stream of a workspace, which delivers its activities in the order in which they were recorded."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream
     query = _AFTER if uow.actor.is_allowed(PILOTAGE_READ) else _AFTER_WITHOUT_PILOTAGE
     after = None
     if request.last_event_id is not UNSET:
-        # A number beyond the end is from before the database was restored from a backup. The end is read now, so that
-        # activities before the first read are sent as well.
+        # A number beyond the end means that the database was restored from a backup. The end is read now, so
+        # that activities before the first read are sent as well.
         last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
         after = min(int(request.last_event_id), last)
     return Record(of_workspace(workspace.id), after, partial(_read, query, workspace.id))
@@ -85,7 +85,7 @@ def _read_batch(
     pending: bool,
 ) -> Batch:
     if after is None or after >= end:
-        # The watermark may be behind the last batch for a moment; nothing is sent twice.
+        # The watermark may briefly be behind the last batch; the position never moves back, so nothing is sent twice.
         return Batch(end if after is None else after, pending=pending)
     parameters = {"_workspace_id": workspace_id, "_after": after, "_end": end}
     rows = query.all(connection, parameters)

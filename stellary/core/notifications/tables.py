@@ -9,7 +9,7 @@ from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 activities = Table(
     "stellary_activities",
     metadata,
-    # Streams need an order into which no row is ever inserted between others. Numbers are never reused.
+    # The order of streams: a new row never comes before an older one. Numbers are never reused.
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", IdType, nullable=False, unique=True),
     Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),

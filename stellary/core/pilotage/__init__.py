@@ -1,1 +1,1 @@
-"""Pilotage: what a workspace is out to reach, and what is proposed to be done about it."""
+"""Pilotage: the goals of a workspace, and proposed actions."""

@@ -1,4 +1,4 @@
-"""Access checks of pilotage, by the short ids of things."""
+"""Access checks of pilotage items, by their short ids."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Row = TypeVar("Row", bound=LedgerRow)
 
 
 class _LedgerCheck(AccessCheck[R, Row]):
-    """The access check for things of one kind. Their version is recorded by their number, since they have no id.
+    """The access check for items of one kind. Their version is recorded by their number, since they have no id.
 
     Args:
         ref: The kind of ref, whose ``id`` is a short id.
-        ledger: The operations on the kind of thing.
+        ledger: The operations on the kind of item.
     """
 
     def __init__(self, ref: type[R], ledger: Ledger[Row, T]) -> None:
@@ -38,14 +38,14 @@ class _LedgerCheck(AccessCheck[R, Row]):
         self._record_version = ledger.record_version
 
     def __call__(self, uow: UnitOfWork, ref: R) -> Loaded[Row]:
-        """Check the caller's access to a thing, and load it.
+        """Check the caller's access to an item, and load it.
 
         Args:
             uow: The unit of work.
             ref: The ref.
 
         Raises:
-            NotFound: The caller does not reach the workspace, or there is no such thing in it.
+            NotFound: The caller has no access to the workspace, or it has no such item.
             Forbidden: The caller's role in pilotage is not enough.
         """
         at = super().__call__(uow, ref)

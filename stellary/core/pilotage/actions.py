@@ -1,4 +1,4 @@
-"""Actions on pilotage: read its state, change its things, and propose actions."""
+"""Actions on pilotage: read its state, change its items, and propose actions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _update_todo(uow: UnitOfWork, ref: WorkspaceRef, params: UpdateTodoParams) -
 
 
 def _check_exists(uow: UnitOfWork, ref: WorkspaceRef, ledger: AnyLedger, short_id: str, field: str) -> None:
-    """Check that a thing exists that params name; unlike an unknown id in a path, this is an invalid request."""
+    """Check that the item that params name exists. An unknown id is a 400 here, unlike in a path."""
     ledger.resolve_reference(uow, accounts_access.workspace(uow, ref).row.id, short_id, field)
 
 
@@ -130,4 +130,4 @@ ACTIONS: tuple[AnyAction, ...] = (
         proposed_actions.propose_action,
     ),
 )
-"""The action that reads, then those that write."""
+"""All actions of pilotage: first the one that reads, then those that write."""

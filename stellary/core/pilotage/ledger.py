@@ -1,7 +1,6 @@
-"""Ledgers: the operations that all kinds of things in pilotage share.
+"""Ledgers: the operations that all kinds of pilotage items share.
 
-Things are numbered in their workspace, listed in that order, locked while they are changed, and each change emits an
-event.
+Items are numbered per workspace, listed in that order, and locked while they are changed. Each change emits an event.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _NEXT = {"sqlite": _build_next_number(sqlite), "postgresql": _build_next_number(
 
 
 class Ledger(Generic[Row, T]):
-    """The operations on one kind of thing; statements are built once.
+    """The operations on one kind of item, with statements that are built once.
 
     Args:
         name: The name of the kind in errors.
@@ -97,13 +96,13 @@ class Ledger(Generic[Row, T]):
         return rules.parse_short_id(self._kind, short_id)
 
     def record_version(self, uow: UnitOfWork, row: Row) -> None:
-        """Record that the unit's changes depend on a thing in its current version."""
+        """Record that the unit's changes depend on the current version of an item."""
         uow.record_dependency(self._kind, f"{row.workspace_id} {row.number}", row.updated_at)
 
     def fetch(
         self, uow: UnitOfWork, workspace_id: str, request: Paged, status: str | Unset = UNSET
     ) -> Listing[T]:
-        """Return the things of a workspace, or those with a status, or a page of them, oldest first.
+        """Return the items of a workspace, or a page of them, oldest first.
 
         Args:
             uow: The unit of work.
@@ -121,22 +120,22 @@ class Ledger(Generic[Row, T]):
         return self._of_status.fetch(uow, request, convert, **parameters, _status=status)
 
     def load_row(self, uow: UnitOfWork, workspace_id: str, number: int) -> Row:
-        """Return the current row of a thing.
+        """Return the current row of an item.
 
         Args:
             uow: The unit of work.
             workspace_id: The workspace.
-            number: The thing's number.
+            number: The item's number.
 
         Raises:
-            NotFound: The thing is deleted.
+            NotFound: The item is deleted.
         """
         return self._require_row(self._one.first(uow.connection, _row_parameters(workspace_id, number)))
 
     def add(
         self, uow: UnitOfWork, workspace_id: str, values: Mapping[str, object], change: str = "created"
     ) -> T:
-        """Insert a thing under the next number, and return it.
+        """Insert an item with the next number, and return it.
 
         Args:
             uow: A unit of work that writes.
@@ -168,7 +167,7 @@ class Ledger(Generic[Row, T]):
         return self._require_row(self._lock_statement.first(uow.connection, parameters))
 
     def change(self, uow: UnitOfWork, before: Row, changes: Mapping[str, object]) -> T:
-        """Update a locked thing where values differ, and return it.
+        """Update the changed columns of a locked item, and return it.
 
         Args:
             uow: A unit of work that writes.
@@ -184,7 +183,7 @@ class Ledger(Generic[Row, T]):
         return self.to_value(uow, row)
 
     def remove(self, uow: UnitOfWork, row: Row) -> None:
-        """Delete a thing.
+        """Delete an item.
 
         Args:
             uow: A unit of work that writes.
@@ -201,7 +200,7 @@ class Ledger(Generic[Row, T]):
     def resolve_reference(
         self, uow: UnitOfWork, workspace_id: str, short_id: str | Unset | None, field: str
     ) -> int | Unset | None:
-        """Return the number of a thing that a body names, and lock it against deletion.
+        """Return the number of an item that a body refers to, and lock it against deletion.
 
         Args:
             uow: A unit of work that writes.
@@ -210,7 +209,7 @@ class Ledger(Generic[Row, T]):
             field: The position of the id in the request, for the error.
 
         Raises:
-            Invalid: The workspace has no such thing.
+            Invalid: The workspace has no such item.
         """
         if short_id is UNSET or short_id is None:
             return short_id
@@ -232,7 +231,7 @@ class Ledger(Generic[Row, T]):
 
         Args:
             uow: A unit of work that writes.
-            row: The thing's row.
+            row: The item's row.
             change: The name of the change in the activity type.
             changed: The wire names of the changed fields.
             concerned_id: A user to notify.

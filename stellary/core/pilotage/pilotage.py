@@ -96,7 +96,7 @@ def update_mission(uow: UnitOfWork, ref: MissionRef, request: UpdateMission) -> 
 
 @serves(DELETE_MISSION)
 def delete_mission(uow: UnitOfWork, ref: MissionRef) -> Ok:
-    """Delete a mission; its todos stay."""
+    """Delete a mission. Its todos are kept."""
     mission = access.mission(uow, ref).row
     MISSIONS.remove(uow, mission)
     _detach_todos(uow, _DETACH_FROM_MISSION, mission)
@@ -128,7 +128,7 @@ def update_priority(uow: UnitOfWork, ref: PilotagePriorityRef, request: UpdatePr
 
 @serves(DELETE_PRIORITY)
 def delete_priority(uow: UnitOfWork, ref: PilotagePriorityRef) -> Ok:
-    """Delete a priority; its todos stay."""
+    """Delete a priority. Its todos are kept."""
     priority = access.priority(uow, ref).row
     PRIORITIES.remove(uow, priority)
     _detach_todos(uow, _DETACH_FROM_PRIORITY, priority)
@@ -154,7 +154,7 @@ def list_todos(uow: UnitOfWork, ref: WorkspaceRef, request: ListTodos) -> Listin
 def update_todo(uow: UnitOfWork, ref: TodoRef, request: UpdateTodo) -> Todo:
     """Update a todo."""
     todo = access.todo(uow, ref).row
-    # Before the todo's lock, since the deletion of a mission locks the mission before its todos.
+    # Locked before the todo, since the deletion of a mission locks the mission before its todos.
     references = _resolve_references(uow, todo.workspace_id, request)
     before = TODOS.lock(uow, todo)
     changes = _todo_columns(request, references)

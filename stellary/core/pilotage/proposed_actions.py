@@ -126,7 +126,7 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
 
 
 def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Set actions back to suggested that were approved by users who left, since their rights are gone."""
+    """Set actions that were approved by users who left back to ``suggested``, since these users have no rights any more."""
     for event in events:
         parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
         for row in _REOPEN.all(uow.connection, parameters):
@@ -148,7 +148,7 @@ def list_latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Proposed
 def _change_status(
     uow: UnitOfWork, action_row: ActionRow, status: ProposedActionStatus, **values: object
 ) -> ActionRow:
-    """Change the status of an action, if it has the status that this requires."""
+    """Change the status of an action, if its current status allows it."""
     parameters = {
         "_workspace_id": action_row.workspace_id,
         "_number": action_row.number,

@@ -1,4 +1,4 @@
-"""The rows of pilotage, as their tables have them."""
+"""The rows of pilotage, with the columns of their tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stellary.core.db.row_types import RowType
 
 
 class LedgerRow(RowType):
-    """A thing in pilotage: the columns that all kinds have."""
+    """The columns that all kinds of pilotage items have."""
 
     workspace_id: str
     number: int

@@ -1,4 +1,4 @@
-"""Rows of pilotage as the values that they are."""
+"""Conversion of pilotage rows to values."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def action(uow: UnitOfWork, row: ActionRow) -> ProposedAction:
 
 
 def find_problem(uow: UnitOfWork, action_type: str, payload: object) -> str | None:
-    """Return why an action cannot be applied, as far as its name and payload show; None if they are valid."""
+    """Return the reason why an action's name or payload is not valid; None if they are valid."""
     actions_by_name = registered_actions(uow.env)
     action = actions_by_name.get(action_type)
     if action is None or action.kind != "write":

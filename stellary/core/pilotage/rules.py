@@ -19,7 +19,7 @@ from stellary.contract.wire import invalid
 S = TypeVar("S", Mission, Todo)
 
 NOWHERE = 0
-"""A number that no thing has."""
+"""A number that no item has."""
 
 # ---------------------------------------------------------------------------------------------- ids
 
@@ -52,7 +52,7 @@ def parse_short_id(kind: Kind, text: str) -> int:
 
 
 def with_completion(changes: Mapping[str, object], status: str, now: datetime) -> dict[str, object]:
-    """Return changes, completed by ``completed_at`` if the status changes.
+    """Return changes, with ``completed_at`` added if the status changes.
 
     Args:
         changes: The requested changes.
@@ -83,7 +83,7 @@ def with_blocked_reason(changes: Mapping[str, object], status: str) -> dict[str,
     if reason is not None:
         if "status" in changes:
             raise invalid(("blockedReason", "must be null unless the status is blocked"))
-        raise Conflict("the mission is not blocked: blockedReason has no place in it", code="not_blocked")
+        raise Conflict("the mission is not blocked, so it cannot have a blockedReason", code="not_blocked")
     return {**changes, "blocked_reason": None}
 
 
@@ -103,7 +103,7 @@ OPEN: Final = frozenset(BEFORE.values())
 
 
 def transition_error(status: ProposedActionStatus, new_status: ProposedActionStatus) -> Conflict:
-    """Return the error of a change to a status that the action cannot have now."""
+    """Return the error for a status that the action cannot change to at the moment."""
     return Conflict(
         f"only an action that is {BEFORE[new_status]} can be {new_status}; this one is {status}",
         code="invalid_transition",
@@ -115,7 +115,7 @@ def transition_error(status: ProposedActionStatus, new_status: ProposedActionSta
 
 @attrs.frozen
 class StateItems:
-    """The things that a state shows."""
+    """The items that a state shows."""
 
     missions: Sequence[Mission]
     active_priorities: Sequence[PilotagePriority]
@@ -147,7 +147,7 @@ def apply_profile(items: StateItems, profile: StateProfile) -> StateItems:
 
 
 def apply_intent(items: StateItems, intent: StateIntent) -> StateItems:
-    """Return the things in the order of an intent. They come in the order of creation.
+    """Return the items in the order of an intent, given in the order of creation.
 
     Decisions are newest first, unless the order of creation is kept.
     """

@@ -28,7 +28,7 @@ _WHOLE = Paged()
 
 @serves(GET_STATE)
 def get_state(uow: UnitOfWork, ref: WorkspaceRef, request: GetState) -> PilotageState:
-    """Return the things that a profile shows, in the order of an intent, in the requested detail."""
+    """Return the items that a profile shows, in the order of an intent, at the requested level of detail."""
     at = access.workspace(uow, ref)
     workspace_id, role = at.row.id, at.roles.effective_pilotage_role
     assert role is not None

@@ -1,4 +1,4 @@
-"""The schema of pilotage: six tables of things, each numbered in its workspace, and the counters of numbers."""
+"""The schema of pilotage: six tables of items that are numbered per workspace, and the counters of numbers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ priorities = _build_table(
 todos = _build_table(
     "todos",
     Column("label", String(500), nullable=False),
-    # Of the same workspace. No foreign keys: ON DELETE SET NULL would clear the workspace as well as the number.
+    # Numbers in the same workspace. No foreign keys, since ON DELETE SET NULL would also clear the workspace.
     Column("mission_number", Integer),
     Column("priority_number", Integer),
     Column("status", String(20), nullable=False),

@@ -1,1 +1,1 @@
-"""Ports: what the core asks of the outside (files, mail, webhooks, planners, language models)."""
+"""Ports: interfaces to external services (files, mail, webhooks, planners, language models)."""

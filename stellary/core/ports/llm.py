@@ -23,7 +23,7 @@ QUOTED = frozenset({400, 404, 413, 422})
 """The statuses whose message is quoted. The message of an authentication error may contain a part of the key."""
 QUOTE_MAX = 300
 LOOK_SECONDS = 10.0
-"""The interval of the calls of ``waiting``, in seconds."""
+"""The interval between calls of ``waiting``, in seconds."""
 
 
 class Refused(Exception):
@@ -69,7 +69,7 @@ class ModelRunner:
 
         Args:
             model: The name of the model, for error messages.
-            asking: Starts the call.
+            asking: Returns the awaitable of the call.
             waiting: Called every ten seconds during the call. An exception that it raises cancels the call.
 
         Returns:

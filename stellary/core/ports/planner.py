@@ -25,7 +25,7 @@ class Text:
 
 @attrs.frozen
 class Brief:
-    """Everything that a planner knows about a draft.
+    """The input of a planner: all information about a draft.
 
     Attributes:
         name: The name of the planned project.

@@ -30,7 +30,7 @@ from stellary.core.search.tables import entries
 
 _NAMES = [column.name for column in entries.columns]
 _PARAMETERS = {column.name: bindparam(column.name, type_=column.type) for column in entries.columns}
-# A thing that was created may be deleted by the end of the transaction; then no row is inserted.
+# If an item is created and deleted in the same transaction, no row is inserted.
 _INSERT_OF_CARD = insert(entries).from_select(
     _NAMES, select(*_PARAMETERS.values()).where(search_entries.card_exists(_PARAMETERS["card_id"]))
 )
@@ -47,7 +47,7 @@ _DELETE = delete(entries).where(*_THIS_ENTRY)
 
 @attrs.define
 class _Changes:
-    """Changes of the index: of several changes of one thing, the last one."""
+    """The changes of the index. Of several changes of an item, only the last one is kept."""
 
     created: dict[str, Entry] = attrs.field(factory=dict)
     changed: dict[str, Entry] = attrs.field(factory=dict)
@@ -134,7 +134,7 @@ def _card_created(uow: UnitOfWork, changes: _Changes, event: CardCreated) -> Non
 
 
 def _card_updated(uow: UnitOfWork, changes: _Changes, event: CardUpdated) -> None:
-    # Most changes are of fields that are not searched.
+    # Most changes only affect fields that are not searched.
     if not {"title", "description", "checklist"}.isdisjoint(event.changed):
         changes.change(search_entries.card_entry(event.workspace_id, event.card))
 

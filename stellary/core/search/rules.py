@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 IN_TITLE, IN_BODY = (6, 5, 4), (3, 2, 1)
 """The rank of a term that is a whole word, the beginning of a word, or inside a word."""
 TOGETHER_IN_TITLE, TOGETHER_IN_BODY = 2, 1
-"""The additional rank if all words stand together, in the order of the query."""
+"""The additional rank if all words are adjacent, in the order of the query."""
 
 SNIPPET_SEARCH_MAX = 20_000
 _BEFORE, _AFTER = 60, 140
@@ -24,15 +24,15 @@ def fold(text: str) -> str:
     """Return a text in the form in which texts are compared: words with a space before and after each.
 
     Case, accents and compatible forms (``ﬁ``, ``①``) make no difference; punctuation separates words, and so do
-    the signs of markup and code. Other symbols count (``C++``, ``€``, emoji), and marks without which the words of a script
-    would be other ones (Thai, Devanagari).
+    the signs of markup and code. Other symbols are kept (``C++``, ``€``, emoji), and so are marks that
+    distinguish words in some scripts (Thai, Devanagari).
     """
     words = _compatible(text).translate(_separators()).split()
     return f" {' '.join(words)} " if words else " "
 
 
 def parse_terms(query: str) -> list[str]:
-    """Return the folded terms of a query: words, and phrases that a quote or a sign joins (``"blue sky"``, ``ENG-12``).
+    """Return the folded terms of a query: words, and phrases in quotes or joined by punctuation (``"blue sky"``, ``ENG-12``).
 
     The list is empty if the query has no letter, digit or symbol.
     """
@@ -84,7 +84,7 @@ def _fold_letter(letter: str) -> str:
 
 
 def _compatible(text: str) -> str:
-    # Twice, since compatible forms can contain capitals (㎒), and small letters can be composed.
+    # Case-folded twice, since compatible forms can contain capitals (㎒), and lower-case letters can be composed.
     return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
 
 
@@ -92,7 +92,7 @@ def _compatible(text: str) -> str:
 def _separators() -> Mapping[int, str | None]:
     """Return a translation table: separators of words to a space; accents, joiners and soft hyphens to nothing."""
     table: dict[int, str | None] = {}
-    # The planes in between contain ideographs only.
+    # The planes in between contain only ideographs.
     for code in (*range(0x20000), *range(0xE0000, 0xE0100)):
         category = unicodedata.category(chr(code))
         if category == "Cf":

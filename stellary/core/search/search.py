@@ -1,4 +1,4 @@
-"""Search for the things in a workspace that contain all terms, best hits first."""
+"""Search: finds the items of a workspace that contain all terms, best hits first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from stellary.core.search import rules
 from stellary.core.search.tables import entries
 
 SOURCES = (*search_entries.SOURCES, *knowledge.SOURCES)
-"""The kinds of things that can be found, from all areas."""
+"""The kinds of items that can be found, from all areas."""
 
 
 class _RankedRow(RowType):
@@ -127,8 +127,8 @@ def _build_patterns(terms: list[str]) -> dict[str, str]:
 def _build_page(terms: int, names: frozenset[str]) -> Query[_RankedRow]:
     """Build the statement of a page, once for each number of terms and combination of filters.
 
-    The rank of a hit depends only on the hit and the query, so a page continues where the previous one ended,
-    whatever is written in between.
+    The rank of a hit depends only on the hit and the query, so a page continues where the previous one ended, even if
+    other items have changed in between.
     """
     here = entries.c.workspace_id == bindparam("_workspace_id")
     # Two SELECTs, since each uses an index of its own.

@@ -29,7 +29,7 @@ BATCH_SECONDS = 0.015
 WAIT_SECONDS = 0.25
 RETRY_SECONDS = 2.0
 PAYLOAD_MAX = 7_000
-"""PostgreSQL takes 8,000 bytes."""
+"""The maximum size of a payload; PostgreSQL accepts 8,000 bytes."""
 
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 
@@ -116,7 +116,7 @@ class Relay:
             with self._condition:
                 self._condition.wait_for(lambda: self._topics or self._stopping.is_set())
             if not self._stopping.is_set():
-                # Signals of the next milliseconds are sent along.
+                # Wait for further signals, to send them together.
                 self._stopping.wait(BATCH_SECONDS)
             with self._condition:
                 topics, self._topics = self._topics, set()
@@ -144,8 +144,8 @@ class Relay:
                 with self._units.database.open_dedicated("AUTOCOMMIT") as connection:
                     if is_pooled(connection):
                         _log.warning(
-                            "signals of other processes are polled for: a pooler passes no notifications on; "
-                            "name the database itself as the direct one"
+                            "signals of other processes are polled for, since a pooler does not pass on notifications; "
+                            "set the direct URL of the database"
                         )
                         self._stopping.wait()
                         break

@@ -1,7 +1,7 @@
 """Streams of server-sent events, read from an append-only record.
 
-A stream is a position in a record and a function that reads on from there. Its carrier (the server on its event loop, or a
-port in the thread of its caller) reads when a signal says that there is more.
+A stream is a position in a record, and a function that reads from there. The server (on its event loop) or a
+port (in the thread of its caller) reads when a signal announces new events.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 HEARTBEAT_SECONDS = 15.0
 """Seconds after which an idle stream sends a comment, and the access of its reader is checked again."""
 POLL_SECONDS = 5.0
-"""Seconds after which the record is read without a signal, which a process that died may not have sent."""
+"""Seconds after which the record is read without a signal, since a process may have died before it sent one."""
 PENDING_SECONDS = 0.02
 """Seconds after which the record is read again while another transaction may still add an earlier row."""
 
@@ -38,7 +38,7 @@ class Batch:
     """The events read in one step.
 
     Attributes:
-        position: The position to read on from.
+        position: The position from which to continue reading.
         frames: The events as bytes to send; empty if there are none.
         more: Whether further events can be read right away.
         pending: Whether another transaction is about to add events that cannot be read yet.
@@ -112,7 +112,7 @@ class StreamReader:
         self._is_allowed = is_allowed
         self._topics: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._closed = False
-        # Read now, so that events before the first block is read are not missed.
+        # The position is read now, so that events before the first read are not missed.
         self._position = record.read(units, None).position if record.after is None else record.after
         self._blocks = self._read_blocks()
 

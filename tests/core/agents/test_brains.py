@@ -96,7 +96,10 @@ def test_a_brain_that_fails_is_asked_again_later_and_at_last_no_more(agent_api: 
     for _ in range(5):
         clock.advance(timedelta(minutes=5))
         mission = agent_api.run_mission(mission)
-    assert (mission["status"], mission["error"]) == ("failed", "it could not go on: RuntimeError: no key")
+    assert (mission["status"], mission["error"]) == (
+        "failed",
+        "the mission could not continue: RuntimeError: no key",
+    )
     assert agent_api.world.core.work.jobs() == []
 
 

@@ -34,7 +34,7 @@ def test_mission_fails_after_an_hour_without_a_sign_of_its_program(agent_api: Ag
     after = agent_api.run_mission(mission)
     assert (after["status"], after["error"]) == (
         "failed",
-        "the agent's program has not been heard of for an hour",
+        "the agent's program has made no call for an hour",
     )
     assert agent_api.log(mission)[-2:] == [("status", "failed"), ("done", "failed")]
     # It comes back too late, and may take the next one.

@@ -249,7 +249,7 @@ def test_mission_that_kills_every_worker_is_given_up(begin):
     now = life.agent_api.mission_now(life.mission)
     assert (now["status"], now["error"]) == (
         "failed",
-        "it could not go on: the process that ran it ended before it was done",
+        "the mission could not continue: the process that ran the job ended before the job",
     )
     assert life.agent_api.world.core.work.jobs() == []
 

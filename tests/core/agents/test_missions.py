@@ -104,7 +104,7 @@ def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(agent_api
     assert after["error"].startswith(
         "Not done: set_priority was refused (not done without move_card); move_card was "
     )
-    assert "'Nowhere' is neither, the nearest are " in after["error"]
+    assert "'Nowhere' is neither; the most similar names are " in after["error"]
     assert agent_api.read(card) == card
     assert agent_api.proposals(after) == []
     assert agent_api.list_attempts(agent) == [
@@ -115,7 +115,7 @@ def test_an_instruction_that_is_not_possible_leaves_the_card_unchanged(agent_api
 def test_a_mission_has_the_tools_of_its_agent_and_no_others(agent_api: AgentApi):
     agent, card = agent_api.agent("autonomous", ["add_comment"]), agent_api.card()
     after = agent_api.run_mission(agent_api.mission(agent, "comment: hi\nmove to Done", card))
-    assert "move_card was refused (the agent has not the tool" in after["error"]
+    assert "move_card was refused (the agent does not have the tool" in after["error"]
     assert agent_api.read(card) == card
     assert agent_api.list_attempts(agent) == [("add_comment", "refused"), ("move_card", "refused")]
     agent_api.run_mission(agent_api.mission(agent, "comment: hi", card))

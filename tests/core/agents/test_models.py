@@ -183,7 +183,10 @@ def test_excess_tool_calls_are_reported_to_the_model(agent_api: AgentApi):
     results = [
         part.content for message in requests[1] for part in message.parts if part.part_kind == "tool-return"
     ]
-    assert (len(results), results[-1]) == (101, {"error": "too many calls at once: this one was not made"})
+    assert (len(results), results[-1]) == (
+        101,
+        {"error": "too many calls in one turn: this one was not executed"},
+    )
 
 
 # ---------------------------------------------------------------------------------------------- an endpoint
@@ -294,7 +297,7 @@ def test_mission_ends_after_five_failed_tries(agent_api: AgentApi, provider: Pro
         clock.advance(timedelta(minutes=5))
     after = agent_api.run_mission(mission)
     assert after["status"] == "failed"
-    assert f"it could not go on: the model openai:some {why}" in after["error"]
+    assert f"the mission could not continue: the model openai:some {why}" in after["error"]
     assert agent_api.read(card) == card
     assert agent_api.world.core.work.jobs() == []
 

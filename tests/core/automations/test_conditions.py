@@ -94,8 +94,8 @@ def nested(depth):
     [
         ({"none": []}, 'conditions must be {"all": […]} or {"any": […]}'),
         ({"all": [], "any": []}, 'conditions must be {"all": […]} or {"any": […]}'),
-        ({"all": []}, "conditions.all must be a list with something in it"),
-        ({"all": {}}, "conditions.all must be a list with something in it"),
+        ({"all": []}, "conditions.all must be a list that is not empty"),
+        ({"all": {}}, "conditions.all must be a list that is not empty"),
         ({"all": ["a"]}, "conditions.all[0] must be an object"),
         ({"all": [{"field": "title"}]}, "conditions.all[0] must be {"),
         ({"all": [{"field": "title", "op": "eq", "value": "a", "not": 1}]}, "conditions.all[0] must be {"),

@@ -115,7 +115,7 @@ def test_rule_with_unknown_references_is_imported_turned_off(automation_api: Aut
     reasons = dict(loss_reasons(answer, "automation"))
     assert list(reasons) == [f"automations[{place}]" for place in range(4)]
     assert reasons["automations[0]"].startswith(
-        "it is turned off: automations[0].action.params.assigneeId must"
+        "it is disabled: automations[0].action.params.assigneeId must"
     )
     assert "workspace that the file comes from" in reasons["automations[1]"]
     assert "automations[2].action.params.cardId must" in reasons["automations[2]"]
@@ -179,5 +179,5 @@ def test_token_without_the_right_to_create_rules_imports_none(automation_api: Au
     )
     assert rules == []
     assert loss_reasons(answer, "automation") == [
-        ("automations[0]", "this takes an API token with all scopes")
+        ("automations[0]", "this requires an API token with all scopes")
     ]

@@ -116,32 +116,37 @@ def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, i
             "columnId",
             "eq",
             "Shipped",
-            "conditions.all[1].any[0].value must be the id of something that is there, or",
+            "conditions.all[1].any[0].value must be the id or the name of an existing item",
         ),
         (
             "columnId",
             "in",
             ["Done", NOWHERE],
-            "conditions.all[1].any[0].value[1] must be the id of something",
+            "conditions.all[1].any[0].value[1] must be the id of an existing item",
         ),
         (
             "scopeId",
             "eq",
             NOWHERE,
-            "conditions.all[1].any[0].value must be the id of something that is there",
+            "conditions.all[1].any[0].value must be the id of an existing item",
         ),
         (
             "assigneeId",
             "eq",
             "Eve",
-            "conditions.all[1].any[0].value must be the id of something that is there, or",
+            "conditions.all[1].any[0].value must be the id or the name of an existing item",
         ),
-        ("labelIds", "contains", "urgent", "conditions.all[1].any[0].value must be the id of something"),
+        (
+            "labelIds",
+            "contains",
+            "urgent",
+            "conditions.all[1].any[0].value must be the id or the name of an existing item",
+        ),
         (
             "toColumn",
             "eq",
             "Shipped",
-            "conditions.all[1].any[0].value must be the id of something that is there, or",
+            "conditions.all[1].any[0].value must be the id or the name of an existing item",
         ),
         ("status", "eq", "finished", "conditions.all[1].any[0].value must be one of open, in_progress, done"),
         (
@@ -150,12 +155,17 @@ def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, i
             ["high", "urgent"],
             "conditions.all[1].any[0].value[1] must be one of low, medium, high",
         ),
-        (f"customFields.{NOWHERE}", "eq", "L", "conditions.all[1].any[0].field must be the id of something"),
+        (
+            f"customFields.{NOWHERE}",
+            "eq",
+            "L",
+            "conditions.all[1].any[0].field must be the id of an existing item",
+        ),
         (
             "customFields.Weight",
             "eq",
             "L",
-            "conditions.all[1].any[0].field must be the id of something that is",
+            "conditions.all[1].any[0].field must be the id or the name of an existing item",
         ),
         (
             "customFields.Size",
@@ -174,12 +184,28 @@ def test_condition_on_an_unknown_item_is_refused(
 @pytest.mark.parametrize(
     ("type", "params", "message"),
     [
-        ("move_card", {"targetColumn": "Shipped"}, "action.params.targetColumn must be the id of something"),
+        (
+            "move_card",
+            {"targetColumn": "Shipped"},
+            "action.params.targetColumn must be the id or the name of an existing item",
+        ),
         ("move_card", {"targetColumn": "Done", "before": NOWHERE}, "action.params.before must be the id of"),
-        ("add_label", {"label": "urgent"}, "action.params.label must be the id of something"),
-        ("assign_card", {"assigneeId": "Eve"}, "action.params.assigneeId must be the id of something"),
+        (
+            "add_label",
+            {"label": "urgent"},
+            "action.params.label must be the id or the name of an existing item",
+        ),
+        (
+            "assign_card",
+            {"assigneeId": "Eve"},
+            "action.params.assigneeId must be the id or the name of an existing item",
+        ),
         ("notify", {"message": "x", "to": ["creator", "Eve"]}, "action.params.to[1] must be the id of"),
-        ("archive_card", {"cardId": "LAU-99"}, "action.params.cardId must be the id of something"),
+        (
+            "archive_card",
+            {"cardId": "LAU-99"},
+            "action.params.cardId must be the id or the name of an existing item",
+        ),
         ("create_card", {"title": "x", "projectId": "Else"}, "action.params.projectId must be the id of"),
         ("create_card", {"title": "x", "labelIds": [NOWHERE]}, "action.params.labelIds[0] must be the id of"),
         (
@@ -187,7 +213,7 @@ def test_condition_on_an_unknown_item_is_refused(
             {"cards": [{"title": "x", "column": "Z"}]},
             "action.params.cards[0].column must",
         ),
-        ("update_card", {"columnId": NOWHERE}, "action.params.columnId must be the id of something"),
+        ("update_card", {"columnId": NOWHERE}, "action.params.columnId must be the id of an existing item"),
         (
             "update_card",
             {"customFields": {NOWHERE: 1}},
@@ -251,6 +277,6 @@ def test_rule_whose_target_is_deleted_later_leaves_traces(automation_api: Automa
     )
     automation_api.move(automation_api.card(), DOING)
     (error,) = automation_api.results(failing)
-    assert error.startswith("label must be the id of something that is there")
+    assert error.startswith("label must be the id or the name of an existing item")
     assert automation_api.results(waiting) == ["skipped"]
     assert automation_api.rule_now(failing)["enabled"] is True

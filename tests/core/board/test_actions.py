@@ -180,9 +180,7 @@ def test_card_is_assigned_by_a_first_name(board, card):
     message = problem(board, "assign_card", cardId=card["id"], assigneeId="Rob")
     assert f"could be 'Rob Ray' ({rob.id}), 'Rob Roy' ({roy.id})" in message
     message = problem(board, "assign_card", cardId=card["id"], assigneeId="Eve")
-    assert message.startswith(
-        "assigneeId must be the id of something that is there, or its name; 'Eve' is neither"
-    )
+    assert message.startswith("assigneeId must be the id or the name of an existing item; 'Eve' is neither")
     assert f"'Jane Doe' ({jane.id})" in message
 
 
@@ -239,10 +237,8 @@ def test_notify_fails_for_a_card_without_assignee(board):
 def test_notify_refuses_users_outside_the_workspace(board, card):
     board.world.person("eve")
     message = problem(board, "notify", cardId=card["id"], message="x", to=["creator", "eve"])
-    assert message.startswith(
-        "to[1] must be the id of something that is there, or its name; 'eve' is neither"
-    )
-    assert message.endswith(f"the nearest are 'ann' ({board.owner.id})")
+    assert message.startswith("to[1] must be the id or the name of an existing item; 'eve' is neither")
+    assert message.endswith(f"the most similar names are 'ann' ({board.owner.id})")
     assert read_notices(board, board.owner) == []
 
 
@@ -270,7 +266,7 @@ def test_card_is_related_by_key_or_title_and_unrelated(board, card):
     )
     assert relations_of(board, other) == [("blocks", card["title"])]
     again = {"cardId": card["id"], "targetCardId": other["id"], "type": "blocked_by"}
-    assert problem(board, "add_relation", **again) == "the cards are related in that way already"
+    assert problem(board, "add_relation", **again) == "the cards already have this relation"
     itself = {"cardId": card["id"], "targetCardId": card["key"], "type": "blocks"}
     assert problem(board, "add_relation", **itself) == "targetCardId must be another card"
     assert run(board, "remove_relation", cardId=other["id"], targetCardId=card["key"]).ok

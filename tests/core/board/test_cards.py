@@ -271,7 +271,7 @@ def test_checklist_names_each_of_its_items_once(card_api, todo, twice):
 def test_unknown_ids_in_a_change_return_400(card_api, todo, field):
     card = card_api.card(todo)["id"]
     messages = {card_api.error("PATCH", f"/cards/{card}", {field: id}) for id in (NOWHERE, "", "x")}
-    assert messages == {(400, f"{field} must be the id of something that is there")}
+    assert messages == {(400, f"{field} must be the id of an existing item")}
 
 
 def test_column_of_another_project_is_unknown(card_api, todo):
@@ -323,7 +323,7 @@ def test_archived_card_has_no_position(card_api, todo):
 def test_archived_card_with_unknown_neighbour_returns_400(card_api, todo):
     card = card_api.card(todo)["id"]
     body = {"archived": True, "after": NOWHERE}
-    expected = (400, "after must be the id of something that is there")
+    expected = (400, "after must be the id of an existing item")
     assert card_api.error("PATCH", f"/cards/{card}", body) == expected
 
 

@@ -54,7 +54,7 @@ def test_position_beyond_the_end_is_the_end(card_api, lane):
 
 @pytest.mark.parametrize("scope", [NOWHERE, "", "x"])
 def test_column_in_a_scope_that_is_not_there(card_api, scope):
-    expected = (400, "scopeId must be the id of something that is there")
+    expected = (400, "scopeId must be the id of an existing item")
     assert card_api.error("POST", "/columns", {"name": "x", "scopeId": scope}) == expected
 
 
@@ -113,7 +113,7 @@ def test_columns_of_one_scope(card_api, lane):
     scope = card_api.columns()[0]["scopeId"]
     assert card_api.ask("GET", f"/columns?scopeId={scope}") == card_api.columns()
     status, message = card_api.error("GET", f"/columns?scopeId={NOWHERE}")
-    assert (status, message) == (400, "scopeId must be the id of something that is there")
+    assert (status, message) == (400, "scopeId must be the id of an existing item")
 
 
 def test_columns_by_the_page(card_api, lane):
@@ -171,7 +171,7 @@ def test_cards_do_not_go_to_a_column_that_has_no_room(card_api, lane):
 
 @pytest.mark.parametrize("target", [NOWHERE, "", "x"])
 def test_cards_do_not_move_to_an_unknown_column(card_api, lane, target):
-    expected = (400, "moveCardsTo must be the id of something that is there")
+    expected = (400, "moveCardsTo must be the id of an existing item")
     assert card_api.error("DELETE", f"/columns/{lane['a']}?moveCardsTo={target}") == expected
 
 

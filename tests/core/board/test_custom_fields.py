@@ -148,7 +148,7 @@ def test_field_of_another_project_is_unknown(board):
         error(board, "PATCH", f"{board.flat_of(card)}/custom-fields", {id: "x"})[1].replace(id, "<id>")
         for id in (strange["id"], UNKNOWN)
     }
-    assert messages == {"<id> must be the id of something that is there"}
+    assert messages == {"<id> must be the id of an existing item"}
 
 
 # ------------------------------------------------------------------------------------------------- values
@@ -258,7 +258,7 @@ def test_new_card_needs_a_value_of_each_required_field(board):
     size, due = field(board, required=True), field(board, "date", required=True)
     column = board.columns[0]["id"]
     single, bulk = f"{board.path}/columns/{column}/cards", f"{board.path}/cards/bulk"
-    is_required = "is required: every new card has a value of"
+    is_required = "is required: every new card needs a value for"
     body = {"title": "x", "customFields": {size["id"]: "L"}}
     message = f"customFields.{due['id']} {is_required} {due['name']!r}"
     assert error(board, "POST", single, body) == (400, message)
@@ -326,7 +326,7 @@ def test_too_many_fields_are_answered_with_an_unknown_one(board):
     id = field(board)["id"]
     many = {id: "x"} | {f"{number:024x}": "x" for number in range(5000)}
     answered, message = error(board, "PATCH", f"{board.flat_of(board.card())}/custom-fields", many)
-    assert (answered, message) == (400, f"{0:024x} must be the id of something that is there")
+    assert (answered, message) == (400, f"{0:024x} must be the id of an existing item")
 
 
 def test_a_stale_version_is_refused(board):
@@ -658,7 +658,7 @@ def test_invalid_filter_is_named(board):
         (id, form),
         (f"{id}:x", "must be a finite number"),
         (f"{several}:other", "must be one of the field's options"),
-        (f"{UNKNOWN}:5", "must be the id of something that is there"),
+        (f"{UNKNOWN}:5", "must be the id of an existing item"),
     ):
         answer = error(board, "GET", f"{board.path}/cards?customField={id}:5&customField={condition}")
         assert answer == (400, f"customField[1] {message}")

@@ -78,7 +78,7 @@ def test_unknown_id_is_refused_by_every_list(board: Board):
                 mark = "&" if "?" in path else "?"
                 answer = board.world.call(board.owner, "GET", f"{path}{mark}{name}={text}{more}")
                 message = orjson.loads(answer.body)["message"]
-                expected = (400, f"{name} must be the id of something that is there")
+                expected = (400, f"{name} must be the id of an existing item")
                 assert (answer.status, message) == expected, (path, name, text)
 
 

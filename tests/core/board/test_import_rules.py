@@ -40,7 +40,7 @@ WRONG = {
     ),
     "no column": (
         {"project": {"name": "x"}, "cards": [{"title": "t"}]},
-        "cards[0].columnIndex is required, or columnId in its place",
+        "cards[0].columnIndex is required unless columnId is given",
     ),
     "unknown column": (
         {"project": {"name": "x"}, "cards": [{"title": "t", "columnId": "c"}]},
@@ -59,7 +59,7 @@ WRONG = {
             "project": {"name": "x"},
             "scopes": [{"name": "a", "isDefault": True}, {"name": "b", "isDefault": True}],
         },
-        "scopes[1].isDefault must be true of one scope only",
+        "scopes[1].isDefault must be true for one scope only",
     ),
     "a scope's dates": (
         {
@@ -171,27 +171,27 @@ def related_cards(*relations):
     [
         (
             related_cards("0 blocks 1", "1 blocked_by 0"),
-            "cards[1].relations[0] must not say again what cards[0].relations[0] says",
+            "cards[1].relations[0] must not repeat cards[0].relations[0]",
         ),
         (
             related_cards("0 duplicates 1", "1 duplicates 0"),
-            "cards[1].relations[0] must not say again what cards[0].relations[0] says",
+            "cards[1].relations[0] must not repeat cards[0].relations[0]",
         ),
         (
             related_cards("0 parent_of 2", "1 parent_of 2"),
-            "cards[1].relations[0] must not give a card a second parent, beside cards[0].relations[0]",
+            "cards[1].relations[0] must not give a card a second parent, in addition to cards[0].relations[0]",
         ),
         (
             related_cards("0 blocks 1", "1 blocks 0"),
-            "cards[1].relations[0] must not close a circle of blocks",
+            "cards[1].relations[0] must not create a cycle of blocks",
         ),
         (
             related_cards("3 blocks 0", "0 blocks 1", "1 blocks 2", "2 blocks 0", "2 blocks 4"),
-            "cards[2].relations[0] must not close a circle of blocks",
+            "cards[2].relations[0] must not create a cycle of blocks",
         ),
         (
             related_cards("0 parent_of 1", "1 parent_of 2", "2 parent_of 0"),
-            "cards[2].relations[0] must not close a circle of parent_of",
+            "cards[2].relations[0] must not create a cycle of parent_of",
         ),
     ],
     ids=[

@@ -244,7 +244,7 @@ def test_a_token_that_could_not_add_members_adds_none(importing):
     (loss,) = new_project["notCarried"]
     assert (loss["path"], loss["reason"]) == (
         "members[1]",
-        "adding members is not allowed: this takes an API token with all scopes",
+        "adding members is not allowed: this requires an API token with all scopes",
     )
     assert (
         importing.import_file(file, importing.world.api_token(importing.ann, TOKEN_SCOPES))["memberCount"]

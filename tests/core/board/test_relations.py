@@ -31,8 +31,8 @@ SEEN = {
     "parent_of": ("parent_of", "child_of"),
 }
 CIRCLE = {
-    "blocks": "blocks would go in a circle",
-    "parent_of": "parent_of would go in a circle",
+    "blocks": "blocks would create a cycle",
+    "parent_of": "parent_of would create a cycle",
 }
 
 
@@ -112,7 +112,7 @@ def test_blocked_by_is_the_other_cards_blocks(board):
     one, other = cards(board, 2)
     relate(board, one, "blocked_by", other)
     assert stored_relations(board) == {(other["id"], "blocks", one["id"])}
-    assert relation_error(board, other, "blocks", one) == (409, "the cards are related in that way already")
+    assert relation_error(board, other, "blocks", one) == (409, "the cards already have this relation")
 
 
 def test_cards_of_two_projects_are_related(board):
@@ -164,7 +164,7 @@ def test_card_of_another_tenant_is_unknown(board):
         relation_error(board, card, "blocks", target)
         for target in (stranger.card(), next_door.card(), {"id": UNKNOWN}, {"id": "x"})
     }
-    assert errors == {(400, "targetCardId must be the id of something that is there")}
+    assert errors == {(400, "targetCardId must be the id of an existing item")}
     assert stored_relations(board) == set()
 
 
@@ -172,7 +172,7 @@ def test_card_of_another_tenant_is_unknown(board):
 def test_two_cards_are_related_once_in_each_way(board, type):
     one, other = cards(board, 2)
     relate(board, one, type, other)
-    assert relation_error(board, one, type, other) == (409, "the cards are related in that way already")
+    assert relation_error(board, one, type, other) == (409, "the cards already have this relation")
     for other_type in ("blocks", "related_to", "duplicates", "parent_of"):
         assert status(board, one, other_type, other) == (
             409 if other_type == type or (other_type, type) == ("blocks", "blocked_by") else 201
@@ -183,7 +183,7 @@ def test_two_cards_are_related_once_in_each_way(board, type):
 def test_relation_from_the_other_end_exists_already(board, type):
     one, other = cards(board, 2)
     relate(board, one, type, other)
-    assert relation_error(board, other, type, one) == (409, "the cards are related in that way already")
+    assert relation_error(board, other, type, one) == (409, "the cards already have this relation")
 
 
 @pytest.mark.parametrize("type", CIRCLE)

@@ -314,7 +314,7 @@ def test_cards_do_not_move_to_a_full_column(card_api):
 
 @pytest.mark.parametrize("target", [NOWHERE, "", "x"])
 def test_cards_do_not_move_to_an_unknown_column(card_api, phases, target):
-    expected = (400, "moveCardsTo must be the id of something that is there")
+    expected = (400, "moveCardsTo must be the id of an existing item")
     assert card_api.error("DELETE", f"/scopes/{phases['a']}?moveCardsTo={target}") == expected
 
 

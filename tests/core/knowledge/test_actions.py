@@ -78,7 +78,7 @@ def test_error_for_an_ambiguous_title_lists_the_documents(document_api):
     one, two = document_api.document("Plan"), document_api.document("Plan")
     message = f"documentId 'plan' could be 'Plan' ({one['id']}), 'Plan' ({two['id']}): give an id"
     assert problem(document_api, "get_document", documentId="plan") == message
-    unknown = "documentId must be the id of something that is there"
+    unknown = "documentId must be the id of an existing item"
     assert problem(document_api, "get_document", documentId="nothing like it").startswith(
         f"{unknown}, or its name; "
     )

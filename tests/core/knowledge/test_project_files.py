@@ -105,7 +105,7 @@ def test_imported_documents_are_drafts_of_the_importer(document_api, project):
             [{"title": "a", "id": "x"}, {"title": "b", "id": "x"}],
             "documents[1].id must not be that of documents[0] as well",
         ),
-        ([{"title": "a", "tags": ["x", "X"]}], "documents[0].tags[1] must not be there twice"),
+        ([{"title": "a", "tags": ["x", "X"]}], "documents[0].tags[1] must not be given twice"),
         ([{"title": "a", "content": "# A"}], "documents[0].content must be a TipTap document"),
         (
             [{"title": "a", "content": {}}],
@@ -114,7 +114,7 @@ def test_imported_documents_are_drafts_of_the_importer(document_api, project):
         ([{}], "documents[0].title is required"),
         (
             [{"title": "a", "id": "a", "parentId": "b"}, {"title": "b", "id": "b", "parentId": "a"}],
-            "documents[0].parentId must not lead back to the document",
+            "documents[0].parentId must not create a cycle",
         ),
     ],
     ids=map(str, range(8)),

@@ -116,7 +116,7 @@ def test_concurrently_deleted_document_gets_no_children(document_api):
         document_api.path,
         body,
     )
-    assert (status, body_["message"]) == (400, "parentId must be the id of something that is there")
+    assert (status, body_["message"]) == (400, "parentId must be the id of an existing item")
 
 
 def test_concurrently_added_child_moves_up_when_its_parent_is_deleted(document_api):

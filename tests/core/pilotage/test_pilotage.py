@@ -136,12 +136,12 @@ def test_items_are_deleted_with_the_workspace(pilotage_api, kind):
         (
             "todos",
             {"label": "x", "missionId": "m-009"},
-            "missionId must be the id of something that is there",
+            "missionId must be the id of an existing item",
         ),
         (
             "todos",
             {"label": "x", "priorityId": "m-001"},
-            "priorityId must be the id of something that is there",
+            "priorityId must be the id of an existing item",
         ),
         ("decisions", {"title": "x", "impact": "x" * 2001}, "impact must be at most 2000 characters"),
         ("docs", {"title": "x", "sourceType": "law"}, "sourceType must be one of product, tech, sprint, ops"),
@@ -202,7 +202,7 @@ def test_only_blocked_missions_have_a_blocked_reason(pilotage_api):
     path = f"missions/{mission['id']}"
     assert pilotage_api.error("PATCH", path, {"blockedReason": "Sick"}) == (
         409,
-        "the mission is not blocked: blockedReason has no place in it",
+        "the mission is not blocked, so it cannot have a blockedReason",
         "not_blocked",
     )
     assert pilotage_api.error("PATCH", path, {"status": "done", "blockedReason": "Sick"})[0] == 400

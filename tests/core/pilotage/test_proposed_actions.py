@@ -172,9 +172,9 @@ def test_inapplicable_action_is_refused_when_proposed(pilotage_api, action_type,
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        ({"targetColumn": "0" * 24}, "targetColumn must be the id of something that is there"),
-        ({"cardId": "a" * 24}, "cardId must be the id of something that is there"),
-        ({"targetColumn": "Done", "before": "a" * 24}, "before must be the id of something that is there"),
+        ({"targetColumn": "0" * 24}, "targetColumn must be the id of an existing item"),
+        ({"cardId": "a" * 24}, "cardId must be the id of an existing item"),
+        ({"targetColumn": "Done", "before": "a" * 24}, "before must be the id of an existing item"),
     ],
 )
 def test_failed_application_changes_nothing(pilotage_api, payload, reason):

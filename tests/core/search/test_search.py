@@ -227,7 +227,9 @@ def test_invalid_query_is_rejected_in_one_sentence(board):
     assert "q" in search_error(board, "q=%ff")
     assert "kind" in search_error(board, "q=a&kind=person")
     assert "limit" in search_error(board, "q=a&limit=501")
-    assert "cursor must be one that this list has answered with" in search_error(board, "q=a&cursor=nonsense")
+    assert "cursor must be a cursor from a response of this list" in search_error(
+        board, "q=a&cursor=nonsense"
+    )
     cards = f"{board.path}/cards?limit=1"
     board.card(), board.card()
     cursor = (

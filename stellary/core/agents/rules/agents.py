@@ -52,7 +52,7 @@ def check_tool(tools: frozenset[str], name: str, category: str) -> None:
     """
     if name not in tools and category not in tools:
         missing_tool = f"{name} or {category}" if name else category
-        raise Forbidden(f"the agent has not the tool {missing_tool}", code="tool_not_allowed")
+        raise Forbidden(f"the agent does not have the tool {missing_tool}", code="tool_not_allowed")
 
 
 def check_project_scope(endpoint: AnyEndpoint, project_ids: Collection[str] | None) -> None:
@@ -68,7 +68,7 @@ def check_project_scope(endpoint: AnyEndpoint, project_ids: Collection[str] | No
     if project_ids is None or endpoint.operation in _WORKSPACE_OPERATIONS:
         return
     if "project_id" not in {field.name for field in attrs.fields(endpoint.ref)}:
-        raise Forbidden("the agent works in some projects only", code="outside_projects")
+        raise Forbidden("the agent may only work in some projects", code="outside_projects")
 
 
 def check_model(runtime: Runtime, model: str | None) -> None:
@@ -127,7 +127,7 @@ def count_in_window(window: Window, max_actions: int, seconds: int, now: datetim
     if window.actions >= max_actions:
         seconds_left = max(1.0, (ends_at - now).total_seconds())
         error = RateLimited(
-            f"the agent may do {max_actions} things in {seconds} seconds",
+            f"the agent may make at most {max_actions} calls in {seconds} seconds",
             code="agent_rate",
             retry_after=seconds_left,
         )

@@ -101,7 +101,7 @@ def _check_group(group: Mapping[str, Any], path: str, depth: int) -> int:
     if depth > DEPTH_MAX:
         raise invalid((path, f"must not be nested more than {DEPTH_MAX} deep"))
     if not isinstance(parts, list) or not parts:
-        raise invalid((path, "must be a list with something in it"))
+        raise invalid((path, "must be a list that is not empty"))
     leaves = 0
     for index, part in enumerate(parts):
         at = f"{path}[{index}]"

@@ -58,7 +58,7 @@ def check_references(
 
     Args:
         uow: The unit of work.
-        workspace_id: The workspace that assignees must reach, or be agents of.
+        workspace_id: The workspace to which assignees must have access, or whose agents they are.
         project_id: The project that labels must belong to.
         requests: The requests, each with its path in a larger one, such as ``cards[3].`` or an empty string.
 

@@ -61,7 +61,7 @@ def _load_fields(
     if not ids:
         return {}
     # There are more ids than a project can have fields, so some are unknown. The request will be rejected, so
-    # no lock is # needed; a statement may not accept so many parameters.
+    # no lock is needed; a statement may not accept so many parameters.
     query = _IN_ORDER
     parameters: dict[str, object] = {"_project_id": project_id}
     if len(ids) <= FIELDS_MAX:

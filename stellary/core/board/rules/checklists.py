@@ -59,7 +59,7 @@ def add_item(before: Sequence[ChecklistItem], request: AddChecklistItem, id: str
         Conflict: The checklist is full.
     """
     if len(before) >= CHECKLIST_MAX:
-        raise Conflict(f"a checklist takes {CHECKLIST_MAX} items", code="checklist_full")
+        raise Conflict(f"a checklist has at most {CHECKLIST_MAX} items", code="checklist_full")
     new_item = build_value(ChecklistItem, request, id=id, done=is_done(request), order=0)
     return _insert(before, new_item, _get_order(request, len(before)))
 

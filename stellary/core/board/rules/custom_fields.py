@@ -76,7 +76,7 @@ def check_required(required: Collection[CustomField], values: Values, path: str 
         Invalid: A required value is missing.
     """
     lacking = [
-        (f"{path}customFields.{field.id}", f"is required: every new card has a value of {field.name!r}")
+        (f"{path}customFields.{field.id}", f"is required: every new card needs a value for {field.name!r}")
         for field in required
         if field.id not in values
     ]

@@ -42,13 +42,13 @@ def build_relations(
             relation_edge = build_edge(ids[card_index], ids[target], relation.type)
             first = first_paths.setdefault((_pair(relation_edge), relation_edge.type), path)
             if first != path:
-                raise invalid((path, f"must not say again what {first} says"))
+                raise invalid((path, f"must not repeat {first}"))
             if (
                 relation_edge.type == "parent_of"
                 and parents.setdefault(relation_edge.target_id, path) != path
             ):
                 other = parents[relation_edge.target_id]
-                raise invalid((path, f"must not give a card a second parent, beside {other}"))
+                raise invalid((path, f"must not give a card a second parent, in addition to {other}"))
             paths_by_edge[relation_edge] = path
             if len(paths_by_edge) > IN_ALL_MAX:
                 raise invalid(("cards", f"must not have more than {IN_ALL_MAX} relations in all"))
@@ -56,7 +56,7 @@ def build_relations(
         if cycle_path := _find_cycle(
             {edge: path for edge, path in paths_by_edge.items() if edge.type == type}
         ):
-            raise invalid((cycle_path, f"must not close a circle of {type}"))
+            raise invalid((cycle_path, f"must not create a cycle of {type}"))
     return list(paths_by_edge), outside
 
 

@@ -64,7 +64,7 @@ class Importer:
     Attributes:
         name, email: The name and e-mail address of the importer, who is the author of comments without one.
         project_id: The id of the new project.
-        assignees: The ids of people who reach the workspace, by e-mail address as the file writes it.
+        assignees: The ids of people with access to the workspace, by e-mail address as the file writes it.
         new_id: Generates ids.
         now: The time of the import.
     """
@@ -178,7 +178,7 @@ def _check_names(entries: Sequence[HasName], path: str) -> None:
 def _scopes(scopes: Sequence[ImportedScope], by: Importer) -> list[Scope]:
     defaults = [index for index, scope in enumerate(scopes) if scope.is_default] or [0]
     if len(defaults) > 1:
-        raise invalid((f"scopes[{defaults[1]}].isDefault", "must be true of one scope only"))
+        raise invalid((f"scopes[{defaults[1]}].isDefault", "must be true for one scope only"))
     new_scopes: list[Scope] = []
     for scope_index, scope in enumerate(scopes):
         settings: Settings = {}
@@ -341,7 +341,7 @@ def _column_of(card: ImportedCard, column_indexes: Mapping[str, int], count: int
             raise invalid((f"{path}columnIndex", "must not be given together with columnId"))
         return resolve_reference(column_indexes, card.column_id, f"{path}columnId", "columns")
     if isinstance(card.column_index, Unset):
-        raise invalid((f"{path}columnIndex", "is required, or columnId in its place"))
+        raise invalid((f"{path}columnIndex", "is required unless columnId is given"))
     if card.column_index >= count:
         raise invalid(
             (f"{path}columnIndex", f"must be the index of one of the file's {count} columns, from 0")

@@ -89,7 +89,7 @@ def build_no_match_error(field: str, text: str, candidates: Sequence[Candidate])
     return invalid(
         (
             field,
-            f"must be the id of something that is there, or its name; {_shorten(text)!r} is neither, the nearest are {nearest}",
+            f"must be the id or the name of an existing item; {_shorten(text)!r} is neither; the most similar names are {nearest}",
         )
     )
 

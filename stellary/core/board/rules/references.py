@@ -8,4 +8,4 @@ from stellary.contract.wire import invalid
 
 def unknown(field: str) -> Invalid:
     """Return the 400 for an id in a body that is unknown, deleted, or not visible to the caller."""
-    return invalid((field, "must be the id of something that is there"))
+    return invalid((field, "must be the id of an existing item"))

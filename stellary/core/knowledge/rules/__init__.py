@@ -1,1 +1,1 @@
-"""The rules of documents: values in, values out."""
+"""The rules of documents: pure functions of values."""

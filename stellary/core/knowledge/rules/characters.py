@@ -11,7 +11,7 @@ CharacterKind = Literal["space", "punctuation", "other"]
 WHITE_SPACE: Final = " \t\n\v\f\r\xa0\u1680\u202f\u205f\u3000\u2028\u2029" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
-"""Characters that Markdown drops at either end of a text."""
+"""Characters that Markdown removes at both ends of a text."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -34,7 +34,7 @@ def flanking(marker: str, before: CharacterKind, after: CharacterKind) -> tuple[
         after: The class of the character after the run.
 
     Returns:
-        The two answers, as a pair.
+        Both results, as a pair.
     """
     left_flanking = after != "space" and (after != "punctuation" or before != "other")
     right_flanking = before != "space" and (before != "punctuation" or after != "other")

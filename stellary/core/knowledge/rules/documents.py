@@ -1,4 +1,4 @@
-"""The rules of documents: tags, what a request changes, and which changes are reported."""
+"""The rules of documents: tags, updates, and the reporting of changes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ REPORT_INTERVAL: Final = timedelta(minutes=10)
 
 @value
 class StoredDocument(DocumentSummary):
-    """A document with everything that is stored of it.
+    """A document with all its columns.
 
     Attributes:
-        tag_keys: The tags as filters compare them.
+        tag_keys: The tags in the form that filters compare.
         submissions: The number of submissions.
         told_of_id, told_at: The author and the time of the last change that was reported.
     """
@@ -54,12 +54,12 @@ def check_tags(tags: Sequence[str], path: str = "tags") -> None:
         if "\n" in tag:
             raise invalid((f"{path}[{index}]", "must be on one line"))
         if tag.casefold() in seen:
-            raise invalid((f"{path}[{index}]", "must not be there twice"))
+            raise invalid((f"{path}[{index}]", "must not be given twice"))
         seen.add(tag.casefold())
 
 
 def tag_keys(tags: Sequence[str]) -> str:
-    """Return the tags as filters compare them: in lower case, each between line feeds."""
+    """Return the tags in the form that filters compare: in lower case, each between line feeds."""
     return "".join(f"\n{tag.casefold()}\n" for tag in tags)
 
 
@@ -87,7 +87,7 @@ def apply_update(
 
 
 def is_news(before: StoredDocument, after: StoredDocument, user_id: str, now: datetime) -> bool:
-    """Return whether a change is reported; while one person saves repeatedly, only every ten minutes."""
+    """Return whether a change is reported. If one person saves repeatedly, it is reported every ten minutes."""
     changed = set(find_changed_fields(before, after)) - _BOOKKEEPING
     if changed == {"content"} and before.told_of_id == user_id:
         return now - before.told_at >= REPORT_INTERVAL

@@ -1,7 +1,8 @@
-"""JSON inside Markdown, for what Markdown cannot express: unknown nodes and marks, and attributes without a syntax.
+"""JSON inside Markdown, for content that Markdown cannot express, such as unknown nodes, marks and attributes.
 
-A block is a fenced code block whose language is ``tiptap``. Inside a line there are three tags, whose JSON stays on one
-line and contains no character that Markdown would take for its own: ``<tiptap-node {…}>`` is an inline node,
+A block is a fenced code block whose language is ``tiptap``. Inside a line there are three tags, whose JSON is
+on one line and contains no
+character that has a meaning in Markdown: ``<tiptap-node {…}>`` is an inline node,
 ``<tiptap-mark {…}>text</tiptap-mark>`` is a mark, and ``<tiptap-block {…}>`` at the beginning gives attributes to the
 paragraph, heading or table cell around it.
 """
@@ -41,7 +42,7 @@ _ESCAPES: Final = str.maketrans({character: f"\\u{ord(character):04x}" for chara
 
 
 def mark_rank(mark: Mapping[str, Any]) -> int:
-    """Return the place of a mark among those of a text, from the outside in. Unknown ones keep their order."""
+    """Return the rank of a mark, by which the marks of a text are sorted from the outside in. Unknown marks keep their order."""
     return _MARK_RANKS.get(mark["type"], _OTHER_RANK)
 
 
@@ -64,7 +65,7 @@ def encode(value: Node) -> str:
 
 
 def decode(text: str) -> Node | None:
-    """Return the object that a JSON text is; None if it is something else."""
+    """Parse a JSON object; return None if the text is anything else."""
     try:
         value = jsonic.parse(text.encode())
     except (Invalid, TooLarge):

@@ -96,7 +96,7 @@ def _parents_first(parents: Sequence[int | None]) -> list[int]:
         index: int | None = start
         while index is not None and index not in ordered:
             if index in ancestors:
-                raise invalid((f"documents[{index}].parentId", "must not lead back to the document"))
+                raise invalid((f"documents[{index}].parentId", "must not create a cycle"))
             ancestors[index] = None
             index = parents[index]
         ordered.update(dict.fromkeys(reversed(ancestors)))
@@ -104,7 +104,7 @@ def _parents_first(parents: Sequence[int | None]) -> list[int]:
 
 
 def list_losses(file: ImportProject, email: str) -> Iterator[NotCarried]:
-    """Yield the data of a file's documents that the import does not keep.
+    """Yield a report for each loss in the documents of a file.
 
     Args:
         file: The file to import.

@@ -19,7 +19,7 @@ _MARK_BYTES = 12
 
 @attrs.define
 class Budget:
-    """The bytes that a document may still use. Parts that may grow faster than the text are counted while it is read."""
+    """The remaining bytes of a document. Parts that may grow faster than the text are counted during reading."""
 
     remaining: int = BYTES_MAX
 
@@ -40,7 +40,7 @@ class Inline:
 
     Attributes:
         nodes: Its inline nodes.
-        block: The type and the attributes that it gives to the block around it; None if it gives none.
+        block: The type and the attributes for the surrounding block; None if the text specifies none.
     """
 
     nodes: list[Node]

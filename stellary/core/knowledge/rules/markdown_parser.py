@@ -1,6 +1,6 @@
 """The Markdown parser: markdown-it-py for CommonMark and tables, with the marks and tags that TipTap needs.
 
-Imported when the first Markdown is read: it takes a tenth of a second and a few megabytes.
+This module is imported when Markdown is first read, since that takes a tenth of a second and a few megabytes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TAG = re.compile(
 
 
 class _Parser(MarkdownIt):
-    """A parser that keeps the targets of links as they are written, and makes links of safe ones only."""
+    """A parser that keeps the targets of links unchanged, and creates links only if they are safe."""
 
     def normalizeLink(self, url: str) -> str:  # noqa: N802
         return url
@@ -47,7 +47,7 @@ class _Parser(MarkdownIt):
 
 @cache
 def markdown_parser() -> MarkdownIt:
-    """Return the parser; one is enough for all threads, since each text has a state of its own."""
+    """Return the parser. All threads share it, since the parser's state belongs to the text."""
     parser = _Parser("commonmark", {"html": False, "maxNesting": DEPTH_MAX})
     parser.enable("table").disable(["html_block", "html_inline", "fragments_join"])
     interrupts = ["paragraph", "reference", "blockquote"]

@@ -1,4 +1,4 @@
-"""Markdown read as a TipTap document: CommonMark with tables, task lists and what ``markdown_writing`` writes.
+"""Reads Markdown as a TipTap document: CommonMark with tables, task lists and the tags of ``embedded_json``.
 
 The time is linear in the length of the text, even for hostile texts: nesting is limited, and parts that can grow faster
 than the text are counted while it is read.
@@ -27,7 +27,7 @@ _BRACKET_COST = 10
 """A bracket may begin a link, so the parser reads it more often than other characters."""
 _MARKS = "\\`*_~+=[]<>&|\n"
 TOKENS_MAX = BYTES_MAX // 8
-"""The number of tokens for blocks: the smallest block, ``{"type":"paragraph"}``, has three tokens and 21 bytes."""
+"""The maximum number of tokens for blocks: the smallest block, ``{"type":"paragraph"}``, has three tokens and 21 bytes."""
 
 _TASK = re.compile(r"\[([ xX])\](?:[ \t\n]+|$)")
 _NEW_LINES = re.compile(r"\r\n?")

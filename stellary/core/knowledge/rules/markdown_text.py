@@ -204,7 +204,7 @@ def _code(text: str) -> str:
     return "`" * length + pad + text + pad + "`" * length
 
 
-# ---------------------------------------------------------------------------------------------- what stands beside marks
+# ---------------------------------------------------------------------------------------------- characters next to marks
 
 
 def _settle_edges(tokens: Sequence[_Token]) -> None:
@@ -291,7 +291,7 @@ def _render_text(token: _Token, begins: re.Pattern[str] | None, *, before_link: 
     if token.first:
         head, text = _character_reference(text[0]), text[1:]
     elif begins is not None and (match := begins.match(text)):
-        # A number begins a list only with the character that follows it.
+        # A number begins a list only if a certain character follows it.
         end = match.end() if match[0].isdigit() else 0
         head, text = f"{text[:end]}\\{text[end]}", text[end + 1 :]
     if token.last and text:

@@ -1,7 +1,8 @@
-"""A TipTap document written as Markdown, so that reading it returns the same document.
+"""Writes a TipTap document as Markdown, so that reading it returns the same document.
 
-What Markdown cannot express is written as JSON (see ``embedded_json``). Three things are not kept: attributes that are
-null or TipTap's defaults, the order of marks, and where a text is divided into nodes of the same marks.
+Content that Markdown cannot express is written as JSON (see ``embedded_json``). Three details are not
+preserved: attributes that are null or TipTap's defaults, the order of marks, and the division of a text into
+nodes with the same marks.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def _each_block(nodes: Iterable[Node]) -> Iterator[str]:
     before = None
     for node in nodes:
         kind = _list_kind(node)
-        # Two lists in succession would be one, unless their markers differ.
+        # Two adjacent lists would be read as one, unless their markers differ.
         other = kind is not None and kind == before and not other
         before = kind
         yield _block(node, other=other)
@@ -63,7 +64,7 @@ def _block(node: Node, *, other: bool) -> str:
 
 
 def _known_block(node: Node, *, other: bool) -> str | None:
-    """Return the Markdown of a block; None if there is none that is read as the same block."""
+    """Return the Markdown of a block; None if no Markdown would be read as the same block."""
     match node["type"]:
         case "paragraph":
             return _paragraph(node)
@@ -86,7 +87,7 @@ def _known_block(node: Node, *, other: bool) -> str | None:
 
 
 def _has_only(node: Node, *names: str) -> bool:
-    """Return whether a node has nothing but a type and these."""
+    """Return whether a node has only a type and these keys."""
     return all(name == "type" or name in names or not node[name] for name in node)
 
 
@@ -102,7 +103,7 @@ def _paragraph(node: Node) -> str:
     if attributes := set_attributes(node):
         return _with_attributes(attributes, written)
     if [inline["type"] for inline in _content(node)] == ["image"]:
-        # By itself it would be an image beside paragraphs.
+        # An image alone in a paragraph would be read as an image block.
         return f"<tiptap-block {{}}>{written}"
     return written or EMPTY_PARAGRAPH
 
@@ -205,7 +206,7 @@ def _item(nodes: list[Node]) -> str:
 
 
 def _is_short(item: Node) -> bool:
-    """Return whether an item is one paragraph, and perhaps a list of such items that needs no empty line before it."""
+    """Return whether an item is one paragraph, optionally with a list of such items that needs no empty line before it."""
     first, *further_blocks = _content(item) or [{"type": "paragraph"}]
     if first["type"] != "paragraph" or len(further_blocks) > 1:
         return False
