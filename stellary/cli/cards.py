@@ -19,7 +19,7 @@ from stellary.contract.unset import UNSET
 PRIORITY = click.Choice(["low", "medium", "high"])
 
 
-class Day(click.ParamType[date]):
+class DayParam(click.ParamType[date]):
     """A day such as 2026-04-01."""
 
     name = "YYYY-MM-DD"
@@ -61,8 +61,8 @@ def _report(card: Card, verb: str, as_json: bool) -> None:
 @click.option(
     "-a", "--assignee", metavar="WHO", help="A person in the workspace, by e-mail address or name; or me."
 )
-@click.option("--start", type=Day(), help="The start date.")
-@click.option("--due", type=Day(), help="The due date.")
+@click.option("--start", type=DayParam(), help="The start date.")
+@click.option("--due", type=DayParam(), help="The due date.")
 @click.option("--step", "steps", metavar="TITLE", multiple=True, help="An item of its checklist; repeatable.")
 @as_json
 @in_project
@@ -123,7 +123,7 @@ def _find_person_id(session: Session, query: str | None) -> str | None:
 @click.option(
     "-q", "--search", metavar="TEXT", help="Only cards with this text in their key, title or description."
 )
-@click.option("--due-before", type=Day(), help="Only cards due before this day.")
+@click.option("--due-before", type=DayParam(), help="Only cards due before this day.")
 @click.option("--archived", is_flag=True, help="List archived cards instead.")
 @as_json
 @in_project

@@ -140,7 +140,7 @@ class Blank(Check):
 
 
 @attrs.frozen
-class Email(Check):
+class EmailFormat(Check):
     """An e-mail address. The full syntax is checked when an account is created with it."""
 
     def problem(self, value: Any) -> str | None:
@@ -173,7 +173,7 @@ Slug = Annotated[
         SLUG_PATTERN, "must be 2 to 60 lowercase letters, digits and hyphens, without a hyphen at either end"
     ),
 ]
-EmailAddress = Annotated[str, Email()]
+EmailAddress = Annotated[str, EmailFormat()]
 Name = Annotated[str, Length(1, 100)]
 """The name of an item: 1-100 characters."""
 

@@ -29,7 +29,7 @@ from stellary.core.agents.models import ModelBrain
 from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.host_jobs import build_delivery_job, build_enqueuer, build_kind
-from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, Handler, JobRunner
+from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
 from stellary.core.board import attachments
 from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
@@ -299,7 +299,7 @@ class Core:
             RuntimeError: The job runner has been started.
             ValueError: The name is empty, too long or taken.
         """
-        self.work.add_handler(build_kind("host", name), Handler(handler, attempts))
+        self.work.add_handler(build_kind("host", name), JobHandler(handler, attempts))
 
     def enqueue(
         self,

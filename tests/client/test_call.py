@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.client.calling.call import Plan, next_cursor, segment, version_tag
+from stellary.client.calling.call import CallPlan, next_cursor, segment, version_tag
 from stellary.client.calling.encoding import encode_body, encode_query
 from stellary.client.errors import UnreadableAnswer
 from stellary.client.testing import example, make
@@ -83,13 +83,13 @@ def test_value_without_id_raises_type_error(value):
 
 
 def test_omitted_keyword_is_not_sent_and_none_is_null():
-    arguments = Plan(find_endpoint("cards.update")).build_payload({"title": "x", "due_date": None})
+    arguments = CallPlan(find_endpoint("cards.update")).build_payload({"title": "x", "due_date": None})
     assert orjson.loads(dump(arguments)) == {"title": "x", "dueDate": None}
 
 
 def test_values_are_accepted_as_ids_in_a_body():
     column, member, other = make(Column), make(OrganizationMember), make(Card)
-    arguments = Plan(find_endpoint("cards.update")).build_payload(
+    arguments = CallPlan(find_endpoint("cards.update")).build_payload(
         {"column_id": column, "assignee_id": member, "label_ids": [other, "b"], "before": other}
     )
     assert orjson.loads(dump(arguments)) == {
@@ -102,23 +102,23 @@ def test_values_are_accepted_as_ids_in_a_body():
 
 def test_a_checklist_can_be_sent_back_as_it_came():
     items = make(Card).checklist
-    assert Plan(find_endpoint("cards.update")).build_payload({"checklist": items}).checklist is items
+    assert CallPlan(find_endpoint("cards.update")).build_payload({"checklist": items}).checklist is items
 
 
 def test_misspelt_keyword_raises_with_method_name():
     with pytest.raises(TypeError, match=r"^cards\.update\(\) got an unexpected keyword argument 'titel'"):
-        Plan(find_endpoint("cards.update")).build_payload({"titel": "x"})
+        CallPlan(find_endpoint("cards.update")).build_payload({"titel": "x"})
 
 
 def test_missing_keyword_raises_with_method_name():
     with pytest.raises(
         TypeError, match=r"^labels\.create\(\) missing 1 required keyword-only argument: 'name'$"
     ):
-        Plan(find_endpoint("labels.create")).build_payload({})
+        CallPlan(find_endpoint("labels.create")).build_payload({})
 
 
 def test_value_without_json_form_raises_with_method_name():
-    plan = Plan(find_endpoint("cards.update"))
+    plan = CallPlan(find_endpoint("cards.update"))
     place = dict.fromkeys(plan.names, "x")
     with pytest.raises(TypeError, match=r"^cards\.update\(\): "):
         plan.call(place, plan.build_payload({"title": object()}), {}, build_call("cards.get").options)
@@ -128,7 +128,7 @@ def test_value_without_json_form_raises_with_method_name():
     ("operation", "keywords"), [("cards.update", {"title": "\ud800"}), ("cards.list", {"q": "\ud800"})]
 )
 def test_lone_surrogate_raises_invalid(operation, keywords):
-    plan = Plan(find_endpoint(operation))
+    plan = CallPlan(find_endpoint(operation))
     place = dict.fromkeys(plan.names, "x")
     with pytest.raises(Invalid):
         plan.call(place, plan.build_payload(keywords), {}, build_call("cards.get").options)
@@ -179,7 +179,7 @@ class Number(float):
 
 def send_body(operation, **keywords):
     """Build a call, and return its body."""
-    plan = Plan(find_endpoint(operation))
+    plan = CallPlan(find_endpoint(operation))
     place = dict.fromkeys(plan.names, "x")
     body = plan.call(place, plan.build_payload(keywords), {}, build_call("cards.get").options).request.body
     return orjson.loads(body)
@@ -273,7 +273,7 @@ def test_recursive_value_raises_type_error():
 
 @given(JSON)
 def test_bodies_equal_the_json_of_the_contract(data):
-    request = Plan(find_endpoint("custom_fields.set_values")).build_payload({"values": {"a": data}})
+    request = CallPlan(find_endpoint("custom_fields.set_values")).build_payload({"values": {"a": data}})
     assert orjson.loads(encode_body(request)) == {"a": data}
 
 
@@ -354,19 +354,19 @@ def test_headers_of_a_handle_take_precedence():
 def test_response_round_trips(endpoint):
     value = example(endpoint)
     written = value if endpoint.returns_file else dump(value)
-    assert Plan(endpoint).answer(RawResponse(endpoint.status, {}, written)) == value
+    assert CallPlan(endpoint).answer(RawResponse(endpoint.status, {}, written)) == value
 
 
 @given(JSON, st.sampled_from(ENDPOINTS))
 def test_any_json_is_read_or_raises_unreadable_answer(data, endpoint):
     with suppress(UnreadableAnswer):
-        Plan(endpoint).answer(RawResponse(200, {}, orjson.dumps(data)))
+        CallPlan(endpoint).answer(RawResponse(200, {}, orjson.dumps(data)))
 
 
 @given(st.binary(max_size=60), st.sampled_from(ENDPOINTS))
 def test_any_bytes_are_read_or_raise_unreadable_answer(body, endpoint):
     with suppress(UnreadableAnswer):
-        Plan(endpoint).answer(RawResponse(200, {}, body))
+        CallPlan(endpoint).answer(RawResponse(200, {}, body))
 
 
 @given(st.data())
@@ -380,7 +380,7 @@ def test_changed_response_is_read_or_raises_unreadable_answer(data):
         return
     part[data.draw(st.sampled_from(sorted(part)))] = data.draw(JSON)
     try:
-        value = Plan(endpoint).answer(RawResponse(200, {}, orjson.dumps(good)))
+        value = CallPlan(endpoint).answer(RawResponse(200, {}, orjson.dumps(good)))
     except UnreadableAnswer:
         return
     repr(value)
@@ -399,18 +399,18 @@ def test_any_error_body_raises_an_api_error(status, body, headers):
 
 def test_too_deep_json_raises_unreadable_answer():
     with pytest.raises(StellaryError):
-        Plan(find_endpoint("cards.get")).answer(RawResponse(200, {}, b"[" * 100_000 + b"]" * 100_000))
+        CallPlan(find_endpoint("cards.get")).answer(RawResponse(200, {}, b"[" * 100_000 + b"]" * 100_000))
 
 
 def test_unknown_fields_and_enum_values_are_kept():
     body = orjson.loads(dump(make(Card))) | {"mood": "fine", "priority": "urgent"}
-    card = Plan(find_endpoint("cards.get")).answer(RawResponse(200, {}, orjson.dumps(body)))
+    card = CallPlan(find_endpoint("cards.get")).answer(RawResponse(200, {}, orjson.dumps(body)))
     assert (card.raw, card.priority) == ({"mood": "fine"}, "urgent")
 
 
 def test_a_list_must_be_a_list():
     with pytest.raises(UnreadableAnswer, match="a list was expected, not dict"):
-        Plan(find_endpoint("cards.list")).answer(RawResponse(200, {}, b"{}"))
+        CallPlan(find_endpoint("cards.list")).answer(RawResponse(200, {}, b"{}"))
 
 
 # ------------------------------------------------------------------------------------------------- pages

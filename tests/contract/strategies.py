@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from stellary.contract import ENDPOINTS
-from stellary.contract.limits import Blank, Different, Email, Items, Length, Pattern, Range, checks
+from stellary.contract.limits import Blank, Different, EmailFormat, Items, Length, Pattern, Range, checks
 from stellary.contract.naming import members, whole, wire_fields
 from stellary.contract.rich_text import RichText
 from stellary.contract.unset import UNSET, Unset
@@ -112,7 +112,7 @@ def _build_limited(kind: Any) -> st.SearchStrategy[Any]:
         return DOCUMENTS | TEXTS if limits[RichText].markdown else DOCUMENTS
     if Pattern in limits:
         return st.from_regex(limits[Pattern].regex, fullmatch=True)
-    if Email in limits:
+    if EmailFormat in limits:
         return st.emails()
     if Range in limits:
         return st.integers(limits[Range].min, limits[Range].max)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from stellary.core import Core
-from stellary.core.api.job_runner import Handler, JobRunner, LongRunningJob
+from stellary.core.api.job_runner import JobHandler, JobRunner, LongRunningJob
 from stellary.core.kernel import claims, jobs
 from stellary.core.kernel.unit import NOBODY
 from tests.support.forkserver import context
@@ -47,7 +47,7 @@ def wait_for(condition, seconds=SOON):
 @contextmanager
 def worker(core, do=note):
     """A thread that does the jobs of a core."""
-    core.work = work = JobRunner(core.units, core.claims, {"note": Handler(do)})
+    core.work = work = JobRunner(core.units, core.claims, {"note": JobHandler(do)})
     work.start()
     try:
         yield work

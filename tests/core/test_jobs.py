@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE, Handler, JobRunner
+from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE, JobHandler, JobRunner
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
 from tests.support.plans import explain, sent_statements, steps_that_read_much
@@ -45,7 +45,7 @@ def refuse(uow, payload):
 
 def work_of(core, **handlers):
     core.work = JobRunner(
-        core.units, core.claims, {kind: Handler(do) for kind, do in handlers.items()}, lambda: 0.5
+        core.units, core.claims, {kind: JobHandler(do) for kind, do in handlers.items()}, lambda: 0.5
     )
     return core.work
 
@@ -128,7 +128,7 @@ def test_failed_job_is_rolled_back_and_retried_with_growing_delays(core, clock, 
 
 def test_job_that_never_gives_up_is_retried_hourly(core, clock):
     core.work = work = JobRunner(
-        core.units, core.claims, {"note": Handler(lambda uow, payload: 1 / 0, attempts=None)}, lambda: 0.5
+        core.units, core.claims, {"note": JobHandler(lambda uow, payload: 1 / 0, attempts=None)}, lambda: 0.5
     )
     ask(core)
     for _ in range(30):
@@ -143,7 +143,7 @@ def test_pauses_differ_by_chance(core, clock):
         core.work = work = JobRunner(
             core.units,
             core.claims,
-            {"note": Handler(lambda uow, payload: 1 / 0)},
+            {"note": JobHandler(lambda uow, payload: 1 / 0)},
             lambda chance=chance: chance,
         )
         ask(core)
@@ -152,7 +152,7 @@ def test_pauses_differ_by_chance(core, clock):
 
 
 def test_given_up_job_can_be_retried(core, clock, notes):
-    core.work = work = JobRunner(core.units, core.claims, {"note": Handler(refuse, attempts=1)})
+    core.work = work = JobRunner(core.units, core.claims, {"note": JobHandler(refuse, attempts=1)})
     ask(core)
     work.run_due()
     (job,) = work.jobs(given_up=True)
@@ -214,7 +214,7 @@ def test_job_that_kills_its_process_is_given_up(core, clock, notes):
 
 def test_concurrent_runners_execute_each_job_once(core, notes):
     work = work_of(core, note=note)
-    other_runners = [JobRunner(core.units, core.claims, {"note": Handler(note)}) for _ in range(3)]
+    other_runners = [JobRunner(core.units, core.claims, {"note": JobHandler(note)}) for _ in range(3)]
     for number in range(20):
         ask(core, number)
     done = at_once(*[runner.run_due for runner in (work, *other_runners)])
@@ -298,7 +298,7 @@ def test_of_some_jobs_there_is_always_one(core, clock, notes):
         note(uow, payload)
         jobs.enqueue(uow, "note", payload + 1, due_at=uow.now + timedelta(minutes=1), key="note")
 
-    core.work = work = JobRunner(core.units, core.claims, {"note": Handler(again, first=0)})
+    core.work = work = JobRunner(core.units, core.claims, {"note": JobHandler(again, first=0)})
     for _ in range(3):
         work.begin()
         work.run_due()

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from stellary.core import Core
-from stellary.core.api.job_runner import Handler, JobRunner
+from stellary.core.api.job_runner import JobHandler, JobRunner
 from stellary.core.db.base import system_clock
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
@@ -49,7 +49,7 @@ def live(url: str, step: str) -> None:
             raise LookupError
 
     core = Core(url)
-    core.work = work = JobRunner(core.units, core.claims, {"note": Handler(do)})
+    core.work = work = JobRunner(core.units, core.claims, {"note": JobHandler(do)})
     if step == "after the claim":
         work._do = die
     if step == "before a failure is noted":
@@ -71,7 +71,7 @@ def test_job_of_a_killed_process_is_executed_once(core, database_url, step):
     process.start()
     process.join(30)
     assert process.exitcode == -signal.SIGKILL
-    core.work = work = JobRunner(core.units, core.claims, {"note": Handler(note)})
+    core.work = work = JobRunner(core.units, core.claims, {"note": JobHandler(note)})
     core.env.clock = lambda: system_clock() + 2 * jobs.LEASE + timedelta(seconds=1)
     work.run_due()
     with core.database.reading() as connection:

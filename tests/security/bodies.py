@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import attrs
 
-from stellary.contract.limits import Blank, Email, Items, Length, Pattern, Range, Reference
+from stellary.contract.limits import Blank, EmailFormat, Items, Length, Pattern, Range, Reference
 from stellary.contract.naming import base, marks, members, whole, wire_fields
 from stellary.contract.rich_text import RichText
 from stellary.contract.wire import Request
@@ -143,7 +143,7 @@ def _beyond(limit: Any, blank: bool) -> Iterator[Bad]:
             )
         case Pattern():
             yield from (Bad(f"the text {text!r}", text) for text in ("", "!", "#12345", "\u0661" * 4, "x\n"))
-        case Email():
+        case EmailFormat():
             yield from (Bad(f"the address {text[:20]!r}", text) for text in ADDRESSES)
 
 

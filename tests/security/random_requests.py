@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import attrs
 
-from stellary.contract.limits import Email, Items, Length, Range, Reference
+from stellary.contract.limits import EmailFormat, Items, Length, Range, Reference
 from stellary.contract.naming import base, marks, whole, wire_fields
 from stellary.contract.wire import Request
 from stellary.core.api.dispatch import SERVICES
@@ -202,7 +202,7 @@ class RequestMaker:
         if Reference in limits or (name.endswith(("Id", "Ids")) and plain is str):
             elsewhere = self._choose(self._param_sets[2:]).get(name, "?")
             return self._choose((*self._ids, "none", "f" * 24, elsewhere))
-        if Email in limits:
+        if EmailFormat in limits:
             addresses = (f"{self._make_text(3)}@example.com", "wm@example.com", "new@example.com", "@")
             return self._choose(addresses)
         makers: dict[Any, Callable[[], Any]] = {

@@ -16,7 +16,7 @@ from reference_server.__main__ import main
 from reference_server.settings import Settings
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.api.job_runner import Handler, JobRunner
+from stellary.core.api.job_runner import JobHandler, JobRunner
 from stellary.core.db.base import system_clock
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import NOBODY
@@ -32,7 +32,7 @@ def enqueue(core, kind="note", **more):
 @pytest.mark.parametrize("runs_jobs", [True, False])
 def test_server_runs_jobs_unless_disabled(sqlite_url, runs_jobs):
     core, done = Core(sqlite_url), threading.Event()
-    core.work = JobRunner(core.units, core.claims, {"note": Handler(lambda uow, payload: done.set())})
+    core.work = JobRunner(core.units, core.claims, {"note": JobHandler(lambda uow, payload: done.set())})
     with running(core, settings=Settings(jobs=runs_jobs)):
         enqueue(core)
         assert done.wait(10 if runs_jobs else 0.2) == runs_jobs

@@ -57,14 +57,14 @@ class Call:
 
     __slots__ = ("options", "plan", "repeatable", "request")
 
-    def __init__(self, plan: Plan, request: RawRequest, options: Options, repeatable: bool) -> None:
+    def __init__(self, plan: CallPlan, request: RawRequest, options: Options, repeatable: bool) -> None:
         self.plan = plan
         self.request = request
         self.options = options
         self.repeatable = repeatable
 
 
-class Plan:
+class CallPlan:
     """An endpoint, with everything that can be computed before a call.
 
     Attributes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from stellary.client.calling.call import Call, Options, Plan, next_cursor
+from stellary.client.calling.call import Call, CallPlan, Options, next_cursor
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.page import AsyncPage, Page, async_rows, page, rows
 from stellary.client.calling.retries import AsyncCarrier, Carrier, arun, flow, run
@@ -59,7 +59,7 @@ class _Caller:
     watch: Watch
     options: Options
 
-    def _call(self, plan: Plan, path_params: PathParams, payload: Any, form: Form | None = None) -> Call:
+    def _call(self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None) -> Call:
         call = plan.call(path_params, payload, self.credentials.headers, self.options)
         if form is not None:
             form_headers = {"content-type": form.content_type, "content-length": str(form.length)}
@@ -70,7 +70,7 @@ class _Caller:
     def _page(
         self,
         kind: type[Any],
-        plan: Plan,
+        plan: CallPlan,
         path_params: PathParams,
         payload: Any,
         result: tuple[Any, Any],
@@ -86,7 +86,7 @@ class _Caller:
         )
 
     def _start_flow(
-        self, plan: Plan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool]
+        self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool]
     ) -> StreamFlow[Any]:
         return StreamFlow(
             lambda: self._call(plan, path_params, payload),
@@ -94,7 +94,7 @@ class _Caller:
             ends,
         )
 
-    def _renew_token(self, plan: Plan, value: Any) -> Any:
+    def _renew_token(self, plan: CallPlan, value: Any) -> Any:
         if plan.renews:
             self.credentials.renew(value.access_token)
         return value
@@ -110,7 +110,7 @@ class SyncCaller(_Caller):
 
     carrier: Carrier
 
-    def one(self, plan: Plan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
+    def one(self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
         """Make a call, and return the value in the response.
 
         Args:
@@ -126,7 +126,7 @@ class SyncCaller(_Caller):
         result = run(flow(self._call(plan, path_params, payload, form), self.watch), self.carrier)
         return self._renew_token(plan, result[1])
 
-    def response(self, plan: Plan, path_params: PathParams, payload: Any) -> RawResponse:
+    def response(self, plan: CallPlan, path_params: PathParams, payload: Any) -> RawResponse:
         """Make a call, and return the response itself.
 
         Args:
@@ -156,7 +156,7 @@ class SyncCaller(_Caller):
 
         return make_response(run(flow(self._request(method, path, arguments), self.watch), self.carrier))
 
-    def list(self, plan: Plan, path_params: PathParams, payload: Any) -> Page[Any]:
+    def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Page[Any]:
         """Return one page.
 
         Args:
@@ -171,7 +171,7 @@ class SyncCaller(_Caller):
         listing: Page[Any] = self._page(Page, plan, path_params, payload, result, self.list)
         return listing
 
-    def iterate(self, plan: Plan, path_params: PathParams, payload: Any) -> Iterator[Any]:
+    def iterate(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Iterator[Any]:
         """Iterate over the rows of all pages.
 
         Args:
@@ -185,7 +185,7 @@ class SyncCaller(_Caller):
         return rows(lambda: self.list(plan, path_params, payload))
 
     def follow(
-        self, plan: Plan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
+        self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
     ) -> EventStream[Any]:
         """Return the stream of events, up to the event for which ``ends`` is true.
 
@@ -203,7 +203,9 @@ class AsyncCaller(_Caller):
 
     carrier: AsyncCarrier
 
-    async def one(self, plan: Plan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
+    async def one(
+        self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None
+    ) -> Any:
         """Make a call, and return the value in the response.
 
         Args:
@@ -219,7 +221,7 @@ class AsyncCaller(_Caller):
         result = await arun(flow(self._call(plan, path_params, payload, form), self.watch), self.carrier)
         return self._renew_token(plan, result[1])
 
-    async def response(self, plan: Plan, path_params: PathParams, payload: Any) -> RawResponse:
+    async def response(self, plan: CallPlan, path_params: PathParams, payload: Any) -> RawResponse:
         """Make a call, and return the response itself.
 
         Args:
@@ -252,7 +254,7 @@ class AsyncCaller(_Caller):
             await arun(flow(self._request(method, path, arguments), self.watch), self.carrier)
         )
 
-    async def list(self, plan: Plan, path_params: PathParams, payload: Any) -> AsyncPage[Any]:
+    async def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncPage[Any]:
         """Return one page.
 
         Args:
@@ -267,7 +269,7 @@ class AsyncCaller(_Caller):
         listing: AsyncPage[Any] = self._page(AsyncPage, plan, path_params, payload, result, self.list)
         return listing
 
-    def iterate(self, plan: Plan, path_params: PathParams, payload: Any) -> AsyncIterator[Any]:
+    def iterate(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncIterator[Any]:
         """Iterate over the rows of all pages.
 
         Args:
@@ -281,7 +283,7 @@ class AsyncCaller(_Caller):
         return async_rows(lambda: self.list(plan, path_params, payload))
 
     def follow(
-        self, plan: Plan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
+        self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
     ) -> AsyncEventStream[Any]:
         """Return the stream of events, up to the event for which ``ends`` is true.
 

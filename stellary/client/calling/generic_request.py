@@ -19,7 +19,7 @@ _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"
 
 
 class AnyPlan:
-    """A stand-in for ``Plan`` in requests that belong to no endpoint."""
+    """A stand-in for ``CallPlan`` in requests that belong to no endpoint."""
 
     operation = "request"
     slow = False

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Concatenate, Generic, ParamSpec, Protocol, Se
 
 import attrs
 
-from stellary.client.calling.call import Plan, segment, version_tag
+from stellary.client.calling.call import CallPlan, segment, version_tag
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
 from stellary.client.calling.display_registry import get_display
 from stellary.client.calling.page import DEFAULT_LIMIT, AsyncPage, Page
@@ -138,7 +138,7 @@ class Resource(Displayable, Generic[C]):
         return {**self._path_params, **{name: segment(name, part) for name, part in parts.items()}}
 
     def _path_params_of(
-        self, plan: Plan, names: tuple[str, ...], ids: tuple[object, ...]
+        self, plan: CallPlan, names: tuple[str, ...], ids: tuple[object, ...]
     ) -> Mapping[str, str]:
         """Return the path parameters of a call.
 
@@ -221,7 +221,7 @@ class Method(Generic[P, S_co, A_co]):
         return function if at is None else types.MethodType(function, at)
 
     def _function(self, awaits: bool) -> types.FunctionType:
-        plan = Plan(self.endpoint)
+        plan = CallPlan(self.endpoint)
         names = plan.names[len(plan.names) - self.ids :]
         call: Any
         if self.all:
@@ -324,7 +324,7 @@ def _documentation(endpoint: Endpoint[Any, ..., Any, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _signature(method: Method[Any, Any, Any], plan: Plan, awaits: bool) -> inspect.Signature:
+def _signature(method: Method[Any, Any, Any], plan: CallPlan, awaits: bool) -> inspect.Signature:
     """Return the signature that ``help()`` shows: types without limits, and UNSET as the default of optional keywords."""
     kinds = inspect.Parameter
     parameters = [kinds("self", kinds.POSITIONAL_ONLY)]

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import IO, Self
 
 
-class Target:
+class TargetFile:
     """A temporary file beside a path. It replaces the path when the ``with`` block ends, and is deleted if the block fails.
 
     Attributes:

@@ -10,9 +10,9 @@ import attrs
 
 from stellary.client.errors import UnsuitableFile
 from stellary.client.importers.formats import GITHUB_COMMENT, GITHUB_ISSUE
-from stellary.client.importers.labels import Fields, Labels
+from stellary.client.importers.labels import FieldCollection, LabelCollection
 from stellary.client.importers.objects import NUMBER_MAX, is_card_number, read_object
-from stellary.client.importers.reading import NAME_MAX, Draft, Reading, Report
+from stellary.client.importers.reading import NAME_MAX, Draft, LossReport, Reading
 from stellary.client.importers.texts import (
     comments_of,
     moment_of,
@@ -75,7 +75,7 @@ def read_github_issues(
                 f"this is not {_FILE_KIND}: item {position} must have a title and a number from 1 to {NUMBER_MAX}"
             )
     comment_list = [] if comments is None else parse_json_list(comments, "a list of comments")
-    report = Report()
+    report = LossReport()
     draft = _Issues(issues, comment_list, report, people or {}, pull_requests).draft(name)
     return Reading(draft.split(), report.left_out())
 
@@ -86,7 +86,7 @@ class _Issues:
 
     issues: Sequence[dict[str, Any]]
     comment_list: Sequence[Any]
-    report: Report
+    report: LossReport
     people: Mapping[str, str]
     pull_requests: bool
 
@@ -128,8 +128,8 @@ class _Issues:
                 seen.add(key)
                 yield read_object(issue, GITHUB_ISSUE, _where(issue), self.report)
 
-    def _labels(self, issues: Iterable[dict[str, Any]]) -> Labels:
-        labels = Labels(self.report)
+    def _labels(self, issues: Iterable[dict[str, Any]]) -> LabelCollection:
+        labels = LabelCollection(self.report)
         issue_labels = [label for issue in issues for label in issue.get("labels", [])]
         # A label can be just a name. Labels with a colour come first, so that the colour is used.
         for label in sorted(issue_labels, key=lambda label: "color" not in label):
@@ -137,8 +137,8 @@ class _Issues:
             labels.add(name, name, f"#{color}" if _is_color(color) else "#ededed")
         return labels
 
-    def _fields(self, issues: Sequence[dict[str, Any]]) -> Fields:
-        fields = Fields(self.report)
+    def _fields(self, issues: Sequence[dict[str, Any]]) -> FieldCollection:
+        fields = FieldCollection(self.report)
         milestones = [issue.get("milestone", {}) for issue in issues]
         if any(milestones):
             fields.choice(_MILESTONE, "Milestone", [milestone.get("title") for milestone in milestones])
@@ -183,8 +183,8 @@ class _Issues:
     def _card(
         self,
         issue: dict[str, Any],
-        labels: Labels,
-        fields: Fields,
+        labels: LabelCollection,
+        fields: FieldCollection,
         comments: dict[tuple[str, str], list[ImportedComment]],
         *,
         numbered: bool,

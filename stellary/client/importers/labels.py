@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from stellary.client.importers.reading import NAME_MAX as FIELD_NAME_MAX
-from stellary.client.importers.reading import Report
+from stellary.client.importers.reading import LossReport
 from stellary.client.importers.texts import shorten, text_of
 from stellary.contract.custom_fields import FIELDS_MAX, OPTIONS_MAX, TEXT_MAX, FieldType
 from stellary.contract.labels import NAME_MAX
@@ -19,10 +19,10 @@ OPTION_MAX = 100
 
 
 @attrs.define
-class Labels:
+class LabelCollection:
     """The labels of an imported project, by their key in the file. Labels with the same name are merged."""
 
-    report: Report
+    report: LossReport
     imported: list[ImportedLabel] = attrs.field(factory=list)
     _by_key: dict[str, str] = attrs.field(factory=dict)
     _by_name: dict[str, str] = attrs.field(factory=dict)
@@ -68,10 +68,10 @@ class Labels:
 
 
 @attrs.define
-class Fields:
+class FieldCollection:
     """The custom fields of an imported project, by their key in the file, with the functions that convert their values."""
 
-    report: Report
+    report: LossReport
     imported: list[ImportedCustomField] = attrs.field(factory=list)
     _names: set[str] = attrs.field(factory=set)
     _readers: dict[str, Callable[[Any], Any]] = attrs.field(factory=dict)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stellary.client.importers.formats import ListFormat, ObjectFormat, ValueType
-from stellary.client.importers.reading import NAME_MAX, Report
+from stellary.client.importers.reading import NAME_MAX, LossReport
 from stellary.client.importers.texts import text_of
 
 ID_MAX = 100
@@ -24,7 +24,7 @@ _DESCRIPTIONS: Mapping[ValueType, str] = {
 }
 
 
-def read_object(value: Any, object_format: ObjectFormat, where: str, report: Report) -> dict[str, Any]:
+def read_object(value: Any, object_format: ObjectFormat, where: str, report: LossReport) -> dict[str, Any]:
     """Return the fields of an object that the importer reads, each of its declared type.
 
     Fields with content that the importer neither reads nor ignores are reported, as are values of another type.
@@ -67,7 +67,7 @@ def _read_value(
     kind: str,
     where: str,
     note: Callable[[str, str, str], None],
-    report: Report,
+    report: LossReport,
 ) -> Any:
     """Return a value if it has the declared type; otherwise note it and return None."""
     if isinstance(value_type, ObjectFormat):

@@ -76,7 +76,7 @@ class Reading:
         return self.projects[0]
 
 
-class Report:
+class LossReport:
     """A collector of notes about omissions, grouped by kind and reason."""
 
     def __init__(self) -> None:

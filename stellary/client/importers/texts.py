@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from stellary.client.importers.reading import Report
+from stellary.client.importers.reading import LossReport
 from stellary.contract.cards import DESCRIPTION_MAX, TITLE_MAX
 from stellary.contract.project_imports import ImportedComment, ImportedPerson
 from stellary.contract.unset import UNSET, Unset
@@ -23,7 +23,7 @@ def text_of(value: Any) -> str:
     return _INVALID_CHARACTERS.sub("\ufffd", value) if isinstance(value, str) else ""
 
 
-def shorten(value: Any, most: int, kind: str, where: str, report: Report) -> str:
+def shorten(value: Any, most: int, kind: str, where: str, report: LossReport) -> str:
     """Return a non-blank text of at most ``most`` characters; truncation is noted.
 
     Args:
@@ -43,7 +43,7 @@ def shorten(value: Any, most: int, kind: str, where: str, report: Report) -> str
     return text or "Untitled"
 
 
-def moment_of(value: str | None, kind: str, where: str, report: Report) -> datetime | None:
+def moment_of(value: str | None, kind: str, where: str, report: LossReport) -> datetime | None:
     """Return an ISO 8601 date and time in UTC; None, with a note, for an invalid one.
 
     Args:
@@ -62,7 +62,7 @@ def moment_of(value: str | None, kind: str, where: str, report: Report) -> datet
         return None
 
 
-def split_title(value: Any, where: str, report: Report) -> tuple[str, str]:
+def split_title(value: Any, where: str, report: LossReport) -> tuple[str, str]:
     """Return the title of a card, and the full title if it had to be truncated.
 
     Args:
@@ -80,7 +80,7 @@ def split_title(value: Any, where: str, report: Report) -> tuple[str, str]:
     return title[: TITLE_MAX - 1] + "…", title
 
 
-def split_description(value: Any, where: str, report: Report) -> tuple[str | None, str]:
+def split_description(value: Any, where: str, report: LossReport) -> tuple[str | None, str]:
     """Return the description of a card, and the remainder beyond the limit.
 
     Args:

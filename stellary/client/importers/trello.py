@@ -13,9 +13,9 @@ import attrs
 
 from stellary.client.errors import UnsuitableFile
 from stellary.client.importers.formats import TRELLO_BOARD
-from stellary.client.importers.labels import Fields, Labels
+from stellary.client.importers.labels import FieldCollection, LabelCollection
 from stellary.client.importers.objects import is_card_number, read_object
-from stellary.client.importers.reading import NAME_MAX, Draft, Reading, Report
+from stellary.client.importers.reading import NAME_MAX, Draft, LossReport, Reading
 from stellary.client.importers.texts import (
     comments_of,
     moment_of,
@@ -78,7 +78,7 @@ def read_trello(
     board = parse_json_file(file, _FILE_KIND)
     if not isinstance(board.get("lists"), list) or not isinstance(board.get("cards"), list):
         raise UnsuitableFile(f"this is not {_FILE_KIND}: it has no lists and cards")
-    report = Report()
+    report = LossReport()
     board = read_object(board, TRELLO_BOARD, "the board", report)
     draft = _Board(board, report, people or {}, statuses or {}).draft()
     return Reading(draft.split(), report.left_out())
@@ -89,7 +89,7 @@ class _Board:
     """A board while it is converted."""
 
     board: dict[str, Any]
-    report: Report
+    report: LossReport
     people: Mapping[str, str]
     statuses: Mapping[str, CardStatus]
 
@@ -155,8 +155,8 @@ class _Board:
             )
         return columns
 
-    def _labels(self) -> Labels:
-        labels = Labels(self.report)
+    def _labels(self) -> LabelCollection:
+        labels = LabelCollection(self.report)
         on_cards = [label for card in self.board["cards"] for label in card.get("labels", [])]
         for label in [*self.board.get("labels", []), *on_cards]:
             color = label.get("color", "")
@@ -164,8 +164,8 @@ class _Board:
             labels.add(label["id"], name, _COLORS.get(color.split("_")[0], _NO_COLOR))
         return labels
 
-    def _fields(self) -> Fields:
-        fields = Fields(self.report)
+    def _fields(self) -> FieldCollection:
+        fields = FieldCollection(self.report)
         for field in _sort_by_position(self.board.get("customFields", [])):
             id, name, kind = field["id"], field.get("name"), field.get("type")
             options = {
@@ -241,8 +241,8 @@ class _Board:
     def _card(
         self,
         card: dict[str, Any],
-        labels: Labels,
-        fields: Fields,
+        labels: LabelCollection,
+        fields: FieldCollection,
         members: Mapping[str, dict[str, Any]],
         checklists: Mapping[str, list[dict[str, Any]]],
         comments: Mapping[str, list[ImportedComment]],

@@ -11,7 +11,7 @@ from stellary.client.project_setup import declaration as declared
 from stellary.client.project_setup.changes import get_values
 from stellary.client.project_setup.contents import CARD_FIELDS, make_refer_to
 from stellary.client.project_setup.references import replace_ids
-from stellary.client.project_setup.state import State
+from stellary.client.project_setup.state import ProjectState
 from stellary.client.project_setup.structure import COLUMN_FIELDS, PROJECT_FIELDS, SCOPE_FIELDS
 from stellary.contract import cards as wire
 from stellary.contract import scopes as wire_scopes
@@ -19,7 +19,7 @@ from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import utc
 
 
-def describe_state(state: State) -> declared.Declaration:
+def describe_state(state: ProjectState) -> declared.Declaration:
     """Return the declaration of a project. Empty values are left out; ids are given where names are ambiguous."""
     return _Describer(state).declaration()
 
@@ -27,7 +27,7 @@ def describe_state(state: State) -> declared.Declaration:
 class _Describer:
     """The conversion of a state, with its lookups by id and its sets of ambiguous names."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: ProjectState) -> None:
         self.state = state
         self.scopes = _ambiguous_names(state.scopes)
         self.columns = {scope.id: _ambiguous_names(scope.columns) for scope in state.scopes}

@@ -13,7 +13,7 @@ from stellary.client.project_setup.checking import exact, fold_case
 from stellary.client.project_setup.declaration import Card, Column, Declaration, Scope
 from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.reading import are_readable
-from stellary.client.project_setup.state import Person, State
+from stellary.client.project_setup.state import Person, ProjectState
 from stellary.contract import cards as wire_cards
 from stellary.contract import scopes as wire
 from stellary.contract.unset import UNSET, Unset
@@ -138,7 +138,7 @@ class Matched:
         problems: Collects the names that cannot be found; lookups note them and do not raise.
     """
 
-    def __init__(self, declaration: Declaration, state: State, problems: Problems) -> None:
+    def __init__(self, declaration: Declaration, state: ProjectState, problems: Problems) -> None:
         self.declaration = declaration
         self.state = state
         self.problems = problems

@@ -16,7 +16,7 @@ from stellary.client.project_setup.matching import Matched
 from stellary.client.project_setup.problems import Problems
 from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.removals import plan_removals
-from stellary.client.project_setup.state import State, StateParts, Target, find_project, read_state
+from stellary.client.project_setup.state import ProjectState, StateParts, Target, find_project, read_state
 from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.rendering import Displayable
 
@@ -98,7 +98,7 @@ def compare(
 
 
 def find_changes(
-    declaration: Declaration, state: State, prune: bool, problems: Problems
+    declaration: Declaration, state: ProjectState, prune: bool, problems: Problems
 ) -> tuple[Matched, tuple[Change, ...]]:
     """Return the matched items and the changes between them, without any request.
 

@@ -50,7 +50,7 @@ class Edge:
 
 
 @attrs.frozen(kw_only=True)
-class State:
+class ProjectState:
     """The current state of a project; everything is empty for one that does not exist yet.
 
     Attributes:
@@ -157,7 +157,7 @@ def find_project(
     return None
 
 
-def read_state(at: Target, project: ProjectHandle[Any] | None, parts: StateParts) -> Steps[State]:
+def read_state(at: Target, project: ProjectHandle[Any] | None, parts: StateParts) -> Steps[ProjectState]:
     """Read the parts of the state that are needed.
 
     Args:
@@ -173,13 +173,13 @@ def read_state(at: Target, project: ProjectHandle[Any] | None, parts: StateParts
         people += caller
         me = caller[0].id if caller else ""
     if project is None:
-        return State(people=list(_unique_people(people)), me=me)
+        return ProjectState(people=list(_unique_people(people)), me=me)
     board = yield project.board()
     archived = (yield from fetch_all(project.cards.list, archived=True)) if parts.archived else []
     automations = (yield from fetch_all(project.automations.list)) if parts.automations else []
     file = (yield project.export()) if parts.relations else None
     cards = [*board.cards, *archived]
-    return State(
+    return ProjectState(
         project=board.project,
         scopes=board.scopes,
         labels=board.labels,

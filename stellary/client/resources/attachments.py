@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any, overload
 
-from stellary.client.calling.call import Plan
+from stellary.client.calling.call import CallPlan
 from stellary.client.calling.form import Form, ReportProgress, Source
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
-from stellary.client.calling.target import Target
+from stellary.client.calling.target import TargetFile
 from stellary.client.transfer.byte_ranges import count_received, find_next_start
 from stellary.client.transfer.progress import Progress, show_progress
 from stellary.contract.attachments import (
@@ -23,8 +23,8 @@ from stellary.contract.attachments import (
 
 PART = 1024 * 1024
 """The size of a range request, in bytes; after a failure, at most that much is downloaded again."""
-_UPLOAD = Plan(UPLOAD_ATTACHMENT)
-_DOWNLOAD = Plan(DOWNLOAD_ATTACHMENT)
+_UPLOAD = CallPlan(UPLOAD_ATTACHMENT)
+_DOWNLOAD = CallPlan(DOWNLOAD_ATTACHMENT)
 _NO_PAYLOAD = _UPLOAD.build_payload({})
 
 
@@ -129,7 +129,7 @@ class Attachments(Resource[C]):
         Returns:
             The path.
         """
-        target = Target(Path(path))
+        target = TargetFile(Path(path))
         request_part = self._part_loader(attachment)
 
         def work(report: ReportProgress | None) -> Any:
@@ -150,14 +150,14 @@ class Attachments(Resource[C]):
         return request_part
 
 
-def _write_blocks(target: Target, blocks: Iterator[bytes]) -> Path:
+def _write_blocks(target: TargetFile, blocks: Iterator[bytes]) -> Path:
     with target:
         for block in blocks:
             target.file.write(block)
     return target.path
 
 
-async def _write_blocks_async(target: Target, blocks: AsyncIterator[bytes]) -> Path:
+async def _write_blocks_async(target: TargetFile, blocks: AsyncIterator[bytes]) -> Path:
     import asyncio
 
     await asyncio.to_thread(target.__enter__)

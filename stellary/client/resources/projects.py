@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from stellary.client.calling.call import Plan
+from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
 from stellary.client.transfer.json_file import JsonFile, parse_json_file
 from stellary.contract.activities import UNDO_ACTIVITY
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from stellary.client.transfer.archive import ArchiveFile
     from stellary.client.transfer.progress import Progress
 
-_EXPORT = Plan(EXPORT_PROJECT)
-_IMPORT = Plan(IMPORT_PROJECT)
+_EXPORT = CallPlan(EXPORT_PROJECT)
+_IMPORT = CallPlan(IMPORT_PROJECT)
 _NO_PAYLOAD = _EXPORT.build_payload({})
 
 

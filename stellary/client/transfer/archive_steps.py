@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 import attrs
 
 from stellary.client.calling.form import ReportProgress
-from stellary.client.calling.target import Target
+from stellary.client.calling.target import TargetFile
 from stellary.client.errors import NotImported
 from stellary.client.transfer.archive import (
     IGNORED_SHOWN,
@@ -89,7 +89,7 @@ def export_archive(
     Returns:
         The path.
     """
-    with Target(path) as target:
+    with TargetFile(path) as target:
         tries = 1
         while not (yield from _write(project, export, target.file, progress, last=tries == TRIES)):
             tries += 1

@@ -43,19 +43,19 @@ def show_progress(
     """
     if progress is not True:
         return work(progress or None)
-    bar = Bar(what, unit)
+    bar = ProgressBar(what, unit)
     if awaits:
         return _show_progress_async(bar, work)
     with bar:
         return work(bar)
 
 
-async def _show_progress_async(bar: Bar, work: Callable[[ReportProgress | None], Any]) -> Any:
+async def _show_progress_async(bar: ProgressBar, work: Callable[[ReportProgress | None], Any]) -> Any:
     with bar:
         return await work(bar)
 
 
-class Bar:
+class ProgressBar:
     """A bar of tqdm, which appears with the first report."""
 
     def __init__(self, what: str, unit: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stellary.contract.refs import AgentMissionRef, AgentRef, AgentTokenRef, ProposalRef
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, by_ref
-from stellary.core.agents.row_types import AgentRow, AgentTokenRow, MissionRow, ProposalRow
+from stellary.core.agents.row_types import AgentMissionRow, AgentRow, AgentTokenRow, ProposalRow
 from stellary.core.agents.rows import MISSION
 from stellary.core.agents.tables import agent_tokens, agents, missions, proposals
 
@@ -24,7 +24,7 @@ token = AccessCheck(
 
 mission = AccessCheck(
     AgentMissionRef,
-    MissionRow,
+    AgentMissionRow,
     Link("Mission", missions, "mission_id", missions.c.workspace_id == WORKSPACE_ID),
     columns=MISSION,
     author="created_by_id",

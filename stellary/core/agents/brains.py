@@ -127,12 +127,12 @@ class RulesBrain:
         # Imported on first use: most processes never read instructions.
         from stellary.core.agents.rules import instructions
 
-        context = instructions.Context(task.card, task.requester_id, task.now.date())
+        context = instructions.InstructionContext(task.card, task.requester_id, task.now.date())
         # The prompt of a delegated card begins with its title, which is not an instruction if a description follows.
         prompt = task.prompt.removeprefix(f"{task.card.title}\n\n")
         try:
             requested = instructions.read(prompt, context)
-        except instructions.Refused as error:
+        except instructions.InstructionError as error:
             return Turn(error=f"{error} Nothing was changed.")
         calls = [
             ToolCall(f"call-{number}", action, params) for number, (action, params) in enumerate(requested, 1)

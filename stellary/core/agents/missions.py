@@ -29,8 +29,8 @@ from stellary.contract.refs import AgentMissionRef, AgentRef
 from stellary.contract.unset import UNSET
 from stellary.core.agents import access, mission_log, rows
 from stellary.core.agents.row_types import (
+    AgentMissionRow,
     EndedMissionRow,
-    MissionRow,
     ProposalRow,
     RejectedProposalRow,
     StoredMissionRow,
@@ -62,8 +62,8 @@ _MISSIONS: Select[Any] = select(*rows.MISSION).where(_OF_AGENT)
 _BY_STATUS = missions.c.status == bindparam("_status")
 
 
-def _pages(*conditions: ColumnElement[bool]) -> Pages[MissionRow]:
-    return Pages(MissionRow, _MISSIONS.where(*conditions), missions.c.id, newest_first=True)
+def _pages(*conditions: ColumnElement[bool]) -> Pages[AgentMissionRow]:
+    return Pages(AgentMissionRow, _MISSIONS.where(*conditions), missions.c.id, newest_first=True)
 
 
 _LISTS = {
@@ -73,7 +73,7 @@ _LISTS = {
     (True, True): _pages(_BY_STATUS, _ON_CARD),
 }
 _INSERT = inserting(missions)
-_ONE = Query(MissionRow, select(*rows.MISSION).where(_THIS_MISSION))
+_ONE = Query(AgentMissionRow, select(*rows.MISSION).where(_THIS_MISSION))
 _LOCK = Query(StoredMissionRow, select(missions).where(_THIS_MISSION).with_for_update(key_share=True))
 _COUNT_ACTIVE = select(func.count()).select_from(missions).where(_ON_CARD, missions.c.status.in_(ACTIVE))
 _NEXT_OF_CARD = (
@@ -318,7 +318,7 @@ def lock_mission(uow: UnitOfWork, mission_id: str) -> StoredMissionRow | None:
     return _LOCK.first(uow.connection, {"_id": mission_id})
 
 
-def load_row(uow: UnitOfWork, mission_id: str) -> MissionRow:
+def load_row(uow: UnitOfWork, mission_id: str) -> AgentMissionRow:
     """Return the row of an existing mission, with the columns that ``rows.mission`` needs."""
     return _ONE.one(uow.connection, {"_id": mission_id})
 

@@ -99,7 +99,7 @@ class StoredMissionRow(RowType):
     turns: int
 
 
-class MissionRow(StoredMissionRow):
+class AgentMissionRow(StoredMissionRow):
     """A mission, with the counts for its progress; ``rows.mission`` reads further columns."""
 
     pending_proposals: int

@@ -10,11 +10,11 @@ from stellary.contract.agent_missions import AgentMission, MissionEntry
 from stellary.contract.agents import Agent, AgentToken, AuditEntry, CreatedAgentToken, RateLimit
 from stellary.contract.proposals import Proposal
 from stellary.core.agents.row_types import (
+    AgentMissionRow,
     AgentRow,
     AgentTokenRow,
     AuditRow,
     MissionEntryRow,
-    MissionRow,
     ProposalRow,
 )
 from stellary.core.agents.rules import missions as missions_rules
@@ -79,7 +79,7 @@ def token_row(token: CreatedAgentToken, digest: str) -> dict[str, object]:
     return _TOKEN_FIELDS.to_row(token, token_digest=digest)
 
 
-def mission(row: MissionRow) -> AgentMission:
+def mission(row: AgentMissionRow) -> AgentMission:
     """Convert a row with the columns of ``MISSION`` to a mission."""
     unmade_calls = sum(call["outcome"] == "todo" for call in row.calls)
     progress = missions_rules.progress(

@@ -42,7 +42,7 @@ FURTHEST = timedelta(minutes=2)
 
 
 @attrs.frozen
-class Handler:
+class JobHandler:
     """The function that runs the jobs of a kind.
 
     Attributes:
@@ -80,12 +80,12 @@ class LongRunningJob:
     first: None = None
 
 
-HANDLERS: Mapping[str, Handler | LongRunningJob] = {
+HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     missions.RUN: LongRunningJob(running.run, running.give_up, running.count_steps),
-    external_mission_timeout.CHECK: Handler(external_mission_timeout.check),
-    acting.ACT: Handler(acting.act),
-    due.CHECK: Handler(due.check, attempts=None, first={}),
-    password_resets.SEND: Handler(password_resets.send_reset_link),
+    external_mission_timeout.CHECK: JobHandler(external_mission_timeout.check),
+    acting.ACT: JobHandler(acting.act),
+    due.CHECK: JobHandler(due.check, attempts=None, first={}),
+    password_resets.SEND: JobHandler(password_resets.send_reset_link),
 }
 """The handler of each kind of job."""
 
@@ -112,7 +112,7 @@ class JobRunner:
         self,
         units: Units,
         claims: ClaimOwner,
-        handlers: Mapping[str, Handler | LongRunningJob],
+        handlers: Mapping[str, JobHandler | LongRunningJob],
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._units = units
@@ -134,7 +134,7 @@ class JobRunner:
         self._started = False
         self._threads, self._kinds, self._long_runners = [], self._handlers, []
 
-    def add_handler(self, kind: str, handler: Handler | LongRunningJob) -> None:
+    def add_handler(self, kind: str, handler: JobHandler | LongRunningJob) -> None:
         """Add the handler of a kind of job.
 
         Args:
@@ -282,7 +282,7 @@ class JobRunner:
         with self._units.database.writing() as connection:
             jobs.put_off(connection, job, error, due_at)
 
-    def _next_attempt(self, job: Job, handler: Handler) -> datetime | None:
+    def _next_attempt(self, job: Job, handler: JobHandler) -> datetime | None:
         if handler.attempts is not None and job.attempts >= handler.attempts:
             return None
         return self._after_pause(job)

@@ -100,7 +100,7 @@ def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list
         change.column_id for change in request.cards if change.column_id is not UNSET
     }
     orders = ordering.load_column_orders(uow, at.row.id, column_ids)
-    return _Changes(uow, at.row.workspace_id, at.row.id, columns, orders, cards, fields).apply(requests)
+    return _CardUpdates(uow, at.row.workspace_id, at.row.id, columns, orders, cards, fields).apply(requests)
 
 
 def _check_once(changes: Sequence[CardChange]) -> None:
@@ -111,7 +111,7 @@ def _check_once(changes: Sequence[CardChange]) -> None:
         ids.add(change.id)
 
 
-class _Changes:
+class _CardUpdates:
     """Updates of locked cards, which are applied in memory and written together.
 
     Args:

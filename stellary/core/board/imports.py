@@ -23,7 +23,7 @@ from stellary.core.board.comments import comment_row
 from stellary.core.board.labels import label_row
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
 from stellary.core.board.rows import card_rows, field_rows, scope_rows
-from stellary.core.board.rules.imports import HasId, Importer, ImportPlan, Row, plan_import
+from stellary.core.board.rules.imports import EntryWithId, Importer, ImportPlan, Row, plan_import
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import (
     cards,
@@ -141,7 +141,7 @@ def _count_column_cards(plan: ImportPlan) -> tuple[dict[str, str | int], ...]:
 
 
 def _new_ids(request: ImportProject, plan: ImportPlan) -> dict[str, dict[str, str]]:
-    parts: dict[str, tuple[Sequence[HasId], Sequence[str]]] = {
+    parts: dict[str, tuple[Sequence[EntryWithId], Sequence[str]]] = {
         "scopes": (request.scopes or [], [scope.id for scope in plan.scopes]),
         "columns": (request.columns or [], [column.id for column in plan.columns]),
         "labels": (request.labels or [], [label.id for label in plan.labels]),

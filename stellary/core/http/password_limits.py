@@ -62,7 +62,7 @@ class PasswordLimits:
         # Recent refusals in order, so that a flood of requests does not query the database.
         self._refusals: dict[str, Refusal] = {}
 
-    def attempt(self, operation: str, caller: Caller, body: bytes) -> Attempt:
+    def attempt(self, operation: str, caller: Caller, body: bytes) -> PasswordAttempt:
         """Return the attempt that a request makes.
 
         Args:
@@ -70,7 +70,7 @@ class PasswordLimits:
             caller: The sender of the request.
             body: The body, which need not be valid.
         """
-        return Attempt(self, operation, caller, body)
+        return PasswordAttempt(self, operation, caller, body)
 
     def remember(self, key: str, refusal: Refusal) -> None:
         """Refuse attempts with this key until the window ends, without a query.
@@ -96,7 +96,7 @@ class PasswordLimits:
         return refusal if refusal is not None and refusal.ends_at > now else None
 
 
-class Attempt:
+class PasswordAttempt:
     """One attempt at a password, one registration, or one request for a link to reset a password."""
 
     def __init__(self, owner: PasswordLimits, operation: str, caller: Caller, body: bytes) -> None:

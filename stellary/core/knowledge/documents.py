@@ -75,7 +75,9 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
     rules.check_tags(tags)
     content = _parse_content(request.content, request.content_format)
     parent = placing.parent(uow, workspace_id, request)
-    context = placing.context(uow, ref, at, request, parent) or placing.Context("workspace", workspace_id)
+    context = placing.context(uow, ref, at, request, parent) or placing.DocumentContext(
+        "workspace", workspace_id
+    )
     document = build_value(
         StoredDocument,
         request,

@@ -57,7 +57,7 @@ _ANCESTORS = _select_ancestors()
 
 
 @attrs.frozen
-class Context:
+class DocumentContext:
     """The context that a document belongs to, as stored in its columns."""
 
     context_type: ContextType
@@ -101,7 +101,7 @@ def context(
     at: Loaded[RowType],
     request: CreateDocument | UpdateDocument,
     parent: ParentRow | None = None,
-) -> Context | None:
+) -> DocumentContext | None:
     """Return the context that a request specifies; None if it specifies none.
 
     Args:
@@ -122,23 +122,23 @@ def context(
         if context_id is UNSET:
             if parent is None:
                 return None
-            return Context(parent.context_type, parent.context_id, parent.project_id, parent.scope_id)
+            return DocumentContext(parent.context_type, parent.context_id, parent.project_id, parent.scope_id)
         raise invalid(("contextType", "is required with contextId"))
     if kind in ("organization", "workspace"):
         own_id = at.roles.organization_id if kind == "organization" else at.roles.workspace_id or ""
         if context_id not in (UNSET, own_id):
             raise unknown("contextId")
-        return Context(kind, own_id)
+        return DocumentContext(kind, own_id)
     if context_id is UNSET:
         raise invalid(("contextId", f"is required if contextType is {kind}"))
     try:
         if kind == "project":
             board_access.load_locked_project(uow, _child_ref(ref, ProjectRef, context_id))
-            return Context(kind, context_id, context_id)
+            return DocumentContext(kind, context_id, context_id)
         scope = scope_access.load_locked_scope(uow, _child_ref(ref, ScopeRef, context_id)).row
     except NotFound:
         raise unknown("contextId") from None
-    return Context(kind, context_id, scope.project_id, context_id)
+    return DocumentContext(kind, context_id, scope.project_id, context_id)
 
 
 def _child_ref(ref: WorkspaceRef, kind: type[R], id: str) -> R:

@@ -46,7 +46,7 @@ _DELETE = delete(entries).where(*_THIS_ENTRY)
 
 
 @attrs.define
-class _Changes:
+class _IndexChanges:
     """The changes of the index. Of several changes of an item, only the last one is kept."""
 
     created: dict[str, Entry] = attrs.field(factory=dict)
@@ -70,7 +70,7 @@ def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
 
     Entries of deleted projects, cards and documents are deleted with them.
     """
-    changes = _Changes()
+    changes = _IndexChanges()
     for event in events:
         _HANDLERS[type(event)](uow, changes, event)
     rows_by_statement: dict[Insert, list[dict[str, Any]]] = defaultdict(list)
@@ -115,48 +115,48 @@ def _row(entry: Entry) -> dict[str, Any]:
 # ---------------------------------------------------------------------------------------------- changes of each event
 
 
-def _project_created(uow: UnitOfWork, changes: _Changes, event: ProjectCreated) -> None:
+def _project_created(uow: UnitOfWork, changes: _IndexChanges, event: ProjectCreated) -> None:
     changes.create(search_entries.project_entry(event.project))
 
 
-def _project_updated(uow: UnitOfWork, changes: _Changes, event: ProjectUpdated) -> None:
+def _project_updated(uow: UnitOfWork, changes: _IndexChanges, event: ProjectUpdated) -> None:
     if not {"name", "description"}.isdisjoint(event.changed):
         changes.change(search_entries.project_entry(event.project))
 
 
-def _project_imported(uow: UnitOfWork, changes: _Changes, event: ProjectImported) -> None:
+def _project_imported(uow: UnitOfWork, changes: _IndexChanges, event: ProjectImported) -> None:
     for entry in search_entries.list_project_entries(uow, event.workspace_id, event.project_id):
         changes.create(entry)
 
 
-def _card_created(uow: UnitOfWork, changes: _Changes, event: CardCreated) -> None:
+def _card_created(uow: UnitOfWork, changes: _IndexChanges, event: CardCreated) -> None:
     changes.create(search_entries.card_entry(event.workspace_id, event.card))
 
 
-def _card_updated(uow: UnitOfWork, changes: _Changes, event: CardUpdated) -> None:
+def _card_updated(uow: UnitOfWork, changes: _IndexChanges, event: CardUpdated) -> None:
     # Most changes only affect fields that are not searched.
     if not {"title", "description", "checklist"}.isdisjoint(event.changed):
         changes.change(search_entries.card_entry(event.workspace_id, event.card))
 
 
-def _comment_added(uow: UnitOfWork, changes: _Changes, event: CommentAdded) -> None:
+def _comment_added(uow: UnitOfWork, changes: _IndexChanges, event: CommentAdded) -> None:
     changes.create(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
 
-def _comment_updated(uow: UnitOfWork, changes: _Changes, event: CommentUpdated) -> None:
+def _comment_updated(uow: UnitOfWork, changes: _IndexChanges, event: CommentUpdated) -> None:
     changes.change(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
 
-def _comment_deleted(uow: UnitOfWork, changes: _Changes, event: CommentDeleted) -> None:
+def _comment_deleted(uow: UnitOfWork, changes: _IndexChanges, event: CommentDeleted) -> None:
     changes.delete(event.comment_id, event.workspace_id)
 
 
-def _document_written(uow: UnitOfWork, changes: _Changes, event: DocumentWritten) -> None:
+def _document_written(uow: UnitOfWork, changes: _IndexChanges, event: DocumentWritten) -> None:
     entry = knowledge.document_entry(event)
     (changes.create if event.is_new else changes.change)(entry)
 
 
-_HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _Changes, Any], None]] = {
+_HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _IndexChanges, Any], None]] = {
     ProjectCreated: _project_created,
     ProjectUpdated: _project_updated,
     ProjectImported: _project_imported,

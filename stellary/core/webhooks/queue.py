@@ -23,7 +23,7 @@ from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import WEBHOOKS
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.webhook_sender import DeliveryResult
-from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent, Settled
+from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, Message, Sent, Settled
 from stellary.core.webhooks.row_types import LockedWebhookRow, PendingMessageRow
 from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
 from stellary.core.webhooks.tables import deliveries, webhooks
@@ -114,7 +114,7 @@ def resume(uow: UnitOfWork, webhook_id: str) -> None:
 
 def settle(
     uow: UnitOfWork,
-    reports: Sequence[Report],
+    reports: Sequence[DeliveryReport],
     held: Mapping[str, ClaimedWebhook],
     claimed_by: int | None,
     *,
@@ -141,7 +141,7 @@ def settle(
     return settled
 
 
-def _note(uow: UnitOfWork, reports: Sequence[Report], settled: Settled, *, closing: bool) -> None:
+def _note(uow: UnitOfWork, reports: Sequence[DeliveryReport], settled: Settled, *, closing: bool) -> None:
     rows = _lock(uow.connection, [report.webhook.id for report in reports])
     existing = _existing(uow.connection, [report.webhook.id for report in reports], rows)
     changes: list[dict[str, Any]] = []
@@ -198,7 +198,7 @@ def _with_attempt(message: Message, at: datetime, result: DeliveryResult) -> lis
 
 
 def _schedule(
-    uow: UnitOfWork, row: LockedWebhookRow, report: Report, settled: Settled, *, closing: bool
+    uow: UnitOfWork, row: LockedWebhookRow, report: DeliveryReport, settled: Settled, *, closing: bool
 ) -> None:
     """Schedule the next message of a webhook, and load it if it is due now."""
     before = _RetrySchedule(row.failures, row.failing_since, row.retry_at)

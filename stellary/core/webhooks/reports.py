@@ -58,7 +58,7 @@ class Sent:
 
 
 @attrs.frozen
-class Report:
+class DeliveryReport:
     """The outcome of a claimed webhook's messages since the last report.
 
     Attributes:

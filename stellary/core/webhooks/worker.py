@@ -22,7 +22,7 @@ from stellary.core.kernel.signals import EVERYTHING, WEBHOOKS
 from stellary.core.kernel.units import Units
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks import queue
-from stellary.core.webhooks.reports import ClaimedWebhook, Message, Report, Sent
+from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, Message, Sent
 from stellary.core.webhooks.rules.retries import FURTHEST, is_failure
 
 _log = logging.getLogger("stellary.core")
@@ -100,8 +100,8 @@ class _Lane:
             self.failed = True
             self.waiting.clear()
 
-    def report(self) -> Report:
-        return Report(
+    def report(self) -> DeliveryReport:
+        return DeliveryReport(
             self.webhook, tuple(self.sent), self.failed, self.answered, self.retry_after, self.is_done
         )
 

@@ -63,7 +63,7 @@ class ModelQuestion:
 
 
 @dataclass
-class Readiness:
+class ModelReadiness:
     """The readiness of a brief from 0 to 100, the missing information, and the next questions, most important first."""
 
     score: int
@@ -148,7 +148,7 @@ class ModelPlanner:
 
     def refine(self, brief: Brief, round: int, /) -> Refinement:
         try:
-            readiness = self._run(Readiness, _ask_for_questions(round), brief, _find_readiness_problems)
+            readiness = self._run(ModelReadiness, _ask_for_questions(round), brief, _find_readiness_problems)
         except (Refused, Unavailable) as error:
             refinement = self._fallback.refine(_with_answers_as_texts(brief), round)
             return attrs.evolve(refinement, missing=[*refinement.missing, self._explain_fallback(error)])
@@ -312,7 +312,7 @@ def _with_answers_as_texts(brief: Brief) -> Brief:
 # ---------------------------------------------------------------------------------------------- checks
 
 
-def _find_readiness_problems(readiness: Readiness, brief: Brief) -> Iterator[str]:
+def _find_readiness_problems(readiness: ModelReadiness, brief: Brief) -> Iterator[str]:
     if not 0 <= readiness.score <= 100:
         yield "score must be 0 to 100"
     if len(readiness.questions) > QUESTIONS_MAX:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.core.agents.rules import instructions
-from stellary.core.agents.rules.instructions import Context, Refused, read
+from stellary.core.agents.rules.instructions import InstructionContext, InstructionError, read
 from stellary.core.api.dispatch import ACTIONS
 from tests.support.each_case import for_each
 
@@ -32,7 +32,7 @@ CARD: Any = SimpleNamespace(
         SimpleNamespace(id="item-3", title="test", done=False),
     ],
 )
-CONTEXT = Context(CARD, "REQUESTER", WEDNESDAY)
+CONTEXT = InstructionContext(CARD, "REQUESTER", WEDNESDAY)
 
 
 def load_rows(name: str) -> list[dict[str, str]]:
@@ -65,11 +65,11 @@ def normalize(outcome: str) -> str:
     return outcome.replace('": ', '":').replace('", ', '",').replace("}, ", "},")
 
 
-def try_read(prompt: str, context: Context = CONTEXT) -> tuple[list[instructions.Call], str]:
+def try_read(prompt: str, context: InstructionContext = CONTEXT) -> tuple[list[instructions.Call], str]:
     """Return the calls of a prompt, and the message of its refusal; one of them is empty."""
     try:
         return read(prompt, context), ""
-    except Refused as refusal:
+    except InstructionError as refusal:
         return [], str(refusal)
 
 
@@ -119,7 +119,7 @@ CLOSED = [
 
 @given(st.sampled_from(CLOSED), st.sampled_from(CHANGING), st.sampled_from([" ", ", ", ", and ", "; "]))
 def test_condition_quantifier_or_delay_at_the_end_is_refused(prompt: str, words: str, separator: str):
-    with pytest.raises(Refused):
+    with pytest.raises(InstructionError):
         read(f"{prompt}{separator}{words}", CONTEXT)
 
 
@@ -144,7 +144,7 @@ def test_condition_quantifier_or_delay_at_the_end_is_refused(prompt: str, words:
     ),
 )
 def test_condition_negation_quantifier_or_delay_at_the_beginning_is_refused(prompt: str, words: str):
-    with pytest.raises(Refused):
+    with pytest.raises(InstructionError):
         read(words + prompt, CONTEXT)
 
 
@@ -160,7 +160,7 @@ def test_several_instructions_do_what_each_says_or_nothing(prompts: list[str]):
 )
 def test_one_unread_instruction_refuses_all(prompts: list[str], unread: str):
     for lines in ([*prompts, unread], [unread, *prompts]):
-        with pytest.raises(Refused, match="I did not understand"):
+        with pytest.raises(InstructionError, match="I did not understand"):
             read("\n".join(lines), CONTEXT)
 
 
@@ -174,7 +174,7 @@ WORDS = [
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=20), max_size=12), st.dates())
 def test_any_prompt_is_read_or_refused(parts: list[str], today: date):
-    calls, refusal = try_read(" ".join(parts), Context(CARD, "REQUESTER", today))
+    calls, refusal = try_read(" ".join(parts), InstructionContext(CARD, "REQUESTER", today))
     assert bool(calls) != bool(refusal)
     assert {action for action, _ in calls} <= set(ACTIONS)
 
@@ -227,7 +227,7 @@ def test_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture, monkeypatch:
 
 @pytest.mark.parametrize("head", ["add checklist:", "add labels:", "comment:", "create card:"])
 def test_instruction_without_its_text_takes_none_from_the_next_line(head: str):
-    with pytest.raises(Refused):
+    with pytest.raises(InstructionError):
         read(f"{head}\nmove to Done", CONTEXT)
 
 
@@ -239,5 +239,5 @@ def test_bulleted_lines_below_a_colon_are_its_list():
 
 def test_more_than_100_changes_are_refused():
     items = ", ".join(f"item {number}" for number in range(101))
-    with pytest.raises(Refused, match="this one has 101"):
+    with pytest.raises(InstructionError, match="this one has 101"):
         read(f"add checklist: {items}", CONTEXT)

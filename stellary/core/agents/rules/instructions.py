@@ -172,12 +172,12 @@ _STATUSES = {"o": "open", "t": "open", "i": "in_progress", "s": "in_progress"}  
 _LEVELS = {"normal": "medium", "urgent": "high", "critical": "high", "": None}
 
 
-class Refused(Exception):
+class InstructionError(Exception):
     """A prompt that is not understood. The message names the word, and suggests a similar instruction."""
 
 
 @attrs.frozen
-class Context:
+class InstructionContext:
     """The card, person and day that words such as ``it``, ``me`` and ``tomorrow`` refer to."""
 
     card: Card
@@ -185,7 +185,7 @@ class Context:
     today: date
 
 
-def read(prompt: str, context: Context) -> list[Call]:
+def read(prompt: str, context: InstructionContext) -> list[Call]:
     """Return the calls that a prompt requests, in order: names of actions, with their parameters.
 
     Args:
@@ -193,7 +193,7 @@ def read(prompt: str, context: Context) -> list[Call]:
         context: What the words of the prompt refer to.
 
     Raises:
-        Refused: A part of the prompt is not understood or contradicts another part, or it asks for over 100 calls.
+        InstructionError: A part of the prompt is not understood or contradicts another part, or it asks for over 100 calls.
     """
     calls: list[Call] = []
     written: set[tuple[str, str]] = set()
@@ -207,12 +207,12 @@ def read(prompt: str, context: Context) -> list[Call]:
                         str(params[field]).casefold() if field in ("label", "itemId") else field,
                     )
                     if key in written:
-                        raise Refused(
+                        raise InstructionError(
                             f"I did not understand {line[:200]!r}: it gives {key[1]!r} a second value."
                         )
                     written.add(key)
     if not 0 < len(calls) <= STEPS_MAX:
-        raise Refused(f"I understand tasks of 1 to {STEPS_MAX} changes; this one has {len(calls)}.")
+        raise InstructionError(f"I understand tasks of 1 to {STEPS_MAX} changes; this one has {len(calls)}.")
     return calls
 
 
@@ -255,7 +255,7 @@ def _parse(line: str) -> Tree[Token]:
     """Return the syntax tree of a line.
 
     Raises:
-        Refused: It is not understood.
+        InstructionError: It is not understood.
     """
     parser, _ = _build_parser()
     try:
@@ -302,7 +302,7 @@ def _split_column(text: str) -> tuple[str, str | None]:
     return " ".join(words[: positions[-1]]), " ".join(words[start:end])
 
 
-def _refuse(line: str, position: int, expected: Collection[str], *, quotes: bool = False) -> Refused:
+def _refuse(line: str, position: int, expected: Collection[str], *, quotes: bool = False) -> InstructionError:
     """Return the error for a line: it names the word that is not understood, and suggests an alternative.
 
     Args:
@@ -320,12 +320,14 @@ def _refuse(line: str, position: int, expected: Collection[str], *, quotes: bool
         and word.lower() not in _STRICT
         and (near := get_close_matches(word.lower(), set(expected) - {word.lower()}, 1, 0.7))
     ):
-        return Refused(f"{message} Did you mean {near[0]!r}?")
+        return InstructionError(f"{message} Did you mean {near[0]!r}?")
     if _is_instruction(before):
         message += f" Without it, I understand {before[-200:]!r}."
     elif expected:
         message += f" Here I understand: {', '.join(sorted(expected))}."
-    return Refused(f"{message} Put a name or a text that contains it in quotes." if quotes else message)
+    return InstructionError(
+        f"{message} Put a name or a text that contains it in quotes." if quotes else message
+    )
 
 
 def _is_instruction(text: str) -> bool:
@@ -357,7 +359,7 @@ class _Command:
         tree: The syntax tree of the command.
     """
 
-    def __init__(self, line: str, context: Context, tree: Tree[Token]) -> None:
+    def __init__(self, line: str, context: InstructionContext, tree: Tree[Token]) -> None:
         self.line, self.context = line, context
         (action,) = _list_trees(tree)
         parts = [*tree.children, *action.children]
@@ -373,7 +375,7 @@ class _Command:
         """Yield the calls that the command asks for.
 
         Raises:
-            Refused: A name, a text, a date or a number in it is not possible.
+            InstructionError: A name, a text, a date or a number in it is not possible.
         """
         if "QUESTION" in self.tokens and "ASK" not in self.tokens:
             raise _refuse(self.line, self.tokens["QUESTION"].start_pos or 0, ["."])

@@ -43,14 +43,14 @@ Row = dict[str, object]
 NAME_MAX = 100
 
 
-class HasId(Protocol):
+class EntryWithId(Protocol):
     """An entry of the file that other entries may refer to."""
 
     @property
     def id(self) -> str | Unset: ...
 
 
-class HasName(Protocol):
+class EntryWithName(Protocol):
     """An entry of the file whose name must be unique."""
 
     @property
@@ -132,7 +132,7 @@ def plan_import(file: ImportProject, by: Importer, default_scope: str) -> Import
 # ---------------------------------------------------------------------------------------------- entries with ids
 
 
-def index_ids(entries: Sequence[HasId], path: str) -> dict[str, int]:
+def index_ids(entries: Sequence[EntryWithId], path: str) -> dict[str, int]:
     """Return the indexes of entries with an id, by that id.
 
     Args:
@@ -167,7 +167,7 @@ def resolve_reference(indexes: Mapping[str, int], id: str, path: str, part: str)
     return index
 
 
-def _check_names(entries: Sequence[HasName], path: str) -> None:
+def _check_names(entries: Sequence[EntryWithName], path: str) -> None:
     first_indexes: dict[str, int] = {}
     for index, entry in enumerate(entries):
         first = first_indexes.setdefault(entry.name.casefold(), index)

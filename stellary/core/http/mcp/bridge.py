@@ -19,7 +19,7 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.schemas import Schema
-from stellary.core.http.mcp.calling import Client, ToolRunner
+from stellary.core.http.mcp.calling import McpClient, ToolRunner
 from stellary.core.http.mcp.tools import Tool, input_schema
 
 INSTRUCTIONS = (
@@ -62,7 +62,7 @@ class Bridge:
         async with self._manager.run():
             yield
 
-    async def answer(self, request: RawRequest, client: Client) -> RawResponse:
+    async def answer(self, request: RawRequest, client: McpClient) -> RawResponse:
         """Return the response to a request.
 
         Args:
@@ -111,9 +111,9 @@ class Bridge:
         )
 
 
-def _client(context: Context) -> Client:
+def _client(context: Context) -> McpClient:
     assert context.request is not None
-    client: Client = context.request.scope[_CLIENT]
+    client: McpClient = context.request.scope[_CLIENT]
     return client
 
 

@@ -33,7 +33,7 @@ NEEDS_APPROVAL = "Nothing has been changed yet: the change waits for approval."
 
 
 @attrs.frozen
-class Client:
+class McpClient:
     """The caller of one MCP request.
 
     Attributes:
@@ -84,7 +84,7 @@ class ToolRunner:
         self._threads = threads
         self._state = state
 
-    def tools_for(self, client: Client) -> list[Tool]:
+    def tools_for(self, client: McpClient) -> list[Tool]:
         """Return the tools that the client's token may use."""
         is_agent = client.actor.agent_limits is not None
         return [
@@ -94,7 +94,7 @@ class ToolRunner:
             and action_calls.may_act(self._core.units, client.actor, tool.action.name)
         ]
 
-    async def call(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> ToolResult:
+    async def call(self, tool: Tool, client: McpClient, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool, and return its result; errors are results too.
 
         Args:
@@ -111,7 +111,7 @@ class ToolRunner:
             answer = error_response(convert_unexpected_error(error, request_id), request_id)
         return _to_result(answer)
 
-    async def _answer(self, tool: Tool, client: Client, arguments: Mapping[str, Any]) -> RawResponse:
+    async def _answer(self, tool: Tool, client: McpClient, arguments: Mapping[str, Any]) -> RawResponse:
         params = {name: argument for name, argument in arguments.items() if name != WORKSPACE}
         workspace = _check_workspace(
             client, {name: argument for name, argument in arguments.items() if name == WORKSPACE}
@@ -125,14 +125,14 @@ class ToolRunner:
         return answer
 
     async def _run_action(
-        self, tool: Tool, client: Client, params: Mapping[str, Any], workspace: str | None
+        self, tool: Tool, client: McpClient, params: Mapping[str, Any], workspace: str | None
     ) -> RawResponse:
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
         job = partial(action_calls.act, self._core.units, request, tool.action.name, params, workspace, actor)
         return await self._threads.run("read" if tool.reads else "write", job, Owner(workspace))
 
-    async def _wait_for_mission(self, client: Client, until: float) -> bool:
+    async def _wait_for_mission(self, client: McpClient, until: float) -> bool:
         """Wait for a mission of the agent; return False if none arrives in time, or the client has disconnected.
 
         Polling does not count against the agent's rate limit, and holds neither a thread nor a connection in between.
@@ -151,7 +151,7 @@ class ToolRunner:
         return False
 
 
-def _check_workspace(client: Client, arguments: Mapping[str, Any]) -> str | None:
+def _check_workspace(client: McpClient, arguments: Mapping[str, Any]) -> str | None:
     workspace = load(InWorkspace, arguments).workspace
     if client.workspace is None:
         return None if workspace is UNSET else workspace

@@ -29,7 +29,7 @@ from stellary.core.kernel.unit import Actor
 
 if TYPE_CHECKING:
     from stellary.core.http.mcp.bridge import Bridge
-    from stellary.core.http.mcp.calling import Client
+    from stellary.core.http.mcp.calling import McpClient
 
 READING = frozenset({"projects:read", "pilotage:read"})
 """The scopes of the operator's token in the settings, which is read-only."""
@@ -115,28 +115,28 @@ class McpEndpoint:
 
     # ------------------------------------------------------------------------------------------ the client
 
-    async def _client(self, context: RequestContext) -> Client:
+    async def _client(self, context: RequestContext) -> McpClient:
         """Return the client of a request.
 
         Raises:
             Unauthenticated: The token is missing or invalid.
         """
         _check_installed()
-        from stellary.core.http.mcp.calling import Client
+        from stellary.core.http.mcp.calling import McpClient
 
         headers = {"x-request-id": context.request_id}
         if context.host_actor is not None:
-            return Client(context.host_actor, headers, fixed=True, is_gone=context.body.is_gone)
+            return McpClient(context.host_actor, headers, fixed=True, is_gone=context.body.is_gone)
         bearer = parse_bearer(context.headers.get("authorization"))
         if not bearer:
             raise Unauthenticated("a Bearer token is required")
         if self._token is not None and _same(bearer, self._token.secret):
-            return Client(
+            return McpClient(
                 await self._operator_actor(self._token), headers, fixed=True, workspace=self._token.workspace
             )
         actor = await self._threads.run("read", lambda: self._core.authenticate(bearer))
         headers["authorization"] = context.headers["authorization"]
-        return Client(actor, headers, is_gone=context.body.is_gone)
+        return McpClient(actor, headers, is_gone=context.body.is_gone)
 
     async def _operator_actor(self, token: McpToken) -> Actor:
         """Return the actor of the token in the settings."""

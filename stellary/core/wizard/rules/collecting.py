@@ -11,7 +11,7 @@ import attrs
 from stellary.contract.cards import Priority
 from stellary.core.wizard.rules.dates import DateReader, Timing
 from stellary.core.wizard.rules.fitting import shorten
-from stellary.core.wizard.rules.outline import Item, Section, Table
+from stellary.core.wizard.rules.outline import Item, OutlineSection, OutlineTable
 from stellary.core.wizard.rules.plans import TITLE_MAX, PlannedItem, PlannedPhase, capitalize
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
@@ -85,7 +85,7 @@ class Collector:
         self.used: set[int] = set()
 
     def collect(
-        self, section: Section, phase: PlannedPhase, priority: Priority | None = None
+        self, section: OutlineSection, phase: PlannedPhase, priority: Priority | None = None
     ) -> list[PlannedItem]:
         """Return the deliverables of a section and of the sections below it.
 
@@ -108,7 +108,7 @@ class Collector:
         return items
 
     def _collect_part(
-        self, section: Section, phase: PlannedPhase, priority: Priority | None
+        self, section: OutlineSection, phase: PlannedPhase, priority: Priority | None
     ) -> list[PlannedItem]:
         role = find_role(section.title)
         if role in TIME_ROLES:
@@ -195,7 +195,7 @@ class Collector:
         return card
 
     def read_row(
-        self, table: Table, row: Sequence[str], phase: PlannedPhase | None = None
+        self, table: OutlineTable, row: Sequence[str], phase: PlannedPhase | None = None
     ) -> list[PlannedItem]:
         """Return the deliverables of a row: one, or the entries of a cell that lists several.
 
@@ -228,7 +228,7 @@ class Collector:
             card.due = period.last if period else None
         return [attrs.evolve(card, title=to_title(entry), checklist=[]) for entry in entries]
 
-    def keep_facts(self, role: str, section: Section) -> None:
+    def keep_facts(self, role: str, section: OutlineSection) -> None:
         """Add the texts of a section without deliverables to the facts."""
         self._findings.finished += [item.text for item in section.items if item.done]
         texts = [item.text for item in section.items if not item.done]
@@ -239,7 +239,7 @@ class Collector:
 class _Cells:
     """The cells of a row by the meaning of their columns; a missing one is empty."""
 
-    def __init__(self, table: Table, row: Sequence[str]) -> None:
+    def __init__(self, table: OutlineTable, row: Sequence[str]) -> None:
         self._columns = list(
             zip([find_column(header) for header in table.header], table.header, row, strict=False)
         )
@@ -282,7 +282,7 @@ def set_timing(phase: PlannedPhase, timing: Timing | None) -> None:
         phase.period = phase.period or timing.period
 
 
-def is_work_table(table: Table) -> bool:
+def is_work_table(table: OutlineTable) -> bool:
     """Return whether a column of a table names work, and the table is not a list of costs, hours or properties."""
     columns = {find_column(header) for header in table.header}
     is_plan = bool(columns & _PLAN_COLUMNS)
@@ -293,7 +293,7 @@ def is_work_table(table: Table) -> bool:
     )
 
 
-def has_work(section: Section) -> bool:
+def has_work(section: OutlineSection) -> bool:
     """Return whether a section, or a section below it that can have deliverables, has items or tables of work."""
     parts = [child for child in section.sections if find_role(child.title) not in NOT_WORK]
     return bool(section.items) or any(map(is_work_table, section.tables)) or any(map(has_work, parts))

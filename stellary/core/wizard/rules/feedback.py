@@ -23,9 +23,9 @@ from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.plans import (
     NAME_MAX,
     TITLE_MAX,
-    Plan,
     PlannedItem,
     PlannedPhase,
+    WorkPlan,
     capitalize,
     content_words,
 )
@@ -38,7 +38,9 @@ PACE_MIN, PACE_MAX = 0.05, 20.0
 _VERBS = ("add", "remove", "rename", "merge", "split", "swap", "move", "start", "finish", "undo")
 
 
-def apply_feedback(plan: Plan, feedback: Sequence[str], today: date) -> tuple[Plan, list[NotUnderstood]]:
+def apply_feedback(
+    plan: WorkPlan, feedback: Sequence[str], today: date
+) -> tuple[WorkPlan, list[NotUnderstood]]:
     """Return a plan with all feedback applied, and the parts of the last feedback that had no effect.
 
     ``undo`` reverts the last change, and ``start over`` all changes.
@@ -48,7 +50,7 @@ def apply_feedback(plan: Plan, feedback: Sequence[str], today: date) -> tuple[Pl
         feedback: All feedback, oldest first.
         today: The day from which dates without a year are read.
     """
-    first, history = copy.deepcopy(plan), list[Plan]()
+    first, history = copy.deepcopy(plan), list[WorkPlan]()
     refused: list[NotUnderstood] = []
     for text in feedback:
         refused = []
@@ -104,7 +106,7 @@ class _Change:
         wish: The text of the change.
     """
 
-    def __init__(self, plan: Plan, today: date, wish: str) -> None:
+    def __init__(self, plan: WorkPlan, today: date, wish: str) -> None:
         self._plan, self._language = plan, plan.language
         self._dates = DateReader(today, plan.language)
         self._words = wish.split() if len(wish) <= WISH_MAX else []

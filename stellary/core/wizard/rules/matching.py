@@ -9,7 +9,7 @@ from typing import Literal
 import attrs
 
 from stellary.core.wizard.rules.messages import format_message
-from stellary.core.wizard.rules.plans import Plan, PlannedItem, PlannedPhase, content_words
+from stellary.core.wizard.rules.plans import PlannedItem, PlannedPhase, WorkPlan, content_words
 from stellary.core.wizard.rules.vocabulary import fold, word_numbers, word_set
 
 NEAR = 0.8
@@ -55,7 +55,7 @@ def strip_role(text: str) -> tuple[str, TargetKind | None]:
     return " ".join(words).strip(QUOTES), kind
 
 
-def find_target(plan: Plan, text: str, kind: TargetKind | None = None) -> Target:
+def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> Target:
     """Return the phase or deliverable that a text names.
 
     Args:
@@ -87,12 +87,12 @@ def find_target(plan: Plan, text: str, kind: TargetKind | None = None) -> Target
     raise NotMatched(format_message(plan.language, "no_such", text=name[:100]))
 
 
-def find_phase(plan: Plan, text: str) -> PlannedPhase:
+def find_phase(plan: WorkPlan, text: str) -> PlannedPhase:
     """Return the phase that a text names. Raises NotMatched."""
     return find_target(plan, text, "phase").phase
 
 
-def _find_by_number(plan: Plan, words: list[str]) -> PlannedPhase | None:
+def _find_by_number(plan: WorkPlan, words: list[str]) -> PlannedPhase | None:
     words = [word for word in words if word not in word_set("articles")]
     roles = word_set("roles_phase")
     if len(words) == 2 and words[0] in roles:

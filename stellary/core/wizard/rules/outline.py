@@ -47,7 +47,7 @@ class Item:
 
 
 @attrs.define
-class Table:
+class OutlineTable:
     """A table with its header, and rows of the same width."""
 
     header: list[str]
@@ -55,7 +55,7 @@ class Table:
 
 
 @attrs.define
-class Section:
+class OutlineSection:
     """A heading with the content below it, up to the next heading of its level.
 
     Attributes:
@@ -67,10 +67,10 @@ class Section:
     level: int
     prose: list[str] = attrs.field(factory=list)
     items: list[Item] = attrs.field(factory=list)
-    tables: list[Table] = attrs.field(factory=list)
-    sections: list[Section] = attrs.field(factory=list)
+    tables: list[OutlineTable] = attrs.field(factory=list)
+    sections: list[OutlineSection] = attrs.field(factory=list)
 
-    def walk(self) -> Iterator[Section]:
+    def walk(self) -> Iterator[OutlineSection]:
         """Yield the section and all sections below it, in order."""
         yield self
         for section in self.sections:
@@ -93,7 +93,7 @@ def _block_parser() -> MarkdownIt:
     return parser
 
 
-def read_outline(text: str) -> Section:
+def read_outline(text: str) -> OutlineSection:
     """Return the outline of a text. Code, quotations and HTML are left out."""
     return _Builder(_block_parser().parse("\n".join(_separate(text.split("\n"))))).build()
 
@@ -152,10 +152,10 @@ class _Builder:
 
     def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
-        self._root = Section("", 0)
+        self._root = OutlineSection("", 0)
         self._open = [self._root]
 
-    def build(self) -> Section:
+    def build(self) -> OutlineSection:
         place = 0
         while place < len(self._tokens):
             token = self._tokens[place]
@@ -185,7 +185,7 @@ class _Builder:
     def _start(self, title: str, level: int) -> None:
         while self._open[-1].level >= level:
             self._open.pop()
-        section = Section(" ".join(title.split()), level)
+        section = OutlineSection(" ".join(title.split()), level)
         self._open[-1].sections.append(section)
         self._open.append(section)
 
@@ -247,14 +247,14 @@ class _Builder:
         item.note = "\n".join(notes)
         return item if item.text else None
 
-    def _read_table(self, start: int, end: int) -> Table:
+    def _read_table(self, start: int, end: int) -> OutlineTable:
         rows: list[list[str]] = []
         for place in range(start, end):
             if self._tokens[place].type == "tr_open":
                 rows.append([])
             elif self._tokens[place].type == "inline":
                 rows[-1].append(" ".join(plain_text(self._tokens[place].content).split()))
-        return Table(rows[0] if rows else [], rows[1:])
+        return OutlineTable(rows[0] if rows else [], rows[1:])
 
 
 def _set_text(item: Item, text: str) -> None:

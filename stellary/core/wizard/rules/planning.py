@@ -16,9 +16,9 @@ from stellary.core.wizard.rules.messages import format_message, list_messages
 from stellary.core.wizard.rules.plans import (
     NAME_MAX,
     TITLE_MAX,
-    Plan,
     PlannedItem,
     PlannedPhase,
+    WorkPlan,
     capitalize,
 )
 
@@ -120,10 +120,10 @@ def _place_answers(selection: Selection, answers: Mapping[str, object], language
             phase.days = max(1, round(weeks * 7))
 
 
-def build_plan(findings: Findings, selection: Selection, brief: Brief) -> Plan:
+def build_plan(findings: Findings, selection: Selection, brief: Brief) -> WorkPlan:
     """Return the plan of a brief with its answers."""
     answers = brief.answers
-    plan = Plan(
+    plan = WorkPlan(
         findings.language, [phase for _, phase in selection.phases], findings.start, findings.deadline
     )
     plan.days = findings.days
@@ -145,7 +145,7 @@ def build_plan(findings: Findings, selection: Selection, brief: Brief) -> Plan:
     return plan
 
 
-def schedule(plan: Plan, refused: Sequence[NotUnderstood], today: date) -> Roadmap:
+def schedule(plan: WorkPlan, refused: Sequence[NotUnderstood], today: date) -> Roadmap:
     """Return the roadmap of a plan: phases one after another, each deliverable within its phase.
 
     Args:
@@ -200,7 +200,7 @@ def schedule(plan: Plan, refused: Sequence[NotUnderstood], today: date) -> Roadm
     )
 
 
-def _find_start(plan: Plan, today: date) -> date | None:
+def _find_start(plan: WorkPlan, today: date) -> date | None:
     periods = [
         phase.period for phase in plan.phases if phase.period is not None and phase.period.last >= today
     ]
@@ -215,7 +215,7 @@ def _find_start(plan: Plan, today: date) -> date | None:
     return today if is_dated else None
 
 
-def _find_lengths(plan: Plan, start: date | None, total: int | None, notes: list[str]) -> list[float]:
+def _find_lengths(plan: WorkPlan, start: date | None, total: int | None, notes: list[str]) -> list[float]:
     """Return the duration of each phase in days: the stated ones, and equal shares of the time that remains."""
     stated = [None if phase.days is None else max(1.0, phase.days * plan.pace) for phase in plan.phases]
     total_stated = sum(length for length in stated if length is not None)

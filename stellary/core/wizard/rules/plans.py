@@ -52,7 +52,7 @@ class PlannedPhase:
 
 
 @attrs.define
-class Plan:
+class WorkPlan:
     """A plan.
 
     Attributes:

@@ -23,7 +23,7 @@ from stellary.core.wizard.rules.collecting import (
 )
 from stellary.core.wizard.rules.dates import MARKER_DAYS, DateReader, Period, Timing, split_sentences
 from stellary.core.wizard.rules.fitting import shorten
-from stellary.core.wizard.rules.outline import Item, Section, Table, read_outline
+from stellary.core.wizard.rules.outline import Item, OutlineSection, OutlineTable, read_outline
 from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, capitalize
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
@@ -48,17 +48,17 @@ _EXCLUDED = frozenset(("out_of_scope", "later"))
 
 
 @attrs.define
-class _Node:
+class _SectionNode:
     """A section with its role: its own, or that of the surrounding section."""
 
-    section: Section
+    section: OutlineSection
     role: str | None
     own_role: str | None
-    parent: _Node | None
+    parent: _SectionNode | None
 
     def is_within(self, ids: set[int]) -> bool:
         """Return whether the section, or a surrounding one, has one of these ids."""
-        node: _Node | None = self
+        node: _SectionNode | None = self
         while node is not None:
             if id(node.section) in ids:
                 return True
@@ -73,7 +73,7 @@ class _Source:
     kind: str
     marker: Marker | None
     name: str
-    origin: Section | Item | Table
+    origin: OutlineSection | Item | OutlineTable
     row: Sequence[str] = ()
 
     @property
@@ -96,7 +96,7 @@ class _Reader:
         self._dates = DateReader(brief.today, self._findings.language)
         self._collector = Collector(self._findings, self._dates)
         self._used = self._collector.used
-        self._nodes: list[_Node] = []
+        self._nodes: list[_SectionNode] = []
         self._titles: set[int] = set()
         self._names: dict[int, str] = {}
 
@@ -128,7 +128,7 @@ class _Reader:
                 self._read_facts(node)
         return findings
 
-    def _add_nodes(self, section: Section, parent: _Node | None, role: str | None) -> None:
+    def _add_nodes(self, section: OutlineSection, parent: _SectionNode | None, role: str | None) -> None:
         own_role = None if self._is_top(section) else find_role(section.title)
         if not section.title and not section.sections:
             # A text without headings is a list of work.
@@ -137,12 +137,12 @@ class _Reader:
             own_role = None
         # The parts of a section that is out of scope are out of scope too.
         effective = role if role in _EXCLUDED else own_role or role
-        node = _Node(section, effective, own_role, parent)
+        node = _SectionNode(section, effective, own_role, parent)
         self._nodes.append(node)
         for child in section.sections:
             self._add_nodes(child, node, effective)
 
-    def _is_top(self, section: Section) -> bool:
+    def _is_top(self, section: OutlineSection) -> bool:
         """Return whether a section is a whole text or its title section, whose items belong to no other section."""
         return not section.title or id(section) in self._titles
 
@@ -157,7 +157,7 @@ class _Reader:
         chosen = min(keys, key=lambda kind: (len(keys[kind]) < 2, not _is_strong(kind)), default="")
         single = len(keys[chosen]) < 2
         if single and not any(
-            _is_strong(source.kind) and isinstance(source.origin, Section) for source in sources
+            _is_strong(source.kind) and isinstance(source.origin, OutlineSection) for source in sources
         ):
             return []
         phases: dict[object, PlannedPhase] = {}
@@ -187,7 +187,7 @@ class _Reader:
             for table in node.section.tables:
                 yield from self._find_rows(table)
 
-    def _find_rows(self, table: Table) -> Iterator[_Source]:
+    def _find_rows(self, table: OutlineTable) -> Iterator[_Source]:
         columns = [find_column(header) for header in table.header]
         places = [place for place, column in enumerate(columns) if column == "phase"]
         if not places:
@@ -247,9 +247,9 @@ class _Reader:
         return _to_name(text or source.name), timing
 
     def _read_source(self, source: _Source, phase: PlannedPhase) -> list[PlannedItem]:
-        if isinstance(source.origin, Section):
+        if isinstance(source.origin, OutlineSection):
             return self._collector.collect(source.origin, phase)
-        if isinstance(source.origin, Table):
+        if isinstance(source.origin, OutlineTable):
             return self._collector.read_row(source.origin, source.row, phase)
         if source.origin.children:
             return self._collector.read_items(source.origin.children, phase)
@@ -291,7 +291,7 @@ class _Reader:
             ]
         return phase
 
-    def _read_section(self, section: Section, priority: Priority | None = None) -> PlannedPhase:
+    def _read_section(self, section: OutlineSection, priority: Priority | None = None) -> PlannedPhase:
         name, timing = self._dates.take_timing(section.title)
         phase = PlannedPhase(_to_name(strip_numbering(name)))
         set_timing(phase, timing)
@@ -330,14 +330,14 @@ class _Reader:
                 if not phase.is_bare:
                     yield phase
 
-    def _find_title(self, node: _Node) -> str:
+    def _find_title(self, node: _SectionNode) -> str:
         """Return the title of the section around one that only names a priority."""
         around = node.parent
         return self._brief.name if around is None or self._is_top(around.section) else around.section.title
 
     # ------------------------------------------------------------------------------------------ facts
 
-    def _read_facts(self, node: _Node) -> None:
+    def _read_facts(self, node: _SectionNode) -> None:
         section, role = node.section, node.role
         if role in NOT_WORK:
             self._collector.keep_facts(role or "", section)
