@@ -61,7 +61,7 @@ def wire_name(field: attrs.Attribute[Any]) -> str:
 
 
 def marks(kind: Any) -> tuple[Any, ...]:
-    """Return the marks in the ``Annotated`` of a type or of its union members: limits, ``Named``, ``Secret``."""
+    """Return the metadata of an ``Annotated`` type, or of the members of a union: limits, ``Named``, ``Secret``."""
     if get_origin(kind) is Annotated:
         return tuple(kind.__metadata__)
     return tuple(mark for part in members(kind) if part is not kind for mark in marks(part))

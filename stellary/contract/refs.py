@@ -67,7 +67,7 @@ class InvitationRef(WorkspaceRef):
 
 @attrs.frozen
 class InvitationTokenRef(Ref):
-    """An invitation, by the token that was e-mailed."""
+    """An invitation, by the token from the e-mail."""
 
     template: ClassVar[str] = "/invitations/:token"
     token: str = attrs.field(repr=False)

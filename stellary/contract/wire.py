@@ -174,7 +174,7 @@ def _is_plain(kind: Any) -> bool:
 
 @once
 def _reader(kind: Any) -> Callable[[Any], Any]:
-    """Return the reader of a type that is not plain."""
+    """Return the reader of a type whose JSON needs conversion."""
     kind = base(kind)
     if kind is datetime:
         return _moment

@@ -80,7 +80,7 @@ class StreamFlow(Generic[T]):
         self._over = False
 
     def is_over(self) -> bool:
-        """Return whether the stream has ended for good."""
+        """Return whether the stream has ended permanently."""
         return self._over
 
     def request(self) -> RawRequest:

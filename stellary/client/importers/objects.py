@@ -1,4 +1,4 @@
-"""Objects of other tools' files, read by their format: values of another type are omitted and reported."""
+"""Reading of the objects in other tools' files. Values whose type differs from the declared one are omitted and reported."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
 def load_source(source: Source) -> tuple[Declaration, Problems]:
-    """Return the declaration as far as it can be read, and the problems noted so far.
+    """Return the readable parts of the declaration, and the problems found so far.
 
     Raises:
         UnsuitableDeclaration: Nothing in the declaration can be read.

@@ -23,6 +23,6 @@ class CustomFields(Resource[C]):
 
 
 class CardCustomFields(Resource[C]):
-    """The custom field values of a card; its ``custom_fields`` lists them."""
+    """The custom field values of a card. To read them, use ``card.get().custom_fields``."""
 
     set = method(SET_CUSTOM_FIELDS)

@@ -26,7 +26,7 @@ class Labels(Resource[C]):
 
 
 class CardLabels(Resource[C]):
-    """The labels on a card; its ``label_ids`` lists them."""
+    """The labels on a card. To read them, use ``card.get().label_ids``."""
 
     add = by_id(ADD_LABEL_TO_CARD)
     remove = by_id(REMOVE_LABEL_FROM_CARD)

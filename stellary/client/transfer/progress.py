@@ -85,7 +85,7 @@ class ProgressBar:
 
 def _tqdm() -> Any:
     with warnings.catch_warnings():
-        # Without ipywidgets tqdm draws a bar of text in a notebook, too; its warning is of no use.
+        # Without ipywidgets tqdm draws a bar of text in a notebook, too; its warning does not help the user.
         warnings.simplefilter("ignore")
         try:
             return import_module("tqdm.auto").tqdm

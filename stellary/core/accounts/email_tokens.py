@@ -45,7 +45,7 @@ class TokenOwner:
 
 
 def has_room(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) -> bool:
-    """Return whether another link for a purpose may be mailed to an account, so that nobody can flood a mailbox.
+    """Return whether another link for a purpose may be mailed to an account, so that a mailbox cannot be flooded.
 
     Args:
         uow: A unit.

@@ -105,7 +105,7 @@ def update_organization_member(
         request: The fields to change.
 
     Returns:
-        The member, and what ended in the workspaces of which the member is no longer an admin.
+        The member, and the numbers of items that ended in the workspaces of which the member is no longer an admin.
 
     Raises:
         Conflict: The member is the owner.

@@ -57,7 +57,7 @@ def update_workspace_member(
         request: What is to change.
 
     Returns:
-        The member, and what ended if the member is no longer an admin.
+        The member, and the numbers of items that ended if the member is no longer an admin.
 
     Raises:
         Conflict: The member owns the workspace.
@@ -97,14 +97,14 @@ def update_workspace_member(
 
 @serves(REMOVE_WORKSPACE_MEMBER)
 def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberRemoved:
-    """Remove a member, or leave: also from the workspace's projects and cards.
+    """Remove a member, or leave the workspace. The member also leaves its projects, and is unassigned from its cards.
 
     Args:
         uow: A unit that may write.
         ref: The member.
 
     Returns:
-        What ended with the membership.
+        The numbers of items that ended with the membership.
 
     Raises:
         Conflict: The member owns the workspace.

@@ -57,7 +57,7 @@ _PROJECTS = select_project_ids(bindparam("_workspace_id"))
 
 @serves(CREATE_AGENT)
 def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Agent:
-    """Create an agent, and the user row that stands for it in activities.
+    """Create an agent, and the user row that represents it in activities.
 
     Args:
         uow: A unit of work that writes.

@@ -35,7 +35,7 @@ _AGENT = Query(
 )
 
 Versions = dict[str, tuple[str, str]]
-"""The version before and after the unit of work, by the key of each changed thing."""
+"""The version before and after the unit of work, by the key of each changed item."""
 
 
 def carry_out(
@@ -53,7 +53,7 @@ def carry_out(
         decided: The id of the proposal that the caller has just decided, if the others were approved before.
 
     Raises:
-        Conflict: A thing that a proposal changes has changed since, or the agent is suspended.
+        Conflict: An item that a proposal changes has changed since, or the agent is suspended.
         Forbidden: The person may not do it.
     """
     versions: Versions = {}

@@ -1,7 +1,7 @@
 """Proposals of agents: listed and decided by people. Section Proposals of the API reference.
 
 An approved proposal is executed in the transaction of the approval, within the rights of the person who approves. If
-the things that it changes have changed since it was made, nothing is done.
+the items that it changes have changed since it was made, nothing is done.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def approve_proposal(uow: UnitOfWork, ref: ProposalRef) -> Proposal:
     """Approve a proposal and execute it; in a batch, once the other proposals are decided as well.
 
     Raises:
-        Conflict: The proposal is decided already, or a thing that it changes has changed since.
+        Conflict: The proposal is decided already, or an item that it changes has changed since.
         Forbidden: The caller may not make the change.
     """
     row = access.proposal(uow, ref).row
@@ -143,7 +143,7 @@ def approve_all(uow: UnitOfWork, ref: AgentMissionRef) -> list[Proposal]:
     """Approve all open proposals of a mission and execute them in order: all of them, or none.
 
     Raises:
-        Conflict: The mission has no pending proposal, or a thing that one of them changes has changed since.
+        Conflict: The mission has no pending proposal, or an item that one of them changes has changed since.
         Forbidden: The caller may not make one of the changes.
     """
     mission = _lock_whole_mission(uow, ref)

@@ -43,7 +43,7 @@ class _Rollback(Exception):
 
 @contextmanager
 def rehearse(uow: UnitOfWork) -> Iterator[dict[str, str]]:
-    """Run a block that is rolled back, and yield the versions of the things that it reads. Errors are raised."""
+    """Run a block that is rolled back, and yield the versions of the items that it reads. Errors are raised."""
     seen: dict[str, str] = {}
     with record_versions(uow, seen):
         try:
@@ -56,7 +56,7 @@ def rehearse(uow: UnitOfWork) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def record_versions(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
-    """Record the versions of the things that a block reads."""
+    """Record the versions of the items that a block reads."""
     uow.dependencies = seen
     try:
         yield

@@ -72,7 +72,7 @@ class _Overtaken(Exception):
 
 
 class _NotPossible(Exception):
-    """An exception that ends a rehearsal: the call of an index is refused for a reason."""
+    """An exception that ends a rehearsal because a call is refused. It has the index of the call, and the reason."""
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(reason)

@@ -115,7 +115,7 @@ proposals = Table(
     # The key of an uploaded file, so that it is not swept.
     Column("blob_key", String(40), index=True),
     Column("summary", Text, nullable=False),
-    # The versions of the things that it depends on.
+    # The versions of the items that it depends on.
     Column("seen", Json, nullable=False),
     Column("status", String(20), nullable=False),
     Column("reason", Text),

@@ -145,8 +145,8 @@ def find_workspace(uow: UnitOfWork, text: str | None, field: str = "workspace") 
     workspaces = places.list_workspaces(uow)
     if text is not None:
         by_address = {_address(place): place.ref for place in workspaces}
-        things = [Candidate(_address(place), (place.name, place.ref.ws_slug)) for place in workspaces]
-        return by_address[resolve_one(text, things, field)]
+        candidates = [Candidate(_address(place), (place.name, place.ref.ws_slug)) for place in workspaces]
+        return by_address[resolve_one(text, candidates, field)]
     shared = [place for place in workspaces if not place.is_personal] or workspaces
     if not shared:
         raise NotFound("Workspace not found")

@@ -14,7 +14,7 @@ def authenticate_bearer(connection: Connection, bearer: str, env: Environment) -
     """Return the actor that a bearer token (JWT, personal access token or agent token) belongs to.
 
     Returns:
-        The actor, and whether the last use of the token should be noted.
+        The actor, and whether the last use of the token should be recorded.
 
     Raises:
         Unauthenticated: The token is invalid, revoked or has expired.

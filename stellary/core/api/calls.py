@@ -50,7 +50,7 @@ class Call:
         units: Opens the units of work.
         request: The request, with lower-case header names.
         actor: The caller; None takes the caller from the bearer token.
-        match: The endpoint, and the ref that the path stands for.
+        match: The endpoint, and the ref of the path.
         service: The service of the endpoint.
         check_access: The access check for the ref; None if there is none.
         upload: The file of an upload whose body has been read already.

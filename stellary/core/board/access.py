@@ -66,7 +66,7 @@ CARD = Link("Card", cards, "card_id", cards.c.project_id == projects.c.id)
 
 
 def in_any_project(name: str, table: FromClause, key: str) -> tuple[Link, Link]:
-    """Return the links to a row whose ref names no project, or only as an alternative path.
+    """Return the links to a row whose path does not contain the project, or need not contain it.
 
     Args:
         name: The kind of resource, for the message.

@@ -79,7 +79,7 @@ _DELETE = delete(relations).where(relations.c.id == bindparam("_id"))
 
 
 def _select_path() -> Select[Any]:
-    """Build the statement that looks for a path from the source back to the target."""
+    """Build the statement that looks for a path from the target to the source, which would form a cycle with the new relation."""
     before = (
         select(relations.c.source_id.label("id"))
         .where(relations.c.target_id == bindparam("_source_id"), relations.c.type == bindparam("_type"))

@@ -93,7 +93,7 @@ def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
 
 
 def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = "projectId") -> ProjectRef:
-    """Return the project that an id, a key or a name stands for.
+    """Return the project that an id, a key or a name refers to.
 
     Raises:
         NotFound: The caller has no access to the workspace.
@@ -116,7 +116,7 @@ def _is_visible(uow: UnitOfWork, project_id: str) -> bool:
 def resolve_column(
     uow: UnitOfWork, ref: ProjectRef, text: str | Unset, field: str = "column", scope_id: str | None = None
 ) -> str:
-    """Return the id of the column that an id or a name stands for; the first column without a name.
+    """Return the id of the column that an id or a name refers to; the first column without a name.
 
     Args:
         uow: The unit of work.
@@ -151,7 +151,7 @@ class ColumnNames:
         self._near = [Candidate(row.id, (row.name,)) for row in rows if row.scope_id == first]
 
     def resolve(self, text: str | Unset, field: str) -> str:
-        """Return the id of the column that a text stands for; the first column without a text.
+        """Return the id of the column that a text refers to; the first column without a text.
 
         Args:
             text: An id or a name.
@@ -207,7 +207,7 @@ def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
 
 
 def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "label") -> str:
-    """Return the id of the label of a card's project that an id or a name stands for.
+    """Return the id of the label of a card's project that an id or a name refers to.
 
     Raises:
         Invalid: No label matches, or several do.
@@ -227,7 +227,7 @@ def list_assignees(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
 
 
 def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) -> str:
-    """Return the id of the person or agent that an id, an e-mail address or a name stands for.
+    """Return the id of the person or agent that an id, an e-mail address or a name refers to.
 
     Raises:
         Invalid: No person and no agent matches, or several do.
@@ -238,7 +238,7 @@ def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) 
 
 
 def resolve_person(uow: UnitOfWork, workspace_id: str, text: str, field: str) -> str:
-    """Return the id of the person that an id, an e-mail address, a name or a unique first name stands for.
+    """Return the id of the person that an id, an e-mail address, a name or a unique first name refers to.
 
     Raises:
         Invalid: No person matches, or several do.
@@ -247,7 +247,7 @@ def resolve_person(uow: UnitOfWork, workspace_id: str, text: str, field: str) ->
 
 
 def resolve_people(uow: UnitOfWork, workspace_id: str, texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the ids of the people that several texts stand for, by field.
+    """Return the ids of the people that several texts refer to, by field.
 
     Raises:
         Invalid: A text matches no person, or several.
@@ -262,7 +262,7 @@ def resolve_people(uow: UnitOfWork, workspace_id: str, texts: Mapping[str, str])
 def resolve_card(
     uow: UnitOfWork, ref: WorkspaceRef, text: str, project_text: str | Unset = UNSET, field: str = "cardId"
 ) -> ResolvedCard:
-    """Return the card that an id, a key or a title stands for.
+    """Return the card that an id, a key or a title refers to.
 
     A title without an exact match is compared with those of the most recently changed cards that are not archived.
 

@@ -229,7 +229,7 @@ class LoadedAttachmentRow(AttachmentRow):
 
 
 class NamedCardRow(RowType):
-    """A card that a text may stand for."""
+    """A card that a text may refer to."""
 
     id: str
     title: str

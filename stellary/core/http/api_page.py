@@ -62,7 +62,7 @@ _PAGE = """\
 
 @attrs.frozen
 class ApiPage:
-    """The page, compressed as it is sent.
+    """The page, in the compressed form in which it is sent.
 
     Attributes:
         packed: The page, compressed by gzip.

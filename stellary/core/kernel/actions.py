@@ -141,7 +141,7 @@ def run(uow: UnitOfWork, ref: WorkspaceRef, name: str, params: object) -> object
         The result of the service: a value, a list of values, or a ``Listing``.
 
     Raises:
-        Invalid: There is no such action, a parameter is invalid, or a name in one matches nothing or several things.
+        Invalid: There is no such action, a parameter is invalid, or a name in one matches no item or several.
         ApiError: The service raised it.
     """
     action = find(uow, name)

@@ -278,7 +278,7 @@ class UnitOfWork:
 
     @contextmanager
     def checking(self, policy: Policy) -> Iterator[None]:
-        """Check access by a policy row in the block, outside of the service that the row belongs to."""
+        """Let access checks in the block enforce a policy row, outside of the service of the endpoint."""
         self.push_policy(policy)
         try:
             yield

@@ -51,7 +51,7 @@ class Units:
         self._host_connection: Connection | None = None
 
     def join(self, connection: Connection) -> Units:
-        """Return the same units, which join the transaction of a host's connection unless they get another one."""
+        """Return a copy whose units join the transaction of a host's connection, unless they are given another connection."""
         joined = copy.copy(self)
         joined._host_connection = connection  # noqa: SLF001 - of this class
         return joined

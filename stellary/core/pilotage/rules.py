@@ -163,6 +163,6 @@ def apply_intent(items: StateItems, intent: StateIntent) -> StateItems:
     )
 
 
-def _sort_by_status(things: Sequence[S], ranks: Sequence[str], latest: bool) -> list[S]:
-    by_date = sorted(things, key=lambda thing: thing.updated_at, reverse=True) if latest else things
-    return sorted(by_date, key=lambda thing: ranks.index(thing.status))
+def _sort_by_status(items: Sequence[S], ranks: Sequence[str], latest: bool) -> list[S]:
+    by_date = sorted(items, key=lambda item: item.updated_at, reverse=True) if latest else items
+    return sorted(by_date, key=lambda item: ranks.index(item.status))

@@ -76,10 +76,10 @@ def describe_batch(
 
 
 def check_fresh(seen: Mapping[str, str], now: Mapping[str, str]) -> None:
-    """Check that the things that a proposal depends on are unchanged since it was made.
+    """Check that the items that a proposal depends on are unchanged since it was made.
 
     Args:
-        seen: The version of each thing, by key, when the proposal was made.
+        seen: The version of each item, by key, when the proposal was made.
         now: The versions that the execution has read.
 
     Raises:
@@ -100,7 +100,7 @@ def renew_versions(seen: Mapping[str, str], versions: Mapping[str, tuple[str, st
 
     Args:
         seen: The versions that it expected before, by key.
-        versions: The version before and after the execution, by the key of each changed thing.
+        versions: The version before and after the execution, by the key of each changed item.
     """
     return {
         key: versions[key][1] if key in versions and versions[key][0] == version else version

@@ -52,7 +52,7 @@ def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) 
     """Check that the item that a filter names is in a workspace.
 
     Raises:
-        Invalid: It has no such thing.
+        Invalid: It has no such item.
     """
     if not is_in_workspace(uow, workspace_id, field, id):
         raise unknown(field)
@@ -75,7 +75,7 @@ def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field:
         id: As it was given.
 
     Raises:
-        Invalid: It has no such thing.
+        Invalid: It has no such item.
     """
     if not is_in_project(uow, workspace_id, project_id, field, id):
         raise unknown(field)

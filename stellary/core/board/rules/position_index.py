@@ -62,12 +62,12 @@ class PositionIndex:
         return self.total > STRETCH and max(self.counts) <= LARGE
 
     def locate_position(self, position: int) -> tuple[int | None, int]:
-        """Return the start of the stretch of a position, and the number of cards before it. The first stretch starts at None."""
+        """Return the start of the stretch that contains a position (None for the first), and the number of cards before it."""
         stretch = self._stretch(position)
         return self._start(stretch), sum(self.counts[:stretch])
 
     def locate_index(self, index: int) -> tuple[int | None, int]:
-        """Return the start of the stretch of the card at an index, and the number of its cards before that card."""
+        """Return the start of the stretch that contains the card at an index, and the number of its cards before that card."""
         stretch = 0
         while stretch < len(self.counts) - 1 and index >= self.counts[stretch]:
             index -= self.counts[stretch]

@@ -72,7 +72,7 @@ def from_markdown(text: str) -> Node:
 
 
 class _Tokens(list[Any]):
-    """A list of tokens with a maximum length, which no document within the limits reaches."""
+    """A list of tokens with a maximum length. A text that exceeds it would become a document beyond the limits."""
 
     def append(self, token: Any) -> None:
         if len(self) >= TOKENS_MAX:
