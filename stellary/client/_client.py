@@ -36,7 +36,7 @@ H = TypeVar("H")
 
 
 @attrs.frozen
-class Colour:
+class ClientParts:
     """The parts that differ between blocking and async clients: the caller, and the carriers over HTTP and in process."""
 
     caller: type[SyncCaller | AsyncCaller]
@@ -90,7 +90,7 @@ class Client(Resource[C], Generic[C, H]):
     """
 
     _settings: Settings
-    _colour: ClassVar[Colour]
+    _parts: ClassVar[ClientParts]
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Client(Resource[C], Generic[C, H]):
         resolved = settings(
             url=url, token=token, timeout=timeout, max_retries=max_retries, org=org, workspace=workspace
         )
-        self._begin(resolved, self._colour.over_http(resolved.url, http_client), headers)
+        self._begin(resolved, self._parts.over_http(resolved.url, http_client), headers)
 
     @classmethod
     def embedded(
@@ -129,13 +129,13 @@ class Client(Resource[C], Generic[C, H]):
         token = conceal(token)
         client = cls.__new__(cls)
         resolved = settings(url="http://embedded", token=token or "", org=org, workspace=workspace)
-        client._begin(resolved, cls._colour.in_process(port), None)  # noqa: SLF001 - of this class
+        client._begin(resolved, cls._parts.in_process(port), None)  # noqa: SLF001 - of this class
         return client
 
     def _begin(self, resolved: Settings, carrier: Any, headers: Mapping[str, str] | None) -> None:
         start_logging()
         self._settings = resolved
-        caller = self._colour.caller(
+        caller = self._parts.caller(
             carrier,
             Credentials(resolved.token, _headers(headers)),
             Watch(),
@@ -286,7 +286,7 @@ class Stellary(Client[Sync, "HttpClient"]):
     """The API for blocking code. Safe to share between threads."""
 
     __doc__ += cleandoc(Client.__doc__ or "").partition("\n")[2]
-    _colour = Colour(SyncCaller, _over_http, PortCarrier)
+    _parts = ClientParts(SyncCaller, _over_http, PortCarrier)
 
     @classmethod
     def login(
@@ -355,7 +355,7 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
     """The API for async code: the same names, and each method returns a coroutine. It may be used in several event loops."""
 
     __doc__ += cleandoc(Client.__doc__ or "").partition("\n")[2]
-    _colour = Colour(AsyncCaller, _over_async_http, AsyncPortCarrier)
+    _parts = ClientParts(AsyncCaller, _over_async_http, AsyncPortCarrier)
 
     @classmethod
     async def login(

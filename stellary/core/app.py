@@ -263,10 +263,11 @@ class Core:
     def after(self, event_type: type[E], handler: Callable[[EventDelivery[E]], object], *, name: str) -> None:
         """Call a function for each event of a type after the commit, as a background job.
 
-        The job is stored in the transaction of the change, so that no event is lost and none is delivered that was rolled
-        back. A handler that raises is called again, ten times in all, after pauses from 5 seconds to an hour; then the job
-        is listed by ``work.jobs(given_up=True)``. Events may arrive in any order, and more than once: compare
-        ``EventDelivery.id``. Each process runs two deliveries at a time. One that takes longer than a minute may be called
+        The job is stored in the transaction of the change, so that no event is lost, and none is delivered for
+        a change that was rolled back. A handler that raises is called again, ten times in all, after pauses
+        from 5 seconds to an hour; then the job is listed by ``work.jobs(given_up=True)``. Events may arrive
+        in any order, and more than once: compare ``EventDelivery.id``. Each process runs two deliveries at a
+            time. One that takes longer than a minute may be called
         in another process as well.
 
         Register handlers after creating the core, in each process, before ``work.start``. A process without the handler

@@ -79,7 +79,7 @@ _SUCCEED = {"sqlite": _upsert(sqlite, counts=False), "postgresql": _upsert(postg
 
 
 def attempts_key(*parts: str) -> str:
-    """Return the key of a counter: a digest of its names."""
+    """Return the key of a counter: a digest of the names that identify it."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -388,7 +388,7 @@ class Call:
             uow.pop_policy()
 
     def _fingerprint(self) -> bytes:
-        """Return bytes that differ between two requests that share an idempotency key."""
+        """Return the bytes by which requests with the same idempotency key are compared."""
         if self.file is None:
             return self.request.body
         return "\0".join((self.file.name, self.file.mime_type or "", self.file.sha256)).encode()

@@ -23,7 +23,7 @@ def build_kind(prefix: str, name: str) -> str:
         ValueError: The name is empty.
     """
     if not name:
-        raise ValueError("the name must not be empty")
+        raise ValueError("the name must have at least one character")
     return f"{prefix}:{name}"
 
 

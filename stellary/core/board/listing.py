@@ -209,7 +209,7 @@ def _add_conditions(rows: Select[Any], value_conditions: Sequence[ColumnElement[
 
 
 def _cards_of_whole_columns(rows: _Rows, project_key: str) -> CardList:
-    """Return the cards of rows that contain all unarchived cards of each column, in order."""
+    """Return the cards of rows that include all unarchived cards of each column, in order."""
     orders = []
     column_id, order = "", 0
     for row in rows:
@@ -219,7 +219,7 @@ def _cards_of_whole_columns(rows: _Rows, project_key: str) -> CardList:
 
 
 def _selected_cards(uow: UnitOfWork, project_id: str, project_key: str, rows: _Rows) -> CardList:
-    """Return the cards of any rows, each with its position before the other columns."""
+    """Return the cards of rows whose first column is the position, selected by any filters."""
     stored_rows = [row[1:] for row in rows]
     positions = [
         ListedPosition(stored[_COLUMN], row[0], stored[_ID])

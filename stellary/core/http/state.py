@@ -32,7 +32,7 @@ class State:
         self.in_flight -= 1
 
     def close(self) -> None:
-        """End endless responses, and let each connection close with its next response."""
+        """End streams, and let each connection close with its next response."""
         self.stopping = self.closed = True
         for end in self.closing:
             end()

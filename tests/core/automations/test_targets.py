@@ -200,13 +200,21 @@ def test_condition_on_an_unknown_item_is_refused(
             {"assigneeId": "Eve"},
             "action.params.assigneeId must be the id or the name of an existing item",
         ),
-        ("notify", {"message": "x", "to": ["creator", "Eve"]}, "action.params.to[1] must be the id of"),
+        (
+            "notify",
+            {"message": "x", "to": ["creator", "Eve"]},
+            "action.params.to[1] must be the id or the name of an existing item",
+        ),
         (
             "archive_card",
             {"cardId": "LAU-99"},
-            "action.params.cardId must be the id or the name of an existing item",
+            "action.params.cardId must be the id of an existing item",
         ),
-        ("create_card", {"title": "x", "projectId": "Else"}, "action.params.projectId must be the id of"),
+        (
+            "create_card",
+            {"title": "x", "projectId": "Else"},
+            "action.params.projectId must be the id or the name of an existing item",
+        ),
         ("create_card", {"title": "x", "labelIds": [NOWHERE]}, "action.params.labelIds[0] must be the id of"),
         (
             "create_cards_bulk",

@@ -63,7 +63,7 @@ def test_error_lists_at_most_five_candidates():
 def test_error_for_an_unknown_name_lists_the_nearest_five():
     things = [Candidate(str(n), (name,)) for n, name in enumerate(("Ship", "Arch", "Done", "a", "b", "c"))]
     assert problem("Archive", things).message == (
-        "column must be the id or the name of an existing item; 'Archive' is neither, "
+        "column must be the id or the name of an existing item; 'Archive' is neither; "
         "the most similar names are 'Arch' (1), 'Ship' (0), 'a' (3), 'c' (5), 'Done' (2) and 1 more"
     )
 

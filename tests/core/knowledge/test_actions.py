@@ -80,7 +80,7 @@ def test_error_for_an_ambiguous_title_lists_the_documents(document_api):
     assert problem(document_api, "get_document", documentId="plan") == message
     unknown = "documentId must be the id of an existing item"
     assert problem(document_api, "get_document", documentId="nothing like it").startswith(
-        f"{unknown}, or its name; "
+        "documentId must be the id or the name of an existing item; "
     )
     assert problem(document_api, "get_document", documentId="a" * 24) == unknown
     assert problem(document_api, "update_document", documentId=one["id"], titel="x").startswith(
