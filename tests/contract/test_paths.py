@@ -142,7 +142,7 @@ def test_matching_time_is_linear(path):
         with pytest.raises(NotFound):
             ROUTER.match("GET", path)
 
-    assert measure_cpu_time(match_and_fail) < 0.1
+    assert measure_cpu_time(match_and_fail, enough=0.1) < 0.1
 
 
 def test_two_endpoints_with_the_same_path_raise():

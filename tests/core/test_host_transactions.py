@@ -198,11 +198,18 @@ def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engi
 
     def measure(connection, units):
         gc.collect()
-        began, before = time.process_time(), tracemalloc.get_traced_memory()[0]
+        tracemalloc.start()
+        try:
+            began, before = time.process_time(), tracemalloc.get_traced_memory()[0]
+            run_units(connection, units)
+            gc.collect()
+            return time.process_time() - began, tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+
+    def run_units(connection, units):
         for _ in range(units):
             core.run(NOBODY, lambda uow: uow.after_commit.append(wake), connection)
-        gc.collect()
-        return time.process_time() - began, tracemalloc.get_traced_memory()[0] - before
 
     def wake():
         topics.append("woken")
@@ -210,14 +217,10 @@ def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engi
     with engine.begin() as connection:
         core.run(board.owner.actor, signal, connection)
         core.run(board.owner.actor, signal, connection)
-        measure(connection, 50)
-        tracemalloc.start()
-        try:
-            first_seconds, first_bytes = measure(connection, 100)
-            measure(connection, 700)
-            last_seconds, last_bytes = measure(connection, 100)
-        finally:
-            tracemalloc.stop()
+        run_units(connection, 50)
+        first_seconds, first_bytes = measure(connection, 100)
+        run_units(connection, 700)
+        last_seconds, last_bytes = measure(connection, 100)
         assert topics == []
     assert last_seconds < 3 * first_seconds
     assert last_bytes < first_bytes + 20_000

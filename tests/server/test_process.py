@@ -27,7 +27,7 @@ READY_SECONDS_MAX = 2.0
 
 
 def test_banner_has_the_url_and_a_snippet_that_runs(tmp_path):
-    with run_process(tmp_path) as server:
+    with run_process(tmp_path, is_forked=False) as server:
         assert server.banner.startswith(f"Stellary listens on http://127.0.0.1:{server.port}\n")
         assert str(tmp_path / "stellary-data" / "stellary.db") in server.banner
         assert server.ask("GET", "/health/ready").status == 200
@@ -45,7 +45,8 @@ def test_banner_has_the_url_and_a_snippet_that_runs(tmp_path):
 def test_start_is_fast_and_memory_is_small(tmp_path, record_property):
     """Check the first start, which creates the database, and a later one."""
     for start in ("first", "second"):
-        with run_process(tmp_path, environment={"COVERAGE_PROCESS_CONFIG": ""}) as server:
+        environment = {"COVERAGE_PROCESS_CONFIG": ""}
+        with run_process(tmp_path, environment=environment, is_forked=False) as server:
             server.ask("GET", "/health/ready")
             record_property(f"memory_kb_{start}", server.memory())
             record_property(f"ready_after_{start}", server.ready_after)
@@ -56,7 +57,7 @@ def test_start_is_fast_and_memory_is_small(tmp_path, record_property):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_server_stops_on_a_signal(tmp_path, number):
-    with run_process(tmp_path) as server:
+    with run_process(tmp_path, is_forked=False) as server:
         server.signal(number)
         assert server.wait() == 0
     assert server.log.read_text().count("\n") == 1

@@ -24,7 +24,7 @@ WATCHER_MEMORY_MAX = 45 * 1024
 def pair(tmp_path, postgres_url: str):
     """Yield a server with two workers."""
     with run_process(
-        tmp_path, "--workers", "2", environment={"STELLARY_DATABASE_URL": postgres_url}
+        tmp_path, "--workers", "2", environment={"STELLARY_DATABASE_URL": postgres_url}, is_forked=False
     ) as server:
         yield server
 

@@ -5,4 +5,6 @@ from __future__ import annotations
 import multiprocessing
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["reference_server.serve", "pytest", "tests.core.agents.agent_api"])
+context.set_forkserver_preload(
+    ["reference_server.__main__", "reference_server.serve", "pytest", "tests.core.agents.agent_api"]
+)
