@@ -66,6 +66,25 @@ def team(
     return observations
 
 
+def end_other_sessions(
+    client: Stellary, email: str, password: str, connect: Callable[[str], Stellary]
+) -> int:
+    """Log in, end all other sessions of the account, log out, and return how many there were.
+
+    Args:
+        connect: A client with a token: ``Stellary(url, token=token)``.
+    """
+    # --8<-- [start:sessions]
+    login = client.auth.login(email=email, password=password, device="Laptop")
+    laptop = connect(login.access_token)
+    other_sessions = [session for session in laptop.auth.list_sessions() if not session.is_current]
+    for session in other_sessions:
+        laptop.auth.revoke_session(session)
+    laptop.auth.logout()
+    # --8<-- [end:sessions]
+    return len(other_sessions)
+
+
 def main(url: str) -> None:
     def register(name: str) -> Stellary:
         return Stellary.register(url, f"{name}-{uuid4().hex[:8]}@example.com", "a-long-password", name=name)
@@ -76,6 +95,8 @@ def main(url: str) -> None:
         owner.organization(slug).workspaces.create(name="Engineering", slug="eng")
         observations = team(owner, guest, slug, "eng", lambda token: Stellary(url, token=token))
         print(*observations, sep="\n")
+        email = guest.auth.me().user.email
+        print(end_other_sessions(guest, email, "a-long-password", lambda token: Stellary(url, token=token)))
 
 
 if __name__ == "__main__":

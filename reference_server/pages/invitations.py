@@ -13,7 +13,7 @@ from reference_server.pages.layout import (
     text_field,
 )
 from reference_server.pages.requests import PageApi, PageRequest
-from stellary.contract.auth import LOGIN, REGISTER
+from stellary.contract.auth import LOGIN, LOGOUT, REGISTER
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import InvitationTokenRef
 from stellary.contract.workspaces import ACCEPT_INVITATION
@@ -42,9 +42,9 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
         login = api.call(LOGIN, credentials)
     if login.problem is not None:
         return _render_invitation(request, invitation, login.problem, login.status)
-    accepted = api.call(
-        ACCEPT_INVITATION, {}, ref=InvitationTokenRef(request.token), token=str(login.body["access_token"])
-    )
+    token = str(login.body["access_token"])
+    accepted = api.call(ACCEPT_INVITATION, {}, ref=InvitationTokenRef(request.token), token=token)
+    api.call(LOGOUT, {}, token=token)
     if accepted.problem is not None:
         return _render_invalid()
     return render_page(
@@ -79,6 +79,7 @@ def _render_invitation(
     return render_page(
         f"Join {invitation.workspace}",
         paragraph(f"{invitation.inviter} invites you to the workspace {invitation.workspace}."),
+        paragraph(f"The invitation is for {email}."),
         heading("I have an account"),
         alert(problem if chosen != NEW else None),
         sign_in,

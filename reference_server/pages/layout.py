@@ -22,6 +22,7 @@ header { max-width: 28rem; margin: 0 auto 1rem; color: var(--soft); font-weight:
 h1 { margin: 0 0 .75rem; font-size: 1.4rem; line-height: 1.25; }
 h2 { margin: 2rem 0 .5rem; padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: 1.1rem; }
 p { margin: 0 0 1rem; }
+form + p { margin-top: 1rem; }
 label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
 label.choice { display: flex; gap: .5rem; font-weight: 400; align-items: baseline; }
 input:not([type=checkbox]) { width: 100%; padding: .6rem .7rem; color: inherit; background: var(--card);

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import click
 
-from stellary import Forbidden, Stellary, Unauthenticated
+from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
 from stellary.cli.finding import match_one
 from stellary.cli.output import as_json, print_json, print_line, show
 from stellary.cli.session import Session, pass_session
@@ -136,12 +137,18 @@ def _format_user(user: User) -> str:
 @click.command()
 @pass_session
 def logout(session: Session) -> None:
-    """Delete the saved login, with the selected workspace and project.
+    """End the saved login on the server, and delete it with the selected workspace and project.
+
+    A personal access token stays valid; "stellary tokens revoke" revokes it.
 
     \b
     Example:
       stellary logout
     """
+    token = session.setting("token")
+    if token:
+        with suppress(StellaryError), Stellary(_resolve_url(session, None), token) as client:
+            client.auth.logout()
     session.save(token=None, org=None, workspace=None, project=None)
     print_line("Logged out.")
 
@@ -163,6 +170,51 @@ def whoami(session: Session, as_json: bool) -> None:
     workspace = "/".join(filter(None, (session.setting("org"), session.setting("workspace"))))
     print_line(f"{_format_user(user)} at {session.setting('url') or DEFAULT_URL}")
     print_line(f"workspace {workspace or 'none'}, project {session.setting('project') or 'none'}")
+
+
+@click.group()
+def sessions() -> None:
+    """List and end your logins on all devices.
+
+    \b
+    Example:
+      stellary sessions list
+    """
+
+
+@sessions.command("list")
+@as_json
+@pass_session
+def list_sessions(session: Session, as_json: bool) -> None:
+    """List your logins that have not ended.
+
+    \b
+    Example:
+      stellary sessions list
+    """
+    show(list(session.client.auth.iterate_sessions()), as_json, "You have no sessions.")
+
+
+@sessions.command("revoke")
+@click.argument("session_id", metavar="SESSION")
+@pass_session
+def revoke_session(session: Session, session_id: str) -> None:
+    """End a login, given its id or its device.
+
+    \b
+    Example:
+      stellary sessions revoke Phone
+    """
+    client = session.client
+    match = match_one(
+        "session",
+        session_id,
+        client.auth.iterate_sessions(),
+        lambda item: (item.device or item.id, item.id),
+        lambda item: f"{item.device or 'without a name'} ({item.id})",
+    )
+    client.auth.revoke_session(match.id)
+    print_line("Ended the session.")
 
 
 @click.group()
@@ -239,4 +291,4 @@ def revoke_token(session: Session, token: str) -> None:
     print_line(f'Revoked "{match.name}".')
 
 
-COMMANDS = (login, register, forgot_password, logout, whoami, tokens)
+COMMANDS = (login, register, forgot_password, logout, whoami, sessions, tokens)

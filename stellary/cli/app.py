@@ -16,7 +16,9 @@ from stellary.cli.output import print_error
 from stellary.cli.session import Session
 
 SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "Account": {"account": ("login", "register", "forgot-password", "logout", "whoami", "tokens")},
+    "Account": {
+        "account": ("login", "register", "forgot-password", "logout", "whoami", "sessions", "tokens")
+    },
     "Workspaces and projects": {"places": ("orgs", "workspaces", "projects", "use")},
     "Boards": {"boards": ("board",), "cards": ("card",)},
     "Projects as files": {"setups": ("setup",), "files": ("import", "export")},

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Ok, acts, creates, reads, updates
+from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Blank, EmailAddress, Length, Name, Named, Secret
-from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, PERSON_ONLY, PUBLIC
-from stellary.contract.refs import Ref
+from stellary.contract.paging import Paged
+from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, OWN_TOKEN, PERSON_ONLY, PUBLIC
+from stellary.contract.refs import Ref, SessionRef
 from stellary.contract.roles import PilotageRole
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -56,6 +57,24 @@ class Session(Value):
 
 
 @value
+class ActiveSession(Value):
+    """A login of the caller that has not ended.
+
+    Attributes:
+        device: The name that the login gave; None without one.
+        is_current: Whether this request is made with it.
+        created_at: When the user logged in.
+        expires_at: When its JWT expires.
+    """
+
+    id: str
+    device: str | None
+    is_current: bool
+    created_at: datetime
+    expires_at: datetime
+
+
+@value
 class PasswordChanged(Value):
     """The result of a password change.
 
@@ -95,19 +114,26 @@ class Register(Request):
         email: Unique, ignoring case.
         password: 8-128 characters of any script. Must not be one of the most common passwords or the e-mail address.
         name: 1-100 characters. Default: derived from the e-mail address.
+        device: The name of the device or program, for the list of sessions. Default: none.
     """
 
     email: EmailAddress
     password: Password
     name: Name | Unset = UNSET
+    device: Name | Unset = UNSET
 
 
 @request
 class Login(Request):
-    """The e-mail address and password of an account."""
+    """The e-mail address and password of an account.
+
+    Attributes:
+        device: The name of the device or program, for the list of sessions. Default: none.
+    """
 
     email: EmailAddress
     password: GivenPassword
+    device: Name | Unset = UNSET
 
 
 @request
@@ -203,6 +229,30 @@ CHANGE_PASSWORD = acts(
     keeps_secret=True,
 )
 
+LOGOUT = acts(
+    "auth.logout",
+    Ref,
+    "auth/logout",
+    summary="Log out: the JWT of this request is refused from the next request on.",
+    returns=Ok,
+    policy=PERSON_ONLY,
+)
+LIST_SESSIONS = lists(
+    "auth.list_sessions",
+    Ref,
+    "auth/sessions",
+    summary="List the caller's logins that have not ended.",
+    takes=Paged,
+    item=ActiveSession,
+    policy=PERSON_ONLY,
+)
+REVOKE_SESSION = deletes(
+    "auth.revoke_session",
+    SessionRef,
+    summary="End a login of the caller. Its JWT is refused from the next request on.",
+    returns=Ok,
+    policy=OWN_TOKEN,
+)
 FORGOT_PASSWORD = acts(
     "auth.forgot_password",
     Ref,
@@ -222,4 +272,15 @@ RESET_PASSWORD = acts(
     policy=PUBLIC,
 )
 
-ENDPOINTS = (REGISTER, LOGIN, ME, UPDATE_ME, CHANGE_PASSWORD, FORGOT_PASSWORD, RESET_PASSWORD)
+ENDPOINTS = (
+    REGISTER,
+    LOGIN,
+    ME,
+    UPDATE_ME,
+    CHANGE_PASSWORD,
+    LOGOUT,
+    LIST_SESSIONS,
+    REVOKE_SESSION,
+    FORGOT_PASSWORD,
+    RESET_PASSWORD,
+)

@@ -82,6 +82,14 @@ class ApiTokenRef(Ref):
 
 
 @attrs.frozen
+class SessionRef(Ref):
+    """A session of the caller."""
+
+    template: ClassVar[str] = "/auth/sessions/:sessionId"
+    session_id: str
+
+
+@attrs.frozen
 class NotificationRef(Ref):
     """A notification of the caller."""
 

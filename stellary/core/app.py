@@ -22,6 +22,7 @@ from stellary.core.accounts.email_tokens import sweep_email_tokens
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.login_attempts import LoginAttempts
 from stellary.core.accounts.provisioning import Membership, provision, remove
+from stellary.core.accounts.sessions import sweep_sessions
 from stellary.core.accounts.users import id_by_address
 from stellary.core.agents import proposing
 from stellary.core.agents.brains import Brain, RulesBrain
@@ -175,9 +176,9 @@ class Core:
             raise _RolledBack
 
     def sweep(self) -> int:
-        """Delete files that no attachment has referred to for an hour, and expired counts of failed logins and tokens of emails.
+        """Delete files that no attachment has referred to for an hour, and what has expired of logins.
 
-        Such files belonged to deleted cards, projects and organizations, or were left behind by a process that died.
+        These are the counts of failed logins, the tokens of emails, and the sessions. Such files belonged to deleted cards, projects and organizations, or were left behind by a process that died.
         The reference server sweeps at its start and then every hour; if you embed the core, do the same.
 
         Returns:
@@ -188,6 +189,7 @@ class Core:
         """
         self.login_attempts.sweep()
         sweep_email_tokens(self.units)
+        sweep_sessions(self.units)
         return attachments.sweep(self.units, proposing.find_pending_blobs)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:

@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from stellary import Stellary, Unauthenticated
 from tests.cli.conftest import PASSWORD
 
 
@@ -32,6 +33,24 @@ def test_register_list_and_log_out(new_shell):
     assert new_shell.error("projects") == "log in first: stellary login"
     assert new_shell.error("workspaces") == "name an organization: stellary workspaces ORG"
     assert new_shell("use") == "No workspace is selected.\n"
+
+
+def test_logout_ends_the_session(new_shell):
+    new_shell("register", "--email", "out@example.com", input=PASSWORD)
+    token = json.loads(new_shell.config.read_bytes())["token"]
+    new_shell("logout")
+    with Stellary(new_shell.url, token) as client, pytest.raises(Unauthenticated):
+        client.auth.me()
+
+
+def test_sessions_are_listed_and_revoked(new_shell):
+    new_shell("register", "--email", "many@example.com", input=PASSWORD)
+    with Stellary(new_shell.url) as client:
+        phone = client.auth.login(email="many@example.com", password=PASSWORD, device="Phone")
+    assert [item["device"] for item in new_shell.json("sessions", "list")] == [None, "Phone"]
+    assert new_shell("sessions", "revoke", "Phone") == "Ended the session.\n"
+    with Stellary(new_shell.url, phone.access_token) as client, pytest.raises(Unauthenticated):
+        client.auth.me()
 
 
 def test_login_file_is_private(new_shell):

@@ -157,6 +157,9 @@ TABLE = [
         "POST /auth/change-password",
         {"currentPassword": "old", "newPassword": "new enough"},
     ),
+    Row("auth.logout", lambda c: c.auth.logout(), "POST /auth/logout"),
+    Row("auth.list_sessions", lambda c: c.auth.list_sessions(limit=5), "GET /auth/sessions?limit=5"),
+    Row("auth.revoke_session", lambda c: c.auth.revoke_session("s1"), "DELETE /auth/sessions/s1"),
     Row(
         "auth.forgot_password",
         lambda c: c.auth.forgot_password(email="a@b.c"),

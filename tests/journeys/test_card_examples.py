@@ -55,6 +55,17 @@ def test_team(client: Stellary, core: Core):
     ]
 
 
+def test_sessions(core: Core):
+    with Stellary.embedded(core.port()) as client:
+        client.auth.register(email="ann@example.com", password="correct horse")
+
+        def connect(token: str) -> Stellary:
+            return Stellary.embedded(core.port(), token=token)
+
+        arguments = (client, "ann@example.com", "correct horse", connect)
+        assert [example("team").end_other_sessions(*arguments) for _ in range(2)] == [1, 0]
+
+
 def test_events(client: Stellary, core: Core):
     assert example("events").follow(client, "acme", "eng") == [
         "jane: card_created LAU-1",

@@ -150,6 +150,13 @@ def _is_step_done(conversation: Conversation) -> bool:
     return next(step["done"] for step in steps if step["_id"] == conversation.answer["_id"])
 
 
+def _device_of_login(conversation: Conversation) -> object:
+    """Return the device of the session that the answer has started."""
+    token = conversation.answer["access_token"]
+    sessions = conversation.permission_world.world.ask(token, "GET", "/auth/sessions")
+    return next(session["device"] for session in sessions if session["isCurrent"])
+
+
 TRIALS: Mapping[str, FieldTrial] = {
     "checklist.add.checked": FieldTrial(True, read=_is_step_done),
     "checklist.update.checked": FieldTrial(True, read=_is_step_done),
@@ -160,6 +167,8 @@ TRIALS: Mapping[str, FieldTrial] = {
         read=lambda c: c.log_in("somebody@example.com", "another passphrase")["user"]["email"],
         expected="somebody@example.com",
     ),
+    "auth.register.device": FieldTrial(read=_device_of_login),
+    "auth.login.device": FieldTrial(read=_device_of_login),
     "auth.update_me.name": FieldTrial(read=lambda c: c.ask("auth.me")["user"]["name"]),
     "auth.change_password.newPassword": FieldTrial(
         "another passphrase",

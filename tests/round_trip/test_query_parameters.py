@@ -16,6 +16,7 @@ from tests.security.each_row import each_row
 from tests.security.good_requests import GOOD_REQUESTS, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
+from tests.support.world import PASSWORD
 
 PAGING = ("limit", "cursor")
 LISTS = [row for row in SERVED if SERVICES[row.operation].endpoint.many]
@@ -86,6 +87,7 @@ SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
     "agents.list_tokens": repeat("agents.create_token"),
     "api_tokens.list": repeat("api_tokens.create"),
     "attachments.list": repeat("attachments.upload"),
+    "auth.list_sessions": lambda conversation: conversation.log_in("oo@example.com", PASSWORD),
     "automations.list": repeat("automations.create"),
     "automations.traces": _fire_rule_twice,
     "checklist.list": repeat("checklist.add"),

@@ -51,6 +51,9 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "auth.me": _PLAIN,
     "auth.update_me": _with_body(name="Renamed"),
     "auth.change_password": _with_body(currentPassword=PASSWORD, newPassword=NEW_PASSWORD),
+    "auth.logout": _PLAIN,
+    "auth.list_sessions": _PLAIN,
+    "auth.revoke_session": GoodRequest(own_items={"sessionId": "sessionId"}),
     "auth.forgot_password": _with_body(email="wm@example.com"),
     "auth.reset_password": GoodRequest(
         lambda permission_world: {"token": permission_world.reset_token, "newPassword": NEW_PASSWORD}

@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import jwt
 from sqlalchemy import bindparam, select
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
 from stellary.core.accounts.password_resets import create_reset_link
+from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import workspaces
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import audit as agent_audit
@@ -70,7 +72,7 @@ class PermissionWorld:
         abroad: The same in another organization.
         gone: The same, deleted.
         reset_token: The token of a link with which OO can reset the password.
-        own: The ids of each persona's own items: ``userId``, ``token``, ``apiTokenId``, ``notificationId``.
+        own: The ids of each persona's own items: ``userId``, ``token``, ``apiTokenId``, ``notificationId``, ``sessionId``.
     """
 
     def __init__(self, core: Core, sandbox: Sandbox) -> None:
@@ -365,11 +367,14 @@ class PermissionWorld:
         invite = "/orgs/hosts/workspaces/guests/members/invite"
         notifications = self.world.ask(bearer, "GET", "/notifications")
         token = self.world.ask(bearer, "POST", "/api-tokens", {"name": "own", "scopes": ["account:read"]})
+        generation = 1 if name == "OLD" else 0
+        session = self.core.run(NOBODY, lambda uow: start_session(uow, person.id, generation, "Phone"))
         return {
             "userId": person.id,
             "token": self.ask("HOST", "POST", invite, {"email": person.email})["token"],
             "apiTokenId": token["id"],
             "notificationId": notifications[0]["id"],
+            "sessionId": jwt.decode(session, options={"verify_signature": False})["jti"],
         }
 
 

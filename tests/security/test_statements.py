@@ -26,7 +26,10 @@ EXCEPTIONS = {
     ): "the profile of the user with an e-mail address",
     (
         "pilotage.apply_action",
-        "stellary_organization_members, stellary_organizations, stellary_workspace_members, stellary_workspaces",
+        (
+            "stellary_organization_members, stellary_organizations, stellary_sessions, stellary_workspace_members,"
+            " stellary_workspaces"
+        ),
     ): "the roles of the user who approved the action",
 }
 """Statements without an anchor, by operation and tables, with what they read."""

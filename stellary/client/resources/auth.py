@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Resource, method
+from stellary.client.calling.method import C, Resource, by_id, iterates, method
 from stellary.contract.auth import (
     CHANGE_PASSWORD,
     FORGOT_PASSWORD,
+    LIST_SESSIONS,
     LOGIN,
+    LOGOUT,
     ME,
     REGISTER,
     RESET_PASSWORD,
+    REVOKE_SESSION,
     UPDATE_ME,
 )
 
@@ -25,6 +28,10 @@ class Auth(Resource[C]):
     me = method(ME)
     update_me = method(UPDATE_ME)
     change_password = method(CHANGE_PASSWORD)
+    logout = method(LOGOUT)
+    list_sessions = method(LIST_SESSIONS)
+    iterate_sessions = iterates(LIST_SESSIONS)
+    revoke_session = by_id(REVOKE_SESSION)
     forgot_password = method(FORGOT_PASSWORD)
     reset_password = method(RESET_PASSWORD)
     login = method(LOGIN)

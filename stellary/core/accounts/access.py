@@ -13,6 +13,7 @@ from stellary.contract.refs import (
     InvitationTokenRef,
     OrganizationMemberRef,
     OrganizationRef,
+    SessionRef,
     WorkspaceMemberRef,
     WorkspaceRef,
     WorkspacesRef,
@@ -44,6 +45,7 @@ from stellary.core.accounts.tables import (
     invitations,
     organization_members,
     organizations,
+    sessions,
     users,
     workspace_members,
     workspaces,
@@ -107,6 +109,19 @@ _API_TOKEN = Query(
     ),
 )
 
+_SESSION = Query(
+    IdRow,
+    select(sessions.c.id)
+    .join_from(sessions, users)
+    .where(
+        sessions.c.id == bindparam("_session_id"),
+        sessions.c.user_id == bindparam("_user_id"),
+        sessions.c.ended_at.is_(None),
+        sessions.c.expires_at > bindparam("_now"),
+        sessions.c.generation == users.c.token_generation,
+    ),
+)
+
 workspace = AccessCheck(WorkspaceRef, WorkspaceRow, columns=workspaces.c)
 """The access check for a workspace."""
 
@@ -146,6 +161,10 @@ invitation = AccessCheck(
 def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> Loaded[OrganizationRow]:
     """Check access to an organization.
 
+    Args:
+        uow: The unit of work. The policy row that runs names the required role.
+        ref: The organization.
+
     Raises:
         NotFound: No organization has that slug, or the caller is not a member.
         Forbidden: The caller's role is not enough.
@@ -155,6 +174,10 @@ def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> Loade
 
 def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> Loaded[LoadedOrganizationMemberRow]:
     """Check access to a member of an organization.
+
+    Args:
+        uow: The unit of work. The policy row that runs names the required role.
+        ref: The member.
 
     Raises:
         NotFound: The caller does not see the organization, or it has no such member.
@@ -170,7 +193,8 @@ def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> Loaded[L
 def _load_in_organization(
     uow: UnitOfWork, query: Query[Row], ref: OrganizationRef, **parameters: str
 ) -> Loaded[Row]:
-    row = query.first(uow.connection, {"_user_id": uow.principal_id, "_org_slug": ref.org_slug, **parameters})
+    caller = {"_user_id": uow.principal_id, "_session_id": uow.pending_session_id}
+    row = query.first(uow.connection, {**caller, "_org_slug": ref.org_slug, **parameters})
     if row is not None:
         organization_id, org_role, generation = row[: len(ORGANIZATION_ROLES)]
         uow.confirm_login(uow.principal_id, generation)
@@ -183,6 +207,10 @@ def _load_in_organization(
 
 def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> InvitationByTokenRow:
     """Check that the caller was invited.
+
+    Args:
+        uow: The unit of work.
+        ref: The token that was mailed.
 
     Raises:
         NotFound: No invitation has that token, or it was accepted, replaced or revoked, or has expired.
@@ -202,12 +230,34 @@ def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> InvitationB
 def api_token(uow: UnitOfWork, ref: ApiTokenRef) -> IdRow:
     """Check access to an API token of the caller.
 
+    Args:
+        uow: The unit of work.
+        ref: The token.
+
     Raises:
         NotFound: The caller has no such token.
     """
     row = _API_TOKEN.first(uow.connection, {"_user_id": uow.user_id, "_token_id": ref.id})
     if row is None:
         raise NotFound("API token not found")
+    uow.mark_authorized()
+    return row
+
+
+def session(uow: UnitOfWork, ref: SessionRef) -> IdRow:
+    """Check access to a session of the caller.
+
+    Args:
+        uow: The unit of work.
+        ref: The session.
+
+    Raises:
+        NotFound: The caller has no such session, or it has ended.
+    """
+    parameters = {"_user_id": uow.user_id, "_session_id": ref.session_id, "_now": uow.now}
+    row = _SESSION.first(uow.connection, parameters)
+    if row is None:
+        raise NotFound("Session not found")
     uow.mark_authorized()
     return row
 
@@ -219,5 +269,6 @@ ACCESS_BY_REF: AccessByRef = {
     WorkspacesRef: organization,
     InvitationTokenRef: invitation_by_token,
     ApiTokenRef: api_token,
+    SessionRef: session,
 }
 """The access check for each kind of ref."""

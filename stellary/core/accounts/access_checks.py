@@ -17,11 +17,11 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, selec
 
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.refs import Ref, WorkspaceRef
+from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import (
     organization_members,
     organizations,
-    users,
     workspace_members,
     workspaces,
 )
@@ -43,10 +43,7 @@ WORKSPACE_ID: ColumnElement[str] = workspaces.c.id
 ORGANIZATION_ROLES = (
     organizations.c.id.label("_organization_id"),
     organization_members.c.role.label("_org_role"),
-    select(users.c.token_generation)
-    .where(users.c.id == bindparam("_user_id"))
-    .scalar_subquery()
-    .label("_token_generation"),
+    LOGIN_GENERATION.label("_token_generation"),
 )
 """The first columns of a statement that reads the caller's roles in an organization and confirms the login."""
 TO_ORGANIZATION: FromClause = organizations.outerjoin(
@@ -223,6 +220,7 @@ class AccessCheck(Generic[R, Row]):
         """
         parameters: dict[str, object] = {
             "_user_id": uow.principal_id,
+            "_session_id": uow.pending_session_id,
             "_org_slug": ref.org_slug,
             "_ws_slug": ref.ws_slug,
         }

@@ -26,8 +26,11 @@ from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.email_tokens import delete_email_tokens
+from stellary.core.accounts.locks import lock_caller
+from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
-from stellary.core.accounts.row_types import UserRow, UserWithRoleRow
+from stellary.core.accounts.row_types import CallerRow, UserRow, UserWithRoleRow
+from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import invitations, users, workspace_members, workspaces
 from stellary.core.accounts.users import create_user, default_name
 from stellary.core.db.errors import raise_api_errors
@@ -46,6 +49,10 @@ _USERS = select(users, workspace_members.c.pilotage_role).select_from(
 )
 _BY_EMAIL = Query(UserWithRoleRow, _USERS.where(users.c.email_key == bindparam("email_key")))
 _BY_ID = Query(UserWithRoleRow, _USERS.where(users.c.id == bindparam("user_id")))
+_CALLER = Query(
+    CallerRow,
+    _USERS.add_columns(LOGIN_GENERATION.label("live_generation")).where(users.c.id == bindparam("_user_id")),
+)
 _IS_INVITED = select(
     exists().where(
         invitations.c.email_key == bindparam("_email_key"), invitations.c.expires_at > bindparam("_now")
@@ -63,6 +70,12 @@ _REHASH = update(users).where(users.c.id == bindparam("_id"), users.c.password_h
 def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session:
     """Create an account with a personal organization and workspace, and log in.
 
+    Args:
+        units: The core.
+        actor: The caller, who needs no login.
+        ref: The root ref, which is not used.
+        request: The fields of the account.
+
     Raises:
         Invalid: The e-mail address is not valid, or the password is one of the most common ones.
         Conflict: An account with this address exists.
@@ -75,14 +88,21 @@ def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session
     try:
         with raise_api_errors(), units.transaction(NOBODY) as uow:
             user = create_user(uow, email, request.name or default_name(email), password_hash=password_hash)
+            access_token = start_session(uow, user.id, 0, request.device or None)
     except Conflict:
         raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
-    return Session(access_token=units.env.signer.issue(user.id, 0, user.created_at), user=user)
+    return Session(access_token=access_token, user=user)
 
 
 @serves_self_managed(LOGIN)
 def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     """Log in with an e-mail address and a password, and return a JWT.
+
+    Args:
+        units: The core.
+        actor: The caller, who needs no login yet.
+        ref: The root ref, which is not used.
+        request: The address and the password.
 
     Raises:
         Unauthenticated: The account does not exist, or the password is wrong. Both cases have the same
@@ -91,13 +111,14 @@ def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     with units.read(NOBODY) as uow:
         row = _BY_EMAIL.first(uow.connection, {"email_key": address_key(request.email)})
         rounds = _rounds_of_check(uow)
-        now = uow.now
     stored = None if row is None else row.password_hash
     if not verify_password(request.password, stored, rounds) or row is None or stored is None:
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
     if rounds_of(stored) != units.env.bcrypt_rounds:
         _rehash(units, row, request.password)
-    return Session(access_token=units.env.signer.issue(row.id, row.token_generation, now), user=_user(row))
+    with units.transaction(NOBODY) as uow:
+        access_token = start_session(uow, row.id, row.token_generation, request.device or None)
+    return Session(access_token=access_token, user=_user(row))
 
 
 @serves(ME, snapshot=False)
@@ -130,6 +151,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
     Raises:
         Invalid: The current password is wrong, or the new one is one of the most common ones.
         Conflict: Another request has changed the password at the same time.
+        Unauthenticated: The caller's login has ended at the same time.
     """
     with units.read(actor) as uow:
         before = _BY_ID.one(uow.connection, {"user_id": uow.user_id})
@@ -139,6 +161,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
     password_hash = hash_password(request.new_password, units.env.bcrypt_rounds)
     generation = before.token_generation + 1
     with units.transaction(actor) as uow:
+        lock_caller(uow)
         changed = uow.connection.execute(
             _CHANGE_PASSWORD,
             {
@@ -155,7 +178,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
         uow.send_on_commit(ACCESS)
         revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
         return PasswordChanged(
-            access_token=units.env.signer.issue(uow.user_id, generation, uow.now),
+            access_token=start_session(uow, uow.user_id, generation, None),
             live_api_tokens=api_tokens.count_live(uow),
             revoked_tokens=revoked,
         )
@@ -195,10 +218,11 @@ def _rehash(units: Units, row: UserRow, password: str) -> None:
 
 
 def _me(uow: UnitOfWork) -> Me:
-    row = _BY_ID.first(uow.connection, {"user_id": uow.user_id})
+    parameters = {"_user_id": uow.user_id, "_session_id": uow.pending_session_id}
+    row = _CALLER.first(uow.connection, parameters)
     if row is None:
         raise Unauthenticated("the account does not exist any more", code="invalid_token")
-    uow.confirm_login(uow.user_id, row.token_generation)
+    uow.confirm_login(uow.user_id, row.live_generation)
     return Me(user=_user(row))
 
 

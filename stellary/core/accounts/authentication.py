@@ -8,14 +8,15 @@ import attrs
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from stellary.contract.errors import Unauthenticated
-from stellary.core.accounts.tables import api_tokens, users
+from stellary.core.accounts.login_state import LOGIN_GENERATION
+from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import digest, looks_like_api_token
 from stellary.core.kernel.signer import Claims, Signer
 from stellary.core.kernel.unit import Actor, UnitOfWork
 
 TOUCH_AFTER = timedelta(minutes=1)
 
-_USER = select(users.c.token_generation).where(users.c.id == bindparam("user_id"))
+_GENERATION = select(LOGIN_GENERATION)
 _TOKEN = select(
     api_tokens.c.id,
     api_tokens.c.user_id,
@@ -59,7 +60,7 @@ def authenticate(connection: Connection, bearer: str, signer: Signer, now: datet
     """
     if _looks_like_jwt(bearer):
         claims = signer.read(bearer, now)
-        if _read_generation(connection, claims.user_id) == claims.generation:
+        if _read_generation(connection, claims.user_id, claims.token_id) == claims.generation:
             return Authenticated(_to_actor(claims))
     elif looks_like_api_token(bearer):
         token_row = connection.execute(_TOKEN, {"digest": digest(bearer)}).first()
@@ -94,15 +95,21 @@ def confirm_login(uow: UnitOfWork) -> None:
     """Read the account of a JWT, unless an access check of the unit has done so.
 
     Raises:
-        Unauthenticated: The password has been changed since the login, or the account was deleted.
+        Unauthenticated: The password has been changed since the login, the session has ended, or the account was deleted.
     """
     if uow.pending_login is not None:
         user_id = uow.pending_login.user_id
-        uow.confirm_login(user_id, _read_generation(uow.connection, user_id))
+        uow.confirm_login(user_id, _read_generation(uow.connection, user_id, uow.pending_session_id))
 
 
 def touch(connection: Connection, actor: Actor, now: datetime) -> None:
-    """Mark the actor's API token as used now, unless another request has done so within the minute."""
+    """Mark the actor's API token as used now, unless another request has done so within the minute.
+
+    Args:
+        connection: A connection that may write.
+        actor: The caller.
+        now: The time of the request.
+    """
     connection.execute(_TOUCH, {"token_id": actor.token_id, "now": now, "before": now - TOUCH_AFTER})
 
 
@@ -114,6 +121,7 @@ def _to_actor(claims: Claims) -> Actor:
     return Actor(claims.user_id, login_id=claims.token_id, login_generation=claims.generation)
 
 
-def _read_generation(connection: Connection, user_id: str) -> int | None:
-    generation: int | None = connection.execute(_USER, {"user_id": user_id}).scalar()
+def _read_generation(connection: Connection, user_id: str, session_id: str) -> int | None:
+    parameters = {"_user_id": user_id, "_session_id": session_id}
+    generation: int | None = connection.execute(_GENERATION, parameters).scalar()
     return generation

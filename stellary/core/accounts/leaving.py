@@ -126,7 +126,12 @@ def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str
 
 
 def end_invitations(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
-    """Delete the pending invitations of users who may no longer invite."""
+    """Delete the pending invitations of users who may no longer invite.
+
+    Args:
+        uow: A unit that may write.
+        events: The lost rights.
+    """
     for event in events:
         sent_by = {"_workspace_id": event.workspace_id, "_user_id": event.user_id}
         uow.ended_counts["invitations"] += uow.connection.execute(_END_SENT_INVITATIONS, sent_by).rowcount

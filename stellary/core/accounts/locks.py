@@ -13,6 +13,7 @@ from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.errors import Unauthenticated
 from stellary.contract.refs import OrganizationRef, WorkspaceRef
+from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.tables import organizations, users, workspaces
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -27,9 +28,8 @@ _WORKSPACE = (
     .where(organizations.c.slug == bindparam("org_slug"), workspaces.c.slug == bindparam("ws_slug"))
     .with_for_update(key_share=True, of=workspaces)
 )
-_USER = (
-    select(users.c.token_generation).where(users.c.id == bindparam("user_id")).with_for_update(key_share=True)
-)
+_USER = select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_update(key_share=True)
+_GENERATION = select(LOGIN_GENERATION)
 
 
 def lock_organization(uow: UnitOfWork, ref: OrganizationRef) -> None:
@@ -59,15 +59,19 @@ def lock_caller(uow: UnitOfWork) -> None:
         uow: The unit of work. Call this after all other locks, before creating anything that outlives the login.
 
     Raises:
-        Unauthenticated: While the unit waited for the lock, the caller's password was changed, which ended the login.
+        Unauthenticated: While the unit waited for the lock, the caller's login ended: the password was changed, or the
+            session revoked.
     """
-    generation = _lock(uow, _USER, user_id=uow.user_id)
-    if None not in (generation, uow.actor.login_generation) and generation != uow.actor.login_generation:
+    _lock(uow, _USER, user_id=uow.user_id)
+    login_id, generation = uow.actor.login_id, uow.actor.login_generation
+    if generation is None:
+        return
+    # A statement of its own, which reads what was committed before the lock was granted.
+    parameters = {"_user_id": uow.user_id, "_session_id": login_id}
+    if uow.connection.execute(_GENERATION, parameters).scalar() != generation:
         raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
 
 
-def _lock(uow: UnitOfWork, statement: Select[Any], **parameters: str) -> object:
-    """Return the first column of the locked row; None on SQLite, or if there is no such row."""
-    if uow.connection.dialect.name != "postgresql":
-        return None
-    return uow.connection.execute(statement, parameters).scalar()
+def _lock(uow: UnitOfWork, statement: Select[Any], **parameters: str) -> None:
+    if uow.connection.dialect.name == "postgresql":
+        uow.connection.execute(statement, parameters)

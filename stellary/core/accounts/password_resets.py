@@ -59,7 +59,12 @@ def forgot_password(uow: UnitOfWork, ref: Ref, request: ForgotPassword) -> Ok:
 
 
 def send_reset_link(uow: UnitOfWork, payload: object) -> None:
-    """Mail a link to the owner of an address, if an account has it. Runs as a job."""
+    """Mail a link to the owner of an address, if an account has it. Runs as a job.
+
+    Args:
+        uow: The unit of the job.
+        payload: The requested address.
+    """
     owner = _find_by_email(uow, cast("Mapping[str, str]", payload)["email"])
     if owner is None or not has_room(uow, owner.user_id, "reset_password"):
         return

@@ -19,7 +19,14 @@ _WORKSPACE, _WORKSPACE_MEMBER = insert(workspaces), insert(workspace_members)
 
 
 def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
-    """Create the personal organization of a new user, and its workspace."""
+    """Create the personal organization of a new user, and its workspace.
+
+    Args:
+        uow: A unit that may write.
+        user_id: The user.
+        name: The name of the user.
+        email: The address of the user.
+    """
     organization_id, workspace_id = uow.new_id(), uow.new_id()
     owned = {"owner_id": user_id, "name": name, "created_at": uow.now, "updated_at": uow.now}
     slug = _make_organization(uow, _preferred_slug(name, email), {"id": organization_id, **owned})

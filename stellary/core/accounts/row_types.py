@@ -38,6 +38,21 @@ class ProvisionedRow(RowType):
     pilotage_role: PilotageRole | None
 
 
+class CallerRow(UserWithRoleRow):
+    """The caller, with the password generation that the caller's login needs; None if the session has ended."""
+
+    live_generation: int | None
+
+
+class SessionRow(RowType):
+    """A session of a user."""
+
+    id: str
+    device: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
 class OrganizationRow(RowType):
     """An organization."""
 

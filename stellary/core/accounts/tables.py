@@ -128,6 +128,21 @@ api_tokens = Table(
     Index("ix_stellary_api_tokens_user_id_id", "user_id", "id"),
 )
 
+sessions = Table(
+    "stellary_sessions",
+    metadata,
+    # The ``jti`` of its JWT.
+    Column("id", String(64), primary_key=True),
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
+    # The token generation of the user at the login.
+    Column("generation", Integer, nullable=False),
+    Column("device", String(100)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Column("ended_at", UtcDateTime),
+    Index("ix_stellary_sessions_user_id_id", "user_id", "id"),
+)
+
 email_tokens = Table(
     "stellary_email_tokens",
     metadata,

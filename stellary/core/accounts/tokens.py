@@ -19,7 +19,12 @@ def new_api_token(prefix: str = API_TOKEN_PREFIX) -> str:
 
 
 def looks_like_api_token(token: str, prefix: str = API_TOKEN_PREFIX) -> bool:
-    """Return whether a token has a valid checksum, so that it is worth a lookup."""
+    """Return whether a token has a valid checksum, so that it is worth a lookup.
+
+    Args:
+        token: The token.
+        prefix: The prefix of its kind.
+    """
     body = token.removeprefix(prefix)
     return token.startswith(prefix) and body.isascii() and _checksum(body[:_RANDOM]) == body[_RANDOM:]
 

@@ -58,7 +58,12 @@ def create_user(
 
 
 def id_by_address(uow: UnitOfWork, email: str) -> str | None:
-    """Return the id of the user with an address, regardless of case; None if there is none."""
+    """Return the id of the user with an address, regardless of case; None if there is none.
+
+    Args:
+        uow: The unit.
+        email: The address.
+    """
     user_id: str | None = uow.connection.execute(_BY_ADDRESS, {"_key": address_key(email)}).scalar()
     return user_id
 

@@ -156,7 +156,12 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
 
 
 def workspace_value(row: WorkspaceRow, roles: CallerRoles) -> Workspace:
-    """Convert a row to a workspace, with the effective roles of a caller who has access to it."""
+    """Convert a row to a workspace, with the effective roles of a caller who has access to it.
+
+    Args:
+        row: The row.
+        roles: The caller's roles.
+    """
     return _FIELDS.to_value(row, my_role=roles.workspace_role, my_pilotage_role=roles.effective_pilotage_role)
 
 

@@ -25,6 +25,7 @@ from stellary.core.accounts import (
     organization_members,
     organizations,
     password_resets,
+    sessions,
     workspace_members,
     workspaces,
 )
@@ -90,6 +91,9 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     auth.me,
     auth.update_me,
     auth.change_password,
+    sessions.log_out,
+    sessions.list_sessions,
+    sessions.revoke_session,
     password_resets.forgot_password,
     password_resets.reset_password,
     organizations.create_organization,

@@ -31,31 +31,36 @@ class Claims:
 
 
 class Signer:
-    """A signer and verifier of JWTs with one secret. Verified signatures are cached; rights never are."""
+    """A signer and verifier of JWTs with one secret. Verified signatures are cached; rights never are.
+
+    Attributes:
+        lifetime: How long a JWT is valid.
+    """
 
     def __init__(self, secret: str, lifetime: timedelta) -> None:
         self._secret = secret
-        self._lifetime = lifetime
+        self.lifetime = lifetime
         self._verify_cached = functools.lru_cache(maxsize=4096)(self._verify)
 
-    def issue(self, user_id: str, generation: int, now: datetime) -> str:
+    def issue(self, user_id: str, generation: int, now: datetime, token_id: str | None = None) -> str:
         """Issue a JWT for a user who has just been authenticated.
 
         Args:
             user_id: The id of the user.
             generation: The number of passwords the user has had; a new password ends the token.
             now: The time of issue, at which the lifetime starts.
+            token_id: The id of the session (``jti``). By default, a random id.
 
         Returns:
-            The token, with an id of its own (``jti``).
+            The token.
         """
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
-            "jti": secrets.token_hex(16),
+            "jti": token_id or secrets.token_hex(16),
             "sub": user_id,
             "iat": now,
-            "exp": now + self._lifetime,
+            "exp": now + self.lifetime,
             "gen": generation,
         }
         return jwt.encode(claims, self._secret, algorithm="HS256")
@@ -89,13 +94,13 @@ class Signer:
                 issuer=ISSUER,
                 audience=AUDIENCE,
             )
-            # A subject that is not an id must not reach the database.
-            if not _ID.fullmatch(claims["sub"]):
+            # What is not an id must not reach the database.
+            if not _ID.fullmatch(claims["sub"]) or not claims["jti"].isascii():
                 raise _invalid_token()
             return Claims(
                 claims["sub"], int(claims["iat"]), int(claims["exp"]), int(claims["gen"]), claims["jti"][:64]
             )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+        except (jwt.PyJWTError, AttributeError, ValueError, TypeError, OverflowError):
             raise _invalid_token() from None
 
 

@@ -68,7 +68,7 @@ class Actor:
         scopes: The scopes of a personal access token; None after a login, and for an embedding host.
         token_id: The id of the API token or agent token; None for a login.
         agent_limits: The limits of an agent; None for a person.
-        login_id: The id of the login (the ``jti`` of the JWT), for the log.
+        login_id: The id of the caller's session (the ``jti`` of the JWT); None without a login.
         login_generation: The number of password changes before the login; None without a login.
         token_name: The name of the token, for the record of changes.
     """
@@ -218,15 +218,22 @@ class UnitOfWork:
         limits = self.actor.agent_limits
         return self.user_id if limits is None else limits.principal_id
 
+    @property
+    def pending_session_id(self) -> str:
+        """The id of the session of the caller's JWT, until ``confirm_login`` is called; empty without one."""
+        return "" if self.pending_login is None else self.pending_login.token_id
+
     def confirm_login(self, user_id: str, generation: int | None) -> None:
         """Compare the password generation of an account with that of the caller's JWT, if that is still pending.
 
         Args:
             user_id: The account. Another one than the caller's is ignored.
-            generation: The number of passwords that the account has had; None if there is no such account.
+            generation: The number of passwords that the account has had; None if there is no such account, or the session
+                ``pending_session_id`` has ended.
 
         Raises:
-            Unauthenticated: The password has been changed since the login, or the account was deleted.
+            Unauthenticated: The password has been changed since the login, the session has ended, or the account was
+                deleted.
         """
         login = self.pending_login
         if login is None or login.user_id != user_id:

@@ -49,6 +49,7 @@ def resolve_card_key(uow: UnitOfWork, ref: R) -> R:
     key, _, digits = card_id.partition("-")
     parameters = {
         "_user_id": uow.principal_id,
+        "_session_id": uow.pending_session_id,
         "_org_slug": ref.org_slug,
         "_ws_slug": ref.ws_slug,
         "_key": key.upper(),

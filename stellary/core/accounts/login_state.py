@@ -1,0 +1,21 @@
+"""The state of a login, as a part of the statements that read the caller's roles."""
+
+from __future__ import annotations
+
+from sqlalchemy import ScalarSelect, bindparam, exists, select
+
+from stellary.core.accounts.tables import sessions, users
+
+LOGIN_GENERATION: ScalarSelect[int] = (
+    select(users.c.token_generation)
+    .where(
+        users.c.id == bindparam("_user_id"),
+        ~exists().where(
+            sessions.c.id == bindparam("_session_id"),
+            sessions.c.user_id == bindparam("_user_id"),
+            sessions.c.ended_at.is_not(None),
+        ),
+    )
+    .scalar_subquery()
+)
+"""The number of passwords that the caller has had; null if the account was deleted, or the caller's session has ended."""
