@@ -190,7 +190,7 @@ def test_a_step_that_cannot_have_a_lock_steps_back_and_tries_again(postgres_url,
         reader.execute("SELECT count(*) FROM stellary_cards")
         thread = threading.Thread(target=migrate, args=[postgres_url])
         thread.start()
-        wait_for(lambda: "migration 9000 waits for what others are doing" in caplog.text)
+        wait_for(lambda: "migration 9000 waits for other transactions" in caplog.text)
         assert version(postgres_url) != [("9000",)]
         reader.rollback()
     thread.join()

@@ -151,7 +151,11 @@ def test_second_server_on_an_sqlite_file_is_rejected(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "environment", "sentence"),
     [
-        (["--workers", "2"], {}, "more than one worker needs PostgreSQL: SQLite has one process that writes"),
+        (
+            ["--workers", "2"],
+            {},
+            "more than one worker requires PostgreSQL, since only one process can write to SQLite",
+        ),
         (["--port", "x"], {}, "PORT must be a number from 0 to 65535, not 'x'"),
         ([], {"PORT": "-1"}, "PORT must be a number from 0 to 65535, not '-1'"),
         (
