@@ -1,10 +1,13 @@
 """An mkdocs hook that generates the API reference from the contract: a page per resource, and one for values.
 
+It also generates an index of the core's services, for applications that embed the core.
+
 The server's ``/docs`` is an interactive page of the same document.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -14,9 +17,12 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from stellary.contract.openapi import document
+from stellary.core.api.dispatch import SERVICES
+from stellary.core.kernel.unit import Service
 
 Json = dict[str, Any]
 _VALUES = "reference/values.md"
+_SERVICES = "reference/services.md"
 _ROLES = {
     "public": "everyone",
     "self": "every account, for its own data",
@@ -42,7 +48,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     pages: list[Any] = [{_title(tag): _page_of(tag["name"])} for tag in document()["tags"]]
     for entry in config.nav or []:
         if "Reference" in entry:
-            entry["Reference"] = [*pages, {"Values": _VALUES}]
+            entry["Reference"] = [*pages, {"Values": _VALUES}, {"Services of the core": _SERVICES}]
     return config
 
 
@@ -57,6 +63,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         text = "\n".join(_resource(tag, operations[tag["name"]], api))
         files.append(File.generated(config, _page_of(tag["name"]), content=text))
     files.append(File.generated(config, _VALUES, content="\n".join(_values(api))))
+    files.append(File.generated(config, _SERVICES, content="\n".join(_services())))
     return files
 
 
@@ -147,6 +154,30 @@ def _values(api: Json) -> Iterator[str]:
         if "description" in schema:
             yield f"{schema['description']}\n"
         yield from _fields(schema)
+
+
+def _services() -> Iterator[str]:
+    yield "# Services of the core\n"
+    yield "Applications that [embed the core](../guides/embedding.md) call these functions in units of work.\n"
+    by_module = defaultdict(list)
+    for service in SERVICES.values():
+        by_module[service.function.__module__].append(service)
+    for module in sorted(by_module):
+        yield f"## {module}\n\n| function | returns | operation |\n|---|---|---|"
+        yield from map(_service, by_module[module])
+        yield ""
+
+
+def _service(service: Service) -> str:
+    function = inspect.unwrap(service.function)
+    signature = inspect.signature(function)
+    parameters = ", ".join(f"{name}: {kind.annotation}" for name, kind in signature.parameters.items())
+    operation = service.endpoint.operation
+    page = f"{_page_of(operation.partition('.')[0]).removeprefix('reference/')}#{operation.replace('.', '')}"
+    return (
+        f"| `{function.__name__}({parameters})` | {_cell(f'`{signature.return_annotation}`')} "
+        f"| [{operation}]({page}) |"
+    )
 
 
 def _type(schema: Json) -> str:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from stellary.contract import ENDPOINTS
 from stellary.contract.openapi import document
+from stellary.core.api.dispatch import SERVICES
 from tests.journeys.test_examples import EXAMPLES, load_module
 
 
@@ -34,4 +35,8 @@ def test_every_operation_and_value_has_a_heading():
     assert {path for entry in config.nav[1]["Reference"] for path in entry.values()} == set(pages.texts)
     headings = re.findall("^## (.*)$", "\n".join(pages.texts.values()), re.MULTILINE)
     schemas = document()["components"]["schemas"]
-    assert sorted(headings) == sorted([*(endpoint.operation for endpoint in ENDPOINTS), *schemas])
+    modules = {service.function.__module__ for service in SERVICES.values()}
+    operations = [endpoint.operation for endpoint in ENDPOINTS]
+    assert sorted(headings) == sorted([*operations, *schemas, *modules])
+    services = pages.texts["reference/services.md"]
+    assert [operation for operation in SERVICES if f"[{operation}](" not in services] == []

@@ -1,0 +1,64 @@
+"""The page of public names: the names exist, and examples use no others of the core."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from stellary.core.api.dispatch import SERVICES
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "guides" / "public-api.md").read_text()
+
+
+def read_rows() -> dict[str, list[str]]:
+    """Return the public names of the core by module; an empty list for modules that are public as a whole."""
+    rows = re.findall(r"^\| `(stellary\.core[\w.]*)` \| (.*) \|$", PAGE, re.MULTILINE)
+    return {module: re.findall(r"`(\w+)`", names) for module, names in rows}
+
+
+def iterate_core_imports() -> Iterator[tuple[str, str, str]]:
+    """Yield the file, module and name of each import of the core in an example."""
+    for path in sorted((DOCS / "examples").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stellary.core"):
+                for alias in node.names:
+                    yield path.name, node.module or "", alias.name
+
+
+def is_public(module: str, name: str) -> bool:
+    """Return whether a name is on the page, or is a module of services or of names that are all public."""
+    rows = read_rows()
+    path = f"{module}.{name}"
+    service_modules = {service.function.__module__ for service in SERVICES.values()}
+    return (
+        name in rows.get(module, ())
+        or rows.get(module) == []
+        or rows.get(path) == []
+        or path in service_modules
+    )
+
+
+def test_public_names_exist():
+    modules = set(re.findall(r"`(stellary(?:\.[a-z_]+)*)`", PAGE))
+    assert [module for module in sorted(modules) if not importlib.import_module(module)] == []
+    missing = [
+        f"{module}.{name}"
+        for module, names in read_rows().items()
+        for name in names
+        if not hasattr(importlib.import_module(module), name)
+    ]
+    assert len(read_rows()) > 10
+    assert missing == []
+
+
+def test_examples_use_only_public_names():
+    private = [
+        f"{file}: {module}.{name}"
+        for file, module, name in iterate_core_imports()
+        if not is_public(module, name)
+    ]
+    assert private == []
