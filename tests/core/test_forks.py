@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import stellary.core
+from tests.core import forking
 from tests.core.forking import CHILDREN, UNITS
-from tests.server.processes import clean_environment
+from tests.server.processes import run_script
 
 ALL = sorted([f"parent: {UNITS}", *(f"child-{number}: {UNITS}" for number in range(CHILDREN))])
 
@@ -28,16 +27,10 @@ RENEWED_BY_OTHERS = {
 
 def fork(scenario: str, url: str) -> list[str]:
     """Return the last lines of parent and children, sorted."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.core.forking", scenario, url],
-        capture_output=True,
-        text=True,
-        env=clean_environment(),
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr, done.stderr
-    return sorted(done.stdout.splitlines())
+    code, output, errors = run_script(Path(forking.__file__), scenario, url)
+    assert code == 0, errors
+    assert not errors, errors
+    return sorted(output.splitlines())
 
 
 @pytest.mark.parametrize("scenario", ["busy_pool", "busy_host_engine"])

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,7 +12,7 @@ import pytest
 
 from stellary.core import Core
 from tests.journeys.test_examples import EXAMPLES
-from tests.server.processes import clean_environment
+from tests.server.processes import run_script
 
 TOLD = {
     "flask": ["{'card': 'DEL-1'}", "['Deliver order 7']", "404"],
@@ -25,11 +24,8 @@ TOLD = {
 
 @pytest.mark.parametrize("host", TOLD)
 def test_a_host_shares_its_users_and_its_transaction(host: str, database_url: str):
-    example = EXAMPLES / f"embedding_{host}.py"
-    done = subprocess.run(
-        [sys.executable, example, database_url], capture_output=True, text=True, env=clean_environment()
-    )
-    assert done.stdout.splitlines() == TOLD[host], done.stderr
+    _, output, errors = run_script(EXAMPLES / f"embedding_{host}.py", database_url)
+    assert output.splitlines() == TOLD[host], errors
 
 
 def test_effects_wait_for_the_commit_of_the_host(database_url: str):
@@ -64,16 +60,11 @@ def open_transaction(database_url: str) -> Any:
 
 
 def test_effects_follow_savepoints_of_django(database_url: str):
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.journeys.django_host", database_url],
-        capture_output=True,
-        text=True,
-        env=clean_environment(),
-    )
-    assert done.stdout.splitlines() == [
+    _, output, errors = run_script(Path(__file__).with_name("django_host.py"), database_url)
+    assert output.splitlines() == [
         "in the transaction: []",
         "after it: ['before', 'kept']",
         "the connection is not in a transaction",
         "the connection is None",
         "at the end: ['before', 'kept']",
-    ], done.stderr
+    ], errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ QUICK = {"STELLARY_LIMITS": "off", "STELLARY_BCRYPT_ROUNDS": "4", "STELLARY_LOG"
 
 
 class ForkedProgram:
-    """``python -m reference_server`` in a process that is forked from one with all modules loaded.
+    """A Python program in a process that is forked from one with all modules loaded.
 
     Loading them takes a new interpreter a second of processor time. The interface is that of ``subprocess.Popen``.
 
@@ -36,14 +37,20 @@ class ForkedProgram:
         environment: All of its environment variables.
         directory: Its working directory.
         log: The file to which its standard error is appended.
+        program: The program: by default, ``python -m reference_server``.
     """
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], directory: Path, log: Path
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        directory: Path,
+        log: Path,
+        program: Callable[[Sequence[str]], object] = main,
     ) -> None:
         ours, theirs = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=run_program, args=(arguments, environment, directory, log, theirs)
+            target=run_program, args=(program, arguments, environment, directory, log, theirs)
         )
         self._process.start()
         theirs.close()
@@ -69,7 +76,12 @@ class ForkedProgram:
 
 
 def run_program(
-    arguments: Sequence[str], environment: Mapping[str, str], directory: Path, log: Path, output: Connection
+    program: Callable[[Sequence[str]], object],
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    directory: Path,
+    log: Path,
+    output: Connection,
 ) -> None:
     """Run the program, with its streams, environment and working directory as a shell would set them."""
     os.environ.clear()
@@ -79,7 +91,26 @@ def run_program(
         os.dup2(file.fileno(), 2)
     os.dup2(output.fileno(), 1)
     output.close()
-    sys.exit(main(arguments))
+    sys.exit(program(arguments))
+
+
+def run_script(path: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run a Python file as a program, forked from a process that has loaded the core.
+
+    Returns:
+        The exit code, the standard output, and the standard error.
+    """
+    with tempfile.NamedTemporaryFile() as log:
+        script = ForkedProgram([str(path), *arguments], clean_environment(), ROOT, Path(log.name), run_main)
+        with script.stdout:
+            output = script.stdout.read()
+        return script.wait(300), output, Path(log.name).read_text()
+
+
+def run_main(arguments: Sequence[str]) -> None:
+    """Run a Python file as ``python FILE ARGUMENTS`` does."""
+    sys.argv = [*arguments]
+    runpy.run_path(arguments[0], run_name="__main__")
 
 
 class Process(Reachable):
