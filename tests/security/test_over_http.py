@@ -19,21 +19,23 @@ from tests.security.table import (
     TOKENS,
     Row,
 )
-from tests.server.running import WITHOUT_JOBS, Reply, Running, running
+from tests.server.running import Reachable, Reply
 from tests.support.each_case import for_each
+from tests.support.shells import SHELLS
 
 SAMPLE = list({(row.role, row.pat, row.method): row for row in reversed(SERVED)}.values())
 """One endpoint for each role, token scope and method."""
 
 
-@pytest.fixture
-def server(permission_world: PermissionWorld) -> Iterator[Running]:
-    with running(permission_world.core, WITHOUT_JOBS) as server:
+@pytest.fixture(params=SHELLS)
+def server(request: pytest.FixtureRequest, permission_world: PermissionWorld) -> Iterator[Reachable]:
+    """Yield each server of the API."""
+    with SHELLS[request.param](permission_world.core) as server:
         yield server
 
 
 def send_over_http(
-    server: Running,
+    server: Reachable,
     permission_world: PermissionWorld,
     row: Row,
     persona: str,
@@ -55,7 +57,7 @@ def send_over_http(
 
 @for_each("row", SAMPLE)
 def test_each_persona_gets_the_answer_of_the_table_over_http(
-    server: Running, permission_world: PermissionWorld, row: Row
+    server: Reachable, permission_world: PermissionWorld, row: Row
 ):
     wrong = []
     for persona in (*PEOPLE, *TOKENS):
@@ -74,7 +76,7 @@ def test_each_persona_gets_the_answer_of_the_table_over_http(
     "operation", ["organizations.get", "workspaces.get", "cards.get", "comments.delete", "labels.update"]
 )
 def test_path_that_is_not_found_is_answered_over_http_as_in_process(
-    server: Running, permission_world: PermissionWorld, operation: str
+    server: Reachable, permission_world: PermissionWorld, operation: str
 ):
     row = ROW_BY_OPERATION[operation]
     params, different = make_path_params(permission_world, row, UNRESTRICTED), []
@@ -94,7 +96,7 @@ def test_path_that_is_not_found_is_answered_over_http_as_in_process(
     assert different == []
 
 
-def test_no_path_climbs_out_of_a_workspace(server: Running, permission_world: PermissionWorld):
+def test_no_path_climbs_out_of_a_workspace(server: Reachable, permission_world: PermissionWorld):
     project = f"/orgs/acme/workspaces/eng/projects/{permission_world.here['projectId']}"
     bearer = permission_world.world.bearer(permission_world.people[UNRESTRICTED])
     for tail in ("/../../../../abroad/workspaces/lab", "/%2e%2e/%2e%2e/ops", "/..", "//", "/", "/%2e"):

@@ -19,10 +19,11 @@ from stellary.contract.openapi import document
 from stellary.core.api.dispatch import SERVICES
 from tests.conftest import RUN
 from tests.security.permission_world import PermissionWorld, open_permission_world
-from tests.server.running import WITHOUT_JOBS, Reply, Running, read, running
+from tests.server.running import Reachable, Reply, read
 from tests.support.databases import Postgres, Sqlite
 from tests.support.each_case import for_each
 from tests.support.forms import FORM, form
+from tests.support.shells import SHELLS
 from tests.support.world import PASSWORD
 
 # Of each endpoint of the reference: its method and path, the call with curl, and the sample of an answer, if any.
@@ -178,9 +179,10 @@ def permission_world(shared_permission_world: PermissionWorld) -> Iterator[Permi
         yield shared_permission_world
 
 
-@pytest.fixture(scope="module")
-def server(shared_permission_world: PermissionWorld) -> Iterator[Running]:
-    with running(shared_permission_world.core, WITHOUT_JOBS) as server:
+@pytest.fixture(scope="module", params=SHELLS)
+def server(request: pytest.FixtureRequest, shared_permission_world: PermissionWorld) -> Iterator[Reachable]:
+    """Yield each server of the API."""
+    with SHELLS[request.param](shared_permission_world.core) as server:
         yield server
 
 
@@ -242,7 +244,7 @@ def fill_placeholders(
 
 
 def send_call(
-    server: Running, permission_world: PermissionWorld, call: Call, body: str | None = None
+    server: Reachable, permission_world: PermissionWorld, call: Call, body: str | None = None
 ) -> Reply:
     """Send a call, and return the response."""
     token = permission_world.world.bearer(permission_world.people[CALLER])
@@ -291,7 +293,7 @@ def find_difference(sample: Any, value: Any, where: str = "") -> str | None:
 
 @for_each("call", CALLED.values())
 def test_call_of_the_reference_returns_the_published_response(
-    server: Running, permission_world: PermissionWorld, call: Call
+    server: Reachable, permission_world: PermissionWorld, call: Call
 ):
     with permission_world.sandbox.discard_changes():
         if call.operation in UNSAID:

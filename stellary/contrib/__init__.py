@@ -1,0 +1,1 @@
+"""Helpers that mount the API in the applications of web frameworks."""

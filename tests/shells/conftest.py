@@ -1,0 +1,49 @@
+"""The fixtures of the tests that run over each shell for hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from stellary.core import Core
+from tests.server.running import Reachable
+from tests.support.boards import Board
+from tests.support.shells import SHELLS
+from tests.support.world import World
+
+Serve = Callable[..., AbstractContextManager[Reachable]]
+
+
+@pytest.fixture(params=["asgi", "wsgi"])
+def serve(request: pytest.FixtureRequest) -> Serve:
+    """Return the function that serves a core."""
+    return SHELLS[request.param]
+
+
+@pytest.fixture
+def server(serve: Serve, core: Core) -> Iterator[Reachable]:
+    """Yield a server with a new core, for each shell and each kind of database."""
+    with serve(core) as server:
+        yield server
+
+
+@pytest.fixture
+def world(core: Core) -> World:
+    return World(core)
+
+
+@pytest.fixture
+def board(world: World) -> Board:
+    return Board(world, world.person())
+
+
+@pytest.fixture
+def sqlite_core(sqlite_url: str) -> Iterator[Core]:
+    """Yield a migrated core on SQLite, for tests that do not depend on the database."""
+    core = Core(sqlite_url, bcrypt_rounds=4)
+    try:
+        yield core
+    finally:
+        core.close()

@@ -1,0 +1,228 @@
+"""The API over the ASGI and the WSGI application: files, streams, limits, documentation, MCP and the SDK."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+
+import orjson
+import pytest
+
+from stellary import Stellary
+from stellary.contract.errors import NotFound
+from stellary.core.api.uploads import FORM_MAX
+from stellary.core.http.body import STANDARD
+from stellary.core.http.limits import Limits, RateLimit
+from stellary.core.http.observers import AccessEntry
+from tests.server.listening import SOON, listening
+from tests.support import mcp
+from tests.support.boards import Board
+from tests.support.forms import FORM, form
+from tests.support.shells import running_asgi
+from tests.support.world import World
+
+
+def upload(server, board, data, name=b"hello.bin"):
+    token = board.world.bearer(board.owner)
+    path = f"{board.of(board.card())}/attachments"
+    reply = server.ask("POST", path, form(data, name), token, content_type=FORM)
+    return reply, f"{path}/{reply.json.get('id')}", token
+
+
+def test_downloaded_file_equals_the_upload(server, board):
+    data = bytes(range(256)) * 5000
+    reply, path, token = upload(server, board, data)
+    assert reply.status == 201, reply
+    whole = server.ask("GET", path, token=token)
+    assert (whole.status, whole.body) == (200, data)
+    part = server.ask("GET", path, token=token, range="bytes=256-511")
+    assert (part.status, part.body) == (206, data[256:512])
+    assert part.headers["content-range"] == f"bytes 256-511/{len(data)}"
+    head = server.ask("HEAD", path, token=token)
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(data)))
+
+
+def head_of_upload(board, length):
+    """Return the path of a card's attachments, and the head of a request that uploads one."""
+    path = f"{board.of(board.card())}/attachments"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {board.world.bearer(board.owner)}\r\n"
+        f"Content-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n"
+    )
+    return path, head.encode()
+
+
+def test_declared_file_beyond_the_limit_is_rejected_unread(server, board):
+    _, head = head_of_upload(board, FORM_MAX + 1)
+    reply = server.send(head)
+    assert (reply.status, reply.json["code"]) == (413, "too_large")
+
+
+def test_body_beyond_the_limit_of_its_operation_is_rejected(server, world, board):
+    token = world.bearer(board.owner)
+    path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
+    reply = server.ask("POST", path, b" " * (STANDARD.size + 1), token)
+    assert (reply.status, reply.json["code"]) == (413, "too_large")
+    compressed = gzip.compress(b" " * (STANDARD.size + 1))
+    assert server.ask("POST", path, compressed, token, content_encoding="gzip").status == 413
+    compressed = gzip.compress(orjson.dumps({"title": "Inflated"}))
+    reply = server.ask("POST", path, compressed, token, content_encoding="gzip")
+    assert (reply.status, reply.json["title"]) == (201, "Inflated")
+
+
+def test_body_in_chunks_is_read(sqlite_core):
+    """Check a body without a declared length, which many WSGI servers do not read."""
+    with running_asgi(sqlite_core) as server:
+        body = orjson.dumps({"email": "ann@example.com", "password": "correct horse"})
+        head = b"POST /auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head += b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        reply = server.send(head, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+    assert reply.status == 201
+
+
+def test_stream_delivers_events_until_access_is_lost(server, world, board):
+    member = world.person("bob")
+    board.join(member)
+    with listening(server, f"{board.flat}/events", world.bearer(member)) as client:
+        assert (client.status, client.answer.headers["content-type"]) == (200, "text/event-stream")
+        assert client.block() == {"retry": "1000"}
+        board.card("First")
+        assert client.event()["meta"]["cardTitle"] == "First"
+        board.card("Second")
+        event = client.event()
+        assert event["meta"]["cardTitle"] == "Second"
+        world.ask(board.owner, "DELETE", f"{board.flat}/members/{member.id}")
+        assert client.ends()
+
+
+def test_stream_continues_after_the_last_event(server, world, board):
+    token = world.bearer(board.owner)
+    with listening(server, f"{board.flat}/events", token) as client:
+        board.card("One")
+        last_id = client.event()["id"]
+    board.card("Two")
+    with listening(server, f"{board.flat}/events", token, last_event_id=last_id) as client:
+        assert client.event()["meta"]["cardTitle"] == "Two"
+
+
+def test_stream_of_a_client_that_has_gone_ends(serve, core, monkeypatch):
+    monkeypatch.setattr("stellary.core.streaming.streams.HEARTBEAT_SECONDS", 0.2)
+    entries: list[AccessEntry] = []
+    with serve(core, access_log=entries.append) as server:
+        world = World(core)
+        board = Board(world, world.person())
+        token = world.bearer(board.owner)
+        with listening(server, f"{board.flat}/events", token) as client:
+            assert client.block() == {"retry": "1000"}
+            client.answer.close()
+        started_at = time.monotonic()
+        while not any(entry.path.endswith("/events") for entry in entries):
+            assert time.monotonic() - started_at < SOON
+            time.sleep(0.02)
+
+
+def test_head_of_a_stream_returns_only_headers(server, world, board):
+    reply = server.ask("HEAD", f"{board.flat}/events", token=world.bearer(board.owner))
+    assert (reply.status, reply.headers["content-type"], reply.body) == (200, "text/event-stream", b"")
+
+
+def test_request_limits_are_enforced(serve, sqlite_core):
+    with serve(sqlite_core, limits=Limits(requests=RateLimit(2, 3600))) as server:
+        replies = [server.ask("GET", "/auth/me") for _ in range(3)]
+    assert [reply.status for reply in replies] == [401, 401, 429]
+    assert [reply.headers["x-ratelimit-remaining"] for reply in replies] == ["1", "0", "0"]
+
+
+def test_limit_of_failed_logins_is_enforced(serve, sqlite_core):
+    with serve(sqlite_core, limits=Limits(logins=RateLimit(2, 3600))) as server:
+        server.register()
+        wrong = {"email": "ann@example.com", "password": "wrong horse"}
+        assert [server.ask("POST", "/auth/login", wrong).status for _ in range(3)] == [401, 401, 429]
+
+
+def test_limit_of_invalid_tokens_is_enforced(serve, sqlite_core):
+    with serve(sqlite_core, limits=Limits(bad_tokens=RateLimit(2, 3600))) as server:
+        valid = server.register()
+        assert [server.ask("GET", "/auth/me", token="no").status for _ in range(3)] == [401, 401, 429]
+        assert server.ask("GET", "/auth/me", token=valid).status == 200
+
+
+def test_documentation_is_served(server):
+    about = server.ask("GET", "/").json
+    assert (about["openapi"], about["docs"]) == ("/openapi.json", "/docs")
+    document = server.ask("GET", "/openapi.json").json
+    assert "/auth/login" in document["paths"]
+    assert "/metrics" not in document["paths"]
+    assert b"Stellary API" in server.ask("GET", "/docs").body
+    assert server.ask("GET", "/health/ready").json == {"status": "ready"}
+    assert server.ask("GET", "/metrics").status == 404
+
+
+def test_hidden_operations_do_not_exist(serve, sqlite_core):
+    with serve(sqlite_core, hide={"auth.*", "system.docs"}) as server:
+        login = server.ask("POST", "/auth/login", {"email": "a@example.com", "password": "x"})
+        assert (login.status, login.json["code"]) == (404, "unknown_path")
+        assert server.ask("GET", "/docs").status == 404
+        paths = server.ask("GET", "/openapi.json").json["paths"]
+        assert not any(path.startswith("/auth") for path in paths)
+        assert "/organizations" in paths
+
+
+def test_unknown_hidden_operation_is_an_error(serve, sqlite_core):
+    with (
+        pytest.raises(ValueError, match=r"^no operation is called login$"),
+        serve(sqlite_core, hide={"login"}),
+    ):
+        pass
+
+
+def test_mcp_lists_tools(server, world, board):
+    token = world.bearer(board.owner)
+    assert "create_card" in mcp.tools(server, token)
+    outcome = mcp.call(server, token, "create_card", projectId="Launch", column="To Do", title="From a tool")
+    assert not outcome.failed, outcome
+
+
+def test_sdk_works_over_http(server, world, board):
+    client = Stellary(server.url, token=world.bearer(board.owner))
+    project = client.workspace(board.workspace.organization.slug, board.workspace.slug).project(
+        board.project["id"]
+    )
+    to_do, *_ = project.columns.list()
+    card = project.cards.create(to_do.id, title="From the SDK")
+    assert [listed.title for listed in project.cards.list()] == ["From the SDK"]
+    project.cards.delete(card.id)
+    with pytest.raises(NotFound):
+        project.cards.get(card.id)
+    client.close()
+
+
+def test_response_is_compressed(server, world, board):
+    for number in range(20):
+        board.card(f"Card {number}")
+    reply = server.ask("GET", f"{board.path}/cards", token=world.bearer(board.owner), accept_encoding="gzip")
+    assert reply.headers["content-encoding"] == "gzip"
+    assert len(orjson.loads(gzip.decompress(reply.body))) == 20
+
+
+def test_cors_headers_are_added_for_allowed_origins(serve, sqlite_core):
+    with serve(sqlite_core, cors_origins=("https://app.example.com",)) as server:
+        reply = server.ask("GET", "/health/live", origin="https://app.example.com")
+        assert reply.headers["access-control-allow-origin"] == "https://app.example.com"
+        preflight = server.ask(
+            "OPTIONS", "/auth/me", origin="https://app.example.com", access_control_request_method="GET"
+        )
+        assert (preflight.status, preflight.body) == (204, b"")
+
+
+def test_path_with_an_encoded_slash_is_one_part(server, world, board):
+    reply = server.ask("GET", f"{board.path}/cards/a%2Fb", token=world.bearer(board.owner))
+    assert (reply.status, reply.json["message"]) == (404, "Card not found")
+
+
+def test_disconnected_upload_stores_nothing(server, world, board):
+    path, head = head_of_upload(board, 100_000)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=SOON) as connection:
+        connection.sendall(head + form(b"x" * 500)[:400])
+    assert server.ask("GET", path, token=world.bearer(board.owner)).json == []

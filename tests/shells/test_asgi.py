@@ -1,0 +1,248 @@
+"""The ASGI application by itself: its lifespan, mounting, disconnected clients and idle streams."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from collections.abc import Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import attrs
+import orjson
+import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from stellary.asgi import AsgiApp
+from stellary.core import Core
+from stellary.core.http import streams
+from stellary.core.http.limits import NO_LIMITS
+from stellary.core.http.observers import AccessEntry
+from tests.support.boards import Board
+from tests.support.shells import serving_asgi
+from tests.support.world import World
+
+SOON = 10.0
+STREAMS = 2000
+STREAMS_BYTES = 32 << 20
+
+
+@attrs.define
+class Client:
+    """A client of one request, without a server.
+
+    Attributes:
+        sent: The messages of the application.
+        body: The body of the response so far.
+    """
+
+    app: Callable[..., Any]
+    sent: list[Any] = attrs.field(factory=list)
+    body: bytearray = attrs.field(factory=bytearray)
+    leave: asyncio.Event = attrs.field(factory=asyncio.Event)
+    messages: list[Any] = attrs.field(factory=list)
+
+    async def request(self, method: str, path: str, token: str | None = None, **scope: Any) -> None:
+        headers = [(b"host", b"x")]
+        if token is not None:
+            headers.append((b"authorization", f"Bearer {token}".encode()))
+        await self.app(
+            {
+                "type": "http",
+                "asgi": {"version": "3.0"},
+                "http_version": "1.1",
+                "method": method,
+                "path": path,
+                "raw_path": path.encode(),
+                "query_string": b"",
+                "headers": headers,
+                "client": ("192.0.2.1", 1),
+                **scope,
+            },
+            self.receive,
+            self.send,
+        )
+
+    async def receive(self) -> Any:
+        if self.messages:
+            return self.messages.pop(0)
+        await self.leave.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.sent.append(message)
+        else:
+            self.body += message["body"]
+
+    @property
+    def status(self) -> int:
+        status: int = self.sent[0]["status"]
+        return status
+
+
+def make_app(core: Core, **options: Any) -> AsgiApp:
+    return AsgiApp(core, **{"limits": NO_LIMITS, **options})
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON):
+        while not condition():  # noqa: ASYNC110 - a condition has no event
+            await asyncio.sleep(0.01)
+
+
+async def test_request_before_the_lifespan_is_an_error(sqlite_core):
+    with pytest.raises(RuntimeError, match="the application is not running"):
+        await Client(make_app(sqlite_core)).request("GET", "/health/live")
+
+
+async def test_lifespan_can_run_again(sqlite_core):
+    app = make_app(sqlite_core)
+    for _ in range(2):
+        async with app.running():
+            client = Client(app)
+            await client.request("GET", "/health/live")
+            assert client.status == 200
+    async with app.running():
+        with pytest.raises(RuntimeError, match="the application is running already"):
+            async with app.running():
+                pass
+
+
+@pytest.mark.parametrize("root_path", ["/api", ""])
+async def test_path_below_a_root_path(sqlite_core, root_path):
+    app = make_app(sqlite_core)
+    async with app.running():
+        for path in ("/health/live", f"{root_path}/health/live"):
+            client = Client(app)
+            await client.request("GET", path, root_path=root_path)
+            assert client.status == 200
+        client = Client(app)
+        await client.request("GET", "/", root_path=root_path, raw_path=None)
+        assert orjson.loads(client.body)["docs"] == f"{root_path}/docs"
+
+
+async def test_websocket_is_refused(sqlite_core):
+    sent = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    client = Client(make_app(sqlite_core), messages=[{"type": "websocket.connect"}])
+    await client.app({"type": "websocket", "path": "/"}, client.receive, send)
+    assert sent == ["websocket.close"]
+
+
+async def test_client_that_disconnects_while_it_sends_is_logged_with_499(sqlite_core):
+    entries: list[AccessEntry] = []
+    app = make_app(sqlite_core, access_log=entries.append)
+    async with app.running():
+        client = Client(app, messages=[{"type": "http.request", "body": b"{", "more_body": True}])
+        client.leave.set()
+        await client.request("POST", "/auth/login")
+    assert (client.sent, [entry.status for entry in entries]) == ([], [499])
+
+
+def mount(framework: str, app: AsgiApp) -> Any:
+    """Return a host that mounts the application under ``/pm``."""
+
+    @asynccontextmanager
+    async def lifespan(_: Any):
+        async with app.running():
+            yield
+
+    if framework == "starlette":
+        return Starlette(routes=[Mount("/pm", app)], lifespan=lifespan)
+    host = FastAPI(lifespan=lifespan)
+    host.mount("/pm", app)
+    return host
+
+
+@pytest.mark.parametrize("framework", ["starlette", "fastapi"])
+def test_mounted_application_keeps_its_prefix(sqlite_core, framework):
+    with serving_asgi(mount(framework, make_app(sqlite_core))) as server:
+        world = World(sqlite_core)
+        board = Board(world, world.person())
+        for number in range(3):
+            board.card(str(number))
+        token = world.bearer(board.owner)
+        reply = server.ask("GET", f"/pm{board.path}/cards?limit=2", token=token)
+        assert (reply.status, len(reply.json)) == (200, 2)
+        assert reply.headers["link"].startswith(f"</pm{board.path}/cards?")
+        assert server.ask("GET", "/pm/openapi.json").json["servers"] == [{"url": "/pm"}]
+        assert b'"/pm/openapi.json"' in server.ask("GET", "/pm/docs").body
+        assert server.ask("GET", f"{board.path}/cards", token=token).status == 404
+
+
+async def test_stream_of_a_disconnected_client_ends(sqlite_core):
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    entries: list[AccessEntry] = []
+    app = make_app(sqlite_core, access_log=entries.append)
+    async with app.running():
+        client = Client(app, messages=[{"type": "http.request"}])
+        following = asyncio.create_task(
+            client.request("GET", f"{board.flat}/events", world.bearer(board.owner))
+        )
+        await wait_until(lambda: b"retry" in client.body)
+        await asyncio.to_thread(board.card, "Seen")
+        await wait_until(lambda: b"Seen" in client.body)
+        client.leave.set()
+        async with asyncio.timeout(SOON):
+            await following
+        assert [entry.status for entry in entries] == [200]
+
+
+async def test_client_that_reads_nothing_is_disconnected(sqlite_core, monkeypatch):
+    monkeypatch.setattr(streams, "BACKLOG_MAX", 100)
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    app = make_app(sqlite_core)
+
+    class Stalled(Client):
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            if b"retry" in self.body:
+                await asyncio.Event().wait()
+
+    async with app.running():
+        client = Stalled(app, messages=[{"type": "http.request"}])
+        following = asyncio.create_task(
+            client.request("GET", f"{board.flat}/events", world.bearer(board.owner))
+        )
+        await wait_until(lambda: b"retry" in client.body)
+        await asyncio.to_thread(board.card, "Never read")
+        async with asyncio.timeout(SOON):
+            await following
+    assert b"Never read" not in client.body
+
+
+async def test_two_thousand_idle_streams_fit_into_32_mb(sqlite_core, monkeypatch):
+    monkeypatch.setattr(streams, "STREAMS_PER_CALLER_MAX", STREAMS)
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    path, token = f"{board.flat}/events", world.bearer(board.owner)
+    app = make_app(sqlite_core)
+    async with app.running():
+        clients = [Client(app, messages=[{"type": "http.request"}]) for _ in range(STREAMS)]
+        tracemalloc.start()
+        try:
+            following = []
+            # In groups, since requests that wait for a thread are limited.
+            for start in range(0, STREAMS, 100):
+                group = clients[start : start + 100]
+                following += [asyncio.create_task(client.request("GET", path, token)) for client in group]
+                await wait_until(lambda group=group: all(b"retry" in client.body for client in group))
+            size, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert size < STREAMS_BYTES
+        await asyncio.to_thread(board.card, "For all")
+        await wait_until(lambda: all(b"For all" in client.body for client in clients))
+        for client in clients:
+            client.leave.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*following), SOON)
+        assert all(task.done() for task in following)

@@ -1,0 +1,128 @@
+"""The helpers that mount the API in FastAPI and Flask applications."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import flask
+import pytest
+from fastapi import FastAPI, Request
+
+from stellary.contract.errors import Conflict
+from stellary.contrib import fastapi as fastapi_helper
+from stellary.contrib import flask as flask_helper
+from stellary.core import Core
+from stellary.core.kernel.unit import Actor
+from tests.server.running import Reachable
+from tests.support.forms import FORM, form
+from tests.support.shells import serving_asgi, serving_wsgi
+
+LIFE: list[str] = []
+
+
+@contextmanager
+def serving_fastapi(core: Core) -> Iterator[Reachable]:
+    """Serve a FastAPI application that has mounted the API for its users."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, str]]:
+        LIFE.append("begun")
+        yield {"greeting": "hello"}
+        LIFE.append("ended")
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/")
+    def greet(request: Request) -> str:
+        greeting: str = request.state.greeting
+        return greeting
+
+    @app.get("/fail")
+    def fail() -> None:
+        raise Conflict("It burns")
+
+    def who(request: Request) -> Actor | None:
+        user = request.headers.get("x-user")
+        return core.user(external_id=user, email=f"{user}@example.com") if user else None
+
+    fastapi_helper.mount(app, "/pm", core, who=who, hide={"auth.login"})
+    with serving_asgi(app) as server:
+        yield server
+
+
+@contextmanager
+def serving_flask(core: Core) -> Iterator[Reachable]:
+    """Serve a Flask application that has mounted the API for its users."""
+    app = flask.Flask("host")
+
+    @app.before_request
+    def log_in() -> None:
+        flask.g.user = flask.request.headers.get("X-User")
+
+    app.add_url_rule("/", view_func=lambda: "hello")
+
+    @app.get("/fail")
+    def fail() -> str:
+        raise Conflict("It burns")
+
+    def who() -> Actor | None:
+        user = flask.g.user
+        return core.user(external_id=user, email=f"{user}@example.com") if user else None
+
+    api = flask_helper.mount(app, "/pm", core, who=who, hide={"auth.login"})
+    with serving_wsgi(app) as server:
+        yield server
+    api.close()
+
+
+@pytest.fixture(params=[serving_fastapi, serving_flask])
+def host(request: pytest.FixtureRequest, core: Core) -> Iterator[Any]:
+    with request.param(core) as server:
+        yield server
+
+
+def test_users_of_the_host_call_the_api(host):
+    assert b"hello" in host.ask("GET", "/").body
+    assert host.ask("GET", "/pm/auth/me", x_user="ann").json["user"]["email"] == "ann@example.com"
+    assert host.ask("GET", "/pm/auth/me").status == 401
+    created = host.ask("POST", "/pm/organizations", {"name": "Toys", "slug": "toys"}, x_user="ann")
+    assert created.status == 201, created
+    assert host.ask("GET", "/pm/organizations/toys", x_user="bob").status == 404
+    assert host.ask("OPTIONS", "/pm/organizations", x_user="ann").status == 405
+
+
+def test_paths_and_documentation_have_the_prefix(host):
+    document = host.ask("GET", "/pm/openapi.json").json
+    assert document["servers"] == [{"url": "/pm"}]
+    assert "/auth/login" not in document["paths"]
+    assert host.ask("POST", "/pm/auth/login", {}).json["code"] == "unknown_path"
+    assert host.ask("GET", "/pm/").json["docs"] == "/pm/docs"
+
+
+def test_files_pass_through_the_host(host):
+    def ask(method: str, path: str, body: Any = None, **headers: str) -> Any:
+        return host.ask(method, f"/pm{path}", body, x_user="ann", **headers)
+
+    ask("POST", "/organizations", {"name": "Toys", "slug": "toys"})
+    ask("POST", "/orgs/toys/workspaces", {"name": "Eng", "slug": "eng"})
+    project = f"/orgs/toys/workspaces/eng/projects/{ask('POST', '/orgs/toys/workspaces/eng/projects', {'name': 'A'}).json['id']}"
+    column = ask("GET", f"{project}/columns").json[0]["id"]
+    card = ask("POST", f"{project}/columns/{column}/cards", {"title": "B"}).json["id"]
+    data = bytes(range(256)) * 2000
+    path = f"{project}/cards/{card}/attachments"
+    attachment = ask("POST", path, form(data), content_type=FORM).json["id"]
+    assert ask("GET", f"{path}/{attachment}").body == data
+
+
+def test_error_of_the_core_in_a_route_of_the_host_is_a_response(host):
+    reply = host.ask("GET", "/fail")
+    assert (reply.status, reply.json["message"], reply.json["code"]) == (409, "It burns", "conflict")
+
+
+def test_lifespan_of_the_host_runs(sqlite_core):
+    LIFE.clear()
+    with serving_fastapi(sqlite_core):
+        assert LIFE == ["begun"]
+    assert LIFE == ["begun", "ended"]

@@ -1,0 +1,28 @@
+"""The examples of the guide that mount the API."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = {
+    "/mounted_asgi.py": '{"status":"ready"}\n',
+    "/mounted_fastapi.py": "ann@example.com\n404 200\n",
+    "/mounted_flask.py": "ann@example.com\n404 200\n",
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_example_of_the_guide_runs(example):
+    done = subprocess.run(
+        [sys.executable, f"{ROOT}/docs/examples{example}"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == (EXAMPLES[example], "")

@@ -1,0 +1,138 @@
+"""The WSGI application by itself: paths, bodies that break off, its end, and processes that fork."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+import pytest
+from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS
+from stellary.wsgi import WsgiApp
+from tests.server.listening import listening
+from tests.support.boards import Board
+from tests.support.shells import running_wsgi, serving_wsgi
+from tests.support.world import World
+
+
+@pytest.fixture
+def app(sqlite_core: Core) -> Iterable[WsgiApp]:
+    app = WsgiApp(sqlite_core, limits=NO_LIMITS, jobs=False)
+    yield app
+    app.close()
+
+
+def ask(app: Any, path: str, method: str = "GET", body: bytes = b"", **environ: Any) -> tuple[str, Any]:
+    """Send a request, and return the status with the JSON of the response."""
+    started = []
+    blocks = app(
+        {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path,
+            "QUERY_STRING": "",
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)),
+            "REMOTE_ADDR": "192.0.2.1",
+            "wsgi.input": io.BytesIO(body),
+            **environ,
+        },
+        lambda status, headers: started.append(status),
+    )
+    try:
+        return started[0], orjson.loads(b"".join(blocks))
+    finally:
+        blocks.close()
+
+
+@pytest.mark.parametrize(
+    ("script_name", "path_info", "more"),
+    [
+        ("/pm", "/", {}),
+        ("/pm", "/", {"REQUEST_URI": "/pm/?a=1"}),
+        ("/pm", "/", {"RAW_URI": "/pm/"}),
+        ("/pm", "/", {"REQUEST_URI": "/"}),
+    ],
+)
+def test_prefix_of_the_host_is_kept(app, script_name, path_info, more):
+    status, about = ask(app, path_info, SCRIPT_NAME=script_name, **more)
+    assert (status, about["docs"]) == ("200 OK", "/pm/docs")
+
+
+def test_raw_path_keeps_encoded_slashes(app, sqlite_core):
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    bearer = f"Bearer {world.bearer(board.owner)}"
+    raw = f"{board.path}/cards/a%2Fb"
+    _, error = ask(app, f"{board.path}/cards/a/b", REQUEST_URI=raw, HTTP_AUTHORIZATION=bearer)
+    assert error["message"] == "Card not found"
+
+
+def test_body_that_breaks_off_returns_400(app):
+    status, error = ask(app, "/auth/login", "POST", b"{", CONTENT_LENGTH="10")
+    assert (status, error["code"]) == ("400 Bad Request", "invalid")
+    assert "incomplete" in error["message"]
+
+
+def test_body_without_a_length_is_read_if_the_server_marks_its_end(app):
+    body = orjson.dumps({"email": "ann@example.com", "password": "correct horse"})
+    status, _ = ask(app, "/auth/register", "POST", body, CONTENT_LENGTH="", **{"wsgi.input_terminated": True})
+    assert status == "201 Created"
+    assert ask(app, "/auth/login", "POST", body, CONTENT_LENGTH="")[0] == "400 Bad Request"
+
+
+def test_application_starts_again_after_its_end(app):
+    assert ask(app, "/health/live")[0] == "200 OK"
+    app.close()
+    assert ask(app, "/health/ready")[0] == "200 OK"
+
+
+def test_number_of_streams_is_limited(sqlite_core):
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    path, token = f"{board.flat}/events", world.bearer(board.owner)
+    with running_wsgi(sqlite_core, streams_max=1) as server, listening(server, path, token) as client:
+        assert client.block() == {"retry": "1000"}
+        assert server.ask("GET", path, token=token).status == 503
+
+
+def test_end_of_the_application_ends_streams(sqlite_core):
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    app = WsgiApp(sqlite_core, limits=NO_LIMITS, jobs=False)
+    with (
+        serving_wsgi(app) as server,
+        listening(server, f"{board.flat}/events", world.bearer(board.owner)) as client,
+    ):
+        assert client.block() == {"retry": "1000"}
+        app.close()
+        assert client.ends()
+
+
+def test_child_of_a_fork_answers(app):
+    assert ask(app, "/health/live")[0] == "200 OK"
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write_end, ask(app, "/health/live")[0].encode())
+        os._exit(0)
+    os.close(write_end)
+    os.waitpid(child, 0)
+    assert os.read(read_end, 100) == b"200 OK"
+    os.close(read_end)
+    assert ask(app, "/health/live")[0] == "200 OK"
+
+
+def test_application_mounted_beside_flask(app):
+    host = Flask("host")
+    host.add_url_rule("/", view_func=lambda: "hello")
+    host.wsgi_app = DispatcherMiddleware(host.wsgi_app, {"/pm": app})
+    with serving_wsgi(host) as server:
+        assert server.ask("GET", "/").body == b"hello"
+        assert server.ask("GET", "/pm/openapi.json").json["servers"] == [{"url": "/pm"}]
