@@ -80,7 +80,17 @@ class AsgiApp:
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            api = self._api
+            if api is None:
+                raise RuntimeError(
+                    "the application is not running: enter AsgiApp.running() in the lifespan of the host"
+                )
+            body = ReceivedBody(receive)
+            context = self._create_context(scope, body)
+            # OSError is what servers raise if the client has disconnected.
+            with suppress(OSError):
+                await api.handle(context, _Response(api, context, body, send).send)
+            body.close()
         else:
             # Closing a WebSocket before it is accepted rejects it.
             await receive()
@@ -116,19 +126,6 @@ class AsgiApp:
             raise
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        api = self._api
-        if api is None:
-            raise RuntimeError(
-                "the application is not running: enter AsgiApp.running() in the lifespan of the host"
-            )
-        body = ReceivedBody(receive)
-        context = self._create_context(scope, body)
-        # OSError is what servers raise if the client has disconnected.
-        with suppress(OSError):
-            await api.handle(context, partial(_Response(api, context, body, send).send, scope["method"]))
-        body.close()
-
     def _create_context(self, scope: Scope, body: ReceivedBody) -> RequestContext:
         sent = [(name.decode("latin-1").lower(), _decode(text)) for name, text in scope["headers"]]
         headers = dict(sent)
@@ -159,6 +156,7 @@ class ReceivedBody:
         receive: Returns the next message.
     """
 
+    __slots__ = ("_disconnecting", "_ended", "_receive")
     is_inflated = False
 
     def __init__(self, receive: Receive) -> None:
@@ -209,20 +207,23 @@ class ReceivedBody:
 class _Response:
     """The response to one request."""
 
+    __slots__ = ("_api", "_body", "_context", "_send")
+
     def __init__(self, api: Api, context: RequestContext, body: ReceivedBody, send: Send) -> None:
         self._api = api
         self._context = context
         self._body = body
         self._send = send
 
-    async def send(self, method: str, raw: RawResponse, headers: dict[str, str]) -> None:
+    async def send(self, raw: RawResponse, headers: dict[str, str]) -> None:
         start = self._context.stream_start
+        is_head = self._context.sent_method == "HEAD"
         if raw.blocks is None and start is None and raw.status >= 200 and raw.status not in (204, 304):
             headers["content-length"] = str(len(raw.body))
         encoded = [(name.encode("latin-1"), _encode(text)) for name, text in headers.items()]
         await self._send({"type": "http.response.start", "status": raw.status, "headers": encoded})
-        if method == "HEAD" or (raw.blocks is None and start is None):
-            await self._write(b"" if method == "HEAD" else raw.body, more=False)
+        if is_head or (raw.blocks is None and start is None):
+            await self._write(b"" if is_head else raw.body, more=False)
         elif raw.blocks is not None:
             # A response that does not end makes the server break off the connection.
             if await self._api.files.send(raw.blocks, self._write):
@@ -240,6 +241,9 @@ class _Response:
         try:
             await self._api.streams.send(connection, self._context.stream_start)
             is_complete = await connection.flush()
+        except asyncio.CancelledError:
+            # A server that stops cancels what is open, and would log each stream as an error.
+            is_complete = True
         finally:
             connection.abort()
         if is_complete:
@@ -248,6 +252,8 @@ class _Response:
 
 class _StreamConnection:
     """A connection that a stream is sent on. It has a task only while there is something to send."""
+
+    __slots__ = ("_is_aborted", "_is_gone", "_pending", "_sending", "_task", "_write")
 
     def __init__(self, write: Callable[[bytes], Awaitable[None]], is_gone: Callable[[], bool]) -> None:
         self._write = write

@@ -116,7 +116,19 @@ def create_context(
     repeats_authorization: bool,
     identify: Callable[[], Awaitable[Actor | None]] | None = None,
 ) -> RequestContext:
-    """Return the context of a request. The arguments are its attributes; ``headers`` may be changed."""
+    """Return the context of a request.
+
+    Args:
+        method: The method that was sent.
+        prefix: The prefix of paths, if a host's application mounts the API; empty otherwise.
+        path: Percent-encoded; without the prefix.
+        query: Percent-encoded.
+        headers: The headers, with lower-case names. They may be changed.
+        client: The client's address.
+        body: The body.
+        repeats_authorization: Whether there are several ``Authorization`` headers.
+        identify: Returns the actor that the host's application has logged in. By default, bearer tokens decide.
+    """
     if "if-match" in headers:
         headers["if-match"] = strip_encoding(headers["if-match"])
     return RequestContext(

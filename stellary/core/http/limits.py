@@ -8,7 +8,7 @@ import attrs
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 30 * 86400, "year": 365 * 86400}
 _LIMIT = re.compile(
-    rf"\s*([0-9]{{1,9}})\s*(?:/|per)\s*([0-9]{{1,9}})?\s*({'|'.join(_UNITS)})s?\s*", re.ASCII | re.IGNORECASE
+    rf"([0-9]{{1,9}})\s*(?:/|per)\s*(?:([0-9]{{1,9}})\s*)?({'|'.join(_UNITS)})s?", re.ASCII | re.IGNORECASE
 )
 
 
@@ -31,7 +31,7 @@ def parse_limit(text: str) -> RateLimit:
     Raises:
         ValueError: The text is not a limit.
     """
-    match = _LIMIT.fullmatch(text)
+    match = _LIMIT.fullmatch(text.strip())
     limit = match and RateLimit(int(match[1]), int(match[2] or 1) * _UNITS[match[3].lower()])
     if not limit or not limit.amount or not limit.seconds:
         raise ValueError(f"must be a limit such as '20 per 15 minutes', not {text!r}")

@@ -80,6 +80,8 @@ class Follower:
         start: The record, and the position to start after.
     """
 
+    __slots__ = ("_connection", "allowed", "checked", "ended", "position", "record")
+
     def __init__(self, connection: StreamConnection, start: StreamStart) -> None:
         loop = asyncio.get_running_loop()
         self.record = start.record
