@@ -38,6 +38,7 @@ _ROLES = {
     "ws_owner": "the owner of the workspace",
     "proj_manage": "members of the project, and admins of the workspace",
     "author": "the creator, and admins of the workspace",
+    "creator": "the creator only",
     "pil_write": "pilotage owners",
     "pil_review": "pilotage reviewers and owners",
 }

@@ -59,6 +59,7 @@ Role = Literal[
     "ws_owner",  # the owner of the workspace, and the owner of the organization
     "proj_manage",  # project members and workspace admins
     "author",  # the creator of the item, and workspace admins
+    "creator",  # the creator of the item, as long as they belong to the workspace
     "pil_write",  # pilotage owners
     "pil_review",  # pilotage reviewers and owners
 ]

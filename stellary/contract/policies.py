@@ -31,6 +31,7 @@ INVITEE = Policy("invitee", "full")
 PROJECT_MANAGE = Policy("proj_manage", "full")
 PROJECT_DELETE = Policy("proj_manage", "projects:write")
 PROJECT_IMPORT = Policy("ws_read", "projects:write")
+PROJECT_IMPORT_CREATOR = Policy("creator", "projects:write")
 
 BOARD_READ = Policy("ws_read", "projects:read", "r")
 BOARD_WRITE = Policy("ws_read", "projects:write", "w")

@@ -315,15 +315,11 @@ class ImportedAutomation(Request):
 
 
 @request
-class ImportProject(Request):
-    """A project file as ``projects.export`` writes it, or a shorter one.
-
-    Unknown fields are ignored and listed in the response. Everything else must be valid, or nothing is created.
+class ProjectHeader(Request):
+    """The parts of a project file apart from its columns and cards.
 
     Attributes:
         project: At least its ``name``.
-        columns: At most 50, in order.
-        cards: At most 500, archived ones included.
         format: ``stellary.project/1``.
         scopes: At most 100, in order. Default: one scope, which is the default one.
         labels: At most 1000.
@@ -338,8 +334,6 @@ class ImportProject(Request):
     tolerant: ClassVar[bool] = True
 
     project: ImportedProject
-    columns: Annotated[list[ImportedColumn], Items(0, COLUMNS_MAX)] | Unset = UNSET
-    cards: Annotated[list[ImportedCard], Items(0, CARDS_MAX)] | Unset = UNSET
     format: Format | Unset = UNSET
     scopes: Annotated[list[ImportedScope], Items(1, SCOPES_MAX)] | Unset = UNSET
     labels: Annotated[list[ImportedLabel], Items(0, LABELS_MAX)] | Unset = UNSET
@@ -348,6 +342,23 @@ class ImportProject(Request):
     documents: Annotated[list[ImportedDocument], Items(0, DOCUMENTS_MAX)] | Unset = UNSET
     automations: Annotated[list[ImportedAutomation], Items(0, RULES_MAX)] | Unset = UNSET
     exported_at: date | Unset = UNSET
+
+
+@request
+class ImportProject(ProjectHeader):
+    """A project file as ``projects.export`` writes it, or a shorter one.
+
+    Unknown fields are ignored and listed in the response. Everything else must be valid, or nothing is created.
+
+    Attributes:
+        columns: At most 50, in order.
+        cards: At most 500, archived ones included. Larger projects are imported in parts, by ``imports.create``.
+    """
+
+    tolerant: ClassVar[bool] = True
+
+    columns: Annotated[list[ImportedColumn], Items(0, COLUMNS_MAX)] | Unset = UNSET
+    cards: Annotated[list[ImportedCard], Items(0, CARDS_MAX)] | Unset = UNSET
 
 
 NotCarriedKind = Literal[

@@ -98,6 +98,14 @@ class NotificationRef(Ref):
 
 
 @attrs.frozen
+class ImportRef(WorkspaceRef):
+    """An import in parts."""
+
+    template: ClassVar[str] = _WORKSPACE + "/imports/:importId"
+    import_id: str
+
+
+@attrs.frozen
 class ProjectRef(WorkspaceRef):
     """A project of a workspace."""
 

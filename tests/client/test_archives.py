@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from stellary import AsyncStellary, Conflict, Invalid, NotFound, NotImported, Stellary, UnsuitableFile
 from stellary.client.testing import RecordingPort, make
+from stellary.client.transfer.archive import PROJECT_MAX
 from stellary.contract.attachments import SIZE_MAX, Attachment
 from stellary.contract.errors import ServerError
 from stellary.contract.port import RawResponse
-from stellary.contract.project_imports import FILE_MAX, NotCarried, ProjectImport
+from stellary.contract.project_imports import NotCarried, ProjectImport
 
 ANN = {"name": "Ann", "email": "user@example.com"}
 BOB = {"name": "Bob", "email": "bob@example.com"}
@@ -265,8 +266,8 @@ WRONG = {
     ),
     "a list": (lambda: archive(b"[]"), "not an exported project: it holds a list, not an object"),
     "too much": (
-        lambda: archive(b" " * (FILE_MAX + 1)),
-        f"project.json has {FILE_MAX + 1} bytes, and must not have more than {FILE_MAX}",
+        lambda: archive(b" " * (PROJECT_MAX + 1)),
+        f"project.json has {PROJECT_MAX + 1} bytes, and must not have more than {PROJECT_MAX}",
     ),
     "missing": (
         lambda: archive(files={"a1": FILES["a1"], "a2": b""}),

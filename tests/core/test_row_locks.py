@@ -456,6 +456,16 @@ def assign_deleted_agent(agent_api: AgentApi) -> None:
     assert agent_api.read(card)["assigneeId"] is None
 
 
+def add_same_part_of_import(agent_api: AgentApi) -> None:
+    imports = f"{agent_api.flat}/imports"
+    header = {"project": {"name": "Copy"}, "columns": [{"name": "To Do"}]}
+    path = f"{imports}/{agent_api.world.ask(agent_api.owner, 'POST', imports, header)['id']}"
+    part = {"part": 0, "cards": [{"title": "First", "columnIndex": 0}]}
+    request = (agent_api.owner, "POST", f"{path}/parts", part)
+    assert race(agent_api, request, request) == 201
+    assert len(agent_api.world.ask(agent_api.owner, "POST", f"{path}/complete")["cardIds"]) == 1
+
+
 LOCKS = [
     Lock("accounts.agent_users", "_ASSIGNABLE", assign_deleted_agent),
     Lock("accounts.locks", "_ORGANIZATION", act_as_demoted_organization_admin),
@@ -471,6 +481,7 @@ LOCKS = [
     Lock("board.changes.card_references", "_LABELS", bear_deleted_label),
     Lock("board.custom_fields", "_WITH_VALUE", delete_field),
     Lock("board.field_access", "_LOCK", narrow_field),
+    Lock("board.import_access", "_LOCK", add_same_part_of_import),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", narrow_field),
     Lock("board.order.locks", "_PROJECT", add_columns),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),

@@ -103,6 +103,17 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
         ],
         members=[{"email": "wm@example.com"}],
     ),
+    "imports.create": _with_body(
+        project={"name": "Fresh"},
+        columns=[{"name": "To Do"}],
+        members=[{"email": "wm@example.com"}],
+    ),
+    "imports.get": _PLAIN,
+    "imports.add_part": _with_body(
+        part=0, cards=[{"title": "First", "columnIndex": 0, "comments": [{"content": "Well."}]}]
+    ),
+    "imports.complete": _PLAIN,
+    "imports.delete": _PLAIN,
     "projects.activity": _PLAIN,
     "activity.undo": _PLAIN,
     "search.query": GoodRequest(query="q=a"),

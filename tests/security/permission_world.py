@@ -234,6 +234,10 @@ class PermissionWorld:
         params["plannedDraftId"] = self.ask(owner, "POST", drafts, {"name": "Web shop"})["id"]
         self.ask(owner, "POST", f"{drafts}/{params['plannedDraftId']}/generate-roadmap")
         params |= self._create_webhook(owner, workspace, base)
+        # Only its creator reaches an import, so it belongs to a persona.
+        creator = "OO" if workspace.organization.slug == "acme" else owner
+        header = {"project": {"name": "Copy"}, "columns": [{"name": "To Do"}]}
+        params["importId"] = self.ask(creator, "POST", f"{workspace.path}/imports", header)["id"]
         agents = f"{workspace.path}/agents"
         agent = {"name": f"Helper {project['id']}", "tools": ["board.read", "board.write"]}
         params["agentId"] = self.ask(owner, "POST", agents, agent)["id"]
@@ -338,6 +342,7 @@ class PermissionWorld:
             project,
         ):
             self.ask("BOSS", "DELETE", path)
+        self.ask("OO", "DELETE", f"{base}/imports/{params['importId']}")
         params["userId"] = here["userId"]
         # Proposed actions cannot be deleted.
         params |= {"proposedId": "act-099", "approvedId": "act-099"}

@@ -91,7 +91,7 @@ class Row:
         if self.cells[persona].endswith("403 other"):
             return 403 if parameter == "userId" else 404
         if status == 403 and parameter not in ("orgSlug", "wsSlug"):
-            depends = {"author": True, "proj_manage": parameter == "projectId"}
+            depends = {"author": True, "creator": True, "proj_manage": parameter == "projectId"}
             return 404 if depends.get(self.role) else 403
         return 404
 

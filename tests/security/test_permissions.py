@@ -27,6 +27,7 @@ AUTHORED_BY = {
     "comments.update": "comments.create",
     "comments.delete": "comments.create",
     "attachments.delete": "attachments.upload",
+    "imports.delete": "imports.create",
 }
 """By operations that the author of an item may call: the operation that creates the item."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
-from stellary.client.transfer.json_file import JsonFile, parse_json_file
+from stellary.client.transfer.json_file import JsonFile
 from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.port import RawResponse
 from stellary.contract.portfolio import GET_PORTFOLIO
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from stellary.client.resources.scopes import ScopeHandle, Scopes
     from stellary.client.transfer.archive import ArchiveFile
     from stellary.client.transfer.progress import Progress
+    from stellary.client.transfer.steps import Steps
 
 _EXPORT = CallPlan(EXPORT_PROJECT)
 _IMPORT = CallPlan(IMPORT_PROJECT)
@@ -64,26 +65,53 @@ class Projects(Resource[C]):
     import_ = method(IMPORT_PROJECT)
 
     @overload
-    def import_file(self: Projects[Sync], file: JsonFile | ProjectFile | ImportProject) -> ProjectImport: ...
+    def import_file(
+        self: Projects[Sync],
+        file: JsonFile | ProjectFile | ImportProject,
+        *,
+        progress: Progress | None = None,
+    ) -> ProjectImport: ...
     @overload
     def import_file(
-        self: Projects[Async], file: JsonFile | ProjectFile | ImportProject
+        self: Projects[Async],
+        file: JsonFile | ProjectFile | ImportProject,
+        *,
+        progress: Progress | None = None,
     ) -> Later[ProjectImport]: ...
-    def import_file(self, file: JsonFile | ProjectFile | ImportProject) -> Any:
+    def import_file(
+        self, file: JsonFile | ProjectFile | ImportProject, *, progress: Progress | None = None
+    ) -> Any:
         """Create a project from a file that ``export_to`` has written, completely or not at all.
+
+        A file of more than 500 cards is sent in parts; the project appears when all of them have arrived. With your own
+        idempotency key you can repeat an interrupted import within a day, and it continues where it stopped.
 
         Args:
             file: A path, bytes, a file open for reading, or a dict with the content; or the result of ``export``, or of an
                 importer.
+            progress: True for a progress bar; or a callback that receives the number of cards sent and of all cards, with
+                AsyncStellary in another thread. A file that is sent in one request reports nothing.
 
         Raises:
             UnsuitableFile: The file is not a JSON object; nothing has been sent.
-            Invalid: The file refers to something that it does not contain, or exceeds 50 columns or 500 cards.
+            Invalid: The file refers to something that it does not contain, or exceeds a limit; nothing was created.
             OSError: The file cannot be read.
         """
-        if self._awaits:
-            return self._import_file(file)
-        return self._caller.one(_IMPORT, self._path_params, _read_payload(file))
+        from stellary.client.transfer.progress import show_progress
+        from stellary.client.transfer.steps import run_steps, run_steps_async
+
+        def work(report: ReportProgress | None) -> Any:
+            steps = self._import_steps(file, report)
+            return run_steps_async(steps) if self._awaits else run_steps(steps)
+
+        return show_progress(progress, "import", "card", work, awaits=self._awaits)
+
+    def _import_steps(self, file: Any, report: ReportProgress | None) -> Steps[ProjectImport]:
+        from stellary.client.resources.imports import Imports
+        from stellary.client.transfer.import_steps import import_file
+
+        send = partial(self._caller.one, _IMPORT, self._path_params)
+        return import_file(Imports(self._caller, self._path_params), send, file, report)
 
     @overload
     def import_archive(
@@ -163,12 +191,6 @@ class Projects(Resource[C]):
             return run_steps_async(steps) if self._awaits else run_steps(steps)
 
         return show_progress(progress, "projects", "project", work, awaits=self._awaits)
-
-    async def _import_file(self, file: Any) -> Any:
-        import asyncio
-
-        caller: Any = self._caller
-        return await caller.one(_IMPORT, self._path_params, await asyncio.to_thread(_read_payload, file))
 
     def __call__(self, project: Id) -> ProjectHandle[C]:
         return ProjectHandle(self._caller, self._extend_path(project_id=project))
@@ -318,14 +340,6 @@ class ProjectMembers(Resource[C]):
     iterate = iterates(LIST_PROJECT_MEMBERS)
     add = method(ADD_PROJECT_MEMBER)
     remove = by_id(REMOVE_PROJECT_MEMBER)
-
-
-def _read_payload(file: Any) -> Any:
-    return (
-        file
-        if isinstance(file, ProjectFile | ImportProject)
-        else parse_json_file(file, "an exported project")
-    )
 
 
 def _write_body(path: Path, response: RawResponse) -> Path:

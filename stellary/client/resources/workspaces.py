@@ -25,6 +25,7 @@ from stellary.contract.workspaces import (
 if TYPE_CHECKING:
     from stellary.client.resources.agents import Agents, MissionHandle, Proposals
     from stellary.client.resources.documents import DocumentHandle, Documents
+    from stellary.client.resources.imports import Imports
     from stellary.client.resources.pilotage import Pilotage
     from stellary.client.resources.project_drafts import ProjectDrafts
     from stellary.client.resources.projects import ProjectHandle, Projects
@@ -79,6 +80,13 @@ class WorkspaceHandle(Resource[C]):
         from stellary.client.resources.project_drafts import ProjectDrafts
 
         return ProjectDrafts(self._caller, self._path_params)
+
+    @property
+    def imports(self) -> Imports[C]:
+        """The imports in parts of the workspace."""
+        from stellary.client.resources.imports import Imports
+
+        return Imports(self._caller, self._path_params)
 
     @property
     def webhooks(self) -> Webhooks[C]:

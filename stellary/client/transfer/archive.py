@@ -25,6 +25,8 @@ from stellary.contract.project_imports import FILE_MAX
 WHAT = "an archive of a project"
 PROJECT = "project.json"
 FILES = "files/"
+PROJECT_MAX = 4 * FILE_MAX
+"""The maximum size of the project's JSON, in bytes: it is read into memory."""
 IGNORED_SHOWN = 100
 ArchiveFile = str | os.PathLike[str] | bytes | IO[bytes]
 _UNDERSTOOD = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
@@ -100,7 +102,7 @@ class ReadArchive:
             self._zip = zipfile.ZipFile(_to_zip_source(file))
         try:
             self._members = self._list_members()
-            self.project = parse_json_file(self._read_member(PROJECT, FILE_MAX), "an exported project")
+            self.project = parse_json_file(self._read_member(PROJECT, PROJECT_MAX), "an exported project")
             self.files = list(list_attachments(self.project))
             self._check_files()
         except BaseException:

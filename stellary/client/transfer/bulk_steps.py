@@ -59,7 +59,7 @@ def create_cards(
     batches = [every[start : start + BATCH] for start in range(0, len(every), BATCH)]
 
     def to_call(number: int, batch: list[CardInColumn]) -> Callable[[], Any]:
-        return partial(_with_own_key(handle, number).create_many, cards=batch)
+        return partial(with_own_key(handle, number).create_many, cards=batch)
 
     return _run_batches(batches, to_call, progress, "card")
 
@@ -77,7 +77,7 @@ def import_projects(
     batches = [[file] for file in files]
 
     def to_call(number: int, batch: list[Any]) -> Callable[[], Any]:
-        return partial(_with_own_key(handle, number).import_file, batch[0])
+        return partial(with_own_key(handle, number).import_file, batch[0])
 
     return _run_batches(batches, to_call, progress, "project")
 
@@ -97,7 +97,7 @@ def _run_batches(
             if isinstance(error, StellaryError):
                 error.created = tuple(created)
             if isinstance(error, ApiError):
-                _count_from_first(error, f"{noun}s", len(created))
+                count_from_first(error, f"{noun}s", len(created))
             if created:
                 error.add_note(
                     f"{len(created)} of {total} {noun}s were created before that and still exist (error.created)"
@@ -109,8 +109,14 @@ def _run_batches(
     return created
 
 
-def _count_from_first(error: ApiError, field: str, before: int) -> None:
-    """Renumber the rows in an error of one call (``cards[3].title``) to count from the first row of all calls."""
+def count_from_first(error: ApiError, field: str, before: int) -> None:
+    """Renumber the rows in an error of one call (``cards[3].title``) to count from the first row of all calls.
+
+    Args:
+        error: The error, which is changed.
+        field: The name of the list, such as ``cards``.
+        before: The number of rows before the first one of the call.
+    """
     row = re.compile(rf"\b{field}\[([0-9]{{1,9}})\]")
 
     def renumber(text: str) -> str:
@@ -123,8 +129,13 @@ def _count_from_first(error: ApiError, field: str, before: int) -> None:
     )
 
 
-def _with_own_key(handle: H, number: int) -> H:
-    """Return the handle for one of the calls. If the caller has set an idempotency key, each call gets a key of its own."""
+def with_own_key(handle: H, number: int) -> H:
+    """Return the handle for one of the calls. If the caller has set an idempotency key, each call gets a key of its own.
+
+    Args:
+        handle: The handle.
+        number: The number of the call, which is always the same for the same call.
+    """
     key = handle._caller.options.idempotency_key  # noqa: SLF001 - of this package
     if key is None:
         return handle

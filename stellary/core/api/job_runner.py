@@ -18,6 +18,7 @@ from stellary.contract.errors import ApiError
 from stellary.core.accounts import password_resets
 from stellary.core.agents import external_mission_timeout, missions, running
 from stellary.core.automations import acting, due
+from stellary.core.board import multipart_imports
 from stellary.core.db import forks
 from stellary.core.kernel import jobs
 from stellary.core.kernel.claims import ClaimOwner
@@ -85,6 +86,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     external_mission_timeout.CHECK: JobHandler(external_mission_timeout.check),
     acting.ACT: JobHandler(acting.act),
     due.CHECK: JobHandler(due.check, attempts=None, first={}),
+    multipart_imports.EXPIRE: JobHandler(multipart_imports.expire),
     password_resets.SEND: JobHandler(password_resets.send_reset_link),
 }
 """The handler of each kind of job."""

@@ -8,21 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import attrs
 from sqlalchemy import bindparam, insert, select
 
-from stellary.contract.automations import CREATE_AUTOMATION, Automation
+from stellary.contract.automations import CREATE_AUTOMATION, Automation, AutomationAction
 from stellary.contract.errors import Forbidden, Invalid
 from stellary.contract.fields import build_value, convert, replace_fields
+from stellary.contract.multipart_imports import (
+    COMPLETE_IMPORT,
+    CREATE_IMPORT,
+    CreateImport,
+    MultipartImport,
+)
 from stellary.contract.project_exports import EXPORT_PROJECT, FileAction, FileAutomation, ProjectFile
 from stellary.contract.project_imports import (
     IMPORT_PROJECT,
     ImportedAutomation,
     ImportProject,
     NotCarried,
+    ProjectHeader,
     ProjectImport,
 )
-from stellary.contract.refs import ProjectRef, WorkspaceRef
-from stellary.core.accounts import people
+from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
+from stellary.contract.wire import Request
+from stellary.core.accounts import access, people
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import rows, targets
 from stellary.core.automations.automations import check_action, default_name
@@ -32,7 +41,8 @@ from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.tables import automations
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
-from stellary.core.board.imports import Imported
+from stellary.core.board.imports import Imported, index_new_ids
+from stellary.core.board.multipart_imports import import_value
 from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -86,8 +96,33 @@ def _file_automation(
 @serves(IMPORT_PROJECT)
 def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> ProjectImport:
     """Create a project from a file. The caller becomes its member, and the owner of its rules."""
-    imported = project_files.import_file(uow, ref, request)
-    entries = request.automations or []
+    return _add_rules(uow, ref, project_files.import_file(uow, ref, request), request)
+
+
+@serves(CREATE_IMPORT)
+def create_import(uow: UnitOfWork, ref: WorkspaceRef, request: CreateImport) -> MultipartImport:
+    """Start an import in parts, and check the rules that are created once it is complete."""
+    row = project_files.create_import(uow, ref, request)
+    if uow.actor.is_allowed(CREATE_AUTOMATION.policy):
+        new_ids = {**index_new_ids(row.new_ids), "cards": {}, "people": {}}
+        for index, entry in enumerate(request.automations or ()):
+            _rename_and_check(uow, entry, f"automations[{index}]", new_ids)
+    return import_value(row)
+
+
+@serves(COMPLETE_IMPORT)
+def complete_import(uow: UnitOfWork, ref: ImportRef) -> ProjectImport:
+    """Complete an import in parts: its project appears, with its documents and rules."""
+    imported, header = project_files.complete_import(uow, ref)
+    workspace_ref = WorkspaceRef(ref.org_slug, ref.ws_slug)
+    # The rules name things of the workspace, which the caller reaches as a member and not as the creator of the import.
+    with uow.checking(IMPORT_PROJECT.policy):
+        access.workspace(uow, workspace_ref)
+        return _add_rules(uow, workspace_ref, imported, header)
+
+
+def _add_rules(uow: UnitOfWork, ref: WorkspaceRef, imported: Imported, file: ProjectHeader) -> ProjectImport:
+    entries = file.automations or []
     if not entries:
         return imported.answer
     try:
@@ -97,26 +132,16 @@ def import_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -
     else:
         project = ref.child(ProjectRef, imported.answer.id)
         candidates = targets.Candidates(uow, project, imported.answer.workspace_id)
-        not_carried = list(_create_rules(candidates, entries, _new_ids(candidates, request, imported)))
+        addresses = {
+            email: id for id, email in resolve_names.list_addresses(uow, imported.answer.workspace_id)
+        }
+        new_ids = {**imported.new_ids, "people": addresses}
+        not_carried = list(_create_rules(candidates, entries, new_ids))
     owners = [entry.owner for entry in entries if entry.owner]
     reason = "imported automations act on behalf of the person who imports them"
     not_carried += list_other_creators(owners, imported.importer.email, "automations[].owner", reason)
     answer = imported.answer
     return replace_fields(answer, not_carried=[*answer.not_carried, *not_carried])
-
-
-def _new_ids(
-    candidates: targets.Candidates, request: ImportProject, imported: Imported
-) -> dict[str, Mapping[str, str]]:
-    """Return the new ids of the file's ids, card keys and e-mail addresses."""
-    cards = dict(imported.new_ids["cards"])
-    for card, id in zip(request.cards or (), imported.answer.card_ids, strict=True):
-        if request.project.key and card.number:
-            cards[f"{request.project.key}-{card.number}"] = id
-    addresses = {
-        email: id for id, email in resolve_names.list_addresses(candidates.uow, candidates.workspace_id)
-    }
-    return {**imported.new_ids, "cards": cards, "people": addresses}
 
 
 def _create_rules(
@@ -128,17 +153,13 @@ def _create_rules(
     uow, created = candidates.uow, []
     for index, entry in enumerate(entries):
         path = f"automations[{index}]"
-        conditions, params = file_references.rename_ids(
-            entry.conditions or {}, entry.action.params or {}, new_ids
-        )
-        check_conditions(conditions, f"{path}.conditions")
-        enabled = entry.enabled
-        action, loaded = check_action(uow, entry.action.type, params, f"{path}.action")
+        rule_parts = _rename_and_check(uow, entry, path, new_ids)
+        conditions, params, enabled = rule_parts.conditions, rule_parts.params, entry.enabled
         try:
             if (foreign := file_references.find_foreign(params)) is not None:
                 raise Invalid(f"it names {foreign} of the workspace that the file comes from")
             conditions = targets.resolve_conditions(candidates, conditions, f"{path}.conditions")
-            targets.check_params(candidates, params, loaded, f"{path}.action.params.")
+            targets.check_params(candidates, params, rule_parts.request, f"{path}.action.params.")
         except Invalid as error:
             enabled = False
             yield _not_carried(entry, index, f"it is disabled: {error.message}")
@@ -147,9 +168,9 @@ def _create_rules(
             entry,
             id=uow.new_id(),
             project_id=candidates.ref.project_id,
-            name=entry.name or default_name(action, entry.trigger),
+            name=entry.name or default_name(rule_parts.action, entry.trigger),
             conditions=dict(conditions),
-            action=action,
+            action=rule_parts.action,
             enabled=enabled,
             owner_id=uow.user_id,
             created_at=uow.now,
@@ -158,6 +179,31 @@ def _create_rules(
         created.append(rows.FIELDS.to_row(rule, armed_at=uow.now))
     uow.connection.execute(_INSERT, created)
     mark_subscribed(uow, candidates.workspace_id)
+
+
+@attrs.frozen
+class _RuleParts:
+    """The conditions and the action of a rule, with new ids in place of those of the file.
+
+    Attributes:
+        request: The parameters of the action as a request.
+    """
+
+    conditions: dict[str, object]
+    params: dict[str, object]
+    action: AutomationAction
+    request: Request
+
+
+def _rename_and_check(
+    uow: UnitOfWork, entry: ImportedAutomation, path: str, new_ids: Mapping[str, Mapping[str, str]]
+) -> _RuleParts:
+    conditions, params = file_references.rename_ids(
+        entry.conditions or {}, entry.action.params or {}, new_ids
+    )
+    check_conditions(conditions, f"{path}.conditions")
+    action, action_request = check_action(uow, entry.action.type, params, f"{path}.action")
+    return _RuleParts(conditions, params, action, action_request)
 
 
 def _not_carried(entry: ImportedAutomation, index: int, reason: str) -> NotCarried:

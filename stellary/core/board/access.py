@@ -35,7 +35,15 @@ from stellary.core.board.row_types import (
 )
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import checklists
-from stellary.core.board.tables import cards, columns, comments, labels, project_members, projects
+from stellary.core.board.tables import (
+    PROJECT_WORKSPACE_ID,
+    cards,
+    columns,
+    comments,
+    labels,
+    project_members,
+    projects,
+)
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -82,7 +90,13 @@ _PROJECT_KEY = projects.c.key.label("project_key")
 _CARD = (_PROJECT_KEY, *ORDER, *card_rows.STORED)
 _STORED = slice(-len(card_rows.STORED), None)
 
-project = AccessCheck(ProjectRef, ProjectRow, PROJECT, MEMBERSHIP, columns=(*projects.c, MEMBER_COUNT))
+_PROJECT_COLUMNS = (
+    *(column for column in projects.c if column.name != "workspace_id"),
+    PROJECT_WORKSPACE_ID,
+    MEMBER_COUNT,
+)
+
+project = AccessCheck(ProjectRef, ProjectRow, PROJECT, MEMBERSHIP, columns=_PROJECT_COLUMNS)
 """The access check for a project."""
 
 project_member = AccessCheck(
@@ -91,7 +105,7 @@ project_member = AccessCheck(
     PROJECT,
     MEMBERSHIP,
     Link("Member", _members, "user_id", _members.c.project_id == projects.c.id, column="user_id"),
-    columns=(projects.c.id, projects.c.workspace_id, _members.c.user_id.label("member_id")),
+    columns=(projects.c.id, PROJECT_WORKSPACE_ID, _members.c.user_id.label("member_id")),
 )
 """The access check for a member of a project; the row has the project's ``id``."""
 

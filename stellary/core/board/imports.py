@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 from sqlalchemy import Insert, insert
 
+from stellary.contract.cards import Card
+from stellary.contract.columns import Column
+from stellary.contract.comments import Comment
 from stellary.contract.errors import Forbidden
 from stellary.contract.fields import build_value, convert
 from stellary.contract.policies import PROJECT_MANAGE
-from stellary.contract.project_imports import ImportProject, NotCarried, ProjectImport
+from stellary.contract.project_imports import (
+    ImportedCard,
+    ImportProject,
+    NotCarried,
+    ProjectHeader,
+    ProjectImport,
+)
 from stellary.contract.projects import Project
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.tolerance import find_unknown_fields
+from stellary.contract.unset import Unset
 from stellary.core.accounts import access, people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
@@ -23,7 +33,8 @@ from stellary.core.board.comments import comment_row
 from stellary.core.board.labels import label_row
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
 from stellary.core.board.rows import card_rows, field_rows, scope_rows
-from stellary.core.board.rules.imports import EntryWithId, Importer, ImportPlan, Row, plan_import
+from stellary.core.board.rules.import_references import EntryWithId, Importer, ItemWithId
+from stellary.core.board.rules.imports import ImportPlan, Row, plan_import
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import (
     cards,
@@ -35,7 +46,7 @@ from stellary.core.board.tables import (
     relations,
     scopes,
 )
-from stellary.core.kernel.events import ProjectImported
+from stellary.core.kernel.events import CardsImported, ProjectImported
 from stellary.core.kernel.unit import UnitOfWork
 
 _MEMBERS = insert(project_members)
@@ -68,44 +79,29 @@ class Imported:
 
 
 def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> Imported:
-    """Create a project from a file; the importer becomes a member."""
+    """Create a project from a file; the importer becomes a member.
+
+    Args:
+        uow: The unit of work.
+        ref: The workspace.
+        request: The file.
+    """
     workspace = access.workspace(uow, ref).row
-    people_by_email = people.reaching_by_emails(uow, workspace.id, _email_keys(request))
+    cards = request.cards or []
+    people_by_email = load_people_by_email(uow, workspace.id, cards, request)
     importer = people.load_people(uow, [uow.user_id])[uow.user_id]
-    assignees = _assignees(request, people_by_email)
+    assignees = find_assignees(cards, people_by_email)
     project_id = uow.new_id()
-    plan = plan_import(
-        request,
-        Importer(
-            user_id=importer.id,
-            name=importer.name,
-            email=importer.email,
-            project_id=project_id,
-            assignees=assignees,
-            new_id=uow.new_id,
-            now=uow.now,
-        ),
-        DEFAULT_SCOPE,
+    plan = plan_import(request, build_importer(uow, importer, project_id, assignees=assignees), DEFAULT_SCOPE)
+    project = build_project(uow, request, project_id, workspace.id)
+    project = insert_project(
+        uow, project, lambda taken: choose_key(request, taken), **internal_columns(uow, plan.last_number)
     )
-    project = build_value(
-        Project,
-        request.project,
-        id=project_id,
-        workspace_id=workspace.id,
-        key="",
-        member_count=1,
-        created_at=uow.now,
-        updated_at=uow.now,
-    )
-    internal = {
-        "template_id": "import",
-        "last_number": plan.last_number,
-        "created_by_id": importer.id,
-    }
-    project = insert_project(uow, project, lambda taken: _key(request, taken), **internal)
-    members, strangers = _members(uow, request, people_by_email)
+    members, strangers = find_members(uow, request, people_by_email)
     member_ids = list(dict.fromkeys([importer.id, *members]))
-    _write(uow, project_id, plan, member_ids)
+    write_members(uow, project_id, member_ids)
+    write_plan(uow, plan)
+    emit_cards(uow, workspace.id, project_id, project.key, plan.cards, plan.comments)
     uow.emit(
         ProjectImported(
             workspace_id=workspace.id,
@@ -114,7 +110,11 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
             columns=len(plan.columns),
             cards=len(plan.cards),
             user_ids=tuple(sorted({*assignees.values()})),
-            column_cards=_count_column_cards(plan),
+            column_cards=count_column_cards(
+                plan.columns, Counter(card.column_id for card, _ in plan.cards if not card.archived)
+            ),
+            key=project.key,
+            indexed_key=project.key,
         )
     )
     answer = convert(
@@ -124,81 +124,269 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
         column_ids=[column.id for column in plan.columns],
         card_ids=[card.id for card, _ in plan.cards],
         ignored=find_unknown_fields(request),
-        not_carried=[*_other_key(request, project.key), *strangers, *plan.not_carried],
+        not_carried=[*list_other_key(request, project.key), *strangers, *plan.not_carried],
+    )
+    new_ids = dict(index_new_ids(pair_ids(request, plan)))
+    new_ids["cards"] = index_card_ids(
+        request, ((card.id, id, card.number) for card, id in zip(cards, answer.card_ids, strict=True))
     )
     scope_ids = [scope.id for scope in plan.scopes]
-    return Imported(answer, importer, workspace.organization_id, scope_ids, _new_ids(request, plan))
+    return Imported(answer, importer, workspace.organization_id, scope_ids, new_ids)
 
 
-def _count_column_cards(plan: ImportPlan) -> tuple[dict[str, str | int], ...]:
-    """Return the columns of an import that have unarchived cards, with their number."""
-    counts = Counter(card.column_id for card, _ in plan.cards if not card.archived)
+def count_column_cards(
+    columns: Iterable[Column], counts: Mapping[str, int]
+) -> tuple[dict[str, str | int], ...]:
+    """Return the columns of an import that have unarchived cards, with their number.
+
+    Args:
+        columns: The columns, in the order of the file.
+        counts: The number of unarchived cards by column id.
+    """
     return tuple(
         {"id": column.id, "name": column.name, "cards": counts[column.id]}
-        for column in plan.columns
-        if counts[column.id]
+        for column in columns
+        if counts.get(column.id)
     )
 
 
-def _new_ids(request: ImportProject, plan: ImportPlan) -> dict[str, dict[str, str]]:
-    parts: dict[str, tuple[Sequence[EntryWithId], Sequence[str]]] = {
-        "scopes": (request.scopes or [], [scope.id for scope in plan.scopes]),
-        "columns": (request.columns or [], [column.id for column in plan.columns]),
-        "labels": (request.labels or [], [label.id for label in plan.labels]),
-        "customFields": (request.custom_fields or [], [field.id for field in plan.custom_fields]),
-        "cards": (request.cards or [], [card.id for card, _ in plan.cards]),
+def build_importer(
+    uow: UnitOfWork, importer: Person, project_id: str, assignees: Mapping[str, str]
+) -> Importer:
+    """Return the importing user and the project, as the rules need them.
+
+    Args:
+        uow: The unit of work.
+        importer: The importing user.
+        project_id: The new project.
+        assignees: The ids of people who reach the workspace, by e-mail address as the file writes it.
+    """
+    return Importer(
+        user_id=importer.id,
+        name=importer.name,
+        email=importer.email,
+        project_id=project_id,
+        assignees=assignees,
+        new_id=uow.new_id,
+        now=uow.now,
+    )
+
+
+def build_project(uow: UnitOfWork, file: ProjectHeader, id: str, workspace_id: str) -> Project:
+    """Return the project of a file, without a key.
+
+    Args:
+        uow: The unit of work.
+        file: The file.
+        id: The id of the project.
+        workspace_id: The workspace.
+    """
+    return build_value(
+        Project,
+        file.project,
+        id=id,
+        workspace_id=workspace_id,
+        key="",
+        member_count=1,
+        created_at=uow.now,
+        updated_at=uow.now,
+    )
+
+
+def internal_columns(uow: UnitOfWork, last_number: int) -> dict[str, object]:
+    """Return the columns of a new project that are no field.
+
+    Args:
+        uow: The unit of work.
+        last_number: The highest number that is not free.
+    """
+    return {"template_id": "import", "last_number": last_number, "created_by_id": uow.user_id}
+
+
+# ---------------------------------------------------------------------------------------------- ids
+
+
+Pairs = Sequence[tuple[str | None, str]]
+"""The ids of entries in the file, or None, and their new ids."""
+
+
+def pair_ids(file: ImportProject, plan: ImportPlan) -> dict[str, Pairs]:
+    """Return the ids of all entries except cards, by part of the file.
+
+    Args:
+        file: The file.
+        plan: The plan.
+    """
+    parts: dict[str, tuple[Sequence[EntryWithId], Sequence[ItemWithId]]] = {
+        "scopes": (file.scopes or [], plan.scopes),
+        "columns": (file.columns or [], plan.columns),
+        "labels": (file.labels or [], plan.labels),
+        "customFields": (file.custom_fields or [], plan.custom_fields),
     }
     return {
-        part: {entry.id: id for entry, id in zip(entries, ids, strict=False) if entry.id}
-        for part, (entries, ids) in parts.items()
+        part: [(entry.id or None, new.id) for entry, new in zip(entries, new_entries, strict=False)]
+        for part, (entries, new_entries) in parts.items()
     }
 
 
-def _write(uow: UnitOfWork, project_id: str, plan: ImportPlan, member_ids: Sequence[str]) -> None:
-    """Write all rows, one batch per table."""
+def index_new_ids(pairs: Mapping[str, Pairs]) -> dict[str, dict[str, str]]:
+    """Return the new ids by part of the file and id in the file."""
+    return {part: {id: new_id for id, new_id in ids if id} for part, ids in pairs.items()}
+
+
+def index_card_ids(
+    file: ProjectHeader, entries: Iterable[tuple[str | Unset | None, str, int | Unset | None]]
+) -> dict[str, str]:
+    """Return the new ids of cards by their ids and by their keys in the file.
+
+    Args:
+        file: The file.
+        entries: Each card's id in the file, new id and number in the file.
+    """
+    ids: dict[str, str] = {}
+    for id, new_id, number in entries:
+        if id:
+            ids[id] = new_id
+        if file.project.key and number:
+            ids[f"{file.project.key}-{number}"] = new_id
+    return ids
+
+
+# ---------------------------------------------------------------------------------------------- rows
+
+
+def write_members(uow: UnitOfWork, project_id: str, member_ids: Sequence[str]) -> None:
+    """Insert the members of a project.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        member_ids: The ids of the members.
+    """
+    rows = [{"project_id": project_id, "user_id": id, "created_at": uow.now} for id in member_ids]
+    uow.connection.execute(_MEMBERS, rows)
+
+
+def write_plan(uow: UnitOfWork, plan: ImportPlan) -> None:
+    """Insert the rows of a plan, one batch per table.
+
+    Args:
+        uow: The unit of work.
+        plan: The plan.
+    """
     rows_by_statement: tuple[tuple[Insert, Sequence[Row]], ...] = (
-        (
-            _MEMBERS,
-            [{"project_id": project_id, "user_id": id, "created_at": uow.now} for id in member_ids],
-        ),
         (_SCOPES, [scope_rows.row(scope) for scope in plan.scopes]),
         (_COLUMNS, [column_row(column) for column in plan.columns]),
         (_LABELS, [label_row(label) for label in plan.labels]),
         (_FIELDS, [field_rows.field_row(field) for field in plan.custom_fields]),
-        (_CARDS, [card_rows.row(card, position) for card, position in plan.cards]),
-        (_COMMENTS, [comment_row(comment, email) for comment, email in plan.comments]),
-        (_RELATIONS, plan.relations),
     )
     for statement, rows in rows_by_statement:
         if rows:
             uow.connection.execute(statement, rows)
+    write_cards(uow, plan.cards, plan.comments)
+    write_relations(uow, plan.relations)
+
+
+def write_cards(
+    uow: UnitOfWork,
+    new_cards: Sequence[tuple[Card, int]],
+    new_comments: Sequence[tuple[Comment, str | None]],
+) -> None:
+    """Insert cards with their positions, and comments with the addresses of their authors.
+
+    Args:
+        uow: The unit of work.
+        new_cards: The cards, with their positions.
+        new_comments: The comments, with the addresses of their authors.
+    """
+    if new_cards:
+        uow.connection.execute(_CARDS, [card_rows.row(card, position) for card, position in new_cards])
+    if new_comments:
+        uow.connection.execute(_COMMENTS, [comment_row(comment, email) for comment, email in new_comments])
+
+
+def write_relations(uow: UnitOfWork, rows: Sequence[Row]) -> None:
+    """Insert relations.
+
+    Args:
+        uow: The unit of work.
+        rows: The rows.
+    """
+    if rows:
+        uow.connection.execute(_RELATIONS, rows)
+
+
+def emit_cards(
+    uow: UnitOfWork,
+    workspace_id: str,
+    project_id: str,
+    project_key: str,
+    new_cards: Sequence[tuple[Card, int]],
+    new_comments: Sequence[tuple[Comment, str | None]],
+) -> None:
+    """Emit the event by which imported cards and comments are indexed for search.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        project_id: The project.
+        project_key: The key of the project.
+        new_cards: The cards, with their positions.
+        new_comments: The comments, with the addresses of their authors.
+    """
+    uow.emit(
+        CardsImported(
+            workspace_id=workspace_id,
+            project_id=project_id,
+            project_key=project_key,
+            cards=tuple(card for card, _ in new_cards),
+            comments=tuple(comment for comment, _ in new_comments),
+        )
+    )
 
 
 # ---------------------------------------------------------------------------------------------- people
 
 
-def _email_keys(request: ImportProject) -> set[str]:
-    """Return the e-mail keys of all members and assignees of a file."""
-    emails = {card.assignee for card in request.cards or ()} | {
-        member.email for member in request.members or ()
-    }
-    return {address_key(email) for email in emails if email}
+def load_people_by_email(
+    uow: UnitOfWork, workspace_id: str, cards: Sequence[ImportedCard], file: ProjectHeader | None = None
+) -> dict[str, Person]:
+    """Return the assignees of cards and the members of a file who reach the workspace, by e-mail key.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        cards: The cards, as the file has them.
+        file: The file with the members; by default none.
+    """
+    emails = {card.assignee for card in cards} | {member.email for member in (file and file.members) or ()}
+    return people.reaching_by_emails(uow, workspace_id, {address_key(email) for email in emails if email})
 
 
-def _assignees(request: ImportProject, people_by_email: Mapping[str, Person]) -> dict[str, str]:
-    """Return the ids of assignees with access to the workspace, by their addresses in the file."""
-    emails = {card.assignee for card in request.cards or () if card.assignee}
+def find_assignees(cards: Sequence[ImportedCard], people_by_email: Mapping[str, Person]) -> dict[str, str]:
+    """Return the ids of assignees who reach the workspace, by their addresses in the file.
+
+    Args:
+        cards: The cards, as the file has them.
+        people_by_email: People who reach the workspace, by e-mail key.
+    """
+    emails = {card.assignee for card in cards if card.assignee}
     return {
         email: people_by_email[key].id for email in emails if (key := address_key(email)) in people_by_email
     }
 
 
-def _members(
-    uow: UnitOfWork, request: ImportProject, people_by_email: Mapping[str, Person]
+def find_members(
+    uow: UnitOfWork, request: ProjectHeader, people_by_email: Mapping[str, Person]
 ) -> tuple[list[str], list[NotCarried]]:
     """Return the ids of the new members, and the members of the file who cannot be added.
 
-    Only people with access to the workspace become members, and only if the importer could add them one by one.
+    Only people who reach the workspace become members, and only if the importer could add them one by one.
+
+    Args:
+        uow: The unit of work.
+        request: The file.
+        people_by_email: People who reach the workspace, by e-mail key.
     """
     entries = request.members or []
     refusal = ""
@@ -227,12 +415,24 @@ def _members(
 # ---------------------------------------------------------------------------------------------- keys
 
 
-def _key(request: ImportProject, taken: Collection[str]) -> str:
+def choose_key(request: ProjectHeader, taken: Collection[str]) -> str:
+    """Return the key of a file if it is free, or else one derived from the name.
+
+    Args:
+        request: The file.
+        taken: The keys that are taken.
+    """
     requested = request.project.key
     return requested if requested and requested not in taken else find_free_key(request.project.name, taken)
 
 
-def _other_key(request: ImportProject, key: str) -> Iterator[NotCarried]:
+def list_other_key(request: ProjectHeader, key: str) -> Iterator[NotCarried]:
+    """List the key of a file if the project has another one.
+
+    Args:
+        request: The file.
+        key: The key of the project.
+    """
     if request.project.key not in (key, None) and request.project.key:
         yield NotCarried(
             kind="key",

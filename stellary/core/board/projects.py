@@ -37,7 +37,15 @@ from stellary.core.board.row_types import ListedProjectRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.rules.scopes import build_scope
-from stellary.core.board.tables import cards, columns, labels, project_members, projects, scopes
+from stellary.core.board.tables import (
+    PROJECT_WORKSPACE_ID,
+    cards,
+    columns,
+    labels,
+    project_members,
+    projects,
+    scopes,
+)
 from stellary.core.board.templates import TEMPLATES
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
@@ -49,8 +57,8 @@ DEFAULT_SCOPE = "Main"
 _FIELDS = RowFields(
     Project,
     projects,
-    selected={"member_count": access.MEMBER_COUNT},
-    internal=("template_id", "last_number", "created_by_id", "version"),
+    selected={"workspace_id": PROJECT_WORKSPACE_ID, "member_count": access.MEMBER_COUNT},
+    internal=("workspace_id", "template_id", "last_number", "created_by_id", "version"),
 )
 _PROJECT = _FIELDS.columns
 _IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
@@ -121,17 +129,73 @@ def insert_project(
     Returns:
         The project with its key.
     """
-    row = _FIELDS.to_row(project, version=1, **internal)
+    row = _FIELDS.to_row(project, version=1, workspace_id=project.workspace_id, **internal)
+
+    def insert_with_key(key: str) -> None:
+        uow.connection.execute(_INSERT, {**row, "key": key})
+
+    return _write_with_free_key(uow, project, choose_key, insert_with_key)
+
+
+def insert_hidden_project(uow: UnitOfWork, project: Project, key: str, **internal: object) -> None:
+    """Insert a project that belongs to no workspace yet, so that no reader finds it.
+
+    Args:
+        uow: The unit of work.
+        project: The project; its key and its workspace are ignored.
+        key: The key that it will have if the key is still free then.
+        **internal: The columns that are no field, except the version.
+    """
+    row = _FIELDS.to_row(project, version=1, workspace_id=None, **internal)
+    uow.connection.execute(_INSERT, {**row, "key": key})
+
+
+def reveal_project(
+    uow: UnitOfWork, project: Project, choose_key: Callable[[Collection[str]], str]
+) -> Project:
+    """Move a hidden project into its workspace, with a free key.
+
+    Args:
+        uow: The unit of work.
+        project: The project; its key is ignored.
+        choose_key: Returns the key for the set of keys that are taken.
+
+    Returns:
+        The project with its key.
+    """
+    row = _FIELDS.to_row(project, workspace_id=project.workspace_id)
+
+    def update_with_key(key: str) -> None:
+        uow.connection.execute(_UPDATE, {"_id": project.id, **row, "key": key})
+
+    return _write_with_free_key(uow, project, choose_key, update_with_key)
+
+
+def taken_keys(uow: UnitOfWork, workspace_id: str) -> set[str]:
+    """Return the keys of the projects of a workspace.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+    """
+    return set(uow.connection.execute(_KEYS, {"_workspace_id": workspace_id}).scalars())
+
+
+def _write_with_free_key(
+    uow: UnitOfWork,
+    project: Project,
+    choose_key: Callable[[Collection[str]], str],
+    write: Callable[[str], None],
+) -> Project:
     previous_key = None
     while True:
-        taken = set(uow.connection.execute(_KEYS, {"_workspace_id": project.workspace_id}).scalars())
-        key = choose_key(taken)
+        key = choose_key(taken_keys(uow, project.workspace_id))
         if key == previous_key:
             # The key is free, so another reference failed: the workspace was deleted.
             raise NotFound("Workspace not found")
         try:
             with uow.connection.begin_nested():
-                uow.connection.execute(_INSERT, {**row, "key": key})
+                write(key)
             return replace_fields(project, key=key)
         except IntegrityError:
             previous_key = key

@@ -345,3 +345,40 @@ class DatedCardRow(RowType):
 
     workspace_id: str
     key: str
+
+
+class ImportRow(RowType):
+    """An import in parts."""
+
+    id: str
+    workspace_id: str
+    project_id: str
+    created_by_id: str
+    name: str
+    header: bytes
+    ignored: list[str]
+    new_ids: dict[str, list[tuple[str | None, str]]]
+    column_counts: dict[str, tuple[int, int]]
+    part_count: int
+    card_count: int
+    relation_count: int
+    completed_at: datetime | None
+    created_at: datetime
+
+
+class ImportPartRow(RowType):
+    """A part of an import."""
+
+    number: int
+    digest: str
+    cards: list[tuple[str | None, str, int | None]]
+    relations: dict[str, list[object]]
+    ignored: list[str]
+    not_carried: list[dict[str, object]]
+
+
+class AssigneeCountRow(RowType):
+    """An assignee of a project, and the number of cards."""
+
+    user_id: str
+    card_count: int

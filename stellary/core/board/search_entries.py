@@ -42,15 +42,21 @@ def project_entry(project: Project) -> Entry:
     )
 
 
-def card_entry(workspace_id: str, card: Card) -> Entry:
-    """Return the search entry of a card: its key and title, description and checklist items."""
+def card_entry(workspace_id: str, card: Card, key: str = "") -> Entry:
+    """Return the search entry of a card: its key and title, description and checklist items.
+
+    Args:
+        workspace_id: The workspace.
+        card: The card.
+        key: The card's key, if the card does not have it yet.
+    """
     return Entry(
         kind="card",
         id=card.id,
         workspace_id=workspace_id,
         project_id=card.project_id,
         card_id=card.id,
-        title=f"{card.key} {card.title}",
+        title=f"{key or card.key} {card.title}",
         text=_card_text(card.description, [item.title for item in card.checklist]),
     )
 
@@ -91,6 +97,27 @@ _COMMENTS = (
 )
 
 
+def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> Entry | None:
+    """Return the entry of a project itself; None if it does not exist.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        project_id: The project.
+    """
+    project = uow.connection.execute(_PROJECT, {"_project_id": project_id}).first()
+    if project is None:
+        return None
+    return Entry(
+        kind="project",
+        id=project_id,
+        workspace_id=workspace_id,
+        project_id=project_id,
+        title=f"{project.key} {project.name}",
+        text=project.description or "",
+    )
+
+
 def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[Entry]:
     """Yield the entries of a project, its cards and their comments."""
     parameters = {"_project_id": project_id}
@@ -110,6 +137,12 @@ def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) ->
             )
         for row in uow.connection.execute(_COMMENTS, parameters):
             yield _comment_entry(workspace_id, project_id, row.card_id, row.id, row.content)
+
+
+def in_visible_project(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that an entry's project, if it has one, is not hidden by an unfinished import."""
+    hidden = select(projects.c.id).where(projects.c.workspace_id.is_(None))
+    return or_(project_id.is_(None), project_id.not_in(hidden))
 
 
 def project_exists(project_id: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -6,9 +6,11 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -22,7 +24,8 @@ projects = Table(
     "stellary_projects",
     metadata,
     Column("id", IdType, primary_key=True),
-    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    # Null while the project is imported in parts: it belongs to no workspace, and no reader finds it.
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE")),
     Column("name", String(100), nullable=False),
     Column("description", Text),
     Column("key", String(6), nullable=False),
@@ -36,6 +39,9 @@ projects = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "key"),
 )
+
+PROJECT_WORKSPACE_ID: ColumnElement[str] = projects.c.workspace_id.label("workspace_id")
+"""The workspace of a project, for statements that find only projects that have one."""
 
 project_members = Table(
     "stellary_project_members",
@@ -212,4 +218,55 @@ attachments = Table(
     Column("blob_key", String(40), nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_attachments_card_id_id", "card_id", "id"),
+)
+
+imports = Table(
+    "stellary_imports",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    Column(
+        "project_id",
+        IdType,
+        ForeignKey("stellary_projects.id", ondelete="CASCADE"),
+        nullable=False,
+        unique=True,
+    ),
+    Column(
+        "created_by_id",
+        IdType,
+        ForeignKey("stellary_users.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    Column("name", String(100), nullable=False),
+    # The file without its cards, as JSON.
+    Column("header", LargeBinary, nullable=False),
+    # The names of its unknown fields.
+    Column("ignored", Json, nullable=False),
+    # By part of the file, such as columns: the id in the file, or null, and the new id of each entry.
+    Column("new_ids", Json, nullable=False),
+    # By column: the number of its cards, and of those that are not archived.
+    Column("column_counts", Json, nullable=False),
+    Column("part_count", Integer, nullable=False),
+    Column("card_count", Integer, nullable=False),
+    Column("relation_count", Integer, nullable=False),
+    Column("completed_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_imports_workspace_id", "workspace_id"),
+)
+
+import_parts = Table(
+    "stellary_import_parts",
+    metadata,
+    Column("import_id", IdType, ForeignKey("stellary_imports.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    # Of the cards as they were sent, by which a repeated part is recognized.
+    Column("digest", String(64), nullable=False),
+    # Of each card: its id in the file, or null, its new id, and its number in the file, or null.
+    Column("cards", Json, nullable=False),
+    # By the index of the card in the part: its relations, as they were sent.
+    Column("relations", Json, nullable=False),
+    Column("ignored", Json, nullable=False),
+    Column("not_carried", Json, nullable=False),
 )

@@ -41,8 +41,11 @@ class BodyLimits:
 STANDARD = BodyLimits(size=1 << 20, values=100_000)
 LARGE = BodyLimits(size=10 << 20, values=250_000)
 PASSWORD = BodyLimits(size=SMALL_MAX, values=1_000)
+_PROJECT_FILE = BodyLimits(size=FILE_MAX, values=1_000_000)
 _LIMITS: Mapping[str, BodyLimits] = {
-    "projects.import": BodyLimits(size=FILE_MAX, values=1_000_000),
+    "projects.import": _PROJECT_FILE,
+    "imports.create": _PROJECT_FILE,
+    "imports.add_part": _PROJECT_FILE,
     "cards.create_many": LARGE,
     "cards.update_many": LARGE,
     # A content of 1 MB, all of whose characters may be escaped.

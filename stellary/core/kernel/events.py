@@ -269,8 +269,11 @@ class ProjectImported(ProjectEvent):
     """A project was imported, with one event for all its contents.
 
     Attributes:
+        name: The name of the project.
         user_ids: The ids of its members and assignees.
         column_cards: The columns with unarchived cards: ``id``, ``name``, and the number ``cards``.
+        key: The key of the project.
+        indexed_key: The key in the search entries of its cards, which were written before the project had its key.
     """
 
     name: str
@@ -278,6 +281,21 @@ class ProjectImported(ProjectEvent):
     cards: int
     user_ids: tuple[str, ...]
     column_cards: tuple[Mapping[str, str | int], ...] = ()
+    key: str = ""
+    indexed_key: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class CardsImported(ProjectEvent):
+    """Cards were imported with their comments. Readers find them once the project is imported completely.
+
+    Attributes:
+        project_key: The key that their project is expected to get. The cards themselves have none yet.
+    """
+
+    project_key: str
+    cards: tuple[Card, ...]
+    comments: tuple[Comment, ...]
 
 
 @attrs.frozen(kw_only=True)

@@ -6,12 +6,14 @@ import attrs
 from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.fields import replace_fields
+from stellary.contract.multipart_imports import CreateImport
 from stellary.contract.project_exports import FileDocument, ProjectFile
-from stellary.contract.project_imports import ImportProject
-from stellary.contract.refs import ProjectRef, WorkspaceRef
+from stellary.contract.project_imports import ImportProject, ProjectHeader
+from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
 from stellary.contract.safe_content import make_safe
 from stellary.core.accounts import people
-from stellary.core.board import exports, imports
+from stellary.core.board import exports, imports, multipart_imports
+from stellary.core.board.row_types import ImportRow
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -63,7 +65,36 @@ def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
 
 def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> imports.Imported:
     """Create a project from a file, without its automations; the caller becomes its member and the author of its documents."""
-    imported = imports.make_project(uow, ref, request)
+    return _add_documents(uow, imports.make_project(uow, ref, request), request)
+
+
+def create_import(uow: UnitOfWork, ref: WorkspaceRef, request: CreateImport) -> ImportRow:
+    """Start an import in parts, and check the documents that are created once it is complete.
+
+    Args:
+        uow: The unit of work.
+        ref: The workspace.
+        request: The file without its cards.
+    """
+    row = multipart_imports.create_hidden_project(uow, ref, request)
+    ids = ["" for _ in request.documents or ()]
+    scope_ids = [new_id for _, new_id in row.new_ids["scopes"]]
+    rules.check_documents(request, ids, scope_ids)
+    return row
+
+
+def complete_import(uow: UnitOfWork, ref: ImportRef) -> tuple[imports.Imported, CreateImport]:
+    """Complete an import in parts, without its automations; return the project and the file without its cards.
+
+    Args:
+        uow: The unit of work.
+        ref: The import.
+    """
+    imported, header = multipart_imports.complete_hidden_project(uow, ref)
+    return _add_documents(uow, imported, header), header
+
+
+def _add_documents(uow: UnitOfWork, imported: imports.Imported, file: ProjectHeader) -> imports.Imported:
     common = {
         "organization_id": imported.organization_id,
         "workspace_id": imported.answer.workspace_id,
@@ -73,12 +104,12 @@ def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> i
         "told_of_id": uow.user_id,
         "told_at": uow.now,
     }
-    ids = [uow.new_id() for _ in request.documents or ()]
-    new_documents = rules.build_documents(request, ids, imported.scope_ids, common, uow.now)
+    ids = [uow.new_id() for _ in file.documents or ()]
+    new_documents = rules.build_documents(file, ids, imported.scope_ids, common, uow.now)
     if new_documents:
         uow.connection.execute(_INSERT, [rows.STORED.to_row(document) for document in new_documents])
     for document in new_documents:
         # For search, which indexes each document; members are notified of the project as a whole.
         uow.emit(written_event(document, is_new=True))
-    not_carried = [*imported.answer.not_carried, *rules.list_losses(request, imported.importer.email)]
+    not_carried = [*imported.answer.not_carried, *rules.list_losses(file, imported.importer.email)]
     return attrs.evolve(imported, answer=replace_fields(imported.answer, not_carried=not_carried))

@@ -7,6 +7,7 @@ On SQLite they are part of the one transaction of all migrations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from stellary.core.migrations import begin_step
 BATCH = 1_000
 
 _IS_VALID = sa.text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
+_TABLE_DEFINITION = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
+_EDIT_DEFINITION = sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :table")
 _NO_LIMITS = "SET statement_timeout = 0; SET lock_timeout = 0"
 
 
@@ -58,6 +61,31 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless an interrupted migration has already added it."""
     if column.name not in {existing["name"] for existing in sa.inspect(op.get_bind()).get_columns(table)}:
         op.add_column(table, column)
+
+
+def allow_null(table: str, column: str) -> None:
+    """Allow null in a column that was required.
+
+    SQLite has no statement for that, and copying the table would delete all rows that refer to it. Its documentation
+    describes this edit of the stored schema, which changes no content: https://www.sqlite.org/lang_altertable.html.
+
+    Args:
+        table: The name of the table.
+        column: The name of the column.
+    """
+    connection = op.get_bind()
+    if connection.dialect.name != "sqlite":
+        op.alter_column(table, column, nullable=True)
+        return
+    of_table = {"table": table}
+    definition = connection.execute(_TABLE_DEFINITION, of_table).scalar_one()
+    edited = re.sub(rf"(\b{column}\s+\w+(?:\(\d+\))?)\s+NOT NULL", r"\1", definition, count=1)
+    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql("PRAGMA writable_schema = ON")
+    connection.execute(_EDIT_DEFINITION, {**of_table, "sql": edited})
+    # Makes all connections read the schema again.
+    connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema = OFF")
 
 
 def update_in_batches(

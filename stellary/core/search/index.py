@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from sqlalchemy import Insert, bindparam, delete, insert, select, update
+from sqlalchemy import Insert, Integer, Text, bindparam, delete, func, insert, select, update
 
 from stellary.core.board import search_entries
 from stellary.core.kernel.events import (
     CardCreated,
+    CardsImported,
     CardUpdated,
     CommentAdded,
     CommentDeleted,
@@ -43,6 +44,18 @@ _INSERT_OF_DOCUMENT = insert(entries).from_select(
 _THIS_ENTRY = (entries.c.workspace_id == bindparam("_workspace_id"), entries.c.id == bindparam("_id"))
 _UPDATE = update(entries).where(*_THIS_ENTRY)
 _DELETE = delete(entries).where(*_THIS_ENTRY)
+# The title of a card begins with its key, folded: `` eng 12 fix the login ``.
+_RENAME_KEY = (
+    update(entries)
+    .where(
+        entries.c.workspace_id == bindparam("_workspace_id"),
+        entries.c.project_id == bindparam("_project_id"),
+        entries.c.kind == "card",
+    )
+    .values(
+        title=bindparam("_new", type_=Text) + func.substr(entries.c.title, bindparam("_after", type_=Integer))
+    )
+)
 
 
 @attrs.define
@@ -125,8 +138,27 @@ def _project_updated(uow: UnitOfWork, changes: _IndexChanges, event: ProjectUpda
 
 
 def _project_imported(uow: UnitOfWork, changes: _IndexChanges, event: ProjectImported) -> None:
-    for entry in search_entries.list_project_entries(uow, event.workspace_id, event.project_id):
+    entry = search_entries.load_project_entry(uow, event.workspace_id, event.project_id)
+    if entry is not None:
         changes.create(entry)
+    if event.key != event.indexed_key:
+        uow.connection.execute(
+            _RENAME_KEY,
+            {
+                "_workspace_id": event.workspace_id,
+                "_project_id": event.project_id,
+                "_new": fold(event.key),
+                "_after": len(fold(event.indexed_key)) + 1,
+            },
+        )
+
+
+def _cards_imported(uow: UnitOfWork, changes: _IndexChanges, event: CardsImported) -> None:
+    for card in event.cards:
+        key = f"{event.project_key}-{card.number}"
+        changes.create(search_entries.card_entry(event.workspace_id, card, key))
+    for comment in event.comments:
+        changes.create(search_entries.comment_entry(event.workspace_id, event.project_id, comment))
 
 
 def _card_created(uow: UnitOfWork, changes: _IndexChanges, event: CardCreated) -> None:
@@ -160,6 +192,7 @@ _HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _IndexChanges, Any], None]
     ProjectCreated: _project_created,
     ProjectUpdated: _project_updated,
     ProjectImported: _project_imported,
+    CardsImported: _cards_imported,
     CardCreated: _card_created,
     CardUpdated: _card_updated,
     CommentAdded: _comment_added,

@@ -151,6 +151,7 @@ def _select_ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]
     source: FromClause = entries
     conditions = [
         where,
+        search_entries.in_visible_project(entries.c.project_id),
         entries.c.kind.in_(bindparam("_kinds", expanding=True)),
         *(_contains(number) for number in range(terms)),
     ]

@@ -9,7 +9,7 @@ import pytest
 from stellary.contract.errors import Invalid
 from stellary.contract.project_imports import ImportProject
 from stellary.contract.wire import load
-from stellary.core.board.rules import import_relations
+from stellary.core.board.rules import imports as import_rules
 from stellary.core.board.rules.imports import Importer, plan_import
 from tests.core.board.card_api import NOW
 from tests.core.board.project_files import one_card
@@ -208,6 +208,6 @@ def test_invalid_relations_are_refused(file, message):
 
 
 def test_number_of_relations_in_a_file_is_limited(monkeypatch):
-    monkeypatch.setattr(import_relations, "IN_ALL_MAX", 2)
+    monkeypatch.setattr(import_rules, "IN_ALL_MAX", 2)
     file = related_cards("0 blocks 1", "0 blocks 2", "0 blocks 3")
     assert refusal(file) == "cards must not have more than 2 relations in all"

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, FromClause, ScalarSelect, Select, bindpara
 from stellary.contract.cards import Card
 from stellary.core.board.row_types import DatedCardRow
 from stellary.core.board.rows import card_rows
-from stellary.core.board.tables import cards, comments, project_members, projects
+from stellary.core.board.tables import PROJECT_WORKSPACE_ID, cards, comments, project_members, projects
 from stellary.core.kernel.unit import UnitOfWork
 
 _COMMENTERS = select(comments.c.author_id).where(comments.c.card_id == bindparam("_card_id")).distinct()
@@ -63,7 +63,7 @@ def select_dated_cards(armed: FromClause) -> Select[Any]:
         armed: A subquery with the projects (``project_id``), each with a time (``since``).
     """
     return (
-        select(projects.c.workspace_id, projects.c.key, *card_rows.STORED)
+        select(PROJECT_WORKSPACE_ID, projects.c.key, *card_rows.STORED)
         .join_from(cards, armed, armed.c.project_id == cards.c.project_id)
         .join(projects, projects.c.id == cards.c.project_id)
         .where(~cards.c.archived, cards.c.due_date > armed.c.since)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 
-from stellary.contract.project_imports import ImportedPerson, ImportProject, NotCarried
+from stellary.contract.fields import replace_fields
+from stellary.contract.project_imports import ImportedCard, ImportedPerson, NotCarried
 from stellary.core.board.rules.fields import value_or
 
 
-def list_losses(file: ImportProject, assignees: Container[str], email: str) -> Iterator[NotCarried]:
-    """List the assignees, creators and attachments of a file that an import does not keep.
+def list_losses(
+    cards: Sequence[ImportedCard], assignees: Container[str], email: str, first: int = 0
+) -> Iterator[NotCarried]:
+    """List the assignees, creators and attachments of cards that an import does not keep.
 
     Args:
-        file: The file to import.
+        cards: Cards of the file to import.
         assignees: The e-mail addresses of assignees with access to the workspace, as the file writes them.
         email: The e-mail address of the importer.
+        first: The index of the first of the cards in the file.
     """
-    cards = file.cards or []
     unknown = Counter(card.assignee for card in cards if card.assignee and card.assignee not in assignees)
     for stranger, count in unknown.items():
         yield NotCarried(
@@ -30,7 +33,7 @@ def list_losses(file: ImportProject, assignees: Container[str], email: str) -> I
     creators = [card.created_by for card in cards if card.created_by]
     reason = "imported cards are created by the person who imports them"
     yield from list_other_creators(creators, email, "cards[].createdBy", reason)
-    for card_index, card in enumerate(cards):
+    for card_index, card in enumerate(cards, first):
         for index, attachment in enumerate(card.attachments or ()):
             yield NotCarried(
                 kind="attachment",
@@ -63,3 +66,13 @@ def list_other_creators(
 
 def _name(person: ImportedPerson) -> str:
     return person.name or value_or(person.email, None) or ""
+
+
+def merge_losses(losses: Iterable[NotCarried]) -> list[NotCarried]:
+    """Return the losses of several parts of a file, with the counts of equal ones added."""
+    merged: dict[tuple[str, str, str, str], NotCarried] = {}
+    for loss in losses:
+        key = (loss.kind, loss.path, loss.name, loss.reason)
+        same = merged.get(key)
+        merged[key] = loss if same is None else replace_fields(same, count=same.count + loss.count)
+    return list(merged.values())

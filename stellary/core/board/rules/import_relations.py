@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from stellary.contract.project_imports import IN_ALL_MAX, ImportedCard, NotCarried
+from stellary.contract.project_imports import ImportedRelation, NotCarried
+from stellary.contract.unset import Unset
 from stellary.contract.wire import invalid
 from stellary.core.board.rules.relations import ACYCLIC, Edge, build_edge
 
 
+class EntryWithRelations(Protocol):
+    """A card of the file, with its relations."""
+
+    @property
+    def relations(self) -> list[ImportedRelation] | Unset: ...
+
+
 def build_relations(
-    cards: Sequence[ImportedCard], card_indexes: Mapping[str, int], ids: Sequence[str]
+    cards: Sequence[EntryWithRelations], card_indexes: Mapping[str, int], ids: Sequence[str], most: int
 ) -> tuple[list[Edge], list[NotCarried]]:
     """Return the relations between the cards of a file, and the relations to cards outside of it.
 
@@ -19,9 +28,10 @@ def build_relations(
         cards: The cards of the file.
         card_indexes: Their indexes, by their ids in the file.
         ids: Their new ids.
+        most: The maximum number of relations.
 
     Raises:
-        Invalid: A relation has no target, duplicates another one, or closes a cycle.
+        Invalid: A relation has no target, duplicates another one, or closes a cycle, or there are too many.
     """
     paths_by_edge: dict[Edge, str] = {}
     outside = []
@@ -50,8 +60,8 @@ def build_relations(
                 other = parents[relation_edge.target_id]
                 raise invalid((path, f"must not give a card a second parent, in addition to {other}"))
             paths_by_edge[relation_edge] = path
-            if len(paths_by_edge) > IN_ALL_MAX:
-                raise invalid(("cards", f"must not have more than {IN_ALL_MAX} relations in all"))
+            if len(paths_by_edge) > most:
+                raise invalid(("cards", f"must not have more than {most} relations in all"))
     for type in ACYCLIC:
         if cycle_path := _find_cycle(
             {edge: path for edge, path in paths_by_edge.items() if edge.type == type}

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
+import attrs
+
 from stellary.contract.fields import build_value
-from stellary.contract.project_imports import ImportedDocument, ImportProject, NotCarried
+from stellary.contract.project_imports import ImportedDocument, NotCarried, ProjectHeader
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
 from stellary.core.board.rules.import_losses import list_other_creators
-from stellary.core.board.rules.imports import index_ids, resolve_reference
+from stellary.core.board.rules.import_references import index_ids, resolve_reference
 from stellary.core.knowledge.rules.documents import NOT_REVIEWED, StoredDocument, check_tags, tag_keys
 from stellary.core.knowledge.rules.markdown_reading import EMPTY
 
 
 def build_documents(
-    file: ImportProject,
+    file: ProjectHeader,
     ids: Sequence[str],
     scope_ids: Sequence[str],
     common: Mapping[str, object],
@@ -34,10 +36,44 @@ def build_documents(
     Raises:
         Invalid: A document refers to something that is not in the file, or is its own ancestor.
     """
+    placements = check_documents(file, ids, scope_ids)
+    new_documents = [
+        _build_document(entry, id, placement.scope_id, placement.parent_id, common, now)
+        for entry, id, placement in zip(file.documents or (), ids, placements, strict=True)
+    ]
+    parents = [placement.parent for placement in placements]
+    return [new_documents[index] for index in _parents_first(parents)]
+
+
+@attrs.frozen
+class Placement:
+    """The place of a document in the new project.
+
+    Attributes:
+        scope_id: The id of its scope; None for the project as a whole.
+        parent: The index of its parent among the documents of the file; None without one.
+        parent_id: The id of its parent.
+    """
+
+    scope_id: str | None
+    parent: int | None
+    parent_id: str | None
+
+
+def check_documents(file: ProjectHeader, ids: Sequence[str], scope_ids: Sequence[str]) -> list[Placement]:
+    """Return the places of the documents of a file, in the order of the file.
+
+    Args:
+        file: The file to import.
+        ids: The ids of its documents.
+        scope_ids: The ids of its scopes.
+
+    Raises:
+        Invalid: A document refers to something that is not in the file, or is its own ancestor.
+    """
     entries = file.documents or []
     scopes, indexes = index_ids(file.scopes or (), "scopes"), index_ids(entries, "documents")
-    above: list[int | None] = []
-    new_documents: list[StoredDocument] = []
+    placements = []
     for index, entry in enumerate(entries):
         path = f"documents[{index}]"
         check_tags(entry.tags or (), f"{path}.tags")
@@ -46,10 +82,9 @@ def build_documents(
             scope_id = scope_ids[resolve_reference(scopes, entry.scope_id, f"{path}.scopeId", "scopes")]
         if entry.parent_id:
             parent = resolve_reference(indexes, entry.parent_id, f"{path}.parentId", "documents")
-        above.append(parent)
-        parent_id = None if parent is None else ids[parent]
-        new_documents.append(_build_document(entry, ids[index], scope_id, parent_id, common, now))
-    return [new_documents[index] for index in _parents_first(above)]
+        placements.append(Placement(scope_id, parent, None if parent is None else ids[parent]))
+    _parents_first([placement.parent for placement in placements])
+    return placements
 
 
 def _build_document(
@@ -103,7 +138,7 @@ def _parents_first(parents: Sequence[int | None]) -> list[int]:
     return list(ordered)
 
 
-def list_losses(file: ImportProject, email: str) -> Iterator[NotCarried]:
+def list_losses(file: ProjectHeader, email: str) -> Iterator[NotCarried]:
     """Yield a report for each loss in the documents of a file.
 
     Args:

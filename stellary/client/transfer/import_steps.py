@@ -1,0 +1,182 @@
+"""Imports: the steps that create a project from a file, in one request or in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import orjson
+
+from stellary.client.calling.call import CallPlan
+from stellary.client.transfer.bulk_steps import count_from_first, with_own_key
+from stellary.client.transfer.json_file import parse_json_file
+from stellary.client.transfer.steps import Steps
+from stellary.contract.errors import ApiError
+from stellary.contract.multipart_imports import ADD_IMPORT_PART, CREATE_IMPORT, MultipartImport
+from stellary.contract.project_exports import ProjectFile
+from stellary.contract.project_imports import (
+    CARDS_MAX,
+    COLUMNS_MAX,
+    FILE_MAX,
+    IN_ALL_MAX,
+    ImportProject,
+    ProjectImport,
+)
+from stellary.contract.wire import dump
+
+if TYPE_CHECKING:
+    from stellary.client.calling.caller import AsyncCaller, SyncCaller
+    from stellary.client.calling.form import ReportProgress
+
+PART_BYTES = 4 << 20
+"""The size of a part, in bytes, if its cards are long."""
+_CREATE, _ADD_PART = CallPlan(CREATE_IMPORT), CallPlan(ADD_IMPORT_PART)
+Json = Mapping[str, Any]
+
+
+class ImportHandle(Protocol):
+    """The handle of an import in parts."""
+
+    _caller: SyncCaller | AsyncCaller
+    _path_params: Mapping[str, str]
+
+    def with_options(self, *, idempotency_key: str | None) -> Self: ...
+    @property
+    def get(self) -> Callable[[], Any]: ...
+    @property
+    def complete(self) -> Callable[[], Any]: ...
+    @property
+    def delete(self) -> Callable[[], Any]: ...
+
+
+class ImportsHandle(Protocol):
+    """The handle of the imports of a workspace."""
+
+    _caller: SyncCaller | AsyncCaller
+    _path_params: Mapping[str, str]
+
+    def with_options(self, *, idempotency_key: str | None) -> Self: ...
+    def __call__(self, import_: str, /) -> ImportHandle: ...
+
+
+def import_file(
+    imports: ImportsHandle, send: Callable[[Any], Any], file: Any, progress: ReportProgress | None
+) -> Steps[ProjectImport]:
+    """Create a project from a file: in one request if it is small enough, otherwise in parts.
+
+    Args:
+        imports: The imports of the workspace.
+        send: Sends a file in one request.
+        file: The file, as ``projects.import_file`` takes it.
+        progress: Called with the number of cards that have been sent, and of all.
+
+    Returns:
+        The response to the import.
+    """
+    payload = (
+        file
+        if isinstance(file, ProjectFile | ImportProject)
+        else parse_json_file(file, "an exported project")
+    )
+    content = payload if isinstance(payload, dict) else orjson.loads(dump(payload))
+    if not _needs_parts(content):
+        created: ProjectImport = yield partial(send, payload)
+        return created
+    return (yield from _import_in_parts(imports, content, progress))
+
+
+def _needs_parts(content: Json) -> bool:
+    cards, columns = _to_list(content.get("cards")), _to_list(content.get("columns"))
+    if len(cards) > CARDS_MAX or len(columns) > COLUMNS_MAX:
+        return True
+    in_all = max(sum(_count(card, name) for card in cards) for name in ("comments", "relations"))
+    return in_all > IN_ALL_MAX or len(orjson.dumps(content)) > FILE_MAX
+
+
+def _import_in_parts(
+    imports: ImportsHandle, content: Json, progress: ReportProgress | None
+) -> Steps[ProjectImport]:
+    """Import a project in parts; with an idempotency key of the caller, continue an earlier attempt.
+
+    Without a key nothing can continue the import after an error, so it is deleted.
+    """
+    key = imports._caller.options.idempotency_key  # noqa: SLF001 - of this package
+    cards = _to_list(content.get("cards"))
+    started: MultipartImport = yield _post(with_own_key(imports, 0), _CREATE, _build_header(content))
+    with_key = imports(started.id)
+    handle = with_key.with_options(idempotency_key=None)
+    sent = 0
+    try:
+        # With a key, an earlier attempt may have added parts.
+        current: MultipartImport = started if key is None else (yield handle.get)
+        for number, part in enumerate(_split(cards)):
+            if number >= current.parts and current.status == "open":
+                payload = {"part": number, "cards": part}
+                try:
+                    yield _post(with_own_key(with_key, number + 1), _ADD_PART, payload)
+                except ApiError as error:
+                    count_from_first(error, "cards", sent)
+                    raise
+            sent += len(part)
+            if progress is not None:
+                progress(sent, len(cards))
+        completed: ProjectImport = yield with_own_key(with_key, -1).complete
+    except BaseException:
+        if key is None:
+            yield from _delete(handle)
+        raise
+    return completed
+
+
+def _post(handle: ImportHandle | ImportsHandle, plan: CallPlan, payload: Json) -> Callable[[], Any]:
+    """Return the call that sends JSON as it is, with the fields that only a newer server knows."""
+    return partial(handle._caller.one, plan, handle._path_params, payload)  # noqa: SLF001 - of this package
+
+
+def _build_header(content: Json) -> Json:
+    """Return a file without its cards. Numbers are assigned after those of all cards, which the server does not see at once."""
+    header = {name: value for name, value in content.items() if name != "cards"}
+    project = header.get("project")
+    numbers = [
+        card["number"]
+        for card in _to_list(content.get("cards"))
+        if isinstance(card, dict) and isinstance(card.get("number"), int)
+    ]
+    if isinstance(project, dict) and numbers and isinstance(project.get("lastNumber", 0), int):
+        header["project"] = {**project, "lastNumber": max(project.get("lastNumber", 0), *numbers)}
+    return header
+
+
+def _split(cards: Sequence[Any]) -> Iterator[list[Any]]:
+    """Yield cards in parts, always the same ones for the same file."""
+    part: list[Any] = []
+    size = comments = 0
+    for card in cards:
+        card_size, card_comments = len(orjson.dumps(card)), _count(card, "comments")
+        is_full = (
+            len(part) == CARDS_MAX or size + card_size > PART_BYTES or comments + card_comments > IN_ALL_MAX
+        )
+        if part and is_full:
+            yield part
+            part, size, comments = [], 0, 0
+        part.append(card)
+        size += card_size
+        comments += card_comments
+    if part:
+        yield part
+
+
+def _delete(handle: ImportHandle) -> Steps[None]:
+    try:
+        yield handle.delete
+    except Exception:  # noqa: BLE001 - the import expires by itself, and the error that led here is raised
+        return
+
+
+def _count(card: Any, name: str) -> int:
+    return len(_to_list(card.get(name))) if isinstance(card, dict) else 0
+
+
+def _to_list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []

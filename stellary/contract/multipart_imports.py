@@ -1,0 +1,127 @@
+"""Multipart imports: a project of any size is created from a file that is sent in parts.
+
+The project is hidden until the import is completed: to readers it appears at once, with all its cards.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from stellary.contract.endpoint import Ok, creates, deletes, reads
+from stellary.contract.limits import Items, Range
+from stellary.contract.policies import PROJECT_IMPORT, PROJECT_IMPORT_CREATOR
+from stellary.contract.project_imports import (
+    CARDS_MAX,
+    ImportedCard,
+    ImportedColumn,
+    ProjectHeader,
+    ProjectImport,
+)
+from stellary.contract.refs import ImportRef, WorkspaceRef
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, Value, request, value
+
+PARTS_MAX = 2_000
+"""The maximum number of parts of an import: a million cards."""
+COLUMNS_MAX = 1_000
+
+ImportStatus = Literal["open", "completed"]
+
+
+@value
+class MultipartImport(Value):
+    """An import whose cards are sent in parts.
+
+    Attributes:
+        name: The name of the project.
+        status: ``open`` until the import is completed.
+        parts: The number of parts received. The next part has this number.
+        cards: The number of cards received.
+        project_id: The project that the import has created; None until it is completed.
+        expires_at: An open import is deleted at this time, and can no longer be continued.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    status: ImportStatus
+    parts: int
+    cards: int
+    project_id: str | None
+    created_by_id: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@request
+class CreateImport(ProjectHeader):
+    """A project file without its cards.
+
+    Attributes:
+        columns: At most 1000, in order.
+    """
+
+    tolerant: ClassVar[bool] = True
+
+    columns: Annotated[list[ImportedColumn], Items(0, COLUMNS_MAX)] | Unset = UNSET
+
+
+@request
+class AddImportPart(Request):
+    """Some of the cards of a project file.
+
+    Attributes:
+        part: The number of the part, counted from 0. Parts are added in order; sending a part again changes nothing.
+        cards: 1-500 cards, in the order of the file. A card without a number gets the next one after
+            ``project.lastNumber`` and the cards before it.
+    """
+
+    tolerant: ClassVar[bool] = True
+
+    part: Annotated[int, Range(0, PARTS_MAX - 1)]
+    cards: Annotated[list[ImportedCard], Items(1, CARDS_MAX)]
+
+
+CREATE_IMPORT = creates(
+    "imports.create",
+    WorkspaceRef,
+    "imports",
+    summary="Start to import a project of any size: send all but its cards, then the cards in parts.",
+    takes=CreateImport,
+    returns=MultipartImport,
+    policy=PROJECT_IMPORT,
+)
+GET_IMPORT = reads(
+    "imports.get",
+    ImportRef,
+    summary="Get the progress of an import, to continue it after an interruption.",
+    returns=MultipartImport,
+    policy=PROJECT_IMPORT_CREATOR,
+)
+ADD_IMPORT_PART = creates(
+    "imports.add_part",
+    ImportRef,
+    "parts",
+    summary="Add the next cards to an import. They are hidden until the import is completed.",
+    takes=AddImportPart,
+    returns=MultipartImport,
+    policy=PROJECT_IMPORT_CREATOR,
+)
+COMPLETE_IMPORT = creates(
+    "imports.complete",
+    ImportRef,
+    "complete",
+    summary="Complete an import: the project appears with all its cards, or the import stays as it is.",
+    returns=ProjectImport,
+    policy=PROJECT_IMPORT_CREATOR,
+)
+DELETE_IMPORT = deletes(
+    "imports.delete",
+    ImportRef,
+    summary="Abandon an import. A project that it has created stays.",
+    returns=Ok,
+    policy=PROJECT_IMPORT_CREATOR,
+)
+
+ENDPOINTS = (CREATE_IMPORT, GET_IMPORT, ADD_IMPORT_PART, COMPLETE_IMPORT, DELETE_IMPORT)

@@ -1,0 +1,211 @@
+"""Cards of a project file, and their comments: what they become in the new project."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import attrs
+
+from stellary.contract.cards import Card, CreateCard
+from stellary.contract.columns import Column
+from stellary.contract.comments import Comment
+from stellary.contract.custom_fields import CustomField
+from stellary.contract.fields import build_value, convert, replace_fields
+from stellary.contract.project_imports import IN_ALL_MAX, ImportedCard, ImportedComment, ImportedPerson
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import invalid, utc
+from stellary.core.board.rules import cards as card_rules
+from stellary.core.board.rules.cards import LockedColumn
+from stellary.core.board.rules.fields import moment, value_or
+from stellary.core.board.rules.import_references import Importer, resolve_reference
+from stellary.core.board.rules.positions import GAP
+
+NAME_MAX = 100
+
+
+@attrs.frozen
+class CardTargets:
+    """The parts of the new project that cards of the file refer to.
+
+    Attributes:
+        project_id, project_key: The new project, and its key.
+        columns: Its columns, in the order of the file.
+        column_indexes: The indexes of the columns, by their ids in the file.
+        label_ids: The new ids of labels, by their ids in the file.
+        fields: The custom fields, by their ids in the file.
+    """
+
+    project_id: str
+    columns: Sequence[Column]
+    column_indexes: Mapping[str, int]
+    label_ids: Mapping[str, str]
+    fields: Mapping[str, CustomField]
+    # Rows do not store a card's key, and the project's key is not known yet.
+    project_key: str = ""
+
+
+@attrs.frozen
+class ColumnCounts:
+    """The numbers of cards that an import has put into columns so far, by column id: all cards, and unarchived ones."""
+
+    all_cards: Counter[str] = attrs.field(factory=Counter)
+    unarchived: Counter[str] = attrs.field(factory=Counter)
+
+
+def plan_cards(
+    entries: Sequence[ImportedCard],
+    ids: Sequence[str],
+    targets: CardTargets,
+    by: Importer,
+    last_number: int,
+    counts: ColumnCounts,
+) -> Iterator[tuple[Card, int]]:
+    """Yield cards with their positions, each after the cards that its column already has.
+
+    Args:
+        entries: The cards, as the file has them.
+        ids: Their new ids.
+        targets: The parts of the project that they refer to.
+        by: The importing user.
+        last_number: The highest number that is not free.
+        counts: The numbers of cards of each column, to which the cards are added.
+
+    Raises:
+        Invalid: A card refers to something that the file does not have, or contradicts itself.
+    """
+    numbers = _numbers(entries, last_number)
+    for index, (entry, id, number) in enumerate(zip(entries, ids, numbers, strict=True)):
+        path = f"cards[{index}]."
+        column = targets.columns[_column_of(entry, targets.column_indexes, len(targets.columns), path)]
+        card = _build_card(entry, id, number, column, counts.unarchived[column.id], targets, by, path)
+        yield card, GAP * counts.all_cards[column.id]
+        counts.unarchived[column.id] += not entry.archived
+        counts.all_cards[column.id] += 1
+
+
+def _build_card(
+    entry: ImportedCard,
+    id: str,
+    number: int,
+    column: Column,
+    order: int,
+    targets: CardTargets,
+    by: Importer,
+    path: str,
+) -> Card:
+    for field_id in entry.custom_fields or ():
+        if field_id not in targets.fields:
+            raise invalid(
+                (f"{path}customFields.{field_id[:100]}", "must be the id of one of the file's custom fields")
+            )
+    label_ids = [
+        resolve_reference(targets.label_ids, label_id, f"{path}labelIds[{index}]", "labels")
+        for index, label_id in enumerate(entry.label_ids or ())
+    ]
+    card = card_rules.build_card(
+        convert(
+            CreateCard,
+            entry,
+            assignee_id=by.assignees.get(entry.assignee or ""),
+            label_ids=label_ids,
+        ),
+        id=id,
+        number=number,
+        project_id=targets.project_id,
+        project_key=targets.project_key,
+        column=LockedColumn(column.id, column.name, column.scope_id, column.card_status, column.wip_limit),
+        order=order,
+        created_by_id=by.user_id,
+        new_id=by.new_id,
+        now=by.now,
+        path=path,
+        fields=targets.fields,
+    )
+    created_at, completed_at = _times(entry, card, by.now, path)
+    return replace_fields(
+        card,
+        archived=entry.archived,
+        custom_fields={targets.fields[field_id].id: value for field_id, value in card.custom_fields.items()},
+        comment_count=len(entry.comments or ()),
+        created_at=created_at,
+        completed_at=completed_at,
+    )
+
+
+def _column_of(card: ImportedCard, column_indexes: Mapping[str, int], count: int, path: str) -> int:
+    if card.column_id:
+        if card.column_index is not UNSET:
+            raise invalid((f"{path}columnIndex", "must not be given together with columnId"))
+        return resolve_reference(column_indexes, card.column_id, f"{path}columnId", "columns")
+    if isinstance(card.column_index, Unset):
+        raise invalid((f"{path}columnIndex", "is required unless columnId is given"))
+    if card.column_index >= count:
+        raise invalid(
+            (f"{path}columnIndex", f"must be the index of one of the file's {count} columns, from 0")
+        )
+    return card.column_index
+
+
+def _numbers(cards: Sequence[ImportedCard], last: int) -> list[int]:
+    """Return the number of each card: its own, or the next unused one."""
+    first_indexes: dict[int, int] = {}
+    for card_index, card in enumerate(cards):
+        if card.number and first_indexes.setdefault(card.number, card_index) != card_index:
+            first = first_indexes[card.number]
+            raise invalid((f"cards[{card_index}].number", f"must not be that of cards[{first}] as well"))
+    free = iter(range(max([last, *first_indexes]) + 1, 2**31))
+    return [card.number or next(free) for card in cards]
+
+
+def _times(card: ImportedCard, new_card: Card, now: datetime, path: str) -> tuple[datetime, datetime | None]:
+    """Return the times of creation and completion; future times of the file become ``now``."""
+    completed = moment(card.completed_at, None)
+    if completed and new_card.status != "done":
+        raise invalid((f"{path}completedAt", "must not be given unless status is done"))
+    if completed and card.created_at and completed < utc(card.created_at):
+        raise invalid((f"{path}completedAt", "must not be before createdAt"))
+    completed_at = min(completed or now, now)
+    created_at = min(moment(card.created_at, None) or completed_at, now)
+    return created_at, completed_at if new_card.status == "done" else None
+
+
+def plan_comments(
+    cards: Sequence[ImportedCard], ids: Sequence[str], by: Importer
+) -> Iterator[tuple[Comment, str | None]]:
+    """Yield the comments of cards, with the addresses of their authors.
+
+    Args:
+        cards: The cards, as the file has them.
+        ids: Their new ids.
+        by: The importing user.
+
+    Raises:
+        Invalid: There are too many comments.
+    """
+    if sum(len(card.comments or ()) for card in cards) > IN_ALL_MAX:
+        raise invalid(("cards", f"must not have more than {IN_ALL_MAX} comments in all"))
+    for card_id, card in zip(ids, cards, strict=True):
+        for comment in card.comments or ():
+            yield _comment(comment, card_id, by)
+
+
+def _comment(entry: ImportedComment, card_id: str, by: Importer) -> tuple[Comment, str | None]:
+    created_at = min(moment(entry.created_at, None) or by.now, by.now)
+    updated_at = min(moment(entry.updated_at, None) or created_at, by.now)
+    author = entry.author or ImportedPerson(name=by.name, email=by.email)
+    email = value_or(author.email, None)
+    comment = build_value(
+        Comment,
+        entry,
+        id=by.new_id(),
+        card_id=card_id,
+        # The importer is responsible for the comment: the authors that a file names are not verified.
+        author_id=by.user_id,
+        author_name=by.name,
+        imported_from=(author.name or email or by.name)[:NAME_MAX],
+        created_at=created_at,
+        updated_at=max(created_at, updated_at),
+    )
+    return comment, email

@@ -1,0 +1,88 @@
+"""References within a project file: its entries have ids, which only have a meaning inside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import attrs
+
+from stellary.contract.unset import Unset
+from stellary.contract.wire import invalid
+from stellary.core.db.base import IdSource
+
+T = TypeVar("T")
+
+
+class EntryWithId(Protocol):
+    """An entry of the file that other entries may refer to."""
+
+    @property
+    def id(self) -> str | Unset | None: ...
+
+
+class ItemWithId(Protocol):
+    """What an entry of the file becomes."""
+
+    @property
+    def id(self) -> str: ...
+
+
+@attrs.frozen
+class Importer:
+    """The user who imports a file, and the new project.
+
+    Attributes:
+        name, email: The name and e-mail address of the importer, who is the author of comments without one.
+        project_id: The id of the new project.
+        assignees: The ids of people with access to the workspace, by e-mail address as the file writes it.
+        new_id: Generates ids.
+        now: The time of the import.
+    """
+
+    user_id: str
+    name: str
+    email: str
+    project_id: str
+    assignees: Mapping[str, str]
+    new_id: IdSource
+    now: datetime
+
+    def ids(self, count: int) -> list[str]:
+        return [self.new_id() for _ in range(count)]
+
+
+def index_ids(entries: Sequence[EntryWithId], path: str) -> dict[str, int]:
+    """Return the indexes of entries with an id, by that id.
+
+    Args:
+        entries: Entries of one list of the file.
+        path: The path of that list.
+
+    Raises:
+        Invalid: Two entries have the same id.
+    """
+    indexes: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        if entry.id and indexes.setdefault(entry.id, index) != index:
+            raise invalid((f"{path}[{index}].id", f"must not be that of {path}[{indexes[entry.id]}] as well"))
+    return indexes
+
+
+def resolve_reference(entries: Mapping[str, T], id: str, path: str, part: str) -> T:
+    """Return the entry that a reference in the file names, or its index.
+
+    Args:
+        entries: The entries that can be named, or their indexes, by id.
+        id: The id that the reference names.
+        path: The path of the reference.
+        part: The name of the list for the error, such as ``columns``.
+
+    Raises:
+        Invalid: There is no entry with that id.
+    """
+    entry = entries.get(id)
+    if entry is None:
+        raise invalid((path, f"must be the id of one of the file's {part}"))
+    return entry
