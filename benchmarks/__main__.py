@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import orjson
 
-from benchmarks import contention, core, handler, http, pages, places, sdk, start, webhooks
+from benchmarks import contention, core, handler, http, pages, places, sdk, start, transfer, webhooks
 from benchmarks.databases import KINDS, Databases, Kind
 from benchmarks.figures import verdicts
 
@@ -71,6 +71,13 @@ def measure_pages(options: Options) -> Iterator[tuple[str, float]]:
         yield from pages.run(options.databases, kind, options.rounds * 2, (pages.SMALL, options.cards))
 
 
+def measure_transfer(options: Options) -> Iterator[tuple[str, float]]:
+    """Measure the export and import of 10,000 cards, and the creation of cards in bulk."""
+    for kind in options.kinds:
+        yield from transfer.run(options.databases, kind, min(options.cards, transfer.LARGE))
+        yield from transfer.run_bulk(options.databases, kind)
+
+
 def measure_webhooks(options: Options) -> Iterator[tuple[str, float]]:
     """Measure writes with a webhook, beside writes without one, and the delivery of a backlog."""
     for kind in options.kinds:
@@ -97,6 +104,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "contention": measure_contention,
     "places": measure_large_columns,
     "pages": measure_pages,
+    "transfer": measure_transfer,
     "webhooks": measure_webhooks,
     "start": measure_start,
     "sdk": measure_sdk,

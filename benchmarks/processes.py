@@ -44,7 +44,14 @@ class Server:
 
     def memory_bytes(self) -> int:
         """Return the resident memory of the process."""
-        match = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        return self._read_status("VmRSS")
+
+    def peak_memory_bytes(self) -> int:
+        """Return the most resident memory that the process has had."""
+        return self._read_status("VmHWM")
+
+    def _read_status(self, name: str) -> int:
+        match = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
         assert match is not None
         return int(match[1]) * 1024
 

@@ -41,6 +41,11 @@ def export_and_import(client: Stellary, organization: str, folder: Path) -> list
         print(error)  # spec.pdf could not be uploaded, and the project was deleted again: …
     # --8<-- [end:files]
 
+    # --8<-- [start:large]
+    projects = ops.projects.with_options(idempotency_key="migration of 12 May, Q1 Launch")
+    projects.import_file(folder / "q1-launch.json", progress=lambda sent, total: print(sent, "of", total))
+    # --8<-- [end:large]
+
     # --8<-- [start:short]
     ops.projects.import_(
         project=ImportedProject(name="Imported"),

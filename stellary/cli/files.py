@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,25 +42,36 @@ KINDS = ("stellary", "archive", "trello", "github")
     multiple=True,
     help="Map a user of the other tool to a Stellary account; repeatable.",
 )
+@click.option(
+    "--key",
+    help="A name for this import. Repeating the command with the same key within a day continues an interrupted import,"
+    " and never imports the file twice.",
+)
 @as_json
 @in_workspace
-def import_file(session: Session, file: Path, kind: str | None, as_json: bool, **options: Any) -> None:
+def import_file(
+    session: Session, file: Path, kind: str | None, key: str | None, as_json: bool, **options: Any
+) -> None:
     r"""Create a project from a file.
 
     The file is a Stellary export (JSON, or an archive with attachments), a Trello board, or the issues of a GitHub repository.
 
     \b
-    Example:
+    Examples:
       stellary import trello-board.json --person jdoe=jane@example.com
+      stellary import large.json --key monday
     """
     kind = kind or _detect_kind(file)
     projects = session.workspace().projects
+    if key is not None:
+        projects = projects.with_options(idempotency_key=key)
     people = dict(_parse_person(person) for person in options["people"])
     left_out: Iterable[Any] = ()
     if kind == "archive":
         imported = [projects.import_archive(file)]
     elif kind == "stellary":
-        imported = [projects.import_file(file)]
+        with _show_progress() as progress:
+            imported = [projects.import_file(file, progress=progress)]
     else:
         if kind == "trello":
             reading = read_trello(file, people=people)
@@ -77,6 +90,27 @@ def import_file(session: Session, file: Path, kind: str | None, as_json: bool, *
             print_line(f"not carried over: {loss.path} {loss.name}: {loss.reason}")
     for item in left_out:
         print_line(f"left out: {item}")
+
+
+@contextmanager
+def _show_progress() -> Iterator[Callable[[int, int], None] | None]:
+    """Show a progress bar on standard error if that is a terminal; yield a callback for the number of cards, and of all.
+
+    The bar appears with the first call, since small files report nothing.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with ExitStack() as stack:
+        bars: list[Any] = []
+
+        def update(sent: int, total: int) -> None:
+            if not bars:
+                bar = click.progressbar(length=total, label="Importing", file=sys.stderr)
+                bars.append(stack.enter_context(bar))
+            bars[0].update(sent - bars[0].pos)
+
+        yield update
 
 
 def _parse_person(argument: str) -> tuple[str, str]:

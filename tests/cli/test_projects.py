@@ -99,6 +99,15 @@ def test_export_and_import_a_project(shell, tmp_path):
     assert project["name"] == "Q1 Launch"
 
 
+def test_large_import_is_not_repeated_with_the_same_key(shell, tmp_path):
+    cards = [{"title": f"Card {number}", "columnIndex": 0} for number in range(501)]
+    file = {"project": {"name": "Large"}, "columns": [{"name": "To Do"}], "cards": cards}
+    Path("large.json").write_text(json.dumps(file))
+    for _ in range(2):
+        assert shell("import", "large.json", "--key", "monday") == 'Imported "Large" (LAR) with 501 cards.\n'
+    assert [project["key"] for project in shell.json("project", "list")].count("LAR") == 1
+
+
 def test_import_files_of_other_tools(shell, tmp_path):
     output = shell(
         "import", str(IMPORTERS / "trello_board.json"), "--person", "jdoe=jane@example.com"

@@ -21,6 +21,8 @@ OTHERS = (
     "readers",
     "places",
     "pages",
+    "transfer",
+    "bulk",
     "webhooks",
     "start",
     "import",
@@ -29,7 +31,7 @@ OTHERS = (
 TOLD = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
 WANTED = {
     ("http",): [name for name in TOLD if not any(other in name for other in OTHERS)],
-    ("handler", "core", "contention", "places", "pages", "webhooks", "start"): [
+    ("handler", "core", "contention", "places", "pages", "transfer", "webhooks", "start"): [
         name for name in TOLD if any(other in name for other in OTHERS)
     ],
 }
@@ -39,7 +41,8 @@ WANTED = {
 @pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize(
-    "names", [("http",), ("handler", "core", "contention", "places", "pages", "webhooks", "start")]
+    "names",
+    [("http",), ("handler", "core", "contention", "places", "pages", "transfer", "webhooks", "start")],
 )
 def test_short_run_reports_every_figure_with_a_target(names, tmp_path):
     path = tmp_path / "figures.json"

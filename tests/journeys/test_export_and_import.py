@@ -21,7 +21,7 @@ def test_project_is_copied_to_another_workspace(
     for slug in ("eng", "ops"):
         client.organization("acme").workspaces.create(name=slug.title(), slug=slug)
     lines = example("export_and_import").export_and_import(client, "acme", tmp_path)
-    assert lines == ["QL Q1 Launch", "QLA Q1 Launch", "IMP Imported"]
+    assert lines == ["QL Q1 Launch", "QLA Q1 Launch", "QLAU Q1 Launch", "IMP Imported"]
     assert capsys.readouterr().out.splitlines() == [
         f"cards[0].attachments[0] spec.pdf: {LEFT}",
         "cards[0].columnId must be the id of one of the file's columns",

@@ -304,7 +304,9 @@ def test_import_notifies_each_assignee_once(importing):
     for person in (importing.bob, zoe):
         (notification,) = importing.world.ask(person, "GET", "/notifications")
         assert notification["activity"]["type"] == "project_imported"
-        assert notification["activity"]["meta"] == {"project": "x", "columns": 1, "cards": 20}
+        meta = notification["activity"]["meta"]
+        assert (meta["project"], meta["columns"], meta["cards"]) == ("x", 1, 20)
+        assert [(column["name"], column["cards"]) for column in meta["columnCards"]] == [("a", 20)]
     assert importing.world.ask(importing.ann, "GET", "/notifications") == []
 
 

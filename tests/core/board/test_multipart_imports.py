@@ -142,7 +142,9 @@ def test_project_appears_with_all_its_cards_when_the_import_is_completed(importi
     assert found["id"] == project["cardIds"][3]
     assert [activity["type"] for activity in importing.below(project, "activity")] == ["project_imported"]
     (notification,) = importing.world.ask(importing.bob, "GET", "/notifications")
-    assert notification["activity"]["meta"] == {"project": "Launch", "columns": 1, "cards": 5}
+    meta = notification["activity"]["meta"]
+    assert (meta["project"], meta["columns"], meta["cards"]) == ("Launch", 1, 5)
+    assert meta["columnCards"] == [{"id": project["columnIds"][0], "name": "To Do", "cards": 5}]
     assert (importing.ask("GET", tail)["status"], importing.ask("GET", tail)["projectId"]) == (
         "completed",
         project["id"],
@@ -252,7 +254,7 @@ def test_errors_of_the_whole_file_are_reported(importing):
     )
     circle = file_of(3)
     circle["cards"][2]["relations"] = [{"type": "blocks", "targetCardId": "k0"}]
-    assert importing.rejects(circle) == "cards[2].relations[0] must not close a circle of blocks"
+    assert importing.rejects(circle) == "cards[2].relations[0] must not create a cycle of blocks"
     number = file_of(3)
     number["cards"][0]["number"] = number["cards"][2]["number"] = 4
     assert importing.rejects(number) == "cards[0].number must not be that of a card of an earlier part"

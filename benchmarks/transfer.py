@@ -1,0 +1,113 @@
+"""A project of 10,000 cards that is exported and imported again, by the SDK over HTTP; and cards that are created in bulk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import orjson
+
+from benchmarks.databases import Databases, Kind
+from benchmarks.http import SECRET, reference_server, seed_database
+from stellary import Stellary
+from stellary.core import Core
+from tests.support.world import World
+
+LARGE = 10_000
+_COLUMNS = 8
+_BULK = 500
+_BULK_ROUNDS = 5
+Json = dict[str, Any]
+
+
+def run(databases: Databases, kind: Kind, cards: int = LARGE) -> Iterator[tuple[str, float]]:
+    """Measure an export and an import of a large project, and the memory that they take in the server.
+
+    Args:
+        databases: The source of databases.
+        kind: The kind of database.
+        cards: The number of cards of the project.
+
+    Yields:
+        The seconds of each and of both, and the megabytes by which the server grows at most.
+    """
+    database = databases.new(kind)
+    site = seed_database(database)
+    path = databases.directory / "large.json"
+    path.write_bytes(orjson.dumps(build_file(cards)))
+    with (
+        reference_server(databases, database) as server,
+        Stellary(f"http://127.0.0.1:{server.port}", token=site.token) as client,
+    ):
+        _, _, organization, _, workspace = site.workspace.split("/")
+        handle = client.workspace(organization, workspace)
+        warm_up = handle.projects.import_file(build_file(20))
+        handle.project(warm_up).export()
+        before = server.memory_bytes()
+        first = handle.projects.import_file(path)
+        path.unlink()
+        began = time.perf_counter()
+        handle.project(first).export_to(path)
+        exported = time.perf_counter()
+        handle.projects.import_file(path)
+        imported = time.perf_counter()
+        grown = server.peak_memory_bytes() - before
+    yield f"{kind}.transfer.export_seconds", exported - began
+    yield f"{kind}.transfer.import_seconds", imported - exported
+    yield f"{kind}.transfer.seconds", imported - began
+    yield f"{kind}.transfer.memory_mb", grown / 1e6
+
+
+def build_file(cards: int) -> Json:
+    """Return a project file with cards of typical size, each with a checklist, and with a comment on every fifth."""
+    return {
+        "project": {"name": "Large"},
+        "columns": [{"id": f"c{number}", "name": f"Stage {number}"} for number in range(_COLUMNS)],
+        "labels": [{"id": f"l{number}", "name": f"Label {number}"} for number in range(8)],
+        "cards": [_build_card(number) for number in range(cards)],
+    }
+
+
+def _build_card(number: int) -> Json:
+    return {
+        "id": str(number),
+        "title": f"Card {number}: say what the page shows when nothing is there yet",
+        "description": "What the page shows today is a white rectangle. People take that for a failure and load it again.",
+        "columnId": f"c{number % _COLUMNS}",
+        "priority": ("low", "medium", "high")[number % 3],
+        "dueDate": f"2026-05-{number % 28 + 1:02}",
+        "labelIds": [f"l{number % 8}"],
+        "checklist": [{"title": f"Step {step} of what is to be done"} for step in range(3)],
+        "comments": [{"content": "Has anybody asked the users?"}] if number % 5 == 0 else [],
+        "relations": [{"type": "blocks", "targetCardId": str(number - 1)}] if number % 10 == 9 else [],
+    }
+
+
+def run_bulk(databases: Databases, kind: Kind) -> Iterator[tuple[str, float]]:
+    """Measure the creation of 500 cards by one request, in process.
+
+    Args:
+        databases: The source of databases.
+        kind: The kind of database.
+
+    Yields:
+        The microseconds per card.
+    """
+    database = databases.new(kind)
+    site = seed_database(database)
+    cards = [
+        {**_build_card(number), "columnId": site.growing_columns[number % 8]["id"], "labelIds": []}
+        for number in range(_BULK)
+    ]
+    fields = ("title", "description", "columnId", "priority", "dueDate", "labelIds", "checklist")
+    body = {"cards": [{name: card[name] for name in fields} for card in cards]}
+    durations = []
+    with closing(Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)) as core:
+        world = World(core)
+        for _ in range(_BULK_ROUNDS):
+            began = time.perf_counter()
+            world.ask(site.token, "POST", f"{site.growing_path}/cards/bulk", body)
+            durations.append(time.perf_counter() - began)
+    yield f"{kind}.bulk.us_per_card", min(durations) / _BULK * 1e6
