@@ -58,7 +58,7 @@ class Handler:
                 request.remote, sent.getall("X-Forwarded-For", ()) if proxies else (), proxies
             ),
             body=ReceivedBody(request),
-            # Few requests repeat a header, and only those are searched.
+            # Only requests that repeat a header are searched, which are few.
             repeats_authorization=len(headers) < len(sent) and len(sent.getall("Authorization", ())) > 1,
         )
 

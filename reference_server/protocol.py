@@ -1,7 +1,7 @@
-"""The protocol of connections: that of aiohttp, with time limits and error responses of our own.
+"""The protocol of connections: aiohttp's protocol with additional time limits and the API's error responses.
 
-Invalid HTTP is answered by an error of the API. A client that stalls in the middle of a header, or while it receives a
-response, is disconnected.
+Invalid HTTP gets an error response of the API. A client that stalls while it sends a header or receives a response is
+disconnected.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ SEND_SECONDS = 60.0
 KEEP_ALIVE_SECONDS = 75.0
 POLL_SECONDS = 0.02
 IDLE_SECONDS = 1.0
-"""How long a kept-alive connection must have been idle to be closed when the server stops. A client that has used one
-recently will probably use it again, and gets ``Connection: close`` with that response."""
+"""The seconds after which a kept-alive connection counts as idle, and is closed when the server stops. A client that used
+its connection more recently will probably use it again, and gets ``Connection: close`` with that response."""
 LINGER_SECONDS = 5.0
 """How long the rest of an unwanted body is read, so that its sender can read the response."""
 
@@ -61,7 +61,7 @@ class Connection(ObservableRequestHandler):
             server,
             loop=loop,
             access_log=None,  # type: ignore[arg-type] # documented: None disables it; the handler writes the log
-            # Bodies are inflated only after the caller is known.
+            # Bodies are inflated by the server, after the caller is known.
             auto_decompress=False,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             lingering_time=LINGER_SECONDS,
@@ -83,7 +83,7 @@ class Connection(ObservableRequestHandler):
         super().close()
 
     def force_close(self) -> None:
-        # A connection that is lost ends here, too.
+        # A lost connection ends here too.
         self._is_closing = True
         self._stop_header_timer()
         self._stop_send_timer()
@@ -104,7 +104,7 @@ class Connection(ObservableRequestHandler):
             self._start_header_timer()
 
     def begin_request(self, body: StreamReader) -> None:
-        """Note that a header is complete, and its request is being handled."""
+        """Record that a header is complete and its request is being handled."""
         self._body = body
         self._is_answered = False
         self._stop_header_timer()
@@ -153,7 +153,7 @@ class Connection(ObservableRequestHandler):
         return error_answer
 
     def _fail_body(self) -> None:
-        """Fail the reading of a body that turned out to be invalid HTTP; aiohttp would let the reader wait."""
+        """Let the reader of a body fail if the body is invalid HTTP, since aiohttp would let the reader wait."""
         body = self.body_before_last_queued
         if body is not None and not body.is_eof():
             body.set_exception(web.RequestPayloadError("invalid HTTP"))
@@ -171,11 +171,11 @@ class Connection(ObservableRequestHandler):
         if self.is_waiting:
             self.force_close()
         else:
-            # The request before is still being answered.
+            # The previous request is still being answered.
             self._start_header_timer()
 
     def _watch_sending(self, before: int | None) -> None:
-        """Disconnect a client that has not received any of its response for a while."""
+        """Disconnect a client that has not received any bytes of its response for a while."""
         assert self.transport is not None
         unsent = self.transport.get_write_buffer_size()
         if before is not None and unsent >= before:
@@ -195,7 +195,7 @@ class Connection(ObservableRequestHandler):
 
 
 class HttpServer:
-    """A server that listens for an application, with our own connections.
+    """A server for an application, with the connections of this module.
 
     Args:
         app: The application, of which only the handler is used.
@@ -259,7 +259,7 @@ class HttpServer:
     async def close(self) -> None:
         """Stop listening, close all connections, and clean up the application."""
         await self.stop_listening()
-        # Requests that have arrived by now are begun, so that they are answered.
+        # Begin the requests that have already arrived, so that they are answered.
         await asyncio.sleep(0)
         self._server.pre_shutdown()
         await self._app.shutdown()
@@ -284,7 +284,7 @@ class HttpServer:
 
 
 def _has_unread(transport: asyncio.BaseTransport) -> bool:
-    """Return whether something has arrived that the event loop has not read yet."""
+    """Return whether data has arrived that the event loop has not read yet."""
     unread = array.array("i", [0])
     fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, unread)
     return bool(unread[0])

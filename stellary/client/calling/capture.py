@@ -1,4 +1,4 @@
-"""Captures: each exchange as a value, for the log and for ``client.capture()``."""
+"""Captures: records of finished calls, for the log and for ``client.capture()``."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ class Api:
         return raw
 
     async def _serve(self, context: RequestContext, caller: Caller) -> RawResponse:
-        """Answer a request to a service of the core."""
+        """Answer a request by calling a service of the core."""
         assert context.match is not None
         if context.match.endpoint.takes_file:
             answer = await self._find_refusal(context) or await self.files.receive(context)
@@ -256,7 +256,7 @@ class Api:
     async def _identify(
         self, context: RequestContext, identify: Callable[[], Awaitable[Actor | None]]
     ) -> None:
-        """Find out whom the host's application has logged in.
+        """Set the caller that the host's application has logged in.
 
         Raises:
             Forbidden: A page of another site sends the request, with a session cookie of the user (CSRF).
@@ -280,7 +280,7 @@ class Api:
                 raise
 
     async def _is_good_token(self, caller: Caller) -> bool:
-        """Return whether a token is valid, although its address has sent too many invalid ones."""
+        """Return whether a token is valid. Called if its address has sent too many invalid tokens."""
         bearer = parse_bearer(caller.authorization)
         if not bearer:
             return False
@@ -296,7 +296,7 @@ class Api:
         match, endpoint = context.match, context.match.endpoint
         has_token = context.host_actor is not None or "authorization" in context.headers
         if endpoint.in_query or not (has_token or endpoint.policy.role == "public"):
-            # There is no body, or the response is a 401 whatever the body contains.
+            # There is no body, or the response is a 401 regardless of the body.
             return await self._run_service(context, caller, context.to_raw_request())
         limits = body_limits(endpoint)
         body = RequestBody(context, limits.size)
@@ -316,7 +316,7 @@ class Api:
         return await self._run_service(context, caller, raw, payload)
 
     async def _find_refusal(self, context: RequestContext) -> Answer | None:
-        """Return the response to a caller who may not send the request, whatever its body is."""
+        """Return the error response for a request that the caller may not make, regardless of its body; else None."""
         raw = context.to_raw_request()
         return await self._threads.run(
             "read",
@@ -376,8 +376,8 @@ def _find_caller(context: RequestContext) -> Caller:
     """Return the sender of a request, for its limits.
 
     Raises:
-        Invalid: There are several ``Authorization`` headers, so that a proxy may have checked another one than the core
-            would.
+        Invalid: There are several ``Authorization`` headers, and a proxy may have checked another one than
+            the core would use.
     """
     if context.host_actor is not None:
         return Caller(context.client, f"user {context.host_actor.user_id}")

@@ -1,4 +1,4 @@
-"""Request bodies: counted as they arrive, inflated within a limit, and large ones read only for admitted callers."""
+"""Request bodies: counted as they arrive, and inflated within a limit. Large ones are read only for admitted callers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE_SECONDS = 300.0
 FILE_BLOCK = 256 << 10
 _SLICE = 64 << 10
 SMALL_MAX = 16 << 10
-"""The size of an inflated body, in bytes, that is read before the token is checked."""
+"""The maximum size of an inflated body that is read before the token is checked, in bytes."""
 
 
 @attrs.frozen
@@ -30,8 +30,8 @@ class BodyLimits:
 
     Attributes:
         size: Bytes, after inflating.
-        values: JSON values: objects, lists, strings, numbers, words, and field names. Each costs some hundred
-            bytes once it is parsed, however short it is.
+        values: The number of JSON values: objects, lists, strings, numbers, literals and field names. Each
+            takes some hundred bytes once it is parsed, even if it is short.
     """
 
     size: int
@@ -48,7 +48,7 @@ _LIMITS: Mapping[str, BodyLimits] = {
     "imports.add_part": _PROJECT_FILE,
     "cards.create_many": LARGE,
     "cards.update_many": LARGE,
-    # A content of 1 MB, all of whose characters may be escaped.
+    # The content has up to 1 MB, and each of its characters may be escaped.
     "documents.create": LARGE,
     "documents.update": LARGE,
     **dict.fromkeys(GUARDED, PASSWORD),
@@ -87,12 +87,12 @@ class RequestBody:
         """Read the body if it has at most ``SMALL_MAX`` bytes, as sent and inflated.
 
         Returns:
-            The inflated body; None for a larger one, of which no more than that has been read.
+            The inflated body; None if the body is larger, in which case only its beginning has been read.
 
         Raises:
-            TooLarge: It is larger, and so than the operation takes.
+            TooLarge: The body is larger than the operation accepts.
             Invalid: It is incomplete, or not encoded as the request says.
-            ApiError: 408, it took too long; 417, the request expects something unknown.
+            ApiError: 408 if it takes too long; 417 for an unknown ``Expect`` header.
         """
         size_max = min(SMALL_MAX, self._size_max)
         if await self._receive(size_max):
@@ -113,7 +113,7 @@ class RequestBody:
             raise _too_large(self._size_max)
 
     def inflate(self) -> bytes:
-        """Return the inflated body once it has been read. Takes time, so call it in a thread.
+        """Return the inflated body after it has been read. This takes time, so call it in a thread.
 
         Raises:
             TooLarge: It is larger than the operation takes.
@@ -123,22 +123,22 @@ class RequestBody:
         body = _inflate(received, self._encoding, self._size_max) if self._encoding else received
         if len(body) > self._size_max:
             raise _too_large(self._size_max)
-        # Not copied, since it may be large and does not change any more.
+        # Not copied, since it may be large and does not change.
         return cast("bytes", body)
 
     async def _receive(self, size_max: int) -> bool:
-        """Read until the body is complete; return False as soon as it has or declares more bytes than ``limit``."""
+        """Read until the body is complete. Return False as soon as it exceeds ``limit``, or declares a larger size."""
         source = self._context.body
         arrived = source.read_arrived()
         if arrived is not None:
-            # It has arrived together with its headers, as nearly all do.
+            # The body has arrived together with the headers, as nearly all bodies do.
             self._received += arrived
             return len(self._received) <= size_max
         if (self._declared or 0) > size_max:
             return False
         if "expect" in self._context.headers and not self._continued:
             if self._declared is None and size_max < self._size_max:
-                # How much it will send is not known, so the caller has to be admitted first.
+                # The size is unknown, so the caller has to be admitted first.
                 return False
             self._continued = True
             await _send_continue(self._context)
@@ -156,7 +156,7 @@ class RequestBody:
 async def body_blocks(context: RequestContext) -> AsyncIterator[bytes]:
     """Yield the inflated body of an upload, in blocks of at most 256 kB. The caller counts the bytes.
 
-    Each block must arrive within ``SECONDS``, and the body within ``FILE_SECONDS``.
+    Each block must arrive within ``SECONDS``, and the whole body within ``FILE_SECONDS``.
 
     Raises:
         UnsupportedMedia, Invalid, ApiError: As ``RequestBody``.
@@ -187,7 +187,7 @@ class _Inflater:
     """An incremental decoder of gzip (one member) or deflate.
 
     Raises:
-        Invalid: From each method: the data is damaged, incomplete, or followed by something else.
+        Invalid: From each method: the data is damaged or incomplete, or other data follows it.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -196,7 +196,7 @@ class _Inflater:
 
     def inflate(self, data: bytes | bytearray) -> Iterator[bytes]:
         """Yield the inflated data, in blocks of at most ``FILE_BLOCK`` bytes."""
-        # In slices, since the remainder of one is copied at each step.
+        # Inflated in slices, since the remaining data is copied at each step.
         for start in range(0, len(data), _SLICE):
             yield from self._inflate_slice(data[start : start + _SLICE])
 
@@ -225,12 +225,12 @@ class _Inflater:
     def _window(self, first: int) -> int:
         if self._is_gzip:
             return 16 + zlib.MAX_WBITS
-        # Some clients send deflate without the header of zlib.
+        # Some clients send deflate data without the zlib header.
         return zlib.MAX_WBITS if first & 0xF == 8 else -zlib.MAX_WBITS
 
 
 def _inflate(data: bytearray, encoding: str, size_max: int) -> bytearray:
-    """Inflate data up to a limit; the result is longer than that if the data inflates to more."""
+    """Inflate data. If the result would exceed the limit, it is truncated, but longer than the limit."""
     inflater = _Inflater(encoding)
     inflated = bytearray()
     for block in inflater.inflate(data):
@@ -271,7 +271,7 @@ async def _send_continue(context: RequestContext) -> None:
 
 
 def incomplete_body() -> Invalid:
-    """Return the error for a body that breaks off, or is not encoded as the request says."""
+    """Return the error for a body that is incomplete, or not encoded according to its headers."""
     return Invalid("the body cannot be read: it is incomplete, or not encoded as Content-Encoding says")
 
 

@@ -16,7 +16,7 @@ from stellary.core.http.compression import strip_encoding
 from stellary.core.http.streams import StreamStart
 from stellary.core.kernel.unit import Actor
 
-# For ids, not for secrets: the system's source of randomness would release the interpreter lock each time.
+# Only for ids, not for secrets. The system's source of randomness would release the interpreter lock at each call.
 _random = Random()  # noqa: S311
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # The characters that are allowed in a request target; all others, such as invalid UTF-8, are percent-encoded.
@@ -164,7 +164,7 @@ def make_request_id(sent_id: str | None = None) -> str:
 
 
 def remove_prefix(path: str, prefix: str) -> str:
-    """Return a path without the prefix of a mounted application; empty, which is no path, for other paths.
+    """Return a path without the prefix of a mounted application; an empty string if the path does not have the prefix.
 
     Args:
         path: The path of a request.

@@ -44,7 +44,7 @@ class Limits:
 
     Attributes:
         logins: Failed logins of one account from one address.
-        logins_per_account: Failed logins of one account, from all addresses that it has not been used from.
+        logins_per_account: Failed logins of one account, from all addresses from which it has not been used.
         logins_per_address: Failed logins from one address.
         registrations: New accounts, per address.
         password_resets: Requests for a link to reset a password, per address.

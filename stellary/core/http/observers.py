@@ -13,7 +13,7 @@ from stellary.contract.port import RawResponse
 from stellary.contract.router import AnyEndpoint
 
 PATH_MAX = 300
-# In unknown paths, text that looks like a secret.
+# Text that looks like a secret, which is removed from unknown paths.
 _SECRETS = re.compile(r"(?<=/invitations/).+|synth_[^/]*|eyJ[^/]*|(?<=[:@=])[^/]{8,}")
 
 

@@ -45,7 +45,7 @@ _DEAD_OWNERS = text(
 
 
 class ClaimOwner:
-    """The owner of the claims of this process.
+    """The identity under which this process claims jobs.
 
     Args:
         units: The units whose jobs are claimed.

@@ -55,7 +55,7 @@ class AgentLimits:
         return self.project_ids is None or project_id in self.project_ids
 
     def as_via(self) -> dict[str, str | None]:
-        """Return the agent as activities name it: the fields of ``ViaAgent`` as JSON, except its name."""
+        """Return the fields of ``ViaAgent`` as JSON, except the name, for the activities of the agent."""
         return {"id": self.agent_id, "mission": self.mission_id, "principalId": self.principal_id}
 
 

@@ -66,7 +66,7 @@ def with_completion(changes: Mapping[str, object], status: str, now: datetime) -
 
 
 def with_blocked_reason(changes: Mapping[str, object], status: str) -> dict[str, object]:
-    """Return changes of a mission, without a reason if it is not blocked afterwards; a blank reason becomes None.
+    """Return changes of a mission. If it will not be blocked, its reason is cleared; a blank reason becomes None.
 
     Args:
         changes: The requested changes.

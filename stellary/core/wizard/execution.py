@@ -53,7 +53,7 @@ def execute_project_draft(uow: UnitOfWork, ref: DraftRef, request: ExecuteProjec
         request: The name and the start date of the project.
 
     Raises:
-        Conflict: The draft has become a project already, has no roadmap, or was changed by another request.
+        Conflict: The draft has been executed already, has no roadmap, or was changed by another request.
         Invalid: The project would end after the last date of the calendar.
     """
     row = access.draft(uow, ref).row

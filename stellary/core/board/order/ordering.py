@@ -97,7 +97,7 @@ def load_order(uow: UnitOfWork, row: CardOrderRow) -> int:
 
 
 def read_card_count(row: ColumnRow) -> int:
-    """Return the number of unarchived cards in a column whose statement selects ``CARD_COUNT``."""
+    """Return the number of unarchived cards in a column, from a row that contains ``CARD_COUNT``."""
     position_index = PositionIndex.parse(row.directory)
     return row.card_count or 0 if position_index is None else position_index.total
 

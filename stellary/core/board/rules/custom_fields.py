@@ -248,9 +248,8 @@ def renamed_options(before: CustomField, after: CustomField) -> dict[str, str]:
 def convert_value(value: object, before: CustomField, after: CustomField) -> object:
     """Convert a value to a field that was updated.
 
-    A removed option is cleared, and a renamed option is replaced by its new name. If the type changes, values
-    that can be
-    converted to it and back without loss are kept: an option becomes a text; a text becomes an option if
+    A removed option is cleared, and a renamed option is replaced by its new name. If the type changes, values that
+    can be converted to it and back without loss are kept: an option becomes a text; a text becomes an option if
         there is an equal
     one; a ``multi-select`` value with one option becomes that option; a number becomes a text, and vice versa.
 

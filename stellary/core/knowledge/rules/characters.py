@@ -26,7 +26,7 @@ def kind_of(character: str) -> CharacterKind:
 
 
 def flanking(marker: str, before: CharacterKind, after: CharacterKind) -> tuple[bool, bool]:
-    """Return whether a run of a marker can open a mark, and whether it can close one.
+    """Return whether a sequence of markers, such as ``**``, can open a mark, and whether it can close one.
 
     Args:
         marker: One of its characters.

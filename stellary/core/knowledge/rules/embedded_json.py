@@ -1,10 +1,9 @@
 """JSON inside Markdown, for content that Markdown cannot express, such as unknown nodes, marks and attributes.
 
-A block is a fenced code block whose language is ``tiptap``. Inside a line there are three tags, whose JSON is
-on one line and contains no
-character that has a meaning in Markdown: ``<tiptap-node {…}>`` is an inline node,
-``<tiptap-mark {…}>text</tiptap-mark>`` is a mark, and ``<tiptap-block {…}>`` at the beginning gives attributes to the
-paragraph, heading or table cell around it.
+A block is a fenced code block whose language is ``tiptap``. Inside a line there are three tags, whose JSON is on
+one line and contains no character that has a meaning in Markdown: ``<tiptap-node {…}>`` is an inline node,
+``<tiptap-mark {…}>text</tiptap-mark>`` is a mark, and ``<tiptap-block {…}>`` at the beginning gives attributes to
+the paragraph, heading or table cell around it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ class Target:
 
 
 def strip_role(text: str) -> tuple[str, TargetKind | None]:
-    """Return a name without quotes, articles, and a word such as ``phase`` or ``task``; and the kind that the word means."""
+    """Split a name into the name itself, without quotes and articles, and its kind if it has a word such as ``phase``."""
     words = text.strip(QUOTES).split()
     kind: TargetKind | None = None
     articles, joints = word_set("articles"), word_set("name")
