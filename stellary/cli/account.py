@@ -153,6 +153,23 @@ def logout(session: Session) -> None:
     print_line("Logged out.")
 
 
+@click.command("delete-account", short_help="Delete your account.")
+@pass_session
+def delete_account(session: Session) -> None:
+    """Delete your account, and the organizations of which you are the only member. This cannot be undone.
+
+    The command asks for your password, or reads it from standard input. What you have shared with others stays, under
+    the name "former member".
+
+    \b
+    Example:
+      stellary delete-account
+    """
+    session.client.auth.delete_account(current_password=_read_secret("Password"))
+    session.save(token=None, org=None, workspace=None, project=None)
+    print_line("Your account is deleted.")
+
+
 @click.command()
 @as_json
 @pass_session
@@ -291,4 +308,4 @@ def revoke_token(session: Session, token: str) -> None:
     print_line(f'Revoked "{match.name}".')
 
 
-COMMANDS = (login, register, forgot_password, logout, whoami, sessions, tokens)
+COMMANDS = (login, register, forgot_password, logout, whoami, sessions, tokens, delete_account)

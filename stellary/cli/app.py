@@ -17,7 +17,16 @@ from stellary.cli.session import Session
 
 SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Account": {
-        "account": ("login", "register", "forgot-password", "logout", "whoami", "sessions", "tokens")
+        "account": (
+            "login",
+            "register",
+            "forgot-password",
+            "logout",
+            "whoami",
+            "sessions",
+            "tokens",
+            "delete-account",
+        )
     },
     "Workspaces and projects": {"places": ("orgs", "workspaces", "projects", "use")},
     "Boards": {"boards": ("board",), "cards": ("card",)},

@@ -164,6 +164,13 @@ class ChangePassword(Request):
 
 
 @request
+class DeleteAccount(Request):
+    """The current password, as a confirmation."""
+
+    current_password: GivenPassword
+
+
+@request
 class ForgotPassword(Request):
     """The e-mail address of the account."""
 
@@ -229,6 +236,15 @@ CHANGE_PASSWORD = acts(
     keeps_secret=True,
 )
 
+DELETE_ACCOUNT = acts(
+    "auth.delete_account",
+    Ref,
+    "auth/delete-account",
+    summary="Delete the caller's account. What it has shared stays, under the name 'former member'.",
+    takes=DeleteAccount,
+    returns=Ok,
+    policy=PERSON_ONLY,
+)
 LOGOUT = acts(
     "auth.logout",
     Ref,
@@ -278,6 +294,7 @@ ENDPOINTS = (
     ME,
     UPDATE_ME,
     CHANGE_PASSWORD,
+    DELETE_ACCOUNT,
     LOGOUT,
     LIST_SESSIONS,
     REVOKE_SESSION,

@@ -251,7 +251,7 @@ class Core:
         """Call a function before each service, which may refuse the call: for roles of your own.
 
         A check only restricts: the access checks of the core still apply. Automation rules, agents, tools and the SDK go
-        through the same services. ``auth.register``, ``auth.login``, ``auth.change_password`` and ``auth.reset_password``
+        through the same services. ``auth.register``, ``auth.login``, ``auth.change_password``, ``auth.delete_account`` and ``auth.reset_password``
         are not checked.
 
         Args:

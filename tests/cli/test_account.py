@@ -53,6 +53,13 @@ def test_sessions_are_listed_and_revoked(new_shell):
         client.auth.me()
 
 
+def test_account_is_deleted(new_shell):
+    new_shell("register", "--email", "gone@example.com", input=PASSWORD)
+    assert new_shell("delete-account", input=PASSWORD) == "Your account is deleted.\n"
+    assert new_shell.error("projects") == "log in first: stellary login"
+    new_shell("register", "--email", "gone@example.com", input=PASSWORD)
+
+
 def test_login_file_is_private(new_shell):
     new_shell("register", "--email", "safe@example.com", input=PASSWORD)
     assert stat.S_IMODE(new_shell.config.stat().st_mode) == 0o600

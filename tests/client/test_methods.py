@@ -157,6 +157,12 @@ TABLE = [
         "POST /auth/change-password",
         {"currentPassword": "old", "newPassword": "new enough"},
     ),
+    Row(
+        "auth.delete_account",
+        lambda c: c.auth.delete_account(current_password="old"),
+        "POST /auth/delete-account",
+        {"currentPassword": "old"},
+    ),
     Row("auth.logout", lambda c: c.auth.logout(), "POST /auth/logout"),
     Row("auth.list_sessions", lambda c: c.auth.list_sessions(limit=5), "GET /auth/sessions?limit=5"),
     Row("auth.revoke_session", lambda c: c.auth.revoke_session("s1"), "DELETE /auth/sessions/s1"),

@@ -23,7 +23,7 @@ from sqlalchemy import delete, insert, make_url, text, tuple_
 import stellary.core
 from stellary.contract.port import RawRequest
 from stellary.core import Core
-from stellary.core.accounts import api_tokens
+from stellary.core.accounts import api_tokens, deletion
 from stellary.core.api import dispatch
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import idempotency, jobs
@@ -101,6 +101,23 @@ def race(agent_api: AgentApi, first: Request, second: Request) -> int:
     )
     assert answer.status < 300, answer.body
     return int(status)
+
+
+def add_deleted_account(agent_api: AgentApi) -> None:
+    world = agent_api.world
+    person, organization = world.person("gone"), world.organization(agent_api.owner)
+    body = {"email": person.email, "role": "member"}
+
+    def delete_account(uow: Any) -> None:
+        uow.actor = person.actor
+        deletion._delete(uow, 0)
+
+    _, status, _ = run_beside(
+        world.core,
+        delete_account,
+        lambda: world.status(agent_api.owner, "POST", f"{organization.path}/members", body),
+    )
+    assert status == 404
 
 
 def add_columns(agent_api: AgentApi) -> None:
@@ -472,6 +489,7 @@ LOCKS = [
     Lock("accounts.locks", "_USER", make_too_many_tokens),
     Lock("accounts.locks", "_WORKSPACE", act_as_demoted_workspace_admin),
     Lock("accounts.leaving", "_SEATS", invite_as_removed_organization_admin),
+    Lock("accounts.organization_members", "_BY_EMAIL", add_deleted_account),
     Lock("accounts.people", "_LOCK_WORKSPACE", assign_removed_member),
     Lock("agents.gate", "_LOCK", exceed_rate_of_agent),
     Lock("agents.missions", "_LOCK", decide_last_two_of_batch),

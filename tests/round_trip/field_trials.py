@@ -346,6 +346,7 @@ NOT_READ_BACK: Mapping[str, str] = {
     "auth.login.email": "says who logs in; a wrong one is refused in tests/core/accounts/test_auth.py",
     "auth.login.password": "proves who logs in; a wrong one is refused in tests/core/accounts/test_auth.py",
     "auth.change_password.currentPassword": "proves who asks; a wrong one is refused in tests/core/accounts/test_auth.py",
+    "auth.delete_account.currentPassword": "proves who asks; a wrong one is refused in tests/core/accounts/test_deletion.py",
     "auth.forgot_password.email": "names the account; tests/core/accounts/test_password_resets.py reads the email",
     "auth.reset_password.token": "proves who asks; a wrong one is refused in tests/core/accounts/test_password_resets.py",
     "projects.import": "tests/core/board/test_imports.py compares what is exported with what was imported",

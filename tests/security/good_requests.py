@@ -51,6 +51,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "auth.me": _PLAIN,
     "auth.update_me": _with_body(name="Renamed"),
     "auth.change_password": _with_body(currentPassword=PASSWORD, newPassword=NEW_PASSWORD),
+    "auth.delete_account": _with_body(currentPassword=PASSWORD),
     "auth.logout": _PLAIN,
     "auth.list_sessions": _PLAIN,
     "auth.revoke_session": GoodRequest(own_items={"sessionId": "sessionId"}),

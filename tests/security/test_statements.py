@@ -24,6 +24,7 @@ EXCEPTIONS = {
         "auth.login",
         "stellary_workspace_members, stellary_workspaces",
     ): "the profile of the user with an e-mail address",
+    ("auth.delete_account", "stellary_agent_tokens"): "the tokens that the user has created for agents",
     (
         "pilotage.apply_action",
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stellary.client.calling.method import C, Resource, by_id, iterates, method
 from stellary.contract.auth import (
     CHANGE_PASSWORD,
+    DELETE_ACCOUNT,
     FORGOT_PASSWORD,
     LIST_SESSIONS,
     LOGIN,
@@ -28,6 +29,7 @@ class Auth(Resource[C]):
     me = method(ME)
     update_me = method(UPDATE_ME)
     change_password = method(CHANGE_PASSWORD)
+    delete_account = method(DELETE_ACCOUNT)
     logout = method(LOGOUT)
     list_sessions = method(LIST_SESSIONS)
     iterate_sessions = iterates(LIST_SESSIONS)

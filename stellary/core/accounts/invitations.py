@@ -26,7 +26,7 @@ from stellary.core.accounts import access, rules
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.emails import build_email
 from stellary.core.accounts.joining import join_organization, join_workspace
-from stellary.core.accounts.locks import lock_organization, lock_workspace
+from stellary.core.accounts.locks import lock_caller, lock_organization, lock_workspace
 from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
     invitations,
@@ -216,6 +216,7 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
     place = WorkspaceRef(invitation.org_slug, invitation.ws_slug)
     lock_organization(uow, place.parent(OrganizationRef))
     lock_workspace(uow, place)
+    lock_caller(uow)
     role = _take(uow, invitation)
     join_organization(uow, invitation.organization_id, uow.user_id)
     join_workspace(uow, invitation.workspace_id, uow.user_id, role)

@@ -46,6 +46,8 @@ _BY_EMAIL = (
         )
     )
     .where(users.c.email_key == bindparam("_email_key"))
+    # The account is not deleted before the membership is committed.
+    .with_for_update(read=True, key_share=True, of=users)
 )
 _INSERT = insert(organization_members)
 _UPDATE = update(organization_members).where(

@@ -120,11 +120,21 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     organization = access.organization(uow, ref).row
     home = uow.connection.execute(_HOME, {"_organization_id": organization.id}).first()
     rules.check_shared(is_personal=home is not None)
-    inside = uow.connection.execute(_INSIDE, {"_organization_id": organization.id}).scalars().all()
-    uow.connection.execute(_DELETE, {"_id": organization.id})
+    delete_contents(uow, organization.id)
+    return Ok()
+
+
+def delete_contents(uow: UnitOfWork, organization_id: str) -> None:
+    """Delete an organization with all its contents.
+
+    Args:
+        uow: A unit that may write, and has locked the organization.
+        organization_id: The organization, whose owner the caller is.
+    """
+    inside = uow.connection.execute(_INSIDE, {"_organization_id": organization_id}).scalars().all()
+    uow.connection.execute(_DELETE, {"_id": organization_id})
     delete_agent_users(uow, inside)
     uow.send_on_commit(ACCESS)
-    return Ok()
 
 
 def _write(

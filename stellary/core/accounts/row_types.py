@@ -44,6 +44,15 @@ class CallerRow(UserWithRoleRow):
     live_generation: int | None
 
 
+class MembershipRow(RowType):
+    """A membership of the caller in an organization."""
+
+    id: str
+    slug: str
+    role: OrganizationRole
+    member_count: int
+
+
 class SessionRow(RowType):
     """A session of a user."""
 

@@ -21,6 +21,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import (
     api_tokens,
     auth,
+    deletion,
     invitations,
     organization_members,
     organizations,
@@ -93,6 +94,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     auth.me,
     auth.update_me,
     auth.change_password,
+    deletion.delete_account,
     sessions.log_out,
     sessions.list_sessions,
     sessions.revoke_session,

@@ -19,7 +19,7 @@ from stellary.contract.errors import ApiError, RateLimited
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.login_attempts import KNOWN_FOR, Attempts, LoginAttempts, attempts_key
 from stellary.core.http.limits import Limits, RateLimit
-from stellary.core.http.throttle import CHANGE_PASSWORD, FORGOT_PASSWORD, LOGIN, REGISTER, Caller, limit_error
+from stellary.core.http.throttle import CONFIRMED, FORGOT_PASSWORD, LOGIN, REGISTER, Caller, limit_error
 
 _log = logging.getLogger("stellary.server")
 REFUSALS_MAX = 10_000
@@ -111,9 +111,10 @@ class PasswordAttempt:
         else:
             self._reason = "too many failed logins"
             self._here = attempts_key("address", caller.address)
-        # A password change also tests the current password of the account.
-        name = caller.authorization or "" if operation == CHANGE_PASSWORD else _email(body)
-        self._account = attempts_key(operation if operation == CHANGE_PASSWORD else "account", name)
+        # These operations also test the current password of the account.
+        is_confirmed = operation in CONFIRMED
+        name = caller.authorization or "" if is_confirmed else _email(body)
+        self._account = attempts_key("auth.change_password" if is_confirmed else "account", name)
         self._pair = attempts_key("pair", self._account, caller.address)
         self._before: dict[str, Attempts] = {}
 
@@ -190,7 +191,7 @@ class PasswordAttempt:
         if limits.logins is None and limits.logins_per_account is None:
             return
         before = self._before.get(self._pair, NEVER)
-        if self._operation == CHANGE_PASSWORD:
+        if self._operation in CONFIRMED:
             if before.failures:
                 self._owner.attempts.note_success(self._pair, None)
             return

@@ -1,0 +1,130 @@
+"""The deletion of an account. What it has shared stays, under the name "former member". Section Auth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, delete, func, select, update
+
+from stellary.contract.auth import DELETE_ACCOUNT, DeleteAccount
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict, Unauthenticated
+from stellary.contract.refs import OrganizationRef, Ref
+from stellary.contract.wire import invalid
+from stellary.core.accounts import api_tokens, organization_members, organizations
+from stellary.core.accounts.locks import lock_caller, lock_organization
+from stellary.core.accounts.passwords import verify_password
+from stellary.core.accounts.row_types import MembershipRow, UserRow
+from stellary.core.accounts.tables import email_tokens, sessions, users
+from stellary.core.accounts.tables import organization_members as members
+from stellary.core.accounts.tables import organizations as organization_table
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.signals import ACCESS
+from stellary.core.kernel.unit import Actor, UnitOfWork, serves_self_managed
+from stellary.core.kernel.units import Units
+
+FORMER_NAME = "former member"
+
+_USER = Query(UserRow, select(users).where(users.c.id == bindparam("_user_id")))
+_others = members.alias("others")
+_MEMBERSHIPS = Query(
+    MembershipRow,
+    select(
+        organization_table.c.id,
+        organization_table.c.slug,
+        members.c.role,
+        select(func.count())
+        .where(_others.c.organization_id == members.c.organization_id)
+        .scalar_subquery()
+        .label("member_count"),
+    )
+    .join_from(members, organization_table)
+    .where(members.c.user_id == bindparam("_user_id"))
+    .order_by(organization_table.c.id),
+)
+_FORGET = (
+    update(users)
+    .where(users.c.id == bindparam("_id"), users.c.token_generation == bindparam("_generation"))
+    .values(
+        name=FORMER_NAME,
+        email="",
+        password_hash=None,
+        external_id=None,
+        token_generation=users.c.token_generation + 1,
+    )
+)
+_DELETE_OWN = [
+    delete(table).where(table.c.user_id == bindparam("_user_id")) for table in (sessions, email_tokens)
+]
+
+
+@serves_self_managed(DELETE_ACCOUNT)
+def delete_account(units: Units, actor: Actor, ref: Ref, request: DeleteAccount) -> Ok:
+    """Delete the caller's account, with the organizations of which the caller is the only member.
+
+    Args:
+        units: The core.
+        actor: The caller, who has logged in.
+        ref: The root ref, which is not used.
+        request: The current password.
+
+    Raises:
+        Invalid: The password is wrong.
+        Conflict: The caller owns organizations with other members, or the account was changed at the same time.
+        Unauthenticated: The caller's login has ended at the same time.
+    """
+    with units.read(actor) as uow:
+        user = _USER.one(uow.connection, {"_user_id": uow.user_id})
+    if actor.login_generation not in (None, user.token_generation):
+        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+    if not verify_password(request.current_password, user.password_hash, units.env.bcrypt_rounds):
+        raise invalid(("currentPassword", "is not the current password"))
+    units.run(lambda uow: _delete(uow, user.token_generation), actor)
+    return Ok()
+
+
+def _delete(uow: UnitOfWork, generation: int) -> None:
+    for membership in _list_memberships(uow):
+        lock_organization(uow, OrganizationRef(membership.slug))
+    memberships = _list_memberships(uow)
+    _check_owned(memberships)
+    for membership in memberships:
+        if membership.role == "owner":
+            organizations.delete_contents(uow, membership.id)
+        else:
+            organization_members.leave_organization(uow, OrganizationRef(membership.slug))
+    lock_caller(uow)
+    api_tokens.revoke_all(uow)
+    for statement in _DELETE_OWN:
+        uow.connection.execute(statement, {"_user_id": uow.user_id})
+    forgotten = uow.connection.execute(
+        _FORGET,
+        {
+            "_id": uow.user_id,
+            "_generation": generation,
+            # No e-mail address has this form, so the address can be registered again.
+            "email_key": f"former:{uow.user_id}",
+            "updated_at": uow.now,
+        },
+    ).rowcount
+    # The changed key makes whoever adds the user to an organization wait, and then find no account.
+    if not forgotten or _list_memberships(uow):
+        raise Conflict("the account was changed at the same time; try again", code="account_changed")
+    uow.send_on_commit(ACCESS)
+
+
+def _list_memberships(uow: UnitOfWork) -> Sequence[MembershipRow]:
+    return _MEMBERSHIPS.all(uow.connection, {"_user_id": uow.user_id})
+
+
+def _check_owned(memberships: Sequence[MembershipRow]) -> None:
+    shared = [
+        membership.slug
+        for membership in memberships
+        if membership.role == "owner" and membership.member_count > 1
+    ]
+    if shared:
+        raise Conflict(
+            f"you own organizations with other members: {', '.join(shared)}; remove the members, or delete them first",
+            code="owns_organizations",
+        )
