@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import and_, bindparam, insert, select, update
 
 from stellary.contract.departures import MemberRemoved
-from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.errors import Conflict, NotFound, RateLimited
 from stellary.contract.organizations import (
     ADD_ORGANIZATION_MEMBER,
     LEAVE_ORGANIZATION,
@@ -22,10 +24,13 @@ from stellary.contract.refs import OrganizationMemberRef, OrganizationRef
 from stellary.core.accounts import access, leaving, rules
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.locks import lock_organization
+from stellary.core.accounts.login_attempts import LoginAttempts, attempts_key
 from stellary.core.accounts.row_types import OrganizationMemberRow
 from stellary.core.accounts.tables import organization_members, users
+from stellary.core.accounts.users import id_by_address
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.unit import Actor, UnitOfWork, serves
+from stellary.core.kernel.units import Units
 
 _LIST = Pages(
     OrganizationMemberRow,
@@ -49,6 +54,10 @@ _BY_EMAIL = (
     # The account is not deleted before the membership is committed.
     .with_for_update(read=True, key_share=True, of=users)
 )
+UNKNOWN_MAX = 30
+UNKNOWN_WINDOW = timedelta(hours=1)
+"""How many addresses without an account a caller can name within this time, when adding members."""
+
 _INSERT = insert(organization_members)
 _UPDATE = update(organization_members).where(
     organization_members.c.organization_id == bindparam("_organization_id"),
@@ -65,11 +74,36 @@ def list_organization_members(
     return _LIST.fetch(uow, request, _member, _organization_id=organization.id)
 
 
-@serves(ADD_ORGANIZATION_MEMBER)
+def _limit_lookups(units: Units, actor: Actor, ref: OrganizationRef, request: AddOrganizationMember) -> None:
+    """Count addresses without an account, so that a caller cannot find out by trial who has one.
+
+    Raises:
+        RateLimited: The caller has named too many of them.
+    """
+    if units.is_joined:
+        # Within the transaction of an embedding application, which decides itself whom it adds.
+        return
+    attempts, key = LoginAttempts(units), attempts_key("unknown members", actor.user_id or "")
+    counted = attempts.read([key])[key]
+    if counted.window_ends_at is not None and counted.failures >= UNKNOWN_MAX:
+        wait = max(1.0, (counted.window_ends_at - attempts.now()).total_seconds())
+        message = f"too many addresses without an account; try again in {round(wait)} seconds"
+        raise RateLimited(message, retry_after=wait)
+    if units.run(lambda uow: id_by_address(uow, request.email), read_only=True) is None:
+        attempts.count_failure([(key, UNKNOWN_WINDOW)])
+
+
+@serves(ADD_ORGANIZATION_MEMBER, prepare=_limit_lookups)
 def add_organization_member(
-    uow: UnitOfWork, ref: OrganizationRef, request: AddOrganizationMember
+    uow: UnitOfWork, ref: OrganizationRef, request: AddOrganizationMember, prepared: None = None
 ) -> OrganizationMember:
     """Add a user who has an account.
+
+    Args:
+        uow: A unit that may write.
+        ref: The organization.
+        request: The address and the role.
+        prepared: Nothing; the limit has been checked before the unit.
 
     Raises:
         NotFound: No account has that address.

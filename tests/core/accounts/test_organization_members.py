@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import orjson
 import pytest
 
@@ -142,3 +144,23 @@ def test_a_changed_role_binds_the_next_request(world, acme):
     body = {"name": "x", "role": "member"}
     world.ask(acme["ann"], "PATCH", member(acme["bob"]), {"role": "member"})
     assert world.status(acme["bob"], "PATCH", member(acme["cid"]), body | {"role": "admin"}) == 403
+
+
+def test_addresses_without_an_account_are_limited_per_caller(world):
+    clock = world.stop_clock()
+    ann, bob, _ = world.people("ann bob cid")
+    acme = world.organization(ann, "acme")
+    world.join_organization(bob, acme, "admin")
+
+    def add(caller, email):
+        body = {"email": email, "role": "member"}
+        response = world.call(caller, "POST", f"{acme.path}/members", body)
+        return response.status, orjson.loads(response.body).get("code")
+
+    for number in range(30):
+        assert add(ann, f"nobody{number}@example.com") == (404, "unknown_user")
+    assert add(ann, "nobody@example.com") == (429, "rate_limited")
+    assert add(ann, "cid@example.com") == (429, "rate_limited")
+    assert add(bob, "nobody@example.com") == (404, "unknown_user")
+    clock.advance(timedelta(hours=1))
+    assert add(ann, "cid@example.com") == (201, None)
