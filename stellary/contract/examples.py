@@ -115,7 +115,7 @@ def _answer(name: str, kind: Any, within: tuple[Any, ...]) -> Any:
 
 
 def example(cls: type[Request]) -> dict[str, Any]:
-    """Return an example request in wire names: the required fields, and optional ones up to four fields in all."""
+    """Return an example request in wire names: all required fields, and optional ones until there are four fields."""
     fields = wire_fields(cls)
     if (body := whole(cls)) is not None:
         return {ID: _example_of(body.name, get_args(base(body.type))[1])}

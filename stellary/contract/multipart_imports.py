@@ -1,6 +1,6 @@
 """Multipart imports: a project of any size is created from a file that is sent in parts.
 
-The project is hidden until the import is completed: to readers it appears at once, with all its cards.
+The project is hidden until the import is completed, and then becomes visible with all its cards.
 """
 
 from __future__ import annotations

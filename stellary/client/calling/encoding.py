@@ -91,7 +91,7 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _to_plain(scalar: Any) -> Any:
-    """Return the number, boolean or text of a numpy scalar; its datetimes count as naive."""
+    """Return the number, boolean or text of a numpy scalar; numpy datetimes are treated as naive."""
     is_moment = getattr(scalar.dtype, "kind", "") == "M"
     return datetime.min if is_moment else scalar.item()  # noqa: DTZ901
 

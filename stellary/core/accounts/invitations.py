@@ -206,7 +206,7 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
 
     Returns:
         The workspace, as its new member sees it. The role is that of the invitation, but not above the inviter's
-            current role.
+        current role.
 
     Raises:
         NotFound: The invitation is unknown, used, replaced, revoked or expired, or the inviter may no longer invite.

@@ -124,7 +124,7 @@ def load_with_membership(
 
 
 def reaching_by_emails(uow: UnitOfWork, workspace_id: str, email_keys: Collection[str]) -> dict[str, Person]:
-    """Return the users with access to a workspace who have some addresses, by address.
+    """Return the users with access to a workspace who have one of the addresses, by address.
 
     A lock keeps their access until the transaction ends.
 

@@ -116,7 +116,7 @@ def _toolset(tools: Sequence[AnyAction]) -> Any:
     from pydantic_ai.toolsets import ExternalToolset
 
     class Tools(ExternalToolset[Any]):
-        """A toolset in which calls with arguments that are not JSON may be repeated."""
+        """A toolset that lets the model repeat a call whose arguments are not JSON."""
 
         async def get_tools(self, ctx: Any) -> dict[str, Any]:
             tools = await super().get_tools(ctx)

@@ -218,7 +218,7 @@ def _attachment(row: ExportedAttachmentRow, people_in_file: People) -> FileAttac
 def _deduplicate_relations(
     rows: Iterable[ExportedRelationRow], project_cards: Sequence[Card]
 ) -> Iterator[ExportedRelationRow]:
-    """Yield each relation once: as seen by its source, or for related cards by the first card of the file."""
+    """Yield each relation once: as seen by its source, or for ``related_to`` as seen by the card that is first in the file."""
     indexes = {card.id: index for index, card in enumerate(project_cards)}
     for row in rows:
         card_index, other_index = indexes[row.card_id], indexes.get(row.other_id)

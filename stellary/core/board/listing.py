@@ -219,7 +219,7 @@ def _cards_of_whole_columns(rows: _Rows, project_key: str) -> CardList:
 
 
 def _selected_cards(uow: UnitOfWork, project_id: str, project_key: str, rows: _Rows) -> CardList:
-    """Return the cards of rows whose first column is the position, selected by any filters."""
+    """Return the cards of rows from any combination of filters. The first column of each row is the position."""
     stored_rows = [row[1:] for row in rows]
     positions = [
         ListedPosition(stored[_COLUMN], row[0], stored[_ID])

@@ -38,7 +38,7 @@ def spread(left: int | None, count: int, right: int | None, room: int = 1) -> li
 def assign_positions(
     row: Sequence[int | None], *, opens_left: bool = True, opens_right: bool = True
 ) -> list[int] | None:
-    """Assign positions to the cards of a row that have none, each run between its neighbours.
+    """Assign positions to the cards of a row that have none, between the positions of their neighbours.
 
     Where the neighbours leave no room, as few of the other cards as possible are respread with them.
 
@@ -49,9 +49,8 @@ def assign_positions(
         opens_right: The same for the end of the column.
 
     Returns:
-        The positions of all cards; None if there is no room between the first and the last card, so that a
-        longer row is
-            needed.
+        The positions of all cards; None if there is no room between the first and the last card, so that a longer
+        row is needed.
     """
     positions = list(row)
     index = 0

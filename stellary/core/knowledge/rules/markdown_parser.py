@@ -97,7 +97,7 @@ def _number(state: StateInline, silent: bool) -> bool:
 
 
 def _pair(state: StateInline, silent: bool) -> bool:
-    """Read a run of a marker; two of them may open or close a mark."""
+    """Read a sequence of marker characters; each two of them may open or close a mark."""
     marker = state.src[state.pos]
     if silent or marker not in _PAIRS:
         return False

@@ -35,10 +35,10 @@ _DONE: Final[Mapping[Move, str]] = {
 
 
 def next_status(status: DocumentStatus, move: Move) -> DocumentStatus:
-    """Return the status of a document after a move.
+    """Return the status of a document after a step of the review workflow.
 
     Raises:
-        Conflict: The move is not possible from the current status.
+        Conflict: The step is not possible from the current status.
     """
     result = MOVES[move].get(status)
     if result is None:
