@@ -58,8 +58,22 @@ ActivityType = Literal[
     "action_rejected",
     "action_applied",
     "action_reopened",
+    "project_deleted",
+    "scope_created",
+    "scope_updated",
+    "scope_deleted",
+    "column_created",
+    "column_updated",
+    "column_deleted",
+    "label_created",
+    "label_updated",
+    "label_deleted",
+    "custom_field_created",
+    "custom_field_updated",
+    "custom_field_deleted",
 ]
-"""The nine published types come first. Types from ``mission_created`` on occur in pilotage and have no project."""
+"""The nine published types come first. Types from ``mission_created`` to ``action_reopened`` occur in pilotage and have no
+project."""
 
 EntityKind = Literal[
     "card",
@@ -68,6 +82,10 @@ EntityKind = Literal[
     "relation",
     "member",
     "project",
+    "scope",
+    "column",
+    "label",
+    "custom_field",
     "document",
     "mission",
     "priority",
@@ -153,8 +171,8 @@ class Activity(Value):
         project_id, card_id: The project and card concerned; None if there is none. They may have been deleted since.
         entity, entity_id: The kind and the id of the item that was changed. The id is None for activities that were
             recorded by an earlier version.
-        changes: The fields that were changed, with their values before and after. Empty for a deletion, for a change
-            without fields, and for activities that were recorded by an earlier version.
+        changes: The fields that were changed, with their values before and after. Empty for a change without fields, and
+            for activities that were recorded by an earlier version.
         via: The means by which the change was made; None for a direct request after a login.
         meta: Details for display, by name instead of id: ``{"fromColumn": "To Do", …}``.
     """
@@ -172,6 +190,21 @@ class Activity(Value):
     via: Via | None
     meta: dict[str, Any]
     created_at: datetime
+
+
+@value
+class WorkspaceEvent(Activity):
+    """An activity as event streams and webhooks send it, with the changed item, so that no request for it is necessary.
+
+    Attributes:
+        card: The card of the activity as it is when the event is sent; None if it has been deleted. Its ``order`` is None
+            in a stream: the position follows from ``changes`` and ``meta``.
+        item: The project, scope, column, label, custom field or member after the change, or its last state before a
+            deletion, in the form in which responses contain it; otherwise None.
+    """
+
+    card: Card | None
+    item: dict[str, Any] | None
 
 
 @request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from stellary.contract.activities import Activity, ActivityType
+from stellary.contract.activities import ActivityType, WorkspaceEvent
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, updates
 from stellary.contract.limits import Items, Length, Secret
 from stellary.contract.paging import Paged
@@ -101,7 +101,7 @@ class WebhookMessage(Value):
 
     type: ActivityType
     timestamp: datetime
-    data: Activity
+    data: WorkspaceEvent
 
 
 @request

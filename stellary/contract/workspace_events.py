@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.contract.activities import Activity
+from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.endpoint import streams
 from stellary.contract.policies import BOARD_READ
 from stellary.contract.refs import WorkspaceRef
@@ -14,7 +14,7 @@ STREAM_EVENTS = streams(
     "events",
     summary="Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.",
     takes=Follow,
-    item=Activity,
+    item=WorkspaceEvent,
     policy=BOARD_READ,
 )
 

@@ -12,7 +12,7 @@ import pytest
 from stellary import AsyncStellary, ConnectionFailed, NotFound, Stellary, UnreadableAnswer
 from stellary.client.calling import sse, stream
 from stellary.client.testing import RecordingPort, make
-from stellary.contract.activities import Activity
+from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.errors import Unavailable
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
@@ -21,7 +21,9 @@ from tests.client.misbehaving import Behaviour, Misbehaving, hang_up, reset, say
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\nretry: 10\n\n"
 END = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"
-FIRST, SECOND, THIRD = (make(Activity, type=kind) for kind in ("card_created", "card_moved", "card_archived"))
+FIRST, SECOND, THIRD = (
+    make(WorkspaceEvent, type=kind) for kind in ("card_created", "card_moved", "card_archived")
+)
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def serve_script(*script: Behaviour) -> Iterator[Misbehaving]:
         yield server
 
 
-def frame(number: int, activity: Activity) -> bytes:
+def frame(number: int, activity: WorkspaceEvent) -> bytes:
     return b"id: %d\nevent: activity\ndata: %b\n\n" % (number, dump(activity))
 
 
@@ -40,14 +42,14 @@ def answer_not_found() -> bytes:
     return b"HTTP/1.1 404 Not Found\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
 
 
-def read_stream(url: str, **options) -> list[Activity]:
+def read_stream(url: str, **options) -> list[WorkspaceEvent]:
     with Stellary(url, token="synth_x") as client:
         events = client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
         with events:
             return list(events)
 
 
-async def read_stream_async(url: str, **options) -> list[Activity]:
+async def read_stream_async(url: str, **options) -> list[WorkspaceEvent]:
     async with AsyncStellary(url, token="synth_x") as client:
         events = client.workspace("acme", "eng").with_options(**options).events(last_event_id="7")
         async with events:

@@ -30,7 +30,7 @@ from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, Loc
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.positions import GAP, ColumnOrder
 from stellary.core.board.rules.references import unknown
-from stellary.core.kernel.events import CardCreated
+from stellary.core.kernel.events import CardCreated, CardEvent, CardUpdated
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 
@@ -141,6 +141,7 @@ class _CardUpdates:
         self.cards = cards
         self.fields = fields
         self.placed: set[str] = set()
+        self.steps: dict[str, tuple[int | None, int | None]] = {}
 
     def apply(self, requests: Sequence[tuple[str, CardChange]]) -> list[Card]:
         """Apply the changes, and return the updated cards.
@@ -193,6 +194,7 @@ class _CardUpdates:
             path=path,
             fields=self.fields,
         )
+        old_order = None if before.archived else self.orders[before.column_id].order_of(before.id)
         if not before.archived and (target or after.archived):
             self.orders[before.column_id].remove(before.id)
         if target:
@@ -201,6 +203,9 @@ class _CardUpdates:
                 rules.check_room(self.columns[after.column_id], len(column_order) + 1, path)
             column_order.insert(before.id, _index(column_order, target))
             self.placed.add(before.id)
+            self.steps[before.id] = old_order, column_order.order_of(before.id)
+        elif after.archived and not before.archived:
+            self.steps[before.id] = old_order, None
         return after
 
     def _write(self, before: Sequence[Card], after: Sequence[Card]) -> list[Card]:
@@ -222,6 +227,9 @@ class _CardUpdates:
             if card is not base:
                 changed_cards.append((card, positions.pop(old_card.id, self.cards[old_card.id].position)))
                 self._emit_events(base, card)
+            elif len(set(self.steps.get(card.id, ()))) > 1:
+                # It has left its position and come back to the same order, since other cards moved as well.
+                self._emit_events(card, card)
         write_cards(self.uow, changed_cards)
         ordering.write_positions(self.uow, positions)
         for column in self.columns.values():
@@ -230,8 +238,17 @@ class _CardUpdates:
         return updated_cards
 
     def _emit_events(self, before: Card, after: Card) -> None:
+        """Emit the events of a card, with its order right before and after its own change.
+
+        Whoever applies the events one after the other then finds the cards in their final order.
+        """
+        old_order, new_order = self.steps.get(before.id, (before.order, after.order))
+        before, after = replace_fields(before, order=old_order), replace_fields(after, order=new_order)
         names = [self.columns[card.column_id].name for card in (before, after) if self.columns]
-        for event in rules.build_events(before, after, self.workspace_id, *names):
+        events: list[CardEvent] = rules.build_events(before, after, self.workspace_id, *names)
+        ids = {"workspace_id": self.workspace_id, "project_id": self.project_id}
+        # The card was placed where it stood, and other cards moved: its version is another one all the same.
+        for event in events or [CardUpdated(**ids, card=after, before=before, changed=("order",))]:
             self.uow.emit(event)
 
 

@@ -34,6 +34,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access
 from stellary.core.board.changes import card_moves
+from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.order import ordering
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns, lock_project
@@ -101,6 +102,7 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
         lock_columns(uow, project.id)
         _ORDERS.enter(uow, scope_id, order)
     uow.connection.execute(_INSERT, column_row(column))
+    emit_change(uow, project.workspace_id, None, column)
     return column
 
 
@@ -136,7 +138,7 @@ def scope_columns(uow: UnitOfWork, project_id: str, scope_id: str) -> list[Colum
 @serves(UPDATE_COLUMN)
 def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Column:
     """Update a column; another ``order`` moves it within its scope."""
-    access.column(uow, ref)
+    at = access.column(uow, ref)
     before = _load_locked(uow, ref)
     column = column_value(before)
     after = replace_fields(column, **get_set_fields(request, Column))
@@ -144,7 +146,9 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
         after = replace_fields(after, order=_make_room(uow, before, request.order))
     if changes := _FIELDS.to_changes(column, after):
         uow.connection.execute(_UPDATE, {"_id": before.id, **changes, "updated_at": uow.now})
-    return column_value(_read(uow, ref))
+    updated = column_value(_read(uow, ref))
+    emit_change(uow, at.roles.workspace_id, column, updated)
+    return updated
 
 
 @serves(DELETE_COLUMN)
@@ -164,6 +168,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
         raise Conflict("the column has cards: moveCardsTo is required", code="column_not_empty")
     uow.connection.execute(_DELETE, {"_id": before.id})
     _ORDERS.leave(uow, before.scope_id, before.position)
+    emit_change(uow, at.roles.workspace_id, column_value(before), None)
     return Ok()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import attrs
 from sqlalchemy import (
     Executable,
     Text,
@@ -35,6 +38,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.core.board import access, field_access
 from stellary.core.board.changes.card_changes import change_card
+from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.row_types import CustomFieldRow, FieldValuesRow
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
@@ -42,6 +46,9 @@ from stellary.core.board.tables import cards, custom_fields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+
+VALUES_MAX = 500
+"""The number of changed values up to which an activity about a custom field lists them."""
 
 _COUNT = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
 _INSERT = insert(custom_fields)
@@ -82,6 +89,7 @@ def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomF
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
     _write(uow, _INSERT, field, field_rows.FIELDS.to_row(field))
+    emit_change(uow, project.workspace_id, None, field)
     return field
 
 
@@ -95,7 +103,8 @@ def list_custom_fields(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> List
 @serves(UPDATE_CUSTOM_FIELD)
 def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCustomField) -> CustomField:
     """Update a field, and convert the values that cards have if the type or the options change."""
-    before = field_access.load_locked_custom_field(uow, ref)
+    at = field_access.load_locked_custom_field(uow, ref)
+    before = field_rows.field(at.row)
     after = rules.apply_update(before, request, uow.now)
     if after is before:
         return before
@@ -103,17 +112,21 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
     changed_cards = _convert_values(uow, before, after) if follow else []
     _write(uow, _UPDATE, after, {"_id": after.id, **field_rows.FIELDS.to_changes(before, after)})
     _rewrite(uow, changed_cards)
+    emit_change(uow, at.roles.workspace_id, before, after, **_describe_values(changed_cards))
     return after
 
 
 @serves(DELETE_CUSTOM_FIELD)
 def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Ok:
     """Delete a field and the values that cards have of it."""
-    before = field_rows.field(field_access.custom_field(uow, ref).row)
+    at = field_access.custom_field(uow, ref)
+    before = field_rows.field(at.row)
     # The field is deleted first: units that set a value hold a share lock on it, so their values are visible
     # afterwards.
     uow.connection.execute(_DELETE, {"_id": before.id})
-    _rewrite(uow, _convert_values(uow, before, None))
+    changed_cards = _convert_values(uow, before, None)
+    _rewrite(uow, changed_cards)
+    emit_change(uow, at.roles.workspace_id, before, None, **_describe_values(changed_cards))
     return Ok()
 
 
@@ -139,16 +152,24 @@ def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: 
         ) from None
 
 
-def _convert_values(
-    uow: UnitOfWork, before: CustomField, after: CustomField | None
-) -> list[dict[str, object]]:
-    """Lock the cards that have a value of a field, and return the rows whose value changes.
+@attrs.frozen
+class _ChangedCard:
+    """A card whose value changes with its field: the value before and after, and all its values afterwards."""
+
+    id: str
+    before: object
+    after: object
+    values: Mapping[str, object]
+
+
+def _convert_values(uow: UnitOfWork, before: CustomField, after: CustomField | None) -> list[_ChangedCard]:
+    """Lock the cards that have a value of a field, and return those that change with it.
 
     Raises:
         Conflict: A value cannot be converted.
     """
     parameters = {"_project_id": before.project_id, "_field_id": before.id}
-    changed_rows = []
+    changed_cards = []
     for row in _WITH_VALUE.all(uow.connection, parameters):
         values = dict(row.custom_fields)
         old_value = values.pop(before.id)
@@ -156,14 +177,25 @@ def _convert_values(
         if new_value is not None:
             values[before.id] = new_value
         if values != row.custom_fields:
-            changed_rows.append({"_id": row.id, "_values": values, "_now": uow.now})
-    return changed_rows
+            changed_cards.append(_ChangedCard(row.id, old_value, new_value, values))
+    return changed_cards
 
 
-def _rewrite(uow: UnitOfWork, changed_rows: list[dict[str, object]]) -> None:
-    """Write changed rows of cards in one batch.
+def _describe_values(changed_cards: Sequence[_ChangedCard]) -> dict[str, object]:
+    """Return the details of an activity about the values that changed with their field; of many values, only the number."""
+    if not changed_cards:
+        return {}
+    values = [
+        {"cardId": card.id, "from": card.before, "to": card.after} for card in changed_cards[:VALUES_MAX]
+    ]
+    return {"cardCount": len(changed_cards), "values": values if len(changed_cards) <= VALUES_MAX else None}
 
-    No events are emitted for the cards, since the project has changed; a deleted label is handled in the same way.
+
+def _rewrite(uow: UnitOfWork, changed_cards: Sequence[_ChangedCard]) -> None:
+    """Write the new values of cards in one batch.
+
+    As with a deleted label, no events are emitted for the cards: the change is one of the project.
     """
-    if changed_rows:
-        uow.connection.execute(_REWRITE, changed_rows)
+    if changed_cards:
+        rows = [{"_id": card.id, "_values": card.values, "_now": uow.now} for card in changed_cards]
+        uow.connection.execute(_REWRITE, rows)

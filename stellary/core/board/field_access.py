@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
 from sqlalchemy import bindparam, select
 
-from stellary.contract.custom_fields import CustomField
 from stellary.contract.refs import CustomFieldRef
-from stellary.core.accounts.access_checks import AccessCheck, by_ref
+from stellary.core.accounts.access_checks import AccessCheck, Loaded, by_ref
 from stellary.core.board.access import in_any_project, require_row
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import CustomFieldRow
-from stellary.core.board.rows import field_rows
 from stellary.core.board.tables import custom_fields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -31,16 +30,17 @@ _LOCK = Query(
 )
 
 
-def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> CustomField:
+def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded[CustomFieldRow]:
     """Check access to a custom field, and lock it: until the unit ends, no other unit changes it or sets a value of it.
 
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such field (in that project).
     """
-    row = custom_field(uow, ref).row
-    if uses_row_locks(uow):
-        row = require_row(_LOCK.first(uow.connection, {"_field_id": row.id}), "Custom field")
-    return field_rows.field(row)
+    at = custom_field(uow, ref)
+    if not uses_row_locks(uow):
+        return at
+    row = require_row(_LOCK.first(uow.connection, {"_field_id": at.row.id}), "Custom field")
+    return attrs.evolve(at, row=row)
 
 
 ACCESS_BY_REF = by_ref(custom_field)

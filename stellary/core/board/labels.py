@@ -37,6 +37,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
+from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import LabelRow
 from stellary.core.board.tables import cards, labels
@@ -86,6 +87,7 @@ def create_label(uow: UnitOfWork, ref: ProjectRef, request: CreateLabel) -> Labe
         updated_at=uow.now,
     )
     _write(uow, _INSERT, label, label_row(label))
+    emit_change(uow, project.workspace_id, None, label)
     return label
 
 
@@ -104,23 +106,27 @@ def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
 @serves(UPDATE_LABEL)
 def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     """Change the name or the color of a label."""
-    before = _label(access.label(uow, ref).row)
+    at = access.label(uow, ref)
+    before = _label(at.row)
     after = update_value(before, request, uow.now)
     if after is not before:
         _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
+        emit_change(uow, at.roles.workspace_id, before, after)
     return after
 
 
 @serves(DELETE_LABEL)
 def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
     """Delete a label, and remove it from all cards."""
-    label = access.label(uow, ref).row
+    at = access.label(uow, ref)
+    label = at.row
     # The label is deleted first: units that add it to a card hold a share lock on it, so their changes are visible
     # afterwards.
     uow.connection.execute(_DELETE, {"_id": label.id})
     uow.connection.execute(
         _REMOVE_FROM_CARDS, {"_project_id": label.project_id, "_label_id": label.id, "_now": uow.now}
     )
+    emit_change(uow, at.roles.workspace_id, _label(label), None)
     return Ok()
 
 

@@ -62,8 +62,13 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
         uow.connection.execute(_INSERT, row)
     except IntegrityError:
         raise Conflict("already a member of the project", code="already_member") from None
-    uow.emit(ProjectMemberAdded(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id))
-    return member_value(person, uow.now)
+    member = member_value(person, uow.now)
+    uow.emit(
+        ProjectMemberAdded(
+            workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id, member=member
+        )
+    )
+    return member
 
 
 @serves(REMOVE_PROJECT_MEMBER)

@@ -48,7 +48,7 @@ from stellary.core.board.tables import (
 )
 from stellary.core.board.templates import TEMPLATES
 from stellary.core.db.row_fields import RowFields
-from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
+from stellary.core.kernel.events import ItemChanged, ProjectCreated, ProjectUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -271,7 +271,13 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
     uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
     changed = tuple(camel(name) for name in find_changed_fields(before, after) if name != "updated_at")
     uow.emit(
-        ProjectUpdated(workspace_id=after.workspace_id, project_id=after.id, project=after, changed=changed)
+        ProjectUpdated(
+            workspace_id=after.workspace_id,
+            project_id=after.id,
+            before=before,
+            project=after,
+            changed=changed,
+        )
     )
     return after
 
@@ -284,6 +290,17 @@ def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     lock_columns(uow, before.id)
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": before.id})
+    project = project_value(before)
+    uow.emit(
+        ItemChanged(
+            workspace_id=project.workspace_id,
+            project_id=project.id,
+            kind="project",
+            before=project,
+            after=None,
+            meta={},
+        )
+    )
     return Ok()
 
 

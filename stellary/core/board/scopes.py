@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Ok
-from stellary.contract.fields import build_value, field_names
+from stellary.contract.fields import build_value, field_names, replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef, ScopeRef
 from stellary.contract.scope_views import SET_VIEW, ScopeViews, SetView, ViewData
@@ -29,6 +29,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, scope_access
 from stellary.core.board.changes import card_moves
+from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.columns import column_row, column_values, scope_columns
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns
@@ -108,6 +109,9 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
     uow.connection.execute(_INSERT, scope_rows.row(scope))
     if scope.columns:
         uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, scope.columns)))
+    emit_change(uow, project.workspace_id, None, scope)
+    for column in scope.columns:
+        emit_change(uow, project.workspace_id, None, column)
     return scope
 
 
@@ -131,7 +135,8 @@ def get_scope(uow: UnitOfWork, ref: ScopeRef) -> Scope:
 @serves(UPDATE_SCOPE)
 def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
     """Update a scope; another ``order`` moves it within its project."""
-    row = scope_access.load_locked_scope(uow, ref).row
+    at = scope_access.load_locked_scope(uow, ref)
+    row = at.row
     before = _value(uow, row)
     # Checked before anything is moved, so that nothing has changed if a host continues the unit after an error.
     after = rules.apply_update(before, request, before.order, uow.now)
@@ -141,6 +146,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
         after = rules.apply_update(before, request, order, uow.now)
     if after is not before:
         uow.connection.execute(_UPDATE, {"_id": row.id, **scope_rows.FIELDS.to_changes(before, after)})
+        emit_change(uow, at.roles.workspace_id, before, after)
     return after
 
 
@@ -152,6 +158,7 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
     columns = lock_columns(uow, row.project_id)
     target = _target(columns, row.id, request)
     rules.check_deletable(row.is_default)
+    deleted_scope = _value(uow, row)
     if target is not None:
         source_columns = [
             columns[scope_column.id] for scope_column in scope_columns(uow, row.project_id, row.id)
@@ -163,17 +170,24 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": row.id})
     _ORDERS.leave(uow, row.project_id, row.position)
+    for column in deleted_scope.columns:
+        emit_change(uow, workspace_id, column, None)
+    emit_change(uow, workspace_id, deleted_scope, None)
     return Ok()
 
 
 @serves(SET_VIEW)
 def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
     """Switch the active view of a scope for everyone, or save settings of a view."""
-    row = scope_access.load_locked_scope(uow, ref).row
+    at = scope_access.load_locked_scope(uow, ref)
+    row = at.row
     active, settings = rules.apply_view(row.active_view, row.view_settings, request)
     if (active, settings) != (row.active_view, row.view_settings):
         changes = {"active_view": active, "view_settings": settings, "updated_at": uow.now}
         uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
+        before = _value(uow, row)
+        after = replace_fields(before, active_view=active, views=rules.views(settings), updated_at=uow.now)
+        emit_change(uow, at.roles.workspace_id, before, after)
     return ScopeViews(active_view=active, views=rules.views(settings), data=None)
 
 

@@ -8,14 +8,15 @@ from typing import Any, Self
 
 import attrs
 
-from stellary.contract.activities import ActivityType
+from stellary.contract.activities import ActivityType, EntityKind
 from stellary.contract.attachments import Attachment
 from stellary.contract.cards import Card
 from stellary.contract.comments import Comment
 from stellary.contract.documents import DocumentStatus, DocumentSummary
-from stellary.contract.projects import Project
+from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import Node
+from stellary.contract.wire import Value
 
 
 @attrs.define
@@ -121,8 +122,28 @@ class ProjectCreated(ProjectEvent):
 class ProjectUpdated(ProjectEvent):
     """Fields of a project were changed: ``changed`` lists them by their wire names."""
 
+    before: Project
     project: Project
     changed: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class ItemChanged(Event):
+    """A project, scope, column, label or custom field was created, updated or deleted.
+
+    Attributes:
+        kind: The kind of the item.
+        project_id: The project that it belongs to.
+        before: Its state before the change; None if it was created.
+        after: Its state after the change; None if it was deleted.
+        meta: Further details of the activity.
+    """
+
+    kind: EntityKind
+    project_id: str
+    before: Value | None
+    after: Value | None
+    meta: Mapping[str, object]
 
 
 @attrs.frozen(kw_only=True)
@@ -255,6 +276,7 @@ class ProjectMemberAdded(ProjectEvent):
     """A user joined a project."""
 
     user_id: str
+    member: ProjectMember
 
 
 @attrs.frozen(kw_only=True)
@@ -395,6 +417,7 @@ class ChangesRequested(DocumentReviewed):
 
 @attrs.frozen(kw_only=True)
 class ActivitiesRecorded(Event):
-    """Activities were recorded: ``rows`` are their fields by name."""
+    """Activities were recorded: ``rows`` are their columns by name, and ``cards`` their cards by id, after the changes."""
 
     rows: tuple[Mapping[str, Any], ...]
+    cards: Mapping[str, Card] = attrs.field(factory=dict, repr=False)

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
+import orjson
 from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
 
 from stellary.contract.activities import ActivityType
+from stellary.contract.wire import Value, dump
 from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
 from stellary.core.accounts.people import load_people, reaches
 from stellary.core.board.queries.item_names import load_item_names
@@ -27,15 +29,23 @@ from stellary.core.kernel.events import (
     CardEvent,
     DocumentEvent,
     DocumentSubmitted,
+    ItemChanged,
     PilotageChanged,
     ProjectEvent,
     ProjectImported,
+    ProjectMemberAdded,
+    ProjectUpdated,
     WorkspaceLeft,
 )
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import rules
-from stellary.core.notifications.changes import Change, find_referenced_ids, list_card_changes
+from stellary.core.notifications.changes import (
+    Change,
+    find_referenced_ids,
+    list_card_changes,
+    list_item_changes,
+)
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
 from stellary.core.notifications.via import find_agent_id, find_via
@@ -71,13 +81,16 @@ _DELETE = delete(notifications).where(
 class _Entry:
     """An activity to record, and its recipients."""
 
-    event: ProjectEvent | DocumentEvent | PilotageChanged
+    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged
     meta: dict[str, object]
     recipients: list[str]
     changes: list[Change] = attrs.field(factory=list)
+    item: Value | None = None
 
     @property
     def type(self) -> ActivityType:
+        if isinstance(self.event, ItemChanged):
+            return rules.find_item_type(self.event)
         return self.event.type if isinstance(self.event, PilotageChanged) else rules.TYPES[type(self.event)]
 
     @property
@@ -92,7 +105,13 @@ class _Entry:
 def record(
     uow: UnitOfWork,
     events: Sequence[
-        CardEvent | MemberEvent | ProjectChange | ProjectImported | DocumentEvent | PilotageChanged
+        CardEvent
+        | MemberEvent
+        | ProjectChange
+        | ProjectImported
+        | DocumentEvent
+        | PilotageChanged
+        | ItemChanged
     ],
 ) -> None:
     """Record the activities of events, and notify their recipients."""
@@ -104,7 +123,12 @@ def record(
         elif isinstance(event, DocumentEvent):
             entries.append(_document_entry(uow, event))
         elif isinstance(event, ProjectChange):
-            entries.append(_Entry(event, rules.project_meta(event), []))
+            before = event.before if isinstance(event, ProjectUpdated) else None
+            changes = list_item_changes(before, event.project)
+            entries.append(_Entry(event, rules.project_meta(event), [], changes, event.project))
+        elif isinstance(event, ItemChanged):
+            changes = list_item_changes(event.before, event.after)
+            entries.append(_Entry(event, rules.item_meta(event), [], changes, event.after or event.before))
         elif isinstance(event, PilotageChanged):
             entries.append(_Entry(event, rules.pilotage_meta(event), _pilotage_recipients(uow, event)))
         else:
@@ -112,6 +136,9 @@ def record(
     entries += [
         entry for workspace_events in by_workspace.values() for entry in _card_entries(uow, workspace_events)
     ]
+    # Streams send the activities in the order of the events.
+    positions = {id(event): position for position, event in enumerate(events)}
+    entries.sort(key=lambda entry: positions[id(entry.event)])
     numbered_entries = [(uow.new_id(), entry) for entry in entries]
     agent_names = _load_agent_names(uow, entries)
     activity_rows = [
@@ -135,7 +162,10 @@ def record(
     for workspace_id in dict.fromkeys(entry.event.workspace_id for entry in entries):
         uow.send_on_commit(of_workspace(workspace_id))
         workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
-        uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows))
+        cards = {
+            entry.event.card.id: entry.event.card for entry in entries if isinstance(entry.event, CardEvent)
+        }
+        uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows, cards=cards))
 
 
 def _activity_row(
@@ -153,6 +183,7 @@ def _activity_row(
         "entity_id": entity_id,
         "changes": entry.changes or None,
         "via": find_via(uow.actor, entry.event, agent_names),
+        "item": None if entry.item is None else orjson.loads(dump(entry.item)),
         "meta": entry.meta,
         "created_at": uow.now,
     }
@@ -268,4 +299,7 @@ def _people_entry(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _Ent
     if isinstance(event, ProjectImported):
         return _Entry(event, rules.import_meta(event), recipients)
     names = {row.id: row.name for row in rows}
-    return _Entry(event, rules.member_meta(event, names, rows[0].project if rows else None), recipients)
+    meta = rules.member_meta(event, names, rows[0].project if rows else None)
+    return _Entry(
+        event, meta, recipients, item=event.member if isinstance(event, ProjectMemberAdded) else None
+    )

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+import orjson
+
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
 from stellary.contract.fields import field_names
-from stellary.contract.wire import Value, as_dict, camel
+from stellary.contract.wire import Value, as_dict, camel, dump
 from stellary.core.kernel.events import (
     CardArchived,
     CardAssigned,
@@ -42,6 +44,10 @@ NOT_RECORDED: Final = frozenset(
         "checklist_progress",
         "comment_count",
         "attachment_count",
+        "workspace_id",
+        "card_count",
+        "member_count",
+        "columns",
     }
 )
 """Fields that never change, or that follow from other changes."""
@@ -65,9 +71,14 @@ def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Change
     match event:
         case CardMoved():
             column_names = {event.before.column_id: event.from_column, event.card.column_id: event.to_column}
-            return list_changes(event.before, event.card, _MOVED, {**names, **column_names})
+            changes = list_changes(event.before, event.card, _MOVED, {**names, **column_names})
+            # An order says something only in its column, so it is recorded even if both numbers are equal.
+            order = _build_change("order", event.before.order, event.card.order)
+            return changes if order in changes else [*changes, order]
         case CardUpdated():
-            changed = (_PYTHON_NAMES[name] for name in event.changed)
+            changed = [_PYTHON_NAMES[name] for name in event.changed]
+            if "archived" in changed and "order" not in changed:
+                changed.append("order")
             return list_changes(event.before, event.card, changed, names)
         case CardAssigned():
             return list_changes(event.before, event.card, ("assignee_id",), names)
@@ -77,6 +88,29 @@ def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Change
             return list_values(event.card, _CREATED, {**names, event.card.column_id: event.column})
         case _:
             return []
+
+
+def list_item_changes(before: Value | None, after: Value | None) -> list[Change]:
+    """Return the changes of an item of any class: all its fields if it was created or deleted.
+
+    Args:
+        before: Its state before the change; None if it was created.
+        after: Its state after the change; None if it was deleted.
+    """
+    old, new = (None if value is None else _to_json(value) for value in (before, after))
+    changes: list[Change] = []
+    for name in dict.fromkeys([*(old or {}), *(new or {})]):
+        old_value, new_value = (old or {}).get(name), (new or {}).get(name)
+        if old_value != new_value and (old_value or new_value or (before and after)):
+            changes.append(_build_change(name, old_value, new_value))
+    return changes
+
+
+def _to_json(value: Value) -> dict[str, object]:
+    """Return the recorded fields of a value by their wire names."""
+    wire_names = {camel(name) for name in NOT_RECORDED}
+    fields: dict[str, object] = orjson.loads(dump(value))
+    return {name: field for name, field in fields.items() if name not in wire_names}
 
 
 def list_changes(

@@ -32,9 +32,10 @@ class ActivityRow(ActivityColumns):
 
 
 class StreamedActivityRow(ActivityRow):
-    """An activity, with its number in the stream."""
+    """An activity with its number in the stream, and the item that it is about unless that is a card."""
 
     seq: int
+    item: dict[str, object] | None
 
 
 class NotificationRow(ActivityColumns):

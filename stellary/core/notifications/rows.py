@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stellary.contract.activities import Activity, FieldChange, Via
+from stellary.contract.activities import Activity, FieldChange, Via, WorkspaceEvent
+from stellary.contract.cards import Card
+from stellary.contract.fields import convert
 from stellary.contract.wire import read
 from stellary.core.accounts.audience import name_of
 from stellary.core.db.row_fields import RowFields
-from stellary.core.notifications.row_types import ActivityColumns
+from stellary.core.notifications.row_types import ActivityColumns, StreamedActivityRow
 from stellary.core.notifications.tables import activities
 
 _FIELDS = RowFields(
@@ -16,7 +18,7 @@ _FIELDS = RowFields(
     activities,
     computed=("id",),
     selected={"actor_name": name_of(activities.c.actor_id)},
-    internal=("id", "seq"),
+    internal=("id", "seq", "item"),
 )
 ACTIVITY = _FIELDS.columns
 """The columns of an activity that a statement selects, except its id."""
@@ -25,6 +27,17 @@ ACTIVITY = _FIELDS.columns
 def activity_of(row: ActivityColumns, id: str) -> Activity:
     """Convert a row with the columns of ``ACTIVITY`` to an activity."""
     return _FIELDS.to_value(row, id=id, changes=read_changes(row.changes), via=read_via(row.via))
+
+
+def event_of(row: StreamedActivityRow, card: Card | None) -> WorkspaceEvent:
+    """Convert a row of a stream to an event.
+
+    Args:
+        row: The row.
+        card: The card that it is about, as it is now.
+    """
+    activity = activity_of(row, row.id)
+    return convert(WorkspaceEvent, activity, card=card, item=row.item)
 
 
 def read_changes(stored: Sequence[Mapping[str, object]] | None) -> list[FieldChange]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy import Connection, bindparam, func, select
 
-from stellary.contract.activities import Activity
+from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.policies import PILOTAGE_READ
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.streaming import Follow, Stream
@@ -14,13 +15,14 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import dump
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.core.accounts import access
+from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.signals import of_workspace
-from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.notifications.row_types import StreamedActivityRow
-from stellary.core.notifications.rows import ACTIVITY, activity_of
+from stellary.core.notifications.rows import ACTIVITY, event_of
 from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
 from stellary.core.streaming.streams import Batch, Record, frames
@@ -30,7 +32,7 @@ BATCH_SIZE = 200
 _LAST = select(func.coalesce(func.max(activities.c.seq), 0))
 _LAST_HERE = _LAST.where(activities.c.workspace_id == bindparam("_workspace_id"))
 _ACTIVITIES = (
-    select(activities.c.seq, activities.c.id, *ACTIVITY)
+    select(activities.c.seq, activities.c.id, activities.c.item, *ACTIVITY)
     .where(
         activities.c.workspace_id == bindparam("_workspace_id"),
         activities.c.seq > bindparam("_after"),
@@ -46,17 +48,18 @@ _AFTER_WITHOUT_PILOTAGE = Query(
 
 
 @serves(STREAM_EVENTS)
-def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[Activity]:
+def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[WorkspaceEvent]:
     """Stream the activities of a workspace. A token without the pilotage scope gets those of boards only."""
     workspace = access.workspace(uow, ref).row
     query = _AFTER if uow.actor.is_allowed(PILOTAGE_READ) else _AFTER_WITHOUT_PILOTAGE
+    sees = partial(_sees_project, uow.actor.agent_limits)
     after = None
     if request.last_event_id is not UNSET:
         # A number beyond the end means that the database was restored from a backup. The end is read now, so
         # that activities before the first read are sent as well.
         last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
         after = min(int(request.last_event_id), last)
-    return Record(of_workspace(workspace.id), after, partial(_read, query, workspace.id))
+    return Record(of_workspace(workspace.id), after, partial(_read, query, workspace.id, sees))
 
 
 def commit_watermark() -> CommitWatermark:
@@ -64,16 +67,35 @@ def commit_watermark() -> CommitWatermark:
     return CommitWatermark(activities)
 
 
-def _read(query: Query[StreamedActivityRow], workspace_id: str, units: Units, after: int | None) -> Batch:
+def _sees_project(limits: AgentLimits | None, project_id: str | None) -> bool:
+    """Return whether a reader may see the activities of a project; only agents are restricted to projects."""
+    return limits is None or project_id is None or limits.sees(project_id)
+
+
+def _read(
+    query: Query[StreamedActivityRow],
+    workspace_id: str,
+    sees: Callable[[str | None], bool],
+    units: Units,
+    after: int | None,
+) -> Batch:
     """Read the activities after a number; on PostgreSQL up to the commit watermark."""
     if units.database.is_sqlite:
         # SQLite has one writer at a time, so rows become visible in order.
         with units.database.reading() as connection:
             return _read_batch(
-                connection, query, workspace_id, after, connection.execute(_LAST).scalar_one(), False
+                connection,
+                query,
+                workspace_id,
+                after,
+                connection.execute(_LAST).scalar_one(),
+                False,
+                sees=sees,
             )
     with units.database.writing() as connection:
-        return _read_batch(connection, query, workspace_id, after, *units.env.watermark.read(connection))
+        return _read_batch(
+            connection, query, workspace_id, after, *units.env.watermark.read(connection), sees=sees
+        )
 
 
 def _read_batch(
@@ -83,12 +105,19 @@ def _read_batch(
     after: int | None,
     end: int,
     pending: bool,
+    *,
+    sees: Callable[[str | None], bool],
 ) -> Batch:
     if after is None or after >= end:
         # The watermark may briefly be behind the last batch; the position never moves back, so nothing is sent twice.
         return Batch(end if after is None else after, pending=pending)
     parameters = {"_workspace_id": workspace_id, "_after": after, "_end": end}
     rows = query.all(connection, parameters)
-    blocks = frames((row.seq, "activity", dump(activity_of(row, row.id))) for row in rows)
+    cards = load_current_cards(connection, workspace_id, {row.card_id for row in rows if row.card_id})
+    blocks = frames(
+        (row.seq, "activity", dump(event_of(row, cards.get(row.card_id or ""))))
+        for row in rows
+        if sees(row.project_id)
+    )
     has_more = len(rows) == BATCH_SIZE
     return Batch(rows[-1].seq if has_more else end, blocks, has_more, pending)

@@ -23,6 +23,8 @@ activities = Table(
     # Null instead of an empty list, and for a direct request.
     Column("changes", Json),
     Column("via", Json),
+    # The item after the change, for streams; cards are read when they are sent.
+    Column("item", Json),
     Column("meta", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_activities_workspace_id_seq", "workspace_id", "seq"),

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from stellary.contract.activities import Activity
+from stellary.contract.activities import WorkspaceEvent
+from stellary.contract.cards import Card
 from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import dump
 from stellary.core.accounts import people
@@ -61,7 +62,7 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
         subscribers = [hook for hook in webhook_rows if not hook.events or row["type"] in hook.events]
         if subscribers:
             actor = actors.get(row["actor_id"])
-            payload = _payload(row, None if actor is None else actor.name)
+            payload = _payload(row, None if actor is None else actor.name, event.cards.get(row["card_id"]))
             delivery_rows += [_delivery(uow, hook.id, row["type"], payload) for hook in subscribers]
     if not delivery_rows:
         return
@@ -73,9 +74,9 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
         delete_old_deliveries(uow, webhook_id)
 
 
-def _payload(row: Mapping[str, Any], actor_name: str | None) -> str:
+def _payload(row: Mapping[str, Any], actor_name: str | None, card: Card | None) -> str:
     fields = {**row, "changes": read_changes(row["changes"]), "via": read_via(row["via"])}
-    data = Activity(**fields, actor_name=actor_name)
+    data = WorkspaceEvent(**fields, actor_name=actor_name, card=card)
     return dump(WebhookMessage(type=row["type"], timestamp=row["created_at"], data=data)).decode()
 
 

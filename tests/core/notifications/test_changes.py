@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.contract.streaming import Follow
+from stellary.core.agents.tokens import authenticate
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.changes import TEXT_MAX, diff_texts, revert_diff
+from stellary.core.notifications.stream import stream_events
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.pilotage.pilotage_api import PilotageApi
@@ -250,3 +255,101 @@ def test_feed_is_filtered_by_kind_and_time(world, board, ann):
     ]
     assert [activity["type"] for activity in feed(board, "entity=card")] == ["card_created"]
     assert board.world.status(ann, "GET", f"{board.path}/activity?entity=nonsense") == 400
+
+
+# ---------------------------------------------------------------------------------------------- other items
+
+
+def test_columns_record_their_values(board, ann):
+    column = board.world.ask(ann, "POST", f"{board.path}/columns", {"name": "Review", "wipLimit": 3})
+    path = f"{board.path}/columns/{column['id']}"
+    board.world.ask(ann, "PATCH", path, {"name": "Check"})
+    board.world.ask(ann, "PATCH", path, {"name": "Check"})
+    board.world.ask(ann, "DELETE", path)
+    deleted, updated, created = feed(board, "entity=column")
+    assert {activity["entityId"] for activity in (deleted, updated, created)} == {column["id"]}
+    assert [activity["type"] for activity in (created, updated, deleted)] == [
+        "column_created",
+        "column_updated",
+        "column_deleted",
+    ]
+    assert ("wipLimit", None, 3, {}) in changes_of(created)
+    assert changes_of(updated)[0] == ("name", "Review", "Check", {})
+    assert ("name", "Check", None, {}) in changes_of(deleted)
+
+
+def test_labels_fields_and_scopes_record_their_values(board, ann):
+    label = board.label("bug")
+    field = board.world.ask(ann, "POST", f"{board.path}/custom-fields", {"name": "Size", "type": "text"})
+    scope = board.world.ask(ann, "POST", f"{board.path}/scopes", {"name": "Phase 2", "columns": []})
+    for kind, item, change in (
+        ("labels", label, {"name": "defect"}),
+        ("custom-fields", field, {"name": "Points"}),
+        ("scopes", scope, {"name": "Phase 3"}),
+        ("scopes", scope, {"order": 0}),
+    ):
+        board.world.ask(ann, "PATCH", f"{board.flat}/{kind}/{item['id']}", change)
+    board.world.ask(ann, "PATCH", f"{board.flat}/scopes/{scope['id']}/views", {"activeView": "list"})
+    recorded = [
+        (activity["type"], *changes_of(activity)[0][:3])
+        for activity in reversed(feed(board))
+        if activity["type"].endswith("_updated")
+    ]
+    assert recorded == [
+        ("label_updated", "name", "bug", "defect"),
+        ("custom_field_updated", "name", "Size", "Points"),
+        ("scope_updated", "name", "Phase 2", "Phase 3"),
+        ("scope_updated", "order", 1, 0),
+        ("scope_updated", "activeView", "kanban", "list"),
+    ]
+
+
+def test_values_that_change_with_their_field_are_recorded(board, ann):
+    field = board.world.ask(ann, "POST", f"{board.path}/custom-fields", {"name": "Size", "type": "number"})
+    card = board.card(customFields={field["id"]: 3})
+    board.world.ask(ann, "PATCH", f"{board.flat}/custom-fields/{field['id']}", {"type": "text"})
+    (activity,) = feed(board, "type=custom_field_updated")
+    assert (activity["meta"]["cardCount"], activity["meta"]["values"]) == (
+        1,
+        [{"cardId": card["id"], "from": 3, "to": "3"}],
+    )
+
+
+def test_project_records_its_values_and_its_deletion(board, ann):
+    board.world.ask(ann, "PATCH", board.path, {"name": "Lift-off"})
+    assert changes_of(feed(board, "type=project_updated")[0]) == [("name", "Launch", "Lift-off", {})]
+    hook = {"url": "https://example.com/hook"}
+    hook_id = board.world.ask(ann, "POST", f"{board.flat}/webhooks", hook)["id"]
+    board.world.ask(ann, "DELETE", board.path)
+    (delivery,) = board.world.ask(ann, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
+    message = orjson.loads(delivery["payload"])["data"]
+    assert (message["type"], message["entityId"]) == ("project_deleted", board.project["id"])
+    assert message["item"]["name"] == "Lift-off"
+    assert ("name", "Lift-off", None, {}) in changes_of(message)
+
+
+def test_webhook_messages_contain_the_card_after_the_change(board, ann):
+    card = board.card()
+    hook_id = board.world.ask(ann, "POST", f"{board.flat}/webhooks", {"url": "https://example.com/hook"})[
+        "id"
+    ]
+    changed = board.world.ask(ann, "PATCH", board.of(card), {"title": "Read"})
+    board.world.ask(ann, "DELETE", board.of(card))
+    deleted, updated = board.world.ask(ann, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
+    assert orjson.loads(updated["payload"])["data"]["card"] == changed
+    assert orjson.loads(deleted["payload"])["data"]["card"]["title"] == "Read"
+
+
+def test_agent_follows_only_the_projects_that_it_reaches(world, ann):
+    agent_api = AgentApi(world, ann)
+    other = Board(world, ann, agent_api.workspace)
+    token = agent_api.token(agent_api.agent(projectIds=[agent_api.project["id"]]))
+    with world.core.view(NOBODY) as uow:
+        actor = authenticate(uow.connection, token, uow.now)
+    with world.core.view(actor) as uow:
+        record = stream_events(uow, agent_api.workspace.ref, Follow(last_event_id="0"))
+    other.card("Secret")
+    agent_api.card("Open")
+    frames = record.read(world.core, 0).frames
+    assert b"Open" in frames
+    assert b"Secret" not in frames

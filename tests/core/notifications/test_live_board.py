@@ -1,0 +1,219 @@
+"""A board that is kept from the events of its workspace alone equals ``GET …/board`` after any sequence of writes."""
+
+from __future__ import annotations
+
+import random
+from itertools import zip_longest
+
+import orjson
+import pytest
+
+from stellary.contract.streaming import Follow
+from stellary.core.notifications.stream import stream_events
+from tests.core.notifications.live_board import LiveBoard
+from tests.support.boards import Board
+
+STEPS = 60
+
+
+class Writer:
+    """Random writes to a board."""
+
+    def __init__(self, board, bob, seed):
+        self.board = board
+        self.bob = bob
+        self.random = random.Random(seed)
+        self.steps = [name for name in dir(self) if name.startswith("write_")]
+
+    def write(self):
+        """Send one random request, which may be refused, and return its name and status."""
+        name = self.random.choice(self.steps)
+        method, path, body = getattr(self, name)()
+        response = self.board.world.call(self.board.owner, method, path, body)
+        assert response.status < 500, (name, body, response.body)
+        return name, response.status
+
+    def read(self, tail):
+        items = self.board.world.ask(self.board.owner, "GET", f"{self.board.path}/{tail}")
+        return items or [{"id": "a" * 24, "version": 1}]
+
+    def choose(self, tail):
+        return self.random.choice(self.read(tail))["id"]
+
+    def card_path(self):
+        return f"{self.board.path}/cards/{self.choose('cards')}"
+
+    def flat_card(self):
+        return f"{self.board.flat}/cards/{self.choose('cards')}"
+
+    def change(self):
+        """Return a random change of a card."""
+        kinds = {
+            "title": lambda: self.random.choice(("Write", "Read")),
+            "description": lambda: self.random.choice((None, "Text", "Line\n" * 600)),
+            "priority": lambda: self.random.choice((None, "low", "high")),
+            "status": lambda: self.random.choice(("open", "done")),
+            "columnId": lambda: self.choose("columns"),
+            "order": lambda: self.random.randrange(4),
+            "archived": lambda: self.random.choice((True, False)),
+            "labelIds": lambda: [self.choose("labels")],
+            "assigneeId": lambda: self.random.choice((None, self.board.owner.id, self.bob.id)),
+        }
+        return {name: kinds[name]() for name in self.random.sample(sorted(kinds), self.random.randint(1, 3))}
+
+    def write_card(self):
+        return "POST", f"{self.board.path}/columns/{self.choose('columns')}/cards", {"title": "New"}
+
+    def write_cards(self):
+        cards = [{"title": "One", "columnId": self.choose("columns")} for _ in range(3)]
+        return "POST", f"{self.board.path}/cards/bulk", {"cards": cards}
+
+    def write_card_change(self):
+        return "PATCH", self.card_path(), self.change()
+
+    def write_card_changes(self):
+        cards = self.read("cards")
+        chosen = self.random.sample(cards, min(len(cards), 4))
+        changes = [{"id": card["id"], **self.change()} for card in chosen]
+        return "PATCH", f"{self.board.path}/cards/bulk", {"cards": changes}
+
+    def write_move(self):
+        body = {"columnId": self.choose("columns"), "order": self.random.randrange(4)}
+        return "PATCH", self.card_path(), body
+
+    def write_moves(self):
+        cards = self.read("cards")
+        chosen = self.random.sample(cards, min(len(cards), 4))
+        column = self.choose("columns")
+        changes = [
+            {"id": card["id"], "columnId": column, "order": self.random.randrange(4)} for card in chosen
+        ]
+        return "PATCH", f"{self.board.path}/cards/bulk", {"cards": changes}
+
+    def write_card_deletion(self):
+        return "DELETE", self.card_path(), None
+
+    def write_comment(self):
+        return "POST", f"{self.card_path()}/comments", {"content": "Well."}
+
+    def write_checklist_item(self):
+        return "POST", f"{self.flat_card()}/checklist", {"title": "Step"}
+
+    def write_label(self):
+        return "POST", f"{self.board.path}/labels", {"name": f"label {self.random.random()}"}
+
+    def write_label_change(self):
+        path = f"{self.board.flat}/labels/{self.choose('labels')}"
+        return "PATCH", path, {"color": self.random.choice(("#ef4444", "#22c55e"))}
+
+    def write_label_deletion(self):
+        return "DELETE", f"{self.board.flat}/labels/{self.choose('labels')}", None
+
+    def write_field(self):
+        body = {"name": f"field {self.random.random()}", "type": self.random.choice(("text", "number"))}
+        return "POST", f"{self.board.path}/custom-fields", body
+
+    def write_field_change(self):
+        path = f"{self.board.flat}/custom-fields/{self.choose('custom-fields')}"
+        return "PATCH", path, {"type": self.random.choice(("text", "number"))}
+
+    def write_field_deletion(self):
+        return "DELETE", f"{self.board.flat}/custom-fields/{self.choose('custom-fields')}", None
+
+    def write_field_value(self):
+        value = self.random.choice((None, 3, "3", "text"))
+        return "PATCH", f"{self.flat_card()}/custom-fields", {self.choose("custom-fields"): value}
+
+    def write_column(self):
+        body = {"name": "Column", "scopeId": self.choose("scopes"), "order": self.random.randrange(3)}
+        return "POST", f"{self.board.path}/columns", body
+
+    def write_column_change(self):
+        path = f"{self.board.path}/columns/{self.choose('columns')}"
+        return "PATCH", path, self.random.choice(({"name": "Renamed"}, {"order": self.random.randrange(3)}))
+
+    def write_column_deletion(self):
+        target = self.choose("columns")
+        return "DELETE", f"{self.board.path}/columns/{self.choose('columns')}?moveCardsTo={target}", None
+
+    def write_scope(self):
+        return "POST", f"{self.board.path}/scopes", {"name": "Scope", "order": self.random.randrange(3)}
+
+    def write_scope_change(self):
+        path = f"{self.board.flat}/scopes/{self.choose('scopes')}"
+        body = self.random.choice(({"name": "Renamed"}, {"order": self.random.randrange(3)}))
+        return "PATCH", path, body
+
+    def write_view(self):
+        path = f"{self.board.flat}/scopes/{self.choose('scopes')}/views"
+        return "PATCH", path, {"activeView": self.random.choice(("kanban", "list")), "settings": {"a": 1}}
+
+    def write_scope_deletion(self):
+        return "DELETE", f"{self.board.flat}/scopes/{self.choose('scopes')}", None
+
+    def write_project(self):
+        return "PATCH", self.board.path, {"name": self.random.choice(("Launch", "Lift-off"))}
+
+    def write_member(self):
+        return "POST", f"{self.board.path}/members", {"email": self.bob.email}
+
+    def write_member_removal(self):
+        return "DELETE", f"{self.board.path}/members/{self.bob.id}", None
+
+
+class Reader:
+    """A reader of the events of a board."""
+
+    def __init__(self, core, board):
+        self.core = core
+        self.board = board
+        with core.view(board.owner.actor) as uow:
+            self.record = stream_events(uow, board.workspace.ref, Follow())
+        self.position = self.record.read(core, None).position
+
+    def read(self):
+        """Return the events of the project since the last call."""
+        events = []
+        while True:
+            batch = self.record.read(self.core, self.position)
+            self.position = batch.position
+            for frame in batch.frames.decode().split("\n\n")[:-1]:
+                data = next(line for line in frame.split("\n") if line.startswith("data: "))
+                events.append(orjson.loads(data.removeprefix("data: ")))
+            if not (batch.frames or batch.more or batch.pending):
+                return [event for event in events if event["projectId"] == self.board.project["id"]]
+
+
+def list_differences(live_board, board):
+    """Return the items in which a live board differs from ``GET …/board``."""
+    expected = board.world.ask(board.owner, "GET", f"{board.path}/board")
+    actual = live_board.to_json()
+    differences = []
+    for name, items in expected.items():
+        pairs = zip_longest(actual[name], items) if isinstance(items, list) else [(actual[name], items)]
+        for kept, read in ((kept or {}, read or {}) for kept, read in pairs):
+            fields = [field for field in kept | read if kept.get(field) != read.get(field)]
+            differences += [f"{name} {field}: {kept.get(field)} != {read.get(field)}" for field in fields]
+    return "\n".join(differences)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_board_kept_from_events_equals_the_board(core, world, seed):
+    board = Board(world, world.person("ann"))
+    bob = world.person("bob")
+    board.join(bob)
+    world.ask(board.owner, "POST", f"{board.path}/members", {"email": bob.email})
+    reader, writer = Reader(core, board), Writer(board, bob, seed)
+    live_board = LiveBoard(world.ask(board.owner, "GET", f"{board.path}/board"))
+    done = []
+    for _ in range(STEPS):
+        done.append(writer.write())
+        # Sometimes several writes pass before their events are read.
+        if writer.random.random() < 0.5:
+            for event in reader.read():
+                live_board.apply(event)
+            assert list_differences(live_board, board) == "", done[-4:]
+    for event in reader.read():
+        live_board.apply(event)
+    assert list_differences(live_board, board) == "", done[-4:]
+    assert len({name for name, status in done if status < 300}) > 15
