@@ -150,7 +150,7 @@ class AsgiApp:
 
 
 class ReceivedBody:
-    """The body of a request, as ASGI messages bring it.
+    """The body of a request, which arrives in ASGI messages.
 
     Args:
         receive: Returns the next message.

@@ -143,7 +143,7 @@ class ViaAgent(Value):
 
 @value
 class Via(Value):
-    """The means by which a change was made, besides a direct request of the actor.
+    """How a change was made, if not by a direct request of the actor.
 
     Attributes:
         rule: The automation rule that made it on behalf of the actor.

@@ -8,7 +8,7 @@ from stellary.contract.port import RawResponse
 
 
 def count_received(response: RawResponse, start: int) -> tuple[int, int]:
-    """Return the number of bytes received of a file, and its size.
+    """Return the number of bytes of a file that have been received, and the size of the file.
 
     Args:
         response: The response with the part.

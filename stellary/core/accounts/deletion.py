@@ -1,4 +1,4 @@
-"""The deletion of an account. What it has shared stays, under the name "former member". Section Auth."""
+"""The deletion of an account. Its cards and comments stay, under the name "former member". Section Auth."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _delete(uow: UnitOfWork, generation: int) -> None:
             "updated_at": uow.now,
         },
     ).rowcount
-    # The changed key makes whoever adds the user to an organization wait, and then find no account.
+    # A concurrent request that adds the user to an organization waits for the changed key, and finds no account.
     if not forgotten or _list_memberships(uow):
         raise Conflict("the account was changed at the same time; try again", code="account_changed")
     uow.send_on_commit(ACCESS)

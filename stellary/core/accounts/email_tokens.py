@@ -66,7 +66,7 @@ def create_email_token(uow: UnitOfWork, user_id: str, purpose: EmailPurpose, lif
         uow: A unit that may write.
         user_id: The account.
         purpose: What the token is for.
-        lifetime: How long it is valid.
+        lifetime: How long the token is valid.
     """
     secret = new_secret()
     uow.connection.execute(
@@ -89,7 +89,7 @@ def find_owner(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> TokenOwne
     Args:
         uow: A unit.
         secret: The token.
-        purpose: What the token has to be for.
+        purpose: The required purpose of the token.
 
     Raises:
         Invalid: The token is unknown, was used, or has expired.
@@ -107,7 +107,7 @@ def take_email_token(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> Non
     Args:
         uow: A unit that may write, and has locked the row of the account.
         secret: The token.
-        purpose: What the token has to be for.
+        purpose: The required purpose of the token.
 
     Raises:
         Invalid: The token was used in the meantime, or has expired.

@@ -124,7 +124,7 @@ def reset_password(units: Units, actor: Actor, ref: Ref, request: ResetPassword)
     Args:
         units: The core.
         actor: The caller, who needs no login.
-        ref: Names nothing.
+        ref: The root ref, which is not used.
         request: The token and the new password.
 
     Returns:

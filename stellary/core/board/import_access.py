@@ -29,14 +29,14 @@ _LOCK = Query(ImportRow, select(imports).where(imports.c.id == bindparam("_impor
 def load_locked_import(uow: UnitOfWork, ref: ImportRef) -> Loaded[ImportRow]:
     """Check access to an import, and lock it until the unit ends.
 
-    The workspace is locked first, as by a unit that deletes it with its imports.
+    The workspace is locked first, in the same order as when it is deleted with its imports.
 
     Args:
         uow: The unit of work.
         ref: The import.
 
     Raises:
-        NotFound: The caller does not reach the workspace, or it has no such import.
+        NotFound: The caller has no access to the workspace, or it has no such import.
         Forbidden: The caller has not started the import.
     """
     at = multipart_import(uow, ref)

@@ -159,7 +159,7 @@ def build_importer(
         uow: The unit of work.
         importer: The importing user.
         project_id: The new project.
-        assignees: The ids of people who reach the workspace, by e-mail address as the file writes it.
+        assignees: The ids of people with access to the workspace, by e-mail address as in the file.
     """
     return Importer(
         user_id=importer.id,
@@ -351,7 +351,7 @@ def emit_cards(
 def load_people_by_email(
     uow: UnitOfWork, workspace_id: str, cards: Sequence[ImportedCard], file: ProjectHeader | None = None
 ) -> dict[str, Person]:
-    """Return the assignees of cards and the members of a file who reach the workspace, by e-mail key.
+    """Return the assignees of cards and the members of a file with access to the workspace, by e-mail key.
 
     Args:
         uow: The unit of work.
@@ -364,11 +364,11 @@ def load_people_by_email(
 
 
 def find_assignees(cards: Sequence[ImportedCard], people_by_email: Mapping[str, Person]) -> dict[str, str]:
-    """Return the ids of assignees who reach the workspace, by their addresses in the file.
+    """Return the ids of assignees with access to the workspace, by their addresses in the file.
 
     Args:
         cards: The cards, as the file has them.
-        people_by_email: People who reach the workspace, by e-mail key.
+        people_by_email: People with access to the workspace, by e-mail key.
     """
     emails = {card.assignee for card in cards if card.assignee}
     return {
@@ -381,12 +381,12 @@ def find_members(
 ) -> tuple[list[str], list[NotCarried]]:
     """Return the ids of the new members, and the members of the file who cannot be added.
 
-    Only people who reach the workspace become members, and only if the importer could add them one by one.
+    Only people with access to the workspace become members, and only if the importer has the right to add them.
 
     Args:
         uow: The unit of work.
         request: The file.
-        people_by_email: People who reach the workspace, by e-mail key.
+        people_by_email: People with access to the workspace, by e-mail key.
     """
     entries = request.members or []
     refusal = ""

@@ -55,14 +55,14 @@ NOT_RECORDED: Final = frozenset(
 _MOVED: Final = ("column_id", "scope_id", "order", "status", "completed_at")
 _ARCHIVED: Final = ("archived", "order")
 _CARD_FIELDS: Final = tuple(name for name in field_names(Card) if name not in NOT_RECORDED)
-# A new card is at the end of its column, and in the scope of it.
+# A new card is at the end of its column, and in the column's scope.
 _CREATED: Final = tuple(name for name in _CARD_FIELDS if name not in ("scope_id", "order"))
 _PYTHON_NAMES: Final[Mapping[str, str]] = {camel(name): name for name in _CARD_FIELDS}
 _WIRE_NAMES: Final[Mapping[str, str]] = {name: camel(name) for name in _CARD_FIELDS}
 
 
 def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Change]:
-    """Return the changes of fields that an event of a card stands for; none for one that changes no field.
+    """Return the changes of a card's fields that an event reports; an empty list if it changes no field.
 
     Args:
         event: The event.
@@ -218,7 +218,7 @@ def _list_key_changes(
 
 
 def _list_item_changes(old: Sequence[ChecklistItem], new: Sequence[ChecklistItem]) -> Iterator[Change]:
-    """Yield a change for each item that is added, changed or removed, and one for another order of the others."""
+    """Yield a change for each item that is added, changed or removed, and one if the order of the kept items differs."""
     old_items = {item.id: item for item in old}
     new_items = {item.id: item for item in new}
     for id in dict.fromkeys([*old_items, *new_items]):

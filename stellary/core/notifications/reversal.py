@@ -1,4 +1,4 @@
-"""The request that takes back recorded changes of a card, and the fields that stand in its way. Pure functions."""
+"""The request that undoes recorded changes of a card, and the fields that prevent this. Pure functions."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Reversal:
             self.problems[change.field] = current
 
     def _revert_order(self, old: object) -> None:
-        # The order changes with those of other cards, so its current value says nothing.
+        # The order also changes when other cards move, so it is not compared with the recorded one.
         if isinstance(old, int):
             self.body["order"] = old
 
@@ -107,5 +107,5 @@ class Reversal:
 
 
 def _content(item: Item) -> Item:
-    """Return what of an item a change records, apart from its order."""
+    """Return the fields of a checklist item that a change records, without its order."""
     return {"title": item["title"], "done": item["done"]}

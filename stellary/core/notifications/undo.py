@@ -26,7 +26,7 @@ UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned")
 
 @serves(UNDO_ACTIVITY)
 def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
-    """Take back a change of a card.
+    """Undo a change of a card.
 
     Raises:
         NotFound: The project has no such activity, or its card was deleted.

@@ -1,4 +1,4 @@
-"""The means by which changes are made, for their records: rules, agents, tokens, imports, proposed actions."""
+"""How a change was made, for its record: by a rule, an agent, a token, an import, or a proposed action."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ StoredVia = dict[str, dict[str, str | None]]
 
 
 def find_via(actor: Actor, event: Event, agent_names: Mapping[str, str]) -> StoredVia | None:
-    """Return the means by which an actor caused an event; None for a direct request after a login.
+    """Return how an actor caused an event; None for a direct request after a login.
 
     Args:
         actor: The actor.
@@ -31,7 +31,7 @@ def find_via(actor: Actor, event: Event, agent_names: Mapping[str, str]) -> Stor
 
 
 def find_means(actor: Actor) -> StoredVia:
-    """Return the agent that an actor is, and the token of its request; the agent without its name."""
+    """Return the agent and the token of an actor's request, as far as it has any; the agent without its name."""
     means: StoredVia = {}
     if actor.agent_limits is not None:
         means["agent"] = actor.agent_limits.as_via()

@@ -62,7 +62,7 @@ class ObjectStoreBlobs:
         return self._opened
 
     def start(self) -> None:
-        """Load the library of a bucket and start its runtime, which cannot start again once descriptors were lacking.
+        """Load the library of a bucket, and start its runtime. A runtime that lacked descriptors cannot be started again.
 
         Raises:
             Unavailable: The process has too few descriptors.

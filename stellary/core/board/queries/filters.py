@@ -42,7 +42,7 @@ def is_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> 
         uow: The unit of work.
         workspace_id: The workspace.
         field: The wire name of the filter: ``projectId``, ``scopeId`` or ``cardId``.
-        id: As it was given.
+        id: The id in the request.
     """
     parameters = {"_workspace_id": workspace_id, "_id": id}
     return uow.connection.execute(_IN_WORKSPACE[field], parameters).first() is not None
@@ -52,7 +52,7 @@ def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) 
     """Check that the item that a filter names is in a workspace.
 
     Raises:
-        Invalid: It has no such item.
+        Invalid: The workspace has no such item.
     """
     if not is_in_workspace(uow, workspace_id, field, id):
         raise unknown(field)
@@ -72,10 +72,10 @@ def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field:
         workspace_id: The workspace of the project.
         project_id: The project.
         field: The wire name of the filter: ``columnId``, ``scopeId``, ``labelId`` or ``cardId``.
-        id: As it was given.
+        id: The id in the request.
 
     Raises:
-        Invalid: It has no such item.
+        Invalid: The project has no such item.
     """
     if not is_in_project(uow, workspace_id, project_id, field, id):
         raise unknown(field)

@@ -1,4 +1,4 @@
-"""Cards of a project file, and their comments: what they become in the new project."""
+"""The rows of the cards and comments that an import creates from a project file."""
 
 from __future__ import annotations
 

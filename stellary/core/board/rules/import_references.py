@@ -23,7 +23,7 @@ class EntryWithId(Protocol):
 
 
 class ItemWithId(Protocol):
-    """What an entry of the file becomes."""
+    """An item that is created from an entry of the file."""
 
     @property
     def id(self) -> str: ...
@@ -36,7 +36,7 @@ class Importer:
     Attributes:
         name, email: The name and e-mail address of the importer, who is the author of comments without one.
         project_id: The id of the new project.
-        assignees: The ids of people with access to the workspace, by e-mail address as the file writes it.
+        assignees: The ids of people with access to the workspace, by e-mail address as in the file.
         new_id: Generates ids.
         now: The time of the import.
     """
