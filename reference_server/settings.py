@@ -59,6 +59,7 @@ class Settings:
     jwt_lifetime: timedelta = timedelta(days=7)
     bcrypt_rounds: int = 12
     registration: Registration = "open"
+    trash_days: int = 30
     smtp: SmtpServer | None = None
     mail_from: str = "stellary@localhost"
     port: int = 3001
@@ -309,6 +310,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "JWT_SECRET": ("jwt_secret", str),
     "JWT_EXPIRES_IN": ("jwt_lifetime", duration),
     "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", lambda text: _integer(text, 4, 16)),
+    "STELLARY_TRASH_DAYS": ("trash_days", lambda text: _integer(text, 0, 3650)),
     "STELLARY_REGISTRATION": ("registration", _one_of("open", "invited", "closed")),
     "STELLARY_SMTP_URL": ("smtp", smtp_server),
     "STELLARY_MAIL_FROM": ("mail_from", _email),

@@ -40,6 +40,7 @@ ActivityType = Literal[
     "document_submitted",
     "document_approved",
     "document_changes_requested",
+    "item_restored",
     "mission_created",
     "mission_updated",
     "mission_deleted",

@@ -259,7 +259,7 @@ UPDATE_CARD = updates(
 DELETE_CARD = deletes(
     "cards.delete",
     CardRef,
-    summary="Permanently delete a card with its comments and attachments.",
+    summary="Move a card to the trash, with its comments and attachments.",
     returns=Ok,
     policy=BOARD_DELETE,
 )

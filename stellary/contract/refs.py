@@ -318,6 +318,14 @@ class ProposalRef(WorkspaceRef):
 
 
 @attrs.frozen
+class TrashedItemRef(WorkspaceRef):
+    """A deleted item in the trash of a workspace."""
+
+    template: ClassVar[str] = _WORKSPACE + "/trash/:trashId"
+    trash_id: str
+
+
+@attrs.frozen
 class DocumentRef(WorkspaceRef):
     """A document of a workspace."""
 

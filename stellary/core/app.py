@@ -36,7 +36,7 @@ from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.host_connection import Borrowing, OnCommit
-from stellary.core.kernel import jobs
+from stellary.core.kernel import jobs, trash
 from stellary.core.kernel.actions import AnyAction, add_host_actions
 from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.environment import Environment
@@ -75,6 +75,7 @@ class Core:
         bcrypt_rounds: The cost of a password hash; each step doubles it. Default: 12, about 0.3 s.
         registration: Who may create an account with ``auth.register``: everyone (``open``), people whose address has a
             pending invitation (``invited``), or nobody (``closed``). ``user`` creates users in any case. Default: ``open``.
+        trash_days: The number of days that deleted items can be restored. Default: 30.
         mailer: Sends an ``Email`` (invitations). By default, emails are logged.
         public_url: The URL at which people reach the product, for the links in emails.
         clock: Returns the current time in UTC. By default, the system clock.
@@ -112,6 +113,7 @@ class Core:
         jwt_lifetime: timedelta = timedelta(days=7),
         bcrypt_rounds: int = 12,
         registration: Registration = "open",
+        trash_days: int = 30,
         mailer: Mailer = log_email,
         public_url: str = "http://localhost:3001",
         clock: Clock = system_clock,
@@ -131,6 +133,7 @@ class Core:
             signer=Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime),
             bcrypt_rounds=bcrypt_rounds,
             registration=registration,
+            trash_days=trash_days,
             mailer=mailer,
             public_url=public_url.rstrip("/"),
             planner=planner or BriefReader(),
@@ -178,7 +181,8 @@ class Core:
     def sweep(self) -> int:
         """Delete files that no attachment has referred to for an hour, and what has expired of logins.
 
-        These are the counts of failed logins, the tokens of emails, and the sessions. Such files belonged to deleted cards, projects and organizations, or were left behind by a process that died.
+        These are the counts of failed logins, the tokens of emails, and the sessions. Files without a row were left behind
+        by a process that died; those of deleted items stay as long as the items can be restored.
         The reference server sweeps at its start and then every hour; if you embed the core, do the same.
 
         Returns:
@@ -190,7 +194,7 @@ class Core:
         self.login_attempts.sweep()
         sweep_email_tokens(self.units)
         sweep_sessions(self.units)
-        return attachments.sweep(self.units, proposing.find_pending_blobs)
+        return attachments.sweep(self.units, (proposing.find_pending_blobs, trash.find_used_blobs))
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
         """Back up a consistent copy of the database and all files that it refers to, without blocking writers.
@@ -215,7 +219,7 @@ class Core:
 
     def _find_files(self, connection: Connection) -> FileIndex:
         with self.view(NOBODY, connection) as uow:
-            return attachments.all_files(uow) | proposing.find_all_files(uow)
+            return attachments.all_files(uow) | proposing.find_all_files(uow) | trash.find_all_files(uow)
 
     def close(self) -> None:
         """Close all connections, brains and the planner. Stop the job runner, the webhook worker and the relay first."""

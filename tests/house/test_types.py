@@ -39,6 +39,7 @@ JSON = {
     "http/mcp/tools.py": 2,
     "kernel/events.py": 1,
     "kernel/jobs.py": 5,
+    "kernel/trash.py": 1,
     "knowledge/rules/embedded_json.py": 3,
     "knowledge/rules/markdown_reading.py": 4,
     "knowledge/rules/markdown_text.py": 1,

@@ -25,6 +25,13 @@ def test_relations(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out == "relation_cycle\n"
 
 
+def test_trash(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    assert example("trash").restore_deleted(client, "acme", "eng") == ["Pay by card"]
+    item, conflict = capsys.readouterr().out.splitlines()
+    assert item.startswith("PAY-1 Pay by card ")
+    assert conflict == "409 the project has a label 'Urgent' already: pass another one as name"
+
+
 def test_scopes(client: Stellary, capsys: pytest.CaptureFixture[str]):
     lines = example("scopes").scopes(client, "acme", "eng")
     assert lines == ["Web shop: 33 % of 3 cards, 0 overdue"]

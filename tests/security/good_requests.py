@@ -197,6 +197,9 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     ),
     "documents.versions": GoodRequest(path_items={"documentId": "pendingDocumentId"}),
     "documents.get_version": GoodRequest(path_items={"documentId": "pendingDocumentId"}),
+    "trash.list": _PLAIN,
+    "trash.restore": _PLAIN,
+    "trash.delete": _PLAIN,
     "automations.create": _with_body(
         trigger="task_moved",
         conditions={"all": [{"field": "toColumn", "op": "eq", "value": "Done"}]},

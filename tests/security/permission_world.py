@@ -267,9 +267,17 @@ class PermissionWorld:
         self.ask(owner, "PATCH", f"{base}/cards/{params['thirdCardId']}", {"priority": "low"})
         params["activityId"] = self.ask(owner, "GET", f"{base}/activity?type=card_updated&limit=1")[0]["id"]
         params |= self._create_pilotage(owner, workspace)
+        params["trashId"] = self._create_trashed_card(owner, workspace, base, cards)
         guest = {"email": f"guest-{project['id']}@example.com"}
         params["invitationId"] = self.ask(owner, "POST", f"{workspace.path}/members/invite", guest)["id"]
         return params
+
+    def _create_trashed_card(self, owner: str, workspace: Workspace, project: str, cards: str) -> str:
+        """Create a card, delete it, and return the id of its entry in the trash."""
+        card = self.ask(owner, "POST", cards, {"title": "Trashed"})
+        self.ask(owner, "DELETE", f"{project}/cards/{card['id']}")
+        entry_id: str = self.ask(owner, "GET", f"{workspace.path}/trash?limit=1")[0]["id"]
+        return entry_id
 
     def _create_pilotage(self, owner: str, workspace: Workspace) -> PathParams:
         """Create one item of each kind of the workspace's pilotage, and return their ids."""
@@ -338,6 +346,7 @@ class PermissionWorld:
             f"{base}/documents/{params['documentId']}",
             f"{base}/documents/{params['pendingDocumentId']}",
             f"{project}/columns/{params['columnId']}",
+            f"{base}/trash/{params['trashId']}",
             card,
             project,
         ):

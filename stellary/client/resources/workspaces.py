@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stellary.client.resources.project_drafts import ProjectDrafts
     from stellary.client.resources.projects import ProjectHandle, Projects
     from stellary.client.resources.scopes import AnyScopes
+    from stellary.client.resources.trash import Trash
     from stellary.client.resources.webhooks import Webhooks
 
 
@@ -122,6 +123,13 @@ class WorkspaceHandle(Resource[C]):
         from stellary.client.resources.documents import Documents
 
         return Documents(self._caller, self._path_params)
+
+    @property
+    def trash(self) -> Trash[C]:
+        """The deleted items of the workspace."""
+        from stellary.client.resources.trash import Trash
+
+        return Trash(self._caller, self._path_params)
 
     def document(self, document: Id) -> DocumentHandle[C]:
         """Return the handle of a document."""

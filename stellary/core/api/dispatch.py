@@ -81,6 +81,8 @@ from stellary.core.pilotage import pilotage, proposed_actions, state
 from stellary.core.search import actions as search_actions
 from stellary.core.search import search
 from stellary.core.streaming.streams import Record, StreamReader, StreamResponse
+from stellary.core.trash import access as trash_access
+from stellary.core.trash import trash
 from stellary.core.webhooks import access as webhooks_access
 from stellary.core.webhooks import deliveries, webhooks
 from stellary.core.wizard import access as wizard_access
@@ -196,6 +198,9 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     reviews.review_document,
     knowledge_listing.list_versions,
     knowledge_listing.get_version,
+    trash.list_trash,
+    trash.restore_item,
+    trash.purge_item,
     feed.list_activity,
     undo.undo_activity,
     search.search,
@@ -283,6 +288,7 @@ ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **relation_access.ACCESS_BY_REF,
     **scope_access.ACCESS_BY_REF,
     **knowledge_access.ACCESS_BY_REF,
+    **trash_access.ACCESS_BY_REF,
     **automations_access.ACCESS_BY_REF,
     **wizard_access.ACCESS_BY_REF,
     **webhooks_access.ACCESS_BY_REF,

@@ -26,6 +26,7 @@ from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import EVERYTHING, JOBS
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
 from stellary.core.kernel.units import Units
+from stellary.core.trash import purging
 
 _log = logging.getLogger("stellary.core")
 
@@ -88,6 +89,8 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     due.CHECK: JobHandler(due.check, attempts=None, first={}),
     multipart_imports.EXPIRE: JobHandler(multipart_imports.expire),
     password_resets.SEND: JobHandler(password_resets.send_reset_link),
+    purging.PURGE: JobHandler(purging.purge, attempts=None, first={}),
+    purging.DELETE_ROWS: JobHandler(purging.delete_rows, attempts=None),
 }
 """The handler of each kind of job."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from stellary.core.accounts import leaving
 from stellary.core.agents import delegation
 from stellary.core.agents import on_member_removed as agents_on_member_removed
+from stellary.core.agents import on_restored as agents_on_restored
 from stellary.core.automations import acting
 from stellary.core.automations import on_member_removed as automations_on_member_removed
 from stellary.core.board import on_member_removed
@@ -40,6 +41,7 @@ from stellary.core.kernel.events import (
     DocumentUpdated,
     DocumentWritten,
     ItemChanged,
+    ItemRestored,
     NoticeGiven,
     PilotageChanged,
     ProjectCreated,
@@ -56,6 +58,7 @@ from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.notifications import activity
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
+from stellary.core.trash import trash
 from stellary.core.webhooks import on_member_removed as webhooks_on_member_removed
 from stellary.core.webhooks import outbox
 
@@ -97,6 +100,13 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     DocumentSubmitted: (activity.record,),
     DocumentApproved: (activity.record,),
     ChangesRequested: (activity.record,),
+    # The rows of the entry last: the others look them up.
+    ItemRestored: (
+        activity.record,
+        index.update_index,
+        agents_on_restored.cancel_missions,
+        trash.forget_rows,
+    ),
     ActivitiesRecorded: (outbox.write_messages,),
     ChecklistCompleted: (acting.react,),
     CardDue: (acting.react,),

@@ -1,12 +1,12 @@
 """Files on cards. Section Attachments of the API reference.
 
-The bytes are written before the row that refers to them, and deleted after it. A row therefore always has its file;
-after a crash there may be a file without a row, which ``sweep`` deletes.
+The bytes are written before the row that refers to them, and deleted after it has been purged from the trash. A row
+therefore always has its file; after a crash there may be a file without a row, which ``sweep`` deletes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -31,11 +31,12 @@ from stellary.core.board.row_types import AttachmentRow
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.tables import attachments, cards
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel import trash
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
 from stellary.core.kernel.units import Units
-from stellary.core.ports.blobs import StoredFile, discard, is_key
+from stellary.core.ports.blobs import StoredFile, is_key
 
 SWEEP_AFTER = timedelta(hours=1)
 """The time after which a file without a row is deleted; much longer than any upload takes."""
@@ -112,20 +113,31 @@ def download_attachment(uow: UnitOfWork, ref: AttachmentRef) -> StoredFile:
 
 @serves(DELETE_ATTACHMENT)
 def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
-    """Delete an attachment of a card."""
+    """Move an attachment of a card to the trash, which keeps its file."""
     at = attachment_access.attachment(uow, ref)
     row = at.row
     # The card is locked first, as when a card is deleted, so that two units never wait for each other.
     _count(uow, row.card_id, -1)
+    card = load_cards(uow, [row.card_id])[row.card_id]
+    trash.put(
+        uow,
+        attachments,
+        kind="attachment",
+        item_id=row.id,
+        name=row.original_name,
+        key=card.key,
+        author_id=row.uploaded_by_id,
+        organization_id=at.roles.organization_id,
+        workspace_id=at.roles.workspace_id,
+        project_id=row.of_project,
+    )
     if not uow.connection.execute(_DELETE, {"_id": row.id}).rowcount:
         raise NotFound("Attachment not found")
-    blobs, key = uow.env.blobs, row.blob_key
-    uow.after_commit.append(lambda: discard(blobs, key))
     uow.emit(
         AttachmentRemoved(
             workspace_id=at.roles.workspace_id or "",
             project_id=row.of_project,
-            card=load_cards(uow, [row.card_id])[row.card_id],
+            card=card,
             attachment=_row_to_attachment(row),
         )
     )
@@ -137,23 +149,20 @@ def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
     return {row.blob_key: (row.size, row.sha256) for row in uow.connection.execute(_ALL)}
 
 
-def sweep(units: Units, find_used_keys: Callable[[UnitOfWork, list[str]], set[str]]) -> int:
+def sweep(units: Units, finders: Sequence[Callable[[UnitOfWork, list[str]], set[str]]]) -> int:
     """Delete the files that have had no row for an hour, and return their number.
-
-    This includes the files of deleted cards, projects and organizations.
 
     Args:
         units: The units of the application.
-        find_used_keys: Returns the keys that rows of another area use.
+        finders: Each returns the keys that rows of another area use.
     """
     deleted_count = 0
     names = units.env.blobs.older_than(units.env.clock() - SWEEP_AFTER)
     all_keys = (name for name in names if is_key(name))
     while keys := list(islice(all_keys, SWEEP_BATCH)):
         with units.read(NOBODY) as uow:
-            used_keys = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars()) | find_used_keys(
-                uow, keys
-            )
+            used_keys = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
+            used_keys = used_keys.union(*(find_used_keys(uow, keys) for find_used_keys in finders))
         unused_keys = [key for key in keys if key not in used_keys]
         if unused_keys:
             units.env.blobs.delete(unused_keys)

@@ -34,6 +34,7 @@ from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
 from stellary.core.db.row_types import Query
+from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardCreated, CardDeleted
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -251,7 +252,7 @@ class _Update:
 
 @serves(DELETE_CARD)
 def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
-    """Delete a card with its comments, relations and attachments. Its number is not used again."""
+    """Move a card with its comments, relations and attachments to the trash. Its number is not used again."""
     at = access.card(uow, ref)
     columns = {}
     if uses_row_locks(uow) or at.row.directory is not None:
@@ -266,6 +267,17 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
         project_id=at.card.project_id,
         card=at.card,
         commenter_ids=load_commenter_ids(uow, at.card.id),
+    )
+    trash.put(
+        uow,
+        cards,
+        kind="card",
+        item_id=at.card.id,
+        name=at.card.title,
+        key=at.card.key,
+        organization_id=at.roles.organization_id,
+        workspace_id=at.roles.workspace_id,
+        project_id=at.card.project_id,
     )
     uow.connection.execute(_DELETE, {"_id": at.card.id})
     if column is not None:

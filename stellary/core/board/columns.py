@@ -41,9 +41,10 @@ from stellary.core.board.order.locks import lock_columns, lock_project
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
-from stellary.core.board.tables import columns, scopes
+from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
+from stellary.core.kernel import trash
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -68,7 +69,7 @@ _NAMED_SCOPE = _SCOPE.where(scopes.c.id == bindparam("_scope_id"))
 _INSERT = insert(columns)
 _UPDATE = update(columns).where(columns.c.id == bindparam("_id"))
 _DELETE = delete(columns).where(columns.c.id == bindparam("_id"))
-_ORDERS = DenseOrders(columns.c.position, columns.c.scope_id)
+COLUMN_ORDERS = DenseOrders(columns.c.position, columns.c.scope_id)
 _FIELDS = RowFields(
     Column, columns, computed=("card_count",), renamed={"order": "position"}, internal=("directory",)
 )
@@ -100,7 +101,7 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
     )
     if order < count:
         lock_columns(uow, project.id)
-        _ORDERS.enter(uow, scope_id, order)
+        COLUMN_ORDERS.enter(uow, scope_id, order)
     uow.connection.execute(_INSERT, column_row(column))
     emit_change(uow, project.workspace_id, None, column)
     return column
@@ -153,21 +154,35 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
 
 @serves(DELETE_COLUMN)
 def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
-    """Delete a column; its cards, including archived ones, move to the column of ``moveCardsTo``."""
+    """Move a column to the trash; its cards, including archived ones, move to the column of ``moveCardsTo``."""
     at = access.column(uow, ref)
     if request.move_cards_to == ref.column_id:
         raise invalid(("moveCardsTo", "must be another column"))
     before = _load_locked(uow, ref)
+    moves: dict[str, object] = {}
     if request.move_cards_to is not UNSET:
         locked_columns = lock_columns(uow, ref.project_id)
         if request.move_cards_to not in locked_columns:
             raise unknown("moveCardsTo")
         source, target = locked_columns[before.id], locked_columns[request.move_cards_to]
-        card_moves.empty_columns(uow, at.roles.workspace_id or "", [source], target, before.project_id)
+        moves = card_moves.empty_columns(
+            uow, at.roles.workspace_id or "", [source], target, before.project_id
+        )
     elif ordering.has_cards(uow, before.id):
         raise Conflict("the column has cards: moveCardsTo is required", code="column_not_empty")
+    trash_id = trash.put(
+        uow,
+        columns,
+        kind="column",
+        item_id=before.id,
+        name=before.name,
+        organization_id=at.roles.organization_id,
+        workspace_id=at.roles.workspace_id,
+        project_id=before.project_id,
+    )
+    trash.add_references(uow, trash_id, cards.c.column_id, moves)
     uow.connection.execute(_DELETE, {"_id": before.id})
-    _ORDERS.leave(uow, before.scope_id, before.position)
+    COLUMN_ORDERS.leave(uow, before.scope_id, before.position)
     emit_change(uow, at.roles.workspace_id, column_value(before), None)
     return Ok()
 
@@ -188,7 +203,7 @@ def _make_room(uow: UnitOfWork, before: ColumnRow, order: int) -> int:
     """Make room in the scope for a column at another order; return that order, which is at most the end."""
     scope = {"_project_id": before.project_id, "_scope_id": before.scope_id}
     count = uow.connection.execute(_NAMED_SCOPE, scope).one()[1]
-    return _ORDERS.move(uow, before.scope_id, before.position, order, count)
+    return COLUMN_ORDERS.move(uow, before.scope_id, before.position, order, count)
 
 
 def column_value(row: ColumnRow) -> Column:

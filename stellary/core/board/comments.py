@@ -24,6 +24,7 @@ from stellary.core.board.row_types import CommentRow
 from stellary.core.board.tables import cards, comments
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
+from stellary.core.kernel import trash
 from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -89,10 +90,22 @@ def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> 
 
 @serves(DELETE_COMMENT)
 def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
-    """Delete a comment."""
+    """Move a comment to the trash."""
     at = access.comment(uow, ref)
     # Locked first, as when a card is deleted, so that two units never wait for each other.
     access.lock_card(uow, at)
+    trash.put(
+        uow,
+        comments,
+        kind="comment",
+        item_id=at.row.comment_id,
+        name=at.card.title,
+        key=at.card.key,
+        author_id=at.row.author_id,
+        organization_id=at.roles.organization_id,
+        workspace_id=at.roles.workspace_id,
+        project_id=at.card.project_id,
+    )
     if not uow.connection.execute(_DELETE, {"_id": at.row.comment_id}).rowcount:
         raise NotFound("Comment not found")
     count = _count(uow, at.card.id, -1)

@@ -44,6 +44,7 @@ from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
 from stellary.core.db.row_types import Query
+from stellary.core.kernel import trash
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -118,11 +119,23 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
 
 @serves(DELETE_CUSTOM_FIELD)
 def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Ok:
-    """Delete a field and the values that cards have of it."""
+    """Move a field to the trash, with the values that cards have of it."""
     at = field_access.custom_field(uow, ref)
     before = field_rows.field(at.row)
-    # The field is deleted first: units that set a value hold a share lock on it, so their values are visible
-    # afterwards.
+    # This locks the field. A unit that sets a value holds a share lock on it, so its value is visible afterwards.
+    trash_id = trash.put(
+        uow,
+        custom_fields,
+        kind="custom_field",
+        item_id=before.id,
+        name=before.name,
+        organization_id=at.roles.organization_id,
+        workspace_id=at.roles.workspace_id,
+        project_id=before.project_id,
+    )
+    parameters = {"_project_id": before.project_id, "_field_id": before.id}
+    values = {row.id: row.custom_fields[before.id] for row in _WITH_VALUE.all(uow.connection, parameters)}
+    trash.add_references(uow, trash_id, cards.c.custom_fields, values)
     uow.connection.execute(_DELETE, {"_id": before.id})
     changed_cards = _convert_values(uow, before, None)
     _rewrite(uow, changed_cards)

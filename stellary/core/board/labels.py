@@ -6,6 +6,7 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Text,
+    and_,
     bindparam,
     delete,
     func,
@@ -42,6 +43,7 @@ from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import LabelRow
 from stellary.core.board.tables import cards, labels
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel import trash
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -64,11 +66,13 @@ def _remove_id(ids: ColumnElement[str], id: ColumnElement[str]) -> ColumnElement
 
 _label_ids = type_coerce(cards.c.label_ids, Text)
 _id = bindparam("_label_id", type_=Text)
+_HAS_LABEL = and_(
+    cards.c.project_id == bindparam("_project_id"), _label_ids.like(literal('%"') + _id + literal('"%'))
+)
+_LABELLED = select(cards.c.id, cards.c.label_ids).where(_HAS_LABEL)
 _REMOVE_FROM_CARDS = (
     update(cards)
-    .where(
-        cards.c.project_id == bindparam("_project_id"), _label_ids.like(literal('%"') + _id + literal('"%'))
-    )
+    .where(_HAS_LABEL)
     .values(label_ids=_remove_id(_label_ids, _id), version=cards.c.version + 1, updated_at=bindparam("_now"))
 )
 
@@ -117,11 +121,22 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
 
 @serves(DELETE_LABEL)
 def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
-    """Delete a label, and remove it from all cards."""
+    """Move a label to the trash, and remove it from all cards."""
     at = access.label(uow, ref)
     label = at.row
-    # The label is deleted first: units that add it to a card hold a share lock on it, so their changes are visible
-    # afterwards.
+    # This locks the label. A unit that adds it to a card holds a share lock on it, so the change is visible afterwards.
+    trash_id = trash.put(
+        uow,
+        labels,
+        kind="label",
+        item_id=label.id,
+        name=label.name,
+        organization_id=at.roles.organization_id,
+        workspace_id=at.roles.workspace_id,
+        project_id=label.project_id,
+    )
+    labelled = uow.connection.execute(_LABELLED, {"_project_id": label.project_id, "_label_id": label.id})
+    trash.add_references(uow, trash_id, cards.c.label_ids, {row.id: row.label_ids for row in labelled})
     uow.connection.execute(_DELETE, {"_id": label.id})
     uow.connection.execute(
         _REMOVE_FROM_CARDS, {"_project_id": label.project_id, "_label_id": label.id, "_now": uow.now}

@@ -48,6 +48,7 @@ from stellary.core.board.tables import (
 )
 from stellary.core.board.templates import TEMPLATES
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel import trash
 from stellary.core.kernel.events import ItemChanged, ProjectCreated, ProjectUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -284,10 +285,23 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
 
 @serves(DELETE_PROJECT)
 def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
-    """Delete a project with its columns, cards, labels and members."""
-    before = access.load_locked_project(uow, ref).row
+    """Move a project with its columns, cards, labels and members to the trash."""
+    at = access.load_locked_project(uow, ref)
+    before = at.row
     uow.require_version(before.version)
     lock_columns(uow, before.id)
+    trash.put(
+        uow,
+        projects,
+        kind="project",
+        item_id=before.id,
+        name=before.name,
+        key=before.key,
+        author_id=before.created_by_id,
+        organization_id=at.roles.organization_id,
+        workspace_id=at.roles.workspace_id,
+        project_id=before.id,
+    )
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": before.id})
     project = project_value(before)

@@ -146,7 +146,7 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
         raise unknown("targetCardId")
     uow.record_dependency("other card", other.other_id)
     edge = rules.build_edge(at.card.id, request.target_card_id, request.type)
-    _check(uow, edge)
+    check_edge(uow, edge)
     id = uow.new_id()
     row = {"id": id, "source_id": edge.source_id, "target_id": edge.target_id, "type": edge.type}
     uow.connection.execute(_INSERT, {**row, "created_by_id": uow.user_id, "created_at": uow.now})
@@ -219,7 +219,7 @@ def _emit_events(
         )
 
 
-def _check(uow: UnitOfWork, edge: Edge) -> None:
+def check_edge(uow: UnitOfWork, edge: Edge) -> None:
     """Check that a relation is not a duplicate or a second parent, and completes no cycle.
 
     Raises:

@@ -29,8 +29,18 @@ class ListedProjectRow(RowType):
 class ProjectRow(ListedProjectRow):
     """A project."""
 
+    created_by_id: str
     last_number: int
     version: int
+
+
+class MovedCardRow(RowType):
+    """A card that the deletion of its column has moved."""
+
+    id: str
+    column_id: str
+    status: CardStatus
+    completed_at: datetime | None
 
 
 class LoadedMemberRow(RowType):

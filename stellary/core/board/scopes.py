@@ -39,6 +39,7 @@ from stellary.core.board.rules import scopes as rules
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
+from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardDeleted
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -67,7 +68,7 @@ _DELETE = (
     delete(cards).where(cards.c.column_id.in_(_OWN_COLUMNS)),
     delete(scopes).where(scopes.c.id == bindparam("_id")),
 )
-_ORDERS = DenseOrders(scopes.c.position, scopes.c.project_id)
+SCOPE_ORDERS = DenseOrders(scopes.c.position, scopes.c.project_id)
 
 
 @serves(CREATE_SCOPE)
@@ -105,7 +106,7 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
         now=uow.now,
     )
     if order < count:
-        _ORDERS.enter(uow, project.id, order)
+        SCOPE_ORDERS.enter(uow, project.id, order)
     uow.connection.execute(_INSERT, scope_rows.row(scope))
     if scope.columns:
         uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, scope.columns)))
@@ -142,7 +143,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
     after = rules.apply_update(before, request, before.order, uow.now)
     if request.order is not UNSET:
         count = uow.connection.execute(_COUNT, {"_project_id": row.project_id}).scalar_one()
-        order = _ORDERS.move(uow, row.project_id, before.order, request.order, count)
+        order = SCOPE_ORDERS.move(uow, row.project_id, before.order, request.order, count)
         after = rules.apply_update(before, request, order, uow.now)
     if after is not before:
         uow.connection.execute(_UPDATE, {"_id": row.id, **scope_rows.FIELDS.to_changes(before, after)})
@@ -152,24 +153,36 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
 
 @serves(DELETE_SCOPE)
 def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
-    """Delete a scope with its columns; its cards move to the column of ``moveCardsTo``, or are deleted."""
+    """Move a scope to the trash with its columns; its cards move to the column of ``moveCardsTo``, or go with it."""
     at = scope_access.load_locked_scope(uow, ref)
     row, workspace_id = at.row, at.roles.workspace_id or ""
     columns = lock_columns(uow, row.project_id)
     target = _target(columns, row.id, request)
     rules.check_deletable(row.is_default)
     deleted_scope = _value(uow, row)
+    moves: dict[str, object] = {}
     if target is not None:
         source_columns = [
             columns[scope_column.id] for scope_column in scope_columns(uow, row.project_id, row.id)
         ]
-        card_moves.empty_columns(uow, workspace_id, source_columns, target, row.project_id)
+        moves = card_moves.empty_columns(uow, workspace_id, source_columns, target, row.project_id)
     else:
         column_ids = [column.id for column in columns.values() if column.scope_id == row.id]
         _emit_deletions(uow, workspace_id, row, column_ids)
+    trash_id = trash.put(
+        uow,
+        scopes,
+        kind="scope",
+        item_id=row.id,
+        name=row.name,
+        organization_id=at.roles.organization_id,
+        workspace_id=at.roles.workspace_id,
+        project_id=row.project_id,
+    )
+    trash.add_references(uow, trash_id, cards.c.column_id, moves)
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": row.id})
-    _ORDERS.leave(uow, row.project_id, row.position)
+    SCOPE_ORDERS.leave(uow, row.project_id, row.position)
     for column in deleted_scope.columns:
         emit_change(uow, workspace_id, column, None)
     emit_change(uow, workspace_id, deleted_scope, None)

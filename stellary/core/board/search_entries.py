@@ -89,6 +89,11 @@ _CARDS = (
     .join_from(cards, projects, projects.c.id == cards.c.project_id)
     .where(_OF_PROJECT)
 )
+_COMMENT = (
+    select(comments.c.id, comments.c.card_id, comments.c.content, cards.c.project_id)
+    .join_from(comments, cards, cards.c.id == comments.c.card_id)
+    .where(comments.c.id == bindparam("_comment_id"))
+)
 _COMMENTS = (
     select(comments.c.id, comments.c.card_id, comments.c.content)
     .join_from(comments, cards, cards.c.id == comments.c.card_id)
@@ -143,6 +148,12 @@ def in_visible_project(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return the condition that an entry's project, if it has one, is not hidden by an unfinished import."""
     hidden = select(projects.c.id).where(projects.c.workspace_id.is_(None))
     return or_(project_id.is_(None), project_id.not_in(hidden))
+
+
+def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) -> Iterator[Entry]:
+    """Yield the entry of a comment, if it exists."""
+    for row in uow.connection.execute(_COMMENT, {"_comment_id": comment_id}):
+        yield _comment_entry(workspace_id, row.project_id, row.card_id, row.id, row.content)
 
 
 def project_exists(project_id: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -28,6 +28,7 @@ class Environment:
         signer: Signs and verifies JWTs.
         bcrypt_rounds: The cost of new password hashes, as a power of two.
         registration: The people who may create an account.
+        trash_days: The number of days that deleted items stay in the trash.
         stored_rounds: The highest cost of any stored password hash; None until the first login reads it.
         mailer: Sends an ``Email``.
         public_url: The URL at which people reach the product, without a trailing slash.
@@ -50,6 +51,7 @@ class Environment:
     signer: Signer
     bcrypt_rounds: int
     registration: Registration
+    trash_days: int
     mailer: Mailer
     public_url: str
     planner: Planner

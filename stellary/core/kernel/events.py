@@ -16,6 +16,7 @@ from stellary.contract.documents import DocumentStatus, DocumentSummary
 from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import Node
+from stellary.contract.trash import TrashKind
 from stellary.contract.wire import Value
 
 
@@ -413,6 +414,27 @@ class DocumentApproved(DocumentReviewed):
 @attrs.frozen(kw_only=True)
 class ChangesRequested(DocumentReviewed):
     """Changes of a document were requested."""
+
+
+@attrs.frozen(kw_only=True)
+class ItemRestored(Event):
+    """A deleted item was restored from the trash, with all that was deleted with it.
+
+    Attributes:
+        trash_id: The entry that it had in the trash.
+        project_id: The project that it belongs to, or is; None if there is none.
+        card_id: The card that it is, or belongs to; None if there is none.
+        is_renamed: Whether it got another name or key.
+    """
+
+    trash_id: str
+    kind: TrashKind
+    item_id: str
+    name: str
+    key: str | None
+    project_id: str | None
+    card_id: str | None
+    is_renamed: bool
 
 
 @attrs.frozen(kw_only=True)

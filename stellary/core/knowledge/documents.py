@@ -30,6 +30,7 @@ from stellary.contract.wire import invalid
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board.order.locks import uses_row_locks
+from stellary.core.kernel import trash
 from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
@@ -154,12 +155,23 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
 
 @serves(DELETE_DOCUMENT)
 def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
-    """Delete a document and its versions. Its child documents move up to its parent."""
-    row: StoredDocumentRow = access.document(uow, ref).row
+    """Move a document and its versions to the trash. Its child documents move up to its parent."""
+    at = access.document(uow, ref)
+    row: StoredDocumentRow = at.row
     if uses_row_locks(uow):
         row = access.lock_document_to_delete(uow, row.id)
     document = rows.STORED.to_value(row)
     uow.require_version(document.version)
+    trash.put(
+        uow,
+        documents,
+        kind="document",
+        item_id=document.id,
+        name=document.title,
+        organization_id=document.organization_id,
+        workspace_id=document.workspace_id,
+        project_id=document.project_id,
+    )
     uow.connection.execute(
         _MOVE_CHILDREN_UP, {"_id": document.id, "_parent_id": document.parent_id, "_now": uow.now}
     )

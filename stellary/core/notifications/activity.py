@@ -30,6 +30,7 @@ from stellary.core.kernel.events import (
     DocumentEvent,
     DocumentSubmitted,
     ItemChanged,
+    ItemRestored,
     PilotageChanged,
     ProjectEvent,
     ProjectImported,
@@ -81,7 +82,7 @@ _DELETE = delete(notifications).where(
 class _Entry:
     """An activity to record, and its recipients."""
 
-    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged
+    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged | ItemRestored
     meta: dict[str, object]
     recipients: list[str]
     changes: list[Change] = attrs.field(factory=list)
@@ -99,6 +100,8 @@ class _Entry:
 
     @property
     def card_id(self) -> str | None:
+        if isinstance(self.event, ItemRestored):
+            return self.event.card_id
         return self.event.card.id if isinstance(self.event, CardEvent) else None
 
 
@@ -112,6 +115,7 @@ def record(
         | DocumentEvent
         | PilotageChanged
         | ItemChanged
+        | ItemRestored
     ],
 ) -> None:
     """Record the activities of events, and notify their recipients."""
@@ -129,6 +133,8 @@ def record(
         elif isinstance(event, ItemChanged):
             changes = list_item_changes(event.before, event.after)
             entries.append(_Entry(event, rules.item_meta(event), [], changes, event.after or event.before))
+        elif isinstance(event, ItemRestored):
+            entries.append(_Entry(event, rules.restored_meta(event), []))
         elif isinstance(event, PilotageChanged):
             entries.append(_Entry(event, rules.pilotage_meta(event), _pilotage_recipients(uow, event)))
         else:
@@ -171,7 +177,10 @@ def record(
 def _activity_row(
     uow: UnitOfWork, activity_id: str, entry: _Entry, agent_names: Mapping[str, str]
 ) -> dict[str, object]:
-    entity, entity_id = rules.find_entity(entry.event, entry.type)
+    if isinstance(entry.event, ItemRestored):
+        entity, entity_id = entry.event.kind, entry.event.item_id
+    else:
+        entity, entity_id = rules.find_entity(entry.event, entry.type)
     return {
         "id": activity_id,
         "workspace_id": entry.event.workspace_id,

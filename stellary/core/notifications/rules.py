@@ -32,6 +32,7 @@ from stellary.core.kernel.events import (
     DocumentUpdated,
     Event,
     ItemChanged,
+    ItemRestored,
     NoticeGiven,
     PilotageChanged,
     ProjectCreated,
@@ -70,6 +71,7 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     DocumentSubmitted: "document_submitted",
     DocumentApproved: "document_approved",
     ChangesRequested: "document_changes_requested",
+    ItemRestored: "item_restored",
 }
 """The activity type of each event: the nine of section Activity Types of the API reference, and additional ones."""
 
@@ -108,7 +110,7 @@ ProjectChange = ProjectCreated | ProjectUpdated
 def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[str] = ()) -> dict[str, object]:
     """Return the meta of a card's activity, with names, since ids mean nothing to people.
 
-    The text of a comment is left out, since no copy may remain when the comment is deleted.
+    The text of a comment is left out, since no copy may remain outside of the trash when the comment is deleted.
 
     Args:
         event: The event.
@@ -207,6 +209,11 @@ def import_meta(event: ProjectImported) -> dict[str, object]:
     """Return the meta of an import: one activity, however many cards it has."""
     counts = {"project": event.name, "columns": event.columns, "cards": event.cards}
     return {**counts, "columnCards": [dict(column) for column in event.column_cards]}
+
+
+def restored_meta(event: ItemRestored) -> dict[str, object]:
+    """Return the meta of a restored item."""
+    return {"kind": event.kind, "itemId": event.item_id, "name": event.name, "key": event.key}
 
 
 def document_meta(event: DocumentEvent) -> dict[str, object]:

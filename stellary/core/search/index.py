@@ -19,6 +19,7 @@ from stellary.core.kernel.events import (
     CommentUpdated,
     DocumentWritten,
     Event,
+    ItemRestored,
     ProjectCreated,
     ProjectImported,
     ProjectUpdated,
@@ -188,6 +189,16 @@ def _document_written(uow: UnitOfWork, changes: _IndexChanges, event: DocumentWr
     (changes.create if event.is_new else changes.change)(entry)
 
 
+def _item_restored(uow: UnitOfWork, changes: _IndexChanges, event: ItemRestored) -> None:
+    # The entries of projects, cards and documents are restored with them.
+    if event.kind == "comment":
+        for entry in search_entries.list_comment_entries(uow, event.workspace_id, event.item_id):
+            changes.create(entry)
+    elif event.is_renamed and event.kind == "project":
+        for entry in search_entries.list_project_entries(uow, event.workspace_id, event.item_id):
+            changes.change(entry)
+
+
 _HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _IndexChanges, Any], None]] = {
     ProjectCreated: _project_created,
     ProjectUpdated: _project_updated,
@@ -199,5 +210,6 @@ _HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _IndexChanges, Any], None]
     CommentUpdated: _comment_updated,
     CommentDeleted: _comment_deleted,
     DocumentWritten: _document_written,
+    ItemRestored: _item_restored,
 }
 """The function that applies each event to the index."""

@@ -86,10 +86,13 @@ def lock_cards_of_columns(
 
 def empty_columns(
     uow: UnitOfWork, workspace_id: str, sources: Sequence[LockedColumn], target: LockedColumn, project_id: str
-) -> None:
+) -> dict[str, object]:
     """Move all cards of locked columns to the end of another locked column, in their order.
 
     Archived cards stay archived.
+
+    Returns:
+        The former place and status of each card, by its id, for the trash.
 
     Raises:
         Conflict: The other column has not enough room.
@@ -100,7 +103,7 @@ def empty_columns(
     unarchived_count = sum(not locked.card.archived for locked in locked_cards)
     if unarchived_count:
         rules.check_room(target, end.order + unarchived_count)
-    changed_cards = []
+    changed_cards, moves = [], dict[str, object]()
     for index, locked in enumerate(locked_cards):
         before = replace_fields(locked.card, order=None if locked.card.archived else index)
         after = rules.apply_update(before, UpdateCard(), target, new_id=uow.new_id, now=uow.now)
@@ -109,5 +112,14 @@ def empty_columns(
         changed_cards.append((after, end.position + GAP * index))
         for event in rules.build_events(before, after, workspace_id, names[before.column_id], target.name):
             uow.emit(event)
+        moves[after.id] = {
+            "columnId": before.column_id,
+            "position": locked.position,
+            "status": before.status,
+            "completedAt": before.completed_at,
+            "movedTo": target.id,
+            "movedStatus": after.status,
+        }
     write_cards(uow, changed_cards)
     ordering.index_changes(uow, target, end.order + unarchived_count)
+    return moves

@@ -1,0 +1,115 @@
+"""The trash: deleted items, which can be restored for 30 days."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from stellary.contract.endpoint import Ok, acts, deletes, lists
+from stellary.contract.limits import Id, Length
+from stellary.contract.paging import Paged
+from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE
+from stellary.contract.projects import ProjectKey
+from stellary.contract.refs import TrashedItemRef, WorkspaceRef
+from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Request, Value, request, value
+
+TrashKind = Literal[
+    "card",
+    "comment",
+    "attachment",
+    "document",
+    "label",
+    "custom_field",
+    "column",
+    "scope",
+    "project",
+    "workspace",
+    "organization",
+]
+
+
+@value
+class TrashedItem(Value):
+    """A deleted item. Until it is purged, it can be restored with all that was deleted with it.
+
+    Attributes:
+        id: The id of the entry in the trash.
+        kind: The kind of the item.
+        item_id: The id that the item had, and has again when it is restored.
+        name: The title or name of the item; for a comment, the title of its card.
+        key: The key of a card or a project: ``LAUNCH-12``. None for other kinds.
+        project_id: The project that the item belonged to, or is; None if there is none.
+        deleted_by_id: The id of the user who deleted it.
+        row_count: The number of stored rows: the item, its comments, cards, etc.
+        size: The size of these rows and of their files, in bytes.
+        expires_at: The time at which it is purged.
+    """
+
+    id: str
+    kind: TrashKind
+    item_id: str
+    name: str
+    key: str | None
+    project_id: str | None
+    deleted_by_id: str
+    deleted_by_name: str | None
+    row_count: int
+    size: int
+    deleted_at: datetime
+    expires_at: datetime
+
+
+@request
+class ListTrash(Paged):
+    """Filters for the trash. The item that was deleted last comes first.
+
+    Attributes:
+        kind: Only items of this kind.
+        project_id: Only items of this project, which may be in the trash itself.
+    """
+
+    kind: TrashKind | Unset = UNSET
+    project_id: Id | Unset = UNSET
+
+
+@request
+class RestoreItem(Request):
+    """A new name for the restored item, if its own has been taken since.
+
+    Attributes:
+        name: The new name of a label or a custom field. Default: the name that it had.
+        key: The new key of a project. Default: the key that it had.
+    """
+
+    name: Annotated[str, Length(1, 100)] | Unset = UNSET
+    key: ProjectKey | Unset = UNSET
+
+
+LIST_TRASH = lists(
+    "trash.list",
+    WorkspaceRef,
+    "trash",
+    summary="List the deleted items of a workspace, the last one first.",
+    takes=ListTrash,
+    item=TrashedItem,
+    policy=BOARD_READ,
+)
+RESTORE_ITEM = acts(
+    "trash.restore",
+    TrashedItemRef,
+    "restore",
+    summary="Restore a deleted item with all that was deleted with it.",
+    takes=RestoreItem,
+    returns=TrashedItem,
+    policy=BOARD_WRITE,
+)
+PURGE_ITEM = deletes(
+    "trash.delete",
+    TrashedItemRef,
+    summary="Delete an item in the trash for good, with its files.",
+    returns=Ok,
+    policy=BOARD_AUTHOR,
+)
+
+ENDPOINTS = (LIST_TRASH, RESTORE_ITEM, PURGE_ITEM)

@@ -1,0 +1,130 @@
+"""Restoring cards, comments and attachments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Column, Select, bindparam, case, select, update
+
+from stellary.contract.errors import Conflict
+from stellary.contract.trash import RestoreItem
+from stellary.core.board.order import ordering
+from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.restoring.containers import lock_project_of, missing_container, refuse_names
+from stellary.core.board.restoring.references import drop_missing_references, restore_relations
+from stellary.core.board.rules.cards import LockedColumn, check_room
+from stellary.core.board.tables import attachments, cards, columns, comments, relations, scopes
+from stellary.core.kernel import trash
+from stellary.core.kernel.trash import JsonRow, TrashRow
+from stellary.core.kernel.unit import UnitOfWork
+
+_NEAREST: Select[Any] = (
+    select(columns.c.id)
+    .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
+    .where(columns.c.project_id == bindparam("_project_id"))
+    .order_by(
+        case((columns.c.scope_id == bindparam("_scope_id"), 0), else_=1),
+        scopes.c.position,
+        columns.c.position,
+    )
+    .limit(1)
+)
+_ADD_COMMENT, _ADD_ATTACHMENT = (
+    update(cards)
+    .where(cards.c.id == bindparam("_card_id"))
+    .values({count.name: count + 1, "updated_at": bindparam("_now", type_=cards.c.updated_at.type)})
+    for count in (cards.c.comment_count, cards.c.attachment_count)
+)
+_TOUCH = (
+    update(cards)
+    .where(cards.c.id == bindparam("_id"))
+    .values(version=cards.c.version + 1, updated_at=bindparam("_now", type_=cards.c.updated_at.type))
+)
+
+
+def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+    """Restore a card to its column and position, or to the end of the first column of its scope.
+
+    Raises:
+        Conflict: Its project is gone, or the column is full.
+    """
+    refuse_names(request, "a card")
+    project_id = lock_project_of(uow, item)
+    row = trash.load_rows(uow, item.id, cards)[item.item_id]
+    column, position = _find_place(uow, lock_columns(uow, project_id), row)
+    count = ordering.count_others(uow, column.id, item.item_id) + (not row["archived"])
+    if not row["archived"]:
+        check_room(column, count)
+    if column.id != row["column_id"]:
+        _return_later(uow, item, row, column)
+    places: dict[Column[Any], object] = {
+        cards.c.column_id: column.id,
+        cards.c.scope_id: column.scope_id,
+        cards.c.position: position,
+    }
+    trash.reinsert(uow, item.id, changes=places, skip=[relations])
+    if not row["archived"]:
+        ordering.index_changes(uow, column, count)
+    restore_relations(uow, item)
+    drop_missing_references(uow, item, project_id)
+    uow.connection.execute(_TOUCH, {"_id": item.item_id, "_now": uow.now})
+    return item.item_id
+
+
+def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+    """Restore a comment of a card.
+
+    Raises:
+        Conflict: The card is gone.
+    """
+    refuse_names(request, "a comment")
+    lock_project_of(uow, item)
+    card_id: str = trash.load_rows(uow, item.id, comments)[item.item_id]["card_id"]
+    if not uow.connection.execute(_ADD_COMMENT, {"_card_id": card_id, "_now": uow.now}).rowcount:
+        raise missing_container(uow, "card", card_id)
+    trash.reinsert(uow, item.id)
+    return card_id
+
+
+def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+    """Restore an attachment of a card.
+
+    Raises:
+        Conflict: The card is gone.
+    """
+    refuse_names(request, "an attachment")
+    lock_project_of(uow, item)
+    card_id: str = trash.load_rows(uow, item.id, attachments)[item.item_id]["card_id"]
+    if not uow.connection.execute(_ADD_ATTACHMENT, {"_card_id": card_id, "_now": uow.now}).rowcount:
+        raise missing_container(uow, "card", card_id)
+    trash.reinsert(uow, item.id)
+    return card_id
+
+
+def _find_place(
+    uow: UnitOfWork, locked_columns: Mapping[str, LockedColumn], row: JsonRow
+) -> tuple[LockedColumn, int]:
+    """Return the column and the position of a restored card."""
+    column = locked_columns.get(row["column_id"])
+    if column is not None:
+        return column, row["position"]
+    parameters = {"_project_id": row["project_id"], "_scope_id": row["scope_id"]}
+    nearest_id = uow.connection.execute(_NEAREST, parameters).scalar()
+    if nearest_id is None:
+        raise Conflict("the project has no column that could take the card", code="no_column")
+    return locked_columns[nearest_id], ordering.find_column_ends(uow, [nearest_id])[nearest_id].position
+
+
+def _return_later(uow: UnitOfWork, item: TrashRow, row: JsonRow, column: LockedColumn) -> None:
+    """Store that a card returns to its column when that is restored, if it is in the trash."""
+    column_entry_id = trash.find_entry(uow, "column", row["column_id"])
+    trash_id = column_entry_id or trash.find_entry(uow, "scope", row["scope_id"])
+    if trash_id is not None:
+        move = {
+            "columnId": row["column_id"],
+            "position": row["position"],
+            "status": row["status"],
+            "movedTo": column.id,
+        }
+        trash.add_references(uow, trash_id, cards.c.column_id, {item.item_id: move})

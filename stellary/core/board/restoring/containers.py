@@ -1,0 +1,106 @@
+"""The containers and names of restored items: what must exist, and what must be free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Column, Table, bindparam, select
+from sqlalchemy.exc import IntegrityError
+
+from stellary.contract.errors import Conflict
+from stellary.contract.trash import RestoreItem, TrashKind
+from stellary.contract.unset import UNSET
+from stellary.contract.wire import invalid
+from stellary.core.board.order.locks import lock_project
+from stellary.core.board.tables import projects, scopes
+from stellary.core.kernel import trash
+from stellary.core.kernel.trash import TrashRow
+from stellary.core.kernel.unit import UnitOfWork
+
+_SCOPE = select(scopes.c.id).where(scopes.c.id == bindparam("_scope_id"))
+_PROJECT = select(projects.c.id).where(projects.c.id == bindparam("_project_id"))
+
+
+def lock_project_of(uow: UnitOfWork, item: TrashRow) -> str:
+    """Lock the project of a deleted item until the transaction ends, and return its id.
+
+    Raises:
+        Conflict: The project is gone; if it is in the trash, it has to be restored first.
+    """
+    project_id = item.project_id or ""
+    lock_project(uow, project_id)
+    if uow.connection.execute(_PROJECT, {"_project_id": project_id}).first() is None:
+        raise missing_container(uow, "project", project_id)
+    return project_id
+
+
+def has_scope(uow: UnitOfWork, scope_id: str) -> bool:
+    """Return whether a scope exists."""
+    return uow.connection.execute(_SCOPE, {"_scope_id": scope_id}).first() is not None
+
+
+def missing_container(uow: UnitOfWork, kind: TrashKind, item_id: str) -> Conflict:
+    """Return the error of an item whose container is gone.
+
+    Args:
+        uow: The unit of work.
+        kind: The kind of the container.
+        item_id: Its id.
+    """
+    trash_id = trash.find_entry(uow, kind, item_id)
+    if trash_id is None:
+        return Conflict(f"the {kind} that it belongs to no longer exists", code="container_missing")
+    return Conflict(
+        f"the {kind} that it belongs to is in the trash: restore {trash_id} first", code="container_in_trash"
+    )
+
+
+def refuse_names(request: RestoreItem, kind: str, *, accepted: str = "") -> None:
+    """Check that a request gives no name or key that the item cannot have.
+
+    Args:
+        request: The request.
+        kind: The kind of the item, for the message: ``a card``.
+        accepted: The field that the item can have. Default: none.
+
+    Raises:
+        Invalid: It gives one.
+    """
+    problems = [
+        (name, f"cannot be given for {kind}")
+        for name in ("name", "key")
+        if name != accepted and getattr(request, name) is not UNSET
+    ]
+    if problems:
+        raise invalid(*problems)
+
+
+def reinsert_named(
+    uow: UnitOfWork,
+    item: TrashRow,
+    changes: Mapping[Column[Any], object],
+    taken: str,
+    field: str,
+    *,
+    skip: Iterable[Table] = (),
+) -> None:
+    """Insert the rows of an item whose name or key must be free.
+
+    Args:
+        uow: The unit of work.
+        item: The item.
+        changes: New values by column.
+        taken: The message if the name is taken, such as ``the project has a label 'bug' already``.
+        field: The field of the request with which another name can be given.
+        skip: Tables whose rows the caller inserts.
+
+    Raises:
+        Conflict: The name is taken.
+    """
+    try:
+        # A savepoint, so that an embedding host can continue the unit after this error.
+        with uow.connection.begin_nested():
+            trash.reinsert(uow, item.id, changes=changes, skip=skip)
+    except IntegrityError:
+        raise Conflict(f"{taken}: pass another one as {field}", code=f"duplicate_{field}") from None

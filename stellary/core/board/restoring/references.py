@@ -1,0 +1,223 @@
+"""References between cards and their labels, custom fields and columns, while either of them is in the trash.
+
+Two items that were deleted one after the other can be restored in any order. If a card is restored first, its reference
+is stored with the entry of the label; if the label is, the reference is added to the card in the trash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Column, Select, bindparam, select, update
+
+from stellary.contract.cards import LABELS_MAX
+from stellary.contract.errors import Conflict
+from stellary.contract.field_values import read as read_value
+from stellary.contract.trash import TrashKind
+from stellary.core.accounts import people
+from stellary.core.accounts.agent_users import find_assignable_agents
+from stellary.core.board.relations import check_edge
+from stellary.core.board.rows import field_rows
+from stellary.core.board.rules.relations import Edge
+from stellary.core.board.tables import cards, labels, relations
+from stellary.core.kernel import trash
+from stellary.core.kernel.trash import TrashRow
+from stellary.core.kernel.unit import UnitOfWork
+
+BATCH_SIZE = 500
+
+_LABELS = select(labels.c.id).where(labels.c.project_id == bindparam("_project_id"))
+_CARDS: Select[Any] = (
+    select(cards.c.id, cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields)
+    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
+    .order_by(cards.c.id)
+    .with_for_update(key_share=True)
+)
+_CHANGE = (
+    update(cards)
+    .where(cards.c.id == bindparam("_id"))
+    .values(
+        assignee_id=bindparam("_assignee_id", type_=cards.c.assignee_id.type),
+        label_ids=bindparam("_label_ids", type_=cards.c.label_ids.type),
+        custom_fields=bindparam("_custom_fields", type_=cards.c.custom_fields.type),
+        version=cards.c.version + 1,
+        updated_at=bindparam("_now", type_=cards.c.updated_at.type),
+    )
+)
+
+
+def restore_relations(uow: UnitOfWork, item: TrashRow) -> None:
+    """Restore the relations among the restored cards, and those with other cards that are still possible."""
+    stored = trash.load_rows(uow, item.id, relations)
+    if not stored:
+        return
+    restored_ids = trash.load_keys(uow, item.id, cards)
+    inner = {
+        key
+        for key, row in stored.items()
+        if row["source_id"] in restored_ids and row["target_id"] in restored_ids
+    }
+    trash.reinsert_rows(uow, item.id, relations, sorted(inner))
+    others = {
+        key: row["target_id"] if row["source_id"] in restored_ids else row["source_id"]
+        for key, row in sorted(stored.items())
+        if key not in inner
+    }
+    entries = {card_id: trash_id for trash_id, card_id, _ in trash.find_rows(uow, cards, [*others.values()])}
+    for key, other_id in others.items():
+        row = stored[key]
+        if other_id in entries:
+            # It is restored together with the other card.
+            trash.move_row(uow, item.id, entries[other_id], relations, key)
+            continue
+        try:
+            check_edge(uow, Edge(row["source_id"], row["target_id"], row["type"]))
+        except Conflict:
+            # Another relation has taken its place.
+            continue
+        trash.reinsert_rows(uow, item.id, relations, [key])
+
+
+def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) -> None:
+    """Remove the assignees, labels and values of restored cards that no longer exist.
+
+    Args:
+        uow: The unit of work.
+        item: The restored item, a card or what contains cards.
+        project_id: The project of the cards.
+    """
+    fields = {field.id: field for field in field_rows.project_fields(uow, project_id)}
+    label_ids = set(uow.connection.execute(_LABELS, {"_project_id": project_id}).scalars())
+    for batch in _batches(trash.load_keys(uow, item.id, cards)):
+        rows = uow.connection.execute(_CARDS, {"_ids": batch}).all()
+        assignee_ids = _find_assignable(uow, item.workspace_id or "", {row.assignee_id for row in rows})
+        changes = []
+        for row in rows:
+            values = {
+                id: value
+                for id, value in row.custom_fields.items()
+                if id in fields and read_value(fields[id].type, fields[id].options, value) is not None
+            }
+            existing_ids = [id for id in row.label_ids if id in label_ids]
+            assignee_id = row.assignee_id if row.assignee_id in assignee_ids else None
+            if (assignee_id, existing_ids, values) != (row.assignee_id, row.label_ids, row.custom_fields):
+                changes.append(_change(uow, row.id, assignee_id, existing_ids, values))
+                _keep_references(
+                    uow,
+                    row.id,
+                    "label",
+                    cards.c.label_ids,
+                    {id: row.label_ids for id in row.label_ids if id not in label_ids},
+                )
+                _keep_references(
+                    uow,
+                    row.id,
+                    "custom_field",
+                    cards.c.custom_fields,
+                    {id: value for id, value in row.custom_fields.items() if id not in fields},
+                )
+        if changes:
+            uow.connection.execute(_CHANGE, changes)
+
+
+def _keep_references(
+    uow: UnitOfWork, card_id: str, kind: TrashKind, column: Column[Any], values: Mapping[str, object]
+) -> None:
+    """Store the references of a restored card to items that are in the trash with the entries of these items."""
+    for item_id, value in values.items():
+        trash_id = trash.find_entry(uow, kind, item_id)
+        if trash_id is not None:
+            trash.add_references(uow, trash_id, column, {card_id: value})
+
+
+def add_label_to_cards(uow: UnitOfWork, label_id: str, former_ids: Mapping[str, list[str]]) -> None:
+    """Add a restored label to the cards that had it.
+
+    Args:
+        uow: The unit of work.
+        label_id: The label.
+        former_ids: The labels that each card had, by the id of the card.
+    """
+
+    def add(card_id: str, label_ids: list[str]) -> list[str]:
+        return insert_label(label_ids, label_id, former_ids[card_id])
+
+    _change_cards(uow, former_ids.keys(), cards.c.label_ids, add)
+
+
+def add_values_to_cards(uow: UnitOfWork, field_id: str, values: Mapping[str, object]) -> None:
+    """Give cards the values of a restored custom field that they had.
+
+    Args:
+        uow: The unit of work.
+        field_id: The custom field.
+        values: The values by the id of the card.
+    """
+
+    def add(card_id: str, card_values: dict[str, object]) -> dict[str, object]:
+        return {field_id: values[card_id], **card_values}
+
+    _change_cards(uow, values.keys(), cards.c.custom_fields, add)
+
+
+def insert_label(label_ids: Sequence[str], label_id: str, former_ids: Sequence[str]) -> list[str]:
+    """Return the labels of a card with one that it had before, in its former order; a full card stays as it is.
+
+    Args:
+        label_ids: The labels of the card.
+        label_id: The label to add.
+        former_ids: The labels that the card had, in order.
+    """
+    if label_id in label_ids or len(label_ids) >= LABELS_MAX:
+        return [*label_ids]
+    preceding = set(former_ids[: former_ids.index(label_id)] if label_id in former_ids else former_ids)
+    index = max((index for index, id in enumerate(label_ids, 1) if id in preceding), default=0)
+    return [*label_ids[:index], label_id, *label_ids[index:]]
+
+
+def _change_cards(
+    uow: UnitOfWork, card_ids: Collection[str], column: Column[Any], change: Callable[[str, Any], object]
+) -> None:
+    """Change a column of cards, whether they exist or are in the trash."""
+    for batch in _batches(card_ids):
+        changes = []
+        rows = uow.connection.execute(_CARDS, {"_ids": batch}).all()
+        for row in rows:
+            before = row._mapping[column.name]
+            after = change(row.id, before)
+            if after != before:
+                values = {**row._mapping, column.name: after}
+                changes.append(
+                    _change(uow, row.id, values["assignee_id"], values["label_ids"], values["custom_fields"])
+                )
+        if changes:
+            uow.connection.execute(_CHANGE, changes)
+        missing = sorted(set(batch) - {row.id for row in rows})
+        for trash_id, card_id, stored in trash.find_rows(uow, cards, missing):
+            stored[column.name] = orjson.dumps(change(card_id, orjson.loads(stored[column.name]))).decode()
+            trash.rewrite_row(uow, trash_id, cards, card_id, stored)
+
+
+def _change(
+    uow: UnitOfWork, card_id: str, assignee_id: str | None, label_ids: object, values: object
+) -> dict[str, object]:
+    return {
+        "_id": card_id,
+        "_assignee_id": assignee_id,
+        "_label_ids": label_ids,
+        "_custom_fields": values,
+        "_now": uow.now,
+    }
+
+
+def _find_assignable(uow: UnitOfWork, workspace_id: str, ids: Collection[str | None]) -> set[str]:
+    user_ids = {id for id in ids if id is not None}
+    person_ids = set(people.reaching(uow, workspace_id, user_ids))
+    return person_ids | find_assignable_agents(uow, workspace_id, user_ids - person_ids)
+
+
+def _batches(ids: Collection[str]) -> list[list[str]]:
+    ordered = sorted(ids)
+    return [ordered[first : first + BATCH_SIZE] for first in range(0, len(ordered), BATCH_SIZE)]

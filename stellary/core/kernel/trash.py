@@ -1,0 +1,419 @@
+"""The trash: rows that a service deletes, stored as JSON, so that they can be inserted again.
+
+``put`` copies the row of an item and all rows that the database deletes with it, as the foreign keys of the schema tell;
+then the service deletes them. No reader sees a row of the trash, and names that an item had are free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    Select,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from stellary.contract.errors import NotFound
+from stellary.contract.trash import TrashKind
+from stellary.core.db.base import IdType, UtcDateTime, metadata
+from stellary.core.db.row_types import Query, RowType
+from stellary.core.kernel.trash_statements import (
+    build_copy,
+    build_entry,
+    build_insertion,
+    build_links,
+    build_locks,
+)
+from stellary.core.kernel.unit import UnitOfWork
+
+trash = Table(
+    "stellary_trash",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("item_id", IdType, nullable=False, index=True),
+    Column("name", String(500), nullable=False),
+    # The key of a card or a project.
+    Column("key", String(20)),
+    # What the item belonged to, or is. No foreign keys: these may be in the trash as well.
+    Column("organization_id", IdType, nullable=False),
+    Column("workspace_id", IdType),
+    Column("project_id", IdType, index=True),
+    # Who may restore and purge it besides admins, if not every member may: the author, or the members of a project.
+    Column("author_id", IdType),
+    Column("deleted_by_id", IdType, nullable=False),
+    Column("row_count", Integer, nullable=False),
+    # Bytes of its rows and files.
+    Column("size", BigInteger, nullable=False),
+    Column("deleted_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Index("ix_stellary_trash_workspace_id_id", "workspace_id", "id"),
+    Index("ix_stellary_trash_organization_id_kind_id", "organization_id", "kind", "id"),
+)
+
+rows = Table(
+    "stellary_trash_rows",
+    metadata,
+    # No foreign key: the rows of a purged item are deleted in batches, after its entry.
+    Column("trash_id", IdType, primary_key=True),
+    # For a reference that the deletion has cleared or changed: the table and the column, with a dot between them.
+    Column("table_name", String(80), primary_key=True),
+    # The primary key of the row; its parts have spaces between them.
+    Column("key", String(120), primary_key=True),
+    Column("data", Text, nullable=False),
+    # The file that the row names, which is not swept.
+    Column("blob_key", String(40)),
+    Column("file_size", Integer),
+    Index(
+        "ix_stellary_trash_rows_blob_key",
+        "blob_key",
+        sqlite_where=text("blob_key IS NOT NULL"),
+        postgresql_where=text("blob_key IS NOT NULL"),
+    ),
+    Index("ix_stellary_trash_rows_table_name_key", "table_name", "key"),
+)
+
+
+JsonRow: TypeAlias = dict[str, Any]
+"""A stored row: its values by column, in the form of the database. Or values of a column, by the id of the row."""
+
+
+class TrashRow(RowType):
+    """An item in the trash, as its table has it."""
+
+    id: str
+    kind: TrashKind
+    item_id: str
+    name: str
+    key: str | None
+    organization_id: str
+    workspace_id: str | None
+    project_id: str | None
+    author_id: str | None
+    deleted_by_id: str
+    row_count: int
+    size: int
+    deleted_at: datetime
+    expires_at: datetime
+
+
+class StoredRow(RowType):
+    """A row of an item in the trash."""
+
+    key: str
+    data: str
+
+
+class BlobRow(RowType):
+    """A row of the trash that names a file."""
+
+    blob_key: str
+    data: str
+
+
+_THIS = rows.c.trash_id == bindparam("_trash_id")
+_OF_TABLE = (_THIS, rows.c.table_name == bindparam("_table"))
+_INSERT_ROW = insert(rows)
+_TAKE = Query(TrashRow, delete(trash).where(trash.c.id == bindparam("_id")).returning(*trash.c))
+_ROWS = Query(StoredRow, select(rows.c.key, rows.c.data).where(*_OF_TABLE).order_by(rows.c.key))
+_FIRST = select(rows.c.data).where(*_OF_TABLE).limit(1)
+_TABLES = select(rows.c.table_name).where(_THIS).distinct()
+_FORGET = delete(rows).where(_THIS)
+_BLOBS = Query(
+    BlobRow,
+    select(rows.c.blob_key, rows.c.data).where(
+        rows.c.blob_key.is_not(None), rows.c.table_name == bindparam("_table")
+    ),
+)
+_USED = select(rows.c.blob_key).where(rows.c.blob_key.in_(bindparam("_keys", expanding=True)))
+_REWRITE = update(rows).where(*_OF_TABLE, rows.c.key == bindparam("_key"))
+_IN_TRASH: Select[Any] = select(rows.c.trash_id, rows.c.key, rows.c.data).where(
+    rows.c.table_name == bindparam("_table"), rows.c.key.in_(bindparam("_keys", expanding=True))
+)
+_ENTRY_OF = select(trash.c.id).where(
+    trash.c.kind == bindparam("_kind"), trash.c.item_id == bindparam("_item_id")
+)
+
+
+def put(
+    uow: UnitOfWork,
+    table: Table,
+    *,
+    kind: TrashKind,
+    item_id: str,
+    name: str,
+    organization_id: str,
+    workspace_id: str | None = None,
+    project_id: str | None = None,
+    key: str | None = None,
+    author_id: str | None = None,
+) -> str:
+    """Copy an item and all that is deleted with it to the trash. The caller deletes it afterwards.
+
+    On PostgreSQL the copied rows that others refer to are locked first, so that nothing is added to them until the
+    transaction ends.
+
+    Args:
+        uow: The unit of work.
+        table: The table of the item.
+        kind: The kind of the item.
+        item_id: The id of the item.
+        name: The name by which people recognize it.
+        organization_id: The organization that it belongs to, or is.
+        workspace_id: The workspace that it belongs to, or is. Default: none.
+        project_id: The project that it belongs to, or is. Default: none.
+        key: The key of a card or a project. Default: none.
+        author_id: The author, for items that not every member of the workspace may restore. Default: none.
+
+    Returns:
+        The id of the entry.
+
+    Raises:
+        NotFound: Another unit has deleted the item.
+    """
+    dialect = uow.connection.dialect.name
+    trash_id = uow.new_id()
+    parameters = {"_trash_id": trash_id, "_item_id": item_id}
+    if dialect != "sqlite":
+        for statement in build_locks(table):
+            uow.connection.execute(statement, {"_item_id": item_id})
+    uow.connection.execute(build_copy(table, rows, dialect), parameters)
+    links = build_links(table, rows)
+    if links is not None:
+        uow.connection.execute(links, parameters)
+    entry = {
+        "_trash_id": trash_id,
+        "kind": kind,
+        "item_id": item_id,
+        "name": name,
+        "key": key,
+        "organization_id": organization_id,
+        "workspace_id": workspace_id,
+        "project_id": project_id,
+        "author_id": author_id,
+        "deleted_by_id": uow.user_id,
+        "deleted_at": uow.now,
+        "expires_at": uow.now + timedelta(days=uow.env.trash_days),
+    }
+    if not uow.connection.execute(build_entry(trash, rows, dialect), entry).rowcount:
+        raise NotFound(f"{kind.replace('_', ' ').capitalize()} not found")
+    return trash_id
+
+
+def add_references(uow: UnitOfWork, trash_id: str, column: Column[Any], values: Mapping[str, object]) -> None:
+    """Store values of other rows that the deletion of an item changes, so that restoring can put them back.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry of the item.
+        column: The column that changes.
+        values: What is stored, as JSON, by the id of the row.
+    """
+    if values:
+        stored = {"trash_id": trash_id, "table_name": str(column)}
+        uow.connection.execute(
+            _INSERT_ROW,
+            [{**stored, "key": key, "data": orjson.dumps(value).decode()} for key, value in values.items()],
+        )
+
+
+def load_references(uow: UnitOfWork, trash_id: str, column: Column[Any]) -> JsonRow:
+    """Return what ``add_references`` has stored for a column, by the id of the row."""
+    return _load(uow, trash_id, str(column))
+
+
+def load_rows(uow: UnitOfWork, trash_id: str, table: Table) -> dict[str, JsonRow]:
+    """Return the rows of a table in an entry by their primary key, with values in the form of the database."""
+    return _load(uow, trash_id, table.name)
+
+
+def load_keys(uow: UnitOfWork, trash_id: str, table: Table) -> set[str]:
+    """Return the primary keys of the rows of a table in an entry."""
+    return {row.key for row in _ROWS.all(uow.connection, {"_trash_id": trash_id, "_table": table.name})}
+
+
+def _load(uow: UnitOfWork, trash_id: str, name: str) -> JsonRow:
+    stored = _ROWS.all(uow.connection, {"_trash_id": trash_id, "_table": name})
+    return {row.key: orjson.loads(row.data) for row in stored}
+
+
+def find_rows(uow: UnitOfWork, table: Table, keys: Sequence[str]) -> list[tuple[str, str, JsonRow]]:
+    """Return the rows of a table that are in any entry: the entry, the key, and the row.
+
+    Args:
+        uow: The unit of work.
+        table: The table.
+        keys: The primary keys to look for.
+    """
+    return [
+        (trash_id, key, orjson.loads(data))
+        for first in range(0, len(keys), _BATCH)
+        for trash_id, key, data in uow.connection.execute(
+            _IN_TRASH, {"_table": table.name, "_keys": list(keys[first : first + _BATCH])}
+        )
+    ]
+
+
+def rewrite_row(uow: UnitOfWork, trash_id: str, table: Table, key: str, row: Mapping[str, object]) -> None:
+    """Replace a row in the trash, such as one that refers to something that was restored.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry.
+        table: The table of the row.
+        key: Its primary key.
+        row: The row, with values in the form of the database.
+    """
+    parameters = {"_trash_id": trash_id, "_table": table.name, "_key": key}
+    uow.connection.execute(_REWRITE, {**parameters, "data": orjson.dumps(row).decode()})
+
+
+def move_row(uow: UnitOfWork, trash_id: str, other_id: str, table: Table, key: str) -> None:
+    """Move a row to another entry, with which it is restored.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry that has the row.
+        other_id: The entry that gets it.
+        table: The table of the row.
+        key: Its primary key.
+    """
+    parameters = {"_trash_id": trash_id, "_table": table.name, "_key": key}
+    uow.connection.execute(_REWRITE, {**parameters, "trash_id": other_id})
+
+
+def to_stored_time(uow: UnitOfWork, time: datetime | None) -> str | None:
+    """Return a time as ``rewrite_row`` takes it."""
+    if time is None:
+        return None
+    if uow.connection.dialect.name != "sqlite":
+        return time.isoformat()
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def find_entry(uow: UnitOfWork, kind: TrashKind, item_id: str) -> str | None:
+    """Return the id of the entry of an item; None if it is not in the trash."""
+    entry_id: str | None = uow.connection.execute(_ENTRY_OF, {"_kind": kind, "_item_id": item_id}).scalar()
+    return entry_id
+
+
+def take(uow: UnitOfWork, trash_id: str) -> TrashRow | None:
+    """Delete an entry and return it; its rows stay. None if another unit has restored or purged it."""
+    return _TAKE.first(uow.connection, {"_id": trash_id})
+
+
+def reinsert(
+    uow: UnitOfWork,
+    trash_id: str,
+    *,
+    changes: Mapping[Column[Any], object] | None = None,
+    skip: Iterable[Table] = (),
+) -> None:
+    """Insert the rows of an entry again, in the order of the foreign keys.
+
+    A reference to something that no longer exists is cleared; a row that cannot be without it is left out.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry.
+        changes: New values by column, which all rows of its table get. Default: none.
+        skip: Tables whose rows are left to ``reinsert_rows``.
+    """
+    names = set(uow.connection.execute(_TABLES, {"_trash_id": trash_id}).scalars())
+    names -= {table.name for table in skip}
+    for table in metadata.sorted_tables:
+        if table.name in names:
+            _reinsert(uow, trash_id, table, changes or {}, None)
+    for name in sorted(names - metadata.tables.keys()):
+        _restore_links(uow, trash_id, name)
+
+
+def reinsert_rows(uow: UnitOfWork, trash_id: str, table: Table, keys: Sequence[str]) -> None:
+    """Insert some rows of a table again.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry.
+        table: The table.
+        keys: The primary keys of the rows.
+    """
+    for first in range(0, len(keys), _BATCH):
+        _reinsert(uow, trash_id, table, {}, keys[first : first + _BATCH])
+
+
+_BATCH = 500
+
+
+def _reinsert(
+    uow: UnitOfWork,
+    trash_id: str,
+    table: Table,
+    changes: Mapping[Column[Any], object],
+    keys: Sequence[str] | None,
+) -> None:
+    parameters: dict[str, object] = {"_trash_id": trash_id, "_table": table.name}
+    data = uow.connection.execute(_FIRST, parameters).scalar()
+    if data is None:
+        return
+    # The schema may have got or lost columns since.
+    stored = frozenset(orjson.loads(data))
+    changed = {column.name: value for column, value in changes.items() if column.table is table}
+    statement = build_insertion(
+        table, rows, uow.connection.dialect.name, stored, frozenset(changed), only_keys=keys is not None
+    )
+    parameters |= {f"_new_{name}": value for name, value in changed.items()}
+    if keys is not None:
+        parameters["_keys"] = list(keys)
+    uow.connection.execute(statement, parameters)
+
+
+def _restore_links(uow: UnitOfWork, trash_id: str, name: str) -> None:
+    """Put the references back that the database has cleared, where nothing else has been set since.
+
+    Those within a hierarchy are left to its area, which looks for cycles.
+    """
+    table_name, _, column_name = name.partition(".")
+    column = metadata.tables[table_name].c[column_name]
+    links = _load(uow, trash_id, name)
+    (key,) = column.foreign_keys or (None,)
+    # Those of other values were stored by ``add_references``; in a hierarchy, a cycle has to be avoided.
+    if key is None or key.ondelete != "SET NULL" or key.column.table is column.table:
+        return
+    statement = (
+        update(column.table)
+        .where(column.table.c.id == bindparam("_id"), column.is_(None))
+        .values({column.name: bindparam("_value", type_=column.type)})
+    )
+    uow.connection.execute(statement, [{"_id": id, "_value": value} for id, value in links.items()])
+
+
+def forget(uow: UnitOfWork, trash_id: str) -> None:
+    """Delete the rows of an entry that has been restored."""
+    uow.connection.execute(_FORGET, {"_trash_id": trash_id})
+
+
+def find_used_blobs(uow: UnitOfWork, keys: Sequence[str]) -> set[str]:
+    """Return which of some files rows of the trash name, so that they are kept."""
+    return set(uow.connection.execute(_USED, {"_keys": list(keys)}).scalars())
+
+
+def find_all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
+    """Return the size and SHA-256 of each file of a deleted attachment, by blob key, for the whole database."""
+    parameters = {"_table": "stellary_attachments"}
+    files = {row.blob_key: orjson.loads(row.data) for row in _BLOBS.all(uow.connection, parameters)}
+    return {blob_key: (file["size"], file["sha256"]) for blob_key, file in files.items()}

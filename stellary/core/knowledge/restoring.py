@@ -1,0 +1,66 @@
+"""Restoring documents from the trash."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, bindparam, select, update
+
+from stellary.contract.errors import Conflict
+from stellary.contract.trash import RestoreItem
+from stellary.core.board.restoring.containers import has_scope, lock_project_of, refuse_names
+from stellary.core.kernel import trash
+from stellary.core.kernel.trash import TrashRow
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.knowledge import placing
+from stellary.core.knowledge.tables import documents
+
+_CHILD = select(documents.c.id, documents.c.parent_id).where(documents.c.id == bindparam("_id"))
+_RESTORED = select(documents.c.parent_id, documents.c.workspace_id).where(documents.c.id == bindparam("_id"))
+_MOVE = (
+    update(documents)
+    .where(documents.c.id == bindparam("_id"))
+    .values(
+        parent_id=bindparam("_parent_id", type_=documents.c.parent_id.type),
+        version=documents.c.version + 1,
+        updated_at=bindparam("_now", type_=documents.c.updated_at.type),
+    )
+)
+
+
+def restore_document(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
+    """Restore a document with its versions, below its parent if that exists. Its child documents return.
+
+    Raises:
+        Conflict: Its project is gone.
+    """
+    refuse_names(request, "a document")
+    row = trash.load_rows(uow, item.id, documents)[item.item_id]
+    changes: dict[Column[object], object] = {}
+    if item.project_id is not None:
+        lock_project_of(uow, item)
+        if row["scope_id"] is not None and not has_scope(uow, row["scope_id"]):
+            changes = {
+                documents.c.context_type: "project",
+                documents.c.context_id: item.project_id,
+                documents.c.scope_id: None,
+            }
+    trash.reinsert(uow, item.id, changes=changes)
+    restore_children(uow, item)
+
+
+def restore_children(uow: UnitOfWork, item: TrashRow) -> None:
+    """Move documents back below restored ones, if they are still where the deletion has moved them.
+
+    Args:
+        uow: The unit of work.
+        item: The restored item: a document, or what contained documents.
+    """
+    for child_id, parent_id in trash.load_references(uow, item.id, documents.c.parent_id).items():
+        child = uow.connection.execute(_CHILD, {"_id": child_id}).first()
+        parent = uow.connection.execute(_RESTORED, {"_id": parent_id}).first()
+        if child is None or parent is None or child.parent_id not in (None, parent.parent_id):
+            continue
+        try:
+            placing.check_no_cycle(uow, parent.workspace_id, child_id, parent_id)
+        except Conflict:
+            continue
+        uow.connection.execute(_MOVE, {"_id": child_id, "_parent_id": parent_id, "_now": uow.now})

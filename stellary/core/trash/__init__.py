@@ -1,0 +1,1 @@
+"""The trash: deleted items are listed, restored and purged."""

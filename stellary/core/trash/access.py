@@ -1,0 +1,22 @@
+"""The access check for an item in the trash of a workspace."""
+
+from __future__ import annotations
+
+from stellary.contract.refs import TrashedItemRef
+from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, by_ref
+from stellary.core.kernel.trash import trash
+from stellary.core.trash import rows
+from stellary.core.trash.row_types import TrashedItemRow
+
+trashed_item = AccessCheck(
+    TrashedItemRef,
+    TrashedItemRow,
+    Link("Trashed item", trash, "trash_id", trash.c.workspace_id == WORKSPACE_ID),
+    columns=rows.COLUMNS,
+    author="deleted_by_id",
+    dependency="trashed item",
+    version="deleted_at",
+)
+"""The access check for an item in the trash of a workspace."""
+
+ACCESS_BY_REF = by_ref(trashed_item)

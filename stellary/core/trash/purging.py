@@ -1,0 +1,99 @@
+"""The purge of the trash: expired items are deleted, then their rows in batches, and after the rows their files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import Column, bindparam, delete, select, tuple_
+
+from stellary.core.kernel import jobs
+from stellary.core.kernel.trash import TrashRow, rows, trash
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.ports.blobs import discard
+
+PURGE: Final = "trash.purge"
+"""The kind of the recurring job that deletes expired items."""
+DELETE_ROWS: Final = "trash.delete_rows"
+"""The kind of the job that deletes the rows and files of items."""
+PAUSE = timedelta(hours=1)
+ITEMS_MAX = 100
+ROWS_MAX = 1_000
+
+_EXPIRED = select(trash.c.id).where(trash.c.expires_at <= bindparam("_now")).limit(ITEMS_MAX)
+_DELETE = delete(trash).where(trash.c.id.in_(bindparam("_ids", expanding=True))).returning(trash.c.id)
+_CONTAINERS: dict[str, Column[Any]] = {
+    "project": trash.c.project_id,
+    "workspace": trash.c.workspace_id,
+    "organization": trash.c.organization_id,
+}
+_DELETE_INSIDE = {
+    kind: delete(trash).where(container == bindparam("_item_id")).returning(trash.c.id)
+    for kind, container in _CONTAINERS.items()
+}
+_DELETE_ROWS = (
+    delete(rows)
+    .where(
+        rows.c.trash_id == bindparam("_trash_id"),
+        tuple_(rows.c.table_name, rows.c.key).in_(
+            select(rows.c.table_name, rows.c.key)
+            .where(rows.c.trash_id == bindparam("_trash_id"))
+            .limit(ROWS_MAX)
+        ),
+    )
+    .returning(rows.c.blob_key)
+)
+
+
+def purge(uow: UnitOfWork, _: object) -> None:
+    """Delete the items whose time is over, and schedule the next run."""
+    expired_ids = uow.connection.execute(_EXPIRED, {"_now": uow.now}).scalars().all()
+    _delete_items(uow, expired_ids)
+    is_full = len(expired_ids) == ITEMS_MAX
+    jobs.enqueue(uow, PURGE, {}, due_at=uow.now if is_full else uow.now + PAUSE, key=PURGE)
+
+
+def purge_now(uow: UnitOfWork, item: TrashRow) -> bool:
+    """Delete an item for good, with what was deleted from it before.
+
+    Args:
+        uow: The unit of work.
+        item: The item.
+
+    Returns:
+        False if another unit has restored or purged it.
+    """
+    if not _delete_items(uow, [item.id]):
+        return False
+    if item.kind in _DELETE_INSIDE:
+        inside = uow.connection.execute(_DELETE_INSIDE[item.kind], {"_item_id": item.item_id})
+        _delete_rows_later(uow, inside.scalars().all())
+    return True
+
+
+def delete_rows(uow: UnitOfWork, payload: dict[str, list[str]]) -> None:
+    """Delete a batch of the rows of purged items, and their files after the commit."""
+    trash_id, *remaining = payload["trashIds"]
+    blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id}).scalars().all()
+    for blob_key in blob_keys:
+        if blob_key is not None:
+            uow.after_commit.append(partial(discard, uow.env.blobs, blob_key))
+    if len(blob_keys) == ROWS_MAX:
+        remaining = [trash_id, *remaining]
+    _delete_rows_later(uow, remaining)
+
+
+def _delete_items(uow: UnitOfWork, ids: Collection[str]) -> bool:
+    """Delete the entries of items, and their rows later; return whether there were any."""
+    if not ids:
+        return False
+    deleted_ids = uow.connection.execute(_DELETE, {"_ids": list(ids)}).scalars().all()
+    _delete_rows_later(uow, deleted_ids)
+    return bool(deleted_ids)
+
+
+def _delete_rows_later(uow: UnitOfWork, trash_ids: Collection[str]) -> None:
+    if trash_ids:
+        jobs.enqueue(uow, DELETE_ROWS, {"trashIds": list(trash_ids)})

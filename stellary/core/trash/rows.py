@@ -1,0 +1,23 @@
+"""Rows of the trash: the only module that converts a row to a ``TrashedItem``."""
+
+from __future__ import annotations
+
+from stellary.contract.trash import TrashedItem
+from stellary.core.accounts.audience import name_of
+from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.trash import trash
+from stellary.core.trash.row_types import TrashedItemRow
+
+_FIELDS = RowFields(
+    TrashedItem,
+    trash,
+    selected={"deleted_by_name": name_of(trash.c.deleted_by_id)},
+    internal=("organization_id", "workspace_id", "author_id"),
+)
+COLUMNS = (*trash.c, name_of(trash.c.deleted_by_id).label("deleted_by_name"))
+"""The columns that a statement selects of an item."""
+
+
+def trashed_item(row: TrashedItemRow) -> TrashedItem:
+    """Return the item of a row."""
+    return _FIELDS.to_value(row)

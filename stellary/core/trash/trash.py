@@ -1,0 +1,141 @@
+"""The trash of a workspace: what was deleted, restoring and purging it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, bindparam, select
+
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Forbidden, NotFound
+from stellary.contract.paging import Listing
+from stellary.contract.refs import TrashedItemRef, WorkspaceRef
+from stellary.contract.trash import (
+    LIST_TRASH,
+    PURGE_ITEM,
+    RESTORE_ITEM,
+    ListTrash,
+    RestoreItem,
+    TrashedItem,
+    TrashKind,
+)
+from stellary.contract.unset import UNSET
+from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.rules import CallerRoles
+from stellary.core.board.restoring import cards as restored_cards
+from stellary.core.board.restoring import structure
+from stellary.core.db.base import IdType
+from stellary.core.kernel import trash as stored
+from stellary.core.kernel.events import ItemRestored
+from stellary.core.kernel.paging import Pages, belongs_to
+from stellary.core.kernel.trash import TrashRow, trash
+from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.knowledge import restoring as documents
+from stellary.core.trash import access, purging, rows
+from stellary.core.trash.row_types import TrashedItemRow
+
+_FILTERS: Mapping[str, ColumnElement[bool]] = {
+    "kind": trash.c.kind == bindparam("kind"),
+    "project_id": trash.c.project_id == bindparam("project_id"),
+}
+
+
+def _restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
+    structure.restore_project(uow, item, request)
+    documents.restore_children(uow, item)
+
+
+def _restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
+    structure.restore_scope(uow, item, request)
+    documents.restore_children(uow, item)
+
+
+RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem], str | None]]] = {
+    "card": restored_cards.restore_card,
+    "comment": restored_cards.restore_comment,
+    "attachment": restored_cards.restore_attachment,
+    "label": structure.restore_label,
+    "custom_field": structure.restore_custom_field,
+    "column": structure.restore_column,
+    "scope": _restore_scope,
+    "project": _restore_project,
+    "document": documents.restore_document,
+}
+"""The function that restores each kind of item; it returns the card that the item is, or belongs to."""
+
+
+@serves(LIST_TRASH)
+def list_trash(uow: UnitOfWork, ref: WorkspaceRef, request: ListTrash) -> Listing[TrashedItem]:
+    """Return the deleted items of a workspace, the last one first."""
+    workspace = accounts_access.workspace(uow, ref).row
+    filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
+    return _pages(frozenset(filters)).fetch(
+        uow, request, rows.trashed_item, _workspace_id=workspace.id, **filters
+    )
+
+
+@functools.cache
+def _pages(names: frozenset[str]) -> Pages[TrashedItemRow]:
+    """Build the statements of the list, once for each combination of filters."""
+    conditions = [_FILTERS[name] for name in sorted(names)]
+    items = select(*rows.COLUMNS).where(
+        belongs_to(trash.c.workspace_id, bindparam("_workspace_id", type_=IdType)), *conditions
+    )
+    return Pages(TrashedItemRow, items, trash.c.id, newest_first=True, container=trash.c.workspace_id)
+
+
+@serves(RESTORE_ITEM)
+def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> TrashedItem:
+    """Restore an item to its place, or the nearest one that exists. What it refers to and is gone is left out."""
+    lock_workspace(uow, ref)
+    at = access.trashed_item(uow, ref)
+    _check_may_restore(at.row, at.roles)
+    if stored.take(uow, at.row.id) is None:
+        raise NotFound("Trashed item not found")
+    card_id = RESTORERS[at.row.kind](uow, at.row, request)
+    uow.emit(
+        ItemRestored(
+            workspace_id=at.roles.workspace_id or "",
+            trash_id=at.row.id,
+            kind=at.row.kind,
+            item_id=at.row.item_id,
+            name=at.row.name,
+            key=at.row.key,
+            project_id=at.row.project_id,
+            card_id=card_id,
+            is_renamed=request != RestoreItem(),
+        )
+    )
+    return rows.trashed_item(at.row)
+
+
+@serves(PURGE_ITEM)
+def purge_item(uow: UnitOfWork, ref: TrashedItemRef) -> Ok:
+    """Delete an item for good. A job deletes its rows and files."""
+    at = access.trashed_item(uow, ref)
+    if not purging.purge_now(uow, at.row):
+        raise NotFound("Trashed item not found")
+    return Ok()
+
+
+def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
+    """Delete the rows of restored items from the trash."""
+    for event in events:
+        stored.forget(uow, event.trash_id)
+
+
+def _check_may_restore(row: TrashRow, roles: CallerRoles) -> None:
+    """Check that the caller may restore an item: every member, unless only its author could delete it.
+
+    Raises:
+        Forbidden: The item has an author, and the caller is neither the author nor an admin, nor has deleted it.
+    """
+    if (
+        row.author_id is not None
+        and roles.user_id != row.deleted_by_id
+        and not roles.grants("author", row.author_id)
+    ):
+        raise Forbidden("only its author and admins can restore it", code="insufficient_role")

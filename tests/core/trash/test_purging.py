@@ -1,0 +1,118 @@
+"""The purge of the trash: expired items, their rows in batches, and their files."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import func, select
+
+from stellary.core.kernel.trash import rows
+from stellary.core.kernel.unit import NOBODY
+from stellary.core.trash import purging
+from tests.core.trash.conftest import TrashApi
+from tests.support.world import at_once
+
+
+def count_rows(core) -> int:
+    with core.view(NOBODY) as uow:
+        return uow.connection.execute(select(func.count()).select_from(rows)).scalar_one()
+
+
+def count_files(core) -> int:
+    return sum(len(keys) for keys in core.env.blobs.older_than(core.env.clock() + timedelta(days=1)))
+
+
+def test_item_expires_after_the_days_of_the_setting(world, core):
+    core.env.trash_days = 7
+    clock = world.stop_clock()
+    api = TrashApi(world, (person := world.person()), world.project(person, world.workspace(person)))
+    card = api.card()
+    api.ask("DELETE", f"/cards/{card['id']}")
+    core.work.begin()
+    clock.advance(timedelta(days=7, seconds=-1))
+    core.work.run_due()
+    assert [item["itemId"] for item in api.items()] == [card["id"]]
+    clock.advance(timedelta(hours=1))
+    core.work.run_due()
+    assert (api.items(), count_rows(core)) == ([], 0)
+
+
+def test_rows_are_deleted_in_batches_and_then_their_files(trash_api, core, monkeypatch):
+    cards = [trash_api.card() for _ in range(3)]
+    for card in cards:
+        trash_api.attach(card)
+    trash_api.ask("DELETE", "")
+    (item,) = trash_api.items()
+    assert count_rows(core) == item["rowCount"]
+    assert (core.sweep(), count_files(core)) == (0, 3)
+    trash_api.ask("DELETE", f"{trash_api.trash}/{item['id']}")
+    assert trash_api.items() == []
+    assert count_rows(core) == item["rowCount"]
+    core.work.run_due()
+    assert (count_rows(core), count_files(core)) == (0, 0)
+
+
+def test_each_batch_is_a_job_of_its_own(trash_api, core):
+    cards = [{"title": "a card", "columnId": trash_api.project.column_ids[0]}] * 500
+    for _ in range(2):
+        trash_api.ask("POST", "/cards/bulk", {"cards": cards})
+    trash_api.ask("DELETE", "")
+    (item,) = trash_api.items()
+    trash_api.ask("DELETE", f"{trash_api.trash}/{item['id']}")
+    job_count = core.work.run_due()
+    assert item["rowCount"] > 2 * purging.ROWS_MAX
+    assert (job_count, count_rows(core)) == (-(-item["rowCount"] // purging.ROWS_MAX), 0)
+
+
+def test_sweep_keeps_the_files_of_deleted_attachments(trash_api, core, monkeypatch):
+    card = trash_api.card()
+    attachment = trash_api.attach(card, b"Hello.")
+    path = f"/cards/{card['id']}/attachments/{attachment['id']}"
+    trash_api.ask("DELETE", path)
+    now = core.env.clock()
+    monkeypatch.setattr(core.env, "clock", lambda: now + timedelta(hours=2))
+    assert core.sweep() == 0
+    trash_api.restore(attachment["id"])
+    response = trash_api.world.call(trash_api.person, "GET", f"{trash_api.project.path}{path}")
+    assert b"".join(response.blocks or [response.body]) == b"Hello."
+
+
+def test_purged_project_takes_what_was_deleted_from_it_before(trash_api):
+    card = trash_api.card()
+    trash_api.ask("DELETE", f"/cards/{card['id']}")
+    trash_api.ask("DELETE", "")
+    trash_api.ask("DELETE", f"{trash_api.trash}/{trash_api.entry(trash_api.project.id)}")
+    assert trash_api.items() == []
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("calls", [("POST", "POST"), ("DELETE", "DELETE"), ("POST", "DELETE")])
+def test_concurrent_calls_have_one_winner(trash_api, core, rounds, calls):
+    for _ in range(rounds):
+        card = trash_api.card()
+        trash_api.ask("POST", f"/cards/{card['id']}/comments", {"content": "Well."})
+        trash_api.ask("DELETE", f"/cards/{card['id']}")
+        path = f"{trash_api.trash}/{trash_api.entry(card['id'])}"
+        paths = {"POST": f"{path}/restore", "DELETE": path}
+        statuses = at_once(*(partial(trash_api.status, method, paths[method]) for method in calls))
+        assert sorted(statuses) == [200, 404]
+        core.work.run_due()
+        is_restored = trash_api.status("GET", f"/cards/{card['id']}") == 200
+        assert is_restored == (calls[statuses.index(200)] == "POST")
+        assert count_rows(core) == 0
+
+
+@pytest.mark.race
+def test_comment_is_refused_or_restored_with_its_card(trash_api, rounds):
+    for _ in range(rounds):
+        card = trash_api.card()
+        comments = f"/cards/{card['id']}/comments"
+        commented, deleted = at_once(
+            lambda path=comments: trash_api.status("POST", path, {"content": "Well."}),
+            lambda card_id=card["id"]: trash_api.status("DELETE", f"/cards/{card_id}"),
+        )
+        assert (deleted, commented in (201, 404)) == (200, True)
+        trash_api.restore(card["id"])
+        assert len(trash_api.ask("GET", comments)) == (commented == 201)

@@ -1,0 +1,162 @@
+"""Deleted and restored items leave the project's export equal: each kind, and under interleaved changes."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.core.trash.conftest import TrashApi
+
+KINDS = (
+    "card",
+    "comment",
+    "attachment",
+    "document",
+    "label",
+    "custom_field",
+    "column",
+    "scope",
+    "scope with cards",
+    "project",
+)
+
+
+@attrs.frozen
+class Items:
+    """The items of a project, each by its kind, with the path and the query that delete it."""
+
+    paths: dict[str, str]
+    ids: dict[str, str]
+
+
+def fill(api: TrashApi) -> Items:
+    """Fill a project with items of each kind that refer to each other."""
+    workspace = api.project.workspace.path
+    label = api.ask("POST", "/labels", {"name": "urgent"})
+    labels = [api.ask("POST", "/labels", {"name": name})["id"] for name in ("first", "last")]
+    field = api.ask("POST", "/custom-fields", {"name": "Points", "type": "number"})
+    kind = api.ask("POST", "/custom-fields", {"name": "Sort", "type": "select", "options": ["a", "b"]})
+    scope = api.ask("POST", "/scopes", {"name": "Phase 2", "order": 0})
+    emptied = api.ask("POST", "/scopes", {"name": "Phase 3"})
+    column = api.ask("POST", "/columns", {"name": "Waiting", "order": 1})
+    cards = []
+    for number, column_id in enumerate(
+        [column["id"], column["id"], *api.project.column_ids, *(c["id"] for c in scope["columns"])] * 2
+    ):
+        card = {
+            "title": f"card {number}",
+            "labelIds": [labels[0], label["id"], labels[1]],
+            "customFields": {field["id"]: number / 2, kind["id"]: "b"},
+            "assigneeId": api.person.id,
+            "checklist": [{"title": "step"}],
+            "dueDate": "2026-05-01T12:00:00.123Z",
+        }
+        cards.append(api.ask("POST", f"/columns/{column_id}/cards", card))
+    moved = emptied["columns"][0]["id"]
+    cards.append(api.ask("POST", f"/columns/{moved}/cards", {"title": "moved", "status": "in_progress"}))
+    api.ask("PATCH", f"/cards/{cards[1]['id']}", {"archived": True})
+    card = cards[0]
+    for target, relation in ((2, "blocks"), (3, "parent_of"), (4, "related_to"), (-2, "duplicates")):
+        related = {"targetCardId": cards[target]["id"], "type": relation}
+        api.ask("POST", f"/cards/{card['id']}/relations", related)
+    comments = [
+        api.ask("POST", f"/cards/{card['id']}/comments", {"content": text}) for text in ("One.", "Two.")
+    ]
+    attachment = api.attach(card)
+    project = {"contextType": "project", "contextId": api.project.id}
+    top = api.ask("POST", f"{workspace}/documents", {"title": "Top", **project})
+    document = api.ask(
+        "POST", f"{workspace}/documents", {"title": "Plan", "parentId": top["id"], "tags": ["x"]}
+    )
+    api.ask("POST", f"{workspace}/documents", {"title": "Part", "parentId": document["id"]})
+    of_scope = {"contextType": "scope", "contextId": scope["id"]}
+    api.ask("POST", f"{workspace}/documents", {"title": "Notes", **of_scope})
+    api.ask("POST", f"{workspace}/documents/{document['id']}/submit-review")
+    rule = {"trigger": "task_assigned", "action": {"type": "set_status", "params": {"status": "done"}}}
+    api.ask("POST", "/automations", rule)
+    done = api.project.column_ids[-1]
+    ids = {
+        "card": card["id"],
+        "comment": comments[0]["id"],
+        "attachment": attachment["id"],
+        "document": document["id"],
+        "label": label["id"],
+        "custom_field": field["id"],
+        "column": column["id"],
+        "scope": emptied["id"],
+        "scope with cards": scope["id"],
+        "project": api.project.id,
+    }
+    paths = {
+        "card": f"/cards/{card['id']}",
+        "comment": f"/cards/{card['id']}/comments/{comments[0]['id']}",
+        "attachment": f"/cards/{card['id']}/attachments/{attachment['id']}",
+        "document": f"{workspace}/documents/{document['id']}",
+        "label": f"{workspace}/labels/{label['id']}",
+        "custom_field": f"{workspace}/custom-fields/{field['id']}",
+        "column": f"/columns/{column['id']}?moveCardsTo={done}",
+        "scope": f"{workspace}/scopes/{emptied['id']}?moveCardsTo={done}",
+        "scope with cards": f"{workspace}/scopes/{scope['id']}",
+        "project": "",
+    }
+    return Items(paths, ids)
+
+
+def read_all(api: TrashApi) -> dict[str, object]:
+    """Return the export, the board and the counts of the cards, without what each change increases."""
+    export = api.export()
+    for document in export["documents"]:
+        del document["updatedAt"]
+    columns = [(column["id"], column["order"], column["cardCount"]) for column in api.ask("GET", "/columns")]
+    cards = [
+        (card["id"], card["order"], card["commentCount"], card["attachmentCount"], card["columnId"])
+        for card in api.ask("GET", "/cards")
+    ]
+    return {"export": export, "columns": columns, "cards": sorted(cards)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_deleted_and_restored_item_leaves_everything_equal(trash_api: TrashApi, kind: str):
+    items = fill(trash_api)
+    before = read_all(trash_api)
+    trash_api.ask("DELETE", items.paths[kind])
+    if kind != "project":
+        assert read_all(trash_api) != before
+    assert trash_api.status("GET", items.paths[kind].partition("?")[0]) in (404, 405)
+    trash_api.restore(items.ids[kind])
+    assert read_all(trash_api) == before
+    assert trash_api.items() == []
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_items_deleted_and_restored_in_any_order_leave_everything_equal(world, data: st.DataObject):
+    person = _get_person(world)
+    api = TrashApi(world, person, world.project(person, _get_workspace(world, person)))
+    items = fill(api)
+    before = read_all(api)
+    order = data.draw(st.permutations(KINDS))
+    deleted = [kind for kind in order if api.status("DELETE", items.paths[kind]) == 200]
+    waiting = list(data.draw(st.permutations(deleted)))
+    while waiting:
+        kind = waiting.pop(0)
+        # Items of what is in the trash itself have to wait for it.
+        if api.status("POST", f"{api.trash}/{api.entry(items.ids[kind])}/restore") == 409:
+            waiting.append(kind)
+    assert read_all(api) == before
+
+
+def _get_person(world):
+    """Return the one person of the world, who is created once."""
+    if not hasattr(world, "trash_person"):
+        world.trash_person = world.person()
+    return world.trash_person
+
+
+def _get_workspace(world, person):
+    """Return the one workspace of the world, which is created once."""
+    if not hasattr(world, "trash_workspace"):
+        world.trash_workspace = world.workspace(person)
+    return world.trash_workspace
