@@ -37,7 +37,7 @@ def restore_deleted(client: Stellary, organization: str, workspace: str) -> list
     try:
         ws.trash.restore(item)
     except Conflict as error:
-        print(error)  # the project has a label 'Urgent' already: pass another one as name
+        print(error.code)  # duplicate_name
         ws.trash.restore(item, name="Urgent (old)")
     # --8<-- [end:name]
 

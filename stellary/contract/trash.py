@@ -66,7 +66,7 @@ class ListTrash(Paged):
 
     Attributes:
         kind: Only items of this kind.
-        project_id: Only items of this project, which may be in the trash itself.
+        project_id: Only items of this project, which may be in the trash itself. An id that does not exist is a 400.
     """
 
     kind: TrashKind | Unset = UNSET

@@ -26,7 +26,7 @@ from stellary.core import Core
 from stellary.core.accounts import api_tokens, deletion
 from stellary.core.api import dispatch
 from stellary.core.db.row_types import Query
-from stellary.core.kernel import idempotency, jobs
+from stellary.core.kernel import idempotency, jobs, trash, trash_statements
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.stream import commit_watermark
@@ -446,6 +446,8 @@ class Lock:
         owner = self.owner or importlib.import_module(f"stellary.core.{self.module}")
         for name in (self.name, *self.derived):
             monkeypatch.setattr(owner, name, remove_lock(getattr(owner, name)))
+        if owner is trash_statements:
+            monkeypatch.setattr(trash, "build_locks", trash_statements.build_locks.__wrapped__)
         if owner is idempotency:
             columns = tuple_(idempotency.keys.c.user_id, idempotency.keys.c.key_digest)
             monkeypatch.setattr(
@@ -507,7 +509,7 @@ LOCKS = [
     Lock("board.relations", "_ENDS", relate_to_deleted_card),
     Lock("kernel.idempotency", "_OLDEST", forget_same_keys),
     Lock("kernel.jobs", "_DUE", claim_job_twice),
-    Lock("knowledge.access", "_LOCK_TO_DELETE", delete_parent_document),
+    Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
     Lock("knowledge.placing", "_PARENT", put_document_below_deleted_one),
     Lock("pilotage.ledger", "_lock_statement", set_status_of_todo, owner=TODOS),
     Lock("pilotage.ledger", "_share_lock_statement", refer_to_deleted_mission, owner=MISSIONS),

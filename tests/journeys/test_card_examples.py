@@ -29,7 +29,7 @@ def test_trash(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert example("trash").restore_deleted(client, "acme", "eng") == ["Pay by card"]
     item, conflict = capsys.readouterr().out.splitlines()
     assert item.startswith("PAY-1 Pay by card ")
-    assert conflict == "409 the project has a label 'Urgent' already: pass another one as name"
+    assert conflict == "duplicate_name"
 
 
 def test_scopes(client: Stellary, capsys: pytest.CaptureFixture[str]):

@@ -346,12 +346,13 @@ class PermissionWorld:
             f"{base}/documents/{params['documentId']}",
             f"{base}/documents/{params['pendingDocumentId']}",
             f"{project}/columns/{params['columnId']}",
-            f"{base}/trash/{params['trashId']}",
             card,
             project,
         ):
             self.ask("BOSS", "DELETE", path)
         self.ask("OO", "DELETE", f"{base}/imports/{params['importId']}")
+        for item in self.ask("BOSS", "GET", f"{base}/trash?kind=project"):
+            self.ask("BOSS", "DELETE", f"{base}/trash/{item['id']}")
         params["userId"] = here["userId"]
         # Proposed actions cannot be deleted.
         params |= {"proposedId": "act-099", "approvedId": "act-099"}

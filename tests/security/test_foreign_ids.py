@@ -34,6 +34,7 @@ REFERENCES = {
     },
     "projects.activity": {"cardId": "cardId", "actorId": "userId"},
     "search.query": {"projectId": "projectId"},
+    "trash.list": {"projectId": "projectId"},
     "cards.create": _CARD,
     "cards.update": _CHANGE,
     "cards.create_many": {
@@ -63,6 +64,7 @@ REFERENCES = {
 WORKSPACE_WIDE = {
     "relations.create",
     "search.query",
+    "trash.list",
     "pilotage.create_todo",
     "pilotage.update_todo",
     "agents.create",

@@ -14,7 +14,12 @@ CARD_DELETED = "the card was deleted while the mission was open"
 
 
 def cancel_missions(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
-    """Cancel the restored missions that were open when their cards were deleted."""
+    """Cancel the restored missions that were open when their cards were deleted.
+
+    Args:
+        uow: The unit of work.
+        events: The restored items.
+    """
     for event in events:
         for mission_id in sorted(trash.load_keys(uow, event.trash_id, table)):
             missions.cancel_if_active(uow, mission_id, uow.user_id, CARD_DELETED)

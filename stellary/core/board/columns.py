@@ -38,6 +38,7 @@ from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.order import ordering
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns, lock_project
+from stellary.core.board.order.siblings import store_place
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
@@ -66,6 +67,9 @@ _SCOPE: Select[Any] = select(
 ).where(scopes.c.project_id == bindparam("_project_id"))
 _DEFAULT_SCOPE = _SCOPE.where(scopes.c.is_default)
 _NAMED_SCOPE = _SCOPE.where(scopes.c.id == bindparam("_scope_id"))
+COLUMN_IDS = (
+    select(columns.c.id).where(columns.c.scope_id == bindparam("_scope_id")).order_by(columns.c.position)
+)
 _INSERT = insert(columns)
 _UPDATE = update(columns).where(columns.c.id == bindparam("_id"))
 _DELETE = delete(columns).where(columns.c.id == bindparam("_id"))
@@ -181,6 +185,16 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
         project_id=before.project_id,
     )
     trash.add_references(uow, trash_id, cards.c.column_id, moves)
+    siblings = uow.connection.execute(COLUMN_IDS, {"_scope_id": before.scope_id}).scalars().all()
+    store_place(
+        uow,
+        trash_id,
+        columns.c.position,
+        siblings,
+        kind="column",
+        item_id=before.id,
+        project_id=before.project_id,
+    )
     uow.connection.execute(_DELETE, {"_id": before.id})
     COLUMN_ORDERS.leave(uow, before.scope_id, before.position)
     emit_change(uow, at.roles.workspace_id, column_value(before), None)

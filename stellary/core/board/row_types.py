@@ -39,8 +39,6 @@ class MovedCardRow(RowType):
 
     id: str
     column_id: str
-    status: CardStatus
-    completed_at: datetime | None
 
 
 class LoadedMemberRow(RowType):

@@ -33,6 +33,7 @@ from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.columns import column_row, column_values, scope_columns
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.order.siblings import store_place
 from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules import scopes as rules
@@ -52,6 +53,9 @@ _DEFAULT_COLUMNS: Select[Any] = (
     .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
     .where(scopes.c.project_id == bindparam("_project_id"), scopes.c.is_default)
     .order_by(columns.c.position)
+)
+SCOPE_IDS = (
+    select(scopes.c.id).where(scopes.c.project_id == bindparam("_project_id")).order_by(scopes.c.position)
 )
 _INSERT = insert(scopes)
 _INSERT_COLUMNS = insert(columns)
@@ -180,6 +184,10 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
         project_id=row.project_id,
     )
     trash.add_references(uow, trash_id, cards.c.column_id, moves)
+    siblings = uow.connection.execute(SCOPE_IDS, {"_project_id": row.project_id}).scalars().all()
+    store_place(
+        uow, trash_id, scopes.c.position, siblings, kind="scope", item_id=row.id, project_id=row.project_id
+    )
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": row.id})
     SCOPE_ORDERS.leave(uow, row.project_id, row.position)

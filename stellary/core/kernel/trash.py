@@ -119,24 +119,27 @@ class StoredRow(RowType):
     data: str
 
 
-class BlobRow(RowType):
-    """A row of the trash that names a file."""
-
-    blob_key: str
-    data: str
-
-
 _THIS = rows.c.trash_id == bindparam("_trash_id")
 _OF_TABLE = (_THIS, rows.c.table_name == bindparam("_table"))
 _INSERT_ROW = insert(rows)
 _TAKE = Query(TrashRow, delete(trash).where(trash.c.id == bindparam("_id")).returning(*trash.c))
 _ROWS = Query(StoredRow, select(rows.c.key, rows.c.data).where(*_OF_TABLE).order_by(rows.c.key))
+_REFERENCES = Query(
+    StoredRow,
+    select(rows.c.key, rows.c.data)
+    .join_from(rows, trash, trash.c.id == rows.c.trash_id)
+    .where(
+        trash.c.kind == bindparam("_kind"),
+        trash.c.project_id == bindparam("_project_id"),
+        rows.c.table_name == bindparam("_table"),
+    ),
+)
 _FIRST = select(rows.c.data).where(*_OF_TABLE).limit(1)
 _TABLES = select(rows.c.table_name).where(_THIS).distinct()
 _FORGET = delete(rows).where(_THIS)
-_BLOBS = Query(
-    BlobRow,
-    select(rows.c.blob_key, rows.c.data).where(
+_FILES = Query(
+    StoredRow,
+    select(rows.c.key, rows.c.data).where(
         rows.c.blob_key.is_not(None), rows.c.table_name == bindparam("_table")
     ),
 )
@@ -189,9 +192,7 @@ def put(
     dialect = uow.connection.dialect.name
     trash_id = uow.new_id()
     parameters = {"_trash_id": trash_id, "_item_id": item_id}
-    if dialect != "sqlite":
-        for statement in build_locks(table):
-            uow.connection.execute(statement, {"_item_id": item_id})
+    lock(uow, table, item_id)
     uow.connection.execute(build_copy(table, rows, dialect), parameters)
     links = build_links(table, rows)
     if links is not None:
@@ -215,6 +216,19 @@ def put(
     return trash_id
 
 
+def lock(uow: UnitOfWork, table: Table, item_id: str) -> None:
+    """Lock an item and its contents, so that nothing is added to them until the transaction ends.
+
+    Args:
+        uow: The unit of work.
+        table: The table of the item.
+        item_id: The id of the item.
+    """
+    if uow.connection.dialect.name != "sqlite":
+        for statement in build_locks(table):
+            uow.connection.execute(statement, {"_item_id": item_id})
+
+
 def add_references(uow: UnitOfWork, trash_id: str, column: Column[Any], values: Mapping[str, object]) -> None:
     """Store values of other rows that the deletion of an item changes, so that restoring can put them back.
 
@@ -233,17 +247,49 @@ def add_references(uow: UnitOfWork, trash_id: str, column: Column[Any], values: 
 
 
 def load_references(uow: UnitOfWork, trash_id: str, column: Column[Any]) -> JsonRow:
-    """Return what ``add_references`` has stored for a column, by the id of the row."""
+    """Return what ``add_references`` has stored for a column, by the id of the row.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry.
+        column: The column.
+    """
     return _load(uow, trash_id, str(column))
 
 
+def list_references(uow: UnitOfWork, kind: TrashKind, project_id: str, column: Column[Any]) -> JsonRow:
+    """Return what ``add_references`` has stored for a column with all entries of a kind, by the id of the row.
+
+    Args:
+        uow: The unit of work.
+        kind: The kind of the entries.
+        project_id: Their project.
+        column: The column.
+    """
+    parameters = {"_kind": kind, "_project_id": project_id, "_table": str(column)}
+    stored = _REFERENCES.all(uow.connection, parameters)
+    return {row.key: orjson.loads(row.data) for row in stored}
+
+
 def load_rows(uow: UnitOfWork, trash_id: str, table: Table) -> dict[str, JsonRow]:
-    """Return the rows of a table in an entry by their primary key, with values in the form of the database."""
+    """Return the rows of a table in an entry by their primary key, with values in the form of the database.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry.
+        table: The table.
+    """
     return _load(uow, trash_id, table.name)
 
 
 def load_keys(uow: UnitOfWork, trash_id: str, table: Table) -> set[str]:
-    """Return the primary keys of the rows of a table in an entry."""
+    """Return the primary keys of the rows of a table in an entry.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry.
+        table: The table.
+    """
     return {row.key for row in _ROWS.all(uow.connection, {"_trash_id": trash_id, "_table": table.name})}
 
 
@@ -298,7 +344,12 @@ def move_row(uow: UnitOfWork, trash_id: str, other_id: str, table: Table, key: s
 
 
 def to_stored_time(uow: UnitOfWork, time: datetime | None) -> str | None:
-    """Return a time as ``rewrite_row`` takes it."""
+    """Return a time as ``rewrite_row`` takes it.
+
+    Args:
+        uow: The unit of work.
+        time: The time, if there is one.
+    """
     if time is None:
         return None
     if uow.connection.dialect.name != "sqlite":
@@ -307,13 +358,27 @@ def to_stored_time(uow: UnitOfWork, time: datetime | None) -> str | None:
 
 
 def find_entry(uow: UnitOfWork, kind: TrashKind, item_id: str) -> str | None:
-    """Return the id of the entry of an item; None if it is not in the trash."""
+    """Return the id of the entry of an item; None if it is not in the trash.
+
+    Args:
+        uow: The unit of work.
+        kind: The kind of the item.
+        item_id: The id of the item.
+    """
     entry_id: str | None = uow.connection.execute(_ENTRY_OF, {"_kind": kind, "_item_id": item_id}).scalar()
     return entry_id
 
 
 def take(uow: UnitOfWork, trash_id: str) -> TrashRow | None:
-    """Delete an entry and return it; its rows stay. None if another unit has restored or purged it."""
+    """Delete an entry and return it; its rows stay.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry.
+
+    Returns:
+        None if another unit has restored or purged it.
+    """
     return _TAKE.first(uow.connection, {"_id": trash_id})
 
 
@@ -403,17 +468,27 @@ def _restore_links(uow: UnitOfWork, trash_id: str, name: str) -> None:
 
 
 def forget(uow: UnitOfWork, trash_id: str) -> None:
-    """Delete the rows of an entry that has been restored."""
+    """Delete the rows of an entry that has been restored.
+
+    Args:
+        uow: The unit of work.
+        trash_id: The entry.
+    """
     uow.connection.execute(_FORGET, {"_trash_id": trash_id})
 
 
 def find_used_blobs(uow: UnitOfWork, keys: Sequence[str]) -> set[str]:
-    """Return which of some files rows of the trash name, so that they are kept."""
+    """Return which of some files rows of the trash name, so that they are kept.
+
+    Args:
+        uow: The unit of work.
+        keys: The keys of the files.
+    """
     return set(uow.connection.execute(_USED, {"_keys": list(keys)}).scalars())
 
 
 def find_all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
     """Return the size and SHA-256 of each file of a deleted attachment, by blob key, for the whole database."""
     parameters = {"_table": "stellary_attachments"}
-    files = {row.blob_key: orjson.loads(row.data) for row in _BLOBS.all(uow.connection, parameters)}
-    return {blob_key: (file["size"], file["sha256"]) for blob_key, file in files.items()}
+    files = [orjson.loads(row.data) for row in _FILES.all(uow.connection, parameters)]
+    return {file["blob_key"]: (file["size"], file["sha256"]) for file in files}

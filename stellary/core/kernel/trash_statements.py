@@ -52,6 +52,7 @@ UNLOCKED: Final[Mapping[str, str]] = {
 }
 """Tables on which others hang and whose rows are not locked before they are copied, with the reason."""
 
+_LOCK: Select[Any] = select().with_for_update()
 _ITEM_ID = bindparam("_item_id", type_=IdType)
 _TRASH_ID = bindparam("_trash_id", type_=IdType)
 
@@ -101,11 +102,13 @@ def _refers_to(
 def _choose(parents: list[tuple[Column[Any], Table]], order: list[Table]) -> list[tuple[Column[Any], Table]]:
     """Return the columns by which all rows of a table are found.
 
-    Of several containers that each row has, the outermost one is enough. A relation of two cards needs both columns.
+    Of several containers that each row has, the outermost one is enough; and a row below a part of the item names the
+    item itself, if its table has a column for that. A relation of two cards needs both columns.
     """
     required = [(key, parent) for key, parent in parents if not key.nullable]
+    of_root = [(key, parent) for key, parent in parents if parent is order[0]]
     if not required:
-        return parents
+        return of_root or parents
     outermost = min((parent for _, parent in required), key=order.index)
     return [(key, parent) for key, parent in required if parent is outermost]
 
@@ -117,7 +120,7 @@ def build_locks(root: Table) -> tuple[Executable, ...]:
     parents = {parent for table in contents for _, parent in _list_parents(table)}
     return tuple(
         select(func.count()).select_from(
-            select(table.c.id).where(or_(*paths)).order_by(table.c.id).with_for_update().subquery()
+            _LOCK.add_columns(table.c.id).where(or_(*paths)).order_by(table.c.id).subquery()
         )
         for table, paths in contents.items()
         if table is root or (table in parents and table.name not in UNLOCKED)
@@ -154,7 +157,15 @@ def build_copy(root: Table, rows: Table, dialect: str) -> Executable:
 
 @functools.cache
 def build_links(root: Table, rows: Table) -> Executable | None:
-    """Return the statement that stores which rows refer to an item by a key that its deletion clears; None if none can."""
+    """Return the statement that stores which rows refer to an item by a key that its deletion clears.
+
+    Args:
+        root: The table of the item.
+        rows: The table of the trash.
+
+    Returns:
+        None if no row can refer to it so.
+    """
     contents = find_contents(root)
     selects = [
         select(

@@ -68,7 +68,6 @@ _document = AccessCheck(
 )
 _THIS = select(*rows.DOCUMENT).where(documents.c.id == bindparam("_document_id"))
 _CURRENT = Query(StoredDocumentRow, _THIS)
-_LOCK_TO_DELETE = Query(StoredDocumentRow, _THIS.with_for_update(of=documents))
 
 
 def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
@@ -91,23 +90,14 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
 def reload_document(uow: UnitOfWork, document_id: str) -> StoredDocumentRow:
     """Return the last committed state of a document. The row is not locked, since writers compare its version.
 
-    Raises:
-        NotFound: It was deleted in the meantime.
-    """
-    return _load_document(uow, _CURRENT, document_id)
-
-
-def lock_document_to_delete(uow: UnitOfWork, document_id: str) -> StoredDocumentRow:
-    """Lock a document until the unit ends, so that it gets no new children, and return its last committed state.
+    Args:
+        uow: The unit of work.
+        document_id: The document.
 
     Raises:
         NotFound: It was deleted in the meantime.
     """
-    return _load_document(uow, _LOCK_TO_DELETE, document_id)
-
-
-def _load_document(uow: UnitOfWork, query: Query[StoredDocumentRow], document_id: str) -> StoredDocumentRow:
-    row = query.first(uow.connection, {"_document_id": document_id})
+    row = _CURRENT.first(uow.connection, {"_document_id": document_id})
     if row is None:
         raise NotFound("Document not found")
     uow.record_dependency("held document", row.id, row.version)

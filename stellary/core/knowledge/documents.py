@@ -159,7 +159,8 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
     at = access.document(uow, ref)
     row: StoredDocumentRow = at.row
     if uses_row_locks(uow):
-        row = access.lock_document_to_delete(uow, row.id)
+        trash.lock(uow, documents, row.id)
+        row = access.reload_document(uow, row.id)
     document = rows.STORED.to_value(row)
     uow.require_version(document.version)
     trash.put(

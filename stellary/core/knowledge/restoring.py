@@ -29,6 +29,11 @@ _MOVE = (
 def restore_document(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore a document with its versions, below its parent if that exists. Its child documents return.
 
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
+
     Raises:
         Conflict: Its project is gone.
     """

@@ -74,7 +74,12 @@ def purge_now(uow: UnitOfWork, item: TrashRow) -> bool:
 
 
 def delete_rows(uow: UnitOfWork, payload: dict[str, list[str]]) -> None:
-    """Delete a batch of the rows of purged items, and their files after the commit."""
+    """Delete a batch of the rows of purged items, and their files after the commit.
+
+    Args:
+        uow: The unit of work.
+        payload: The entries of the items, ``trashIds``.
+    """
     trash_id, *remaining = payload["trashIds"]
     blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id}).scalars().all()
     for blob_key in blob_keys:

@@ -27,6 +27,8 @@ from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.restoring import cards as restored_cards
 from stellary.core.board.restoring import structure
+from stellary.core.board.restoring.containers import has_project
+from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType
 from stellary.core.kernel import trash as stored
 from stellary.core.kernel.events import ItemRestored
@@ -67,14 +69,29 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
 """The function that restores each kind of item; it returns the card that the item is, or belongs to."""
 
 
+_OF_PROJECT = (
+    select(trash.c.id)
+    .where(trash.c.workspace_id == bindparam("_workspace_id"), _FILTERS["project_id"])
+    .limit(1)
+)
+
+
 @serves(LIST_TRASH)
 def list_trash(uow: UnitOfWork, ref: WorkspaceRef, request: ListTrash) -> Listing[TrashedItem]:
     """Return the deleted items of a workspace, the last one first."""
     workspace = accounts_access.workspace(uow, ref).row
     filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
-    return _pages(frozenset(filters)).fetch(
+    listing = _pages(frozenset(filters)).fetch(
         uow, request, rows.trashed_item, _workspace_id=workspace.id, **filters
     )
+    if not listing.items and request.project_id is not UNSET:
+        parameters = {"_workspace_id": workspace.id, "project_id": request.project_id}
+        is_known = uow.connection.execute(_OF_PROJECT, parameters).first() or has_project(
+            uow, workspace.id, request.project_id
+        )
+        if not is_known:
+            raise unknown("projectId")
+    return listing
 
 
 @functools.cache
@@ -122,7 +139,12 @@ def purge_item(uow: UnitOfWork, ref: TrashedItemRef) -> Ok:
 
 
 def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
-    """Delete the rows of restored items from the trash."""
+    """Delete the rows of restored items from the trash.
+
+    Args:
+        uow: The unit of work.
+        events: The restored items.
+    """
     for event in events:
         stored.forget(uow, event.trash_id)
 

@@ -46,6 +46,11 @@ _TOUCH = (
 def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
     """Restore a card to its column and position, or to the end of the first column of its scope.
 
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
+
     Raises:
         Conflict: Its project is gone, or the column is full.
     """
@@ -75,6 +80,11 @@ def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
 def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
     """Restore a comment of a card.
 
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
+
     Raises:
         Conflict: The card is gone.
     """
@@ -89,6 +99,11 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> st
 
 def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
     """Restore an attachment of a card.
+
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
 
     Raises:
         Conflict: The card is gone.

@@ -18,12 +18,19 @@ from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
+_OF_WORKSPACE = select(projects.c.id).where(
+    projects.c.workspace_id == bindparam("_workspace_id"), projects.c.id == bindparam("_project_id")
+)
 _SCOPE = select(scopes.c.id).where(scopes.c.id == bindparam("_scope_id"))
 _PROJECT = select(projects.c.id).where(projects.c.id == bindparam("_project_id"))
 
 
 def lock_project_of(uow: UnitOfWork, item: TrashRow) -> str:
     """Lock the project of a deleted item until the transaction ends, and return its id.
+
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
 
     Raises:
         Conflict: The project is gone; if it is in the trash, it has to be restored first.
@@ -35,8 +42,25 @@ def lock_project_of(uow: UnitOfWork, item: TrashRow) -> str:
     return project_id
 
 
+def has_project(uow: UnitOfWork, workspace_id: str, project_id: str) -> bool:
+    """Return whether a workspace has a project.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        project_id: The project.
+    """
+    parameters = {"_project_id": project_id, "_workspace_id": workspace_id}
+    return uow.connection.execute(_OF_WORKSPACE, parameters).first() is not None
+
+
 def has_scope(uow: UnitOfWork, scope_id: str) -> bool:
-    """Return whether a scope exists."""
+    """Return whether a scope exists.
+
+    Args:
+        uow: The unit of work.
+        scope_id: The scope.
+    """
     return uow.connection.execute(_SCOPE, {"_scope_id": scope_id}).first() is not None
 
 

@@ -6,7 +6,7 @@ is stored with the entry of the label; if the label is, the reference is added t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from stellary.contract.field_values import read as read_value
 from stellary.contract.trash import TrashKind
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import find_assignable_agents
+from stellary.core.board.changes.card_moves import lock_cards
 from stellary.core.board.relations import check_edge
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules.relations import Edge
@@ -29,27 +30,31 @@ from stellary.core.kernel.unit import UnitOfWork
 BATCH_SIZE = 500
 
 _LABELS = select(labels.c.id).where(labels.c.project_id == bindparam("_project_id"))
-_CARDS: Select[Any] = (
-    select(cards.c.id, cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields)
-    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
-    .order_by(cards.c.id)
-    .with_for_update(key_share=True)
+_CARDS: Select[Any] = select(cards.c.id, cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields).where(
+    cards.c.id.in_(bindparam("_ids", expanding=True))
 )
-_CHANGE = (
+_CHANGED = {"version": cards.c.version + 1, "updated_at": bindparam("_now", type_=cards.c.updated_at.type)}
+_SET_REFERENCES, _SET_LABELS, _SET_VALUES = (
     update(cards)
     .where(cards.c.id == bindparam("_id"))
     .values(
-        assignee_id=bindparam("_assignee_id", type_=cards.c.assignee_id.type),
-        label_ids=bindparam("_label_ids", type_=cards.c.label_ids.type),
-        custom_fields=bindparam("_custom_fields", type_=cards.c.custom_fields.type),
-        version=cards.c.version + 1,
-        updated_at=bindparam("_now", type_=cards.c.updated_at.type),
+        {**{column.name: bindparam(f"_{column.name}", type_=column.type) for column in changed}, **_CHANGED}
+    )
+    for changed in (
+        (cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields),
+        (cards.c.label_ids,),
+        (cards.c.custom_fields,),
     )
 )
 
 
 def restore_relations(uow: UnitOfWork, item: TrashRow) -> None:
-    """Restore the relations among the restored cards, and those with other cards that are still possible."""
+    """Restore the relations among the restored cards, and those with other cards that are still possible.
+
+    Args:
+        uow: The unit of work.
+        item: The entry of the restored item.
+    """
     stored = trash.load_rows(uow, item.id, relations)
     if not stored:
         return
@@ -103,7 +108,12 @@ def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) ->
             existing_ids = [id for id in row.label_ids if id in label_ids]
             assignee_id = row.assignee_id if row.assignee_id in assignee_ids else None
             if (assignee_id, existing_ids, values) != (row.assignee_id, row.label_ids, row.custom_fields):
-                changes.append(_change(uow, row.id, assignee_id, existing_ids, values))
+                references = {
+                    "_assignee_id": assignee_id,
+                    "_label_ids": existing_ids,
+                    "_custom_fields": values,
+                }
+                changes.append({"_id": row.id, **references, "_now": uow.now})
                 _keep_references(
                     uow,
                     row.id,
@@ -119,7 +129,7 @@ def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) ->
                     {id: value for id, value in row.custom_fields.items() if id not in fields},
                 )
         if changes:
-            uow.connection.execute(_CHANGE, changes)
+            uow.connection.execute(_SET_REFERENCES, changes)
 
 
 def _keep_references(
@@ -132,34 +142,53 @@ def _keep_references(
             trash.add_references(uow, trash_id, column, {card_id: value})
 
 
-def add_label_to_cards(uow: UnitOfWork, label_id: str, former_ids: Mapping[str, list[str]]) -> None:
-    """Add a restored label to the cards that had it.
+def add_label_to_cards(uow: UnitOfWork, item: TrashRow, former_ids: Mapping[str, list[str]]) -> None:
+    """Add a restored label to the cards that had it, whether they exist or are in the trash.
 
     Args:
         uow: The unit of work.
-        label_id: The label.
+        item: The entry of the label.
         former_ids: The labels that each card had, by the id of the card.
     """
+    for batch in _batches(former_ids):
+        existing = lock_cards(uow, item.project_id or "", batch)
+        changes = []
+        for card_id, locked in existing.items():
+            label_ids = insert_label(locked.card.label_ids, item.item_id, former_ids[card_id])
+            if label_ids != locked.card.label_ids:
+                changes.append({"_id": card_id, "_label_ids": label_ids, "_now": uow.now})
+        if changes:
+            uow.connection.execute(_SET_LABELS, changes)
+        for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
+            label_ids = insert_label(orjson.loads(row["label_ids"]), item.item_id, former_ids[card_id])
+            row["label_ids"] = orjson.dumps(label_ids).decode()
+            trash.rewrite_row(uow, trash_id, cards, card_id, row)
 
-    def add(card_id: str, label_ids: list[str]) -> list[str]:
-        return insert_label(label_ids, label_id, former_ids[card_id])
 
-    _change_cards(uow, former_ids.keys(), cards.c.label_ids, add)
-
-
-def add_values_to_cards(uow: UnitOfWork, field_id: str, values: Mapping[str, object]) -> None:
-    """Give cards the values of a restored custom field that they had.
+def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, object]) -> None:
+    """Give cards the values of a restored custom field that they had, whether they exist or are in the trash.
 
     Args:
         uow: The unit of work.
-        field_id: The custom field.
+        item: The entry of the custom field.
         values: The values by the id of the card.
     """
-
-    def add(card_id: str, card_values: dict[str, object]) -> dict[str, object]:
-        return {field_id: values[card_id], **card_values}
-
-    _change_cards(uow, values.keys(), cards.c.custom_fields, add)
+    for batch in _batches(values):
+        existing = lock_cards(uow, item.project_id or "", batch)
+        changes = [
+            {
+                "_id": card_id,
+                "_custom_fields": {item.item_id: values[card_id], **locked.card.custom_fields},
+                "_now": uow.now,
+            }
+            for card_id, locked in existing.items()
+        ]
+        if changes:
+            uow.connection.execute(_SET_VALUES, changes)
+        for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
+            card_values = {item.item_id: values[card_id], **orjson.loads(row["custom_fields"])}
+            row["custom_fields"] = orjson.dumps(card_values).decode()
+            trash.rewrite_row(uow, trash_id, cards, card_id, row)
 
 
 def insert_label(label_ids: Sequence[str], label_id: str, former_ids: Sequence[str]) -> list[str]:
@@ -175,41 +204,6 @@ def insert_label(label_ids: Sequence[str], label_id: str, former_ids: Sequence[s
     preceding = set(former_ids[: former_ids.index(label_id)] if label_id in former_ids else former_ids)
     index = max((index for index, id in enumerate(label_ids, 1) if id in preceding), default=0)
     return [*label_ids[:index], label_id, *label_ids[index:]]
-
-
-def _change_cards(
-    uow: UnitOfWork, card_ids: Collection[str], column: Column[Any], change: Callable[[str, Any], object]
-) -> None:
-    """Change a column of cards, whether they exist or are in the trash."""
-    for batch in _batches(card_ids):
-        changes = []
-        rows = uow.connection.execute(_CARDS, {"_ids": batch}).all()
-        for row in rows:
-            before = row._mapping[column.name]
-            after = change(row.id, before)
-            if after != before:
-                values = {**row._mapping, column.name: after}
-                changes.append(
-                    _change(uow, row.id, values["assignee_id"], values["label_ids"], values["custom_fields"])
-                )
-        if changes:
-            uow.connection.execute(_CHANGE, changes)
-        missing = sorted(set(batch) - {row.id for row in rows})
-        for trash_id, card_id, stored in trash.find_rows(uow, cards, missing):
-            stored[column.name] = orjson.dumps(change(card_id, orjson.loads(stored[column.name]))).decode()
-            trash.rewrite_row(uow, trash_id, cards, card_id, stored)
-
-
-def _change(
-    uow: UnitOfWork, card_id: str, assignee_id: str | None, label_ids: object, values: object
-) -> dict[str, object]:
-    return {
-        "_id": card_id,
-        "_assignee_id": assignee_id,
-        "_label_ids": label_ids,
-        "_custom_fields": values,
-        "_now": uow.now,
-    }
 
 
 def _find_assignable(uow: UnitOfWork, workspace_id: str, ids: Collection[str | None]) -> set[str]:

@@ -15,9 +15,10 @@ from stellary.contract.trash import RestoreItem
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import people
-from stellary.core.board.columns import COLUMN_ORDERS
+from stellary.core.board.columns import COLUMN_IDS, COLUMN_ORDERS
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.order.siblings import find_place
 from stellary.core.board.restoring.containers import lock_project_of, refuse_names, reinsert_named
 from stellary.core.board.restoring.references import (
     add_label_to_cards,
@@ -26,7 +27,7 @@ from stellary.core.board.restoring.references import (
     restore_relations,
 )
 from stellary.core.board.row_types import MovedCardRow
-from stellary.core.board.scopes import SCOPE_ORDERS
+from stellary.core.board.scopes import SCOPE_IDS, SCOPE_ORDERS
 from stellary.core.board.tables import (
     cards,
     columns,
@@ -45,8 +46,6 @@ from stellary.core.kernel.unit import UnitOfWork
 _BATCH = 500
 
 _COUNT_FIELDS = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
-_COUNT_COLUMNS = select(func.count()).where(columns.c.scope_id == bindparam("_scope_id"))
-_COUNT_SCOPES = select(func.count()).where(scopes.c.project_id == bindparam("_project_id"))
 _SCOPE: Select[Any] = (
     select(scopes.c.id)
     .where(scopes.c.project_id == bindparam("_project_id"))
@@ -55,10 +54,7 @@ _SCOPE: Select[Any] = (
 )
 _MOVED = Query(
     MovedCardRow,
-    select(cards.c.id, cards.c.column_id, cards.c.status, cards.c.completed_at)
-    .where(cards.c.id.in_(bindparam("_ids", expanding=True)))
-    .order_by(cards.c.id)
-    .with_for_update(key_share=True),
+    select(cards.c.id, cards.c.column_id).where(cards.c.id.in_(bindparam("_ids", expanding=True))),
 )
 _MOVE_BACK = (
     update(cards)
@@ -67,10 +63,16 @@ _MOVE_BACK = (
         column_id=bindparam("_column_id", type_=cards.c.column_id.type),
         scope_id=bindparam("_scope_id", type_=cards.c.scope_id.type),
         position=bindparam("_position", type_=cards.c.position.type),
-        status=bindparam("_status", type_=cards.c.status.type),
-        completed_at=bindparam("_completed_at", type_=cards.c.completed_at.type),
         version=cards.c.version + 1,
         updated_at=bindparam("_now", type_=cards.c.updated_at.type),
+    )
+)
+_RESTORE_STATUS = (
+    update(cards)
+    .where(cards.c.id == bindparam("_id"), cards.c.status == bindparam("_moved_status"))
+    .values(
+        status=bindparam("_status", type_=cards.c.status.type),
+        completed_at=bindparam("_completed_at", type_=cards.c.completed_at.type),
     )
 )
 _MEMBERS = select(project_members.c.user_id).where(project_members.c.project_id == bindparam("_project_id"))
@@ -85,6 +87,11 @@ _REMOVE_MEMBER = delete(project_members).where(
 def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore a label, and add it to the cards that had it.
 
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
+
     Raises:
         Conflict: The project is gone, or has another label of that name.
     """
@@ -96,11 +103,16 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     former_ids = trash.load_references(uow, item.id, cards.c.label_ids)
     changes: dict[Column[Any], object] = {labels.c.name: name, labels.c.name_key: name.casefold()}
     reinsert_named(uow, item, changes, f"the project has a label {name!r} already", "name")
-    add_label_to_cards(uow, item.item_id, former_ids)
+    add_label_to_cards(uow, item, former_ids)
 
 
 def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore a custom field, and the values that cards had of it.
+
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
 
     Raises:
         Conflict: The project is gone, has another field of that name, or has 100 fields.
@@ -116,11 +128,16 @@ def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) 
         custom_fields.c.name_key: name.casefold(),
     }
     reinsert_named(uow, item, changes, f"the project has a custom field {name!r} already", "name")
-    add_values_to_cards(uow, item.item_id, values)
+    add_values_to_cards(uow, item, values)
 
 
 def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore a column to its scope, or the default one; cards that were moved out of it return.
+
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
 
     Raises:
         Conflict: The project is gone.
@@ -131,8 +148,8 @@ def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> Non
     row = trash.load_rows(uow, item.id, columns)[item.item_id]
     parameters = {"_project_id": project_id, "_scope_id": row["scope_id"]}
     scope_id = uow.connection.execute(_SCOPE, parameters).scalar_one()
-    count = uow.connection.execute(_COUNT_COLUMNS, {"_scope_id": scope_id}).scalar_one()
-    position = count if scope_id != row["scope_id"] else min(row["position"], count)
+    siblings = uow.connection.execute(COLUMN_IDS, {"_scope_id": scope_id}).scalars().all()
+    position = find_place(uow, item, columns.c.position, siblings)
     COLUMN_ORDERS.enter(uow, scope_id, position)
     changes: dict[Column[Any], object] = {
         columns.c.scope_id: scope_id,
@@ -146,15 +163,19 @@ def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> Non
 def restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore a scope with its columns and cards; cards that were moved out of it return.
 
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
+
     Raises:
         Conflict: The project is gone.
     """
     refuse_names(request, "a scope")
     project_id = lock_project_of(uow, item)
     lock_columns(uow, project_id)
-    row = trash.load_rows(uow, item.id, scopes)[item.item_id]
-    count = uow.connection.execute(_COUNT_SCOPES, {"_project_id": project_id}).scalar_one()
-    position = min(row["position"], count)
+    siblings = uow.connection.execute(SCOPE_IDS, {"_project_id": project_id}).scalars().all()
+    position = find_place(uow, item, scopes.c.position, siblings)
     SCOPE_ORDERS.enter(uow, project_id, position)
     trash.reinsert(uow, item.id, changes={scopes.c.position: position}, skip=[relations])
     restore_relations(uow, item)
@@ -165,6 +186,11 @@ def restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
 
 def restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore a project with everything in it. Members and assignees who have left the workspace since are left out.
+
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
 
     Raises:
         Conflict: Another project has its key.
@@ -198,13 +224,22 @@ def _move_cards_back(uow: UnitOfWork, item: TrashRow, scope_ids: Mapping[str, st
         for first in range(0, len(card_ids), _BATCH)
         for row in _MOVED.all(uow.connection, {"_ids": card_ids[first : first + _BATCH]})
     ]
-    changes = [
-        _build_return(uow, row, move, scope_ids)
+    # The locked columns keep the cards in place; their status may be changed by another unit.
+    returning_ids = [
+        row.id
         for row in rows
-        if row.column_id == (move := moves[row.id])["movedTo"] and move["columnId"] in scope_ids
+        if row.column_id == moves[row.id]["movedTo"] and moves[row.id]["columnId"] in scope_ids
     ]
-    if changes:
+    if returning_ids:
+        changes = [_build_return(uow, card_id, moves[card_id], scope_ids) for card_id in returning_ids]
         uow.connection.execute(_MOVE_BACK, changes)
+    statuses = [
+        _build_status(card_id, moves[card_id])
+        for card_id in returning_ids
+        if moves[card_id].get("movedStatus", moves[card_id]["status"]) != moves[card_id]["status"]
+    ]
+    if statuses:
+        uow.connection.execute(_RESTORE_STATUS, statuses)
     missing = sorted(moves.keys() - {row.id for row in rows})
     for trash_id, card_id, stored in trash.find_rows(uow, cards, missing):
         move = moves[card_id]
@@ -226,20 +261,23 @@ def _move_cards_back(uow: UnitOfWork, item: TrashRow, scope_ids: Mapping[str, st
 
 
 def _build_return(
-    uow: UnitOfWork, row: MovedCardRow, move: JsonRow, scope_ids: Mapping[str, str]
+    uow: UnitOfWork, card_id: str, move: JsonRow, scope_ids: Mapping[str, str]
 ) -> dict[str, object]:
-    """Return the parameters that move a card back, with its former status if the deletion has changed it."""
-    status, completed_at = row.status, row.completed_at
-    if _has_status_of_move(status, move):
-        status, completed_at = move["status"], _read_time(move["completedAt"])
     return {
-        "_id": row.id,
+        "_id": card_id,
         "_column_id": move["columnId"],
         "_scope_id": scope_ids[move["columnId"]],
         "_position": move["position"],
-        "_status": status,
-        "_completed_at": completed_at,
         "_now": uow.now,
+    }
+
+
+def _build_status(card_id: str, move: JsonRow) -> dict[str, object]:
+    return {
+        "_id": card_id,
+        "_moved_status": move["movedStatus"],
+        "_status": move["status"],
+        "_completed_at": _read_time(move["completedAt"]),
     }
 
 
