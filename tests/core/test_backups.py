@@ -54,7 +54,16 @@ class CardFiles:
         return id
 
     def delete(self, id: str) -> None:
+        """Move a file to the trash."""
         self.world.ask(self.ann, "DELETE", f"{self.path}/{id}")
+
+    def purge(self, id: str) -> None:
+        """Delete a file for good."""
+        self.delete(id)
+        trash = f"{self.board.flat}/trash"
+        (item,) = self.world.ask(self.ann, "GET", f"{trash}?limit=1")
+        self.world.ask(self.ann, "DELETE", f"{trash}/{item['id']}")
+        self.core.work.run_due()
 
     def keys(self) -> set[str]:
         return set(list_blob_keys(self.core))
@@ -87,7 +96,7 @@ def test_file_deleted_during_a_backup_is_omitted_with_its_row(core, files, tmp_p
 
     def delete_first(*arguments):
         if waiting:
-            files.delete(waiting.pop())
+            files.purge(waiting.pop())
         return copy(*arguments)
 
     def record_listing(connection, find_files=core._find_files):
@@ -101,6 +110,13 @@ def test_file_deleted_during_a_backup_is_omitted_with_its_row(core, files, tmp_p
     # The backup contains the last copy of the database.
     assert set(listings[-1]) == set(files_in(backup.folder)) == files.keys()
     assert len(listings) > 1
+
+
+def test_backup_contains_the_files_in_the_trash(core, files, tmp_path):
+    files.delete(files.ids[0])
+    backup = core.back_up(tmp_path / "backup")
+    assert (backup.files, backup.lost) == (4, [])
+    assert sorted(files_in(backup.folder).values()) == [b"0", b"1", b"2", b"3"]
 
 
 @pytest.mark.parametrize("damage", [os.unlink, lambda path: path.write_bytes(b"other")])

@@ -18,6 +18,7 @@ from tests.security.statements import Reader
 from tests.security.table import ROW_BY_OPERATION, SERVED, Row
 from tests.support.each_case import for_each
 
+RESTORED = "ids of the rows of an item in the trash, after the access check of the item"
 EXCEPTIONS = {
     ("auth.register", "stellary_organizations"): "whether a slug is taken",
     (
@@ -32,6 +33,13 @@ EXCEPTIONS = {
             " stellary_workspaces"
         ),
     ): "the roles of the user who approved the action",
+    ("trash.restore", "stellary_activities.card_id"): RESTORED,
+    ("trash.restore", "stellary_cards"): RESTORED,
+    ("trash.restore", "stellary_projects"): RESTORED,
+    (
+        "trash.restore",
+        "stellary_cards, stellary_documents, stellary_organizations, stellary_projects, stellary_workspaces",
+    ): RESTORED,
 }
 """Statements without an anchor, by operation and tables, with what they read."""
 
