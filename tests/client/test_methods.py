@@ -128,6 +128,14 @@ TABLE = [
         lambda c: workspace(c).document("d1").delete(),
         f"DELETE {WORKSPACE}/documents/d1",
     ),
+    Row("trash.list", lambda c: workspace(c).trash.list(kind="card"), f"GET {WORKSPACE}/trash?kind=card"),
+    Row(
+        "trash.restore",
+        lambda c: workspace(c).trash.restore("t1", name="defect"),
+        f"POST {WORKSPACE}/trash/t1/restore",
+        {"name": "defect"},
+    ),
+    Row("trash.delete", lambda c: workspace(c).trash.delete("t1"), f"DELETE {WORKSPACE}/trash/t1"),
     Row(
         "documents.submit_review",
         lambda c: workspace(c).document("d1").submit_review(),
