@@ -55,6 +55,8 @@ OWNERLESS = {
     "stellary_jobs",
     "stellary_login_attempts",
     "stellary_organizations",
+    "stellary_trash",
+    "stellary_trash_rows",
     "stellary_users",
 }
 """Swept by age, or deleted by nobody."""
