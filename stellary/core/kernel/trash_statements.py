@@ -41,6 +41,8 @@ from stellary.core.db.base import IdType, metadata
 
 LEFT_OUT: Final[Mapping[str, str]] = {
     "stellary_webhook_deliveries": "messages of a deleted webhook are not sent later",
+    "stellary_imports": "an import is not continued after its project was deleted",
+    "stellary_import_parts": "an import is not continued after its project was deleted",
 }
 """Tables whose rows are deleted for good, with the reason."""
 
