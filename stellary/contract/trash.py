@@ -24,8 +24,6 @@ TrashKind = Literal[
     "column",
     "scope",
     "project",
-    "workspace",
-    "organization",
 ]
 
 

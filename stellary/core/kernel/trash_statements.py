@@ -40,14 +40,10 @@ from sqlalchemy.dialects.postgresql import JSON
 from stellary.core.db.base import IdType, metadata
 
 LEFT_OUT: Final[Mapping[str, str]] = {
-    "stellary_webhook_deliveries": "messages of a deleted webhook are not sent later",
     "stellary_imports": "an import is not continued after its project was deleted",
     "stellary_import_parts": "an import is not continued after its project was deleted",
 }
 """Tables whose rows are deleted for good, with the reason."""
-
-REFERENCES: Final[Mapping[str, str]] = {"stellary_users": "agent_of_id"}
-"""Columns without a foreign key whose rows a service deletes together with a workspace: the users of its agents."""
 
 UNLOCKED: Final[Mapping[str, str]] = {
     "stellary_agent_missions": "a mission is cancelled when it is restored, so the end of its log does not matter",
@@ -62,9 +58,6 @@ _TRASH_ID = bindparam("_trash_id", type_=IdType)
 def _list_parents(table: Table) -> Iterator[tuple[Column[Any], Table]]:
     """Yield the columns with which the rows of a table hang on others, and the tables of those."""
     if table.name in LEFT_OUT:
-        return
-    if table.name in REFERENCES:
-        yield table.c[REFERENCES[table.name]], metadata.tables["stellary_workspaces"]
         return
     for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
         # Users outlive everything. Cards hang on their column, although the database does not delete them with it.

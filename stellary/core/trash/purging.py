@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Column, bindparam, delete, select, tuple_
+from sqlalchemy import bindparam, delete, select, tuple_
 
 from stellary.core.kernel import jobs
 from stellary.core.kernel.trash import TrashRow, rows, trash
@@ -24,15 +24,7 @@ ROWS_MAX = 1_000
 
 _EXPIRED = select(trash.c.id).where(trash.c.expires_at <= bindparam("_now")).limit(ITEMS_MAX)
 _DELETE = delete(trash).where(trash.c.id.in_(bindparam("_ids", expanding=True))).returning(trash.c.id)
-_CONTAINERS: dict[str, Column[Any]] = {
-    "project": trash.c.project_id,
-    "workspace": trash.c.workspace_id,
-    "organization": trash.c.organization_id,
-}
-_DELETE_INSIDE = {
-    kind: delete(trash).where(container == bindparam("_item_id")).returning(trash.c.id)
-    for kind, container in _CONTAINERS.items()
-}
+_DELETE_INSIDE = delete(trash).where(trash.c.project_id == bindparam("_project_id")).returning(trash.c.id)
 _DELETE_ROWS = (
     delete(rows)
     .where(
@@ -67,8 +59,8 @@ def purge_now(uow: UnitOfWork, item: TrashRow) -> bool:
     """
     if not _delete_items(uow, [item.id]):
         return False
-    if item.kind in _DELETE_INSIDE:
-        inside = uow.connection.execute(_DELETE_INSIDE[item.kind], {"_item_id": item.item_id})
+    if item.kind == "project":
+        inside = uow.connection.execute(_DELETE_INSIDE, {"_project_id": item.item_id})
         _delete_rows_later(uow, inside.scalars().all())
     return True
 

@@ -110,9 +110,11 @@ def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> 
     lock_workspace(uow, ref)
     at = access.trashed_item(uow, ref)
     _check_may_restore(at.row, at.roles)
-    if stored.take(uow, at.row.id) is None:
-        raise NotFound("Trashed item not found")
-    card_id = RESTORERS[at.row.kind](uow, at.row, request)
+    # A savepoint, so that an embedding host can continue the unit after a conflict.
+    with uow.attempt():
+        if stored.take(uow, at.row.id) is None:
+            raise NotFound("Trashed item not found")
+        card_id = RESTORERS[at.row.kind](uow, at.row, request)
     uow.emit(
         ItemRestored(
             workspace_id=at.roles.workspace_id or "",
