@@ -94,6 +94,12 @@ class _Entry:
             return rules.find_item_type(self.event)
         return self.event.type if isinstance(self.event, PilotageChanged) else rules.TYPES[type(self.event)]
 
+    def find_entity(self) -> tuple[str, str | None]:
+        """Return the kind and the id of the item that the activity is about."""
+        if isinstance(self.event, ItemRestored):
+            return self.event.kind, self.event.item_id
+        return rules.find_entity(self.event, self.type)
+
     @property
     def project_id(self) -> str | None:
         return None if isinstance(self.event, PilotageChanged) else self.event.project_id
@@ -177,10 +183,7 @@ def record(
 def _activity_row(
     uow: UnitOfWork, activity_id: str, entry: _Entry, agent_names: Mapping[str, str]
 ) -> dict[str, object]:
-    if isinstance(entry.event, ItemRestored):
-        entity, entity_id = entry.event.kind, entry.event.item_id
-    else:
-        entity, entity_id = rules.find_entity(entry.event, entry.type)
+    entity, entity_id = entry.find_entity()
     return {
         "id": activity_id,
         "workspace_id": entry.event.workspace_id,
