@@ -7,7 +7,6 @@ body, asks the host for the actor, and sends the response.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -96,7 +95,6 @@ class WsgiApp:
         self._trusted_proxies = trusted_proxies
         self._lock = threading.Lock()
         self._thread: _ApiThread | None = None
-        atexit.register(self.close)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""

@@ -12,7 +12,7 @@ from reference_server.settings import Settings
 from stellary.contract.errors import RateLimited
 from stellary.core import Core
 from stellary.core.http import throttle
-from stellary.core.http.limits import NO_LIMITS, Limits, parse_limit
+from stellary.core.http.limits import NO_LIMITS, Limits, RateLimit, parse_limit
 from stellary.core.http.throttle import Caller, Throttle, Windows
 from tests.server.running import Running, running
 
@@ -24,6 +24,27 @@ def clock():
     """Yield a clock that stands still until it is shifted."""
     with time_machine.travel("2026-04-01T12:00:00Z", tick=False) as traveller:
         yield traveller
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("20 per 15 minutes", RateLimit(20, 900)),
+        ("100/hour", RateLimit(100, 3600)),
+        (" 3/2Days ", RateLimit(3, 2 * 86400)),
+        ("5 per second", RateLimit(5, 1)),
+    ],
+)
+def test_limit_is_parsed(text, limit):
+    assert parse_limit(text) == limit
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0/hour", "5 per 0 hours", "5 per fortnight", "5 hours", "1/hour;9/day"]
+)
+def test_invalid_limit_is_an_error(text):
+    with pytest.raises(ValueError, match="must be a limit such as '20 per 15 minutes'"):
+        parse_limit(text)
 
 
 def test_bad_tokens_of_an_address_are_limited_but_not_its_neighbours_good_ones(clock):
