@@ -100,7 +100,7 @@ def _load_signing() -> None:
     if not {"jwt", "cryptography"} & sys.modules.keys():
         sys.modules["cryptography"] = None  # type: ignore[assignment] # how an import is refused
         try:
-            importlib.import_module("stellary.core.accounts.tokens")
+            importlib.import_module("stellary.core.kernel.signer")
         finally:
             del sys.modules["cryptography"]
 

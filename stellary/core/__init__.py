@@ -1,7 +1,32 @@
-"""The domain: rules and their persistence, synchronous and embeddable. ``Core`` is the entry point."""
+"""The domain: rules and their persistence, synchronous and embeddable. ``Core`` is the entry point.
 
-from stellary.core.accounts.provisioning import Membership
-from stellary.core.app import Core
-from stellary.core.kernel.unit import Actor, UnitOfWork
+The names below are loaded on first access, so that settings and limits can be read without the domain.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from stellary.core.accounts.provisioning import Membership
+    from stellary.core.app import Core
+    from stellary.core.kernel.unit import Actor, UnitOfWork
 
 __all__ = ["Actor", "Core", "Membership", "UnitOfWork"]
+
+_MODULES = {
+    "Actor": "kernel.unit",
+    "Core": "app",
+    "Membership": "accounts.provisioning",
+    "UnitOfWork": "kernel.unit",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

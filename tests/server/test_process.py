@@ -55,6 +55,12 @@ def test_start_is_fast_and_memory_is_small(tmp_path, record_property):
         assert server.ready_after <= READY_SECONDS_MAX * 10
 
 
+def test_process_that_only_supervises_loads_no_core():
+    program = "import sys, reference_server.__main__; print('stellary.core.app' in sys.modules, 'jwt' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_server_stops_on_a_signal(tmp_path, number):
     with run_process(tmp_path, is_forked=False) as server:
