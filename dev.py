@@ -240,12 +240,17 @@ def check(arguments: list[str]) -> None:
 def checks() -> dict[str, list[str]]:
     """Return the checks by name, each as a program of ``.venv`` and its arguments."""
     sources = [
-        name for name in ("stellary", "reference_server", "benchmarks", "dev.py") if (ROOT / name).exists()
+        name
+        for name in ("stellary", "reference_server", "benchmarks", "tools", "dev.py")
+        if (ROOT / name).exists()
     ]
     commands = {
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
+        "stubs": ["python", "-m", "tools.stubs", "--check"],
         "mypy": ["mypy", *sources],
+        # Beside a stub, mypy reads a module only if it is named.
+        "mypy of modules with stubs": ["mypy", "--cache-dir", ".mypy_cache/modules", *modules_with_stubs()],
         "pyright": ["pyright", "tests/typing"],
         "import-linter": ["lint-imports", "--no-logo"],
         "mkdocs": ["mkdocs", "build", "--strict"],
@@ -253,6 +258,12 @@ def checks() -> dict[str, list[str]]:
     if not (ROOT / "tests" / "typing").exists():
         del commands["pyright"]
     return commands
+
+
+def modules_with_stubs() -> list[str]:
+    """Return the modules of the client beside which there is a stub."""
+    folder = ROOT / "stellary" / "client" / "resources"
+    return [str(path.with_suffix(".py").relative_to(ROOT)) for path in sorted(folder.glob("*.pyi"))]
 
 
 def passes(name: str, command: list[str]) -> bool:
@@ -268,6 +279,13 @@ def format_sources(arguments: list[str]) -> None:
     prepare(FULL)
     run([str(PYTHON), "-m", "ruff", "check", "--fix-only", "--quiet", "."])
     run([str(PYTHON), "-m", "ruff", "format", "."])
+
+
+def stubs(arguments: list[str]) -> NoReturn:
+    """Generate the stubs that tell editors and type checkers what the methods of the client take and return."""
+    refuse(arguments)
+    prepare(FULL)
+    become("tools.stubs")
 
 
 def serve(arguments: list[str]) -> NoReturn:
@@ -419,6 +437,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "test": test,
     "check": check,
     "format": format_sources,
+    "stubs": stubs,
     "serve": serve,
     "bench": bench,
     "fuzz": fuzz,

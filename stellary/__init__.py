@@ -1,72 +1,48 @@
 """Stellary for Python: the project-management API as a client, an embeddable core and a reference server.
 
-The names below are loaded on first access, so a program that embeds the core does not load the client.
+The names below are loaded on first access, so a program that embeds the core does not load the client. Type checkers
+and editors read ``__init__.pyi``, which ``dev.py stubs`` generates from the same names.
 """
 
 from __future__ import annotations
 
-# Type checkers treat this like typing.TYPE_CHECKING, whose import would take longer than the rest of this module.
-TYPE_CHECKING = False
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from stellary.client._client import AsyncStellary, Stellary
-    from stellary.client.calling.page import AsyncPage, Page
-    from stellary.client.errors import (
-        ConnectionFailed,
-        EndlessPages,
-        NotImported,
-        Proposed,
-        StalePlan,
-        TimedOut,
-        Unanswered,
-        UnreadableAnswer,
-        UnsuitableDeclaration,
-        UnsuitableFile,
-        UnverifiedWebhook,
-    )
-    from stellary.contract.errors import (
-        ApiError,
-        Conflict,
-        FieldProblem,
-        Forbidden,
-        Invalid,
-        MethodNotAllowed,
-        NotFound,
-        PreconditionFailed,
-        RangeNotSatisfiable,
-        RateLimited,
-        ServerError,
-        StellaryError,
-        StorageFull,
-        TooLarge,
-        Unauthenticated,
-        Unavailable,
-        Unprocessable,
-        UnsupportedMedia,
-    )
-    from stellary.contract.unset import UNSET
-
 __all__ = [
     "UNSET",
+    "Activity",
+    "Agent",
     "ApiError",
+    "AsyncBoard",
     "AsyncPage",
     "AsyncStellary",
+    "AsyncWorkspace",
+    "Attachment",
+    "Board",
+    "Card",
+    "CardChange",
+    "CardInColumn",
+    "ChecklistItem",
+    "Column",
+    "Comment",
     "Conflict",
     "ConnectionFailed",
+    "CustomField",
+    "Document",
     "EndlessPages",
     "FieldProblem",
     "Forbidden",
     "Invalid",
+    "Label",
     "MethodNotAllowed",
     "NotFound",
     "NotImported",
+    "Notification",
     "Page",
     "PreconditionFailed",
+    "Project",
     "Proposed",
     "RangeNotSatisfiable",
     "RateLimited",
+    "Scope",
     "ServerError",
     "StalePlan",
     "Stellary",
@@ -83,13 +59,17 @@ __all__ = [
     "UnsuitableFile",
     "UnsupportedMedia",
     "UnverifiedWebhook",
+    "Workspace",
 ]
 
 __version__ = "0.1.0"
 
 _CLIENT = {
+    "AsyncBoard": "handles",
     "AsyncPage": "calling.page",
     "AsyncStellary": "_client",
+    "AsyncWorkspace": "handles",
+    "Board": "handles",
     "ConnectionFailed": "errors",
     "EndlessPages": "errors",
     "NotImported": "errors",
@@ -103,16 +83,38 @@ _CLIENT = {
     "UnsuitableDeclaration": "errors",
     "UnsuitableFile": "errors",
     "UnverifiedWebhook": "errors",
+    "Workspace": "handles",
+}
+
+
+_CONTRACT = {
+    "Activity": "activities",
+    "Agent": "agents",
+    "Attachment": "attachments",
+    "Card": "cards",
+    "CardChange": "cards",
+    "CardInColumn": "cards",
+    "ChecklistItem": "checklists",
+    "Column": "columns",
+    "Comment": "comments",
+    "CustomField": "custom_fields",
+    "Document": "documents",
+    "Label": "labels",
+    "Notification": "notifications",
+    "Project": "projects",
+    "Scope": "scopes",
+    "UNSET": "unset",
 }
 
 
 def _home(name: str) -> str:
+    """Return the module that defines a name."""
     if name in _CLIENT:
         return f"stellary.client.{_CLIENT[name]}"
-    return "stellary.contract.unset" if name == "UNSET" else "stellary.contract.errors"
+    return f"stellary.contract.{_CONTRACT.get(name, 'errors')}"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -147,6 +147,35 @@ def test_values_are_accepted_as_ids_and_slugs(port, client):
     ]
 
 
+def test_handle_may_be_passed_instead_of_its_id(port, client):
+    ws = client.workspace("acme", "eng")
+    board = ws.project("p 1")
+    assert (ws.slug, client.organization("acme").slug, board.id) == ("eng", "acme", "p 1")
+    board.cards.update(board.card("APP-1"), column_id=board.column("k1"), label_ids=[board.card("l1")])
+    ws.project(board).get()
+    client.workspace(client.organization("acme"), ws).get()
+    updated, project, workspace = port.requests
+    assert (updated.ref.card_id, updated.body) == ("APP-1", {"columnId": "k1", "labelIds": ["l1"]})
+    assert (project.ref.project_id, workspace.ref.ws_slug) == ("p 1", "eng")
+    with pytest.raises(
+        TypeError, match="card_id must be a text, or a value that has one, not WorkspaceHandle"
+    ):
+        board.cards.get(ws)
+    with pytest.raises(
+        TypeError, match="column_id must be a text, or a value that has one, not WorkspaceHandle"
+    ):
+        board.cards.update("c1", column_id=ws)
+
+
+def test_handles_are_equal_if_they_lead_to_the_same_resource(client):
+    board = client.workspace("acme", "eng").project("p1")
+    same = client.organization("acme").workspace("eng").project("p1").with_options(timeout=3)
+    assert (board == same, hash(board) == hash(same), {board: 1}[same]) == (True, True, 1)
+    others = [board.cards, client.workspace("acme", "eng").project("p2"), board.with_options(token="other")]
+    others += [Stellary.embedded(RecordingPort()).workspace("acme", "eng").project("p1"), "p1"]
+    assert [other for other in others if board == other] == []
+
+
 def test_handles_send_no_request(port, client):
     client.workspace("acme", "eng").project("p1").card("c1").comments  # noqa: B018 - that is the point
     assert port.requests == []

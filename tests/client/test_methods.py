@@ -935,11 +935,15 @@ def test_method_has_name_signature_and_docstring_of_its_endpoint():
     assert "name: 1-100 characters." in create.__doc__
     assert "POST /orgs/:orgSlug/workspaces/:wsSlug/projects" in create.__doc__
     assert list(inspect.signature(create).parameters) == ["name", "description", "key", "template_id"]
+    update = client.workspace("acme", "eng").project("p").cards.update
+    assert "card: The id of the card, its key, or a value or a handle of one." in update.__doc__
+    assert "NotFound: The item does not exist" in update.__doc__
+    assert "Requires a token with the scope ``projects:write``." in update.__doc__
 
 
 def test_a_signature_shows_types_without_limits():
     signature = inspect.signature(Stellary("http://a").workspace("acme", "eng").project("p").cards.update)
-    assert str(signature.parameters["card_id"]) == "card_id: str"
+    assert str(signature.parameters["card"]) == "card: str"
     assert signature.parameters["order"].annotation is int
     assert signature.parameters["label_ids"].annotation == list[str]
     assert signature.parameters["due_date"].annotation == date | None
@@ -972,14 +976,17 @@ def test_method_can_be_inspected_on_its_class():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda c: c.organizations.get(), r"organizations\.get\(\) takes org_slug by position; 0 were given"),
+        (
+            lambda c: c.organizations.get(),
+            r"organizations\.get\(\) takes organization by position; 0 were given",
+        ),
         (
             lambda c: c.organizations.list("a"),
             r"organizations\.list\(\) takes nothing by position; 1 were given",
         ),
         (
             lambda c: board(c).labels.add_to_card("c1"),
-            r"labels\.add_to_card\(\) takes card_id and label_id by position; 1 were given",
+            r"labels\.add_to_card\(\) takes card and label by position; 1 were given",
         ),
     ],
     ids=["none", "too many", "one of two"],

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.stubs import STALE, find_stale
+
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "stellary" / "core"
 
@@ -183,3 +185,7 @@ def test_services_handle_no_rows_without_a_type():
 )
 def test_uses_of_any_are_counted(source, expected):
     assert count_any(source) == expected
+
+
+def test_stubs_of_the_client_match_the_contract(tmp_path):
+    assert find_stale(tmp_path) == [], STALE

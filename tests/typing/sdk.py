@@ -12,7 +12,7 @@ from typing import Any, assert_type
 
 import httpx
 
-from stellary import AsyncPage, AsyncStellary, NotFound, Page, Stellary
+from stellary import AsyncBoard, AsyncPage, AsyncStellary, Board, NotFound, Page, Stellary, Workspace
 from stellary.client import Response, project_setup, with_raw_response
 from stellary.client.display import View, view
 from stellary.client.importers import LeftOut, read_github_issues, read_trello
@@ -184,6 +184,27 @@ async def awaiting(client: AsyncStellary) -> None:
     await board.cards.update(title="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     for _ in board.cards.iterate():  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]
         pass
+
+
+def handles(board: Board, ws: Workspace) -> None:
+    (first, *_), label = board.columns.list(), board.labels.list()[0]
+    card = board.cards.create(first, title="x", label_ids=[label], assignee_id=ws.members.list()[0])
+    assert_type(card, Card)
+    assert_type(board.cards.update(card, column_id=board.column(first)), Card)
+    assert_type(board.cards.list(column_id=first, label_id=label, assignee_id=None), Page[Card])
+    assert_type(board.card("APP-1").id, str)
+    assert_type(ws.slug, str)
+    assert_type(board.card(card) == board.card(card.id), bool)
+    assert_type(
+        board.card("APP-1").relations.create(target_card_id=board.card(card), type="blocks"), Relation
+    )
+    assert_type(ws.project(board), Board)
+    board.cards.list(column_id=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def async_handles(board: AsyncBoard) -> None:
+    first, *_ = await board.columns.list()
+    assert_type(await board.cards.create(first, title="x", label_ids=["l"]), Card)
 
 
 def files(client: Stellary) -> None:

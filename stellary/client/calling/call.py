@@ -21,8 +21,9 @@ from stellary.contract.limits import Secret
 from stellary.contract.naming import marks
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.redaction import SecretStr, conceal
+from stellary.contract.rendering import Displayable
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import Value, camel, read, wire_fields
+from stellary.contract.wire import camel, read, wire_fields
 
 # Toggling twice restores the original state, so a repetition would undo the call.
 _FLIPS = frozenset({"automations.toggle"})
@@ -262,10 +263,11 @@ def _extract_id(name: str, value: object) -> str:
 
 
 def _to_id(name: str, value: Any) -> Any:
-    """Replace a value by its id; return everything else unchanged."""
-    if isinstance(value, Value):
+    """Replace a value or a handle by its id; return everything else unchanged."""
+    if isinstance(value, Displayable) and not isinstance(value, list):
+        # The name of the keyword, for the message.
         return _extract_id(
-            "user_id" if hasattr(value, "user_id") and not hasattr(value, "id") else "id", value
+            "user_id" if hasattr(value, "user_id") and not hasattr(value, "id") else name, value
         )
     if name.endswith("_ids") and isinstance(value, Sequence) and not isinstance(value, str):
         return [_to_id("id", item) for item in value]

@@ -1,38 +1,34 @@
-"""Methods: a descriptor turns an endpoint of the contract into a method that returns ``T``, or a coroutine of ``T``.
+"""Methods: a descriptor turns an endpoint of the contract into a method, or into a coroutine function for AsyncStellary.
 
-``create = method(CREATE_CARD)`` takes its keywords from the request class by ParamSpec, so that they are declared once and
-type checkers know them for both Stellary and AsyncStellary.
+``create = method(CREATE_CARD)`` takes its keywords from the request class. Type checkers and editors read the stubs
+(``.pyi``) beside the modules of ``resources``, which ``dev.py stubs`` generates from the same endpoints.
 """
 
 from __future__ import annotations
 
 import copy
-import inspect
 import types
-import typing
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from typing import Annotated, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, overload
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
+from urllib.parse import unquote
 
 import attrs
 
 from stellary.client.calling.call import CallPlan, segment, version_tag
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
+from stellary.client.calling.describing import describe_method, id_names, make_signature
 from stellary.client.calling.display_registry import get_display
-from stellary.client.calling.page import DEFAULT_LIMIT, AsyncPage, Page
+from stellary.client.calling.page import DEFAULT_LIMIT
 from stellary.client.calling.settings import check_headers, check_retries, check_timeout, check_token
-from stellary.client.calling.stream import AsyncEventStream, EventStream, never
-from stellary.contract.endpoint import Endpoint, Nothing
-from stellary.contract.paging import Listing
+from stellary.client.calling.stream import never
+from stellary.contract.endpoint import Endpoint
 from stellary.contract.redaction import conceal, conceal_headers
 from stellary.contract.rendering import Displayable
+from stellary.contract.router import AnyEndpoint
 from stellary.contract.streaming import Stream
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import wire_fields
 
-P = ParamSpec("P")
 T = TypeVar("T")
-S_co = TypeVar("S_co", covariant=True)
-A_co = TypeVar("A_co", covariant=True)
 Later = Coroutine[Any, Any, T]
 
 
@@ -48,10 +44,17 @@ C = TypeVar("C", Sync, Async)
 
 
 class HasId(Protocol):
-    """A value that may be passed instead of its id, or of its slug if it has one."""
+    """A value or a handle that may be passed instead of its id, or of its slug if it has one."""
 
     @property
     def id(self) -> str: ...
+
+
+class HasSlug(Protocol):
+    """A handle of an organization or a workspace, which may be passed instead of the slug."""
+
+    @property
+    def slug(self) -> str: ...
 
 
 class HasUserId(Protocol):
@@ -68,7 +71,8 @@ class HasVersion(Protocol):
     def version(self) -> int: ...
 
 
-Id = str | HasId | HasUserId
+Id = str | HasId | HasSlug | HasUserId
+"""An id, or a value or a handle that has one."""
 
 
 class Resource(Displayable, Generic[C]):
@@ -148,7 +152,7 @@ class Resource(Displayable, Generic[C]):
             ids: The arguments that were passed.
         """
         if len(ids) != len(names):
-            expected = " and ".join(names) or "nothing"
+            expected = " and ".join(id_names(plan.endpoint, len(names))) or "nothing"
             raise TypeError(f"{plan.operation}() takes {expected} by position; {len(ids)} were given")
         if not names:
             return self._path_params
@@ -172,12 +176,44 @@ class Resource(Displayable, Generic[C]):
         """
         return get_display().show(self, view)
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether both handles lead to the same resource, with the same account and connections."""
+        if not isinstance(other, Resource) or type(other) is not type(self):
+            return NotImplemented
+        mine, its = self._caller, other._caller
+        return (
+            self._path_params == other._path_params
+            and mine.carrier is its.carrier
+            and mine.credentials is its.credentials
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._path_params.values()))
+
     def __repr__(self) -> str:
         where = ", ".join(f"{name}={part!r}" for name, part in self._path_params.items())
         return f"{type(self).__name__}({where})"
 
 
-class Method(Generic[P, S_co, A_co]):
+class ItemHandle(Resource[C]):
+    """A handle of one item, which may be passed instead of its id."""
+
+    @property
+    def id(self) -> str:
+        """The id of the item, as it was passed: for a card it may be the key."""
+        return unquote(list(self._path_params.values())[-1])
+
+
+class SlugHandle(Resource[C]):
+    """A handle of an organization or a workspace, which may be passed instead of its slug."""
+
+    @property
+    def slug(self) -> str:
+        """The slug, as it was passed."""
+        return unquote(list(self._path_params.values())[-1])
+
+
+class Method:
     """An endpoint as a method.
 
     Args:
@@ -189,7 +225,7 @@ class Method(Generic[P, S_co, A_co]):
 
     def __init__(
         self,
-        endpoint: Endpoint[Any, ..., Any, Any],
+        endpoint: AnyEndpoint,
         ids: int,
         *,
         all: bool = False,
@@ -207,12 +243,6 @@ class Method(Generic[P, S_co, A_co]):
         self._qualname: str = f"{owner.__qualname__}.{name}"
         self._module = owner.__module__
 
-    @overload
-    def __get__(self, at: Resource[Sync], owner: Any = None) -> Callable[P, S_co]: ...
-    @overload
-    def __get__(self, at: Resource[Async], owner: Any = None) -> Callable[P, A_co]: ...
-    @overload
-    def __get__(self, at: None, owner: Any = None) -> Self: ...
     def __get__(self, at: Resource[Any] | None, owner: Any = None) -> Any:
         awaits = at is not None and isinstance(at._caller, AsyncCaller)  # noqa: SLF001 - of this module
         function = self._functions.get(awaits)
@@ -263,45 +293,33 @@ class Method(Generic[P, S_co, A_co]):
                 )
 
         call.__name__, call.__qualname__, call.__module__ = self._name, self._qualname, self._module
-        call.__doc__ = _documentation(self.endpoint)
-        call.__signature__ = _signature(self, plan, awaits)
+        call.__doc__ = describe_method(self.endpoint, self.ids, all=self.all)
+        call.__signature__ = make_signature(self.endpoint, self.ids, all=self.all, awaits=awaits)
         function: types.FunctionType = call
         return function
 
 
-@overload
-def method(endpoint: Endpoint[Any, P, Any, Listing[T]]) -> Method[P, Page[T], Later[AsyncPage[T]]]: ...
-@overload
-def method(endpoint: Endpoint[Any, P, Any, T]) -> Method[P, T, Later[T]]: ...
-def method(endpoint: Any) -> Any:
+def method(endpoint: AnyEndpoint) -> Method:
     """Return a method that calls an endpoint of the resource itself."""
     return Method(endpoint, 0)
 
 
-@overload
-def by_id(
-    endpoint: Endpoint[Any, P, Any, Listing[T]],
-) -> Method[Concatenate[Id, P], Page[T], Later[AsyncPage[T]]]: ...
-@overload
-def by_id(endpoint: Endpoint[Any, P, Any, T]) -> Method[Concatenate[Id, P], T, Later[T]]: ...
-def by_id(endpoint: Any) -> Any:
+def by_id(endpoint: AnyEndpoint) -> Method:
     """Return a method that calls an endpoint of an item of the resource; it takes the item's id, or a value that has one."""
     return Method(endpoint, 1)
 
 
-def by_two_ids(endpoint: Endpoint[Any, P, Any, T]) -> Method[Concatenate[Id, Id, P], T, Later[T]]:
+def by_two_ids(endpoint: AnyEndpoint) -> Method:
     """Return a method that calls an endpoint two levels below the resource; it takes two ids."""
     return Method(endpoint, 2)
 
 
-def iterates(endpoint: Endpoint[Any, P, Any, Listing[T]]) -> Method[P, Iterator[T], AsyncIterator[T]]:
+def iterates(endpoint: AnyEndpoint) -> Method:
     """Return a method that iterates over all rows of a list, requesting pages of 200 rows unless ``limit`` is passed."""
     return Method(endpoint, 0, all=True)
 
 
-def follows(
-    endpoint: Endpoint[Any, P, Any, Stream[T]], ends: Callable[[T], bool] = never
-) -> Method[P, EventStream[T], AsyncEventStream[T]]:
+def follows(endpoint: Endpoint[Any, ..., Any, Stream[T]], ends: Callable[[T], bool] = never) -> Method:
     """Return a method that streams events of the resource as they happen.
 
     Args:
@@ -309,54 +327,3 @@ def follows(
         ends: Tells whether an event is the last one; by default no event is.
     """
     return Method(endpoint, 0, ends=ends)
-
-
-# ---------------------------------------------------------------------------------------------- what help() shows
-
-
-def _documentation(endpoint: Endpoint[Any, ..., Any, Any]) -> str:
-    parts = [endpoint.summary]
-    if endpoint.takes is not Nothing and endpoint.request_class.__doc__:
-        parts.append(inspect.cleandoc(endpoint.request_class.__doc__).replace("Attributes:", "Args:"))
-    rule = endpoint.policy.token
-    needs = {"public": "no token", "any": "any token", "full": "a token with all scopes", "jwt": "a login"}
-    parts.append(f"{endpoint.method} {endpoint.path}; it takes {needs.get(rule, f'a token with {rule}')}.")
-    return "\n\n".join(parts)
-
-
-def _signature(method: Method[Any, Any, Any], plan: CallPlan, awaits: bool) -> inspect.Signature:
-    """Return the signature that ``help()`` shows: types without limits, and UNSET as the default of optional keywords."""
-    kinds = inspect.Parameter
-    parameters = [kinds("self", kinds.POSITIONAL_ONLY)]
-    parameters += [
-        kinds(name, kinds.POSITIONAL_ONLY, annotation=str)
-        for name in plan.names[len(plan.names) - method.ids :]
-    ]
-    for field in wire_fields(method.endpoint.request_class).values():
-        default = kinds.empty if field.default is attrs.NOTHING else field.default
-        parameters.append(
-            kinds(field.name, kinds.KEYWORD_ONLY, default=default, annotation=_bare(field.type))
-        )
-    row: Any = method.endpoint.returns
-    result: Any = row
-    if method.all:
-        result = AsyncIterator[row] if awaits else Iterator[row]
-    elif method.endpoint.many:
-        result = AsyncPage[row] if awaits else Page[row]
-    elif method.endpoint.is_stream:
-        result = AsyncEventStream[row] if awaits else EventStream[row]
-    if awaits and not method.all and not method.endpoint.is_stream:
-        result = typing.Awaitable[result]
-    return inspect.Signature(parameters, return_annotation=result)
-
-
-def _bare(kind: Any) -> Any:
-    """Return a type without its limits and without UNSET."""
-    if typing.get_origin(kind) is Annotated:
-        return _bare(typing.get_args(kind)[0])
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        parts = [_bare(part) for part in typing.get_args(kind) if part is not Unset]
-        return typing.Union[tuple(parts)]  # noqa: UP007 - of a list of types
-    if typing.get_origin(kind) in (list, dict):
-        return typing.get_origin(kind)[tuple(_bare(part) for part in typing.get_args(kind))]
-    return kind

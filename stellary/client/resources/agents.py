@@ -10,6 +10,7 @@ from stellary.client.calling.method import (
     Async,
     C,
     Id,
+    ItemHandle,
     Later,
     Resource,
     Sync,
@@ -65,7 +66,7 @@ class Agents(Resource[C]):
         return AgentHandle(self._caller, self._extend_path(agent_id=agent))
 
 
-class AgentHandle(Resource[C]):
+class AgentHandle(ItemHandle[C]):
     """One agent. ``audit`` lists the actions that it has attempted."""
 
     get = method(GET_AGENT)
@@ -105,7 +106,7 @@ def _is_last(entry: MissionEntry) -> bool:
     return entry.kind == "done"
 
 
-class MissionHandle(Resource[C]):
+class MissionHandle(ItemHandle[C]):
     """One mission of any agent. ``for event in mission.stream()`` yields its whole log, and ends when the mission ends."""
 
     stream = follows(FOLLOW_MISSION, _is_last)

@@ -6,7 +6,18 @@ import builtins
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, overload
 
-from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
+from stellary.client.calling.method import (
+    Async,
+    C,
+    Id,
+    ItemHandle,
+    Later,
+    Resource,
+    Sync,
+    by_id,
+    iterates,
+    method,
+)
 from stellary.contract.cards import (
     CREATE_CARD,
     CREATE_CARDS,
@@ -81,7 +92,7 @@ class ColumnCards(Resource[C]):
     create = method(CREATE_CARD)
 
 
-class CardHandle(Resource[C]):
+class CardHandle(ItemHandle[C]):
     """One card."""
 
     get = method(GET_CARD)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellary.client.calling.method import C, Id, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, iterates, method
 from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class Columns(Resource[C]):
         return ColumnHandle(self._caller, self._extend_path(column_id=column))
 
 
-class ColumnHandle(Resource[C]):
+class ColumnHandle(ItemHandle[C]):
     """One column."""
 
     update = method(UPDATE_COLUMN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, Resource, by_id, by_two_ids, iterates, method
+from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, by_two_ids, iterates, method
 from stellary.contract.documents import (
     CREATE_DOCUMENT,
     DELETE_DOCUMENT,
@@ -34,7 +34,7 @@ class Documents(Resource[C]):
         return DocumentHandle(self._caller, self._extend_path(document_id=document))
 
 
-class DocumentHandle(Resource[C]):
+class DocumentHandle(ItemHandle[C]):
     """One document, and its submitted versions."""
 
     get = method(GET_DOCUMENT)

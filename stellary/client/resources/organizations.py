@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellary.client.calling.method import C, Id, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, Id, Resource, SlugHandle, by_id, iterates, method
 from stellary.contract.organizations import (
     ADD_ORGANIZATION_MEMBER,
     CREATE_ORGANIZATION,
@@ -37,7 +37,7 @@ class Organizations(Resource[C]):
         return OrganizationHandle(self._caller, self._extend_path(org_slug=organization))
 
 
-class OrganizationHandle(Resource[C]):
+class OrganizationHandle(SlugHandle[C]):
     """One organization."""
 
     get = method(GET_ORGANIZATION)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, iterates, method
 from stellary.contract.wizard import (
     CREATE_PROJECT_DRAFT,
     DELETE_PROJECT_DRAFT,
@@ -30,7 +30,7 @@ class ProjectDrafts(Resource[C]):
         return ProjectDraftHandle(self._caller, self._extend_path(draft_id=draft))
 
 
-class ProjectDraftHandle(Resource[C]):
+class ProjectDraftHandle(ItemHandle[C]):
     """One project draft, which you refine, plan and execute."""
 
     get = method(GET_PROJECT_DRAFT)

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
+from stellary.client.calling.method import (
+    Async,
+    C,
+    Id,
+    ItemHandle,
+    Later,
+    Resource,
+    Sync,
+    by_id,
+    iterates,
+    method,
+)
 from stellary.client.transfer.json_file import JsonFile
 from stellary.contract.activities import UNDO_ACTIVITY
 from stellary.contract.port import RawResponse
@@ -196,7 +207,7 @@ class Projects(Resource[C]):
         return ProjectHandle(self._caller, self._extend_path(project_id=project))
 
 
-class ProjectHandle(Resource[C]):
+class ProjectHandle(ItemHandle[C]):
     """One project, with its board."""
 
     get = method(GET_PROJECT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, iterates, method
 from stellary.contract.scope_views import GET_VIEWS, SET_VIEW
 from stellary.contract.scopes import CREATE_SCOPE, DELETE_SCOPE, GET_SCOPE, LIST_SCOPES, UPDATE_SCOPE
 
@@ -31,7 +31,7 @@ class Scopes(AnyScopes[C]):
     iterate = iterates(LIST_SCOPES)
 
 
-class ScopeHandle(Resource[C]):
+class ScopeHandle(ItemHandle[C]):
     """One scope, with its views: ``views(type="stats").data.stats``."""
 
     get = method(GET_SCOPE)

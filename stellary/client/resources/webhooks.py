@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, iterates, method
 from stellary.contract.webhooks import (
     CREATE_WEBHOOK,
     DELETE_WEBHOOK,
@@ -27,7 +27,7 @@ class Webhooks(Resource[C]):
         return WebhookHandle(self._caller, self._extend_path(webhook_id=webhook))
 
 
-class WebhookHandle(Resource[C]):
+class WebhookHandle(ItemHandle[C]):
     """One webhook, and its deliveries."""
 
     update = method(UPDATE_WEBHOOK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellary.client.calling.method import C, Id, Resource, by_id, follows, iterates, method
+from stellary.client.calling.method import C, Id, Resource, SlugHandle, by_id, follows, iterates, method
 from stellary.contract.search import SEARCH
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.contract.workspaces import (
@@ -48,7 +48,7 @@ class Workspaces(Resource[C]):
         return WorkspaceHandle(self._caller, self._extend_path(ws_slug=workspace))
 
 
-class WorkspaceHandle(Resource[C]):
+class WorkspaceHandle(SlugHandle[C]):
     """One workspace."""
 
     get = method(GET_WORKSPACE)
