@@ -10,7 +10,8 @@ import click
 
 from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
 from stellary.cli.finding import match_one
-from stellary.cli.output import as_json, print_json, print_line, show
+from stellary.cli.options import Group
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
 from stellary.cli.session import Session, pass_session
 from stellary.client.calling.settings import DEFAULT_URL
 from stellary.contract.auth import User
@@ -19,10 +20,15 @@ from stellary.contract.redaction import SecretStr
 from stellary.contract.unset import UNSET
 
 
-def _read_secret(prompt: str) -> str:
-    """Prompt for a secret without echoing it, or read the first line of standard input. A secret is never an argument."""
+def _read_secret(prompt: str, *, twice: bool = False) -> str:
+    """Prompt for a secret without echoing it, or read the first line of standard input. A secret is never an argument.
+
+    Args:
+        prompt: The name of the secret.
+        twice: Whether to prompt for it again, since nobody can see a typing error.
+    """
     if _has_terminal():
-        return SecretStr(click.prompt(prompt, hide_input=True, err=True))
+        return SecretStr(click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=twice))
     line = SecretStr(sys.stdin.readline().rstrip("\r\n"))
     if not line:
         raise click.ClickException(f"no {prompt.lower()} on the standard input")
@@ -84,7 +90,9 @@ def register(session: Session, url: str | None, email: str, name: str | None) ->
     """
     api_url = _resolve_url(session, url)
     with Stellary(api_url) as client:
-        tokens = client.auth.register(email=email, password=_read_secret("Password"), name=name or UNSET)
+        tokens = client.auth.register(
+            email=email, password=_read_secret("Password", twice=True), name=name or UNSET
+        )
     _start_session(session, api_url, tokens.access_token)
 
 
@@ -170,10 +178,10 @@ def delete_account(session: Session) -> None:
     print_line("Your account is deleted.")
 
 
-@click.command()
+@click.command(cls=JsonCommand)
 @as_json
 @pass_session
-def whoami(session: Session, as_json: bool) -> None:
+def whoami(session: Session, as_json: JsonOptions) -> None:
     """Show your account, and the selected workspace and project.
 
     \b
@@ -182,14 +190,14 @@ def whoami(session: Session, as_json: bool) -> None:
     """
     user = session.client.auth.me().user
     if as_json:
-        print_json(user)
+        print_json(user, as_json)
         return
     workspace = "/".join(filter(None, (session.setting("org"), session.setting("workspace"))))
     print_line(f"{_format_user(user)} at {session.setting('url') or DEFAULT_URL}")
     print_line(f"workspace {workspace or 'none'}, project {session.setting('project') or 'none'}")
 
 
-@click.group()
+@click.group(cls=Group)
 def sessions() -> None:
     """List and end your logins on all devices.
 
@@ -202,7 +210,7 @@ def sessions() -> None:
 @sessions.command("list")
 @as_json
 @pass_session
-def list_sessions(session: Session, as_json: bool) -> None:
+def list_sessions(session: Session, as_json: JsonOptions) -> None:
     """List your logins that have not ended.
 
     \b
@@ -234,7 +242,7 @@ def revoke_session(session: Session, session_id: str) -> None:
     print_line("Ended the session.")
 
 
-@click.group()
+@click.group(cls=Group)
 def tokens() -> None:
     """Manage personal access tokens, for scripts and services.
 
@@ -247,7 +255,7 @@ def tokens() -> None:
 @tokens.command("list")
 @as_json
 @pass_session
-def list_tokens(session: Session, as_json: bool) -> None:
+def list_tokens(session: Session, as_json: JsonOptions) -> None:
     """List your tokens, without their secrets.
 
     \b
@@ -270,7 +278,7 @@ def list_tokens(session: Session, as_json: bool) -> None:
 @as_json
 @pass_session
 def create_token(
-    session: Session, name: str, scopes: tuple[str, ...], days: int | None, as_json: bool
+    session: Session, name: str, scopes: tuple[str, ...], days: int | None, as_json: JsonOptions
 ) -> None:
     """Create a token, and print its secret, which cannot be shown again.
 
@@ -281,7 +289,7 @@ def create_token(
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else UNSET
     token = session.client.api_tokens.create(name=name, scopes=list(scopes) or UNSET, expires_at=expires_at)  # type: ignore[arg-type]
     if as_json:
-        print_json(token)
+        print_json(token, as_json)
     else:
         click.echo(token.token)
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from stellary import StellaryError, __version__
+from stellary.cli.options import Group
 from stellary.cli.output import print_error
 from stellary.cli.session import Session
 
@@ -31,6 +32,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Workspaces and projects": {"places": ("orgs", "workspaces", "projects", "use")},
     "Boards": {"boards": ("board",), "cards": ("card",)},
     "Projects as files": {"setups": ("setup",), "files": ("import", "export")},
+    "The API": {"requests": ("api", "watch")},
     "More": {"serving": ("serve", "completion")},
 }
 """The commands by section and module. A module is imported only when one of its commands is needed."""
@@ -39,7 +41,7 @@ MODULES = {
 }
 
 
-class Program(click.Group):
+class Program(Group):
     """A command group that reports errors in one line."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime
 from typing import Any
 
 import click
 
-from stellary.cli.finding import find_card, find_column, find_label, find_person, find_scope
-from stellary.cli.output import as_json, print_handle, print_json, print_line, show
-from stellary.cli.session import Session, complete_cards, in_project
-from stellary.contract.cards import Card
+from stellary.cli.card_changes import CHANGES, PRIORITY, STATUS, find_person_id, report
+from stellary.cli.completing import (
+    complete_cards,
+    complete_columns,
+    complete_labels,
+    complete_people,
+    complete_scopes,
+)
+from stellary.cli.finding import find_card, find_column, find_label, find_scope
+from stellary.cli.options import DayParam, Group, dry_run
+from stellary.cli.output import JsonOptions, as_json, print_handle, print_json, print_line, show
+from stellary.cli.session import Session, in_project
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
 
-PRIORITY = click.Choice(["low", "medium", "high"])
 
-
-class DayParam(click.ParamType[date]):
-    """A day such as 2026-04-01."""
-
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        try:
-            return datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no time zone
-        except ValueError:
-            return self.fail(f"{value!r} is not a day such as 2026-04-01", param, ctx)
-
-
-@click.group()
+@click.group(cls=Group)
 def card() -> None:
     """Manage cards. Refer to a card by its key or number (LAUNCH-12, 12), or by its title or the start of it.
 
@@ -42,31 +35,47 @@ def card() -> None:
     """
 
 
-def _report(card: Card, verb: str, as_json: bool) -> None:
-    if as_json:
-        print_json(card)
-    else:
-        print_line(f'{verb} {card.key} "{card.title}".')
-
-
 @card.command("add")
 @click.argument("title")
 @click.option(
-    "-c", "--column", metavar="NAME", help="The column. Default: the first one of the default scope."
+    "-c",
+    "--column",
+    metavar="NAME",
+    shell_complete=complete_columns,
+    help="The column. Default: the first one of the default scope.",
 )
-@click.option("-s", "--scope", metavar="NAME", help="The scope that the column belongs to.")
+@click.option(
+    "-s",
+    "--scope",
+    metavar="NAME",
+    shell_complete=complete_scopes,
+    help="The scope that the column belongs to.",
+)
 @click.option("--description", metavar="TEXT", help="The description.")
 @click.option("--priority", type=PRIORITY)
-@click.option("-l", "--label", "labels", metavar="NAME", multiple=True, help="A label; repeatable.")
 @click.option(
-    "-a", "--assignee", metavar="WHO", help="A person in the workspace, by e-mail address or name; or me."
+    "-l",
+    "--label",
+    "labels",
+    metavar="NAME",
+    shell_complete=complete_labels,
+    multiple=True,
+    help="A label; repeatable.",
+)
+@click.option(
+    "-a",
+    "--assignee",
+    metavar="WHO",
+    shell_complete=complete_people,
+    help="A person in the workspace, by e-mail address or name; or me.",
 )
 @click.option("--start", type=DayParam(), help="The start date.")
 @click.option("--due", type=DayParam(), help="The due date.")
 @click.option("--step", "steps", metavar="TITLE", multiple=True, help="An item of its checklist; repeatable.")
 @as_json
 @in_project
-def add(session: Session, title: str, as_json: bool, **options: Any) -> None:
+@dry_run
+def add(session: Session, title: str, as_json: JsonOptions, **options: Any) -> None:
     """Add a card at the end of a column.
 
     \b
@@ -82,12 +91,12 @@ def add(session: Session, title: str, as_json: bool, **options: Any) -> None:
         description=options["description"] or UNSET,
         priority=options["priority"] or UNSET,
         label_ids=[find_label(board, name).id for name in options["labels"]] or UNSET,
-        assignee_id=_find_person_id(session, options["assignee"]) or UNSET,
+        assignee_id=find_person_id(session, options["assignee"]) or UNSET,
         start_date=options["start"] or UNSET,
         due_date=options["due"] or UNSET,
         checklist=[AddChecklistItem(title=title) for title in options["steps"]] or UNSET,
     )
-    _report(card, "Added", as_json)
+    report(card, "Added", as_json)
 
 
 def _choose_column(board: Board, column: str | None, scope: str | None) -> Any:
@@ -104,21 +113,24 @@ def _choose_column(board: Board, column: str | None, scope: str | None) -> Any:
     return columns[0]
 
 
-def _find_person_id(session: Session, query: str | None) -> str | None:
-    """Return the user id of a person in the workspace; ``me`` is the caller."""
-    if not query:
-        return None
-    if query == "me":
-        return session.client.auth.me().user.id
-    return find_person(session.workspace().members.iterate(), query).user_id
-
-
 @card.command("list")
-@click.option("-c", "--column", metavar="NAME", help="Only cards in this column.")
-@click.option("-s", "--scope", metavar="NAME", help="Only cards in this scope.")
-@click.option("-l", "--label", metavar="NAME", help="Only cards with this label.")
-@click.option("-a", "--assignee", metavar="WHO", help="Only cards assigned to this person, or to me.")
-@click.option("--status", type=click.Choice(["open", "in_progress", "done"]))
+@click.option(
+    "-c", "--column", metavar="NAME", shell_complete=complete_columns, help="Only cards in this column."
+)
+@click.option(
+    "-s", "--scope", metavar="NAME", shell_complete=complete_scopes, help="Only cards in this scope."
+)
+@click.option(
+    "-l", "--label", metavar="NAME", shell_complete=complete_labels, help="Only cards with this label."
+)
+@click.option(
+    "-a",
+    "--assignee",
+    metavar="WHO",
+    shell_complete=complete_people,
+    help="Only cards assigned to this person, or to me.",
+)
+@click.option("--status", type=STATUS)
 @click.option("--priority", type=PRIORITY)
 @click.option(
     "-q", "--search", metavar="TEXT", help="Only cards with this text in their key, title or description."
@@ -127,7 +139,7 @@ def _find_person_id(session: Session, query: str | None) -> str | None:
 @click.option("--archived", is_flag=True, help="List archived cards instead.")
 @as_json
 @in_project
-def list_cards(session: Session, as_json: bool, **options: Any) -> None:
+def list_cards(session: Session, as_json: JsonOptions, **options: Any) -> None:
     """List cards.
 
     \b
@@ -145,7 +157,7 @@ def list_cards(session: Session, as_json: bool, **options: Any) -> None:
             if options["scope"] and not options["column"]
             else UNSET,
             label_id=find_label(board, options["label"]).id if options["label"] else UNSET,
-            assignee_id=_find_person_id(session, options["assignee"]) or UNSET,
+            assignee_id=find_person_id(session, options["assignee"]) or UNSET,
             status=options["status"] or UNSET,
             priority=options["priority"] or UNSET,
             q=options["search"] or UNSET,
@@ -160,7 +172,7 @@ def list_cards(session: Session, as_json: bool, **options: Any) -> None:
 @click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @as_json
 @in_project
-def show_card(session: Session, query: str, as_json: bool) -> None:
+def show_card(session: Session, query: str, as_json: JsonOptions) -> None:
     """Show a card with its comments.
 
     \b
@@ -170,19 +182,28 @@ def show_card(session: Session, query: str, as_json: bool) -> None:
     project = session.project_handle()
     card = find_card(project, query)
     if as_json:
-        print_json(card)
+        print_json(card, as_json)
         return
     print_handle(project.card(card))
 
 
 @card.command("move")
 @click.argument("query", metavar="CARD", shell_complete=complete_cards)
-@click.argument("column")
-@click.option("-s", "--scope", metavar="NAME", help="The scope that the column belongs to.")
+@click.argument("column", shell_complete=complete_columns)
+@click.option(
+    "-s",
+    "--scope",
+    metavar="NAME",
+    shell_complete=complete_scopes,
+    help="The scope that the column belongs to.",
+)
 @click.option("--top", is_flag=True, help="Move it to the top of the column. Default: the bottom.")
 @as_json
 @in_project
-def move(session: Session, query: str, column: str, scope: str | None, top: bool, as_json: bool) -> None:
+@dry_run
+def move(
+    session: Session, query: str, column: str, scope: str | None, top: bool, as_json: JsonOptions
+) -> None:
     """Move a card to a column.
 
     \b
@@ -194,14 +215,15 @@ def move(session: Session, query: str, column: str, scope: str | None, top: bool
     target = find_column(board, column, scope)
     card = find_card(project, query, board)
     moved = project.cards.update(card, column_id=target.id, order=0 if top else UNSET)
-    _report(moved, f'Moved to "{target.name}":', as_json)
+    report(moved, f'Moved to "{target.name}":', as_json)
 
 
 @card.command("done")
 @click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @as_json
 @in_project
-def complete(session: Session, query: str, as_json: bool) -> None:
+@dry_run
+def complete(session: Session, query: str, as_json: JsonOptions) -> None:
     """Mark a card as done.
 
     It moves to the first column of its scope with the status done, if there is one.
@@ -222,7 +244,7 @@ def complete(session: Session, query: str, as_json: bool) -> None:
         updated = project.cards.update(card, column_id=done_columns[0].id, status="done")
     else:
         updated = project.cards.update(card, status="done")
-    _report(updated, "Done:", as_json)
+    report(updated, "Done:", as_json)
 
 
 @card.command("comment")
@@ -230,7 +252,8 @@ def complete(session: Session, query: str, as_json: bool) -> None:
 @click.argument("text")
 @as_json
 @in_project
-def comment(session: Session, query: str, text: str, as_json: bool) -> None:
+@dry_run
+def comment(session: Session, query: str, text: str, as_json: JsonOptions) -> None:
     """Comment on a card. A dash as TEXT reads the comment from standard input.
 
     \b
@@ -243,9 +266,12 @@ def comment(session: Session, query: str, text: str, as_json: bool) -> None:
     card = find_card(project, query)
     created = project.card(card).comments.create(content=content)
     if as_json:
-        print_json(created)
+        print_json(created, as_json)
     else:
         print_line(f'Commented on {card.key} "{card.title}".')
 
+
+for command in CHANGES:
+    card.add_command(command)
 
 COMMANDS = (card,)

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from stellary import UnsuitableFile
-from stellary.cli.output import as_json, print_json, print_line
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line
 from stellary.cli.session import Session, in_project, in_workspace
 from stellary.client.importers import read_github_issues, read_trello
 from stellary.contract.wire import dump
@@ -21,7 +21,7 @@ from stellary.contract.wire import dump
 KINDS = ("stellary", "archive", "trello", "github")
 
 
-@click.command("import", short_help="Create a project from a file.")
+@click.command("import", short_help="Create a project from a file.", cls=JsonCommand)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--from",
@@ -50,7 +50,7 @@ KINDS = ("stellary", "archive", "trello", "github")
 @as_json
 @in_workspace
 def import_file(
-    session: Session, file: Path, kind: str | None, key: str | None, as_json: bool, **options: Any
+    session: Session, file: Path, kind: str | None, key: str | None, as_json: JsonOptions, **options: Any
 ) -> None:
     r"""Create a project from a file.
 
@@ -82,7 +82,7 @@ def import_file(
         left_out = reading.left_out
         imported = projects.import_all(reading.projects)
     if as_json:
-        print_json(imported)
+        print_json(imported, as_json)
         return
     for project in imported:
         print_line(f'Imported "{project.name}" ({project.key}) with {len(project.card_ids)} cards.')
@@ -137,8 +137,9 @@ def _detect_kind(file: Path) -> str:
 
 @click.command(short_help="Write a project to a file.")
 @click.argument("file", required=False, metavar="[FILE]")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @in_project
-def export(session: Session, file: str | None) -> None:
+def export(session: Session, file: str | None, force: bool) -> None:
     """Write a project to a file that import can read.
 
     Default: KEY.json. A dash writes to standard output. A name that ends in .zip makes an archive, with attachments.
@@ -153,6 +154,8 @@ def export(session: Session, file: str | None) -> None:
         click.echo(dump(handle.export()).decode())
         return
     path = Path(file or f"{project.key}.json")
+    if path.exists() and not force:
+        raise click.ClickException(f"{path} exists; pass --force to replace it")
     if path.suffix == ".zip":
         handle.export_archive(path)
     else:

@@ -2,26 +2,102 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
+import attrs
 import click
 import orjson
 
+from stellary.client.calling.method import Resource, Sync
+from stellary.client.calling.nearest import nearest
 from stellary.client.display._markup import readable
-from stellary.contract.wire import dump
+from stellary.contract.cards import Card
+from stellary.contract.wire import Request, Value, dump
 
 WIDTH = 120
 """The width of lines, in characters, when the output is not a terminal."""
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON with the field names of the API.")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def show(value: Any, as_json: bool, empty_message: str = "") -> None:
-    """Print a value, or a list of values.
+@attrs.frozen
+class JsonOptions:
+    """The options for JSON output. False if they are not used.
+
+    Attributes:
+        fields: The fields to print, by wire name; empty for all.
+        jq: A jq expression to apply; None for none.
+        enabled: Whether JSON is printed.
+    """
+
+    enabled: bool = False
+    fields: tuple[str, ...] = ()
+    jq: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.enabled
+
+
+class JsonCommand(click.Command):
+    """A command whose ``--json`` may be followed by the names of fields: ``--json key,title``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Join ``--json`` and the names after it, so that other words after it are arguments.
+
+        Args:
+            ctx: The context of the command.
+            args: The words of the command line.
+        """
+        takes_arguments = any(isinstance(param, click.Argument) for param in self.params)
+        fields = _SEVERAL_FIELDS if takes_arguments else _FIELDS
+        joined: list[str] = []
+        for word in args:
+            if joined and joined[-1] == "--json" and fields.fullmatch(word):
+                joined[-1] = f"--json={word}"
+            else:
+                joined.append(word)
+        return super().parse_args(ctx, [f"{word}=" if word == "--json" else word for word in joined])
+
+
+_FIELDS = re.compile(r"[a-zA-Z_]\w*(,[a-zA-Z_]\w*)*")
+# If a command takes arguments, a single word may be one of them, so that it needs ``--json=``.
+_SEVERAL_FIELDS = re.compile(r"[a-zA-Z_]\w*(,[a-zA-Z_]\w*)+")
+
+
+def as_json(command: F) -> F:
+    """Add the options ``--json`` and ``--jq``, and pass their values as ``as_json``."""
+
+    @functools.wraps(command)
+    def run(*args: object, json_fields: str | None, jq: str | None, **kwargs: object) -> object:
+        fields = tuple(name for name in (json_fields or "").split(",") if name)
+        options = JsonOptions(json_fields is not None or jq is not None, fields, jq)
+        return command(*args, as_json=options, **kwargs)
+
+    decorated: Any = click.option(
+        "--json",
+        "json_fields",
+        metavar="[FIELDS]",
+        help="Print JSON with the field names of the API: all fields, or only those named, as in --json=key,title.",
+    )(run)
+    decorated = click.option("--jq", metavar="EXPRESSION", help="Filter the JSON with the program jq.")(
+        decorated
+    )
+    result: F = decorated
+    return result
+
+
+def show(value: object, as_json: JsonOptions, empty_message: str = "") -> None:
+    """Print a value, or a list of values: for people, or without a terminal as lines of tab-separated fields.
 
     Args:
         value: A value of the API, or a list of them.
@@ -29,16 +105,43 @@ def show(value: Any, as_json: bool, empty_message: str = "") -> None:
         empty_message: The line to print for an empty list.
     """
     if as_json:
-        print_json(value)
+        print_json(value, as_json)
     elif isinstance(value, Sequence) and not value:
-        print_line(empty_message)
+        print_line(empty_message, err=not sys.stdout.isatty())
+    elif isinstance(value, Sequence) and not sys.stdout.isatty():
+        print_rows(value)
     else:
         from stellary.client.display import view
 
         draw(view(value))
 
 
-def print_handle(handle: Any, view_name: str | None = None) -> None:
+# What scripts need of a card; other values have the columns of their tables.
+_CARD_COLUMNS = ("key", "title", "status", "priority", "due_date", "assignee_id", "column_id")
+
+
+def print_rows(values: Sequence[object]) -> None:
+    """Print values as lines of tab-separated fields, of which nothing is cut off."""
+    from stellary.client.display._rows import columns_of
+
+    names = _CARD_COLUMNS if isinstance(values[0], Card) else columns_of(type(values[0]))
+    for value in values:
+        click.echo("\t".join(_to_cell(value, name) for name in names))
+
+
+def _to_cell(value: object, name: str) -> str:
+    """Return a field as text on one line, without control characters."""
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    text = value if isinstance(value, str) else json.dumps(_to_wire(value), ensure_ascii=False)
+    return readable(" ".join(text.split()))
+
+
+def print_handle(handle: Resource[Sync], view_name: str | None = None) -> None:
     """Load and print the view of a handle."""
     from stellary.client.display._asking import load_view
     from stellary.client.transfer.steps import run_steps
@@ -46,7 +149,7 @@ def print_handle(handle: Any, view_name: str | None = None) -> None:
     draw(run_steps(load_view(handle, view_name)))
 
 
-def draw(renderable: Any) -> None:
+def draw(renderable: object) -> None:
     """Print an object that rich can render."""
     from rich.console import Console
 
@@ -54,15 +157,73 @@ def draw(renderable: Any) -> None:
     Console(file=sys.stdout, width=None if has_width else WIDTH, highlight=False).print(renderable)
 
 
-def print_json(value: Any) -> None:
-    """Print a value, or a list of values, as JSON with the API's field names."""
-    click.echo(json.dumps(_to_wire(value), indent=2, ensure_ascii=False))
+def print_json(value: object, options: JsonOptions, *, on_one_line: bool = False) -> None:
+    """Print a value, or a list of values, as JSON with the API's field names.
+
+    Args:
+        value: The value, or the list.
+        options: The fields to print, and the filter.
+        on_one_line: Whether to print it on one line.
+
+    Raises:
+        click.ClickException: There is no such field, or the filter failed.
+    """
+    data = _to_wire(value)
+    if options.fields:
+        data = (
+            [_select(item, options.fields) for item in data]
+            if isinstance(data, list)
+            else _select(data, options.fields)
+        )
+    if options.jq is None:
+        click.echo(json.dumps(data, indent=None if on_one_line else 2, ensure_ascii=False))
+    else:
+        click.echo(run_jq(options.jq, data), nl=False)
 
 
-def _to_wire(value: Any) -> Any:
+def _select(data: object, fields: Sequence[str]) -> object:
+    if not isinstance(data, dict):
+        return data
+    for name in fields:
+        if name not in data:
+            hint = nearest(name, data)
+            raise click.ClickException(
+                f"there is no field {name!r}{hint or '; there are ' + ', '.join(data)}"
+            )
+    return {name: data[name] for name in fields}
+
+
+def run_jq(expression: str, data: object) -> str:
+    """Return the output of the program jq, with strings as plain text.
+
+    Args:
+        expression: The jq expression.
+        data: JSON data.
+
+    Raises:
+        click.ClickException: jq is not installed, or the expression failed.
+    """
+    program = shutil.which("jq")
+    if program is None:
+        raise click.ClickException("--jq needs the program jq: https://jqlang.org/download/")
+    process = subprocess.run(  # noqa: S603 - no shell; the expression is the user's own
+        [program, "--raw-output", "--", expression],
+        input=json.dumps(data),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        raise click.ClickException(" ".join(process.stderr.split()) or "jq failed")
+    return process.stdout
+
+
+def _to_wire(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_to_wire(item) for item in value]
-    return orjson.loads(dump(value))
+    return (
+        orjson.loads(dump(value)) if isinstance(value, Value | Request) else orjson.loads(orjson.dumps(value))
+    )
 
 
 def print_line(text: str, **style: Any) -> None:
@@ -75,7 +236,7 @@ def print_error(text: str) -> None:
     click.secho(f"stellary: {readable(text)}", err=True)
 
 
-def format_candidates(matches: Iterable[Any], describe: Callable[[Any], str], limit: int = 5) -> str:
+def format_candidates(matches: Iterable[T], describe: Callable[[T], str], limit: int = 5) -> str:
     """Return the descriptions of several matches, for an error message.
 
     Args:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from stellary.cli.finding import find_project
-from stellary.cli.output import as_json, print_line, show
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, show
 from stellary.cli.session import Session, in_workspace, pass_session
 
 
-@click.command()
+@click.command(cls=JsonCommand)
 @as_json
 @pass_session
-def orgs(session: Session, as_json: bool) -> None:
+def orgs(session: Session, as_json: JsonOptions) -> None:
     """List your organizations.
 
     \b
@@ -22,11 +22,11 @@ def orgs(session: Session, as_json: bool) -> None:
     show(list(session.client.organizations.iterate()), as_json, "You are not in any organization.")
 
 
-@click.command()
+@click.command(cls=JsonCommand)
 @click.argument("org", required=False)
 @as_json
 @pass_session
-def workspaces(session: Session, org: str | None, as_json: bool) -> None:
+def workspaces(session: Session, org: str | None, as_json: JsonOptions) -> None:
     """List the workspaces of an organization that you have access to. Default: the current organization.
 
     \b
@@ -40,11 +40,11 @@ def workspaces(session: Session, org: str | None, as_json: bool) -> None:
     show(workspaces, as_json, f"You have no access to a workspace of {org_slug}.")
 
 
-@click.command()
+@click.command(cls=JsonCommand)
 @click.option("--archived", is_flag=True, help="List archived projects instead.")
 @as_json
 @in_workspace
-def projects(session: Session, archived: bool, as_json: bool) -> None:
+def projects(session: Session, archived: bool, as_json: JsonOptions) -> None:
     """List the projects of a workspace.
 
     \b

@@ -5,10 +5,9 @@ Options take precedence over environment variables, and these over the saved con
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ import attrs
 import click
 from click.shell_completion import CompletionItem
 
-from stellary import Stellary, StellaryError
+from stellary import Stellary
 from stellary.cli.config import Config, config_file, load_config, save_config
 from stellary.cli.finding import find_project
 from stellary.client.calling.method import Sync
@@ -168,54 +167,18 @@ def _add_selection(command: F, *, project: bool) -> F:
             "-p",
             "--project",
             metavar="KEY",
-            shell_complete=complete_projects,
+            shell_complete=_complete_projects,
             help="The project, by its key or name.",
         )(decorated)
     result: F = decorated
     return result
 
 
-@contextlib.contextmanager
-def _completion_session(ctx: click.Context) -> Iterator[Session]:
-    """Yield a session for completing a word: with a short timeout, and without error messages."""
-    session = Session(url=ctx.find_root().params.get("url"), timeout=2, max_retries=0)
-    session.org = ctx.params.get("org")
-    if path := ctx.params.get("workspace"):
-        select_workspace(session, path)
-    session.project_name = ctx.params.get("project")
-    with (
-        contextlib.closing(session),
-        contextlib.suppress(click.ClickException, StellaryError, OSError, ValueError),
-    ):
-        yield session
+def _complete_projects(ctx: click.Context, param: click.Parameter, prefix: str) -> list[CompletionItem]:
+    # Completion uses sessions, and only matters in a shell.
+    from stellary.cli.completing import complete_projects
 
-
-def complete_projects(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
-    """Return the projects whose keys start with the prefix; none if they cannot be loaded."""
-    items: list[CompletionItem] = []
-    with _completion_session(ctx) as session:
-        projects = session.workspace().projects.iterate(archived=False)
-        items += [
-            CompletionItem(project.key, help=project.name)
-            for project in projects
-            if _has_prefix(project.key, prefix)
-        ]
-    return items
-
-
-def complete_cards(ctx: click.Context, _: click.Parameter, prefix: str) -> list[CompletionItem]:
-    """Return the cards on the board whose keys start with the prefix; none if they cannot be loaded."""
-    items: list[CompletionItem] = []
-    with _completion_session(ctx) as session:
-        cards = session.project_handle().board().cards
-        items += [
-            CompletionItem(card.key, help=card.title) for card in cards if _has_prefix(card.key, prefix)
-        ]
-    return items
-
-
-def _has_prefix(key: str, prefix: str) -> bool:
-    return key.casefold().startswith(prefix.casefold())
+    return complete_projects(ctx, param, prefix)
 
 
 def select_workspace(session: Session, path: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from stellary.cli.output import as_json, print_line
+from stellary.cli.options import Group
+from stellary.cli.output import JsonOptions, as_json, print_json, print_line
 from stellary.cli.session import Session, in_project
 from stellary.client import project_setup
 from stellary.client.display._markup import readable
@@ -26,7 +27,7 @@ prune = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def setup() -> None:
     """Manage projects declared in files.
 
@@ -93,7 +94,7 @@ def _to_plain(value: Any) -> Any:
 @click.option("--exit-code", is_flag=True, help=f"Exit with {EXIT_CODE_CHANGES} if there are changes.")
 @as_json
 @in_project
-def plan(session: Session, file: str, prune: bool, exit_code: bool, as_json: bool) -> int:
+def plan(session: Session, file: str, prune: bool, exit_code: bool, as_json: JsonOptions) -> int:
     """Show the changes that make a project match a file. Nothing is changed.
 
     \b
@@ -102,7 +103,7 @@ def plan(session: Session, file: str, prune: bool, exit_code: bool, as_json: boo
     """
     new_plan = _make_plan(session, file, prune)
     if as_json:
-        click.echo(json.dumps(_to_json(new_plan), indent=2, ensure_ascii=False))
+        print_json(_to_json(new_plan), as_json)
     else:
         _print_plan(new_plan)
     return EXIT_CODE_CHANGES if exit_code and new_plan else 0

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from stellary.client.calling.port_transport import PortTransport
     from stellary.client.calling.raw_response import with_raw_response
     from stellary.client.calling.response import Response
+    from stellary.client.calling.settings import log
 
 __all__ = [
     "AsyncPage",
@@ -20,6 +21,7 @@ __all__ = [
     "PortTransport",
     "Response",
     "Stellary",
+    "log",
     "with_raw_response",
 ]
 
@@ -31,6 +33,7 @@ _MODULES = {
     "PortTransport": "calling.port_transport",
     "Response": "calling.response",
     "Stellary": "_client",
+    "log": "calling.settings",
     "with_raw_response": "calling.raw_response",
 }
 

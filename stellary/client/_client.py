@@ -13,7 +13,7 @@ from stellary import __version__
 from stellary.client._lazy_display import register_lazy_display
 from stellary.client.calling.call import Options
 from stellary.client.calling.caller import AsyncCaller, Credentials, SyncCaller
-from stellary.client.calling.capture import Exchange, Watch
+from stellary.client.calling.capture import Exchange, RequestHook, ResponseHook, Watch
 from stellary.client.calling.embedded import AsyncPortCarrier, PortCarrier
 from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync
 from stellary.client.calling.settings import Settings, check_headers, settings, start_logging
@@ -240,6 +240,24 @@ class Client(Resource[C], Generic[C, H]):
             ValueError: The method, the path or a header cannot be sent.
         """
         return self._caller.request(method, path, arguments)
+
+    def on_request(self, hook: RequestHook) -> None:
+        """Call a function with each request of this client and its handles, before each attempt.
+
+        Args:
+            hook: Takes the ``RawRequest``, and returns another one to send instead, or None to send it unchanged. An async
+                client calls it on the event loop. It sees the token.
+        """
+        self._caller.watch.request_hooks.append(hook)
+
+    def on_response(self, hook: ResponseHook) -> None:
+        """Call a function with each response to this client and its handles, after each attempt, except for event streams.
+
+        Args:
+            hook: Takes the ``RawRequest`` and the ``RawResponse``, whatever its status. An exception that it raises ends
+                the call.
+        """
+        self._caller.watch.response_hooks.append(hook)
 
     @contextmanager
     def capture(self) -> Iterator[list[Exchange]]:

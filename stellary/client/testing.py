@@ -31,7 +31,9 @@ from stellary.contract.limits import Items
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Router
+from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.contract.unset import Unset
+from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import Request, Value, camel, dump, load, load_query, wire_fields
 
 V = TypeVar("V", bound=Value)
@@ -266,6 +268,33 @@ def _make_example_response(endpoint: AnyEndpoint, recorded: Recorded) -> RawResp
             }
         data |= {name: part for name, part in overrides.items() if name in data}
     return RawResponse(endpoint.status, _HEADERS, orjson.dumps(data))
+
+
+def sign_webhook(
+    secret: str, message: WebhookMessage, *, id: str = "msg_test", sent_at: datetime | None = None
+) -> tuple[dict[str, str], bytes]:
+    """Return the headers and the body with which the API would deliver a webhook message.
+
+    Args:
+        secret: The secret of the webhook, ``whsec_…``.
+        message: The message, such as ``make(WebhookMessage, type="card_moved")``.
+        id: The id of the message.
+        sent_at: The time of sending; by default now.
+
+    Returns:
+        The headers and the body, for a request to the program under test.
+
+    Raises:
+        ValueError: The secret is not a webhook secret.
+    """
+    seconds = int((sent_at or datetime.now(UTC)).timestamp())
+    body = dump(message)
+    headers = {
+        ID_HEADER: id,
+        TIMESTAMP_HEADER: str(seconds),
+        SIGNATURE_HEADER: signature(secret, id, seconds, body),
+    }
+    return {"content-type": "application/json", **headers}, body
 
 
 def example(endpoint: Endpoint[Any, ..., Any, Any]) -> Any:

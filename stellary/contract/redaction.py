@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import SupportsIndex, overload
 
-_HIDDEN = "***"
+HIDDEN = "***"
+"""The text that stands for a secret."""
 _SECRET_WORDS = ("auth", "cookie", "token", "secret", "password", "key")
+_SECRET_FIELDS = ("token", "secret", "password")
 _NO_SECRETS = frozenset({"idempotency-key", "www-authenticate", "proxy-authenticate"})
 
 
@@ -20,7 +22,7 @@ class SecretStr(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return repr(_HIDDEN)
+        return repr(HIDDEN)
 
     def __getitem__(self, index: SupportsIndex | slice) -> SecretStr:
         return SecretStr(super().__getitem__(index))
@@ -59,3 +61,9 @@ def show_body(body: bytes) -> str:
 def _is_secret(name: object) -> bool:
     lowered = str(name).lower()
     return lowered not in _NO_SECRETS and any(word in lowered for word in _SECRET_WORDS)
+
+
+def is_secret_field(name: str) -> bool:
+    """Return whether a field of a body may hold a secret, judging by its name."""
+    lowered = name.lower()
+    return any(word in lowered for word in _SECRET_FIELDS)

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
-import orjson
 
 from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.jsonic import character_problem
@@ -26,6 +25,7 @@ from stellary.contract.wire_types import (
     Stored,
     Value,
     as_dict,
+    dump,
     request,
     utc,
     value,
@@ -54,7 +54,6 @@ __all__ = [
 
 C = TypeVar("C")
 R = TypeVar("R", bound=Request)
-_DUMP = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _DETAILS_MAX = 50
 
 
@@ -270,11 +269,3 @@ def _mutable_twin(cls: type) -> type:
     """Return a class of the same layout whose fields can be assigned."""
     free = {"__init__": object.__init__, "__setattr__": object.__setattr__, "__repr__": object.__repr__}
     return type(f"_{cls.__name__}Twin", cls.__bases__, {"__slots__": cls.__dict__["__slots__"], **free})
-
-
-# ---------------------------------------------------------------------------------------------- writing
-
-
-def dump(data: Any) -> bytes:
-    """Return a request, a value, or lists and dicts of them as JSON. UNSET fields are left out; None is null."""
-    return orjson.dumps(data, default=as_dict, option=_DUMP)

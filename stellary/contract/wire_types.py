@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import typing
 from abc import ABC, abstractmethod
@@ -10,6 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import attrs
+import orjson
 
 from stellary.contract.limits import Secret
 from stellary.contract.naming import marks, members, once, whole, wire_fields
@@ -18,6 +20,7 @@ from stellary.contract.unset import UNSET, Unset
 
 C = TypeVar("C")
 
+_DUMP = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 MOMENT_WITHOUT_ZONE = "must have a time zone: pass tzinfo=UTC, or call .astimezone() if it is local time"
 """The message for a naive datetime in a request that was built in Python."""
 
@@ -49,6 +52,15 @@ class Value(Displayable):
     def raw(self) -> Mapping[str, Any]:
         """The fields of the response that this version of the package does not know, by their wire names."""
         return getattr(self, "_raw", {})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the value as the API sent it: JSON data with wire names, including fields that are not known here."""
+        data: dict[str, Any] = json.loads(self.to_json())
+        return data
+
+    def to_json(self) -> str:
+        """Return the value as JSON text with wire names."""
+        return dump({**as_dict(self), **self.raw} if self.raw else self).decode()
 
     def __eq__(self, other: object) -> bool:
         return _equal(self, other) if type(other) is type(self) else NotImplemented
@@ -164,3 +176,8 @@ def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
     scope: dict[str, Any] = {"UNSET": UNSET}
     exec("\n".join(lines), scope)
     return typing.cast("Callable[[Any], dict[str, Any]]", scope["dump_fields"])
+
+
+def dump(data: Any) -> bytes:
+    """Return a request, a value, or lists and dicts of them as JSON. UNSET fields are left out; None is null."""
+    return orjson.dumps(data, default=as_dict, option=_DUMP)

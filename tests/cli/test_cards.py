@@ -75,7 +75,7 @@ def test_list_cards_with_filters(shell):
     assert keys("--assignee", "me", "--search", "spec") == ["Write the spec"]
     assert keys("--due-before", "2026-01-02") == ["Write a letter"]
     assert keys("--archived") == []
-    assert shell("card", "list", "--archived") == "No cards match.\n"
+    assert shell.run("card", "list", "--archived").stderr == "No cards match.\n"
     assert "Write a letter" in shell("card", "list", "--column", "Ideas")
 
 
@@ -129,9 +129,12 @@ def test_archived_card_is_found(shell):
             "Invalid value for '--due': 'soon' is not a day such as 2026-04-01",
         ),
         (("card", "add"), "Missing argument 'TITLE'."),
-        (("card", "mvoe"), "No such command 'mvoe'."),
+        (("card", "mvoe"), "No such command 'mvoe'; did you mean 'move'?"),
+        (("card", "qqqqq"), "No such command 'qqqqq'."),
+        (("card", "edit", "LAUNCH-1"), "name a field to change, such as --title"),
         (("board", "--view", "tree"), "Invalid value for '--view': 'tree' is not one of"),
-        (("bord",), "No such command 'bord'."),
+        (("bord",), "No such command 'bord'; did you mean 'board'?"),
+        (("setup", "aply"), "No such command 'aply'; did you mean 'apply'?"),
     ],
 )
 def test_invalid_usage_is_a_one_line_error(shell, words, message):

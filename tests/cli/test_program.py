@@ -55,7 +55,7 @@ def test_reading_commands_have_a_json_option():
     with_json = {
         " ".join(words)
         for words, command in COMMANDS
-        if any(option.name == "as_json" for option in command.params)
+        if any(option.name == "json_fields" for option in command.params)
     }
     assert reading <= with_json
 
@@ -91,6 +91,11 @@ def test_words_are_completed(shell):
     assert complete(shell, "board", "--project", "la") == ["LAUNCH"]
     assert complete(shell, "board", "--workspace", "no/where", "--project", "la") == []
     assert "LAUNCH-1" in complete(shell, "card", "done", "launch-1")
+    assert complete(shell, "card", "add", "A", "--column", "do") == ["Doing", "Done"]
+    assert complete(shell, "card", "move", "LAUNCH-1", "boo") == ["Booked"]
+    assert complete(shell, "card", "list", "--scope", "mark") == ["Marketing"]
+    assert complete(shell, "card", "edit", "LAUNCH-1", "--add-label", "b") == ["Bug"]
+    assert complete(shell, "card", "list", "--assignee", "") == ["me", "jane@example.com"]
     assert complete(shell, "--url", "http://127.0.0.1:1", "card", "done", "launch-1") == []
 
 

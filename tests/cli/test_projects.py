@@ -90,6 +90,8 @@ def test_describe_a_project(shell, tmp_path):
 
 def test_export_and_import_a_project(shell, tmp_path):
     assert shell("export") == 'Wrote "Q1 Launch" to LAUNCH.json.\n'
+    assert shell.error("export") == "LAUNCH.json exists; pass --force to replace it"
+    assert shell("export", "--force") == 'Wrote "Q1 Launch" to LAUNCH.json.\n'
     assert json.loads(shell("export", "-"))["project"]["name"] == "Q1 Launch"
     assert shell("export", "x.zip", "--project", "LAUNCH") == 'Wrote "Q1 Launch" to x.zip.\n'
     first, lost = shell("import", "LAUNCH.json").splitlines()

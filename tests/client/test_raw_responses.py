@@ -132,13 +132,16 @@ async def test_any_request_can_be_sent(colour):
         gateway.client.request(
             "post",
             "/orgs/acme/new%20thing",
-            params={"tag": ["a", "b c"]},
+            params={"tag": ["a", "b c"], "archived": False},
             json={"title": "x"},
             headers={"X-Day": "1"},
         )
     )
     (sent,) = gateway.requests
-    assert (sent.method, str(sent.url)) == ("POST", "http://pm.test/api/orgs/acme/new%20thing?tag=a&tag=b+c")
+    assert (sent.method, str(sent.url)) == (
+        "POST",
+        "http://pm.test/api/orgs/acme/new%20thing?tag=a&tag=b+c&archived=false",
+    )
     assert orjson.loads(sent.content) == {"title": "x"}
     assert (sent.headers["authorization"], sent.headers["x-team"]) == ("Bearer synth_x", "eng")
     assert (sent.headers["x-day"], sent.headers["content-type"]) == ("1", "application/json")

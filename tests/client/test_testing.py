@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from stellary import Invalid, MethodNotAllowed, NotFound, RateLimited, Stellary
-from stellary.client.testing import RecordingPort, make
+from stellary import Invalid, MethodNotAllowed, NotFound, RateLimited, Stellary, UnverifiedWebhook
+from stellary.client.testing import RecordingPort, make, sign_webhook
+from stellary.client.webhooks import verify
 from stellary.contract import ENDPOINTS
 from stellary.contract.cards import Card
 from stellary.contract.columns import Column
 from stellary.contract.labels import Label
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import CardRef
+from stellary.contract.signatures import secret_of
+from stellary.contract.webhooks import WebhookMessage
 from tests.support.each_case import for_each
 
 
@@ -192,3 +195,13 @@ def test_unknown_field_raises():
 def test_every_value_can_be_made(kind):
     if kind.__module__.startswith("stellary"):
         assert isinstance(make(kind), kind)
+
+
+def test_signed_webhook_message_can_be_verified():
+    secret = secret_of(b"a key of the test")
+    message = make(WebhookMessage, type="card_moved")
+    headers, body = sign_webhook(secret, message, id="msg_1")
+    assert verify(headers, body, secret) == ("msg_1", message)
+    headers, body = sign_webhook(secret, message, sent_at=datetime.now(UTC) - timedelta(minutes=6))
+    with pytest.raises(UnverifiedWebhook, match="seconds from now"):
+        verify(headers, body, secret)

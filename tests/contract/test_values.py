@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import pickle
 from datetime import UTC, datetime
 from typing import Literal, get_origin
@@ -225,3 +226,11 @@ def test_value_can_be_recursive():
     leaf = Branch(name="leaf", branches=[])
     root = Branch(name="root", branches=[leaf, leaf], by_name={"leaf": leaf})
     assert read(Branch, as_json(dump(root))) == root
+
+
+def test_value_as_json_has_names_and_unknown_fields_of_the_api():
+    data = {**LABEL, "shade": {"isNew": True}}
+    label = read(Label, data)
+    assert label.to_dict() == data
+    assert json.loads(label.to_json()) == data
+    assert "shade" not in read(Label, LABEL).to_dict()

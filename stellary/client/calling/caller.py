@@ -88,8 +88,13 @@ class _Caller:
     def _start_flow(
         self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool]
     ) -> StreamFlow[Any]:
+        def make_call() -> Call:
+            call = self._call(plan, path_params, payload)
+            call.request = self.watch.prepare(call.request)
+            return call
+
         return StreamFlow(
-            lambda: self._call(plan, path_params, payload),
+            make_call,
             lambda data: plan.answer(RawResponse(200, {}, data)),
             ends,
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
+
+from stellary.contract.port import RawRequest, RawResponse
 
 log = logging.getLogger("stellary.client")
 
@@ -44,13 +46,21 @@ class Exchange:
         return f"{self.method} {self.path} {end} in {self.ms:.0f} ms{tries}{request}"
 
 
-class Watch:
-    """The open captures of a client, and its log: each exchange is added to all of them."""
+RequestHook = Callable[[RawRequest], RawRequest | None]
+"""Receives each request before it is sent, and may return another one to send instead."""
+ResponseHook = Callable[[RawRequest, RawResponse], object]
+"""Receives each response with its request."""
 
-    __slots__ = ("captures",)
+
+class Watch:
+    """The open captures of a client, its log and its hooks, which all of its handles share."""
+
+    __slots__ = ("captures", "request_hooks", "response_hooks")
 
     def __init__(self) -> None:
         self.captures: list[list[Exchange]] = []
+        self.request_hooks: list[RequestHook] = []
+        self.response_hooks: list[ResponseHook] = []
 
     @property
     def idle(self) -> bool:
@@ -61,3 +71,19 @@ class Watch:
         for calls in self.captures:
             calls.append(exchange)
         log.debug("%s", exchange)
+
+    def prepare(self, request: RawRequest) -> RawRequest:
+        """Return the request that the hooks let through, changed or unchanged."""
+        for hook in self.request_hooks:
+            request = hook(request) or request
+        return request
+
+    def notify(self, request: RawRequest, response: RawResponse) -> None:
+        """Pass a response to the hooks.
+
+        Args:
+            request: The request, as it was sent.
+            response: The response of one attempt.
+        """
+        for hook in self.response_hooks:
+            hook(request, response)

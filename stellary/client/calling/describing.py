@@ -7,6 +7,7 @@ import re
 import types
 import typing
 from collections.abc import AsyncIterator, Iterator
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import attrs
@@ -55,7 +56,8 @@ def _id_name(endpoint: AnyEndpoint, field: str) -> str:
     if field == "id":
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", endpoint.ref.__name__.removesuffix("Ref")).lower()
         return words.removeprefix("pilotage_")
-    return _ROOTS.get(field, field.removesuffix("_id"))
+    name = _ROOTS.get(field, field.removesuffix("_id"))
+    return f"{name}_" if iskeyword(name) else name
 
 
 def describe_method(endpoint: AnyEndpoint, ids: int, *, all: bool = False) -> str:
@@ -93,7 +95,7 @@ def _section(title: str, entries: list[str]) -> str:
 
 
 def _describe_id(endpoint: AnyEndpoint, name: str) -> str:
-    words = name.replace("_", " ")
+    words = name.replace("_", " ").strip()
     if name == "token":
         return "The token from the e-mail."
     if name in _ROOTS.values():

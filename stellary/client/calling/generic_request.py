@@ -93,9 +93,16 @@ def make_call(
         repeatable = True
     if options.if_match is not None and method in ("PATCH", "PUT", "DELETE"):
         request_headers["if-match"] = options.if_match
-    query = urlencode(params or {}, doseq=True)
+    query = urlencode({name: _to_query(value) for name, value in (params or {}).items()}, doseq=True)
     plan: Any = AnyPlan()
     return Call(plan, RawRequest(method, path, query, request_headers, body), options, repeatable)
+
+
+def _to_query(value: Any) -> Any:
+    """Return a query parameter in the format of the API, in which True is ``true``."""
+    if isinstance(value, list | tuple):
+        return [_to_query(item) for item in value]
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _is_path(path: str) -> bool:

@@ -16,15 +16,20 @@ import random
 import time
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from stellary.client.calling.call import Call
 from stellary.client.calling.capture import Exchange, Watch, log
+from stellary.client.calling.telemetry import end_span, start_span
+from stellary.client.calling.wire_log import log_attempt
 from stellary.client.errors import CallFailed, Unanswered
 from stellary.contract.errors import ApiError, ServerError, error_from
 from stellary.contract.port import RawRequest, RawResponse
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 READ = 30.0
 """The seconds that an attempt may wait for bytes if the call has no time-out."""
@@ -68,7 +73,7 @@ class World:
     chance: Callable[[], float] = random.random
 
 
-WORLD = World()
+WORLD: World = World()
 Flow = Generator[Send | Pause, RawResponse | None, Any]
 
 
@@ -99,16 +104,21 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
     tries = 0
     response: RawResponse | None = None
     value: Any
+    span = start_span(call)
     try:
         while True:
             tries += 1
             failure: ApiError | Unanswered
+            request = watch.prepare(call.request)
             try:
-                response = yield Send(call.request, min(longest, max(deadline - world.clock(), 0.001)))
+                response = yield Send(request, min(longest, max(deadline - world.clock(), 0.001)))
             except Unanswered as error:
                 failure, response = error, None
+                log_attempt(call, request, None)
             else:
                 assert response is not None
+                log_attempt(call, request, response)
+                watch.notify(request, response)
                 if 200 <= response.status < 300:
                     value = call.plan.answer(response)
                     break
@@ -122,12 +132,29 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
             yield Pause(pause)
     except (ApiError, CallFailed) as error:
         _add_request_details(error, call, response, tries)
-        if not watch.idle:
-            watch.record(_build_exchange(call, response, tries, world.clock() - began, error))
+        _finish(call, watch, span, response, tries, world.clock() - began, error)
         raise error from None
-    if not watch.idle:
-        watch.record(_build_exchange(call, response, tries, world.clock() - began, None))
+    except BaseException as error:
+        # A hook has raised, or the caller was cancelled.
+        end_span(span, response, tries, error)
+        raise
+    _finish(call, watch, span, response, tries, world.clock() - began, None)
     return response, value
+
+
+def _finish(
+    call: Call,
+    watch: Watch,
+    span: Span | None,
+    response: RawResponse | None,
+    tries: int,
+    seconds: float,
+    error: Exception | None,
+) -> None:
+    """End the span of a call, and record its exchange."""
+    end_span(span, response, tries, error)
+    if not watch.idle:
+        watch.record(_build_exchange(call, response, tries, seconds, error))
 
 
 def _may_retry(call: Call, failure: ApiError | Unanswered) -> bool:

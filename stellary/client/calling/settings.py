@@ -14,7 +14,12 @@ from stellary.contract.redaction import conceal, conceal_headers
 
 DEFAULT_URL = "http://localhost:3001"
 DEFAULT_RETRIES = 2
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING}
+_LEVELS = {
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+    "wire": logging.DEBUG,
+}
 
 
 @attrs.frozen
@@ -166,12 +171,28 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def start_logging(environment: Mapping[str, str] = os.environ) -> None:
-    """Log the calls of clients to standard error, if ``STELLARY_LOG`` is ``debug`` or ``info``."""
-    level = _LEVELS.get(environment.get("STELLARY_LOG", "").lower())
-    if level is None:
-        return
+    """Log the calls of clients to standard error, if ``STELLARY_LOG`` is ``info``, ``debug`` or ``wire``."""
+    level = environment.get("STELLARY_LOG", "").lower()
+    if level in _LEVELS:
+        log(level)
+
+
+def log(level: str) -> None:
+    """Log the calls of all clients to standard error.
+
+    Args:
+        level: ``warning`` for nothing, ``info`` for retries, ``debug`` for a line per call, or ``wire`` for every request and
+            response with headers and bodies. Tokens, passwords and other secrets are not shown.
+
+    Raises:
+        ValueError: There is no such level.
+    """
+    if level not in _LEVELS:
+        raise ValueError(f"the level must be {', '.join(_LEVELS)}, not {level!r}")
     logger = logging.getLogger("stellary.client")
-    logger.setLevel(level)
+    logger.setLevel(_LEVELS[level])
+    # The wire log has a level of its own, so that DEBUG alone never writes bodies.
+    logging.getLogger("stellary.client.wire").setLevel(logging.DEBUG if level == "wire" else logging.WARNING)
     if not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))

@@ -118,6 +118,40 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
+    def delete_account(self: Auth[Sync], *, current_password: str) -> Ok:
+        """Delete the caller's account. What it has shared stays, under the name 'former member'.
+
+        ``POST /auth/delete-account``. Requires a login.
+
+        Args:
+            current_password: 1-128 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    async def delete_account(self: Auth[Async], *, current_password: str) -> Ok:
+        """Delete the caller's account. What it has shared stays, under the name 'former member'.
+
+        ``POST /auth/delete-account``. Requires a login.
+
+        Args:
+            current_password: 1-128 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
     def logout(self: Auth[Sync]) -> Ok:
         """Log out: the JWT of this request is refused from the next request on.
 

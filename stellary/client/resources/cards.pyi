@@ -444,7 +444,7 @@ class Cards(Resource[C]):
         """
     @overload
     def delete(self: Cards[Sync], card: Id, /) -> Ok:
-        """Permanently delete a card with its comments and attachments.
+        """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
 
@@ -461,7 +461,7 @@ class Cards(Resource[C]):
         """
     @overload
     async def delete(self: Cards[Async], card: Id, /) -> Ok:
-        """Permanently delete a card with its comments and attachments.
+        """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
 
@@ -791,7 +791,7 @@ class CardHandle(ItemHandle[C]):
         """
     @overload
     def delete(self: CardHandle[Sync]) -> Ok:
-        """Permanently delete a card with its comments and attachments.
+        """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
 
@@ -805,7 +805,7 @@ class CardHandle(ItemHandle[C]):
         """
     @overload
     async def delete(self: CardHandle[Async]) -> Ok:
-        """Permanently delete a card with its comments and attachments.
+        """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
 

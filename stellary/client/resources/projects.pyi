@@ -481,8 +481,6 @@ class Projects(Resource[C]):
         self: Projects[Sync],
         *,
         project: ImportedProject,
-        columns: builtins.list[ImportedColumn] | Unset = UNSET,
-        cards: builtins.list[ImportedCard] | Unset = UNSET,
         format: Literal["stellary.project/1"] | Unset = UNSET,
         scopes: builtins.list[ImportedScope] | Unset = UNSET,
         labels: builtins.list[ImportedLabel] | Unset = UNSET,
@@ -491,6 +489,8 @@ class Projects(Resource[C]):
         documents: builtins.list[ImportedDocument] | Unset = UNSET,
         automations: builtins.list[ImportedAutomation] | Unset = UNSET,
         exported_at: date | Unset = UNSET,
+        columns: builtins.list[ImportedColumn] | Unset = UNSET,
+        cards: builtins.list[ImportedCard] | Unset = UNSET,
     ) -> ProjectImport:
         """Import a project from a JSON file, as projects.export writes it or shorter: all of it or nothing.
 
@@ -500,8 +500,6 @@ class Projects(Resource[C]):
 
         Args:
             project: At least its ``name``.
-            columns: At most 50, in order.
-            cards: At most 500, archived ones included.
             format: ``stellary.project/1``.
             scopes: At most 100, in order. Default: one scope, which is the default one.
             labels: At most 1000.
@@ -510,6 +508,8 @@ class Projects(Resource[C]):
             documents: At most 1000; they become drafts.
             automations: At most 100. Importing them with a token requires all scopes; without, they are skipped, and this is reported.
             exported_at: The time of the export; ignored.
+            columns: At most 50, in order.
+            cards: At most 500, archived ones included. Larger projects are imported in parts, by ``imports.create``.
 
         Returns:
             The created project, and a report on the import.
@@ -525,8 +525,6 @@ class Projects(Resource[C]):
         self: Projects[Async],
         *,
         project: ImportedProject,
-        columns: builtins.list[ImportedColumn] | Unset = UNSET,
-        cards: builtins.list[ImportedCard] | Unset = UNSET,
         format: Literal["stellary.project/1"] | Unset = UNSET,
         scopes: builtins.list[ImportedScope] | Unset = UNSET,
         labels: builtins.list[ImportedLabel] | Unset = UNSET,
@@ -535,6 +533,8 @@ class Projects(Resource[C]):
         documents: builtins.list[ImportedDocument] | Unset = UNSET,
         automations: builtins.list[ImportedAutomation] | Unset = UNSET,
         exported_at: date | Unset = UNSET,
+        columns: builtins.list[ImportedColumn] | Unset = UNSET,
+        cards: builtins.list[ImportedCard] | Unset = UNSET,
     ) -> ProjectImport:
         """Import a project from a JSON file, as projects.export writes it or shorter: all of it or nothing.
 
@@ -544,8 +544,6 @@ class Projects(Resource[C]):
 
         Args:
             project: At least its ``name``.
-            columns: At most 50, in order.
-            cards: At most 500, archived ones included.
             format: ``stellary.project/1``.
             scopes: At most 100, in order. Default: one scope, which is the default one.
             labels: At most 1000.
@@ -554,6 +552,8 @@ class Projects(Resource[C]):
             documents: At most 1000; they become drafts.
             automations: At most 100. Importing them with a token requires all scopes; without, they are skipped, and this is reported.
             exported_at: The time of the export; ignored.
+            columns: At most 50, in order.
+            cards: At most 500, archived ones included. Larger projects are imported in parts, by ``imports.create``.
 
         Returns:
             The created project, and a report on the import.
@@ -565,31 +565,49 @@ class Projects(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def import_file(self: Projects[Sync], file: JsonFile | ProjectFile | ImportProject) -> ProjectImport:
+    def import_file(
+        self: Projects[Sync],
+        file: JsonFile | ProjectFile | ImportProject,
+        *,
+        progress: Progress | None = None,
+    ) -> ProjectImport:
         """Create a project from a file that ``export_to`` has written, completely or not at all.
+
+        A file of more than 500 cards is sent in parts; the project appears when all of them have arrived. With your own
+        idempotency key you can repeat an interrupted import within a day, and it continues where it stopped.
 
         Args:
             file: A path, bytes, a file open for reading, or a dict with the content; or the result of ``export``, or of an
                 importer.
+            progress: True for a progress bar; or a callback that receives the number of cards sent and of all cards, with
+                AsyncStellary in another thread. A file that is sent in one request reports nothing.
 
         Raises:
             UnsuitableFile: The file is not a JSON object; nothing has been sent.
-            Invalid: The file refers to something that it does not contain, or exceeds 50 columns or 500 cards.
+            Invalid: The file refers to something that it does not contain, or exceeds a limit; nothing was created.
             OSError: The file cannot be read.
         """
     @overload
     def import_file(
-        self: Projects[Async], file: JsonFile | ProjectFile | ImportProject
+        self: Projects[Async],
+        file: JsonFile | ProjectFile | ImportProject,
+        *,
+        progress: Progress | None = None,
     ) -> Later[ProjectImport]:
         """Create a project from a file that ``export_to`` has written, completely or not at all.
+
+        A file of more than 500 cards is sent in parts; the project appears when all of them have arrived. With your own
+        idempotency key you can repeat an interrupted import within a day, and it continues where it stopped.
 
         Args:
             file: A path, bytes, a file open for reading, or a dict with the content; or the result of ``export``, or of an
                 importer.
+            progress: True for a progress bar; or a callback that receives the number of cards sent and of all cards, with
+                AsyncStellary in another thread. A file that is sent in one request reports nothing.
 
         Raises:
             UnsuitableFile: The file is not a JSON object; nothing has been sent.
-            Invalid: The file refers to something that it does not contain, or exceeds 50 columns or 500 cards.
+            Invalid: The file refers to something that it does not contain, or exceeds a limit; nothing was created.
             OSError: The file cannot be read.
         """
     @overload

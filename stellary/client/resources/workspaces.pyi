@@ -9,12 +9,14 @@ from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.calling.stream import AsyncEventStream, EventStream
 from stellary.client.resources.agents import Agents, MissionHandle, Proposals
 from stellary.client.resources.documents import DocumentHandle, Documents
+from stellary.client.resources.imports import Imports
 from stellary.client.resources.pilotage import Pilotage
 from stellary.client.resources.project_drafts import ProjectDrafts
 from stellary.client.resources.projects import ProjectHandle, Projects
 from stellary.client.resources.scopes import AnyScopes
+from stellary.client.resources.trash import Trash
 from stellary.client.resources.webhooks import Webhooks
-from stellary.contract.activities import Activity
+from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.departures import MemberRemoved
 from stellary.contract.endpoint import Ok
 from stellary.contract.search import Hit
@@ -507,7 +509,9 @@ class WorkspaceHandle(SlugHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def events(self: WorkspaceHandle[Sync], *, last_event_id: str | Unset = UNSET) -> EventStream[Activity]:
+    def events(
+        self: WorkspaceHandle[Sync], *, last_event_id: str | Unset = UNSET
+    ) -> EventStream[WorkspaceEvent]:
         """Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/events``. Requires a token with the scope ``projects:read``.
@@ -516,7 +520,7 @@ class WorkspaceHandle(SlugHandle[C]):
             last_event_id: The id of the last event received; the stream continues after it. The header ``Last-Event-ID`` does the same and takes precedence. Without either, the stream starts with new events. The id of an event.
 
         Returns:
-            The stream, a context manager that yields each event as a ``Activity``.
+            The stream, a context manager that yields each event as a ``WorkspaceEvent``.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
@@ -526,7 +530,7 @@ class WorkspaceHandle(SlugHandle[C]):
     @overload
     def events(
         self: WorkspaceHandle[Async], *, last_event_id: str | Unset = UNSET
-    ) -> AsyncEventStream[Activity]:
+    ) -> AsyncEventStream[WorkspaceEvent]:
         """Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/events``. Requires a token with the scope ``projects:read``.
@@ -535,7 +539,7 @@ class WorkspaceHandle(SlugHandle[C]):
             last_event_id: The id of the last event received; the stream continues after it. The header ``Last-Event-ID`` does the same and takes precedence. Without either, the stream starts with new events. The id of an event.
 
         Returns:
-            The stream, a context manager that yields each event as a ``Activity``.
+            The stream, a context manager that yields each event as a ``WorkspaceEvent``.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
@@ -555,6 +559,9 @@ class WorkspaceHandle(SlugHandle[C]):
     def project_drafts(self) -> ProjectDrafts[C]:
         """The project drafts of the workspace."""
     @property
+    def imports(self) -> Imports[C]:
+        """The imports in parts of the workspace."""
+    @property
     def webhooks(self) -> Webhooks[C]:
         """The webhooks of the workspace."""
     @property
@@ -569,6 +576,9 @@ class WorkspaceHandle(SlugHandle[C]):
     @property
     def documents(self) -> Documents[C]:
         """The documents of the workspace."""
+    @property
+    def trash(self) -> Trash[C]:
+        """The deleted items of the workspace."""
     def document(self, document: Id) -> DocumentHandle[C]:
         """Return the handle of a document."""
     @property

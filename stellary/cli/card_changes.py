@@ -1,0 +1,176 @@
+"""Commands that change a card: edit, archive, restore, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from stellary.cli.completing import complete_cards, complete_labels, complete_people
+from stellary.cli.finding import find_card, find_label, find_person
+from stellary.cli.options import NONE, DayOrNone, confirm, dry_run, fail_usage
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line
+from stellary.cli.session import Session, in_project
+from stellary.contract.cards import Card
+from stellary.contract.projects import Board
+from stellary.contract.unset import UNSET, Unset
+
+PRIORITY = click.Choice(["low", "medium", "high"])
+STATUS = click.Choice(["open", "in_progress", "done"])
+CARD = click.argument("query", metavar="CARD", shell_complete=complete_cards)
+
+
+def report(card: Card, verb: str, as_json: JsonOptions) -> None:
+    """Print what has been done to a card, or the card as JSON.
+
+    Args:
+        card: The card.
+        verb: What has been done, such as ``Added``.
+        as_json: Whether to print JSON.
+    """
+    if as_json:
+        print_json(card, as_json)
+    else:
+        print_line(f'{verb} {card.key} "{card.title}".')
+
+
+def find_person_id(session: Session, query: str | None) -> str | None:
+    """Return the user id of a person in the workspace; ``me`` is the caller.
+
+    Args:
+        session: The session of the command.
+        query: The text that the user typed; None for nobody.
+    """
+    if not query:
+        return None
+    if query == "me":
+        return session.client.auth.me().user.id
+    return find_person(session.workspace().members.iterate(), query).user_id
+
+
+@click.command("edit", cls=JsonCommand)
+@CARD
+@click.option("-t", "--title", metavar="TEXT", help="The new title.")
+@click.option("--description", metavar="TEXT", help="The new description; an empty text removes it.")
+@click.option("--priority", type=click.Choice([*PRIORITY.choices, NONE]))
+@click.option("--status", type=STATUS)
+@click.option(
+    "-a",
+    "--assignee",
+    metavar="WHO",
+    shell_complete=complete_people,
+    help="A person in the workspace, by e-mail address or name; me; or none.",
+)
+@click.option("--start", type=DayOrNone(), help="The start date, or none.")
+@click.option("--due", type=DayOrNone(), help="The due date, or none.")
+@click.option(
+    "--add-label",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_labels,
+    help="Add a label; repeatable.",
+)
+@click.option(
+    "--remove-label",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_labels,
+    help="Remove a label; repeatable.",
+)
+@as_json
+@in_project
+@dry_run
+def edit(session: Session, query: str, as_json: JsonOptions, **options: Any) -> None:
+    """Change the fields of a card. The word none clears a field.
+
+    \b
+    Example:
+      stellary card edit LAUNCH-12 --title "Write the short spec" --due none --add-label Bug
+    """
+    if all(value is None or value == () for value in options.values()):
+        fail_usage("name a field to change, such as --title")
+    project = session.project_handle()
+    board = project.board()
+    card = find_card(project, query, board)
+    assignee = options["assignee"]
+    updated = project.cards.update(
+        card,
+        title=UNSET if options["title"] is None else options["title"],
+        description=UNSET if options["description"] is None else options["description"] or None,
+        priority=_value_or_none(options["priority"]),
+        status=options["status"] or UNSET,
+        assignee_id=None if assignee == NONE else find_person_id(session, assignee) or UNSET,
+        start_date=_value_or_none(options["start"]),
+        due_date=_value_or_none(options["due"]),
+        label_ids=_change_labels(board, card, options["add_label"], options["remove_label"]),
+    )
+    report(updated, "Changed", as_json)
+
+
+def _value_or_none(value: Any) -> Any:
+    """Return the value to send: UNSET for an option that is not used, None for the word ``none``."""
+    return UNSET if value is None else None if value == NONE else value
+
+
+def _change_labels(
+    board: Board, card: Card, added: tuple[str, ...], removed: tuple[str, ...]
+) -> list[str] | Unset:
+    if not added and not removed:
+        return UNSET
+    removed_ids = {find_label(board, name).id for name in removed}
+    ids = [*card.label_ids, *(find_label(board, name).id for name in added)]
+    return [id for id in dict.fromkeys(ids) if id not in removed_ids]
+
+
+@click.command("archive", cls=JsonCommand)
+@CARD
+@as_json
+@in_project
+@dry_run
+def archive(session: Session, query: str, as_json: JsonOptions) -> None:
+    """Archive a card: it leaves the board, and can be restored.
+
+    \b
+    Example:
+      stellary card archive LAUNCH-12
+    """
+    project = session.project_handle()
+    report(project.cards.update(find_card(project, query), archived=True), "Archived", as_json)
+
+
+@click.command("restore", cls=JsonCommand)
+@CARD
+@as_json
+@in_project
+@dry_run
+def restore(session: Session, query: str, as_json: JsonOptions) -> None:
+    """Return an archived card to the board.
+
+    \b
+    Example:
+      stellary card restore LAUNCH-12
+    """
+    project = session.project_handle()
+    report(project.cards.update(find_card(project, query), archived=False), "Restored", as_json)
+
+
+@click.command("delete")
+@CARD
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@in_project
+@dry_run
+def delete(session: Session, query: str, yes: bool) -> None:
+    """Delete a card with its comments and files. To keep it, archive it instead.
+
+    \b
+    Example:
+      stellary card delete LAUNCH-12 --yes
+    """
+    project = session.project_handle()
+    card = find_card(project, query)
+    confirm(f'Delete {card.key} "{card.title}" with its comments and files', is_confirmed=yes)
+    project.cards.delete(card)
+    print_line(f'Deleted {card.key} "{card.title}".')
+
+
+CHANGES = (edit, archive, restore, delete)

@@ -1,0 +1,133 @@
+"""Options that several commands share, and command groups that suggest the name of a misspelt command."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from stellary.cli.output import JsonCommand
+from stellary.cli.session import Session
+from stellary.client.calling.nearest import nearest
+from stellary.contract.port import RawRequest
+
+F = TypeVar("F", bound=Callable[..., Any])
+NONE = "none"
+"""The word that clears a field."""
+
+
+class DayParam(click.ParamType[date]):
+    """A day such as 2026-04-01."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return datetime.strptime(str(value), "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no time zone
+        except ValueError:
+            return self.fail(f"{value!r} is not a day such as 2026-04-01", param, ctx)
+
+
+class DayOrNone(click.ParamType[date | str]):
+    """A day, or ``none`` to clear the field."""
+
+    name = "YYYY-MM-DD|none"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date | str:
+        return NONE if value == NONE else DayParam().convert(value, param, ctx)
+
+
+class Group(click.Group):
+    """A group of commands that suggests the name of a misspelt one."""
+
+    command_class = JsonCommand
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments name, and the remaining arguments.
+
+        Args:
+            ctx: The context of the group.
+            args: The arguments, of which the first is the name.
+
+        Raises:
+            click.UsageError: There is no such command.
+        """
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            hint = nearest(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"No such command {args[0]!r}{hint or '.'}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def confirm(question: str, *, is_confirmed: bool) -> None:
+    """Ask for confirmation of what cannot be undone.
+
+    Args:
+        question: The question, without a question mark.
+        is_confirmed: Whether the user has passed ``--yes``.
+
+    Raises:
+        click.ClickException: There is no terminal to ask at.
+        click.Abort: The user does not confirm.
+    """
+    if is_confirmed:
+        return
+    if not _has_terminal():
+        raise click.ClickException("cannot ask for confirmation without a terminal; pass --yes")
+    click.confirm(f"{question}?", abort=True, err=True)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+class DryRun(click.ClickException):
+    """The end of a command before its first change."""
+
+
+def _print_request(request: RawRequest) -> None:
+    if request.method == "GET":
+        return
+    body = json.loads(request.body) if request.body else None
+    click.echo(f"{request.method} {request.path}")
+    if body is not None:
+        click.echo(json.dumps(body, indent=2, ensure_ascii=False))
+    raise DryRun("")
+
+
+def dry_run(command: F) -> F:
+    """Add the option ``--dry-run``, with which a command prints the request of its first change instead of sending it.
+
+    It belongs below the decorator that passes the session.
+    """
+
+    @functools.wraps(command)
+    def run(session: Session, *args: object, dry_run: bool, **kwargs: object) -> object:
+        if dry_run:
+            session.client.on_request(_print_request)
+            if "yes" in kwargs:
+                kwargs["yes"] = True
+        try:
+            return command(session, *args, **kwargs)
+        except DryRun:
+            return 0
+
+    help_text = "Print the request that would change something, and do not send it."
+    decorated: Any = click.option("--dry-run", is_flag=True, help=help_text)(run)
+    result: F = decorated
+    return result
+
+
+def fail_usage(message: str) -> NoReturn:
+    """Raise an error about the arguments of the current command.
+
+    Raises:
+        click.UsageError: Always.
+    """
+    raise click.UsageError(message, click.get_current_context())

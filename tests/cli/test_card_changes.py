@@ -1,0 +1,130 @@
+"""Changing cards at the command line: edit, archive, restore and delete, and what a dry run prints."""
+
+from __future__ import annotations
+
+import json
+
+
+def add(shell, title: str) -> str:
+    """Add a card, and return its key."""
+    return shell.json("card", "add", title, "--priority", "high", "--label", "Bug", "--due", "2026-04-01")[
+        "key"
+    ]
+
+
+def test_edit_changes_only_the_fields_that_are_named(shell):
+    key = add(shell, "Print the flyers")
+    assert shell("card", "edit", key, "--title", "Print posters") == f'Changed {key} "Print posters".\n'
+    card = shell.json("card", "show", key)
+    assert (card["title"], card["priority"], card["dueDate"][:10]) == ("Print posters", "high", "2026-04-01")
+    people = (
+        "--assignee",
+        "me",
+        "--start",
+        "2026-03-01",
+        "--status",
+        "in_progress",
+        "--description",
+        "Big ones.",
+    )
+    card = shell.json("card", "edit", key, *people)
+    assert (card["assigneeId"], card["startDate"][:10]) == (shell.json("whoami")["id"], "2026-03-01")
+    assert (card["status"], card["description"]) == ("in_progress", "Big ones.")
+    cleared = (
+        "--priority",
+        "none",
+        "--due",
+        "none",
+        "--start",
+        "none",
+        "--assignee",
+        "none",
+        "--description",
+        "",
+    )
+    card = shell.json("card", "edit", key, *cleared)
+    fields = ("priority", "dueDate", "startDate", "assigneeId", "description")
+    assert [card[name] for name in fields] == [None] * 5
+
+
+def test_edit_adds_and_removes_labels(shell):
+    key = add(shell, "Sort the labels")
+    labels = {label["name"]: label["id"] for label in shell.json("board")["labels"]}
+    card = shell.json("card", "edit", key, "--add-label", "risk", "--add-label", "bug")
+    assert card["labelIds"] == [labels["Bug"], labels["Risk"]]
+    card = shell.json("card", "edit", key, "--remove-label", "Bug")
+    assert card["labelIds"] == [labels["Risk"]]
+    assert shell.error("card", "edit", key, "--add-label", "Bgu").startswith('there is no label "Bgu"')
+
+
+def test_archive_and_restore(shell):
+    key = add(shell, "Old flyers")
+    assert shell("card", "archive", "old fly") == f'Archived {key} "Old flyers".\n'
+    assert key in shell("card", "list", "--archived")
+    assert shell("card", "restore", key) == f'Restored {key} "Old flyers".\n'
+    assert shell.json("card", "show", key)["archived"] is False
+    shell("card", "delete", key, "--yes")
+
+
+def test_delete_asks_for_confirmation(shell, monkeypatch):
+    key = add(shell, "Wrong flyers")
+    assert shell.error("card", "delete", key) == "cannot ask for confirmation without a terminal; pass --yes"
+    monkeypatch.setattr("stellary.cli.options._has_terminal", lambda: True)
+    refused = shell.run("card", "delete", key, input="n\n", code=130)
+    assert f'Delete {key} "Wrong flyers" with its comments and files? [y/N]' in refused.stderr
+    assert shell.json("card", "show", key)["key"] == key
+    assert shell.run("card", "delete", key, input="y\n").stdout == f'Deleted {key} "Wrong flyers".\n'
+    assert shell.error("card", "show", key).startswith(f'there is no card "{key}"')
+
+
+def test_dry_run_prints_the_request_and_changes_nothing(shell):
+    key = add(shell, "Keep it")
+    before = shell.json("card", "show", key)
+    first, *body = shell("card", "edit", key, "--title", "Changed", "--dry-run").splitlines()
+    assert first.startswith("PATCH /orgs/jane-doe/workspaces/jane-doe/projects/")
+    assert first.endswith(f"/cards/{before['id']}")
+    assert json.loads("\n".join(body)) == {"title": "Changed"}
+    assert shell("card", "delete", key, "--dry-run").startswith("DELETE /orgs/")
+    assert shell("card", "archive", key, "--dry-run").startswith("PATCH /orgs/")
+    assert shell("card", "comment", key, "Hello", "--dry-run").endswith('"content": "Hello"\n}\n')
+    assert shell("card", "add", "Never", "--dry-run").startswith("POST /orgs/")
+    assert shell.json("card", "show", key) == before
+
+
+def test_piped_lists_are_complete_lines_of_fields(shell):
+    title = "A title that is long enough to be cut off in any table of a terminal, " * 4
+    key = shell.json("card", "add", title.strip(), "--priority", "low", "--due", "2026-05-01")["key"]
+    lines = [line.split("\t") for line in shell("card", "list", "--search", "cut off in any").splitlines()]
+    ((printed_key, printed_title, status, priority, due, assignee, column),) = lines
+    assert (printed_key, printed_title) == (key, title.strip())
+    assert (status, priority, due, assignee) == ("open", "low", "2026-05-01T00:00:00Z", "")
+    assert len(column) == 24
+
+
+def test_json_prints_the_fields_that_are_named(shell):
+    key = add(shell, "Choose fields")
+    search = ("card", "list", "--search", "Choose fields")
+    assert json.loads(shell(*search, "--json", "key,title")) == [{"key": key, "title": "Choose fields"}]
+    assert json.loads(shell(*search, "--json", "key")) == [{"key": key}]
+    assert json.loads(shell("card", "show", "--json=key", key)) == {"key": key}
+    assert json.loads(shell("card", "show", "--json", key))["key"] == key
+    assert shell.error(*search, "--json", "kye") == "there is no field 'kye'; did you mean 'key'?"
+    assert shell.error(*search, "--json", "qqqqqq").startswith(
+        "there is no field 'qqqqqq'; there are id, key, "
+    )
+
+
+def test_jq_filters_the_json(shell, tmp_path, monkeypatch):
+    key = add(shell, "Filter me")
+    program = tmp_path / "jq"
+    program.write_text(
+        '#!/bin/sh\nif [ "$3" = bad ]; then echo "jq: error: bad" >&2; exit 3; fi\necho "$*"\ncat\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    arguments, data = shell("card", "show", key, "--json=key", "--jq", ".key").splitlines()
+    assert arguments == "--raw-output -- .key"
+    assert json.loads(data) == {"key": key}
+    assert shell.error("card", "show", key, "--jq", "bad") == "jq: error: bad"
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    assert shell.error("card", "show", key, "--jq", ".key").startswith("--jq needs the program jq")
