@@ -31,6 +31,9 @@ core.migrate()
 client = Stellary.embedded(core.port(core.user(external_id="1", email="jane@example.com")))
 client.organizations.create(name="Acme", slug="acme")
 assert [organization.slug for organization in client.organizations.list()][-1] == "acme"
+from stellary.asgi import AsgiApp
+from stellary.wsgi import WsgiApp
+AsgiApp(core), WsgiApp(core)
 """,
     "postgres,core": """
 from stellary.core import Core
