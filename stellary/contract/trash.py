@@ -34,10 +34,10 @@ class TrashedItem(Value):
     Attributes:
         id: The id of the entry in the trash.
         kind: The kind of the item.
-        item_id: The id that the item had, and has again when it is restored.
+        item_id: The id of the item, which it keeps when it is restored.
         name: The title or name of the item; for a comment, the title of its card.
         key: The key of a card or a project: ``LAUNCH-12``. None for other kinds.
-        project_id: The project that the item belonged to, or is; None if there is none.
+        project_id: The project that the item belonged to; for a project, its own id; None if there is none.
         deleted_by_id: The id of the user who deleted it.
         row_count: The number of stored rows: the item, its comments, cards, etc.
         size: The size of these rows and of their files, in bytes.

@@ -154,7 +154,7 @@ def sweep(units: Units, finders: Sequence[Callable[[UnitOfWork, list[str]], set[
 
     Args:
         units: The units of the application.
-        finders: Each returns the keys that rows of another area use.
+        finders: Functions that return those keys that the rows of another area refer to.
     """
     deleted_count = 0
     names = units.env.blobs.older_than(units.env.clock() - SWEEP_AFTER)

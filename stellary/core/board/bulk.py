@@ -228,7 +228,7 @@ class _CardUpdates:
                 changed_cards.append((card, positions.pop(old_card.id, self.cards[old_card.id].position)))
                 self._emit_events(base, card)
             elif len(set(self.steps.get(card.id, ()))) > 1:
-                # It has left its position and come back to the same order, since other cards moved as well.
+                # The card was moved, and has the same order as before because other cards moved as well.
                 self._emit_events(card, card)
         write_cards(self.uow, changed_cards)
         ordering.write_positions(self.uow, positions)
@@ -240,14 +240,14 @@ class _CardUpdates:
     def _emit_events(self, before: Card, after: Card) -> None:
         """Emit the events of a card, with its order right before and after its own change.
 
-        Whoever applies the events one after the other then finds the cards in their final order.
+        A client that applies the events one after the other then has the cards in their final order.
         """
         old_order, new_order = self.steps.get(before.id, (before.order, after.order))
         before, after = replace_fields(before, order=old_order), replace_fields(after, order=new_order)
         names = [self.columns[card.column_id].name for card in (before, after) if self.columns]
         events: list[CardEvent] = rules.build_events(before, after, self.workspace_id, *names)
         ids = {"workspace_id": self.workspace_id, "project_id": self.project_id}
-        # The card was placed where it stood, and other cards moved: its version is another one all the same.
+        # The card returned to its old place while other cards moved; its version has changed nevertheless.
         for event in events or [CardUpdated(**ids, card=after, before=before, changed=("order",))]:
             self.uow.emit(event)
 

@@ -1,6 +1,6 @@
 """The trash: rows that a service deletes, stored as JSON, so that they can be inserted again.
 
-``put`` copies the row of an item and all rows that the database deletes with it, as the foreign keys of the schema tell;
+``put`` copies the row of an item and all rows that the database deletes with it, found by the schema's foreign keys;
 then the service deletes them. No reader sees a row of the trash, and names that an item had are free.
 """
 
@@ -50,11 +50,11 @@ trash = Table(
     Column("name", String(500), nullable=False),
     # The key of a card or a project.
     Column("key", String(20)),
-    # What the item belonged to, or is. No foreign keys: these may be in the trash as well.
+    # The containers of the item, or the item itself. No foreign keys: containers may be in the trash as well.
     Column("organization_id", IdType, nullable=False),
     Column("workspace_id", IdType),
     Column("project_id", IdType, index=True),
-    # Who may restore and purge it besides admins, if not every member may: the author, or the members of a project.
+    # The author, of an item that only its author, the user who deleted it, and admins may restore.
     Column("author_id", IdType),
     Column("deleted_by_id", IdType, nullable=False),
     Column("row_count", Integer, nullable=False),
@@ -76,7 +76,7 @@ rows = Table(
     # The primary key of the row; its parts have spaces between them.
     Column("key", String(120), primary_key=True),
     Column("data", Text, nullable=False),
-    # The file that the row names, which is not swept.
+    # The file that the row refers to, which is therefore kept.
     Column("blob_key", String(40)),
     Column("file_size", Integer),
     Index(
@@ -236,7 +236,7 @@ def add_references(uow: UnitOfWork, trash_id: str, column: Column[Any], values: 
         uow: The unit of work.
         trash_id: The entry of the item.
         column: The column that changes.
-        values: What is stored, as JSON, by the id of the row.
+        values: The values to store as JSON, by the id of the row.
     """
     if values:
         stored = {"trash_id": trash_id, "table_name": str(column)}
@@ -391,7 +391,7 @@ def reinsert(
 ) -> None:
     """Insert the rows of an entry again, in the order of the foreign keys.
 
-    A reference to something that no longer exists is cleared; a row that cannot be without it is left out.
+    A reference to something that no longer exists is cleared; a row that requires the reference is left out.
 
     Args:
         uow: The unit of work.
@@ -435,7 +435,7 @@ def _reinsert(
     data = uow.connection.execute(_FIRST, parameters).scalar()
     if data is None:
         return
-    # The schema may have got or lost columns since.
+    # Columns may have been added or dropped since the row was stored.
     stored = frozenset(orjson.loads(data))
     changed = {column.name: value for column, value in changes.items() if column.table is table}
     statement = build_insertion(
@@ -448,15 +448,15 @@ def _reinsert(
 
 
 def _restore_links(uow: UnitOfWork, trash_id: str, name: str) -> None:
-    """Put the references back that the database has cleared, where nothing else has been set since.
+    """Restore the references that the database has cleared, unless they have been set again since.
 
-    Those within a hierarchy are left to its area, which looks for cycles.
+    References within a hierarchy are restored by its area, which checks for cycles.
     """
     table_name, _, column_name = name.partition(".")
     column = metadata.tables[table_name].c[column_name]
     links = _load(uow, trash_id, name)
     (key,) = column.foreign_keys or (None,)
-    # Those of other values were stored by ``add_references``; in a hierarchy, a cycle has to be avoided.
+    # All other values were stored by ``add_references``; a reference in a hierarchy could close a cycle.
     if key is None or key.ondelete != "SET NULL" or key.column.table is column.table:
         return
     statement = (
@@ -478,7 +478,7 @@ def forget(uow: UnitOfWork, trash_id: str) -> None:
 
 
 def find_used_blobs(uow: UnitOfWork, keys: Sequence[str]) -> set[str]:
-    """Return which of some files rows of the trash name, so that they are kept.
+    """Return those of the given files that rows of the trash refer to; they are kept.
 
     Args:
         uow: The unit of work.

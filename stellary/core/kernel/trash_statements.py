@@ -48,7 +48,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 UNLOCKED: Final[Mapping[str, str]] = {
     "stellary_agent_missions": "a mission is cancelled when it is restored, so the end of its log does not matter",
 }
-"""Tables on which others hang and whose rows are not locked before they are copied, with the reason."""
+"""Parent tables whose rows are not locked before they are copied, with the reason."""
 
 _LOCK: Select[Any] = select().with_for_update()
 _ITEM_ID = bindparam("_item_id", type_=IdType)
@@ -56,11 +56,12 @@ _TRASH_ID = bindparam("_trash_id", type_=IdType)
 
 
 def _list_parents(table: Table) -> Iterator[tuple[Column[Any], Table]]:
-    """Yield the columns with which the rows of a table hang on others, and the tables of those."""
+    """Yield the foreign-key columns of a table whose rows are deleted with their parents, and the parents' tables."""
     if table.name in LEFT_OUT:
         return
     for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
-        # Users outlive everything. Cards hang on their column, although the database does not delete them with it.
+        # Users are never deleted. Columns are parents of cards, although the database does not delete cards
+        # with them.
         if key.ondelete != "SET NULL" and key.column.table.name != "stellary_users":
             yield key.parent, key.column.table
 
@@ -73,7 +74,7 @@ def find_contents(root: Table) -> Mapping[Table, tuple[ColumnElement[bool], ...]
         root: The table of the item, whose id is the parameter ``_item_id``.
 
     Returns:
-        For each table, alternatives each of which an index serves.
+        For each table, alternative conditions; each can use an index.
     """
     contents: dict[Table, tuple[ColumnElement[bool], ...]] = {root: (root.c.id == _ITEM_ID,)}
     for table in metadata.sorted_tables:
@@ -97,8 +98,8 @@ def _refers_to(
 def _choose(parents: list[tuple[Column[Any], Table]], order: list[Table]) -> list[tuple[Column[Any], Table]]:
     """Return the columns by which all rows of a table are found.
 
-    Of several containers that each row has, the outermost one is enough; and a row below a part of the item names the
-    item itself, if its table has a column for that. A relation of two cards needs both columns.
+    If each row has several containers, the outermost one is enough. If all columns are nullable, those that
+    refer to the item itself are enough, if there are any. A relation of two cards needs both columns.
     """
     required = [(key, parent) for key, parent in parents if not key.nullable]
     of_root = [(key, parent) for key, parent in parents if parent is order[0]]
@@ -110,7 +111,7 @@ def _choose(parents: list[tuple[Column[Any], Table]], order: list[Table]) -> lis
 
 @functools.cache
 def build_locks(root: Table) -> tuple[Executable, ...]:
-    """Return the statements that lock the rows of an item on which others hang, from the outside in."""
+    """Return the statements that lock those rows of an item that are parents of other rows, from the outside in."""
     contents = find_contents(root)
     parents = {parent for table in contents for _, parent in _list_parents(table)}
     return tuple(
@@ -159,7 +160,7 @@ def build_links(root: Table, rows: Table) -> Executable | None:
         rows: The table of the trash.
 
     Returns:
-        None if no row can refer to it so.
+        None if no row can refer to the item in this way.
     """
     contents = find_contents(root)
     selects = [
@@ -240,7 +241,7 @@ def build_insertion(
             value, target = values[item.name], key.column.table.alias()
             is_there: ColumnElement[bool] = exists().where(target.c[key.column.name] == value)
             if key.column.table is table:
-                # Those that the same statement inserts are not there yet.
+                # Rows that this statement inserts do not exist yet.
                 other = rows.alias()
                 is_there = or_(
                     is_there,

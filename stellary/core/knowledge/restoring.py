@@ -27,7 +27,7 @@ _MOVE = (
 
 
 def restore_document(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
-    """Restore a document with its versions, below its parent if that exists. Its child documents return.
+    """Restore a document with its versions, below its parent if that exists. Its child documents move back below it.
 
     Args:
         uow: The unit of work.
@@ -57,7 +57,7 @@ def restore_children(uow: UnitOfWork, item: TrashRow) -> None:
 
     Args:
         uow: The unit of work.
-        item: The restored item: a document, or what contained documents.
+        item: The restored item: a document, or a container of documents.
     """
     for child_id, parent_id in trash.load_references(uow, item.id, documents.c.parent_id).items():
         child = uow.connection.execute(_CHILD, {"_id": child_id}).first()

@@ -66,7 +66,7 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
     "project": _restore_project,
     "document": documents.restore_document,
 }
-"""The function that restores each kind of item; it returns the card that the item is, or belongs to."""
+"""The function that restores each kind of item. It returns the restored card, or the card that the item belongs to."""
 
 
 _OF_PROJECT = (
@@ -106,7 +106,7 @@ def _pages(names: frozenset[str]) -> Pages[TrashedItemRow]:
 
 @serves(RESTORE_ITEM)
 def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> TrashedItem:
-    """Restore an item to its place, or the nearest one that exists. What it refers to and is gone is left out."""
+    """Restore an item to its place, or the nearest one that exists. References to missing items are left out."""
     lock_workspace(uow, ref)
     at = access.trashed_item(uow, ref)
     _check_may_restore(at.row, at.roles)

@@ -81,7 +81,7 @@ def missing_container(uow: UnitOfWork, kind: TrashKind, item_id: str) -> Conflic
 
 
 def refuse_names(request: RestoreItem, kind: str, *, accepted: str = "") -> None:
-    """Check that a request gives no name or key that the item cannot have.
+    """Check that a request contains no name or key that this kind of item does not have.
 
     Args:
         request: The request.
@@ -89,7 +89,7 @@ def refuse_names(request: RestoreItem, kind: str, *, accepted: str = "") -> None
         accepted: The field that the item can have. Default: none.
 
     Raises:
-        Invalid: It gives one.
+        Invalid: The request contains one.
     """
     problems = [
         (name, f"cannot be given for {kind}")

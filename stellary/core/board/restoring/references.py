@@ -1,7 +1,8 @@
-"""References between cards and their labels, custom fields and columns, while either of them is in the trash.
+"""References between cards and their labels, custom fields and columns, while one of the two is in the trash.
 
 Two items that were deleted one after the other can be restored in any order. If a card is restored first, its reference
-is stored with the entry of the label; if the label is, the reference is added to the card in the trash.
+is stored with the entry of the label; if the label is restored first, the reference is added to the card in
+the trash.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) ->
 
     Args:
         uow: The unit of work.
-        item: The restored item, a card or what contains cards.
+        item: The restored item: a card, or a container of cards.
         project_id: The project of the cards.
     """
     fields = {field.id: field for field in field_rows.project_fields(uow, project_id)}
@@ -166,7 +167,7 @@ def add_label_to_cards(uow: UnitOfWork, item: TrashRow, former_ids: Mapping[str,
 
 
 def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, object]) -> None:
-    """Give cards the values of a restored custom field that they had, whether they exist or are in the trash.
+    """Restore the values of a restored custom field in cards, whether the cards exist or are in the trash.
 
     Args:
         uow: The unit of work.
@@ -192,7 +193,7 @@ def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, ob
 
 
 def insert_label(label_ids: Sequence[str], label_id: str, former_ids: Sequence[str]) -> list[str]:
-    """Return the labels of a card with one that it had before, in its former order; a full card stays as it is.
+    """Return a card's labels with a former one inserted at its former place; unchanged if the card has no room for it.
 
     Args:
         label_ids: The labels of the card.

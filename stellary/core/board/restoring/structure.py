@@ -107,7 +107,7 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
 
 
 def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
-    """Restore a custom field, and the values that cards had of it.
+    """Restore a custom field, and its values in cards.
 
     Args:
         uow: The unit of work.
