@@ -470,10 +470,10 @@ class Core:
     ) -> Actor:
         """Return the actor for a user of your application who is a member of a workspace. No invitation is sent.
 
-        Missing organizations and workspaces are created, named after their slugs: the user becomes the owner of a new
-        organization, and the organization's owner that of a new workspace. Roles that differ are changed, with all
-        consequences of a change over HTTP; owners keep their roles. A new user gets no personal workspace. If
-        everything is as requested, the call only reads, so you may call it for each login or request.
+        Missing organizations and workspaces are created, named after their slugs. A new organization belongs
+        to the user, and a new workspace to the owner of its organization. Roles that differ are changed, with
+        all consequences of a change over HTTP; owners keep their roles. A new user gets no personal
+        workspace. If everything is as requested, the call only reads, so you may call it for each login or request.
 
         Args:
             external_id: Your id of the user; 1-200 characters.

@@ -24,7 +24,7 @@ class RenderOptions:
     most: int | None = None
 
     def limit(self, default: int) -> int:
-        """Return the number of items to show where ``default`` is the usual number."""
+        """Return ``most``, or ``default`` if it is None."""
         return default if self.most is None else self.most
 
 

@@ -60,7 +60,7 @@ def has_room(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) -> bool:
 def create_email_token(uow: UnitOfWork, user_id: str, purpose: EmailPurpose, lifetime: timedelta) -> str:
     """Create a token, and return its secret.
 
-    Earlier ones stay valid: otherwise anyone who asks for a link could disable the one that the owner is about to open.
+    Earlier tokens stay valid: otherwise anyone could make the owner's link invalid by requesting another one.
 
     Args:
         uow: A unit that may write.

@@ -344,7 +344,7 @@ class JobRunner:
         return not any(thread.is_alive() for thread in self._threads)
 
     def run(self) -> None:
-        """Run due jobs in this thread until ``stop`` is called from another one. Long jobs get threads of their own."""
+        """Run due jobs in this thread until another thread calls ``stop``. Long jobs get threads of their own."""
         self._started = True
         long = {
             kind: handler for kind, handler in self._handlers.items() if isinstance(handler, LongRunningJob)

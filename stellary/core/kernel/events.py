@@ -163,7 +163,7 @@ class CardCreated(CardEvent):
 
 @attrs.frozen(kw_only=True)
 class CardUpdated(CardEvent):
-    """x: ``changed`` lists them by their wire names."""
+    """Fields of a card were changed: ``changed`` lists them by their wire names."""
 
     before: Card
     changed: tuple[str, ...]

@@ -247,7 +247,7 @@ def add_references(uow: UnitOfWork, trash_id: str, column: Column[Any], values: 
 
 
 def load_references(uow: UnitOfWork, trash_id: str, column: Column[Any]) -> JsonRow:
-    """Return what ``add_references`` has stored for a column, by the id of the row.
+    """Return the values that ``add_references`` has stored for a column of an entry, by the id of the row.
 
     Args:
         uow: The unit of work.
@@ -258,7 +258,7 @@ def load_references(uow: UnitOfWork, trash_id: str, column: Column[Any]) -> Json
 
 
 def list_references(uow: UnitOfWork, kind: TrashKind, project_id: str, column: Column[Any]) -> JsonRow:
-    """Return what ``add_references`` has stored for a column with all entries of a kind, by the id of the row.
+    """Return the values that ``add_references`` has stored for a column, of all entries of a kind, by the id of the row.
 
     Args:
         uow: The unit of work.
