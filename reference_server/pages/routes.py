@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import attrs
 
-from reference_server.pages import invitations, passwords
+from reference_server.pages import emails, invitations, passwords
 from reference_server.pages.requests import PageApi, PageRequest
 from stellary.contract.endpoint import acts, reads
 from stellary.contract.policies import PUBLIC
@@ -23,6 +23,14 @@ class PasswordResetRef(Ref):
     """The page of a link to reset a password."""
 
     template: ClassVar[str] = "/reset-password/:token"
+    token: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class EmailChangeRef(Ref):
+    """The page of a link that confirms a new address."""
+
+    template: ClassVar[str] = "/confirm-email/:token"
     token: str = attrs.field(repr=False)
 
 
@@ -53,6 +61,14 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
         "Choose a new password.",
         passwords.show_reset_password,
         passwords.submit_reset_password,
+    ),
+    **_build_page(
+        "confirm_email",
+        EmailChangeRef,
+        "",
+        "Confirm a new e-mail address.",
+        emails.show_confirm_email,
+        emails.submit_confirm_email,
     ),
     **_build_page(
         "invitation",

@@ -161,6 +161,22 @@ def logout(session: Session) -> None:
     print_line("Logged out.")
 
 
+@click.command("change-email", short_help="Change your e-mail address.")
+@click.argument("email", metavar="ADDRESS")
+@pass_session
+def change_email(session: Session, email: str) -> None:
+    """Send a link to a new e-mail address. Your address changes once you open the link.
+
+    The command asks for your password, or reads it from standard input.
+
+    \b
+    Example:
+      stellary change-email jane.doe@example.com
+    """
+    session.client.auth.change_email(email=email, current_password=_read_secret("Password"))
+    print_line(f"Open the link that is on its way to {email}.")
+
+
 @click.command("delete-account", short_help="Delete your account.")
 @pass_session
 def delete_account(session: Session) -> None:
@@ -316,4 +332,4 @@ def revoke_token(session: Session, token: str) -> None:
     print_line(f'Revoked "{match.name}".')
 
 
-COMMANDS = (login, register, forgot_password, logout, whoami, sessions, tokens, delete_account)
+COMMANDS = (login, register, forgot_password, logout, whoami, sessions, tokens, change_email, delete_account)

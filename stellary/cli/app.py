@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "whoami",
             "sessions",
             "tokens",
+            "change-email",
             "delete-account",
         )
     },

@@ -164,6 +164,29 @@ class ChangePassword(Request):
 
 
 @request
+class ChangeEmail(Request):
+    """The new e-mail address, and the current password as a confirmation.
+
+    Attributes:
+        email: Unique, ignoring case. It is used once its owner has opened the link that is sent to it.
+    """
+
+    email: EmailAddress
+    current_password: GivenPassword
+
+
+@request
+class ConfirmEmail(Request):
+    """The token from the e-mail.
+
+    Attributes:
+        token: The last part of the link. Valid for one hour, once.
+    """
+
+    token: MailedToken
+
+
+@request
 class DeleteAccount(Request):
     """The current password, as a confirmation."""
 
@@ -236,6 +259,24 @@ CHANGE_PASSWORD = acts(
     keeps_secret=True,
 )
 
+CHANGE_EMAIL = acts(
+    "auth.change_email",
+    Ref,
+    "auth/change-email",
+    summary="Send a link to a new e-mail address. The address of the account changes once the link is used.",
+    takes=ChangeEmail,
+    returns=Ok,
+    policy=PERSON_ONLY,
+)
+CONFIRM_EMAIL = acts(
+    "auth.confirm_email",
+    Ref,
+    "auth/confirm-email",
+    summary="Change the e-mail address of an account with the token from the e-mail.",
+    takes=ConfirmEmail,
+    returns=Ok,
+    policy=PUBLIC,
+)
 DELETE_ACCOUNT = acts(
     "auth.delete_account",
     Ref,
@@ -294,6 +335,8 @@ ENDPOINTS = (
     ME,
     UPDATE_ME,
     CHANGE_PASSWORD,
+    CHANGE_EMAIL,
+    CONFIRM_EMAIL,
     DELETE_ACCOUNT,
     LOGOUT,
     LIST_SESSIONS,

@@ -54,6 +54,12 @@ def test_sessions_are_listed_and_revoked(new_shell):
         client.auth.me()
 
 
+def test_link_is_sent_to_a_new_address(shell):
+    shell("login", "--email", "jane@example.com", input=PASSWORD)
+    output = shell("change-email", "jane.doe@example.com", input=PASSWORD)
+    assert output == "Open the link that is on its way to jane.doe@example.com.\n"
+
+
 def test_account_is_deleted(new_shell):
     new_shell("register", "--email", "gone@example.com", input=PASSWORD)
     assert new_shell("delete-account", input=PASSWORD) == "Your account is deleted.\n"

@@ -166,6 +166,18 @@ TABLE = [
         {"currentPassword": "old", "newPassword": "new enough"},
     ),
     Row(
+        "auth.change_email",
+        lambda c: c.auth.change_email(email="b@b.c", current_password="old"),
+        "POST /auth/change-email",
+        {"email": "b@b.c", "currentPassword": "old"},
+    ),
+    Row(
+        "auth.confirm_email",
+        lambda c: c.auth.confirm_email(token="t"),
+        "POST /auth/confirm-email",
+        {"token": "t"},
+    ),
+    Row(
         "auth.delete_account",
         lambda c: c.auth.delete_account(current_password="old"),
         "POST /auth/delete-account",

@@ -51,6 +51,8 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "auth.me": _PLAIN,
     "auth.update_me": _with_body(name="Renamed"),
     "auth.change_password": _with_body(currentPassword=PASSWORD, newPassword=NEW_PASSWORD),
+    "auth.change_email": _with_body(email="fresh@example.com", currentPassword=PASSWORD),
+    "auth.confirm_email": GoodRequest(lambda permission_world: {"token": permission_world.email_token}),
     "auth.delete_account": _with_body(currentPassword=PASSWORD),
     "auth.logout": _PLAIN,
     "auth.list_sessions": _PLAIN,

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import bindparam, select
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
+from stellary.core.accounts.email_tokens import create_email_token
 from stellary.core.accounts.password_resets import create_reset_link
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import workspaces
@@ -72,6 +74,7 @@ class PermissionWorld:
         abroad: The same in another organization.
         gone: The same, deleted.
         reset_token: The token of a link with which OO can reset the password.
+        email_token: The token of a link with which OO can confirm a new address.
         own: The ids of each persona's own items: ``userId``, ``token``, ``apiTokenId``, ``notificationId``, ``sessionId``.
     """
 
@@ -88,6 +91,12 @@ class PermissionWorld:
         self.own_items = {name: self._create_own_items(name) for name in PERSONS}
         link = core.run(NOBODY, lambda uow: create_reset_link(uow, self.people["OO"].email))
         self.reset_token = (link or "").rpartition("/")[2]
+        self.email_token = core.run(
+            NOBODY,
+            lambda uow: create_email_token(
+                uow, self.people["OO"].id, "change_email", timedelta(hours=1), "changed@example.com"
+            ),
+        )
 
     # ------------------------------------------------------------------------------------------ callers
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
+from datetime import timedelta
 from html import unescape
 from urllib.parse import urlencode
 
 import pytest
 
 from reference_server.settings import Settings
+from stellary.core.accounts.email_tokens import create_email_token
 from stellary.core.accounts.password_resets import create_reset_link
+from stellary.core.accounts.users import id_by_address
 from stellary.core.http.limits import Limits
 from stellary.core.kernel.unit import NOBODY
 from tests.server.running import running
 from tests.support.each_case import for_each
+from tests.support.world import links
 
 FORM = "application/x-www-form-urlencoded"
 ANN = "ann@example.com"
@@ -28,6 +33,14 @@ def text_of(reply):
     """Return the text of a page, without its tags."""
     body = reply.body.decode()
     return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body[body.index("<main>") :])))
+
+
+def wait_until(condition):
+    for _ in range(1_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("the condition was never true")
 
 
 def reset_path(server, email=ANN):
@@ -270,3 +283,34 @@ def test_failed_logins_on_a_page_are_limited(sqlite_core):
         ]
         assert server.ask("POST", "/auth/login", {"email": "bob@example.com", "password": "x"}).status == 429
     assert statuses == [401] * 20 + [429]
+
+
+# ------------------------------------------------------------------------------------------- e-mail addresses
+
+
+def test_link_to_a_new_address_leads_to_a_page_that_changes_it(server):
+    bearer = server.register()
+    emails = []
+    server.core.env.mailer = emails.append
+    body = {"email": "new@example.com", "currentPassword": "correct horse"}
+    assert server.ask("POST", "/auth/change-email", body, bearer).status == 200
+    wait_until(lambda: len(emails) == 2)
+    (link,) = set(links(emails[1]))
+    path = link[link.index("/confirm-email/") :]
+    page = server.ask("GET", path)
+    assert "Use new@example.com instead of ann@example.com for your account." in text_of(page)
+    assert server.ask("GET", "/auth/me", token=bearer).json["user"]["email"] == ANN
+    assert send_form(server, path).status == 200
+    assert server.ask("GET", "/auth/me", token=bearer).json["user"]["email"] == "new@example.com"
+    for reply in (server.ask("GET", path), send_form(server, path)):
+        assert (reply.status, "This link is no longer valid" in text_of(reply)) == (404, True)
+
+
+def test_taken_address_is_explained_on_the_page(sqlite_server):
+    sqlite_server.register()
+    with sqlite_server.core.begin(NOBODY) as uow:
+        owner = id_by_address(uow, ANN)
+        token = create_email_token(uow, owner, "change_email", timedelta(hours=1), "bob@example.com")
+    sqlite_server.register("bob")
+    reply = send_form(sqlite_server, f"/confirm-email/{token}")
+    assert (reply.status, "This address is taken" in text_of(reply)) == (409, True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from stellary.client.calling.method import C, Resource, by_id, iterates, method
 from stellary.contract.auth import (
+    CHANGE_EMAIL,
     CHANGE_PASSWORD,
+    CONFIRM_EMAIL,
     DELETE_ACCOUNT,
     FORGOT_PASSWORD,
     LIST_SESSIONS,
@@ -29,6 +31,8 @@ class Auth(Resource[C]):
     me = method(ME)
     update_me = method(UPDATE_ME)
     change_password = method(CHANGE_PASSWORD)
+    change_email = method(CHANGE_EMAIL)
+    confirm_email = method(CONFIRM_EMAIL)
     delete_account = method(DELETE_ACCOUNT)
     logout = method(LOGOUT)
     list_sessions = method(LIST_SESSIONS)

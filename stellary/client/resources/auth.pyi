@@ -118,6 +118,74 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
+    def change_email(self: Auth[Sync], *, email: str, current_password: str) -> Ok:
+        """Send a link to a new e-mail address. The address of the account changes once the link is used.
+
+        ``POST /auth/change-email``. Requires a login.
+
+        Args:
+            email: Unique, ignoring case. It is used once its owner has opened the link that is sent to it.
+            current_password: 1-128 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    async def change_email(self: Auth[Async], *, email: str, current_password: str) -> Ok:
+        """Send a link to a new e-mail address. The address of the account changes once the link is used.
+
+        ``POST /auth/change-email``. Requires a login.
+
+        Args:
+            email: Unique, ignoring case. It is used once its owner has opened the link that is sent to it.
+            current_password: 1-128 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    def confirm_email(self: Auth[Sync], *, token: str) -> Ok:
+        """Change the e-mail address of an account with the token from the e-mail.
+
+        ``POST /auth/confirm-email``. Requires no token.
+
+        Args:
+            token: The last part of the link. Valid for one hour, once. 1-100 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    async def confirm_email(self: Auth[Async], *, token: str) -> Ok:
+        """Change the e-mail address of an account with the token from the e-mail.
+
+        ``POST /auth/confirm-email``. Requires no token.
+
+        Args:
+            token: The last part of the link. Valid for one hour, once. 1-100 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
     def delete_account(self: Auth[Sync], *, current_password: str) -> Ok:
         """Delete the caller's account. What it has shared stays, under the name 'former member'.
 

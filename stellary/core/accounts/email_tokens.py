@@ -14,7 +14,7 @@ from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.units import Units
 
-EmailPurpose = Literal["reset_password"]
+EmailPurpose = Literal["reset_password", "change_email"]
 LIVE_MAX = 3
 """The number of valid links for one purpose after which no further ones are mailed to an account."""
 
@@ -29,7 +29,11 @@ _IS_LIVE = (
     email_tokens.c.purpose == bindparam("_purpose"),
     email_tokens.c.expires_at > bindparam("_now"),
 )
-_FIND = select(email_tokens.c.user_id, users.c.email).join_from(email_tokens, users).where(*_IS_LIVE)
+_FIND = (
+    select(email_tokens.c.user_id, users.c.email, email_tokens.c.email.label("new_email"))
+    .join_from(email_tokens, users)
+    .where(*_IS_LIVE)
+)
 _DELETE_ALL = delete(email_tokens).where(
     email_tokens.c.user_id == bindparam("_user_id"), email_tokens.c.purpose == bindparam("_purpose")
 )
@@ -38,10 +42,16 @@ _SWEEP = delete(email_tokens).where(email_tokens.c.expires_at <= bindparam("_now
 
 @attrs.frozen
 class TokenOwner:
-    """The account that an email token belongs to."""
+    """The account that an email token belongs to.
+
+    Attributes:
+        email: The address of the account.
+        new_email: The address that the token confirms; empty if it is for something else.
+    """
 
     user_id: str
     email: str
+    new_email: str = ""
 
 
 def has_room(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) -> bool:
@@ -57,7 +67,9 @@ def has_room(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) -> bool:
     return count < LIVE_MAX
 
 
-def create_email_token(uow: UnitOfWork, user_id: str, purpose: EmailPurpose, lifetime: timedelta) -> str:
+def create_email_token(
+    uow: UnitOfWork, user_id: str, purpose: EmailPurpose, lifetime: timedelta, new_email: str | None = None
+) -> str:
     """Create a token, and return its secret.
 
     Earlier tokens stay valid: otherwise anyone could make the owner's link invalid by requesting another one.
@@ -67,6 +79,7 @@ def create_email_token(uow: UnitOfWork, user_id: str, purpose: EmailPurpose, lif
         user_id: The account.
         purpose: What the token is for.
         lifetime: How long the token is valid.
+        new_email: The address that the token confirms. Default: none.
     """
     secret = new_secret()
     uow.connection.execute(
@@ -76,6 +89,7 @@ def create_email_token(uow: UnitOfWork, user_id: str, purpose: EmailPurpose, lif
             "user_id": user_id,
             "purpose": purpose,
             "token_digest": digest(secret),
+            "email": new_email,
             "expires_at": uow.now + lifetime,
             "created_at": uow.now,
         },
@@ -98,7 +112,7 @@ def find_owner(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> TokenOwne
     row = uow.connection.execute(_FIND, parameters).first()
     if row is None:
         raise Invalid("the link has expired or was used before; request a new one", code="invalid_link")
-    return TokenOwner(row.user_id, row.email)
+    return TokenOwner(row.user_id, row.email, row.new_email or "")
 
 
 def take_email_token(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> None:

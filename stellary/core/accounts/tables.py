@@ -152,6 +152,8 @@ email_tokens = Table(
     Column("purpose", String(20), nullable=False),
     # The token itself is mailed and not stored.
     Column("token_digest", String(64), nullable=False, unique=True),
+    # The address that the link confirms; null if it is for something else.
+    Column("email", String(254)),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_email_tokens_user_id_purpose", "user_id", "purpose"),

@@ -1,0 +1,148 @@
+"""A new e-mail address: confirmed by a link that is mailed to it. Section Auth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import cast
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stellary.contract.auth import CHANGE_EMAIL, CONFIRM_EMAIL, ChangeEmail, ConfirmEmail
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict, Unauthenticated
+from stellary.contract.refs import Ref
+from stellary.contract.wire import invalid
+from stellary.core.accounts.addresses import address, address_key
+from stellary.core.accounts.email_tokens import (
+    TokenOwner,
+    create_email_token,
+    delete_email_tokens,
+    find_owner,
+    has_room,
+    take_email_token,
+)
+from stellary.core.accounts.emails import build_email
+from stellary.core.accounts.locks import lock_caller
+from stellary.core.accounts.passwords import verify_password
+from stellary.core.accounts.row_types import UserRow
+from stellary.core.accounts.tables import users
+from stellary.core.accounts.users import id_by_address
+from stellary.core.db.row_types import Query
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import Actor, UnitOfWork, serves, serves_self_managed
+from stellary.core.kernel.units import Units
+
+SEND = "accounts.send_email_link"
+"""The kind of job that sends a link."""
+LIFETIME = timedelta(hours=1)
+
+_USER = Query(UserRow, select(users).where(users.c.id == bindparam("_user_id")))
+_UPDATE = update(users).where(users.c.id == bindparam("_id"))
+
+
+@serves_self_managed(CHANGE_EMAIL)
+def change_email(units: Units, actor: Actor, ref: Ref, request: ChangeEmail) -> Ok:
+    """Send a link to a new address; the address changes once the link is used.
+
+    A job looks the address up, so that neither the response nor its time reveals whether another account has it.
+
+    Args:
+        units: The core.
+        actor: The caller, who has logged in.
+        ref: The root ref, which is not used.
+        request: The new address and the current password.
+
+    Raises:
+        Invalid: The address is not valid, or the password is wrong.
+        Unauthenticated: The caller's login has ended at the same time.
+    """
+    email = address(request.email)
+    with units.read(actor) as uow:
+        user = _USER.one(uow.connection, {"_user_id": uow.user_id})
+    if actor.login_generation not in (None, user.token_generation):
+        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+    if not verify_password(request.current_password, user.password_hash, units.env.bcrypt_rounds):
+        raise invalid(("currentPassword", "is not the current password"))
+    with units.transaction(actor) as uow:
+        lock_caller(uow)
+        jobs.enqueue(uow, SEND, {"userId": user.id, "email": email})
+    return Ok()
+
+
+def send_email_link(uow: UnitOfWork, payload: object) -> None:
+    """Mail a link to a new address, unless another account has it, and tell the old one. Runs as a job.
+
+    Args:
+        uow: The unit of the job.
+        payload: The account and the new address.
+    """
+    fields = cast("Mapping[str, str]", payload)
+    user, new_email = _USER.first(uow.connection, {"_user_id": fields["userId"]}), fields["email"]
+    if user is None or user.password_hash is None or not has_room(uow, user.id, "change_email"):
+        return
+    notice = build_email(
+        user.email,
+        "Your e-mail address is about to change",
+        intro=[
+            f"Someone who knows your password has asked to change the address of your account to {new_email}."
+        ],
+        action="If it was not you, choose a new password",
+        link=f"{uow.env.public_url}/forgot-password",
+        outro=["If it was you, open the link in the e-mail to the new address."],
+    )
+    uow.after_commit.append(lambda: uow.env.mailer(notice))
+    if id_by_address(uow, new_email) not in (None, user.id):
+        return
+    secret = create_email_token(uow, user.id, "change_email", LIFETIME, new_email)
+    message = build_email(
+        new_email,
+        "Confirm your e-mail address",
+        intro=["Someone has asked to use this address for a Stellary account."],
+        action="Confirm the address",
+        link=f"{uow.env.public_url}/confirm-email/{secret}",
+        outro=[
+            "The link is valid for one hour and can be used once.",
+            "If it was not you, ignore this email.",
+        ],
+    )
+    uow.after_commit.append(lambda: uow.env.mailer(message))
+
+
+def find_email_owner(uow: UnitOfWork, token: str) -> TokenOwner:
+    """Return the account whose address a valid token changes.
+
+    Args:
+        uow: A unit.
+        token: The token from the link.
+
+    Raises:
+        Invalid: The token is unknown, was used, or has expired.
+    """
+    return find_owner(uow, token, "change_email")
+
+
+@serves(CONFIRM_EMAIL)
+def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
+    """Change the address of the account that a token belongs to.
+
+    Raises:
+        Invalid: The token is unknown, was used, or has expired.
+        Conflict: Another account has the address by now.
+    """
+    owner = find_email_owner(uow, request.token)
+    columns = {
+        "email": owner.new_email,
+        "email_key": address_key(owner.new_email),
+        "updated_at": uow.now,
+    }
+    try:
+        # Locks the account, so that of two confirmations at the same time the second one finds no token.
+        uow.connection.execute(_UPDATE, {"_id": owner.user_id, **columns})
+    except IntegrityError:
+        raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
+    take_email_token(uow, request.token, "change_email")
+    # Links that were mailed to the old address must not reset the password any more.
+    delete_email_tokens(uow, owner.user_id, "reset_password")
+    return Ok()
