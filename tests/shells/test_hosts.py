@@ -128,9 +128,10 @@ def test_users_of_the_host_have_their_own_request_limits(serve, sqlite_core):
     assert statuses == [200, 200, 429]
 
 
-def test_error_of_the_host_is_an_error_of_the_api(serve, sqlite_core, caplog):
+@pytest.mark.parametrize("error", [LookupError, ConnectionRefusedError])
+def test_error_of_the_host_is_an_error_of_the_api(serve, sqlite_core, caplog, error):
     def fail(_: Any) -> Actor | None:
-        raise LookupError("no session")
+        raise error("no session")
 
     with serve(sqlite_core, who=fail) as server:
         reply = server.ask("GET", "/auth/me")

@@ -260,8 +260,13 @@ class Api:
 
         Raises:
             Forbidden: A page of another site sends the request, with a session cookie of the user (CSRF).
+            RuntimeError: The application cannot reach its sessions.
         """
-        context.host_actor = context.actor = await identify()
+        try:
+            context.host_actor = context.actor = await identify()
+        except ConnectionError as error:
+            # It is not the client that has disconnected.
+            raise RuntimeError("the host's application could not identify the caller") from error
         if context.host_actor is not None and context.method != "GET" and not self._is_same_site(context):
             raise Forbidden("pages of this origin may not change anything", code="cross_site")
 
