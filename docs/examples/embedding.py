@@ -53,6 +53,7 @@ def main(database_url: str = "sqlite://") -> None:
     # --8<-- [start:provision]
     member = core.provision("43", Membership("acme", "eng", role="admin"), email="john@example.com")
     core.deprovision("43", organization="acme", workspace="eng")
+    core.erase("43")
     # --8<-- [end:provision]
     assert member != actor
 

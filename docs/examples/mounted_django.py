@@ -16,8 +16,7 @@ from django.http import HttpRequest
 from django.test import Client
 from django.urls import include, path
 
-from stellary.core import Core
-from stellary.core.kernel.unit import Actor
+from stellary.core import Actor, Core
 
 folder = tempfile.TemporaryDirectory()
 settings.configure(

@@ -13,8 +13,7 @@ from starlette.testclient import TestClient
 
 # --8<-- [start:mount]
 from stellary.contrib.fastapi import mount
-from stellary.core import Core
-from stellary.core.kernel.unit import Actor
+from stellary.core import Actor, Core
 
 
 def make_app(core: Core) -> FastAPI:

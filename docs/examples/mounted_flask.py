@@ -12,8 +12,7 @@ from flask import Flask, g, request
 
 # --8<-- [start:mount]
 from stellary.contrib.flask import mount
-from stellary.core import Core
-from stellary.core.kernel.unit import Actor
+from stellary.core import Actor, Core
 
 
 def make_app(core: Core) -> Flask:

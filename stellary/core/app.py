@@ -18,6 +18,7 @@ from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
+from stellary.core.accounts.deletion import erase
 from stellary.core.accounts.email_tokens import sweep_email_tokens
 from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.login_attempts import LoginAttempts
@@ -521,6 +522,27 @@ class Core:
         """
         with raise_api_errors():
             return remove(self.units, external_id, organization, workspace, connection)
+
+    def erase(self, external_id: str, *, connection: Connection | None = None) -> bool:
+        """Delete the account of a user of your application, as when the user deletes it over HTTP.
+
+        Name, address and password are deleted; sessions and tokens end; the user leaves all organizations, and those
+        without other members are deleted, personal ones included. What the user has shared stays, under the name
+        "former member". The next call of ``user`` with the same external id creates a new account.
+
+        Args:
+            external_id: Your id of the user.
+            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
+
+        Returns:
+            Whether there was such a user.
+
+        Raises:
+            Conflict: The user owns organizations with other members.
+            Unavailable: The database does not answer, or was busy for too long.
+        """
+        with raise_api_errors():
+            return erase(self.units, external_id, connection)
 
     def known_by(self, email: str) -> Actor | None:
         """Return the actor of the user with an email address, or None if there is no such user. No access is checked."""

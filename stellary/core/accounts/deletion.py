@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from stellary.contract.auth import DELETE_ACCOUNT, DeleteAccount
 from stellary.contract.endpoint import Ok
@@ -12,6 +12,7 @@ from stellary.contract.errors import Conflict, Unauthenticated
 from stellary.contract.refs import OrganizationRef, Ref
 from stellary.contract.wire import invalid
 from stellary.core.accounts import api_tokens, organization_members, organizations
+from stellary.core.accounts.hosted import find_user
 from stellary.core.accounts.locks import lock_caller, lock_organization
 from stellary.core.accounts.passwords import verify_password
 from stellary.core.accounts.row_types import MembershipRow, UserRow
@@ -20,7 +21,7 @@ from stellary.core.accounts.tables import organization_members as members
 from stellary.core.accounts.tables import organizations as organization_table
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.signals import ACCESS
-from stellary.core.kernel.unit import Actor, UnitOfWork, serves_self_managed
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves_self_managed
 from stellary.core.kernel.units import Units
 
 FORMER_NAME = "former member"
@@ -81,6 +82,20 @@ def delete_account(units: Units, actor: Actor, ref: Ref, request: DeleteAccount)
         raise invalid(("currentPassword", "is not the current password"))
     units.run(lambda uow: _delete(uow, user.token_generation), actor)
     return Ok()
+
+
+def erase(units: Units, external_id: str, connection: Connection | None) -> bool:
+    """Delete the account of a user of the host; see ``Core.erase``."""
+
+    def work(uow: UnitOfWork) -> bool:
+        user = find_user(uow, external_id)
+        if user is None:
+            return False
+        with uow.caused_by(None, Actor(user.id)):
+            _delete(uow, user.token_generation)
+        return True
+
+    return units.run(work, NOBODY, connection)
 
 
 def _delete(uow: UnitOfWork, generation: int) -> None:

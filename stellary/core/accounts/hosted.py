@@ -56,7 +56,7 @@ def map_user(
         email = host_address(email)
     if name is not None:
         check(UpdateMe(name=name))
-    find = partial(_find, external_id=external_id)
+    find = partial(find_user, external_id=external_id)
     user = units.run(find, NOBODY, connection, read_only=True)
     if user is not None and _is_in_step(user, email, name):
         return Actor(user.id)
@@ -76,20 +76,15 @@ def _is_in_step(user: UserRow, email: str | None, name: str | None) -> bool:
     return email in (None, user.email) and name in (None, user.name)
 
 
-def _find(uow: UnitOfWork, external_id: str) -> UserRow | None:
+def find_user(uow: UnitOfWork, external_id: str) -> UserRow | None:
+    """Return a user of the host; None if there is none."""
     return _FIND.first(uow.connection, {"external_id": external_id})
-
-
-def find_user_id(uow: UnitOfWork, external_id: str) -> str | None:
-    """Return the id of a user of the host; None if there is none."""
-    user = _find(uow, external_id)
-    return None if user is None else user.id
 
 
 def _create_or_update(
     external_id: str, email: str | None, name: str | None, has_home: bool, uow: UnitOfWork
 ) -> str:
-    user = _find(uow, external_id)
+    user = find_user(uow, external_id)
     if user is None:
         name = name or default_name(email or external_id)
         return create_user(uow, email, name, external_id=external_id, has_home=has_home).id

@@ -19,7 +19,7 @@ from stellary.contract.refs import (
 )
 from stellary.contract.roles import MemberRole, PilotageRole
 from stellary.contract.workspaces import CreateWorkspace, UpdateWorkspaceMember
-from stellary.core.accounts.hosted import find_user_id, map_user
+from stellary.core.accounts.hosted import find_user, map_user
 from stellary.core.accounts.joining import join_organization, join_workspace
 from stellary.core.accounts.locks import lock_organization, lock_workspace
 from stellary.core.accounts.organization_members import (
@@ -130,7 +130,8 @@ def remove(
     """Remove a user of the host from a workspace or an organization; see ``Core.deprovision``."""
 
     def work(uow: UnitOfWork) -> bool:
-        user_id = find_user_id(uow, external_id)
+        user = find_user(uow, external_id)
+        user_id = None if user is None else user.id
         target = Membership(organization, workspace or "")
         row = None if user_id is None else _load(uow, membership=target, user_id=user_id)
         if user_id is None or row is None or row.organization_role is None:

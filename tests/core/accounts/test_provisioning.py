@@ -25,6 +25,12 @@ def read_seats(core, actor):
     return {member.email: (member.role, member.pilotage_role) for member in members}
 
 
+def make_column(core, actor):
+    """Create a project in the workspace, and return its first column."""
+    ws = client_of(core, actor).workspace("acme", "eng")
+    return ws.project(ws.projects.create(name="Launch")).columns.list()[0]
+
+
 @pytest.fixture
 def ann(core):
     return core.provision("1", ENGINEERING, email="ann@example.com")
@@ -128,3 +134,25 @@ def test_membership_ends_with_a_rolled_back_transaction_of_the_host(database_url
         assert again != actor
         assert len(read_seats(core, again)) == 1
     engine.dispose()
+
+
+def test_erased_user_is_forgotten_and_shared_cards_stay(core, ann):
+    ben = core.provision("2", ENGINEERING, email="ben@example.com")
+    column = make_column(core, ann)
+    client_of(core, ben).workspace("acme", "eng").project(column.project_id).column(column).cards.create(
+        title="Write"
+    )
+    assert core.erase("2")
+    assert not core.erase("2")
+    assert read_seats(core, ann).keys() == {"ann@example.com"}
+    (card,) = client_of(core, ann).workspace("acme", "eng").project(column.project_id).cards.list()
+    assert card.title == "Write"
+    again = core.provision("2", ENGINEERING, email="ben@example.com")
+    assert again != ben
+
+
+def test_owner_of_a_shared_organization_is_not_erased(core, ann):
+    core.provision("2", ENGINEERING)
+    with pytest.raises(Conflict, match="you own organizations with other members: acme"):
+        core.erase("1")
+    assert core.provision("1", ENGINEERING) == ann

@@ -82,13 +82,13 @@ def test_of_many_who_execute_at_once_one_makes_the_project(draft_api):
 
 def test_a_project_that_cannot_be_made_leaves_the_draft_as_it_was(draft_api, monkeypatch):
     draft = draft_api.plan(draft_api.draft())
-    write = imports._write
+    write = imports.write_plan
 
     def fails(*arguments):
         write(*arguments)
         raise RuntimeError("no more")
 
-    monkeypatch.setattr(imports, "_write", fails)
+    monkeypatch.setattr(imports, "write_plan", fails)
     assert draft_api.world.status(draft_api.owner, "POST", draft_api.of(draft, "execute")) == 500
     monkeypatch.undo()
     assert draft_api.read(draft) == draft
