@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
@@ -30,6 +29,7 @@ from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
 from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
+from stellary.core.api.embedded_port import EmbeddedPort
 from stellary.core.api.host_jobs import build_delivery_job, build_enqueuer, build_kind
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
 from stellary.core.board import attachments
@@ -578,28 +578,3 @@ class Core:
 
 class _RolledBack(Exception):
     """An exception that rolls a transaction back."""
-
-
-class EmbeddedPort:
-    """The API in this process, with the same routing, authentication and validation as over HTTP."""
-
-    def __init__(self, units: Units, actor: Actor | None) -> None:
-        self._units = units
-        self._actor = actor
-
-    def send(self, request: RawRequest, /) -> RawResponse:
-        """Return the response to a request, in the calling thread."""
-        return dispatch.respond(self._units, request, self._actor)
-
-    def stream(self, request: RawRequest, /) -> RawResponse:
-        """Return the response to a request for a stream. Reading its blocks waits for events, in the reading thread.
-
-        Raises:
-            RuntimeError: The port joins a transaction, which never sees new events of other transactions.
-        """
-        if self._units.is_joined:
-            raise RuntimeError("a port that joins a transaction has no streams")
-        return dispatch.respond_in_blocks(self._units, request, self._actor)
-
-    def close(self) -> None:
-        """Do nothing: the core stays open until its owner closes it."""
