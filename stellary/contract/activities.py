@@ -72,6 +72,9 @@ ActivityType = Literal[
     "custom_field_created",
     "custom_field_updated",
     "custom_field_deleted",
+    "automation_created",
+    "automation_updated",
+    "automation_deleted",
 ]
 """The nine published types come first. Types from ``mission_created`` to ``action_reopened`` occur in pilotage and have no
 project."""
@@ -87,6 +90,7 @@ EntityKind = Literal[
     "column",
     "label",
     "custom_field",
+    "automation",
     "document",
     "mission",
     "priority",

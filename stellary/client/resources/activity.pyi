@@ -79,6 +79,9 @@ class ProjectActivity(Resource[C]):
             "custom_field_created",
             "custom_field_updated",
             "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -92,6 +95,7 @@ class ProjectActivity(Resource[C]):
             "column",
             "label",
             "custom_field",
+            "automation",
             "document",
             "mission",
             "priority",
@@ -190,6 +194,9 @@ class ProjectActivity(Resource[C]):
             "custom_field_created",
             "custom_field_updated",
             "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -203,6 +210,7 @@ class ProjectActivity(Resource[C]):
             "column",
             "label",
             "custom_field",
+            "automation",
             "document",
             "mission",
             "priority",
@@ -301,6 +309,9 @@ class ProjectActivity(Resource[C]):
             "custom_field_created",
             "custom_field_updated",
             "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -314,6 +325,7 @@ class ProjectActivity(Resource[C]):
             "column",
             "label",
             "custom_field",
+            "automation",
             "document",
             "mission",
             "priority",
@@ -412,6 +424,9 @@ class ProjectActivity(Resource[C]):
             "custom_field_created",
             "custom_field_updated",
             "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -425,6 +440,7 @@ class ProjectActivity(Resource[C]):
             "column",
             "label",
             "custom_field",
+            "automation",
             "document",
             "mission",
             "priority",

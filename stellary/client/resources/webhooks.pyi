@@ -77,6 +77,9 @@ class Webhooks(Resource[C]):
                 "custom_field_created",
                 "custom_field_updated",
                 "custom_field_deleted",
+                "automation_created",
+                "automation_updated",
+                "automation_deleted",
             ]
         ]
         | Unset = UNSET,
@@ -164,6 +167,9 @@ class Webhooks(Resource[C]):
                 "custom_field_created",
                 "custom_field_updated",
                 "custom_field_deleted",
+                "automation_created",
+                "automation_updated",
+                "automation_deleted",
             ]
         ]
         | Unset = UNSET,
@@ -333,6 +339,9 @@ class Webhooks(Resource[C]):
                 "custom_field_created",
                 "custom_field_updated",
                 "custom_field_deleted",
+                "automation_created",
+                "automation_updated",
+                "automation_deleted",
             ]
         ]
         | Unset = UNSET,
@@ -423,6 +432,9 @@ class Webhooks(Resource[C]):
                 "custom_field_created",
                 "custom_field_updated",
                 "custom_field_deleted",
+                "automation_created",
+                "automation_updated",
+                "automation_deleted",
             ]
         ]
         | Unset = UNSET,
@@ -605,6 +617,9 @@ class WebhookHandle(ItemHandle[C]):
                 "custom_field_created",
                 "custom_field_updated",
                 "custom_field_deleted",
+                "automation_created",
+                "automation_updated",
+                "automation_deleted",
             ]
         ]
         | Unset = UNSET,
@@ -692,6 +707,9 @@ class WebhookHandle(ItemHandle[C]):
                 "custom_field_created",
                 "custom_field_updated",
                 "custom_field_deleted",
+                "automation_created",
+                "automation_updated",
+                "automation_deleted",
             ]
         ]
         | Unset = UNSET,

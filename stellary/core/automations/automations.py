@@ -37,6 +37,7 @@ from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.rules.occurrences import with_event_ids
 from stellary.core.automations.tables import automations
 from stellary.core.board import access as board_access
+from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.paging import Pages
@@ -105,6 +106,7 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
     uow.connection.execute(_INSERT, rows.FIELDS.to_row(rule, armed_at=uow.now))
     mark_subscribed(uow, project.workspace_id)
+    emit_change(uow, project.workspace_id, None, rule)
     return rule
 
 
@@ -141,27 +143,34 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     if changes.keys() & {"trigger", "enabled"}:
         changes["armed_at"] = uow.now
     row = board_access.require_row(_UPDATE.first(uow.connection, {"_id": before.id, **changes}), "Automation")
-    return rows.automation(row)
+    updated = rows.automation(row)
+    emit_change(uow, at.roles.workspace_id, before, updated)
+    return updated
 
 
 @serves(DELETE_AUTOMATION)
 def delete_automation(uow: UnitOfWork, ref: AutomationRef) -> Ok:
     """Delete a rule and its traces."""
-    rule = access.automation(uow, ref).row
-    uow.connection.execute(_DELETE, {"_id": rule.id})
+    at = access.automation(uow, ref)
+    uow.connection.execute(_DELETE, {"_id": at.row.id})
+    emit_change(uow, at.roles.workspace_id, rows.automation(at.row), None)
     return Ok()
 
 
 @serves(TOGGLE_AUTOMATION)
 def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutomation) -> Automation:
     """Turn a rule on or off; without ``enabled`` in the request, switch it."""
-    rule = access.automation(uow, ref).row
-    parameters = {"_id": rule.id, "_user_id": uow.user_id, "_now": uow.now}
+    at = access.automation(uow, ref)
+    parameters = {"_id": at.row.id, "_user_id": uow.user_id, "_now": uow.now}
     if request.enabled is UNSET:
         row = _FLIP.first(uow.connection, parameters)
     else:
         row = _SET.first(uow.connection, {**parameters, "_enabled": request.enabled})
-    return rows.automation(board_access.require_row(row, "Automation"))
+    updated = rows.automation(board_access.require_row(row, "Automation"))
+    before = rows.automation(at.row)
+    if updated.enabled != before.enabled:
+        emit_change(uow, at.roles.workspace_id, before, updated)
+    return updated
 
 
 def default_name(action: AutomationAction, trigger: Trigger) -> str:

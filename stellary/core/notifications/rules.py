@@ -78,7 +78,7 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
 OF_ITEMS: Final = frozenset(
     activity_type
     for activity_type in get_args(ActivityType)
-    if activity_type.rpartition("_")[0] in ("scope", "column", "label", "custom_field")
+    if activity_type.rpartition("_")[0] in ("scope", "column", "label", "custom_field", "automation")
     or activity_type == "project_deleted"
 )
 """The types of activities about items of a project: the kind of the item, and what was done to it."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from stellary.contract.activities import EntityKind
+from stellary.contract.automations import Automation
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.labels import Label
@@ -13,9 +14,10 @@ from stellary.contract.scopes import Scope
 from stellary.core.kernel.events import ItemChanged
 from stellary.core.kernel.unit import UnitOfWork
 
-ProjectItem = Column | CustomField | Label | Scope
+ProjectItem = Automation | Column | CustomField | Label | Scope
 
 KINDS: Final[Mapping[type[ProjectItem], EntityKind]] = {
+    Automation: "automation",
     Column: "column",
     CustomField: "custom_field",
     Label: "label",
