@@ -31,7 +31,7 @@ def run(databases: Databases, kind: Kind, cards: int = LARGE) -> Iterator[tuple[
         cards: The number of cards of the project.
 
     Yields:
-        The seconds of each and of both, and the megabytes by which the server grows at most.
+        The seconds of each and of both, the processor time of client and server, and the megabytes by which the server grows at most.
     """
     database = databases.new(kind)
     site = seed_database(database)
@@ -48,15 +48,17 @@ def run(databases: Databases, kind: Kind, cards: int = LARGE) -> Iterator[tuple[
         before = server.memory_bytes()
         first = handle.projects.import_file(path)
         path.unlink()
-        began = time.perf_counter()
+        cpu_before, began = server.cpu_seconds() + time.process_time(), time.perf_counter()
         handle.project(first).export_to(path)
         exported = time.perf_counter()
         handle.projects.import_file(path)
         imported = time.perf_counter()
+        cpu = server.cpu_seconds() + time.process_time() - cpu_before
         grown = server.peak_memory_bytes() - before
     yield f"{kind}.transfer.export_seconds", exported - began
     yield f"{kind}.transfer.import_seconds", imported - exported
     yield f"{kind}.transfer.seconds", imported - began
+    yield f"{kind}.transfer.cpu_seconds", cpu
     yield f"{kind}.transfer.memory_mb", grown / 1e6
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
+from stellary.contract.naming import once
 from stellary.contract.wire import Request, wire_fields
 
 NAMES_MAX = 100
@@ -29,5 +30,23 @@ def _unknown_fields(value: Any, path: str) -> Iterator[str]:
     elif isinstance(value, Request):
         dot = f"{path}." if path else ""
         yield from (dot + name for name in getattr(value, "_ignored", ()))
-        for name, field in wire_fields(type(value)).items():
-            yield from _unknown_fields(getattr(value, field.name), dot + name)
+        for attribute, name in _nested_fields(type(value)):
+            nested = getattr(value, attribute)
+            if nested:
+                yield from _unknown_fields(nested, dot + name)
+
+
+@once
+def _nested_fields(cls: type[Request]) -> list[tuple[str, str]]:
+    """Return the fields that contain requests, or lists of them: the name of the attribute, and the name on the wire."""
+    return [
+        (field.name, name)
+        for name, field in wire_fields(cls).items()
+        if any(isinstance(part, type) and issubclass(part, Request) for part in _find_parts(field.type))
+    ]
+
+
+def _find_parts(kind: Any) -> Iterator[Any]:
+    yield kind
+    for argument in get_args(kind):
+        yield from _find_parts(argument)

@@ -223,6 +223,41 @@ def test_inserts_take_one_row_or_several(database):
         assert [id[0] for id in letters] == [*"abcdefghijkl"]
 
 
+def test_driver_inserts_several_rows_from_the_third_time_on(database, by_sqlalchemy):
+    statement = insert(users)
+    with database.writing() as connection:
+        by_sqlalchemy.clear()
+        for letters in ("de", "fgh", "0123", "45"):
+            connection.execute(statement, [user(letter) for letter in letters])
+        assert len(by_sqlalchemy) == 2
+        # One row is another statement, since SQLAlchemy may add RETURNING to it.
+        connection.execute(statement, [user("6")])
+        rows = connection.execute(select(users.c.id, users.c.created_at).order_by(users.c.id)).fetchall()
+    assert [row.id[0] for row in rows] == list("0123456abcdefgh")
+    assert {row.created_at for row in rows} == {NOW}
+
+
+def test_rows_with_different_names_are_the_same_error_as_with_sqlalchemy(database):
+    statement = update(users).where(users.c.id == bindparam("_id"))
+    changes = [{"_id": letter * 24, "name": letter} for letter in "ab"]
+    with database.writing() as connection:
+        for _ in range(3):
+            connection.execute(statement, changes)
+        with pytest.raises(StatementError, match="A value is required for bind parameter 'name'"):
+            connection.execute(statement, [changes[0], {"_id": "b" * 24}])
+
+
+def test_several_rows_of_which_one_exists_are_refused(database):
+    statement = insert(users)
+    with database.writing() as connection:
+        for letters in ("de", "fg"):
+            connection.execute(statement, [user(letter) for letter in letters])
+    with pytest.raises(IntegrityError), database.writing() as connection:
+        connection.execute(statement, [user("h"), user("a")])
+    with database.reading() as connection:
+        assert len(connection.execute(select(users.c.id)).fetchall()) == 7
+
+
 def test_deleted_rows_are_returned_and_counted(database):
     statement = delete(users).where(users.c.id == bindparam("_id")).returning(users.c.name)
     with database.writing() as connection:

@@ -5,8 +5,8 @@ describes the parameters, the cursor and the result. For a statement that was bu
 Therefore SQLAlchemy executes a statement twice; the second execution creates a ``StatementPlan``, which later
 executions use.
 
-SQLAlchemy executes statements without a plan: those of a host on its own tables, and those with several sets of
-parameters. It executes all statements while an event listener or ``echo`` is active, and raises all errors.
+SQLAlchemy executes statements without a plan, such as those of a host on its own tables. It executes all statements
+while an event listener or ``echo`` is active, and raises all errors.
 """
 
 # ruff: noqa: SLF001 - of SQLAlchemy; tests/core/test_direct_connection.py fails if they change
@@ -34,9 +34,13 @@ from stellary.core.db.errors import OUR_TABLES
 Parameters: TypeAlias = Mapping[str, object]
 BoundParameters: TypeAlias = tuple[object, ...] | dict[str, object]
 
+SqlResult: TypeAlias = CursorResult[Any]
+
 _NO_PARAMETERS: Final[Parameters] = {}
 _PLANS_MAX = 32
 """The maximum number of plans of a statement: it has one for each set of parameter names and list lengths."""
+_SEVERAL: Final = "*"
+"""The first part of the key of a plan for several sets of parameters. No parameter has this name."""
 _LISTENERS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 _HANDLERS = ("do_execute", "do_execute_no_params")
 
@@ -61,7 +65,7 @@ class StatementPlan:
         parameters: The parameters of that execution.
     """
 
-    def __init__(self, result: CursorResult[Any], compiled: SQLCompiler, parameters: Parameters) -> None:
+    def __init__(self, result: SqlResult, compiled: SQLCompiler, parameters: Parameters) -> None:
         self.metadata: Any = result._metadata
         self.fetches: bool = self.metadata.returns_rows
         # SQLAlchemy also reads keys that the database has generated; they are not part of the result.
@@ -70,7 +74,8 @@ class StatementPlan:
         )
         context: Any = result.context
         placeholders: dict[str, object] = {name: _Parameter(name) for name in parameters}
-        for name in _find_list_names(compiled, parameters):
+        self.list_names = _find_list_names(compiled, parameters)
+        for name in self.list_names:
             placeholders[name] = [_Parameter(name, index) for index in range(_measure(parameters[name]))]
         expanded = compiled._process_parameters_for_postcompile(
             compiled.construct_params(
@@ -187,6 +192,8 @@ class DirectConnection(Connection):
             values = _NO_PARAMETERS
         elif type(parameters) is list and len(parameters) == 1:
             values = parameters[0]
+        if type(values) is list and values and execution_options is None:
+            return self._execute_several(statement, values)
         if type(values) is not dict or execution_options is not None:
             return super().execute(statement, parameters, execution_options=execution_options)
         plans = self._plans.get(statement)
@@ -206,15 +213,42 @@ class DirectConnection(Connection):
             _add_plan(plans, statement, values, result)
         return result
 
+    def _execute_several(self, statement: Executable, rows: list[Parameters]) -> object:
+        """Execute a statement once for each of several sets of parameters."""
+        plans = self._plans.get(statement)
+        key = (_SEVERAL, *rows[0])
+        plan = None if plans is None else plans.plans.get(key)
+        driver = None if plan is None else self._find_driver()
+        if plan is not None and driver is not None:
+            count = len(rows[0])
+            try:
+                bound = [plan.bind(row) for row in rows if len(row) == count]
+            except Exception:  # noqa: BLE001 - SQLAlchemy raises its own error
+                bound = []
+            if len(bound) == len(rows):
+                return self._execute_plan(driver, plan, bound)
+        result = super().execute(statement, rows)
+        if plans is None:
+            self._plans[statement] = PlansOfStatement()
+        elif key not in plans.plans and len(plans.plans) < _PLANS_MAX:
+            plans.plans[key] = _build_plan(statement, rows[0], result, is_several=True)
+        return result
+
     def _count(self, statement: Executable) -> None:
         if self.statements_left is not None:
             if not self.statements_left or not isinstance(statement, SelectBase):
                 raise SnapshotNeeded
             self.statements_left -= 1
 
-    def _execute_plan(self, driver: Any, plan: StatementPlan, bound: BoundParameters) -> DirectResult:
+    def _execute_plan(
+        self, driver: Any, plan: StatementPlan, bound: BoundParameters | list[BoundParameters]
+    ) -> DirectResult:
         try:
-            cursor = driver.execute(plan.sql, bound)
+            if type(bound) is list:
+                cursor = driver.cursor()
+                cursor.executemany(plan.sql, bound)
+            else:
+                cursor = driver.execute(plan.sql, bound)
             rows = cursor.fetchall() if plan.fetches else ()
         except BaseException as error:
             if isinstance(error, Exception) and not isinstance(error, self.dialect.loaded_dbapi.Error):
@@ -261,24 +295,38 @@ def _has_listeners(dispatch: Any, names: Sequence[str]) -> bool:
 
 
 def _add_plan(
-    plans: PlansOfStatement, statement: Executable, parameters: Parameters, result: CursorResult[Any]
+    plans: PlansOfStatement, statement: Executable, parameters: Parameters, result: SqlResult
 ) -> None:
     """Add the plan of a statement that SQLAlchemy has just executed, or record that SQLAlchemy must always execute it."""
+    plan = _build_plan(statement, parameters, result)
+    if plan is not None and plan.list_names:
+        plans.list_names[(*parameters,)] = plan.list_names
+    plans.plans[plans.make_key(parameters)] = plan
+
+
+def _build_plan(
+    statement: Executable, parameters: Parameters, result: SqlResult, *, is_several: bool = False
+) -> StatementPlan | None:
+    """Return the plan of a statement that SQLAlchemy has just executed; None if SQLAlchemy must always execute it.
+
+    Args:
+        statement: The statement.
+        parameters: The parameters, or the first of several sets of parameters.
+        result: The result of the execution.
+        is_several: Whether there were several sets of parameters.
+    """
     context: Any = result.context
     compiled = context.compiled
-    plan = None
     if (
-        isinstance(statement, (SelectBase, UpdateBase, TextClause))
-        and not statement.get_execution_options()
-        and isinstance(compiled, SQLCompiler)
-        and _is_plain(compiled)
+        not isinstance(statement, (SelectBase, UpdateBase, TextClause))
+        or statement.get_execution_options()
+        or not isinstance(compiled, SQLCompiler)
+        or not _is_plain(compiled)
+        or (is_several and (result.returns_rows or _find_list_names(compiled, parameters)))
     ):
-        if list_names := _find_list_names(compiled, parameters):
-            plans.list_names[(*parameters,)] = list_names
-        plan = StatementPlan(result, compiled, parameters)
-        if (plan.sql, plan.bind(parameters)) != (context.statement, context.parameters[0]):
-            plan = None
-    plans.plans[plans.make_key(parameters)] = plan
+        return None
+    plan = StatementPlan(result, compiled, parameters)
+    return plan if (plan.sql, plan.bind(parameters)) == (context.statement, context.parameters[0]) else None
 
 
 def _find_list_names(compiled: SQLCompiler, parameters: Parameters) -> tuple[str, ...]:
