@@ -35,6 +35,8 @@ NOT_RECORDED: Final[Mapping[str, str]] = {
     "auth.logout": _ACCOUNT,
     "auth.revoke_session": _ACCOUNT,
     "auth.delete_account": _ACCOUNT,
+    "auth.change_email": _ACCOUNT,
+    "auth.confirm_email": _ACCOUNT,
     "organizations.create": _ORGANIZATION,
     "organizations.update": _ORGANIZATION,
     "organizations.delete": _ORGANIZATION,
