@@ -868,6 +868,27 @@ TABLE = [
         f"PATCH {WORKSPACE}/labels/l1",
         {"name": "defect"},
     ),
+    Row(
+        "imports.create",
+        lambda c: workspace(c).imports.create(project=ImportedProject(name="Big")),
+        f"POST {WORKSPACE}/imports",
+        {"project": {"name": "Big", "archived": False, "lastNumber": 0}},
+    ),
+    Row("imports.get", lambda c: workspace(c).imports.get("i1"), f"GET {WORKSPACE}/imports/i1"),
+    Row(
+        "imports.add_part",
+        lambda c: (
+            workspace(c).imports("i1").add_part(part=0, cards=[ImportedCard(column_id="k1", title="x")])
+        ),
+        f"POST {WORKSPACE}/imports/i1/parts",
+        {"part": 0, "cards": [{"columnId": "k1", "title": "x", "archived": False}]},
+    ),
+    Row(
+        "imports.complete",
+        lambda c: workspace(c).imports("i1").complete(),
+        f"POST {WORKSPACE}/imports/i1/complete",
+    ),
+    Row("imports.delete", lambda c: workspace(c).imports.delete("i1"), f"DELETE {WORKSPACE}/imports/i1"),
     Row("labels.delete", lambda c: board(c).labels.delete("l1"), f"DELETE {WORKSPACE}/labels/l1"),
     Row("labels.add_to_card", lambda c: card(c).labels.add("l1"), f"POST {WORKSPACE}/cards/c1/labels/l1"),
     Row(
