@@ -22,6 +22,7 @@ import attrs
 
 from stellary.contract.port import RawResponse
 from stellary.core import Core
+from stellary.core.db import forks
 from stellary.core.http.addresses import Network, client_address
 from stellary.core.http.api import Api, select_endpoints
 from stellary.core.http.body import incomplete_body
@@ -95,6 +96,11 @@ class WsgiApp:
         self._trusted_proxies = trusted_proxies
         self._lock = threading.Lock()
         self._thread: _ApiThread | None = None
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Renew the lock, which a thread of the parent may hold."""
+        self._lock = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""

@@ -91,8 +91,8 @@ class ModuleStub:
         for module in ("builtins", "os"):
             if module in used:
                 yield f"import {module}"
-        own = {node.name for node in self._tree.body if isinstance(node, ast.ClassDef | Function)}
-        for name in sorted(used & self._homes.keys() - own):
+        own_names = {node.name for node in self._tree.body if isinstance(node, ast.ClassDef | Function)}
+        for name in sorted(used & self._homes.keys() - own_names):
             yield f"from {self._homes[name]} import {name}"
 
     def _render_statement(self, node: ast.stmt) -> Iterator[str]:

@@ -148,7 +148,7 @@ class ViaAgent(Value):
 
 @value
 class Via(Value):
-    """How a change was made, if not by a direct request of the actor.
+    """The means by which a change was made, unless it was a direct request of the actor.
 
     Attributes:
         rule: The automation rule that made it on behalf of the actor.

@@ -312,7 +312,8 @@ def test_concurrent_uploads_are_all_counted(attachments):
     assert (
         attachments.server.ask("GET", attachments.card, token=attachments.token).json["attachmentCount"] == 3
     )
-    assert len(attachments.list_blob_keys()) == 3
+    # The files of deleted attachments stay until the trash is purged.
+    assert len(attachments.list_blob_keys()) == 6
 
 
 def test_repeated_upload_with_the_same_key_is_executed_once(attachments):

@@ -99,16 +99,16 @@ def test_pyright_reports_no_error_and_explains_methods():
         sample = server.open(HERE / "sample.py", SAMPLE)
 
         def hover(line: int, column: int) -> str:
-            shown = server.ask_at("textDocument/hover", sample, line, column)
-            return shown["contents"]["value"] if shown else ""
+            response = server.ask_at("textDocument/hover", sample, line, column)
+            return response["contents"]["value"] if response else ""
 
         def show_signature(line: int, column: int) -> str:
-            shown = server.ask_at("textDocument/signatureHelp", sample, line, column)
-            return "\n".join(signature["label"] for signature in shown["signatures"]) if shown else ""
+            response = server.ask_at("textDocument/signatureHelp", sample, line, column)
+            return "\n".join(signature["label"] for signature in response["signatures"]) if response else ""
 
         def complete(line: int, column: int) -> str:
-            shown = server.ask_at("textDocument/completion", sample, line, column)
-            items = shown["items"] if isinstance(shown, dict) else shown
+            response = server.ask_at("textDocument/completion", sample, line, column)
+            items = response["items"] if isinstance(response, dict) else response
             return "\n".join(item["label"] for item in items)
 
         def define(line: int, column: int) -> str:
@@ -153,9 +153,9 @@ def find_unexplained(hover: Ask | None, show_signature: Ask, complete: Ask) -> I
     for method in METHODS:
         function = evaluate(method)
         if hover is not None:
-            shown = " ".join(hover(*find_method(method)).split())
-            if " ".join((inspect.getdoc(function) or "?").split()) not in shown:
-                yield f"{method}: no documentation in {shown!r}"
+            response = " ".join(hover(*find_method(method)).split())
+            if " ".join((inspect.getdoc(function) or "?").split()) not in response:
+                yield f"{method}: no documentation in {response!r}"
         call = lines.index(f"{method}()")
         signatures = show_signature(call, len(method) + 1)
         parameters = [name for name in inspect.signature(function).parameters if name != "arguments"]

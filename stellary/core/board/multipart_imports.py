@@ -407,7 +407,9 @@ def _unassign_strangers(uow: UnitOfWork, row: ImportRow) -> tuple[set[str], list
         The ids of the other assignees, and a report on those who were unassigned.
     """
     parameters = {"_project_id": row.project_id}
-    counts = {found.user_id: found.card_count for found in _ASSIGNEES.all(uow.connection, parameters)}
+    counts = {
+        assignee.user_id: assignee.card_count for assignee in _ASSIGNEES.all(uow.connection, parameters)
+    }
     reaching = people.reaching(uow, row.workspace_id, counts)
     strangers = people.load_people(uow, counts.keys() - reaching.keys())
     for id in strangers:

@@ -6,6 +6,7 @@ import threading
 from typing import NamedTuple
 
 from stellary.contract.refs import Ref
+from stellary.core.db import forks
 
 LARGE_SECONDS = 0.02
 """The CPU time of a read, in seconds, from which it counts as large. A list of 500 cards takes a third of that."""
@@ -35,6 +36,11 @@ class LargeReads:
 
     def __init__(self) -> None:
         self._keys: dict[ReadKey, None] = {}
+        self._lock = threading.Lock()
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Renew the lock, which a thread of the parent may hold."""
         self._lock = threading.Lock()
 
     def __contains__(self, key: ReadKey) -> bool:

@@ -18,6 +18,7 @@ import orjson
 from stellary.contract.errors import ApiError, RateLimited
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.login_attempts import KNOWN_FOR, Attempts, LoginAttempts, attempts_key
+from stellary.core.db import forks
 from stellary.core.http.limits import Limits, RateLimit
 from stellary.core.http.throttle import CONFIRMED, FORGOT_PASSWORD, LOGIN, REGISTER, Caller, limit_error
 
@@ -61,6 +62,11 @@ class PasswordLimits:
         self._lock = threading.Lock()
         # Recent refusals in order, so that a flood of requests does not query the database.
         self._refusals: dict[str, Refusal] = {}
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Renew the lock, which a thread of the parent may hold."""
+        self._lock = threading.Lock()
 
     def attempt(self, operation: str, caller: Caller, body: bytes) -> PasswordAttempt:
         """Return the attempt that a request makes.

@@ -143,6 +143,7 @@ class UnitOfWork:
         settled_count: The number of events that have been passed to the reactions.
         handled_count: The number of events that have been passed to the handlers of the host.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
+        item_names: The names of labels and custom fields that the unit has read, by id.
         ended_counts: The numbers of items that ended in the unit together with a user's rights, by field of
             ``EndedRights``.
         workspaces_without_subscribers: The ids of workspaces known to have no automation rule and no webhook.
@@ -163,6 +164,7 @@ class UnitOfWork:
         "events",
         "handled_count",
         "if_match",
+        "item_names",
         "members",
         "new_id",
         "now",
@@ -194,6 +196,7 @@ class UnitOfWork:
         self.settled_count = 0
         self.handled_count = 0
         self.members: dict[tuple[str, str], str] = {}
+        self.item_names: dict[str, str] = {}
         self.ended_counts: Counter[str] = Counter()
         self.workspaces_without_subscribers: set[str] = set()
         self._react = react

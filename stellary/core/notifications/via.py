@@ -1,4 +1,4 @@
-"""How a change was made, for its record: by a rule, an agent, a token, an import, or a proposed action."""
+"""The means by which a change was made, for its record: a rule, an agent, a token, an import, or a proposed action."""
 
 from __future__ import annotations
 

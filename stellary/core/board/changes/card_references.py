@@ -18,7 +18,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 # The lock keeps a label from being deleted while it is added to a card.
 _LABELS: Select[Any] = (
-    select(labels.c.id)
+    select(labels.c.id, labels.c.name)
     .where(
         labels.c.project_id == bindparam("_project_id"), labels.c.id.in_(bindparam("_ids", expanding=True))
     )
@@ -83,17 +83,21 @@ def check_references(
         for index, id in enumerate(request.label_ids or ())
     ]
     _check(label_references, _labels(uow, project_id, {id for _, id in label_references}))
-    return load_share_locked_fields(
+    custom_fields = load_share_locked_fields(
         uow, project_id, {id for _, request in requests for id in request.custom_fields or ()}
     )
+    uow.item_names.update((id, custom_field.name) for id, custom_field in custom_fields.items())
+    return custom_fields
 
 
 def _labels(uow: UnitOfWork, project_id: str, ids: set[str]) -> set[str]:
+    """Return the ids that are labels of a project, and remember their names in the unit."""
     if not ids:
         return ids
-    return set(
-        uow.connection.execute(_LABELS, {"_project_id": project_id, "_ids": list(ids)}).scalars().fetchall()
-    )
+    rows = uow.connection.execute(_LABELS, {"_project_id": project_id, "_ids": list(ids)})
+    names_by_id = {row.id: row.name for row in rows}
+    uow.item_names.update(names_by_id)
+    return set(names_by_id)
 
 
 def _check(references: Sequence[tuple[str, str]], existing_ids: Container[str]) -> None:

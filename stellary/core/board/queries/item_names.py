@@ -22,16 +22,18 @@ _NAMES = union_all(
 )
 
 
-def load_item_names(uow: UnitOfWork, project_ids: Collection[str], ids: Collection[str]) -> dict[str, str]:
+def load_item_names(uow: UnitOfWork, project_ids: Collection[str], ids: set[str]) -> dict[str, str]:
     """Return the names of labels, custom fields and scopes of projects by id; deleted ones are left out.
+
+    Names that the unit has read already need no statement.
 
     Args:
         uow: The unit of work.
         project_ids: The projects.
         ids: The ids.
     """
-    names: dict[str, str] = {}
-    remaining = sorted(ids)
+    names = {id: uow.item_names[id] for id in ids if id in uow.item_names}
+    remaining = sorted(ids - names.keys())
     while remaining:
         rows = uow.connection.execute(
             _NAMES, {"_project_ids": sorted(project_ids), "_ids": remaining[:IDS_MAX]}

@@ -66,13 +66,15 @@ def restore_relations(uow: UnitOfWork, item: TrashRow) -> None:
         if row["source_id"] in restored_ids and row["target_id"] in restored_ids
     }
     trash.reinsert_rows(uow, item.id, relations, sorted(inner))
-    others = {
+    other_ids = {
         key: row["target_id"] if row["source_id"] in restored_ids else row["source_id"]
         for key, row in sorted(stored.items())
         if key not in inner
     }
-    entries = {card_id: trash_id for trash_id, card_id, _ in trash.find_rows(uow, cards, [*others.values()])}
-    for key, other_id in others.items():
+    entries = {
+        card_id: trash_id for trash_id, card_id, _ in trash.find_rows(uow, cards, [*other_ids.values()])
+    }
+    for key, other_id in other_ids.items():
         row = stored[key]
         if other_id in entries:
             # It is restored together with the other card.
