@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
@@ -27,6 +27,7 @@ from stellary.core.notifications.tables import activities
 
 TRANSACTION_MAX = timedelta(hours=1)
 """The longest transaction: an activity has the time at which its transaction began, and an id from its end."""
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 _earlier = activities.alias("earlier")
 # No activity before this one is read.
@@ -60,7 +61,7 @@ def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Li
     filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
     if request.since is not UNSET:
         since = utc(request.since)
-        filters |= {"since": since, "_begun_since": since - TRANSACTION_MAX}
+        filters |= {"since": since, "_begun_since": since - min(TRANSACTION_MAX, since - EARLIEST)}
     listing = _pages(frozenset(_FILTERS.keys() & filters)).fetch(
         uow, request, _activity, _project_id=project.id, **filters
     )

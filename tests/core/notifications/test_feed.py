@@ -176,3 +176,10 @@ def test_number_of_statements_does_not_depend_on_the_length_of_the_feed(board, s
             feed(board, "limit=5")
         counts.append(len(sent_statements))
     assert counts == [2, 2]
+
+
+@pytest.mark.parametrize("since", ["0001-01-01", "0001-01-01T00:30:00Z", "2020-01-01"])
+def test_feed_since_an_early_time_has_all_activities(board, since):
+    board.card("Write the spec")
+    assert feed(board, f"since={since}") == feed(board)
+    assert feed(board) != []
