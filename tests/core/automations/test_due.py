@@ -33,6 +33,11 @@ def at(clock, **later):
     return (clock.now + timedelta(**later)).isoformat()
 
 
+def find_checks(work):
+    """Return the waiting jobs that check due dates."""
+    return [job for job in work.jobs() if job.kind == due.CHECK]
+
+
 def pass_time(clock, work, **step):
     clock.advance(timedelta(**step))
     work.run_due()
@@ -66,14 +71,14 @@ def test_due_date_triggers_on_time(automation_api, clock, work, rule):
     automation_api.card(dueDate=at(clock, seconds=90))
     clock.advance(timedelta(minutes=1))
     work.run_due()
-    (job,) = work.jobs()
+    (job,) = find_checks(work)
     assert job.due_at == clock.now + timedelta(seconds=30)
 
 
 def test_idle_worker_looks_every_minute(work, clock):
     work.run_due()
-    (job,) = work.jobs()
-    assert (job.kind, job.due_at) == (due.CHECK, clock.now + timedelta(minutes=1))
+    (job,) = find_checks(work)
+    assert job.due_at == clock.now + timedelta(minutes=1)
 
 
 def test_due_dates_before_activation_of_a_rule_do_not_trigger(automation_api, clock, work):
@@ -132,7 +137,7 @@ def test_several_processes_trigger_a_due_date_once(automation_api, clock, work, 
         worker.begin()
     at_once(*[worker.run_due for worker in (work, *other_workers)])
     assert len(automation_api.traces(rule)) == 8
-    assert len(work.jobs()) == 1
+    assert len(find_checks(work)) == 1
 
 
 def test_clock_set_back_triggers_nothing_twice(automation_api, clock, work, rule):
@@ -143,7 +148,7 @@ def test_clock_set_back_triggers_nothing_twice(automation_api, clock, work, rule
     work.run_due()
     automation_api.card(dueDate=at(clock, minutes=3))
     pass_time(clock, work, minutes=1)
-    (job,) = work.jobs()
+    (job,) = find_checks(work)
     assert job.due_at == clock.now + timedelta(minutes=1)
     pass_time(clock, work, minutes=5)
     assert len(automation_api.traces(rule)) == 2
@@ -166,8 +171,10 @@ def test_the_thread_notices_that_the_clock_was_set_back(automation_api, clock, w
 
 
 def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work, statements):
-    automation_api.card(dueDate=at(clock, hours=1))
-    clock.advance(timedelta(hours=2))
+    automation_api.card(dueDate=at(clock, minutes=10))
+    # The first run also looks for expired items in the trash, which happens hourly.
+    work.run_due()
+    clock.advance(timedelta(minutes=20))
     with statements() as statements_sent:
         work.run_due()
     assert sum("stellary_cards" in statement for statement in statements_sent) == 2
