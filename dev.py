@@ -251,7 +251,7 @@ def checks() -> dict[str, list[str]]:
         "mypy": ["mypy", *sources],
         # Beside a stub, mypy reads a module only if it is named.
         "mypy of modules with stubs": ["mypy", "--cache-dir", ".mypy_cache/modules", *modules_with_stubs()],
-        "pyright": ["pyright", "tests/typing"],
+        "pyright": ["pyright", "--project", "tests/typing/pyrightconfig.json"],
         "import-linter": ["lint-imports", "--no-logo"],
         "mkdocs": ["mkdocs", "build", "--strict"],
     }
