@@ -218,6 +218,8 @@ RANDOM = {
     "stellary_agent_tokens token_digest",
     "stellary_api_tokens token_digest",
     "stellary_attachments blob_key",
+    "stellary_email_tokens token_digest",
+    "stellary_imports project_id",
     "stellary_invitations token_digest",
     "stellary_activities id",
 }

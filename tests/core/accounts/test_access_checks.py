@@ -31,6 +31,7 @@ MISSING = {
     "DocumentVersionRef": "Document",
     "DraftRef": "Project draft",
     "FlatCardRef": "Card",
+    "ImportRef": "Import",
     "InvitationRef": "Invitation",
     "LabelRef": "Label",
     "MissionRef": "Mission",
@@ -40,6 +41,7 @@ MISSING = {
     "RelationRef": "Relation",
     "ScopeRef": "Scope",
     "TodoRef": "Todo",
+    "TrashedItemRef": "Trashed item",
     "WebhookRef": "Webhook",
     "WorkspaceMemberRef": "Member",
 }
