@@ -99,6 +99,13 @@ GET_IMPORT = reads(
     returns=MultipartImport,
     policy=PROJECT_IMPORT_CREATOR,
 )
+DELETE_IMPORT = deletes(
+    "imports.delete",
+    ImportRef,
+    summary="Abandon an import. A project that it has created stays.",
+    returns=Ok,
+    policy=PROJECT_IMPORT_CREATOR,
+)
 ADD_IMPORT_PART = creates(
     "imports.add_part",
     ImportRef,
@@ -116,12 +123,5 @@ COMPLETE_IMPORT = creates(
     returns=ProjectImport,
     policy=PROJECT_IMPORT_CREATOR,
 )
-DELETE_IMPORT = deletes(
-    "imports.delete",
-    ImportRef,
-    summary="Abandon an import. A project that it has created stays.",
-    returns=Ok,
-    policy=PROJECT_IMPORT_CREATOR,
-)
 
-ENDPOINTS = (CREATE_IMPORT, GET_IMPORT, ADD_IMPORT_PART, COMPLETE_IMPORT, DELETE_IMPORT)
+ENDPOINTS = (CREATE_IMPORT, GET_IMPORT, DELETE_IMPORT, ADD_IMPORT_PART, COMPLETE_IMPORT)
