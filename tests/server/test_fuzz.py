@@ -81,7 +81,11 @@ def is_negative(case: schemathesis.Case, location: ParameterLocation) -> bool:
 def make_valid(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
     """Make a request that matches its schema valid: insert existing ids, and values that depend on each other."""
     if case.path_parameters and not is_negative(case, ParameterLocation.PATH):
-        own_ids = {"token": "token", "id": "apiTokenId" if "api-tokens" in case.path else "notificationId"}
+        own_ids = {
+            "token": "token",
+            "sessionId": "sessionId",
+            "id": "apiTokenId" if "api-tokens" in case.path else "notificationId",
+        }
         for name in case.path_parameters:
             case.path_parameters[name] = (
                 permission_world.own_items[CALLER][own_ids[name]]
@@ -137,16 +141,31 @@ def _fix_import_file(file: dict[str, Any], permission_world: PermissionWorld) ->
         for name in ("parentId", "scopeId"):
             item.pop(name, None)
         _fix_document(item, permission_world)
+    _fix_imported_cards(file, {"columnId": "c"})
+
+
+def _fix_imported_cards(file: dict[str, Any], column: dict[str, Any]) -> None:
+    """Place the cards of a file in a column, and drop what else refers to other items."""
     for card in file.get("cards", ()):
-        for name in ("columnIndex", "id", "number", "completedAt", "startDate", "relations"):
+        for name in ("columnIndex", "columnId", "id", "number", "completedAt", "startDate", "relations"):
             card.pop(name, None)
-        card |= {"columnId": "c", "labelIds": [], "customFields": {}}
+        card |= {**column, "labelIds": [], "customFields": {}}
+
+
+def _fix_import_part(part: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Make this the first part of an import whose file has one column."""
+    part["part"] = 0
+    _fix_imported_cards(part, {"columnIndex": 0})
+
+
+FILE_FIXERS = {"import": _fix_import_file, "parts": _fix_import_part}
+"""The functions that make imported files valid, by the end of the path."""
 
 
 def _fix_body(case: schemathesis.Case, permission_world: PermissionWorld) -> None:
     body = case.body
-    if case.path.endswith("/projects/import"):
-        _fix_import_file(body, permission_world)
+    if fix_file := FILE_FIXERS.get(case.path.rpartition("/")[2]):
+        fix_file(body, permission_world)
         return
     for part, say in BODY_FIXERS.items():
         if part in case.path:
@@ -225,7 +244,25 @@ def _fix_webhook(body: dict[str, Any], permission_world: PermissionWorld) -> Non
         body["url"] = "https://hooks.example.com/stellary"
 
 
+def _use_reset_token(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use the token of a link that resets a password."""
+    body["token"] = permission_world.reset_token
+
+
+def _use_email_token(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use the token of a link that confirms an e-mail address."""
+    body["token"] = permission_world.email_token
+
+
+def _drop_names_of_projects(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Drop the name and the key that only a restored project can get: the item in the trash is a card."""
+    body.clear()
+
+
 BODY_FIXERS = {
+    "/restore": _drop_names_of_projects,
+    "/auth/reset-password": _use_reset_token,
+    "/auth/confirm-email": _use_email_token,
     "/automations": _fix_rule,
     "/documents": _fix_document,
     "/agents": _fix_agent,
