@@ -287,8 +287,8 @@ def test_time_grows_with_the_length_of_feedback_and_no_faster(word):
     def plan_with(length):
         return lambda: plan(TEXT, *[(word * 200)[:length]] * 20)
 
-    half = max(measure_cpu_time(plan_with(145), tries=2, enough=0.05), 0.05)
-    assert measure_cpu_time(plan_with(290), tries=2, enough=3.5 * half) < 3.5 * half
+    half = max(measure_cpu_time(plan_with(145), enough=0.05), 0.05)
+    assert measure_cpu_time(plan_with(290), enough=3 * half) < 3 * half
 
 
 def test_letters_that_change_their_length_when_they_are_lowered_are_no_reason_to_hit_something_else():

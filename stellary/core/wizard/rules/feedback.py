@@ -206,12 +206,16 @@ class _Change:
         words = text.split()
         plain = [self._plain(word) for word in words]
         for place in range(1, len(words) - 1):
+            is_duration = plain[place] in word_set("lasts")
+            is_due = plain[place] == "due" and plain[place - 1] in ("is", "are")
+            if not is_duration and not is_due:
+                continue
             timing = self._dates.read_timing(" ".join(words[place + 1 :]))
-            if timing and timing.days and plain[place] in word_set("lasts"):
+            if timing and timing.days and is_duration:
                 target = find_target(self._plan, " ".join(words[:place]))
                 (target.item or target.phase).days = timing.days
                 return True
-            if timing and timing.period and plain[place] == "due" and plain[place - 1] in ("is", "are"):
+            if timing and timing.period and is_due:
                 target = find_target(self._plan, " ".join(words[: place - 1]))
                 (target.item or target.phase.items[-1]).due = timing.period.last
                 return True
