@@ -69,7 +69,7 @@ _id = bindparam("_label_id", type_=Text)
 _HAS_LABEL = and_(
     cards.c.project_id == bindparam("_project_id"), _label_ids.like(literal('%"') + _id + literal('"%'))
 )
-_LABELLED = select(cards.c.id, cards.c.label_ids).where(_HAS_LABEL)
+_STORE_IDS = trash.build_references(cards.c.label_ids, _label_ids, _HAS_LABEL)
 _REMOVE_FROM_CARDS = (
     update(cards)
     .where(_HAS_LABEL)
@@ -135,12 +135,10 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
         workspace_id=at.roles.workspace_id,
         project_id=label.project_id,
     )
-    labelled = uow.connection.execute(_LABELLED, {"_project_id": label.project_id, "_label_id": label.id})
-    trash.add_references(uow, trash_id, cards.c.label_ids, {row.id: row.label_ids for row in labelled})
+    parameters = {"_project_id": label.project_id, "_label_id": label.id}
+    uow.connection.execute(_STORE_IDS, {**parameters, "_trash_id": trash_id})
     uow.connection.execute(_DELETE, {"_id": label.id})
-    uow.connection.execute(
-        _REMOVE_FROM_CARDS, {"_project_id": label.project_id, "_label_id": label.id, "_now": uow.now}
-    )
+    uow.connection.execute(_REMOVE_FROM_CARDS, {**parameters, "_now": uow.now})
     emit_change(uow, at.roles.workspace_id, _label(label), None)
     return Ok()
 

@@ -144,10 +144,17 @@ def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) ->
             yield _comment_entry(workspace_id, project_id, row.card_id, row.id, row.content)
 
 
-def in_visible_project(project_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that an entry's project, if it has one, is not hidden by an unfinished import."""
-    hidden = select(projects.c.id).where(projects.c.workspace_id.is_(None))
-    return or_(project_id.is_(None), project_id.not_in(hidden))
+def in_visible_project(
+    project_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """Return the condition that an entry has no project, or one of the workspace: an unfinished import hides its project.
+
+    Args:
+        project_id: The project of the entry.
+        workspace_id: The workspace of the entry.
+    """
+    visible = select(projects.c.id).where(projects.c.workspace_id == workspace_id)
+    return or_(project_id.is_(None), project_id.in_(visible))
 
 
 def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) -> Iterator[Entry]:

@@ -14,7 +14,9 @@ import orjson
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Index,
+    Insert,
     Integer,
     Select,
     String,
@@ -23,6 +25,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    literal,
     select,
     text,
     update,
@@ -119,7 +122,8 @@ class StoredRow(RowType):
     data: str
 
 
-_THIS = rows.c.trash_id == bindparam("_trash_id")
+_TRASH_ID = bindparam("_trash_id", type_=IdType)
+_THIS = rows.c.trash_id == _TRASH_ID
 _OF_TABLE = (_THIS, rows.c.table_name == bindparam("_table"))
 _INSERT_ROW = insert(rows)
 _TAKE = Query(TrashRow, delete(trash).where(trash.c.id == bindparam("_id")).returning(*trash.c))
@@ -244,6 +248,19 @@ def add_references(uow: UnitOfWork, trash_id: str, column: Column[Any], values: 
             _INSERT_ROW,
             [{**stored, "key": key, "data": orjson.dumps(value).decode()} for key, value in values.items()],
         )
+
+
+def build_references(column: Column[Any], data: ColumnElement[str], condition: ColumnElement[bool]) -> Insert:
+    """Return the statement that stores values of a column like ``add_references``, for the entry ``_trash_id``.
+
+    Args:
+        column: The column that changes.
+        data: Its value as JSON.
+        condition: The rows whose values are stored.
+    """
+    table = column.table
+    values = select(_TRASH_ID, literal(str(column), String), table.c.id, data).where(condition)
+    return insert(rows).from_select(["trash_id", "table_name", "key", "data"], values)
 
 
 def load_references(uow: UnitOfWork, trash_id: str, column: Column[Any]) -> JsonRow:

@@ -31,6 +31,7 @@ from stellary.core.accounts import access
 from stellary.core.accounts.row_types import WorkspaceRow
 from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
+from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -130,11 +131,15 @@ def _build_page(terms: int, names: frozenset[str]) -> Query[_RankedRow]:
     The rank of a hit depends only on the hit and the query, so a page continues where the previous one ended, even if
     other items have changed in between.
     """
-    here = entries.c.workspace_id == bindparam("_workspace_id")
-    # Two SELECTs, since each uses an index of its own.
+    workspace_id = bindparam("_workspace_id", type_=IdType)
+    here = and_(
+        entries.c.workspace_id == workspace_id,
+        search_entries.in_visible_project(entries.c.project_id, workspace_id),
+    )
+    # Two SELECTs, since each uses an index of its own. The documents of an organization have no project.
     everywhere = and_(
         entries.c.organization_id == bindparam("_organization_id"),
-        entries.c.workspace_id != bindparam("_workspace_id"),
+        entries.c.workspace_id != workspace_id,
     )
     ranked = union_all(_select_ranked(terms, names, here), _select_ranked(terms, names, everywhere)).subquery(
         "ranked"
@@ -151,7 +156,6 @@ def _select_ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]
     source: FromClause = entries
     conditions = [
         where,
-        search_entries.in_visible_project(entries.c.project_id),
         entries.c.kind.in_(bindparam("_kinds", expanding=True)),
         *(_contains(number) for number in range(terms)),
     ]
