@@ -150,6 +150,26 @@ def _is_step_done(conversation: Conversation) -> bool:
     return next(step["done"] for step in steps if step["_id"] == conversation.answer["_id"])
 
 
+def _trash_label(conversation: Conversation) -> None:
+    """Address a label in the trash."""
+    label = conversation.ask("labels.create", {"name": "Trashed"})
+    conversation.ask("labels.delete", labelId=label["id"])
+    conversation.params["trashId"] = conversation.ask("trash.list", query="kind=label")[0]["id"]
+
+
+def _trash_project(conversation: Conversation) -> None:
+    """Address a project in the trash."""
+    project = conversation.ask("projects.create", {"name": "Trashed"})
+    conversation.ask("projects.delete", projectId=project["id"])
+    conversation.params["trashId"] = conversation.ask("trash.list", query="kind=project")[0]["id"]
+
+
+def _name_of_label(conversation: Conversation) -> object:
+    """Return the name of the restored label."""
+    labels = conversation.ask("labels.list")
+    return next(label["name"] for label in labels if label["id"] == conversation.answer["itemId"])
+
+
 def _device_of_login(conversation: Conversation) -> object:
     """Return the device of the session that the answer has started."""
     token = conversation.answer["access_token"]
@@ -311,6 +331,10 @@ TRIALS: Mapping[str, FieldTrial] = {
         prepare=_plan_two_phases,
         read=lambda c: c.ask("cards.list", projectId=c.answer["id"])[0]["startDate"],
     ),
+    "trash.restore.name": FieldTrial(prepare=_trash_label, read=_name_of_label),
+    "trash.restore.key": FieldTrial(
+        "TRIP", prepare=_trash_project, read=_read_from("projects.get", "key", projectId="itemId")
+    ),
     "webhooks.create.url": FieldTrial("https://round-trip.example.com/"),
     "webhooks.update.url": FieldTrial("https://round-trip.example.com/"),
     "agents.create.slug": FieldTrial("round-trip"),
@@ -353,6 +377,8 @@ NOT_READ_BACK: Mapping[str, str] = {
     "auth.forgot_password.email": "names the account; tests/core/accounts/test_password_resets.py reads the email",
     "auth.reset_password.token": "proves who asks; a wrong one is refused in tests/core/accounts/test_password_resets.py",
     "projects.import": "tests/core/board/test_imports.py compares what is exported with what was imported",
+    "imports.create": "tests/core/board/test_multipart_imports.py compares what is exported with what was imported",
+    "imports.add_part": "tests/core/board/test_multipart_imports.py compares what is exported with what was imported",
 }
 """Fields, or operations, whose values are kept nowhere that can be read, with what holds them instead."""
 

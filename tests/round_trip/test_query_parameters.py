@@ -106,6 +106,7 @@ VALUES: Mapping[str, Callable[[PermissionWorld], Any]] = {
     "projects.activity.actorId": lambda permission_world: permission_world.here["userId"],
     "search.query.kind": lambda permission_world: ["document"],
     "search.query.projectId": lambda permission_world: permission_world.beside["projectId"],
+    "trash.list.projectId": lambda permission_world: permission_world.beside["projectId"],
 }
 """Values that a parameter's type alone does not give."""
 

@@ -158,7 +158,7 @@ def _fix_import_part(part: dict[str, Any], permission_world: PermissionWorld) ->
     _fix_imported_cards(part, {"columnIndex": 0})
 
 
-FILE_FIXERS = {"import": _fix_import_file, "parts": _fix_import_part}
+FILE_FIXERS = {"import": _fix_import_file, "imports": _fix_import_file, "parts": _fix_import_part}
 """The functions that make imported files valid, by the end of the path."""
 
 
@@ -232,6 +232,12 @@ def _fix_rule(rule: dict[str, Any], permission_world: PermissionWorld) -> None:
         rule["conditions"] = {"all": [{"field": "priority", "op": "eq", "value": "low"}]}
 
 
+def _drop_new_names(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Drop the new name and key of a restored item, since the item is a card."""
+    body.pop("name", None)
+    body.pop("key", None)
+
+
 def _fix_draft(body: dict[str, Any], permission_world: PermissionWorld) -> None:
     """Use existing documents for a draft."""
     if "documentIds" in body:
@@ -267,6 +273,7 @@ BODY_FIXERS = {
     "/documents": _fix_document,
     "/agents": _fix_agent,
     "/refine": _drop_answers,
+    "/restore": _drop_new_names,
     "/project-drafts": _fix_draft,
     "/webhooks": _fix_webhook,
 }
