@@ -10,7 +10,7 @@ import pytest
 from stellary import Stellary
 from stellary.core import Core
 from tests.journeys.test_examples import example
-from tests.server.running import running
+from tests.server.running import WITHOUT_JOBS, running
 
 LEFT = ["prices.csv: text/csv, 360000 bytes", "notes.txt: text/plain, 13 bytes"]
 TOLD = """\
@@ -43,6 +43,11 @@ def run_through(client: Stellary, folder: Path) -> list[str]:
     return lines
 
 
+def count_files(folder: Path) -> int:
+    """Return the number of files in the store."""
+    return len([path for path in (folder / "files").rglob("*") if path.is_file()])
+
+
 def test_example_runs_in_process(core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     client = Stellary.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
     assert run_through(client, tmp_path) == LEFT
@@ -51,9 +56,14 @@ def test_example_runs_in_process(core: Core, tmp_path: Path, capsys: pytest.Capt
 
 def test_example_runs_over_http(core: Core, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with (
-        running(core) as server,
+        running(core, WITHOUT_JOBS) as server,
         Stellary.register(server.url, "jane@example.com", "a-long-password") as client,
     ):
         assert run_through(client, tmp_path) == LEFT
+        trash = client.workspace("acme", "eng").trash
+        (deleted,) = trash.list(kind="attachment")
+        assert count_files(tmp_path) == len(LEFT) + 1
+        trash.delete(deleted)
+        core.work.run_due()
+        assert count_files(tmp_path) == len(LEFT)
     assert capsys.readouterr().out == TOLD
-    assert len([path for path in (tmp_path / "files").rglob("*") if path.is_file()]) == 2

@@ -7,6 +7,7 @@ import threading
 from datetime import timedelta
 from http.client import HTTPException
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ class Uploader:
     """
 
     def __init__(self) -> None:
-        self.token = self.path = ""
+        self.token = self.path = self.trash = ""
         self.kept: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -39,12 +40,18 @@ class Uploader:
         self.token = server.register("ann")
         (organization,) = server.ask("GET", "/organizations", token=self.token).json
         (workspace,) = server.ask("GET", f"/orgs/{organization['slug']}/workspaces", token=self.token).json
-        at = f"/orgs/{organization['slug']}/workspaces/{workspace['slug']}/projects"
-        project = server.ask("POST", at, {"name": "Launch"}, self.token).json
-        at = f"{at}/{project['id']}"
+        at = f"/orgs/{organization['slug']}/workspaces/{workspace['slug']}"
+        self.trash = f"{at}/trash?kind=attachment"
+        project = server.ask("POST", f"{at}/projects", {"name": "Launch"}, self.token).json
+        at = f"{at}/projects/{project['id']}"
         column = server.ask("GET", f"{at}/columns", token=self.token).json[0]
         card = server.ask("POST", f"{at}/columns/{column['id']}/cards", {"title": "Files"}, self.token).json
         self.path = f"{at}/cards/{card['id']}/attachments"
+
+    def list_deleted(self, server: Forked) -> list[dict[str, Any]]:
+        """Return the attachments in the trash, whose files are kept."""
+        items: list[dict[str, Any]] = server.ask("GET", self.trash, token=self.token).json
+        return items
 
     def upload_until_killed(self, server: Forked, seed: int) -> None:
         enough = threading.Semaphore(0)
@@ -102,6 +109,7 @@ def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_ur
         answer = server.ask("GET", f"{uploader.path}/{attachment['id']}", token=uploader.token)
         assert (answer.status, len(answer.body)) == (200, attachment["size"])
         digests[attachment["id"]] = hashlib.sha256(answer.body).hexdigest()
+    deleted = uploader.list_deleted(server)
     server.kill()
     assert {id: digests.get(id) for id in uploader.kept} == uploader.kept
     core = Core(database_url, blobs=settings.blobs, bcrypt_rounds=4)
@@ -109,7 +117,12 @@ def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_ur
         # Killed uploads have left unreferenced files, which are swept after an hour.
         core.env.clock = lambda: system_clock() + timedelta(hours=2)
         core.sweep()
-        assert len(list_blob_keys(core)) == len(attachments)
+        assert len(list_blob_keys(core)) == len(attachments) + len(deleted)
         assert core.sweep() == 0
+        # The files of deleted attachments stay until the trash is purged.
+        core.env.clock = lambda: system_clock() + timedelta(days=core.env.trash_days + 1)
+        core.work.begin()
+        core.work.run_due()
+        assert len(list_blob_keys(core)) == len(attachments)
     finally:
         core.close()
