@@ -232,12 +232,6 @@ def _fix_rule(rule: dict[str, Any], permission_world: PermissionWorld) -> None:
         rule["conditions"] = {"all": [{"field": "priority", "op": "eq", "value": "low"}]}
 
 
-def _drop_new_names(body: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """Drop the new name and key of a restored item, since the item is a card."""
-    body.pop("name", None)
-    body.pop("key", None)
-
-
 def _fix_draft(body: dict[str, Any], permission_world: PermissionWorld) -> None:
     """Use existing documents for a draft."""
     if "documentIds" in body:
@@ -273,7 +267,6 @@ BODY_FIXERS = {
     "/documents": _fix_document,
     "/agents": _fix_agent,
     "/refine": _drop_answers,
-    "/restore": _drop_new_names,
     "/project-drafts": _fix_draft,
     "/webhooks": _fix_webhook,
 }
