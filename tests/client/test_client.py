@@ -171,9 +171,13 @@ def test_handles_are_equal_if_they_lead_to_the_same_resource(client):
     board = client.workspace("acme", "eng").project("p1")
     same = client.organization("acme").workspace("eng").project("p1").with_options(timeout=3)
     assert (board == same, hash(board) == hash(same), {board: 1}[same]) == (True, True, 1)
-    others = [board.cards, client.workspace("acme", "eng").project("p2"), board.with_options(token="other")]
-    others += [Stellary.embedded(RecordingPort()).workspace("acme", "eng").project("p1"), "p1"]
-    assert [other for other in others if board == other] == []
+    different = [
+        board.cards,
+        client.workspace("acme", "eng").project("p2"),
+        board.with_options(token="other"),
+    ]
+    different += [Stellary.embedded(RecordingPort()).workspace("acme", "eng").project("p1"), "p1"]
+    assert [handle for handle in different if board == handle] == []
 
 
 def test_handles_send_no_request(port, client):

@@ -166,8 +166,8 @@ def test_lists_of_values_have_any_length(database, by_sqlalchemy):
             ids = [letter * 24 for letter in letters]
             rows = connection.execute(statement, {"ids": ids, "other": "x"})
             assert rows.scalars().all() == sorted(ids)
-            others = connection.execute(statement, {"ids": tuple(ids), "other": "a" * 24}).scalars().all()
-            assert others == [id for id in sorted(ids) if "a" not in id]
+            remaining = connection.execute(statement, {"ids": tuple(ids), "other": "a" * 24}).scalars().all()
+            assert remaining == [id for id in sorted(ids) if "a" not in id]
     # The first one, and one for each length.
     assert len(by_sqlalchemy) == 5
 

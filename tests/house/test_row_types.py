@@ -26,14 +26,14 @@ def queries() -> list[Query[Any]]:
 def problems(row_type: type[RowType], statement: Any) -> list[str]:
     """Return what a row type declares and its statement does not select, by column."""
     columns = statement.exported_columns
-    found = []
+    mismatches = []
     for name, declared in get_type_hints(row_type).items():
         column = columns.get(name)
         if column is None:
-            found.append(f"{row_type.__name__}.{name} is not selected")
+            mismatches.append(f"{row_type.__name__}.{name} is not selected")
         elif not fits(declared, column):
-            found.append(f"{row_type.__name__}.{name} is {declared}, and the column {column.type!r}")
-    return found
+            mismatches.append(f"{row_type.__name__}.{name} is {declared}, and the column {column.type!r}")
+    return mismatches
 
 
 def fits(declared: Any, column: ColumnElement[Any]) -> bool:

@@ -67,7 +67,7 @@ def workspace(core: Core) -> Any:
     return client.workspace("acme", "eng")
 
 
-def interrupted(core: Core, failing: set[int]) -> tuple[InterruptedPort, Any]:
+def build_interrupted(core: Core, failing: set[int]) -> tuple[InterruptedPort, Any]:
     port = port_of(core, failing)
     return port, Stellary.embedded(port).workspace("acme", "eng")
 
@@ -113,7 +113,7 @@ def test_archive_of_a_large_project_includes_its_files(core: Core, workspace: An
 
 
 def test_interrupted_import_continues_with_the_same_key(core: Core, workspace: Any):
-    port, handle = interrupted(core, {3})
+    port, handle = build_interrupted(core, {3})
     keyed = handle.projects.with_options(idempotency_key="nightly")
     with pytest.raises(ServerError):
         keyed.import_file(large_file())
@@ -127,7 +127,7 @@ def test_interrupted_import_continues_with_the_same_key(core: Core, workspace: A
 
 
 def test_interrupted_import_without_a_key_is_deleted(core: Core, workspace: Any):
-    _, handle = interrupted(core, {2})
+    _, handle = build_interrupted(core, {2})
     with pytest.raises(ServerError):
         handle.projects.import_file(large_file())
     assert count(core, imports) == 0

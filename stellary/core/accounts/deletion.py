@@ -8,14 +8,13 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from stellary.contract.auth import DELETE_ACCOUNT, DeleteAccount
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, Unauthenticated
+from stellary.contract.errors import Conflict
 from stellary.contract.refs import OrganizationRef, Ref
-from stellary.contract.wire import invalid
 from stellary.core.accounts import api_tokens, organization_members, organizations
+from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.hosted import find_user
 from stellary.core.accounts.locks import lock_caller, lock_organization
-from stellary.core.accounts.passwords import verify_password
-from stellary.core.accounts.row_types import MembershipRow, UserRow
+from stellary.core.accounts.row_types import MembershipRow
 from stellary.core.accounts.tables import email_tokens, sessions, users
 from stellary.core.accounts.tables import organization_members as members
 from stellary.core.accounts.tables import organizations as organization_table
@@ -26,7 +25,6 @@ from stellary.core.kernel.units import Units
 
 FORMER_NAME = "former member"
 
-_USER = Query(UserRow, select(users).where(users.c.id == bindparam("_user_id")))
 _others = members.alias("others")
 _MEMBERSHIPS = Query(
     MembershipRow,
@@ -74,12 +72,7 @@ def delete_account(units: Units, actor: Actor, ref: Ref, request: DeleteAccount)
         Conflict: The caller owns organizations with other members, or the account was changed at the same time.
         Unauthenticated: The caller's login has ended at the same time.
     """
-    with units.read(actor) as uow:
-        user = _USER.one(uow.connection, {"_user_id": uow.user_id})
-    if actor.login_generation not in (None, user.token_generation):
-        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
-    if not verify_password(request.current_password, user.password_hash, units.env.bcrypt_rounds):
-        raise invalid(("currentPassword", "is not the current password"))
+    user = check_current_password(units, actor, request.current_password)
     units.run(lambda uow: _delete(uow, user.token_generation), actor)
     return Ok()
 

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.auth import CHANGE_EMAIL, CONFIRM_EMAIL, ChangeEmail, ConfirmEmail
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, Unauthenticated
+from stellary.contract.errors import Conflict
 from stellary.contract.refs import Ref
-from stellary.contract.wire import invalid
 from stellary.core.accounts.addresses import address, address_key
+from stellary.core.accounts.current_password import USER, check_current_password
 from stellary.core.accounts.email_tokens import (
     TokenOwner,
     create_email_token,
@@ -25,11 +25,8 @@ from stellary.core.accounts.email_tokens import (
 )
 from stellary.core.accounts.emails import build_email
 from stellary.core.accounts.locks import lock_caller
-from stellary.core.accounts.passwords import verify_password
-from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import id_by_address
-from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
@@ -38,7 +35,6 @@ SEND = "accounts.send_email_link"
 """The kind of job that sends a link."""
 LIFETIME = timedelta(hours=1)
 
-_USER = Query(UserRow, select(users).where(users.c.id == bindparam("_user_id")))
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
@@ -59,12 +55,7 @@ def change_email(units: Units, actor: Actor, ref: Ref, request: ChangeEmail) -> 
         Unauthenticated: The caller's login has ended at the same time.
     """
     email = address(request.email)
-    with units.read(actor) as uow:
-        user = _USER.one(uow.connection, {"_user_id": uow.user_id})
-    if actor.login_generation not in (None, user.token_generation):
-        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
-    if not verify_password(request.current_password, user.password_hash, units.env.bcrypt_rounds):
-        raise invalid(("currentPassword", "is not the current password"))
+    user = check_current_password(units, actor, request.current_password)
     with units.transaction(actor) as uow:
         lock_caller(uow)
         jobs.enqueue(uow, SEND, {"userId": user.id, "email": email})
@@ -79,7 +70,7 @@ def send_email_link(uow: UnitOfWork, payload: object) -> None:
         payload: The account and the new address.
     """
     fields = cast("Mapping[str, str]", payload)
-    user, new_email = _USER.first(uow.connection, {"_user_id": fields["userId"]}), fields["email"]
+    user, new_email = USER.first(uow.connection, {"_user_id": fields["userId"]}), fields["email"]
     if user is None or user.password_hash is None or not has_room(uow, user.id, "change_email"):
         return
     notice = build_email(

@@ -27,6 +27,7 @@ from stellary.core.accounts.row_types import ListedOrganizationRow, Organization
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel import trash
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -133,6 +134,7 @@ def delete_contents(uow: UnitOfWork, organization_id: str) -> None:
     """
     inside = uow.connection.execute(_INSIDE, {"_organization_id": organization_id}).scalars().all()
     uow.connection.execute(_DELETE, {"_id": organization_id})
+    trash.expire(uow, trash.trash.c.organization_id, organization_id)
     delete_agent_users(uow, inside)
     uow.send_on_commit(ACCESS)
 

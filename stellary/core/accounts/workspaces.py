@@ -27,6 +27,7 @@ from stellary.core.accounts.row_types import ListedWorkspaceRow, WorkspaceRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import workspace_members, workspaces
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel import trash
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -150,6 +151,7 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     workspace = access.workspace(uow, ref).row
     rules.check_shared(is_personal=workspace.is_personal)
     uow.connection.execute(_DELETE, {"_id": workspace.id})
+    trash.expire(uow, trash.trash.c.workspace_id, workspace.id)
     delete_agent_users(uow, [workspace.id])
     uow.send_on_commit(ACCESS)
     return Ok()

@@ -41,6 +41,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import as_dict, dump, invalid, load, read
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
+from stellary.core.accounts.people import Person
 from stellary.core.board import imports as single_imports
 from stellary.core.board.columns import column_values
 from stellary.core.board.import_access import load_locked_import, multipart_import
@@ -93,7 +94,9 @@ _ASSIGNEES = Query(
     .group_by(cards.c.assignee_id),
 )
 _UNASSIGN = (
-    update(cards).where(_OF_PROJECT, cards.c.assignee_id == bindparam("_user_id")).values(assignee_id=None)
+    update(cards)
+    .where(_OF_PROJECT, cards.c.assignee_id.in_(bindparam("_user_ids", expanding=True)))
+    .values(assignee_id=None)
 )
 _IS_HIDDEN = projects.c.workspace_id.is_(None)
 _HIDDEN = select(projects.c.id).where(projects.c.id == bindparam("_project_id"), _IS_HIDDEN)
@@ -316,7 +319,7 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
     sent = _load_sent(uow, row.id)
     importer = people.load_people(uow, [uow.user_id])[uow.user_id]
     people_by_email = single_imports.load_people_by_email(uow, row.workspace_id, (), header)
-    outside = _write_relations(uow, row, sent)
+    outside = _write_relations(uow, row, sent, importer)
     assignee_ids, unassigned = _unassign_strangers(uow, row)
     for column_id, (_, unarchived) in row.column_counts.items():
         if unarchived > LARGE:
@@ -390,11 +393,10 @@ def _load_sent(uow: UnitOfWork, import_id: str) -> _SentCards:
     return _SentCards(sent_cards, new_ids, numbers, sorted(ignored), not_carried)
 
 
-def _write_relations(uow: UnitOfWork, row: ImportRow, sent: _SentCards) -> list[NotCarried]:
+def _write_relations(uow: UnitOfWork, row: ImportRow, sent: _SentCards, importer: Person) -> list[NotCarried]:
     """Insert the relations of all cards, and return those to cards of other projects."""
     indexes = index_ids(sent.cards, "cards")
     edges, outside = build_relations(sent.cards, indexes, sent.new_ids, RELATIONS_MAX)
-    importer = people.load_people(uow, [uow.user_id])[uow.user_id]
     by = single_imports.build_importer(uow, importer, row.project_id, assignees={})
     single_imports.write_relations(uow, build_relation_rows(edges, by))
     return outside
@@ -412,8 +414,8 @@ def _unassign_strangers(uow: UnitOfWork, row: ImportRow) -> tuple[set[str], list
     }
     reaching = people.reaching(uow, row.workspace_id, counts)
     strangers = people.load_people(uow, counts.keys() - reaching.keys())
-    for id in strangers:
-        uow.connection.execute(_UNASSIGN, {**parameters, "_user_id": id})
+    if strangers:
+        uow.connection.execute(_UNASSIGN, {**parameters, "_user_ids": list(strangers)})
     report = [
         NotCarried(
             kind="assignee",

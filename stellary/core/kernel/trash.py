@@ -39,6 +39,7 @@ from stellary.core.kernel.trash_statements import (
     build_copy,
     build_entry,
     build_insertion,
+    build_link_update,
     build_links,
     build_locks,
 )
@@ -152,6 +153,12 @@ _REWRITE = update(rows).where(*_OF_TABLE, rows.c.key == bindparam("_key"))
 _IN_TRASH: Select[Any] = select(rows.c.trash_id, rows.c.key, rows.c.data).where(
     rows.c.table_name == bindparam("_table"), rows.c.key.in_(bindparam("_keys", expanding=True))
 )
+_EXPIRE = {
+    column.name: update(trash)
+    .where(column == bindparam("_container_id", type_=IdType))
+    .values(expires_at=bindparam("_now", type_=UtcDateTime))
+    for column in (trash.c.workspace_id, trash.c.organization_id)
+}
 _ENTRY_OF = select(trash.c.id).where(
     trash.c.kind == bindparam("_kind"), trash.c.item_id == bindparam("_item_id")
 )
@@ -476,12 +483,20 @@ def _restore_links(uow: UnitOfWork, trash_id: str, name: str) -> None:
     # All other values were stored by ``add_references``; a reference in a hierarchy could close a cycle.
     if key is None or key.ondelete != "SET NULL" or key.column.table is column.table:
         return
-    statement = (
-        update(column.table)
-        .where(column.table.c.id == bindparam("_id"), column.is_(None))
-        .values({column.name: bindparam("_value", type_=column.type)})
+    uow.connection.execute(
+        build_link_update(column), [{"_id": id, "_value": value} for id, value in links.items()]
     )
-    uow.connection.execute(statement, [{"_id": id, "_value": value} for id, value in links.items()])
+
+
+def expire(uow: UnitOfWork, container: Column[Any], id: str) -> None:
+    """Let the items of a container expire, which is deleted for good. The next purge deletes them.
+
+    Args:
+        uow: The unit of work.
+        container: The column of the trash with the id of the container.
+        id: The id of the container.
+    """
+    uow.connection.execute(_EXPIRE[container.name], {"_container_id": id, "_now": uow.now})
 
 
 def forget(uow: UnitOfWork, trash_id: str) -> None:

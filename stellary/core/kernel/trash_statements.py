@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Update,
     bindparam,
     case,
     cast,
@@ -33,6 +34,7 @@ from sqlalchemy import (
     select,
     true,
     union_all,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSON
@@ -305,3 +307,17 @@ def _insert_missing(
     """Return an INSERT that ignores the rows that another alternative of a condition has found before."""
     make = sqlite.insert if dialect == "sqlite" else postgresql.insert
     return make(rows).from_select(names, source, include_defaults=False).on_conflict_do_nothing()
+
+
+@functools.cache
+def build_link_update(column: Column[Any]) -> Update:
+    """Return the statement that sets a reference ``_value`` of the row ``_id`` again, unless it has another value.
+
+    Args:
+        column: The column with the reference.
+    """
+    return (
+        update(column.table)
+        .where(column.table.c.id == bindparam("_id"), column.is_(None))
+        .values({column.name: bindparam("_value", type_=column.type)})
+    )

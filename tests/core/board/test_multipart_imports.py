@@ -136,10 +136,10 @@ def test_project_appears_with_all_its_cards_when_the_import_is_completed(importi
     project = importing.ask("POST", f"{tail}/complete")
     assert (project["key"], project["memberCount"], len(project["cardIds"])) == ("QX", 2, 5)
     assert importing.below(project, "cards")[4]["key"] == "QX-5"
-    (found,) = importing.world.ask(
+    (result,) = importing.world.ask(
         importing.bob, "GET", f"{importing.workspace.path}/search?q=QX-4&kind=card"
     )
-    assert found["id"] == project["cardIds"][3]
+    assert result["id"] == project["cardIds"][3]
     assert [activity["type"] for activity in importing.below(project, "activity")] == ["project_imported"]
     (notification,) = importing.world.ask(importing.bob, "GET", "/notifications")
     meta = notification["activity"]["meta"]

@@ -191,9 +191,9 @@ def list_differences(live_board, board):
     differences = []
     for name, items in expected.items():
         pairs = zip_longest(actual[name], items) if isinstance(items, list) else [(actual[name], items)]
-        for kept, read in ((kept or {}, read or {}) for kept, read in pairs):
-            fields = [field for field in kept | read if kept.get(field) != read.get(field)]
-            differences += [f"{name} {field}: {kept.get(field)} != {read.get(field)}" for field in fields]
+        for live, read in ((live or {}, read or {}) for live, read in pairs):
+            fields = [field for field in live | read if live.get(field) != read.get(field)]
+            differences += [f"{name} {field}: {live.get(field)} != {read.get(field)}" for field in fields]
     return "\n".join(differences)
 
 

@@ -12,6 +12,7 @@ from stellary.core.kernel.trash import rows
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.trash import purging
 from tests.core.trash.conftest import TrashApi
+from tests.support.blobs import list_blob_keys
 from tests.support.world import at_once
 
 
@@ -21,7 +22,7 @@ def count_rows(core) -> int:
 
 
 def count_files(core) -> int:
-    return len(list(core.env.blobs.older_than(core.env.clock() + timedelta(days=1))))
+    return len(list_blob_keys(core))
 
 
 def test_item_expires_after_the_days_of_the_setting(world, core):
@@ -85,6 +86,28 @@ def test_purged_project_takes_what_was_deleted_from_it_before(trash_api):
     trash_api.ask("DELETE", "")
     trash_api.ask("DELETE", f"{trash_api.trash}/{trash_api.entry(trash_api.project.id)}")
     assert trash_api.items() == []
+
+
+@pytest.mark.parametrize("container", ["workspace", "organization"])
+def test_trash_of_a_deleted_container_is_purged_within_an_hour(world, core, container):
+    clock = world.stop_clock()
+    person = world.person()
+    workspace = world.workspace(person)
+    api = TrashApi(world, person, world.project(person, workspace))
+    other = TrashApi(world, person, world.project(person, world.workspace(person)))
+    for trash_api in (api, other):
+        card = trash_api.card()
+        trash_api.attach(card)
+        trash_api.ask("DELETE", f"/cards/{card['id']}")
+    other_count = other.items()[0]["rowCount"]
+    core.work.begin()
+    core.work.run_due()
+    path = workspace.path if container == "workspace" else f"/organizations/{workspace.organization.slug}"
+    world.ask(person, "DELETE", path)
+    clock.advance(timedelta(hours=1, seconds=1))
+    core.work.run_due()
+    assert (count_rows(core), count_files(core)) == (other_count, 1)
+    assert len(other.items()) == 1
 
 
 @pytest.mark.race

@@ -1,0 +1,37 @@
+"""The caller's password, which changes of an account ask for again."""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, select
+
+from stellary.contract.errors import Unauthenticated
+from stellary.contract.wire import invalid
+from stellary.core.accounts.passwords import verify_password
+from stellary.core.accounts.row_types import UserRow
+from stellary.core.accounts.tables import users
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.unit import Actor
+from stellary.core.kernel.units import Units
+
+USER = Query(UserRow, select(users).where(users.c.id == bindparam("_user_id")))
+
+
+def check_current_password(units: Units, actor: Actor, password: str) -> UserRow:
+    """Check the password of the caller outside of any transaction, since that takes long, and return the account.
+
+    Args:
+        units: The core.
+        actor: The caller, who has logged in.
+        password: The value of ``currentPassword``.
+
+    Raises:
+        Invalid: The password is wrong.
+        Unauthenticated: The caller's login has ended at the same time.
+    """
+    with units.read(actor) as uow:
+        user = USER.one(uow.connection, {"_user_id": uow.user_id})
+    if actor.login_generation not in (None, user.token_generation):
+        raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
+    if not verify_password(password, user.password_hash, units.env.bcrypt_rounds):
+        raise invalid(("currentPassword", "is not the current password"))
+    return user
