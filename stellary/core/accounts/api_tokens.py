@@ -14,6 +14,7 @@ from stellary.contract.api_tokens import (
 )
 from stellary.contract.endpoint import TOKEN_SCOPES, Ok
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ApiTokenRef, Ref
 from stellary.contract.wire import invalid, utc
@@ -22,6 +23,7 @@ from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import ApiTokenRow
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import TokensRevoked
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
@@ -30,6 +32,7 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 LIVE_MAX = 100
 _PREFIX_LENGTH = len(API_TOKEN_PREFIX) + 4
 
+_FIELDS = RowFields(ApiToken, api_tokens, internal=("user_id", "token_digest"))
 _COUNT_LIVE = select(func.count()).where(
     api_tokens.c.user_id == bindparam("_user_id"),
     or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > bindparam("_now")),
@@ -59,9 +62,10 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
         raise Conflict(f"there are {LIVE_MAX} API tokens already; revoke some first", code="too_many_tokens")
     secret = new_api_token()
     scopes = request.scopes or TOKEN_SCOPES
-    api_token = CreatedApiToken(
+    api_token = build_value(
+        CreatedApiToken,
+        request,
         id=uow.new_id(),
-        name=request.name,
         prefix=secret[:_PREFIX_LENGTH],
         scopes=[scope for scope in TOKEN_SCOPES if scope in scopes],
         expires_at=expires_at,
@@ -69,20 +73,8 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
         created_at=uow.now,
         token=secret,
     )
-    uow.connection.execute(
-        _INSERT,
-        {
-            "id": api_token.id,
-            "user_id": uow.user_id,
-            "name": api_token.name,
-            "prefix": api_token.prefix,
-            "token_digest": digest(secret),
-            "scopes": api_token.scopes,
-            "expires_at": api_token.expires_at,
-            "last_used_at": api_token.last_used_at,
-            "created_at": api_token.created_at,
-        },
-    )
+    row = _FIELDS.to_row(api_token, user_id=uow.user_id, token_digest=digest(secret))
+    uow.connection.execute(_INSERT, row)
     return api_token
 
 
@@ -127,12 +119,4 @@ def revoke_all(uow: UnitOfWork) -> int:
 
 
 def _api_token(row: ApiTokenRow) -> ApiToken:
-    return ApiToken(
-        id=row.id,
-        name=row.name,
-        prefix=row.prefix,
-        scopes=row.scopes,
-        expires_at=row.expires_at,
-        last_used_at=row.last_used_at,
-        created_at=row.created_at,
-    )
+    return _FIELDS.to_value(row)

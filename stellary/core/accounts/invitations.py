@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import InvitationRef, InvitationTokenRef, OrganizationRef, WorkspaceRef
 from stellary.contract.roles import WorkspaceRole
@@ -37,6 +38,7 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.accounts.workspaces import workspace_value
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -44,6 +46,7 @@ from stellary.core.ports.mail import Email
 
 LIFETIME = timedelta(days=7)
 
+_FIELDS = RowFields(Invitation, invitations, internal=("workspace_id", "email_key", "token_digest"))
 _IS_MEMBER = (
     select(workspace_members.c.user_id)
     .join_from(workspace_members, users)
@@ -146,29 +149,23 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     if uow.connection.execute(_IS_MEMBER, parameters).first() is not None:
         raise Conflict("this person is a member already", code="already_member")
     uow.connection.execute(_MAKE_ROOM, {**parameters, "_now": uow.now})
-    invitation = CreatedInvitation(
+    invitation = build_value(
+        CreatedInvitation,
+        request,
         id=uow.new_id(),
         email=email,
-        role=request.role,
         invited_by_id=uow.user_id,
         expires_at=uow.now + LIFETIME,
         created_at=uow.now,
         token=new_secret(),
     )
-    uow.connection.execute(
-        _INSERT,
-        {
-            "id": invitation.id,
-            "workspace_id": workspace.id,
-            "email": invitation.email,
-            "email_key": parameters["_email_key"],
-            "role": invitation.role,
-            "token_digest": digest(invitation.token),
-            "invited_by_id": invitation.invited_by_id,
-            "expires_at": invitation.expires_at,
-            "created_at": invitation.created_at,
-        },
+    row = _FIELDS.to_row(
+        invitation,
+        workspace_id=workspace.id,
+        email_key=parameters["_email_key"],
+        token_digest=digest(invitation.token),
     )
+    uow.connection.execute(_INSERT, row)
     inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).scalar_one()
     message = _build_email(invitation, inviter, workspace.name, uow.env.public_url)
     uow.after_commit.append(lambda: uow.env.mailer(message))
@@ -260,11 +257,4 @@ def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, pu
 
 
 def _invitation(row: InvitationRow) -> Invitation:
-    return Invitation(
-        id=row.id,
-        email=row.email,
-        role=row.role,
-        invited_by_id=row.invited_by_id,
-        expires_at=row.expires_at,
-        created_at=row.created_at,
-    )
+    return _FIELDS.to_value(row)

@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, insert, select, update
 
 from stellary.contract.departures import MemberRemoved
 from stellary.contract.errors import Conflict, NotFound, RateLimited
+from stellary.contract.fields import build_value, convert, get_set_fields, replace_fields
 from stellary.contract.organizations import (
     ADD_ORGANIZATION_MEMBER,
     LEAVE_ORGANIZATION,
@@ -28,10 +29,17 @@ from stellary.core.accounts.login_attempts import LoginAttempts, attempts_key
 from stellary.core.accounts.row_types import OrganizationMemberRow
 from stellary.core.accounts.tables import organization_members, users
 from stellary.core.accounts.users import id_by_address
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 
+_FIELDS = RowFields(
+    OrganizationMember,
+    organization_members,
+    selected={"email": users.c.email, "name": users.c.name},
+    internal=("organization_id",),
+)
 _LIST = Pages(
     OrganizationMemberRow,
     select(*organization_members.c, users.c.email, users.c.name)
@@ -119,13 +127,15 @@ def add_organization_member(
         raise NotFound("there is no account with this e-mail address", code="unknown_user")
     if user_row.role is not None:
         raise Conflict("this person is a member already", code="already_member")
-    member = OrganizationMember(
-        user_id=user_row.id, role=request.role, email=user_row.email, name=user_row.name, created_at=uow.now
+    member = build_value(
+        OrganizationMember,
+        request,
+        user_id=user_row.id,
+        email=user_row.email,
+        name=user_row.name,
+        created_at=uow.now,
     )
-    uow.connection.execute(
-        _INSERT,
-        {"organization_id": at.row.id, "user_id": member.user_id, "role": member.role, "created_at": uow.now},
-    )
+    uow.connection.execute(_INSERT, _FIELDS.to_row(member, organization_id=at.row.id))
     return member
 
 
@@ -154,22 +164,11 @@ def update_organization_member(
         return _build_updated_member(uow, before)
     rules.check_touch(at.roles.org_role, before.role)
     rules.check_grant(at.roles.org_role, request.role)
-    after = OrganizationMember(
-        user_id=before.user_id,
-        role=request.role,
-        email=before.email,
-        name=before.name,
-        created_at=before.created_at,
-    )
+    after = replace_fields(before, **get_set_fields(request, OrganizationMember))
     leaving.change_role(uow, at.roles.organization_id, after.user_id, before.role, after.role)
-    uow.connection.execute(
-        _UPDATE,
-        {
-            "_organization_id": at.roles.organization_id,
-            "_member_id": after.user_id,
-            "role": after.role,
-        },
-    )
+    if changes := _FIELDS.to_changes(before, after):
+        keys = {"_organization_id": at.roles.organization_id, "_member_id": after.user_id}
+        uow.connection.execute(_UPDATE, {**keys, **changes})
     return _build_updated_member(uow, after)
 
 
@@ -205,17 +204,8 @@ def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> MemberRemoved:
 
 
 def _build_updated_member(uow: UnitOfWork, member: OrganizationMember) -> UpdatedOrganizationMember:
-    return UpdatedOrganizationMember(
-        user_id=member.user_id,
-        role=member.role,
-        email=member.email,
-        name=member.name,
-        created_at=member.created_at,
-        ended=leaving.settle_ended_rights(uow),
-    )
+    return convert(UpdatedOrganizationMember, member, ended=leaving.settle_ended_rights(uow))
 
 
 def _member(row: OrganizationMemberRow) -> OrganizationMember:
-    return OrganizationMember(
-        user_id=row.user_id, role=row.role, email=row.email, name=row.name, created_at=row.created_at
-    )
+    return _FIELDS.to_value(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import bindparam, delete, select, update
 
 from stellary.contract.departures import MemberRemoved
+from stellary.contract.fields import convert, get_set_fields, replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WorkspaceMemberRef, WorkspaceRef
 from stellary.contract.workspaces import (
@@ -20,9 +21,16 @@ from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.row_types import LoadedWorkspaceMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.tables import users, workspace_members
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
+_FIELDS = RowFields(
+    WorkspaceMember,
+    workspace_members,
+    selected={"email": users.c.email, "name": users.c.name},
+    internal=("workspace_id",),
+)
 _LIST = Pages(
     WorkspaceMemberRow,
     select(*workspace_members.c, users.c.email, users.c.name)
@@ -65,34 +73,13 @@ def update_workspace_member(
     lock_workspace(uow, ref)
     at = access.workspace_member(uow, ref)
     before = _member(at.row)
-    after = WorkspaceMember(
-        user_id=before.user_id,
-        role=request.role or before.role,
-        pilotage_role=request.pilotage_role or before.pilotage_role,
-        email=before.email,
-        name=before.name,
-        created_at=before.created_at,
-    )
+    after = replace_fields(before, **get_set_fields(request, WorkspaceMember))
     _check(at, before, after)
-    uow.connection.execute(
-        _UPDATE,
-        {
-            "_workspace_id": at.roles.workspace_id,
-            "_member_id": after.user_id,
-            "role": after.role,
-            "pilotage_role": after.pilotage_role,
-        },
-    )
+    if changes := _FIELDS.to_changes(before, after):
+        keys = {"_workspace_id": at.roles.workspace_id, "_member_id": after.user_id}
+        uow.connection.execute(_UPDATE, {**keys, **changes})
     _emit_admin_rights_lost(uow, at, before.role, after.role)
-    return UpdatedWorkspaceMember(
-        user_id=after.user_id,
-        role=after.role,
-        pilotage_role=after.pilotage_role,
-        email=after.email,
-        name=after.name,
-        created_at=after.created_at,
-        ended=leaving.settle_ended_rights(uow),
-    )
+    return convert(UpdatedWorkspaceMember, after, ended=leaving.settle_ended_rights(uow))
 
 
 @serves(REMOVE_WORKSPACE_MEMBER)
@@ -149,11 +136,4 @@ def _check(
 
 
 def _member(row: WorkspaceMemberRow) -> WorkspaceMember:
-    return WorkspaceMember(
-        user_id=row.user_id,
-        role=row.role,
-        pilotage_role=row.pilotage_role,
-        email=row.email,
-        name=row.name,
-        created_at=row.created_at,
-    )
+    return _FIELDS.to_value(row)

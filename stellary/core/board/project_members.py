@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.projects import (
     ADD_PROJECT_MEMBER,
@@ -23,10 +22,12 @@ from stellary.core.accounts.addresses import address_key
 from stellary.core.board import access
 from stellary.core.board.row_types import MemberRow
 from stellary.core.board.tables import project_members
+from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
+_FIELDS = RowFields(ProjectMember, project_members, computed=("email", "name"), internal=("project_id",))
 _LIST = Pages(
     MemberRow,
     select(project_members.c.user_id, project_members.c.created_at).where(
@@ -47,7 +48,7 @@ def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Li
     project = access.project(uow, ref).row
     page = _LIST.fetch(uow, request, _keep_row, _project_id=project.id)
     people_by_id = people.load_people(uow, [row.user_id for row in page.items])
-    return Listing([member_value(people_by_id[row.user_id], row.created_at) for row in page.items], page.next)
+    return Listing([member_value(people_by_id[row.user_id], row) for row in page.items], page.next)
 
 
 @serves(ADD_PROJECT_MEMBER)
@@ -57,12 +58,13 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
     person = people.reaching_by_email(uow, at.row.workspace_id, address_key(request.email))
     if person is None:
         raise NotFound("no member of the workspace has this e-mail address", code="unknown_email")
-    row = {"project_id": at.row.id, "user_id": person.id, "created_at": uow.now}
+    member = build_value(
+        ProjectMember, request, user_id=person.id, email=person.email, name=person.name, created_at=uow.now
+    )
     try:
-        uow.connection.execute(_INSERT, row)
+        uow.connection.execute(_INSERT, _FIELDS.to_row(member, project_id=at.row.id))
     except IntegrityError:
         raise Conflict("already a member of the project", code="already_member") from None
-    member = member_value(person, uow.now)
     uow.emit(
         ProjectMemberAdded(
             workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id, member=member
@@ -86,6 +88,11 @@ def _keep_row(row: MemberRow) -> MemberRow:
     return row
 
 
-def member_value(person: people.Person, since: datetime) -> ProjectMember:
-    """Return the member value of a person."""
-    return ProjectMember(user_id=person.id, email=person.email, name=person.name, created_at=since)
+def member_value(person: people.Person, row: MemberRow) -> ProjectMember:
+    """Return the member of a row.
+
+    Args:
+        person: The user of the row.
+        row: The row.
+    """
+    return _FIELDS.to_value(row, email=person.email, name=person.name)

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import FlatCardRef, RelationRef
 from stellary.contract.relations import (
@@ -40,21 +41,20 @@ from stellary.core.board.rules import relations as rules
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.rules.relations import ACYCLIC, Edge
 from stellary.core.board.tables import cards, projects, relations
+from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import RelationAdded, RelationRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_OTHER = (
-    cards.c.id.label("other_id"),
-    cards.c.number,
-    cards.c.title,
-    cards.c.project_id,
-    cards.c.column_id,
-    cards.c.status,
-    cards.c.archived,
-    projects.c.key,
+_FIELDS = RowFields(
+    Relation,
+    relations,
+    computed=("card_id", "target_card_id", "card"),
+    internal=("source_id", "target_id"),
 )
+_CARD_FIELDS = RowFields(RelatedCard, cards, computed=("id", "key"), internal=cards.c.keys())
+_OTHER = (cards.c.id.label("other_id"), cards.c.number, projects.c.key, *_CARD_FIELDS.columns)
 # The lock keeps the cards from being deleted before the relation is written.
 _ENDS = Query(
     OtherCardRow,
@@ -103,10 +103,7 @@ def _select_relations() -> Select[Any]:
     relation_ends = union_all(
         *(
             select(
-                relations.c.id,
-                relations.c.type,
-                relations.c.created_by_id,
-                relations.c.created_at,
+                *_FIELDS.columns,
                 from_source.label("from_source"),
                 *_OTHER,
             )
@@ -147,19 +144,19 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     uow.record_dependency("other card", other.other_id)
     edge = rules.build_edge(at.card.id, request.target_card_id, request.type)
     check_edge(uow, edge)
-    id = uow.new_id()
-    row = {"id": id, "source_id": edge.source_id, "target_id": edge.target_id, "type": edge.type}
-    uow.connection.execute(_INSERT, {**row, "created_by_id": uow.user_id, "created_at": uow.now})
-    _emit_events(uow, RelationAdded, parameters["_workspace_id"], id, edge)
-    return Relation(
-        id=id,
+    relation = build_value(
+        Relation,
+        request,
+        id=uow.new_id(),
         card_id=at.card.id,
-        type=request.type,
-        target_card_id=request.target_card_id,
         card=_build_related_card(other),
         created_by_id=uow.user_id,
         created_at=uow.now,
     )
+    row = _FIELDS.to_row(relation, source_id=edge.source_id, target_id=edge.target_id, type=edge.type)
+    uow.connection.execute(_INSERT, row)
+    _emit_events(uow, RelationAdded, parameters["_workspace_id"], relation.id, edge)
+    return relation
 
 
 @serves(LIST_RELATIONS)
@@ -245,24 +242,14 @@ def _has_row(uow: UnitOfWork, statement: Executable, parameters: Mapping[str, ob
 
 
 def _build_relation(card_id: str, row: RelationRow) -> Relation:
-    return Relation(
-        id=row.id,
+    return _FIELDS.to_value(
+        row,
         card_id=card_id,
         type=rules.type_seen_by(row.type, from_source=bool(row.from_source)),
         target_card_id=row.other_id,
         card=_build_related_card(row),
-        created_by_id=row.created_by_id,
-        created_at=row.created_at,
     )
 
 
 def _build_related_card(row: OtherCardRow) -> RelatedCard:
-    return RelatedCard(
-        id=row.other_id,
-        key=f"{row.key}-{row.number}",
-        title=row.title,
-        project_id=row.project_id,
-        column_id=row.column_id,
-        status=row.status,
-        archived=row.archived,
-    )
+    return _CARD_FIELDS.to_value(row, id=row.other_id, key=f"{row.key}-{row.number}")

@@ -56,6 +56,12 @@ class MemberRow(RowType):
     created_at: datetime
 
 
+class ProjectMemberRow(MemberRow):
+    """A member of one of several projects."""
+
+    project_id: str
+
+
 class LoadedColumnRow(RowType):
     """A column, with the key of its project."""
 

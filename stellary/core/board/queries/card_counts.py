@@ -13,6 +13,7 @@ from stellary.contract.columns import ColumnCount
 from stellary.contract.projects import ProjectMember
 from stellary.core.accounts import people
 from stellary.core.board.project_members import member_value
+from stellary.core.board.row_types import ProjectMemberRow
 from stellary.core.board.rules.card_counts import (
     CardCount,
     Completion,
@@ -21,6 +22,7 @@ from stellary.core.board.rules.card_counts import (
     Since,
 )
 from stellary.core.board.tables import cards, columns, project_members, projects, scopes
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
 _IN_COLUMNS = cards.join(columns, columns.c.id == cards.c.column_id)
@@ -102,10 +104,11 @@ _COLUMNS: Select[Any] = (
     .where(columns.c.project_id.in_(_IDS))
     .order_by(scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
 )
-_MEMBERS: Select[Any] = (
+_MEMBERS = Query(
+    ProjectMemberRow,
     select(project_members.c.project_id, project_members.c.user_id, project_members.c.created_at)
     .where(project_members.c.project_id.in_(_IDS))
-    .order_by(project_members.c.user_id)
+    .order_by(project_members.c.user_id),
 )
 
 
@@ -151,6 +154,6 @@ def load_columns(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, Colum
 
 def load_members(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ProjectMember]]:
     """Return the members of projects, each with the id of the project."""
-    rows = uow.connection.execute(_MEMBERS, {"_ids": list(ids)}).fetchall()
+    rows = _MEMBERS.all(uow.connection, {"_ids": list(ids)})
     people_by_id = people.load_people(uow, {row.user_id for row in rows})
-    return [(row.project_id, member_value(people_by_id[row.user_id], row.created_at)) for row in rows]
+    return [(row.project_id, member_value(people_by_id[row.user_id], row)) for row in rows]
