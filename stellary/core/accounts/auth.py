@@ -21,10 +21,10 @@ from stellary.contract.auth import (
 )
 from stellary.contract.errors import Conflict, Forbidden, Unauthenticated
 from stellary.contract.refs import Ref
-from stellary.contract.wire import invalid
 from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
+from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.email_tokens import delete_email_tokens
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.login_state import LOGIN_GENERATION
@@ -48,7 +48,6 @@ _USERS = select(users, workspace_members.c.pilotage_role).select_from(
     )
 )
 _BY_EMAIL = Query(UserWithRoleRow, _USERS.where(users.c.email_key == bindparam("email_key")))
-_BY_ID = Query(UserWithRoleRow, _USERS.where(users.c.id == bindparam("user_id")))
 _CALLER = Query(
     CallerRow,
     _USERS.add_columns(LOGIN_GENERATION.label("live_generation")).where(users.c.id == bindparam("_user_id")),
@@ -153,10 +152,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
         Conflict: Another request has changed the password at the same time.
         Unauthenticated: The caller's login has ended at the same time.
     """
-    with units.read(actor) as uow:
-        before = _BY_ID.one(uow.connection, {"user_id": uow.user_id})
-    if not verify_password(request.current_password, before.password_hash, units.env.bcrypt_rounds):
-        raise invalid(("currentPassword", "is not the current password"))
+    before = check_current_password(units, actor, request.current_password)
     check_new_password(request.new_password, before.email, "newPassword")
     password_hash = hash_password(request.new_password, units.env.bcrypt_rounds)
     generation = before.token_generation + 1

@@ -177,6 +177,15 @@ def test_password_change_requires_the_current_password(world):
     assert login(world).status == 201
 
 
+def test_ended_login_cannot_try_out_current_passwords(world):
+    ended = world.bearer(world.person("ann"))
+    assert change(world, ended).status == 200
+    assert [change(world, ended, current=text).status for text in ("a new password", "wrong password")] == [
+        401,
+        401,
+    ]
+
+
 def test_a_new_password_keeps_the_rules(world):
     answer = change(world, world.person("ann"), new="1234567")
     assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "newPassword")
