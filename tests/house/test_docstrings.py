@@ -10,18 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-COMPLETE = (
-    "stellary/client",
-    "stellary/contract",
-    "stellary/core/app.py",
-    "stellary/core/kernel",
-    "stellary/core/ports",
-    "stellary/core/streaming",
-)
-"""Folders in which every public function has its sections. The rest of the core has a limit."""
-
-CORE_MAX = 240
-"""Functions of the core without a section. Lower this number when you have added some; never raise it."""
+COMPLETE = ("stellary/client", "stellary/contract", "stellary/core")
+"""Folders in which every public function has its sections."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -76,14 +66,19 @@ def missing_sections(function: Function, is_method: bool) -> list[str]:
 
 
 def raises_error(statements: list[ast.stmt]) -> bool:
-    """Return whether statements raise an error of their own; a bare ``raise`` and nested functions do not count."""
+    """Return whether statements raise an error of their own that a caller can catch.
+
+    A bare ``raise``, nested functions and errors with a private name do not count.
+    """
     nodes: list[ast.AST] = list(statements)
     while nodes:
         node = nodes.pop()
         if isinstance(node, Function | ast.Lambda | ast.ClassDef):
             continue
         if isinstance(node, ast.Raise) and node.exc is not None:
-            return True
+            is_private = isinstance(node.exc, ast.Name) and node.exc.id.startswith("_")
+            if not is_private:
+                return True
         nodes.extend(ast.iter_child_nodes(node))
     return False
 
@@ -92,17 +87,13 @@ def test_public_functions_describe_parameters_and_errors():
     assert find_incomplete(*COMPLETE) == []
 
 
-def test_number_of_incomplete_docstrings_in_the_core_does_not_grow():
-    offenders = find_incomplete("stellary/core")
-    assert len(offenders) <= CORE_MAX, offenders[-20:]
-
-
 @pytest.mark.parametrize(
     ("source", "missing"),
     [
         ('def f(a, b):\n    """Do it."""', ["Args"]),
         ('def f(a):\n    """Do it."""\n    raise ValueError', ["Raises"]),
         ('def f(a):\n    """Do it."""\n    raise', []),
+        ('def f(a):\n    """Do it."""\n    raise _Rollback', []),
         ('def f(a, _):\n    """Do it."""', []),
         ('@serves(X)\ndef f(a, b):\n    """Do it."""', []),
         ('def f(a, b):\n    """Do it.\n\n    Args:\n        a: One.\n        b: Two.\n    """', []),

@@ -50,7 +50,13 @@ def create_agent_user(uow: UnitOfWork, id: str, workspace_id: str, name: str) ->
 
 
 def find_assignable_agents(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> set[str]:
-    """Return the ids among ``ids`` of a workspace's agents that are not deleted, and lock them until the commit."""
+    """Return the ids among ``ids`` of a workspace's agents that are not deleted, and lock them until the commit.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the agents.
+        ids: The ids of users, of which any may be unknown.
+    """
     if not ids:
         return set()
     parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
@@ -58,28 +64,55 @@ def find_assignable_agents(uow: UnitOfWork, workspace_id: str, ids: Collection[s
 
 
 def list_assignable_agents(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
-    """Return the id and name of each agent of a workspace that is not deleted."""
+    """Return the id and name of each agent of a workspace that is not deleted.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the agents.
+    """
     rows = uow.connection.execute(_ALL_ASSIGNABLE, {"_workspace_id": workspace_id})
     return [(row.id, row.name) for row in rows]
 
 
 def is_agent_user(uow: UnitOfWork, workspace_id: str, id: str) -> bool:
-    """Return whether an id belongs to an agent of the workspace; a deleted agent counts too."""
+    """Return whether an id belongs to an agent of the workspace; a deleted agent counts too.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the agent.
+        id: The id of a user.
+    """
     parameters = {"_workspace_id": workspace_id, "_id": id}
     return uow.connection.execute(_THIS_ONE, parameters).first() is not None
 
 
 def rename_agent_user(uow: UnitOfWork, id: str, name: str) -> None:
-    """Rename the user of an agent; past activity then shows the new name."""
+    """Rename the user of an agent; past activity then shows the new name.
+
+    Args:
+        uow: The unit of work.
+        id: The id of the agent, which is also that of its user.
+        name: The new name, of at most 100 characters.
+    """
     uow.connection.execute(_UPDATE, {"_id": id, "name": name, "updated_at": uow.now})
 
 
 def retire_agent_user(uow: UnitOfWork, id: str) -> None:
-    """Mark the user of a deleted agent: it keeps its name, but cards can no longer be assigned to it."""
+    """Mark the user of a deleted agent: it keeps its name, but cards can no longer be assigned to it.
+
+    Args:
+        uow: The unit of work.
+        id: The id of the agent, which is also that of its user.
+    """
     uow.connection.execute(_UPDATE, {"_id": id, "email_key": f"former-agent:{id}", "updated_at": uow.now})
 
 
 def delete_agent_users(uow: UnitOfWork, workspace_ids: Collection[str]) -> None:
-    """Delete the users of the agents of deleted workspaces."""
+    """Delete the users of the agents of deleted workspaces.
+
+    Args:
+        uow: The unit of work.
+        workspace_ids: The deleted workspaces; may be empty.
+    """
     if workspace_ids:
         uow.connection.execute(_FORGET, {"_workspace_ids": list(workspace_ids)})

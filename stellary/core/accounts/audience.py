@@ -56,7 +56,12 @@ _WAYS = (
 
 
 def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that a user has access to a workspace. Efficient for a few users."""
+    """Return the condition that a user has access to a workspace. Efficient for a few users.
+
+    Args:
+        user_id: The column or parameter with the id of the user.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
     return or_(*(way.of(user_id, workspace_id).exists() for way in _WAYS))
 
 
@@ -85,14 +90,25 @@ def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
 def with_access_flag(
     source: FromClause, user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]
 ) -> Select[Any]:
-    """Return a statement that adds two columns to the rows of ``source``: the user's ``name``, and the flag ``sees``."""
+    """Return a statement that adds two columns to the rows of ``source``: the user's ``name``, and the flag ``sees``.
+
+    Args:
+        source: The table or join whose columns are selected.
+        user_id: The column of ``source`` with the id of the user. Rows whose user does not exist are left out.
+        workspace_id: The column or parameter with the id of the workspace.
+    """
     return select(*source.c, users.c.name, sees(users.c.id, workspace_id).label("sees")).join_from(
         source, users, users.c.id == user_id
     )
 
 
 def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select[Any]:
-    """Return a statement for the ids of existing users among ``user_ids``, an expanding parameter."""
+    """Return a statement for the ids of existing users among ``user_ids``, an expanding parameter.
+
+    Args:
+        user_ids: The expanding parameter with the ids.
+        *columns: Further columns to select after the id.
+    """
     return select(users.c.id, *columns).where(users.c.id.in_(user_ids))
 
 

@@ -78,7 +78,13 @@ def delete_account(units: Units, actor: Actor, ref: Ref, request: DeleteAccount)
 
 
 def erase(units: Units, external_id: str, connection: Connection | None) -> bool:
-    """Delete the account of a user of the host; see ``Core.erase``."""
+    """Delete the account of a user of the host; see ``Core.erase``.
+
+    Args:
+        units: Opens the units of work.
+        external_id: The id of the user in the host's application.
+        connection: The host's connection, in whose transaction the account is deleted; None opens a transaction.
+    """
 
     def work(uow: UnitOfWork) -> bool:
         user = find_user(uow, external_id)

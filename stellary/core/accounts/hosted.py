@@ -77,7 +77,12 @@ def _is_in_step(user: UserRow, email: str | None, name: str | None) -> bool:
 
 
 def find_user(uow: UnitOfWork, external_id: str) -> UserRow | None:
-    """Return a user of the host; None if there is none."""
+    """Return a user of the host; None if there is none.
+
+    Args:
+        uow: The unit of work.
+        external_id: The id of the user in the host's application.
+    """
     return _FIND.first(uow.connection, {"external_id": external_id})
 
 

@@ -37,7 +37,13 @@ _JOIN_WORKSPACE = insert(workspace_members).from_select(
 
 
 def join_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> None:
-    """Make a user a member of an organization; a member keeps the present role. Lock the organization before."""
+    """Make a user a member of an organization; a member keeps the present role. Lock the organization before.
+
+    Args:
+        uow: The unit of work.
+        organization_id: The organization.
+        user_id: The new member.
+    """
     parameters = {"_organization_id": organization_id, "_user_id": user_id, "_now": uow.now}
     uow.connection.execute(_JOIN_ORGANIZATION, parameters)
 

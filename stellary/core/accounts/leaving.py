@@ -115,7 +115,15 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
 
 
 def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str) -> None:
-    """Emit the events of a role change, since admins have access to all workspaces without being members."""
+    """Emit the events of a role change, since admins have access to all workspaces without being members.
+
+    Args:
+        uow: The unit of work.
+        organization_id: The organization.
+        user_id: The member whose role changes.
+        before: The current role in the organization.
+        after: The new role; nothing is emitted if it is the same.
+    """
     if before == after:
         return
     seats, owners = _load_seats(uow, organization_id, user_id)

@@ -45,7 +45,12 @@ _LOCK_WORKSPACE: Select[Any] = (
 
 
 def load_people(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
-    """Return users by id, whether or not they belong to any organization."""
+    """Return users by id, whether or not they belong to any organization.
+
+    Args:
+        uow: The unit of work.
+        ids: The ids of the users; unknown ones are missing in the result.
+    """
     if not ids:
         return {}
     rows = uow.connection.execute(_BY_IDS, {"_ids": list(ids)})
@@ -53,7 +58,13 @@ def load_people(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
 
 
 def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, Person]:
-    """Return the users who have access to a workspace, by id. A lock preserves their access until the transaction ends."""
+    """Return the users who have access to a workspace, by id. A lock preserves their access until the transaction ends.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        ids: The ids of the users to check; those without access are missing in the result.
+    """
     if not ids:
         return {}
     _lock_membership(uow, workspace_id)
@@ -64,7 +75,13 @@ def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[s
 
 
 def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
-    """Return whether a user has access to a workspace now."""
+    """Return whether a user has access to a workspace now.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        user_id: The user.
+    """
     parameters = {"_workspace_id": workspace_id, "_ids": [user_id]}
     return uow.connection.execute(_REACHING_OF, parameters).first() is not None
 
@@ -102,13 +119,24 @@ def _successor(uow: UnitOfWork, user_id: str, owner_id: str) -> str:
 
 
 def has_other_members(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
-    """Return whether any other user has access to a workspace."""
+    """Return whether any other user has access to a workspace.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        user_id: The user who does not count.
+    """
     parameters = {"_workspace_id": workspace_id, "_user_id": user_id}
     return uow.connection.execute(_OTHERS, parameters).first() is not None
 
 
 def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
-    """Return all users with access to a workspace."""
+    """Return all users with access to a workspace.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+    """
     rows = uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id})
     return [Person(row.id, row.email, row.name) for row in rows]
 
@@ -116,7 +144,13 @@ def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
 def load_with_membership(
     uow: UnitOfWork, workspace_id: str, ids: Collection[str]
 ) -> dict[str, tuple[Person, bool]]:
-    """Return users by id, with a flag for those who have access to the workspace now."""
+    """Return users by id, with a flag for those who have access to the workspace now.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        ids: The ids of the users; unknown ones are missing in the result.
+    """
     if not ids:
         return {}
     rows = uow.connection.execute(_WITH_MEMBERSHIP, {"_workspace_id": workspace_id, "_ids": list(ids)})

@@ -91,7 +91,12 @@ class Membership:
     pilotage_role: PilotageRole = "viewer"
 
     def matches(self, row: ProvisionedRow | None, user_id: str) -> bool:
-        """Return whether a user has this membership; owners keep their own roles."""
+        """Return whether a user has this membership; owners keep their own roles.
+
+        Args:
+            row: The stored roles of the user; None if the organization does not exist.
+            user_id: The user.
+        """
         if row is None or row.workspace_id is None or row.organization_role is None or row.role is None:
             return False
         has_organization_role = user_id == row.owner_id or row.organization_role == self.organization_role
@@ -109,7 +114,16 @@ def provision(
     name: str | None,
     connection: Connection | None,
 ) -> Actor:
-    """Create or update a user of the host and one membership; see ``Core.provision``."""
+    """Create or update a user of the host and one membership; see ``Core.provision``.
+
+    Args:
+        units: Opens the units of work.
+        external_id: The id of the user in the host's application.
+        membership: The organization, the workspace and the roles that the user gets.
+        email: The address; None keeps the current one.
+        name: The name; None keeps the current one.
+        connection: The host's connection, in whose transaction everything is written; None opens transactions.
+    """
     actor = map_user(units, external_id, email, name, connection, has_home=False)
     load = partial(_load, membership=membership, user_id=_get_id(actor))
     if not membership.matches(units.run(load, NOBODY, connection, read_only=True), _get_id(actor)):
@@ -127,7 +141,15 @@ def provision(
 def remove(
     units: Units, external_id: str, organization: str, workspace: str | None, connection: Connection | None
 ) -> bool:
-    """Remove a user of the host from a workspace or an organization; see ``Core.deprovision``."""
+    """Remove a user of the host from a workspace or an organization; see ``Core.deprovision``.
+
+    Args:
+        units: Opens the units of work.
+        external_id: The id of the user in the host's application.
+        organization: The slug of the organization.
+        workspace: The slug of the workspace to leave; None leaves the organization.
+        connection: The host's connection, in whose transaction everything is written; None opens a transaction.
+    """
 
     def work(uow: UnitOfWork) -> bool:
         user = find_user(uow, external_id)

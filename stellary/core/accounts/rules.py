@@ -14,12 +14,24 @@ _RANKS = {"member": 1, "admin": 2, "owner": 3}
 
 
 def reaches(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> bool:
-    """Return whether a user has access to a workspace: members do, and organization admins unless it is personal."""
+    """Return whether a user has access to a workspace: members do, and organization admins unless it is personal.
+
+    Args:
+        org_role: The role in the organization; None for other users.
+        ws_role: The role as a member of the workspace; None for other users.
+        is_personal: Whether the workspace is the personal one of a user.
+    """
     return ws_role is not None or (org_role in ("owner", "admin") and not is_personal)
 
 
 def is_admin(org_role: str | None, ws_role: str | None, *, is_personal: bool) -> bool:
-    """Return whether a user is an admin of a workspace: by their own role, or as an organization admin."""
+    """Return whether a user is an admin of a workspace: by their own role, or as an organization admin.
+
+    Args:
+        org_role: The role in the organization; None for other users.
+        ws_role: The role as a member of the workspace; None for other users.
+        is_personal: Whether the workspace is the personal one of a user.
+    """
     return ws_role == "admin" or (org_role in ("owner", "admin") and not is_personal)
 
 
@@ -110,7 +122,12 @@ _GRANTS: Mapping[Role, Callable[[CallerRoles, str | None], bool]] = {
 
 
 def outranks(actor_role: str | None, other_role: str) -> bool:
-    """Return whether a member with one role may change or remove a member with another."""
+    """Return whether a member with one role may change or remove a member with another.
+
+    Args:
+        actor_role: The role of the member who acts; None for other users, who outrank no member.
+        other_role: The role of the other member.
+    """
     return _RANKS.get(actor_role or "", 0) > _RANKS[other_role]
 
 
@@ -130,6 +147,10 @@ def check_grant(actor_role: str | None, role: str) -> None:
 
 def check_touch(actor_role: str | None, member_role: str) -> None:
     """Check that the actor may change or remove a member of an organization.
+
+    Args:
+        actor_role: The role of the member who acts; None for other users.
+        member_role: The role of the member to change or remove.
 
     Raises:
         Conflict: The member is the owner.

@@ -18,6 +18,10 @@ def mark_subscribed(uow: UnitOfWork, workspace_id: str) -> None:
     """Record that a workspace has a rule or a webhook.
 
     The flag is never reset: a query that returns no subscriber does no harm.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
     """
     uow.connection.execute(_MARK_SUBSCRIBED, {"_workspace_id": workspace_id})
     uow.workspaces_without_subscribers.discard(workspace_id)

@@ -92,6 +92,9 @@ def perform(
         row: The proposal's row.
         principal_id: The person whose rights apply.
         versions: Versions changed by other proposals of the mission in this unit; changes of this one are added.
+
+    Raises:
+        Conflict: The agent is suspended, or an item that the proposal is based on has changed since.
     """
     agent = _AGENT.one(uow.connection, {"_agent_id": row.agent_id})
     if agent.status != "active":

@@ -79,12 +79,24 @@ def record(
 
 
 def record_refusal(units: Units, limits: AgentLimits, tool: str, reason: str) -> None:
-    """Record a refused call in a transaction of its own, since that of the call is rolled back."""
+    """Record a refused call in a transaction of its own, since that of the call is rolled back.
+
+    Args:
+        units: Opens the units of work.
+        limits: The limits of the agent that called.
+        tool: The name of the tool that it called.
+        reason: The reason of the refusal, for people who read the audit log.
+    """
     with units.transaction(NOBODY) as uow:
         if uow.connection.execute(_AGENT_EXISTS, {"_agent_id": limits.agent_id}).first() is not None:
             record(uow, limits, tool, "refused", reason=reason)
 
 
 def delete_old_entries(uow: UnitOfWork, agent_id: str) -> None:
-    """Delete all but the newest 10,000 entries of an agent."""
+    """Delete all but the newest 10,000 entries of an agent.
+
+    Args:
+        uow: The unit of work.
+        agent_id: The agent.
+    """
     uow.connection.execute(_DELETE_OLD, {"_agent_id": agent_id})

@@ -111,7 +111,12 @@ class Brain(Protocol):
 
 
 def find_brain(env: Environment, runtime: str) -> Brain:
-    """Return the brain of a runtime."""
+    """Return the brain of a runtime.
+
+    Args:
+        env: The environment in which brains are registered.
+        runtime: The name of a registered runtime.
+    """
     return cast("Brain", env.brains[runtime])
 
 

@@ -48,7 +48,13 @@ class _Delegation:
 
 
 def start_missions(uow: UnitOfWork, events: Sequence[CardAssigned | CardCreated | CommentAdded]) -> None:
-    """Start the missions that a person delegates by assignments and comments."""
+    """Start the missions that a person delegates by assignments and comments.
+
+    Args:
+        uow: The unit of work.
+        events: The assignments, new cards and comments of the unit. Those that a rule or an agent caused start
+            none.
+    """
     if uow.actor.agent_limits is not None or not uow.actor.is_allowed(CREATE_MISSION.policy):
         return
     for event in events:

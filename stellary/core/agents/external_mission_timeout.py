@@ -39,12 +39,22 @@ _SIGNS_OF_LIFE = Query(
 
 
 def schedule_check(uow: UnitOfWork, mission_id: str) -> None:
-    """Schedule the first check of a mission that an external program has claimed."""
+    """Schedule the first check of a mission that an external program has claimed.
+
+    Args:
+        uow: The unit of work.
+        mission_id: The mission, which has just started.
+    """
     jobs.enqueue(uow, CHECK, {"missionId": mission_id}, due_at=uow.now + LIMIT)
 
 
 def schedule_checks_of_agent(uow: UnitOfWork, agent_id: str) -> None:
-    """Schedule a check of each running mission of an agent that has become an external program."""
+    """Schedule a check of each running mission of an agent that has become an external program.
+
+    Args:
+        uow: The unit of work.
+        agent_id: The agent.
+    """
     for mission_id in uow.connection.execute(_RUNNING, {"_agent_id": agent_id}).scalars().all():
         schedule_check(uow, mission_id)
 
@@ -53,6 +63,10 @@ def check(uow: UnitOfWork, payload: Any) -> None:
     """Fail a mission whose program has made no call for an hour, or schedule the next check.
 
     Each call with one of the agent's tokens counts. A suspended agent cannot make calls, so its missions do not fail.
+
+    Args:
+        uow: The unit of work.
+        payload: The payload of the job: ``missionId``.
     """
     mission_id = payload["missionId"]
     row = _SIGNS_OF_LIFE.first(uow.connection, {"_id": mission_id})

@@ -47,6 +47,11 @@ def check_call(limits: AgentLimits, endpoint: AnyEndpoint, actions: Mapping[str,
     An endpoint requires the tool of the first of its actions: an agent that only has ``move_card`` cannot use the
     ``PATCH`` of cards.
 
+    Args:
+        limits: The limits of the agent.
+        endpoint: The endpoint that it calls.
+        actions: All actions by name.
+
     Raises:
         Forbidden: The tools or the agent's projects do not allow it.
     """
@@ -57,6 +62,10 @@ def check_call(limits: AgentLimits, endpoint: AnyEndpoint, actions: Mapping[str,
 
 def check_action(limits: AgentLimits, action: AnyAction) -> None:
     """Check that an agent's tools allow an action.
+
+    Args:
+        limits: The limits of the agent.
+        action: The action that it runs.
 
     Raises:
         Forbidden: No agent may run the action, or the tools or the agent's projects do not allow it.
@@ -70,6 +79,10 @@ def check_action(limits: AgentLimits, action: AnyAction) -> None:
 def check_active(uow: UnitOfWork, limits: AgentLimits) -> None:
     """Check that an agent is active. ``count_call`` includes this check; use it where no call is counted.
 
+    Args:
+        uow: The unit of work.
+        limits: The limits of the agent.
+
     Raises:
         Forbidden: The agent is suspended or deleted.
     """
@@ -79,6 +92,10 @@ def check_active(uow: UnitOfWork, limits: AgentLimits) -> None:
 
 def count_call(uow: UnitOfWork, limits: AgentLimits) -> None:
     """Count a call against the agent's rate limit. A rollback takes the count back.
+
+    Args:
+        uow: The unit of work.
+        limits: The limits of the agent.
 
     Raises:
         Forbidden: The agent is suspended or deleted.
@@ -99,7 +116,12 @@ def _suspended_error() -> Forbidden:
 
 @contextmanager
 def act_as_agent(uow: UnitOfWork, limits: AgentLimits) -> Iterator[None]:
-    """Run a block as the agent: events emitted in it name the agent as their actor."""
+    """Run a block as the agent: events emitted in it name the agent as their actor.
+
+    Args:
+        uow: The unit of work.
+        limits: The limits of the agent.
+    """
     if_match, uow.if_match = uow.if_match, None
     cause = Cause(Chain(uow.new_id()), limits.agent_id, 0, {"agent": limits.as_via()})
     try:

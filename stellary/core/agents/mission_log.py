@@ -48,7 +48,13 @@ def mission_topic(mission_id: str) -> str:
 
 
 def write(uow: UnitOfWork, mission_id: str, *entries: Entry) -> None:
-    """Append entries to the log of a mission."""
+    """Append entries to the log of a mission.
+
+    Args:
+        uow: The unit of work.
+        mission_id: The mission.
+        *entries: The kind and the data of each entry, in order.
+    """
     uow.send_on_commit(mission_topic(mission_id))
     parameters = {"_id": mission_id, "_more": len(entries)}
     last = uow.connection.execute(_COUNT, parameters).scalar_one()

@@ -285,7 +285,12 @@ def end_mission(
 
 
 def proposal_entry(proposal: Proposal | ProposalRow | RejectedProposalRow, status: str) -> dict[str, object]:
-    """Return the data of a log entry about a proposal."""
+    """Return the data of a log entry about a proposal.
+
+    Args:
+        proposal: The proposal, as a value or as a row.
+        status: Its status, which the row need not have yet.
+    """
     return {
         "proposalId": proposal.id,
         "action": proposal.action,
@@ -295,7 +300,12 @@ def proposal_entry(proposal: Proposal | ProposalRow | RejectedProposalRow, statu
 
 
 def begin_mission(uow: UnitOfWork, mission_id: str) -> bool:
-    """Set a queued mission to running; False if it is not queued, or the card has a running mission."""
+    """Set a queued mission to running; False if it is not queued, or the card has a running mission.
+
+    Args:
+        uow: The unit of work.
+        mission_id: The mission.
+    """
     try:
         with uow.connection.begin_nested():
             row_count = uow.connection.execute(_BEGIN, {"_id": mission_id, "_now": uow.now}).rowcount
@@ -308,38 +318,74 @@ def begin_mission(uow: UnitOfWork, mission_id: str) -> bool:
 
 
 def has_ready_mission(units: Units, agent_id: str) -> bool:
-    """Return whether an agent has a queued mission whose card is free."""
+    """Return whether an agent has a queued mission whose card is free.
+
+    Args:
+        units: Opens the units of work.
+        agent_id: The agent.
+    """
     with units.read(NOBODY) as uow:
         return bool(uow.connection.execute(_ONE_READY, {"_agent_id": agent_id}).scalar())
 
 
 def lock_mission(uow: UnitOfWork, mission_id: str) -> StoredMissionRow | None:
-    """Lock a mission's row until the transaction ends, and return the current row; None if it is deleted."""
+    """Lock a mission's row until the transaction ends, and return the current row; None if it is deleted.
+
+    Args:
+        uow: The unit of work.
+        mission_id: The mission.
+    """
     return _LOCK.first(uow.connection, {"_id": mission_id})
 
 
 def load_row(uow: UnitOfWork, mission_id: str) -> AgentMissionRow:
-    """Return the row of an existing mission, with the columns that ``rows.mission`` needs."""
+    """Return the row of an existing mission, with the columns that ``rows.mission`` needs.
+
+    Args:
+        uow: The unit of work.
+        mission_id: The mission, which must exist.
+    """
     return _ONE.one(uow.connection, {"_id": mission_id})
 
 
 def load_mission(uow: UnitOfWork, mission_id: str) -> AgentMission:
-    """Return an existing mission."""
+    """Return an existing mission.
+
+    Args:
+        uow: The unit of work.
+        mission_id: The mission, which must exist.
+    """
     return rows.mission(load_row(uow, mission_id))
 
 
 def is_external(uow: UnitOfWork, agent_id: str) -> bool:
-    """Return whether an external program works on an agent's missions."""
+    """Return whether an external program works on an agent's missions.
+
+    Args:
+        uow: The unit of work.
+        agent_id: The agent, which must exist.
+    """
     runtime = uow.connection.execute(_RUNTIME, {"_agent_id": agent_id}).scalar_one()
     return bool(runtime == "external")
 
 
 def enqueue(uow: UnitOfWork, mission_id: str, due_at: datetime | None = None) -> None:
-    """Enqueue the job that works on a mission, now or at ``due_at``."""
+    """Enqueue the job that works on a mission, now or at ``due_at``.
+
+    Args:
+        uow: The unit of work.
+        mission_id: The mission.
+        due_at: The time from which the job may run. Default: now.
+    """
     jobs.enqueue(uow, RUN, {"missionId": mission_id}, due_at=due_at)
 
 
 def enqueue_all_of_agent(uow: UnitOfWork, agent_id: str) -> None:
-    """Enqueue jobs for an agent's queued and running missions, which stopped with the agent."""
+    """Enqueue jobs for an agent's queued and running missions, which stopped with the agent.
+
+    Args:
+        uow: The unit of work.
+        agent_id: The agent.
+    """
     for mission_id in uow.connection.execute(_WAKE, {"_agent_id": agent_id}).scalars().all():
         enqueue(uow, mission_id)

@@ -33,7 +33,12 @@ _ACTIVE_MISSIONS = (
 
 
 def revoke_tokens(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
-    """Revoke the agent tokens created by users who may no longer create any."""
+    """Revoke the agent tokens created by users who may no longer create any.
+
+    Args:
+        uow: The unit of work.
+        events: The users who have left a workspace, or are no longer admins there.
+    """
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
         token_count = uow.connection.execute(_REVOKE, parameters).rowcount
@@ -43,7 +48,12 @@ def revoke_tokens(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsL
 
 
 def revoke_all_tokens(uow: UnitOfWork, events: Sequence[TokensRevoked]) -> None:
-    """Revoke the agent tokens that users created, in all workspaces."""
+    """Revoke the agent tokens that users created, in all workspaces.
+
+    Args:
+        uow: The unit of work.
+        events: The users who revoke all their tokens.
+    """
     for event in events:
         uow.ended_counts["agent_tokens"] += uow.connection.execute(
             _REVOKE_ALL, {"_user_id": event.user_id}
@@ -52,7 +62,12 @@ def revoke_all_tokens(uow: UnitOfWork, events: Sequence[TokensRevoked]) -> None:
 
 
 def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Cancel the active missions that were created by users who left."""
+    """Cancel the active missions that were created by users who left.
+
+    Args:
+        uow: The unit of work.
+        events: The users who have left a workspace.
+    """
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
         for mission_id in uow.connection.execute(_ACTIVE_MISSIONS, parameters).scalars().all():

@@ -56,7 +56,12 @@ def rehearse(uow: UnitOfWork) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def record_versions(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
-    """Record the versions of the items that a block reads."""
+    """Record the versions of the items that a block reads.
+
+    Args:
+        uow: The unit of work.
+        seen: Receives the versions by kind and id of the item, as ``card 5f2a…``.
+    """
     uow.dependencies = seen
     try:
         yield
@@ -173,7 +178,12 @@ def _propose(uow: UnitOfWork, limits: AgentLimits, **fields: Any) -> Proposal:
 
 
 def find_pending_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:
-    """Return the blob keys among ``keys`` that belong to files of pending proposals."""
+    """Return the blob keys among ``keys`` that belong to files of pending proposals.
+
+    Args:
+        uow: The unit of work.
+        keys: The keys of blobs.
+    """
     return set(uow.connection.execute(_PENDING_KEYS, {"_keys": keys}).scalars())
 
 

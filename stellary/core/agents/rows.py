@@ -75,7 +75,12 @@ def token(row: AgentTokenRow) -> AgentToken:
 
 
 def token_row(token: CreatedAgentToken, digest: str) -> dict[str, object]:
-    """Convert a new token to a row, with the digest of its secret."""
+    """Convert a new token to a row, with the digest of its secret.
+
+    Args:
+        token: The token.
+        digest: The digest of its secret, which is stored in its place.
+    """
     return _TOKEN_FIELDS.to_row(token, token_digest=digest)
 
 

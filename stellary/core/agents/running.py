@@ -122,7 +122,13 @@ def _check_still_ours(units: Units, mission: RunningMissionRow, keep: Callable[[
 
 
 def give_up(units: Units, payload: Any, why: str) -> None:
-    """Fail a mission after the last attempt of its job."""
+    """Fail a mission after the last attempt of its job.
+
+    Args:
+        units: Opens the units of work.
+        payload: The payload of the job: ``missionId``.
+        why: The last error, which is cut to fit into 1,000 characters.
+    """
     with units.transaction(NOBODY) as uow:
         missions.end_mission(
             uow,
@@ -134,7 +140,12 @@ def give_up(units: Units, payload: Any, why: str) -> None:
 
 
 def count_steps(units: Units, payload: Any) -> int:
-    """Return the number of steps that a mission has taken."""
+    """Return the number of steps that a mission has taken.
+
+    Args:
+        units: Opens the units of work.
+        payload: The payload of the job: ``missionId``.
+    """
     with units.database.reading() as connection:
         return connection.execute(_STEP_NUMBER, {"_id": payload["missionId"]}).scalar() or 0
 
@@ -164,7 +175,12 @@ def _step(uow: UnitOfWork, mission: RunningMissionRow, **values: object) -> None
 
 
 def limits_of_mission(mission: RunningMissionRow, principal_id: str | None = None) -> AgentLimits:
-    """Return the limits of a mission's agent."""
+    """Return the limits of a mission's agent.
+
+    Args:
+        mission: The row of the mission, with the settings of its agent.
+        principal_id: The person whose rights apply. Default: the creator of the mission.
+    """
     return AgentLimits(
         agent_id=mission.agent_id,
         principal_id=principal_id or mission.created_by_id,

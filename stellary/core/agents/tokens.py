@@ -156,5 +156,10 @@ def authenticate(connection: Connection, bearer: str, now: datetime) -> Actor:
 
 
 def touch(uow: UnitOfWork, token_id: str) -> None:
-    """Record that a token was used now, unless another request has done so within the minute."""
+    """Record that a token was used now, unless another request has done so within the minute.
+
+    Args:
+        uow: The unit of work.
+        token_id: The id of the agent's token.
+    """
     uow.connection.execute(_TOUCH, {"_id": token_id, "_now": uow.now, "_before": uow.now - TOUCH_AFTER})

@@ -113,7 +113,13 @@ def act(
 
 
 def may_act(units: Units, actor: Actor, name: str) -> bool:
-    """Return whether an actor may run an action, as far as the token decides; nothing is read."""
+    """Return whether an actor may run an action, as far as the token decides; nothing is read.
+
+    Args:
+        units: Opens the units of work.
+        actor: The caller.
+        name: The name of a registered action.
+    """
     action = actions.registered_actions(units.env)[name]
     if not actor.is_allowed(action.policy):
         return False

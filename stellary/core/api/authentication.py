@@ -13,6 +13,11 @@ from stellary.core.kernel.unit import Actor
 def authenticate_bearer(connection: Connection, bearer: str, env: Environment) -> tuple[Actor, bool]:
     """Return the actor that a bearer token (JWT, personal access token or agent token) belongs to.
 
+    Args:
+        connection: The connection that reads the session or the token.
+        bearer: The token, without ``Bearer``.
+        env: The environment, with the clock and the key of JWTs.
+
     Returns:
         The actor, and whether the last use of the token should be recorded.
 

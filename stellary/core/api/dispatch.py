@@ -351,7 +351,14 @@ def answer(
 
 
 def read_payload(units: Units, request: RawRequest, match: Match, values_max: int) -> Request | ApiError:
-    """Parse and validate the body of a request outside of any transaction, for ``answer``. See ``Call.parse_request``."""
+    """Parse and validate the body of a request outside of any transaction, for ``answer``. See ``Call.parse_request``.
+
+    Args:
+        units: Opens the units of work.
+        request: The request with its body.
+        match: The endpoint of the request.
+        values_max: The maximum number of JSON values in the body.
+    """
     return _call(units, request, None, match).parse_request(values_max)
 
 
@@ -373,7 +380,13 @@ def find_refusal(
 
 
 def respond_in_blocks(units: Units, request: RawRequest, actor: Actor | None) -> RawResponse:
-    """Return the response to a request. The blocks of a stream arrive as events happen."""
+    """Return the response to a request. The blocks of a stream arrive as events happen.
+
+    Args:
+        units: Opens the units of work.
+        request: The request, with lower-case header names.
+        actor: The caller; None takes the caller from the bearer token.
+    """
     response = answer(units, request, actor)
     if response.record is None:
         return _read_body(response)
@@ -382,13 +395,25 @@ def respond_in_blocks(units: Units, request: RawRequest, actor: Actor | None) ->
 
 
 def may_read_on(units: Units, request: RawRequest, actor: Actor | None = None) -> bool:
-    """Return whether the reader of a stream still has access."""
+    """Return whether the reader of a stream still has access.
+
+    Args:
+        units: Opens the units of work.
+        request: The request that opened the stream.
+        actor: The caller; None takes the caller from the bearer token.
+    """
     response = run_call(request, actor, lambda: _call(units, request, actor, None), Call.authorize)
     return response.status < 400
 
 
 def respond(units: Units, request: RawRequest, actor: Actor | None) -> RawResponse:
-    """Return the response to a request, with its whole body in memory."""
+    """Return the response to a request, with its whole body in memory.
+
+    Args:
+        units: Opens the units of work.
+        request: The request, with lower-case header names.
+        actor: The caller; None takes the caller from the bearer token.
+    """
     return _read_body(answer(units, request, actor))
 
 

@@ -19,6 +19,10 @@ POOL = "host"
 def build_kind(prefix: str, name: str) -> str:
     """Return the kind of a host's job. The prefix keeps it apart from the kinds of the core.
 
+    Args:
+        prefix: The prefix, without the colon.
+        name: The name of the job, as the host gives it.
+
     Raises:
         ValueError: The name is empty.
     """

@@ -67,7 +67,12 @@ Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 
 
 def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Make open streams check the access of their readers again."""
+    """Make open streams check the access of their readers again.
+
+    Args:
+        uow: The unit of work.
+        events: The users who have left a workspace; any one of them is enough.
+    """
     uow.send_on_commit(signals.ACCESS)
 
 

@@ -107,7 +107,12 @@ class Case:
 
 
 def react(uow: UnitOfWork, events: Sequence[CardEvent]) -> None:
-    """Run the rules that events trigger, in the order of the events and then of the rules."""
+    """Run the rules that events trigger, in the order of the events and then of the rules.
+
+    Args:
+        uow: The unit of work.
+        events: The changes of cards in the unit.
+    """
     occurrences = list(
         rules.find_occurrences(
             event for event in events if event.workspace_id not in uow.workspaces_without_subscribers
@@ -210,7 +215,12 @@ def _defer(uow: UnitOfWork, case: Case) -> None:
 
 
 def act(uow: UnitOfWork, payload: Any) -> None:
-    """Run a rule as a job, since it could not run with the change."""
+    """Run a rule as a job, since it could not run with the change.
+
+    Args:
+        uow: The unit of work.
+        payload: The payload of the job: the fields of ``Case``.
+    """
     case = Case(**payload)
     rule = _ONE.first(uow.connection, {"_id": case.rule_id})
     if rule is None:

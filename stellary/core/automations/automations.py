@@ -174,7 +174,12 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
 
 
 def default_name(action: AutomationAction, trigger: Trigger) -> str:
-    """Return the name of a rule that has none."""
+    """Return the name of a rule that has none.
+
+    Args:
+        action: What the rule does.
+        trigger: The event that starts it.
+    """
     return f"{action.type} on {trigger}"[:100]
 
 

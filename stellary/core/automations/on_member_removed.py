@@ -26,7 +26,12 @@ _TURN_OFF = (
 
 
 def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Turn off the rules that act on behalf of users who left, and record a trace for each."""
+    """Turn off the rules that act on behalf of users who left, and record a trace for each.
+
+    Args:
+        uow: The unit of work.
+        events: The users who have left a workspace.
+    """
     trace_rows: list[dict[str, object]] = []
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}

@@ -107,7 +107,13 @@ _KINDS: Final[Mapping[str, Callable[[Candidates], Sequence[Candidate]]]] = {
 
 
 def name_fields(candidates: Candidates, conditions: Any, path: str = "conditions") -> Any:
-    """Return conditions with ids of custom fields in place of their names; malformed parts stay."""
+    """Return conditions with ids of custom fields in place of their names; malformed parts stay.
+
+    Args:
+        candidates: The custom fields of the project.
+        conditions: The conditions as the caller has sent them, which need not be well-formed.
+        path: The path of the conditions, for messages.
+    """
     if isinstance(conditions, list):
         parts = enumerate(conditions)
         return [name_fields(candidates, part, f"{path}[{index}]") for index, part in parts]

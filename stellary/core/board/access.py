@@ -185,6 +185,10 @@ class LoadedComment(LoadedCard):
 def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[ProjectRow]:
     """Check access to a project, and lock it: until the unit ends, no other unit changes it or its columns.
 
+    Args:
+        uow: The unit of work.
+        ref: The project.
+
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such project.
         Forbidden: The caller's role is not enough.
@@ -199,6 +203,10 @@ def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[ProjectRow]:
 def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
     """Check access to a card.
 
+    Args:
+        uow: The unit of work.
+        ref: The card.
+
     Raises:
         NotFound: The caller has no access to the workspace, or there is no such project, or no such card in it.
     """
@@ -208,6 +216,10 @@ def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
 def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
     """Check access to a card, by its flat path or below its project.
 
+    Args:
+        uow: The unit of work.
+        ref: The card.
+
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such card (in that project).
     """
@@ -216,6 +228,10 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
 
 def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
     """Check access to an item of a card's checklist; return the card that has it.
+
+    Args:
+        uow: The unit of work.
+        ref: The item.
 
     Raises:
         NotFound: The caller has no access to the workspace, or there is no such item of such a card.
@@ -228,6 +244,10 @@ def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
 def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
     """Check access to a card and a label of its project, whether or not the card has the label.
 
+    Args:
+        uow: The unit of work.
+        ref: The card and the label.
+
     Raises:
         NotFound: The caller has no access to the workspace, or there is no such card, or no such label in its project.
     """
@@ -238,6 +258,10 @@ def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
 
 def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedComment:
     """Check access to a comment; return its card, and in the row ``comment_id``, ``author_id`` and ``content``.
+
+    Args:
+        uow: The unit of work.
+        ref: The comment.
 
     Raises:
         NotFound: The caller has no access to the workspace, or there is no such comment on such a card.

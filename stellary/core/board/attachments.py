@@ -106,7 +106,12 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
 
 @serves_download(DOWNLOAD_ATTACHMENT)
 def download_attachment(uow: UnitOfWork, ref: AttachmentRef) -> StoredFile:
-    """Return the metadata of a file and the key of its bytes."""
+    """Return the metadata of a file and the key of its bytes.
+
+    Args:
+        uow: The unit of work.
+        ref: The attachment.
+    """
     row = attachment_access.attachment(uow, ref).row
     return StoredFile(row.blob_key, row.original_name, row.mime_type, row.size, row.sha256)
 

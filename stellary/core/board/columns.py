@@ -130,12 +130,23 @@ def list_columns(uow: UnitOfWork, ref: ProjectRef, request: ListColumns) -> List
 
 
 def column_values(uow: UnitOfWork, project_id: str) -> list[Column]:
-    """Return all columns of a project by scope and order."""
+    """Return all columns of a project by scope and order.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+    """
     return [column_value(row) for row in _LIST.all(uow.connection, {"_project_id": project_id})]
 
 
 def scope_columns(uow: UnitOfWork, project_id: str, scope_id: str) -> list[Column]:
-    """Return the columns of a scope by order."""
+    """Return the columns of a scope by order.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project of the scope.
+        scope_id: The scope.
+    """
     parameters = {"_project_id": project_id, "_scope_id": scope_id}
     return [column_value(row) for row in _LIST_SCOPE.all(uow.connection, parameters)]
 

@@ -115,7 +115,12 @@ _RELATIONS = Query(ExportedRelationRow, _relations())
 
 
 def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
-    """Return the file of a project without its documents and rules, and the id of its workspace."""
+    """Return the file of a project without its documents and rules, and the id of its workspace.
+
+    Args:
+        uow: The unit of work.
+        ref: The project.
+    """
     project = access.project(uow, ref).row
     parameters = {"_project_id": project.id}
 

@@ -33,6 +33,10 @@ _LOCK = Query(
 def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded[CustomFieldRow]:
     """Check access to a custom field, and lock it: until the unit ends, no other unit changes it or sets a value of it.
 
+    Args:
+        uow: The unit of work.
+        ref: The custom field.
+
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such field (in that project).
     """

@@ -103,7 +103,12 @@ def list_labels(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Lab
 
 
 def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
-    """Return all labels of a project in order of creation."""
+    """Return all labels of a project in order of creation.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+    """
     return list(_LIST.fetch(uow, Paged(), _label, _project_id=project_id).items)
 
 

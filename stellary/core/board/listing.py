@@ -124,7 +124,13 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
 
 
 def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
-    """Return the unarchived cards of a project in board order."""
+    """Return the unarchived cards of a project in board order.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        project_key: Its key, with which the keys of cards begin.
+    """
     rows = uow.connection.execute(
         _select_whole(frozenset({"archived"}), has_whole_columns=True),
         {"_project_id": project_id, "archived": False},
@@ -133,7 +139,14 @@ def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
 
 
 def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: str) -> CardList:
-    """Return the unarchived cards of a scope by column and order."""
+    """Return the unarchived cards of a scope by column and order.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project of the scope.
+        project_key: Its key, with which the keys of cards begin.
+        scope_id: The scope.
+    """
     parameters = {"_project_id": project_id, "scope_id": scope_id, "archived": False}
     rows = uow.connection.execute(
         _select_whole(frozenset({"scope_id", "archived"}), has_whole_columns=True), parameters
@@ -142,7 +155,13 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
 
 
 def all_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
-    """Return all cards of a project in board order, archived cards last."""
+    """Return all cards of a project in board order, archived cards last.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        project_key: Its key, with which the keys of cards begin.
+    """
     rows = uow.connection.execute(
         _select_whole(frozenset(), has_whole_columns=True), {"_project_id": project_id}
     ).fetchall()

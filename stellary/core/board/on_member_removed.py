@@ -22,13 +22,24 @@ _LEAVE_PROJECTS = delete(project_members).where(
 
 
 def unassign_cards(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
-    """Unassign the cards of a workspace that are assigned to a user or an agent."""
+    """Unassign the cards of a workspace that are assigned to a user or an agent.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        user_id: The id of the user, or of the agent.
+    """
     parameters = {"_workspace_id": workspace_id, "_user_id": user_id, "_now": uow.now}
     uow.connection.execute(_UNASSIGN, parameters)
 
 
 def leave_boards(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Delete the project memberships and card assignments of the users who left."""
+    """Delete the project memberships and card assignments of the users who left.
+
+    Args:
+        uow: The unit of work.
+        events: The users who have left a workspace.
+    """
     departures = [{"_workspace_id": event.workspace_id, "_user_id": event.user_id} for event in events]
     uow.connection.execute(_UNASSIGN, [{**departure, "_now": uow.now} for departure in departures])
     uow.connection.execute(_LEAVE_PROJECTS, departures)

@@ -240,7 +240,13 @@ def list_projects(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> 
 
 
 def list_projects_of_workspace(uow: UnitOfWork, workspace_id: str, request: ListProjects) -> Listing[Project]:
-    """Return the projects that a request selects, for a workspace whose access was checked."""
+    """Return the projects that a request selects, for a workspace whose access was checked.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        request: The filter and the page.
+    """
     parameters = {"_workspace_id": workspace_id}
     if request.archived is UNSET:
         listing = _LIST.fetch(uow, request, project_value, **parameters)

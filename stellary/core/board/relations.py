@@ -219,6 +219,10 @@ def _emit_events(
 def check_edge(uow: UnitOfWork, edge: Edge) -> None:
     """Check that a relation is not a duplicate or a second parent, and completes no cycle.
 
+    Args:
+        uow: The unit of work.
+        edge: The relation in its stored form.
+
     Raises:
         Conflict: The relation violates one of these rules.
     """

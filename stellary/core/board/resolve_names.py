@@ -86,6 +86,10 @@ class ResolvedCard:
 def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
     """Return the id of the workspace.
 
+    Args:
+        uow: The unit of work.
+        ref: The workspace.
+
     Raises:
         NotFound: The caller has no access to it.
     """
@@ -94,6 +98,12 @@ def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
 
 def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = "projectId") -> ProjectRef:
     """Return the project that an id, a key or a name refers to.
+
+    Args:
+        uow: The unit of work.
+        ref: The workspace.
+        text: The id, the key or the name.
+        field: The field with the text, for the message of an error.
 
     Raises:
         NotFound: The caller has no access to the workspace.
@@ -174,17 +184,35 @@ class ColumnNames:
 
 
 def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the columns of a project in board order."""
+    """Return the columns of a project in board order.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the project.
+        project_id: The project.
+    """
     return _list_candidates(uow, _COLUMNS, workspace_id, project_id)
 
 
 def list_scopes(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the scopes of a project."""
+    """Return the scopes of a project.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the project.
+        project_id: The project.
+    """
     return _list_candidates(uow, _SCOPES, workspace_id, project_id)
 
 
 def list_labels(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
-    """Return the labels of a project."""
+    """Return the labels of a project.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the project.
+        project_id: The project.
+    """
     return _list_candidates(uow, _LABELS, workspace_id, project_id)
 
 
@@ -196,18 +224,34 @@ def _list_candidates(
 
 
 def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
-    """Return the people with access to a workspace, by name and e-mail address."""
+    """Return the people with access to a workspace, by name and e-mail address.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+    """
     members = people.all_reaching(uow, workspace_id)
     return [Candidate(person.id, (person.name, person.email), first_names(person.name)) for person in members]
 
 
 def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
-    """Return the id and the e-mail address of each person with access to a workspace."""
+    """Return the id and the e-mail address of each person with access to a workspace.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+    """
     return [(person.id, person.email) for person in people.all_reaching(uow, workspace_id)]
 
 
 def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "label") -> str:
     """Return the id of the label of a card's project that an id or a name refers to.
+
+    Args:
+        uow: The unit of work.
+        card: The card, whose project has the label.
+        text: The id or the name.
+        field: The field with the text, for the message of an error.
 
     Raises:
         Invalid: No label matches, or several do.
@@ -218,7 +262,12 @@ def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "
 
 
 def list_assignees(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
-    """Return the people with access to a workspace, and its agents: cards can be assigned to all of them."""
+    """Return the people with access to a workspace, and its agents: cards can be assigned to all of them.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+    """
     agents = list_assignable_agents(uow, workspace_id)
     return [
         *list_people(uow, workspace_id),
@@ -228,6 +277,12 @@ def list_assignees(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
 
 def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) -> str:
     """Return the id of the person or agent that an id, an e-mail address or a name refers to.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        text: The id, the e-mail address or the name.
+        field: The field with the text, for the message of an error.
 
     Raises:
         Invalid: No person and no agent matches, or several do.
@@ -240,6 +295,12 @@ def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) 
 def resolve_person(uow: UnitOfWork, workspace_id: str, text: str, field: str) -> str:
     """Return the id of the person that an id, an e-mail address, a name or a unique first name refers to.
 
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        text: The id, the e-mail address or the name.
+        field: The field with the text, for the message of an error.
+
     Raises:
         Invalid: No person matches, or several do.
     """
@@ -248,6 +309,11 @@ def resolve_person(uow: UnitOfWork, workspace_id: str, text: str, field: str) ->
 
 def resolve_people(uow: UnitOfWork, workspace_id: str, texts: Mapping[str, str]) -> dict[str, str]:
     """Return the ids of the people that several texts refer to, by field.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        texts: The ids, e-mail addresses or names, by the field that contains them.
 
     Raises:
         Invalid: A text matches no person, or several.

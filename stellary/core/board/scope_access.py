@@ -24,6 +24,10 @@ scope = AccessCheck(
 def load_locked_scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded[LoadedScopeRow]:
     """Check access to a scope, and lock its project: until the unit ends, no other unit changes its scopes or their columns.
 
+    Args:
+        uow: The unit of work.
+        ref: The scope.
+
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such scope (in that project).
     """

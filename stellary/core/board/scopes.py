@@ -213,7 +213,12 @@ def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
 
 
 def views_of(row: ScopeRow, data: ViewData | None) -> ScopeViews:
-    """Return the views of a scope whose access was checked, with the data of one of them."""
+    """Return the views of a scope whose access was checked, with the data of one of them.
+
+    Args:
+        row: The row of the scope.
+        data: The data of the requested view; None if none was requested.
+    """
     return ScopeViews(active_view=row.active_view, views=rules.views(row.view_settings), data=data)
 
 

@@ -62,7 +62,13 @@ def card_entry(workspace_id: str, card: Card, key: str = "") -> Entry:
 
 
 def comment_entry(workspace_id: str, project_id: str, comment: Comment) -> Entry:
-    """Return the search entry of a comment, which has no title."""
+    """Return the search entry of a comment, which has no title.
+
+    Args:
+        workspace_id: The workspace of the card.
+        project_id: The project of the card.
+        comment: The comment.
+    """
     return _comment_entry(workspace_id, project_id, comment.card_id, comment.id, comment.content)
 
 
@@ -124,7 +130,13 @@ def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> E
 
 
 def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[Entry]:
-    """Yield the entries of a project, its cards and their comments."""
+    """Yield the entries of a project, its cards and their comments.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the project.
+        project_id: The project.
+    """
     parameters = {"_project_id": project_id}
     for project in uow.connection.execute(_PROJECT, parameters):
         title = f"{project.key} {project.name}"
@@ -158,7 +170,13 @@ def in_visible_project(
 
 
 def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) -> Iterator[Entry]:
-    """Yield the entry of a comment, if it exists."""
+    """Yield the entry of a comment, if it exists.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the card.
+        comment_id: The comment.
+    """
     for row in uow.connection.execute(_COMMENT, {"_comment_id": comment_id}):
         yield _comment_entry(workspace_id, row.project_id, row.card_id, row.id, row.content)
 
@@ -181,7 +199,13 @@ _of_card, _of_project = cards.alias("of_card"), projects.alias("of_project")
 def join_archived(
     source: FromClause, project_id: ColumnElement[Any], card_id: ColumnElement[Any]
 ) -> tuple[FromClause, ColumnElement[bool]]:
-    """Join the project and the card of a row, and return the condition that one of them is archived."""
+    """Join the project and the card of a row, and return the condition that one of them is archived.
+
+    Args:
+        source: The table or join with the row.
+        project_id: Its column with the id of the project, which may be null.
+        card_id: Its column with the id of the card, which may be null.
+    """
     joined = source.outerjoin(_of_project, _of_project.c.id == project_id).outerjoin(
         _of_card, _of_card.c.id == card_id
     )

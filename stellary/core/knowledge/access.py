@@ -73,6 +73,10 @@ _CURRENT = Query(StoredDocumentRow, _THIS)
 def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
     """Check access to a document; return its row, and ``caller_name``.
 
+    Args:
+        uow: The unit of work.
+        ref: The document.
+
     Raises:
         NotFound: The workspace is not visible to the caller, or neither it nor its organization has such a document.
         Forbidden: The caller's role is insufficient; or the caller wants to change a document that was created in another

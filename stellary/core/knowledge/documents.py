@@ -205,7 +205,12 @@ def change_document(
 
 
 def written_event(document: StoredDocument, *, is_new: bool) -> DocumentWritten:
-    """Return the event from which search indexes the current content of a document."""
+    """Return the event from which search indexes the current content of a document.
+
+    Args:
+        document: The document as it is stored now.
+        is_new: Whether it has just been created.
+    """
     return DocumentWritten(
         **event_location(document),
         document_id=document.id,

@@ -69,6 +69,11 @@ class DocumentContext:
 def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateDocument) -> ParentRow | None:
     """Return the row of the parent document in a request, with its id and context; None if the request has no parent.
 
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the document.
+        request: The request to create or update the document.
+
     Raises:
         Invalid: The workspace has no such document.
     """
@@ -86,6 +91,12 @@ def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateD
 
 def check_no_cycle(uow: UnitOfWork, workspace_id: str, document_id: str, parent_id: str) -> None:
     """Check that a document is not moved below itself. The locked workspace prevents concurrent moves.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of both documents.
+        document_id: The document to move.
+        parent_id: Its new parent.
 
     Raises:
         Conflict: The new parent is the document itself or one of its descendants.

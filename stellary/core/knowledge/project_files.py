@@ -41,7 +41,12 @@ _INSERT = insert(documents)
 
 
 def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
-    """Return the project with all its contents except automations, and the id of its workspace."""
+    """Return the project with all its contents except automations, and the id of its workspace.
+
+    Args:
+        uow: The unit of work.
+        ref: The project.
+    """
     file, workspace_id = exports.project_file(uow, ref)
     document_rows = _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id})
     authors = exports.People(
@@ -64,7 +69,13 @@ def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
 
 
 def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> imports.Imported:
-    """Create a project from a file, without its automations; the caller becomes its member and the author of its documents."""
+    """Create a project from a file, without its automations; the caller becomes its member and the author of its documents.
+
+    Args:
+        uow: The unit of work.
+        ref: The workspace.
+        request: The file.
+    """
     return _add_documents(uow, imports.make_project(uow, ref, request), request)
 
 

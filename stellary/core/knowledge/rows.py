@@ -54,7 +54,12 @@ def to_summary(document: StoredDocument) -> DocumentSummary:
 
 
 def to_document(document: StoredDocument, content_format: ContentFormat) -> Document:
-    """Return a document with its content in a format."""
+    """Return a document with its content in a format.
+
+    Args:
+        document: The document, with TipTap content.
+        content_format: The format of the result.
+    """
     content = _format_content(document.content, content_format)
     return convert(Document, document, content_format=content_format, content=content)
 
@@ -65,7 +70,12 @@ def version_summary(row: VersionRow) -> DocumentVersionSummary:
 
 
 def version(row: VersionContentRow, content_format: ContentFormat) -> DocumentVersion:
-    """Return the version of a row."""
+    """Return the version of a row.
+
+    Args:
+        row: The row, with TipTap content.
+        content_format: The format of the result.
+    """
     content = _format_content(row.content, content_format)
     return convert(DocumentVersion, version_summary(row), content_format=content_format, content=content)
 

@@ -58,7 +58,12 @@ def create_index(
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column, unless an interrupted migration has already added it."""
+    """Add a column, unless an interrupted migration has already added it.
+
+    Args:
+        table: The name of the table.
+        column: The column, which can be null or has a server default.
+    """
     if column.name not in {existing["name"] for existing in sa.inspect(op.get_bind()).get_columns(table)}:
         op.add_column(table, column)
 

@@ -50,6 +50,10 @@ activity = AccessCheck(
 def notification(uow: UnitOfWork, ref: NotificationRef) -> NotificationRow:
     """Load a notification of the caller with its activity, with access checks.
 
+    Args:
+        uow: The unit of work.
+        ref: The notification.
+
     Raises:
         NotFound: The caller has no such notification, or has lost access to its workspace.
     """

@@ -124,7 +124,12 @@ def record(
         | ItemRestored
     ],
 ) -> None:
-    """Record the activities of events, and notify their recipients."""
+    """Record the activities of events, and notify their recipients.
+
+    Args:
+        uow: The unit of work.
+        events: The events of the unit, in order.
+    """
     by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
     entries: list[_Entry] = []
     for event in events:
@@ -208,7 +213,12 @@ def _load_agent_names(uow: UnitOfWork, entries: Sequence[_Entry]) -> Mapping[str
 
 
 def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Delete the notifications of users who left a workspace."""
+    """Delete the notifications of users who left a workspace.
+
+    Args:
+        uow: The unit of work.
+        events: The users who have left a workspace.
+    """
     uow.connection.execute(
         _DELETE, [{"_user_id": event.user_id, "_workspace_id": event.workspace_id} for event in events]
     )

@@ -62,6 +62,12 @@ def last_activity(project_id: ColumnElement[str]) -> ScalarSelect[datetime | Non
 
 
 def list_pilotage_activity(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Activity]:
-    """Return the latest activities of a workspace's pilotage, newest first."""
+    """Return the latest activities of a workspace's pilotage, newest first.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        limit: The maximum number of activities.
+    """
     activity_rows = _OF_PILOTAGE.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
     return [activity_of(row, row.id) for row in activity_rows]

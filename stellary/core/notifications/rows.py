@@ -25,7 +25,12 @@ ACTIVITY = _FIELDS.columns
 
 
 def activity_of(row: ActivityColumns, id: str) -> Activity:
-    """Convert a row with the columns of ``ACTIVITY`` to an activity."""
+    """Convert a row with the columns of ``ACTIVITY`` to an activity.
+
+    Args:
+        row: The row.
+        id: The id of the activity, which the statement may select under another name.
+    """
     return _FIELDS.to_value(row, id=id, changes=read_changes(row.changes), via=read_via(row.via))
 
 

@@ -189,7 +189,13 @@ def _statuses(event: CardEvent) -> dict[str, str]:
 
 
 def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | None) -> dict[str, object]:
-    """Return the meta of a change of a project's members."""
+    """Return the meta of a change of a project's members.
+
+    Args:
+        event: The change.
+        names: The names of users, by id.
+        project: The name of the project; None if it is not known.
+    """
     return {"member": names.get(event.user_id), "project": project}
 
 
@@ -346,12 +352,21 @@ def find_excluded(event: CardEvent, actor_id: str) -> set[str]:
     """Return the ids of users who are not notified of an event, which is only the actor.
 
     For a notice, the result is empty: a rule sends it on behalf of its owner, who may be a recipient.
+
+    Args:
+        event: The event.
+        actor_id: The user or agent who caused it.
     """
     return set() if isinstance(event, NoticeGiven) else {actor_id}
 
 
 def recipients(seeing: set[str], actor_id: str) -> list[str]:
-    """Return the recipients: the users with access to the item, except the actor."""
+    """Return the recipients: the users with access to the item, except the actor.
+
+    Args:
+        seeing: The ids of the users with access to the item.
+        actor_id: The user or agent who caused the event.
+    """
     return sorted(seeing - {actor_id})
 
 
@@ -403,7 +418,12 @@ def find_new_mentions(event: CardEvent, people: Mapping[str, Iterable[str]]) -> 
 
 
 def handles(name: str, email: str) -> set[str]:
-    """Return the handles that mention a user: the name, and the local part of the e-mail address."""
+    """Return the handles that mention a user: the name, and the local part of the e-mail address.
+
+    Args:
+        name: The name of the user.
+        email: The e-mail address of the user.
+    """
     return {_fold(name), _fold(email.rpartition("@")[0])} - {""}
 
 

@@ -96,7 +96,12 @@ class Ledger(Generic[Row, T]):
         return rules.parse_short_id(self._kind, short_id)
 
     def record_version(self, uow: UnitOfWork, row: Row) -> None:
-        """Record that the unit's changes depend on the current version of an item."""
+        """Record that the unit's changes depend on the current version of an item.
+
+        Args:
+            uow: The unit of work.
+            row: The row of the item.
+        """
         uow.record_dependency(self._kind, f"{row.workspace_id} {row.number}", row.updated_at)
 
     def fetch(

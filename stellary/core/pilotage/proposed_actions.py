@@ -126,7 +126,12 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
 
 
 def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
-    """Set actions that were approved by users who left back to ``suggested``, since these users have no rights any more."""
+    """Set actions that were approved by users who left back to ``suggested``, since these users have no rights any more.
+
+    Args:
+        uow: The unit of work.
+        events: The users who have left a workspace.
+    """
     for event in events:
         parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
         for row in _REOPEN.all(uow.connection, parameters):
@@ -134,13 +139,24 @@ def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
 
 
 def count_open(uow: UnitOfWork, workspace_id: str) -> dict[ProposedActionStatus, int]:
-    """Return the number of actions to review and to apply, by status."""
+    """Return the number of actions to review and to apply, by status.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+    """
     status_rows = _COUNT_OPEN.all(uow.connection, {"_workspace_id": workspace_id})
     return {row.status: row.waiting for row in status_rows}
 
 
 def list_latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[ProposedAction]:
-    """Return the latest proposed actions, newest first."""
+    """Return the latest proposed actions, newest first.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        limit: The maximum number of actions.
+    """
     action_rows = _LATEST.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
     return [rows.action(uow, row) for row in action_rows]
 

@@ -35,17 +35,32 @@ _ACTION_FIELDS = RowFields(
 
 
 def mission(uow: UnitOfWork, row: MissionRow) -> Mission:
-    """Convert a row to a mission."""
+    """Convert a row to a mission.
+
+    Args:
+        uow: The unit of work, which missions do not need.
+        row: The row.
+    """
     return _MISSION_FIELDS.to_value(row, id=short_id("mission", row.number))
 
 
 def priority(uow: UnitOfWork, row: PriorityRow) -> PilotagePriority:
-    """Convert a row to a priority."""
+    """Convert a row to a priority.
+
+    Args:
+        uow: The unit of work, which priorities do not need.
+        row: The row.
+    """
     return _PRIORITY_FIELDS.to_value(row, id=short_id("priority", row.number))
 
 
 def todo(uow: UnitOfWork, row: TodoRow) -> Todo:
-    """Convert a row to a todo."""
+    """Convert a row to a todo.
+
+    Args:
+        uow: The unit of work, which todos do not need.
+        row: The row, with the numbers of its mission and its priority.
+    """
     mission, priority = row.mission_number, row.priority_number
     return _TODO_FIELDS.to_value(
         row,
@@ -56,23 +71,44 @@ def todo(uow: UnitOfWork, row: TodoRow) -> Todo:
 
 
 def decision(uow: UnitOfWork, row: DecisionRow) -> Decision:
-    """Convert a row to a decision."""
+    """Convert a row to a decision.
+
+    Args:
+        uow: The unit of work, which decisions do not need.
+        row: The row.
+    """
     return _DECISION_FIELDS.to_value(row, id=short_id("decision", row.number))
 
 
 def doc(uow: UnitOfWork, row: DocRow) -> ActiveDoc:
-    """Convert a row to an active document."""
+    """Convert a row to an active document.
+
+    Args:
+        uow: The unit of work, which documents do not need.
+        row: The row.
+    """
     return _DOC_FIELDS.to_value(row, id=short_id("doc", row.number))
 
 
 def action(uow: UnitOfWork, row: ActionRow) -> ProposedAction:
-    """Convert a row to a proposed action."""
+    """Convert a row to a proposed action.
+
+    Args:
+        uow: The unit of work, with the registered actions.
+        row: The row.
+    """
     problem = find_problem(uow, row.action_type, row.payload) if row.status in OPEN else None
     return _ACTION_FIELDS.to_value(row, id=short_id("action", row.number), problem=problem)
 
 
 def find_problem(uow: UnitOfWork, action_type: str, payload: object) -> str | None:
-    """Return the reason why an action's name or payload is not valid; None if they are valid."""
+    """Return the reason why an action's name or payload is not valid; None if they are valid.
+
+    Args:
+        uow: The unit of work.
+        action_type: The name of the action.
+        payload: Its parameters, which need not be valid.
+    """
     actions_by_name = registered_actions(uow.env)
     action = actions_by_name.get(action_type)
     if action is None or action.kind != "write":

@@ -36,12 +36,22 @@ _PREFIXES: Final[Mapping[Kind, str]] = {
 
 
 def short_id(kind: Kind, number: int) -> str:
-    """Return a short id such as ``m-001``, with more digits from 1,000 on."""
+    """Return a short id such as ``m-001``, with more digits from 1,000 on.
+
+    Args:
+        kind: The kind of the item, which determines the prefix.
+        number: The number of the item in its workspace, from 1.
+    """
     return f"{_PREFIXES[kind]}-{number:03d}"
 
 
 def parse_short_id(kind: Kind, text: str) -> int:
-    """Return the number of a short id; ``NOWHERE`` if it is malformed."""
+    """Return the number of a short id; ``NOWHERE`` if it is malformed.
+
+    Args:
+        kind: The kind of the item, which determines the prefix.
+        text: The id as the caller has sent it.
+    """
     match = re.fullmatch(r"[a-z]+-([0-9]{3,9})", text)
     if match is None or short_id(kind, int(match[1])) != text:
         return NOWHERE
@@ -103,7 +113,12 @@ OPEN: Final = frozenset(BEFORE.values())
 
 
 def transition_error(status: ProposedActionStatus, new_status: ProposedActionStatus) -> Conflict:
-    """Return the error for a status that the action cannot change to at the moment."""
+    """Return the error for a status that the action cannot change to at the moment.
+
+    Args:
+        status: The status of the action.
+        new_status: The status that was requested.
+    """
     return Conflict(
         f"only an action that is {BEFORE[new_status]} can be {new_status}; this one is {status}",
         code="invalid_transition",
@@ -136,7 +151,12 @@ _RANKS: Final[Mapping[StateIntent, Sequence[str]]] = {
 
 
 def apply_profile(items: StateItems, profile: StateProfile) -> StateItems:
-    """Return the items that a profile shows: all items, todos with running missions, or decisions with finished items."""
+    """Return the items that a profile shows: all items, todos with running missions, or decisions with finished items.
+
+    Args:
+        items: All items of the pilotage.
+        profile: The profile of the request.
+    """
     missions, todos = items.missions, items.todos
     if profile == "execution":
         return StateItems([item for item in missions if item.status in RUNNING], [], todos, [], [])
@@ -150,6 +170,10 @@ def apply_intent(items: StateItems, intent: StateIntent) -> StateItems:
     """Return the items in the order of an intent, given in the order of creation.
 
     Decisions are newest first, unless the order of creation is kept.
+
+    Args:
+        items: The items, in the order of creation.
+        intent: The intent of the request.
     """
     if intent == "context_only":
         return items

@@ -83,6 +83,10 @@ def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
     """Insert, update and delete entries for some events.
 
     Entries of deleted projects, cards and documents are deleted with them.
+
+    Args:
+        uow: The unit of work.
+        events: The events of the unit, in order.
     """
     changes = _IndexChanges()
     for event in events:

@@ -21,7 +21,12 @@ _HAND_OVER = (
 
 
 def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
-    """Disable the webhooks of users who lost admin rights, and transfer them to their successors."""
+    """Disable the webhooks of users who lost admin rights, and transfer them to their successors.
+
+    Args:
+        uow: The unit of work.
+        events: The users who have left a workspace, or are no longer admins there.
+    """
     for event in events:
         parameters = {
             "_workspace_id": event.workspace_id,

@@ -46,7 +46,12 @@ _DELETE_OLD = delete(deliveries).where(
 
 
 def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:
-    """Write a message for each activity and each webhook that subscribes to its type."""
+    """Write a message for each activity and each webhook that subscribes to its type.
+
+    Args:
+        uow: The unit of work.
+        events: The activities that the unit has recorded, by workspace.
+    """
     for event in events:
         if event.workspace_id in uow.workspaces_without_subscribers:
             continue
@@ -96,5 +101,10 @@ def _delivery(uow: UnitOfWork, webhook_id: str, event: str, payload: str) -> dic
 
 
 def delete_old_deliveries(uow: UnitOfWork, webhook_id: str) -> None:
-    """Delete all but the newest 1,000 messages of a webhook; messages that are still pending stay."""
+    """Delete all but the newest 1,000 messages of a webhook; messages that are still pending stay.
+
+    Args:
+        uow: The unit of work.
+        webhook_id: The webhook.
+    """
     uow.connection.execute(_DELETE_OLD, {"_webhook_id": webhook_id})

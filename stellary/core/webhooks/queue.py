@@ -102,12 +102,21 @@ def enqueue(uow: UnitOfWork, webhook_ids: Sequence[str]) -> None:
 
     This only adds rows: if it changed the row of the webhook, the transactions of a workspace would wait for
         each other.
+
+    Args:
+        uow: The unit of work.
+        webhook_ids: The webhooks with new messages.
     """
     jobs.enqueue_all(uow, DELIVER, [{"webhookId": id} for id in webhook_ids], topic=WEBHOOKS)
 
 
 def resume(uow: UnitOfWork, webhook_id: str) -> None:
-    """Let the waiting messages of a webhook be sent immediately, even if its receiver has failed."""
+    """Let the waiting messages of a webhook be sent immediately, even if its receiver has failed.
+
+    Args:
+        uow: The unit of work.
+        webhook_id: The webhook.
+    """
     uow.connection.execute(_RESUME, {"_id": webhook_id})
     enqueue(uow, [webhook_id])
 

@@ -33,7 +33,12 @@ def _format_value(value: object) -> str:
 
 
 def ellipsize(text: str, length: int) -> str:
-    """Return the text, cut to a length in characters with an ellipsis as its last one."""
+    """Return the text, cut to a length in characters with an ellipsis as its last one.
+
+    Args:
+        text: The text.
+        length: The maximum length in characters, at least 1.
+    """
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
@@ -51,7 +56,12 @@ def describe_outcome(done: Iterable[str], not_done: Iterable[str], remarks: str 
 
 
 def describe_rejection(action: str, reason: str | None) -> str:
-    """Return a text for one rejected proposal."""
+    """Return a text for one rejected proposal.
+
+    Args:
+        action: The name of the action that was proposed.
+        reason: The reason that the person gave; None or empty for none.
+    """
     return f"{action} was rejected ({reason or 'no reason was given'})"
 
 

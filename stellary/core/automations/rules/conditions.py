@@ -194,7 +194,12 @@ _CHECKS: Final[Mapping[Kind, Callable[[Any], str | None]]] = {
 
 
 def is_satisfied(conditions: Mapping[str, Any], facts: Facts) -> bool:
-    """Return whether facts satisfy well-formed conditions. Empty conditions are satisfied."""
+    """Return whether facts satisfy well-formed conditions. Empty conditions are satisfied.
+
+    Args:
+        conditions: A condition, or a group of conditions in ``all`` or ``any``, as stored with a rule.
+        facts: The values of the card and its change, by the name of the field.
+    """
     if "all" in conditions:
         return all(is_satisfied(part, facts) for part in conditions["all"])
     if "any" in conditions:

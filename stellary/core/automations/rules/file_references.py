@@ -32,7 +32,12 @@ Rename = Callable[[str, str], str]
 
 
 def find_people(conditions: Mapping[str, object], params: Mapping[str, object]) -> set[str]:
-    """Return the ids, addresses and names by which a rule refers to people."""
+    """Return the ids, addresses and names by which a rule refers to people.
+
+    Args:
+        conditions: The conditions of the rule, as in a project file.
+        params: The parameters of its action, as in a project file.
+    """
     references: set[str] = set()
 
     def note(name: str, text: str) -> str:

@@ -128,7 +128,12 @@ def card_facts(card: Card) -> dict[str, object]:
 
 
 def was_armed(occurrence: Occurrence, armed_at: datetime) -> bool:
-    """Return whether a rule was already enabled when a card became due; True for other triggers."""
+    """Return whether a rule was already enabled when a card became due; True for other triggers.
+
+    Args:
+        occurrence: The trigger and its event.
+        armed_at: The time at which the rule was enabled.
+    """
     due = occurrence.event.card.due_date
     return occurrence.trigger != "due_date_reached" or due is None or due > armed_at
 

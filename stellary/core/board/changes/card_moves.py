@@ -48,7 +48,13 @@ class CardWithPosition:
 
 
 def lock_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str, CardWithPosition]:
-    """Lock cards of a project until the transaction ends, and return their current state by id."""
+    """Lock cards of a project until the transaction ends, and return their current state by id.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project of the cards.
+        ids: The ids of the cards; those of other projects are missing in the result.
+    """
     rows = uow.connection.execute(_CARDS_BY_ID, {"_project_id": project_id, "_ids": list(ids)})
     return {locked.card.id: locked for locked in map(_row_to_card, rows)}
 
@@ -58,7 +64,12 @@ def _row_to_card(row: Sequence[Any]) -> CardWithPosition:
 
 
 def write_cards(uow: UnitOfWork, changed_cards: Iterable[tuple[Card, int]]) -> None:
-    """Write the new state of cards, each with its position, in one batch."""
+    """Write the new state of cards, each with its position, in one batch.
+
+    Args:
+        uow: The unit of work.
+        changed_cards: The cards, each with its position in its column.
+    """
     rows = []
     for card, position in changed_cards:
         row = card_rows.row(card, position)
@@ -70,7 +81,13 @@ def write_cards(uow: UnitOfWork, changed_cards: Iterable[tuple[Card, int]]) -> N
 def lock_cards_of_columns(
     uow: UnitOfWork, project_id: str, column_ids: Sequence[str]
 ) -> list[CardWithPosition]:
-    """Lock all cards of locked columns; return them by column and position, archived cards last."""
+    """Lock all cards of locked columns; return them by column and position, archived cards last.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project of the columns.
+        column_ids: The columns, in the order of the result.
+    """
     column_indexes = {column_id: index for index, column_id in enumerate(column_ids)}
     rows = uow.connection.execute(_OF_COLUMNS, {"_project_id": project_id, "_column_ids": list(column_ids)})
     return sorted(
@@ -90,6 +107,13 @@ def empty_columns(
     """Move all cards of locked columns to the end of another locked column, in their order.
 
     Archived cards stay archived.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace, for the events.
+        sources: The columns to empty.
+        target: The column that gets the cards.
+        project_id: The project of all columns.
 
     Returns:
         The former place and status of each card, by its id, for the trash.

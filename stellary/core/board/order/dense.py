@@ -30,15 +30,35 @@ class DenseOrders:
         )
 
     def enter(self, uow: UnitOfWork, container_id: str, order: int) -> None:
-        """Make room for an item at an order."""
+        """Make room for an item at an order.
+
+        Args:
+            uow: The unit of work.
+            container_id: The scope of columns, or the project of scopes.
+            order: The order of the new item, from 0 to the number of items.
+        """
         self._shift(uow, container_id, order, _END, 1)
 
     def leave(self, uow: UnitOfWork, container_id: str, order: int) -> None:
-        """Close the gap that a removed item leaves."""
+        """Close the gap that a removed item leaves.
+
+        Args:
+            uow: The unit of work.
+            container_id: The scope of columns, or the project of scopes.
+            order: The order that the item had.
+        """
         self._shift(uow, container_id, order + 1, _END, -1)
 
     def move(self, uow: UnitOfWork, container_id: str, current: int, target: int, count: int) -> int:
-        """Make room for an item that moves; return its new order, which is at most the end."""
+        """Make room for an item that moves; return its new order, which is at most the end.
+
+        Args:
+            uow: The unit of work.
+            container_id: The scope of columns, or the project of scopes.
+            current: The order of the item.
+            target: Its new order, which may be beyond the end.
+            count: The number of items, including this one.
+        """
         order = min(target, count - 1)
         # The items between the old and the new order shift by one, against the direction of the move.
         if order > current:

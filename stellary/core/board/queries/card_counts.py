@@ -122,29 +122,56 @@ def select_projects(*columns: ColumnElement[Any]) -> Select[Any]:
 
 
 def load_card_counts(uow: UnitOfWork, scope_id: str) -> list[CardCount]:
-    """Return the counts of the unarchived cards of a scope."""
+    """Return the counts of the unarchived cards of a scope.
+
+    Args:
+        uow: The unit of work.
+        scope_id: The scope.
+    """
     return [CardCount(*row) for row in uow.connection.execute(_CARD_COUNTS, {"_scope_id": scope_id})]
 
 
 def load_completions(uow: UnitOfWork, scope_id: str, since: datetime) -> list[Completion]:
-    """Return the cards of a scope that were completed since a time and are still completed."""
+    """Return the cards of a scope that were completed since a time and are still completed.
+
+    Args:
+        uow: The unit of work.
+        scope_id: The scope.
+        since: The time from which completions count.
+    """
     parameters = {"_scope_id": scope_id, "_since": since}
     return [Completion(*row) for row in uow.connection.execute(_COMPLETIONS, parameters)]
 
 
 def load_scope_progress(uow: UnitOfWork, project_id: str) -> list[ScopeProgress]:
-    """Return the progress of the scopes of a project, by position."""
+    """Return the progress of the scopes of a project, by position.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+    """
     return [ScopeProgress(*row) for row in uow.connection.execute(_PROGRESS, {"_project_id": project_id})]
 
 
 def load_project_card_counts(uow: UnitOfWork, ids: Collection[str], since: Since) -> list[ProjectCardCount]:
-    """Return the card counts of projects, by column and status."""
+    """Return the card counts of projects, by column and status.
+
+    Args:
+        uow: The unit of work.
+        ids: The ids of the projects.
+        since: The boundaries of the periods in which cards are counted.
+    """
     parameters = {"_ids": list(ids), **attrs.asdict(since)}
     return [ProjectCardCount(*row) for row in uow.connection.execute(_OF_PROJECTS, parameters)]
 
 
 def load_columns(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ColumnCount]]:
-    """Return the columns of projects by scope and position, each with the id of its project and a count of 0."""
+    """Return the columns of projects by scope and position, each with the id of its project and a count of 0.
+
+    Args:
+        uow: The unit of work.
+        ids: The ids of the projects.
+    """
     rows = uow.connection.execute(_COLUMNS, {"_ids": list(ids)})
     return [
         (row.project_id, ColumnCount(column_id=row.id, scope_id=row.scope_id, name=row.name, cards=0))
@@ -153,7 +180,12 @@ def load_columns(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, Colum
 
 
 def load_members(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, ProjectMember]]:
-    """Return the members of projects, each with the id of the project."""
+    """Return the members of projects, each with the id of the project.
+
+    Args:
+        uow: The unit of work.
+        ids: The ids of the projects.
+    """
     rows = _MEMBERS.all(uow.connection, {"_ids": list(ids)})
     people_by_id = people.load_people(uow, {row.user_id for row in rows})
     return [(row.project_id, member_value(people_by_id[row.user_id], row)) for row in rows]

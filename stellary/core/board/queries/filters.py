@@ -51,6 +51,12 @@ def is_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> 
 def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> None:
     """Check that the item that a filter names is in a workspace.
 
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        field: The field of the filter, in wire form: ``assigneeId``.
+        id: The value of the filter.
+
     Raises:
         Invalid: The workspace has no such item.
     """
@@ -59,7 +65,15 @@ def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) 
 
 
 def is_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field: str, id: str) -> bool:
-    """Return whether a project has the column, the scope, the label or the card that a filter names."""
+    """Return whether a project has the column, the scope, the label or the card that a filter names.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the project.
+        project_id: The project.
+        field: The field of the filter, in wire form: ``columnId``.
+        id: The value of the filter.
+    """
     parameters = {"_workspace_id": workspace_id, "_project_id": project_id, "_id": id}
     return uow.connection.execute(_IN_PROJECT[field], parameters).first() is not None
 

@@ -41,12 +41,22 @@ def select_project_name(project_id: ColumnElement[Any]) -> ScalarSelect[str]:
 
 
 def load_commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:
-    """Return the user ids of a card's commenters; read them before the card is deleted."""
+    """Return the user ids of a card's commenters; read them before the card is deleted.
+
+    Args:
+        uow: The unit of work.
+        card_id: The card.
+    """
     return tuple(uow.connection.execute(_COMMENTERS, {"_card_id": card_id}).scalars())
 
 
 def load_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
-    """Return cards by id, for events about them; their order is None."""
+    """Return cards by id, for events about them; their order is None.
+
+    Args:
+        uow: The unit of work.
+        ids: The ids of the cards; unknown ones are missing in the result.
+    """
     rows = uow.connection.execute(_CARDS, {"_ids": list(ids)})
     return {card.id: card for card in (card_rows.card(row[1:], row[0], None) for row in rows)}
 

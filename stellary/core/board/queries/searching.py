@@ -41,7 +41,12 @@ def _fold(text: str | None) -> str | None:
 
 
 def contains(text: ColumnElement[Any], part: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a text contains another one, given as ``pattern_of``."""
+    """Return the condition that a text contains another one, given as ``pattern_of``.
+
+    Args:
+        text: The column with the text.
+        part: The parameter with the pattern.
+    """
     return folded(text).like(folded(part), escape="\\")
 
 

@@ -49,7 +49,12 @@ def card(stored: Iterable[Any], project_key: str, order: int | None) -> Card:
 
 
 def row(new_card: Card, position: int) -> dict[str, Any]:
-    """Return the row of a card."""
+    """Return the row of a card.
+
+    Args:
+        new_card: The card.
+        position: Its position in the column.
+    """
     return {**FIELDS.to_row(new_card), "checklist": _to_json(new_card.checklist), "position": position}
 
 

@@ -39,19 +39,36 @@ def field_row(field: CustomField) -> dict[str, object]:
 
 
 def project_fields(uow: UnitOfWork, project_id: str) -> list[CustomField]:
-    """Return all custom fields of a project in order of creation."""
+    """Return all custom fields of a project in order of creation.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+    """
     return [field(row) for row in _IN_ORDER.all(uow.connection, {"_project_id": project_id})]
 
 
 def load_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[str, CustomField]:
-    """Return the fields of a project with the given ids, by id."""
+    """Return the fields of a project with the given ids, by id.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        ids: The ids of the fields; unknown ones are missing in the result.
+    """
     return _load_fields(uow, project_id, ids, is_locked=False)
 
 
 def load_share_locked_fields(
     uow: UnitOfWork, project_id: str, ids: Collection[str]
 ) -> dict[str, CustomField]:
-    """Return the same as ``load_fields``, and lock the fields against changes until the transaction ends."""
+    """Return the same as ``load_fields``, and lock the fields against changes until the transaction ends.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        ids: The ids of the fields; unknown ones are missing in the result.
+    """
     return _load_fields(uow, project_id, ids, is_locked=True)
 
 

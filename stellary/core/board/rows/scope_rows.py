@@ -41,7 +41,12 @@ def row(scope: Scope) -> dict[str, object]:
 
 
 def with_columns(rows: Iterable[ScopeRow], columns: Iterable[Column]) -> list[Scope]:
-    """Return the scopes of rows, each with its columns."""
+    """Return the scopes of rows, each with its columns.
+
+    Args:
+        rows: The rows of the scopes, in order.
+        columns: The columns of at least these scopes, in the order of each scope.
+    """
     by_scope: dict[str, list[Column]] = defaultdict(list)
     for column in columns:
         by_scope[column.scope_id].append(column)
@@ -49,5 +54,11 @@ def with_columns(rows: Iterable[ScopeRow], columns: Iterable[Column]) -> list[Sc
 
 
 def project_scopes(uow: UnitOfWork, project_id: str, columns: Iterable[Column]) -> list[Scope]:
-    """Return all scopes of a project by order, with their columns."""
+    """Return all scopes of a project by order, with their columns.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        columns: The columns of the project, in the order of each scope.
+    """
     return with_columns(BY_ORDER.all(uow.connection, {"_project_id": project_id}), columns)

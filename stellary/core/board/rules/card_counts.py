@@ -80,5 +80,10 @@ class ProjectCardCount:
 
 
 def percent(done: int, total: int) -> int:
-    """Return the completed share in percent, rounded down; 0 if there are no cards."""
+    """Return the completed share in percent, rounded down; 0 if there are no cards.
+
+    Args:
+        done: The number of completed cards.
+        total: The number of all cards.
+    """
     return 100 * done // total if total else 0

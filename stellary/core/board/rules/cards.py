@@ -241,7 +241,14 @@ def apply_update(
 
 
 def increment_version(before: Card, after: Card, order: int | None, now: datetime) -> Card:
-    """Return the updated card with its order and the next version, or the same card if nothing changed."""
+    """Return the updated card with its order and the next version, or the same card if nothing changed.
+
+    Args:
+        before: The stored card.
+        after: The card with the changes of the request.
+        order: The new order in the column; None for an archived card.
+        now: The time of the change.
+    """
     if order == before.order and not set(find_changed_fields(before, after)) - {"order"}:
         return before
     return replace_fields(after, order=order, version=before.version + 1, updated_at=now)

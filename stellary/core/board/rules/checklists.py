@@ -29,7 +29,12 @@ def progress(items: Sequence[ChecklistItem]) -> ChecklistProgress:
 
 @functools.lru_cache(maxsize=8192)
 def progress_of(done: int, total: int) -> ChecklistProgress:
-    """Return the progress for the number of items that are done and the number of all items."""
+    """Return the progress for the number of items that are done and the number of all items.
+
+    Args:
+        done: The number of items that are done.
+        total: The number of all items.
+    """
     # Cached, since a board has few different values.
     return ChecklistProgress(done=done, total=total, percent=percent(done, total))
 

@@ -111,7 +111,12 @@ def as_text(value: object) -> str | None:
 
 
 def from_text(field: CustomField, text: str) -> object:
-    """Parse a value from text; return None if it does not match the field's type."""
+    """Parse a value from text; return None if it does not match the field's type.
+
+    Args:
+        field: The custom field.
+        text: The text; for a multi-select, one of its options.
+    """
     value: object = text
     if field.type == "number":
         value = _number_of(text)
@@ -226,7 +231,12 @@ def _invalid_options(path: str, message: str) -> Invalid:
 
 
 def loses_options(before: CustomField, after: CustomField) -> bool:
-    """Return whether an update removes or renames options."""
+    """Return whether an update removes or renames options.
+
+    Args:
+        before: The field before the update.
+        after: The field after the update.
+    """
     return not set(before.options) <= set(after.options)
 
 
@@ -234,6 +244,10 @@ def renamed_options(before: CustomField, after: CustomField) -> dict[str, str]:
     """Return the new names of options by their old ones.
 
     An option is renamed if the number of options stays the same, and a new option is at its position.
+
+    Args:
+        before: The field before the update.
+        after: The field after the update.
     """
     if after.type not in CHOSEN_FROM or len(before.options) != len(after.options):
         return {}

@@ -12,12 +12,22 @@ T = TypeVar("T")
 
 
 def value_or(value: T | Unset, default: T) -> T:
-    """Return the value of a request, or a default if the request has none."""
+    """Return the value of a request, or a default if the request has none.
+
+    Args:
+        value: The value of the request.
+        default: The value to return if the request has none.
+    """
     return default if isinstance(value, Unset) else value
 
 
 def moment(value: date | Unset | None, default: datetime | None) -> datetime | None:
-    """Return the date of a request as midnight UTC, or a default if the request has none."""
+    """Return the date of a request as midnight UTC, or a default if the request has none.
+
+    Args:
+        value: The date of the request; None clears it.
+        default: The time to return if the request has none.
+    """
     if isinstance(value, Unset):
         return default
     return None if value is None else utc(value)

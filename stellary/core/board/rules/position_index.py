@@ -75,7 +75,12 @@ class PositionIndex:
         return self._start(stretch), index
 
     def with_count(self, position: int, step: int) -> Self:
-        """Return the index after a card was added at a position (1) or removed from it (-1)."""
+        """Return the index after a card was added at a position (1) or removed from it (-1).
+
+        Args:
+            position: The position of the card.
+            step: 1 for an added card, -1 for a removed one.
+        """
         stretch = self._stretch(position)
         counts = list(self.counts)
         counts[stretch] += step

@@ -117,7 +117,12 @@ class ColumnOrder:
         self._new.discard(id)
 
     def insert(self, id: str, order: int) -> None:
-        """Insert a card at an index, or at the end if there are fewer cards."""
+        """Insert a card at an index, or at the end if there are fewer cards.
+
+        Args:
+            id: The id of the card.
+            order: The index, from 0.
+        """
         self._ids.insert(order, id)
         self._new.add(id)
 

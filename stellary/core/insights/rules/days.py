@@ -22,12 +22,22 @@ def midnight(moment: datetime) -> datetime:
 
 
 def first_day(now: datetime, days: int = DAYS_SHOWN) -> datetime:
-    """Return the beginning of the first of the last days, of which today is the last one."""
+    """Return the beginning of the first of the last days, of which today is the last one.
+
+    Args:
+        now: The current time.
+        days: The number of days. Default: 30.
+    """
     return midnight(now) - DAY * (days - 1)
 
 
 def last_days(now: datetime, days: int = DAYS_SHOWN) -> list[str]:
-    """Return the last days in the wire format, ending with today."""
+    """Return the last days in the wire format, ending with today.
+
+    Args:
+        now: The current time.
+        days: The number of days. Default: 30.
+    """
     first = first_day(now, days)
     return [day_of(first + DAY * index) for index in range(days)]
 

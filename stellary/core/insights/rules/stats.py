@@ -78,7 +78,12 @@ def count_by_status(counted: Iterable[tuple[str, int]]) -> StatusCounts:
 
 
 def count_by_column(tallies: Iterable[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
-    """Return the number of cards in each column, by position."""
+    """Return the number of cards in each column, by position.
+
+    Args:
+        tallies: The counts of the scope's unarchived cards.
+        columns: The columns of the scope, by position.
+    """
     cards_by_column: Counter[str] = Counter()
     for tally in tallies:
         cards_by_column[tally.column_id] += tally.cards
@@ -104,7 +109,12 @@ def count_by_priority(tallies: Iterable[CardCount]) -> PriorityCounts:
 
 
 def count_by_assignee(tallies: Iterable[CardCount], names: Mapping[str, str]) -> list[AssigneeCount]:
-    """Return the number of cards of each assignee, in descending order; unassigned cards last."""
+    """Return the number of cards of each assignee, in descending order; unassigned cards last.
+
+    Args:
+        tallies: The counts of the scope's unarchived cards.
+        names: The names of the assignees, by id.
+    """
     cards_by_user: Counter[str | None] = Counter()
     for tally in tallies:
         cards_by_user[tally.assignee_id] += tally.cards
@@ -117,7 +127,12 @@ def count_by_assignee(tallies: Iterable[CardCount], names: Mapping[str, str]) ->
 
 
 def count_by_label(tallies: Iterable[CardCount], labels: Sequence[Label]) -> list[LabelCount]:
-    """Return the number of cards with each label; cards without labels last. A card counts for each of its labels."""
+    """Return the number of cards with each label; cards without labels last. A card counts for each of its labels.
+
+    Args:
+        tallies: The counts of the scope's unarchived cards.
+        labels: The labels of the project.
+    """
     cards_by_label: Counter[str | None] = Counter()
     for tally in tallies:
         if not tally.label_ids:
@@ -132,7 +147,12 @@ def count_by_label(tallies: Iterable[CardCount], labels: Sequence[Label]) -> lis
 
 
 def count_per_day(completions: Iterable[Completion], now: datetime) -> list[DayCount]:
-    """Return the number of cards completed on each of the last days, including days without any."""
+    """Return the number of cards completed on each of the last days, including days without any.
+
+    Args:
+        completions: The completed cards.
+        now: The current time, on the last day.
+    """
     cards_by_day = Counter(day_of(completion.completed_at) for completion in completions)
     return [DayCount(day=day, cards=cards_by_day[day]) for day in last_days(now)]
 

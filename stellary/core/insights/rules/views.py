@@ -47,7 +47,12 @@ def build_calendar(cards: Mapping[str | None, Cards]) -> CalendarView:
 
 
 def build_roadmap(scopes: Sequence[ScopeProgress], cards: Cards) -> RoadmapView:
-    """Return scopes and cards as bars; a card with one date becomes a bar of no length."""
+    """Return scopes and cards as bars; a card with one date becomes a bar of no length.
+
+    Args:
+        scopes: The scopes with their progress, in order.
+        cards: The unarchived cards; those without a date are only counted.
+    """
     bars = [bar for card in cards if (bar := build_card_bar(card)) is not None]
     bars.sort(key=lambda bar: (bar.start, bar.end))
     return RoadmapView(scopes=list(map(build_scope_bar, scopes)), cards=bars, undated=len(cards) - len(bars))

@@ -46,6 +46,10 @@ NOT_REVIEWED: Final[Mapping[str, None]] = dict.fromkeys(
 def check_tags(tags: Sequence[str], path: str = "tags") -> None:
     """Check that each tag is on one line, and occurs once, regardless of case.
 
+    Args:
+        tags: The tags of the request.
+        path: The path of the list, for the message of an error.
+
     Raises:
         Invalid: A tag has several lines, or occurs twice.
     """
@@ -87,7 +91,14 @@ def apply_update(
 
 
 def is_news(before: StoredDocument, after: StoredDocument, user_id: str, now: datetime) -> bool:
-    """Return whether a change is reported. If one person saves repeatedly, it is reported every ten minutes."""
+    """Return whether a change is reported. If one person saves repeatedly, it is reported every ten minutes.
+
+    Args:
+        before: The stored document, with its last reported change.
+        after: The document with the changes.
+        user_id: The user who makes the change.
+        now: The time of the change.
+    """
     changed = set(find_changed_fields(before, after)) - _BOOKKEEPING
     if changed == {"content"} and before.told_of_id == user_id:
         return now - before.told_at >= REPORT_INTERVAL

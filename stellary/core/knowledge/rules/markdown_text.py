@@ -57,7 +57,12 @@ def paragraph(nodes: Sequence[Node]) -> str:
 
 
 def one_line(nodes: Sequence[Node], *, in_table: bool = False) -> str:
-    """Return the text on one line, as the content of a heading or a table cell."""
+    """Return the text on one line, as the content of a heading or a table cell.
+
+    Args:
+        nodes: The inline nodes: texts and line breaks.
+        in_table: Whether the text is in a table cell, in which ``|`` is escaped.
+    """
     written = _write(nodes, line_break="<br>", in_table=in_table)
     return written.replace("|", "\\|") if in_table else _LAST_HASH.sub(r"\1\#", written)
 

@@ -37,6 +37,10 @@ _DONE: Final[Mapping[Move, str]] = {
 def next_status(status: DocumentStatus, move: Move) -> DocumentStatus:
     """Return the status of a document after a step of the review workflow.
 
+    Args:
+        status: The current status.
+        move: The step: ``submit``, ``approve`` and so on.
+
     Raises:
         Conflict: The step is not possible from the current status.
     """
@@ -48,6 +52,11 @@ def next_status(status: DocumentStatus, move: Move) -> DocumentStatus:
 
 def check_reviewer(move: Move, *, is_author: bool, is_alone: bool) -> None:
     """Check that a reviewer does not approve their own document, unless no other member could.
+
+    Args:
+        move: The step of the review.
+        is_author: Whether the caller has written the document.
+        is_alone: Whether no other member could review it.
 
     Raises:
         Forbidden: The author approves the document.

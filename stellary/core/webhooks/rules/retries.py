@@ -59,7 +59,12 @@ def outcome(
 
 
 def is_failure(status: int | None, *, final: bool) -> bool:
-    """Return whether a receiver has failed, so that another attempt may succeed: no response, 408, 429 or 5xx."""
+    """Return whether a receiver has failed, so that another attempt may succeed: no response, 408, 429 or 5xx.
+
+    Args:
+        status: The status of the response; None if there was none.
+        final: Whether the attempt cannot succeed later, such as one to a forbidden address.
+    """
     return not final and (status is None or status in _AGAIN or status >= 500)
 
 

@@ -229,7 +229,12 @@ class Collector:
         return [attrs.evolve(card, title=to_title(entry), checklist=[]) for entry in entries]
 
     def keep_facts(self, role: str, section: OutlineSection) -> None:
-        """Add the texts of a section without deliverables to the facts."""
+        """Add the texts of a section without deliverables to the facts.
+
+        Args:
+            role: The role of the section, such as ``goals`` or ``audience``; empty for none.
+            section: The section.
+        """
         self._findings.finished += [item.text for item in section.items if item.done]
         texts = [item.text for item in section.items if not item.done]
         texts += [_Cells(table, row).find_name() for table in section.tables for row in table.rows]
@@ -276,7 +281,12 @@ class _Cells:
 
 
 def set_timing(phase: PlannedPhase, timing: Timing | None) -> None:
-    """Set the duration and the dates of a phase, unless it has them already."""
+    """Set the duration and the dates of a phase, unless it has them already.
+
+    Args:
+        phase: The phase, which is changed.
+        timing: The duration and the period that were found; None if there were none.
+    """
     if timing is not None:
         phase.days = phase.days or timing.days
         phase.period = phase.period or timing.period

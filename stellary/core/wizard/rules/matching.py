@@ -88,7 +88,15 @@ def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> Ta
 
 
 def find_phase(plan: WorkPlan, text: str) -> PlannedPhase:
-    """Return the phase that a text names. Raises NotMatched."""
+    """Return the phase that a text names.
+
+    Args:
+        plan: The plan.
+        text: The name of the phase, as the user has written it.
+
+    Raises:
+        NotMatched: No phase matches, or several do.
+    """
     return find_target(plan, text, "phase").phase
 
 

@@ -25,5 +25,10 @@ def format_message(language: str, key: str, **values: object) -> str:
 
 
 def list_messages(language: str, key: str) -> list[str]:
-    """Return the texts of a message that is a list, such as the options of a question."""
+    """Return the texts of a message that is a list, such as the options of a question.
+
+    Args:
+        language: The language: ``fr`` or ``en``.
+        key: The key of the message.
+    """
     return _messages()[key][language == "fr"].split("|")

@@ -49,7 +49,12 @@ def split_lines(text: object) -> list[str]:
 
 
 def select_phases(findings: Findings, brief: Brief) -> Selection:
-    """Return the phases that the answers confirm, or else those that the brief states."""
+    """Return the phases that the answers confirm, or else those that the brief states.
+
+    Args:
+        findings: The contents of the brief.
+        brief: The brief, with the answers to questions.
+    """
     answers, language = brief.answers, findings.language
     candidates = [*findings.phases, *findings.beside]
     is_generic = not candidates
@@ -121,7 +126,13 @@ def _place_answers(selection: Selection, answers: Mapping[str, object], language
 
 
 def build_plan(findings: Findings, selection: Selection, brief: Brief) -> WorkPlan:
-    """Return the plan of a brief with its answers."""
+    """Return the plan of a brief with its answers.
+
+    Args:
+        findings: The contents of the brief.
+        selection: The phases of the plan.
+        brief: The brief, with the answers to questions.
+    """
     answers = brief.answers
     plan = WorkPlan(
         findings.language, [phase for _, phase in selection.phases], findings.start, findings.deadline

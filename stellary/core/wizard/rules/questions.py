@@ -33,7 +33,12 @@ WEIGHTS: Mapping[str, int] = {
 
 
 def find_known(findings: Findings, brief: Brief) -> set[str]:
-    """Return the kinds of information that a brief and its answers contain. Phases count only if an answer confirms them."""
+    """Return the kinds of information that a brief and its answers contain. Phases count only if an answer confirms them.
+
+    Args:
+        findings: The contents of the brief.
+        brief: The brief, with the answers to questions.
+    """
     facts = findings.facts
     stated = {
         "work": any(not phase.is_bare for phase in [*findings.phases, *findings.beside]),
@@ -71,7 +76,13 @@ def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
 
 
 def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterator[str]:
-    """Yield the notes on a plan: missing information, unused parts with the reason, and facts of the brief."""
+    """Yield the notes on a plan: missing information, unused parts with the reason, and facts of the brief.
+
+    Args:
+        findings: The contents of the brief.
+        selection: The phases of the plan.
+        brief: The brief, with the answers to questions.
+    """
     language = findings.language
     stated_names = find_known(findings, brief)
     score = sum(WEIGHTS[name] for name in stated_names)
