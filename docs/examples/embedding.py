@@ -53,8 +53,12 @@ def main(database_url: str = "sqlite://") -> None:
     # --8<-- [start:provision]
     member = core.provision("43", Membership("acme", "eng", role="admin"), email="john@example.com")
     core.deprovision("43", organization="acme", workspace="eng")
-    core.erase("43")
     # --8<-- [end:provision]
+    # --8<-- [start:deactivate]
+    core.deactivate("43")
+    core.reactivate("43")
+    core.erase("43")
+    # --8<-- [end:deactivate]
     assert member != actor
 
     # --8<-- [start:joined]

@@ -46,6 +46,8 @@ class OrganizationMember(Value):
     """A member of an organization.
 
     Attributes:
+        deactivated_at: When the account was deactivated. The user cannot do anything until it is reactivated. None if it
+            is active.
         created_at: When the user became a member.
     """
 
@@ -53,6 +55,7 @@ class OrganizationMember(Value):
     role: OrganizationRole
     email: str
     name: str
+    deactivated_at: datetime | None
     created_at: datetime
 
 

@@ -62,6 +62,8 @@ class WorkspaceMember(Value):
     """A member of a workspace.
 
     Attributes:
+        deactivated_at: When the account was deactivated. The user cannot do anything until it is reactivated. None if it
+            is active.
         created_at: When the user became a member.
     """
 
@@ -70,6 +72,7 @@ class WorkspaceMember(Value):
     pilotage_role: PilotageRole
     email: str
     name: str
+    deactivated_at: datetime | None
     created_at: datetime
 
 

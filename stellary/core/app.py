@@ -17,19 +17,16 @@ from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
-from stellary.core.accounts.deletion import erase
 from stellary.core.accounts.email_tokens import sweep_email_tokens
-from stellary.core.accounts.hosted import map_user
 from stellary.core.accounts.login_attempts import LoginAttempts
-from stellary.core.accounts.provisioning import Membership, provision, remove
 from stellary.core.accounts.sessions import sweep_sessions
-from stellary.core.accounts.users import id_by_address
 from stellary.core.agents import proposing
 from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
 from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.embedded_port import EmbeddedPort
+from stellary.core.api.host_accounts import HostAccounts
 from stellary.core.api.host_jobs import build_delivery_job, build_enqueuer, build_kind
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
 from stellary.core.board import attachments
@@ -61,7 +58,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Core:
+class Core(HostAccounts):
     """The domain of Stellary over one database: the object that a host application embeds.
 
     Create one per process, and call ``close`` at the end. All methods may be called from any thread. A core that was
@@ -430,125 +427,6 @@ class Core:
         """
         with raise_api_errors(), self.database.reading() as connection:
             return authenticate_bearer(connection, bearer, self.env)[0]
-
-    def user(
-        self,
-        *,
-        external_id: str,
-        email: str | None = None,
-        name: str | None = None,
-        connection: Connection | None = None,
-    ) -> Actor:
-        """Return the actor for a user of your application. The first call creates the user, later ones update it.
-
-        Args:
-            external_id: Your id of the user; 1-200 characters.
-            email: The email address: at most 254 characters with an @, unique without regard to case. None keeps the
-                address; on creation, the user gets one in the reserved domain ``users.invalid``.
-            name: The name, 1-100 characters. None keeps the name; on creation, the local part of the address is used, or
-                the external id.
-            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
-
-        Returns:
-            The actor.
-
-        Raises:
-            Invalid: The id, the address or the name is not valid.
-            Conflict: The address belongs to another user.
-            Unavailable: The database does not answer, or was busy for too long.
-        """
-        with raise_api_errors():
-            return map_user(self.units, external_id, email, name, connection)
-
-    def provision(
-        self,
-        external_id: str,
-        membership: Membership,
-        *,
-        email: str | None = None,
-        name: str | None = None,
-        connection: Connection | None = None,
-    ) -> Actor:
-        """Return the actor for a user of your application who is a member of a workspace. No invitation is sent.
-
-        Missing organizations and workspaces are created, named after their slugs. A new organization belongs
-        to the user, and a new workspace to the owner of its organization. Roles that differ are changed, with
-        all consequences of a change over HTTP; owners keep their roles. A new user gets no personal
-        workspace. If everything is as requested, the call only reads, so you may call it for each login or request.
-
-        Args:
-            external_id: Your id of the user; 1-200 characters.
-            membership: The workspace and the roles.
-            email: The email address, as with ``user``.
-            name: The name, as with ``user``.
-            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
-
-        Returns:
-            The actor.
-
-        Raises:
-            Invalid: The id, the address, the name or a slug is not valid.
-            Conflict: The address belongs to another user.
-            Unavailable: The database does not answer, or was busy for too long.
-        """
-        with raise_api_errors():
-            return provision(self.units, external_id, membership, email, name, connection)
-
-    def deprovision(
-        self,
-        external_id: str,
-        *,
-        organization: str,
-        workspace: str | None = None,
-        connection: Connection | None = None,
-    ) -> bool:
-        """Remove a user of your application from a workspace, or from an organization with all its workspaces.
-
-        Assignments, sent invitations, webhooks, rules and agents' tokens of the user end or are handed over to the owner
-        of the organization, as when a member is removed over HTTP.
-
-        Args:
-            external_id: Your id of the user.
-            organization: The slug of the organization.
-            workspace: The slug of the workspace. By default, the user leaves the organization.
-            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
-
-        Returns:
-            Whether the user was a member.
-
-        Raises:
-            Conflict: The user owns the organization or the workspace.
-            Unavailable: The database does not answer, or was busy for too long.
-        """
-        with raise_api_errors():
-            return remove(self.units, external_id, organization, workspace, connection)
-
-    def erase(self, external_id: str, *, connection: Connection | None = None) -> bool:
-        """Delete the account of a user of your application, as when the user deletes it over HTTP.
-
-        Name, address and password are deleted; sessions and tokens end; the user leaves all organizations, and those
-        without other members are deleted, personal ones included. What the user has shared stays, under the name
-        "former member". The next call of ``user`` with the same external id creates a new account.
-
-        Args:
-            external_id: Your id of the user.
-            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
-
-        Returns:
-            Whether there was such a user.
-
-        Raises:
-            Conflict: The user owns organizations with other members.
-            Unavailable: The database does not answer, or was busy for too long.
-        """
-        with raise_api_errors():
-            return erase(self.units, external_id, connection)
-
-    def known_by(self, email: str) -> Actor | None:
-        """Return the actor of the user with an email address, or None if there is no such user. No access is checked."""
-        with self.view(NOBODY) as uow:
-            user_id = id_by_address(uow, email)
-        return None if user_id is None else Actor(user_id)
 
     def touch(self, actor: Actor) -> None:
         """Record the current time as the last use of the actor's API token."""

@@ -18,12 +18,12 @@ import attrs
 import orjson
 import psycopg
 import pytest
-from sqlalchemy import delete, insert, make_url, text, tuple_
+from sqlalchemy import delete, insert, make_url, text, tuple_, update
 
 import stellary.core
 from stellary.contract.port import RawRequest
 from stellary.core import Core
-from stellary.core.accounts import api_tokens, deletion
+from stellary.core.accounts import api_tokens, deletion, tables
 from stellary.core.api import dispatch
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import idempotency, jobs, trash, trash_statements
@@ -407,6 +407,22 @@ def invite_as_removed_organization_admin(agent_api: AgentApi) -> None:
     assert status == 404
 
 
+def invite_as_deactivated_user(agent_api: AgentApi) -> None:
+    core, bob = agent_api.world.core, agent_api.world.person("bob")
+    agent_api.world.join(bob, agent_api.workspace, role="admin")
+    with core.begin(NOBODY) as uow:
+        uow.connection.execute(
+            update(tables.users).where(tables.users.c.id == bob.id).values(external_id="bob")
+        )
+    invite = (bob, "POST", f"{agent_api.flat}/members/invite", {"email": "cid@example.com"})
+    _, status, _ = run_beside(
+        core,
+        lambda uow: core.deactivate("bob", connection=uow.connection),
+        lambda: agent_api.world.status(*invite),
+    )
+    assert status == 403
+
+
 def make_too_many_tokens(agent_api: AgentApi) -> None:
     create = (agent_api.owner, "POST", "/api-tokens", {"name": "A"})
     for _ in range(api_tokens.LIVE_MAX - 1):
@@ -490,6 +506,7 @@ LOCKS = [
     Lock("accounts.locks", "_ORGANIZATION", act_as_demoted_organization_admin),
     Lock("accounts.locks", "_USER", make_too_many_tokens),
     Lock("accounts.locks", "_WORKSPACE", act_as_demoted_workspace_admin),
+    Lock("accounts.deactivation", "_WORKSPACES", invite_as_deactivated_user),
     Lock("accounts.leaving", "_SEATS", invite_as_removed_organization_admin),
     Lock("accounts.organization_members", "_BY_EMAIL", add_deleted_account),
     Lock("accounts.people", "_LOCK_WORKSPACE", assign_removed_member),

@@ -29,6 +29,7 @@ from stellary.core.accounts.access_checks import (
     Link,
     Loaded,
     by_ref,
+    check_active,
     check_role,
 )
 from stellary.core.accounts.row_types import (
@@ -59,7 +60,7 @@ Row = TypeVar("Row", bound=RowType)
 _org_member = organization_members.alias("member")
 _ws_member = workspace_members.alias("ws_member")
 _person = users.alias("person")
-_PERSON = (_person.c.email, _person.c.name)
+_PERSON = (_person.c.email, _person.c.name, _person.c.deactivated_at)
 
 
 def _select_in_organization(*columns: ColumnElement[Any], source: FromClause) -> Select[Any]:
@@ -167,7 +168,7 @@ def organization(uow: UnitOfWork, ref: OrganizationRef | WorkspacesRef) -> Loade
 
     Raises:
         NotFound: No organization has that slug, or the caller is not a member.
-        Forbidden: The caller's role is not enough.
+        Forbidden: The caller's role is not enough, or the account is deactivated.
     """
     return _load_in_organization(uow, _ORGANIZATION, ref)
 
@@ -200,6 +201,7 @@ def _load_in_organization(
         uow.confirm_login(uow.principal_id, generation)
         roles = CallerRoles(user_id=uow.principal_id, organization_id=organization_id, org_role=org_role)
         if roles.sees_organization:
+            check_active(uow, generation)
             check_role(uow, roles)
             return Loaded(row, roles)
     raise NotFound("Organization not found")

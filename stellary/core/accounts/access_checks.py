@@ -259,7 +259,7 @@ class AccessCheck(Generic[R, Row]):
         uow.confirm_login(uow.principal_id, generation)
         if not has_listeners:
             uow.workspaces_without_subscribers.add(workspace_id)
-        return CallerRoles(
+        roles = CallerRoles(
             user_id=uow.principal_id,
             organization_id=organization_id,
             org_role=org_role,
@@ -270,6 +270,9 @@ class AccessCheck(Generic[R, Row]):
             pilotage_role=pilotage_role,
             in_project=self._membership is not None and row[self._membership] is not None,
         )
+        if roles.sees_workspace:
+            check_active(uow, generation)
+        return roles
 
 
 def select_links(links: Iterable[Link], columns: Iterable[ColumnElement[Any]]) -> Select[Any]:
@@ -301,6 +304,20 @@ def check_role(uow: UnitOfWork, roles: CallerRoles, author_id: str | None = None
     if not roles.grants(uow.policy.role, author_id):
         raise Forbidden("your role does not allow that", code="insufficient_role")
     uow.mark_authorized()
+
+
+def check_active(uow: UnitOfWork, generation: int | None) -> None:
+    """Check that the account with whose rights the caller acts is not deactivated.
+
+    Args:
+        uow: The unit of work, whose login has been confirmed.
+        generation: The value of ``LOGIN_GENERATION`` for the account; None if it is deactivated.
+
+    Raises:
+        Forbidden: The account is deactivated, and the unit does not act for the host.
+    """
+    if generation is None and not uow.actor.acts_for_host:
+        raise Forbidden("the account is deactivated", code="account_deactivated")
 
 
 def by_ref(*checks: AccessCheck[Any, Any]) -> AccessByRef:

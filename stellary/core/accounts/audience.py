@@ -22,6 +22,8 @@ from sqlalchemy import (
 
 from stellary.core.accounts.tables import organization_members, users, workspace_members, workspaces
 
+ACTIVE: ColumnElement[bool] = users.c.deactivated_at.is_(None)
+"""The condition that a user has not been deactivated."""
 _LEADS = organization_members.c.role.in_(("owner", "admin"))
 _LED = and_(workspaces.c.organization_id == organization_members.c.organization_id, ~workspaces.c.is_personal)
 
@@ -73,7 +75,7 @@ def seen_by(user_id: ColumnElement[Any]) -> CompoundSelect[str]:
 def audience(workspace_id: ColumnElement[Any]) -> Select[Any]:
     """Return a statement for all users with access to a workspace: ``id``, ``name``, ``email``."""
     ids = union_all(*(way.of(workspace_id=workspace_id) for way in _WAYS))
-    return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(ids))
+    return select(users.c.id, users.c.name, users.c.email).where(users.c.id.in_(ids), ACTIVE)
 
 
 def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
@@ -83,7 +85,7 @@ def reviewers(workspace_id: ColumnElement[Any]) -> Select[str]:
         workspace_members.c.pilotage_role.in_(("reviewer", "owner"))
     )
     return select(users.c.id).where(
-        users.c.id.in_(union_all(reviewing, leaders.of(workspace_id=workspace_id)))
+        users.c.id.in_(union_all(reviewing, leaders.of(workspace_id=workspace_id))), ACTIVE
     )
 
 
@@ -97,9 +99,9 @@ def with_access_flag(
         user_id: The column of ``source`` with the id of the user. Rows whose user does not exist are left out.
         workspace_id: The column or parameter with the id of the workspace.
     """
-    return select(*source.c, users.c.name, sees(users.c.id, workspace_id).label("sees")).join_from(
-        source, users, users.c.id == user_id
-    )
+    return select(
+        *source.c, users.c.name, and_(ACTIVE, sees(users.c.id, workspace_id)).label("sees")
+    ).join_from(source, users, users.c.id == user_id)
 
 
 def by_ids(user_ids: ColumnElement[Any], *columns: ColumnElement[Any]) -> Select[Any]:

@@ -32,7 +32,7 @@ from stellary.core.accounts.passwords import hash_password, rounds_of, verify_pa
 from stellary.core.accounts.row_types import CallerRow, UserRow, UserWithRoleRow
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import invitations, users, workspace_members, workspaces
-from stellary.core.accounts.users import create_user, default_name
+from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.signals import ACCESS
@@ -106,6 +106,7 @@ def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     Raises:
         Unauthenticated: The account does not exist, or the password is wrong. Both cases have the same
             message and take the same time.
+        Forbidden: The account is deactivated.
     """
     with units.read(NOBODY) as uow:
         row = _BY_EMAIL.first(uow.connection, {"email_key": address_key(request.email)})
@@ -113,6 +114,7 @@ def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     stored = None if row is None else row.password_hash
     if not verify_password(request.password, stored, rounds) or row is None or stored is None:
         raise Unauthenticated("the e-mail address or the password is wrong", code="bad_credentials")
+    check_not_deactivated(row)
     if rounds_of(stored) != units.env.bcrypt_rounds:
         _rehash(units, row, request.password)
     with units.transaction(NOBODY) as uow:
@@ -219,6 +221,7 @@ def _me(uow: UnitOfWork) -> Me:
     if row is None:
         raise Unauthenticated("the account does not exist any more", code="invalid_token")
     uow.confirm_login(uow.user_id, row.live_generation)
+    check_not_deactivated(row)
     return Me(user=_user(row))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, or_, select, update
 
 from stellary.contract.errors import Unauthenticated
 from stellary.core.accounts.login_state import LOGIN_GENERATION
-from stellary.core.accounts.tables import api_tokens
+from stellary.core.accounts.tables import api_tokens, users
 from stellary.core.accounts.tokens import digest, looks_like_api_token
 from stellary.core.kernel.signer import Claims, Signer
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -17,14 +17,18 @@ from stellary.core.kernel.unit import Actor, UnitOfWork
 TOUCH_AFTER = timedelta(minutes=1)
 
 _GENERATION = select(LOGIN_GENERATION)
-_TOKEN = select(
-    api_tokens.c.id,
-    api_tokens.c.user_id,
-    api_tokens.c.name,
-    api_tokens.c.scopes,
-    api_tokens.c.expires_at,
-    api_tokens.c.last_used_at,
-).where(api_tokens.c.token_digest == bindparam("digest"))
+_TOKEN = (
+    select(
+        api_tokens.c.id,
+        api_tokens.c.user_id,
+        api_tokens.c.name,
+        api_tokens.c.scopes,
+        api_tokens.c.expires_at,
+        api_tokens.c.last_used_at,
+    )
+    .join_from(api_tokens, users)
+    .where(api_tokens.c.token_digest == bindparam("digest"), users.c.deactivated_at.is_(None))
+)
 _TOUCH = (
     update(api_tokens)
     .where(

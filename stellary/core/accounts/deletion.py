@@ -49,6 +49,7 @@ _FORGET = (
         email="",
         password_hash=None,
         external_id=None,
+        deactivated_at=None,
         token_generation=users.c.token_generation + 1,
     )
 )
@@ -90,7 +91,7 @@ def erase(units: Units, external_id: str, connection: Connection | None) -> bool
         user = find_user(uow, external_id)
         if user is None:
             return False
-        with uow.caused_by(None, Actor(user.id)):
+        with uow.caused_by(None, Actor(user.id, acts_for_host=True)):
             _delete(uow, user.token_generation)
         return True
 

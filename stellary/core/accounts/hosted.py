@@ -12,7 +12,7 @@ from stellary.contract.wire import check, invalid
 from stellary.core.accounts.addresses import address_key, host_address
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
-from stellary.core.accounts.users import create_user, default_name
+from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
@@ -49,6 +49,7 @@ def map_user(
     Raises:
         Invalid: The id, the address or the name is not valid.
         Conflict: The address belongs to another user, whose account is not taken over, since it may have a password.
+        Forbidden: The account is deactivated.
     """
     if not 0 < len(external_id) <= EXTERNAL_ID_MAX:
         raise invalid(("externalId", f"must be 1 to {EXTERNAL_ID_MAX} characters"))
@@ -56,7 +57,7 @@ def map_user(
         email = host_address(email)
     if name is not None:
         check(UpdateMe(name=name))
-    find = partial(find_user, external_id=external_id)
+    find = partial(find_active_user, external_id=external_id)
     user = units.run(find, NOBODY, connection, read_only=True)
     if user is not None and _is_in_step(user, email, name):
         return Actor(user.id)
@@ -86,10 +87,26 @@ def find_user(uow: UnitOfWork, external_id: str) -> UserRow | None:
     return _FIND.first(uow.connection, {"external_id": external_id})
 
 
+def find_active_user(uow: UnitOfWork, external_id: str) -> UserRow | None:
+    """Return a user of the host; None if there is none.
+
+    Args:
+        uow: The unit.
+        external_id: The host's id of the user.
+
+    Raises:
+        Forbidden: The account is deactivated.
+    """
+    user = find_user(uow, external_id)
+    if user is not None:
+        check_not_deactivated(user)
+    return user
+
+
 def _create_or_update(
     external_id: str, email: str | None, name: str | None, has_home: bool, uow: UnitOfWork
 ) -> str:
-    user = find_user(uow, external_id)
+    user = find_active_user(uow, external_id)
     if user is None:
         name = name or default_name(email or external_id)
         return create_user(uow, email, name, external_id=external_id, has_home=has_home).id

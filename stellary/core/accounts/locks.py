@@ -60,15 +60,16 @@ def lock_caller(uow: UnitOfWork) -> None:
 
     Raises:
         Unauthenticated: While the unit waited for the lock, the caller's login ended: the password was changed, or the
-            session revoked.
+            session revoked, or the account deactivated.
     """
     _lock(uow, _USER, user_id=uow.user_id)
     login_id, generation = uow.actor.login_id, uow.actor.login_generation
-    if generation is None:
+    if uow.actor.acts_for_host:
         return
     # A statement of its own, which reads what was committed before the lock was granted.
-    parameters = {"_user_id": uow.user_id, "_session_id": login_id}
-    if uow.connection.execute(_GENERATION, parameters).scalar() != generation:
+    parameters = {"_user_id": uow.user_id, "_session_id": login_id or ""}
+    current = uow.connection.execute(_GENERATION, parameters).scalar()
+    if current is None or generation not in (None, current):
         raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
 
 

@@ -10,6 +10,7 @@ LOGIN_GENERATION: ScalarSelect[int] = (
     select(users.c.token_generation)
     .where(
         users.c.id == bindparam("_user_id"),
+        users.c.deactivated_at.is_(None),
         ~exists().where(
             sessions.c.id == bindparam("_session_id"),
             sessions.c.user_id == bindparam("_user_id"),
@@ -18,4 +19,5 @@ LOGIN_GENERATION: ScalarSelect[int] = (
     )
     .scalar_subquery()
 )
-"""The number of passwords that the caller has had; null if the account was deleted, or the caller's session has ended."""
+"""The number of passwords that the caller has had; null if the account was deleted or deactivated, or the
+caller's session has ended."""

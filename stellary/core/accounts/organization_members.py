@@ -37,18 +37,18 @@ from stellary.core.kernel.units import Units
 _FIELDS = RowFields(
     OrganizationMember,
     organization_members,
-    selected={"email": users.c.email, "name": users.c.name},
+    selected={"email": users.c.email, "name": users.c.name, "deactivated_at": users.c.deactivated_at},
     internal=("organization_id",),
 )
 _LIST = Pages(
     OrganizationMemberRow,
-    select(*organization_members.c, users.c.email, users.c.name)
+    select(*organization_members.c, users.c.email, users.c.name, users.c.deactivated_at)
     .join_from(organization_members, users)
     .where(organization_members.c.organization_id == bindparam("_organization_id")),
     organization_members.c.user_id,
 )
 _BY_EMAIL = (
-    select(users.c.id, users.c.email, users.c.name, organization_members.c.role)
+    select(users.c.id, users.c.email, users.c.name, users.c.deactivated_at, organization_members.c.role)
     .select_from(
         users.outerjoin(
             organization_members,
@@ -133,6 +133,7 @@ def add_organization_member(
         user_id=user_row.id,
         email=user_row.email,
         name=user_row.name,
+        deactivated_at=user_row.deactivated_at,
         created_at=uow.now,
     )
     uow.connection.execute(_INSERT, _FIELDS.to_row(member, organization_id=at.row.id))

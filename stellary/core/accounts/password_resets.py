@@ -41,7 +41,9 @@ LIFETIME = timedelta(hours=1)
 
 # A user of an embedding application logs in there, so such a user has no password to reset.
 _BY_EMAIL = select(users.c.id, users.c.email).where(
-    users.c.email_key == bindparam("_email_key"), users.c.password_hash.is_not(None)
+    users.c.email_key == bindparam("_email_key"),
+    users.c.password_hash.is_not(None),
+    users.c.deactivated_at.is_(None),
 )
 _SET_PASSWORD = (
     update(users).where(users.c.id == bindparam("_id")).values(token_generation=users.c.token_generation + 1)

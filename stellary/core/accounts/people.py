@@ -6,11 +6,11 @@ from collections.abc import Collection
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, and_, bindparam, select
 
-from stellary.core.accounts.audience import audience, sees
+from stellary.core.accounts.audience import ACTIVE, audience, sees
 from stellary.core.accounts.tables import organizations, users, workspaces
-from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
+from stellary.core.kernel.events import AdminRightsLost, MemberDeactivated, WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
 
@@ -25,13 +25,13 @@ class Person:
 
 _PERSON = (users.c.id, users.c.email, users.c.name)
 _BY_IDS: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
-_REACHING: Select[Any] = select(*_PERSON).where(sees(users.c.id, bindparam("_workspace_id")))
+_REACHING: Select[Any] = select(*_PERSON).where(ACTIVE, sees(users.c.id, bindparam("_workspace_id")))
 _REACHING_OF = _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
     users.c.email_key.in_(bindparam("_email_keys", expanding=True))
 )
 _WITH_MEMBERSHIP: Select[Any] = select(
-    *_PERSON, sees(users.c.id, bindparam("_workspace_id")).label("reaches")
+    *_PERSON, and_(ACTIVE, sees(users.c.id, bindparam("_workspace_id"))).label("reaches")
 ).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
 _AUDIENCE = audience(bindparam("_workspace_id"))
@@ -98,6 +98,19 @@ def emit_left(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -
     uow.members.pop((workspace_id, user_id), None)
     successor_id = _successor(uow, user_id, owner_id)
     uow.emit(WorkspaceLeft(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
+
+
+def emit_deactivated(uow: UnitOfWork, workspace_id: str, user_id: str, successor_id: str) -> None:
+    """Emit that a user with access to a workspace was deactivated.
+
+    Args:
+        uow: A unit that may write.
+        workspace_id: The workspace.
+        user_id: The user.
+        successor_id: The user who takes over.
+    """
+    uow.members.pop((workspace_id, user_id), None)
+    uow.emit(MemberDeactivated(workspace_id=workspace_id, user_id=user_id, successor_id=successor_id))
 
 
 def emit_admin_rights_lost(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -> None:

@@ -158,7 +158,7 @@ def remove(
         row = None if user_id is None else _load(uow, membership=target, user_id=user_id)
         if user_id is None or row is None or row.organization_role is None:
             return False
-        with uow.caused_by(None, Actor(row.owner_id)):
+        with uow.caused_by(None, Actor(row.owner_id, acts_for_host=True)):
             if workspace is None:
                 remove_organization_member(uow, OrganizationMemberRef(organization, user_id))
                 return True
@@ -183,7 +183,7 @@ def _establish(uow: UnitOfWork, membership: Membership) -> None:
     else:
         lock_organization(uow, organization_ref)
     row = _require(uow, membership, user_id)
-    with uow.caused_by(None, Actor(row.owner_id)):
+    with uow.caused_by(None, Actor(row.owner_id, acts_for_host=True)):
         if row.organization_role is None:
             join_organization(uow, row.id, user_id)
         if user_id != row.owner_id and (row.organization_role or "member") != membership.organization_role:

@@ -17,6 +17,7 @@ class UserRow(RowType):
     name: str
     password_hash: str | None
     token_generation: int
+    deactivated_at: datetime | None
     created_at: datetime
 
 
@@ -86,6 +87,7 @@ class OrganizationMemberRow(RowType):
     role: OrganizationRole
     email: str
     name: str
+    deactivated_at: datetime | None
     created_at: datetime
 
 
@@ -124,6 +126,7 @@ class WorkspaceMemberRow(RowType):
     pilotage_role: PilotageRole
     email: str
     name: str
+    deactivated_at: datetime | None
     created_at: datetime
 
 
@@ -131,6 +134,14 @@ class LoadedWorkspaceMemberRow(WorkspaceMemberRow):
     """A member of a workspace, with the role in the organization."""
 
     member_org_role: OrganizationRole
+
+
+class SeatOwnersRow(RowType):
+    """A workspace, with its owner and that of its organization."""
+
+    id: str
+    owner_id: str
+    organization_owner_id: str
 
 
 class IdRow(RowType):

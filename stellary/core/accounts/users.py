@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.auth import User
+from stellary.contract.errors import Forbidden
 from stellary.core.accounts import personal
 from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -48,6 +50,7 @@ def create_user(
         "password_hash": password_hash,
         "external_id": external_id,
         "token_generation": 0,
+        "deactivated_at": None,
         "created_at": uow.now,
         "updated_at": uow.now,
     }
@@ -55,6 +58,16 @@ def create_user(
     if has_home:
         personal.create_home(uow, user.id, name, email)
     return user
+
+
+def check_not_deactivated(user: UserRow) -> None:
+    """Check that an account is not deactivated.
+
+    Raises:
+        Forbidden: It is deactivated.
+    """
+    if user.deactivated_at is not None:
+        raise Forbidden("the account is deactivated", code="account_deactivated")
 
 
 def id_by_address(uow: UnitOfWork, email: str) -> str | None:

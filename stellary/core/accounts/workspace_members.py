@@ -28,12 +28,12 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 _FIELDS = RowFields(
     WorkspaceMember,
     workspace_members,
-    selected={"email": users.c.email, "name": users.c.name},
+    selected={"email": users.c.email, "name": users.c.name, "deactivated_at": users.c.deactivated_at},
     internal=("workspace_id",),
 )
 _LIST = Pages(
     WorkspaceMemberRow,
-    select(*workspace_members.c, users.c.email, users.c.name)
+    select(*workspace_members.c, users.c.email, users.c.name, users.c.deactivated_at)
     .join_from(workspace_members, users)
     .where(workspace_members.c.workspace_id == bindparam("_workspace_id")),
     workspace_members.c.user_id,

@@ -42,6 +42,7 @@ from stellary.core.kernel.events import (
     DocumentWritten,
     ItemChanged,
     ItemRestored,
+    MemberDeactivated,
     NoticeGiven,
     PilotageChanged,
     ProjectCreated,
@@ -127,6 +128,15 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         webhooks_on_member_removed.hand_over,
         leaving.end_invitations,
         activity.delete_notifications,
+    ),
+    MemberDeactivated: (
+        end_streams,
+        proposed_actions.reopen_approved,
+        automations_on_member_removed.turn_off,
+        agents_on_member_removed.revoke_tokens,
+        agents_on_member_removed.cancel_missions,
+        webhooks_on_member_removed.hand_over,
+        leaving.end_invitations,
     ),
     TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     AdminRightsLost: (

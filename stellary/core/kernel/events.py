@@ -94,6 +94,11 @@ class WorkspaceLeft(Event):
 
 
 @attrs.frozen(kw_only=True)
+class MemberDeactivated(WorkspaceLeft):
+    """A user with access to a workspace was deactivated. Memberships and assignments stay, without any rights."""
+
+
+@attrs.frozen(kw_only=True)
 class AdminRightsLost(Event):
     """A user is no longer an admin of a workspace, but still has access to it.
 

@@ -71,6 +71,7 @@ class Actor:
         login_id: The id of the caller's session (the ``jti`` of the JWT); None without a login.
         login_generation: The number of password changes before the login; None without a login.
         token_name: The name of the token, for the record of changes.
+        acts_for_host: Whether the host acts with the user's rights, which then apply even if the account is deactivated.
     """
 
     user_id: str | None
@@ -80,6 +81,7 @@ class Actor:
     login_id: str | None = attrs.field(default=None, eq=False, repr=False)
     login_generation: int | None = attrs.field(default=None, eq=False, repr=False)
     token_name: str | None = attrs.field(default=None, eq=False, repr=False)
+    acts_for_host: bool = attrs.field(default=False, eq=False, repr=False)
 
     def require(self, policy: Policy) -> None:
         """Check that the token allows a call, before anything is read.
