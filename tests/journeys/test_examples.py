@@ -89,6 +89,7 @@ async def test_async_quickstart_runs_over_http(core: Core, capsys: pytest.Captur
 
 def test_code_of_the_readme_runs_twice_in_a_row(core: Core, capsys: pytest.CaptureFixture[str]):
     (lines,) = re.findall(r"```python\n(.*?)```", (EXAMPLES.parents[1] / "README.md").read_text(), re.DOTALL)
+    assert lines == (EXAMPLES / "first_board.py").read_text()  # the home page of the documentation shows it
     assert "http://localhost:3001" in lines
     scope: dict[str, Any] = {}
     with running(core) as server:
