@@ -8,10 +8,17 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from reference_server.settings import Settings, SettingsError, from_environment, parse_environment
+from reference_server.settings import (
+    Settings,
+    SettingsError,
+    blobs_url,
+    database_url,
+    from_environment,
+    parse_environment,
+)
 from reference_server.sockets import bind_socket, url_of
 from reference_server.workers import VARIABLE, SupervisorLink, supervise
 
@@ -107,10 +114,12 @@ def _load_signing() -> None:
 
 def _run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command other than serving, and return the exit code."""
-    from reference_server import backup, jobs, operator_resets
+    from reference_server import backup, copying, jobs, operator_resets
 
     if options.command == "backup":
         return backup.back_up(settings, options.folder)
+    if options.command == "copy":
+        return copying.copy(settings, options.to, options.to_data_dir, options.to_files)
     if options.command == "migrate":
         jobs.bring_up_to_date(settings)
         return 0
@@ -183,6 +192,10 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
         "backup", parents=[common], help="copy the database and all files while they are in use"
     )
     backup.add_argument("folder", type=Path, help="the folder to create")
+    copy = commands.add_parser(
+        "copy", parents=[common], help="copy a stopped server to another database, such as PostgreSQL"
+    )
+    _add_copy_options(copy)
     reset = commands.add_parser(
         "reset-password", parents=[common], help="print a link with which a user can choose a new password"
     )
@@ -192,6 +205,39 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--given-up", action="store_true", help="list jobs that failed too often instead")
     retry = jobs.add_parser("retry", parents=[common], help="retry jobs that failed too often")
     retry.add_argument("ids", nargs="*", help="ids of jobs; all by default")
+
+
+def _add_copy_options(copy: argparse.ArgumentParser) -> None:
+    copy.add_argument(
+        "--to",
+        type=_checked(database_url),
+        metavar="URL",
+        help="an empty database (a SQLite file in --to-data-dir)",
+    )
+    copy.add_argument(
+        "--to-data-dir",
+        type=Path,
+        metavar="DIR",
+        help="the folder for the copy's files and secret (the same one)",
+    )
+    copy.add_argument(
+        "--to-files",
+        type=_checked(blobs_url),
+        metavar="URL",
+        help="the store for the copy's files (the same one)",
+    )
+
+
+def _checked(check: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a check of a setting as the type of an option, whose messages argparse shows."""
+
+    def convert(text: str) -> str:
+        try:
+            return check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
 
 
 def _workers(text: str) -> int:

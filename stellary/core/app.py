@@ -213,9 +213,10 @@ class Core(HostAccounts):
         from stellary.core.api import backups
 
         paths = [Path(fspath(path)) for path in also]
-        return backups.back_up(self.database, self.env.blobs, self._find_files, Path(fspath(folder)), paths)
+        return backups.back_up(self.database, self.env.blobs, self.list_files, Path(fspath(folder)), paths)
 
-    def _find_files(self, connection: Connection) -> FileIndex:
+    def list_files(self, connection: Connection) -> FileIndex:
+        """Return the size and the SHA-256 of all files that a database refers to, by key, from a connection to it."""
         with self.view(NOBODY, connection) as uow:
             return attachments.all_files(uow) | proposing.find_all_files(uow) | trash.find_all_files(uow)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -12,7 +11,7 @@ from sqlalchemy import Engine, event
 
 from stellary.core import Core
 from tests.conftest import RUN
-from tests.support.databases import Postgres, statement, url_of
+from tests.support.databases import KINDS
 from tests.support.world import World
 
 
@@ -29,27 +28,17 @@ def kind(request):
 
 
 @pytest.fixture
-def empty_url(request, kind, tmp_path):
+def empty_url(request, kind):
     """Yield the URL of an empty database."""
-    yield from create_empty_database(request, kind, tmp_path / "empty.db")
+    with KINDS[kind](request.config.stash[RUN]).empty_database() as url:
+        yield url
 
 
 @pytest.fixture
-def other_url(request, kind, tmp_path):
+def other_url(request, kind):
     """Yield the URL of a second empty database, of the same kind."""
-    yield from create_empty_database(request, kind, tmp_path / "other.db")
-
-
-def create_empty_database(request, kind, path):
-    """Create an empty database, and delete it at the end."""
-    if kind == "sqlite":
-        yield f"sqlite:///{path}"
-        return
-    server, name = Postgres(request.config.stash[RUN]), f"stellary_empty_{secrets.token_hex(8)}"
-    with server.administrator() as administrator:
-        administrator.execute(statement("CREATE DATABASE {}", name))
-        yield url_of(server.server(), name)
-        administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
+    with KINDS[kind](request.config.stash[RUN]).empty_database() as url:
+        yield url
 
 
 @pytest.fixture

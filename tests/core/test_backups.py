@@ -92,19 +92,19 @@ def test_backup_contains_the_listed_files(core, files, tmp_path):
 
 
 def test_file_deleted_during_a_backup_is_omitted_with_its_row(core, files, tmp_path, monkeypatch):
-    copy, waiting, listings = backups._copy_file, files.ids[:2], []
+    copy, waiting, listings = backups.copy_file, files.ids[:2], []
 
     def delete_first(*arguments):
         if waiting:
             files.purge(waiting.pop())
         return copy(*arguments)
 
-    def record_listing(connection, find_files=core._find_files):
+    def record_listing(connection, find_files=core.list_files):
         listings.append(find_files(connection))
         return listings[-1]
 
-    monkeypatch.setattr(backups, "_copy_file", delete_first)
-    monkeypatch.setattr(core, "_find_files", record_listing)
+    monkeypatch.setattr(backups, "copy_file", delete_first)
+    monkeypatch.setattr(core, "list_files", record_listing)
     backup = core.back_up(tmp_path / "backup")
     assert (backup.files, backup.lost) == (2, [])
     # The backup contains the last copy of the database.

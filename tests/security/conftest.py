@@ -8,14 +8,13 @@ import pytest
 
 from tests.conftest import RUN
 from tests.security.permission_world import PermissionWorld, open_permission_world
-from tests.support.databases import Postgres, Sqlite
+from tests.support.databases import KINDS
 
 
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[PermissionWorld]:
     """Yield a permission world on a database of each kind."""
-    kind = {"sqlite": Sqlite, "postgresql": Postgres}[request.param]
-    with open_permission_world(kind, request.config.stash[RUN]) as opened_world:
+    with open_permission_world(KINDS[request.param], request.config.stash[RUN]) as opened_world:
         yield opened_world
 
 

@@ -412,20 +412,20 @@ def open_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[P
     state = run.directory / f"permission-world-{kind.__name__}"
 
     def build(url: str) -> None:
-        with _open_core(url, state / "files") as core:
+        with open_sandboxed_core(url, state / "files") as core:
             world = PermissionWorld(core, core.units.database)
             (state / "world").write_bytes(pickle.dumps(world.to_state()))
 
     template = databases.fill("permission-world", build)
     with databases.copy_of(template) as url, tempfile.TemporaryDirectory(dir=run.directory) as directory:
         files = shutil.copytree(state / "files", Path(directory) / "files")
-        with _open_core(url, files) as core:
+        with open_sandboxed_core(url, files) as core:
             saved = pickle.loads((state / "world").read_bytes())
             yield PermissionWorld.from_state(core, core.units.database, saved)
 
 
 @contextmanager
-def _open_core(url: str, files: Path) -> Iterator[Core]:
+def open_sandboxed_core(url: str, files: Path) -> Iterator[Core]:
     """Yield a core on a sandbox, with its files in a folder."""
     files.mkdir(parents=True, exist_ok=True)
     core = Core(url, bcrypt_rounds=4, jwt_secret=JWT_SECRET, blobs=files)

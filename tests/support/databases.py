@@ -48,6 +48,12 @@ class Sqlite:
         with self.copy_of(self.template()) as url:
             yield url
 
+    @contextlib.contextmanager
+    def empty_database(self) -> Iterator[str]:
+        """Yield the URL of a database without tables, and remove it afterwards."""
+        with tempfile.TemporaryDirectory(prefix="empty-", dir=self.run.directory) as directory:
+            yield f"sqlite:///{directory}/stellary.db"
+
     def fill(self, name: str, fill: Callable[[str], None]) -> str:
         """Return a copy of the template that a function has filled by its URL; one for the run."""
 
@@ -186,6 +192,15 @@ class Postgres:
             else:
                 self.drop(name)
 
+    @contextlib.contextmanager
+    def empty_database(self) -> Iterator[str]:
+        """Yield the URL of a database without tables, and drop it afterwards."""
+        name = f"stellary_empty_{secrets.token_hex(8)}"
+        with self.administrator() as administrator:
+            administrator.execute(statement("CREATE DATABASE {}", name))
+            yield url_of(self.server(), name)
+            administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
+
     def fill(self, name: str, fill: Callable[[str], None]) -> str:
         """Return the name of a copy of the template that a function has filled by its URL; one for the run."""
 
@@ -226,6 +241,10 @@ class Postgres:
             return False
         connection.execute("SELECT pg_temp.sweep()")
         return True
+
+
+KINDS: dict[str, type[Sqlite | Postgres]] = {"sqlite": Sqlite, "postgresql": Postgres}
+"""The kinds of databases by the names that parametrize tests."""
 
 
 @functools.cache

@@ -100,7 +100,7 @@ def _copy_all(
     lost: set[str] = set()
     while True:
         files = copy(database, list_files, part)
-        missing = {key for key in files.keys() - present if not _copy_file(blobs, target, key, *files[key])}
+        missing = {key for key in files.keys() - present if not copy_file(blobs, target, key, *files[key])}
         present |= files.keys() - missing
         if missing <= lost:
             target.delete(present - files.keys())
@@ -108,8 +108,23 @@ def _copy_all(
         lost |= missing
 
 
-def _copy_file(source: Blobs, target: Blobs, key: str, size: int, sha256: str) -> bool:
-    """Copy a file. Return False if it is missing or its bytes do not have the expected SHA-256."""
+def copy_file(source: Blobs, target: Blobs, key: str, size: int, sha256: str) -> bool:
+    """Copy a file.
+
+    Args:
+        source: The store of the file.
+        target: The store to copy it to.
+        key: The key of the file.
+        size: The size in bytes.
+        sha256: The expected SHA-256, in hex.
+
+    Returns:
+        False if the file is missing, or its bytes do not have that SHA-256.
+
+    Raises:
+        StorageFull: There is no room left.
+        Unavailable: A store does not answer.
+    """
     try:
         data = b"".join(source.read(key, 0, size))
     except FileNotFoundError:

@@ -346,10 +346,25 @@ def begin_step(connection: Connection) -> None:
 
 def _is_empty(connection: Connection) -> bool:
     """Return whether the database has no tables of the core."""
-    names = inspect(connection).get_table_names()
+    is_empty = not _has_tables(connection)
     if connection.dialect.name != "sqlite":
         connection.rollback()
-    return not any(name.startswith(PREFIX) for name in names)
+    return is_empty
+
+
+def _has_tables(connection: Connection) -> bool:
+    return any(name.startswith(PREFIX) for name in inspect(connection).get_table_names())
+
+
+def create_schema(connection: Connection) -> None:
+    """Create the current schema in an empty database, within the transaction of the connection.
+
+    Raises:
+        RuntimeError: The database has tables of the core.
+    """
+    if _has_tables(connection):
+        raise RuntimeError("it has tables of Stellary")
+    _create(connection)
 
 
 def _create(connection: Connection) -> None:

@@ -1,0 +1,109 @@
+"""``python -m reference_server copy``: moves a server to another database, such as from SQLite to PostgreSQL."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import attrs
+
+from reference_server.jobs import open_migrated
+from reference_server.secret import FILE_NAME
+from reference_server.serve import exclusive_database
+from reference_server.settings import Settings, SettingsError
+from stellary.contract.errors import ApiError
+from stellary.core.api.copies import CopyFailed, copy_database
+from stellary.core.db.database import Database
+from stellary.core.ports.blob_stores import open_blobs
+
+_BAR = 30
+_CLEAR = "\r\x1b[K"
+
+
+def copy(settings: Settings, database: str | None, data_dir: Path | None, blobs: str | None) -> int:
+    """Copy everything to another place, and return the exit code: 1 if a file is missing or damaged, else 0.
+
+    Args:
+        settings: The settings of the server to copy, which has been stopped.
+        database: The URL of the database to copy to; None for a SQLite file in the data directory.
+        data_dir: The data directory of the copy, with its files and secret; None for the same one.
+        blobs: The store of the copy's files; None for the data directory, or the same store if the settings name one.
+
+    Raises:
+        SettingsError: The copy has failed. The target is as before.
+    """
+    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+        raise SettingsError(f"there is no database to copy: {settings.sqlite_file} does not exist")
+    target = attrs.evolve(
+        settings,
+        database_url=database,
+        direct_database_url=None,
+        data_dir=data_dir or settings.data_dir,
+        blobs_url=blobs or settings.blobs_url,
+    )
+    if target.database == settings.database:
+        raise SettingsError("--to names the database that is to be copied")
+    keeps_files = target.blobs == settings.blobs
+    stores = None if keeps_files else (open_blobs(settings.blobs), open_blobs(target.blobs))
+    show, end = _progress_bar()
+    try:
+        # Locking the target also prevents a server from starting on it before the copy is complete.
+        with (
+            exclusive_database(settings),
+            exclusive_database(target),
+            _copied_secret(settings.data_dir / FILE_NAME, target.data_dir / FILE_NAME),
+            open_migrated(settings) as core,
+            closing(Database(target.database)) as target_database,
+        ):
+            location = target_database.engine.url.render_as_string()
+            copied = copy_database(core.database, target_database, core.list_files, stores, show)
+    except (CopyFailed, ApiError, OSError, ValueError) as error:
+        raise SettingsError(f"the copy has failed: {error}") from error
+    finally:
+        end()
+    for key in copied.lost:
+        sys.stderr.write(f"stellary: the file {key} is missing or damaged\n")
+    sys.stdout.write(
+        f"Copied to {location}: {sum(copied.rows.values()):,} rows of "
+        f"{len(copied.rows)} tables, {copied.files:,} files. Counts and checksums agree.\n"
+    )
+    return int(bool(copied.lost))
+
+
+@contextmanager
+def _copied_secret(source: Path, target: Path) -> Iterator[None]:
+    """Copy the secret that signs logins, if it is in another file; delete the copy after an exception."""
+    if source == target or not source.exists():
+        yield
+        return
+    if target.exists():
+        raise SettingsError(f"the copy has failed: {target} already exists")
+    shutil.copy2(source, target)
+    try:
+        yield
+    except BaseException:
+        target.unlink()
+        raise
+
+
+def _progress_bar() -> tuple[Callable[[str, int, int], None], Callable[[], None]]:
+    """Return a function that draws a bar on the terminal, and one that removes it."""
+    if not sys.stderr.isatty():
+        return lambda name, done, total: None, lambda: None
+
+    def show(name: str, done: int, total: int) -> None:
+        filled = _BAR * done // max(total, 1)
+        label = name.removeprefix("stellary_").replace("_", " ")
+        sys.stderr.write(
+            f"{_CLEAR}{'█' * filled}{'░' * (_BAR - filled)} {100 * done // max(total, 1):3d} % {label}"
+        )
+        sys.stderr.flush()
+
+    def end() -> None:
+        sys.stderr.write(_CLEAR)
+        sys.stderr.flush()
+
+    return show, end

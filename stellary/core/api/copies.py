@@ -1,0 +1,236 @@
+"""Copies of a database and its files into another place, such as from SQLite to PostgreSQL.
+
+The target appears complete or not at all: all rows are written in one transaction, which is committed once every table has
+the same number of rows and the same checksum as the source. Nobody can write to the source meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import attrs
+from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from stellary.core import migrations
+from stellary.core.api.backups import FileIndex, copy_file
+from stellary.core.db.bulk_loads import (
+    continue_after_number,
+    load_rows,
+    read_last_number,
+    read_rows,
+    with_json_as_text,
+)
+from stellary.core.db.database import Database, begin_sqlite
+from stellary.core.migrations.schema import metadata
+from stellary.core.ports.blobs import Blobs
+
+STEPS_PER_REPORT = 1_000
+T = TypeVar("T")
+OnProgress = Callable[[str, int, int], object]
+"""Called with the name of the current table or ``files``, the steps done, and all steps: each row is copied, then checked."""
+
+
+@attrs.frozen
+class Copy:
+    """A copy that was made.
+
+    Attributes:
+        rows: The number of rows by table.
+        files: The number of copied files; 0 if both databases use the same store.
+        lost: The keys of files that are missing or damaged in the source.
+    """
+
+    rows: Mapping[str, int]
+    files: int
+    lost: Sequence[str]
+
+
+class CopyFailed(Exception):
+    """A copy that could not be made. The target is as before. The message is one sentence for the operator."""
+
+
+@attrs.frozen
+class _Summary:
+    """The number of rows of a table, and their checksum, which does not depend on their order."""
+
+    rows: int = 0
+    checksum: int = 0
+
+
+def copy_database(
+    source: Database,
+    target: Database,
+    list_files: Callable[[Connection], FileIndex],
+    stores: tuple[Blobs, Blobs] | None = None,
+    on_progress: OnProgress = lambda name, done, total: None,
+) -> Copy:
+    """Copy all rows of a database, and its files, into an empty database.
+
+    Args:
+        source: The database to copy. Writes to it wait until the copy ends, or fail.
+        target: A database without tables of the core, of either kind.
+        list_files: Returns the files that a database refers to, from a connection to it.
+        stores: The store of the source's files, and the store to copy them to; None if both databases use the same one.
+        on_progress: Called from time to time.
+
+    Raises:
+        CopyFailed: The target has tables of the core, the source is empty or in use, a database does not answer
+            or rejects a row, or the copy differs from the source.
+        OSError: A file cannot be read or written.
+        ApiError: A store of files does not answer.
+    """
+    copied: list[str] = []
+    try:
+        with _freeze(source) as reading, _open_target(target) as writing:
+            rows = _copy_tables(reading, writing, on_progress)
+            lost = [] if stores is None else _copy_files(list_files(reading), *stores, copied, on_progress)
+    except BaseException as error:
+        if stores is not None:
+            stores[1].delete(copied)
+        if isinstance(error, DBAPIError):
+            raise CopyFailed(_reason(error)) from error
+        raise
+    return Copy(rows, len(copied), lost)
+
+
+@contextmanager
+def _freeze(database: Database) -> Iterator[Connection]:
+    """Open a connection to a database to which nobody else can write until the end of the block."""
+    if database.is_sqlite:
+        with database.writing() as connection:
+            yield connection
+        return
+    with database.open_dedicated() as connection:
+        migrations.begin_step(connection)
+        names = ", ".join(metadata.tables)
+        with _reporting("the source is in use; stop its servers first", connection):
+            connection.execute(text(f"LOCK TABLE {names} IN SHARE MODE"))
+        yield connection
+        connection.rollback()
+
+
+@contextmanager
+def _open_target(database: Database) -> Iterator[Connection]:
+    """Open a connection with a transaction in which the tables have been created; it is committed at the end of the block."""
+    with database.open_migrating() as connection:
+        if database.is_sqlite:
+            connection.begin()
+            begin_sqlite(connection)
+            # A row may refer to one that is inserted later.
+            connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        else:
+            migrations.begin_step(connection)
+        try:
+            _create_schema(connection)
+            yield connection
+            # SQLite checks references here.
+            with _reporting("the target rejects the rows", connection):
+                connection.commit()
+        finally:
+            connection.rollback()
+
+
+def _create_schema(connection: Connection) -> None:
+    try:
+        migrations.create_schema(connection)
+    except RuntimeError as error:
+        raise CopyFailed(f"the target is not empty: {error}") from error
+
+
+def _copy_tables(source: Connection, target: Connection, on_progress: OnProgress) -> Mapping[str, int]:
+    """Copy the rows of all tables, check them, and return their numbers."""
+    tables = [with_json_as_text(table) for table in metadata.sorted_tables]
+    count = sum(_count(source, table) for table in tables)
+    if count == 0:
+        raise CopyFailed("the source has no rows")
+    progress = _Progress(on_progress, 2 * count)
+    summaries = {table.name: _copy_table(source, target, table, progress) for table in tables}
+    for table in tables:
+        summarizing = _Summarizing(progress.follow(table.name, read_rows(target, table)))
+        for _ in summarizing:
+            pass
+        if summarizing.summary != summaries[table.name]:
+            raise CopyFailed(f"the rows of {table.name} differ from the source")
+    return {name: summary.rows for name, summary in summaries.items()}
+
+
+def _copy_table(source: Connection, target: Connection, table: Table, progress: _Progress) -> _Summary:
+    rows = _Summarizing(progress.follow(table.name, read_rows(source, table)))
+    with _reporting(f"the target rejects the rows of {table.name}", target):
+        load_rows(target, table, rows)
+    if metadata.tables[table.name].autoincrement_column is not None:
+        continue_after_number(target, table, read_last_number(source, table))
+    if target.dialect.name != "sqlite":
+        # Otherwise, PostgreSQL plans the first statements as if the table were empty.
+        target.execute(text(f"ANALYZE {table.name}"))
+    return rows.summary
+
+
+def _count(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _copy_files(
+    files: FileIndex, source: Blobs, target: Blobs, copied: list[str], on_progress: OnProgress
+) -> list[str]:
+    """Copy files, add their keys to a list, and return the keys of those that are missing or damaged in the source."""
+    lost = []
+    progress = _Progress(on_progress, len(files))
+    for key, (size, sha256) in progress.follow("files", files.items()):
+        if copy_file(source, target, key, size, sha256):
+            copied.append(key)
+        else:
+            lost.append(key)
+    return sorted(lost)
+
+
+class _Summarizing:
+    """Rows, and a summary of those that were read so far."""
+
+    def __init__(self, rows: Iterable[Sequence[object]]) -> None:
+        self._rows = rows
+        self.summary = _Summary()
+
+    def __iter__(self) -> Iterator[Sequence[object]]:
+        count = checksum = 0
+        for row in self._rows:
+            count += 1
+            digest = hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
+            checksum = (checksum + int.from_bytes(digest)) % 2**128
+            yield row
+        self.summary = _Summary(count, checksum)
+
+
+class _Progress:
+    """The number of steps that are done, reported from time to time."""
+
+    def __init__(self, report: OnProgress, total: int) -> None:
+        self._report = report
+        self._total = total
+        self._done = 0
+
+    def follow(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """Yield items, and count each as a step."""
+        for item in items:
+            yield item
+            self._done += 1
+            if self._done % STEPS_PER_REPORT == 0:
+                self._report(name, self._done, self._total)
+        self._report(name, self._done, self._total)
+
+
+@contextmanager
+def _reporting(problem: str, connection: Connection) -> Iterator[None]:
+    """Raise ``CopyFailed`` with a problem, and the first line of the database's message, for an error of the database."""
+    try:
+        yield
+    except (DBAPIError, connection.dialect.loaded_dbapi.Error) as error:
+        raise CopyFailed(f"{problem}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
