@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from stellary.contract.errors import Unavailable
+from stellary.contract.errors import ApiError, Unavailable
 from stellary.core import Core
-from stellary.core.kernel.unit import NOBODY
+from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from tests.support.each_case import for_each
 
 MAKE = text("INSERT INTO things VALUES (:name)")
 NAMES = text("SELECT name FROM things ORDER BY name")
 
 
-@pytest.fixture
-def core(sqlite_url: str) -> Iterator[Core]:
-    with closing(Core(sqlite_url)) as core:
+@contextmanager
+def open_core(url: str) -> Iterator[Core]:
+    with closing(Core(url)) as core:
         with core.begin(NOBODY) as uow:
             uow.connection.execute(text("CREATE TABLE things (name TEXT)"))
+        yield core
+
+
+@pytest.fixture
+def core(database_url: str) -> Iterator[Core]:
+    with open_core(database_url) as core:
+        yield core
+
+
+@pytest.fixture
+def sqlite_core(sqlite_url: str) -> Iterator[Core]:
+    with open_core(sqlite_url) as core:
+        yield core
+
+
+@pytest.fixture
+def postgres_core(postgres_url: str) -> Iterator[Core]:
+    with open_core(postgres_url) as core:
         yield core
 
 
@@ -122,17 +142,61 @@ def test_what_is_due_is_not_done_if_nothing_is_kept(core):
     assert done == []
 
 
-def test_a_transaction_that_the_database_has_undone_is_noticed(core):
+def test_a_transaction_that_the_database_has_undone_is_noticed(sqlite_core):
     def lose() -> None:
-        with core.database.gathering():
-            make(core, "one")
+        with sqlite_core.database.gathering():
+            make(sqlite_core, "one")
             with pytest.raises(ZeroDivisionError):
                 # As SQLite does by itself when the disk is full.
-                fail(core, "ROLLBACK")
+                fail(sqlite_core, "ROLLBACK")
+            with pytest.raises(Unavailable):
+                make(sqlite_core, "two")
+
+    with pytest.raises(Unavailable):
+        lose()
+    make(sqlite_core, "three")
+    assert names(sqlite_core) == ["three"]
+
+
+# A serialization failure, a statement time-out, and a duplicate.
+@for_each("state", ["40001", "57014", "23505"])
+def test_group_is_lost_if_postgresql_rejects_a_statement(postgres_core, state):
+    core, effects, attempts = postgres_core, [], []
+    sql = f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"
+
+    def work(uow: UnitOfWork) -> None:
+        attempts.append(1)
+        uow.connection.execute(text(sql))
+
+    def lose() -> None:
+        with core.database.gathering():
+            with core.begin(NOBODY) as uow:
+                uow.connection.execute(MAKE, {"name": "one"})
+                uow.after_commit.append(lambda: effects.append("one"))
+            with pytest.raises((DBAPIError, ApiError)):
+                core.run(NOBODY, work)
             with pytest.raises(Unavailable):
                 make(core, "two")
 
     with pytest.raises(Unavailable):
         lose()
+    assert (attempts, effects, names(core)) == ([1], [], [])
     make(core, "three")
     assert names(core) == ["three"]
+    with core.begin(NOBODY) as uow:
+        uow.connection.execute(text("DELETE FROM things"))
+
+
+def test_commit_of_a_lost_connection_loses_the_group(postgres_core):
+    def lose() -> None:
+        with postgres_core.database.gathering():
+            with postgres_core.begin(NOBODY) as uow:
+                uow.connection.execute(MAKE, {"name": "one"})
+                pid = uow.connection.execute(text("SELECT pg_backend_pid()")).scalar()
+            with postgres_core.database.open_dedicated() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+    with pytest.raises(DBAPIError):
+        lose()
+    make(postgres_core, "two")
+    assert names(postgres_core) == ["two"]

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -59,7 +60,43 @@ def test_no_acknowledged_write_is_lost(tmp_path, database_url: str, rounds: int)
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def write_until_killed(server: Forked, token: str, names) -> set[str]:
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_no_acknowledged_card_of_a_common_commit_is_lost(tmp_path, postgres_url: str, rounds: int):
+    settings = Settings(
+        database_url=postgres_url,
+        data_dir=tmp_path,
+        jwt_secret="x" * 32,
+        bcrypt_rounds=4,
+        limits=NO_LIMITS,
+        log="off",
+    )
+    with closing(Core(postgres_url, jwt_secret="x" * 32, bcrypt_rounds=4)) as core:
+        world = World(core)
+        board = Board(world, world.person("ann"))
+        token = world.bearer(board.owner)
+    titles = (f"card {number}" for number in itertools.count())
+    cards_path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
+    acknowledged: set[str] = set()
+    for _ in range(rounds):
+        server = Forked(serve, settings)
+        acknowledged |= write_until_killed(server, token, titles, cards_path, ("title",))
+    server = Forked(serve, settings)
+    cards = server.ask("GET", f"{board.path}/cards", token=token).json
+    server.kill()
+    assert acknowledged <= {card["title"] for card in cards}
+    # No number is missing, since those of units that were not committed are used again.
+    assert sorted(card["number"] for card in cards) == list(range(1, len(cards) + 1))
+    assert sorted(card["order"] for card in cards) == list(range(len(cards)))
+
+
+def write_until_killed(
+    server: Forked,
+    token: str,
+    names: Iterator[str],
+    path: str = "/organizations",
+    fields: Sequence[str] = ("name", "slug"),
+) -> set[str]:
     """Write from several threads, kill the server during the writes, and return the acknowledged names."""
     acknowledged: list[str] = []
     enough = threading.Semaphore(0)
@@ -72,8 +109,8 @@ def write_until_killed(server: Forked, token: str, names) -> set[str]:
             while True:
                 with lock:
                     name = next(names)
-                body = orjson.dumps({"name": name, "slug": name})
-                connection.request("POST", "/organizations", body, headers)
+                body = orjson.dumps(dict.fromkeys(fields, name))
+                connection.request("POST", path, body, headers)
                 answer = connection.getresponse()
                 answer.read()
                 assert answer.status == 201

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 
 import attrs
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from stellary.core import Core
-from stellary.core.db.postgres import WRITERS
+from stellary.core.db.database import Database
+from tests.core.agents.agent_api import AgentApi
 from tests.server.running import Reply, Running, running
 from tests.support.boards import Board
 from tests.support.world import World
 
 CREATORS = 12
+Call = Callable[[], Reply]
 
 
 @attrs.frozen
@@ -28,9 +32,19 @@ class BusyProject:
     board: Board
     bearer: str
 
-    def create(self, server: Running) -> Reply:
-        path = f"{self.board.path}/columns/{self.board.columns[0]['id']}/cards"
-        return server.ask("POST", path, {"title": "a card"}, self.bearer)
+    def create(self, server: Running, column: int = 0, **body: object) -> Reply:
+        return self.create_in(server, self.board.columns[column]["id"], **body)
+
+    def create_in(
+        self, server: Running, column_id: str, title: str = "a card", key: str | None = None, **body: object
+    ) -> Reply:
+        headers = {} if key is None else {"idempotency_key": key}
+        path = f"{self.board.path}/columns/{column_id}/cards"
+        return server.ask("POST", path, {"title": title, **body}, self.bearer, **headers)
+
+    def numbers(self, server: Running) -> list[int]:
+        cards = server.ask("GET", f"{self.board.path}/cards", token=self.bearer).json
+        return sorted(card["number"] for card in cards)
 
 
 def make_project(world: World, name: str) -> BusyProject:
@@ -74,7 +88,7 @@ def test_other_tenant_reads_and_writes_while_creations_in_a_project_wait(patient
         with ThreadPoolExecutor(CREATORS) as pool:
             with lock_project(postgres_url, busy.board) as holder:
                 creating: list[Future[Reply]] = [pool.submit(busy.create, server) for _ in range(CREATORS)]
-                wait_for_waiting(holder, WRITERS // 2)
+                wait_for_waiting(holder, 1)
                 for _ in range(3):
                     assert server.ask("GET", other.board.path, token=other.bearer).status == 200
                     assert other.create(server).status == 201
@@ -91,3 +105,114 @@ def test_request_that_waits_too_long_for_a_row_returns_503(postgres_url):
             answer = busy.create(server)
         assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "busy", "1")
         assert busy.create(server).json["number"] == 1
+
+
+@pytest.fixture
+def groups(monkeypatch) -> list[int]:
+    """Return the numbers of units in each common commit; 0 for a group that was lost."""
+    sizes: list[int] = []
+    gathering, writing = Database.gathering, Database.writing
+    thread = threading.local()
+
+    @contextlib.contextmanager
+    def count_group(database: Database) -> Iterator[None]:
+        sizes.append(0)
+        thread.units = 0
+        with gathering(database):
+            yield
+            units = thread.units
+        sizes[-1] = units
+
+    @contextlib.contextmanager
+    def count_unit(database: Database) -> Iterator[Connection]:
+        with writing(database) as connection:
+            thread.units = getattr(thread, "units", -1) + 1
+            yield connection
+
+    monkeypatch.setattr(Database, "gathering", count_group)
+    monkeypatch.setattr(Database, "writing", count_unit)
+    return sizes
+
+
+def collect(
+    holder: psycopg.Connection, pool: ThreadPoolExecutor, first: Call, *others: Call
+) -> list[Future[Reply]]:
+    """Send a request that waits for the locked project, then others that wait for the first; return all replies."""
+    replies = [pool.submit(first)]
+    wait_for_waiting(holder, 1)
+    replies += [pool.submit(call) for call in others]
+    # They arrive within that time; if one is late, it is in a group of its own, and the numbers are the same.
+    threading.Event().wait(0.3)
+    return replies
+
+
+def test_creations_that_wait_for_each_other_are_committed_together(postgres_url, groups):
+    with closing(Core(postgres_url, bcrypt_rounds=4)) as core, running(core) as server:
+        busy = make_project(World(core), "ann")
+        label = busy.board.label()["id"]
+        calls: list[Call] = [
+            partial(busy.create, server, number % 3, labelIds=[label], assigneeId=busy.board.owner.id)
+            for number in range(6)
+        ]
+        calls += [partial(busy.create, server, labelIds=["f" * 24])]
+        calls += [partial(busy.create_in, server, "f" * 24)]
+        calls += [partial(busy.create, server, key="same"), partial(busy.create, server, key="same")]
+        del groups[:]
+        with ThreadPoolExecutor(CREATORS) as pool:
+            with lock_project(postgres_url, busy.board) as holder:
+                replies = collect(holder, pool, partial(busy.create, server, 2), *calls)
+            answers = [reply.result() for reply in replies]
+        assert [answer.status for answer in answers] == [201] * 7 + [400, 404] + [201] * 2
+        # One with the key has created a card, and the other one has the same response.
+        assert answers[-1].body == answers[-2].body
+        assert sum("idempotency-replayed" in answer.headers for answer in answers) == 1
+        assert {answer.json["number"] for answer in answers if answer.status == 201} == set(range(1, 9))
+        assert busy.numbers(server) == list(range(1, 9))
+        assert max(groups) > 4
+        feed = server.ask("GET", f"{busy.board.path}/activity?limit=100", token=busy.bearer).json
+        assert sum(activity["type"] == "card_created" for activity in feed) == 8
+
+
+def test_client_that_disconnects_does_not_affect_its_group(postgres_url):
+    with closing(Core(postgres_url, bcrypt_rounds=4)) as core, running(core) as server:
+        busy = make_project(World(core), "ann")
+        path = f"{busy.board.path}/columns/{busy.board.columns[0]['id']}/cards"
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {busy.bearer}\r\n"
+        with ThreadPoolExecutor(CREATORS) as pool:
+            with lock_project(postgres_url, busy.board) as holder:
+                replies = collect(holder, pool, partial(busy.create, server), partial(busy.create, server))
+                with server.connect() as connection:
+                    connection.sendall(
+                        f"{head}Content-Type: application/json\r\nContent-Length: 13\r\n\r\n".encode()
+                        + b'{"title":"x"}'
+                    )
+                    threading.Event().wait(0.1)
+            assert [reply.result().status for reply in replies] == [201, 201]
+        assert busy.numbers(server) == [1, 2, 3]
+
+
+def test_creations_that_wait_too_long_for_a_row_return_503_and_change_nothing(postgres_url, groups):
+    url = f"{postgres_url}{'&' if '?' in postgres_url else '?'}options=-c%20lock_timeout%3D200ms"
+    with closing(Core(url, bcrypt_rounds=4)) as core, running(core) as server:
+        busy = make_project(World(core), "ann")
+        with ThreadPoolExecutor(CREATORS) as pool, lock_project(postgres_url, busy.board):
+            replies = [pool.submit(busy.create, server) for _ in range(CREATORS)]
+            assert {reply.result().status for reply in replies} == {503}
+        assert 0 in groups
+        assert busy.create(server).json["number"] == 1
+        assert busy.numbers(server) == [1]
+
+
+def test_agents_create_cards_in_commits_of_their_own(postgres_url, groups):
+    with closing(Core(postgres_url, bcrypt_rounds=4)) as core, running(core) as server:
+        busy = make_project(World(core), "ann")
+        agent_api = AgentApi(busy.board.world, busy.board.owner, busy.board.workspace)
+        as_agent = attrs.evolve(busy, bearer=agent_api.token(agent_api.agent()))
+        del groups[:]
+        with ThreadPoolExecutor(CREATORS) as pool:
+            with lock_project(postgres_url, busy.board) as holder:
+                replies = collect(
+                    holder, pool, partial(busy.create, server), *[partial(as_agent.create, server)] * 2
+                )
+            assert [reply.result().status for reply in replies] == [201] * 3
+        assert groups == []

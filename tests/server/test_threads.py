@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -218,6 +220,121 @@ async def test_deferred_jobs_leave_room_in_the_queue(shared: Pool):
     assert raised.value.code == "busy"
     assert await shared.run(lambda: 5, OTHER) == 5
     await blocked.end()
+
+
+class Groups:
+    """A recorder of the groups of an owner's jobs, each of which fails if it contains ``X``."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        begun = len(self.done)
+        yield
+        group = "".join(self.done[begun:])
+        self.done[begun:] = [f"({group})"]
+        if "X" in group:
+            raise OSError
+
+
+class Grouping:
+    """A pool of two threads that runs the jobs of an owner in groups."""
+
+    def __init__(self, waiting: int = 100) -> None:
+        self.groups = Groups()
+        self.pool = Pool("test", 2, waiting, self.groups, Shares(2))
+        self.gate, self.started = threading.Event(), threading.Event()
+
+    def block(self, owner: Owner = ACME) -> asyncio.Future[bool]:
+        """Run a job of an owner's group until the gate is opened."""
+
+        def wait() -> bool:
+            self.started.set()
+            return self.gate.wait(20)
+
+        return self.pool.run(wait, owner, "")
+
+    def add(
+        self, name: str, owner: Owner = ACME, group_order: str | None = "", fails: bool = False
+    ) -> asyncio.Future[str]:
+        def do() -> str:
+            self.groups.done.append(name)
+            if fails:
+                raise ZeroDivisionError
+            return name
+
+        return self.pool.run(do, owner, group_order)
+
+    async def end(self, *running: asyncio.Future[object]) -> str:
+        """Open the gate, wait for the jobs, and return what was done."""
+        await asyncio.to_thread(self.started.wait, 20)
+        self.gate.set()
+        await asyncio.gather(*running, return_exceptions=True)
+        self.pool.stop()
+        self.pool.join(5)
+        return "".join(self.groups.done)
+
+
+async def test_waiting_jobs_of_an_owner_run_in_one_group_in_their_order():
+    grouping = Grouping()
+    running = [grouping.block(), grouping.add("b", group_order="2"), grouping.add("a", group_order="1")]
+    assert await grouping.end(*running) == "(ab)"
+    assert await asyncio.gather(*running) == [True, "b", "a"]
+
+
+async def test_failed_job_of_an_owner_does_not_affect_its_group():
+    grouping = Grouping()
+    failed, succeeded = grouping.add("a", fails=True), grouping.add("b")
+    assert await grouping.end(grouping.block(OTHER), failed, succeeded) == "ab"
+    assert isinstance(failed.exception(), ZeroDivisionError)
+    grouping = Grouping()
+    blocked, failed, succeeded = grouping.block(), grouping.add("a", fails=True), grouping.add("b")
+    assert await grouping.end(blocked, failed, succeeded) == "(ab)"
+    assert isinstance(failed.exception(), ZeroDivisionError)
+    assert succeeded.result() == "b"
+
+
+async def test_jobs_of_other_owners_and_jobs_without_an_order_run_in_no_group():
+    grouping = Grouping()
+    running = [grouping.block(), grouping.add("a"), grouping.add("b", group_order=None)]
+    await grouping.add("o", OTHER)
+    running += [grouping.add("c")]
+    assert await grouping.end(*running) == "ob(ac)"
+
+
+async def test_jobs_of_a_lost_group_run_alone(caplog):
+    grouping = Grouping()
+    running = [grouping.block(), grouping.add("X"), grouping.add("Y"), grouping.add("Z")]
+    assert await grouping.end(*running) == "(XYZ)XYZ"
+    assert await asyncio.gather(*running) == [True, "X", "Y", "Z"]
+    assert "one by one" in caplog.text
+
+
+async def test_waiter_that_has_left_does_not_affect_its_group():
+    grouping = Grouping()
+    blocked, left, stayed = grouping.block(), grouping.add("a"), grouping.add("b")
+    left.cancel()
+    assert await grouping.end(blocked, stayed) == "(ab)"
+    assert stayed.result() == "b"
+
+
+async def test_groups_of_an_owner_are_bounded_and_leave_room_in_the_queue():
+    grouping = Grouping(waiting=80)
+    running = [grouping.block(), *(grouping.add("a") for _ in range(60))]
+    with pytest.raises(Unavailable):
+        grouping.add("a")
+    running += [grouping.add("o", OTHER)]
+    await running[-1]
+    assert await grouping.end(*running) == f"o({'a' * 32})({'a' * 28})"
+
+
+async def test_stopping_pool_runs_the_jobs_that_wait_for_a_group():
+    grouping = Grouping()
+    running = [grouping.block(), grouping.add("a"), grouping.add("b")]
+    grouping.pool.stop()
+    grouping.gate.set()
+    assert await asyncio.gather(*running) == [True, "a", "b"]
 
 
 async def test_stopping_pool_runs_deferred_jobs(shared: Pool):

@@ -56,7 +56,7 @@ _UPDATE = update(cards).where(cards.c.id == bindparam("_id"), cards.c.version ==
 _DELETE = delete(cards).where(cards.c.id == bindparam("_id"))
 
 
-@serves(CREATE_CARD)
+@serves(CREATE_CARD, shares_commit=True)
 def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     """Create a card at the end of a column."""
     at = access.column(uow, ref)

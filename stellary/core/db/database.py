@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -133,10 +133,10 @@ class Database:
         Raises:
             Unavailable: No connection was free for too long.
         """
-        gathered = self._gathered.connection
-        if gathered is not None:
-            with _savepoint(gathered):
-                yield gathered
+        group = self._gathered
+        if group.connection is not None:
+            with _savepoint(group) if self.is_sqlite else _postgres_savepoint(group):
+                yield group.connection
             return
         with self.open_raw() as connection, connection.begin():
             begin_sqlite(connection)
@@ -146,24 +146,26 @@ class Database:
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """Commit all writes of this thread in the block together on SQLite, with one wait for the disk.
+        """Commit all writes of this thread in the block together, with one wait for the disk.
 
         A unit that fails is rolled back alone. Send no responses before the block ends: an exception at its
         end means that no unit was committed.
 
         Raises:
-            Unavailable: The database has rolled back the transaction, since the disk is full or fails.
+            Unavailable: The database has rolled back the transaction, such as on a full disk; or, on PostgreSQL, has
+                rejected a statement, for example because of a deadlock.
         """
         with self.writing() as connection:
-            self._gathered.connection = connection
+            group = self._gathered
+            group.connection, group.is_lost = connection, False
             try:
                 yield
             finally:
-                self._gathered.connection = None
-                due, self._gathered.due = self._gathered.due, []
+                group.connection = None
+                due, group.due = group.due, []
             # If SQLite has ended the transaction, a commit would succeed without committing anything.
-            if not _driver(connection).in_transaction:
-                raise Unavailable("the database has rolled back the transaction; try again", retry_after=1)
+            if group.is_lost or (self.is_sqlite and not _driver(connection).in_transaction):
+                raise _lost_group()
         for do in due:
             run_effect(do)
 
@@ -307,9 +309,13 @@ class Database:
 
 
 class _Gathered(threading.local):
-    """The units of a thread that share one commit: their connection, and the functions to call after the commit."""
+    """The units of a thread that share one commit: their connection, and the functions to call after the commit.
+
+    ``is_lost`` is true if the transaction cannot be committed any more.
+    """
 
     connection: Connection | None = None
+    is_lost = False
 
     def __init__(self) -> None:
         self.due: list[Callable[[], None]] = []
@@ -322,14 +328,18 @@ def _refuse_after_fork() -> AbstractContextManager[Connection]:
     )
 
 
+def _lost_group() -> Unavailable:
+    return Unavailable("the database has rolled back the transaction; try again", retry_after=1)
+
+
 @contextmanager
-def _savepoint(connection: Connection) -> Iterator[None]:
+def _savepoint(group: _Gathered) -> Iterator[None]:
     """Open a savepoint in a transaction of SQLite, which is rolled back on an exception."""
     # Not SQLAlchemy's savepoint: it compiles these statements each time, which takes longer than the largest
     # statement of a unit.
-    driver = _driver(connection)
+    driver = _driver(group.connection)
     if not driver.in_transaction:
-        raise Unavailable("the database has rolled back the transaction; try again", retry_after=1)
+        raise _lost_group()
     driver.execute("SAVEPOINT unit")
     try:
         yield
@@ -339,6 +349,29 @@ def _savepoint(connection: Connection) -> Iterator[None]:
             driver.execute("RELEASE unit")
         raise
     driver.execute("RELEASE unit")
+
+
+@contextmanager
+def _postgres_savepoint(group: _Gathered) -> Iterator[None]:
+    """Open a savepoint in a transaction of PostgreSQL, which is rolled back on an exception.
+
+    If PostgreSQL rejects a statement, the whole group is lost: after a deadlock, for example, the locks of the earlier
+    units would cause the next one.
+    """
+    if group.is_lost:
+        raise _lost_group()
+    driver = _driver(group.connection)
+    # psycopg would prepare the statements, which takes another round trip.
+    driver.execute("SAVEPOINT unit", prepare=False)
+    try:
+        yield
+    except DBAPIError:
+        group.is_lost = True
+        raise
+    except BaseException:
+        driver.execute("ROLLBACK TO unit; RELEASE unit", prepare=False)
+        raise
+    driver.execute("RELEASE unit", prepare=False)
 
 
 @contextmanager
@@ -380,8 +413,9 @@ def _keep_foreign_keys(driver: Any, _: ConnectionPoolEntry | None = None) -> Non
     driver.execute("PRAGMA foreign_keys=ON")
 
 
-def _driver(connection: Connection) -> Any:
+def _driver(connection: Connection | None) -> Any:
     """Return the connection of the driver."""
+    assert connection is not None
     return connection.connection.dbapi_connection
 
 

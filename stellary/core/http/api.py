@@ -26,6 +26,7 @@ from stellary.contract.router import AnyEndpoint, Router
 from stellary.contract.system import METRICS
 from stellary.contract.wire import Request
 from stellary.core import Core
+from stellary.core.agents.tokens import is_agent_token
 from stellary.core.api import dispatch
 from stellary.core.api.dispatch import Answer
 from stellary.core.db.errors import convert_unexpected_error, error_response
@@ -375,6 +376,22 @@ def _add_prefix(answer: Answer, prefix: str) -> RawResponse:
     return RawResponse(
         answer.status, {**answer.headers, "link": link.replace("<", f"<{prefix}", 1)}, answer.body
     )
+
+
+def _find_group_order(context: RequestContext) -> str | None:
+    """Return the order of a request in a group that shares a commit on PostgreSQL; None if it must run alone.
+
+    The units of a group lock rows in the order of all other units, so that they cause no deadlocks: the project, then
+    columns by their ids. The limits of agents are rows that are locked before these.
+    """
+    match, actor = context.match, context.host_actor
+    if match is None or not dispatch.SERVICES[match.endpoint.operation].shares_commit:
+        return None
+    if actor is None:
+        is_agent = is_agent_token(parse_bearer(context.headers.get("authorization")))
+    else:
+        is_agent = actor.agent_limits is not None
+    return None if is_agent else getattr(match.ref, "column_id", "")
 
 
 def _find_caller(context: RequestContext) -> Caller:

@@ -42,11 +42,16 @@ GROUP_MAX = 32
 
 @attrs.frozen
 class _Job:
-    """A queued job, and the future of its result."""
+    """A queued job, and the future of its result.
+
+    Attributes:
+        group_order: The position in a group of jobs of the owner; None for a job that runs alone.
+    """
 
     work: Callable[[], object]
     future: asyncio.Future[Any]
     owner: Owner = NO_OWNER
+    group_order: str | None = None
 
 
 _Outcome = tuple[object, BaseException | None]
@@ -72,7 +77,8 @@ class Pool:
         waiting: The number of jobs that may wait or run; further ones are rejected immediately.
         together: A context in which waiting jobs run as a group, whose results are delivered when it ends. If
             it raises an exception, the work of the group is lost, and its jobs run again one by one.
-        shares: Limits the threads of one project or workspace; without it, each may use all of them.
+        shares: Limits the threads of one project or workspace; without it, each may use all of them. With it, only jobs
+            of one owner run as a group, while no other group of the owner runs.
     """
 
     def __init__(
@@ -83,11 +89,16 @@ class Pool:
         together: Callable[[], AbstractContextManager[None]] | None = None,
         shares: Shares | None = None,
     ) -> None:
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        # Each entry is a group of jobs, or one job.
+        self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
         self._together = together
-        # Only the event loop uses these two attributes.
+        self._gathers_all = together is not None and shares is None
+        # Only the event loop uses these attributes.
         self._shares = shares
-        self._held_back: deque[_Job] = deque()
+        self._held_back: deque[list[_Job]] = deque()
+        self._followers: dict[Owner, list[_Job]] = {}
+        """The jobs that wait for the current group of their owner. There is an entry while an owner has such a group."""
+        self._held_back_count = 0
         # This leaves room for the jobs of other owners.
         self._held_back_max = max(1, waiting * 3 // 4)
         self._free = waiting
@@ -98,12 +109,16 @@ class Pool:
         for thread in self._threads:
             thread.start()
 
-    def run(self, job: Callable[[], T], owner: Owner = NO_OWNER) -> asyncio.Future[T]:
+    def run(
+        self, job: Callable[[], T], owner: Owner = NO_OWNER, group_order: str | None = None
+    ) -> asyncio.Future[T]:
         """Run a job in a thread, and return a future of its result. Call it on the event loop.
 
         Args:
             job: The function to run.
             owner: The project and workspace that it belongs to: while they use their share of the threads, the job waits.
+            group_order: The position of the job in a group of the owner's waiting jobs, which are ordered by it. None if
+                the job must not run in such a group.
 
         Returns:
             The future of the job's result or exception.
@@ -113,23 +128,36 @@ class Pool:
         """
         if self._free <= 0:
             raise _busy()
-        holds_back = self._shares is not None and not self._shares.take(owner)
-        if holds_back and len(self._held_back) >= self._held_back_max:
-            raise _busy()
-        self._free -= 1
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        entry = _Job(job, future, owner)
-        if holds_back:
-            self._held_back.append(entry)
-        else:
-            self._jobs.put(entry)
+        entry = _Job(job, future, owner, None if self._shares is None else group_order)
+        self._submit(entry, self._held_back_max)
+        self._free -= 1
         return future
+
+    def _submit(self, job: _Job, held_back_max: int) -> None:
+        """Queue a job, or hold it back."""
+        followers = None if job.group_order is None else self._followers.get(job.owner)
+        if followers is None and (self._shares is None or self._shares.take(job.owner)):
+            self._jobs.put([job])
+        elif self._held_back_count >= held_back_max:
+            raise _busy()
+        else:
+            self._held_back_count += 1
+            if followers is None:
+                self._held_back.append([job])
+            else:
+                followers.append(job)
+        if job.group_order is not None:
+            self._followers.setdefault(job.owner, [])
 
     def stop(self) -> None:
         """Let the threads end after the waiting jobs."""
         self._shares = None
-        while self._held_back:
-            self._jobs.put(self._held_back.popleft())
+        for jobs in [*self._held_back, *self._followers.values()]:
+            for job in jobs:
+                self._jobs.put([job])
+        self._held_back.clear()
+        self._followers.clear()
         for _ in self._threads:
             self._jobs.put(None)
 
@@ -141,28 +169,28 @@ class Pool:
     def _serve(self) -> None:
         while (first := self._jobs.get()) is not None:
             jobs = self._take_group(first)
-            for job, outcome in zip(jobs, self._outcomes(jobs), strict=True):
-                try:
-                    job.future.get_loop().call_soon_threadsafe(self._finish, job, outcome)
-                except RuntimeError:
-                    # The loop was closed, so the result is not needed any more.
-                    return
+            try:
+                jobs[0].future.get_loop().call_soon_threadsafe(self._finish, jobs, self._outcomes(jobs))
+            except RuntimeError:
+                # The loop was closed, so the results are not needed any more.
+                return
             # Keep no objects of these jobs alive while the thread waits.
-            del first, jobs, job, outcome
+            del first, jobs
 
-    def _take_group(self, first: _Job) -> list[_Job]:
-        """Return a job, with the waiting ones that can run in the same group."""
-        jobs = [first]
-        while self._together is not None and len(jobs) < GROUP_MAX and not self._jobs.empty():
-            job = self._jobs.get()
-            if job is None:
+    def _take_group(self, first: list[_Job]) -> list[_Job]:
+        """Return jobs, with the waiting ones that can run in the same group."""
+        jobs = first
+        while self._gathers_all and len(jobs) < GROUP_MAX and not self._jobs.empty():
+            more = self._jobs.get()
+            if more is None:
                 # The thread stops after this group.
                 self._jobs.put(None)
                 break
-            jobs.append(job)
+            jobs = [*jobs, *more]
         return jobs
 
-    def _outcomes(self, jobs: list[_Job]) -> list[_Outcome]:
+    def _outcomes(self, jobs: list[_Job]) -> list[_Outcome] | None:
+        """Run jobs, and return their outcomes; None if the group of an owner is lost."""
         if self._together is not None and len(jobs) > 1:
             try:
                 with self._together():
@@ -175,28 +203,43 @@ class Pool:
                 )
             else:
                 return outcomes
+            if jobs[0].group_order is not None:
+                # They run in several threads, since each may wait for a row.
+                return None
         return [_outcome(job) for job in jobs]
 
-    def _finish(self, job: _Job, outcome: _Outcome) -> None:
-        result, error = outcome
-        future = job.future
-        self._free += 1
-        if self._shares is not None:
-            self._shares.give_back(job.owner)
-            self._release_next(self._shares)
-        if future.done():
+    def _finish(self, jobs: list[_Job], outcomes: list[_Outcome] | None) -> None:
+        """Set the results of jobs, and queue the next ones of their owner."""
+        if outcomes is None and self._shares is not None:
+            self._give_back(self._shares, jobs[0])
+            for job in jobs:
+                self._submit(attrs.evolve(job, group_order=None), len(jobs) + self._held_back_count)
             return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
+        for job, (result, error) in zip(jobs, outcomes or [(None, _busy())] * len(jobs), strict=True):
+            self._free += 1
+            if job.future.done():
+                continue
+            if error is None:
+                job.future.set_result(result)
+            else:
+                job.future.set_exception(error)
+        if self._shares is not None:
+            self._give_back(self._shares, jobs[0])
 
-    def _release_next(self, shares: Shares) -> None:
-        """Queue the first held-back job whose owner has a free thread."""
-        for number, job in enumerate(self._held_back):
-            if shares.take(job.owner):
+    def _give_back(self, shares: Shares, job: _Job) -> None:
+        """Return the thread of a job or its group, and queue the first held-back jobs whose owner has a free thread."""
+        shares.give_back(job.owner)
+        if job.group_order is not None:
+            followers = self._followers.pop(job.owner)
+            if followers:
+                group = sorted(followers[:GROUP_MAX], key=lambda follower: follower.group_order or "")
+                self._followers[job.owner] = followers[GROUP_MAX:]
+                self._held_back.append(group)
+        for number, jobs in enumerate(self._held_back):
+            if shares.take(jobs[0].owner):
                 del self._held_back[number]
-                self._jobs.put(job)
+                self._held_back_count -= len(jobs)
+                self._jobs.put(jobs)
                 return
 
 
@@ -208,7 +251,8 @@ class Threads:
     that small reads never wait for a large one.
 
     On SQLite, the wait for the disk at a commit takes longer than the rest of a unit, and there is one commit
-    at a time. Units that are queued during a commit therefore share the next one.
+    at a time. Units that are queued during a commit therefore share the next one. On PostgreSQL, the creation of a
+    card locks the project until the commit, so that creations in a project share commits as well.
 
     Attributes:
         files: For jobs that wait for a disk or a file store.
@@ -222,7 +266,7 @@ class Threads:
             writer = Pool("stellary-write", 1, WAITING_MAX, core.database.gathering)
             readers = SQLITE_READERS
         else:
-            writer = Pool("stellary-write", WRITERS, WAITING_MAX, shares=Shares(WRITERS))
+            writer = Pool("stellary-write", WRITERS, WAITING_MAX, core.database.gathering, Shares(WRITERS))
             readers = READERS
         reader = Pool("stellary-read", readers - LARGE_READERS, WAITING_MAX)
         self._large_reader = Pool("stellary-large-read", LARGE_READERS, WAITING_MAX)
@@ -232,13 +276,16 @@ class Threads:
         self.bodies = Pool("stellary-body", BODY_THREADS, WAITING_MAX)
         self.pools: dict[Mode, Pool] = {"read": reader, "write": writer, "self_managed": hashers}
 
-    def run(self, mode: Mode, job: Callable[[], T], owner: Owner = NO_OWNER) -> asyncio.Future[T]:
+    def run(
+        self, mode: Mode, job: Callable[[], T], owner: Owner = NO_OWNER, group_order: str | None = None
+    ) -> asyncio.Future[T]:
         """Run a job in the threads of a mode, and return a future of its result.
 
         Args:
             mode: The mode of the unit.
             job: The function to run.
             owner: The project and workspace that it belongs to.
+            group_order: The position of the job in a group of the owner's waiting jobs; None if it must not run in one.
 
         Returns:
             The future of the job's result or exception.
@@ -246,7 +293,7 @@ class Threads:
         Raises:
             Unavailable: Too many are waiting already.
         """
-        return self.pools[mode].run(job, owner)
+        return self.pools[mode].run(job, owner, group_order)
 
     def read(self, key: ReadKey, job: Callable[[], T]) -> asyncio.Future[T]:
         """Run a job that reads, and return a future of its result. A large read runs apart from the others.

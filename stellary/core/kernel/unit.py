@@ -433,6 +433,7 @@ class Service:
         function: The function.
         prepare: The slow step before its unit; None if there is none.
         needs_snapshot: Whether the statements of a reading service must see the same state of the database.
+        shares_commit: Whether waiting calls in a project are committed together on PostgreSQL.
     """
 
     endpoint: Endpoint[Any, Any, Any, Any]
@@ -440,6 +441,7 @@ class Service:
     function: Callable[..., Any]
     prepare: Prepare | None = None
     needs_snapshot: bool = True
+    shares_commit: bool = False
 
 
 @overload
@@ -454,9 +456,14 @@ def serves(
     prepare: Prepare | None = None,
     *,
     snapshot: bool = True,
+    shares_commit: bool = False,
 ) -> Callable[[Callable[[UnitOfWork, R, Q], T]], Callable[[UnitOfWork, R, Q], T]]: ...
 def serves(
-    endpoint: Endpoint[Any, ..., Any, Any], prepare: Prepare | None = None, *, snapshot: bool = True
+    endpoint: Endpoint[Any, ..., Any, Any],
+    prepare: Prepare | None = None,
+    *,
+    snapshot: bool = True,
+    shares_commit: bool = False,
 ) -> Any:
     """Declare that a function serves an endpoint. Every call is checked, whether it comes from Python or over HTTP.
 
@@ -469,6 +476,8 @@ def serves(
             is called within an open unit receives no ``prepared`` result, and must do this work itself.
         snapshot: Whether the statements of a GET must see the same state. False if the response needs only
             the access check and one other statement; PostgreSQL then needs no BEGIN and COMMIT.
+        shares_commit: Whether waiting calls in a project are committed together on PostgreSQL, one after the other in
+            the order of their columns. For functions that lock the project, then only the column of their ref.
 
     Returns:
         The decorator.
@@ -484,7 +493,9 @@ def serves(
                 checked = requests if endpoint.takes_file else map(check, requests)
                 return function(uow, ref, *checked, **prepared)
 
-        service.service = Service(endpoint, mode, service, prepare, snapshot)  # type: ignore[attr-defined]
+        service.service = Service(  # type: ignore[attr-defined]
+            endpoint, mode, service, prepare, snapshot, shares_commit
+        )
         return service
 
     return decorate
