@@ -18,6 +18,11 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
     board = ws.project(ws.projects.create(name="Support"))
     to_do, doing, done = board.columns.list()
 
+    # --8<-- [start:triggers]
+    names = [trigger.name for trigger in board.automations.triggers()]
+    # --8<-- [end:triggers]
+    assert "task_moved" in names
+
     # --8<-- [start:install]
     start_urgent = board.automations.create(
         name="Start urgent cards",

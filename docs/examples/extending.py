@@ -1,4 +1,4 @@
-"""Extending an embedded core: veto a change, react to it before or after its commit, add actions, and run jobs.
+"""Extending an embedded core: veto a change, react to it before or after its commit, add actions and triggers, and run jobs.
 
 Run it: ``python docs/examples/extending.py [DATABASE_URL]``.
 """
@@ -12,10 +12,11 @@ from stellary import Stellary
 from stellary.contract.actions import CardParams
 from stellary.contract.cards import UPDATE_CARD, Card, UpdateCard
 from stellary.contract.errors import Conflict, Forbidden
-from stellary.contract.refs import Ref, WorkspaceRef
+from stellary.contract.refs import CardRef, Ref, WorkspaceRef
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import request
 from stellary.core import Core, UnitOfWork
+from stellary.core.automations.triggers import Trigger
 from stellary.core.board import cards, resolve_names
 from stellary.core.kernel.actions import Action
 from stellary.core.kernel.event_handlers import EventDelivery
@@ -93,9 +94,17 @@ CREATE_INVOICE = Action(
 )
 # --8<-- [end:action]
 
+# --8<-- [start:trigger]
+INVOICE_PAID = Trigger(
+    name="invoice_paid",
+    summary="A customer has paid the invoice of the card.",
+    fields={"amount": "number", "customer": "text"},
+)
+# --8<-- [end:trigger]
+
 database_url = sys.argv[1] if len(sys.argv) > 1 else "sqlite://"
 # --8<-- [start:register]
-core = Core(database_url, actions=[CREATE_INVOICE])
+core = Core(database_url, actions=[CREATE_INVOICE], triggers=[INVOICE_PAID])
 core.on(CardMoved, require_assignee)
 core.after(CardCreated, notify_crm, name="crm")
 core.add_job("report", send_report)
@@ -120,6 +129,21 @@ board.cards.update(card, assignee_id=actor.user_id)
 board.automations.create(trigger="task_moved", action={"type": "create_invoice", "params": {"amount": 900}})
 # --8<-- [end:use_action]
 print(board.cards.update(card, column_id=doing.id).description)
+
+# --8<-- [start:use_trigger]
+print([trigger.name for trigger in board.automations.triggers()])
+board.automations.create(
+    trigger="invoice_paid",
+    conditions={"all": [{"field": "data.amount", "op": "gte", "value": 500}]},
+    action={"type": "set_priority", "params": {"priority": "high"}},
+)
+# --8<-- [end:use_trigger]
+card_ref = CardRef("acme", "eng", card.project_id, card.id)
+# --8<-- [start:fire]
+with core.begin(actor) as uow:
+    core.fire(uow, "invoice_paid", card_ref, {"amount": 900, "customer": "Globex"})
+# --8<-- [end:fire]
+print(board.card(card).get().priority)
 
 # --8<-- [start:enqueue]
 with core.begin(NOBODY) as uow:

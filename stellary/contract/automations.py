@@ -15,26 +15,10 @@ from stellary.contract.wire import Request, Value, request, value
 
 RULES_MAX = 100
 
-Trigger = Literal[
-    "task_moved",
-    "task_created",
-    "checklist_complete",
-    "due_date_reached",
-    "task_status_changed",
-    "task_assigned",
-    "task_added_to_board",
-]
+Trigger = Annotated[str, Length(1, 40)]
+"""The name of a trigger: a built-in one, or one that the application registers. ``automations.triggers`` lists them."""
+FieldType = Literal["text", "number", "moment", "flag", "list"]
 TraceResult = Literal["success", "failure", "skipped"]
-TraceEvent = Literal[
-    "task_moved",
-    "task_created",
-    "checklist_complete",
-    "due_date_reached",
-    "task_status_changed",
-    "task_assigned",
-    "task_added_to_board",
-    "owner_left",
-]
 ActionType = Annotated[str, Length(1, 100)]
 
 
@@ -63,13 +47,42 @@ class Automation(Value):
     id: str
     project_id: str
     name: str
-    trigger: Trigger
+    trigger: str
     conditions: dict[str, Any]
     action: AutomationAction
     enabled: bool
     owner_id: str
     created_at: datetime
     updated_at: datetime
+
+
+@value
+class TriggerField(Value):
+    """A field of the data of a trigger, which conditions can compare.
+
+    Attributes:
+        name: The field of a condition, such as ``data.amount``.
+        ops: The operators for this type.
+    """
+
+    name: str
+    type: FieldType
+    ops: list[str]
+
+
+@value
+class AutomationTrigger(Value):
+    """An event that starts rules.
+
+    Attributes:
+        name: The value of ``trigger`` in a rule.
+        summary: A sentence about when the event occurs.
+        fields: The fields of the event's own data, besides those of its card; empty for built-in triggers.
+    """
+
+    name: str
+    summary: str
+    fields: list[TriggerField]
 
 
 @value
@@ -99,7 +112,7 @@ class AutomationTrace(Value):
 
     id: str
     automation_id: str
-    event: TraceEvent
+    event: str
     actor_id: str
     triggered_by_id: str | None
     target: TraceTarget | None
@@ -128,6 +141,7 @@ class CreateAutomation(Request):
     """The fields of a new rule. A project has at most 100.
 
     Attributes:
+        trigger: The name of a trigger, such as ``task_moved``; ``automations.triggers`` lists them.
         name: 1-100 characters. Default: composed of the trigger and the action.
         conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 levels deep. A rule without
             conditions always runs.
@@ -148,6 +162,7 @@ class UpdateAutomation(Request):
     Omitted fields keep their values. A caller who changes the rule's behavior or enables it becomes its owner.
 
     Attributes:
+        trigger: The name of a trigger.
         conditions: Replaces all conditions; ``None`` for a rule that always runs.
     """
 
@@ -227,6 +242,15 @@ LIST_TRACES = lists(
     item=AutomationTrace,
     policy=AUTOMATIONS_READ,
 )
+LIST_TRIGGERS = lists(
+    "automations.triggers",
+    ProjectRef,
+    "automations/triggers",
+    summary="List the triggers that rules can use: the built-in ones, and those of the application.",
+    takes=Paged,
+    item=AutomationTrigger,
+    policy=AUTOMATIONS_READ,
+)
 
 ENDPOINTS = (
     CREATE_AUTOMATION,
@@ -236,4 +260,5 @@ ENDPOINTS = (
     DELETE_AUTOMATION,
     TOGGLE_AUTOMATION,
     LIST_TRACES,
+    LIST_TRIGGERS,
 )

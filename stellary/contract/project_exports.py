@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from stellary.contract.automations import Trigger
 from stellary.contract.cards import CardStatus, Priority
 from stellary.contract.custom_fields import FieldType
 from stellary.contract.documents import DocType, DocumentStatus
@@ -222,7 +221,7 @@ class FileAutomation(Value):
     """
 
     name: str
-    trigger: Trigger
+    trigger: str
     conditions: dict[str, Any]
     action: FileAction
     enabled: bool

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from stellary.contract.refs import Ref
+from stellary.contract.refs import CardRef, Ref
 from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
@@ -29,6 +29,7 @@ from stellary.core.api.embedded_port import EmbeddedPort
 from stellary.core.api.host_accounts import HostAccounts
 from stellary.core.api.host_jobs import build_delivery_job, build_enqueuer, build_kind
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
+from stellary.core.automations.triggers import Trigger, build_triggers, fire
 from stellary.core.board import attachments
 from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
 from stellary.core.db.database import Database
@@ -39,6 +40,7 @@ from stellary.core.kernel.actions import AnyAction, add_host_actions
 from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import E, EventDelivery
+from stellary.core.kernel.events import CardEvent
 from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
@@ -87,6 +89,8 @@ class Core(HostAccounts):
         brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``.
         actions: Actions that automations, agents, approvals and MCP run by name, beside the built-in ones. The policy of
             the endpoint that an action names applies to it. By default, none.
+        triggers: Events of your application for which automation rules can wait, beside the built-in ones. ``fire``
+            fires them. By default, none.
         direct_database: The URL of the same PostgreSQL database without PgBouncer, for LISTEN, migrations and backups.
             By default, ``database``.
 
@@ -99,8 +103,8 @@ class Core(HostAccounts):
         relay: Carries signals between processes on PostgreSQL (``start``, ``stop``).
 
     Raises:
-        ValueError: A URL is not one of a supported database, ``ids`` returns invalid or repeated ids, or an action has
-            the name of another one.
+        ValueError: A URL is not one of a supported database, ``ids`` returns invalid or repeated ids, an action or a
+            trigger has the name of another one, or a trigger is malformed.
     """
 
     def __init__(
@@ -122,6 +126,7 @@ class Core(HostAccounts):
         blobs: Blobs | str | PathLike[str] = "memory:",
         brains: Mapping[str, Brain] | None = None,
         actions: Sequence[AnyAction] = (),
+        triggers: Sequence[Trigger] = (),
         direct_database: str | None = None,
     ) -> None:
         new_id = Ids() if ids is None else check_ids(ids)
@@ -141,6 +146,7 @@ class Core(HostAccounts):
             watermark=stream.commit_watermark(),
             brains={"built_in": RulesBrain(), "model": ModelBrain(), **(brains or {})},
             actions=add_host_actions(dispatch.ACTIONS, actions),
+            triggers=build_triggers(triggers),
             services=dispatch.SERVICES,
         )
         self.units = Units(
@@ -327,6 +333,30 @@ class Core(HostAccounts):
         """
         kind = build_kind("host", name)
         jobs.enqueue(uow, kind, payload, due_at=due_at, key=None if key is None else f"{kind} {key}")
+
+    def fire(
+        self,
+        uow: UnitOfWork,
+        trigger: str,
+        card: CardRef | CardEvent,
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        """Fire a trigger of your application: the rules that wait for it run before the unit commits.
+
+        The rules are those of the card's project. They run with the rights of their owners, and each leaves a trace.
+
+        Args:
+            uow: A unit that may write. In a handler of ``on``, the unit of the handler: rules then belong to the chain of
+                rules that caused the event, and are stopped with it.
+            trigger: The name of a trigger that was passed as ``Core(triggers=…)``.
+            card: The card, to which the actor of the unit must have access; or an event about it, in a handler.
+            data: The values of the trigger's fields. A missing one is null. By default, none.
+
+        Raises:
+            ValueError: There is no such trigger of yours, or a value does not have the type of its field.
+            NotFound: The actor has no access to the card, or there is no such card.
+        """
+        fire(uow, trigger, card, data or {})
 
     @contextmanager
     def begin(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:

@@ -307,6 +307,8 @@ TRIALS: Mapping[str, FieldTrial] = {
         lambda permission_world: permission_world.here["pendingDocumentId"]
     ),
     "documents.review.notes": FieldTrial(read=_version_notes),
+    "automations.create.trigger": FieldTrial("task_created"),
+    "automations.update.trigger": FieldTrial("task_created"),
     "automations.create.action": FieldTrial(_STATUS_ACTION),
     "automations.update.action": FieldTrial(_STATUS_ACTION),
     "automations.create.conditions": FieldTrial(_CONDITIONS),

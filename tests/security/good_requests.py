@@ -213,6 +213,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "automations.delete": _PLAIN,
     "automations.toggle": _with_body(enabled=False),
     "automations.traces": _PLAIN,
+    "automations.triggers": _PLAIN,
     "pilotage.state": GoodRequest(query="profile=pilotage&intent=weekly_review&detailLevel=detailed"),
     "pilotage.create_mission": _with_body(objective="Implement billing", module="billing"),
     "pilotage.list_missions": _PLAIN,

@@ -225,7 +225,9 @@ def _drop_answers(body: dict[str, Any], permission_world: PermissionWorld) -> No
 
 
 def _fix_rule(rule: dict[str, Any], permission_world: PermissionWorld) -> None:
-    """Use a valid action and valid conditions for a rule."""
+    """Use a valid trigger, a valid action and valid conditions for a rule."""
+    if "trigger" in rule:
+        rule["trigger"] = "task_moved"
     if "action" in rule:
         rule["action"] = {"type": "set_priority", "params": {"priority": "high"}}
     if rule.get("conditions"):

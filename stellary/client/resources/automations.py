@@ -9,13 +9,14 @@ from stellary.contract.automations import (
     GET_AUTOMATION,
     LIST_AUTOMATIONS,
     LIST_TRACES,
+    LIST_TRIGGERS,
     TOGGLE_AUTOMATION,
     UPDATE_AUTOMATION,
 )
 
 
 class Automations(Resource[C]):
-    """The automations of a project. ``traces`` lists the runs of one."""
+    """The automations of a project. ``traces`` lists the runs of one, ``triggers`` the events to which they can react."""
 
     create = method(CREATE_AUTOMATION)
     list = method(LIST_AUTOMATIONS)
@@ -25,3 +26,4 @@ class Automations(Resource[C]):
     delete = by_id(DELETE_AUTOMATION)
     toggle = by_id(TOGGLE_AUTOMATION)
     traces = by_id(LIST_TRACES)
+    triggers = method(LIST_TRIGGERS)

@@ -2,29 +2,21 @@
 """Automations: rules of a project that act when something happens."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 from stellary.client.calling.method import Async, C, Id, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
-from stellary.contract.automations import ActionToRun, Automation, AutomationTrace
+from stellary.contract.automations import ActionToRun, Automation, AutomationTrace, AutomationTrigger
 from stellary.contract.endpoint import Ok
 from stellary.contract.unset import UNSET, Unset
 
 class Automations(Resource[C]):
-    """The automations of a project. ``traces`` lists the runs of one."""
+    """The automations of a project. ``traces`` lists the runs of one, ``triggers`` the events to which they can react."""
     @overload
     def create(
         self: Automations[Sync],
         *,
-        trigger: Literal[
-            "task_moved",
-            "task_created",
-            "checklist_complete",
-            "due_date_reached",
-            "task_status_changed",
-            "task_assigned",
-            "task_added_to_board",
-        ],
+        trigger: str,
         action: ActionToRun,
         name: str | Unset = UNSET,
         conditions: dict[str, Any] | Unset | None = UNSET,
@@ -35,7 +27,7 @@ class Automations(Resource[C]):
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Requires a token with all scopes.
 
         Args:
-            trigger: The trigger.
+            trigger: The name of a trigger, such as ``task_moved``; ``automations.triggers`` lists them. 1-40 characters.
             action: The action.
             name: 1-100 characters. Default: composed of the trigger and the action.
             conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 levels deep. A rule without conditions always runs.
@@ -54,15 +46,7 @@ class Automations(Resource[C]):
     async def create(
         self: Automations[Async],
         *,
-        trigger: Literal[
-            "task_moved",
-            "task_created",
-            "checklist_complete",
-            "due_date_reached",
-            "task_status_changed",
-            "task_assigned",
-            "task_added_to_board",
-        ],
+        trigger: str,
         action: ActionToRun,
         name: str | Unset = UNSET,
         conditions: dict[str, Any] | Unset | None = UNSET,
@@ -73,7 +57,7 @@ class Automations(Resource[C]):
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Requires a token with all scopes.
 
         Args:
-            trigger: The trigger.
+            trigger: The name of a trigger, such as ``task_moved``; ``automations.triggers`` lists them. 1-40 characters.
             action: The action.
             name: 1-100 characters. Default: composed of the trigger and the action.
             conditions: ``{"all" | "any": [{"field", "op", "value"}]}``, nested at most 4 levels deep. A rule without conditions always runs.
@@ -207,16 +191,7 @@ class Automations(Resource[C]):
         /,
         *,
         name: str | Unset = UNSET,
-        trigger: Literal[
-            "task_moved",
-            "task_created",
-            "checklist_complete",
-            "due_date_reached",
-            "task_status_changed",
-            "task_assigned",
-            "task_added_to_board",
-        ]
-        | Unset = UNSET,
+        trigger: str | Unset = UNSET,
         conditions: dict[str, Any] | Unset | None = UNSET,
         action: ActionToRun | Unset = UNSET,
         enabled: bool | Unset = UNSET,
@@ -230,7 +205,7 @@ class Automations(Resource[C]):
         Args:
             rule: The id of the rule, or a value or a handle of one.
             name: 1-100 characters.
-            trigger: The trigger.
+            trigger: The name of a trigger. 1-40 characters.
             conditions: Replaces all conditions; ``None`` for a rule that always runs.
             action: The action.
             enabled: The enabled.
@@ -251,16 +226,7 @@ class Automations(Resource[C]):
         /,
         *,
         name: str | Unset = UNSET,
-        trigger: Literal[
-            "task_moved",
-            "task_created",
-            "checklist_complete",
-            "due_date_reached",
-            "task_status_changed",
-            "task_assigned",
-            "task_added_to_board",
-        ]
-        | Unset = UNSET,
+        trigger: str | Unset = UNSET,
         conditions: dict[str, Any] | Unset | None = UNSET,
         action: ActionToRun | Unset = UNSET,
         enabled: bool | Unset = UNSET,
@@ -274,7 +240,7 @@ class Automations(Resource[C]):
         Args:
             rule: The id of the rule, or a value or a handle of one.
             name: 1-100 characters.
-            trigger: The trigger.
+            trigger: The name of a trigger. 1-40 characters.
             conditions: Replaces all conditions; ``None`` for a rule that always runs.
             action: The action.
             enabled: The enabled.
@@ -396,6 +362,46 @@ class Automations(Resource[C]):
 
         Returns:
             A page of ``AutomationTrace``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+    @overload
+    def triggers(
+        self: Automations[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> Page[AutomationTrigger]:
+        """List the triggers that rules can use: the built-in ones, and those of the application.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/triggers``. Requires a token with the scope ``projects:read``.
+
+        Args:
+            limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+
+        Returns:
+            A page of ``AutomationTrigger``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+    @overload
+    async def triggers(
+        self: Automations[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> AsyncPage[AutomationTrigger]:
+        """List the triggers that rules can use: the built-in ones, and those of the application.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/triggers``. Requires a token with the scope ``projects:read``.
+
+        Args:
+            limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+
+        Returns:
+            A page of ``AutomationTrigger``: all rows, or as many as ``limit`` allows.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.

@@ -38,7 +38,7 @@ from stellary.core.agents import tokens as agent_tokens
 from stellary.core.api.calls import Call
 from stellary.core.api.uploads import Upload
 from stellary.core.automations import access as automations_access
-from stellary.core.automations import automations, project_files, traces
+from stellary.core.automations import automations, project_files, traces, triggers
 from stellary.core.board import access as board_access
 from stellary.core.board import actions as board_actions
 from stellary.core.board import (
@@ -214,6 +214,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     automations.update_automation,
     automations.delete_automation,
     automations.toggle_automation,
+    triggers.list_triggers,
     traces.list_traces,
     drafts.create_project_draft,
     drafts.list_project_drafts,

@@ -53,6 +53,7 @@ from stellary.core.kernel.events import (
     RelationAdded,
     RelationRemoved,
     TokensRevoked,
+    TriggerFired,
     WorkspaceLeft,
 )
 from stellary.core.kernel.unit import Actor, UnitOfWork
@@ -116,6 +117,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     ActivitiesRecorded: (outbox.write_messages,),
     ChecklistCompleted: (acting.react,),
     CardDue: (acting.react,),
+    TriggerFired: (acting.react,),
     PilotageChanged: (activity.record,),
     # Proposed actions first: applying one locks it before the cards.
     WorkspaceLeft: (

@@ -20,7 +20,6 @@ from stellary.contract.automations import (
     AutomationAction,
     CreateAutomation,
     ToggleAutomation,
-    Trigger,
     UpdateAutomation,
 )
 from stellary.contract.endpoint import Ok
@@ -31,11 +30,12 @@ from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import Request, invalid, load, wire_fields
 from stellary.core.accounts.subscribers import mark_subscribed
-from stellary.core.automations import access, rows, targets
+from stellary.core.automations import access, rows, targets, triggers
 from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.rules.occurrences import with_event_ids
 from stellary.core.automations.tables import automations
+from stellary.core.automations.triggers import Trigger
 from stellary.core.board import access as board_access
 from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.db.row_types import Query
@@ -88,6 +88,7 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         Conflict: The project has too many rules.
     """
     project = board_access.load_locked_project(uow, ref).row
+    trigger = triggers.check_trigger(uow, request.trigger)
     candidates = targets.Candidates(uow, ref, project.workspace_id)
     action = _resolve_action(candidates, request.action)
     rule = build_value(
@@ -96,7 +97,7 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         id=uow.new_id(),
         project_id=project.id,
         name=request.name or default_name(action, request.trigger),
-        conditions=_resolve_conditions(candidates, request.conditions or {}),
+        conditions=_resolve_conditions(candidates, request.conditions or {}, trigger),
         action=action,
         owner_id=uow.user_id,
         created_at=uow.now,
@@ -130,8 +131,13 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
     before = rows.automation(at.row)
     candidates = targets.Candidates(uow, ref.parent(ProjectRef), at.roles.workspace_id or "")
     resolved: dict[str, object] = {}
+    trigger = triggers.find_trigger(uow, before.trigger)
+    if request.trigger:
+        trigger = triggers.check_trigger(uow, request.trigger)
+        if request.conditions is UNSET:
+            check_conditions(before.conditions, data_fields=trigger.condition_fields)
     if request.conditions is not UNSET:
-        resolved["conditions"] = _resolve_conditions(candidates, request.conditions or {})
+        resolved["conditions"] = _resolve_conditions(candidates, request.conditions or {}, trigger)
     if request.action is not UNSET:
         resolved["action"] = _resolve_action(candidates, request.action)
     after = update_value(before, request, uow.now, **resolved)
@@ -144,6 +150,8 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
         changes["armed_at"] = uow.now
     row = board_access.require_row(_UPDATE.first(uow.connection, {"_id": before.id, **changes}), "Automation")
     updated = rows.automation(row)
+    if updated.enabled and not before.enabled:
+        triggers.require_trigger(uow, updated.trigger)
     emit_change(uow, at.roles.workspace_id, before, updated)
     return updated
 
@@ -168,12 +176,14 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
         row = _SET.first(uow.connection, {**parameters, "_enabled": request.enabled})
     updated = rows.automation(board_access.require_row(row, "Automation"))
     before = rows.automation(at.row)
+    if updated.enabled and not before.enabled:
+        triggers.require_trigger(uow, updated.trigger)
     if updated.enabled != before.enabled:
         emit_change(uow, at.roles.workspace_id, before, updated)
     return updated
 
 
-def default_name(action: AutomationAction, trigger: Trigger) -> str:
+def default_name(action: AutomationAction, trigger: str) -> str:
     """Return the name of a rule that has none.
 
     Args:
@@ -183,15 +193,17 @@ def default_name(action: AutomationAction, trigger: Trigger) -> str:
     return f"{action.type} on {trigger}"[:100]
 
 
-def _resolve_conditions(candidates: targets.Candidates, conditions: Mapping[str, Any]) -> dict[str, Any]:
+def _resolve_conditions(
+    candidates: targets.Candidates, conditions: Mapping[str, Any], trigger: Trigger | None
+) -> dict[str, Any]:
     """Return the conditions of a rule, with ids in place of names.
 
     Raises:
         Invalid: The conditions are malformed, or name an item that does not exist.
     """
-    return targets.resolve_conditions(
-        candidates, check_conditions(targets.name_fields(candidates, conditions))
-    )
+    renamed = targets.name_fields(candidates, conditions)
+    data_fields = {} if trigger is None else trigger.condition_fields
+    return targets.resolve_conditions(candidates, check_conditions(renamed, data_fields=data_fields))
 
 
 def _resolve_action(candidates: targets.Candidates, request: ActionToRun) -> AutomationAction:

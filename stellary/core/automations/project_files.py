@@ -39,6 +39,7 @@ from stellary.core.automations.row_types import AutomationRow
 from stellary.core.automations.rules import file_references
 from stellary.core.automations.rules.conditions import check_conditions
 from stellary.core.automations.tables import automations
+from stellary.core.automations.triggers import check_trigger
 from stellary.core.board import resolve_names
 from stellary.core.board.exports import People
 from stellary.core.board.imports import Imported, index_new_ids
@@ -201,7 +202,8 @@ def _rename_and_check(
     conditions, params = file_references.rename_ids(
         entry.conditions or {}, entry.action.params or {}, new_ids
     )
-    check_conditions(conditions, f"{path}.conditions")
+    trigger = check_trigger(uow, entry.trigger, f"{path}.trigger")
+    check_conditions(conditions, f"{path}.conditions", trigger.condition_fields)
     action, action_request = check_action(uow, entry.action.type, params, f"{path}.action")
     return _RuleParts(conditions, params, action, action_request)
 

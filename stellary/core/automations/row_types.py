@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from stellary.contract.automations import TraceEvent, TraceResult, Trigger
+from stellary.contract.automations import TraceResult
 from stellary.core.db.row_types import RowType
 
 
@@ -15,7 +15,7 @@ class AutomationRow(RowType):
     id: str
     project_id: str
     name: str
-    trigger: Trigger
+    trigger: str
     conditions: dict[str, Any]
     action_type: str
     action_params: dict[str, Any]
@@ -31,7 +31,7 @@ class TraceRow(RowType):
 
     id: str
     automation_id: str
-    event: TraceEvent
+    event: str
     depth: int
     actor_id: str
     triggered_by_id: str | None

@@ -41,6 +41,7 @@ class Environment:
         brains: The programs that decide for agents, by runtime. Their type is in ``agents.brains``, which
             imports this module.
         actions: The actions by name. Their type is in ``kernel.actions``.
+        triggers: The triggers of automation rules by name. Their type is in ``automations.triggers``.
         services: The services by operation. Their type is in ``kernel.unit``.
         event_handlers: The handlers of events that the host has registered.
         restrictions: The checks of the host that may refuse a call, beside the access checks.
@@ -61,6 +62,7 @@ class Environment:
     watermark: CommitWatermark
     brains: Mapping[str, object]
     actions: Mapping[str, object]
+    triggers: Mapping[str, object]
     services: Mapping[str, object]
     signals: Signals = attrs.field(factory=Signals)
     event_handlers: EventHandlers = attrs.field(factory=EventHandlers)

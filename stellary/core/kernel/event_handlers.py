@@ -11,14 +11,20 @@ import orjson
 
 from stellary.contract.naming import once
 from stellary.contract.wire import dump, read
-from stellary.core.kernel.events import ActivitiesRecorded, BaseEvent, CardsImported, DocumentWritten
+from stellary.core.kernel.events import (
+    ActivitiesRecorded,
+    BaseEvent,
+    CardsImported,
+    DocumentWritten,
+    TriggerFired,
+)
 
 E = TypeVar("E", bound=BaseEvent)
 
 NESTED_MAX = 10
 """How deep handlers may trigger each other by their changes."""
-INTERNAL_EVENTS = (ActivitiesRecorded, CardsImported, DocumentWritten)
-"""Events that repeat others in another form, for the feed and the search index. Handlers do not receive them."""
+INTERNAL_EVENTS = (ActivitiesRecorded, CardsImported, DocumentWritten, TriggerFired)
+"""Events that repeat others in another form, or that the host itself causes. Handlers do not receive them."""
 
 
 class EventHandlers:

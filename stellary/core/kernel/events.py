@@ -167,6 +167,14 @@ class CardCreated(CardEvent):
 
 
 @attrs.frozen(kw_only=True)
+class TriggerFired(CardEvent):
+    """The host has fired a trigger of its own for a card: ``trigger`` is its name, ``data`` the values of its fields."""
+
+    trigger: str
+    data: Mapping[str, object]
+
+
+@attrs.frozen(kw_only=True)
 class CardUpdated(CardEvent):
     """Fields of a card were changed: ``changed`` lists them by their wire names."""
 

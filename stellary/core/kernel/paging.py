@@ -157,7 +157,7 @@ def read_cursor(cursor: str) -> str:
         key = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         raise _invalid_cursor() from None
-    if not key.isalnum() or make_cursor(key) != cursor:
+    if not key.replace("_", "").isalnum() or make_cursor(key) != cursor:
         raise _invalid_cursor()
     return key
 

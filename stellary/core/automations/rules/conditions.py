@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from stellary.contract.errors import Invalid
@@ -52,6 +53,9 @@ FIELDS: Final[Mapping[str, Kind]] = {
 }
 """The fields of cards and events that conditions can compare."""
 
+DATA = "data."
+"""The prefix of the fields of a trigger's own data."""
+
 CUSTOM_FIELD = re.compile(rf"customFields\.({ID_PATTERN})")
 
 _ORDER = ("gt", "gte", "lt", "lte")
@@ -75,24 +79,29 @@ class _Moment(Request):
 # ---------------------------------------------------------------------------------------------- validation
 
 
-def check_conditions(conditions: Mapping[str, Any], path: str = "conditions") -> Mapping[str, Any]:
+def check_conditions(
+    conditions: Mapping[str, Any],
+    path: str = "conditions",
+    data_fields: Mapping[str, Kind] = MappingProxyType({}),
+) -> Mapping[str, Any]:
     """Check that conditions are well-formed, and return them.
 
     Args:
         conditions: A group of comparisons and groups; empty for none.
         path: Their position in the request, for errors.
+        data_fields: The kinds of the fields of the trigger's own data, such as ``data.amount``.
 
     Raises:
         Invalid: They are malformed; the error names the position.
     """
     if conditions:
-        leaves = _check_group(conditions, path, 1)
+        leaves = _check_group(conditions, path, 1, {**FIELDS, **data_fields})
         if leaves > LEAVES_MAX:
             raise invalid((path, f"must have at most {LEAVES_MAX} comparisons"))
     return conditions
 
 
-def _check_group(group: Mapping[str, Any], path: str, depth: int) -> int:
+def _check_group(group: Mapping[str, Any], path: str, depth: int, fields: Mapping[str, Kind]) -> int:
     """Check a group, and return the number of its comparisons."""
     if len(group) != 1 or not group.keys() <= {"all", "any"}:
         raise invalid((path, 'must be {"all": […]} or {"any": […]}'))
@@ -108,19 +117,19 @@ def _check_group(group: Mapping[str, Any], path: str, depth: int) -> int:
         if not isinstance(part, dict):
             raise invalid((at, "must be an object"))
         if part.keys() & {"all", "any"}:
-            leaves += _check_group(part, at, depth + 1)
+            leaves += _check_group(part, at, depth + 1, fields)
         else:
-            _check_leaf(part, at)
+            _check_leaf(part, at, fields)
             leaves += 1
     return leaves
 
 
-def _check_leaf(leaf: Mapping[str, Any], path: str) -> None:
+def _check_leaf(leaf: Mapping[str, Any], path: str, fields: Mapping[str, Kind]) -> None:
     if not {"field", "op"} <= leaf.keys() <= {"field", "op", "value"}:
         raise invalid((path, 'must be {"field": …, "op": …, "value": …}, or a group'))
-    kind = _kind_of(leaf["field"])
+    kind = _kind_of(leaf["field"], fields)
     if kind is None:
-        raise invalid((f"{path}.field", f"must be one of {', '.join(FIELDS)}, customFields.<id>"))
+        raise invalid((f"{path}.field", f"must be one of {', '.join(fields)}, customFields.<id>"))
     op = leaf["op"]
     if op not in OPS[kind]:
         raise invalid((f"{path}.op", f"must be one of {', '.join(OPS[kind])}"))
@@ -147,10 +156,25 @@ def _check_value(kind: Kind, op: str, value: Any, path: str) -> None:
         raise invalid((path, problem))
 
 
-def _kind_of(field: Any) -> Kind | None:
+def _kind_of(field: Any, fields: Mapping[str, Kind]) -> Kind | None:
     if not isinstance(field, str):
         return None
-    return "any" if CUSTOM_FIELD.fullmatch(field) else FIELDS.get(field)
+    return "any" if CUSTOM_FIELD.fullmatch(field) else fields.get(field)
+
+
+def check_value(kind: Kind, value: object) -> str | None:
+    """Return the problem of a value of a trigger's data; None if it has the kind.
+
+    Args:
+        kind: The kind of the field.
+        value: The value, in Python; a moment is a ``datetime``.
+    """
+    if kind == "moment":
+        return None if isinstance(value, datetime) else "must be a datetime"
+    if kind == "list":
+        good = isinstance(value, list) and all(_check_text(entry) is None for entry in value)
+        return None if good else "must be a list of texts"
+    return _CHECKS[kind](value)
 
 
 def _check_text(value: Any) -> str | None:

@@ -8,9 +8,8 @@ from typing import Final
 
 import attrs
 
-from stellary.contract.automations import Trigger
 from stellary.contract.cards import Card
-from stellary.core.automations.rules.conditions import Facts
+from stellary.core.automations.rules.conditions import DATA, Facts
 from stellary.core.kernel.events import (
     CardAssigned,
     CardCreated,
@@ -20,6 +19,7 @@ from stellary.core.kernel.events import (
     CardUpdated,
     Chain,
     ChecklistCompleted,
+    TriggerFired,
 )
 
 CHAIN_DEPTH_MAX = 10
@@ -35,7 +35,7 @@ TOO_MANY: Final = f"stopped: one event has led to {CHAIN_ACTIONS_MAX} actions"
 class Occurrence:
     """An event with the trigger that it matches."""
 
-    trigger: Trigger
+    trigger: str
     event: CardEvent
 
     @property
@@ -46,11 +46,12 @@ class Occurrence:
 def find_occurrences(events: Iterable[CardEvent]) -> Iterator[Occurrence]:
     """Yield the triggers of events, in order."""
     for event in events:
-        for trigger in _find_triggers(event):
+        names = [event.trigger] if isinstance(event, TriggerFired) else _find_triggers(event)
+        for trigger in names:
             yield Occurrence(trigger, event)
 
 
-def _find_triggers(event: CardEvent) -> Iterator[Trigger]:
+def _find_triggers(event: CardEvent) -> Iterator[str]:
     match event:
         case CardCreated():
             yield "task_created"
@@ -91,6 +92,8 @@ def facts(event: CardEvent) -> Facts:
             values |= {"fromAssigneeId": event.before.assignee_id, "toAssigneeId": event.card.assignee_id}
         case CardCreated():
             values |= {"fromAssigneeId": None, "toAssigneeId": event.card.assignee_id}
+        case TriggerFired():
+            values |= {DATA + name: value for name, value in event.data.items()}
         case _:
             pass
     if isinstance(event, CardMoved | CardUpdated):
