@@ -48,6 +48,10 @@ HEADERS: Json = {
         "description": "The file's `ETag`, for use with `If-None-Match`.",
         "schema": {"type": "string"},
     },
+    "ContentTag": {
+        "description": "The tag of this response, for use with `If-None-Match`; absent if the response is larger than 32 KiB.",
+        "schema": {"type": "string"},
+    },
     "ContentDisposition": {
         "description": "`attachment`, with the file name (RFC 6266).",
         "schema": {"type": "string"},
@@ -127,7 +131,7 @@ PARAMETERS: Json = {
     "IfNoneMatch": {
         "name": "If-None-Match",
         "in": "header",
-        "description": "The `ETag` of the caller's copy: the response is a 304 if the file has not changed.",
+        "description": "The `ETag` of the caller's copy: the response is a 304 if it would be the same.",
         "schema": {"type": "string"},
     },
 }

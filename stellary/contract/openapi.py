@@ -103,6 +103,8 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
         parameters.append({"$ref": "#/components/parameters/LastEventId"})
     if endpoint.returns_file:
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("Range", "IfNoneMatch")]
+    if _is_conditional(endpoint):
+        parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
     if parameters:
         operation["parameters"] = parameters
     if endpoint.takes_file:
@@ -113,6 +115,7 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
     operation["responses"] = {
         **(_file() if endpoint.returns_file else {str(endpoint.status): _success(endpoint, schemas)}),
         **({"202": _proposal_response(schemas)} if policy.agent == "w" else {}),
+        **({"304": _not_modified(endpoint)} if _is_conditional(endpoint) else {}),
         **{
             str(status): {"$ref": f"#/components/responses/{BY_STATUS[status].__name__}"}
             for status in statuses(endpoint, guarded=guarded)
@@ -211,6 +214,8 @@ def _success(endpoint: AnyEndpoint, schemas: Schemas) -> Json:
         headers["Link"] = "Link"
     elif _is_versioned(endpoint):
         headers["ETag"] = "ETag"
+    if _is_conditional(endpoint):
+        headers["ETag"] = "ContentTag"
     return {
         "description": endpoint.summary,
         "headers": header_references(headers),
@@ -223,6 +228,14 @@ def _media_type(endpoint: AnyEndpoint, schema: Json) -> Json:
     return (
         {"schema": schema, "example": answer_of(endpoint)} if endpoint.media == JSON else {"schema": schema}
     )
+
+
+def _not_modified(endpoint: AnyEndpoint) -> Json:
+    link = {"Link": "Link"} if endpoint.many else {}
+    return {
+        "description": "The response would be the same as the caller's copy.",
+        "headers": header_references({"X-Request-Id": "RequestId", **link, "ETag": "ContentTag"}),
+    }
 
 
 def _proposal_response(schemas: Schemas) -> Json:
@@ -269,6 +282,16 @@ def _file() -> Json:
 
 def _names_its_ref(endpoint: AnyEndpoint) -> bool:
     return bool(endpoint.path == endpoint.ref.template)
+
+
+def _is_conditional(endpoint: AnyEndpoint) -> bool:
+    """Return whether the response is JSON with a tag of its content, for use with ``If-None-Match``."""
+    return (
+        endpoint.method == "GET"
+        and endpoint.media == JSON
+        and endpoint.resource != "system"
+        and not (endpoint.is_stream or endpoint.returns_file or endpoint.thinks or _is_versioned(endpoint))
+    )
 
 
 def _is_versioned(endpoint: AnyEndpoint) -> bool:

@@ -43,6 +43,14 @@ def test_downloaded_file_equals_the_upload(server, board):
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(data)))
 
 
+def test_conditional_read_returns_304_without_a_body(server, board):
+    token, path = board.world.bearer(board.owner), f"{board.path}/columns"
+    tag = server.ask("GET", path, token=token).headers["etag"]
+    again = server.ask("GET", path, token=token, if_none_match=tag)
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+    assert server.ask("GET", path, token=token, if_none_match='"other"').status == 200
+
+
 def head_of_upload(board, length):
     """Return the path of a card's attachments, and the head of a request that uploads one."""
     path = f"{board.of(board.card())}/attachments"

@@ -39,7 +39,7 @@ def build_file_response(blobs: Blobs, file: StoredFile, request_headers: Mapping
     """
     tag = f'"{file.sha256}"'
     headers = {**_ALWAYS, "etag": tag}
-    if _matches(request_headers.get("if-none-match", ""), tag):
+    if matches_tag(request_headers.get("if-none-match", ""), tag):
         return RawResponse(304, headers)
     headers["content-type"] = file.mime_type or "application/octet-stream"
     headers["content-disposition"] = disposition(file.name)
@@ -79,8 +79,13 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _matches(header: str, tag: str) -> bool:
-    """Return whether an ``If-None-Match`` header matches an entity tag, also as a weak one."""
+def matches_tag(header: str, tag: str) -> bool:
+    """Return whether an ``If-None-Match`` header matches an entity tag, also as a weak one.
+
+    Args:
+        header: The header.
+        tag: The current tag, in quotes.
+    """
     return any(part.strip().removeprefix("W/") in (tag, "*") for part in header.split(",") if part.strip())
 
 

@@ -33,6 +33,7 @@ from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.http.addresses import Network
 from stellary.core.http.body import RequestBody, body_limits
 from stellary.core.http.compression import Compression, find_encoders
+from stellary.core.http.conditional import answer_conditionally
 from stellary.core.http.context import OperationHandler, RequestContext, build_headers, parse_bearer
 from stellary.core.http.cors import Cors
 from stellary.core.http.files import Files
@@ -348,12 +349,14 @@ class Api:
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
             if mode == "read":
-                accept_encoding = context.headers.get("accept-encoding")
-                return self._threads.read(
-                    ReadKey(operation, match.ref, "limit=" in raw.query),
-                    lambda: self._compression.compress(answer(), accept_encoding),
-                )
-            return self._threads.run(mode, answer, owner_of(match.ref))
+                headers = context.headers
+
+                def read() -> Answer:
+                    compressed = self._compression.compress(answer(), headers.get("accept-encoding"))
+                    return answer_conditionally(compressed, headers.get("if-none-match"))
+
+                return self._threads.read(ReadKey(operation, match.ref, "limit=" in raw.query), read)
+            return self._threads.run(mode, answer, owner_of(match.ref), _find_group_order(context))
 
         attempt = self._password_limits.attempt(operation, caller, raw.body)
 

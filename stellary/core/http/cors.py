@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from stellary.contract.port import RawResponse
 
 _METHODS = "GET, POST, PATCH, DELETE, HEAD"
-_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
+_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
 _EXPOSED = (
     "ETag, Link, Retry-After, X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 )
