@@ -6,6 +6,7 @@ import gc
 import weakref
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import (
@@ -428,3 +429,15 @@ def test_statement_that_is_built_for_one_call_is_not_kept(database):
     reference = execute("Ann")
     gc.collect()
     assert reference() is None
+
+
+def test_times_in_other_zones_are_stored_in_utc(database):
+    berlin = ZoneInfo("Europe/Berlin")
+    # An hour that occurs twice: the two times are equal for Python, but not the same.
+    times = [datetime(2026, 10, 25, 2, 30, tzinfo=berlin, fold=fold) for fold in (0, 1)]
+    for time in [*times, NOW.astimezone(berlin), datetime(1, 1, 2, tzinfo=UTC)]:
+        with database.writing() as connection:
+            connection.execute(update(users), {"updated_at": time})
+        with database.reading() as connection:
+            stored = connection.execute(select(users.c.updated_at).limit(1)).scalar()
+        assert (stored, stored.tzinfo) == (time.astimezone(UTC), UTC)

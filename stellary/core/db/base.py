@@ -50,6 +50,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
+    # Used instead of ``process_bind_param`` where the value is a parameter, since SQLAlchemy formats it each time.
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | datetime | None]:
+        return _text_of_moment if dialect.name == "sqlite" else _moment_in_utc
+
     # Used instead of ``process_result_value``, which adds a call per value: a list of cards has a thousand datetimes.
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
         return _moment_of_text if dialect.name == "sqlite" else _moment_of_zone
@@ -63,6 +67,20 @@ def _moment_of_text(text: str | datetime | None) -> datetime | None:
     # A host may have configured the driver to return datetimes, as Django does.
     moment = text if isinstance(text, datetime) else datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC)
+
+
+def _text_of_moment(moment: datetime | None) -> str | None:
+    return None if moment is None else _text_of_utc(moment.astimezone(UTC))
+
+
+@functools.lru_cache(maxsize=4_096)
+def _text_of_utc(moment: datetime) -> str:
+    # Cached, since most times of a unit are equal. In other time zones, different times can be equal.
+    return moment.isoformat(" ", "microseconds")[:26]
+
+
+def _moment_in_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)
 
 
 def _moment_of_zone(moment: datetime | None) -> datetime | None:

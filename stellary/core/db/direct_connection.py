@@ -85,34 +85,11 @@ class StatementPlan:
         self.sql: str = expanded.statement
         values = expanded.parameters
         processors: Any = {**compiled._bind_processors, **expanded.processors}
-        self._is_positional = compiled.positional
-        self._names = (*((expanded.positiontup or ()) if self._is_positional else values),)
-        self._constants: dict[str, object] = {}
-        self._sources: list[str] = []
-        self._items: list[tuple[int, int]] = []
-        self._processors: list[tuple[int, Callable[[object], object]]] = []
-        for index, name in enumerate(self._names):
-            value, process = values[name], processors.get(name)
-            if isinstance(value, _Parameter):
-                self._sources.append(value.name)
-                if value.index is not None:
-                    self._items.append((index, value.index))
-                if process is not None:
-                    self._processors.append((index, process))
-            else:
-                self._sources.append(name)
-                self._constants[name] = value if process is None else process(value)
-
-    def bind(self, parameters: Parameters) -> BoundParameters:
-        """Convert the parameters to the form of the driver."""
-        if self._constants:
-            parameters = {**self._constants, **parameters}
-        values: list[Any] = [parameters[name] for name in self._sources]
-        for index, item in self._items:
-            values[index] = values[index][item]
-        for index, process in self._processors:
-            values[index] = process(values[index])
-        return tuple(values) if self._is_positional else dict(zip(self._names, values, strict=True))
+        names = (*((expanded.positiontup or ()) if compiled.positional else values),)
+        self.bind: Callable[[Parameters], BoundParameters] = _build_binder(
+            {name: values[name] for name in names}, names, processors, is_positional=compiled.positional
+        )
+        """Converts the parameters to the form of the driver."""
 
 
 class PlansOfStatement:
@@ -327,6 +304,47 @@ def _build_plan(
         return None
     plan = StatementPlan(result, compiled, parameters)
     return plan if (plan.sql, plan.bind(parameters)) == (context.statement, context.parameters[0]) else None
+
+
+def _build_binder(
+    values: Mapping[str, object],
+    names: Sequence[str],
+    processors: Mapping[str, Callable[[object], object]],
+    *,
+    is_positional: bool,
+) -> Callable[[Parameters], BoundParameters]:
+    """Return a generated function from the parameters of a statement to those of the driver.
+
+    Args:
+        values: The placeholders and constants, by the names of the driver.
+        names: The names of the driver, in the order of the statement.
+        processors: The functions that convert values, by the names of the driver.
+        is_positional: Whether the driver takes a tuple; otherwise a dict.
+    """
+    scope: dict[str, Any] = {}
+    expressions = []
+    for index, name in enumerate(names):
+        value, process = values[name], processors.get(name)
+        if not isinstance(value, _Parameter):
+            scope[f"constant_{index}"] = value if process is None else process(value)
+            expressions.append(f"constant_{index}")
+            continue
+        item = "" if value.index is None else f"[{value.index}]"
+        expression = f"parameters[{value.name!r}]{item}"
+        if process is not None:
+            scope[f"process_{index}"] = process
+            expression = f"process_{index}({expression})"
+        expressions.append(expression)
+    if is_positional:
+        body = "".join(f"{expression}, " for expression in expressions)
+        source = f"lambda parameters: ({body})"
+    else:
+        pairs = zip(names, expressions, strict=True)
+        source = (
+            f"lambda parameters: {{{', '.join(f'{name!r}: {expression}' for name, expression in pairs)}}}"
+        )
+    bind: Callable[[Parameters], BoundParameters] = eval(source, scope)  # noqa: S307 - of names that repr() quotes
+    return bind
 
 
 def _find_list_names(compiled: SQLCompiler, parameters: Parameters) -> tuple[str, ...]:
