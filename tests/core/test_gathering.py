@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 from sqlalchemy import text
@@ -185,6 +185,18 @@ def test_group_is_lost_if_postgresql_rejects_a_statement(postgres_core, state):
     assert names(core) == ["three"]
     with core.begin(NOBODY) as uow:
         uow.connection.execute(text("DELETE FROM things"))
+
+
+def test_group_whose_transaction_was_aborted_unnoticed_is_lost(postgres_core):
+    def lose() -> None:
+        with postgres_core.database.gathering():
+            make(postgres_core, "one")
+            with postgres_core.begin(NOBODY) as uow, suppress(DBAPIError):
+                uow.connection.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(Unavailable):
+        lose()
+    assert names(postgres_core) == []
 
 
 def test_commit_of_a_lost_connection_loses_the_group(postgres_core):

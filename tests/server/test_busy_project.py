@@ -12,7 +12,7 @@ from functools import partial
 import attrs
 import psycopg
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
 
 from stellary.core import Core
 from stellary.core.db.database import Database
@@ -201,6 +201,17 @@ def test_creations_that_wait_too_long_for_a_row_return_503_and_change_nothing(po
         assert 0 in groups
         assert busy.create(server).json["number"] == 1
         assert busy.numbers(server) == [1]
+
+
+def test_creations_with_an_engine_of_the_host_are_committed_one_by_one(postgres_url, groups):
+    engine = create_engine(postgres_url)
+    with closing(Core(engine, bcrypt_rounds=4)) as core, running(core) as server:
+        busy = make_project(World(core), "ann")
+        with ThreadPoolExecutor(CREATORS) as pool:
+            replies = [pool.submit(busy.create, server) for _ in range(CREATORS)]
+            assert {reply.result().json["number"] for reply in replies} == set(range(1, CREATORS + 1))
+        assert groups == []
+    engine.dispose()
 
 
 def test_agents_create_cards_in_commits_of_their_own(postgres_url, groups):

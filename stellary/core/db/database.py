@@ -157,17 +157,29 @@ class Database:
         """
         with self.writing() as connection:
             group = self._gathered
-            group.connection, group.is_lost = connection, False
+            group.connection, group.has_savepoint, group.is_lost = connection, False, False
             try:
                 yield
             finally:
                 group.connection = None
                 due, group.due = group.due, []
-            # If SQLite has ended the transaction, a commit would succeed without committing anything.
-            if group.is_lost or (self.is_sqlite and not _driver(connection).in_transaction):
+            # If the database has ended or aborted the transaction, a commit would succeed without committing anything.
+            if group.is_lost or not self._can_commit(connection):
                 raise _lost_group()
         for do in due:
             run_effect(do)
+
+    @property
+    def can_gather(self) -> bool:
+        """Whether ``gathering`` can be used; False for PostgreSQL with an engine of the host, which may use any driver."""
+        return self.is_sqlite or bool(self._pools)
+
+    def _can_commit(self, connection: Connection) -> bool:
+        """Return whether the transaction of a connection is open, and no error has aborted it."""
+        driver = _driver(connection)
+        if self.is_sqlite:
+            return bool(driver.in_transaction)
+        return bool(driver.info.transaction_status == driver.info.transaction_status.INTRANS)
 
     def after_commit(self, due: Sequence[Callable[[], None]]) -> None:
         """Run functions after the commit of a unit: now, or after the common commit of a group."""
@@ -311,10 +323,12 @@ class Database:
 class _Gathered(threading.local):
     """The units of a thread that share one commit: their connection, and the functions to call after the commit.
 
-    ``is_lost`` is true if the transaction cannot be committed any more.
+    ``has_savepoint`` is true if the savepoint of a unit has not been released, and ``is_lost`` if the transaction cannot
+    be committed any more.
     """
 
     connection: Connection | None = None
+    has_savepoint = False
     is_lost = False
 
     def __init__(self) -> None:
@@ -361,17 +375,18 @@ def _postgres_savepoint(group: _Gathered) -> Iterator[None]:
     if group.is_lost:
         raise _lost_group()
     driver = _driver(group.connection)
-    # psycopg would prepare the statements, which takes another round trip.
-    driver.execute("SAVEPOINT unit", prepare=False)
+    # The savepoint of the last unit is released here or by the commit, which saves a round trip. psycopg would prepare
+    # the statements, which several together cannot be.
+    driver.execute("RELEASE unit; SAVEPOINT unit" if group.has_savepoint else "SAVEPOINT unit", prepare=False)
+    group.has_savepoint = True
     try:
         yield
     except DBAPIError:
         group.is_lost = True
         raise
     except BaseException:
-        driver.execute("ROLLBACK TO unit; RELEASE unit", prepare=False)
+        driver.execute("ROLLBACK TO unit", prepare=False)
         raise
-    driver.execute("RELEASE unit", prepare=False)
 
 
 @contextmanager

@@ -129,7 +129,8 @@ class Pool:
         if self._free <= 0:
             raise _busy()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        entry = _Job(job, future, owner, None if self._shares is None else group_order)
+        is_grouped = self._shares is not None and self._together is not None
+        entry = _Job(job, future, owner, group_order if is_grouped else None)
         self._submit(entry, self._held_back_max)
         self._free -= 1
         return future
@@ -266,7 +267,8 @@ class Threads:
             writer = Pool("stellary-write", 1, WAITING_MAX, core.database.gathering)
             readers = SQLITE_READERS
         else:
-            writer = Pool("stellary-write", WRITERS, WAITING_MAX, core.database.gathering, Shares(WRITERS))
+            together = core.database.gathering if core.database.can_gather else None
+            writer = Pool("stellary-write", WRITERS, WAITING_MAX, together, Shares(WRITERS))
             readers = READERS
         reader = Pool("stellary-read", readers - LARGE_READERS, WAITING_MAX)
         self._large_reader = Pool("stellary-large-read", LARGE_READERS, WAITING_MAX)
