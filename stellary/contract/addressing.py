@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, TypeVar
 from urllib.parse import quote
 
@@ -11,19 +12,32 @@ import attrs
 
 from stellary.contract.errors import Invalid
 from stellary.contract.limits import CARD_KEY_PATTERN, ID_PATTERN, SLUG_PATTERN
-from stellary.contract.naming import snake
+from stellary.contract.naming import once, snake
 
 R = TypeVar("R", bound="Ref")
 NOWHERE = ""
 """The value that a ref has for a path part that cannot be an id or a slug."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Ref:
-    """The root of the API, and the base class of all addresses."""
+    """The root of the API, and the base class of all addresses. Refs of the same class with the same parts are equal."""
 
     template: ClassVar[str] = ""
     alias: ClassVar[str | None] = None
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return _read_parts(self) == _read_parts(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), _read_parts(self)))
+
+    def __repr__(self) -> str:
+        fields = attrs.fields(type(self))
+        parts = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in fields if field.repr)
+        return f"{type(self).__name__}({parts})"
 
     def path(self) -> str:
         """Return the published path, with every part percent-encoded.
@@ -82,6 +96,17 @@ class Ref:
         return {
             field.name: getattr(self, field.name) for field in attrs.fields(kind) if field.name in own_names
         }
+
+
+def _read_parts(ref: Ref) -> object:
+    """Return the parts of a ref, for comparisons."""
+    return _reader(type(ref))(ref)
+
+
+@once
+def _reader(kind: type[Ref]) -> Callable[[Ref], object]:
+    names = [field.name for field in attrs.fields(kind)]
+    return operator.attrgetter(*names) if names else lambda _: ()
 
 
 _ID = re.compile(ID_PATTERN)

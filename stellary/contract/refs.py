@@ -2,6 +2,9 @@
 
 A ref holds the parts of a URL that identify an item. ``template`` is the published path; ``alias`` is a second path for
 the same item. An item of a project that has a flat path is also served below its project.
+
+The classes inherit the comparison and the repr of ``Ref``, since generating them for each class doubles the import time of
+this module.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ _PROJECT = _WORKSPACE + "/projects/:projectId"
 _PILOTAGE = _WORKSPACE + "/pilotage"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class OrganizationRef(Ref):
     """An organization, by its slug."""
 
@@ -26,7 +29,7 @@ class OrganizationRef(Ref):
     org_slug: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class OrganizationMemberRef(OrganizationRef):
     """A member of an organization, by the user's id."""
 
@@ -34,14 +37,14 @@ class OrganizationMemberRef(OrganizationRef):
     user_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class WorkspacesRef(OrganizationRef):
     """The collection of an organization's workspaces."""
 
     template: ClassVar[str] = "/orgs/:orgSlug"
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class WorkspaceRef(WorkspacesRef):
     """A workspace, by the slugs of its organization and its own."""
 
@@ -49,7 +52,7 @@ class WorkspaceRef(WorkspacesRef):
     ws_slug: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class WorkspaceMemberRef(WorkspaceRef):
     """A member of a workspace, by the user's id."""
 
@@ -57,7 +60,7 @@ class WorkspaceMemberRef(WorkspaceRef):
     user_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class InvitationRef(WorkspaceRef):
     """An invitation to a workspace, as its admins see it."""
 
@@ -65,7 +68,7 @@ class InvitationRef(WorkspaceRef):
     invitation_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class InvitationTokenRef(Ref):
     """An invitation, by the token from the e-mail."""
 
@@ -73,7 +76,7 @@ class InvitationTokenRef(Ref):
     token: str = attrs.field(repr=False)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ApiTokenRef(Ref):
     """An API token of the caller."""
 
@@ -81,7 +84,7 @@ class ApiTokenRef(Ref):
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class SessionRef(Ref):
     """A session of the caller."""
 
@@ -89,7 +92,7 @@ class SessionRef(Ref):
     session_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class NotificationRef(Ref):
     """A notification of the caller."""
 
@@ -97,7 +100,7 @@ class NotificationRef(Ref):
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ImportRef(WorkspaceRef):
     """An import in parts."""
 
@@ -105,7 +108,7 @@ class ImportRef(WorkspaceRef):
     import_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ProjectRef(WorkspaceRef):
     """A project of a workspace."""
 
@@ -113,7 +116,7 @@ class ProjectRef(WorkspaceRef):
     project_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ActivityRef(ProjectRef):
     """An activity of a project."""
 
@@ -121,7 +124,7 @@ class ActivityRef(ProjectRef):
     activity_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ProjectMemberRef(ProjectRef):
     """A member of a project, by the user's id."""
 
@@ -129,7 +132,7 @@ class ProjectMemberRef(ProjectRef):
     user_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ColumnRef(ProjectRef):
     """A column of a project."""
 
@@ -137,7 +140,7 @@ class ColumnRef(ProjectRef):
     column_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CardRef(ProjectRef):
     """A card of a project, by its id or its key."""
 
@@ -145,7 +148,7 @@ class CardRef(ProjectRef):
     card_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CommentRef(CardRef):
     """A comment on a card."""
 
@@ -153,7 +156,7 @@ class CommentRef(CardRef):
     comment_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class FlatCardRef(WorkspaceRef):
     """A card of a workspace in any project, by its id or its key."""
 
@@ -163,7 +166,7 @@ class FlatCardRef(WorkspaceRef):
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ChecklistItemRef(FlatCardRef):
     """An item of a card's checklist."""
 
@@ -172,7 +175,7 @@ class ChecklistItemRef(FlatCardRef):
     item_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CardLabelRef(FlatCardRef):
     """A label on a card."""
 
@@ -181,7 +184,7 @@ class CardLabelRef(FlatCardRef):
     label_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class LabelRef(WorkspaceRef):
     """A label of a project."""
 
@@ -191,7 +194,7 @@ class LabelRef(WorkspaceRef):
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class AttachmentRef(CardRef):
     """A file on a card."""
 
@@ -199,7 +202,7 @@ class AttachmentRef(CardRef):
     attachment_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ScopeRef(WorkspaceRef):
     """A scope of a project."""
 
@@ -209,7 +212,7 @@ class ScopeRef(WorkspaceRef):
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class CustomFieldRef(WorkspaceRef):
     """The definition of a custom field of a project."""
 
@@ -219,7 +222,7 @@ class CustomFieldRef(WorkspaceRef):
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class RelationRef(WorkspaceRef):
     """A relation between two cards."""
 
@@ -229,7 +232,7 @@ class RelationRef(WorkspaceRef):
     project_id: str | None = attrs.field(default=None, kw_only=True)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class AutomationRef(ProjectRef):
     """An automation rule of a project."""
 
@@ -237,7 +240,7 @@ class AutomationRef(ProjectRef):
     rule_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class MissionRef(WorkspaceRef):
     """A mission of a workspace's pilotage, by its short id."""
 
@@ -245,7 +248,7 @@ class MissionRef(WorkspaceRef):
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class PilotagePriorityRef(WorkspaceRef):
     """A priority of a workspace's pilotage, by its short id."""
 
@@ -253,7 +256,7 @@ class PilotagePriorityRef(WorkspaceRef):
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class TodoRef(WorkspaceRef):
     """A todo of a workspace's pilotage, by its short id."""
 
@@ -261,7 +264,7 @@ class TodoRef(WorkspaceRef):
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ActiveDocRef(WorkspaceRef):
     """An active document of a workspace's pilotage, by its short id."""
 
@@ -269,7 +272,7 @@ class ActiveDocRef(WorkspaceRef):
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ProposedActionRef(WorkspaceRef):
     """A proposed action, by its short id."""
 
@@ -277,7 +280,7 @@ class ProposedActionRef(WorkspaceRef):
     id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class DraftRef(WorkspaceRef):
     """A project draft of a workspace."""
 
@@ -285,7 +288,7 @@ class DraftRef(WorkspaceRef):
     draft_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class AgentRef(WorkspaceRef):
     """An agent of a workspace."""
 
@@ -293,7 +296,7 @@ class AgentRef(WorkspaceRef):
     agent_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class AgentTokenRef(AgentRef):
     """A token of an agent."""
 
@@ -301,7 +304,7 @@ class AgentTokenRef(AgentRef):
     token_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class AgentMissionRef(WorkspaceRef):
     """A mission of an agent."""
 
@@ -309,7 +312,7 @@ class AgentMissionRef(WorkspaceRef):
     mission_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class ProposalRef(WorkspaceRef):
     """A change that an agent has proposed."""
 
@@ -317,7 +320,7 @@ class ProposalRef(WorkspaceRef):
     proposal_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class TrashedItemRef(WorkspaceRef):
     """A deleted item in the trash of a workspace."""
 
@@ -325,7 +328,7 @@ class TrashedItemRef(WorkspaceRef):
     trash_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class DocumentRef(WorkspaceRef):
     """A document of a workspace."""
 
@@ -333,7 +336,7 @@ class DocumentRef(WorkspaceRef):
     document_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class DocumentVersionRef(DocumentRef):
     """A document as submitted for review."""
 
@@ -341,7 +344,7 @@ class DocumentVersionRef(DocumentRef):
     version_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class WebhookRef(WorkspaceRef):
     """A webhook of a workspace."""
 
@@ -349,7 +352,7 @@ class WebhookRef(WorkspaceRef):
     webhook_id: str
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class DeliveryRef(WebhookRef):
     """A message of a webhook."""
 
