@@ -55,6 +55,7 @@ def measure_contention(options: Options) -> Iterator[tuple[str, float]]:
         yield from contention.writers(options.databases, options.seconds * options.rounds)
     if "postgresql" in options.kinds:
         yield from contention.movers(options.databases, options.seconds * options.rounds)
+        yield from contention.creators(options.databases, options.seconds * options.rounds)
         yield from contention.neighbours(options.databases, options.seconds * options.rounds)
         yield from contention.readers(options.databases, options.seconds * options.rounds)
 

@@ -21,6 +21,8 @@ from tests.support.world import World
 WRITERS = 32
 MOVERS = 16
 CREATORS = 12
+MANY_CREATORS = 16
+CREATOR_ROUNDS = 4
 READERS = 8
 NEIGHBOUR_ROUNDS = 4
 LARGE_READERS = 2
@@ -61,6 +63,24 @@ def movers(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:
     yield "postgresql.movers.deadlocks", deadlocks
     yield "postgresql.movers.duplicates", duplicates
     yield "postgresql.movers.p99/p50", latencies[len(latencies) * 99 // 100] / latencies[len(latencies) // 2]
+
+
+def creators(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:
+    """Create cards in one project on PostgreSQL, by one client and by 16 in turn, and yield how many more the 16 create."""
+    database = databases.new("postgresql")
+    site = seed_database(database)
+    rates: dict[int, list[float]] = {1: [], MANY_CREATORS: []}
+    failures = 0
+    with reference_server(databases, database) as server:
+        for _ in range(CREATOR_ROUNDS):
+            for clients, values in rates.items():
+                slot = _run_load(server, site, "create", clients, seconds / CREATOR_ROUNDS)
+                values.append(slot.count / slot.seconds)
+                failures += len(slot.failures)
+    alone, together = (statistics.median(values) for values in rates.values())
+    yield "postgresql.creators.rate", together
+    yield "postgresql.creators.errors", failures
+    yield f"postgresql.creators.{MANY_CREATORS}/1", together / alone
 
 
 def neighbours(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:

@@ -32,11 +32,16 @@ _NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
 @attrs.frozen
 class Board:
-    """A project, the number of its cards, and the queries that are measured, by name."""
+    """A project, the number of its cards, and the queries that are measured, by name.
+
+    Attributes:
+        sparse_queries: Queries that select one card, the newest one.
+    """
 
     path: str
     size: int
     queries: Mapping[str, str]
+    sparse_queries: Mapping[str, str]
 
 
 def run(
@@ -51,7 +56,8 @@ def run(
         sizes: The numbers of cards in the two projects.
 
     Yields:
-        The ratio of the slowest query, and that of a walk by pages, per card.
+        The ratio of the slowest query, and that of a walk by pages, per card; then the milliseconds of filters that one card
+        matches, and of the portfolio.
     """
     core = Core(databases.new(kind).url, bcrypt_rounds=4)
     with closing(core):
@@ -81,6 +87,24 @@ def run(
         yield f"{kind}.pages.{sizes[1]}/{sizes[0]}", ratios[slowest]
         small, large = (_walk(world, people[0], board) for board in boards)
         yield f"{kind}.pages.walk.{sizes[1]}/{sizes[0]}", large / small
+        for board in boards:
+            for name, query in board.sparse_queries.items():
+                path = f"{board.path}/cards?limit=100&{query}"
+                yield f"{kind}.sparse.{name}.{board.size}_ms", _measure(world, people[0], path, rounds)
+        yield (
+            f"{kind}.portfolio.{sum(sizes)}_ms",
+            _measure(world, people[0], f"{workspace.path}/projects/portfolio", rounds),
+        )
+
+
+def _measure(world: World, person: Person, path: str, rounds: int) -> float:
+    """Return the shortest duration of a request, in milliseconds."""
+    durations = []
+    for _ in range(rounds + 1):
+        began = time.perf_counter()
+        world.ask(person, "GET", path)
+        durations.append(time.perf_counter() - began)
+    return min(durations) * 1e3
 
 
 def _walk(world: World, person: Person, board: Board) -> float:
@@ -101,7 +125,7 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
     columns = world.ask(ann, "GET", f"{path}/columns")
     labels = [
         world.ask(ann, "POST", f"{path}/labels", {"name": f"label {number}"})["id"]
-        for number in range(_LABELS)
+        for number in range(_LABELS + 1)
     ]
     field = world.ask(ann, "POST", f"{path}/custom-fields", {"name": "Team", "type": "text"})["id"]
     template = read(
@@ -125,6 +149,10 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
             archived=number % 5 == 0,
             updated_at=_NOW + timedelta(minutes=number % 100),
         )
+        if number == size - 1:
+            card = replace_fields(
+                card, title="The only zebra", label_ids=[labels[-1]], custom_fields={field: "zebras"}
+            )
         rows.append(card_rows.row(card, number * GAP))
     for start in range(0, len(rows), _BATCH):
         with world.core.begin(NOBODY) as uow:
@@ -161,4 +189,10 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
             for name, query in filters.items()
             if place == "middle" or name == "all"
         }
-    return Board(path, size, queries)
+    sparse_queries = {
+        "text": "q=zebra",
+        "label": f"labelId={labels[-1]}",
+        "custom_field": f"customField={field}:zebras",
+        "updated": "updatedSince=2026-04-02T00:00:00Z",
+    }
+    return Board(path, size, queries, sparse_queries)

@@ -1,4 +1,4 @@
-"""The start of the server on SQLite: time until it answers and memory; and the import time of the package."""
+"""The start of the server on SQLite: time until it answers and memory; and the import times of the package and its client."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from benchmarks.http import reference_server, seed_database
 from benchmarks.processes import ROOT
 
 TIMES = 7
-_IMPORT = """
+_STARTS = {
+    "import.stellary_ms": "import stellary",
+    "import.httpx_ms": "import httpx",
+    "import.client_ms": "import stellary; stellary.Stellary('http://127.0.0.1:1', token='x').organizations",
+}
+_PROGRAM = """
 import time
-began = time.perf_counter()
-import stellary
-print((time.perf_counter() - began) * 1000)
+began = time.process_time()
+{}
+print((time.process_time() - began) * 1000)
 """
 
 
@@ -34,9 +39,13 @@ def measure_server(databases: Databases, times: int = 3) -> Iterator[tuple[str, 
 
 
 def measure_import(times: int = TIMES) -> Iterator[tuple[str, float]]:
-    """Measure ``import stellary`` in a new process."""
-    command = [sys.executable, "-c", _IMPORT]
-    durations = [
-        float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout) for _ in range(times)
-    ]
-    yield "import.stellary_ms", statistics.median(durations)
+    """Measure the processor time of imports, each in a new process, in turn."""
+    durations: dict[str, list[float]] = {name: [] for name in _STARTS}
+    for _ in range(times):
+        for name, code in _STARTS.items():
+            command = [sys.executable, "-c", _PROGRAM.format(code)]
+            output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
+            durations[name].append(float(output))
+    medians = {name: statistics.median(values) for name, values in durations.items()}
+    yield from medians.items()
+    yield "import.client/httpx", medians["import.client_ms"] / medians["import.httpx_ms"]

@@ -12,8 +12,8 @@ import orjson
 from benchmarks.databases import Databases, Kind
 from benchmarks.http import SECRET, reference_server, seed_database
 from stellary import Stellary
+from stellary.contract.port import RawRequest
 from stellary.core import Core
-from tests.support.world import World
 
 LARGE = 10_000
 _COLUMNS = 8
@@ -95,7 +95,7 @@ def run_bulk(databases: Databases, kind: Kind) -> Iterator[tuple[str, float]]:
         kind: The kind of database.
 
     Yields:
-        The microseconds per card.
+        The processor time in this process per card, in microseconds.
     """
     database = databases.new(kind)
     site = seed_database(database)
@@ -105,11 +105,15 @@ def run_bulk(databases: Databases, kind: Kind) -> Iterator[tuple[str, float]]:
     ]
     fields = ("title", "description", "columnId", "priority", "dueDate", "labelIds", "checklist")
     body = {"cards": [{name: card[name] for name in fields} for card in cards]}
+    headers = {"authorization": f"Bearer {site.token}", "content-type": "application/json"}
+    request = RawRequest("POST", f"{site.growing_path}/cards/bulk", "", headers, orjson.dumps(body))
     durations = []
     with closing(Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)) as core:
-        world = World(core)
+        port = core.port()
         for _ in range(_BULK_ROUNDS):
-            began = time.perf_counter()
-            world.ask(site.token, "POST", f"{site.growing_path}/cards/bulk", body)
-            durations.append(time.perf_counter() - began)
+            began = time.process_time()
+            response = port.send(request)
+            durations.append(time.process_time() - began)
+            if response.status != 201:
+                raise RuntimeError(f"bulk: {response.status} {response.body!r}")
     yield f"{kind}.bulk.us_per_card", min(durations) / _BULK * 1e6
