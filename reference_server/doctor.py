@@ -61,6 +61,8 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
     else:
         for variable in open_limits:
             yield f"{variable} is off: clients can make such requests without a limit."
+    if settings.registration == "open" and settings.verify_email is False:
+        yield "STELLARY_VERIFY_EMAIL is off: anyone can register an address of someone else, and be added to teams in their place."
     if "*" in settings.cors_origins:
         yield "STELLARY_CORS_ORIGINS is *: every web page can call the API with a token that it has."
     if settings.private_webhooks:

@@ -59,6 +59,7 @@ class Settings:
     jwt_lifetime: timedelta = timedelta(days=7)
     bcrypt_rounds: int = 12
     registration: Registration = "open"
+    verify_email: bool | None = None
     trash_days: int = 30
     smtp: SmtpServer | None = None
     mail_from: str = "stellary@localhost"
@@ -85,6 +86,11 @@ class Settings:
     def blobs(self) -> str:
         """The location of files; by default a folder in the data directory."""
         return self.blobs_url or str(self.data_dir / "files")
+
+    @property
+    def verifies_email(self) -> bool:
+        """Whether owners of new accounts confirm their addresses: by default, if emails can be sent."""
+        return self.smtp is not None if self.verify_email is None else self.verify_email
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -312,6 +318,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", lambda text: _integer(text, 4, 16)),
     "STELLARY_TRASH_DAYS": ("trash_days", lambda text: _integer(text, 0, 3650)),
     "STELLARY_REGISTRATION": ("registration", _one_of("open", "invited", "closed")),
+    "STELLARY_VERIFY_EMAIL": ("verify_email", _switch),
     "STELLARY_SMTP_URL": ("smtp", smtp_server),
     "STELLARY_MAIL_FROM": ("mail_from", _email),
     "PORT": ("port", port),

@@ -85,6 +85,30 @@ def end_other_sessions(
     return len(other_sessions)
 
 
+def change_address(client: Stellary, password: str, new_email: str, read_token: Callable[[], str]) -> bool:
+    """Give an account another address, and return whether the server trusts it.
+
+    Args:
+        read_token: Returns the token at the end of the link in the e-mail.
+    """
+    # --8<-- [start:address]
+    client.auth.change_email(
+        email=new_email, current_password=password
+    )  # a link is mailed to the new address
+    client.auth.confirm_email(token=read_token())  # or the user opens the link
+    user = client.auth.me().user
+    # --8<-- [end:address]
+    assert user.email == new_email
+    return user.email_verified
+
+
+def delete_account(client: Stellary, password: str) -> None:
+    """Delete the account of a client: cards and comments that others can see stay."""
+    # --8<-- [start:deletion]
+    client.auth.delete_account(current_password=password)
+    # --8<-- [end:deletion]
+
+
 def main(url: str) -> None:
     def register(name: str) -> Stellary:
         return Stellary.register(url, f"{name}-{uuid4().hex[:8]}@example.com", "a-long-password", name=name)
@@ -97,6 +121,7 @@ def main(url: str) -> None:
         print(*observations, sep="\n")
         email = guest.auth.me().user.email
         print(end_other_sessions(guest, email, "a-long-password", lambda token: Stellary(url, token=token)))
+        delete_account(guest, "a-long-password")
 
 
 if __name__ == "__main__":

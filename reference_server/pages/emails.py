@@ -1,4 +1,4 @@
-"""The page that confirms a new e-mail address."""
+"""The page that confirms an e-mail address: that of a new account, or a new one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ def show_confirm_email(request: PageRequest, api: PageApi) -> RawResponse:
         owner = api.read(lambda uow: find_email_owner(uow, request.token))
     except Invalid:
         return _render_invalid()
+    sentence = (
+        f"This proves that {owner.email} is your address."
+        if owner.new_email == owner.email
+        else f"Use {owner.new_email} instead of {owner.email} for your account."
+    )
     return render_page(
         "Confirm your e-mail address",
-        paragraph(f"Use {owner.new_email} instead of {owner.email} for your account."),
+        paragraph(sentence),
         form(request.path, "Confirm the address"),
     )
 
 
 def submit_confirm_email(request: PageRequest, api: PageApi) -> RawResponse:
-    """Change the address."""
+    """Change the address, or verify it."""
     response = api.call(CONFIRM_EMAIL, {"token": request.token})
     if response.code == "duplicate_email":
         return render_page(
@@ -32,7 +37,7 @@ def submit_confirm_email(request: PageRequest, api: PageApi) -> RawResponse:
         )
     if response.problem is not None:
         return _render_invalid()
-    return render_page("Your address is changed", paragraph("Use the new address to log in from now on."))
+    return render_page("Your address is confirmed", paragraph("Use this address to log in from now on."))
 
 
 def _render_invalid() -> RawResponse:

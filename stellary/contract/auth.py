@@ -28,12 +28,15 @@ class User(Value):
 
     Attributes:
         pilotage_role: The user's role in their personal workspace.
+        email_verified: Whether the address counts as the user's. False after a registration on a server that
+            verifies addresses, until the link in the e-mail is used.
     """
 
     id: str
     email: str
     name: str
     pilotage_role: PilotageRole
+    email_verified: bool
     created_at: datetime
 
 

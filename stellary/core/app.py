@@ -75,6 +75,8 @@ class Core(HostAccounts):
         bcrypt_rounds: The cost of a password hash; each step doubles it. Default: 12, about 0.3 s.
         registration: Who may create an account with ``auth.register``: everyone (``open``), people whose address has a
             pending invitation (``invited``), or nobody (``closed``). ``user`` creates users in any case. Default: ``open``.
+        verify_email: Whether the owner of an account created with ``auth.register`` has to confirm the address before
+            others can add the account by it. Default: False.
         trash_days: The number of days that deleted items can be restored. Default: 30.
         mailer: Sends an ``Email`` (invitations). By default, emails are logged.
         public_url: The URL at which people reach the product, for the links in emails.
@@ -115,6 +117,7 @@ class Core(HostAccounts):
         jwt_lifetime: timedelta = timedelta(days=7),
         bcrypt_rounds: int = 12,
         registration: Registration = "open",
+        verify_email: bool = False,
         trash_days: int = 30,
         mailer: Mailer = log_email,
         public_url: str = "http://localhost:3001",
@@ -136,6 +139,7 @@ class Core(HostAccounts):
             signer=Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime),
             bcrypt_rounds=bcrypt_rounds,
             registration=registration,
+            verify_email=verify_email,
             trash_days=trash_days,
             mailer=mailer,
             public_url=public_url.rstrip("/"),

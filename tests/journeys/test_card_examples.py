@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from stellary import AsyncStellary, Stellary
+from stellary import AsyncStellary, Stellary, Unauthenticated
 from stellary.core import Core
+from stellary.core.ports.mail import Email
 from tests.journeys.test_examples import example
+from tests.support.world import links
 
 
 def test_custom_fields(client: Stellary):
@@ -71,6 +73,24 @@ def test_sessions(core: Core):
 
         arguments = (client, "ann@example.com", "correct horse", connect)
         assert [example("team").end_other_sessions(*arguments) for _ in range(2)] == [1, 0]
+
+
+def test_change_and_deletion_of_an_account(core: Core):
+    emails: list[Email] = []
+    core.env.mailer = emails.append
+    with Stellary.embedded(core.port()) as visitor:
+        login = visitor.auth.register(email="ann@example.com", password="correct horse")
+    client = Stellary.embedded(core.port(), token=login.access_token)
+
+    def read_token() -> str:
+        core.work.run_due()
+        (link,) = set(links(emails[-1]))
+        return link.rpartition("/")[2]
+
+    assert example("team").change_address(client, "correct horse", "ann@example.org", read_token)
+    example("team").delete_account(client, "correct horse")
+    with pytest.raises(Unauthenticated):
+        client.auth.me()
 
 
 def test_events(client: Stellary, core: Core):

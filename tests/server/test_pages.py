@@ -306,6 +306,20 @@ def test_link_to_a_new_address_leads_to_a_page_that_changes_it(server):
         assert (reply.status, "This link is no longer valid" in text_of(reply)) == (404, True)
 
 
+def test_link_to_a_new_account_leads_to_a_page_that_verifies_its_address(sqlite_server):
+    emails = []
+    sqlite_server.core.env.mailer = emails.append
+    sqlite_server.core.env.verify_email = True
+    bearer = sqlite_server.register()
+    (email,) = emails
+    (link,) = set(links(email))
+    path = link[link.index("/confirm-email/") :]
+    assert f"This proves that {ANN} is your address." in text_of(sqlite_server.ask("GET", path))
+    assert not sqlite_server.ask("GET", "/auth/me", token=bearer).json["user"]["emailVerified"]
+    assert "Your address is confirmed" in text_of(send_form(sqlite_server, path))
+    assert sqlite_server.ask("GET", "/auth/me", token=bearer).json["user"]["emailVerified"]
+
+
 def test_taken_address_is_explained_on_the_page(sqlite_server):
     sqlite_server.register()
     with sqlite_server.core.begin(NOBODY) as uow:

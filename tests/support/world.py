@@ -146,6 +146,7 @@ class World:
                     email=f"{name}@example.com",
                     name=name,
                     pilotage_role="owner",
+                    email_verified=True,
                     created_at=uow.now,
                 )
                 for name in names.split()

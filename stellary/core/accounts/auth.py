@@ -25,6 +25,7 @@ from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.current_password import check_current_password
+from stellary.core.accounts.email_changes import send_verification
 from stellary.core.accounts.email_tokens import delete_email_tokens
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.login_state import LOGIN_GENERATION
@@ -86,7 +87,15 @@ def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session
     password_hash = hash_password(request.password, units.env.bcrypt_rounds)
     try:
         with raise_api_errors(), units.transaction(NOBODY) as uow:
-            user = create_user(uow, email, request.name or default_name(email), password_hash=password_hash)
+            user = create_user(
+                uow,
+                email,
+                request.name or default_name(email),
+                password_hash=password_hash,
+                is_verified=not uow.env.verify_email,
+            )
+            if not user.email_verified:
+                send_verification(uow, user)
             access_token = start_session(uow, user.id, 0, request.device or None)
     except Conflict:
         raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
@@ -231,5 +240,6 @@ def _user(row: UserWithRoleRow) -> User:
         email=row.email,
         name=row.name,
         pilotage_role=row.pilotage_role or "viewer",
+        email_verified=row.unverified_since is None,
         created_at=row.created_at,
     )

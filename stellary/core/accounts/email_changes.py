@@ -1,4 +1,4 @@
-"""A new e-mail address: confirmed by a link that is mailed to it. Section Auth."""
+"""Confirmed e-mail addresses: of a new account, or a new one of an account, by a link that is mailed. Section Auth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import cast
 from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 
-from stellary.contract.auth import CHANGE_EMAIL, CONFIRM_EMAIL, ChangeEmail, ConfirmEmail
+from stellary.contract.auth import CHANGE_EMAIL, CONFIRM_EMAIL, ChangeEmail, ConfirmEmail, User
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import Ref
@@ -34,13 +34,14 @@ from stellary.core.kernel.units import Units
 SEND = "accounts.send_email_link"
 """The kind of job that sends a link."""
 LIFETIME = timedelta(hours=1)
+VERIFICATION_LIFETIME = timedelta(days=1)
 
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
 @serves_self_managed(CHANGE_EMAIL)
 def change_email(units: Units, actor: Actor, ref: Ref, request: ChangeEmail) -> Ok:
-    """Send a link to a new address; the address changes once the link is used.
+    """Send a link to a new address; the address changes once the link is used. The present address is verified by it.
 
     A job looks the address up, so that neither the response nor its time reveals whether another account has it.
 
@@ -73,6 +74,9 @@ def send_email_link(uow: UnitOfWork, payload: object) -> None:
     user, new_email = USER.first(uow.connection, {"_user_id": fields["userId"]}), fields["email"]
     if user is None or user.password_hash is None or not has_room(uow, user.id, "change_email"):
         return
+    if new_email == user.email:
+        _send_link(uow, user.id, new_email, LIFETIME)
+        return
     notice = build_email(
         user.email,
         "Your e-mail address is about to change",
@@ -86,15 +90,29 @@ def send_email_link(uow: UnitOfWork, payload: object) -> None:
     uow.after_commit.append(lambda: uow.env.mailer(notice))
     if id_by_address(uow, new_email) not in (None, user.id):
         return
-    secret = create_email_token(uow, user.id, "change_email", LIFETIME, new_email)
+    _send_link(uow, user.id, new_email, LIFETIME)
+
+
+def send_verification(uow: UnitOfWork, user: User) -> None:
+    """Mail a link to a new user, to find out whether the address is the user's.
+
+    Args:
+        uow: The unit that creates the user.
+        user: The user.
+    """
+    _send_link(uow, user.id, user.email, VERIFICATION_LIFETIME)
+
+
+def _send_link(uow: UnitOfWork, user_id: str, email: str, lifetime: timedelta) -> None:
+    secret = create_email_token(uow, user_id, "change_email", lifetime, email)
     message = build_email(
-        new_email,
+        email,
         "Confirm your e-mail address",
         intro=["Someone has asked to use this address for a Stellary account."],
         action="Confirm the address",
         link=f"{uow.env.public_url}/confirm-email/{secret}",
         outro=[
-            "The link is valid for one hour and can be used once.",
+            f"The link is valid for {'one hour' if lifetime == LIFETIME else 'one day'} and can be used once.",
             "If it was not you, ignore this email.",
         ],
     )
@@ -116,7 +134,7 @@ def find_email_owner(uow: UnitOfWork, token: str) -> TokenOwner:
 
 @serves(CONFIRM_EMAIL)
 def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
-    """Change the address of the account that a token belongs to.
+    """Change the address of the account that a token belongs to, or verify its present one.
 
     Raises:
         Invalid: The token is unknown, was used, or has expired.
@@ -126,6 +144,7 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
     columns = {
         "email": owner.new_email,
         "email_key": address_key(owner.new_email),
+        "unverified_since": None,
         "updated_at": uow.now,
     }
     try:

@@ -58,7 +58,8 @@ _BY_EMAIL = (
             ),
         )
     )
-    .where(users.c.email_key == bindparam("_email_key"))
+    # Anyone can register an address; only its owner can verify it.
+    .where(users.c.email_key == bindparam("_email_key"), users.c.unverified_since.is_(None))
     # The account is not deleted before the membership is committed.
     .with_for_update(read=True, key_share=True, of=users)
 )
@@ -97,7 +98,7 @@ def _limit_lookups(units: Units, actor: Actor, ref: OrganizationRef, request: Ad
         wait = max(1.0, (counted.window_ends_at - attempts.now()).total_seconds())
         message = f"too many addresses without an account; try again in {round(wait)} seconds"
         raise RateLimited(message, retry_after=wait)
-    if units.run(lambda uow: id_by_address(uow, request.email), read_only=True) is None:
+    if units.run(lambda uow: id_by_address(uow, request.email, is_verified=True), read_only=True) is None:
         attempts.count_failure([(key, UNKNOWN_WINDOW)])
 
 
@@ -114,7 +115,7 @@ def add_organization_member(
         prepared: Nothing; the limit has been checked before the unit.
 
     Raises:
-        NotFound: No account has that address.
+        NotFound: No account has that address, or its owner has not confirmed it.
         Conflict: The user is a member already.
     """
     lock_organization(uow, ref)

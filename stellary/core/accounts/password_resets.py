@@ -46,7 +46,10 @@ _BY_EMAIL = select(users.c.id, users.c.email).where(
     users.c.deactivated_at.is_(None),
 )
 _SET_PASSWORD = (
-    update(users).where(users.c.id == bindparam("_id")).values(token_generation=users.c.token_generation + 1)
+    update(users)
+    .where(users.c.id == bindparam("_id"))
+    # The link was mailed to the address, so its owner has used it.
+    .values(token_generation=users.c.token_generation + 1, unverified_since=None)
 )
 
 

@@ -17,6 +17,7 @@ class UserRow(RowType):
     name: str
     password_hash: str | None
     token_generation: int
+    unverified_since: datetime | None
     deactivated_at: datetime | None
     created_at: datetime
 

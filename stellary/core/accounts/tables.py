@@ -32,6 +32,8 @@ users = Table(
     Column("agent_of_id", IdType, index=True),
     # The number of password changes. A login with a lower number is rejected.
     Column("token_generation", Integer, nullable=False),
+    # Null unless the owner of the address still has to confirm it.
+    Column("unverified_since", UtcDateTime),
     # Null unless the host has deactivated the account.
     Column("deactivated_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False),

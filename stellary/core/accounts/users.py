@@ -14,6 +14,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 _INSERT = insert(users)
 _BY_ADDRESS = select(users.c.id).where(users.c.email_key == bindparam("_key"))
+_BY_VERIFIED_ADDRESS = _BY_ADDRESS.where(users.c.unverified_since.is_(None))
 
 
 def create_user(
@@ -24,6 +25,7 @@ def create_user(
     password_hash: str | None = None,
     external_id: str | None = None,
     has_home: bool = True,
+    is_verified: bool = True,
 ) -> User:
     """Create an account, with a personal organization and workspace unless the host provisions its users.
 
@@ -35,13 +37,21 @@ def create_user(
         password_hash: None for a user who cannot log in with a password.
         external_id: The id of the user in the application that embeds the core.
         has_home: Whether to create the personal organization and workspace. Default: True.
+        is_verified: Whether the address is known to be the user's. Default: True.
 
     Raises:
         IntegrityError: Another account has the address or the external id.
     """
     user_id = uow.new_id()
     email = email or f"{user_id}@users.invalid"
-    user = User(id=user_id, email=email, name=name, pilotage_role="owner", created_at=uow.now)
+    user = User(
+        id=user_id,
+        email=email,
+        name=name,
+        pilotage_role="owner",
+        email_verified=is_verified,
+        created_at=uow.now,
+    )
     row = {
         "id": user.id,
         "email": email,
@@ -50,6 +60,7 @@ def create_user(
         "password_hash": password_hash,
         "external_id": external_id,
         "token_generation": 0,
+        "unverified_since": None if is_verified else uow.now,
         "deactivated_at": None,
         "created_at": uow.now,
         "updated_at": uow.now,
@@ -70,14 +81,16 @@ def check_not_deactivated(user: UserRow) -> None:
         raise Forbidden("the account is deactivated", code="account_deactivated")
 
 
-def id_by_address(uow: UnitOfWork, email: str) -> str | None:
+def id_by_address(uow: UnitOfWork, email: str, *, is_verified: bool = False) -> str | None:
     """Return the id of the user with an address, regardless of case; None if there is none.
 
     Args:
         uow: The unit.
         email: The address.
+        is_verified: Whether to ignore a user whose address is not verified. Default: False.
     """
-    user_id: str | None = uow.connection.execute(_BY_ADDRESS, {"_key": address_key(email)}).scalar()
+    query = _BY_VERIFIED_ADDRESS if is_verified else _BY_ADDRESS
+    user_id: str | None = uow.connection.execute(query, {"_key": address_key(email)}).scalar()
     return user_id
 
 

@@ -28,6 +28,7 @@ class Environment:
         signer: Signs and verifies JWTs.
         bcrypt_rounds: The cost of new password hashes, as a power of two.
         registration: The people who may create an account.
+        verify_email: Whether the owner of a new account has to confirm the address.
         trash_days: The number of days that deleted items stay in the trash.
         stored_rounds: The highest cost of any stored password hash; None until the first login reads it.
         mailer: Sends an ``Email``.
@@ -52,6 +53,7 @@ class Environment:
     signer: Signer
     bcrypt_rounds: int
     registration: Registration
+    verify_email: bool
     trash_days: int
     mailer: Mailer
     public_url: str
