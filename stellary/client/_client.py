@@ -295,7 +295,7 @@ def _over_http(url: str, client: Any) -> Any:
 
 
 def _over_async_http(url: str, client: Any) -> Any:
-    from stellary.client.calling.httpx_transport import AsyncHttpCarrier
+    from stellary.client.calling.async_httpx_transport import AsyncHttpCarrier
 
     return AsyncHttpCarrier(url, client)
 

@@ -10,7 +10,7 @@ import pytest
 import respx
 
 from stellary import AsyncStellary, StellaryError, TimedOut
-from stellary.client.calling import httpx_transport
+from stellary.client.calling import async_httpx_transport
 from tests.client.misbehaving import answer, misbehaving, stay_silent
 
 GOOD = answer("200 OK", b"[]")
@@ -104,11 +104,11 @@ async def test_concurrent_calls_are_limited_to_connections():
         router.get("http://pm.test/organizations").mock(side_effect=reply)
         async with AsyncStellary("http://pm.test") as client:
             answers = await asyncio.gather(*(client.organizations.list() for _ in range(400)))
-    assert (len(answers), most) == (400, httpx_transport._CONCURRENT)
+    assert (len(answers), most) == (400, async_httpx_transport._CONCURRENT)
 
 
 async def test_waiting_for_a_connection_counts_toward_the_timeout(server, monkeypatch):
-    monkeypatch.setattr(httpx_transport, "_CONCURRENT", 1)
+    monkeypatch.setattr(async_httpx_transport, "_CONCURRENT", 1)
     server.then(stay_silent)
     async with AsyncStellary(server.url, max_retries=0) as client:
         first = asyncio.create_task(client.with_options(timeout=1.5).organizations.list())
@@ -121,7 +121,7 @@ async def test_waiting_for_a_connection_counts_toward_the_timeout(server, monkey
 
 
 async def test_cancelled_call_releases_its_connection(server, monkeypatch):
-    monkeypatch.setattr(httpx_transport, "_CONCURRENT", 1)
+    monkeypatch.setattr(async_httpx_transport, "_CONCURRENT", 1)
     server.then(stay_silent, GOOD)
     async with AsyncStellary(server.url) as client:
         waits = [asyncio.create_task(client.organizations.list()) for _ in range(3)]

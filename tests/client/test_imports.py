@@ -54,6 +54,10 @@ def test_a_client_loads_only_the_resources_that_are_used():
     assert loaded & {"sqlalchemy", "aiohttp"} == set()
 
 
+def test_blocking_client_loads_no_event_loop():
+    assert "asyncio" not in loaded_by("from stellary import Stellary\nStellary('http://a').organizations")
+
+
 @for_each("name", stellary.__all__)
 def test_every_name_of_the_package_is_there(name):
     assert getattr(stellary, name) is not None

@@ -1,15 +1,13 @@
-"""HTTP by httpx. Every exception of httpx is converted to one of the SDK's errors."""
+"""HTTP by httpx for blocking callers. Every exception of httpx is converted to one of the SDK's errors."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 import math
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -19,9 +17,7 @@ from stellary.contract.port import RawRequest, RawResponse
 
 CONNECT = 5.0
 """The time limit for connecting, in seconds."""
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
-_CONCURRENT = 100
-"""The maximum number of concurrent requests, and of connections, per event loop."""
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
 _URLS_MAX = 512
 _HTTPX_TIMEOUT = httpx.Timeout(5.0)
 """The default time-out of an httpx client."""
@@ -31,7 +27,7 @@ HttpClient = httpx.Client
 AsyncHttpClient = httpx.AsyncClient
 
 
-class _Requests:
+class RequestBuilder:
     """A builder of httpx requests.
 
     Args:
@@ -56,7 +52,13 @@ class _Requests:
     def build(
         self, request: RawRequest, seconds: float, body: Iterable[bytes] | AsyncIterator[bytes] | None = None
     ) -> httpx.Request:
-        """Return a request that waits at most ``seconds`` for each step: connecting, sending, reading."""
+        """Return a request that waits at most ``seconds`` for each step: connecting, sending, reading.
+
+        Args:
+            request: The request.
+            seconds: The longest wait for each step, in seconds.
+            body: Used if the request has no body of its own.
+        """
         return (
             self._build_merged(request, seconds, seconds, body)
             if self._client
@@ -64,7 +66,12 @@ class _Requests:
         )
 
     def build_stream(self, request: RawRequest, silence: float) -> httpx.Request:
-        """Return a request for a stream, which fails after ``silence`` seconds without a byte."""
+        """Return a request for a stream, which fails after ``silence`` seconds without a byte.
+
+        Args:
+            request: The request.
+            silence: The longest time between two bytes, in seconds.
+        """
         return (
             self._build_merged(request, silence, None, None)
             if self._client
@@ -131,22 +138,15 @@ class _Requests:
         )
 
 
-def _auth(request: RawRequest) -> Any:
+def get_auth(request: RawRequest) -> Any:
     """Return the ``auth`` argument: None if the request has a token, else the default of the httpx client."""
     return None if "authorization" in request.headers else httpx.USE_CLIENT_DEFAULT
 
 
-async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
-    """Yield the blocks, reading each in a thread, since the disk may be slow."""
-    reading = iter(blocks)
-    while (block := await asyncio.to_thread(next, reading, None)) is not None:
-        yield block
+RAISED = (httpx.HTTPError, httpx.InvalidURL, RuntimeError)
 
 
-_RAISED = (httpx.HTTPError, httpx.InvalidURL, RuntimeError)
-
-
-def _translate_error(error: Exception) -> Exception:
+def translate_error(error: Exception) -> Exception:
     """Return the SDK's error for an exception of httpx."""
     if isinstance(error, httpx.TimeoutException):
         reached = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
@@ -181,32 +181,12 @@ class HttpStream:
     def _read(self) -> Iterator[bytes]:
         try:
             yield from self._response.iter_bytes()
-        except _RAISED as error:
-            raise _translate_error(error) from None
+        except RAISED as error:
+            raise translate_error(error) from None
 
     def close(self) -> None:
         """Close the connection."""
         self._response.close()
-
-
-class AsyncHttpStream:
-    """A streaming response for async callers."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
-        self.status, self.headers = response.status_code, response.headers
-        self.blocks = self._read()
-
-    async def _read(self) -> AsyncIterator[bytes]:
-        try:
-            async for block in self._response.aiter_bytes():
-                yield block
-        except _RAISED as error:
-            raise _translate_error(error) from None
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._response.aclose()
 
 
 class HttpCarrier:
@@ -218,7 +198,7 @@ class HttpCarrier:
     """
 
     def __init__(self, url: str, client: httpx.Client | None = None) -> None:
-        self._requests = _Requests(url, client)
+        self._requests = RequestBuilder(url, client)
         self.wait = self._requests.wait
         self._client = client
         self._owns_client = client is None
@@ -232,7 +212,7 @@ class HttpCarrier:
                 raise StellaryError("the client is closed")
             if self._client is None:
                 # Loading the certificates that https needs takes 10 ms.
-                self._client = httpx.Client(verify=self._secure, limits=_LIMITS)
+                self._client = httpx.Client(verify=self._secure, limits=LIMITS)
             return self._client
 
     def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
@@ -254,7 +234,7 @@ class HttpCarrier:
         body = io.BytesIO()
         try:
             response = client.send(
-                self._requests.build(request, seconds, request.blocks), stream=True, auth=_auth(request)
+                self._requests.build(request, seconds, request.blocks), stream=True, auth=get_auth(request)
             )
             try:
                 for part in response.iter_bytes():
@@ -264,8 +244,8 @@ class HttpCarrier:
                         raise TimedOut("the answer was not complete in time")
             finally:
                 response.close()
-        except _RAISED as error:
-            raise _translate_error(error) from None
+        except RAISED as error:
+            raise translate_error(error) from None
         return RawResponse(response.status_code, response.headers, body.getvalue())
 
     def open(self, request: RawRequest, silence: float, /) -> HttpStream:
@@ -282,10 +262,12 @@ class HttpCarrier:
         client = self._client or self._get_client()
         try:
             return HttpStream(
-                client.send(self._requests.build_stream(request, silence), stream=True, auth=_auth(request))
+                client.send(
+                    self._requests.build_stream(request, silence), stream=True, auth=get_auth(request)
+                )
             )
-        except _RAISED as error:
-            raise _translate_error(error) from None
+        except RAISED as error:
+            raise translate_error(error) from None
 
     def close(self) -> None:
         """Close the client, after which calls fail. A client that you passed stays open."""
@@ -295,146 +277,3 @@ class HttpCarrier:
             self._closed, client, self._client = True, self._client, None
         if client is not None:
             client.close()
-
-
-class _LoopClient:
-    """The httpx client of one event loop, and the slots for its concurrent requests."""
-
-    def __init__(self, secure: bool) -> None:
-        self.http = httpx.AsyncClient(verify=secure, limits=_LIMITS)
-        # httpcore scans all its waiting requests whenever one ends, so they wait here instead.
-        self.slots = asyncio.Semaphore(_CONCURRENT)
-        self._closer: AsyncGenerator[None, None] | None = None
-
-    async def close_with_loop(self) -> None:
-        """Close the client when its event loop ends: ``asyncio.run`` closes the async generators of its loop."""
-        if self._closer is None:
-            self._closer = self._close_at_end()
-            await anext(self._closer)
-
-    async def _close_at_end(self) -> AsyncGenerator[None, None]:
-        try:
-            yield
-        finally:
-            await self.http.aclose()
-
-    async def close(self) -> None:
-        """Close the client now."""
-        if self._closer is not None:
-            await self._closer.aclose()
-
-
-class AsyncHttpCarrier:
-    """HTTP for async callers. Each event loop has its own connections, since they cannot move to another loop.
-
-    Args:
-        url: The base URL, prepended to each path.
-        client: Your own client, which you close yourself and which belongs to your event loop.
-    """
-
-    def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
-        self._requests = _Requests(url, client)
-        self.wait = self._requests.wait
-        self._client = client
-        self._secure = url.startswith("https:")
-        self._lock = threading.Lock()
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient] = WeakKeyDictionary()
-        self._closed = False
-
-    async def _loop_client(self) -> _LoopClient:
-        """Return the client of the running event loop."""
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            if self._closed:
-                raise StellaryError("the client is closed")
-            loop_client = self._loops.get(loop)
-            if loop_client is None:
-                loop_client = self._loops[loop] = _LoopClient(self._secure)
-        await loop_client.close_with_loop()
-        return loop_client
-
-    async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
-        """Send the request; each wait, and the call as a whole, is limited to ``seconds``.
-
-        Args:
-            request: The request.
-            seconds: The limit of each wait and of the whole call, in seconds, including the wait for a free
-                connection.
-
-        Returns:
-            The response with its complete body.
-
-        Raises:
-            TimedOut: The limit was reached.
-            ConnectionFailed: The connection could not be made, or broke.
-        """
-        if self._client is not None:
-            return await self._send(self._client, request, seconds)
-        loop_client = await self._loop_client()
-        until = time.monotonic() + seconds
-        if loop_client.slots.locked():
-            try:
-                async with asyncio.timeout(seconds):
-                    await loop_client.slots.acquire()
-            except TimeoutError:
-                raise TimedOut("no connection became free in time", reached=False) from None
-        else:
-            await loop_client.slots.acquire()
-        try:
-            return await self._send(loop_client.http, request, max(until - time.monotonic(), 0.001))
-        finally:
-            loop_client.slots.release()
-
-    async def _send(self, client: httpx.AsyncClient, request: RawRequest, seconds: float) -> RawResponse:
-        until = time.monotonic() + seconds
-        body = io.BytesIO()
-        blocks = None if request.blocks is None else read_in_threads(request.blocks)
-        try:
-            response = await client.send(
-                self._requests.build(request, seconds, blocks), stream=True, auth=_auth(request)
-            )
-            try:
-                async for part in response.aiter_bytes():
-                    body.write(part)
-                    if time.monotonic() > until:
-                        del part  # a traceback with local variables must not show a token in it
-                        raise TimedOut("the answer was not complete in time")
-            finally:
-                await response.aclose()
-        except _RAISED as error:
-            raise _translate_error(error) from None
-        return RawResponse(response.status_code, response.headers, body.getvalue())
-
-    async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
-        """Open a stream, which fails after ``silence`` seconds without a byte.
-
-        Args:
-            request: The request.
-            silence: The longest time between two bytes, in seconds.
-
-        Raises:
-            TimedOut: The response did not begin in time.
-            ConnectionFailed: The connection could not be made, or broke.
-        """
-        client = self._client or (await self._loop_client()).http
-        try:
-            return AsyncHttpStream(
-                await client.send(
-                    self._requests.build_stream(request, silence), stream=True, auth=_auth(request)
-                )
-            )
-        except _RAISED as error:
-            raise _translate_error(error) from None
-
-    async def close(self) -> None:
-        """Close the connections of all event loops, after which calls fail. A client that you passed stays open."""
-        if self._client is not None:
-            return
-        with self._lock:
-            self._closed = True
-            clients, self._loops = list(self._loops.items()), WeakKeyDictionary()
-        for loop, client in clients:
-            if loop is asyncio.get_running_loop():
-                await client.close()
-            elif loop.is_running():
-                asyncio.run_coroutine_threadsafe(client.close(), loop)

@@ -1,0 +1,193 @@
+"""HTTP by httpx for async callers.
+
+Blocking callers do not import this module: importing ``asyncio`` takes a tenth of the time until the first client is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from stellary.client.calling.httpx_transport import LIMITS, RAISED, RequestBuilder, get_auth, translate_error
+from stellary.client.errors import TimedOut
+from stellary.contract.errors import StellaryError
+from stellary.contract.port import RawRequest, RawResponse
+
+_CONCURRENT = 100
+"""The maximum number of concurrent requests, and of connections, per event loop."""
+
+
+async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield the blocks, reading each in a thread, since the disk may be slow."""
+    reading = iter(blocks)
+    while (block := await asyncio.to_thread(next, reading, None)) is not None:
+        yield block
+
+
+class AsyncHttpStream:
+    """A streaming response for async callers."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.status, self.headers = response.status_code, response.headers
+        self.blocks = self._read()
+
+    async def _read(self) -> AsyncIterator[bytes]:
+        try:
+            async for block in self._response.aiter_bytes():
+                yield block
+        except RAISED as error:
+            raise translate_error(error) from None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._response.aclose()
+
+
+class _LoopClient:
+    """The httpx client of one event loop, and the slots for its concurrent requests."""
+
+    def __init__(self, secure: bool) -> None:
+        self.http = httpx.AsyncClient(verify=secure, limits=LIMITS)
+        # httpcore scans all its waiting requests whenever one ends, so they wait here instead.
+        self.slots = asyncio.Semaphore(_CONCURRENT)
+        self._closer: AsyncGenerator[None, None] | None = None
+
+    async def close_with_loop(self) -> None:
+        """Close the client when its event loop ends: ``asyncio.run`` closes the async generators of its loop."""
+        if self._closer is None:
+            self._closer = self._close_at_end()
+            await anext(self._closer)
+
+    async def _close_at_end(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self.http.aclose()
+
+    async def close(self) -> None:
+        """Close the client now."""
+        if self._closer is not None:
+            await self._closer.aclose()
+
+
+class AsyncHttpCarrier:
+    """HTTP for async callers. Each event loop has its own connections, since they cannot move to another loop.
+
+    Args:
+        url: The base URL, prepended to each path.
+        client: Your own client, which you close yourself and which belongs to your event loop.
+    """
+
+    def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
+        self._requests = RequestBuilder(url, client)
+        self.wait = self._requests.wait
+        self._client = client
+        self._secure = url.startswith("https:")
+        self._lock = threading.Lock()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient] = WeakKeyDictionary()
+        self._closed = False
+
+    async def _loop_client(self) -> _LoopClient:
+        """Return the client of the running event loop."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self._closed:
+                raise StellaryError("the client is closed")
+            loop_client = self._loops.get(loop)
+            if loop_client is None:
+                loop_client = self._loops[loop] = _LoopClient(self._secure)
+        await loop_client.close_with_loop()
+        return loop_client
+
+    async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
+        """Send the request; each wait, and the call as a whole, is limited to ``seconds``.
+
+        Args:
+            request: The request.
+            seconds: The limit of each wait and of the whole call, in seconds, including the wait for a free
+                connection.
+
+        Returns:
+            The response with its complete body.
+
+        Raises:
+            TimedOut: The limit was reached.
+            ConnectionFailed: The connection could not be made, or broke.
+        """
+        if self._client is not None:
+            return await self._send(self._client, request, seconds)
+        loop_client = await self._loop_client()
+        until = time.monotonic() + seconds
+        if loop_client.slots.locked():
+            try:
+                async with asyncio.timeout(seconds):
+                    await loop_client.slots.acquire()
+            except TimeoutError:
+                raise TimedOut("no connection became free in time", reached=False) from None
+        else:
+            await loop_client.slots.acquire()
+        try:
+            return await self._send(loop_client.http, request, max(until - time.monotonic(), 0.001))
+        finally:
+            loop_client.slots.release()
+
+    async def _send(self, client: httpx.AsyncClient, request: RawRequest, seconds: float) -> RawResponse:
+        until = time.monotonic() + seconds
+        body = io.BytesIO()
+        blocks = None if request.blocks is None else read_in_threads(request.blocks)
+        try:
+            response = await client.send(
+                self._requests.build(request, seconds, blocks), stream=True, auth=get_auth(request)
+            )
+            try:
+                async for part in response.aiter_bytes():
+                    body.write(part)
+                    if time.monotonic() > until:
+                        del part  # a traceback with local variables must not show a token in it
+                        raise TimedOut("the answer was not complete in time")
+            finally:
+                await response.aclose()
+        except RAISED as error:
+            raise translate_error(error) from None
+        return RawResponse(response.status_code, response.headers, body.getvalue())
+
+    async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
+        """Open a stream, which fails after ``silence`` seconds without a byte.
+
+        Args:
+            request: The request.
+            silence: The longest time between two bytes, in seconds.
+
+        Raises:
+            TimedOut: The response did not begin in time.
+            ConnectionFailed: The connection could not be made, or broke.
+        """
+        client = self._client or (await self._loop_client()).http
+        try:
+            return AsyncHttpStream(
+                await client.send(
+                    self._requests.build_stream(request, silence), stream=True, auth=get_auth(request)
+                )
+            )
+        except RAISED as error:
+            raise translate_error(error) from None
+
+    async def close(self) -> None:
+        """Close the connections of all event loops, after which calls fail. A client that you passed stays open."""
+        if self._client is not None:
+            return
+        with self._lock:
+            self._closed = True
+            clients, self._loops = list(self._loops.items()), WeakKeyDictionary()
+        for loop, client in clients:
+            if loop is asyncio.get_running_loop():
+                await client.close()
+            elif loop.is_running():
+                asyncio.run_coroutine_threadsafe(client.close(), loop)
