@@ -8,7 +8,7 @@ from aiohttp import web
 
 from reference_server.handler import Handler
 from reference_server.metrics import Metrics
-from reference_server.pages.handler import Pages
+from reference_server.pages.handler import PageHandlers
 from reference_server.settings import Settings
 from stellary.core import Core
 from stellary.core.http.api import Api
@@ -43,7 +43,7 @@ def make_app(
         cors_origins=settings.cors_origins,
         mcp_token=settings.mcp_token,
         jobs=settings.jobs,
-        extend=Pages(core, settings).create_handlers,
+        extend=PageHandlers(core, settings).create_handlers,
         access_log=access_log,
         metrics=Metrics(),
     )

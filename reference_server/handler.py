@@ -57,7 +57,7 @@ class Handler:
             client=client_address(
                 request.remote, sent.getall("X-Forwarded-For", ()) if proxies else (), proxies
             ),
-            body=ReceivedBody(request),
+            body=AiohttpBody(request),
             # Only requests that repeat a header are searched, which are few.
             repeats_authorization=len(headers) < len(sent) and len(sent.getall("Authorization", ())) > 1,
         )
@@ -86,7 +86,7 @@ class Handler:
         return response
 
 
-class ReceivedBody:
+class AiohttpBody:
     """The body of a request of aiohttp.
 
     Args:

@@ -20,11 +20,11 @@ from stellary.core.http.observers import AccessLog
 from stellary.core.kernel.unit import Actor
 
 T = TypeVar("T")
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Who = Callable[[Scope], Actor | Awaitable[Actor | None] | None]
+AsgiScope = MutableMapping[str, Any]
+AsgiMessage = MutableMapping[str, Any]
+AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
+AsgiSend = Callable[[AsgiMessage], Awaitable[None]]
+Who = Callable[[AsgiScope], Actor | Awaitable[Actor | None] | None]
 """Returns the actor that the host's application has logged in, or None. A function that is not a coroutine runs in a thread."""
 
 
@@ -75,7 +75,7 @@ class AsgiApp:
         self._trusted_proxies = trusted_proxies
         self._api: Api | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Serve a connection, or run the lifespan of the application."""
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
@@ -85,7 +85,7 @@ class AsgiApp:
                 raise RuntimeError(
                     "the application is not running: enter AsgiApp.running() in the lifespan of the host"
                 )
-            body = ReceivedBody(receive)
+            body = AsgiBody(receive)
             context = self._create_context(scope, body)
             # OSError is what servers raise if the client has disconnected.
             with suppress(OSError):
@@ -113,7 +113,7 @@ class AsgiApp:
         finally:
             self._api = None
 
-    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: AsgiReceive, send: AsgiSend) -> None:
         await receive()
         phase = "startup"
         try:
@@ -126,7 +126,7 @@ class AsgiApp:
             raise
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _create_context(self, scope: Scope, body: ReceivedBody) -> RequestContext:
+    def _create_context(self, scope: AsgiScope, body: AsgiBody) -> RequestContext:
         sent = [(name.decode("latin-1").lower(), _decode(text)) for name, text in scope["headers"]]
         headers = dict(sent)
         prefix, path = _split_path(scope)
@@ -149,7 +149,7 @@ class AsgiApp:
         )
 
 
-class ReceivedBody:
+class AsgiBody:
     """The body of a request, which arrives in ASGI messages.
 
     Args:
@@ -159,7 +159,7 @@ class ReceivedBody:
     __slots__ = ("_disconnecting", "_ended", "_receive")
     is_inflated = False
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: AsgiReceive) -> None:
         self._receive = receive
         self._ended = False
         self._disconnecting: asyncio.Task[None] | None = None
@@ -209,7 +209,7 @@ class _Response:
 
     __slots__ = ("_api", "_body", "_context", "_send")
 
-    def __init__(self, api: Api, context: RequestContext, body: ReceivedBody, send: Send) -> None:
+    def __init__(self, api: Api, context: RequestContext, body: AsgiBody, send: AsgiSend) -> None:
         self._api = api
         self._context = context
         self._body = body
@@ -311,7 +311,7 @@ async def identify_caller(
     return await actor if isinstance(actor, Awaitable) else actor
 
 
-def _split_path(scope: Scope) -> tuple[str, str]:
+def _split_path(scope: AsgiScope) -> tuple[str, str]:
     """Return the prefix at which the application is mounted, and the path below it; both percent-encoded."""
     raw: bytes | None = scope.get("raw_path")
     path = quote(scope["path"]) if raw is None else encode_target(_decode(raw).partition("?")[0])

@@ -22,7 +22,7 @@ import attrs
 
 import stellary
 from stellary.client.calling.describing import describe_method, id_names, keyword_fields
-from stellary.client.calling.method import Method
+from stellary.client.calling.method import EndpointMethod
 from stellary.contract.limits import Reference
 from stellary.contract.unset import UNSET, Unset
 
@@ -43,7 +43,7 @@ _ANNOTATIONS = {
     "date": "datetime",
     "datetime": "datetime",
     "Async": f"{_CALLING}.method",
-    "Id": f"{_CALLING}.method",
+    "IdLike": f"{_CALLING}.method",
     "Sync": f"{_CALLING}.method",
     "AsyncPage": f"{_CALLING}.page",
     "Page": f"{_CALLING}.page",
@@ -126,12 +126,12 @@ class ModuleStub:
             elif isinstance(part, ast.Assign):
                 name = ast.unparse(part.targets[0])
                 method = namespace[name]
-                if isinstance(method, Method):
+                if isinstance(method, EndpointMethod):
                     yield from (_indent(text) for text in self._render_method(node.name, name, method))
 
-    def _render_method(self, owner: str, name: str, method: Method) -> Iterator[str]:
+    def _render_method(self, owner: str, name: str, method: EndpointMethod) -> Iterator[str]:
         endpoint = method.endpoint
-        ids = [f"{parameter}: Id" for parameter in id_names(endpoint, method.ids)]
+        ids = [f"{parameter}: IdLike" for parameter in id_names(endpoint, method.ids)]
         keywords = [self._render_keyword(field) for field in keyword_fields(endpoint)]
         documentation = _indent(_quote(describe_method(endpoint, method.ids, all=method.all)))
         for colour in ("Sync", "Async"):
@@ -149,7 +149,7 @@ class ModuleStub:
         default = "" if field.default is attrs.NOTHING else f" = {_render_default(field.default)}"
         return f"{field.name}: {annotation}{default}"
 
-    def _render_result(self, method: Method, *, awaits: bool) -> tuple[str, bool]:
+    def _render_result(self, method: EndpointMethod, *, awaits: bool) -> tuple[str, bool]:
         """Return the type of a method's result, and whether the method is a coroutine function."""
         endpoint, prefix = method.endpoint, "Async" if awaits else ""
         (row,) = self._types(endpoint.returns)
@@ -164,7 +164,7 @@ class ModuleStub:
         origin, arguments = get_origin(kind), get_args(kind)
         if origin is Annotated:
             is_id = any(isinstance(mark, Reference) for mark in kind.__metadata__)
-            yield from ["Id"] if is_id else self._types(arguments[0])
+            yield from ["IdLike"] if is_id else self._types(arguments[0])
         elif origin in (typing.Union, types.UnionType):
             for part in arguments:
                 yield from self._types(part)
@@ -177,7 +177,7 @@ class ModuleStub:
             yield self._name(kind)
 
     def _collection(self, origin: type, inner: str) -> str:
-        if origin is list and inner == "Id":
+        if origin is list and inner == "IdLike":
             return "Sequence"
         return "builtins.list" if origin is list and self._hides_list else origin.__name__
 

@@ -30,7 +30,7 @@ from stellary.core.kernel.unit import NOBODY, UnitOfWork
 T = TypeVar("T")
 
 
-class Pages:
+class PageHandlers:
     """The handlers of the pages.
 
     Args:

@@ -12,7 +12,7 @@ from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
 from stellary.cli.finding import match_one
 from stellary.cli.options import Group
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
-from stellary.cli.session import Session, pass_session
+from stellary.cli.session import CommandContext, pass_session
 from stellary.client.calling.settings import DEFAULT_URL
 from stellary.contract.auth import User
 from stellary.contract.endpoint import TOKEN_SCOPES
@@ -39,7 +39,7 @@ def _has_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _resolve_url(session: Session, url: str | None) -> str:
+def _resolve_url(session: CommandContext, url: str | None) -> str:
     return url or session.setting("url") or DEFAULT_URL
 
 
@@ -50,7 +50,7 @@ def _resolve_url(session: Session, url: str | None) -> str:
 @click.option("--email", metavar="ADDRESS", help="The address of your account. Prompted for if omitted.")
 @click.option("--token", is_flag=True, help="Use a personal access token instead of a password.")
 @pass_session
-def login(session: Session, url: str | None, email: str | None, token: bool) -> None:
+def login(session: CommandContext, url: str | None, email: str | None, token: bool) -> None:
     """Log in with a password or a token. The login is saved in a file that only you can read.
 
     The command prompts for the secret, or reads it from standard input. It is not an option, because other users of
@@ -81,7 +81,7 @@ def login(session: Session, url: str | None, email: str | None, token: bool) -> 
 @click.option("--email", metavar="ADDRESS", prompt="E-mail", help="The address of the new account.")
 @click.option("--name", metavar="NAME", help="Your display name. Default: derived from the address.")
 @pass_session
-def register(session: Session, url: str | None, email: str, name: str | None) -> None:
+def register(session: CommandContext, url: str | None, email: str, name: str | None) -> None:
     """Create an account with its own workspace, and log in.
 
     \b
@@ -102,7 +102,7 @@ def register(session: Session, url: str | None, email: str, name: str | None) ->
 )
 @click.option("--email", metavar="ADDRESS", prompt="E-mail", help="The address of your account.")
 @pass_session
-def forgot_password(session: Session, url: str | None, email: str) -> None:
+def forgot_password(session: CommandContext, url: str | None, email: str) -> None:
     """Send a link to your e-mail address, with which you can choose a new password.
 
     \b
@@ -114,7 +114,7 @@ def forgot_password(session: Session, url: str | None, email: str) -> None:
     print_line(f"If there is an account with the address {email}, a link is on its way to it.")
 
 
-def _start_session(session: Session, url: str, token: str) -> None:
+def _start_session(session: CommandContext, url: str, token: str) -> None:
     """Save a valid token, and select the workspace if there is exactly one."""
     with Stellary(url, token) as client:
         try:
@@ -144,7 +144,7 @@ def _format_user(user: User) -> str:
 
 @click.command()
 @pass_session
-def logout(session: Session) -> None:
+def logout(session: CommandContext) -> None:
     """End the saved login on the server, and delete it with the selected workspace and project.
 
     A personal access token stays valid; "stellary tokens revoke" revokes it.
@@ -164,7 +164,7 @@ def logout(session: Session) -> None:
 @click.command("change-email", short_help="Change your e-mail address.")
 @click.argument("email", metavar="ADDRESS")
 @pass_session
-def change_email(session: Session, email: str) -> None:
+def change_email(session: CommandContext, email: str) -> None:
     """Send a link to a new e-mail address. Your address changes once you open the link.
 
     The command asks for your password, or reads it from standard input.
@@ -179,7 +179,7 @@ def change_email(session: Session, email: str) -> None:
 
 @click.command("delete-account", short_help="Delete your account.")
 @pass_session
-def delete_account(session: Session) -> None:
+def delete_account(session: CommandContext) -> None:
     """Delete your account, and the organizations of which you are the only member. This cannot be undone.
 
     The command asks for your password, or reads it from standard input. What you have shared with others stays, under
@@ -197,7 +197,7 @@ def delete_account(session: Session) -> None:
 @click.command(cls=JsonCommand)
 @as_json
 @pass_session
-def whoami(session: Session, as_json: JsonOptions) -> None:
+def whoami(session: CommandContext, as_json: JsonOptions) -> None:
     """Show your account, and the selected workspace and project.
 
     \b
@@ -226,7 +226,7 @@ def sessions() -> None:
 @sessions.command("list")
 @as_json
 @pass_session
-def list_sessions(session: Session, as_json: JsonOptions) -> None:
+def list_sessions(session: CommandContext, as_json: JsonOptions) -> None:
     """List your logins that have not ended.
 
     \b
@@ -239,7 +239,7 @@ def list_sessions(session: Session, as_json: JsonOptions) -> None:
 @sessions.command("revoke")
 @click.argument("session_id", metavar="SESSION")
 @pass_session
-def revoke_session(session: Session, session_id: str) -> None:
+def revoke_session(session: CommandContext, session_id: str) -> None:
     """End a login, given its id or its device.
 
     \b
@@ -271,7 +271,7 @@ def tokens() -> None:
 @tokens.command("list")
 @as_json
 @pass_session
-def list_tokens(session: Session, as_json: JsonOptions) -> None:
+def list_tokens(session: CommandContext, as_json: JsonOptions) -> None:
     """List your tokens, without their secrets.
 
     \b
@@ -294,7 +294,7 @@ def list_tokens(session: Session, as_json: JsonOptions) -> None:
 @as_json
 @pass_session
 def create_token(
-    session: Session, name: str, scopes: tuple[str, ...], days: int | None, as_json: JsonOptions
+    session: CommandContext, name: str, scopes: tuple[str, ...], days: int | None, as_json: JsonOptions
 ) -> None:
     """Create a token, and print its secret, which cannot be shown again.
 
@@ -313,7 +313,7 @@ def create_token(
 @tokens.command("revoke")
 @click.argument("token")
 @pass_session
-def revoke_token(session: Session, token: str) -> None:
+def revoke_token(session: CommandContext, token: str) -> None:
     """Revoke a token, given its name, the start of its secret, or its id.
 
     \b

@@ -14,7 +14,7 @@ import click
 from stellary import StellaryError, __version__
 from stellary.cli.options import Group
 from stellary.cli.output import print_error
-from stellary.cli.session import Session
+from stellary.cli.session import CommandContext
 
 SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Account": {
@@ -118,5 +118,5 @@ def cli(ctx: click.Context, url: str | None) -> None:
       stellary card add "Write the spec" --column "To do"
       stellary card done "Write"
     """
-    ctx.obj = Session(url=url)
+    ctx.obj = CommandContext(url=url)
     ctx.call_on_close(ctx.obj.close)

@@ -6,7 +6,7 @@ import click
 
 from stellary.cli.finding import find_scope
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_handle, print_json
-from stellary.cli.session import Session, in_project
+from stellary.cli.session import CommandContext, in_project
 from stellary.contract.scopes import VIEW_TYPES, ViewType
 
 
@@ -15,7 +15,7 @@ from stellary.contract.scopes import VIEW_TYPES, ViewType
 @click.option("-s", "--scope", metavar="NAME", help="Show only this scope.")
 @as_json
 @in_project
-def board(session: Session, view: ViewType | None, scope: str | None, as_json: JsonOptions) -> None:
+def board(session: CommandContext, view: ViewType | None, scope: str | None, as_json: JsonOptions) -> None:
     """Show the board of a project.
 
     Roadmap and statistics cover one scope: the one you name, or the default one.

@@ -10,7 +10,7 @@ from stellary.cli.completing import complete_cards, complete_labels, complete_pe
 from stellary.cli.finding import find_card, find_label, find_person
 from stellary.cli.options import NONE, DayOrNone, confirm, dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line
-from stellary.cli.session import Session, in_project
+from stellary.cli.session import CommandContext, in_project
 from stellary.contract.cards import Card
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET, Unset
@@ -34,7 +34,7 @@ def report(card: Card, verb: str, as_json: JsonOptions) -> None:
         print_line(f'{verb} {card.key} "{card.title}".')
 
 
-def find_person_id(session: Session, query: str | None) -> str | None:
+def find_person_id(session: CommandContext, query: str | None) -> str | None:
     """Return the user id of a person in the workspace; ``me`` is the caller.
 
     Args:
@@ -80,7 +80,7 @@ def find_person_id(session: Session, query: str | None) -> str | None:
 @as_json
 @in_project
 @dry_run
-def edit(session: Session, query: str, as_json: JsonOptions, **options: Any) -> None:
+def edit(session: CommandContext, query: str, as_json: JsonOptions, **options: Any) -> None:
     """Change the fields of a card. The word none clears a field.
 
     \b
@@ -127,7 +127,7 @@ def _change_labels(
 @as_json
 @in_project
 @dry_run
-def archive(session: Session, query: str, as_json: JsonOptions) -> None:
+def archive(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Archive a card: it leaves the board, and can be restored.
 
     \b
@@ -143,7 +143,7 @@ def archive(session: Session, query: str, as_json: JsonOptions) -> None:
 @as_json
 @in_project
 @dry_run
-def restore(session: Session, query: str, as_json: JsonOptions) -> None:
+def restore(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Return an archived card to the board.
 
     \b
@@ -159,7 +159,7 @@ def restore(session: Session, query: str, as_json: JsonOptions) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @in_project
 @dry_run
-def delete(session: Session, query: str, yes: bool) -> None:
+def delete(session: CommandContext, query: str, yes: bool) -> None:
     """Delete a card with its comments and files. To keep it, archive it instead.
 
     \b

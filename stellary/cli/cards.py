@@ -18,7 +18,7 @@ from stellary.cli.completing import (
 from stellary.cli.finding import find_card, find_column, find_label, find_scope
 from stellary.cli.options import DayParam, Group, dry_run
 from stellary.cli.output import JsonOptions, as_json, print_handle, print_json, print_line, show
-from stellary.cli.session import Session, in_project
+from stellary.cli.session import CommandContext, in_project
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
@@ -75,7 +75,7 @@ def card() -> None:
 @as_json
 @in_project
 @dry_run
-def add(session: Session, title: str, as_json: JsonOptions, **options: Any) -> None:
+def add(session: CommandContext, title: str, as_json: JsonOptions, **options: Any) -> None:
     """Add a card at the end of a column.
 
     \b
@@ -139,7 +139,7 @@ def _choose_column(board: Board, column: str | None, scope: str | None) -> Any:
 @click.option("--archived", is_flag=True, help="List archived cards instead.")
 @as_json
 @in_project
-def list_cards(session: Session, as_json: JsonOptions, **options: Any) -> None:
+def list_cards(session: CommandContext, as_json: JsonOptions, **options: Any) -> None:
     """List cards.
 
     \b
@@ -172,7 +172,7 @@ def list_cards(session: Session, as_json: JsonOptions, **options: Any) -> None:
 @click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @as_json
 @in_project
-def show_card(session: Session, query: str, as_json: JsonOptions) -> None:
+def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Show a card with its comments.
 
     \b
@@ -202,7 +202,7 @@ def show_card(session: Session, query: str, as_json: JsonOptions) -> None:
 @in_project
 @dry_run
 def move(
-    session: Session, query: str, column: str, scope: str | None, top: bool, as_json: JsonOptions
+    session: CommandContext, query: str, column: str, scope: str | None, top: bool, as_json: JsonOptions
 ) -> None:
     """Move a card to a column.
 
@@ -223,7 +223,7 @@ def move(
 @as_json
 @in_project
 @dry_run
-def complete(session: Session, query: str, as_json: JsonOptions) -> None:
+def complete(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Mark a card as done.
 
     It moves to the first column of its scope with the status done, if there is one.
@@ -253,7 +253,7 @@ def complete(session: Session, query: str, as_json: JsonOptions) -> None:
 @as_json
 @in_project
 @dry_run
-def comment(session: Session, query: str, text: str, as_json: JsonOptions) -> None:
+def comment(session: CommandContext, query: str, text: str, as_json: JsonOptions) -> None:
     """Comment on a card. A dash as TEXT reads the comment from standard input.
 
     \b

@@ -9,16 +9,16 @@ import click
 from click.shell_completion import CompletionItem
 
 from stellary import StellaryError
-from stellary.cli.session import Session, select_workspace
+from stellary.cli.session import CommandContext, select_workspace
 from stellary.contract.projects import Board
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 @contextlib.contextmanager
-def _completion_session(ctx: click.Context) -> Iterator[Session]:
+def _completion_session(ctx: click.Context) -> Iterator[CommandContext]:
     """Yield a session for completing a word: with a short timeout, and without error messages."""
-    session = Session(url=ctx.find_root().params.get("url"), timeout=2, max_retries=0)
+    session = CommandContext(url=ctx.find_root().params.get("url"), timeout=2, max_retries=0)
     session.org = ctx.params.get("org")
     if path := ctx.params.get("workspace"):
         select_workspace(session, path)

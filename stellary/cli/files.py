@@ -14,7 +14,7 @@ import click
 
 from stellary import UnsuitableFile
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line
-from stellary.cli.session import Session, in_project, in_workspace
+from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.importers import read_github_issues, read_trello
 from stellary.contract.wire import dump
 
@@ -50,7 +50,12 @@ KINDS = ("stellary", "archive", "trello", "github")
 @as_json
 @in_workspace
 def import_file(
-    session: Session, file: Path, kind: str | None, key: str | None, as_json: JsonOptions, **options: Any
+    session: CommandContext,
+    file: Path,
+    kind: str | None,
+    key: str | None,
+    as_json: JsonOptions,
+    **options: Any,
 ) -> None:
     r"""Create a project from a file.
 
@@ -139,7 +144,7 @@ def _detect_kind(file: Path) -> str:
 @click.argument("file", required=False, metavar="[FILE]")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @in_project
-def export(session: Session, file: str | None, force: bool) -> None:
+def export(session: CommandContext, file: str | None, force: bool) -> None:
     """Write a project to a file that import can read.
 
     Default: KEY.json. A dash writes to standard output. A name that ends in .zip makes an archive, with attachments.

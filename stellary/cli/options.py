@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from stellary.cli.output import JsonCommand
-from stellary.cli.session import Session
+from stellary.cli.session import CommandContext
 from stellary.client.calling.nearest import nearest
 from stellary.contract.port import RawRequest
 
@@ -108,7 +108,7 @@ def dry_run(command: F) -> F:
     """
 
     @functools.wraps(command)
-    def run(session: Session, *args: object, dry_run: bool, **kwargs: object) -> object:
+    def run(session: CommandContext, *args: object, dry_run: bool, **kwargs: object) -> object:
         if dry_run:
             session.client.on_request(_print_request)
             if "yes" in kwargs:

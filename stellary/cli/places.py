@@ -6,13 +6,13 @@ import click
 
 from stellary.cli.finding import find_project
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, show
-from stellary.cli.session import Session, in_workspace, pass_session
+from stellary.cli.session import CommandContext, in_workspace, pass_session
 
 
 @click.command(cls=JsonCommand)
 @as_json
 @pass_session
-def orgs(session: Session, as_json: JsonOptions) -> None:
+def orgs(session: CommandContext, as_json: JsonOptions) -> None:
     """List your organizations.
 
     \b
@@ -26,7 +26,7 @@ def orgs(session: Session, as_json: JsonOptions) -> None:
 @click.argument("org", required=False)
 @as_json
 @pass_session
-def workspaces(session: Session, org: str | None, as_json: JsonOptions) -> None:
+def workspaces(session: CommandContext, org: str | None, as_json: JsonOptions) -> None:
     """List the workspaces of an organization that you have access to. Default: the current organization.
 
     \b
@@ -44,7 +44,7 @@ def workspaces(session: Session, org: str | None, as_json: JsonOptions) -> None:
 @click.option("--archived", is_flag=True, help="List archived projects instead.")
 @as_json
 @in_workspace
-def projects(session: Session, archived: bool, as_json: JsonOptions) -> None:
+def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> None:
     """List the projects of a workspace.
 
     \b
@@ -59,7 +59,7 @@ def projects(session: Session, archived: bool, as_json: JsonOptions) -> None:
 @click.argument("path", required=False)
 @click.option("-p", "--project", metavar="KEY", help="A project of the selected workspace.")
 @pass_session
-def use(session: Session, path: str | None, project: str | None) -> None:
+def use(session: CommandContext, path: str | None, project: str | None) -> None:
     """Select a workspace (ORG/SLUG) or project (ORG/SLUG/KEY) to work in.
 
     Without arguments, show the selection.

@@ -11,7 +11,7 @@ import click
 
 from stellary.cli.options import dry_run, fail_usage
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, run_jq
-from stellary.cli.session import Session, in_project, in_workspace
+from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.calling.call import next_cursor
 from stellary.client.calling.response import Response
 from stellary.contract.activities import Activity
@@ -41,7 +41,7 @@ METHODS = click.Choice(["GET", "POST", "PATCH", "DELETE", "PUT"], case_sensitive
 @click.option("--jq", metavar="EXPRESSION", help="Filter the JSON with the program jq.")
 @in_project
 @dry_run
-def api(session: Session, method: str, path: str, **options: Any) -> None:
+def api(session: CommandContext, method: str, path: str, **options: Any) -> None:
     """Send any request, and print the response.
 
     Fields are sent as a JSON body, or with GET as the query. In PATH, {org}, {workspace} and {project} stand for the current ones.
@@ -91,7 +91,7 @@ def _print_value(value: object, jq: str | None) -> None:
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _fill_in(session: Session, path: str) -> str:
+def _fill_in(session: CommandContext, path: str) -> str:
     """Return the path with the current organization, workspace and project in place of ``{org}`` and the like."""
 
     def find(match: re.Match[str]) -> str:
@@ -128,7 +128,7 @@ def _split(text: str, mark: str) -> tuple[str, str]:
 )
 @as_json
 @in_workspace
-def watch(session: Session, count: int | None, start: str | None, as_json: JsonOptions) -> None:
+def watch(session: CommandContext, count: int | None, start: str | None, as_json: JsonOptions) -> None:
     """Print the events of a workspace as they happen, until you press Ctrl-C.
 
     \b

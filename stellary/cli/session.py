@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @attrs.define
-class Session:
+class CommandContext:
     """The settings and the client that a command uses.
 
     Attributes:
@@ -136,7 +136,7 @@ def _normalize(url: str | None) -> str:
     return (url or "").rstrip("/")
 
 
-pass_session = click.make_pass_decorator(Session)
+pass_session = click.make_pass_decorator(CommandContext)
 
 
 def in_workspace(command: F) -> F:
@@ -150,7 +150,7 @@ def in_project(command: F) -> F:
 
 
 def _add_selection(command: F, *, project: bool) -> F:
-    def run(session: Session, *args: Any, **kwargs: Any) -> Any:
+    def run(session: CommandContext, *args: Any, **kwargs: Any) -> Any:
         session.org = kwargs.pop("org") or session.org
         if path := kwargs.pop("workspace"):
             select_workspace(session, path)
@@ -181,7 +181,7 @@ def _complete_projects(ctx: click.Context, param: click.Parameter, prefix: str) 
     return complete_projects(ctx, param, prefix)
 
 
-def select_workspace(session: Session, path: str) -> None:
+def select_workspace(session: CommandContext, path: str) -> None:
     """Set the workspace of a session.
 
     Args:

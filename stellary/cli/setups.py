@@ -12,7 +12,7 @@ import click
 
 from stellary.cli.options import Group
 from stellary.cli.output import JsonOptions, as_json, print_json, print_line
-from stellary.cli.session import Session, in_project
+from stellary.cli.session import CommandContext, in_project
 from stellary.client import project_setup
 from stellary.client.display._markup import readable
 from stellary.client.project_setup.changes import SIGNS
@@ -40,7 +40,7 @@ def setup() -> None:
     """
 
 
-def _make_plan(session: Session, path: str, prune: bool) -> Any:
+def _make_plan(session: CommandContext, path: str, prune: bool) -> Any:
     """Plan the project that the file names, or the one of the --project option; the saved selection is ignored."""
     at: Any = session.project_handle() if session.project_name else session.workspace()
     return project_setup.plan(at, path, prune=prune)
@@ -94,7 +94,7 @@ def _to_plain(value: Any) -> Any:
 @click.option("--exit-code", is_flag=True, help=f"Exit with {EXIT_CODE_CHANGES} if there are changes.")
 @as_json
 @in_project
-def plan(session: Session, file: str, prune: bool, exit_code: bool, as_json: JsonOptions) -> int:
+def plan(session: CommandContext, file: str, prune: bool, exit_code: bool, as_json: JsonOptions) -> int:
     """Show the changes that make a project match a file. Nothing is changed.
 
     \b
@@ -114,7 +114,7 @@ def plan(session: Session, file: str, prune: bool, exit_code: bool, as_json: Jso
 @prune
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @in_project
-def apply(session: Session, file: str, prune: bool, yes: bool) -> None:
+def apply(session: CommandContext, file: str, prune: bool, yes: bool) -> None:
     """Show the changes that make a project match a file, ask for confirmation, and apply them.
 
     \b
@@ -154,7 +154,7 @@ def _show_progress(length: int) -> Iterator[Callable[[Any], None]]:
     "--format", default="yaml", type=click.Choice(["yaml", "json"]), help="The format. Default: yaml."
 )
 @in_project
-def describe(session: Session, format: str) -> None:
+def describe(session: CommandContext, format: str) -> None:
     """Print the declaration of an existing project, as a starting point for a file.
 
     \b

@@ -11,12 +11,12 @@ import attrs
 
 from stellary import __version__
 from stellary.client._lazy_display import register_lazy_display
-from stellary.client.calling.call import Options
+from stellary.client.calling.call import CallOptions
 from stellary.client.calling.caller import AsyncCaller, Credentials, SyncCaller
 from stellary.client.calling.capture import Exchange, RequestHook, ResponseHook, Watch
 from stellary.client.calling.embedded import AsyncPortCarrier, PortCarrier
-from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync
-from stellary.client.calling.settings import Settings, check_headers, settings, start_logging
+from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync
+from stellary.client.calling.settings import ClientSettings, check_headers, settings, start_logging
 from stellary.client.resources.organizations import OrganizationHandle, Organizations
 from stellary.contract.port import Port
 from stellary.contract.redaction import conceal, conceal_headers
@@ -89,7 +89,7 @@ class Client(Resource[C], Generic[C, H]):
         ValueError: One of the arguments is not valid.
     """
 
-    _settings: Settings
+    _settings: ClientSettings
     _parts: ClassVar[ClientParts]
 
     def __init__(
@@ -132,14 +132,16 @@ class Client(Resource[C], Generic[C, H]):
         client._begin(resolved, cls._parts.in_process(port), None)  # noqa: SLF001 - of this class
         return client
 
-    def _begin(self, resolved: Settings, carrier: Any, headers: Mapping[str, str] | None) -> None:
+    def _begin(self, resolved: ClientSettings, carrier: Any, headers: Mapping[str, str] | None) -> None:
         start_logging()
         self._settings = resolved
         caller = self._parts.caller(
             carrier,
             Credentials(resolved.token, _headers(headers)),
             Watch(),
-            Options(timeout=resolved.timeout, retries=resolved.retries, wait=getattr(carrier, "wait", None)),
+            CallOptions(
+                timeout=resolved.timeout, retries=resolved.retries, wait=getattr(carrier, "wait", None)
+            ),
         )
         Resource.__init__(self, caller, {})
 
@@ -182,7 +184,7 @@ class Client(Resource[C], Generic[C, H]):
         """The organizations of the caller."""
         return Organizations(self._caller, self._path_params)
 
-    def organization(self, organization: Id | None = None) -> OrganizationHandle[C]:
+    def organization(self, organization: IdLike | None = None) -> OrganizationHandle[C]:
         """Return the handle of an organization.
 
         Args:
@@ -195,7 +197,9 @@ class Client(Resource[C], Generic[C, H]):
             _require_slug("organization", organization, self._settings.org, "STELLARY_ORG")
         )
 
-    def workspace(self, organization: Id | None = None, workspace: Id | None = None) -> WorkspaceHandle[C]:
+    def workspace(
+        self, organization: IdLike | None = None, workspace: IdLike | None = None
+    ) -> WorkspaceHandle[C]:
         """Return the handle of a workspace.
 
         Args:
@@ -281,7 +285,7 @@ class Client(Resource[C], Generic[C, H]):
         return f"{type(self).__name__}({'…' if resolved is None else repr(resolved.url)})"
 
 
-def _require_slug(kind: str, passed: Id | None, default: str | None, variable: str) -> Id:
+def _require_slug(kind: str, passed: IdLike | None, default: str | None, variable: str) -> IdLike:
     slug = default if passed is None else passed
     if slug is None:
         raise ValueError(f"no {kind}: pass one here or to the client, or set {variable}")

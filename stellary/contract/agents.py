@@ -28,7 +28,7 @@ Runtime = Literal["built_in", "model", "external"]
 AgentStatus = Literal["active", "suspended"]
 AuditOutcome = Literal["allowed", "proposed", "refused"]
 Tools = Annotated[list[Annotated[str, Length(1, 100)]], Items(0, 100)]
-Projects = Annotated[list[Id], Items(1, 100)]
+ProjectIds = Annotated[list[Id], Items(1, 100)]
 
 
 @value
@@ -157,7 +157,7 @@ class CreateAgent(Request):
     description: Annotated[str, Length(0, 2000)] | None = None
     autonomy_mode: AutonomyMode = "supervised"
     tools: Tools | Unset = UNSET
-    project_ids: Projects | None = None
+    project_ids: ProjectIds | None = None
     rate_limit: SetRateLimit | Unset = UNSET
     runtime: Runtime = "built_in"
     model: Annotated[str, Length(1, 200)] | None = None
@@ -178,7 +178,7 @@ class UpdateAgent(Request):
     description: Annotated[str, Length(0, 2000)] | Unset | None = UNSET
     autonomy_mode: AutonomyMode | Unset = UNSET
     tools: Tools | Unset = UNSET
-    project_ids: Projects | Unset | None = UNSET
+    project_ids: ProjectIds | Unset | None = UNSET
     rate_limit: SetRateLimit | Unset = UNSET
     runtime: Runtime | Unset = UNSET
     model: Annotated[str, Length(1, 200)] | Unset | None = UNSET

@@ -15,9 +15,9 @@ from stellary.contract.wire import Request, Value, request, value
 
 RULES_MAX = 100
 
-Trigger = Annotated[str, Length(1, 40)]
+TriggerName = Annotated[str, Length(1, 40)]
 """The name of a trigger: a built-in one, or one that the application registers. ``automations.triggers`` lists them."""
-FieldType = Literal["text", "number", "moment", "flag", "list"]
+TriggerFieldType = Literal["text", "number", "moment", "flag", "list"]
 TraceResult = Literal["success", "failure", "skipped"]
 ActionType = Annotated[str, Length(1, 100)]
 
@@ -66,7 +66,7 @@ class TriggerField(Value):
     """
 
     name: str
-    type: FieldType
+    type: TriggerFieldType
     ops: list[str]
 
 
@@ -148,7 +148,7 @@ class CreateAutomation(Request):
         enabled: False creates the rule disabled.
     """
 
-    trigger: Trigger
+    trigger: TriggerName
     action: ActionToRun
     name: Name | Unset = UNSET
     conditions: dict[str, Any] | Unset | None = UNSET
@@ -167,7 +167,7 @@ class UpdateAutomation(Request):
     """
 
     name: Name | Unset = UNSET
-    trigger: Trigger | Unset = UNSET
+    trigger: TriggerName | Unset = UNSET
     conditions: dict[str, Any] | Unset | None = UNSET
     action: ActionToRun | Unset = UNSET
     enabled: bool | Unset = UNSET

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from stellary.contract.automations import RULES_MAX, ActionToRun, Trigger
+from stellary.contract.automations import RULES_MAX, ActionToRun, TriggerName
 from stellary.contract.cards import CardFields, CardStatus, Title
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem
 from stellary.contract.columns import WipLimit
@@ -17,7 +17,7 @@ from stellary.contract.labels import CreateLabel
 from stellary.contract.limits import EmailAddress, Items, Length, Name, Place, Range
 from stellary.contract.policies import PROJECT_IMPORT
 from stellary.contract.project_exports import Format
-from stellary.contract.projects import Description, Project, ProjectKey
+from stellary.contract.projects import Project, ProjectDescription, ProjectKey
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import TipTap
@@ -80,7 +80,7 @@ class ImportedProject(Request):
     tolerant: ClassVar[bool] = True
 
     name: Name
-    description: Description | Unset | None = UNSET
+    description: ProjectDescription | Unset | None = UNSET
     key: ProjectKey | Unset = UNSET
     archived: bool = False
     last_number: Annotated[int, Range(0, 2_000_000_000)] = 0
@@ -306,7 +306,7 @@ class ImportedAutomation(Request):
 
     tolerant: ClassVar[bool] = True
 
-    trigger: Trigger
+    trigger: TriggerName
     action: ImportedAction
     name: Name | Unset = UNSET
     conditions: dict[str, Any] | Unset | None = UNSET

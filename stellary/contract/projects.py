@@ -20,7 +20,7 @@ from stellary.contract.wire import Request, Value, request, value
 
 TemplateId = Literal["simple", "development", "agency"]
 
-Description = Annotated[str, Length(0, 5000)]
+ProjectDescription = Annotated[str, Length(0, 5000)]
 ProjectKey = Annotated[str, Pattern("[A-Z]{2,6}", "must be 2 to 6 capital letters")]
 
 
@@ -142,7 +142,7 @@ class CreateProject(Request):
     """
 
     name: Name
-    description: Description | Unset | None = UNSET
+    description: ProjectDescription | Unset | None = UNSET
     key: ProjectKey | Unset = UNSET
     template_id: TemplateId = "simple"
 
@@ -158,7 +158,7 @@ class UpdateProject(Request):
     """
 
     name: Name | Unset = UNSET
-    description: Description | Unset | None = UNSET
+    description: ProjectDescription | Unset | None = UNSET
     archived: bool | Unset = UNSET
 
 

@@ -30,7 +30,7 @@ _Leaves = dict[str, tuple[AnyEndpoint, tuple[tuple[str, int], ...]]]
 """The endpoints of a path by method, with the names of their parameters and the positions of these in the path."""
 
 
-class _Node:
+class _RouteNode:
     """A node in the tree of paths.
 
     The node after a literal part includes the paths that have a parameter in its place, so that a lookup never
@@ -46,9 +46,9 @@ class _Node:
     def __init__(self, paths: Mapping[_Shape, _Leaves], depth: int = 0) -> None:
         self.leaves = next((leaves for shape, leaves in paths.items() if len(shape) == depth), None)
         words = {shape[depth] for shape in paths if len(shape) > depth} - {None}
-        self.words = {word: _Node(_select(paths, depth, (word, None)), depth + 1) for word in words}
+        self.words = {word: _RouteNode(_select(paths, depth, (word, None)), depth + 1) for word in words}
         open_paths = _select(paths, depth, (None,))
-        self.parameter = _Node(open_paths, depth + 1) if open_paths else None
+        self.parameter = _RouteNode(open_paths, depth + 1) if open_paths else None
 
 
 def _select(
@@ -75,7 +75,9 @@ class Router:
                     tuple(zip(parameter_names(path).values(), positions, strict=True)),
                 )
         self._parts_max = max(map(len, paths), default=0)
-        self._root = _Node(dict(sorted(paths.items(), key=lambda path: [part is None for part in path[0]])))
+        self._root = _RouteNode(
+            dict(sorted(paths.items(), key=lambda path: [part is None for part in path[0]]))
+        )
 
     def match(self, method: str, path: str) -> Match:
         """Return the endpoint and the address of a request.

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from stellary.asgi import AsgiApp, Scope, identify_caller
+from stellary.asgi import AsgiApp, AsgiScope, identify_caller
 from stellary.contract.errors import ApiError
 from stellary.core import Core
 from stellary.core.http.context import make_request_id
@@ -48,7 +48,7 @@ def mount(
         ValueError: ``hide`` names an unknown operation.
     """
 
-    async def identify(scope: Scope) -> Actor | None:
+    async def identify(scope: AsgiScope) -> Actor | None:
         assert who is not None
         return await identify_caller(who, Request(scope))
 

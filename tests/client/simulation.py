@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import attrs
 
-from stellary.client.calling.call import Call, CallPlan, Options
+from stellary.client.calling.call import Call, CallOptions, CallPlan
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.retries import Pause, Send, World, flow
 from stellary.client.errors import ConnectionFailed, Unanswered
@@ -64,7 +64,7 @@ def build_call(operation: str, **options: object) -> Call:
     plan = CallPlan(find_endpoint(operation))
     place = dict.fromkeys(plan.names, "665f1a2b3c4d5e6f7a8b9c0d")
     arguments = plan.build_payload(example_request(plan.endpoint))
-    return plan.call(place, arguments, {"authorization": "Bearer secret"}, Options(**options))
+    return plan.call(place, arguments, {"authorization": "Bearer secret"}, CallOptions(**options))
 
 
 def simulate(

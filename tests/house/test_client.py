@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from stellary import Stellary
-from stellary.client.calling.method import Method, Resource
+from stellary.client.calling.method import EndpointMethod, Resource
 from stellary.client.testing import Recorded, RecordingPort, example_request
 from stellary.contract import ENDPOINTS
 from stellary.contract.naming import whole
@@ -58,7 +58,7 @@ def record_all_requests() -> list[Recorded]:
                 if name in WRITTEN_OUT:
                     arguments, keywords = WRITTEN_OUT[name]
                     getattr(at, name)(*arguments, **keywords)
-                if not isinstance(member, Method):
+                if not isinstance(member, EndpointMethod):
                     continue
                 body = example_request(member.endpoint)
                 answer = getattr(at, name)(*[AN_ID] * member.ids, **body)

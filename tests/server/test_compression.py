@@ -10,7 +10,7 @@ import pytest
 
 from reference_server.settings import Settings
 from stellary.core import Core
-from stellary.core.api.dispatch import Answer
+from stellary.core.api.dispatch import ServiceResponse
 from stellary.core.http.compression import SIZE_MIN, Compression, find_encoders, strip_encoding
 from stellary.core.http.limits import NO_LIMITS
 from tests.server.running import Running, running
@@ -101,7 +101,7 @@ def test_head_has_the_headers_of_a_compressed_response(served: Served):
 )
 def test_encoding_is_chosen_by_the_header(accepted, encoding):
     compression = Compression({"zstd": lambda body: b"z", "gzip": gzip.compress})
-    answer = Answer(200, {"content-type": "application/json"}, b"1" * SIZE_MIN)
+    answer = ServiceResponse(200, {"content-type": "application/json"}, b"1" * SIZE_MIN)
     assert compression.compress(answer, accepted).headers.get("content-encoding") == encoding
 
 

@@ -33,7 +33,7 @@ _RENEWS = frozenset({"auth.change_password"})
 
 
 @attrs.frozen
-class Options:
+class CallOptions:
     """The options of a call.
 
     Attributes:
@@ -58,7 +58,7 @@ class Call:
 
     __slots__ = ("options", "plan", "repeatable", "request")
 
-    def __init__(self, plan: CallPlan, request: RawRequest, options: Options, repeatable: bool) -> None:
+    def __init__(self, plan: CallPlan, request: RawRequest, options: CallOptions, repeatable: bool) -> None:
         self.plan = plan
         self.request = request
         self.options = options
@@ -134,7 +134,7 @@ class CallPlan:
             raise TypeError(message) from None
 
     def call(
-        self, path_params: Mapping[str, str], payload: Any, headers: Mapping[str, str], options: Options
+        self, path_params: Mapping[str, str], payload: Any, headers: Mapping[str, str], options: CallOptions
     ) -> Call:
         """Return the call that sends a payload.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from stellary.client.calling.call import Call, CallPlan, Options, next_cursor
+from stellary.client.calling.call import Call, CallOptions, CallPlan, next_cursor
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.page import AsyncPage, Page, async_rows, page, rows
 from stellary.client.calling.retries import AsyncCarrier, Carrier, arun, flow, run
@@ -57,7 +57,7 @@ class _Caller:
     carrier: Any
     credentials: Credentials
     watch: Watch
-    options: Options
+    options: CallOptions
 
     def _call(self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None) -> Call:
         call = plan.call(path_params, payload, self.credentials.headers, self.options)

@@ -12,7 +12,7 @@ from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import StellaryError, TooLarge
 
 BLOCK = 64 * 1024
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
+FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 ReportProgress = Callable[[int, int], object]
 """Called with the amount done and the total. A retry starts over with a smaller amount.
 With AsyncStellary it is called in another thread."""
@@ -34,7 +34,7 @@ class Form:
     """
 
     def __init__(
-        self, source: Source, name: str | None, mime_type: str | None, progress: ReportProgress | None
+        self, source: FileSource, name: str | None, mime_type: str | None, progress: ReportProgress | None
     ) -> None:
         if isinstance(source, io.TextIOBase):
             raise TypeError("a file must be opened for reading bytes: open(path, 'rb')")

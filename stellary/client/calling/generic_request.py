@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlencode
 
 import orjson
 
-from stellary.client.calling.call import Call, Options
+from stellary.client.calling.call import Call, CallOptions
 from stellary.client.calling.encoding import encode_body
 from stellary.client.calling.response import Response
 from stellary.client.calling.settings import check_headers
@@ -50,7 +50,7 @@ def make_call(
     method: str,
     path: str,
     common: Mapping[str, str],
-    options: Options,
+    options: CallOptions,
     *,
     params: Mapping[str, Any] | None = None,
     json: Any = None,

@@ -71,7 +71,7 @@ class HasVersion(Protocol):
     def version(self) -> int: ...
 
 
-Id = str | HasId | HasSlug | HasUserId
+IdLike = str | HasId | HasSlug | HasUserId
 """An id, or a value or a handle that has one."""
 
 
@@ -213,7 +213,7 @@ class SlugHandle(Resource[C]):
         return unquote(list(self._path_params.values())[-1])
 
 
-class Method:
+class EndpointMethod:
     """An endpoint as a method.
 
     Args:
@@ -299,31 +299,33 @@ class Method:
         return function
 
 
-def method(endpoint: AnyEndpoint) -> Method:
+def method(endpoint: AnyEndpoint) -> EndpointMethod:
     """Return a method that calls an endpoint of the resource itself."""
-    return Method(endpoint, 0)
+    return EndpointMethod(endpoint, 0)
 
 
-def by_id(endpoint: AnyEndpoint) -> Method:
+def by_id(endpoint: AnyEndpoint) -> EndpointMethod:
     """Return a method that calls an endpoint of an item of the resource; it takes the item's id, or a value that has one."""
-    return Method(endpoint, 1)
+    return EndpointMethod(endpoint, 1)
 
 
-def by_two_ids(endpoint: AnyEndpoint) -> Method:
+def by_two_ids(endpoint: AnyEndpoint) -> EndpointMethod:
     """Return a method that calls an endpoint two levels below the resource; it takes two ids."""
-    return Method(endpoint, 2)
+    return EndpointMethod(endpoint, 2)
 
 
-def iterates(endpoint: AnyEndpoint) -> Method:
+def iterates(endpoint: AnyEndpoint) -> EndpointMethod:
     """Return a method that iterates over all rows of a list, requesting pages of 200 rows unless ``limit`` is passed."""
-    return Method(endpoint, 0, all=True)
+    return EndpointMethod(endpoint, 0, all=True)
 
 
-def follows(endpoint: Endpoint[Any, ..., Any, Stream[T]], ends: Callable[[T], bool] = never) -> Method:
+def follows(
+    endpoint: Endpoint[Any, ..., Any, Stream[T]], ends: Callable[[T], bool] = never
+) -> EndpointMethod:
     """Return a method that streams events of the resource as they happen.
 
     Args:
         endpoint: The endpoint of the stream.
         ends: Tells whether an event is the last one; by default no event is.
     """
-    return Method(endpoint, 0, ends=ends)
+    return EndpointMethod(endpoint, 0, ends=ends)

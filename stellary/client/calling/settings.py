@@ -23,7 +23,7 @@ _LEVELS = {
 
 
 @attrs.frozen
-class Settings:
+class ClientSettings:
     """The settings of a client.
 
     Attributes:
@@ -50,7 +50,7 @@ def settings(
     org: str | None = None,
     workspace: str | None = None,
     environment: Mapping[str, str] | None = None,
-) -> Settings:
+) -> ClientSettings:
     """Return the settings. Arguments that are None are taken from the ``STELLARY_…`` variables of the environment.
 
     Args:
@@ -73,7 +73,7 @@ def settings(
     url, token = conceal(url), conceal(token)
     chosen_timeout = read("STELLARY_TIMEOUT") if timeout is None else timeout
     chosen_retries = read("STELLARY_MAX_RETRIES") if max_retries is None else max_retries
-    return Settings(
+    return ClientSettings(
         url=check_url(url or read("STELLARY_URL") or DEFAULT_URL),
         token=check_token(conceal(read("STELLARY_TOKEN")) if token is None else token or None),
         timeout=None if chosen_timeout is None else check_timeout(chosen_timeout),

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from stellary.client.calling.method import Method, Resource
+from stellary.client.calling.method import EndpointMethod, Resource
 from stellary.client.display._card import build_card
 from stellary.client.display._look import RenderOptions, collect_names
 from stellary.client.display._seen import build_view
@@ -18,7 +18,7 @@ from stellary.client.resources.projects import ProjectHandle
 from stellary.client.resources.workspaces import WorkspaceHandle
 from stellary.contract.projects import Board
 
-Steps = Generator[Callable[[], Any], Any, View]
+ViewSteps = Generator[Callable[[], Any], Any, View]
 """Yields the calls to make, whose results are awaitable for AsyncStellary, receives each result, and returns the view."""
 OF_BOARD = ("kanban", "list", "calendar")
 OF_SCOPE = ("roadmap", "stats")
@@ -37,7 +37,7 @@ def show(handle: Resource[Any], view: str | None) -> Any:
         put(end.value)
 
 
-async def _show_async(steps: Steps) -> None:
+async def _show_async(steps: ViewSteps) -> None:
     try:
         step = next(steps)
         while True:
@@ -46,7 +46,7 @@ async def _show_async(steps: Steps) -> None:
         put(end.value)
 
 
-def load_view(handle: Resource[Any], view: str | None) -> Steps:
+def load_view(handle: Resource[Any], view: str | None) -> ViewSteps:
     """Return the steps that load the view of a handle.
 
     Args:
@@ -66,19 +66,19 @@ def load_view(handle: Resource[Any], view: str | None) -> Steps:
     _reject_views(handle, view)
     for name in ("list", "get", "me"):
         method = inspect.getattr_static(handle, name, None)
-        if isinstance(method, Method) and not method.ids:
+        if isinstance(method, EndpointMethod) and not method.ids:
             return _load_result(getattr(handle, name))
     raise TypeError(f"{type(handle).__name__} has nothing to show")
 
 
-def _load_result(call: Callable[[], Any]) -> Steps:
+def _load_result(call: Callable[[], Any]) -> ViewSteps:
     return build_view((yield call))
 
 
 # ---------------------------------------------------------------------------------------------- views of several requests
 
 
-def _load_project(project: Any, view: str | None) -> Steps:
+def _load_project(project: Any, view: str | None) -> ViewSteps:
     if view in OF_SCOPE:
         scopes = yield project.scopes.list
         default = next((scope for scope in scopes if scope.is_default), scopes[0])
@@ -89,7 +89,7 @@ def _load_project(project: Any, view: str | None) -> Steps:
     return build_view((yield project.board), view)
 
 
-def _load_scope(scope: Any, view: str | None) -> Steps:
+def _load_scope(scope: Any, view: str | None) -> ViewSteps:
     if view is None:
         view = (yield scope.get).active_view
     elif view not in OF_BOARD + OF_SCOPE:
@@ -101,7 +101,7 @@ def _load_scope(scope: Any, view: str | None) -> Steps:
     return build_view((yield lambda: scope.views(type=view)))
 
 
-def _load_column(column: Any, view: str | None) -> Steps:
+def _load_column(column: Any, view: str | None) -> ViewSteps:
     board = yield _parent_handle(column, ProjectHandle).board
     return build_view(_select_part(board, "column_id", column._path_params["column_id"]), view)  # noqa: SLF001
 
@@ -125,7 +125,7 @@ def _parent_handle(handle: Any, kind: type[Any]) -> Any:
     return kind(handle._caller, handle._path_params)  # noqa: SLF001 - of the client
 
 
-def _load_card(card: Any, view: str | None) -> Steps:
+def _load_card(card: Any, view: str | None) -> ViewSteps:
     _reject_views(card, view)
     details = yield card.get
     project = _parent_handle(card, ProjectHandle)
@@ -143,19 +143,19 @@ def _load_card(card: Any, view: str | None) -> Steps:
     )
 
 
-def _load_cockpit(pilotage: Any, view: str | None) -> Steps:
+def _load_cockpit(pilotage: Any, view: str | None) -> ViewSteps:
     _reject_views(pilotage, view)
     return build_view((yield lambda: pilotage.state(detail_level="detailed")))
 
 
-def _load_workspace(workspace: Any, view: str | None) -> Steps:
+def _load_workspace(workspace: Any, view: str | None) -> ViewSteps:
     _reject_views(workspace, view)
     details = yield workspace.get
     portfolio = yield workspace.projects.portfolio
     return attrs.evolve(build_view(portfolio), title=f"{details.name}: projects")
 
 
-def _load_mission(mission: Any, view: str | None) -> Steps:
+def _load_mission(mission: Any, view: str | None) -> ViewSteps:
     _reject_views(mission, view)
     return build_view((yield lambda: mission.wait(progress=True)))
 
@@ -165,7 +165,7 @@ def _reject_views(handle: Resource[Any], view: str | None) -> None:
         raise ValueError(f"{type(handle).__name__} has no views")
 
 
-_LOADERS: dict[str, Callable[[Any, str | None], Steps]] = {
+_LOADERS: dict[str, Callable[[Any, str | None], ViewSteps]] = {
     "CardHandle": _load_card,
     "ColumnHandle": _load_column,
     "MissionHandle": _load_mission,

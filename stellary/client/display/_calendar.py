@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stellary.client.display import _words as w
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, Day, Month, Part, Prose, Span, Tone
+from stellary.client.display._parts import Cell, DayCell, Month, Part, Prose, Span, Tone
 
 if TYPE_CHECKING:
     from stellary.contract.cards import Card
@@ -58,11 +58,11 @@ def _month(year: int, month: int, dated: list[tuple[date, Card]], today: date) -
     )
 
 
-def _day(date_of_cell: date, cards: list[Card], today: date) -> Day:
+def _day(date_of_cell: date, cards: list[Card], today: date) -> DayCell:
     items: list[Cell] = []
     for card in cards[:ITEMS]:
         late = date_of_cell < today and card.status != "done"
         tone: Tone = "quiet" if card.status == "done" else "bad" if late else "plain"
         key = Span(card.key or "", "bad" if late else "quiet", "code", "late" if late else None)
         items.append((key, Span(line(card.title, 80), tone)))
-    return Day(date_of_cell, tuple(items), len(cards) - len(items))
+    return DayCell(date_of_cell, tuple(items), len(cards) - len(items))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stellary.client.display import _words as w
 from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line, readable
-from stellary.client.display._parts import Cell, Facts, Part, Points, Prose, Section, Span
+from stellary.client.display._parts import Cell, FactList, Part, Points, Prose, Section, Span
 from stellary.client.display._rows import summarize
 from stellary.client.display._sheet import View
 
@@ -50,7 +50,7 @@ def build_card(
     facts = [Span(card.key or "", "quiet", "code"), w.status_tag(card.status), w.priority_mark(card.priority)]
     if card.archived:
         facts.append(Span("archived", "warn", "tag"))
-    parts: list[Part] = [Facts(tuple(fact for fact in _facts(card, options, names, done=done) if fact[1]))]
+    parts: list[Part] = [FactList(tuple(fact for fact in _facts(card, options, names, done=done) if fact[1]))]
     if card.description:
         parts.append(Prose(_truncate(card.description, TEXT_MAX)))
     if card.checklist:

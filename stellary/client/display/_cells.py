@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import accumulate, takewhile
 from typing import Any
 
-Line = list[Any]
+CellLine = list[Any]
 
 
 def cell_width(text: str) -> int:
@@ -37,13 +37,13 @@ def pad(text: str, width: int) -> str:
 
 
 def layout_table(
-    heads: list[Line],
-    rows: list[list[Line]],
+    heads: list[CellLine],
+    rows: list[list[CellLine]],
     numeric: list[bool],
     width: int,
-    fit: Callable[[Line, int], Line],
-    wide: Callable[[Line], int],
-) -> list[Line]:
+    fit: Callable[[CellLine, int], CellLine],
+    wide: Callable[[CellLine], int],
+) -> list[CellLine]:
     """Return the lines of a table; the widest columns are narrowed until the table fits ``width``."""
     widths = [max(wide(row[index]) for row in [heads, *rows]) for index in range(len(heads))]
     while sum(widths) + 2 * (len(widths) - 1) > width and max(widths) > 6:
@@ -52,13 +52,13 @@ def layout_table(
 
 
 def _row(
-    row: list[Line],
+    row: list[CellLine],
     widths: list[int],
     numeric: list[bool],
-    fit: Callable[[Line, int], Line],
-    wide: Callable[[Line], int],
-) -> Line:
-    line: Line = []
+    fit: Callable[[CellLine, int], CellLine],
+    wide: Callable[[CellLine], int],
+) -> CellLine:
+    line: CellLine = []
     for index, content in enumerate(row):
         fitted = fit(content, widths[index])
         gap = [(" " * (widths[index] - wide(fitted)), "plain")]

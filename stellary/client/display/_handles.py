@@ -6,8 +6,8 @@ import inspect
 from datetime import datetime
 from typing import Any
 
-from stellary.client.calling.method import Method, Resource
-from stellary.client.display._parts import Cell, Facts, Span
+from stellary.client.calling.method import EndpointMethod, Resource
+from stellary.client.display._parts import Cell, FactList, Span
 from stellary.client.display._seen import build_view
 from stellary.client.display._sheet import View
 
@@ -48,7 +48,9 @@ def build_handle(handle: Resource[Any]) -> View:
             ("Place", tuple(Span(f"{part}", kind="code", hint=name) for name, part in place.items()))
         )
     members = [(name, member) for name, member in inspect.getmembers_static(kind) if not name.startswith("_")]
-    calls = [name for name, member in members if isinstance(member, Method) or inspect.isfunction(member)]
+    calls = [
+        name for name, member in members if isinstance(member, EndpointMethod) or inspect.isfunction(member)
+    ]
     sub_resources = [name for name, member in members if isinstance(member, property)]
     if sub_resources:
         facts.append(("Holds", _code_spans(sub_resources)))
@@ -57,7 +59,7 @@ def build_handle(handle: Resource[Any]) -> View:
         facts.append(("To see it", (Span(f"{'await ' if handle._awaits else ''}….show()", kind="code"),)))  # noqa: SLF001
     note = "a handle; no request has been made yet"
     return View(
-        kind="Handle", title=kind.__name__, parts=(Facts(tuple(facts)),), facts=(Span(note, "quiet"),)
+        kind="Handle", title=kind.__name__, parts=(FactList(tuple(facts)),), facts=(Span(note, "quiet"),)
     )
 
 

@@ -18,7 +18,7 @@ from stellary.client.display._words import WEEKDAYS, format_clock
 WIDE_TEXT = 24
 
 
-def render_view(content: p.Content) -> str:
+def render_view(content: p.ViewContent) -> str:
     """Return a view as one element, with the style that its parts need."""
     needed: set[str] = set()
     body = draw_parts(content.parts, needed)
@@ -49,7 +49,7 @@ def draw_parts(parts: Iterable[p.Part], needed: set[str]) -> list[Markup]:
 # ---------------------------------------------------------------------------------------------- within a line
 
 
-def draw_inline(part: p.Inline) -> Markup:
+def draw_inline(part: p.InlinePart) -> Markup:
     """Return the element of a text, a label or a meter."""
     if isinstance(part, p.Chip):
         background = parse_color(part.color)
@@ -175,7 +175,7 @@ def _month(part: p.Month, needed: set[str]) -> list[Markup]:
     return [_heading(part.title), el("div", table, class_="sty-scroll")]
 
 
-def _day(day: p.Day, month: p.Month) -> Markup:
+def _day(day: p.DayCell, month: p.Month) -> Markup:
     classes = [] if day.day.month == month.first.month else ["sty-out"]
     if day.day == month.today:
         classes.append("sty-today")
@@ -188,7 +188,7 @@ def _day(day: p.Day, month: p.Month) -> Markup:
 # ---------------------------------------------------------------------------------------------- texts
 
 
-def _facts(part: p.Facts, needed: set[str]) -> Markup:
+def _facts(part: p.FactList, needed: set[str]) -> Markup:
     rows = [
         [el("dt", name, dir="auto"), el("dd", draw_cell(content), dir="auto")] for name, content in part.facts
     ]
@@ -207,7 +207,7 @@ def _points(part: p.Points, needed: set[str]) -> list[Markup | None]:
     return [el("ul", points, class_="sty-points"), _more(part.hidden)]
 
 
-def _log(part: p.Log, needed: set[str]) -> list[Markup | None]:
+def _log(part: p.LogPart, needed: set[str]) -> list[Markup | None]:
     rows = [
         el(
             "li",
@@ -241,8 +241,8 @@ _DRAWERS: dict[type, tuple[tuple[str, ...], Callable[[Any, set[str]], Any]]] = {
     p.Distribution: (("chart",), lambda part, needed: draw_distribution(part)),
     p.Counts: (("chart",), lambda part, needed: draw_counts(part)),
     p.Figures: (("chart",), lambda part, needed: draw_figures(part)),
-    p.Log: (("list",), _log),
-    p.Facts: (("list",), _facts),
+    p.LogPart: (("list",), _log),
+    p.FactList: (("list",), _facts),
     p.Prose: (("list",), _prose),
     p.Points: (("list",), _points),
     p.Section: ((), _section),
@@ -250,7 +250,7 @@ _DRAWERS: dict[type, tuple[tuple[str, ...], Callable[[Any, set[str]], Any]]] = {
 }
 
 
-def render_page(content: p.Content, theme: str | None) -> str:
+def render_page(content: p.ViewContent, theme: str | None) -> str:
     """Return an HTML page that holds nothing but the view."""
     grounds = "body{margin:0;padding:16px;background:#fff}" + (
         "@media (prefers-color-scheme:dark){body{background:#0e1014}}" if theme is None else ""

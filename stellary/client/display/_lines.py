@@ -11,7 +11,7 @@ from stellary.client.display._cells import cell_width, layout_table, pad, trunca
 from stellary.client.display._markup import readable
 from stellary.client.display._words import MONTHS, WEEKDAYS, format_clock
 
-Line = list[tuple[str, p.Tone]]
+StyledLine = list[tuple[str, p.Tone]]
 RICH: dict[str, str] = {
     "quiet": "dim",
     "strong": "bold",
@@ -26,10 +26,10 @@ BAR = 24
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def render_lines(content: p.Content, width: int) -> list[Line]:
+def render_lines(content: p.ViewContent, width: int) -> list[StyledLine]:
     """Return the lines of a view, at most ``width`` cells wide."""
     width = max(width, 20)
-    lines: list[Line] = [[(truncate(content.title, width), "strong")]]
+    lines: list[StyledLine] = [[(truncate(content.title, width), "strong")]]
     if content.facts:
         lines.append(_fit(_cell(content.facts, "  "), width))
     for part in content.parts:
@@ -42,15 +42,15 @@ def _sanitize(text: str) -> str:
     return readable(text).replace("\n", " ").replace("\t", " ")
 
 
-def _draw_part(part: p.Part, width: int) -> list[Line]:
-    lines: list[Line] = _DRAWERS[type(part)](part, width)
+def _draw_part(part: p.Part, width: int) -> list[StyledLine]:
+    lines: list[StyledLine] = _DRAWERS[type(part)](part, width)
     return lines
 
 
 # ---------------------------------------------------------------------------------------------- within a line
 
 
-def _inline(part: p.Inline) -> tuple[str, p.Tone]:
+def _inline(part: p.InlinePart) -> tuple[str, p.Tone]:
     if isinstance(part, p.Chip):
         return f"[{_collapse(part.text)}]", "accent"
     if isinstance(part, p.Meter):
@@ -62,8 +62,8 @@ def _collapse(text: str) -> str:
     return " ".join(readable(text).split())
 
 
-def _cell(parts: p.Cell, between: str = " ") -> Line:
-    line: Line = []
+def _cell(parts: p.Cell, between: str = " ") -> StyledLine:
+    line: StyledLine = []
     for part in parts:
         if line:
             line.append((between, "plain"))
@@ -71,9 +71,9 @@ def _cell(parts: p.Cell, between: str = " ") -> Line:
     return line
 
 
-def _fit(parts: Line, width: int) -> Line:
+def _fit(parts: StyledLine, width: int) -> StyledLine:
     """Return the line, truncated to ``width``."""
-    line: Line = []
+    line: StyledLine = []
     remaining = width
     for text, tone in parts:
         if cell_width(text) > remaining:
@@ -83,7 +83,7 @@ def _fit(parts: Line, width: int) -> Line:
     return line
 
 
-def _line_width(parts: Line) -> int:
+def _line_width(parts: StyledLine) -> int:
     return sum(cell_width(text) for text, _ in parts)
 
 
@@ -100,11 +100,11 @@ def _wrap(text: str, width: int, most: int = 1_000) -> list[str]:
     return [truncate(line, width) for line in visible]
 
 
-def _more(hidden: int) -> list[Line]:
+def _more(hidden: int) -> list[StyledLine]:
     return _quiet(f"+ {hidden:,} more" if hidden else None)
 
 
-def _quiet(text: str | None) -> list[Line]:
+def _quiet(text: str | None) -> list[StyledLine]:
     """Return a line with the text in a muted tone; no line if the text is empty."""
     return [[(text, "quiet")]] if text else []
 
@@ -112,8 +112,8 @@ def _quiet(text: str | None) -> list[Line]:
 # ---------------------------------------------------------------------------------------------- boards and lists
 
 
-def _lanes(part: p.Lanes, width: int) -> list[Line]:
-    lines: list[Line] = [[(part.title, "strong")]] if part.title else []
+def _lanes(part: p.Lanes, width: int) -> list[StyledLine]:
+    lines: list[StyledLine] = [[(part.title, "strong")]] if part.title else []
     number = len(part.lanes)
     room = (width - 2 * (number - 1)) // number if number else 0
     if room < LANE_MIN:
@@ -122,7 +122,7 @@ def _lanes(part: p.Lanes, width: int) -> list[Line]:
         return lines[:-1]
     columns = [_lane(lane, room) for lane in part.lanes]
     for index in range(max(map(len, columns), default=0)):
-        row: Line = []
+        row: StyledLine = []
         for column in columns:
             line = column[index] if index < len(column) else []
             row += [*line, (" " * (room - _line_width(line) + 2), "plain")]
@@ -130,15 +130,15 @@ def _lanes(part: p.Lanes, width: int) -> list[Line]:
     return lines
 
 
-def _lane(lane: p.Lane, width: int) -> list[Line]:
+def _lane(lane: p.Lane, width: int) -> list[StyledLine]:
     name = truncate(_collapse(lane.title), width - cell_width(lane.count) - 1)
     gap = width - cell_width(name) - cell_width(lane.count)
-    lines: list[Line] = [
+    lines: list[StyledLine] = [
         [(name, "strong"), (" " * gap, "plain"), (lane.count, "bad" if lane.full else "quiet")],
         [("─" * width, "quiet")],
     ]
     for tile in lane.tiles:
-        over: Line = [(_collapse(tile.key), "quiet")]
+        over: StyledLine = [(_collapse(tile.key), "quiet")]
         if tile.priority is not None:
             over += [("  ", "plain"), _inline(tile.priority)]
         lines.append(_fit(over, width))
@@ -150,24 +150,24 @@ def _lane(lane: p.Lane, width: int) -> list[Line]:
     return [*lines, *_quiet(None if lane.tiles or lane.hidden else "No cards."), *_more(lane.hidden)]
 
 
-def _table(part: p.Table, width: int) -> list[Line]:
+def _table(part: p.Table, width: int) -> list[StyledLine]:
     note = _quiet(part.note)
     if not part.rows:
         return [*_quiet(part.empty), *note]
     numeric = [head.endswith("#") for head in part.heads]
-    heads: list[Line] = [[(head.rstrip("#"), "quiet")] for head in part.heads]
+    heads: list[StyledLine] = [[(head.rstrip("#"), "quiet")] for head in part.heads]
     rows = [[_cell(content) for content in row] for row in part.rows]
     return [*layout_table(heads, rows, numeric, width, _fit, _line_width), *note]
 
 
-def _month(part: p.Month, width: int) -> list[Line]:
-    lines: list[Line] = [[(part.title, "strong")]]
+def _month(part: p.Month, width: int) -> list[StyledLine]:
+    lines: list[StyledLine] = [[(part.title, "strong")]]
     for day in part.days:
         if not day.items and not day.hidden:
             continue
         name = f"{WEEKDAYS[day.day.weekday()]} {day.day.day:>2} {MONTHS[day.day.month - 1][:3]}  "
         for index, item in enumerate(day.items):
-            start: Line = [
+            start: StyledLine = [
                 (name if index == 0 else " " * cell_width(name), "info" if day.day == part.today else "quiet")
             ]
             lines.append(_fit([*start, *_cell(item)], width))
@@ -179,10 +179,10 @@ def _month(part: p.Month, width: int) -> list[Line]:
 # ---------------------------------------------------------------------------------------------- charts
 
 
-def _timeline(part: p.Timeline, width: int) -> list[Line]:
+def _timeline(part: p.Timeline, width: int) -> list[StyledLine]:
     room = min(max(width * 2 // 5, 16), 44)
     track = max(width - room - 2, 10)
-    lines: list[Line] = []
+    lines: list[StyledLine] = []
     for bar in part.bars:
         name = " ".join(_collapse(text) for text in (bar.key, bar.label) if text)
         lines.append(
@@ -192,7 +192,7 @@ def _timeline(part: p.Timeline, width: int) -> list[Line]:
     return [*lines, *_quiet(part.note)]
 
 
-def _bar(bar: p.Bar, track: int) -> Line:
+def _bar(bar: p.Bar, track: int) -> StyledLine:
     if bar.start is None or bar.end is None:
         return []
     start = min(int(bar.start * track), track - 1)
@@ -203,12 +203,12 @@ def _bar(bar: p.Bar, track: int) -> Line:
     return [("·" * start, "quiet"), (blocks, bar.tone), ("·" * after, "quiet")]
 
 
-def _distribution(part: p.Distribution, width: int) -> list[Line]:
+def _distribution(part: p.Distribution, width: int) -> list[StyledLine]:
     most = max((share.count for share in part.shares), default=0)
     room = min(
         max((cell_width(_collapse(share.name)) for share in part.shares), default=0), max(width - BAR - 10, 8)
     )
-    lines: list[Line] = [[(part.title, "strong")]]
+    lines: list[StyledLine] = [[(part.title, "strong")]]
     for share in part.shares:
         bar = "█" * (round(BAR * share.count / most) if most else 0)
         bar = bar or ("▏" if share.count else "")
@@ -222,19 +222,19 @@ def _distribution(part: p.Distribution, width: int) -> list[Line]:
     return [*lines, *_more(part.hidden)]
 
 
-def _counts(part: p.Counts, width: int) -> list[Line]:
+def _counts(part: p.Counts, width: int) -> list[StyledLine]:
     most = max((count for _, count in part.days), default=0)
     spark = "".join(_SPARKS[min(7, round(7 * count / most))] if count else " " for _, count in part.days)
-    summary: list[Line] = [[(line, "quiet")] for line in _wrap(part.summary, width)]
-    chart: list[Line] = [[(spark, "good")]] if most else []
+    summary: list[StyledLine] = [[(line, "quiet")] for line in _wrap(part.summary, width)]
+    chart: list[StyledLine] = [[(spark, "good")]] if most else []
     return [[(part.title, "strong")], *chart, *summary]
 
 
-def _figures(part: p.Figures, width: int) -> list[Line]:
-    lines: list[Line] = []
+def _figures(part: p.Figures, width: int) -> list[StyledLine]:
+    lines: list[StyledLine] = []
     room = max((cell_width(figure.name) for figure in part.figures), default=0)
     for figure in part.figures:
-        hint: Line = [(f"  {figure.hint}", "quiet")] if figure.hint else []
+        hint: StyledLine = [(f"  {figure.hint}", "quiet")] if figure.hint else []
         tone: p.Tone = "strong" if figure.tone == "plain" else figure.tone
         lines.append(_fit([(f"{pad(figure.name, room)}  ", "quiet"), (figure.text, tone), *hint], width))
     return lines
@@ -243,20 +243,20 @@ def _figures(part: p.Figures, width: int) -> list[Line]:
 # ---------------------------------------------------------------------------------------------- texts
 
 
-def _log(part: p.Log, width: int) -> list[Line]:
+def _log(part: p.LogPart, width: int) -> list[StyledLine]:
     lines = _quiet(f"{part.hidden} earlier" if part.hidden else None)
     lines += [entry_line(entry, width) for entry in part.entries]
     return [*lines, *_quiet("…" if part.running else None)]
 
 
-def entry_line(entry: p.Entry, width: int) -> Line:
+def entry_line(entry: p.LogLine, width: int) -> StyledLine:
     """Return the line of one entry of a log."""
     time = "" if entry.at is None else f"{format_clock(entry.at)}  "
     kind, tone = _inline(entry.kind)
     return _fit([(time, "quiet"), (f"{pad(kind, 10)}  ", tone), *_cell(entry.details)], width)
 
 
-def _facts(part: p.Facts, width: int) -> list[Line]:
+def _facts(part: p.FactList, width: int) -> list[StyledLine]:
     room = min(max((cell_width(_collapse(name)) for name, _ in part.facts), default=0), width // 3)
     return [
         _fit([(f"{pad(_collapse(name), room)}  ", "quiet"), *_cell(content)], width)
@@ -264,34 +264,34 @@ def _facts(part: p.Facts, width: int) -> list[Line]:
     ]
 
 
-def _prose(part: p.Prose, width: int) -> list[Line]:
+def _prose(part: p.Prose, width: int) -> list[StyledLine]:
     return [[(line, part.tone)] for paragraph in part.text.splitlines() for line in _wrap(paragraph, width)]
 
 
-def _points(part: p.Points, width: int) -> list[Line]:
+def _points(part: p.Points, width: int) -> list[StyledLine]:
     if not part.points and part.empty:
         return [[(part.empty, "quiet")]]
     points = [_fit([("• ", "quiet"), *_cell(point)], width) for point in part.points]
     return [*points, *_more(part.hidden)]
 
 
-def _section(part: p.Section, width: int) -> list[Line]:
-    count: Line = [] if part.count is None else [(f"  {part.count}", "quiet")]
+def _section(part: p.Section, width: int) -> list[StyledLine]:
+    count: StyledLine = [] if part.count is None else [(f"  {part.count}", "quiet")]
     return [[(part.title, "strong"), *count], *_draw_all(part.parts, width)]
 
 
-def _grid(part: p.Grid, width: int) -> list[Line]:
-    lines: list[Line] = []
+def _grid(part: p.Grid, width: int) -> list[StyledLine]:
+    lines: list[StyledLine] = []
     for section in part.sections:
         lines += [*_draw_part(section, width), []]
     return lines[:-1]
 
 
-def _draw_all(parts: Iterable[p.Part], width: int) -> list[Line]:
+def _draw_all(parts: Iterable[p.Part], width: int) -> list[StyledLine]:
     return [line for part in parts for line in _draw_part(part, width)]
 
 
-_DRAWERS: dict[type, Callable[[Any, int], list[Line]]] = {
+_DRAWERS: dict[type, Callable[[Any, int], list[StyledLine]]] = {
     p.Lanes: _lanes,
     p.Table: _table,
     p.Month: _month,
@@ -299,8 +299,8 @@ _DRAWERS: dict[type, Callable[[Any, int], list[Line]]] = {
     p.Distribution: _distribution,
     p.Counts: _counts,
     p.Figures: _figures,
-    p.Log: _log,
-    p.Facts: _facts,
+    p.LogPart: _log,
+    p.FactList: _facts,
     p.Prose: _prose,
     p.Points: _points,
     p.Section: _section,

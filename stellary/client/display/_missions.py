@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stellary.client.display import _words as w
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, Entry, Facts, Log, Part, Prose, Section, Span
+from stellary.client.display._parts import Cell, FactList, LogLine, LogPart, Part, Prose, Section, Span
 from stellary.client.display._sheet import View
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def build_mission(mission: AgentMission, options: RenderOptions) -> View:
         facts.append(("Took", (Span(w.format_duration(took), "quiet"),)))
     if pending:
         facts.append(("To decide", (Span(w.format_count(pending, "proposal"), "warn"),)))
-    parts: list[Part] = [Facts(tuple(facts))]
+    parts: list[Part] = [FactList(tuple(facts))]
     if mission.result:
         parts.append(Section("Result", (Prose(line(mission.result, 2_000)),)))
     if mission.error:
@@ -50,16 +50,16 @@ def build_log(entries: Sequence[MissionEntry], options: RenderOptions) -> View:
     status = w.status_tag(mission_statuses[-1]) if mission_statuses else None
     log_entries = tuple(build_entry(entry) for entry in latest)
     running = not is_finished and (not mission_statuses or mission_statuses[-1] in ("queued", "running"))
-    parts = (Log(log_entries, running=running, hidden=len(entries) - len(latest)),)
+    parts = (LogPart(log_entries, running=running, hidden=len(entries) - len(latest)),)
     return View("Mission log", "Mission", parts, () if status is None else (status,))
 
 
-def build_entry(entry: MissionEntry) -> Entry:
+def build_entry(entry: MissionEntry) -> LogLine:
     """Render one entry of a mission log."""
     data = entry.data or {}
     spans = _FORMATTERS.get(str(entry.kind), _format_data)(data)
     tone = w.status_tone(data.get("outcome") or data.get("status")) if entry.kind != "message" else "plain"
-    return Entry(
+    return LogLine(
         entry.created_at, Span(w.humanize(str(entry.kind)), tone), tuple(span for span in spans if span)
     )
 

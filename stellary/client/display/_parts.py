@@ -70,8 +70,8 @@ class Meter:
         return min(max(self.done / self.total, 0.0), 1.0) if self.total > 0 else 0.0
 
 
-Inline = Span | Chip | Meter
-Cell = tuple[Inline, ...]
+InlinePart = Span | Chip | Meter
+Cell = tuple[InlinePart, ...]
 
 
 # ---------------------------------------------------------------------------------------------- parts
@@ -131,7 +131,7 @@ class Table:
 
 
 @attrs.frozen
-class Day:
+class DayCell:
     """A day of a calendar."""
 
     day: date
@@ -149,7 +149,7 @@ class Month:
 
     title: str
     first: date
-    days: tuple[Day, ...]
+    days: tuple[DayCell, ...]
     today: date | None = None
 
 
@@ -238,7 +238,7 @@ class Figures:
 
 
 @attrs.frozen
-class Entry:
+class LogLine:
     """An entry of a log."""
 
     at: datetime | None
@@ -247,7 +247,7 @@ class Entry:
 
 
 @attrs.frozen
-class Log:
+class LogPart:
     """The entries of a log, oldest first.
 
     Attributes:
@@ -255,13 +255,13 @@ class Log:
         hidden: The number of earlier entries that are not shown.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LogLine, ...]
     running: bool = False
     hidden: int = 0
 
 
 @attrs.frozen
-class Facts:
+class FactList:
     """Names with their contents."""
 
     facts: tuple[tuple[str, Cell], ...]
@@ -313,8 +313,8 @@ Part = (
     | Distribution
     | Counts
     | Figures
-    | Log
-    | Facts
+    | LogPart
+    | FactList
     | Prose
     | Points
     | Section
@@ -330,7 +330,7 @@ def _to_title(text: str | None) -> str:
 
 
 @attrs.frozen
-class Content:
+class ViewContent:
     """The content of a view.
 
     Attributes:

@@ -13,7 +13,7 @@ from stellary.client.display._activity import summarize_change
 from stellary.client.display._board import ROWS, build_card_table, describe_hidden
 from stellary.client.display._look import Names, RenderOptions
 from stellary.client.display._markup import line
-from stellary.client.display._parts import Cell, Chip, Facts, Meter, Span, Table, Tone
+from stellary.client.display._parts import Cell, Chip, FactList, Meter, Span, Table, Tone
 from stellary.client.display._sheet import View
 from stellary.contract.activities import FieldChange
 
@@ -103,7 +103,9 @@ def build_facts(value: Any, options: RenderOptions) -> View:
         (str(getattr(titled, attribute)) for attribute in _TITLES if getattr(titled, attribute, None)), None
     )
     kind = _humanize_class(type(value).__name__)
-    return View(kind=kind, title=title or kind, parts=(Facts(tuple(fields)),), facts=(Span(kind, "quiet"),))
+    return View(
+        kind=kind, title=title or kind, parts=(FactList(tuple(fields)),), facts=(Span(kind, "quiet"),)
+    )
 
 
 _TITLES = ("title", "name", "objective", "label", "key", "slug", "email", "id")

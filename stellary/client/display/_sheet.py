@@ -11,7 +11,7 @@ import attrs
 from stellary.client._environment import notebook_kind
 from stellary.client.display._html import render_page, render_view
 from stellary.client.display._lines import RICH, render_lines
-from stellary.client.display._parts import Content
+from stellary.client.display._parts import ViewContent
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -22,7 +22,7 @@ PLAIN_WIDTH = 100
 
 
 @attrs.frozen
-class View(Content):
+class View(ViewContent):
     """A value prepared for display, which can be rendered as HTML or text."""
 
     def html(self) -> str:

@@ -32,7 +32,7 @@ from stellary.client.project_setup.declaration import (
     Step,
 )
 from stellary.client.project_setup.describing import describe_state
-from stellary.client.project_setup.files import Source, dumps, load_source, loads, read
+from stellary.client.project_setup.files import DeclarationSource, dumps, load_source, loads, read
 from stellary.client.project_setup.planning import Plan, make_plan
 from stellary.client.project_setup.state import EVERYTHING, read_state
 from stellary.client.resources.projects import ProjectHandle
@@ -67,13 +67,13 @@ __all__ = [
 
 @overload
 def plan(
-    at: WorkspaceHandle[Sync] | ProjectHandle[Sync], declaration: Source, *, prune: bool = False
+    at: WorkspaceHandle[Sync] | ProjectHandle[Sync], declaration: DeclarationSource, *, prune: bool = False
 ) -> Plan[Sync]: ...
 @overload
 def plan(
-    at: WorkspaceHandle[Async] | ProjectHandle[Async], declaration: Source, *, prune: bool = False
+    at: WorkspaceHandle[Async] | ProjectHandle[Async], declaration: DeclarationSource, *, prune: bool = False
 ) -> Later[Plan[Async]]: ...
-def plan(at: Any, declaration: Source, *, prune: bool = False) -> Any:
+def plan(at: Any, declaration: DeclarationSource, *, prune: bool = False) -> Any:
     """Plan the changes that make a project match its declaration. Nothing is changed yet.
 
     Args:
@@ -137,10 +137,10 @@ def describe(project: ProjectHandle[Any]) -> Any:
     return _run(project, _describe(project))
 
 
-def _describe(project: ProjectHandle[Any]) -> _steps.Steps[Declaration]:
+def _describe(project: ProjectHandle[Any]) -> _steps.PlanSteps[Declaration]:
     state = yield from read_state(project, project, EVERYTHING)
     return describe_state(state)
 
 
-def _run(at: Any, steps: _steps.Steps[Any]) -> Any:
+def _run(at: Any, steps: _steps.PlanSteps[Any]) -> Any:
     return _steps.run_async(steps) if at._awaits else _steps.run_blocking(steps)  # noqa: SLF001 - of the SDK

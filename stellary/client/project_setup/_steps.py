@@ -10,10 +10,10 @@ from collections.abc import Generator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Steps = Generator[Any, Any, T]
+PlanSteps = Generator[Any, Any, T]
 
 
-def run_blocking(steps: Steps[T]) -> T:
+def run_blocking(steps: PlanSteps[T]) -> T:
     """Run the steps with the blocking client, whose methods return the response itself."""
     try:
         response = next(steps)
@@ -24,7 +24,7 @@ def run_blocking(steps: Steps[T]) -> T:
         return result
 
 
-async def run_async(steps: Steps[T]) -> T:
+async def run_async(steps: PlanSteps[T]) -> T:
     """Run the steps with the asynchronous client; an error is raised at the ``yield`` that caused it."""
     try:
         awaitable = next(steps)
@@ -44,7 +44,7 @@ PAGE_SIZE = 200
 """Rows requested per page."""
 
 
-def fetch_all(list_method: Any, **filters: Any) -> Steps[list[Any]]:
+def fetch_all(list_method: Any, **filters: Any) -> PlanSteps[list[Any]]:
     """Return all rows of a list endpoint, fetched page by page."""
     page = yield list_method(limit=PAGE_SIZE, **filters)
     rows = list(page)

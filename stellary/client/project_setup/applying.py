@@ -12,7 +12,7 @@ from typing import Any, Final
 import attrs
 
 from stellary.client.errors import StalePlan
-from stellary.client.project_setup._steps import Steps
+from stellary.client.project_setup._steps import PlanSteps
 from stellary.client.project_setup.changes import Change
 from stellary.client.project_setup.making import ChangeRequests
 from stellary.client.project_setup.planning import Plan, compare
@@ -93,7 +93,7 @@ STAGES: Final = (
 )
 
 
-def apply_plan(plan: Plan[Any], on_change: ChangeCallback) -> Steps[Applied]:
+def apply_plan(plan: Plan[Any], on_change: ChangeCallback) -> PlanSteps[Applied]:
     """Apply a plan stage by stage.
 
     Args:
@@ -143,7 +143,7 @@ def _apply_changes(
     changes: Sequence[Change],
     applied: list[Change],
     on_change: ChangeCallback,
-) -> Steps[None]:
+) -> PlanSteps[None]:
     """Apply the changes of a stage in order: new cards in batches, and a new scope together with its columns.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 from stellary.client.calling.nearest import nearest
 from stellary.client.project_setup import values
 from stellary.client.project_setup.declaration import Card, Declaration, Field, Scope
-from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.references import references
 from stellary.contract.custom_fields import FIELDS_MAX
@@ -19,7 +19,7 @@ from stellary.contract.wire import utc
 CARD_KEY = re.compile(r"[A-Z]{2,6}-[1-9][0-9]{0,9}")
 
 
-def check(declaration: Declaration, problems: Problems) -> Declaration:
+def check(declaration: Declaration, problems: ProblemCollector) -> Declaration:
     """Check a declaration by itself, and return it.
 
     Args:
@@ -54,7 +54,7 @@ class _Checker:
             the default scope also by None.
     """
 
-    def __init__(self, declaration: Declaration, problems: Problems) -> None:
+    def __init__(self, declaration: Declaration, problems: ProblemCollector) -> None:
         self.declaration = declaration
         self.note = problems.note
         self.columns: dict[str | None, list[str]] = {}

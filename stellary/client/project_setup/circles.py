@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
 
-from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.state import Edge
 
 ACYCLIC = ("blocks", "parent_of")
@@ -26,7 +26,7 @@ def note_cycles(
     declared: Sequence[DeclaredRelation],
     remaining: Iterable[Edge],
     titles: Mapping[str, str],
-    problems: Problems,
+    problems: ProblemCollector,
 ) -> None:
     """Note each cycle, at a declared relation that is part of it.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import attrs
 
-from stellary.contract.automations import ActionType, Trigger
+from stellary.contract.automations import ActionType, TriggerName
 from stellary.contract.cards import LABELS_MAX, CardStatus, Priority, Title
 from stellary.contract.cards import Description as CardDescription
 from stellary.contract.checklists import CHECKLIST_MAX, ItemTitle
@@ -24,7 +24,7 @@ from stellary.contract.columns import WipLimit
 from stellary.contract.custom_fields import FieldType, Options
 from stellary.contract.labels import Color, LabelName
 from stellary.contract.limits import ID_PATTERN, EmailAddress, Items, Length, Name, Pattern
-from stellary.contract.projects import Description, ProjectKey
+from stellary.contract.projects import ProjectDescription, ProjectKey
 from stellary.contract.scopes import ScopeDescription, ViewType
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import utc
@@ -62,7 +62,7 @@ class Project(Declared):
     name: Name
     was: Name | Unset = UNSET
     key: ProjectKey | Unset = UNSET
-    description: Description | Unset | None = UNSET
+    description: ProjectDescription | Unset | None = UNSET
 
 
 @attrs.frozen
@@ -228,7 +228,7 @@ class Automation(Declared):
     """
 
     name: Name
-    trigger: Trigger
+    trigger: TriggerName
     action: Action
     was: Name | Unset = UNSET
     id: ItemId | Unset = UNSET

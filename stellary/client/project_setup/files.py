@@ -16,10 +16,10 @@ from typing import Any
 
 from stellary.client.project_setup.checking import check
 from stellary.client.project_setup.declaration import Declaration, as_dict
-from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import read as read_data
 
-Source = Declaration | Mapping[str, Any] | str | os.PathLike[str]
+DeclarationSource = Declaration | Mapping[str, Any] | str | os.PathLike[str]
 """A declaration: a value, a dict with the contents of a file, or the path of a ``.yaml``, ``.toml`` or ``.json`` file."""
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
@@ -27,7 +27,7 @@ _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
-def load_source(source: Source) -> tuple[Declaration, Problems]:
+def load_source(source: DeclarationSource) -> tuple[Declaration, ProblemCollector]:
     """Return the readable parts of the declaration, and the problems found so far.
 
     Raises:
@@ -40,7 +40,7 @@ def load_source(source: Source) -> tuple[Declaration, Problems]:
         return _load_bytes(file.read_bytes(), file.suffix, file.name)
     if not isinstance(source, Declaration | Mapping):
         raise TypeError(f"a declaration must be a Declaration, a dict or a path, not {type(source).__name__}")
-    problems = Problems()
+    problems = ProblemCollector()
     data = as_dict(source) if isinstance(source, Declaration) else source
     return check(read_data(data, problems), problems), problems
 
@@ -73,8 +73,8 @@ def loads(data: bytes, suffix: str, name: str = "") -> Declaration:
     return declaration
 
 
-def _load_bytes(data: bytes, suffix: str, name: str) -> tuple[Declaration, Problems]:
-    problems = Problems(name)
+def _load_bytes(data: bytes, suffix: str, name: str) -> tuple[Declaration, ProblemCollector]:
+    problems = ProblemCollector(name)
     parsers = {".yaml": _parse_yaml, ".yml": _parse_yaml, ".toml": _parse_toml, ".json": _parse_json}
     parser = parsers.get(suffix.lower())
     if parser is None:
@@ -120,7 +120,7 @@ def _make_dumper() -> Any:
     return Plain
 
 
-def _parse_toml(text: str, problems: Problems) -> Any:
+def _parse_toml(text: str, problems: ProblemCollector) -> Any:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -128,7 +128,7 @@ def _parse_toml(text: str, problems: Problems) -> Any:
     return None
 
 
-def _parse_json(text: str, problems: Problems) -> Any:
+def _parse_json(text: str, problems: ProblemCollector) -> Any:
     def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(pairs)
         if len(values) < len(pairs):
@@ -154,7 +154,7 @@ def _import_yaml() -> Any:
     return yaml
 
 
-def _parse_yaml(text: str, problems: Problems) -> Any:
+def _parse_yaml(text: str, problems: ProblemCollector) -> Any:
     yaml = _import_yaml()
     try:
         root = yaml.compose(text, Loader=_make_loader())
@@ -191,7 +191,7 @@ def _make_loader() -> Any:
     return Plain
 
 
-def _build(node: Any, path: str, lines: dict[str, int], problems: Problems) -> Any:
+def _build(node: Any, path: str, lines: dict[str, int], problems: ProblemCollector) -> Any:
     """Return the value of a node, and record the line of each path."""
     yaml = _import_yaml()
     lines.setdefault(path, node.start_mark.line + 1)

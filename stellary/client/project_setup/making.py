@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from stellary.client.errors import StalePlan
-from stellary.client.project_setup._steps import Steps, fetch_all
+from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.changes import Change
 from stellary.client.project_setup.contents import RelationByName, first_column
 from stellary.client.project_setup.declaration import Automation, Card, Declaration, Step
@@ -40,14 +40,14 @@ class ChangeRequests:
         self.matched = matched
         self.plan = plan
 
-    def send(self, change: Change) -> Steps[None]:
+    def send(self, change: Change) -> PlanSteps[None]:
         """Send the requests of a change."""
-        method: Callable[[Change], Steps[None]] = getattr(self, f"_{change.action}_{change.kind}")
+        method: Callable[[Change], PlanSteps[None]] = getattr(self, f"_{change.action}_{change.kind}")
         yield from method(change)
 
     # ------------------------------------------------------------------------------------------ project
 
-    def _create_project(self, change: Change) -> Steps[None]:
+    def _create_project(self, change: Change) -> PlanSteps[None]:
         """Create an empty project, by an import: a project from a template would have contents to delete."""
         declaration = self.plan.declaration
         workspace = workspace_of(self.plan.at)
@@ -65,36 +65,36 @@ class ChangeRequests:
         )
         self.project = workspace.project(created.id)
 
-    def _update_project(self, change: Change) -> Steps[None]:
+    def _update_project(self, change: Change) -> PlanSteps[None]:
         yield self.at.update(**_new_values(change))
 
     # ------------------------------------------------------------------------------------------ structure
 
-    def _create_field(self, change: Change) -> Steps[None]:
+    def _create_field(self, change: Change) -> PlanSteps[None]:
         yield self.at.custom_fields.create(name=change.name, **_new_values(change))
 
-    def _update_field(self, change: Change) -> Steps[None]:
+    def _update_field(self, change: Change) -> PlanSteps[None]:
         yield self.at.custom_fields.update(change.id, **_new_values(change))
 
-    def _delete_field(self, change: Change) -> Steps[None]:
+    def _delete_field(self, change: Change) -> PlanSteps[None]:
         yield self.at.custom_fields.delete(change.id)
 
-    def _create_label(self, change: Change) -> Steps[None]:
+    def _create_label(self, change: Change) -> PlanSteps[None]:
         yield self.at.labels.create(name=change.name, **_new_values(change))
 
-    def _update_label(self, change: Change) -> Steps[None]:
+    def _update_label(self, change: Change) -> PlanSteps[None]:
         yield self.at.labels.update(change.id, **_new_values(change))
 
-    def _delete_label(self, change: Change) -> Steps[None]:
+    def _delete_label(self, change: Change) -> PlanSteps[None]:
         yield self.at.labels.delete(change.id)
 
-    def _create_member(self, change: Change) -> Steps[None]:
+    def _create_member(self, change: Change) -> PlanSteps[None]:
         yield self.at.members.add(email=change.name)
 
-    def _delete_member(self, change: Change) -> Steps[None]:
+    def _delete_member(self, change: Change) -> PlanSteps[None]:
         yield self.at.members.remove(change.id)
 
-    def _create_scope(self, change: Change) -> Steps[None]:
+    def _create_scope(self, change: Change) -> PlanSteps[None]:
         scope, declared_columns = change.about
         columns: Any = UNSET
         if declared_columns is not None:
@@ -104,12 +104,12 @@ class ChangeRequests:
         )
         yield from self._set_views(created.id, change)
 
-    def _update_scope(self, change: Change) -> Steps[None]:
+    def _update_scope(self, change: Change) -> PlanSteps[None]:
         yield from self._set_views(change.id, change)
         if values := _scope_values(change):
             yield self.at.scopes.update(change.id, **values)
 
-    def _set_views(self, scope: str, change: Change) -> Steps[None]:
+    def _set_views(self, scope: str, change: Change) -> PlanSteps[None]:
         settings: dict[str, dict[str, Any]] = {}
         for difference in change.differences:
             if difference.name.startswith("views."):
@@ -121,13 +121,13 @@ class ChangeRequests:
             if difference.name == "view":
                 yield self.at.scopes.set_view(scope, active_view=difference.new)
 
-    def _move_scope(self, change: Change) -> Steps[None]:
+    def _move_scope(self, change: Change) -> PlanSteps[None]:
         yield self.at.scopes.update(change.id, order=change.order)
 
-    def _delete_scope(self, change: Change) -> Steps[None]:
+    def _delete_scope(self, change: Change) -> PlanSteps[None]:
         yield self.at.scopes.delete(change.id, **_move_cards_to(change))
 
-    def _create_column(self, change: Change) -> Steps[None]:
+    def _create_column(self, change: Change) -> PlanSteps[None]:
         scope, column = change.about
         frame = next(
             frame for frame in self.matched.frames if frame.name == scope and _has_column(frame, column)
@@ -135,18 +135,18 @@ class ChangeRequests:
         id = frame.existing.id if frame.existing else UNSET
         yield self.at.columns.create(name=column.name, scope_id=id, order=change.order, **_new_values(change))
 
-    def _update_column(self, change: Change) -> Steps[None]:
+    def _update_column(self, change: Change) -> PlanSteps[None]:
         yield self.at.columns.update(change.id, **_new_values(change))
 
-    def _move_column(self, change: Change) -> Steps[None]:
+    def _move_column(self, change: Change) -> PlanSteps[None]:
         yield self.at.columns.update(change.id, order=change.order)
 
-    def _delete_column(self, change: Change) -> Steps[None]:
+    def _delete_column(self, change: Change) -> PlanSteps[None]:
         yield self.at.columns.delete(change.id, **_move_cards_to(change))
 
     # ------------------------------------------------------------------------------------------ cards
 
-    def create_cards(self, changes: list[Change]) -> Steps[None]:
+    def create_cards(self, changes: list[Change]) -> PlanSteps[None]:
         """Create up to 500 cards in one request, then archive those that are declared as archived."""
         cards = yield self.at.cards.create_many(cards=[self._to_new_card(change) for change in changes])
         archived = [card.id for card, change in zip(cards, changes, strict=True) if change.about.archived]
@@ -161,7 +161,7 @@ class ChangeRequests:
         ]
         return CardInColumn(title=change.name, checklist=checklist, **values)
 
-    def _update_card(self, change: Change) -> Steps[None]:
+    def _update_card(self, change: Change) -> PlanSteps[None]:
         existing = next(card for _, card, _ in self.matched.cards.pairs if card and card.id == change.id)
         try:
             yield self.at.cards.with_options(if_match=existing.version).update(
@@ -203,12 +203,12 @@ class ChangeRequests:
         assert column is not None
         return column[0]
 
-    def _delete_card(self, change: Change) -> Steps[None]:
+    def _delete_card(self, change: Change) -> PlanSteps[None]:
         yield self.at.cards.delete(change.id)
 
     # ------------------------------------------------------------------------------------------ relations and rules
 
-    def _create_relation(self, change: Change) -> Steps[None]:
+    def _create_relation(self, change: Change) -> PlanSteps[None]:
         relation: RelationByName = change.about
         source = self.matched.find_card(relation.source, "")
         target = self.matched.find_card(relation.target, "")
@@ -216,14 +216,14 @@ class ChangeRequests:
         assert target
         yield self.at.card(source).relations.create(target_card_id=target, type=relation.type)
 
-    def _delete_relation(self, change: Change) -> Steps[None]:
+    def _delete_relation(self, change: Change) -> PlanSteps[None]:
         edge: Edge = change.about
         relations = yield from fetch_all(self.at.card(edge.source).relations.list)
         for relation in relations:
             if to_edge(relation.type, relation.card_id, relation.target_card_id) == edge:
                 yield self.at.card(edge.source).relations.delete(relation.id)
 
-    def _create_automation(self, change: Change) -> Steps[None]:
+    def _create_automation(self, change: Change) -> PlanSteps[None]:
         rule: Automation = change.about
         yield self.at.automations.create(
             name=rule.name,
@@ -233,7 +233,7 @@ class ChangeRequests:
             enabled=rule.enabled is not False,
         )
 
-    def _update_automation(self, change: Change) -> Steps[None]:
+    def _update_automation(self, change: Change) -> PlanSteps[None]:
         rule: Automation = change.about
         values: dict[str, Any] = {}
         for difference in change.differences:
@@ -252,7 +252,7 @@ class ChangeRequests:
     def _resolve(self, data: Any) -> Any:
         return resolve(data, lambda kind, name, scope: self.matched.find_reference(kind, name, scope, ""))
 
-    def _delete_automation(self, change: Change) -> Steps[None]:
+    def _delete_automation(self, change: Change) -> PlanSteps[None]:
         yield self.at.automations.delete(change.id)
 
 

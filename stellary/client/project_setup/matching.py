@@ -11,7 +11,7 @@ import attrs
 from stellary.client.calling.nearest import nearest
 from stellary.client.project_setup.checking import exact, fold_case
 from stellary.client.project_setup.declaration import Card, Column, Declaration, Scope
-from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.state import Person, ProjectState
 from stellary.contract import cards as wire_cards
@@ -40,7 +40,7 @@ def pair(
     declared: Sequence[Any] | Unset,
     existing: Sequence[Any],
     path: str,
-    problems: Problems,
+    problems: ProblemCollector,
     *,
     key: Callable[[str], str] = exact,
     id: str | None = "id",
@@ -138,7 +138,7 @@ class Matched:
         problems: Collects the names that cannot be found; lookups note them and do not raise.
     """
 
-    def __init__(self, declaration: Declaration, state: ProjectState, problems: Problems) -> None:
+    def __init__(self, declaration: Declaration, state: ProjectState, problems: ProblemCollector) -> None:
         self.declaration = declaration
         self.state = state
         self.problems = problems

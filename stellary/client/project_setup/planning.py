@@ -9,14 +9,20 @@ import attrs
 
 from stellary.client.calling.method import C
 from stellary.client.project_setup import contents, structure
-from stellary.client.project_setup._steps import Steps
+from stellary.client.project_setup._steps import PlanSteps
 from stellary.client.project_setup.changes import Change, summarize
 from stellary.client.project_setup.declaration import Declaration
 from stellary.client.project_setup.matching import Matched
-from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.removals import plan_removals
-from stellary.client.project_setup.state import ProjectState, StateParts, Target, find_project, read_state
+from stellary.client.project_setup.state import (
+    ProjectState,
+    SetupTarget,
+    StateParts,
+    find_project,
+    read_state,
+)
 from stellary.client.resources.projects import ProjectHandle
 from stellary.contract.rendering import Displayable
 
@@ -54,7 +60,9 @@ class Plan(Displayable, Generic[C]):
         return "\n".join([self.summary, *lines])
 
 
-def make_plan(at: Target, declaration: Declaration, problems: Problems, prune: bool) -> Steps[Plan[Any]]:
+def make_plan(
+    at: SetupTarget, declaration: Declaration, problems: ProblemCollector, prune: bool
+) -> PlanSteps[Plan[Any]]:
     """Read the project, and return the plan.
 
     Args:
@@ -77,8 +85,8 @@ def make_plan(at: Target, declaration: Declaration, problems: Problems, prune: b
 
 
 def compare(
-    at: Target, declaration: Declaration, prune: bool, problems: Problems | None = None
-) -> Steps[tuple[ProjectHandle[Any] | None, Matched, tuple[Change, ...]]]:
+    at: SetupTarget, declaration: Declaration, prune: bool, problems: ProblemCollector | None = None
+) -> PlanSteps[tuple[ProjectHandle[Any] | None, Matched, tuple[Change, ...]]]:
     """Read the project, and return its handle, the matched items and the changes.
 
     Args:
@@ -90,7 +98,7 @@ def compare(
     Raises:
         UnsuitableDeclaration: The declaration refers to something that does not exist.
     """
-    problems = Problems() if problems is None else problems
+    problems = ProblemCollector() if problems is None else problems
     project = yield from find_project(at, declaration, problems)
     state = yield from read_state(at, project, StateParts.needed_by(declaration, prune))
     matched, changes = find_changes(declaration, state, prune, problems)
@@ -98,7 +106,7 @@ def compare(
 
 
 def find_changes(
-    declaration: Declaration, state: ProjectState, prune: bool, problems: Problems
+    declaration: Declaration, state: ProjectState, prune: bool, problems: ProblemCollector
 ) -> tuple[Matched, tuple[Change, ...]]:
     """Return the matched items and the changes between them, without any request.
 

@@ -25,7 +25,7 @@ class Problem:
     message: str
 
 
-class Problems:
+class ProblemCollector:
     """A collector of problems, so that one error reports all of them.
 
     Args:

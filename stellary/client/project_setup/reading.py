@@ -14,7 +14,7 @@ import attrs
 
 from stellary.client.calling.nearest import nearest
 from stellary.client.project_setup.declaration import Declaration, Declared, format_date
-from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.problems import ProblemCollector
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
 from stellary.contract.limits import checks
 from stellary.contract.unset import Unset
@@ -23,7 +23,7 @@ INVALID = object()
 """The result of reading data that has a problem."""
 
 
-def read(data: Any, problems: Problems) -> Declaration:
+def read(data: Any, problems: ProblemCollector) -> Declaration:
     """Read the declaration in parsed data, as far as possible.
 
     An unreadable field is left out. An item that lacks a required field gets an ``Unreadable`` name, so that the rest of it
@@ -59,7 +59,7 @@ def _type_hints(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def _read(kind: Any, data: Any, path: str, problems: Problems) -> Any:
+def _read(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
     """Return the data at a path, converted to the type of a declaration's field."""
     origin = get_origin(kind)
     if origin in (typing.Union, types.UnionType):
@@ -83,7 +83,7 @@ def _read(kind: Any, data: Any, path: str, problems: Problems) -> Any:
     return _read_scalar(kind, data, path, problems)
 
 
-def _read_object(kind: Any, data: Any, path: str, problems: Problems) -> Any:
+def _read_object(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
     if isinstance(data, str) and kind.short:
         data = {kind.short: data}
     if not isinstance(data, Mapping):
@@ -128,7 +128,7 @@ def _fields(kind: Any) -> dict[str, attrs.Attribute[Any]]:
     return {field.name: field for field in attrs.fields(kind)}
 
 
-def _read_list(kind: Any, data: Any, path: str, problems: Problems) -> Any:
+def _read_list(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
     if not isinstance(data, list | tuple):
         problems.note(path, f"must be a list, not {_describe(data)}")
         return INVALID
@@ -136,7 +136,7 @@ def _read_list(kind: Any, data: Any, path: str, problems: Problems) -> Any:
     return INVALID if any(item is INVALID for item in items) else items
 
 
-def _read_mapping(kinds: tuple[Any, ...], data: Any, path: str, problems: Problems) -> Any:
+def _read_mapping(kinds: tuple[Any, ...], data: Any, path: str, problems: ProblemCollector) -> Any:
     if not isinstance(data, Mapping):
         problems.note(path, f"must be a mapping, not {_describe(data)}")
         return INVALID
@@ -150,7 +150,7 @@ def _read_mapping(kinds: tuple[Any, ...], data: Any, path: str, problems: Proble
     return INVALID if any(value is INVALID for value in values.values()) else values
 
 
-def _read_choice(words: tuple[str, ...], data: Any, path: str, problems: Problems) -> Any:
+def _read_choice(words: tuple[str, ...], data: Any, path: str, problems: ProblemCollector) -> Any:
     if data in words:
         return data
     hint = nearest(data, words) if isinstance(data, str) else ""
@@ -158,7 +158,7 @@ def _read_choice(words: tuple[str, ...], data: Any, path: str, problems: Problem
     return INVALID
 
 
-def _apply_checks(kind: Any, value: Any, path: str, problems: Problems) -> Any:
+def _apply_checks(kind: Any, value: Any, path: str, problems: ProblemCollector) -> Any:
     if value is INVALID:
         return INVALID
     for check in checks(kind):
@@ -168,7 +168,7 @@ def _apply_checks(kind: Any, value: Any, path: str, problems: Problems) -> Any:
     return value
 
 
-def _read_scalar(kind: Any, data: Any, path: str, problems: Problems) -> Any:
+def _read_scalar(kind: Any, data: Any, path: str, problems: ProblemCollector) -> Any:
     if kind is date:
         return _read_date(data, path, problems)
     message = None
@@ -187,7 +187,7 @@ def _read_scalar(kind: Any, data: Any, path: str, problems: Problems) -> Any:
     return data
 
 
-def _read_date(data: Any, path: str, problems: Problems) -> Any:
+def _read_date(data: Any, path: str, problems: ProblemCollector) -> Any:
     value = data
     if not isinstance(data, date):
         try:
@@ -202,7 +202,7 @@ def _read_date(data: Any, path: str, problems: Problems) -> Any:
     return value
 
 
-def _read_json(data: Any, path: str, problems: Problems, depth: int = DEPTH_MAX) -> Any:
+def _read_json(data: Any, path: str, problems: ProblemCollector, depth: int = DEPTH_MAX) -> Any:
     """Return any JSON value; dates become text."""
     if isinstance(data, date):
         return format_date(data)

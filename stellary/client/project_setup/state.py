@@ -7,10 +7,10 @@ from typing import Any
 
 import attrs
 
-from stellary.client.project_setup._steps import Steps, fetch_all
+from stellary.client.project_setup._steps import PlanSteps, fetch_all
 from stellary.client.project_setup.checking import related_cards
 from stellary.client.project_setup.declaration import Declaration
-from stellary.client.project_setup.problems import Problems
+from stellary.client.project_setup.problems import ProblemCollector
 from stellary.client.project_setup.references import references
 from stellary.client.resources.projects import ProjectHandle
 from stellary.client.resources.workspaces import WorkspaceHandle
@@ -24,7 +24,7 @@ from stellary.contract.projects import Project
 from stellary.contract.scopes import Scope
 from stellary.contract.unset import UNSET
 
-Target = WorkspaceHandle[Any] | ProjectHandle[Any]
+SetupTarget = WorkspaceHandle[Any] | ProjectHandle[Any]
 
 
 @attrs.frozen
@@ -118,7 +118,7 @@ class StateParts:
 EVERYTHING = StateParts(archived=True, automations=True, relations=True, people=True)
 
 
-def workspace_of(at: Target) -> WorkspaceHandle[Any]:
+def workspace_of(at: SetupTarget) -> WorkspaceHandle[Any]:
     """Return the workspace of a handle; the handle itself if it is a workspace."""
     if isinstance(at, WorkspaceHandle):
         return at
@@ -127,8 +127,8 @@ def workspace_of(at: Target) -> WorkspaceHandle[Any]:
 
 
 def find_project(
-    at: Target, declaration: Declaration, problems: Problems
-) -> Steps[ProjectHandle[Any] | None]:
+    at: SetupTarget, declaration: Declaration, problems: ProblemCollector
+) -> PlanSteps[ProjectHandle[Any] | None]:
     """Return the project that a declaration is about; None if it does not exist yet.
 
     Args:
@@ -157,7 +157,9 @@ def find_project(
     return None
 
 
-def read_state(at: Target, project: ProjectHandle[Any] | None, parts: StateParts) -> Steps[ProjectState]:
+def read_state(
+    at: SetupTarget, project: ProjectHandle[Any] | None, parts: StateParts
+) -> PlanSteps[ProjectState]:
     """Read the parts of the state that are needed.
 
     Args:
@@ -193,7 +195,7 @@ def read_state(at: Target, project: ProjectHandle[Any] | None, parts: StateParts
     )
 
 
-def _fetch_caller(at: Target) -> Steps[list[Any]]:
+def _fetch_caller(at: SetupTarget) -> PlanSteps[list[Any]]:
     """Return the caller's account; an empty list if the token may not read it."""
     from stellary.client.resources.auth import Auth
 

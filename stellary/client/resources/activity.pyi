@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.activities import Activity
 from stellary.contract.cards import Card
@@ -19,8 +19,8 @@ class ProjectActivity(Resource[C]):
         *,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        card_id: Id | Unset = UNSET,
-        actor_id: Id | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
         type: Literal[
             "card_created",
             "card_updated",
@@ -134,8 +134,8 @@ class ProjectActivity(Resource[C]):
         *,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        card_id: Id | Unset = UNSET,
-        actor_id: Id | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
         type: Literal[
             "card_created",
             "card_updated",
@@ -249,8 +249,8 @@ class ProjectActivity(Resource[C]):
         *,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        card_id: Id | Unset = UNSET,
-        actor_id: Id | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
         type: Literal[
             "card_created",
             "card_updated",
@@ -364,8 +364,8 @@ class ProjectActivity(Resource[C]):
         *,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        card_id: Id | Unset = UNSET,
-        actor_id: Id | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
         type: Literal[
             "card_created",
             "card_updated",
@@ -474,7 +474,7 @@ class ProjectActivity(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def undo(self: ProjectActivity[Sync], activity: Id, /) -> Card:
+    def undo(self: ProjectActivity[Sync], activity: IdLike, /) -> Card:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Requires a token with the scope ``projects:write``.
@@ -491,7 +491,7 @@ class ProjectActivity(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def undo(self: ProjectActivity[Async], activity: Id, /) -> Card:
+    async def undo(self: ProjectActivity[Async], activity: IdLike, /) -> Card:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Requires a token with the scope ``projects:write``.

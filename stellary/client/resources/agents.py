@@ -9,7 +9,7 @@ from stellary.client.calling.display_registry import get_display
 from stellary.client.calling.method import (
     Async,
     C,
-    Id,
+    IdLike,
     ItemHandle,
     Later,
     Resource,
@@ -49,7 +49,7 @@ from stellary.contract.proposals import (
 )
 
 LogCallback = Callable[[MissionEntry], object]
-Progress = bool | LogCallback
+LogOption = bool | LogCallback
 
 
 class Agents(Resource[C]):
@@ -62,7 +62,7 @@ class Agents(Resource[C]):
     update = by_id(UPDATE_AGENT)
     delete = by_id(DELETE_AGENT)
 
-    def __call__(self, agent: Id) -> AgentHandle[C]:
+    def __call__(self, agent: IdLike) -> AgentHandle[C]:
         return AgentHandle(self._caller, self._extend_path(agent_id=agent))
 
 
@@ -117,10 +117,10 @@ class MissionHandle(ItemHandle[C]):
     reject_all = method(REJECT_ALL)
 
     @overload
-    def wait(self: MissionHandle[Sync], progress: Progress | None = None) -> AgentMission: ...
+    def wait(self: MissionHandle[Sync], progress: LogOption | None = None) -> AgentMission: ...
     @overload
-    def wait(self: MissionHandle[Async], progress: Progress | None = None) -> Later[AgentMission]: ...
-    def wait(self, progress: Progress | None = None) -> Any:
+    def wait(self: MissionHandle[Async], progress: LogOption | None = None) -> Later[AgentMission]: ...
+    def wait(self, progress: LogOption | None = None) -> Any:
         """Wait until the mission has ended or waits for approval.
 
         Args:
@@ -133,7 +133,7 @@ class MissionHandle(ItemHandle[C]):
         return _wait_async(self, callback) if self._awaits else _wait(self, callback)
 
 
-def _to_log_callback(progress: Progress | None) -> LogCallback | None:
+def _to_log_callback(progress: LogOption | None) -> LogCallback | None:
     if progress is not True:
         return progress or None
     return get_display().start_log()

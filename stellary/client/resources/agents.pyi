@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import date
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, ItemHandle, Later, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Later, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.calling.stream import AsyncEventStream, EventStream
 from stellary.contract.agent_missions import AgentMission, MissionEntry
@@ -16,7 +16,7 @@ from stellary.contract.proposals import Proposal
 from stellary.contract.unset import UNSET, Unset
 
 LogCallback = Callable[[MissionEntry], object]
-Progress = bool | LogCallback
+LogOption = bool | LogCallback
 
 class Agents(Resource[C]):
     """The agents of a workspace. Call ``agents(id)`` for the handle of one."""
@@ -29,7 +29,7 @@ class Agents(Resource[C]):
         description: str | None = None,
         autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised",
         tools: builtins.list[str] | Unset = UNSET,
-        project_ids: Sequence[Id] | None = None,
+        project_ids: Sequence[IdLike] | None = None,
         rate_limit: SetRateLimit | Unset = UNSET,
         runtime: Literal["built_in", "model", "external"] = "built_in",
         model: str | None = None,
@@ -67,7 +67,7 @@ class Agents(Resource[C]):
         description: str | None = None,
         autonomy_mode: Literal["supervised", "approval", "autonomous"] = "supervised",
         tools: builtins.list[str] | Unset = UNSET,
-        project_ids: Sequence[Id] | None = None,
+        project_ids: Sequence[IdLike] | None = None,
         rate_limit: SetRateLimit | Unset = UNSET,
         runtime: Literal["built_in", "model", "external"] = "built_in",
         model: str | None = None,
@@ -175,7 +175,7 @@ class Agents(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def get(self: Agents[Sync], agent: Id, /) -> Agent:
+    def get(self: Agents[Sync], agent: IdLike, /) -> Agent:
         """Get an agent and its configuration.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
@@ -191,7 +191,7 @@ class Agents(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: Agents[Async], agent: Id, /) -> Agent:
+    async def get(self: Agents[Async], agent: IdLike, /) -> Agent:
         """Get an agent and its configuration.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
@@ -209,7 +209,7 @@ class Agents(Resource[C]):
     @overload
     def update(
         self: Agents[Sync],
-        agent: Id,
+        agent: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -217,7 +217,7 @@ class Agents(Resource[C]):
         description: str | Unset | None = UNSET,
         autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
         tools: builtins.list[str] | Unset = UNSET,
-        project_ids: Sequence[Id] | Unset | None = UNSET,
+        project_ids: Sequence[IdLike] | Unset | None = UNSET,
         rate_limit: SetRateLimit | Unset = UNSET,
         runtime: Literal["built_in", "model", "external"] | Unset = UNSET,
         model: str | Unset | None = UNSET,
@@ -252,7 +252,7 @@ class Agents(Resource[C]):
     @overload
     async def update(
         self: Agents[Async],
-        agent: Id,
+        agent: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -260,7 +260,7 @@ class Agents(Resource[C]):
         description: str | Unset | None = UNSET,
         autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
         tools: builtins.list[str] | Unset = UNSET,
-        project_ids: Sequence[Id] | Unset | None = UNSET,
+        project_ids: Sequence[IdLike] | Unset | None = UNSET,
         rate_limit: SetRateLimit | Unset = UNSET,
         runtime: Literal["built_in", "model", "external"] | Unset = UNSET,
         model: str | Unset | None = UNSET,
@@ -293,7 +293,7 @@ class Agents(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Agents[Sync], agent: Id, /) -> Ok:
+    def delete(self: Agents[Sync], agent: IdLike, /) -> Ok:
         """Delete an agent with its tokens and missions. Its changes are kept and still carry its name.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
@@ -310,7 +310,7 @@ class Agents(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Agents[Async], agent: Id, /) -> Ok:
+    async def delete(self: Agents[Async], agent: IdLike, /) -> Ok:
         """Delete an agent with its tokens and missions. Its changes are kept and still carry its name.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
@@ -326,7 +326,7 @@ class Agents(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-    def __call__(self, agent: Id) -> AgentHandle[C]: ...
+    def __call__(self, agent: IdLike) -> AgentHandle[C]: ...
 
 class AgentHandle(ItemHandle[C]):
     """One agent. ``audit`` lists the actions that it has attempted."""
@@ -365,7 +365,7 @@ class AgentHandle(ItemHandle[C]):
         description: str | Unset | None = UNSET,
         autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
         tools: list[str] | Unset = UNSET,
-        project_ids: Sequence[Id] | Unset | None = UNSET,
+        project_ids: Sequence[IdLike] | Unset | None = UNSET,
         rate_limit: SetRateLimit | Unset = UNSET,
         runtime: Literal["built_in", "model", "external"] | Unset = UNSET,
         model: str | Unset | None = UNSET,
@@ -405,7 +405,7 @@ class AgentHandle(ItemHandle[C]):
         description: str | Unset | None = UNSET,
         autonomy_mode: Literal["supervised", "approval", "autonomous"] | Unset = UNSET,
         tools: list[str] | Unset = UNSET,
-        project_ids: Sequence[Id] | Unset | None = UNSET,
+        project_ids: Sequence[IdLike] | Unset | None = UNSET,
         rate_limit: SetRateLimit | Unset = UNSET,
         runtime: Literal["built_in", "model", "external"] | Unset = UNSET,
         model: str | Unset | None = UNSET,
@@ -636,7 +636,7 @@ class AgentTokens(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def revoke(self: AgentTokens[Sync], token: Id, /) -> Ok:
+    def revoke(self: AgentTokens[Sync], token: IdLike, /) -> Ok:
         """Revoke a token of an agent. Requests with it are refused from then on.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens/:tokenId``. Requires a login.
@@ -653,7 +653,7 @@ class AgentTokens(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def revoke(self: AgentTokens[Async], token: Id, /) -> Ok:
+    async def revoke(self: AgentTokens[Async], token: IdLike, /) -> Ok:
         """Revoke a token of an agent. Requests with it are refused from then on.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens/:tokenId``. Requires a login.
@@ -673,7 +673,7 @@ class AgentTokens(Resource[C]):
 class AgentMissions(Resource[C]):
     """The missions of an agent; ``workspace.mission(id)`` is the handle of one."""
     @overload
-    def create(self: AgentMissions[Sync], *, card_id: Id, prompt: str) -> AgentMission:
+    def create(self: AgentMissions[Sync], *, card_id: IdLike, prompt: str) -> AgentMission:
         """Create a mission on a card. The agent works on it independently, limited by the caller's rights.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Requires a token with all scopes.
@@ -692,7 +692,7 @@ class AgentMissions(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def create(self: AgentMissions[Async], *, card_id: Id, prompt: str) -> AgentMission:
+    async def create(self: AgentMissions[Async], *, card_id: IdLike, prompt: str) -> AgentMission:
         """Create a mission on a card. The agent works on it independently, limited by the caller's rights.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Requires a token with all scopes.
@@ -718,7 +718,7 @@ class AgentMissions(Resource[C]):
         cursor: str | Unset = UNSET,
         status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"]
         | Unset = UNSET,
-        card_id: Id | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
     ) -> Page[AgentMission]:
         """List the missions of an agent, newest first.
 
@@ -746,7 +746,7 @@ class AgentMissions(Resource[C]):
         cursor: str | Unset = UNSET,
         status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"]
         | Unset = UNSET,
-        card_id: Id | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
     ) -> AsyncPage[AgentMission]:
         """List the missions of an agent, newest first.
 
@@ -774,7 +774,7 @@ class AgentMissions(Resource[C]):
         cursor: str | Unset = UNSET,
         status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"]
         | Unset = UNSET,
-        card_id: Id | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
     ) -> Iterator[AgentMission]:
         """Iterate over all rows: list the missions of an agent, newest first.
 
@@ -802,7 +802,7 @@ class AgentMissions(Resource[C]):
         cursor: str | Unset = UNSET,
         status: Literal["queued", "running", "awaiting_approval", "completed", "failed", "cancelled"]
         | Unset = UNSET,
-        card_id: Id | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
     ) -> AsyncIterator[AgentMission]:
         """Iterate over all rows: list the missions of an agent, newest first.
 
@@ -1020,7 +1020,7 @@ class MissionHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def wait(self: MissionHandle[Sync], progress: Progress | None = None) -> AgentMission:
+    def wait(self: MissionHandle[Sync], progress: LogOption | None = None) -> AgentMission:
         """Wait until the mission has ended or waits for approval.
 
         Args:
@@ -1030,7 +1030,7 @@ class MissionHandle(ItemHandle[C]):
             The mission in its state at that time.
         """
     @overload
-    def wait(self: MissionHandle[Async], progress: Progress | None = None) -> Later[AgentMission]:
+    def wait(self: MissionHandle[Async], progress: LogOption | None = None) -> Later[AgentMission]:
         """Wait until the mission has ended or waits for approval.
 
         Args:
@@ -1143,7 +1143,7 @@ class Proposals(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def approve(self: Proposals[Sync], proposal: Id, /) -> Proposal:
+    def approve(self: Proposals[Sync], proposal: IdLike, /) -> Proposal:
         """Approve a proposal. The change is executed with the caller's rights. Requires a JWT.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/approve``. Requires a login.
@@ -1160,7 +1160,7 @@ class Proposals(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def approve(self: Proposals[Async], proposal: Id, /) -> Proposal:
+    async def approve(self: Proposals[Async], proposal: IdLike, /) -> Proposal:
         """Approve a proposal. The change is executed with the caller's rights. Requires a JWT.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/approve``. Requires a login.
@@ -1177,7 +1177,7 @@ class Proposals(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def reject(self: Proposals[Sync], proposal: Id, /, *, reason: str | None = None) -> Proposal:
+    def reject(self: Proposals[Sync], proposal: IdLike, /, *, reason: str | None = None) -> Proposal:
         """Reject a proposal. Nothing is changed, and the agent receives the reason. Requires a JWT.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/reject``. Requires a login.
@@ -1196,7 +1196,7 @@ class Proposals(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def reject(self: Proposals[Async], proposal: Id, /, *, reason: str | None = None) -> Proposal:
+    async def reject(self: Proposals[Async], proposal: IdLike, /, *, reason: str | None = None) -> Proposal:
         """Reject a proposal. Nothing is changed, and the agent receives the reason. Requires a JWT.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/reject``. Requires a login.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.api_tokens import ApiToken, CreatedApiToken
 from stellary.contract.endpoint import Ok
@@ -163,7 +163,7 @@ class ApiTokens(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
         """
     @overload
-    def delete(self: ApiTokens[Sync], api_token: Id, /) -> Ok:
+    def delete(self: ApiTokens[Sync], api_token: IdLike, /) -> Ok:
         """Permanently revoke a token. Requests with it are refused from then on.
 
         ``DELETE /api-tokens/:id``. Requires a login.
@@ -180,7 +180,7 @@ class ApiTokens(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: ApiTokens[Async], api_token: Id, /) -> Ok:
+    async def delete(self: ApiTokens[Async], api_token: IdLike, /) -> Ok:
         """Permanently revoke a token. Requests with it are refused from then on.
 
         ``DELETE /api-tokens/:id``. Requires a login.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, overload
 
 from stellary.client.calling.call import CallPlan
-from stellary.client.calling.form import Form, ReportProgress, Source
-from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync, by_id, iterates, method
+from stellary.client.calling.form import FileSource, Form, ReportProgress
+from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync, by_id, iterates, method
 from stellary.client.calling.target import TargetFile
 from stellary.client.transfer.byte_ranges import count_received, find_next_start
 from stellary.client.transfer.progress import Progress, show_progress
@@ -39,7 +39,7 @@ class Attachments(Resource[C]):
     @overload
     def upload(
         self: Attachments[Sync],
-        file: Source,
+        file: FileSource,
         *,
         name: str | None = None,
         mime_type: str | None = None,
@@ -48,7 +48,7 @@ class Attachments(Resource[C]):
     @overload
     def upload(
         self: Attachments[Async],
-        file: Source,
+        file: FileSource,
         *,
         name: str | None = None,
         mime_type: str | None = None,
@@ -56,7 +56,7 @@ class Attachments(Resource[C]):
     ) -> Later[Attachment]: ...
     def upload(
         self,
-        file: Source,
+        file: FileSource,
         *,
         name: str | None = None,
         mime_type: str | None = None,
@@ -88,10 +88,10 @@ class Attachments(Resource[C]):
         return show_progress(progress, "upload", "B", work, awaits=self._awaits)
 
     @overload
-    def blocks(self: Attachments[Sync], attachment: Id) -> Iterator[bytes]: ...
+    def blocks(self: Attachments[Sync], attachment: IdLike) -> Iterator[bytes]: ...
     @overload
-    def blocks(self: Attachments[Async], attachment: Id) -> AsyncIterator[bytes]: ...
-    def blocks(self, attachment: Id) -> Any:
+    def blocks(self: Attachments[Async], attachment: IdLike) -> AsyncIterator[bytes]: ...
+    def blocks(self, attachment: IdLike) -> Any:
         """Iterate over the bytes of a file, up to 1 MB at a time. Each block is requested when it is needed, with retries.
 
         Args:
@@ -103,7 +103,7 @@ class Attachments(Resource[C]):
     @overload
     def download_to(
         self: Attachments[Sync],
-        attachment: Id,
+        attachment: IdLike,
         path: str | os.PathLike[str],
         *,
         progress: Progress | None = None,
@@ -111,13 +111,13 @@ class Attachments(Resource[C]):
     @overload
     def download_to(
         self: Attachments[Async],
-        attachment: Id,
+        attachment: IdLike,
         path: str | os.PathLike[str],
         *,
         progress: Progress | None = None,
     ) -> Later[Path]: ...
     def download_to(
-        self, attachment: Id, path: str | os.PathLike[str], *, progress: Progress | None = None
+        self, attachment: IdLike, path: str | os.PathLike[str], *, progress: Progress | None = None
     ) -> Any:
         """Download a file to a path. An existing file is replaced when the download is complete, and stays if it fails.
 
@@ -139,7 +139,7 @@ class Attachments(Resource[C]):
 
         return show_progress(progress, "download", "B", work, awaits=self._awaits)
 
-    def _part_loader(self, attachment: Id) -> Callable[[int], Any]:
+    def _part_loader(self, attachment: IdLike) -> Callable[[int], Any]:
         """Return a function that requests the part of a file that starts at an offset; see ``find_next_start``."""
         path_params = self._extend_path(attachment_id=attachment)
 

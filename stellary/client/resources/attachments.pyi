@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import overload
 
-from stellary.client.calling.form import Source
-from stellary.client.calling.method import Async, C, Id, Later, Resource, Sync
+from stellary.client.calling.form import FileSource
+from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.transfer.progress import Progress
 from stellary.contract.attachments import Attachment
@@ -99,7 +99,7 @@ class Attachments(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def download(self: Attachments[Sync], attachment: Id, /) -> bytes:
+    def download(self: Attachments[Sync], attachment: IdLike, /) -> bytes:
         """Download a file, or a range of its bytes.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Requires a token with the scope ``projects:read``.
@@ -116,7 +116,7 @@ class Attachments(Resource[C]):
             RangeNotSatisfiable: The file does not have these bytes; ``headers["Content-Range"]`` has its size.
         """
     @overload
-    async def download(self: Attachments[Async], attachment: Id, /) -> bytes:
+    async def download(self: Attachments[Async], attachment: IdLike, /) -> bytes:
         """Download a file, or a range of its bytes.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Requires a token with the scope ``projects:read``.
@@ -133,7 +133,7 @@ class Attachments(Resource[C]):
             RangeNotSatisfiable: The file does not have these bytes; ``headers["Content-Range"]`` has its size.
         """
     @overload
-    def delete(self: Attachments[Sync], attachment: Id, /) -> Ok:
+    def delete(self: Attachments[Sync], attachment: IdLike, /) -> Ok:
         """Delete a file. Requires its uploader or a workspace admin.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Requires a token with the scope ``projects:write``.
@@ -150,7 +150,7 @@ class Attachments(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Attachments[Async], attachment: Id, /) -> Ok:
+    async def delete(self: Attachments[Async], attachment: IdLike, /) -> Ok:
         """Delete a file. Requires its uploader or a workspace admin.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Requires a token with the scope ``projects:write``.
@@ -169,7 +169,7 @@ class Attachments(Resource[C]):
     @overload
     def upload(
         self: Attachments[Sync],
-        file: Source,
+        file: FileSource,
         *,
         name: str | None = None,
         mime_type: str | None = None,
@@ -195,7 +195,7 @@ class Attachments(Resource[C]):
     @overload
     def upload(
         self: Attachments[Async],
-        file: Source,
+        file: FileSource,
         *,
         name: str | None = None,
         mime_type: str | None = None,
@@ -219,14 +219,14 @@ class Attachments(Resource[C]):
             TypeError: The file has no name.
         """
     @overload
-    def blocks(self: Attachments[Sync], attachment: Id) -> Iterator[bytes]:
+    def blocks(self: Attachments[Sync], attachment: IdLike) -> Iterator[bytes]:
         """Iterate over the bytes of a file, up to 1 MB at a time. Each block is requested when it is needed, with retries.
 
         Args:
             attachment: The id of the attachment, or a value that has one.
         """
     @overload
-    def blocks(self: Attachments[Async], attachment: Id) -> AsyncIterator[bytes]:
+    def blocks(self: Attachments[Async], attachment: IdLike) -> AsyncIterator[bytes]:
         """Iterate over the bytes of a file, up to 1 MB at a time. Each block is requested when it is needed, with retries.
 
         Args:
@@ -235,7 +235,7 @@ class Attachments(Resource[C]):
     @overload
     def download_to(
         self: Attachments[Sync],
-        attachment: Id,
+        attachment: IdLike,
         path: str | os.PathLike[str],
         *,
         progress: Progress | None = None,
@@ -253,7 +253,7 @@ class Attachments(Resource[C]):
     @overload
     def download_to(
         self: Attachments[Async],
-        attachment: Id,
+        attachment: IdLike,
         path: str | os.PathLike[str],
         *,
         progress: Progress | None = None,

@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.auth import ActiveSession, Me, PasswordChanged, PasswordReset, Session
 from stellary.contract.endpoint import Ok
@@ -322,7 +322,7 @@ class Auth(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
         """
     @overload
-    def revoke_session(self: Auth[Sync], session: Id, /) -> Ok:
+    def revoke_session(self: Auth[Sync], session: IdLike, /) -> Ok:
         """End a login of the caller. Its JWT is refused from the next request on.
 
         ``DELETE /auth/sessions/:sessionId``. Requires a login.
@@ -339,7 +339,7 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def revoke_session(self: Auth[Async], session: Id, /) -> Ok:
+    async def revoke_session(self: Auth[Async], session: IdLike, /) -> Ok:
         """End a login of the caller. Its JWT is refused from the next request on.
 
         ``DELETE /auth/sessions/:sessionId``. Requires a login.

@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.automations import ActionToRun, Automation, AutomationTrace, AutomationTrigger
 from stellary.contract.endpoint import Ok
@@ -153,7 +153,7 @@ class Automations(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def get(self: Automations[Sync], rule: Id, /) -> Automation:
+    def get(self: Automations[Sync], rule: IdLike, /) -> Automation:
         """Get an automation rule.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with the scope ``projects:read``.
@@ -169,7 +169,7 @@ class Automations(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: Automations[Async], rule: Id, /) -> Automation:
+    async def get(self: Automations[Async], rule: IdLike, /) -> Automation:
         """Get an automation rule.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with the scope ``projects:read``.
@@ -187,7 +187,7 @@ class Automations(Resource[C]):
     @overload
     def update(
         self: Automations[Sync],
-        rule: Id,
+        rule: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -222,7 +222,7 @@ class Automations(Resource[C]):
     @overload
     async def update(
         self: Automations[Async],
-        rule: Id,
+        rule: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -255,7 +255,7 @@ class Automations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Automations[Sync], rule: Id, /) -> Ok:
+    def delete(self: Automations[Sync], rule: IdLike, /) -> Ok:
         """Delete a rule and its execution traces.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with all scopes.
@@ -272,7 +272,7 @@ class Automations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Automations[Async], rule: Id, /) -> Ok:
+    async def delete(self: Automations[Async], rule: IdLike, /) -> Ok:
         """Delete a rule and its execution traces.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with all scopes.
@@ -289,7 +289,7 @@ class Automations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def toggle(self: Automations[Sync], rule: Id, /, *, enabled: bool | Unset = UNSET) -> Automation:
+    def toggle(self: Automations[Sync], rule: IdLike, /, *, enabled: bool | Unset = UNSET) -> Automation:
         """Enable or disable a rule.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/toggle``. Requires a token with all scopes.
@@ -308,7 +308,9 @@ class Automations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def toggle(self: Automations[Async], rule: Id, /, *, enabled: bool | Unset = UNSET) -> Automation:
+    async def toggle(
+        self: Automations[Async], rule: IdLike, /, *, enabled: bool | Unset = UNSET
+    ) -> Automation:
         """Enable or disable a rule.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/toggle``. Requires a token with all scopes.
@@ -328,7 +330,7 @@ class Automations(Resource[C]):
         """
     @overload
     def traces(
-        self: Automations[Sync], rule: Id, /, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+        self: Automations[Sync], rule: IdLike, /, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> Page[AutomationTrace]:
         """List the execution traces of a rule, newest first. About the latest 1000 are kept.
 
@@ -349,7 +351,7 @@ class Automations(Resource[C]):
         """
     @overload
     async def traces(
-        self: Automations[Async], rule: Id, /, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+        self: Automations[Async], rule: IdLike, /, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> AsyncPage[AutomationTrace]:
         """List the execution traces of a rule, newest first. About the latest 1000 are kept.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from stellary.client.calling.method import (
     Async,
     C,
-    Id,
+    IdLike,
     ItemHandle,
     Later,
     Resource,
@@ -82,7 +82,7 @@ class Cards(Resource[C]):
 
         return show_progress(progress, "cards", "card", work, awaits=self._awaits)
 
-    def __call__(self, card: Id) -> CardHandle[C]:
+    def __call__(self, card: IdLike) -> CardHandle[C]:
         return CardHandle(self._caller, self._extend_path(card_id=card))
 
 

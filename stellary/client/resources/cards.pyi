@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, ItemHandle, Later, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Later, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.resources.attachments import Attachments
 from stellary.client.resources.checklists import Checklist
@@ -28,10 +28,10 @@ class Cards(Resource[C]):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
-        column_id: Id | Unset = UNSET,
-        scope_id: Id | Unset = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        label_id: Id | Unset | None = UNSET,
+        column_id: IdLike | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        label_id: IdLike | Unset | None = UNSET,
         priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
         status: Literal["open", "in_progress", "done"] | Unset = UNSET,
         archived: bool | Unset = UNSET,
@@ -77,10 +77,10 @@ class Cards(Resource[C]):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
-        column_id: Id | Unset = UNSET,
-        scope_id: Id | Unset = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        label_id: Id | Unset | None = UNSET,
+        column_id: IdLike | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        label_id: IdLike | Unset | None = UNSET,
         priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
         status: Literal["open", "in_progress", "done"] | Unset = UNSET,
         archived: bool | Unset = UNSET,
@@ -126,10 +126,10 @@ class Cards(Resource[C]):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
-        column_id: Id | Unset = UNSET,
-        scope_id: Id | Unset = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        label_id: Id | Unset | None = UNSET,
+        column_id: IdLike | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        label_id: IdLike | Unset | None = UNSET,
         priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
         status: Literal["open", "in_progress", "done"] | Unset = UNSET,
         archived: bool | Unset = UNSET,
@@ -175,10 +175,10 @@ class Cards(Resource[C]):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
-        column_id: Id | Unset = UNSET,
-        scope_id: Id | Unset = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        label_id: Id | Unset | None = UNSET,
+        column_id: IdLike | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        label_id: IdLike | Unset | None = UNSET,
         priority: Literal["low", "medium", "high"] | Unset | None = UNSET,
         status: Literal["open", "in_progress", "done"] | Unset = UNSET,
         archived: bool | Unset = UNSET,
@@ -221,7 +221,7 @@ class Cards(Resource[C]):
     @overload
     def create(
         self: Cards[Sync],
-        column: Id,
+        column: IdLike,
         /,
         *,
         title: str,
@@ -230,8 +230,8 @@ class Cards(Resource[C]):
         status: Literal["open", "in_progress", "done"] | Unset = UNSET,
         start_date: date | Unset | None = UNSET,
         due_date: date | Unset | None = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        label_ids: Sequence[Id] | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        label_ids: Sequence[IdLike] | Unset = UNSET,
         custom_fields: dict[str, Any] | Unset = UNSET,
         checklist: builtins.list[AddChecklistItem] | Unset = UNSET,
     ) -> Card:
@@ -264,7 +264,7 @@ class Cards(Resource[C]):
     @overload
     async def create(
         self: Cards[Async],
-        column: Id,
+        column: IdLike,
         /,
         *,
         title: str,
@@ -273,8 +273,8 @@ class Cards(Resource[C]):
         status: Literal["open", "in_progress", "done"] | Unset = UNSET,
         start_date: date | Unset | None = UNSET,
         due_date: date | Unset | None = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        label_ids: Sequence[Id] | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        label_ids: Sequence[IdLike] | Unset = UNSET,
         custom_fields: dict[str, Any] | Unset = UNSET,
         checklist: builtins.list[AddChecklistItem] | Unset = UNSET,
     ) -> Card:
@@ -305,7 +305,7 @@ class Cards(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def get(self: Cards[Sync], card: Id, /) -> Card:
+    def get(self: Cards[Sync], card: IdLike, /) -> Card:
         """Get a card with its checklist.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:read``.
@@ -321,7 +321,7 @@ class Cards(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: Cards[Async], card: Id, /) -> Card:
+    async def get(self: Cards[Async], card: IdLike, /) -> Card:
         """Get a card with its checklist.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:read``.
@@ -339,7 +339,7 @@ class Cards(Resource[C]):
     @overload
     def update(
         self: Cards[Sync],
-        card: Id,
+        card: IdLike,
         /,
         *,
         description: str | Unset | None = UNSET,
@@ -348,13 +348,13 @@ class Cards(Resource[C]):
         start_date: date | Unset | None = UNSET,
         due_date: date | Unset | None = UNSET,
         title: str | Unset = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        column_id: Id | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        column_id: IdLike | Unset = UNSET,
         order: int | Unset = UNSET,
-        before: Id | Unset = UNSET,
-        after: Id | Unset = UNSET,
+        before: IdLike | Unset = UNSET,
+        after: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
-        label_ids: Sequence[Id] | Unset = UNSET,
+        label_ids: Sequence[IdLike] | Unset = UNSET,
         custom_fields: dict[str, Any] | Unset = UNSET,
         checklist: builtins.list[ChecklistEntry] | Unset = UNSET,
     ) -> Card:
@@ -392,7 +392,7 @@ class Cards(Resource[C]):
     @overload
     async def update(
         self: Cards[Async],
-        card: Id,
+        card: IdLike,
         /,
         *,
         description: str | Unset | None = UNSET,
@@ -401,13 +401,13 @@ class Cards(Resource[C]):
         start_date: date | Unset | None = UNSET,
         due_date: date | Unset | None = UNSET,
         title: str | Unset = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        column_id: Id | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        column_id: IdLike | Unset = UNSET,
         order: int | Unset = UNSET,
-        before: Id | Unset = UNSET,
-        after: Id | Unset = UNSET,
+        before: IdLike | Unset = UNSET,
+        after: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
-        label_ids: Sequence[Id] | Unset = UNSET,
+        label_ids: Sequence[IdLike] | Unset = UNSET,
         custom_fields: dict[str, Any] | Unset = UNSET,
         checklist: builtins.list[ChecklistEntry] | Unset = UNSET,
     ) -> Card:
@@ -443,7 +443,7 @@ class Cards(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Cards[Sync], card: Id, /) -> Ok:
+    def delete(self: Cards[Sync], card: IdLike, /) -> Ok:
         """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
@@ -460,7 +460,7 @@ class Cards(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Cards[Async], card: Id, /) -> Ok:
+    async def delete(self: Cards[Async], card: IdLike, /) -> Ok:
         """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
@@ -576,7 +576,7 @@ class Cards(Resource[C]):
         Returns:
             The cards, in the order given.
         """
-    def __call__(self, card: Id) -> CardHandle[C]: ...
+    def __call__(self, card: IdLike) -> CardHandle[C]: ...
 
 class ColumnCards(Resource[C]):
     """The cards of a column."""
@@ -590,8 +590,8 @@ class ColumnCards(Resource[C]):
         status: Literal["open", "in_progress", "done"] | Unset = UNSET,
         start_date: date | Unset | None = UNSET,
         due_date: date | Unset | None = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        label_ids: Sequence[Id] | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        label_ids: Sequence[IdLike] | Unset = UNSET,
         custom_fields: dict[str, Any] | Unset = UNSET,
         checklist: list[AddChecklistItem] | Unset = UNSET,
     ) -> Card:
@@ -630,8 +630,8 @@ class ColumnCards(Resource[C]):
         status: Literal["open", "in_progress", "done"] | Unset = UNSET,
         start_date: date | Unset | None = UNSET,
         due_date: date | Unset | None = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        label_ids: Sequence[Id] | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        label_ids: Sequence[IdLike] | Unset = UNSET,
         custom_fields: dict[str, Any] | Unset = UNSET,
         checklist: list[AddChecklistItem] | Unset = UNSET,
     ) -> Card:
@@ -699,13 +699,13 @@ class CardHandle(ItemHandle[C]):
         start_date: date | Unset | None = UNSET,
         due_date: date | Unset | None = UNSET,
         title: str | Unset = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        column_id: Id | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        column_id: IdLike | Unset = UNSET,
         order: int | Unset = UNSET,
-        before: Id | Unset = UNSET,
-        after: Id | Unset = UNSET,
+        before: IdLike | Unset = UNSET,
+        after: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
-        label_ids: Sequence[Id] | Unset = UNSET,
+        label_ids: Sequence[IdLike] | Unset = UNSET,
         custom_fields: dict[str, Any] | Unset = UNSET,
         checklist: list[ChecklistEntry] | Unset = UNSET,
     ) -> Card:
@@ -749,13 +749,13 @@ class CardHandle(ItemHandle[C]):
         start_date: date | Unset | None = UNSET,
         due_date: date | Unset | None = UNSET,
         title: str | Unset = UNSET,
-        assignee_id: Id | Unset | None = UNSET,
-        column_id: Id | Unset = UNSET,
+        assignee_id: IdLike | Unset | None = UNSET,
+        column_id: IdLike | Unset = UNSET,
         order: int | Unset = UNSET,
-        before: Id | Unset = UNSET,
-        after: Id | Unset = UNSET,
+        before: IdLike | Unset = UNSET,
+        after: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
-        label_ids: Sequence[Id] | Unset = UNSET,
+        label_ids: Sequence[IdLike] | Unset = UNSET,
         custom_fields: dict[str, Any] | Unset = UNSET,
         checklist: list[ChecklistEntry] | Unset = UNSET,
     ) -> Card:

@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.checklists import ChecklistItem
 from stellary.contract.endpoint import Ok
@@ -151,7 +151,7 @@ class Checklist(Resource[C]):
     @overload
     def update(
         self: Checklist[Sync],
-        item: Id,
+        item: IdLike,
         /,
         *,
         title: str | Unset = UNSET,
@@ -182,7 +182,7 @@ class Checklist(Resource[C]):
     @overload
     async def update(
         self: Checklist[Async],
-        item: Id,
+        item: IdLike,
         /,
         *,
         title: str | Unset = UNSET,
@@ -211,7 +211,7 @@ class Checklist(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Checklist[Sync], item: Id, /) -> Ok:
+    def delete(self: Checklist[Sync], item: IdLike, /) -> Ok:
         """Delete an item from a card's checklist.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Requires a token with the scope ``projects:write``.
@@ -228,7 +228,7 @@ class Checklist(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Checklist[Async], item: Id, /) -> Ok:
+    async def delete(self: Checklist[Async], item: IdLike, /) -> Ok:
         """Delete an item from a card's checklist.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Requires a token with the scope ``projects:write``.

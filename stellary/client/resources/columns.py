@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, IdLike, ItemHandle, Resource, by_id, iterates, method
 from stellary.contract.columns import CREATE_COLUMN, DELETE_COLUMN, LIST_COLUMNS, UPDATE_COLUMN
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class Columns(Resource[C]):
     update = by_id(UPDATE_COLUMN)
     delete = by_id(DELETE_COLUMN)
 
-    def __call__(self, column: Id) -> ColumnHandle[C]:
+    def __call__(self, column: IdLike) -> ColumnHandle[C]:
         return ColumnHandle(self._caller, self._extend_path(column_id=column))
 
 

@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, ItemHandle, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.resources.cards import ColumnCards
 from stellary.contract.columns import Column
@@ -18,7 +18,7 @@ class Columns(Resource[C]):
         self: Columns[Sync],
         *,
         name: str,
-        scope_id: Id | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
         order: int | Unset = UNSET,
         card_status: Literal["open", "in_progress", "done"] | Unset | None = UNSET,
         wip_limit: int | Unset | None = UNSET,
@@ -48,7 +48,7 @@ class Columns(Resource[C]):
         self: Columns[Async],
         *,
         name: str,
-        scope_id: Id | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
         order: int | Unset = UNSET,
         card_status: Literal["open", "in_progress", "done"] | Unset | None = UNSET,
         wip_limit: int | Unset | None = UNSET,
@@ -79,7 +79,7 @@ class Columns(Resource[C]):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
-        scope_id: Id | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
     ) -> Page[Column]:
         """List the columns of a project, ordered by scope, then by position.
 
@@ -104,7 +104,7 @@ class Columns(Resource[C]):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
-        scope_id: Id | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
     ) -> AsyncPage[Column]:
         """List the columns of a project, ordered by scope, then by position.
 
@@ -129,7 +129,7 @@ class Columns(Resource[C]):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
-        scope_id: Id | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
     ) -> Iterator[Column]:
         """Iterate over all rows: list the columns of a project, ordered by scope, then by position.
 
@@ -154,7 +154,7 @@ class Columns(Resource[C]):
         *,
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
-        scope_id: Id | Unset = UNSET,
+        scope_id: IdLike | Unset = UNSET,
     ) -> AsyncIterator[Column]:
         """Iterate over all rows: list the columns of a project, ordered by scope, then by position.
 
@@ -176,7 +176,7 @@ class Columns(Resource[C]):
     @overload
     def update(
         self: Columns[Sync],
-        column: Id,
+        column: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -207,7 +207,7 @@ class Columns(Resource[C]):
     @overload
     async def update(
         self: Columns[Async],
-        column: Id,
+        column: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -236,7 +236,7 @@ class Columns(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Columns[Sync], column: Id, /, *, move_cards_to: Id | Unset = UNSET) -> Ok:
+    def delete(self: Columns[Sync], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
@@ -255,7 +255,7 @@ class Columns(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Columns[Async], column: Id, /, *, move_cards_to: Id | Unset = UNSET) -> Ok:
+    async def delete(self: Columns[Async], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
@@ -273,7 +273,7 @@ class Columns(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-    def __call__(self, column: Id) -> ColumnHandle[C]: ...
+    def __call__(self, column: IdLike) -> ColumnHandle[C]: ...
 
 class ColumnHandle(ItemHandle[C]):
     """One column."""
@@ -334,7 +334,7 @@ class ColumnHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: ColumnHandle[Sync], *, move_cards_to: Id | Unset = UNSET) -> Ok:
+    def delete(self: ColumnHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
@@ -352,7 +352,7 @@ class ColumnHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: ColumnHandle[Async], *, move_cards_to: Id | Unset = UNSET) -> Ok:
+    async def delete(self: ColumnHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.

@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.comments import Comment
 from stellary.contract.endpoint import Ok
@@ -129,7 +129,7 @@ class Comments(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def update(self: Comments[Sync], comment: Id, /, *, content: str | Unset = UNSET) -> Comment:
+    def update(self: Comments[Sync], comment: IdLike, /, *, content: str | Unset = UNSET) -> Comment:
         """Update a comment. Requires its author or a workspace admin.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Requires a token with the scope ``projects:write``.
@@ -148,7 +148,7 @@ class Comments(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def update(self: Comments[Async], comment: Id, /, *, content: str | Unset = UNSET) -> Comment:
+    async def update(self: Comments[Async], comment: IdLike, /, *, content: str | Unset = UNSET) -> Comment:
         """Update a comment. Requires its author or a workspace admin.
 
         ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Requires a token with the scope ``projects:write``.
@@ -167,7 +167,7 @@ class Comments(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Comments[Sync], comment: Id, /) -> Ok:
+    def delete(self: Comments[Sync], comment: IdLike, /) -> Ok:
         """Delete a comment. Requires its author or a workspace admin.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Requires a token with the scope ``projects:write``.
@@ -184,7 +184,7 @@ class Comments(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Comments[Async], comment: Id, /) -> Ok:
+    async def delete(self: Comments[Async], comment: IdLike, /) -> Ok:
         """Delete a comment. Requires its author or a workspace admin.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Requires a token with the scope ``projects:write``.

@@ -5,7 +5,7 @@ import builtins
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.cards import Card
 from stellary.contract.custom_fields import CustomField
@@ -153,7 +153,7 @@ class CustomFields(Resource[C]):
     @overload
     def update(
         self: CustomFields[Sync],
-        field: Id,
+        field: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -184,7 +184,7 @@ class CustomFields(Resource[C]):
     @overload
     async def update(
         self: CustomFields[Async],
-        field: Id,
+        field: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -213,7 +213,7 @@ class CustomFields(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: CustomFields[Sync], field: Id, /) -> Ok:
+    def delete(self: CustomFields[Sync], field: IdLike, /) -> Ok:
         """Delete a custom field and its values on all cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Requires a token with the scope ``projects:write``.
@@ -230,7 +230,7 @@ class CustomFields(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: CustomFields[Async], field: Id, /) -> Ok:
+    async def delete(self: CustomFields[Async], field: IdLike, /) -> Ok:
         """Delete a custom field and its values on all cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Requires a token with the scope ``projects:write``.

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, by_two_ids, iterates, method
+from stellary.client.calling.method import (
+    C,
+    IdLike,
+    ItemHandle,
+    Resource,
+    by_id,
+    by_two_ids,
+    iterates,
+    method,
+)
 from stellary.contract.documents import (
     CREATE_DOCUMENT,
     DELETE_DOCUMENT,
@@ -30,7 +39,7 @@ class Documents(Resource[C]):
     versions = by_id(LIST_VERSIONS)
     get_version = by_two_ids(GET_VERSION)
 
-    def __call__(self, document: Id) -> DocumentHandle[C]:
+    def __call__(self, document: IdLike) -> DocumentHandle[C]:
         return DocumentHandle(self._caller, self._extend_path(document_id=document))
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from typing import Any, Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, ItemHandle, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.documents import Document, DocumentSummary, DocumentVersion, DocumentVersionSummary
 from stellary.contract.endpoint import Ok
@@ -25,8 +25,8 @@ class Documents(Resource[C]):
         content: Any = UNSET,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         tags: builtins.list[str] | Unset = UNSET,
     ) -> Document:
         """Create a document, as a draft.
@@ -63,8 +63,8 @@ class Documents(Resource[C]):
         content: Any = UNSET,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         tags: builtins.list[str] | Unset = UNSET,
     ) -> Document:
         """Create a document, as a draft.
@@ -99,12 +99,12 @@ class Documents(Resource[C]):
         doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"]
         | Unset = UNSET,
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         top_level: bool | Unset = UNSET,
         status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-        author_id: Id | Unset = UNSET,
+        author_id: IdLike | Unset = UNSET,
         tag: str | Unset = UNSET,
         q: str | Unset = UNSET,
         updated_since: date | Unset = UNSET,
@@ -145,12 +145,12 @@ class Documents(Resource[C]):
         doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"]
         | Unset = UNSET,
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         top_level: bool | Unset = UNSET,
         status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-        author_id: Id | Unset = UNSET,
+        author_id: IdLike | Unset = UNSET,
         tag: str | Unset = UNSET,
         q: str | Unset = UNSET,
         updated_since: date | Unset = UNSET,
@@ -191,12 +191,12 @@ class Documents(Resource[C]):
         doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"]
         | Unset = UNSET,
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         top_level: bool | Unset = UNSET,
         status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-        author_id: Id | Unset = UNSET,
+        author_id: IdLike | Unset = UNSET,
         tag: str | Unset = UNSET,
         q: str | Unset = UNSET,
         updated_since: date | Unset = UNSET,
@@ -237,12 +237,12 @@ class Documents(Resource[C]):
         doc_type: Literal["document", "spec", "brief", "adr", "note", "reference", "template", "spreadsheet"]
         | Unset = UNSET,
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         top_level: bool | Unset = UNSET,
         status: Literal["draft", "pending_review", "approved", "changes_requested"] | Unset = UNSET,
-        author_id: Id | Unset = UNSET,
+        author_id: IdLike | Unset = UNSET,
         tag: str | Unset = UNSET,
         q: str | Unset = UNSET,
         updated_since: date | Unset = UNSET,
@@ -276,7 +276,11 @@ class Documents(Resource[C]):
         """
     @overload
     def get(
-        self: Documents[Sync], document: Id, /, *, content_format: Literal["tiptap", "markdown"] = "tiptap"
+        self: Documents[Sync],
+        document: IdLike,
+        /,
+        *,
+        content_format: Literal["tiptap", "markdown"] = "tiptap",
     ) -> Document:
         """Get a document, as TipTap JSON or Markdown.
 
@@ -296,7 +300,11 @@ class Documents(Resource[C]):
         """
     @overload
     async def get(
-        self: Documents[Async], document: Id, /, *, content_format: Literal["tiptap", "markdown"] = "tiptap"
+        self: Documents[Async],
+        document: IdLike,
+        /,
+        *,
+        content_format: Literal["tiptap", "markdown"] = "tiptap",
     ) -> Document:
         """Get a document, as TipTap JSON or Markdown.
 
@@ -317,7 +325,7 @@ class Documents(Resource[C]):
     @overload
     def update(
         self: Documents[Sync],
-        document: Id,
+        document: IdLike,
         /,
         *,
         title: str | Unset = UNSET,
@@ -326,8 +334,8 @@ class Documents(Resource[C]):
         content: Any = UNSET,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         tags: builtins.list[str] | Unset = UNSET,
     ) -> Document:
         """Update a document. Only include the fields to change.
@@ -359,7 +367,7 @@ class Documents(Resource[C]):
     @overload
     async def update(
         self: Documents[Async],
-        document: Id,
+        document: IdLike,
         /,
         *,
         title: str | Unset = UNSET,
@@ -368,8 +376,8 @@ class Documents(Resource[C]):
         content: Any = UNSET,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         tags: builtins.list[str] | Unset = UNSET,
     ) -> Document:
         """Update a document. Only include the fields to change.
@@ -399,7 +407,7 @@ class Documents(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Documents[Sync], document: Id, /) -> Ok:
+    def delete(self: Documents[Sync], document: IdLike, /) -> Ok:
         """Delete a document and its versions. Its children move up to its parent.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
@@ -416,7 +424,7 @@ class Documents(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Documents[Async], document: Id, /) -> Ok:
+    async def delete(self: Documents[Async], document: IdLike, /) -> Ok:
         """Delete a document and its versions. Its children move up to its parent.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
@@ -433,7 +441,7 @@ class Documents(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def submit_review(self: Documents[Sync], document: Id, /) -> Document:
+    def submit_review(self: Documents[Sync], document: IdLike, /) -> Document:
         """Submit a draft for review. A version of it is stored.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Requires a token with the scope ``projects:write``.
@@ -450,7 +458,7 @@ class Documents(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def submit_review(self: Documents[Async], document: Id, /) -> Document:
+    async def submit_review(self: Documents[Async], document: IdLike, /) -> Document:
         """Submit a draft for review. A version of it is stored.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Requires a token with the scope ``projects:write``.
@@ -469,7 +477,7 @@ class Documents(Resource[C]):
     @overload
     def review(
         self: Documents[Sync],
-        document: Id,
+        document: IdLike,
         /,
         *,
         status: Literal["approved", "changes_requested"],
@@ -496,7 +504,7 @@ class Documents(Resource[C]):
     @overload
     async def review(
         self: Documents[Async],
-        document: Id,
+        document: IdLike,
         /,
         *,
         status: Literal["approved", "changes_requested"],
@@ -522,7 +530,7 @@ class Documents(Resource[C]):
         """
     @overload
     def versions(
-        self: Documents[Sync], document: Id, /, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+        self: Documents[Sync], document: IdLike, /, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
     ) -> Page[DocumentVersionSummary]:
         """List the submitted versions of a document, newest first, without their content.
 
@@ -543,7 +551,12 @@ class Documents(Resource[C]):
         """
     @overload
     async def versions(
-        self: Documents[Async], document: Id, /, *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+        self: Documents[Async],
+        document: IdLike,
+        /,
+        *,
+        limit: int | Unset = UNSET,
+        cursor: str | Unset = UNSET,
     ) -> AsyncPage[DocumentVersionSummary]:
         """List the submitted versions of a document, newest first, without their content.
 
@@ -565,8 +578,8 @@ class Documents(Resource[C]):
     @overload
     def get_version(
         self: Documents[Sync],
-        document: Id,
-        version: Id,
+        document: IdLike,
+        version: IdLike,
         /,
         *,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
@@ -591,8 +604,8 @@ class Documents(Resource[C]):
     @overload
     async def get_version(
         self: Documents[Async],
-        document: Id,
-        version: Id,
+        document: IdLike,
+        version: IdLike,
         /,
         *,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
@@ -614,7 +627,7 @@ class Documents(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-    def __call__(self, document: Id) -> DocumentHandle[C]: ...
+    def __call__(self, document: IdLike) -> DocumentHandle[C]: ...
 
 class DocumentHandle(ItemHandle[C]):
     """One document, and its submitted versions."""
@@ -666,8 +679,8 @@ class DocumentHandle(ItemHandle[C]):
         content: Any = UNSET,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         tags: list[str] | Unset = UNSET,
     ) -> Document:
         """Update a document. Only include the fields to change.
@@ -705,8 +718,8 @@ class DocumentHandle(ItemHandle[C]):
         content: Any = UNSET,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
         context_type: Literal["organization", "workspace", "project", "scope"] | Unset = UNSET,
-        context_id: Id | Unset = UNSET,
-        parent_id: Id | Unset | None = UNSET,
+        context_id: IdLike | Unset = UNSET,
+        parent_id: IdLike | Unset | None = UNSET,
         tags: list[str] | Unset = UNSET,
     ) -> Document:
         """Update a document. Only include the fields to change.
@@ -881,7 +894,7 @@ class DocumentHandle(ItemHandle[C]):
     @overload
     def get_version(
         self: DocumentHandle[Sync],
-        version: Id,
+        version: IdLike,
         /,
         *,
         content_format: Literal["tiptap", "markdown"] = "tiptap",
@@ -905,7 +918,7 @@ class DocumentHandle(ItemHandle[C]):
     @overload
     async def get_version(
         self: DocumentHandle[Async],
-        version: Id,
+        version: IdLike,
         /,
         *,
         content_format: Literal["tiptap", "markdown"] = "tiptap",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, Resource, by_id, method
+from stellary.client.calling.method import C, IdLike, Resource, by_id, method
 from stellary.contract.multipart_imports import (
     ADD_IMPORT_PART,
     COMPLETE_IMPORT,
@@ -21,7 +21,7 @@ class Imports(Resource[C]):
     complete = by_id(COMPLETE_IMPORT)
     delete = by_id(DELETE_IMPORT)
 
-    def __call__(self, import_: Id) -> ImportHandle[C]:
+    def __call__(self, import_: IdLike) -> ImportHandle[C]:
         return ImportHandle(self._caller, self._extend_path(import_id=import_))
 
 

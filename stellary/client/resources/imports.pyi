@@ -4,7 +4,7 @@
 from datetime import date
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.contract.endpoint import Ok
 from stellary.contract.multipart_imports import MultipartImport
 from stellary.contract.project_imports import (
@@ -104,7 +104,7 @@ class Imports(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def get(self: Imports[Sync], import_: Id, /) -> MultipartImport:
+    def get(self: Imports[Sync], import_: IdLike, /) -> MultipartImport:
         """Get the progress of an import, to continue it after an interruption.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
@@ -120,7 +120,7 @@ class Imports(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: Imports[Async], import_: Id, /) -> MultipartImport:
+    async def get(self: Imports[Async], import_: IdLike, /) -> MultipartImport:
         """Get the progress of an import, to continue it after an interruption.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
@@ -137,7 +137,7 @@ class Imports(Resource[C]):
         """
     @overload
     def add_part(
-        self: Imports[Sync], import_: Id, /, *, part: int, cards: list[ImportedCard]
+        self: Imports[Sync], import_: IdLike, /, *, part: int, cards: list[ImportedCard]
     ) -> MultipartImport:
         """Add the next cards to an import. They are hidden until the import is completed.
 
@@ -159,7 +159,7 @@ class Imports(Resource[C]):
         """
     @overload
     async def add_part(
-        self: Imports[Async], import_: Id, /, *, part: int, cards: list[ImportedCard]
+        self: Imports[Async], import_: IdLike, /, *, part: int, cards: list[ImportedCard]
     ) -> MultipartImport:
         """Add the next cards to an import. They are hidden until the import is completed.
 
@@ -180,7 +180,7 @@ class Imports(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def complete(self: Imports[Sync], import_: Id, /) -> ProjectImport:
+    def complete(self: Imports[Sync], import_: IdLike, /) -> ProjectImport:
         """Complete an import: the project appears with all its cards, or the import stays as it is.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Requires a token with the scope ``projects:write``.
@@ -198,7 +198,7 @@ class Imports(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def complete(self: Imports[Async], import_: Id, /) -> ProjectImport:
+    async def complete(self: Imports[Async], import_: IdLike, /) -> ProjectImport:
         """Complete an import: the project appears with all its cards, or the import stays as it is.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Requires a token with the scope ``projects:write``.
@@ -216,7 +216,7 @@ class Imports(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Imports[Sync], import_: Id, /) -> Ok:
+    def delete(self: Imports[Sync], import_: IdLike, /) -> Ok:
         """Abandon an import. A project that it has created stays.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
@@ -233,7 +233,7 @@ class Imports(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Imports[Async], import_: Id, /) -> Ok:
+    async def delete(self: Imports[Async], import_: IdLike, /) -> Ok:
         """Abandon an import. A project that it has created stays.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
@@ -249,7 +249,7 @@ class Imports(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-    def __call__(self, import_: Id) -> ImportHandle[C]: ...
+    def __call__(self, import_: IdLike) -> ImportHandle[C]: ...
 
 class ImportHandle(Resource[C]):
     """One import in parts."""

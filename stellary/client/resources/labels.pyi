@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
@@ -130,7 +130,7 @@ class Labels(Resource[C]):
         """
     @overload
     def update(
-        self: Labels[Sync], label: Id, /, *, name: str | Unset = UNSET, color: str | Unset = UNSET
+        self: Labels[Sync], label: IdLike, /, *, name: str | Unset = UNSET, color: str | Unset = UNSET
     ) -> Label:
         """Update a label's name or color.
 
@@ -152,7 +152,7 @@ class Labels(Resource[C]):
         """
     @overload
     async def update(
-        self: Labels[Async], label: Id, /, *, name: str | Unset = UNSET, color: str | Unset = UNSET
+        self: Labels[Async], label: IdLike, /, *, name: str | Unset = UNSET, color: str | Unset = UNSET
     ) -> Label:
         """Update a label's name or color.
 
@@ -173,7 +173,7 @@ class Labels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Labels[Sync], label: Id, /) -> Ok:
+    def delete(self: Labels[Sync], label: IdLike, /) -> Ok:
         """Delete a label and remove it from all cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -190,7 +190,7 @@ class Labels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Labels[Async], label: Id, /) -> Ok:
+    async def delete(self: Labels[Async], label: IdLike, /) -> Ok:
         """Delete a label and remove it from all cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -207,7 +207,7 @@ class Labels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def add_to_card(self: Labels[Sync], card: Id, label: Id, /) -> Ok:
+    def add_to_card(self: Labels[Sync], card: IdLike, label: IdLike, /) -> Ok:
         """Add a label to a card. Has no effect if the card already has the label.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -226,7 +226,7 @@ class Labels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def add_to_card(self: Labels[Async], card: Id, label: Id, /) -> Ok:
+    async def add_to_card(self: Labels[Async], card: IdLike, label: IdLike, /) -> Ok:
         """Add a label to a card. Has no effect if the card already has the label.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -245,7 +245,7 @@ class Labels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def remove_from_card(self: Labels[Sync], card: Id, label: Id, /) -> Ok:
+    def remove_from_card(self: Labels[Sync], card: IdLike, label: IdLike, /) -> Ok:
         """Remove a label from a card.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -263,7 +263,7 @@ class Labels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def remove_from_card(self: Labels[Async], card: Id, label: Id, /) -> Ok:
+    async def remove_from_card(self: Labels[Async], card: IdLike, label: IdLike, /) -> Ok:
         """Remove a label from a card.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -284,7 +284,7 @@ class Labels(Resource[C]):
 class CardLabels(Resource[C]):
     """The labels on a card. To read them, use ``card.get().label_ids``."""
     @overload
-    def add(self: CardLabels[Sync], label: Id, /) -> Ok:
+    def add(self: CardLabels[Sync], label: IdLike, /) -> Ok:
         """Add a label to a card. Has no effect if the card already has the label.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -302,7 +302,7 @@ class CardLabels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def add(self: CardLabels[Async], label: Id, /) -> Ok:
+    async def add(self: CardLabels[Async], label: IdLike, /) -> Ok:
         """Add a label to a card. Has no effect if the card already has the label.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -320,7 +320,7 @@ class CardLabels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def remove(self: CardLabels[Sync], label: Id, /) -> Ok:
+    def remove(self: CardLabels[Sync], label: IdLike, /) -> Ok:
         """Remove a label from a card.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -337,7 +337,7 @@ class CardLabels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def remove(self: CardLabels[Async], label: Id, /) -> Ok:
+    async def remove(self: CardLabels[Async], label: IdLike, /) -> Ok:
         """Remove a label from a card.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.

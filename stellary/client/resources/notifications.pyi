@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.endpoint import Ok
 from stellary.contract.notifications import Notification, NotificationCount
@@ -159,7 +159,7 @@ class Notifications(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def read(self: Notifications[Sync], notification: Id, /) -> Notification:
+    def read(self: Notifications[Sync], notification: IdLike, /) -> Notification:
         """Mark a notification as read. Has no effect if it is read already.
 
         ``PATCH /notifications/:id/read``. Requires a token with the scope ``notifications:read``.
@@ -176,7 +176,7 @@ class Notifications(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def read(self: Notifications[Async], notification: Id, /) -> Notification:
+    async def read(self: Notifications[Async], notification: IdLike, /) -> Notification:
         """Mark a notification as read. Has no effect if it is read already.
 
         ``PATCH /notifications/:id/read``. Requires a token with the scope ``notifications:read``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellary.client.calling.method import C, Id, Resource, SlugHandle, by_id, iterates, method
+from stellary.client.calling.method import C, IdLike, Resource, SlugHandle, by_id, iterates, method
 from stellary.contract.organizations import (
     ADD_ORGANIZATION_MEMBER,
     CREATE_ORGANIZATION,
@@ -33,7 +33,7 @@ class Organizations(Resource[C]):
     delete = by_id(DELETE_ORGANIZATION)
     leave = by_id(LEAVE_ORGANIZATION)
 
-    def __call__(self, organization: Id) -> OrganizationHandle[C]:
+    def __call__(self, organization: IdLike) -> OrganizationHandle[C]:
         return OrganizationHandle(self._caller, self._extend_path(org_slug=organization))
 
 
@@ -57,7 +57,7 @@ class OrganizationHandle(SlugHandle[C]):
 
         return Workspaces(self._caller, self._path_params)
 
-    def workspace(self, workspace: Id) -> WorkspaceHandle[C]:
+    def workspace(self, workspace: IdLike) -> WorkspaceHandle[C]:
         """Return the handle of a workspace, by its slug."""
         return self.workspaces(workspace)
 

@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, SlugHandle, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, SlugHandle, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.resources.workspaces import WorkspaceHandle, Workspaces
 from stellary.contract.departures import MemberRemoved
@@ -127,7 +127,7 @@ class Organizations(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
         """
     @overload
-    def get(self: Organizations[Sync], organization: Id, /) -> Organization:
+    def get(self: Organizations[Sync], organization: IdLike, /) -> Organization:
         """Get an organization by its slug.
 
         ``GET /organizations/:orgSlug``. Requires a token.
@@ -143,7 +143,7 @@ class Organizations(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: Organizations[Async], organization: Id, /) -> Organization:
+    async def get(self: Organizations[Async], organization: IdLike, /) -> Organization:
         """Get an organization by its slug.
 
         ``GET /organizations/:orgSlug``. Requires a token.
@@ -161,7 +161,7 @@ class Organizations(Resource[C]):
     @overload
     def update(
         self: Organizations[Sync],
-        organization: Id,
+        organization: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -188,7 +188,7 @@ class Organizations(Resource[C]):
     @overload
     async def update(
         self: Organizations[Async],
-        organization: Id,
+        organization: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -213,7 +213,7 @@ class Organizations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Organizations[Sync], organization: Id, /) -> Ok:
+    def delete(self: Organizations[Sync], organization: IdLike, /) -> Ok:
         """Delete an organization and all its workspaces, projects and files. Owner only.
 
         ``DELETE /organizations/:orgSlug``. Requires a login.
@@ -230,7 +230,7 @@ class Organizations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Organizations[Async], organization: Id, /) -> Ok:
+    async def delete(self: Organizations[Async], organization: IdLike, /) -> Ok:
         """Delete an organization and all its workspaces, projects and files. Owner only.
 
         ``DELETE /organizations/:orgSlug``. Requires a login.
@@ -247,7 +247,7 @@ class Organizations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def leave(self: Organizations[Sync], organization: Id, /) -> MemberRemoved:
+    def leave(self: Organizations[Sync], organization: IdLike, /) -> MemberRemoved:
         """Leave an organization, its workspaces and projects. The owner cannot leave.
 
         ``POST /organizations/:orgSlug/leave``. Requires a token with all scopes.
@@ -264,7 +264,7 @@ class Organizations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def leave(self: Organizations[Async], organization: Id, /) -> MemberRemoved:
+    async def leave(self: Organizations[Async], organization: IdLike, /) -> MemberRemoved:
         """Leave an organization, its workspaces and projects. The owner cannot leave.
 
         ``POST /organizations/:orgSlug/leave``. Requires a token with all scopes.
@@ -280,7 +280,7 @@ class Organizations(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-    def __call__(self, organization: Id) -> OrganizationHandle[C]: ...
+    def __call__(self, organization: IdLike) -> OrganizationHandle[C]: ...
 
 class OrganizationHandle(SlugHandle[C]):
     """One organization."""
@@ -414,7 +414,7 @@ class OrganizationHandle(SlugHandle[C]):
     @property
     def workspaces(self) -> Workspaces[C]:
         """The workspaces of the organization."""
-    def workspace(self, workspace: Id) -> WorkspaceHandle[C]:
+    def workspace(self, workspace: IdLike) -> WorkspaceHandle[C]:
         """Return the handle of a workspace, by its slug."""
 
 class OrganizationMembers(Resource[C]):
@@ -543,7 +543,7 @@ class OrganizationMembers(Resource[C]):
         """
     @overload
     def update(
-        self: OrganizationMembers[Sync], user: Id, /, *, role: Literal["admin", "member"] | Unset = UNSET
+        self: OrganizationMembers[Sync], user: IdLike, /, *, role: Literal["admin", "member"] | Unset = UNSET
     ) -> UpdatedOrganizationMember:
         """Update a member's role. The caller must outrank the member; the owner's role cannot be changed.
 
@@ -564,7 +564,7 @@ class OrganizationMembers(Resource[C]):
         """
     @overload
     async def update(
-        self: OrganizationMembers[Async], user: Id, /, *, role: Literal["admin", "member"] | Unset = UNSET
+        self: OrganizationMembers[Async], user: IdLike, /, *, role: Literal["admin", "member"] | Unset = UNSET
     ) -> UpdatedOrganizationMember:
         """Update a member's role. The caller must outrank the member; the owner's role cannot be changed.
 
@@ -584,7 +584,7 @@ class OrganizationMembers(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def remove(self: OrganizationMembers[Sync], user: Id, /) -> MemberRemoved:
+    def remove(self: OrganizationMembers[Sync], user: IdLike, /) -> MemberRemoved:
         """Remove a member from an organization, its workspaces and projects. The response lists what ended with it.
 
         ``DELETE /organizations/:orgSlug/members/:userId``. Requires a token with all scopes.
@@ -601,7 +601,7 @@ class OrganizationMembers(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def remove(self: OrganizationMembers[Async], user: Id, /) -> MemberRemoved:
+    async def remove(self: OrganizationMembers[Async], user: IdLike, /) -> MemberRemoved:
         """Remove a member from an organization, its workspaces and projects. The response lists what ended with it.
 
         ``DELETE /organizations/:orgSlug/members/:userId``. Requires a token with all scopes.

@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.active_docs import ActiveDoc
 from stellary.contract.endpoint import Ok
@@ -214,7 +214,7 @@ class Pilotage(Resource[C]):
     @overload
     def update_mission(
         self: Pilotage[Sync],
-        mission: Id,
+        mission: IdLike,
         /,
         *,
         objective: str | Unset = UNSET,
@@ -245,7 +245,7 @@ class Pilotage(Resource[C]):
     @overload
     async def update_mission(
         self: Pilotage[Async],
-        mission: Id,
+        mission: IdLike,
         /,
         *,
         objective: str | Unset = UNSET,
@@ -274,7 +274,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete_mission(self: Pilotage[Sync], mission: Id, /) -> Ok:
+    def delete_mission(self: Pilotage[Sync], mission: IdLike, /) -> Ok:
         """Delete a mission. Its todos are kept and unlinked.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Requires a token with the scope ``pilotage:write``.
@@ -291,7 +291,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete_mission(self: Pilotage[Async], mission: Id, /) -> Ok:
+    async def delete_mission(self: Pilotage[Async], mission: IdLike, /) -> Ok:
         """Delete a mission. Its todos are kept and unlinked.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Requires a token with the scope ``pilotage:write``.
@@ -452,7 +452,7 @@ class Pilotage(Resource[C]):
     @overload
     def update_priority(
         self: Pilotage[Sync],
-        priority: Id,
+        priority: IdLike,
         /,
         *,
         label: str | Unset = UNSET,
@@ -481,7 +481,7 @@ class Pilotage(Resource[C]):
     @overload
     async def update_priority(
         self: Pilotage[Async],
-        priority: Id,
+        priority: IdLike,
         /,
         *,
         label: str | Unset = UNSET,
@@ -508,7 +508,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete_priority(self: Pilotage[Sync], priority: Id, /) -> Ok:
+    def delete_priority(self: Pilotage[Sync], priority: IdLike, /) -> Ok:
         """Delete a priority. Its todos are kept and unlinked.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Requires a token with the scope ``pilotage:write``.
@@ -525,7 +525,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete_priority(self: Pilotage[Async], priority: Id, /) -> Ok:
+    async def delete_priority(self: Pilotage[Async], priority: IdLike, /) -> Ok:
         """Delete a priority. Its todos are kept and unlinked.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Requires a token with the scope ``pilotage:write``.
@@ -546,8 +546,8 @@ class Pilotage(Resource[C]):
         self: Pilotage[Sync],
         *,
         label: str,
-        mission_id: Id | Unset | None = UNSET,
-        priority_id: Id | Unset | None = UNSET,
+        mission_id: IdLike | Unset | None = UNSET,
+        priority_id: IdLike | Unset | None = UNSET,
     ) -> Todo:
         """Create a todo, optionally linked to a mission or priority.
 
@@ -572,8 +572,8 @@ class Pilotage(Resource[C]):
         self: Pilotage[Async],
         *,
         label: str,
-        mission_id: Id | Unset | None = UNSET,
-        priority_id: Id | Unset | None = UNSET,
+        mission_id: IdLike | Unset | None = UNSET,
+        priority_id: IdLike | Unset | None = UNSET,
     ) -> Todo:
         """Create a todo, optionally linked to a mission or priority.
 
@@ -696,12 +696,12 @@ class Pilotage(Resource[C]):
     @overload
     def update_todo(
         self: Pilotage[Sync],
-        todo: Id,
+        todo: IdLike,
         /,
         *,
         label: str | Unset = UNSET,
-        mission_id: Id | Unset | None = UNSET,
-        priority_id: Id | Unset | None = UNSET,
+        mission_id: IdLike | Unset | None = UNSET,
+        priority_id: IdLike | Unset | None = UNSET,
         status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET,
     ) -> Todo:
         """Update a todo's status, label or links.
@@ -727,12 +727,12 @@ class Pilotage(Resource[C]):
     @overload
     async def update_todo(
         self: Pilotage[Async],
-        todo: Id,
+        todo: IdLike,
         /,
         *,
         label: str | Unset = UNSET,
-        mission_id: Id | Unset | None = UNSET,
-        priority_id: Id | Unset | None = UNSET,
+        mission_id: IdLike | Unset | None = UNSET,
+        priority_id: IdLike | Unset | None = UNSET,
         status: Literal["todo", "in_progress", "blocked", "done"] | Unset = UNSET,
     ) -> Todo:
         """Update a todo's status, label or links.
@@ -756,7 +756,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete_todo(self: Pilotage[Sync], todo: Id, /) -> Ok:
+    def delete_todo(self: Pilotage[Sync], todo: IdLike, /) -> Ok:
         """Delete a todo.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Requires a token with the scope ``pilotage:write``.
@@ -773,7 +773,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete_todo(self: Pilotage[Async], todo: Id, /) -> Ok:
+    async def delete_todo(self: Pilotage[Async], todo: IdLike, /) -> Ok:
         """Delete a todo.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Requires a token with the scope ``pilotage:write``.
@@ -1044,7 +1044,7 @@ class Pilotage(Resource[C]):
     @overload
     def update_doc(
         self: Pilotage[Sync],
-        active_doc: Id,
+        active_doc: IdLike,
         /,
         *,
         title: str | Unset = UNSET,
@@ -1073,7 +1073,7 @@ class Pilotage(Resource[C]):
     @overload
     async def update_doc(
         self: Pilotage[Async],
-        active_doc: Id,
+        active_doc: IdLike,
         /,
         *,
         title: str | Unset = UNSET,
@@ -1100,7 +1100,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete_doc(self: Pilotage[Sync], active_doc: Id, /) -> Ok:
+    def delete_doc(self: Pilotage[Sync], active_doc: IdLike, /) -> Ok:
         """Remove an active document from the register.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Requires a token with the scope ``pilotage:write``.
@@ -1117,7 +1117,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete_doc(self: Pilotage[Async], active_doc: Id, /) -> Ok:
+    async def delete_doc(self: Pilotage[Async], active_doc: IdLike, /) -> Ok:
         """Remove an active document from the register.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Requires a token with the scope ``pilotage:write``.
@@ -1286,7 +1286,7 @@ class Pilotage(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def get_action(self: Pilotage[Sync], proposed_action: Id, /) -> ProposedAction:
+    def get_action(self: Pilotage[Sync], proposed_action: IdLike, /) -> ProposedAction:
         """Get a proposed action.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id``. Requires a token with the scope ``pilotage:read``.
@@ -1302,7 +1302,7 @@ class Pilotage(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get_action(self: Pilotage[Async], proposed_action: Id, /) -> ProposedAction:
+    async def get_action(self: Pilotage[Async], proposed_action: IdLike, /) -> ProposedAction:
         """Get a proposed action.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id``. Requires a token with the scope ``pilotage:read``.
@@ -1319,7 +1319,12 @@ class Pilotage(Resource[C]):
         """
     @overload
     def review_action(
-        self: Pilotage[Sync], proposed_action: Id, /, *, approved: bool, reason: str | Unset | None = UNSET
+        self: Pilotage[Sync],
+        proposed_action: IdLike,
+        /,
+        *,
+        approved: bool,
+        reason: str | Unset | None = UNSET,
     ) -> ProposedAction:
         """Approve or reject a suggested action, once. An approved action is applied with the reviewer's rights.
 
@@ -1341,7 +1346,12 @@ class Pilotage(Resource[C]):
         """
     @overload
     async def review_action(
-        self: Pilotage[Async], proposed_action: Id, /, *, approved: bool, reason: str | Unset | None = UNSET
+        self: Pilotage[Async],
+        proposed_action: IdLike,
+        /,
+        *,
+        approved: bool,
+        reason: str | Unset | None = UNSET,
     ) -> ProposedAction:
         """Approve or reject a suggested action, once. An approved action is applied with the reviewer's rights.
 
@@ -1362,7 +1372,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def apply_action(self: Pilotage[Sync], proposed_action: Id, /) -> ProposedAction:
+    def apply_action(self: Pilotage[Sync], proposed_action: IdLike, /) -> ProposedAction:
         """Apply an approved action, once, in one transaction and with the rights of the user who approved it.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/apply``. Requires a login.
@@ -1379,7 +1389,7 @@ class Pilotage(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def apply_action(self: Pilotage[Async], proposed_action: Id, /) -> ProposedAction:
+    async def apply_action(self: Pilotage[Async], proposed_action: IdLike, /) -> ProposedAction:
         """Apply an approved action, once, in one transaction and with the rights of the user who approved it.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/apply``. Requires a login.

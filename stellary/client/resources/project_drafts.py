@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, IdLike, ItemHandle, Resource, by_id, iterates, method
 from stellary.contract.wizard import (
     CREATE_PROJECT_DRAFT,
     DELETE_PROJECT_DRAFT,
@@ -26,7 +26,7 @@ class ProjectDrafts(Resource[C]):
     generate_roadmap = by_id(GENERATE_ROADMAP)
     execute = by_id(EXECUTE_PROJECT_DRAFT)
 
-    def __call__(self, draft: Id) -> ProjectDraftHandle[C]:
+    def __call__(self, draft: IdLike) -> ProjectDraftHandle[C]:
         return ProjectDraftHandle(self._caller, self._extend_path(draft_id=draft))
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import date
 from typing import Any, overload
 
-from stellary.client.calling.method import Async, C, Id, ItemHandle, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.endpoint import Ok
 from stellary.contract.projects import Project
@@ -22,7 +22,7 @@ class ProjectDrafts(Resource[C]):
         name: str,
         description: str | Unset | None = UNSET,
         context_documents: builtins.list[GivenDocument] | Unset | None = UNSET,
-        document_ids: Sequence[Id] | Unset = UNSET,
+        document_ids: Sequence[IdLike] | Unset = UNSET,
     ) -> ProjectDraft:
         """Create a project draft from a brief. The response contains the first questions.
 
@@ -50,7 +50,7 @@ class ProjectDrafts(Resource[C]):
         name: str,
         description: str | Unset | None = UNSET,
         context_documents: builtins.list[GivenDocument] | Unset | None = UNSET,
-        document_ids: Sequence[Id] | Unset = UNSET,
+        document_ids: Sequence[IdLike] | Unset = UNSET,
     ) -> ProjectDraft:
         """Create a project draft from a brief. The response contains the first questions.
 
@@ -152,7 +152,7 @@ class ProjectDrafts(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def get(self: ProjectDrafts[Sync], draft: Id, /) -> ProjectDraft:
+    def get(self: ProjectDrafts[Sync], draft: IdLike, /) -> ProjectDraft:
         """Get a draft with its questions, answers and roadmap.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
@@ -168,7 +168,7 @@ class ProjectDrafts(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: ProjectDrafts[Async], draft: Id, /) -> ProjectDraft:
+    async def get(self: ProjectDrafts[Async], draft: IdLike, /) -> ProjectDraft:
         """Get a draft with its questions, answers and roadmap.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
@@ -184,7 +184,7 @@ class ProjectDrafts(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def delete(self: ProjectDrafts[Sync], draft: Id, /) -> Ok:
+    def delete(self: ProjectDrafts[Sync], draft: IdLike, /) -> Ok:
         """Delete a draft. A project that was created from it is kept.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
@@ -201,7 +201,7 @@ class ProjectDrafts(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: ProjectDrafts[Async], draft: Id, /) -> Ok:
+    async def delete(self: ProjectDrafts[Async], draft: IdLike, /) -> Ok:
         """Delete a draft. A project that was created from it is kept.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
@@ -219,7 +219,7 @@ class ProjectDrafts(Resource[C]):
         """
     @overload
     def refine(
-        self: ProjectDrafts[Sync], draft: Id, /, *, answers: dict[str, Any] | Unset = UNSET
+        self: ProjectDrafts[Sync], draft: IdLike, /, *, answers: dict[str, Any] | Unset = UNSET
     ) -> ProjectDraft:
         """Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.
 
@@ -240,7 +240,7 @@ class ProjectDrafts(Resource[C]):
         """
     @overload
     async def refine(
-        self: ProjectDrafts[Async], draft: Id, /, *, answers: dict[str, Any] | Unset = UNSET
+        self: ProjectDrafts[Async], draft: IdLike, /, *, answers: dict[str, Any] | Unset = UNSET
     ) -> ProjectDraft:
         """Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.
 
@@ -261,7 +261,7 @@ class ProjectDrafts(Resource[C]):
         """
     @overload
     def generate_roadmap(
-        self: ProjectDrafts[Sync], draft: Id, /, *, feedback: str | Unset = UNSET
+        self: ProjectDrafts[Sync], draft: IdLike, /, *, feedback: str | Unset = UNSET
     ) -> ProjectDraft:
         """Generate the roadmap, or generate it again with feedback.
 
@@ -282,7 +282,7 @@ class ProjectDrafts(Resource[C]):
         """
     @overload
     async def generate_roadmap(
-        self: ProjectDrafts[Async], draft: Id, /, *, feedback: str | Unset = UNSET
+        self: ProjectDrafts[Async], draft: IdLike, /, *, feedback: str | Unset = UNSET
     ) -> ProjectDraft:
         """Generate the roadmap, or generate it again with feedback.
 
@@ -304,7 +304,7 @@ class ProjectDrafts(Resource[C]):
     @overload
     def execute(
         self: ProjectDrafts[Sync],
-        draft: Id,
+        draft: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -331,7 +331,7 @@ class ProjectDrafts(Resource[C]):
     @overload
     async def execute(
         self: ProjectDrafts[Async],
-        draft: Id,
+        draft: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -355,7 +355,7 @@ class ProjectDrafts(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-    def __call__(self, draft: Id) -> ProjectDraftHandle[C]: ...
+    def __call__(self, draft: IdLike) -> ProjectDraftHandle[C]: ...
 
 class ProjectDraftHandle(ItemHandle[C]):
     """One project draft, which you refine, plan and execute."""

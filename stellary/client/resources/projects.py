@@ -13,7 +13,7 @@ from stellary.client.calling.call import CallPlan
 from stellary.client.calling.method import (
     Async,
     C,
-    Id,
+    IdLike,
     ItemHandle,
     Later,
     Resource,
@@ -203,7 +203,7 @@ class Projects(Resource[C]):
 
         return show_progress(progress, "projects", "project", work, awaits=self._awaits)
 
-    def __call__(self, project: Id) -> ProjectHandle[C]:
+    def __call__(self, project: IdLike) -> ProjectHandle[C]:
         return ProjectHandle(self._caller, self._extend_path(project_id=project))
 
 
@@ -331,15 +331,15 @@ class ProjectHandle(ItemHandle[C]):
 
         return ProjectActivity(self._caller, self._path_params)
 
-    def column(self, column: Id) -> ColumnHandle[C]:
+    def column(self, column: IdLike) -> ColumnHandle[C]:
         """Return the handle of a column."""
         return self.columns(column)
 
-    def scope(self, scope: Id) -> ScopeHandle[C]:
+    def scope(self, scope: IdLike) -> ScopeHandle[C]:
         """Return the handle of a scope."""
         return self.scopes(scope)
 
-    def card(self, card: Id) -> CardHandle[C]:
+    def card(self, card: IdLike) -> CardHandle[C]:
         """Return the handle of a card."""
         return self.cards(card)
 

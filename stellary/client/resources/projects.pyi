@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, ItemHandle, Later, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Later, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.resources.activity import ProjectActivity
 from stellary.client.resources.automations import Automations
@@ -289,7 +289,7 @@ class Projects(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def get(self: Projects[Sync], project: Id, /) -> Project:
+    def get(self: Projects[Sync], project: IdLike, /) -> Project:
         """Get a project by its id.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:read``.
@@ -305,7 +305,7 @@ class Projects(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: Projects[Async], project: Id, /) -> Project:
+    async def get(self: Projects[Async], project: IdLike, /) -> Project:
         """Get a project by its id.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:read``.
@@ -323,7 +323,7 @@ class Projects(Resource[C]):
     @overload
     def update(
         self: Projects[Sync],
-        project: Id,
+        project: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -352,7 +352,7 @@ class Projects(Resource[C]):
     @overload
     async def update(
         self: Projects[Async],
-        project: Id,
+        project: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -379,7 +379,7 @@ class Projects(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Projects[Sync], project: Id, /) -> Ok:
+    def delete(self: Projects[Sync], project: IdLike, /) -> Ok:
         """Delete a project with everything in it. Requires a project member or a workspace admin.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
@@ -396,7 +396,7 @@ class Projects(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Projects[Async], project: Id, /) -> Ok:
+    async def delete(self: Projects[Async], project: IdLike, /) -> Ok:
         """Delete a project with everything in it. Requires a project member or a workspace admin.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
@@ -413,7 +413,7 @@ class Projects(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def board(self: Projects[Sync], project: Id, /) -> Board:
+    def board(self: Projects[Sync], project: IdLike, /) -> Board:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Requires a token with the scope ``projects:read``.
@@ -429,7 +429,7 @@ class Projects(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def board(self: Projects[Async], project: Id, /) -> Board:
+    async def board(self: Projects[Async], project: IdLike, /) -> Board:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Requires a token with the scope ``projects:read``.
@@ -445,7 +445,7 @@ class Projects(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def export(self: Projects[Sync], project: Id, /) -> ProjectFile:
+    def export(self: Projects[Sync], project: IdLike, /) -> ProjectFile:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Requires a token with the scope ``projects:read``.
@@ -461,7 +461,7 @@ class Projects(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def export(self: Projects[Async], project: Id, /) -> ProjectFile:
+    async def export(self: Projects[Async], project: IdLike, /) -> ProjectFile:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Requires a token with the scope ``projects:read``.
@@ -690,7 +690,7 @@ class Projects(Resource[C]):
         Returns:
             The results of ``import_file``, in order.
         """
-    def __call__(self, project: Id) -> ProjectHandle[C]: ...
+    def __call__(self, project: IdLike) -> ProjectHandle[C]: ...
 
 class ProjectHandle(ItemHandle[C]):
     """One project, with its board."""
@@ -853,7 +853,7 @@ class ProjectHandle(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def undo(self: ProjectHandle[Sync], activity: Id, /) -> Card:
+    def undo(self: ProjectHandle[Sync], activity: IdLike, /) -> Card:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Requires a token with the scope ``projects:write``.
@@ -870,7 +870,7 @@ class ProjectHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def undo(self: ProjectHandle[Async], activity: Id, /) -> Card:
+    async def undo(self: ProjectHandle[Async], activity: IdLike, /) -> Card:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Requires a token with the scope ``projects:write``.
@@ -962,11 +962,11 @@ class ProjectHandle(ItemHandle[C]):
     @property
     def activity(self) -> ProjectActivity[C]:
         """The activity of the project."""
-    def column(self, column: Id) -> ColumnHandle[C]:
+    def column(self, column: IdLike) -> ColumnHandle[C]:
         """Return the handle of a column."""
-    def scope(self, scope: Id) -> ScopeHandle[C]:
+    def scope(self, scope: IdLike) -> ScopeHandle[C]:
         """Return the handle of a scope."""
-    def card(self, card: Id) -> CardHandle[C]:
+    def card(self, card: IdLike) -> CardHandle[C]:
         """Return the handle of a card."""
 
 class ProjectMembers(Resource[C]):
@@ -1088,7 +1088,7 @@ class ProjectMembers(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def remove(self: ProjectMembers[Sync], user: Id, /) -> Ok:
+    def remove(self: ProjectMembers[Sync], user: IdLike, /) -> Ok:
         """Remove a member from a project. The user keeps access to the workspace.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Requires a token with all scopes.
@@ -1105,7 +1105,7 @@ class ProjectMembers(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def remove(self: ProjectMembers[Async], user: Id, /) -> Ok:
+    async def remove(self: ProjectMembers[Async], user: IdLike, /) -> Ok:
         """Remove a member from a project. The user keeps access to the workspace.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Requires a token with all scopes.

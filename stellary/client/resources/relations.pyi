@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.endpoint import Ok
 from stellary.contract.relations import Relation
@@ -16,7 +16,7 @@ class Relations(Resource[C]):
     def create(
         self: Relations[Sync],
         *,
-        target_card_id: Id,
+        target_card_id: IdLike,
         type: Literal["blocks", "blocked_by", "related_to", "duplicates", "parent_of"],
     ) -> Relation:
         """Create a relation between two cards. `blocks` and `parent_of` must not form a cycle.
@@ -40,7 +40,7 @@ class Relations(Resource[C]):
     async def create(
         self: Relations[Async],
         *,
-        target_card_id: Id,
+        target_card_id: IdLike,
         type: Literal["blocks", "blocked_by", "related_to", "duplicates", "parent_of"],
     ) -> Relation:
         """Create a relation between two cards. `blocks` and `parent_of` must not form a cycle.
@@ -141,7 +141,7 @@ class Relations(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def delete(self: Relations[Sync], relation: Id, /) -> Ok:
+    def delete(self: Relations[Sync], relation: IdLike, /) -> Ok:
         """Delete a relation, for both cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/relations/:relationId``. Requires a token with the scope ``projects:write``.
@@ -158,7 +158,7 @@ class Relations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Relations[Async], relation: Id, /) -> Ok:
+    async def delete(self: Relations[Async], relation: IdLike, /) -> Ok:
         """Delete a relation, for both cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/relations/:relationId``. Requires a token with the scope ``projects:write``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, IdLike, ItemHandle, Resource, by_id, iterates, method
 from stellary.contract.scope_views import GET_VIEWS, SET_VIEW
 from stellary.contract.scopes import CREATE_SCOPE, DELETE_SCOPE, GET_SCOPE, LIST_SCOPES, UPDATE_SCOPE
 
@@ -16,7 +16,7 @@ class AnyScopes(Resource[C]):
     views = by_id(GET_VIEWS)
     set_view = by_id(SET_VIEW)
 
-    def __call__(self, scope: Id) -> ScopeHandle[C]:
+    def __call__(self, scope: IdLike) -> ScopeHandle[C]:
         return ScopeHandle(self._caller, self._extend_path(scope_id=scope))
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from typing import Any, Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, ItemHandle, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.endpoint import Ok
 from stellary.contract.scope_views import ScopeViews
@@ -16,7 +16,7 @@ from stellary.contract.unset import UNSET, Unset
 class AnyScopes(Resource[C]):
     """The scopes of all projects of a workspace. Call it with an id for the handle of one."""
     @overload
-    def get(self: AnyScopes[Sync], scope: Id, /) -> Scope:
+    def get(self: AnyScopes[Sync], scope: IdLike, /) -> Scope:
         """Get a scope with its columns and view settings.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:read``.
@@ -32,7 +32,7 @@ class AnyScopes(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: AnyScopes[Async], scope: Id, /) -> Scope:
+    async def get(self: AnyScopes[Async], scope: IdLike, /) -> Scope:
         """Get a scope with its columns and view settings.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:read``.
@@ -50,7 +50,7 @@ class AnyScopes(Resource[C]):
     @overload
     def update(
         self: AnyScopes[Sync],
-        scope: Id,
+        scope: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -83,7 +83,7 @@ class AnyScopes(Resource[C]):
     @overload
     async def update(
         self: AnyScopes[Async],
-        scope: Id,
+        scope: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -114,7 +114,7 @@ class AnyScopes(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: AnyScopes[Sync], scope: Id, /, *, move_cards_to: Id | Unset = UNSET) -> Ok:
+    def delete(self: AnyScopes[Sync], scope: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
@@ -133,7 +133,9 @@ class AnyScopes(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: AnyScopes[Async], scope: Id, /, *, move_cards_to: Id | Unset = UNSET) -> Ok:
+    async def delete(
+        self: AnyScopes[Async], scope: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET
+    ) -> Ok:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
@@ -154,7 +156,7 @@ class AnyScopes(Resource[C]):
     @overload
     def views(
         self: AnyScopes[Sync],
-        scope: Id,
+        scope: IdLike,
         /,
         *,
         type: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
@@ -178,7 +180,7 @@ class AnyScopes(Resource[C]):
     @overload
     async def views(
         self: AnyScopes[Async],
-        scope: Id,
+        scope: IdLike,
         /,
         *,
         type: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
@@ -202,7 +204,7 @@ class AnyScopes(Resource[C]):
     @overload
     def set_view(
         self: AnyScopes[Sync],
-        scope: Id,
+        scope: IdLike,
         /,
         *,
         active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
@@ -231,7 +233,7 @@ class AnyScopes(Resource[C]):
     @overload
     async def set_view(
         self: AnyScopes[Async],
-        scope: Id,
+        scope: IdLike,
         /,
         *,
         active_view: Literal["kanban", "list", "calendar", "roadmap", "stats"] | Unset = UNSET,
@@ -257,7 +259,7 @@ class AnyScopes(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-    def __call__(self, scope: Id) -> ScopeHandle[C]: ...
+    def __call__(self, scope: IdLike) -> ScopeHandle[C]: ...
 
 class Scopes(AnyScopes[C]):
     """The scopes of a project. Call it with an id for the handle of one.
@@ -496,7 +498,7 @@ class ScopeHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: ScopeHandle[Sync], *, move_cards_to: Id | Unset = UNSET) -> Ok:
+    def delete(self: ScopeHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
@@ -514,7 +516,7 @@ class ScopeHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: ScopeHandle[Async], *, move_cards_to: Id | Unset = UNSET) -> Ok:
+    async def delete(self: ScopeHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.

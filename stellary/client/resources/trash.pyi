@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.endpoint import Ok
 from stellary.contract.trash import TrashedItem
@@ -22,7 +22,7 @@ class Trash(Resource[C]):
             "card", "comment", "attachment", "document", "label", "custom_field", "column", "scope", "project"
         ]
         | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
     ) -> Page[TrashedItem]:
         """List the deleted items of a workspace, the last one first.
 
@@ -52,7 +52,7 @@ class Trash(Resource[C]):
             "card", "comment", "attachment", "document", "label", "custom_field", "column", "scope", "project"
         ]
         | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
     ) -> AsyncPage[TrashedItem]:
         """List the deleted items of a workspace, the last one first.
 
@@ -82,7 +82,7 @@ class Trash(Resource[C]):
             "card", "comment", "attachment", "document", "label", "custom_field", "column", "scope", "project"
         ]
         | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
     ) -> Iterator[TrashedItem]:
         """Iterate over all rows: list the deleted items of a workspace, the last one first.
 
@@ -112,7 +112,7 @@ class Trash(Resource[C]):
             "card", "comment", "attachment", "document", "label", "custom_field", "column", "scope", "project"
         ]
         | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
     ) -> AsyncIterator[TrashedItem]:
         """Iterate over all rows: list the deleted items of a workspace, the last one first.
 
@@ -134,7 +134,7 @@ class Trash(Resource[C]):
         """
     @overload
     def restore(
-        self: Trash[Sync], trash: Id, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET
+        self: Trash[Sync], trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET
     ) -> TrashedItem:
         """Restore a deleted item with all that was deleted with it.
 
@@ -156,7 +156,7 @@ class Trash(Resource[C]):
         """
     @overload
     async def restore(
-        self: Trash[Async], trash: Id, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET
+        self: Trash[Async], trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET
     ) -> TrashedItem:
         """Restore a deleted item with all that was deleted with it.
 
@@ -177,7 +177,7 @@ class Trash(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Trash[Sync], trash: Id, /) -> Ok:
+    def delete(self: Trash[Sync], trash: IdLike, /) -> Ok:
         """Delete an item in the trash for good, with its files.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Requires a token with the scope ``projects:write``.
@@ -194,7 +194,7 @@ class Trash(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Trash[Async], trash: Id, /) -> Ok:
+    async def delete(self: Trash[Async], trash: IdLike, /) -> Ok:
         """Delete an item in the trash for good, with its files.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Requires a token with the scope ``projects:write``.

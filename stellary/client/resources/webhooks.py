@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.client.calling.method import C, Id, ItemHandle, Resource, by_id, iterates, method
+from stellary.client.calling.method import C, IdLike, ItemHandle, Resource, by_id, iterates, method
 from stellary.contract.webhooks import (
     CREATE_WEBHOOK,
     DELETE_WEBHOOK,
@@ -23,7 +23,7 @@ class Webhooks(Resource[C]):
     delete = by_id(DELETE_WEBHOOK)
     deliveries = by_id(LIST_DELIVERIES)
 
-    def __call__(self, webhook: Id) -> WebhookHandle[C]:
+    def __call__(self, webhook: IdLike) -> WebhookHandle[C]:
         return WebhookHandle(self._caller, self._extend_path(webhook_id=webhook))
 
 

@@ -5,7 +5,7 @@ import builtins
 from collections.abc import AsyncIterator, Iterator
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, ItemHandle, Resource, Sync
+from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.endpoint import Ok
 from stellary.contract.unset import UNSET, Unset
@@ -276,7 +276,7 @@ class Webhooks(Resource[C]):
     @overload
     def update(
         self: Webhooks[Sync],
-        webhook: Id,
+        webhook: IdLike,
         /,
         *,
         url: str | Unset = UNSET,
@@ -369,7 +369,7 @@ class Webhooks(Resource[C]):
     @overload
     async def update(
         self: Webhooks[Async],
-        webhook: Id,
+        webhook: IdLike,
         /,
         *,
         url: str | Unset = UNSET,
@@ -460,7 +460,7 @@ class Webhooks(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Webhooks[Sync], webhook: Id, /) -> Ok:
+    def delete(self: Webhooks[Sync], webhook: IdLike, /) -> Ok:
         """Delete a webhook and its delivery log.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
@@ -477,7 +477,7 @@ class Webhooks(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Webhooks[Async], webhook: Id, /) -> Ok:
+    async def delete(self: Webhooks[Async], webhook: IdLike, /) -> Ok:
         """Delete a webhook and its delivery log.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
@@ -496,7 +496,7 @@ class Webhooks(Resource[C]):
     @overload
     def deliveries(
         self: Webhooks[Sync],
-        webhook: Id,
+        webhook: IdLike,
         /,
         *,
         limit: int | Unset = UNSET,
@@ -524,7 +524,7 @@ class Webhooks(Resource[C]):
     @overload
     async def deliveries(
         self: Webhooks[Async],
-        webhook: Id,
+        webhook: IdLike,
         /,
         *,
         limit: int | Unset = UNSET,
@@ -549,7 +549,7 @@ class Webhooks(Resource[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
-    def __call__(self, webhook: Id) -> WebhookHandle[C]: ...
+    def __call__(self, webhook: IdLike) -> WebhookHandle[C]: ...
 
 class WebhookHandle(ItemHandle[C]):
     """One webhook, and its deliveries."""
@@ -862,7 +862,7 @@ class WebhookHandle(ItemHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def redeliver(self: WebhookHandle[Sync], delivery: Id, /) -> WebhookDelivery:
+    def redeliver(self: WebhookHandle[Sync], delivery: IdLike, /) -> WebhookDelivery:
         """Send a message again with the same id; failed attempts are retried for another day.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries/:deliveryId/redeliver``. Requires a token with all scopes.
@@ -879,7 +879,7 @@ class WebhookHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def redeliver(self: WebhookHandle[Async], delivery: Id, /) -> WebhookDelivery:
+    async def redeliver(self: WebhookHandle[Async], delivery: IdLike, /) -> WebhookDelivery:
         """Send a message again with the same id; failed attempts are retried for another day.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries/:deliveryId/redeliver``. Requires a token with all scopes.

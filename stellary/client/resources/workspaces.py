@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stellary.client.calling.method import C, Id, Resource, SlugHandle, by_id, follows, iterates, method
+from stellary.client.calling.method import C, IdLike, Resource, SlugHandle, by_id, follows, iterates, method
 from stellary.contract.search import SEARCH
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.contract.workspaces import (
@@ -44,7 +44,7 @@ class Workspaces(Resource[C]):
     update = by_id(UPDATE_WORKSPACE)
     delete = by_id(DELETE_WORKSPACE)
 
-    def __call__(self, workspace: Id) -> WorkspaceHandle[C]:
+    def __call__(self, workspace: IdLike) -> WorkspaceHandle[C]:
         return WorkspaceHandle(self._caller, self._extend_path(ws_slug=workspace))
 
 
@@ -131,7 +131,7 @@ class WorkspaceHandle(SlugHandle[C]):
 
         return Trash(self._caller, self._path_params)
 
-    def document(self, document: Id) -> DocumentHandle[C]:
+    def document(self, document: IdLike) -> DocumentHandle[C]:
         """Return the handle of a document."""
         return self.documents(document)
 
@@ -142,13 +142,13 @@ class WorkspaceHandle(SlugHandle[C]):
 
         return Proposals(self._caller, self._path_params)
 
-    def mission(self, mission: Id) -> MissionHandle[C]:
+    def mission(self, mission: IdLike) -> MissionHandle[C]:
         """Return the handle of an agent's mission."""
         from stellary.client.resources.agents import MissionHandle
 
         return MissionHandle(self._caller, self._extend_path(mission_id=mission))
 
-    def project(self, project: Id) -> ProjectHandle[C]:
+    def project(self, project: IdLike) -> ProjectHandle[C]:
         """Return the handle of a project."""
         return self.projects(project)
 

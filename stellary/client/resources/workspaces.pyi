@@ -4,7 +4,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Literal, overload
 
-from stellary.client.calling.method import Async, C, Id, Resource, SlugHandle, Sync
+from stellary.client.calling.method import Async, C, IdLike, Resource, SlugHandle, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.calling.stream import AsyncEventStream, EventStream
 from stellary.client.resources.agents import Agents, MissionHandle, Proposals
@@ -151,7 +151,7 @@ class Workspaces(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def get(self: Workspaces[Sync], workspace: Id, /) -> Workspace:
+    def get(self: Workspaces[Sync], workspace: IdLike, /) -> Workspace:
         """Get a workspace by its slug.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token.
@@ -167,7 +167,7 @@ class Workspaces(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    async def get(self: Workspaces[Async], workspace: Id, /) -> Workspace:
+    async def get(self: Workspaces[Async], workspace: IdLike, /) -> Workspace:
         """Get a workspace by its slug.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token.
@@ -185,7 +185,7 @@ class Workspaces(Resource[C]):
     @overload
     def update(
         self: Workspaces[Sync],
-        workspace: Id,
+        workspace: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -214,7 +214,7 @@ class Workspaces(Resource[C]):
     @overload
     async def update(
         self: Workspaces[Async],
-        workspace: Id,
+        workspace: IdLike,
         /,
         *,
         name: str | Unset = UNSET,
@@ -241,7 +241,7 @@ class Workspaces(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Workspaces[Sync], workspace: Id, /) -> Ok:
+    def delete(self: Workspaces[Sync], workspace: IdLike, /) -> Ok:
         """Delete a workspace with everything in it. Owner only.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
@@ -258,7 +258,7 @@ class Workspaces(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Workspaces[Async], workspace: Id, /) -> Ok:
+    async def delete(self: Workspaces[Async], workspace: IdLike, /) -> Ok:
         """Delete a workspace with everything in it. Owner only.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
@@ -274,7 +274,7 @@ class Workspaces(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
-    def __call__(self, workspace: Id) -> WorkspaceHandle[C]: ...
+    def __call__(self, workspace: IdLike) -> WorkspaceHandle[C]: ...
 
 class WorkspaceHandle(SlugHandle[C]):
     """One workspace."""
@@ -392,7 +392,7 @@ class WorkspaceHandle(SlugHandle[C]):
         limit: int = 50,
         cursor: str | Unset = UNSET,
         kind: list[Literal["card", "comment", "project", "document"]] | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> Page[Hit]:
         """Search the cards, comments, projects and documents of a workspace, best match first.
@@ -423,7 +423,7 @@ class WorkspaceHandle(SlugHandle[C]):
         limit: int = 50,
         cursor: str | Unset = UNSET,
         kind: list[Literal["card", "comment", "project", "document"]] | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> AsyncPage[Hit]:
         """Search the cards, comments, projects and documents of a workspace, best match first.
@@ -454,7 +454,7 @@ class WorkspaceHandle(SlugHandle[C]):
         limit: int = 50,
         cursor: str | Unset = UNSET,
         kind: list[Literal["card", "comment", "project", "document"]] | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> Iterator[Hit]:
         """Iterate over all rows: search the cards, comments, projects and documents of a workspace, best match first.
@@ -485,7 +485,7 @@ class WorkspaceHandle(SlugHandle[C]):
         limit: int = 50,
         cursor: str | Unset = UNSET,
         kind: list[Literal["card", "comment", "project", "document"]] | Unset = UNSET,
-        project_id: Id | Unset = UNSET,
+        project_id: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> AsyncIterator[Hit]:
         """Iterate over all rows: search the cards, comments, projects and documents of a workspace, best match first.
@@ -579,14 +579,14 @@ class WorkspaceHandle(SlugHandle[C]):
     @property
     def trash(self) -> Trash[C]:
         """The deleted items of the workspace."""
-    def document(self, document: Id) -> DocumentHandle[C]:
+    def document(self, document: IdLike) -> DocumentHandle[C]:
         """Return the handle of a document."""
     @property
     def proposals(self) -> Proposals[C]:
         """The changes that agents of the workspace have proposed."""
-    def mission(self, mission: Id) -> MissionHandle[C]:
+    def mission(self, mission: IdLike) -> MissionHandle[C]:
         """Return the handle of an agent's mission."""
-    def project(self, project: Id) -> ProjectHandle[C]:
+    def project(self, project: IdLike) -> ProjectHandle[C]:
         """Return the handle of a project."""
 
 class WorkspaceMembers(Resource[C]):
@@ -716,7 +716,7 @@ class WorkspaceMembers(Resource[C]):
     @overload
     def update(
         self: WorkspaceMembers[Sync],
-        user: Id,
+        user: IdLike,
         /,
         *,
         role: Literal["admin", "member"] | Unset = UNSET,
@@ -743,7 +743,7 @@ class WorkspaceMembers(Resource[C]):
     @overload
     async def update(
         self: WorkspaceMembers[Async],
-        user: Id,
+        user: IdLike,
         /,
         *,
         role: Literal["admin", "member"] | Unset = UNSET,
@@ -768,7 +768,7 @@ class WorkspaceMembers(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def remove(self: WorkspaceMembers[Sync], user: Id, /) -> MemberRemoved:
+    def remove(self: WorkspaceMembers[Sync], user: IdLike, /) -> MemberRemoved:
         """Remove a member, or leave; also from projects and assigned cards. The response lists what ended.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Requires a token with all scopes.
@@ -785,7 +785,7 @@ class WorkspaceMembers(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def remove(self: WorkspaceMembers[Async], user: Id, /) -> MemberRemoved:
+    async def remove(self: WorkspaceMembers[Async], user: IdLike, /) -> MemberRemoved:
         """Remove a member, or leave; also from projects and assigned cards. The response lists what ended.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Requires a token with all scopes.
@@ -885,7 +885,7 @@ class Invitations(Resource[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
     @overload
-    def revoke(self: Invitations[Sync], invitation: Id, /) -> Ok:
+    def revoke(self: Invitations[Sync], invitation: IdLike, /) -> Ok:
         """Revoke an invitation.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/invitations/:invitationId``. Requires a token with all scopes.
@@ -902,7 +902,7 @@ class Invitations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def revoke(self: Invitations[Async], invitation: Id, /) -> Ok:
+    async def revoke(self: Invitations[Async], invitation: IdLike, /) -> Ok:
         """Revoke an invitation.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/invitations/:invitationId``. Requires a token with all scopes.
@@ -922,7 +922,7 @@ class Invitations(Resource[C]):
 class ReceivedInvitations(Resource[C]):
     """The invitations that the caller has received. ``accept`` takes the token from the e-mail."""
     @overload
-    def accept(self: ReceivedInvitations[Sync], token: Id, /) -> AcceptedInvitation:
+    def accept(self: ReceivedInvitations[Sync], token: IdLike, /) -> AcceptedInvitation:
         """Accept an invitation with the token from the invitation e-mail. The caller becomes a member.
 
         ``POST /invitations/:token/accept``. Requires a token with all scopes.
@@ -939,7 +939,7 @@ class ReceivedInvitations(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def accept(self: ReceivedInvitations[Async], token: Id, /) -> AcceptedInvitation:
+    async def accept(self: ReceivedInvitations[Async], token: IdLike, /) -> AcceptedInvitation:
         """Accept an invitation with the token from the invitation e-mail. The caller becomes a member.
 
         ``POST /invitations/:token/accept``. Requires a token with all scopes.

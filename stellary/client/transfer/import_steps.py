@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PART_BYTES = 4 << 20
 """The size of a part, in bytes, if its cards are long."""
 _CREATE, _ADD_PART = CallPlan(CREATE_IMPORT), CallPlan(ADD_IMPORT_PART)
-Json = Mapping[str, Any]
+JsonMapping = Mapping[str, Any]
 
 
 class ImportHandle(Protocol):
@@ -86,7 +86,7 @@ def import_file(
     return (yield from _import_in_parts(imports, content, progress))
 
 
-def _needs_parts(content: Json) -> bool:
+def _needs_parts(content: JsonMapping) -> bool:
     cards, columns = _to_list(content.get("cards")), _to_list(content.get("columns"))
     if len(cards) > CARDS_MAX or len(columns) > COLUMNS_MAX:
         return True
@@ -95,7 +95,7 @@ def _needs_parts(content: Json) -> bool:
 
 
 def _import_in_parts(
-    imports: ImportsHandle, content: Json, progress: ReportProgress | None
+    imports: ImportsHandle, content: JsonMapping, progress: ReportProgress | None
 ) -> Steps[ProjectImport]:
     """Import a project in parts; with an idempotency key of the caller, continue an earlier attempt.
 
@@ -129,12 +129,12 @@ def _import_in_parts(
     return completed
 
 
-def _post(handle: ImportHandle | ImportsHandle, plan: CallPlan, payload: Json) -> Callable[[], Any]:
+def _post(handle: ImportHandle | ImportsHandle, plan: CallPlan, payload: JsonMapping) -> Callable[[], Any]:
     """Return the call that sends JSON as it is, with the fields that only a newer server knows."""
     return partial(handle._caller.one, plan, handle._path_params, payload)  # noqa: SLF001 - of this package
 
 
-def _build_header(content: Json) -> Json:
+def _build_header(content: JsonMapping) -> JsonMapping:
     """Return a file without its cards. Numbers are assigned after those of all cards, which the server does not see at once."""
     header = {name: value for name, value in content.items() if name != "cards"}
     project = header.get("project")

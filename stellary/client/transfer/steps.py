@@ -36,7 +36,7 @@ def run_steps(steps: Steps[T]) -> T:
 
 
 @attrs.frozen
-class _End:
+class _StepResult:
     value: Any
 
 
@@ -49,7 +49,7 @@ async def run_steps_async(steps: Steps[T]) -> T:
         The value that the steps return.
     """
     call = await _advance_in_thread(steps, None)
-    while not isinstance(call, _End):
+    while not isinstance(call, _StepResult):
         result, error = None, None
         try:
             result = await call()
@@ -69,7 +69,7 @@ async def _advance_in_thread(steps: Steps[Any], result: Any, error: BaseExceptio
     except asyncio.CancelledError as cancellation:
         # A thread cannot be interrupted: wait for it, then pass the cancellation to the steps.
         call = await thread
-        if isinstance(call, _End):
+        if isinstance(call, _StepResult):
             return call
         return await asyncio.to_thread(_advance, steps, None, cancellation)
 
@@ -78,4 +78,4 @@ def _advance(steps: Steps[Any], result: Any, error: BaseException | None) -> Any
     try:
         return steps.send(result) if error is None else steps.throw(error)
     except StopIteration as end:
-        return _End(end.value)
+        return _StepResult(end.value)

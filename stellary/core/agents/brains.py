@@ -18,7 +18,7 @@ from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.environment import Environment
 from stellary.core.ports.llm import never_cancel
 
-Outcome = Literal["done", "gathered", "rejected", "refused"]
+StepOutcome = Literal["done", "gathered", "rejected", "refused"]
 
 
 @attrs.frozen
@@ -42,7 +42,7 @@ class ToolAnswer:
     """
 
     call: ToolCall
-    outcome: Outcome
+    outcome: StepOutcome
     value: Any = None
     why: str | None = None
 

@@ -20,7 +20,7 @@ from stellary.core.kernel.units import Units
 from stellary.core.streaming.streams import Batch, Record, frames
 
 READ_MAX = 1_000
-Entry = tuple[EntryKind, Mapping[str, object]]
+NewEntry = tuple[EntryKind, Mapping[str, object]]
 
 # The update locks the mission until the end of the transaction, so entries become visible in the order of their numbers.
 _COUNT = (
@@ -47,7 +47,7 @@ def mission_topic(mission_id: str) -> str:
     return f"mission:{mission_id}"
 
 
-def write(uow: UnitOfWork, mission_id: str, *entries: Entry) -> None:
+def write(uow: UnitOfWork, mission_id: str, *entries: NewEntry) -> None:
     """Append entries to the log of a mission.
 
     Args:

@@ -387,7 +387,7 @@ def _record_turn(uow: UnitOfWork, mission: RunningMissionRow, turn: Turn) -> Non
     if not is_over and not calls:
         turn, is_over = Turn(result=turn.message or ""), True
     _step(uow, mission, history=turn.history, calls=[] if is_over else calls, turns=number)
-    entries: list[mission_log.Entry] = [("step", {"number": number})]
+    entries: list[mission_log.NewEntry] = [("step", {"number": number})]
     if turn.message:
         entries.append(("message", {"text": turn.message[:TEXT_MAX]}))
     mission_log.write(uow, mission.id, *entries)

@@ -16,8 +16,8 @@ from stellary.contract.wire import Request, dump, load
 from stellary.core.accounts import places
 from stellary.core.accounts.places import AccessibleWorkspace
 from stellary.core.agents import gate, proposing
-from stellary.core.api.calls import Call
-from stellary.core.api.dispatch import ACCESS_BY_REF, Answer, run_call
+from stellary.core.api.calls import ServiceCall
+from stellary.core.api.dispatch import ACCESS_BY_REF, ServiceResponse, run_call
 from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.board.rules.name_matching import Candidate, resolve_one
 from stellary.core.kernel import actions
@@ -28,7 +28,7 @@ from stellary.core.kernel.units import Units
 _SHOWN_MAX = 20
 
 
-class ActionCall(Call):
+class ActionCall(ServiceCall):
     """One call of an action in a workspace.
 
     Args:
@@ -93,7 +93,7 @@ def act(
     params: Mapping[str, object],
     workspace: str | None = None,
     actor: Actor | None = None,
-) -> Answer:
+) -> ServiceResponse:
     """Run an action by its name, as ``dispatch.answer`` handles a request. Every error becomes a response.
 
     Args:
@@ -105,11 +105,11 @@ def act(
         actor: The caller; None takes the caller from the bearer token in ``authorization``.
     """
 
-    def create() -> Call:
+    def create() -> ServiceCall:
         action = actions.registered_actions(units.env)[name]
         return ActionCall(units, request, actor, action, params, workspace)
 
-    return run_call(request, actor, create, Call.respond)
+    return run_call(request, actor, create, ServiceCall.respond)
 
 
 def may_act(units: Units, actor: Actor, name: str) -> bool:

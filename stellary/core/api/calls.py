@@ -43,7 +43,7 @@ from stellary.core.ports.blobs import StoredFile, discard, new_key
 from stellary.core.streaming.streams import Record, build_stream_response
 
 
-class Call:
+class ServiceCall:
     """One request, matched to an endpoint and its service.
 
     Args:

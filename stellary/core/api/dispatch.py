@@ -35,7 +35,7 @@ from stellary.core.agents import access as agents_access
 from stellary.core.agents import actions as agents_actions
 from stellary.core.agents import agents, audit, mission_log, missions, proposals
 from stellary.core.agents import tokens as agent_tokens
-from stellary.core.api.calls import Call
+from stellary.core.api.calls import ServiceCall
 from stellary.core.api.uploads import Upload
 from stellary.core.automations import access as automations_access
 from stellary.core.automations import automations, project_files, traces, triggers
@@ -316,7 +316,7 @@ ROUTER = Router(service.endpoint for service in SERVICES.values())
 
 
 @attrs.frozen
-class Answer(RawResponse):
+class ServiceResponse(RawResponse):
     """A response, with details that are not sent to the caller.
 
     Attributes:
@@ -335,7 +335,7 @@ def answer(
     match: Match | None = None,
     upload: Upload | None = None,
     payload: Request | ApiError | None = None,
-) -> Answer:
+) -> ServiceResponse:
     """Return the response to a request. Every error becomes a response; nothing is raised.
 
     Args:
@@ -347,12 +347,12 @@ def answer(
         payload: The result of ``read_payload``, if it has been called already.
     """
     return run_call(
-        request, actor, lambda: _call(units, request, actor, match, upload, payload), Call.respond
+        request, actor, lambda: _call(units, request, actor, match, upload, payload), ServiceCall.respond
     )
 
 
 def read_payload(units: Units, request: RawRequest, match: Match, values_max: int) -> Request | ApiError:
-    """Parse and validate the body of a request outside of any transaction, for ``answer``. See ``Call.parse_request``.
+    """Parse and validate the body of a request outside of any transaction, for ``answer``. See ``ServiceCall.parse_request``.
 
     Args:
         units: Opens the units of work.
@@ -365,7 +365,7 @@ def read_payload(units: Units, request: RawRequest, match: Match, values_max: in
 
 def find_refusal(
     units: Units, request: RawRequest, match: Match | None = None, actor: Actor | None = None
-) -> Answer | None:
+) -> ServiceResponse | None:
     """Return the error response that a request gets whatever its body, or None if the caller may make it.
 
     It lets a server refuse a caller before a large body is sent.
@@ -376,7 +376,7 @@ def find_refusal(
         match: The result of ``ROUTER.match``, if it has been called already.
         actor: The caller; None takes the caller from the bearer token.
     """
-    response = run_call(request, actor, lambda: _call(units, request, actor, match), Call.authorize)
+    response = run_call(request, actor, lambda: _call(units, request, actor, match), ServiceCall.authorize)
     return response if response.status >= 400 else None
 
 
@@ -403,7 +403,7 @@ def may_read_on(units: Units, request: RawRequest, actor: Actor | None = None) -
         request: The request that opened the stream.
         actor: The caller; None takes the caller from the bearer token.
     """
-    response = run_call(request, actor, lambda: _call(units, request, actor, None), Call.authorize)
+    response = run_call(request, actor, lambda: _call(units, request, actor, None), ServiceCall.authorize)
     return response.status < 400
 
 
@@ -434,25 +434,30 @@ def _call(
     match: Match | None,
     upload: Upload | None = None,
     payload: Request | ApiError | None = None,
-) -> Call:
+) -> ServiceCall:
     match = match or ROUTER.match(request.method, request.path)
     service = SERVICES[match.endpoint.operation]
-    return Call(units, request, actor, match, service, ACCESS_BY_REF.get(type(match.ref)), upload, payload)
+    return ServiceCall(
+        units, request, actor, match, service, ACCESS_BY_REF.get(type(match.ref)), upload, payload
+    )
 
 
 def run_call(
-    request: RawRequest, actor: Actor | None, create: Callable[[], Call], run: Callable[[Call], RawResponse]
-) -> Answer:
+    request: RawRequest,
+    actor: Actor | None,
+    create: Callable[[], ServiceCall],
+    run: Callable[[ServiceCall], RawResponse],
+) -> ServiceResponse:
     """Create a call, run it, and return its response. An exception becomes an error response.
 
     Args:
         request: The request.
         actor: The caller, if known already.
         create: Creates the call.
-        run: Runs it: ``Call.respond`` or ``Call.authorize``.
+        run: Runs it: ``ServiceCall.respond`` or ``ServiceCall.authorize``.
     """
     request_id = request.headers.get("x-request-id") or f"req_{secrets.token_hex(8)}"
-    call: Call | None = None
+    call: ServiceCall | None = None
     try:
         call = create()
         response = run(call)
@@ -465,4 +470,4 @@ def run_call(
     headers = {**response.headers, "x-request-id": request_id}
     caller = call.caller if call else actor
     record = response.record if isinstance(response, StreamResponse) else None
-    return Answer(response.status, headers, response.body, response.blocks, caller, record)
+    return ServiceResponse(response.status, headers, response.body, response.blocks, caller, record)

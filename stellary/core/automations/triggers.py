@@ -8,12 +8,12 @@ from typing import cast, get_args
 
 import attrs
 
-from stellary.contract.automations import LIST_TRIGGERS, AutomationTrigger, FieldType, TriggerField
+from stellary.contract.automations import LIST_TRIGGERS, AutomationTrigger, TriggerField, TriggerFieldType
 from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.contract.wire import invalid
-from stellary.core.automations.rules.conditions import DATA, OPS, Kind, check_value
+from stellary.core.automations.rules.conditions import DATA, OPS, FactType, check_value
 from stellary.core.board import access
 from stellary.core.board.cards import get_card
 from stellary.core.kernel.environment import Environment
@@ -40,10 +40,10 @@ class Trigger:
 
     name: str
     summary: str
-    fields: Mapping[str, FieldType] = attrs.field(factory=dict)
+    fields: Mapping[str, TriggerFieldType] = attrs.field(factory=dict)
 
     @property
-    def condition_fields(self) -> Mapping[str, Kind]:
+    def condition_fields(self) -> Mapping[str, FactType]:
         """The kinds of the fields of the data, by the names that conditions use."""
         return {DATA + name: kind for name, kind in self.fields.items()}
 
@@ -77,7 +77,7 @@ def build_triggers(host_triggers: Iterable[Trigger]) -> Mapping[str, Trigger]:
         if trigger.name in table or trigger.name in _RESERVED:
             raise ValueError(f"two triggers are called {trigger.name!r}")
         for name, kind in trigger.fields.items():
-            if not _FIELD_NAME.fullmatch(name) or kind not in get_args(FieldType):
+            if not _FIELD_NAME.fullmatch(name) or kind not in get_args(TriggerFieldType):
                 raise ValueError(f"the trigger {trigger.name!r} has an invalid field {name!r}: {kind!r}")
         table[trigger.name] = trigger
     return table

@@ -34,7 +34,7 @@ from stellary.core.board.labels import label_row
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
 from stellary.core.board.rows import card_rows, field_rows, scope_rows
 from stellary.core.board.rules.import_references import EntryWithId, Importer, ItemWithId
-from stellary.core.board.rules.imports import ImportPlan, Row, plan_import
+from stellary.core.board.rules.imports import ImportPlan, NewRow, plan_import
 from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import (
     cards,
@@ -206,11 +206,11 @@ def internal_columns(uow: UnitOfWork, last_number: int) -> dict[str, object]:
 # ---------------------------------------------------------------------------------------------- ids
 
 
-Pairs = Sequence[tuple[str | None, str]]
+IdPairs = Sequence[tuple[str | None, str]]
 """The ids of entries in the file, or None, and their new ids."""
 
 
-def pair_ids(file: ImportProject, plan: ImportPlan) -> dict[str, Pairs]:
+def pair_ids(file: ImportProject, plan: ImportPlan) -> dict[str, IdPairs]:
     """Return the ids of all entries except cards, by part of the file.
 
     Args:
@@ -229,7 +229,7 @@ def pair_ids(file: ImportProject, plan: ImportPlan) -> dict[str, Pairs]:
     }
 
 
-def index_new_ids(pairs: Mapping[str, Pairs]) -> dict[str, dict[str, str]]:
+def index_new_ids(pairs: Mapping[str, IdPairs]) -> dict[str, dict[str, str]]:
     """Return the new ids by part of the file and id in the file."""
     return {part: {id: new_id for id, new_id in ids if id} for part, ids in pairs.items()}
 
@@ -274,7 +274,7 @@ def write_plan(uow: UnitOfWork, plan: ImportPlan) -> None:
         uow: The unit of work.
         plan: The plan.
     """
-    rows_by_statement: tuple[tuple[Insert, Sequence[Row]], ...] = (
+    rows_by_statement: tuple[tuple[Insert, Sequence[NewRow]], ...] = (
         (_SCOPES, [scope_rows.row(scope) for scope in plan.scopes]),
         (_COLUMNS, [column_row(column) for column in plan.columns]),
         (_LABELS, [label_row(label) for label in plan.labels]),
@@ -305,7 +305,7 @@ def write_cards(
         uow.connection.execute(_COMMENTS, [comment_row(comment, email) for comment, email in new_comments])
 
 
-def write_relations(uow: UnitOfWork, rows: Sequence[Row]) -> None:
+def write_relations(uow: UnitOfWork, rows: Sequence[NewRow]) -> None:
     """Insert relations.
 
     Args:

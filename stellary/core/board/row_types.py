@@ -8,7 +8,7 @@ from stellary.contract.cards import CardStatus
 from stellary.contract.custom_fields import FieldType
 from stellary.contract.relations import RelationType
 from stellary.contract.scopes import ViewType
-from stellary.core.board.rules.scopes import Settings
+from stellary.core.board.rules.scopes import ViewSettings
 from stellary.core.db.row_types import RowType
 
 
@@ -164,7 +164,7 @@ class ScopeRow(RowType):
     start_date: datetime | None
     due_date: datetime | None
     active_view: ViewType
-    view_settings: Settings
+    view_settings: ViewSettings
     created_at: datetime
     updated_at: datetime
 

@@ -22,7 +22,7 @@ from stellary.contract.search import FoundKind, Hit
 from stellary.core.board.row_types import CardHitRow, CommentHitRow, OnCardHitRow, ProjectHitRow
 from stellary.core.board.tables import cards, comments, projects
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.search_sources import Entry, MakeSnippet, Source
+from stellary.core.kernel.search_sources import MakeSnippet, SearchEntry, SearchSource
 from stellary.core.kernel.unit import UnitOfWork
 
 HitRow = TypeVar("HitRow", ProjectHitRow, CardHitRow, CommentHitRow)
@@ -30,9 +30,9 @@ HitRow = TypeVar("HitRow", ProjectHitRow, CardHitRow, CommentHitRow)
 # ---------------------------------------------------------------------------------------------- into the index
 
 
-def project_entry(project: Project) -> Entry:
+def project_entry(project: Project) -> SearchEntry:
     """Return the search entry of a project."""
-    return Entry(
+    return SearchEntry(
         kind="project",
         id=project.id,
         workspace_id=project.workspace_id,
@@ -42,7 +42,7 @@ def project_entry(project: Project) -> Entry:
     )
 
 
-def card_entry(workspace_id: str, card: Card, key: str = "") -> Entry:
+def card_entry(workspace_id: str, card: Card, key: str = "") -> SearchEntry:
     """Return the search entry of a card: its key and title, description and checklist items.
 
     Args:
@@ -50,7 +50,7 @@ def card_entry(workspace_id: str, card: Card, key: str = "") -> Entry:
         card: The card.
         key: The card's key, if the card does not have it yet.
     """
-    return Entry(
+    return SearchEntry(
         kind="card",
         id=card.id,
         workspace_id=workspace_id,
@@ -61,7 +61,7 @@ def card_entry(workspace_id: str, card: Card, key: str = "") -> Entry:
     )
 
 
-def comment_entry(workspace_id: str, project_id: str, comment: Comment) -> Entry:
+def comment_entry(workspace_id: str, project_id: str, comment: Comment) -> SearchEntry:
     """Return the search entry of a comment, which has no title.
 
     Args:
@@ -72,8 +72,8 @@ def comment_entry(workspace_id: str, project_id: str, comment: Comment) -> Entry
     return _comment_entry(workspace_id, project_id, comment.card_id, comment.id, comment.content)
 
 
-def _comment_entry(workspace_id: str, project_id: str, card_id: str, id: str, content: str) -> Entry:
-    return Entry(
+def _comment_entry(workspace_id: str, project_id: str, card_id: str, id: str, content: str) -> SearchEntry:
+    return SearchEntry(
         kind="comment",
         id=id,
         workspace_id=workspace_id,
@@ -108,7 +108,7 @@ _COMMENTS = (
 )
 
 
-def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> Entry | None:
+def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> SearchEntry | None:
     """Return the entry of a project itself; None if it does not exist.
 
     Args:
@@ -119,7 +119,7 @@ def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> E
     project = uow.connection.execute(_PROJECT, {"_project_id": project_id}).first()
     if project is None:
         return None
-    return Entry(
+    return SearchEntry(
         kind="project",
         id=project_id,
         workspace_id=workspace_id,
@@ -129,7 +129,7 @@ def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> E
     )
 
 
-def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[Entry]:
+def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) -> Iterator[SearchEntry]:
     """Yield the entries of a project, its cards and their comments.
 
     Args:
@@ -142,9 +142,9 @@ def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) ->
         title = f"{project.key} {project.name}"
         text = project.description or ""
         at = {"workspace_id": workspace_id, "project_id": project_id}
-        yield Entry(kind="project", id=project_id, **at, title=title, text=text)
+        yield SearchEntry(kind="project", id=project_id, **at, title=title, text=text)
         for card in uow.connection.execute(_CARDS, parameters):
-            yield Entry(
+            yield SearchEntry(
                 kind="card",
                 id=card.id,
                 **at,
@@ -169,7 +169,7 @@ def in_visible_project(
     return or_(project_id.is_(None), project_id.in_(visible))
 
 
-def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) -> Iterator[Entry]:
+def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) -> Iterator[SearchEntry]:
     """Yield the entry of a comment, if it exists.
 
     Args:
@@ -298,8 +298,8 @@ def _on_card(kind: FoundKind, row: OnCardHitRow, snippet: str | None) -> Hit:
 
 
 SOURCES = (
-    Source("card", BOARD_READ, _build_loader(Query(CardHitRow, _CARD_HITS), _card)),
-    Source("comment", BOARD_READ, _build_loader(Query(CommentHitRow, _COMMENT_HITS), _comment)),
-    Source("project", BOARD_READ, _build_loader(Query(ProjectHitRow, _PROJECT_HITS), _project)),
+    SearchSource("card", BOARD_READ, _build_loader(Query(CardHitRow, _CARD_HITS), _card)),
+    SearchSource("comment", BOARD_READ, _build_loader(Query(CommentHitRow, _COMMENT_HITS), _comment)),
+    SearchSource("project", BOARD_READ, _build_loader(Query(ProjectHitRow, _PROJECT_HITS), _project)),
 )
 """The search sources of boards."""

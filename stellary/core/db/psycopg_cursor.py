@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Column
 
 
-class Description(Sequence[Column]):
+class ResultColumns(Sequence[Column]):
     """The columns of a result.
 
     SQLAlchemy reads the description after each statement, but after the first execution only checks whether there are
@@ -40,6 +40,6 @@ class Cursor(psycopg.Cursor[Any]):
     """A cursor with a lazy description."""
 
     @property
-    def description(self) -> Description | None:  # type: ignore[override]
+    def description(self) -> ResultColumns | None:  # type: ignore[override]
         result = self.pgresult
-        return Description(self, result.nfields) if result is not None and result.nfields else None
+        return ResultColumns(self, result.nfields) if result is not None and result.nfields else None

@@ -28,7 +28,7 @@ from stellary.contract.wire import Request
 from stellary.core import Core
 from stellary.core.agents.tokens import is_agent_token
 from stellary.core.api import dispatch
-from stellary.core.api.dispatch import Answer
+from stellary.core.api.dispatch import ServiceResponse
 from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.http.addresses import Network
 from stellary.core.http.body import RequestBody, body_limits
@@ -297,7 +297,7 @@ class Api:
             return False
         return True
 
-    async def _answer_json(self, context: RequestContext, caller: Caller) -> Answer:
+    async def _answer_json(self, context: RequestContext, caller: Caller) -> ServiceResponse:
         """Answer a request without a file. A large body is read and inflated only after the caller is admitted."""
         assert context.match is not None
         match, endpoint = context.match, context.match.endpoint
@@ -322,7 +322,7 @@ class Api:
         raw, payload = await self._threads.bodies.run(parse)
         return await self._run_service(context, caller, raw, payload)
 
-    async def _find_refusal(self, context: RequestContext) -> Answer | None:
+    async def _find_refusal(self, context: RequestContext) -> ServiceResponse | None:
         """Return the error response for a request that the caller may not make, regardless of its body; else None."""
         raw = context.to_raw_request()
         return await self._threads.run(
@@ -336,11 +336,11 @@ class Api:
         caller: Caller,
         raw: RawRequest,
         payload: Request | ApiError | None = None,
-    ) -> asyncio.Future[Answer]:
+    ) -> asyncio.Future[ServiceResponse]:
         assert context.match is not None
         match, operation, actor = context.match, context.match.endpoint.operation, context.host_actor
 
-        def answer() -> Answer:
+        def answer() -> ServiceResponse:
             return dispatch.answer(self._core.units, raw, actor, match=match, payload=payload)
 
         if match.endpoint.returns_file or match.endpoint.thinks:
@@ -351,7 +351,7 @@ class Api:
             if mode == "read":
                 headers = context.headers
 
-                def read() -> Answer:
+                def read() -> ServiceResponse:
                     compressed = self._compression.compress(answer(), headers.get("accept-encoding"))
                     return answer_conditionally(compressed, headers.get("if-none-match"))
 
@@ -360,7 +360,7 @@ class Api:
 
         attempt = self._password_limits.attempt(operation, caller, raw.body)
 
-        def answer_guarded() -> Answer:
+        def answer_guarded() -> ServiceResponse:
             # Checked again when the thread starts it, since concurrent attempts may have failed by then.
             attempt.admit()
             guarded_answer = answer()
@@ -371,7 +371,7 @@ class Api:
         return self._threads.run(mode, answer_guarded)
 
 
-def _add_prefix(answer: Answer, prefix: str) -> RawResponse:
+def _add_prefix(answer: ServiceResponse, prefix: str) -> RawResponse:
     """Return a response whose link to the next page has the prefix of a mounted application."""
     link = answer.headers.get("link")
     if not prefix or link is None:

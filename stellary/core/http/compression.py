@@ -10,7 +10,7 @@ from typing import cast
 
 import attrs
 
-from stellary.core.api.dispatch import Answer
+from stellary.core.api.dispatch import ServiceResponse
 
 SIZE_MIN = 1024
 """The minimum size of a compressed body, in bytes."""
@@ -48,7 +48,7 @@ class Compression:
     def __init__(self, encoders: Mapping[str, Encoder]) -> None:
         self._encoders = encoders
 
-    def compress(self, answer: Answer, accept_encoding: str | None) -> Answer:
+    def compress(self, answer: ServiceResponse, accept_encoding: str | None) -> ServiceResponse:
         """Return a response with a compressed body, if it is large enough and the client accepts an encoding.
 
         Args:

@@ -6,7 +6,7 @@ import hashlib
 
 import attrs
 
-from stellary.core.api.dispatch import Answer
+from stellary.core.api.dispatch import ServiceResponse
 from stellary.core.api.transfers import matches_tag
 
 TAGGED_MAX = 32 * 1024
@@ -14,7 +14,7 @@ TAGGED_MAX = 32 * 1024
 hash would take a twelfth of the time of the response."""
 
 
-def answer_conditionally(answer: Answer, if_none_match: str | None) -> Answer:
+def answer_conditionally(answer: ServiceResponse, if_none_match: str | None) -> ServiceResponse:
     """Return a response with an entity tag, or a 304 without a body if the client has the same response.
 
     The tag is a hash of the bytes that would be sent: it depends on the rights of the caller and on the query, and no

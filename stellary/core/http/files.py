@@ -11,7 +11,7 @@ from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest
 from stellary.core import Core
 from stellary.core.api import dispatch
-from stellary.core.api.dispatch import Answer
+from stellary.core.api.dispatch import ServiceResponse
 from stellary.core.api.uploads import FORM_MAX, Upload, too_large
 from stellary.core.http.body import body_blocks
 from stellary.core.http.context import RequestContext
@@ -36,7 +36,7 @@ class Files:
         self._core = core
         self._threads = threads
 
-    async def receive(self, context: RequestContext) -> Answer:
+    async def receive(self, context: RequestContext) -> ServiceResponse:
         """Answer an upload, after the caller has been admitted.
 
         Raises:
@@ -54,7 +54,7 @@ class Files:
             raise
         return await self._threads.files.run(lambda: self._store_upload(context, raw, upload))
 
-    def _store_upload(self, context: RequestContext, raw: RawRequest, upload: Upload) -> Answer:
+    def _store_upload(self, context: RequestContext, raw: RawRequest, upload: Upload) -> ServiceResponse:
         with upload:
             return dispatch.answer(
                 self._core.units, raw, context.host_actor, match=context.match, upload=upload

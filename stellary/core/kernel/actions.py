@@ -21,7 +21,7 @@ from stellary.core.kernel.unit import UnitOfWork, check_restrictions, is_service
 
 Q = TypeVar("Q", bound=Request)
 
-Kind = Literal["read", "write"]
+ActionKind = Literal["read", "write"]
 Category = Literal[
     "board.read",
     "board.write",
@@ -55,7 +55,7 @@ class Action(Generic[Q]):
     do: Callable[[UnitOfWork, WorkspaceRef, Q], object]
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ActionKind:
         return "read" if self.endpoint.method == "GET" else "write"
 
     @property

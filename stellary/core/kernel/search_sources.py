@@ -3,7 +3,7 @@
 To add a kind:
 
 1. Add its name to ``FoundKind`` in ``contract/search.py``.
-2. In the area, write a ``Source``, and a function that builds an ``Entry`` (see
+2. In the area, write a ``SearchSource``, and a function that builds an ``SearchEntry`` (see
 ``knowledge/search_entries.py`` for a short
    example); add the source to ``SOURCES`` in ``search/search.py``.
 3. In ``search/index.py`` define how the area's events change the index, and list ``index.update_index`` for these events in
@@ -22,7 +22,7 @@ from stellary.core.kernel.unit import UnitOfWork
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
+class SearchEntry:
     """The indexed text of an item.
 
     Attributes:
@@ -50,7 +50,7 @@ MakeSnippet = Callable[[str], str | None]
 
 
 @attrs.frozen
-class Source:
+class SearchSource:
     """A kind of item that search finds.
 
     Attributes:

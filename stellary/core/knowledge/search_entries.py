@@ -12,7 +12,7 @@ from stellary.contract.rich_text import Node
 from stellary.contract.search import Hit
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import DocumentWritten
-from stellary.core.kernel.search_sources import Entry, MakeSnippet, Source
+from stellary.core.kernel.search_sources import MakeSnippet, SearchEntry, SearchSource
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge.row_types import DocumentHitRow
 from stellary.core.knowledge.rules.plain_text import plain_text
@@ -41,9 +41,9 @@ _SELECT_HITS = Query(
 )
 
 
-def document_entry(event: DocumentWritten) -> Entry:
+def document_entry(event: DocumentWritten) -> SearchEntry:
     """Return the search entry of a document: its title, text and tags."""
-    return Entry(
+    return SearchEntry(
         kind="document",
         id=event.document_id,
         workspace_id=event.workspace_id,
@@ -85,5 +85,5 @@ def _text(content: Node, tags: Collection[str]) -> str:
     return "\n".join(filter(None, (plain_text(content), " ".join(tags))))
 
 
-SOURCES = (Source("document", DOCUMENT_READ, _load_hits),)
+SOURCES = (SearchSource("document", DOCUMENT_READ, _load_hits),)
 """The source of document hits."""

@@ -42,7 +42,7 @@ from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import rules
 from stellary.core.notifications.changes import (
-    Change,
+    StoredChange,
     find_referenced_ids,
     list_card_changes,
     list_item_changes,
@@ -85,7 +85,7 @@ class _Entry:
     event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged | ItemRestored
     meta: dict[str, object]
     recipients: list[str]
-    changes: list[Change] = attrs.field(factory=list)
+    changes: list[StoredChange] = attrs.field(factory=list)
     item: Value | None = None
 
     @property

@@ -22,7 +22,7 @@ from stellary.core.kernel.events import (
     CardUpdated,
 )
 
-Change = dict[str, object]
+StoredChange = dict[str, object]
 """A change of a field as it is stored: the keys of ``FieldChange`` that have a value."""
 
 TEXT_MAX: Final = 2_000
@@ -61,7 +61,7 @@ _PYTHON_NAMES: Final[Mapping[str, str]] = {camel(name): name for name in _CARD_F
 _WIRE_NAMES: Final[Mapping[str, str]] = {name: camel(name) for name in _CARD_FIELDS}
 
 
-def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Change]:
+def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[StoredChange]:
     """Return the changes of a card's fields that an event reports; an empty list if it changes no field.
 
     Args:
@@ -90,7 +90,7 @@ def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Change
             return []
 
 
-def list_item_changes(before: Value | None, after: Value | None) -> list[Change]:
+def list_item_changes(before: Value | None, after: Value | None) -> list[StoredChange]:
     """Return the changes of an item of any class: all its fields if it was created or deleted.
 
     Args:
@@ -98,7 +98,7 @@ def list_item_changes(before: Value | None, after: Value | None) -> list[Change]
         after: Its state after the change; None if it was deleted.
     """
     old, new = (None if value is None else _to_json(value) for value in (before, after))
-    changes: list[Change] = []
+    changes: list[StoredChange] = []
     for name in dict.fromkeys([*(old or {}), *(new or {})]):
         old_value, new_value = (old or {}).get(name), (new or {}).get(name)
         if old_value != new_value and (old_value or new_value or (before and after)):
@@ -115,7 +115,7 @@ def _to_json(value: Value) -> dict[str, object]:
 
 def list_changes(
     before: Value, after: Value, fields: Iterable[str], names: Mapping[str, str]
-) -> list[Change]:
+) -> list[StoredChange]:
     """Return the changes between two states of a value.
 
     Args:
@@ -124,7 +124,7 @@ def list_changes(
         fields: The fields to compare, by their names in Python.
         names: The names of the items that the values refer to, by id.
     """
-    changes: list[Change] = []
+    changes: list[StoredChange] = []
     for field in fields:
         old, new = getattr(before, field), getattr(after, field)
         if old != new:
@@ -132,7 +132,7 @@ def list_changes(
     return changes
 
 
-def list_values(value: Value, fields: Iterable[str], names: Mapping[str, str]) -> list[Change]:
+def list_values(value: Value, fields: Iterable[str], names: Mapping[str, str]) -> list[StoredChange]:
     """Return the changes from nothing to a new value: its fields that are not empty.
 
     Args:
@@ -140,7 +140,7 @@ def list_values(value: Value, fields: Iterable[str], names: Mapping[str, str]) -
         fields: The fields to record, by their names in Python.
         names: The names of the items that the values refer to, by id.
     """
-    changes: list[Change] = []
+    changes: list[StoredChange] = []
     for field in fields:
         new = getattr(value, field)
         if new:
@@ -164,7 +164,9 @@ def find_referenced_ids(event: CardEvent) -> set[str]:
     return ids if before.scope_id == card.scope_id else {*ids, before.scope_id, card.scope_id}
 
 
-def _list_field_changes(field: str, old: object, new: object, names: Mapping[str, str]) -> Iterator[Change]:
+def _list_field_changes(
+    field: str, old: object, new: object, names: Mapping[str, str]
+) -> Iterator[StoredChange]:
     """Yield the changes of one field; of custom fields and checklists, one for each custom field and item."""
     if field == "custom_fields":
         yield from _list_key_changes(_as_mapping(old), _as_mapping(new), names)
@@ -176,8 +178,10 @@ def _list_field_changes(field: str, old: object, new: object, names: Mapping[str
         )
 
 
-def _build_change(field: str, old: object, new: object, names: Mapping[str, str] | None = None) -> Change:
-    change: Change = {"field": field}
+def _build_change(
+    field: str, old: object, new: object, names: Mapping[str, str] | None = None
+) -> StoredChange:
+    change: StoredChange = {"field": field}
     if _is_long(old) or _is_long(new):
         change["diff"] = diff_texts(str(old or ""), str(new or ""))
     else:
@@ -210,14 +214,14 @@ def _as_items(value: object) -> Sequence[ChecklistItem]:
 
 def _list_key_changes(
     old: Mapping[str, object], new: Mapping[str, object], names: Mapping[str, str]
-) -> Iterator[Change]:
+) -> Iterator[StoredChange]:
     for id in dict.fromkeys([*old, *new]):
         if old.get(id) != new.get(id):
             own_name = {id: names[id]} if id in names else None
             yield _build_change(f"customFields.{id}", old.get(id), new.get(id), own_name)
 
 
-def _list_item_changes(old: Sequence[ChecklistItem], new: Sequence[ChecklistItem]) -> Iterator[Change]:
+def _list_item_changes(old: Sequence[ChecklistItem], new: Sequence[ChecklistItem]) -> Iterator[StoredChange]:
     """Yield a change for each item that is added, changed or removed, and one if the order of the kept items differs."""
     old_items = {item.id: item for item in old}
     new_items = {item.id: item for item in new}

@@ -11,7 +11,7 @@ from stellary.contract.cards import Card
 from stellary.contract.wire import dump
 from stellary.core.notifications.changes import revert_diff
 
-Item = dict[str, object]
+StoredItem = dict[str, object]
 """An item of a checklist as a request contains it. A deleted item comes back without its id, and gets a new one."""
 
 _FOLLOWING = ("scopeId", "completedAt")
@@ -35,7 +35,7 @@ class Reversal:
         self.problems: dict[str, object] = {}
         self._card: dict[str, object] = orjson.loads(dump(card))
         self._field_values: dict[str, object] = {}
-        self._items: list[Item] = [
+        self._items: list[StoredItem] = [
             {"_id": item.id, "title": item.title, "done": item.done} for item in card.checklist
         ]
         for change in changes:
@@ -106,6 +106,6 @@ class Reversal:
         self._items = [next(ordered) if item.get("_id") in new else item for item in self._items]
 
 
-def _content(item: Item) -> Item:
+def _content(item: StoredItem) -> StoredItem:
     """Return the fields of a checklist item that a change records, without its order."""
     return {"title": item["title"], "done": item["done"]}

@@ -64,7 +64,7 @@ class Ledger(Generic[Row, T]):
     def __init__(
         self,
         name: str,
-        kind: rules.Kind,
+        kind: rules.PilotageKind,
         table: Table,
         row_type: type[Row],
         title: str,

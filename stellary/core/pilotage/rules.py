@@ -24,8 +24,8 @@ NOWHERE = 0
 # ---------------------------------------------------------------------------------------------- ids
 
 
-Kind = Literal["mission", "priority", "todo", "decision", "doc", "action"]
-_PREFIXES: Final[Mapping[Kind, str]] = {
+PilotageKind = Literal["mission", "priority", "todo", "decision", "doc", "action"]
+_PREFIXES: Final[Mapping[PilotageKind, str]] = {
     "mission": "m",
     "priority": "p",
     "todo": "t",
@@ -35,7 +35,7 @@ _PREFIXES: Final[Mapping[Kind, str]] = {
 }
 
 
-def short_id(kind: Kind, number: int) -> str:
+def short_id(kind: PilotageKind, number: int) -> str:
     """Return a short id such as ``m-001``, with more digits from 1,000 on.
 
     Args:
@@ -45,7 +45,7 @@ def short_id(kind: Kind, number: int) -> str:
     return f"{_PREFIXES[kind]}-{number:03d}"
 
 
-def parse_short_id(kind: Kind, text: str) -> int:
+def parse_short_id(kind: PilotageKind, text: str) -> int:
     """Return the number of a short id; ``NOWHERE`` if it is malformed.
 
     Args:

@@ -24,7 +24,7 @@ from stellary.core.kernel.events import (
     ProjectImported,
     ProjectUpdated,
 )
-from stellary.core.kernel.search_sources import Entry
+from stellary.core.kernel.search_sources import SearchEntry
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import search_entries as knowledge
 from stellary.core.search.rules import fold
@@ -63,14 +63,14 @@ _RENAME_KEY = (
 class _IndexChanges:
     """The changes of the index. Of several changes of an item, only the last one is kept."""
 
-    created: dict[str, Entry] = attrs.field(factory=dict)
-    changed: dict[str, Entry] = attrs.field(factory=dict)
+    created: dict[str, SearchEntry] = attrs.field(factory=dict)
+    changed: dict[str, SearchEntry] = attrs.field(factory=dict)
     deleted: dict[str, str] = attrs.field(factory=dict)
 
-    def create(self, entry: Entry) -> None:
+    def create(self, entry: SearchEntry) -> None:
         self.created[entry.id] = entry
 
-    def change(self, entry: Entry) -> None:
+    def change(self, entry: SearchEntry) -> None:
         (self.created if entry.id in self.created else self.changed)[entry.id] = entry
 
     def delete(self, id: str, workspace_id: str) -> None:
@@ -110,13 +110,13 @@ def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
         uow.connection.execute(_DELETE, deleted_rows)
 
 
-def _insert_of(entry: Entry) -> Insert:
+def _insert_of(entry: SearchEntry) -> Insert:
     if entry.card_id:
         return _INSERT_OF_CARD
     return _INSERT_OF_DOCUMENT if entry.document_id else _INSERT_OF_PROJECT
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: SearchEntry) -> dict[str, Any]:
     return {
         "workspace_id": entry.workspace_id,
         "id": entry.id,

@@ -23,7 +23,7 @@ from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import WEBHOOKS
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.webhook_sender import DeliveryResult
-from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, Message, Sent, Settled
+from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, PendingMessage, Sent, Settled
 from stellary.core.webhooks.row_types import LockedWebhookRow, PendingMessageRow
 from stellary.core.webhooks.rules.retries import DAY, FURTHEST, outcome, webhook_retry_at
 from stellary.core.webhooks.tables import deliveries, webhooks
@@ -196,7 +196,7 @@ def _changes(sent: Sent, row: LockedWebhookRow, now: datetime) -> dict[str, Any]
     }
 
 
-def _with_attempt(message: Message, at: datetime, result: DeliveryResult) -> list[Any]:
+def _with_attempt(message: PendingMessage, at: datetime, result: DeliveryResult) -> list[Any]:
     attempt = DeliveryAttempt(
         at=at,
         status_code=result.status,
@@ -266,7 +266,7 @@ def _load(
     settled: Settled,
 ) -> None:
     """Load due messages. If there are none, let the job wait for the next message, or delete it."""
-    messages: list[Message] = []
+    messages: list[PendingMessage] = []
     if retry_at is None or retry_at <= uow.now:
         # The receiver may still fail, so only one message is loaded to try it.
         limit = 1 if webhook.failures else LOAD_MAX
@@ -288,9 +288,11 @@ def _load(
         jobs.put_back(uow.connection, webhook.job, max(next_at, retry_at or next_at))
 
 
-def _pending(connection: Connection, webhook_id: str, until: datetime, limit: int) -> list[Message]:
+def _pending(connection: Connection, webhook_id: str, until: datetime, limit: int) -> list[PendingMessage]:
     rows = _LOAD.all(connection, {"_webhook_id": webhook_id, "_until": until, "_limit": limit})
-    return [Message(row.id, row.payload, row.attempts, row.tries, row.queued_at or until) for row in rows]
+    return [
+        PendingMessage(row.id, row.payload, row.attempts, row.tries, row.queued_at or until) for row in rows
+    ]
 
 
 def _renew(uow: UnitOfWork, held: Mapping[str, ClaimedWebhook], settled: Settled) -> None:

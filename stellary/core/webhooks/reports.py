@@ -12,7 +12,7 @@ from stellary.core.ports.webhook_sender import DeliveryResult
 
 
 @attrs.frozen
-class Message:
+class PendingMessage:
     """A pending message.
 
     Attributes:
@@ -45,14 +45,14 @@ class ClaimedWebhook:
     secret: str = attrs.field(repr=False)
     active: bool
     failures: int
-    messages: Sequence[Message]
+    messages: Sequence[PendingMessage]
 
 
 @attrs.frozen
 class Sent:
     """A message that was sent, with the result."""
 
-    message: Message
+    message: PendingMessage
     at: datetime
     result: DeliveryResult
 

@@ -22,7 +22,7 @@ from stellary.core.kernel.signals import EVERYTHING, WEBHOOKS
 from stellary.core.kernel.units import Units
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks import queue
-from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, Message, Sent
+from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, PendingMessage, Sent
 from stellary.core.webhooks.rules.retries import FURTHEST, is_failure
 
 _log = logging.getLogger("stellary.core")
@@ -52,7 +52,7 @@ class _Lane:
     """A claimed webhook with its messages: waiting, being sent, or sent but not recorded yet."""
 
     webhook: ClaimedWebhook
-    waiting: deque[Message]
+    waiting: deque[PendingMessage]
     on_their_way: int = 0
     sent: list[Sent] = attrs.field(factory=list)
     failures_in_a_row: int = 0
@@ -76,7 +76,7 @@ class _Lane:
             self.failures_in_a_row, self.failed, self.answered, self.retry_after = 0, False, False, None
         self.webhook = webhook
 
-    def take(self, on_their_way_max: int) -> Message | None:
+    def take(self, on_their_way_max: int) -> PendingMessage | None:
         if not self.waiting or self.on_their_way >= on_their_way_max:
             return None
         self.on_their_way += 1
@@ -295,7 +295,7 @@ class WebhookWorker:
                 if self._stopping.is_set():
                     self._changed.notify_all()
 
-    def _take(self) -> tuple[_Lane, Message] | None:
+    def _take(self) -> tuple[_Lane, PendingMessage] | None:
         with self._changed:
             until = time.monotonic() + IDLE_SECONDS
             while not self._stopping.is_set():
@@ -311,7 +311,7 @@ class WebhookWorker:
             self._senders -= 1
             return None
 
-    def _next_message(self) -> tuple[_Lane, Message] | None:
+    def _next_message(self) -> tuple[_Lane, PendingMessage] | None:
         failing = sum(lane.on_their_way for lane in self._lanes.values() if lane.webhook.failures)
         # Webhooks with the fewest messages in flight come first, so that none waits for one with many messages.
         for lane in sorted(self._lanes.values(), key=lambda lane: lane.on_their_way):
@@ -354,7 +354,7 @@ class WebhookWorker:
                 else:
                     lanes[id] = _Lane(webhook, deque(webhook.messages))
 
-    def _deliver(self, webhook: ClaimedWebhook, message: Message) -> Sent:
+    def _deliver(self, webhook: ClaimedWebhook, message: PendingMessage) -> Sent:
         """Send a message once, without an open transaction."""
         try:
             result = self._send(webhook, message)
@@ -363,7 +363,7 @@ class WebhookWorker:
             result = DeliveryResult(error=f"it could not be sent: {type(error).__name__}")
         return Sent(message, self._units.env.clock(), result)
 
-    def _send(self, webhook: ClaimedWebhook, message: Message) -> DeliveryResult:
+    def _send(self, webhook: ClaimedWebhook, message: PendingMessage) -> DeliveryResult:
         if not webhook.active:
             return DeliveryResult(error=TURNED_OFF, final=True)
         assert self._units.env.webhook_sender is not None

@@ -44,7 +44,7 @@ ROWS = [*load_rows("instructions.tsv"), *load_rows("held_back_instructions.tsv")
 DONE = [row["instruction"] for row in ROWS if not row["outcome"].startswith("refused")]
 
 
-def describe(calls: list[instructions.Call]) -> str:
+def describe(calls: list[instructions.ParsedAction]) -> str:
     """Return calls in the notation of the tables: ``move_card targetColumn=Done | archive_card archived=true``."""
     return " | ".join(
         " ".join(
@@ -65,7 +65,9 @@ def normalize(outcome: str) -> str:
     return outcome.replace('": ', '":').replace('", ', '",').replace("}, ", "},")
 
 
-def try_read(prompt: str, context: InstructionContext = CONTEXT) -> tuple[list[instructions.Call], str]:
+def try_read(
+    prompt: str, context: InstructionContext = CONTEXT
+) -> tuple[list[instructions.ParsedAction], str]:
     """Return the calls of a prompt, and the message of its refusal; one of them is empty."""
     try:
         return read(prompt, context), ""

@@ -17,7 +17,7 @@ from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.pilotage import rules
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
-kinds = st.sampled_from(get_args(rules.Kind))
+kinds = st.sampled_from(get_args(rules.PilotageKind))
 
 
 @given(kinds, st.integers(1, 10**9 - 1))

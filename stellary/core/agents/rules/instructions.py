@@ -22,7 +22,7 @@ from lark import Lark, Token, Tree, UnexpectedInput
 from stellary.contract.cards import Card
 
 _Day = TypeVar("_Day", bound=date)
-Call = tuple[str, dict[str, object]]
+ParsedAction = tuple[str, dict[str, object]]
 STEPS_MAX = 100
 # The keywords of the grammar that have synonyms. Any other one matches its own name.
 _SYNONYMS = (
@@ -148,7 +148,7 @@ _TO_CARD = re.compile(
 )
 _NEXT_WORD = re.compile(r"[\s,;:.]*+(?:(?:and|then)\s++)*+([^\s,;:.!]+)")
 _AND = re.compile(r"\sand\s")
-_SETTERS: Mapping[str, Call] = {
+_SETTERS: Mapping[str, ParsedAction] = {
     "archive": ("archive_card", {"archived": True}),
     "restore": ("archive_card", {"archived": False}),
     "complete": ("set_status", {"status": "done"}),
@@ -185,7 +185,7 @@ class InstructionContext:
     today: date
 
 
-def read(prompt: str, context: InstructionContext) -> list[Call]:
+def read(prompt: str, context: InstructionContext) -> list[ParsedAction]:
     """Return the calls that a prompt requests, in order: names of actions, with their parameters.
 
     Args:
@@ -195,7 +195,7 @@ def read(prompt: str, context: InstructionContext) -> list[Call]:
     Raises:
         InstructionError: A part of the prompt is not understood or contradicts another part, or it asks for over 100 calls.
     """
-    calls: list[Call] = []
+    calls: list[ParsedAction] = []
     written: set[tuple[str, str]] = set()
     for line in _join_lists(prompt):
         for command in _list_trees(_parse(line)):
@@ -371,7 +371,7 @@ class _Command:
         self.trees = {part.data: part for part in parts if isinstance(part, Tree)}
         self.card_id = self.to_card_id(self.tokens.get("OBJECT", "it"))
 
-    def read(self) -> Iterator[Call]:
+    def read(self) -> Iterator[ParsedAction]:
         """Yield the calls that the command asks for.
 
         Raises:
@@ -382,7 +382,7 @@ class _Command:
         for action, params in self.read_action():
             yield action, params if "projectId" in params else {"cardId": self.card_id, **params}
 
-    def read_action(self) -> Iterable[Call]:  # noqa: C901 - one branch for each rule of the grammar
+    def read_action(self) -> Iterable[ParsedAction]:  # noqa: C901 - one branch for each rule of the grammar
         """Return the calls that the command asks for, without the card if it is the object of the command."""
         kind, tokens, card = self.kind, self.tokens, self.context.card
         match kind:

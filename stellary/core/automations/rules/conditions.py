@@ -17,10 +17,10 @@ LEAVES_MAX = 100
 TEXT_MAX = 5_000
 ENTRIES_MAX = 100
 
-Kind = Literal["text", "number", "moment", "flag", "list", "any"]
+FactType = Literal["text", "number", "moment", "flag", "list", "any"]
 Facts = Mapping[str, Any]
 
-FIELDS: Final[Mapping[str, Kind]] = {
+FIELDS: Final[Mapping[str, FactType]] = {
     "key": "text",
     "number": "number",
     "title": "text",
@@ -60,7 +60,7 @@ CUSTOM_FIELD = re.compile(rf"customFields\.({ID_PATTERN})")
 
 _ORDER = ("gt", "gte", "lt", "lte")
 _LISTS = ("in", "not_in")
-OPS: Final[Mapping[Kind, tuple[str, ...]]] = {
+OPS: Final[Mapping[FactType, tuple[str, ...]]] = {
     "text": ("eq", "ne", "in", "not_in", "contains", "is_set"),
     "number": ("eq", "ne", "in", "not_in", *_ORDER, "is_set"),
     "moment": ("eq", "ne", "in", "not_in", *_ORDER, "is_set"),
@@ -82,7 +82,7 @@ class _Moment(Request):
 def check_conditions(
     conditions: Mapping[str, Any],
     path: str = "conditions",
-    data_fields: Mapping[str, Kind] = MappingProxyType({}),
+    data_fields: Mapping[str, FactType] = MappingProxyType({}),
 ) -> Mapping[str, Any]:
     """Check that conditions are well-formed, and return them.
 
@@ -101,7 +101,7 @@ def check_conditions(
     return conditions
 
 
-def _check_group(group: Mapping[str, Any], path: str, depth: int, fields: Mapping[str, Kind]) -> int:
+def _check_group(group: Mapping[str, Any], path: str, depth: int, fields: Mapping[str, FactType]) -> int:
     """Check a group, and return the number of its comparisons."""
     if len(group) != 1 or not group.keys() <= {"all", "any"}:
         raise invalid((path, 'must be {"all": […]} or {"any": […]}'))
@@ -124,7 +124,7 @@ def _check_group(group: Mapping[str, Any], path: str, depth: int, fields: Mappin
     return leaves
 
 
-def _check_leaf(leaf: Mapping[str, Any], path: str, fields: Mapping[str, Kind]) -> None:
+def _check_leaf(leaf: Mapping[str, Any], path: str, fields: Mapping[str, FactType]) -> None:
     if not {"field", "op"} <= leaf.keys() <= {"field", "op", "value"}:
         raise invalid((path, 'must be {"field": …, "op": …, "value": …}, or a group'))
     kind = _kind_of(leaf["field"], fields)
@@ -142,7 +142,7 @@ def _check_leaf(leaf: Mapping[str, Any], path: str, fields: Mapping[str, Kind]) 
     _check_value(kind, op, leaf["value"], f"{path}.value")
 
 
-def _check_value(kind: Kind, op: str, value: Any, path: str) -> None:
+def _check_value(kind: FactType, op: str, value: Any, path: str) -> None:
     if op in _LISTS:
         if not isinstance(value, list) or not 1 <= len(value) <= ENTRIES_MAX:
             raise invalid((path, f"must be a list of 1 to {ENTRIES_MAX} values"))
@@ -156,13 +156,13 @@ def _check_value(kind: Kind, op: str, value: Any, path: str) -> None:
         raise invalid((path, problem))
 
 
-def _kind_of(field: Any, fields: Mapping[str, Kind]) -> Kind | None:
+def _kind_of(field: Any, fields: Mapping[str, FactType]) -> FactType | None:
     if not isinstance(field, str):
         return None
     return "any" if CUSTOM_FIELD.fullmatch(field) else fields.get(field)
 
 
-def check_value(kind: Kind, value: object) -> str | None:
+def check_value(kind: FactType, value: object) -> str | None:
     """Return the problem of a value of a trigger's data; None if it has the kind.
 
     Args:
@@ -204,7 +204,7 @@ def _check_plain(value: Any) -> str | None:
     return None if isinstance(value, bool) or _is_number(value) else "must be a text, a number, true or false"
 
 
-_CHECKS: Final[Mapping[Kind, Callable[[Any], str | None]]] = {
+_CHECKS: Final[Mapping[FactType, Callable[[Any], str | None]]] = {
     "text": _check_text,
     "number": _check_number,
     "moment": _check_moment,

@@ -31,9 +31,9 @@ from stellary.core.board.rules.import_losses import list_losses
 from stellary.core.board.rules.import_references import Importer, index_ids, resolve_reference
 from stellary.core.board.rules.import_relations import build_relations
 from stellary.core.board.rules.relations import Edge
-from stellary.core.board.rules.scopes import Settings, apply_view, views
+from stellary.core.board.rules.scopes import ViewSettings, apply_view, views
 
-Row = dict[str, object]
+NewRow = dict[str, object]
 
 
 class EntryWithName(Protocol):
@@ -53,7 +53,7 @@ class ImportPlan:
     custom_fields: Sequence[CustomField]
     cards: Sequence[tuple[Card, int]]
     comments: Sequence[tuple[Comment, str | None]]
-    relations: Sequence[Row]
+    relations: Sequence[NewRow]
     last_number: int
     not_carried: Sequence[NotCarried]
 
@@ -99,7 +99,7 @@ def plan_import(file: ImportProject, by: Importer, default_scope: str) -> Import
     )
 
 
-def build_relation_rows(edges: Sequence[Edge], by: Importer) -> list[Row]:
+def build_relation_rows(edges: Sequence[Edge], by: Importer) -> list[NewRow]:
     """Return the rows of relations that an import creates.
 
     Args:
@@ -127,7 +127,7 @@ def _scopes(scopes: Sequence[ImportedScope], by: Importer) -> list[Scope]:
         raise invalid((f"scopes[{defaults[1]}].isDefault", "must be true for one scope only"))
     new_scopes: list[Scope] = []
     for scope_index, scope in enumerate(scopes):
-        settings: Settings = {}
+        settings: ViewSettings = {}
         for view_index, view in enumerate(scope.views or ()):
             remembered = SetView(type=view.type, settings=view.settings)
             settings = apply_view(

@@ -13,11 +13,11 @@ from stellary.contract.scopes import VIEW_TYPES, CreateScope, Scope, ScopeView, 
 from stellary.contract.wire import dump, invalid
 from stellary.core.board.rules.fields import check_dates, value_or
 
-Settings = Mapping[str, dict[str, object]]
+ViewSettings = Mapping[str, dict[str, object]]
 """The settings of views, by their type; a view without settings is left out."""
 
 
-def views(settings: Settings) -> list[ScopeView]:
+def views(settings: ViewSettings) -> list[ScopeView]:
     """Return all views with their settings."""
     return [ScopeView(type=view_type, settings=settings.get(view_type, {})) for view_type in VIEW_TYPES]
 
@@ -83,8 +83,8 @@ def check_deletable(is_default: bool) -> None:
 
 
 def apply_view(
-    active: ViewType, settings: Settings, request: SetView, path: str = ""
-) -> tuple[ViewType, Settings]:
+    active: ViewType, settings: ViewSettings, request: SetView, path: str = ""
+) -> tuple[ViewType, ViewSettings]:
     """Return the active view and the settings after a request.
 
     The settings of a request belong to the view of its ``type``, otherwise to the view that is then active. They are

@@ -69,7 +69,7 @@ class Bridge:
             request: The request, with its whole body.
             client: The client that has sent it.
         """
-        response = _Response()
+        response = _CollectedResponse()
         scope = {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -85,7 +85,7 @@ class Bridge:
             ],
             _CLIENT: client,
         }
-        await self._manager.handle_request(scope, _Body(request.body).receive, response.send)
+        await self._manager.handle_request(scope, _CompleteBody(request.body).receive, response.send)
         return response.whole()
 
     def _find_schema(self, name: str) -> Schema | None:
@@ -133,7 +133,7 @@ def _describe_tool(tool: Tool) -> types.Tool:
     )
 
 
-class _Body:
+class _CompleteBody:
     """A complete body in the form of ASGI, for a client that stays connected."""
 
     def __init__(self, body: bytes) -> None:
@@ -146,7 +146,7 @@ class _Body:
         return {"type": "http.request", "body": body, "more_body": False}
 
 
-class _Response:
+class _CollectedResponse:
     """A response that collects the messages of ASGI."""
 
     def __init__(self) -> None:

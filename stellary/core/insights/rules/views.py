@@ -18,10 +18,8 @@ from stellary.contract.scope_views import (
 )
 from stellary.core.board.rules.card_counts import ScopeProgress, percent
 
-Cards = Sequence[Card]
 
-
-def build_kanban(columns: Sequence[Column], cards: Mapping[str, Cards]) -> KanbanView:
+def build_kanban(columns: Sequence[Column], cards: Mapping[str, Sequence[Card]]) -> KanbanView:
     """Return all columns with their cards.
 
     Args:
@@ -33,7 +31,7 @@ def build_kanban(columns: Sequence[Column], cards: Mapping[str, Cards]) -> Kanba
     )
 
 
-def build_calendar(cards: Mapping[str | None, Cards]) -> CalendarView:
+def build_calendar(cards: Mapping[str | None, Sequence[Card]]) -> CalendarView:
     """Return the days on which cards are due, in ascending order.
 
     Args:
@@ -46,7 +44,7 @@ def build_calendar(cards: Mapping[str | None, Cards]) -> CalendarView:
     )
 
 
-def build_roadmap(scopes: Sequence[ScopeProgress], cards: Cards) -> RoadmapView:
+def build_roadmap(scopes: Sequence[ScopeProgress], cards: Sequence[Card]) -> RoadmapView:
     """Return scopes and cards as bars; a card with one date becomes a bar of no length.
 
     Args:
@@ -93,6 +91,6 @@ def build_card_bar(card: Card) -> CardBar | None:
     )
 
 
-def _as_list(cards: Cards) -> list[Card]:
+def _as_list(cards: Sequence[Card]) -> list[Card]:
     # A CardList has all methods that the serializer of a response calls on a list.
     return cast("list[Card]", cards)

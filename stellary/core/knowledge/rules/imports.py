@@ -46,7 +46,7 @@ def build_documents(
 
 
 @attrs.frozen
-class Placement:
+class DocumentPlacement:
     """The place of a document in the new project.
 
     Attributes:
@@ -60,7 +60,9 @@ class Placement:
     parent_id: str | None
 
 
-def check_documents(file: ProjectHeader, ids: Sequence[str], scope_ids: Sequence[str]) -> list[Placement]:
+def check_documents(
+    file: ProjectHeader, ids: Sequence[str], scope_ids: Sequence[str]
+) -> list[DocumentPlacement]:
     """Return the places of the documents of a file, in the order of the file.
 
     Args:
@@ -82,7 +84,7 @@ def check_documents(file: ProjectHeader, ids: Sequence[str], scope_ids: Sequence
             scope_id = scope_ids[resolve_reference(scopes, entry.scope_id, f"{path}.scopeId", "scopes")]
         if entry.parent_id:
             parent = resolve_reference(indexes, entry.parent_id, f"{path}.parentId", "documents")
-        placements.append(Placement(scope_id, parent, None if parent is None else ids[parent]))
+        placements.append(DocumentPlacement(scope_id, parent, None if parent is None else ids[parent]))
     _parents_first([placement.parent for placement in placements])
     return placements
 

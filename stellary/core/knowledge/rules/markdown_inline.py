@@ -35,7 +35,7 @@ class Budget:
 
 
 @attrs.frozen
-class Inline:
+class InlineContent:
     """The content of a block.
 
     Attributes:
@@ -47,7 +47,7 @@ class Inline:
     block: Node | None
 
 
-def read_inline(text: str, env: dict[str, object], budget: Budget, *, is_cell: bool = False) -> Inline:
+def read_inline(text: str, env: dict[str, object], budget: Budget, *, is_cell: bool = False) -> InlineContent:
     """Read the text of a block.
 
     Args:
@@ -61,7 +61,7 @@ def read_inline(text: str, env: dict[str, object], budget: Budget, *, is_cell: b
     tokens: list[Token] = []
     parser.inline.parse(text, parser, env, tokens)
     block = tokens[0].meta["block"] if tokens and tokens[0].type == "tag_block" else None
-    return Inline(_Nodes(budget).read(tokens), block)
+    return InlineContent(_Nodes(budget).read(tokens), block)
 
 
 @attrs.define

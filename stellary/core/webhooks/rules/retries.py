@@ -23,7 +23,7 @@ _AGAIN = frozenset((408, 429))
 
 
 @attrs.frozen
-class Outcome:
+class AttemptOutcome:
     """The outcome of an attempt; ``again_at`` is the time of the next attempt for a pending message."""
 
     status: DeliveryStatus
@@ -38,7 +38,7 @@ def outcome(
     expired: bool = False,
     retry_after: float | None = None,
     final: bool = False,
-) -> Outcome:
+) -> AttemptOutcome:
     """Return the outcome of an attempt.
 
     Any 2xx is a success. After 408, 429, 5xx and without a response, another attempt follows.
@@ -52,10 +52,10 @@ def outcome(
         final: Whether another attempt is pointless.
     """
     if status is not None and 200 <= status < 300:
-        return Outcome("succeeded")
+        return AttemptOutcome("succeeded")
     if not is_failure(status, final=final) or tries > len(PAUSES) or expired:
-        return Outcome("failed")
-    return Outcome("pending", now + max(PAUSES[tries - 1], _asked_pause(retry_after)))
+        return AttemptOutcome("failed")
+    return AttemptOutcome("pending", now + max(PAUSES[tries - 1], _asked_pause(retry_after)))
 
 
 def is_failure(status: int | None, *, final: bool) -> bool:

@@ -11,7 +11,7 @@ import attrs
 from stellary.contract.cards import Priority
 from stellary.core.wizard.rules.dates import DateReader, Timing
 from stellary.core.wizard.rules.fitting import shorten
-from stellary.core.wizard.rules.outline import Item, OutlineSection, OutlineTable
+from stellary.core.wizard.rules.outline import OutlineItem, OutlineSection, OutlineTable
 from stellary.core.wizard.rules.plans import TITLE_MAX, PlannedItem, PlannedPhase, capitalize
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
@@ -153,7 +153,7 @@ class Collector:
         return []
 
     def read_items(
-        self, items: Sequence[Item], phase: PlannedPhase, priority: Priority | None = None
+        self, items: Sequence[OutlineItem], phase: PlannedPhase, priority: Priority | None = None
     ) -> list[PlannedItem]:
         """Return the deliverables of the items of a list: an item with sub-items has a checklist.
 
@@ -181,7 +181,7 @@ class Collector:
                 cards.append(self._to_card(item, priority))
         return cards
 
-    def _to_card(self, item: Item, priority: Priority | None) -> PlannedItem:
+    def _to_card(self, item: OutlineItem, priority: Priority | None) -> PlannedItem:
         text, timing = self._dates.take_timing(item.text) if item.text[-1:] in ")]" else (item.text, None)
         opening = text.rfind("(") if text.endswith(")") else 0
         if opening > 0 and (role := find_role(text[opening + 1 : -1])) in PRIORITY_ROLES:

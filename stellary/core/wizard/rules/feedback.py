@@ -14,7 +14,7 @@ from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.matching import (
     QUOTES,
     NotMatched,
-    Target,
+    PlanTarget,
     find_phase,
     find_target,
     strip_role,
@@ -145,7 +145,7 @@ class _Change:
             if self._plain(words[place - 1]) in word_set(joints) and place > 1:
                 yield " ".join(words[: place - 1]), " ".join(words[place:])
 
-    def _resolve(self, text: str, joints: str) -> tuple[Target, str]:
+    def _resolve(self, text: str, joints: str) -> tuple[PlanTarget, str]:
         """Return the target at the beginning of a text, and the text after the joining word."""
         problem = self._refuse("not_understood")
         for head, tail in self._split_at(text, joints):
@@ -236,7 +236,7 @@ class _Change:
         return False
 
     @staticmethod
-    def _prioritize(target: Target, priority: Priority) -> None:
+    def _prioritize(target: PlanTarget, priority: Priority) -> None:
         for item in target.phase.items if target.item is None else [target.item]:
             item.priority = priority
 
@@ -397,7 +397,7 @@ class _Change:
         )
         self._plan.phases = [phase for phase in self._plan.phases if phase is not second]
 
-    def _take_out(self, target: Target) -> None:
+    def _take_out(self, target: PlanTarget) -> None:
         target.phase.items = [item for item in target.phase.items if item is not target.item]
         self._plan.phases = [phase for phase in self._plan.phases if phase.items]
 
@@ -458,7 +458,7 @@ class _Change:
         phase.items.remove(target.item)
         return None
 
-    def _put_beside(self, target: Target, near: Target, offset: int) -> None:
+    def _put_beside(self, target: PlanTarget, near: PlanTarget, offset: int) -> None:
         if (target.item or target.phase) is (near.item or near.phase):
             raise self._refuse("same")
         if target.item is None:

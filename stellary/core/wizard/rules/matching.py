@@ -25,7 +25,7 @@ class NotMatched(Exception):
 
 
 @attrs.frozen
-class Target:
+class PlanTarget:
     """A phase, or a deliverable in one."""
 
     phase: PlannedPhase
@@ -55,7 +55,7 @@ def strip_role(text: str) -> tuple[str, TargetKind | None]:
     return " ".join(words).strip(QUOTES), kind
 
 
-def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> Target:
+def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> PlanTarget:
     """Return the phase or deliverable that a text names.
 
     Args:
@@ -69,12 +69,12 @@ def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> Ta
     name, role = strip_role(text)
     kind = kind or role
     if kind != "item" and (numbered := _find_by_number(plan, fold(text.strip(QUOTES)).split())):
-        return Target(numbered)
+        return PlanTarget(numbered)
     if not name:
         raise NotMatched(format_message(plan.language, "no_such", text=text.strip(QUOTES)[:100]))
-    targets = [Target(phase) for phase in plan.phases] if kind != "item" else []
+    targets = [PlanTarget(phase) for phase in plan.phases] if kind != "item" else []
     if kind != "phase":
-        targets += [Target(phase, item) for phase, item in plan.items]
+        targets += [PlanTarget(phase, item) for phase, item in plan.items]
     for is_exact, fits in _comparisons(name):
         matches = [target for target in targets if fits(target.name)]
         if is_exact and len(matches) > 1 and any(target.item is None for target in matches):

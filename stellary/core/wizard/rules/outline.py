@@ -31,7 +31,7 @@ _BOXES = {"[ ]": False, "[]": False, "[x]": True, "[X]": True, "â˜": False, "â˜
 
 
 @attrs.define
-class Item:
+class OutlineItem:
     """An item of a list.
 
     Attributes:
@@ -43,7 +43,7 @@ class Item:
     done: bool | None = None
     is_numbered: bool = False
     note: str = ""
-    children: list[Item] = attrs.field(factory=list)
+    children: list[OutlineItem] = attrs.field(factory=list)
 
 
 @attrs.define
@@ -66,7 +66,7 @@ class OutlineSection:
     title: str
     level: int
     prose: list[str] = attrs.field(factory=list)
-    items: list[Item] = attrs.field(factory=list)
+    items: list[OutlineItem] = attrs.field(factory=list)
     tables: list[OutlineTable] = attrs.field(factory=list)
     sections: list[OutlineSection] = attrs.field(factory=list)
 
@@ -218,8 +218,8 @@ class _Builder:
             return _BOLD
         return _LABEL if before_list and text.endswith(":") else 0
 
-    def _read_list(self, start: int, end: int) -> list[Item]:
-        items: list[Item] = []
+    def _read_list(self, start: int, end: int) -> list[OutlineItem]:
+        items: list[OutlineItem] = []
         is_numbered = self._tokens[start].type == "ordered_list_open"
         place = start + 1
         while place < end:
@@ -229,8 +229,8 @@ class _Builder:
             place = last + 1
         return items
 
-    def _read_item(self, start: int, end: int, is_numbered: bool) -> Item | None:
-        item = Item("", is_numbered=is_numbered)
+    def _read_item(self, start: int, end: int, is_numbered: bool) -> OutlineItem | None:
+        item = OutlineItem("", is_numbered=is_numbered)
         notes: list[str] = []
         place = start + 1
         while place < end:
@@ -257,7 +257,7 @@ class _Builder:
         return OutlineTable(rows[0] if rows else [], rows[1:])
 
 
-def _set_text(item: Item, text: str) -> None:
+def _set_text(item: OutlineItem, text: str) -> None:
     for box, done in _BOXES.items():
         if text.startswith(box) and text[len(box) :].strip():
             item.done, text = done, text[len(box) :].strip()

@@ -23,7 +23,7 @@ from stellary.core.wizard.rules.collecting import (
 )
 from stellary.core.wizard.rules.dates import MARKER_DAYS, DateReader, Period, Timing, split_sentences
 from stellary.core.wizard.rules.fitting import shorten
-from stellary.core.wizard.rules.outline import Item, OutlineSection, OutlineTable, read_outline
+from stellary.core.wizard.rules.outline import OutlineItem, OutlineSection, OutlineTable, read_outline
 from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, capitalize
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
@@ -73,7 +73,7 @@ class _Source:
     kind: str
     marker: Marker | None
     name: str
-    origin: OutlineSection | Item | OutlineTable
+    origin: OutlineSection | OutlineItem | OutlineTable
     row: Sequence[str] = ()
 
     @property
@@ -236,7 +236,7 @@ class _Reader:
             return _to_name(text or source.name), timing
         text, timing = self._dates.take_timing(marker.name)
         text = source.name if text.startswith("(") else text.lstrip(" :")
-        if isinstance(source.origin, Item):
+        if isinstance(source.origin, OutlineItem):
             parts = split_label(text)
             text = parts[0] if parts else text if len(split_entries(text)) == 1 else ""
         if not text:
@@ -278,7 +278,7 @@ class _Reader:
                 self._used.update(map(id, section.items))
         return phases
 
-    def _read_phase_item(self, item: Item) -> PlannedPhase:
+    def _read_phase_item(self, item: OutlineItem) -> PlannedPhase:
         text, timing = self._dates.take_timing(item.text)
         name, _, tail = text.partition(": ")
         phase = PlannedPhase(_to_name(name))
@@ -396,7 +396,7 @@ def _is_strong(kind: str) -> bool:
     return kind == "table" or kind in word_set("phases")
 
 
-def _are_phases(items: Sequence[Item], dates: DateReader, is_plan: bool) -> bool:
+def _are_phases(items: Sequence[OutlineItem], dates: DateReader, is_plan: bool) -> bool:
     """Return whether the items of a list are phases: numbered, labelled, with times, or with items of their own."""
     if not 2 <= len(items) <= PHASES_MAX:
         return False

@@ -8,9 +8,9 @@ from typing import Literal
 from stellary.contract.errors import Conflict
 from stellary.contract.wizard import DraftStage
 
-Step = Literal["look", "answer", "generate", "execute"]
+WizardStep = Literal["look", "answer", "generate", "execute"]
 
-_NEXT: Mapping[tuple[DraftStage, Step], DraftStage] = {
+_NEXT: Mapping[tuple[DraftStage, WizardStep], DraftStage] = {
     ("framing", "look"): "refinement",
     ("framing", "answer"): "refinement",
     ("framing", "generate"): "roadmap",
@@ -26,7 +26,7 @@ _NEXT: Mapping[tuple[DraftStage, Step], DraftStage] = {
 """The allowed steps. ``look`` requests the questions without giving answers."""
 
 
-def find_next(stage: DraftStage, step: Step) -> DraftStage:
+def find_next(stage: DraftStage, step: WizardStep) -> DraftStage:
     """Return the stage that a step leads to.
 
     Args:
