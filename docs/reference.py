@@ -1,6 +1,7 @@
-"""An mkdocs hook that generates the API reference from the contract: a page per resource, and one for values.
+"""An mkdocs hook that generates the API reference from the contract: an index, a page per resource, and one for values.
 
-It also generates an index of the core's services, for applications that embed the core.
+Each endpoint has tabs: the call in Python, blocking and asynchronous, and with curl; the response; the errors. The hook also
+generates an index of the core's services, for applications that embed the core.
 
 The server's ``/docs`` is an interactive page of the same document.
 """
@@ -16,11 +17,15 @@ import orjson
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+from stellary.contract import ENDPOINTS
+from stellary.contract.errors import BY_STATUS
 from stellary.contract.openapi import document
 from stellary.core.api.dispatch import SERVICES
 from stellary.core.kernel.unit import Service
+from tools.endpoint_examples import render_curl, render_python
 
 Json = dict[str, Any]
+_INDEX = "reference/index.md"
 _VALUES = "reference/values.md"
 _SERVICES = "reference/services.md"
 _ROLES = {
@@ -45,11 +50,11 @@ _ROLES = {
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the pages to the navigation, under ``Reference``."""
+    """Add the pages to the navigation, under ``API``."""
     pages: list[Any] = [{_title(tag): _page_of(tag["name"])} for tag in document()["tags"]]
     for entry in config.nav or []:
-        if "Reference" in entry:
-            entry["Reference"] = [*pages, {"Values": _VALUES}, {"Services of the core": _SERVICES}]
+        if "API" in entry:
+            entry["API"] = [_INDEX, *pages, {"Values": _VALUES}, {"Services of the core": _SERVICES}]
     return config
 
 
@@ -60,6 +65,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path, methods in api["paths"].items():
         for method, operation in methods.items():
             operations[operation["tags"][0]].append((method.upper(), path, operation))
+    files.append(File.generated(config, _INDEX, content="\n".join(_index(api["tags"], operations))))
     for tag in api["tags"]:
         text = "\n".join(_resource(tag, operations[tag["name"]], api))
         files.append(File.generated(config, _page_of(tag["name"]), content=text))
@@ -77,6 +83,19 @@ def _title(tag: Json) -> str:
     return "API tokens" if title == "api tokens" else title[:1].upper() + title[1:]
 
 
+def _index(tags: list[Json], operations: dict[str, list[tuple[str, str, Json]]]) -> Iterator[str]:
+    yield "# API reference\n"
+    yield "Every endpoint of the HTTP API, with its call in Python and with curl. [Values](values.md) describes the types.\n"
+    for tag in tags:
+        page = _page_of(tag["name"]).removeprefix("reference/")
+        yield f"## [{_title(tag)}]({page})\n\n{tag['description']}\n\n| endpoint | what it does |\n|---|---|"
+        for method, path, operation in operations[tag["name"]]:
+            name = operation["operationId"]
+            summary = _cell(operation["summary"])
+            yield f"| [`{method} {path}`]({page}#{name.replace('.', '')}) | {summary} |"
+        yield ""
+
+
 def _resource(tag: Json, operations: list[tuple[str, str, Json]], api: Json) -> Iterator[str]:
     yield f"# {_title(tag)}\n\n{tag['description']}\n"
     for method, path, operation in operations:
@@ -86,6 +105,36 @@ def _resource(tag: Json, operations: list[tuple[str, str, Json]], api: Json) -> 
         yield from _parameters(operation, api)
         yield from _body(operation, api)
         yield f"{_response(operation)}\n"
+        yield from _examples(operation)
+
+
+def _examples(operation: Json) -> Iterator[str]:
+    """Yield the tabs of an operation. The search leaves them out: they repeat what stands above them."""
+    endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.operation == operation["operationId"])
+    yield "<div data-search-exclude markdown>\n"
+    blocking, awaiting = render_python(endpoint), render_python(endpoint, awaits=True)
+    if blocking is not None and awaiting is not None:
+        yield from _tab("Python", "python", blocking)
+        yield from _tab("Python, async", "python", awaiting)
+    yield from _tab("curl", "sh", render_curl(endpoint))
+    for media, content in operation["responses"].get(str(endpoint.status), {}).get("content", {}).items():
+        if media == "application/json":
+            example = orjson.dumps(content["example"], option=orjson.OPT_INDENT_2).decode()
+            yield from _tab("Response", "json", example)
+    yield '=== "Errors"\n\n    | status | error | |\n    |---|---|---|'
+    for status in sorted(int(status) for status in operation["responses"]):
+        if status >= 400:
+            error = BY_STATUS[status]
+            meaning = inspect.cleandoc(error.__doc__ or "").partition("\n")[0].partition(": ")[2]
+            name = f"[`{error.__name__}`](../python/errors.md#stellary.contract.errors.{error.__name__})"
+            yield f"    | {status} | {name} | {_cell(meaning)} |"
+    yield "\n</div>\n"
+
+
+def _tab(title: str, language: str, text: str) -> Iterator[str]:
+    yield f'=== "{title}"\n\n    ```{language}'
+    yield from (f"    {line}" if line else "" for line in text.splitlines())
+    yield "    ```\n"
 
 
 def _token(operation: Json) -> str:
@@ -103,9 +152,11 @@ def _parameters(operation: Json, api: Json) -> Iterator[str]:
     parameters = [_resolve(parameter, api) for parameter in operation.get("parameters", ())]
     query_parameters = [parameter for parameter in parameters if parameter["in"] != "path"]
     if query_parameters:
-        yield "| parameter | in | type | |\n|---|---|---|---|"
+        yield "| parameter | type | description |\n|---|---|---|"
         for parameter in query_parameters:
-            yield f"| `{parameter['name']}` | {parameter['in']} | {_type(parameter['schema'])} | {_cell(parameter.get('description', ''))} |"
+            kind = "header: " if parameter["in"] == "header" else ""
+            description = _cell(parameter.get("description", ""))
+            yield f"| `{parameter['name']}` | {kind}{_type(parameter['schema'])} | {description} |"
         yield ""
 
 
@@ -115,8 +166,6 @@ def _body(operation: Json, api: Json) -> Iterator[str]:
             yield f"The body is `{media}` with one file in the field `file`.\n"
             continue
         yield from _fields(_resolve(content["schema"], api))
-        example = orjson.dumps(content["example"], option=orjson.OPT_INDENT_2).decode()
-        yield f"```json\n{example}\n```\n"
 
 
 def _fields(schema: Json) -> Iterator[str]:
@@ -124,7 +173,7 @@ def _fields(schema: Json) -> Iterator[str]:
     if not properties:
         return
     required = set(schema.get("required", ()))
-    yield "| field | type | |\n|---|---|---|"
+    yield "| field | type | description |\n|---|---|---|"
     for name, field in properties.items():
         mark = " (required)" if name in required else ""
         yield f"| `{name}`{mark} | {_type(field)} | {_cell(field.get('description', ''))} |"
@@ -133,12 +182,11 @@ def _fields(schema: Json) -> Iterator[str]:
 
 def _response(operation: Json) -> str:
     answers = operation["responses"]
-    errors = ", ".join(status for status in answers if int(status) >= 400)
     for status, answer in answers.items():
         if int(status) < 300:
             content = next(iter(answer.get("content", {}).items()), None)
             what = "" if content is None else f" with {_content(*content)}"
-            return f"Returns {status}{what}. Errors: {errors}."
+            return f"Returns {status}{what}."
     raise LookupError(operation["operationId"])
 
 
@@ -189,7 +237,7 @@ def _type(schema: Json) -> str:
         if combination in schema:
             return " or ".join(_type(member) for member in schema[combination])
     if "enum" in schema:
-        return " \\| ".join(f"`{value}`" for value in schema["enum"])
+        return " \\| ".join("null" if value is None else f"`{value}`" for value in schema["enum"])
     if "const" in schema:
         return f"`{schema['const']}`"
     kind = schema.get("type", schema.get("format", "anything"))

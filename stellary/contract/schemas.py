@@ -165,6 +165,7 @@ def in_wire_words(cls: type, text: str) -> str:
         text: The text.
     """
     names = {field.name: name for name, field in wire_fields(cls).items()}
+    text = text.replace(" (in Python `None`)", "")
     renamed = re.sub(r"`(\w+)`", lambda match: f"`{names.get(match[1], match[1])}`", text)
     return re.sub(r"\bNone\b", "null", renamed)
 

@@ -266,6 +266,9 @@ def test_fields_have_limits_defaults_and_descriptions():
 def test_descriptions_use_wire_names():
     described = SCHEMAS["UpdateProject"]["properties"]["description"]["description"]
     assert described == "At most 5000 characters; `null` clears it."
+    parameters = OPERATIONS["cards.list"]["parameters"]
+    (described,) = [part["description"] for part in parameters if part.get("name") == "assigneeId"]
+    assert described == "Only cards assigned to this user; `none` for unassigned cards."
 
 
 def test_tags_are_the_resources_in_order_each_described():

@@ -24,7 +24,7 @@ class Pages:
 def test_every_operation_and_value_has_a_heading():
     hook = load_module(EXAMPLES.parent / "reference.py")
     config = SimpleNamespace(
-        nav=[{"Guides": []}, {"Reference": []}],
+        nav=[{"Guides": []}, {"API": []}],
         site_dir="site",
         use_directory_urls=False,
         plugins=SimpleNamespace(_current_plugin=None),
@@ -32,11 +32,14 @@ def test_every_operation_and_value_has_a_heading():
     pages = Pages()
     hook.on_config(config)
     hook.on_files(pages, config)
-    assert {path for entry in config.nav[1]["Reference"] for path in entry.values()} == set(pages.texts)
+    index, *listed = config.nav[1]["API"]
+    assert {index, *(path for entry in listed for path in entry.values())} == set(pages.texts)
+    overview = pages.texts.pop(index)
     headings = re.findall("^## (.*)$", "\n".join(pages.texts.values()), re.MULTILINE)
     schemas = document()["components"]["schemas"]
     modules = {service.function.__module__ for service in SERVICES.values()}
     operations = [endpoint.operation for endpoint in ENDPOINTS]
     assert sorted(headings) == sorted([*operations, *schemas, *modules])
+    assert [operation for operation in operations if f"#{operation.replace('.', '')})" not in overview] == []
     services = pages.texts["reference/services.md"]
     assert [operation for operation in SERVICES if f"[{operation}](" not in services] == []

@@ -54,7 +54,7 @@ class LanguageServer:
     def __exit__(self, *_: object) -> None:
         try:
             self.request("shutdown")
-            self.notify("exit")
+            self._send({"method": "exit"})
             self._process.wait(10)
         finally:
             self._process.kill()
@@ -81,7 +81,7 @@ class LanguageServer:
     def request(self, method: str, **params: Any) -> Any:
         """Send a request, and return its result."""
         self._last_id += 1
-        self._send({"id": self._last_id, "method": method, "params": params})
+        self._send({"id": self._last_id, "method": method} | ({"params": params} if params else {}))
         while True:
             message = self._receive()
             if message.get("id") == self._last_id and "method" not in message:

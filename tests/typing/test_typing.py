@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jedi
+import pytest
 
 from stellary import AsyncStellary, Stellary
 from stellary.client.testing import RecordingPort
@@ -18,6 +19,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FILES = sorted(path for path in HERE.glob("*.py") if path.name != Path(__file__).name)
 TOOLS = Path(sys.executable).parent
+OTHER_SERVERS = (("basedpyright-langserver", "--stdio"), ("ty", "server"))
+"""Language servers beside pyright's: a program and its argument."""
 
 SETUP = """\
 from stellary import AsyncStellary, Stellary
@@ -97,31 +100,45 @@ def test_pyright_reports_no_error_and_explains_methods():
         assert reported == []
 
         sample = server.open(HERE / "sample.py", SAMPLE)
+        assert find_unexplained_by(server, sample) == []
+        places = server.ask_at("textDocument/definition", sample, *find_method("board.cards.create"))
+        assert "stellary/client/resources/cards.py" in " ".join(place["uri"] for place in places)
 
-        def hover(line: int, column: int) -> str:
-            response = server.ask_at("textDocument/hover", sample, line, column)
-            return response["contents"]["value"] if response else ""
 
-        def show_signature(line: int, column: int) -> str:
-            response = server.ask_at("textDocument/signatureHelp", sample, line, column)
-            return "\n".join(signature["label"] for signature in response["signatures"]) if response else ""
+@pytest.mark.parametrize("command", OTHER_SERVERS, ids=lambda command: command[0])
+def test_other_editors_explain_methods(command: tuple[str, str]):
+    program, argument = command
+    with LanguageServer([TOOLS / program, argument], ROOT) as server:
+        assert find_unexplained_by(server, server.open(HERE / "sample.py", SAMPLE)) == []
 
-        def complete(line: int, column: int) -> str:
-            response = server.ask_at("textDocument/completion", sample, line, column)
-            items = response["items"] if isinstance(response, dict) else response
-            return "\n".join(item["label"] for item in items)
 
-        def define(line: int, column: int) -> str:
-            places = server.ask_at("textDocument/definition", sample, line, column)
-            return " ".join(place["uri"] for place in places)
+def find_unexplained_by(server: LanguageServer, sample: str) -> list[str]:
+    """Return what a language server does not show of the sample.
 
-        assert list(find_unexplained(hover, show_signature, complete)) == []
-        line, column = find_method("board.cards.create")
-        assert "stellary/client/resources/cards.py" in define(line, column)
+    Args:
+        server: The server.
+        sample: The URI of the sample.
+    """
+
+    def hover(line: int, column: int) -> str:
+        response = server.ask_at("textDocument/hover", sample, line, column)
+        return response["contents"]["value"] if response else ""
+
+    def show_signature(line: int, column: int) -> str:
+        response = server.ask_at("textDocument/signatureHelp", sample, line, column)
+        return "\n".join(signature["label"] for signature in response["signatures"]) if response else ""
+
+    def complete(line: int, column: int) -> str:
+        response = server.ask_at("textDocument/completion", sample, line, column)
+        items = response["items"] if isinstance(response, dict) else response or []
+        return "\n".join(item["label"] for item in items)
+
+    return list(find_unexplained(hover, show_signature, complete))
 
 
 def test_jedi_shows_signatures_and_names():
-    # jedi takes documentation from the module beside a stub, where an endpoint is a single line without a docstring.
+    # jedi shows no documentation of endpoints: it looks for the docstring of a stub's function under the same name in the
+    # module beside the stub (StubNameMixin.py__doc__), and there an endpoint is an assignment without one.
     project = jedi.Project(ROOT)
     script = jedi.Script(
         SAMPLE, path=HERE / "sample.py", project=project, environment=jedi.InterpreterEnvironment()

@@ -1,0 +1,170 @@
+"""An mkdocs hook that generates the Python reference: pages that mkdocstrings fills from the package and its stubs."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import stellary
+
+ROOT = Path(__file__).resolve().parents[1]
+RESOURCES = ROOT / "stellary" / "client" / "resources"
+PUBLIC_API = ROOT / "docs" / "guides" / "public-api.md"
+
+_INDEX = "python/index.md"
+_DOCUMENTED = {"show_if_no_docstring": False}
+_WHOLE_MODULE = {"show_root_heading": False, "show_root_toc_entry": False}
+PAGES: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
+    "client": (
+        "Client",
+        "`AsyncStellary` has the same names as `Stellary`. The [SDK guide](../guides/sdk.md) explains both.",
+        {
+            "stellary.client._client.Stellary": {"inherited_members": True},
+            "stellary.client._client.AsyncStellary": {},
+            "stellary.client.calling.method.Resource": {"members": ["with_options", "show"]},
+            "stellary.client.calling.page.Page": {},
+            "stellary.client.calling.page.AsyncPage": {},
+            "stellary.client.calling.stream.EventStream": {},
+            "stellary.client.calling.response.Response": {},
+            "stellary.client.calling.raw_response.with_raw_response": {},
+            "stellary.client.calling.capture.Exchange": {},
+            "stellary.client.calling.settings.log": {},
+            "stellary.client.calling.port_transport.PortTransport": {},
+            "stellary.client.webhooks.verify": {},
+        },
+    ),
+    "errors": (
+        "Errors",
+        "Every error is a `StellaryError`. The [SDK guide](../guides/sdk.md#errors) shows how to handle them.",
+        {"stellary.contract.errors": _WHOLE_MODULE, "stellary.client.errors": _WHOLE_MODULE},
+    ),
+    "testing": (
+        "Testing",
+        "Tools for the tests of your program. The [SDK guide](../guides/sdk.md#testing-your-program) shows how to use them.",
+        {"stellary.client.testing": _WHOLE_MODULE},
+    ),
+    "project-setup": (
+        "Project setup",
+        "The functions and values behind [Project setup](../guides/project-setup.md).",
+        {
+            f"stellary.client.project_setup.{name}": {}
+            for name in ("plan", "apply", "describe", "read", "loads", "dumps")
+        },
+    ),
+    "importers": (
+        "Importers",
+        "Readers of exports from other services. See [Import from Trello and GitHub](../guides/importers.md).",
+        {f"stellary.client.importers.{name}": {} for name in ("read_trello", "read_github_issues")},
+    ),
+}
+"""By name, the pages beside those of the resources: title, introduction, and what mkdocstrings shows with its options."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add the pages to the navigation, under ``Python``."""
+    named = {name: {title: _path_of(name)} for name, (title, _, _) in PAGES.items()}
+    resources = [{title: _path_of(name)} for name, title in sorted(_resources().items())]
+    values, core = {"Values": _path_of("values")}, {"Core": _path_of("core")}
+    first = [named.pop("client"), {"Handles": resources}, values, named.pop("errors")]
+    for entry in config.nav or []:
+        if "Python" in entry:
+            entry["Python"] = [_INDEX, *first, *named.values(), core]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Generate the pages."""
+    pages = {
+        _INDEX: _index(),
+        **{_path_of(name): _page(*page) for name, page in PAGES.items()},
+        **{_path_of(name): _resource(name, title) for name, title in _resources().items()},
+        _path_of("values"): _values(),
+        _path_of("core"): _core(),
+    }
+    for path, lines in pages.items():
+        files.append(File.generated(config, path, content="\n".join(lines)))
+    return files
+
+
+def _path_of(name: str) -> str:
+    return f"python/{name.replace('_', '-')}.md"
+
+
+def _resources() -> dict[str, str]:
+    """Return the titles of the modules of handles, from their docstrings."""
+    modules = [path for path in RESOURCES.glob("*.py") if not path.name.startswith("_")]
+    return {path.stem: _title(ast.get_docstring(ast.parse(path.read_text())) or "") for path in modules}
+
+
+def _title(docstring: str) -> str:
+    return re.split(r"[:.]", docstring.partition("\n")[0])[0]
+
+
+def _index() -> Iterator[str]:
+    yield "# Python reference\n"
+    yield "The classes and functions of the package, from the same sources that your editor and `help()` show.\n"
+    yield "| page | content |\n|---|---|"
+    for name, (title, introduction, _) in PAGES.items():
+        yield f"| [{title}]({name}.md) | {introduction.replace('../', '../')} |"
+    yield "| [Values](values.md) | The classes that methods take and return. |"
+    yield "| [Core](core.md) | The public names of the core, for programs that [embed](../guides/embedding.md) it. |"
+    yield "\n## Handles\n\nA handle holds the path of a resource; its methods are the endpoints below that path.\n"
+    yield from (f"- [{title}]({name.replace('_', '-')}.md)" for name, title in sorted(_resources().items()))
+
+
+def _page(title: str, introduction: str, objects: dict[str, dict[str, Any]]) -> Iterator[str]:
+    yield f"# {title}\n\n{introduction}\n"
+    for path, options in objects.items():
+        yield from _show(path, options)
+
+
+def _resource(name: str, title: str) -> Iterator[str]:
+    yield f"# {title} (Python)\n\nThe methods of `Stellary`. With `AsyncStellary`, `await` them.\n"
+    yield from _show(f"stellary.client.resources.{name}", _WHOLE_MODULE)
+
+
+def _values() -> Iterator[str]:
+    yield "# Values (Python)\n"
+    yield "Methods return frozen values, and take some as arguments. These are the ones that `stellary` exports; the "
+    yield "[API reference](../reference/values.md) lists all, by their names in JSON.\n"
+    for name in stellary.__all__:
+        home = stellary._home(name)  # noqa: SLF001 - of this package
+        if home.startswith("stellary.contract.") and not home.endswith((".errors", ".unset")):
+            yield from _show(f"{home}.{name}", {})
+
+
+def _core() -> Iterator[str]:
+    yield "# Core (Python)\n\nThe [public names](../guides/public-api.md) of the core.\n"
+    rows = re.findall(r"^\| `(stellary\.core[\w.]*)` \| (.*) \|$", PUBLIC_API.read_text(), re.MULTILINE)
+    for module, text in rows:
+        names = re.findall(r"`(\w+)`", text)
+        if module == "stellary.core":
+            import stellary.core as package
+
+            homes = {name: getattr(package, name).__module__ for name in names}
+            for name in names:
+                yield from _show(f"{homes[name]}.{name}", _DOCUMENTED)
+        else:
+            yield f"## `{module}`\n"
+            for name in names:
+                yield from _show(f"{module}.{name}", {**_DOCUMENTED, "heading_level": 3})
+            if not names or "Core.on" in text:
+                yield from _show(module, {**_WHOLE_MODULE, "heading_level": 3})
+
+
+def _show(path: str, options: dict[str, Any]) -> Iterator[str]:
+    yield f"::: {path}"
+    if options:
+        yield "    options:"
+        yield from (f"      {name}: {_to_yaml(value)}" for name, value in options.items())
+    yield ""
+
+
+def _to_yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
