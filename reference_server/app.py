@@ -9,6 +9,7 @@ from aiohttp import web
 from reference_server.handler import Handler
 from reference_server.metrics import Metrics
 from reference_server.pages.handler import PageHandlers
+from reference_server.proxied_users import ProxiedUsers
 from reference_server.settings import Settings
 from stellary.core import Core
 from stellary.core.http.api import Api
@@ -48,7 +49,10 @@ def make_app(
         metrics=Metrics(),
     )
     app = web.Application()
-    handler = Handler(api)
+    proxied_users = None
+    if settings.user_header is not None:
+        proxied_users = ProxiedUsers(core.units, settings.user_header, settings.trusted_proxies)
+    handler = Handler(api, proxied_users)
     app[STATE], app[HANDLER] = api.state, handler
     app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
 

@@ -61,6 +61,11 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
     else:
         for variable in open_limits:
             yield f"{variable} is off: clients can make such requests without a limit."
+    if settings.user_header and settings.registration != "closed" and not settings.verifies_email:
+        yield (
+            "STELLARY_USER_HEADER is set while people can register addresses without confirming them: they keep"
+            " their passwords when the owner of the address signs in."
+        )
     if settings.registration == "open" and settings.verify_email is False:
         yield "STELLARY_VERIFY_EMAIL is off: anyone can register an address of someone else, and be added to teams in their place."
     if "*" in settings.cors_origins:

@@ -12,6 +12,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
+from reference_server.proxied_users import ProxiedUsers
 from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawResponse
 from stellary.core.http.addresses import client_address
@@ -28,14 +29,16 @@ class Handler:
 
     Args:
         api: The API that answers them.
+        proxied_users: The users that a proxy has signed in; None if only tokens are accepted.
 
     Attributes:
         api: The API.
         prefix: The prefix of paths, if the application is part of a host's; empty otherwise.
     """
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, proxied_users: ProxiedUsers | None = None) -> None:
         self.api = api
+        self._proxied_users = proxied_users
         self.prefix = ""
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -48,6 +51,10 @@ class Handler:
         path = encode_target(request.rel_url.raw_path)
         proxies = self.api.trusted_proxies
         sent = request.headers
+        identify = None
+        if self._proxied_users is not None:
+            addresses = sent.getall(self._proxied_users.header, ())
+            identify = partial(self._proxied_users.identify, request.remote, headers, addresses)
         return create_context(
             method=request.method,
             prefix=self.prefix,
@@ -60,6 +67,7 @@ class Handler:
             body=AiohttpBody(request),
             # Only requests that repeat a header are searched, which are few.
             repeats_authorization=len(headers) < len(sent) and len(sent.getall("Authorization", ())) > 1,
+            identify=identify,
         )
 
     async def _send(

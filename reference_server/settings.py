@@ -67,6 +67,7 @@ class Settings:
     production: bool = False
     public_url: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
+    user_header: str | None = None
     cors_origins: tuple[str, ...] = ()
     limits: Limits = attrs.field(factory=Limits)
     log: LogFormat | None = None
@@ -147,6 +148,10 @@ def find_refusals(settings: Settings) -> list[str]:
     if settings.production and any(map(_is_too_wide, settings.trusted_proxies)):
         refusals.append(
             "STELLARY_TRUSTED_PROXIES must name the proxies in production; otherwise any client could claim any address"
+        )
+    if settings.user_header is not None and not settings.trusted_proxies:
+        refusals.append(
+            "STELLARY_USER_HEADER needs STELLARY_TRUSTED_PROXIES; otherwise any client could claim to be any user"
         )
     return refusals
 
@@ -236,6 +241,13 @@ def networks(text: str) -> tuple[Network, ...]:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError:
         raise ValueError(f"must be addresses or networks separated by commas, not {text!r}") from None
+
+
+def header_name(text: str) -> str:
+    """Parse the name of a header, into lower case."""
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", text) or text.lower() in ("authorization", "cookie"):
+        raise ValueError(f"must be the name of a header such as X-Forwarded-Email, not {text!r}")
+    return text.lower()
 
 
 def origins(text: str) -> tuple[str, ...]:
@@ -328,6 +340,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     ),
     "STELLARY_PUBLIC_URL": ("public_url", url),
     "STELLARY_TRUSTED_PROXIES": ("trusted_proxies", networks),
+    "STELLARY_USER_HEADER": ("user_header", header_name),
     "STELLARY_CORS_ORIGINS": ("cors_origins", origins),
     "STELLARY_LOG": ("log", _one_of("json", "console", "off")),
     "STELLARY_JOBS": ("jobs", _switch),

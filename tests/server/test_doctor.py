@@ -107,6 +107,15 @@ def test_doctor_finds_nothing_in_safe_settings(environment, capsys):
         ({"STELLARY_PRIVATE_WEBHOOKS": "on"}, "STELLARY_PRIVATE_WEBHOOKS is on"),
         ({"STELLARY_SMTP_URL": ""}, "STELLARY_SMTP_URL is not set"),
         ({"STELLARY_VERIFY_EMAIL": "off"}, "STELLARY_VERIFY_EMAIL is off"),
+        (
+            {
+                "STELLARY_USER_HEADER": "X-User",
+                "STELLARY_TRUSTED_PROXIES": "127.0.0.1",
+                "STELLARY_REGISTRATION": "invited",
+                "STELLARY_VERIFY_EMAIL": "off",
+            },
+            "STELLARY_USER_HEADER is set while",
+        ),
         ({"STELLARY_PUBLIC_URL": ""}, "STELLARY_PUBLIC_URL is not set"),
         ({"STELLARY_PUBLIC_URL": "http://pm.example.com"}, "STELLARY_PUBLIC_URL is not https"),
         ({"JWT_EXPIRES_IN": "365d"}, "JWT_EXPIRES_IN is more than 31 days"),

@@ -33,6 +33,17 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence
     return _household(address)
 
 
+def is_within(peer: str | None, networks: Sequence[Network]) -> bool:
+    """Return whether the address of a connection belongs to one of some networks.
+
+    Args:
+        peer: The address; None or empty for a socket without one.
+        networks: The networks.
+    """
+    address = _address(peer or "")
+    return address is not None and any(address in network for network in networks)
+
+
 @functools.lru_cache(maxsize=4096)
 def _address(text: str) -> IPv4Address | IPv6Address | None:
     text = text.strip()

@@ -1,0 +1,76 @@
+"""Users whom a trusted proxy has signed in: it has proved that an e-mail address is theirs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import bindparam, select, update
+
+from stellary.contract.errors import Conflict
+from stellary.core.accounts import api_tokens
+from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.row_types import UserRow
+from stellary.core.accounts.tables import users
+from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
+from stellary.core.db.errors import raise_api_errors
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.signals import ACCESS
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.kernel.units import Units
+
+_FIND = Query(UserRow, select(users).where(users.c.email_key == bindparam("_email_key")))
+_TAKE_OVER = (
+    update(users)
+    .where(users.c.id == bindparam("_id"), users.c.unverified_since.is_not(None))
+    .values(unverified_since=None, password_hash=None, token_generation=users.c.token_generation + 1)
+)
+
+
+def find_or_create_user(units: Units, email: str) -> Actor:
+    """Return the actor for the owner of an address, whose account is created on first use.
+
+    If somebody has registered the address without confirming it, the account is given to its owner: the password is
+    deleted, and logins and API tokens end.
+
+    Args:
+        units: Runs the transactions.
+        email: The address, as ``address`` returns it. The caller knows that it is the user's.
+
+    Raises:
+        Forbidden: The account is deactivated.
+        Unavailable: The database does not answer, or was busy for too long.
+    """
+    with raise_api_errors():
+        user = units.run(partial(_find, email), NOBODY, read_only=True)
+        if user is None:
+            user = _create(units, email)
+        check_not_deactivated(user)
+        if user.unverified_since is not None:
+            units.run(_take_over, Actor(user.id))
+        return Actor(user.id)
+
+
+def _find(email: str, uow: UnitOfWork) -> UserRow | None:
+    return _FIND.first(uow.connection, {"_email_key": address_key(email)})
+
+
+def _create(units: Units, email: str) -> UserRow:
+    def create(uow: UnitOfWork) -> None:
+        create_user(uow, email, default_name(email))
+
+    try:
+        with raise_api_errors():
+            units.run(create, NOBODY)
+    except Conflict:
+        # Another request of the same user has created the account at the same moment.
+        pass
+    user = units.run(partial(_find, email), NOBODY, read_only=True)
+    assert user is not None
+    return user
+
+
+def _take_over(uow: UnitOfWork) -> None:
+    # Locks the account, so that no token is created meanwhile.
+    if uow.connection.execute(_TAKE_OVER, {"_id": uow.user_id}).rowcount:
+        api_tokens.revoke_all(uow)
+        uow.send_on_commit(ACCESS)
