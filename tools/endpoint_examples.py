@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import attrs
 
 from stellary import Stellary
-from stellary.client.calling.method import Method, Resource
+from stellary.client.calling.method import EndpointMethod, Resource
 from stellary.client.testing import RecordingPort
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
@@ -109,7 +109,7 @@ def find_methods() -> dict[str, str]:
     with Stellary.embedded(RecordingPort()) as client:
         for expression, handle in _iterate_handles("client", client):
             for name, member in inspect.getmembers_static(type(handle)):
-                if isinstance(member, Method) and not member.all:
+                if isinstance(member, EndpointMethod) and not member.all:
                     ids = ", ".join(f'"{_SLUGS.get(id_name, ID)}"' for id_name in _id_fields(member))
                     found = f"{expression}.{name}({ids}"
                     best = methods.setdefault(member.endpoint.operation, found)
@@ -117,7 +117,7 @@ def find_methods() -> dict[str, str]:
     return {**methods, **{operation: _BOARD + call for operation, call in _WRITTEN_OUT.items()}}
 
 
-def _id_fields(method: Method) -> list[str]:
+def _id_fields(method: EndpointMethod) -> list[str]:
     fields = list(parameter_names(method.endpoint.path).values())
     return fields[len(fields) - method.ids :]
 
