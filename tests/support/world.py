@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import attrs
 import orjson
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.contract.auth import User
@@ -32,6 +32,28 @@ from stellary.core.ports.mail import Email
 T = TypeVar("T")
 PASSWORD = "correct horse"
 _PASSWORD_HASH = hash_password(PASSWORD, 4)
+
+# Statements that are built once are executed without SQLAlchemy: stellary/core/db/direct_connection.py.
+_USER = insert(tables.users)
+_ORGANIZATION = insert(tables.organizations)
+_MEMBER = {
+    name: dialect.insert(tables.organization_members).on_conflict_do_nothing()
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_WORKSPACE = insert(tables.workspaces)
+_WORKSPACE_MEMBER = insert(tables.workspace_members)
+_API_TOKEN = insert(tables.api_tokens)
+_HOME = (
+    select(
+        tables.workspaces.c.id,
+        tables.workspaces.c.slug,
+        tables.organizations.c.id.label("organization_id"),
+        tables.organizations.c.slug.label("organization_slug"),
+    )
+    .join_from(tables.workspaces, tables.organizations)
+    .where(tables.workspaces.c.owner_id == bindparam("owner_id"), tables.workspaces.c.is_personal)
+)
+_GENERATION = select(tables.users.c.token_generation).where(tables.users.c.id == bindparam("user_id"))
 
 
 @attrs.frozen
@@ -154,7 +176,7 @@ class World:
             times = {"created_at": uow.now, "updated_at": uow.now}
             account = {"password_hash": _PASSWORD_HASH, "token_generation": 0, **times}
             uow.connection.execute(
-                insert(tables.users),
+                _USER,
                 [
                     {
                         **account,
@@ -172,16 +194,8 @@ class World:
 
     def home(self, person: Person) -> Workspace:
         """Return the personal workspace of a user."""
-        query = select(
-            tables.workspaces.c.id,
-            tables.workspaces.c.slug,
-            tables.organizations.c.id.label("organization_id"),
-            tables.organizations.c.slug.label("organization_slug"),
-        ).join_from(tables.workspaces, tables.organizations)
         with self.core.view(NOBODY) as uow:
-            row = uow.connection.execute(
-                query.where(tables.workspaces.c.owner_id == person.id, tables.workspaces.c.is_personal)
-            ).one()
+            row = uow.connection.execute(_HOME, {"owner_id": person.id}).one()
         return Workspace(row.id, row.slug, Organization(row.organization_id, row.organization_slug))
 
     def organization(self, owner: Person, slug: str | None = None) -> Organization:
@@ -194,7 +208,7 @@ class World:
         organization = Organization(uow.new_id(), slug)
         times = {"created_at": uow.now, "updated_at": uow.now}
         row = {"id": organization.id, "name": slug, "slug": slug, "owner_id": owner.id, **times}
-        uow.connection.execute(insert(tables.organizations), row)
+        uow.connection.execute(_ORGANIZATION, row)
         _write_member(uow, organization, owner, "owner")
         return organization
 
@@ -207,7 +221,7 @@ class World:
             organization = organization or self._organization(uow, owner)
             workspace = Workspace(uow.new_id(), slug, organization)
             uow.connection.execute(
-                insert(tables.workspaces),
+                _WORKSPACE,
                 {
                     "id": workspace.id,
                     "organization_id": organization.id,
@@ -239,7 +253,7 @@ class World:
     ) -> None:
         _write_member(uow, workspace.organization, person)
         uow.connection.execute(
-            insert(tables.workspace_members),
+            _WORKSPACE_MEMBER,
             {
                 "workspace_id": workspace.id,
                 "user_id": person.id,
@@ -268,11 +282,9 @@ class World:
 
     def bearer(self, person: Person) -> str:
         """Issue a JWT to a user."""
-        generation = select(tables.users.c.token_generation).where(tables.users.c.id == person.id)
         with self.core.view(NOBODY) as uow:
-            return self.core.env.signer.issue(
-                person.id, uow.connection.execute(generation).scalar_one(), uow.now
-            )
+            generation = uow.connection.execute(_GENERATION, {"user_id": person.id}).scalar_one()
+            return self.core.env.signer.issue(person.id, generation, uow.now)
 
     def api_token(
         self, person: Person, scopes: Sequence[str] = TOKEN_SCOPES, expires_at: datetime | None = None
@@ -281,7 +293,7 @@ class World:
         token = tokens.new_api_token()
         with self.core.begin(NOBODY) as uow:
             uow.connection.execute(
-                insert(tables.api_tokens),
+                _API_TOKEN,
                 {
                     "id": uow.new_id(),
                     "user_id": person.id,
@@ -347,9 +359,8 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
 
 def _write_member(uow: UnitOfWork, organization: Organization, person: Person, role: str = "member") -> None:
     """Insert a membership; an existing one stays as it is."""
-    dialect = {"sqlite": sqlite, "postgresql": postgresql}[uow.connection.dialect.name]
     uow.connection.execute(
-        dialect.insert(tables.organization_members).on_conflict_do_nothing(),
+        _MEMBER[uow.connection.dialect.name],
         {"organization_id": organization.id, "user_id": person.id, "role": role, "created_at": uow.now},
     )
 
