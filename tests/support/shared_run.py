@@ -31,6 +31,7 @@ class Run:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._results: dict[str, str] = {}
 
     def once(self, name: str, make: Callable[[], str]) -> str:
         """Return the result of ``make``, which only the first process to ask for ``name`` calls.
@@ -38,6 +39,8 @@ class Run:
         Raises:
             RuntimeError: If it failed, in this process or another one; no process tries again.
         """
+        if name in self._results:
+            return self._results[name]
         result, failure = self.directory / f"{name}.made", self.directory / f"{name}.failed"
         with FileLock(self.directory / f"{name}.lock"):
             if failure.exists():
@@ -48,7 +51,8 @@ class Run:
                 except Exception as error:
                     failure.write_text(f"{type(error).__name__}: {error}")
                     raise
-        return result.read_text()
+        self._results[name] = result.read_text()
+        return self._results[name]
 
 
 class OwnedRun(Run):
