@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -37,6 +38,15 @@ SELECTIONS = {
     FULL: ("--all-extras",),
     SERVE: ("--extra", "server", "--extra", "postgres", "--extra", "mcp", "--no-dev"),
 }
+
+# Processes of a run of all tests: more than a small machine has processors, since a test often waits for a database,
+# a server or a timer.
+PROCESSES = 3
+
+# What `test --cov` has measured, and the share of all lines and branches that the tests must cover, in percent. Only
+# the processes of pytest are measured, and not the servers that tests start.
+COVERAGE = ROOT / ".coverage.json"
+COVERAGE_MIN = 90.0
 
 # Programs that some tests need, each in a Debian package of its name.
 SERVICES = ("nginx", "pgbouncer")
@@ -197,19 +207,18 @@ def become(module: str, *arguments: str, directory: Path | None = ROOT) -> NoRet
 def test(arguments: list[str]) -> NoReturn:
     """Run the tests: `test [--cov] [PYTEST ARGUMENTS]`.
 
-    Without a path and without -n they are shared out to two processes. --cov adds the report of branch coverage, and fails
-    if all tests together cover less than pyproject.toml demands.
+    Without a path and without -n they are shared out to three processes. --cov measures the coverage, for `coverage`.
     """
     prepare(FULL)
     options: list[str] = []
     if "--cov" in arguments:
         arguments = [argument for argument in arguments if argument != "--cov"]
-        options += ["--cov", "--cov-report=term-missing:skip-covered"]
-        if any(selects_tests(argument) for argument in arguments):
-            options.append("--cov-fail-under=0")
+        COVERAGE.unlink(missing_ok=True)
+        options += ["--json", "--out", str(COVERAGE), "-m", "pytest"]
+    module = "slipcover" if options else "pytest"
     if not any(chooses_tests(argument) for argument in arguments):
-        options += ["-n", "2"]
-    become("pytest", *options, *arguments)
+        options += ["-n", str(PROCESSES)]
+    become(module, *options, *arguments)
 
 
 def chooses_tests(argument: str) -> bool:
@@ -217,14 +226,23 @@ def chooses_tests(argument: str) -> bool:
     return argument.startswith(("-n", "--numprocesses", "--pdb")) or names_path(argument)
 
 
-def selects_tests(argument: str) -> bool:
-    """Return whether a pytest argument leaves out some tests."""
-    return argument.startswith(("-k", "-m", "--lf", "--last-failed")) or names_path(argument)
-
-
 def names_path(argument: str) -> bool:
     """Return whether a pytest argument is the path of a test."""
     return (ROOT / argument.split("::", maxsplit=1)[0]).exists()
+
+
+def coverage(arguments: list[str]) -> None:
+    """Report the coverage of the last `test --cov`; fail if it is less than all tests must cover."""
+    refuse(arguments)
+    prepare(FULL)
+    if not COVERAGE.exists():
+        sys.exit("dev.py: nothing is measured; run `test --cov` first")
+    report = ["--merge", str(COVERAGE), "--out", str(COVERAGE), "--skip-covered"]
+    run([str(PYTHON), "-m", "slipcover", *report])
+    percent = json.loads(COVERAGE.read_text())["summary"]["percent_covered"]
+    say(f"{percent:.2f} % of lines and branches are covered")
+    if percent < COVERAGE_MIN:
+        sys.exit(f"dev.py: the tests must cover {COVERAGE_MIN} %")
 
 
 def check(arguments: list[str]) -> None:
@@ -435,6 +453,7 @@ def refuse(arguments: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "test": test,
+    "coverage": coverage,
     "check": check,
     "format": format_sources,
     "stubs": stubs,

@@ -45,8 +45,7 @@ def test_banner_has_the_url_and_a_snippet_that_runs(tmp_path):
 def test_start_is_fast_and_memory_is_small(tmp_path, record_property):
     """Check the first start, which creates the database, and a later one."""
     for start in ("first", "second"):
-        environment = {"COVERAGE_PROCESS_CONFIG": ""}
-        with run_process(tmp_path, environment=environment, is_forked=False) as server:
+        with run_process(tmp_path, is_forked=False) as server:
             server.ask("GET", "/health/ready")
             record_property(f"memory_kb_{start}", server.memory())
             record_property(f"ready_after_{start}", server.ready_after)

@@ -60,8 +60,7 @@ def start(directory: Path) -> str:
     keeper = os.posix_spawn(
         sys.executable,
         [sys.executable, __file__, str(directory)],
-        # Outliving the tests, it would measure its coverage after the report.
-        {name: value for name, value in os.environ.items() if not name.startswith("COV")},
+        os.environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT, 0o644),
