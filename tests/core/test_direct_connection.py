@@ -441,3 +441,14 @@ def test_times_in_other_zones_are_stored_in_utc(database):
         with database.reading() as connection:
             stored = connection.execute(select(users.c.updated_at).limit(1)).scalar()
         assert (stored, stored.tzinfo) == (time.astimezone(UTC), UTC)
+
+
+def test_percent_signs_and_repeated_parameters_keep_their_meaning(database, by_sqlalchemy):
+    statement = text(
+        "SELECT '100%' AS one, CAST(:a AS TEXT) AS two, CAST(:b AS TEXT) AS three, CAST(:a AS TEXT) AS four "
+        "FROM stellary_users WHERE id LIKE 'a%' AND name <> '%%'"
+    )
+    with database.writing() as connection:
+        rows = [tuple(connection.execute(statement, {"a": "x", "b": "50%"}).one()) for _ in range(4)]
+        assert rows == [("100%", "x", "50%", "x")] * 4
+    assert len(by_sqlalchemy) < 4
