@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FILES = sorted(path for path in HERE.glob("*.py") if path.name != Path(__file__).name)
 TOOLS = Path(sys.executable).parent
-OTHER_SERVERS = (("basedpyright-langserver", "--stdio"), ("ty", "server"))
+OTHER_SERVERS = (("basedpyright-langserver", "--stdio"),)
 """Language servers beside pyright's: a program and its argument."""
 
 SETUP = """\
