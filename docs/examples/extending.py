@@ -1,4 +1,4 @@
-"""Extending an embedded core: veto a change, react to it before or after its commit, add actions and triggers, and run jobs.
+"""Extending an embedded core: veto a change, react to it before or after its commit, add actions, triggers and channels, and run jobs.
 
 Run it: ``python docs/examples/extending.py [DATABASE_URL]``.
 """
@@ -22,6 +22,7 @@ from stellary.core.kernel.actions import Action
 from stellary.core.kernel.event_handlers import EventDelivery
 from stellary.core.kernel.events import CardCreated, CardMoved
 from stellary.core.kernel.unit import NOBODY
+from stellary.core.notifications.channels import Channel, NotificationDelivery
 
 
 # --8<-- [start:veto]
@@ -102,9 +103,24 @@ INVOICE_PAID = Trigger(
 )
 # --8<-- [end:trigger]
 
+SMS_NUMBERS = {"42": "+1 555 0100"}
+
+
+# --8<-- [start:channel]
+def send_sms(delivery: NotificationDelivery) -> None:
+    """Send a notification to users who have chosen SMS in their preferences."""
+    number = SMS_NUMBERS.get(delivery.recipient.external_id or "")
+    if number is not None:
+        activity = delivery.notification.activity
+        print(f"SMS to {number}: {activity.type} by {activity.actor_name}")
+
+
+SMS = Channel("sms", send_sms, delay=timedelta(minutes=2))
+# --8<-- [end:channel]
+
 database_url = sys.argv[1] if len(sys.argv) > 1 else "sqlite://"
 # --8<-- [start:register]
-core = Core(database_url, actions=[CREATE_INVOICE], triggers=[INVOICE_PAID])
+core = Core(database_url, actions=[CREATE_INVOICE], triggers=[INVOICE_PAID], channels=[SMS])
 core.on(CardMoved, require_assignee)
 core.after(CardCreated, notify_crm, name="crm")
 core.add_job("report", send_report)

@@ -27,7 +27,13 @@ from stellary.core.api import dispatch, reactions
 from stellary.core.api.authentication import authenticate_bearer
 from stellary.core.api.embedded_port import EmbeddedPort
 from stellary.core.api.host_accounts import HostAccounts
-from stellary.core.api.host_jobs import build_delivery_job, build_enqueuer, build_kind
+from stellary.core.api.host_jobs import (
+    build_channel_job,
+    build_channel_kind,
+    build_delivery_job,
+    build_enqueuer,
+    build_kind,
+)
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
 from stellary.core.automations.triggers import Trigger, build_triggers, fire
 from stellary.core.board import attachments
@@ -45,6 +51,7 @@ from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 from stellary.core.notifications import stream
+from stellary.core.notifications.channels import Channel
 from stellary.core.ports.blob_stores import open_blobs
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer, log_email
@@ -93,6 +100,7 @@ class Core(HostAccounts):
             the endpoint that an action names applies to it. By default, none.
         triggers: Events of your application for which automation rules can wait, beside the built-in ones. ``fire``
             fires them. By default, none.
+        channels: Channels over which notifications are delivered, beside the list in the API. By default, none.
         direct_database: The URL of the same PostgreSQL database without PgBouncer, for LISTEN, migrations and backups.
             By default, ``database``.
 
@@ -106,7 +114,7 @@ class Core(HostAccounts):
 
     Raises:
         ValueError: A URL is not one of a supported database, ``ids`` returns invalid or repeated ids, an action or a
-            trigger has the name of another one, or a trigger is malformed.
+            trigger or a channel has the name of another one, or a trigger is malformed.
     """
 
     def __init__(
@@ -130,6 +138,7 @@ class Core(HostAccounts):
         brains: Mapping[str, Brain] | None = None,
         actions: Sequence[AnyAction] = (),
         triggers: Sequence[Trigger] = (),
+        channels: Sequence[Channel] = (),
         direct_database: str | None = None,
     ) -> None:
         new_id = Ids() if ids is None else check_ids(ids)
@@ -151,6 +160,7 @@ class Core(HostAccounts):
             brains={"built_in": RulesBrain(), "model": ModelBrain(), **(brains or {})},
             actions=add_host_actions(dispatch.ACTIONS, actions),
             triggers=build_triggers(triggers),
+            channels={build_channel_kind(channel.name): channel.delay for channel in channels},
             services=dispatch.SERVICES,
         )
         self.units = Units(
@@ -162,6 +172,8 @@ class Core(HostAccounts):
         self.claims = ClaimOwner(self.units)
         self.work = JobRunner(self.units, self.claims, HANDLERS)
         self.webhook_worker = WebhookWorker(self.units, self.claims)
+        for channel in channels:
+            self.work.add_handler(build_channel_kind(channel.name), build_channel_job(channel))
 
     @property
     def database(self) -> Database:

@@ -80,6 +80,8 @@ def send_email_link(uow: UnitOfWork, payload: object) -> None:
     notice = build_email(
         user.email,
         "Your e-mail address is about to change",
+        kind="email_change_notice",
+        data={"newEmail": new_email},
         intro=[
             f"Someone who knows your password has asked to change the address of your account to {new_email}."
         ],
@@ -108,6 +110,7 @@ def _send_link(uow: UnitOfWork, user_id: str, email: str, lifetime: timedelta) -
     message = build_email(
         email,
         "Confirm your e-mail address",
+        kind="email_confirmation",
         intro=["Someone has asked to use this address for a Stellary account."],
         action="Confirm the address",
         link=f"{uow.env.public_url}/confirm-email/{secret}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 
-from stellary.core.ports.mail import Email
+from stellary.core.ports.mail import Email, EmailKind
 
 _PAGE = """\
 <!doctype html>
@@ -28,17 +29,27 @@ background:#2447b3;color:#fff;text-decoration:none">{action}</a></p>
 
 
 def build_email(
-    to: str, subject: str, *, intro: Sequence[str], action: str, link: str, outro: Sequence[str]
+    to: str,
+    subject: str,
+    *,
+    kind: EmailKind,
+    intro: Sequence[str],
+    action: str,
+    link: str,
+    outro: Sequence[str],
+    data: Mapping[str, str] = MappingProxyType({}),
 ) -> Email:
     """Return an email that asks the recipient to open a link.
 
     Args:
         to: The address of the recipient.
         subject: The subject.
+        kind: The occasion.
         intro: The paragraphs before the link.
         action: The words for what the link does, such as ``Reset the password``.
         link: The URL.
         outro: The paragraphs after the link.
+        data: The values in the message apart from the link, for mailers with templates of their own. Default: none.
     """
     # Users choose names, so each is put on one line, where it cannot look like a paragraph of the e-mail.
     before, after = ([" ".join(paragraph.split()) for paragraph in part] for part in (intro, outro))
@@ -50,7 +61,7 @@ def build_email(
         outro=_to_html(after),
     )
     text = "\n\n".join([*before, f"{action}: {link}", *after])
-    return Email(to=to, subject=subject, text=f"{text}\n", html=html)
+    return Email(to=to, subject=subject, text=f"{text}\n", html=html, kind=kind, data={**data, "link": link})
 
 
 def _to_html(paragraphs: Sequence[str]) -> str:

@@ -249,10 +249,12 @@ def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, pu
     return build_email(
         invitation.email,
         f"Invitation to {' '.join(workspace.split())}",
+        kind="invitation",
         intro=[f"{inviter} invites you to the workspace {workspace}."],
         action="Accept the invitation",
         link=f"{public_url}/invitations/{invitation.token}",
         outro=[f"The invitation is for {invitation.email} and expires in 7 days."],
+        data={"inviter": inviter, "workspace": workspace, "role": invitation.role},
     )
 
 

@@ -77,6 +77,7 @@ def send_reset_link(uow: UnitOfWork, payload: object) -> None:
         # The requested address may be another spelling of it, and so belong to someone else.
         owner.email,
         "Reset your password",
+        kind="password_reset",
         intro=["Someone has asked to reset the password of your Stellary account."],
         action="Choose a new password",
         link=_create_link(uow, owner),

@@ -23,7 +23,21 @@ class Person:
     name: str
 
 
+@attrs.frozen
+class Contact(Person):
+    """A user who may be contacted.
+
+    Attributes:
+        external_id: The id of the user in the application that embeds the core; None without one.
+    """
+
+    external_id: str | None
+
+
 _PERSON = (users.c.id, users.c.email, users.c.name)
+_CONTACT = select(*_PERSON, users.c.external_id).where(
+    users.c.id == bindparam("_user_id"), ACTIVE, users.c.email != ""
+)
 _BY_IDS: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING: Select[Any] = select(*_PERSON).where(ACTIVE, sees(users.c.id, bindparam("_workspace_id")))
 _REACHING_OF = _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True)))
@@ -55,6 +69,17 @@ def load_people(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
         return {}
     rows = uow.connection.execute(_BY_IDS, {"_ids": list(ids)})
     return {row[0]: Person(*row) for row in rows}
+
+
+def find_contact(uow: UnitOfWork, user_id: str) -> Contact | None:
+    """Return a user who may be contacted; None if the account is deactivated or deleted.
+
+    Args:
+        uow: The unit.
+        user_id: The user.
+    """
+    row = uow.connection.execute(_CONTACT, {"_user_id": user_id}).first()
+    return None if row is None else Contact(*row)
 
 
 def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, Person]:

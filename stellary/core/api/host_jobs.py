@@ -11,6 +11,7 @@ from stellary.core.kernel.event_handlers import E, EventDelivery, dump_delivery,
 from stellary.core.kernel.events import BaseEvent
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.units import Units
+from stellary.core.notifications.channels import Channel, load_delivery
 
 POOL = "host"
 """The threads for event deliveries, so that a slow service of the host delays neither missions nor other jobs."""
@@ -29,6 +30,26 @@ def build_kind(prefix: str, name: str) -> str:
     if not name:
         raise ValueError("the name must have at least one character")
     return f"{prefix}:{name}"
+
+
+def build_channel_kind(name: str) -> str:
+    """Return the kind of the jobs that deliver notifications over a channel of the host.
+
+    Raises:
+        ValueError: The name is empty.
+    """
+    return build_kind("channel", name)
+
+
+def build_channel_job(channel: Channel) -> LongRunningJob:
+    """Return the job that delivers a notification over a channel, outside of any transaction."""
+
+    def do(units: Units, payload: object, renew: Callable[[], None]) -> None:
+        delivery = units.run(lambda uow: load_delivery(uow, payload), read_only=True)
+        if delivery is not None:
+            channel.deliver(delivery)
+
+    return LongRunningJob(do, attempts=ATTEMPTS_MAX, pool=POOL)
 
 
 def build_enqueuer(kind: str) -> Callable[[UnitOfWork, BaseEvent], None]:

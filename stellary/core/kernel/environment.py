@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import attrs
 
@@ -43,6 +44,7 @@ class Environment:
             imports this module.
         actions: The actions by name. Their type is in ``kernel.actions``.
         triggers: The triggers of automation rules by name. Their type is in ``automations.triggers``.
+        channels: The kinds of jobs that deliver notifications over channels of the host, with their delays.
         services: The services by operation. Their type is in ``kernel.unit``.
         event_handlers: The handlers of events that the host has registered.
         restrictions: The checks of the host that may refuse a call, beside the access checks.
@@ -66,6 +68,7 @@ class Environment:
     actions: Mapping[str, object]
     triggers: Mapping[str, object]
     services: Mapping[str, object]
+    channels: Mapping[str, timedelta] = attrs.field(factory=dict)
     signals: Signals = attrs.field(factory=Signals)
     event_handlers: EventHandlers = attrs.field(factory=EventHandlers)
     restrictions: list[Callable[..., object]] = attrs.field(factory=list)

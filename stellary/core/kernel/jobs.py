@@ -194,16 +194,26 @@ def enqueue(
     uow.send_on_commit(topic)
 
 
-def enqueue_all(uow: UnitOfWork, kind: str, payloads: Sequence[Any], *, topic: str = JOBS) -> None:
+def enqueue_all(
+    uow: UnitOfWork, kind: str, payloads: Sequence[Any], *, due_at: datetime | None = None, topic: str = JOBS
+) -> None:
     """Add several jobs of a kind, which run after the unit has committed.
 
     Args:
         uow: The unit.
         kind: The kind of the jobs.
         payloads: The arguments of the handler, one for each job.
+        due_at: The earliest time to run them. By default, right away.
         topic: The topic of the signal that wakes the runner.
     """
-    row = {"kind": kind, "key": None, "due_at": uow.now, "claim_id": None, "claimed_by": None, "error": None}
+    row = {
+        "kind": kind,
+        "key": None,
+        "due_at": due_at or uow.now,
+        "claim_id": None,
+        "claimed_by": None,
+        "error": None,
+    }
     rows = [
         {"id": uow.new_id(), **row, "payload": payload, "attempts": 0, "created_at": uow.now}
         for payload in payloads

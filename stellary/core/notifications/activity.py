@@ -40,7 +40,7 @@ from stellary.core.kernel.events import (
 )
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications import rules
+from stellary.core.notifications import channels, rules
 from stellary.core.notifications.changes import (
     StoredChange,
     find_referenced_ids,
@@ -162,7 +162,7 @@ def record(
         _activity_row(uow, activity_id, entry, agent_names) for activity_id, entry in numbered_entries
     ]
     uow.connection.execute(_INSERT_ACTIVITIES, activity_rows)
-    notification_rows = [
+    notification_rows: list[dict[str, Any]] = [
         {
             "id": uow.new_id(),
             "user_id": user_id,
@@ -176,6 +176,7 @@ def record(
     ]
     if notification_rows:
         uow.connection.execute(_INSERT_NOTIFICATIONS, notification_rows)
+        channels.enqueue_deliveries(uow, [(row["id"], row["user_id"]) for row in notification_rows])
     for workspace_id in dict.fromkeys(entry.event.workspace_id for entry in entries):
         uow.send_on_commit(of_workspace(workspace_id))
         workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)

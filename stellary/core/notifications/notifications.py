@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.endpoint import Ok
@@ -18,20 +16,13 @@ from stellary.contract.notifications import (
 )
 from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
-from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
 from stellary.core.notifications.row_types import NotificationRow
-from stellary.core.notifications.rows import activity_of
+from stellary.core.notifications.rows import notification_of
 from stellary.core.notifications.tables import notifications
 
-_FIELDS = RowFields(
-    Notification,
-    notifications,
-    computed=("activity",),
-    internal=("activity_id", "workspace_id", "created_at"),
-)
 _UNREAD = notifications.c.read_at.is_(None)
 _ALL = Pages(NotificationRow, access.OWN_ROWS, notifications.c.id, newest_first=True)
 _UNREAD_ONLY = Pages(NotificationRow, access.OWN_ROWS.where(_UNREAD), notifications.c.id, newest_first=True)
@@ -49,7 +40,7 @@ _READ = (
 def list_notifications(uow: UnitOfWork, ref: Ref, request: ListNotifications) -> Listing[Notification]:
     """Return the caller's notifications, newest first; 50 by default."""
     pages = _UNREAD_ONLY if request.unread_only else _ALL
-    return pages.fetch(uow, request, _notification, _user_id=uow.user_id)
+    return pages.fetch(uow, request, notification_of, _user_id=uow.user_id)
 
 
 @serves(COUNT_NOTIFICATIONS)
@@ -71,11 +62,6 @@ def read_notification(uow: UnitOfWork, ref: NotificationRef) -> Notification:
     """Mark a notification as read; the time of the first read is kept."""
     row = access.notification(uow, ref)
     if row.read_at is not None:
-        return _notification(row)
+        return notification_of(row)
     uow.connection.execute(_READ, {"_user_id": uow.user_id, "_id": row.id, "_now": uow.now})
-    return _notification(row, uow.now)
-
-
-def _notification(row: NotificationRow, read_at: datetime | None = None) -> Notification:
-    activity = activity_of(row, row.activity_id)
-    return _FIELDS.to_value(row, read_at=read_at or row.read_at, activity=activity)
+    return notification_of(row, uow.now)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from stellary.contract.activities import Activity, FieldChange, Via, WorkspaceEvent
 from stellary.contract.cards import Card
 from stellary.contract.fields import convert
+from stellary.contract.notifications import Notification
 from stellary.contract.wire import read
 from stellary.core.accounts.audience import name_of
 from stellary.core.db.row_fields import RowFields
-from stellary.core.notifications.row_types import ActivityColumns, StreamedActivityRow
-from stellary.core.notifications.tables import activities
+from stellary.core.notifications.row_types import ActivityColumns, NotificationRow, StreamedActivityRow
+from stellary.core.notifications.tables import activities, notifications
 
 _FIELDS = RowFields(
     Activity,
@@ -19,6 +21,12 @@ _FIELDS = RowFields(
     computed=("id",),
     selected={"actor_name": name_of(activities.c.actor_id)},
     internal=("id", "seq", "item"),
+)
+_NOTIFICATION_FIELDS = RowFields(
+    Notification,
+    notifications,
+    computed=("activity",),
+    internal=("activity_id", "workspace_id", "created_at"),
 )
 ACTIVITY = _FIELDS.columns
 """The columns of an activity that a statement selects, except its id."""
@@ -32,6 +40,17 @@ def activity_of(row: ActivityColumns, id: str) -> Activity:
         id: The id of the activity, which the statement may select under another name.
     """
     return _FIELDS.to_value(row, id=id, changes=read_changes(row.changes), via=read_via(row.via))
+
+
+def notification_of(row: NotificationRow, read_at: datetime | None = None) -> Notification:
+    """Convert a row to a notification.
+
+    Args:
+        row: The row, with the columns of its activity.
+        read_at: The time at which it has just been read; None for the stored time.
+    """
+    activity = activity_of(row, row.activity_id)
+    return _NOTIFICATION_FIELDS.to_value(row, read_at=read_at or row.read_at, activity=activity)
 
 
 def event_of(row: StreamedActivityRow, card: Card | None) -> WorkspaceEvent:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Literal, Protocol
 
 import attrs
 
 _log = logging.getLogger("stellary.mail")
 
 
+EmailKind = Literal["invitation", "password_reset", "email_confirmation", "email_change_notice"]
+
+
 @attrs.frozen
 class Email:
-    """An email.
+    """An email: a finished message, and its data for a mailer that has templates of its own.
 
     Attributes:
         html: The same message as an HTML page; empty for an email in plain text only.
+        kind: The occasion; None for an email that is not the core's.
+        data: The values in the message: ``link`` in all kinds; ``inviter``, ``workspace`` and ``role`` of an invitation;
+            ``newEmail`` of a notice of a changed address. Names are as their users have written them, so escape them.
     """
 
     to: str
     subject: str
     text: str = attrs.field(repr=False)
     html: str = attrs.field(default="", repr=False)
+    kind: EmailKind | None = None
+    data: Mapping[str, str] = attrs.field(factory=dict, repr=False)
 
 
 class Mailer(Protocol):

@@ -1,0 +1,81 @@
+"""Channels of a host, over which notifications are delivered after the commit: push messages, chat, e-mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import cast
+
+import attrs
+from sqlalchemy import bindparam
+
+from stellary.contract.notifications import Notification
+from stellary.core.accounts.people import Contact, find_contact
+from stellary.core.db.row_types import Query
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications import access
+from stellary.core.notifications.row_types import NotificationRow
+from stellary.core.notifications.rows import notification_of
+from stellary.core.notifications.tables import notifications
+
+_UNREAD = Query(
+    NotificationRow,
+    access.OWN_ROWS.where(notifications.c.id == bindparam("_id"), notifications.c.read_at.is_(None)),
+)
+
+
+@attrs.frozen
+class NotificationDelivery:
+    """A notification for one user, as a channel receives it.
+
+    Attributes:
+        notification: The notification. Its ``id`` is the same at each attempt: use it to recognize repetitions.
+        recipient: The user: ``id``, ``external_id``, ``email`` and ``name``.
+    """
+
+    notification: Notification
+    recipient: Contact
+
+
+@attrs.frozen
+class Channel:
+    """A way to deliver notifications to users, beside the list in the API.
+
+    Attributes:
+        name: The name in stored jobs, 1-52 characters. Keep it when you rename the function.
+        deliver: Called in a background thread with each delivery, outside of any transaction. It decides by the
+            preferences of the recipient whether to send anything. If it raises an exception, it is called again.
+        delay: How long to wait. A notification that was read by then is not delivered. Default: no time.
+    """
+
+    name: str
+    deliver: Callable[[NotificationDelivery], object]
+    delay: timedelta = timedelta(0)
+
+
+def enqueue_deliveries(uow: UnitOfWork, recipients: Sequence[tuple[str, str]]) -> None:
+    """Add a job for each channel and each new notification.
+
+    Args:
+        uow: The unit that has inserted the notifications.
+        recipients: The ids of the notifications and of their users.
+    """
+    for kind, delay in uow.env.channels.items():
+        payloads = [{"notificationId": id, "userId": user_id} for id, user_id in recipients]
+        jobs.enqueue_all(uow, kind, payloads, due_at=uow.now + delay)
+
+
+def load_delivery(uow: UnitOfWork, payload: object) -> NotificationDelivery | None:
+    """Return a notification to deliver; None if it was read, or if the user has lost access or was deactivated.
+
+    Args:
+        uow: A unit.
+        payload: The payload of the job.
+    """
+    ids = cast("Mapping[str, str]", payload)
+    row = _UNREAD.first(uow.connection, {"_user_id": ids["userId"], "_id": ids["notificationId"]})
+    recipient = find_contact(uow, ids["userId"])
+    if row is None or recipient is None:
+        return None
+    return NotificationDelivery(notification_of(row), recipient)
