@@ -147,7 +147,7 @@ board.automations.create(trigger="task_moved", action={"type": "create_invoice",
 print(board.cards.update(card, column_id=doing.id).description)
 
 # --8<-- [start:use_trigger]
-print([trigger.name for trigger in board.automations.triggers()])
+assert "invoice_paid" in [trigger.name for trigger in board.automations.triggers()]
 board.automations.create(
     trigger="invoice_paid",
     conditions={"all": [{"field": "data.amount", "op": "gte", "value": 500}]},

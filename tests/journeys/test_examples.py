@@ -129,6 +129,7 @@ def test_host_extends_the_core(
     assert capsys.readouterr().out.splitlines() == [
         "assign the card before you move it",
         "Invoice over 900",
+        "high",
         "new card 'Write the spec'",
         "report for eng",
     ]
