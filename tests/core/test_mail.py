@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stellary.core.ports.mail import Email, log_email
+from tests.support.world import PASSWORD
 
 
 def test_without_a_mail_server_an_email_is_logged_with_its_link(caplog):
@@ -15,3 +16,25 @@ def test_without_a_mail_server_an_email_is_logged_with_its_link(caplog):
 
 def test_the_text_of_an_email_is_not_told_by_its_name():
     assert "t0ken" not in repr(Email("bob@example.com", "Invitation", "t0ken"))
+
+
+def test_emails_have_their_kind_and_their_values_for_templates_of_the_host(world):
+    ann = world.person("ann")
+    eng = world.workspace(ann)
+    body = {"email": "eve@example.com", "role": "admin"}
+    world.ask(ann, "POST", f"{eng.path}/members/invite", body)
+    world.ask(ann, "POST", "/auth/change-email", {"email": "new@example.com", "currentPassword": PASSWORD})
+    world.ask(None, "POST", "/auth/forgot-password", {"email": ann.email})
+    world.core.work.run_due()
+    data = {email.kind: dict(email.data) for email in world.emails}
+    for email in world.emails:
+        assert email.data["link"] in email.text
+        assert data[email.kind].pop("link").startswith("http://localhost:3001/")
+        assert email.data["link"] not in repr(email)
+    workspace = world.ask(ann, "GET", eng.path)["name"]
+    assert data == {
+        "invitation": {"inviter": "ann", "workspace": workspace, "role": "admin"},
+        "email_change_notice": {"newEmail": "new@example.com"},
+        "email_confirmation": {},
+        "password_reset": {},
+    }

@@ -162,7 +162,7 @@ def record(
         _activity_row(uow, activity_id, entry, agent_names) for activity_id, entry in numbered_entries
     ]
     uow.connection.execute(_INSERT_ACTIVITIES, activity_rows)
-    notification_rows: list[dict[str, Any]] = [
+    notification_rows: list[dict[str, object]] = [
         {
             "id": uow.new_id(),
             "user_id": user_id,
@@ -176,7 +176,7 @@ def record(
     ]
     if notification_rows:
         uow.connection.execute(_INSERT_NOTIFICATIONS, notification_rows)
-        channels.enqueue_deliveries(uow, [(row["id"], row["user_id"]) for row in notification_rows])
+        channels.enqueue_deliveries(uow, notification_rows)
     for workspace_id in dict.fromkeys(entry.event.workspace_id for entry in entries):
         uow.send_on_commit(of_workspace(workspace_id))
         workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)

@@ -54,15 +54,15 @@ class Channel:
     delay: timedelta = timedelta(0)
 
 
-def enqueue_deliveries(uow: UnitOfWork, recipients: Sequence[tuple[str, str]]) -> None:
+def enqueue_deliveries(uow: UnitOfWork, notification_rows: Sequence[Mapping[str, object]]) -> None:
     """Add a job for each channel and each new notification.
 
     Args:
         uow: The unit that has inserted the notifications.
-        recipients: The ids of the notifications and of their users.
+        notification_rows: The rows of the notifications.
     """
     for kind, delay in uow.env.channels.items():
-        payloads = [{"notificationId": id, "userId": user_id} for id, user_id in recipients]
+        payloads = [{"notificationId": row["id"], "userId": row["user_id"]} for row in notification_rows]
         jobs.enqueue_all(uow, kind, payloads, due_at=uow.now + delay)
 
 
