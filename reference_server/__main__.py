@@ -24,7 +24,8 @@ from reference_server.workers import VARIABLE, SupervisorLink, supervise
 
 _BANNER = """\
 Stellary listens on {url}
-Its data: {data}. Ctrl-C stops it. To try it, in another terminal's Python:
+Its data: {data}. Ctrl-C stops it. Boards in a browser: {url}/sign-in
+To try it, in another terminal's Python:
 
     from stellary import Stellary
     client = Stellary.register("{url}", "jane@example.com", "a-long-password", name="Jane Doe")

@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from stellary import Stellary
-from stellary.client.display import view
+from stellary.client.display import load, view
 from stellary.contract.cards import CardInColumn
 
 
@@ -53,6 +53,7 @@ def showing(client: Stellary, organization: str, workspace: str, folder: Path) -
 
     # --8<-- [start:keep]
     (folder / "board.html").write_text(whole.page())  # a complete page without external files
+    (folder / "roadmap.html").write_text(load(board, "roadmap").page())  # what board.show("roadmap") shows
     mail = calendar.html()  # one element, for your own page
     print(late_view.text(width=60))
     # --8<-- [end:keep]

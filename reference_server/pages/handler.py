@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import orjson
@@ -12,6 +12,7 @@ import orjson
 from reference_server.pages.layout import paragraph, render_page
 from reference_server.pages.requests import ApiResponse, PageRequest, parse_form, parse_response
 from reference_server.pages.routes import PAGES, PageFunction
+from reference_server.pages.sessions import read_session
 from reference_server.settings import Settings
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
@@ -25,7 +26,10 @@ from stellary.core.http.context import OperationHandler, RequestContext
 from stellary.core.http.password_limits import PasswordLimits
 from stellary.core.http.threads import Threads
 from stellary.core.http.throttle import GUARDED, Caller
-from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
+
+if TYPE_CHECKING:
+    from stellary import Stellary
 
 T = TypeVar("T")
 
@@ -62,15 +66,24 @@ class PageHandlers:
             if context.method == "POST":
                 body = await RequestBody(context, PASSWORD.size).read_small()
                 form = parse_form(context.headers, body or b"")
+            session = read_session(context.headers.get("cookie", ""))
+            actor = None
+            if session is None and context.identify is not None:
+                actor = await context.identify()
             request = PageRequest(
                 prefix=context.prefix,
                 path=f"{context.prefix}{context.path}",
                 token=getattr(context.match.ref, "token", ""),
                 form=form,
+                parameters=attrs.asdict(context.match.ref),
+                session=session,
+                is_secure=self._core.env.public_url.startswith("https:"),
             )
-            api = _Api(self._core, self._password_limits, context)
-            # A form may contain a password, which is hashed.
-            return await threads.run("self_managed", lambda: page_function(request, api))
+            api = _Api(self._core, self._password_limits, context, session, actor)
+            # A form may contain a password, which is hashed. Other pages may render a board, which takes as long as parsing a
+            # large body.
+            pool = threads.pools["self_managed"] if context.method == "POST" else threads.bodies
+            return await pool.run(lambda: page_function(request, api))
         except ApiError as error:
             raw = error_response(error, context.request_id)
             page = render_page(
@@ -82,10 +95,19 @@ class PageHandlers:
 class _Api:
     """The API for the form of one client."""
 
-    def __init__(self, core: Core, password_limits: PasswordLimits, context: RequestContext) -> None:
+    def __init__(
+        self,
+        core: Core,
+        password_limits: PasswordLimits,
+        context: RequestContext,
+        session: str | None,
+        actor: Actor | None,
+    ) -> None:
         self._core = core
         self._password_limits = password_limits
         self._context = context
+        self._session = session
+        self._actor = actor
 
     def call(
         self,
@@ -108,6 +130,14 @@ class _Api:
         response = self._send(raw, Match(endpoint, ref))
         attempt.record(response.status)
         return response
+
+    def open_client(self) -> Stellary | None:
+        # Loaded when the first user signs in.
+        from stellary import Stellary
+
+        if self._session is not None:
+            return Stellary.embedded(self._core.port(), token=self._session)
+        return None if self._actor is None else Stellary.embedded(self._core.port(self._actor))
 
     def read(self, query: Callable[[UnitOfWork], T]) -> T:
         return self._core.units.run(query, NOBODY, read_only=True)

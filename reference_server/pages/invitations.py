@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import attrs
+
 from reference_server.pages.layout import (
     alert,
     form,
@@ -13,6 +15,7 @@ from reference_server.pages.layout import (
     text_field,
 )
 from reference_server.pages.requests import PageApi, PageRequest
+from reference_server.pages.sessions import build_cookie
 from stellary.contract.auth import LOGIN, LOGOUT, REGISTER
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import InvitationTokenRef
@@ -44,16 +47,18 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
         return _render_invitation(request, invitation, login.problem, login.status)
     token = str(login.body["access_token"])
     accepted = api.call(ACCEPT_INVITATION, {}, ref=InvitationTokenRef(request.token), token=token)
-    api.call(LOGOUT, {}, token=token)
     if accepted.problem is not None:
+        api.call(LOGOUT, {}, token=token)
         return _render_invalid()
-    return render_page(
+    page = render_page(
         f"You are a member of {invitation.workspace}",
+        link(f"{request.prefix}/home", "See your projects"),
         paragraph(
-            f"You can now sign in as {invitation.email}: with the command line, the SDK, or a program that uses them."
+            f"You can also sign in as {invitation.email} with the command line, the SDK, or a program that uses them."
         ),
         link(f"{request.prefix}/docs", "The API of this server"),
     )
+    return attrs.evolve(page, headers={**page.headers, "set-cookie": build_cookie(request, token)})
 
 
 def _render_invitation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from html import escape
 
 from stellary.contract.port import RawResponse
@@ -16,9 +17,19 @@ _STYLE = """\
 * { box-sizing: border-box; }
 body { margin: 0; padding: 2rem 1rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif; overflow-wrap: anywhere; }
-main { max-width: 28rem; margin: 0 auto; padding: 1.5rem; background: var(--card); border: 1px solid var(--line);
+main, header { max-width: 28rem; }
+.wide main, .wide header { max-width: 80rem; }
+main {  margin: 0 auto; padding: 1.5rem; background: var(--card); border: 1px solid var(--line);
   border-radius: .75rem; }
-header { max-width: 28rem; margin: 0 auto 1rem; color: var(--soft); font-weight: 600; }
+header { display: flex; gap: 1rem; align-items: baseline; justify-content: space-between; margin: 0 auto 1rem;
+  color: var(--soft); font-weight: 600; }
+header a { color: inherit; text-decoration: none; }
+header button { width: auto; margin: 0; padding: .35rem .7rem; background: none; color: var(--accent);
+  border: 1px solid var(--line); font-weight: 400; }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 0 0 1rem; }
+nav [aria-current] { color: inherit; font-weight: 600; text-decoration: none; }
+ul.plain { margin: 0 0 1rem; padding: 0; list-style: none; }
+ul.plain li { padding: .35rem 0; border-bottom: 1px solid var(--line); }
 h1 { margin: 0 0 .75rem; font-size: 1.4rem; line-height: 1.25; }
 h2 { margin: 2rem 0 .5rem; padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: 1.1rem; }
 p { margin: 0 0 1rem; }
@@ -45,6 +56,13 @@ _HEADERS = {
     # The address of a page may contain a secret.
     "referrer-policy": "no-referrer",
 }
+# Views have styles of their own, also in attributes. All text in them is escaped, and nothing can be loaded or run.
+_VIEW_HEADERS = {
+    **_HEADERS,
+    "content-security-policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
 _PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -56,8 +74,8 @@ _PAGE = """\
 <link rel="icon" href="data:,">
 <style>{style}</style>
 </head>
-<body>
-<header>Stellary</header>
+<body{attributes}>
+<header>{header}</header>
 <main>
 <h1>{title}</h1>
 {content}
@@ -67,16 +85,39 @@ _PAGE = """\
 """
 
 
-def render_page(title: str, *content: str, status: int = 200) -> RawResponse:
+def render_page(
+    title: str, *content: str, status: int = 200, header: str = "Stellary", is_wide: bool = False
+) -> RawResponse:
     """Return a page.
 
     Args:
         title: The title of the page, and its heading.
         content: The parts of the page, as the other functions of this module return them.
         status: The HTTP status.
+        header: The parts above the page. Default: the name of the product.
+        is_wide: Whether the page uses the width of the window, and contains views of the SDK. Default: False.
     """
-    page = _PAGE.format(title=escape(title), style=_STYLE, content="\n".join(content))
-    return RawResponse(status, _HEADERS, page.encode())
+    page = _PAGE.format(
+        title=escape(title),
+        style=_STYLE,
+        attributes=' class="wide"' if is_wide else "",
+        header=header,
+        content="\n".join(content),
+    )
+    return RawResponse(status, _VIEW_HEADERS if is_wide else _HEADERS, page.encode())
+
+
+_CURRENT = ' aria-current="page"'
+
+
+def redirect(path: str, cookie: str) -> RawResponse:
+    """Return a redirection that sets a cookie.
+
+    Args:
+        path: The path to go to, with the prefix.
+        cookie: The ``Set-Cookie`` header.
+    """
+    return RawResponse(303, {**_HEADERS, "location": path, "set-cookie": cookie})
 
 
 def paragraph(text: str) -> str:
@@ -97,6 +138,32 @@ def alert(text: str | None) -> str:
 def link(url: str, text: str) -> str:
     """Return a paragraph with a link."""
     return f'<p><a href="{escape(url)}">{escape(text)}</a></p>'
+
+
+def link_list(links: Sequence[tuple[str, str]]) -> str:
+    """Return a list of links, each a URL and a text."""
+    items = (f'<li><a href="{escape(url)}">{escape(text)}</a></li>' for url, text in links)
+    return f'<ul class="plain">{"".join(items)}</ul>'
+
+
+def tabs(label: str, links: Sequence[tuple[str, str]], current: str) -> str:
+    """Return links to the views of a page.
+
+    Args:
+        label: What they are, for screen readers.
+        links: The URL and the text of each.
+        current: The text of the current one.
+    """
+    parts = (
+        f'<a href="{escape(url)}"{_CURRENT if text == current else ""}>{escape(text)}</a>'
+        for url, text in links
+    )
+    return f'<nav aria-label="{escape(label)}">{"".join(parts)}</nav>'
+
+
+def hidden_field(name: str, text: str) -> str:
+    """Return a field that the user does not see."""
+    return f'<input type="hidden" name="{escape(name)}" value="{escape(text)}">'
 
 
 def form(action: str, button: str, *fields: str, choice: tuple[str, str] | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import attrs
@@ -14,6 +14,9 @@ from stellary.contract.port import RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint
 from stellary.core.kernel.unit import UnitOfWork
+
+if TYPE_CHECKING:
+    from stellary import Stellary
 
 T = TypeVar("T")
 FIELDS_MAX = 20
@@ -35,12 +38,18 @@ class PageRequest:
         path: The path of the page, with the prefix.
         token: The secret at the end of the path; empty for pages without one.
         form: The fields of the form; empty for a GET.
+        parameters: The parameters in the path.
+        session: The login that the browser has stored; None without one.
+        is_secure: Whether people reach the server over HTTPS.
     """
 
     prefix: str
     path: str
     token: str = attrs.field(default="", repr=False)
     form: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    parameters: Mapping[str, str] = attrs.field(factory=dict)
+    session: str | None = attrs.field(default=None, repr=False)
+    is_secure: bool = False
 
 
 @attrs.frozen
@@ -82,6 +91,10 @@ class PageApi(Protocol):
             ref: The address of the item. Default: none.
             token: The bearer token. Default: none.
         """
+        ...
+
+    def open_client(self) -> Stellary | None:
+        """Return a client of the API for the user who has signed in; None if nobody has."""
         ...
 
     def read(self, query: Callable[[UnitOfWork], T]) -> T:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import ClassVar
 
 import attrs
 
-from reference_server.pages import emails, invitations, passwords
+from reference_server.pages import boards, emails, invitations, passwords, sessions
 from reference_server.pages.requests import PageApi, PageRequest
 from stellary.contract.endpoint import acts, reads
 from stellary.contract.policies import PUBLIC
@@ -34,18 +35,46 @@ class EmailChangeRef(Ref):
     token: str = attrs.field(repr=False)
 
 
+@attrs.frozen
+class BoardRef(Ref):
+    """The page of a project."""
+
+    template: ClassVar[str] = "/boards/:orgSlug/:wsSlug/:projectId"
+    org_slug: str
+    ws_slug: str
+    project_id: str
+
+
 def _build_page(
-    name: str, ref: type[Ref], tail: str, summary: str, show: PageFunction, submit: PageFunction
+    name: str,
+    ref: type[Ref],
+    tail: str,
+    summary: str,
+    show: PageFunction | None,
+    submit: PageFunction | None = None,
 ) -> dict[AnyEndpoint, PageFunction]:
-    """Return the endpoints of a page, which shows a form and takes it."""
+    """Return the endpoints of a page, which shows a form and takes it, or does one of both."""
     common = {"summary": summary, "returns": str, "policy": PUBLIC, "media": "text/html"}
-    return {
-        reads(f"pages.show_{name}", ref, tail, **common): show,  # type: ignore[call-overload]
-        acts(f"pages.submit_{name}", ref, tail, **common): submit,  # type: ignore[call-overload]
-    }
+    functions: dict[AnyEndpoint, PageFunction] = {}
+    if show is not None:
+        functions[reads(f"pages.show_{name}", ref, tail, **common)] = show  # type: ignore[call-overload]
+    if submit is not None:
+        functions[acts(f"pages.submit_{name}", ref, tail, **common)] = submit  # type: ignore[call-overload]
+    return functions
 
 
 PAGES: Mapping[AnyEndpoint, PageFunction] = {
+    **_build_page("sign_in", Ref, "sign-in", "Sign in.", sessions.show_sign_in, sessions.submit_sign_in),
+    **_build_page("sign_out", Ref, "sign-out", "Sign out.", None, sessions.submit_sign_out),
+    **_build_page("home", Ref, "home", "See your projects.", boards.show_home),
+    **_build_page("board", BoardRef, "", "See the board of a project.", boards.show_board),
+    **{
+        endpoint: page
+        for view, title in boards.OTHER_VIEWS.items()
+        for endpoint, page in _build_page(
+            view, BoardRef, view, f"See the view {title} of a project.", partial(boards.show_board, view=view)
+        ).items()
+    },
     **_build_page(
         "forgot_password",
         Ref,

@@ -9,18 +9,24 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from pathlib import Path
 
 import attrs
 import pytest
 
+from reference_server.settings import Settings
 from stellary import Stellary
+from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS
 from tests.journeys.test_examples import EXAMPLES
-from tests.server.processes import Process, children_of, run_process
-from tests.server.running import Reachable
+from tests.server.processes import children_of, run_process
+from tests.server.running import Reachable, running
 from tests.server.test_streams import Listening
 from tests.server.test_workers import wait_until
 from tests.support.forms import FORM, form
@@ -46,7 +52,7 @@ class Front(Reachable):
     """
 
     port: int
-    server: Process
+    server: Reachable
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +80,17 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @contextmanager
 def nginx_before(folder: Path, port: int, *behind: int) -> Iterator[None]:
     """Run nginx in front of servers on these ports until the block ends."""
+    with run_nginx(folder, port, configuration(port, *behind)):
+        yield
+
+
+@contextmanager
+def run_nginx(folder: Path, port: int, servers: str) -> Iterator[None]:
+    """Run nginx with the configuration of its servers, one of which listens on a port, until the block ends."""
     conf = folder / "nginx.conf"
-    conf.write_text(configuration(folder, port, *behind))
+    account = "user root;" if os.geteuid() == 0 else ""
+    paths = " ".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
+    conf.write_text(NGINX_CONFIGURATION.format(folder, account, paths, servers))
     with subprocess.Popen(["nginx", "-p", folder, "-e", "stderr", "-c", conf]) as nginx:
         try:
             wait_until(lambda: nginx.poll() is not None or listens(port))
@@ -100,7 +115,7 @@ def is_up(front: Front) -> bool:
         return False
 
 
-def configuration(folder: Path, port: int, *behind: int) -> str:
+def configuration(port: int, *behind: int) -> str:
     """Return the configuration of the guide with the port of the test, its servers, and no certificate."""
     configuration = (EXAMPLES / "nginx.conf").read_text()
     configuration, certificates = re.subn(r"\n *ssl_certificate.*", "", configuration)
@@ -109,10 +124,7 @@ def configuration(folder: Path, port: int, *behind: int) -> str:
     ports = itertools.cycle(behind)
     configuration = re.sub("127.0.0.1:3001 ", lambda _: f"127.0.0.1:{next(ports)} ", configuration)
     assert "listen 443 ssl;" in configuration
-    configuration = configuration.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
-    account = "user root;" if os.geteuid() == 0 else ""
-    paths = " ".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
-    return NGINX_CONFIGURATION.format(folder, account, paths, configuration)
+    return configuration.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
 
 
 def test_stream_delivers_events_immediately(front: Front):
@@ -177,3 +189,49 @@ def test_request_id_comes_from_nginx(front: Front):
 def test_reads_succeed_when_one_process_dies(front: Front):
     os.kill(children_of(front.server.pid)[0], signal.SIGKILL)
     assert [front.ask("GET", "/health/live").status for _ in range(20)] == [200] * 20
+
+
+class SignInProxy(BaseHTTPRequestHandler):
+    """A stand-in for oauth2-proxy: a cookie contains the address of the user who has signed in."""
+
+    def do_GET(self) -> None:
+        email = self.headers.get("cookie", "").removeprefix("user=")
+        self.send_response(403 if self.path == "/oauth2/sign_in" else 202 if email else 401)
+        self.send_header("X-Auth-Request-Email", email)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *parts: object) -> None:
+        """Log nothing."""
+
+
+def test_user_who_signs_in_to_the_proxy_is_signed_in(tmp_path: Path, sqlite_core: Core):
+    settings = Settings(
+        limits=NO_LIMITS, trusted_proxies=(ip_network("127.0.0.1"),), user_header="x-forwarded-email"
+    )
+    with (
+        running(sqlite_core, settings) as server,
+        ThreadingHTTPServer(("127.0.0.1", 0), SignInProxy) as sign_in,
+        socket.create_server(("127.0.0.1", 0)) as free,
+    ):
+        threading.Thread(target=sign_in.serve_forever, daemon=True).start()
+        port = free.getsockname()[1]
+        free.close()
+        servers = (EXAMPLES / "nginx-sso.conf").read_text()
+        assert (servers.count("127.0.0.1:3001"), servers.count("127.0.0.1:4180")) == (2, 2)
+        servers = servers.replace("127.0.0.1:3001", f"127.0.0.1:{server.port}")
+        servers = servers.replace("127.0.0.1:4180", f"127.0.0.1:{sign_in.server_port}")
+        with run_nginx(tmp_path, port, servers.replace("listen 80;", f"listen 127.0.0.1:{port};")):
+            front = Front(port, server)
+            assert front.ask("GET", "/auth/me").status == 403
+            # nginx replaces the header that a client sends.
+            forged = front.ask(
+                "GET", "/auth/me", cookie="user=ann@example.com", x_forwarded_email="eve@example.com"
+            )
+            assert forged.json["user"]["email"] == "ann@example.com"
+            bearer = server.register("bob")
+            assert front.ask("GET", "/auth/me", token=bearer).json["user"]["email"] == "bob@example.com"
+            assert (
+                front.ask("GET", "/auth/me", token="wrong", x_forwarded_email="eve@example.com").status == 401
+            )
+        sign_in.shutdown()

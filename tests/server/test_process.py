@@ -262,7 +262,8 @@ def test_queued_emails_are_sent_before_the_server_ends(tmp_path, mailbox):
             "POST", "/orgs/acme/workspaces/eng/members/invite", {"email": "bob@example.com"}, token
         )
         assert invited.status == 201, invited
-    (envelope,) = box.emails
+    confirmation, envelope = box.emails
+    assert confirmation.rcpt_tos == ["ann@example.com"]
     assert envelope.rcpt_tos == ["bob@example.com"]
     assert b"https://pm.example/invitations/" in envelope.content.replace(b"=\r\n", b"")
 

@@ -26,15 +26,36 @@ OF_SCOPE = ("roadmap", "stats")
 
 def show(handle: Resource[Any], view: str | None) -> Any:
     """Load the view of a handle and show it; a coroutine for AsyncStellary."""
-    steps = load_view(handle, view)
     if handle._awaits:  # noqa: SLF001 - of the client
-        return _show_async(steps)
+        return _show_async(load_view(handle, view))
+    put(load(handle, view))
+    return None
+
+
+def load(handle: Resource[Any], view: str | None = None) -> View:
+    """Load the view of a handle of ``Stellary``, to be saved or sent as HTML or text.
+
+    Args:
+        handle: The handle, such as that of a project or a card.
+        view: The name of the view, such as ``list`` or ``roadmap``; None for the default view of the handle.
+
+    Returns:
+        The view.
+
+    Raises:
+        TypeError: The handle has nothing to show, or belongs to ``AsyncStellary``.
+        ValueError: There is no such view.
+    """
+    if handle._awaits:  # noqa: SLF001 - of the client
+        raise TypeError("load() takes a handle of Stellary, not of AsyncStellary")
+    steps = load_view(handle, view)
     try:
         step = next(steps)
         while True:
             step = steps.send(step())
     except StopIteration as end:
-        put(end.value)
+        loaded: View = end.value
+        return loaded
 
 
 async def _show_async(steps: ViewSteps) -> None:

@@ -1,0 +1,134 @@
+"""The pages of a user who has signed in with a browser."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from reference_server.settings import Settings
+from stellary import Stellary
+from stellary.core.http.limits import NO_LIMITS
+from tests.server.running import running
+from tests.server.test_pages import ANN, send_form, text_of
+
+PASSWORD = "correct horse"
+LIMITS = Settings(limits=NO_LIMITS)
+
+
+def sign_in(server, next="", password=PASSWORD):
+    return send_form(server, "/sign-in", email=ANN, password=password, next=next)
+
+
+def cookie_of(reply):
+    """Return the cookie that a reply sets, as the browser sends it."""
+    return reply.headers["set-cookie"].partition(";")[0]
+
+
+@pytest.fixture
+def board(server):
+    """Return the path of the page of a project with a card, whose text contains HTML."""
+    with Stellary(server.url, token=server.register()) as client:
+        client.organizations.create(name="Acme", slug="acme")
+        client.organization("acme").workspaces.create(name="Engineering", slug="eng")
+        workspace = client.workspace("acme", "eng")
+        project = workspace.projects.create(name="Q1 <Launch>")
+        handle = workspace.project(project)
+        column, *_ = handle.columns.list()
+        handle.cards.create(column, title="<script>alert(1)</script>")
+    return f"/boards/acme/eng/{project.id}"
+
+
+def test_user_signs_in_and_sees_a_board(server, board):
+    page = server.ask("GET", "/sign-in")
+    assert page.status == 200
+    reply = sign_in(server)
+    assert (reply.status, reply.headers["location"]) == (303, "/home")
+    attributes = reply.headers["set-cookie"].split("; ")[1:]
+    assert attributes == ["Path=/", "HttpOnly", "SameSite=Lax"]
+    home = server.ask("GET", "/home", cookie=cookie_of(reply))
+    assert "Acme / Engineering" in text_of(home)
+    assert f'href="{board}"' in home.body.decode()
+    page = server.ask("GET", board, cookie=cookie_of(reply))
+    assert page.status == 200
+    assert "Q1 <Launch>" in text_of(page)
+    assert "<script" not in page.body.decode()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.body.decode()
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
+    for view in ("list", "calendar", "roadmap", "stats"):
+        assert server.ask("GET", f"{board}/{view}", cookie=cookie_of(reply)).status == 200
+
+
+def test_page_without_a_login_leads_back_after_signing_in(server, board):
+    page = server.ask("GET", f"{board}/list")
+    assert page.status == 401
+    assert f'name="next" value="{board}/list"' in page.body.decode()
+    assert sign_in(server, f"{board}/list").headers["location"] == f"{board}/list"
+
+
+@pytest.mark.parametrize("target", ["https://evil.example.com", "//evil.example.com", "/docs", "boards/x"])
+def test_signing_in_leads_to_no_other_site(sqlite_server, target):
+    sqlite_server.register()
+    assert sign_in(sqlite_server, target).headers["location"] == "/home"
+
+
+def test_wrong_password_is_explained(sqlite_server):
+    sqlite_server.register()
+    reply = sign_in(sqlite_server, "/boards/a/b/c", "wrong password")
+    assert (reply.status, "set-cookie" in reply.headers) == (401, False)
+    assert "The e-mail address or the password is wrong." in text_of(reply)
+    assert 'name="next" value="/boards/a/b/c"' in reply.body.decode()
+    assert f'value="{ANN}"' in reply.body.decode()
+
+
+def test_signing_out_ends_the_session(sqlite_server):
+    sqlite_server.register()
+    cookie = cookie_of(sign_in(sqlite_server))
+    reply = send_form(sqlite_server, "/sign-out", {"cookie": cookie})
+    assert (reply.status, reply.headers["location"]) == (303, "/sign-in")
+    assert "Max-Age=0" in reply.headers["set-cookie"]
+    assert sqlite_server.ask("GET", "/home", cookie=cookie).status == 401
+
+
+def test_other_sites_cannot_sign_a_user_in_or_out(sqlite_server):
+    sqlite_server.register()
+    cookie = cookie_of(sign_in(sqlite_server))
+    for path in ("/sign-in", "/sign-out"):
+        headers = {"cookie": cookie, "sec_fetch_site": "cross-site"}
+        assert send_form(sqlite_server, path, headers, email=ANN, password=PASSWORD).status == 403
+    assert sqlite_server.ask("GET", "/home", cookie=cookie).status == 200
+
+
+def test_page_of_a_project_without_access_is_not_found(server, board):
+    server.register("bob")
+    cookie = cookie_of(send_form(server, "/sign-in", email="bob@example.com", password=PASSWORD))
+    unknown = server.ask("GET", "/boards/acme/eng/000000000000000000000000", cookie=cookie)
+    hidden = server.ask("GET", board, cookie=cookie)
+    assert (hidden.status, hidden.body) == (404, unknown.body)
+    assert server.ask("GET", f"{board}/nonsense", cookie=cookie).status == 404
+
+
+@pytest.mark.parametrize("cookie", ["stellary_session=wrong", "stellary_session=", "=;;=", "other=1"])
+def test_invalid_cookie_leads_to_the_form(sqlite_server, cookie):
+    assert sqlite_server.ask("GET", "/home", cookie=cookie).status == 401
+
+
+def test_cookie_of_a_page_is_no_login_for_the_api(sqlite_server):
+    sqlite_server.register()
+    assert sqlite_server.ask("GET", "/auth/me", cookie=cookie_of(sign_in(sqlite_server))).status == 401
+
+
+def test_cookie_is_sent_over_https_only(sqlite_core):
+    sqlite_core.env.public_url = "https://pm.example.com"
+    with running(sqlite_core, LIMITS) as server:
+        server.register()
+        assert sign_in(server).headers["set-cookie"].endswith("; Secure")
+
+
+def test_user_of_a_trusted_proxy_needs_no_form(sqlite_core):
+    settings = Settings(
+        limits=NO_LIMITS, trusted_proxies=(ip_network("127.0.0.1"),), user_header="x-forwarded-email"
+    )
+    with running(sqlite_core, settings) as server:
+        assert server.ask("GET", "/home", x_forwarded_email=ANN).status == 200
+        assert server.ask("GET", "/home").status == 401
