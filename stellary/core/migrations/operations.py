@@ -57,6 +57,20 @@ def create_index(
     begin_step(connection)
 
 
+def drop_index(name: str) -> None:
+    """Drop an index, on PostgreSQL concurrently, unless an interrupted migration has already dropped it."""
+    connection = op.get_bind()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP INDEX {name}")
+        return
+    connection.commit()
+    with open_dedicated(connection.engine, "AUTOCOMMIT") as index_connection:
+        if not is_pooled(index_connection):
+            index_connection.exec_driver_sql(_NO_LIMITS)
+        index_connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+    begin_step(connection)
+
+
 def add_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless an interrupted migration has already added it.
 

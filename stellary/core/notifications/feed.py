@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, select
 
 from stellary.contract.activities import LIST_ACTIVITY, Activity, ListActivity
 from stellary.contract.paging import Listing
@@ -23,21 +23,22 @@ from stellary.core.kernel.paging import Pages, belongs_to
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
-from stellary.core.notifications.tables import activities
+from stellary.core.notifications.tables import IS_SAMPLED, NOT_OF_CARDS, activities
 
 TRANSACTION_MAX = timedelta(hours=1)
 """The longest transaction: an activity has the time at which its transaction began, and an id from its end."""
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 _earlier = activities.alias("earlier")
-# No activity before this one is read.
+# The last sampled activity that is too early: no activity before it is read.
 _first_id = func.coalesce(
     select(_earlier.c.id)
     .where(
         _earlier.c.project_id == bindparam("_project_id", type_=IdType),
-        _earlier.c.created_at >= bindparam("_begun_since"),
+        _earlier.c.created_at < bindparam("_begun_since"),
+        IS_SAMPLED,
     )
-    .order_by(_earlier.c.created_at)
+    .order_by(_earlier.c.created_at.desc())
     .limit(1)
     .scalar_subquery(),
     "",
@@ -46,9 +47,12 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "card_id": activities.c.card_id == bindparam("card_id"),
     "actor_id": activities.c.actor_id == bindparam("actor_id"),
     "type": activities.c.type == bindparam("type"),
-    "entity": activities.c.entity == bindparam("entity"),
+    "entity": and_(activities.c.entity == bindparam("entity"), NOT_OF_CARDS),
+    # Most activities are about cards, so these are read from the index of the project.
+    "of_cards": activities.c.entity == literal_column("'card'"),
     "since": and_(activities.c.id >= _first_id, activities.c.created_at >= bindparam("since")),
 }
+_REQUESTED = tuple(_FILTERS.keys() - {"of_cards"})
 
 _HERE = select(activities.c.id).where(activities.c.project_id == bindparam("_project_id")).limit(1)
 _OF_CARD, _OF_ACTOR = (_HERE.where(_FILTERS[name]) for name in ("card_id", "actor_id"))
@@ -58,7 +62,9 @@ _OF_CARD, _OF_ACTOR = (_HERE.where(_FILTERS[name]) for name in ("card_id", "acto
 def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Listing[Activity]:
     """Return the activities of a project; users who see the board see all of them."""
     project = access.project(uow, ref).row
-    filters = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
+    filters = {name: value for name in _REQUESTED if (value := getattr(request, name)) is not UNSET}
+    if request.entity == "card":
+        filters["of_cards"] = filters.pop("entity")
     if request.since is not UNSET:
         since = utc(request.since)
         filters |= {"since": since, "_begun_since": since - min(TRANSACTION_MAX, since - EARLIEST)}

@@ -32,10 +32,31 @@ activities = Table(
     Index("ix_stellary_activities_project_id_id", "project_id", "id"),
     Index("ix_stellary_activities_project_id_actor_id_id", "project_id", "actor_id", "id"),
     Index("ix_stellary_activities_project_id_type_id", "project_id", "type", "id"),
-    Index("ix_stellary_activities_project_id_entity_id", "project_id", "entity", "id"),
-    Index("ix_stellary_activities_project_id_created_at", "project_id", "created_at"),
     Index("ix_stellary_activities_card_id_id", "card_id", "id"),
     sqlite_autoincrement=True,
+)
+
+NOT_OF_CARDS = text("entity <> 'card'")
+"""The condition of the index for activities about one kind of item; most activities are about cards."""
+
+OTHER_ENTITIES = Index(
+    "ix_stellary_activities_other_entities",
+    activities.c.project_id,
+    activities.c.entity,
+    activities.c.id,
+    sqlite_where=NOT_OF_CARDS,
+    postgresql_where=NOT_OF_CARDS,
+)
+
+IS_SAMPLED = text("(seq & 63) = 0")
+"""The condition of the index by time, which has one activity in 64."""
+
+SAMPLED_TIMES = Index(
+    "ix_stellary_activities_sampled_times",
+    activities.c.project_id,
+    activities.c.created_at,
+    sqlite_where=IS_SAMPLED,
+    postgresql_where=IS_SAMPLED,
 )
 
 notifications = Table(

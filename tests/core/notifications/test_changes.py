@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stellary.contract.streaming import Follow
 from stellary.core.agents.tokens import authenticate
+from stellary.core.db.base import system_clock
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.changes import TEXT_MAX, diff_texts, revert_diff
 from stellary.core.notifications.stream import stream_events
@@ -241,6 +242,8 @@ def test_import_names_the_project_and_counts_its_cards(board, ann):
 
 def test_feed_is_filtered_by_kind_and_time(world, board, ann):
     clock = world.stop_clock()
+    # The project was created before.
+    clock.now = system_clock()
     card = board.card()
     clock.advance(FORTNIGHT)
     since = clock.now.isoformat().replace("+00:00", "Z")

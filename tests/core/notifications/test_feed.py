@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from sqlalchemy import select
+
+from stellary.core.db.base import system_clock
+from stellary.core.notifications.feed import _first_id
 from tests.support.boards import Board
 from tests.support.forms import FORM, form
 
@@ -183,3 +188,35 @@ def test_feed_since_an_early_time_has_all_activities(board, since):
     board.card("Write the spec")
     assert feed(board, f"since={since}") == feed(board)
     assert feed(board) != []
+
+
+def create_cards(board, count):
+    column_id = board.columns[0]["id"]
+    cards = [{"columnId": column_id, "title": f"Card {number}"} for number in range(count)]
+    board.world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+
+
+def test_feed_since_a_time_reads_no_earlier_activities(board):
+    clock = board.world.stop_clock()
+    # The project was created before.
+    clock.now = system_clock()
+    create_cards(board, 130)
+    clock.advance(timedelta(hours=3))
+    since = clock().isoformat().replace("+00:00", "Z")
+    create_cards(board, 70)
+    newer = [activity["cardId"] for activity in feed(board, f"since={since}")]
+    assert newer == [activity["cardId"] for activity in feed(board)[:70]]
+    with board.world.core.database.reading() as connection:
+        parameters = {"_project_id": board.project["id"], "_begun_since": clock() - timedelta(hours=1)}
+        first_id = connection.execute(select(_first_id), parameters).scalar_one()
+    ids = sorted(activity["id"] for activity in feed(board))
+    # One activity in 64 is an entry of the index.
+    assert 130 - 64 < ids.index(first_id) <= 131
+
+
+@pytest.mark.parametrize("entity", ["card", "comment", "project"])
+def test_feed_of_an_entity_has_its_activities(board, entity):
+    board.comment(board.card())
+    expected = [activity for activity in feed(board) if activity["entity"] == entity]
+    assert feed(board, f"entity={entity}") == expected
+    assert len(expected) == 1
