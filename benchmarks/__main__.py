@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 import orjson
 
-from benchmarks import contention, core, handler, http, pages, places, sdk, start, transfer, webhooks
+from benchmarks import contention, core, growth, handler, http, pages, places, sdk, start, transfer, webhooks
 from benchmarks.databases import KINDS, Databases, Kind
 from benchmarks.figures import verdicts
 
@@ -87,6 +87,12 @@ def measure_webhooks(options: Options) -> Iterator[tuple[str, float]]:
             yield from webhooks.run_sustained(options.databases, kind, options.minutes)
 
 
+def measure_growth(options: Options) -> Iterator[tuple[str, float]]:
+    """Measure the bytes of an activity, and the transactions that delete old rows."""
+    for kind in options.kinds:
+        yield from growth.run(options.databases, kind)
+
+
 def measure_start(options: Options) -> Iterator[tuple[str, float]]:
     """Measure the server's start, and the import of the package."""
     yield from start.measure_server(options.databases, min(3, options.rounds))
@@ -107,6 +113,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "pages": measure_pages,
     "transfer": measure_transfer,
     "webhooks": measure_webhooks,
+    "growth": measure_growth,
     "start": measure_start,
     "sdk": measure_sdk,
 }

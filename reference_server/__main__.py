@@ -115,7 +115,7 @@ def _load_signing() -> None:
 
 def _run_command(settings: Settings, options: argparse.Namespace) -> int:
     """Run a command other than serving, and return the exit code."""
-    from reference_server import backup, copying, jobs, operator_resets
+    from reference_server import backup, copying, jobs, operator_resets, usage
 
     if options.command == "backup":
         return backup.back_up(settings, options.folder)
@@ -126,6 +126,11 @@ def _run_command(settings: Settings, options: argparse.Namespace) -> int:
         return 0
     if options.command == "worker":
         jobs.work(settings)
+        return 0
+    if options.command == "usage":
+        return usage.show(settings, as_json=options.json)
+    if options.command == "sweep":
+        jobs.sweep(settings)
         return 0
     if options.command == "reset-password":
         return operator_resets.print_reset_link(settings, options.email)
@@ -186,6 +191,15 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
         "worker", parents=[common], help="run background jobs, in addition to servers on PostgreSQL"
     )
     commands.add_parser("migrate", parents=[common], help="bring the schema of the database up to date")
+    commands.add_parser(
+        "sweep",
+        parents=[common],
+        help="delete rows whose time is over and unused files, as servers do every hour",
+    )
+    sizes = commands.add_parser(
+        "usage", parents=[common], help="print rows and bytes by table and by organization"
+    )
+    sizes.add_argument("--json", action="store_true", help="print JSON")
     commands.add_parser(
         "doctor", parents=[common], help="list the risks of the settings; exit code 0 if there are none"
     )

@@ -1,4 +1,4 @@
-"""``python -m reference_server worker`` runs background jobs; ``jobs`` lists and retries them."""
+"""``python -m reference_server worker`` runs background jobs, ``jobs`` lists and retries them, ``sweep`` deletes old rows."""
 
 from __future__ import annotations
 
@@ -57,6 +57,18 @@ def bring_up_to_date(settings: Settings) -> None:
         sys.stdout.write("the schema of the database is up to date\n")
 
 
+def sweep(settings: Settings) -> None:
+    """Delete the rows whose time is over and unused files, as a server does every hour, and print their numbers.
+
+    Raises:
+        SettingsError: The database cannot be used.
+    """
+    with open_migrated(settings) as core:
+        for table, count in sorted(core.delete_expired().items()):
+            sys.stdout.write(f"{table}\t{count}\n")
+        sys.stdout.write(f"files\t{core.sweep()}\n")
+
+
 def show(settings: Settings, *, given_up: bool) -> int:
     """Print the waiting jobs, or those that failed too often, and return the exit code."""
     with open_migrated(settings) as core:
@@ -97,6 +109,7 @@ def open_migrated(settings: Settings, mailer: Mailer = log_email) -> Iterator[Co
         bcrypt_rounds=settings.bcrypt_rounds,
         mailer=mailer,
         public_url=settings.public_url or f"http://localhost:{settings.port}",
+        retention=settings.retention,
         blobs=settings.blobs,
         webhook_sender=HttpWebhookSender(),
         private_webhooks=settings.private_webhooks,

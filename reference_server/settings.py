@@ -19,6 +19,7 @@ from stellary.contract.roles import Registration
 from stellary.core.http.addresses import Network
 from stellary.core.http.limits import NO_LIMITS, Limits, RateLimit, parse_limit
 from stellary.core.http.mcp.operator_token import McpToken
+from stellary.core.kernel.retention_days import Retention
 
 LogFormat = Literal["json", "console", "off"]
 
@@ -61,6 +62,7 @@ class Settings:
     registration: Registration = "open"
     verify_email: bool | None = None
     trash_days: int = 30
+    retention: Retention = attrs.field(factory=Retention)
     smtp: SmtpServer | None = None
     mail_from: str = "stellary@localhost"
     port: int = 3001
@@ -119,7 +121,12 @@ def parse_environment(environment: Mapping[str, str]) -> Settings:
         SettingsError: A value cannot be read.
     """
     values = _read(environment, _VARIABLES)
-    return Settings(**values, limits=_limits(environment), mcp_token=_mcp_token(environment))
+    return Settings(
+        **values,
+        retention=Retention(**_read(environment, _RETENTION)),
+        limits=_limits(environment),
+        mcp_token=_mcp_token(environment),
+    )
 
 
 def _read(
@@ -349,6 +356,12 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_DATABASE_WAIT": ("database_wait", lambda text: float(_integer(text, 0, 3600))),
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
 }
+
+_RETENTION: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    f"STELLARY_{field.name.upper()}": (field.name, lambda text: _integer(text, 1, 36500))
+    for field in attrs.fields(Retention)
+}
+"""The fields of ``Retention``: ``STELLARY_NOTIFICATION_DAYS`` and others."""
 
 _LIMITS: Mapping[str, str] = {
     "STELLARY_LIMIT_LOGINS": "logins",

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
 from stellary.contract.wizard import Deliverable, Phase, Roadmap
-from stellary.core import Core
+from stellary.core import Core, Retention
 from stellary.core.ports.blob_stores import open_blobs
 from stellary.core.ports.planner import Brief, Refinement
 
@@ -68,6 +68,7 @@ def main() -> None:
         core = Core(
             f"sqlite:///{folder / 'stellary.db'}",
             blobs=folder / "files",
+            retention=Retention(notification_days=30, audit_days=365),
             planner=Weekly(),
             webhook_sender=HttpWebhookSender(),  # requires the extra "server"
         )
@@ -96,6 +97,10 @@ def main() -> None:
         core.webhook_worker.start()  # or sends them in background threads
         core.webhook_worker.stop()
         # --8<-- [end:post]
+
+        # --8<-- [start:retention]
+        core.sweep()  # deletes old rows, and files that no row refers to
+        # --8<-- [end:retention]
 
         # --8<-- [start:backup]
         backup = core.back_up(folder / "backup")

@@ -6,7 +6,6 @@ Start a server with ``python3 dev.py serve``, then run ``python docs/examples/hi
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from uuid import uuid4
 
 from stellary import Conflict, Stellary
@@ -44,21 +43,11 @@ def history(client: Stellary, organization: str, workspace: str) -> list[str]:
     assert undone.via.undo is not None
 
     # --8<-- [start:flow]
-    names: dict[str, str] = {}
-    flow: Counter[str] = Counter()
-    for activity in reversed(list(board.activity.iterate())):
-        meta = activity.meta
-        if activity.type == "project_imported":
-            flow.update({column["id"]: column["cards"] for column in meta["columnCards"]})
-        elif not meta.get("archived"):
-            flow[meta.get("toColumnId", "")] += 1
-            flow[meta.get("fromColumnId", "")] -= 1
-        names |= {
-            meta[f"{way}ColumnId"]: meta[f"{way}Column"] for way in ("from", "to") if f"{way}Column" in meta
-        }
-    cards_by_column = {names[id]: count for id, count in flow.items() if id and count}
+    flow = board.flow()
+    for column in flow.columns:
+        print(column.name, dict(zip(flow.days, column.counts, strict=True)))
     # --8<-- [end:flow]
-    assert cards_by_column == {done.name: 1}
+    assert {column.name: column.counts[-1] for column in flow.columns} == {done.name: 1}
     return [f"{change.field}: {change.from_} → {change.to}" for change in latest.changes]
 
 

@@ -23,6 +23,7 @@ def restore_deleted(client: Stellary, organization: str, workspace: str) -> list
     board.card(card).delete()
     for item in ws.trash.list(kind="card"):
         print(item.key, item.name, item.deleted_by_name, item.expires_at)
+    print(len(board.trash.list()))  # only the items of this project: 1
     # --8<-- [end:list]
 
     # --8<-- [start:restore]

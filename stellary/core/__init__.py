@@ -10,14 +10,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from stellary.core.accounts.provisioning import Membership
     from stellary.core.app import Core
+    from stellary.core.kernel.retention_days import Retention
     from stellary.core.kernel.unit import Actor, UnitOfWork
 
-__all__ = ["Actor", "Core", "Membership", "UnitOfWork"]
+__all__ = ["Actor", "Core", "Membership", "Retention", "UnitOfWork"]
 
 _MODULES = {
     "Actor": "kernel.unit",
     "Core": "app",
     "Membership": "accounts.provisioning",
+    "Retention": "kernel.retention_days",
     "UnitOfWork": "kernel.unit",
 }
 

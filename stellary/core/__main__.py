@@ -1,4 +1,4 @@
-"""``python -m stellary.core``: create, check, print and remove the tables of the core in a host's database."""
+"""``python -m stellary.core``: create, check, print, clean and remove the tables of the core in a host's database."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 
+import attrs
 from sqlalchemy import Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from stellary.contract.errors import ApiError
 from stellary.core import migrations
+from stellary.core.app import Core
 from stellary.core.db.database import Database
+from stellary.core.kernel.retention_days import Retention
 
 VARIABLE = "STELLARY_DATABASE_URL"
 _CHECK_FAILED = 1
@@ -29,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"pass a database: --database URL, or {VARIABLE}")
     if options.command == "uninstall" and not options.yes:
         return _fail("uninstall deletes all tables of Stellary with their rows; confirm with --yes")
+    if options.command == "sweep":
+        return _sweep(url, options)
     commands: Mapping[str, Callable[[Connection], int]] = {
         "migrate": _migrate,
         "check": _check,
@@ -50,6 +57,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _migrate(connection: Connection) -> int:
     migrations.upgrade(connection)
     sys.stdout.write("the schema is up to date\n")
+    return 0
+
+
+def _sweep(url: str, options: argparse.Namespace) -> int:
+    days = {field.name: getattr(options, field.name) for field in attrs.fields(Retention)}
+    try:
+        with closing(Core(url, retention=Retention(**days))) as core:
+            counts = core.delete_expired()
+    except (ApiError, ArgumentError, DBAPIError, ValueError) as error:
+        return _fail(str(error).strip())
+    sys.stdout.writelines(f"{table}\t{count}\n" for table, count in sorted(counts.items()))
     return 0
 
 
@@ -85,6 +103,16 @@ def _build_parser() -> argparse.ArgumentParser:
         parents=[database],
         help="Compare the tables with this version, and exit with 1 if they differ.",
     )
+    sweep = commands.add_parser(
+        "sweep",
+        parents=[database],
+        help="Delete the rows whose time is over, and print their number by table.",
+    )
+    for field in attrs.fields(Retention):
+        option = f"--{field.name.replace('_', '-')}"
+        sweep.add_argument(
+            option, type=int, default=field.default, metavar="N", help=f"Default: {field.default}."
+        )
     sql = commands.add_parser("sql", help="Print the SQL that creates the tables in an empty database.")
     sql.add_argument("dialect", choices=["postgresql", "sqlite"], help="The kind of database.")
     uninstall = commands.add_parser(

@@ -17,9 +17,7 @@ from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
-from stellary.core.accounts.email_tokens import sweep_email_tokens
 from stellary.core.accounts.login_attempts import LoginAttempts
-from stellary.core.accounts.sessions import sweep_sessions
 from stellary.core.agents import proposing
 from stellary.core.agents.brains import Brain, RulesBrain
 from stellary.core.agents.models import ModelBrain
@@ -35,6 +33,7 @@ from stellary.core.api.host_jobs import (
     build_kind,
 )
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
+from stellary.core.api.retention import RULES
 from stellary.core.automations.triggers import Trigger, build_triggers, fire
 from stellary.core.board import attachments
 from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
@@ -47,6 +46,8 @@ from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import E, EventDelivery
 from stellary.core.kernel.events import CardEvent
+from stellary.core.kernel.retention import apply_rules
+from stellary.core.kernel.retention_days import Retention
 from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
@@ -85,6 +86,7 @@ class Core(HostAccounts):
         verify_email: Whether the owner of an account created with ``auth.register`` has to confirm the address before
             others can add the account by it. Default: False.
         trash_days: The number of days that deleted items can be restored. Default: 30.
+        retention: The numbers of days for which other rows are kept, such as read notifications. Default: ``Retention()``.
         mailer: Sends an ``Email`` (invitations). By default, emails are logged.
         public_url: The URL at which people reach the product, for the links in emails.
         clock: Returns the current time in UTC. By default, the system clock.
@@ -127,6 +129,7 @@ class Core(HostAccounts):
         registration: Registration = "open",
         verify_email: bool = False,
         trash_days: int = 30,
+        retention: Retention | None = None,
         mailer: Mailer = log_email,
         public_url: str = "http://localhost:3001",
         clock: Clock = system_clock,
@@ -150,6 +153,7 @@ class Core(HostAccounts):
             registration=registration,
             verify_email=verify_email,
             trash_days=trash_days,
+            retention=retention or Retention(),
             mailer=mailer,
             public_url=public_url.rstrip("/"),
             planner=planner or BriefReader(),
@@ -199,10 +203,10 @@ class Core(HostAccounts):
             raise _RolledBack
 
     def sweep(self) -> int:
-        """Delete files that no attachment has referred to for an hour, and what has expired of logins.
+        """Delete files that no attachment has referred to for an hour, and the rows that ``delete_expired`` deletes.
 
-        These are the counts of failed logins, the tokens of emails, and the sessions. Files without a row were left behind
-        by a process that died; those of deleted items stay as long as the items can be restored.
+        Files without a row were left behind by a process that died; those of deleted items stay as long as the items can be
+        restored.
         The reference server sweeps at its start and then every hour; if you embed the core, do the same.
 
         Returns:
@@ -211,10 +215,23 @@ class Core(HostAccounts):
         Raises:
             Unavailable: The store or the database does not answer.
         """
-        self.login_attempts.sweep()
-        sweep_email_tokens(self.units)
-        sweep_sessions(self.units)
+        self.delete_expired()
         return attachments.sweep(self.units, (proposing.find_pending_blobs, trash.find_used_blobs))
+
+    def delete_expired(self) -> dict[str, int]:
+        """Delete the rows whose time is over: read notifications, messages of webhooks, traces, audit entries, and others.
+
+        The argument ``retention`` of the core sets the times. Each transaction deletes at most 200 rows. ``sweep`` calls this
+        method.
+
+        Returns:
+            The number of deleted rows by the name of the table.
+
+        Raises:
+            Unavailable: The database does not answer, or was busy for too long.
+        """
+        with raise_api_errors():
+            return apply_rules(self.units, RULES)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:
         """Back up a consistent copy of the database and all files that it refers to, without blocking writers.

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from stellary.contract.labels import CREATE_LABEL
 from stellary.core import Core
-from stellary.core.kernel.idempotency import DELETED_PER_REQUEST, Attempt, keys
+from stellary.core.kernel.idempotency import Attempt, keys
 from stellary.core.kernel.unit import NOBODY
 from tests.support.boards import Board
 from tests.support.world import World, at_once
@@ -129,29 +129,6 @@ def test_a_key_counts_for_a_day(board):
     assert code(post(board, "bug", "k")) == (409, "duplicate_name")
     assert post(board, "ux", "k").status == 201
     assert post(board, "ux", "k").headers["idempotency-replayed"] == "true"
-
-
-def test_old_keys_are_forgotten_some_at_a_time(board):
-    clock = board.world.stop_clock()
-    old = [
-        {
-            "user_id": board.owner.id,
-            "key_digest": str(number),
-            "request_digest": "",
-            "status": 201,
-            "headers": {},
-            "body": b"",
-            "created_at": clock.now,
-        }
-        for number in range(DELETED_PER_REQUEST + 5)
-    ]
-    with board.world.core.begin(NOBODY) as uow:
-        uow.connection.execute(keys.insert(), old)
-    clock.advance(timedelta(hours=24))
-    post(board, "bug", "one")
-    assert count_keys(board) == 5 + 1
-    post(board, "ux", "two")
-    assert count_keys(board) == 2
 
 
 def test_response_with_a_secret_is_not_stored(board):

@@ -18,7 +18,7 @@ import attrs
 import orjson
 import psycopg
 import pytest
-from sqlalchemy import delete, insert, make_url, text, tuple_, update
+from sqlalchemy import insert, make_url, text, update
 
 import stellary.core
 from stellary.contract.port import RawRequest
@@ -28,6 +28,7 @@ from stellary.core.api import dispatch
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import idempotency, jobs, trash, trash_statements
 from stellary.core.kernel.commit_watermark import CommitWatermark
+from stellary.core.kernel.retention import RetentionRule, build_deletion
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.stream import commit_watermark
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
@@ -291,7 +292,7 @@ def forget_same_keys(agent_api: AgentApi) -> None:
         uow.connection.execute(insert(idempotency.keys), {**old, "created_at": uow.now})
 
     def forget(connection: Any) -> None:
-        connection.execute(idempotency._FORGET, {"before": core.env.clock()})
+        connection.execute(idempotency.RETENTION.statements["postgresql"], {"_before": core.env.clock()})
 
     def forget_beside() -> None:
         with core.begin(NOBODY) as uow:
@@ -464,11 +465,9 @@ class Lock:
             monkeypatch.setattr(owner, name, remove_lock(getattr(owner, name)))
         if owner is trash_statements:
             monkeypatch.setattr(trash, "build_locks", trash_statements.build_locks.__wrapped__)
-        if owner is idempotency:
-            columns = tuple_(idempotency.keys.c.user_id, idempotency.keys.c.key_digest)
-            monkeypatch.setattr(
-                owner, "_FORGET", delete(idempotency.keys).where(columns.in_(idempotency._OLDEST))
-            )
+        if isinstance(owner, RetentionRule):
+            statement = build_deletion(owner.table, owner._oldest, "postgresql")
+            monkeypatch.setitem(owner.statements, "postgresql", statement)
 
 
 def remove_lock(statement: Any) -> Any:
@@ -524,8 +523,8 @@ LOCKS = [
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
     Lock("board.labels", "_KEEP", add_deleted_label),
     Lock("board.relations", "_ENDS", relate_to_deleted_card),
-    Lock("kernel.idempotency", "_OLDEST", forget_same_keys),
     Lock("kernel.jobs", "_DUE", claim_job_twice),
+    Lock("kernel.retention", "_oldest", forget_same_keys, owner=idempotency.RETENTION),
     Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
     Lock("knowledge.placing", "_PARENT", put_document_below_deleted_one),
     Lock("pilotage.ledger", "_lock_statement", set_status_of_todo, owner=TODOS),

@@ -403,7 +403,7 @@ def test_failed_sweep_is_logged_and_retried(sqlite_url, monkeypatch, caplog):
             assert eventually(lambda: len(tries) > 1)
     finally:
         core.close()
-    assert "unused files could not be deleted: Unavailable" in caplog.text
+    assert "unused files and old rows could not be deleted: Unavailable" in caplog.text
 
 
 def test_files_are_stored_in_the_data_directory_by_default():

@@ -11,6 +11,7 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
+from sqlalchemy import update
 
 from reference_server.__main__ import main
 from reference_server.settings import Settings
@@ -68,6 +69,23 @@ def test_command_lists_and_retries_jobs(sqlite_url, tmp_path, capsys):
     assert run_command("jobs", "retry", dead) == (1, f"{dead} is not a failed job\n")
     assert run_command("jobs", "list", "--given-up") == (0, "")
     core.close()
+
+
+def test_command_deletes_expired_rows(sqlite_url, tmp_path, capsys, monkeypatch):
+    core = Core(sqlite_url)
+    core.migrate()
+    create_failed_job(core)
+    with core.database.writing() as connection:
+        connection.execute(update(jobs.jobs).values(created_at=system_clock() - timedelta(days=40)))
+    core.close()
+    place = ["--database-url", sqlite_url, "--data-dir", str(tmp_path)]
+    assert main(["sweep", *place]) == 0
+    assert "stellary_jobs\t0" in capsys.readouterr().out.splitlines()
+    monkeypatch.setenv("STELLARY_JOB_DAYS", "30")
+    assert main(["sweep", *place]) == 0
+    output = capsys.readouterr().out.splitlines()
+    assert "stellary_jobs\t1" in output
+    assert output[-1] == "files\t0"
 
 
 def test_operator_prints_a_link_that_resets_a_password(sqlite_url, tmp_path, capsys):

@@ -321,13 +321,15 @@ def test_sweep_deletes_expired_rows(limits, core, clock):
     attempt(process_limits, THERE)
     for number in range(20):
         attempt(process_limits, Caller("4.4.4.4"), f"{number}@example.com")
-    assert core.login_attempts.sweep() == 0
+    core.sweep()
+    assert count_rows(core) > 1
     clock.shift(timedelta(hours=1))
     core.sweep()
     # Only the address from which ann has logged in remains.
     assert count_rows(core) == 1
     clock.shift(timedelta(days=90))
-    assert core.login_attempts.sweep() == 1
+    core.sweep()
+    assert count_rows(core) == 0
 
 
 def test_concurrent_failures_are_all_counted(limits, core):

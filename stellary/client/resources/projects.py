@@ -42,14 +42,18 @@ from stellary.contract.projects import (
 )
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from stellary.client.calling.form import ReportProgress
     from stellary.client.resources.activity import ProjectActivity
     from stellary.client.resources.automations import Automations
     from stellary.client.resources.cards import CardHandle, Cards
     from stellary.client.resources.columns import ColumnHandle, Columns
     from stellary.client.resources.custom_fields import CustomFields
+    from stellary.client.resources.flow import CumulativeFlow
     from stellary.client.resources.labels import Labels
     from stellary.client.resources.scopes import ScopeHandle, Scopes
+    from stellary.client.resources.trash import ProjectTrash
     from stellary.client.transfer.archive import ArchiveFile
     from stellary.client.transfer.progress import Progress
     from stellary.client.transfer.steps import Steps
@@ -218,6 +222,39 @@ class ProjectHandle(ItemHandle[C]):
     undo = by_id(UNDO_ACTIVITY)
 
     @overload
+    def flow(
+        self: ProjectHandle[Sync], *, since: date | None = None, until: date | None = None
+    ) -> CumulativeFlow: ...
+    @overload
+    def flow(
+        self: ProjectHandle[Async], *, since: date | None = None, until: date | None = None
+    ) -> Later[CumulativeFlow]: ...
+    def flow(self, *, since: date | None = None, until: date | None = None) -> Any:
+        """Return the number of cards in each column at the end of each day, also of renamed and deleted columns.
+
+        The numbers are computed from the activity of the project, all of which is read, 500 activities per call.
+
+        Args:
+            since: The first day, in UTC. Default: the day of the first activity.
+            until: The last day. Default: the day of the last activity.
+        """
+        from stellary.client.transfer.steps import run_steps, run_steps_async
+
+        steps = self._load_flow(since, until)
+        return run_steps_async(steps) if self._awaits else run_steps(steps)
+
+    def _load_flow(self, since: date | None, until: date | None) -> Steps[CumulativeFlow]:
+        from stellary.client.resources.flow import compute_flow
+        from stellary.contract.paging import LIMIT_MAX
+
+        page = yield partial(self.activity.list, limit=LIMIT_MAX)
+        activities = list(page)
+        while page.has_more:
+            page = yield page.next_page
+            activities += page
+        return compute_flow(activities, since=since, until=until)
+
+    @overload
     def export_to(self: ProjectHandle[Sync], path: str | os.PathLike[str]) -> Path: ...
     @overload
     def export_to(self: ProjectHandle[Async], path: str | os.PathLike[str]) -> Later[Path]: ...
@@ -330,6 +367,14 @@ class ProjectHandle(ItemHandle[C]):
         from stellary.client.resources.activity import ProjectActivity
 
         return ProjectActivity(self._caller, self._path_params)
+
+    @property
+    def trash(self) -> ProjectTrash[C]:
+        """The deleted items of the project."""
+        from stellary.client.resources.trash import ProjectTrash
+
+        path_params = {name: value for name, value in self._path_params.items() if name != "project_id"}
+        return ProjectTrash(self._caller, path_params, self._path_params["project_id"])
 
     def column(self, column: IdLike) -> ColumnHandle[C]:
         """Return the handle of a column."""

@@ -15,8 +15,10 @@ from stellary.client.resources.automations import Automations
 from stellary.client.resources.cards import CardHandle, Cards
 from stellary.client.resources.columns import ColumnHandle, Columns
 from stellary.client.resources.custom_fields import CustomFields
+from stellary.client.resources.flow import CumulativeFlow
 from stellary.client.resources.labels import Labels
 from stellary.client.resources.scopes import ScopeHandle, Scopes
+from stellary.client.resources.trash import ProjectTrash
 from stellary.client.transfer.archive import ArchiveFile
 from stellary.client.transfer.json_file import JsonFile
 from stellary.client.transfer.progress import Progress
@@ -887,6 +889,30 @@ class ProjectHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
+    def flow(
+        self: ProjectHandle[Sync], *, since: date | None = None, until: date | None = None
+    ) -> CumulativeFlow:
+        """Return the number of cards in each column at the end of each day, also of renamed and deleted columns.
+
+        The numbers are computed from the activity of the project, all of which is read, 500 activities per call.
+
+        Args:
+            since: The first day, in UTC. Default: the day of the first activity.
+            until: The last day. Default: the day of the last activity.
+        """
+    @overload
+    def flow(
+        self: ProjectHandle[Async], *, since: date | None = None, until: date | None = None
+    ) -> Later[CumulativeFlow]:
+        """Return the number of cards in each column at the end of each day, also of renamed and deleted columns.
+
+        The numbers are computed from the activity of the project, all of which is read, 500 activities per call.
+
+        Args:
+            since: The first day, in UTC. Default: the day of the first activity.
+            until: The last day. Default: the day of the last activity.
+        """
+    @overload
     def export_to(self: ProjectHandle[Sync], path: str | os.PathLike[str]) -> Path:
         """Export the project to a file, which ``projects.import_file`` reads. An existing file is replaced.
 
@@ -962,6 +988,9 @@ class ProjectHandle(ItemHandle[C]):
     @property
     def activity(self) -> ProjectActivity[C]:
         """The activity of the project."""
+    @property
+    def trash(self) -> ProjectTrash[C]:
+        """The deleted items of the project."""
     def column(self, column: IdLike) -> ColumnHandle[C]:
         """Return the handle of a column."""
     def scope(self, scope: IdLike) -> ScopeHandle[C]:

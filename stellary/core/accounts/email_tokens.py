@@ -11,8 +11,8 @@ from sqlalchemy import bindparam, delete, func, insert, select
 from stellary.contract.errors import Invalid
 from stellary.core.accounts.tables import email_tokens, users
 from stellary.core.accounts.tokens import digest, new_secret
+from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.kernel.units import Units
 
 EmailPurpose = Literal["reset_password", "change_email"]
 LIVE_MAX = 3
@@ -37,7 +37,8 @@ _FIND = (
 _DELETE_ALL = delete(email_tokens).where(
     email_tokens.c.user_id == bindparam("_user_id"), email_tokens.c.purpose == bindparam("_purpose")
 )
-_SWEEP = delete(email_tokens).where(email_tokens.c.expires_at <= bindparam("_now"))
+RETENTION = RetentionRule(email_tokens, email_tokens.c.expires_at, lambda _: timedelta())
+"""The rule for expired tokens."""
 
 
 @attrs.frozen
@@ -138,9 +139,3 @@ def delete_email_tokens(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) ->
         purpose: What the tokens are for.
     """
     uow.connection.execute(_DELETE_ALL, {"_user_id": user_id, "_purpose": purpose})
-
-
-def sweep_email_tokens(units: Units) -> int:
-    """Delete expired tokens, and return their number."""
-    with units.database.writing() as connection:
-        return connection.execute(_SWEEP, {"_now": units.env.clock()}).rowcount

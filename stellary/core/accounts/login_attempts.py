@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import bindparam, case, delete, or_, select, update
+from sqlalchemy import and_, bindparam, case, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
@@ -21,6 +21,7 @@ from stellary.contract.errors import Unavailable
 from stellary.core.accounts.row_types import LoginAttemptsRow
 from stellary.core.accounts.tables import login_attempts
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.retention import NOW, RetentionRule
 from stellary.core.kernel.units import Units
 
 KNOWN_FOR = timedelta(days=90)
@@ -48,10 +49,21 @@ _TRIM = (
     )
     .values(known_until=None)
 )
-_SWEEP = delete(login_attempts).where(
-    login_attempts.c.window_ends_at <= bindparam("_now"),
-    or_(login_attempts.c.known_until.is_(None), login_attempts.c.known_until <= bindparam("_now")),
+RETENTION = (
+    RetentionRule(
+        login_attempts,
+        login_attempts.c.window_ends_at,
+        lambda _: timedelta(),
+        login_attempts.c.known_until.is_(None),
+    ),
+    RetentionRule(
+        login_attempts,
+        login_attempts.c.known_until,
+        lambda _: timedelta(),
+        and_(login_attempts.c.known_until.is_not(None), login_attempts.c.window_ends_at <= NOW),
+    ),
 )
+"""The rules for counts whose window is over, and for addresses that are no longer known."""
 
 
 def _upsert(dialect: Any, *, counts: bool) -> Any:
@@ -168,15 +180,6 @@ class LoginAttempts:
             connection.execute(_SUCCEED[connection.dialect.name], row)
             if account is not None:
                 connection.execute(_TRIM, {"_account": account})
-
-    def sweep(self) -> int:
-        """Delete expired rows, and return their number.
-
-        Raises:
-            Unavailable: The database does not answer.
-        """
-        with _available(), self._units.database.writing() as connection:
-            return connection.execute(_SWEEP, {"_now": self._units.env.clock()}).rowcount
 
 
 @contextmanager

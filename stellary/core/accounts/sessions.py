@@ -6,7 +6,9 @@ is refused by the statement that reads the account (``login_state``).
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from datetime import timedelta
+
+from sqlalchemy import bindparam, insert, select, update
 
 from stellary.contract.auth import (
     LIST_SESSIONS,
@@ -24,9 +26,9 @@ from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import SessionRow
 from stellary.core.accounts.tables import sessions, users
 from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.units import Units
 
 _INSERT = insert(sessions)
 _END = (
@@ -50,7 +52,8 @@ _LIST = Pages(
     ),
     sessions.c.id,
 )
-_SWEEP = delete(sessions).where(sessions.c.expires_at <= bindparam("_now"))
+RETENTION = RetentionRule(sessions, sessions.c.expires_at, lambda _: timedelta())
+"""The rule for the rows of expired sessions."""
 
 
 def start_session(uow: UnitOfWork, user_id: str, generation: int, device: str | None) -> str:
@@ -121,12 +124,6 @@ def log_out(uow: UnitOfWork, ref: Ref) -> Ok:
         _end(uow, session_id)
     uow.send_on_commit(ACCESS)
     return Ok()
-
-
-def sweep_sessions(units: Units) -> int:
-    """Delete expired sessions, and return their number."""
-    with units.database.writing() as connection:
-        return connection.execute(_SWEEP, {"_now": units.env.clock()}).rowcount
 
 
 def _end(uow: UnitOfWork, session_id: str) -> bool:

@@ -175,6 +175,18 @@ login_attempts = Table(
     Column("window_ends_at", UtcDateTime, nullable=False),
     # The time until which the address counts as known to the account.
     Column("known_until", UtcDateTime),
+    Index(
+        "ix_stellary_login_attempts_unknown",
+        "window_ends_at",
+        sqlite_where=text("known_until IS NULL"),
+        postgresql_where=text("known_until IS NULL"),
+    ),
+    Index(
+        "ix_stellary_login_attempts_known",
+        "known_until",
+        sqlite_where=text("known_until IS NOT NULL"),
+        postgresql_where=text("known_until IS NOT NULL"),
+    ),
 )
 
 ONE_PERSONAL_WORKSPACE = Index(

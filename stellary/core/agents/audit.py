@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import bindparam, delete, insert, select
 
 from stellary.contract.agents import LIST_AUDIT, AuditEntry, AuditOutcome
@@ -11,6 +13,7 @@ from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import AuditRow
 from stellary.core.agents.tables import agents, audit
 from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import NOBODY, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 
@@ -33,6 +36,8 @@ _DELETE_OLD = delete(audit).where(
     .offset(ENTRIES_MAX)
     .scalar_subquery(),
 )
+RETENTION = RetentionRule(audit, audit.c.created_at, lambda retention: timedelta(days=retention.audit_days))
+"""The rule for old entries."""
 
 
 @serves(LIST_AUDIT)

@@ -142,4 +142,5 @@ audit = Table(
     Column("proposal_id", IdType),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_agent_audit_agent_id_id", "agent_id", "id"),
+    Index("ix_stellary_agent_audit_created_at", "created_at"),
 )

@@ -52,6 +52,7 @@ traces = Table(
     UniqueConstraint("automation_id", "event_id"),
     Index("ix_stellary_automation_traces_automation_id_id", "automation_id", "id"),
     Index("ix_stellary_automation_traces_chain_id", "chain_id"),
+    Index("ix_stellary_automation_traces_created_at", "created_at"),
 )
 
 due_dates = Table(

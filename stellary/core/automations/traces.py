@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select
@@ -14,6 +15,7 @@ from stellary.core.automations import access, rows
 from stellary.core.automations.row_types import TraceRow
 from stellary.core.automations.tables import traces
 from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 TRACES_MAX = 1_000
@@ -33,6 +35,8 @@ _DELETE_OLD = delete(traces).where(
     .offset(TRACES_MAX)
     .scalar_subquery(),
 )
+RETENTION = RetentionRule(traces, traces.c.created_at, lambda retention: timedelta(days=retention.trace_days))
+"""The rule for old traces."""
 
 
 @serves(LIST_TRACES)

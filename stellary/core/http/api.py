@@ -130,7 +130,7 @@ class Api:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Relay signals, run jobs, sweep files and serve streams while the context is open; then finish what has begun."""
+        """Relay signals, run jobs, sweep files and rows, and serve streams while the context is open; then finish what has begun."""
         self._core.relay.start()
         if self._jobs:
             self._core.work.start()

@@ -81,7 +81,7 @@ class Files:
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[None]:
-        """Delete unused files now and then every hour, while the context is open."""
+        """Delete unused files and old rows now and then every hour, while the context is open."""
         task = asyncio.create_task(self._sweep_hourly())
         try:
             yield
@@ -94,7 +94,9 @@ class Files:
             try:
                 swept = await self._threads.files.run(self._core.sweep)
             except Exception as error:  # noqa: BLE001 - any error is logged, and the sweep is repeated
-                _log.warning("unused files could not be deleted: %s: %s", type(error).__name__, error)
+                _log.warning(
+                    "unused files and old rows could not be deleted: %s: %s", type(error).__name__, error
+                )
             else:
                 if swept:
                     _log.info("deleted %d files that no attachment refers to", swept)

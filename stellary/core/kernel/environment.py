@@ -11,6 +11,7 @@ from stellary.contract.roles import Registration
 from stellary.core.db.base import Clock, IdSource
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.event_handlers import EventHandlers
+from stellary.core.kernel.retention_days import Retention
 from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Signer
 from stellary.core.ports.blobs import Blobs
@@ -31,6 +32,7 @@ class Environment:
         registration: The people who may create an account.
         verify_email: Whether the owner of a new account has to confirm the address.
         trash_days: The number of days that deleted items stay in the trash.
+        retention: The numbers of days for which other rows are kept.
         stored_rounds: The highest cost of any stored password hash; None until the first login reads it.
         mailer: Sends an ``Email``.
         public_url: The URL at which people reach the product, without a trailing slash.
@@ -57,6 +59,7 @@ class Environment:
     registration: Registration
     verify_email: bool
     trash_days: int
+    retention: Retention
     mailer: Mailer
     public_url: str
     planner: Planner

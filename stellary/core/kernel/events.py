@@ -438,6 +438,7 @@ class ItemRestored(Event):
         project_id: The project that it belongs to, or is; None if there is none.
         card_id: The card that it is, or belongs to; None if there is none.
         is_renamed: Whether it got another name or key.
+        column_cards: The columns whose number of unarchived cards has changed: ``id``, ``name``, and the change ``cards``.
     """
 
     trash_id: str
@@ -448,6 +449,7 @@ class ItemRestored(Event):
     project_id: str | None
     card_id: str | None
     is_renamed: bool
+    column_cards: tuple[Mapping[str, str | int], ...] = ()
 
 
 @attrs.frozen(kw_only=True)

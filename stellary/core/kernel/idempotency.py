@@ -17,18 +17,17 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    tuple_,
 )
 
 from stellary.contract.errors import Conflict, Invalid, Unprocessable
 from stellary.contract.port import RawResponse
 from stellary.contract.router import AnyEndpoint
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
 
 KEPT = timedelta(hours=24)
 KEY_MAX = 255
-DELETED_PER_REQUEST = 100
 
 keys = Table(
     "stellary_idempotency_keys",
@@ -46,18 +45,9 @@ keys = Table(
 
 _FIND = select(keys).where(keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest"))
 _KEEP = insert(keys)
-_OLD = keys.alias("old")
-_OLDEST = (
-    select(_OLD.c.user_id, _OLD.c.key_digest)
-    .where(_OLD.c.created_at <= bindparam("before"))
-    .limit(DELETED_PER_REQUEST)
-    # A request does not wait for another one that deletes the same keys.
-    .with_for_update(skip_locked=True)
-)
-_FORGET = delete(keys).where(tuple_(keys.c.user_id, keys.c.key_digest).in_(_OLDEST))
-_FORGET_ONE = delete(keys).where(
-    keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest")
-)
+_FORGET = delete(keys).where(keys.c.user_id == bindparam("user"), keys.c.key_digest == bindparam("digest"))
+RETENTION = RetentionRule(keys, keys.c.created_at, lambda _: KEPT)
+"""The rule for keys whose 24 hours are over."""
 _CLAIM = select(func.pg_try_advisory_xact_lock(bindparam("number")))
 
 
@@ -104,7 +94,7 @@ class Attempt:
         if row is None:
             return None
         if row.created_at <= self._uow.now - KEPT:
-            self._uow.connection.execute(_FORGET_ONE, self._row_key)
+            self._uow.connection.execute(_FORGET, self._row_key)
             return None
         if row.request_digest != self._request:
             raise Unprocessable("this Idempotency-Key was used for another request")
@@ -116,8 +106,7 @@ class Attempt:
         return RawResponse(row.status, {**row.headers, "idempotency-replayed": "true"}, row.body)
 
     def store(self, response: RawResponse) -> None:
-        """Store a response for 24 hours, and delete some expired ones."""
-        self._uow.connection.execute(_FORGET, {"before": self._uow.now - KEPT})
+        """Store a response for 24 hours."""
         self._uow.connection.execute(
             _KEEP,
             {

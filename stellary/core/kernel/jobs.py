@@ -36,6 +36,7 @@ from sqlalchemy.exc import IntegrityError
 
 from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata
 from stellary.core.db.row_types import Query, RowType
+from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import JOBS
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -68,6 +69,12 @@ jobs = Table(
         "claimed_by",
         sqlite_where=text("claimed_by IS NOT NULL"),
         postgresql_where=text("claimed_by IS NOT NULL"),
+    ),
+    Index(
+        "ix_stellary_jobs_given_up",
+        "created_at",
+        sqlite_where=text("due_at IS NULL"),
+        postgresql_where=text("due_at IS NULL"),
     ),
 )
 
@@ -126,6 +133,10 @@ _HASTEN_ALL = (
     .where(jobs.c.kind == bindparam("_kind"), jobs.c.due_at > bindparam("_latest"))
     .values(due_at=bindparam("_now"), claim_id=None, claimed_by=None)
 )
+RETENTION = RetentionRule(
+    jobs, jobs.c.created_at, lambda retention: timedelta(days=retention.job_days), jobs.c.due_at.is_(None)
+)
+"""The rule for jobs that were given up. Others are deleted when they are done."""
 
 
 @attrs.frozen

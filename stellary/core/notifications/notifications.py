@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.endpoint import Ok
@@ -17,6 +19,7 @@ from stellary.contract.notifications import (
 from stellary.contract.paging import Listing
 from stellary.contract.refs import NotificationRef, Ref
 from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
 from stellary.core.notifications.row_types import NotificationRow
@@ -34,6 +37,13 @@ _READ = (
     .where(_OF_USER, notifications.c.id == bindparam("_id"), _UNREAD)
     .values(read_at=bindparam("_now"))
 )
+RETENTION = RetentionRule(
+    notifications,
+    notifications.c.read_at,
+    lambda retention: timedelta(days=retention.notification_days),
+    notifications.c.read_at.is_not(None),
+)
+"""The rule for notifications that were read long ago."""
 
 
 @serves(LIST_NOTIFICATIONS)

@@ -219,7 +219,15 @@ def import_meta(event: ProjectImported) -> dict[str, object]:
 
 def restored_meta(event: ItemRestored) -> dict[str, object]:
     """Return the meta of a restored item."""
-    return {"kind": event.kind, "itemId": event.item_id, "name": event.name, "key": event.key}
+    meta: dict[str, object] = {
+        "kind": event.kind,
+        "itemId": event.item_id,
+        "name": event.name,
+        "key": event.key,
+    }
+    if event.column_cards:
+        meta["columnCards"] = [dict(column) for column in event.column_cards]
+    return meta
 
 
 def document_meta(event: DocumentEvent) -> dict[str, object]:

@@ -88,6 +88,14 @@ UNREAD = Index(
 )
 """For the count of unread notifications, which clients ask for often."""
 
+READ = Index(
+    "ix_stellary_notifications_read_at",
+    notifications.c.read_at,
+    sqlite_where=text("read_at IS NOT NULL"),
+    postgresql_where=text("read_at IS NOT NULL"),
+)
+"""For the deletion of notifications that were read long ago."""
+
 OUTSIDE_PROJECTS = Index(
     "ix_stellary_activities_outside_projects",
     activities.c.workspace_id,

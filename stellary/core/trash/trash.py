@@ -27,6 +27,11 @@ from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.restoring import cards as restored_cards
 from stellary.core.board.restoring import structure
+from stellary.core.board.restoring.column_cards import (
+    ColumnCounts,
+    count_column_cards,
+    list_count_changes,
+)
 from stellary.core.board.restoring.containers import has_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType
@@ -114,6 +119,7 @@ def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> 
     with uow.attempt():
         if stored.take(uow, at.row.id) is None:
             raise NotFound("Trashed item not found")
+        counts = _count_cards(uow, at.row)
         card_id = RESTORERS[at.row.kind](uow, at.row, request)
     uow.emit(
         ItemRestored(
@@ -126,6 +132,7 @@ def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> 
             project_id=at.row.project_id,
             card_id=card_id,
             is_renamed=request != RestoreItem(),
+            column_cards=list_count_changes(counts, _count_cards(uow, at.row)),
         )
     )
     return rows.trashed_item(at.row)
@@ -149,6 +156,13 @@ def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
     """
     for event in events:
         stored.forget(uow, event.trash_id)
+
+
+def _count_cards(uow: UnitOfWork, item: TrashRow) -> ColumnCounts:
+    """Count the cards in columns, if an item can change them. Those of a project are the same as before its deletion."""
+    if item.kind not in ("card", "column", "scope"):
+        return {}
+    return count_column_cards(uow, item.project_id or "")
 
 
 def _check_may_restore(row: TrashRow, roles: CallerRoles) -> None:

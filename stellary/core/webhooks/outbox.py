@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, insert, literal_column, select
 
 from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.cards import Card
@@ -14,6 +15,7 @@ from stellary.contract.wire import dump
 from stellary.core.accounts import people
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ActivitiesRecorded
+from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.rows import read_changes, read_via
 from stellary.core.webhooks import queue
@@ -43,6 +45,13 @@ _DELETE_OLD = delete(deliveries).where(
     .offset(DELIVERIES_MAX)
     .scalar_subquery(),
 )
+RETENTION = RetentionRule(
+    deliveries,
+    deliveries.c.created_at,
+    lambda retention: timedelta(days=retention.delivery_days),
+    deliveries.c.status != literal_column("'pending'"),
+)
+"""The rule for old messages; pending ones stay."""
 
 
 def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:

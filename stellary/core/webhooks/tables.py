@@ -54,4 +54,11 @@ deliveries = Table(
         sqlite_where=text("status = 'pending'"),
         postgresql_where=text("status = 'pending'"),
     ),
+    # For the deletion of old messages.
+    Index(
+        "ix_stellary_webhook_deliveries_sent",
+        "created_at",
+        sqlite_where=text("status <> 'pending'"),
+        postgresql_where=text("status <> 'pending'"),
+    ),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from stellary.core.migrations.operations import create_index, drop_index
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 
 _TABLE = "stellary_activities"
 

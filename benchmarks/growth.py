@@ -1,0 +1,107 @@
+"""Growth: the bytes of an activity, and the transactions that delete old rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from benchmarks.core import Client
+from benchmarks.databases import Databases, Kind
+from benchmarks.http import SECRET, seed_database
+from stellary.core import Core
+from stellary.core.accounts.tables import workspaces
+from stellary.core.api.retention import RULES
+from stellary.core.api.usage import measure_usage
+from stellary.core.kernel.retention import BATCH_SIZE
+from stellary.core.notifications.tables import activities, notifications
+from stellary.core.webhooks.tables import deliveries, webhooks
+
+ACTIVITIES = 1_000
+OLD_ROWS = 10_000
+PAYLOAD_BYTES = 2_000
+
+
+def run(databases: Databases, kind: Kind) -> Iterator[tuple[str, float]]:
+    """Create activities, then old rows, and delete these.
+
+    Args:
+        databases: The source of databases.
+        kind: The kind of database.
+
+    Yields:
+        The bytes of an activity with its entries in indexes, and the 95th percentile of the duration of a transaction, in milliseconds.
+    """
+    database = databases.new(kind)
+    site = seed_database(database)
+    with closing(Core(database.url, jwt_secret=SECRET)) as core:
+        client = Client(core, site)
+        before = _measure_activities(core)
+        for _ in range(ACTIVITIES // 2):
+            client.send("create")
+            client.send("move")
+        after = _measure_activities(core)
+        yield f"{kind}.growth.activity_bytes", (after[1] - before[1]) / (after[0] - before[0])
+        with core.database.writing() as connection:
+            _insert_old_rows(core, connection)
+        seconds = sorted(_time_batches(core))
+        yield f"{kind}.growth.batch_p95_ms", seconds[len(seconds) * 95 // 100] * 1e3
+
+
+def _measure_activities(core: Core) -> tuple[int, int]:
+    """Return the number of activities, and their bytes."""
+    usage = next(table for table in measure_usage(core.database).tables if table.name == activities.name)
+    return usage.rows, usage.bytes or 0
+
+
+def _insert_old_rows(core: Core, connection: Connection) -> None:
+    """Insert notifications and messages of a webhook whose time is over."""
+    new_id = core.env.new_id
+    now = core.env.clock()
+    workspace = connection.execute(select(workspaces).limit(1)).one()
+    activity_id = connection.execute(select(activities.c.id).limit(1)).scalar_one()
+    old = now - timedelta(days=1_000)
+    webhook = {
+        "id": new_id(),
+        "workspace_id": workspace.id,
+        "url": "https://example.com",
+        "events": [],
+        "secret": "secret",
+        "active": True,
+        "created_by_id": workspace.owner_id,
+        "created_at": now,
+        "updated_at": now,
+    }
+    connection.execute(insert(webhooks), webhook)
+    notification: dict[str, Any] = {
+        "user_id": workspace.owner_id,
+        "activity_id": activity_id,
+        "workspace_id": workspace.id,
+        "read_at": old,
+        "created_at": old,
+    }
+    message: dict[str, Any] = {
+        "webhook_id": webhook["id"],
+        "event": "card_moved",
+        "payload": "x" * PAYLOAD_BYTES,
+        "status": "delivered",
+        "attempts": [],
+        "tries": 1,
+        "created_at": old,
+    }
+    for table, row in ((notifications, notification), (deliveries, message)):
+        connection.execute(insert(table), [{"id": new_id(), **row} for _ in range(OLD_ROWS)])
+
+
+def _time_batches(core: Core) -> Iterator[float]:
+    """Delete all old rows, and yield the seconds of each transaction."""
+    for rule in RULES:
+        count = BATCH_SIZE
+        while count == BATCH_SIZE:
+            started = time.perf_counter()
+            count = rule.delete_batch(core.units)
+            yield time.perf_counter() - started

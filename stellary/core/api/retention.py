@@ -1,0 +1,26 @@
+"""The table of retention rules: everything that grows with use, unless its owner deletes it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stellary.core.accounts import email_tokens, login_attempts, sessions
+from stellary.core.agents import audit
+from stellary.core.automations import traces
+from stellary.core.kernel import idempotency, jobs
+from stellary.core.kernel.retention import RetentionRule
+from stellary.core.notifications import notifications
+from stellary.core.webhooks import outbox
+
+RULES: Final[tuple[RetentionRule, ...]] = (
+    notifications.RETENTION,
+    outbox.RETENTION,
+    traces.RETENTION,
+    audit.RETENTION,
+    idempotency.RETENTION,
+    jobs.RETENTION,
+    sessions.RETENTION,
+    email_tokens.RETENTION,
+    *login_attempts.RETENTION,
+)
+"""The rules. The trash and unfinished imports end by jobs of their own."""

@@ -1,0 +1,65 @@
+"""The trash and undo at the command line."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.test_card_changes import add
+
+
+def delete(shell, title):
+    """Add and delete a card, and return its key."""
+    key = add(shell, title)
+    shell("card", "delete", key, "--yes")
+    return key
+
+
+def test_deleted_card_is_listed_and_restored_by_its_key(shell):
+    key = delete(shell, "Fold the flyers")
+    items = shell.json("trash", "list", "--kind", "card")
+    assert (items[0]["key"], items[0]["name"]) == (key, "Fold the flyers")
+    assert shell("trash", "list").splitlines()[0].split("\t")[:3] == ["card", key, "Fold the flyers"]
+    assert shell("trash", "restore", key) == f'Restored card {key} "Fold the flyers".\n'
+    assert shell.json("card", "show", key)["title"] == "Fold the flyers"
+
+
+def test_item_is_restored_by_the_start_of_its_name_under_another_one(shell):
+    labels = "/orgs/{org}/workspaces/{workspace}/projects/{project}/labels"
+    label = json.loads(shell("api", "POST", labels, "-f", "name=Printed"))
+    shell("api", "DELETE", f"/orgs/{{org}}/workspaces/{{workspace}}/labels/{label['id']}")
+    shell("api", "POST", labels, "-f", "name=Printed")
+    assert "already" in shell.error("trash", "restore", "Print")
+    restored = shell("trash", "restore", "Print", "--name", "Printed (old)")
+    assert restored == 'Restored label "Printed".\n'
+
+
+def test_purged_item_is_gone(shell):
+    key = delete(shell, "Burn the flyers")
+    assert "pass --yes" in shell.error("trash", "purge", key)
+    assert shell("trash", "purge", key, "--yes") == f'Deleted card {key} "Burn the flyers" for good.\n'
+    assert "has no item" in shell.error("trash", "restore", key)
+
+
+def test_ambiguous_name_is_refused(shell):
+    first, second = delete(shell, "Twin"), delete(shell, "Twin")
+    line = shell.error("trash", "restore", "Twin")
+    assert "several items" in line
+    assert first in line
+    assert second in line
+    item = shell.json("trash", "list")[0]
+    assert "Restored" in shell("trash", "restore", item["id"])
+
+
+def test_undo_takes_back_the_last_change_of_a_card_and_repeats_it(shell):
+    key = add(shell, "Draft the flyers")
+    assert "no change that can be undone" in shell.error("undo", key)
+    shell("card", "edit", key, "--title", "Draw the flyers")
+    assert shell("undo", key) == f'Took back the last change of {key} "Draft the flyers".\n'
+    assert shell.json("undo", key)["title"] == "Draw the flyers"
+
+
+def test_dry_run_of_a_restoration_prints_the_request(shell):
+    key = delete(shell, "Keep the flyers")
+    printed = shell("trash", "restore", key, "--dry-run")
+    assert printed.startswith("POST /orgs/")
+    assert shell.json("trash", "list")[0]["key"] == key
