@@ -192,6 +192,7 @@ def test_restoring_is_recorded_as_an_activity(trash_api):
         "itemId": card["id"],
         "name": "findable",
         "key": card["key"],
+        "columnCards": [{"id": card["columnId"], "name": "To Do", "cards": 1}],
     }
 
 
