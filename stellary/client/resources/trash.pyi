@@ -221,7 +221,7 @@ class ProjectTrash(Resource[C]):
     """
     @overload
     def restore(
-        self: ProjectTrash[Sync], trash: Id, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET
+        self: ProjectTrash[Sync], trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET
     ) -> TrashedItem:
         """Restore a deleted item with all that was deleted with it.
 
@@ -243,7 +243,7 @@ class ProjectTrash(Resource[C]):
         """
     @overload
     async def restore(
-        self: ProjectTrash[Async], trash: Id, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET
+        self: ProjectTrash[Async], trash: IdLike, /, *, name: str | Unset = UNSET, key: str | Unset = UNSET
     ) -> TrashedItem:
         """Restore a deleted item with all that was deleted with it.
 
@@ -264,7 +264,7 @@ class ProjectTrash(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: ProjectTrash[Sync], trash: Id, /) -> Ok:
+    def delete(self: ProjectTrash[Sync], trash: IdLike, /) -> Ok:
         """Delete an item in the trash for good, with its files.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Requires a token with the scope ``projects:write``.
@@ -281,7 +281,7 @@ class ProjectTrash(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: ProjectTrash[Async], trash: Id, /) -> Ok:
+    async def delete(self: ProjectTrash[Async], trash: IdLike, /) -> Ok:
         """Delete an item in the trash for good, with its files.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Requires a token with the scope ``projects:write``.
