@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from sqlalchemy import (
-    Column,
+    ColumnElement,
     Connection,
     FromClause,
     Select,
@@ -21,20 +21,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import OperationalError
 
-from stellary.core.accounts.tables import organizations, workspaces
-from stellary.core.board.tables import attachments
-from stellary.core.db.base import metadata
 from stellary.core.db.database import Database
 from stellary.core.kernel import trash
 from stellary.core.migrations import VERSION_TABLE
+from stellary.core.migrations.schema import metadata
 
 _USERS: Final = "stellary_users"
+_ORGANIZATIONS: Final = metadata.tables["stellary_organizations"]
+_WORKSPACES: Final = metadata.tables["stellary_workspaces"]
+_FILE_SIZES: Final = (metadata.tables["stellary_attachments"].c.size, trash.rows.c.file_size)
 _SQLITE_BYTES = text(
     "SELECT m.tbl_name, sum(s.pgsize) AS size FROM dbstat AS s JOIN sqlite_schema AS m ON m.name = s.name"
     " WHERE s.aggregate = TRUE GROUP BY m.tbl_name"
 )
 _POSTGRES_BYTES = select(func.pg_total_relation_size(func.to_regclass(bindparam("_name"))))
-_ORGANIZATIONS = select(organizations.c.id, organizations.c.slug).order_by(organizations.c.slug)
+_SLUGS = select(_ORGANIZATIONS.c.id, _ORGANIZATIONS.c.slug).order_by(_ORGANIZATIONS.c.slug)
 
 
 @attrs.frozen
@@ -88,10 +89,10 @@ def measure_usage(database: Database) -> Usage:
         sizes = _measure_bytes(connection, tables)
         counts = {table: _count_by_organization(connection, table) for table in tables}
         files: dict[str | None, int] = defaultdict(int)
-        for table, size in ((attachments, attachments.c.size), (trash.rows, trash.rows.c.file_size)):
-            for row in connection.execute(_select_by_organization(table, func.sum(size))):
+        for size in _FILE_SIZES:
+            for row in connection.execute(_select_by_organization(size.table, func.sum(size))):
                 files[row.organization_id] += int(row.value or 0)
-        slugs: dict[str | None, str] = {row.id: row.slug for row in connection.execute(_ORGANIZATIONS)}
+        slugs: dict[str | None, str] = {row.id: row.slug for row in connection.execute(_SLUGS)}
     table_usages = [
         TableUsage(table.name, sum(by_organization.values()), None if sizes is None else sizes[table.name])
         for table, by_organization in counts.items()
@@ -146,7 +147,7 @@ def _count_by_organization(connection: Connection, table: Table) -> dict[str | N
     return {row.organization_id: row.value for row in rows}
 
 
-def _select_by_organization(table: Table, aggregate: Any) -> Select[tuple[str | None, int]]:
+def _select_by_organization(table: Table, aggregate: ColumnElement[int]) -> Select[tuple[str | None, int]]:
     """Return a statement for an aggregate of a table by the id of the organization, which may be null."""
     source: FromClause = table
     current = table
@@ -154,9 +155,9 @@ def _select_by_organization(table: Table, aggregate: Any) -> Select[tuple[str | 
         key, parent = step
         source = source.outerjoin(parent, parent.c.id == key)
         current = parent
-    organization_id: Any = cast(null(), organizations.c.id.type)
-    if current is organizations:
-        organization_id = organizations.c.id
+    organization_id: ColumnElement[str | None] = cast(null(), _ORGANIZATIONS.c.id.type)
+    if current is _ORGANIZATIONS:
+        organization_id = current.c.id
     elif "organization_id" in current.c:
         organization_id = current.c.organization_id
     return (
@@ -166,12 +167,12 @@ def _select_by_organization(table: Table, aggregate: Any) -> Select[tuple[str | 
     )
 
 
-def _find_step(table: Table) -> tuple[Column[Any], Table] | None:
+def _find_step(table: Table) -> tuple[ColumnElement[str], Table] | None:
     """Return the column by which a row finds its organization, and the table that the column refers to."""
-    if table is organizations or ("organization_id" in table.c and not table.c.organization_id.nullable):
+    if table is _ORGANIZATIONS or ("organization_id" in table.c and not table.c.organization_id.nullable):
         return None
     if "workspace_id" in table.c:
-        return table.c.workspace_id, workspaces
+        return table.c.workspace_id, _WORKSPACES
     if table is trash.rows:
         return trash.rows.c.trash_id, trash.trash
     required = [
