@@ -19,7 +19,7 @@ from stellary.cli.output import (
     print_line,
     show,
 )
-from stellary.cli.session import Session, in_project, in_workspace
+from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.contract.trash import TrashedItem, TrashKind
 from stellary.contract.unset import UNSET
 
@@ -42,7 +42,7 @@ def trash() -> None:
 @click.option("--kind", type=click.Choice(get_args(TrashKind)), help="Only items of this kind.")
 @as_json
 @in_workspace
-def list_items(session: Session, kind: str | None, as_json: JsonOptions) -> None:
+def list_items(session: CommandContext, kind: str | None, as_json: JsonOptions) -> None:
     """List the deleted items of the workspace, the last one first.
 
     \b
@@ -62,7 +62,9 @@ def list_items(session: Session, kind: str | None, as_json: JsonOptions) -> None
 @as_json
 @in_workspace
 @dry_run
-def restore(session: Session, query: str, name: str | None, key: str | None, as_json: JsonOptions) -> None:
+def restore(
+    session: CommandContext, query: str, name: str | None, key: str | None, as_json: JsonOptions
+) -> None:
     """Restore a deleted item with everything that was deleted with it.
 
     \b
@@ -82,7 +84,7 @@ def restore(session: Session, query: str, name: str | None, key: str | None, as_
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @in_workspace
 @dry_run
-def purge(session: Session, query: str, yes: bool) -> None:
+def purge(session: CommandContext, query: str, yes: bool) -> None:
     """Delete an item in the trash for good, with its files.
 
     \b
@@ -100,7 +102,7 @@ def purge(session: Session, query: str, yes: bool) -> None:
 @as_json
 @in_project
 @dry_run
-def undo(session: Session, query: str, as_json: JsonOptions) -> None:
+def undo(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     """Take back the last change of a card's fields, position, labels or checklist. A second undo repeats the change.
 
     \b
@@ -116,7 +118,7 @@ def undo(session: Session, query: str, as_json: JsonOptions) -> None:
     raise click.ClickException(f"{card.key} has no change that can be undone")
 
 
-def find_item(session: Session, query: str) -> TrashedItem:
+def find_item(session: CommandContext, query: str) -> TrashedItem:
     """Return the item in the trash that a text names.
 
     Args:

@@ -147,7 +147,7 @@ def _count_by_organization(connection: Connection, table: Table) -> dict[str | N
     return {row.organization_id: row.value for row in rows}
 
 
-def _select_by_organization(table: Table, aggregate: ColumnElement[int]) -> Select[tuple[str | None, int]]:
+def _select_by_organization(table: Table, aggregate: ColumnElement[int]) -> Select[str | None, int]:
     """Return a statement for an aggregate of a table by the id of the organization, which may be null."""
     source: FromClause = table
     current = table
