@@ -1,4 +1,4 @@
-"""A project of 10,000 cards that is exported and imported again, by the SDK over HTTP; and cards that are created in bulk."""
+"""A project of 10,000 cards that is exported, imported and copied; and cards that are created in bulk."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from benchmarks.http import SECRET, reference_server, seed_database
 from stellary import Stellary
 from stellary.contract.port import RawRequest
 from stellary.core import Core
+from stellary.core.api.copies import copy_database
+from stellary.core.db.database import Database
 
 LARGE = 10_000
 _COLUMNS = 8
@@ -60,6 +62,32 @@ def run(databases: Databases, kind: Kind, cards: int = LARGE) -> Iterator[tuple[
     yield f"{kind}.transfer.seconds", imported - began
     yield f"{kind}.transfer.cpu_seconds", cpu
     yield f"{kind}.transfer.memory_mb", grown / 1e6
+
+
+def run_copy(databases: Databases, kind: Kind, cards: int = LARGE) -> Iterator[tuple[str, float]]:
+    """Measure a copy of an installation on SQLite with a large project.
+
+    Args:
+        databases: The source of databases.
+        kind: The kind of database to copy to.
+        cards: The number of cards of the project.
+
+    Yields:
+        The microseconds per row, with the comparison at the end.
+    """
+    source = databases.new("sqlite")
+    site = seed_database(source)
+    _, _, organization, _, workspace = site.workspace.split("/")
+    with (
+        closing(Core(source.url, jwt_secret=SECRET)) as core,
+        closing(Database(databases.new(kind).url)) as target,
+    ):
+        client = Stellary.embedded(core.port(), token=site.token)
+        client.workspace(organization, workspace).projects.import_file(build_file(cards))
+        began = time.perf_counter()
+        copied = copy_database(core.database, target, core.list_files)
+        seconds = time.perf_counter() - began
+    yield f"{kind}.copy.us_per_row", seconds / sum(copied.rows.values()) * 1e6
 
 
 def build_file(cards: int) -> Json:
