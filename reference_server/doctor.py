@@ -66,7 +66,7 @@ def _risks_of_access(settings: Settings) -> Iterator[str]:
             "STELLARY_USER_HEADER is set while people can register addresses without confirming them: they keep"
             " their passwords when the owner of the address signs in."
         )
-    if settings.registration == "open" and settings.verify_email is False:
+    if settings.registration in ("open", None) and settings.verify_email is False:
         yield "STELLARY_VERIFY_EMAIL is off: anyone can register an address of someone else, and be added to teams in their place."
     if "*" in settings.cors_origins:
         yield "STELLARY_CORS_ORIGINS is *: every web page can call the API with a token that it has."

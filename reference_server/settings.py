@@ -59,7 +59,7 @@ class Settings:
     jwt_secret: str | None = attrs.field(default=None, repr=False)
     jwt_lifetime: timedelta = timedelta(days=7)
     bcrypt_rounds: int = 12
-    registration: Registration = "open"
+    registration: Registration | None = None
     verify_email: bool | None = None
     trash_days: int = 30
     retention: Retention = attrs.field(factory=Retention)
@@ -150,6 +150,8 @@ def find_refusals(settings: Settings) -> list[str]:
     weakness = None if settings.jwt_secret is None else find_weakness(settings.jwt_secret)
     if weakness is not None:
         refusals.append(f"JWT_SECRET {weakness}; leave it out and one is generated")
+    if settings.production and settings.registration is None:
+        refusals.append("STELLARY_REGISTRATION must be set in production: open, invited or closed")
     if settings.production and settings.bcrypt_rounds < BCRYPT_ROUNDS_MIN:
         refusals.append(f"STELLARY_BCRYPT_ROUNDS must be at least {BCRYPT_ROUNDS_MIN} in production")
     if settings.production and any(map(_is_too_wide, settings.trusted_proxies)):

@@ -17,6 +17,7 @@ SAFE = {
     "STELLARY_ENV": "production",
     "STELLARY_PUBLIC_URL": "https://pm.example.com",
     "STELLARY_SMTP_URL": "smtps://mail.example.com",
+    "STELLARY_REGISTRATION": "open",
     "JWT_SECRET": SECRET,
 }
 

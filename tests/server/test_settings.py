@@ -58,7 +58,6 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
         ("STELLARY_MAIL_FROM", "a@example.com", "mail_from", "a@example.com"),
         ("PORT", "0", "port", 0),
         ("PORT", "65535", "port", 65535),
-        ("STELLARY_ENV", "production", "production", True),
         ("STELLARY_ENV", "development", "production", False),
         ("STELLARY_PUBLIC_URL", "https://pm.example.com/app/", "public_url", "https://pm.example.com/app"),
         (
@@ -212,8 +211,15 @@ def test_empty_variable_counts_as_not_set(variable: str):
 
 
 def test_production_rejects_few_bcrypt_rounds():
+    production = {"STELLARY_ENV": "production", "STELLARY_REGISTRATION": "open"}
+    assert from_environment(production).production
     with pytest.raises(SettingsError, match="at least 10 in production"):
-        from_environment({"STELLARY_ENV": "production", "STELLARY_BCRYPT_ROUNDS": "9"})
+        from_environment({**production, "STELLARY_BCRYPT_ROUNDS": "9"})
+
+
+def test_production_demands_a_decision_on_registration():
+    with pytest.raises(SettingsError, match="STELLARY_REGISTRATION must be set in production"):
+        from_environment({"STELLARY_ENV": "production"})
 
 
 def test_database_is_a_file_in_the_data_directory_by_default():
