@@ -1,4 +1,4 @@
-"""The session of a command: the caller's client, and the workspace and project to work in.
+"""The context of a command: the caller's client, and the workspace and project to work in.
 
 Options take precedence over environment variables, and these over the saved configuration.
 """

@@ -27,7 +27,7 @@ from stellary.contract.wire import Request, Value, request, value
 
 NOTIFIED_MAX = 20
 SPLIT_MAX = 50
-Said = Annotated[str, Length(1, 500)]
+IdOrName = Annotated[str, Length(1, 500)]
 """An id, or a name as people use it."""
 
 
@@ -39,7 +39,7 @@ class ProjectParams(Request):
         project_id: Its id, key or name.
     """
 
-    project_id: Said
+    project_id: IdOrName
 
 
 @request
@@ -51,8 +51,8 @@ class CardParams(Request):
         project_id: The project in which to look for a title. Default: all projects of the workspace.
     """
 
-    card_id: Said
-    project_id: Said | Unset = UNSET
+    card_id: IdOrName
+    project_id: IdOrName | Unset = UNSET
 
 
 @request
@@ -65,16 +65,16 @@ class ListCardsParams(ListCards):
         label_id: Only cards with this label, by its id or name; null for cards without labels.
     """
 
-    project_id: Said
-    column: Said | Unset = UNSET
+    project_id: IdOrName
+    column: IdOrName | Unset = UNSET
 
 
 @request
 class CardCommentsParams(Paged):
     """The card whose comments are listed."""
 
-    card_id: Said
-    project_id: Said | Unset = UNSET
+    card_id: IdOrName
+    project_id: IdOrName | Unset = UNSET
 
 
 @request
@@ -85,8 +85,8 @@ class CreateCardParams(CreateCard):
         column: The column, by id or name. Default: the project's first column.
     """
 
-    project_id: Said
-    column: Said | Unset = UNSET
+    project_id: IdOrName
+    column: IdOrName | Unset = UNSET
 
 
 @request
@@ -97,7 +97,7 @@ class CardOfManyParams(CreateCard):
         column: The column, by id or name. Default: the column of the whole request.
     """
 
-    column: Said | Unset = UNSET
+    column: IdOrName | Unset = UNSET
 
 
 @request
@@ -109,15 +109,15 @@ class CreateCardsParams(ProjectParams):
     """
 
     cards: Annotated[list[CardOfManyParams], Items(1, BULK_MAX)]
-    column: Said | Unset = UNSET
+    column: IdOrName | Unset = UNSET
 
 
 @request
 class UpdateCardParams(UpdateCard):
     """A card, and the fields to change. Omitted fields keep their values; null clears a nullable field."""
 
-    card_id: Said
-    project_id: Said | Unset = UNSET
+    card_id: IdOrName
+    project_id: IdOrName | Unset = UNSET
 
 
 @request
@@ -132,7 +132,7 @@ class MoveCardParams(CardParams):
             ``order``.
     """
 
-    target_column: Said
+    target_column: IdOrName
     order: Place | Unset = UNSET
     before: Id | Unset = UNSET
     after: Id | Unset = UNSET
@@ -147,7 +147,7 @@ class AssignCardParams(CardParams):
             null to unassign.
     """
 
-    assignee_id: Said | None
+    assignee_id: IdOrName | None
 
 
 @request
@@ -183,15 +183,15 @@ class CardLabelParams(CardParams):
         label: The label's id or name.
     """
 
-    label: Said
+    label: IdOrName
 
 
 @request
 class AddCommentParams(CreateComment):
     """A card, and the text of a new comment."""
 
-    card_id: Said
-    project_id: Said | Unset = UNSET
+    card_id: IdOrName
+    project_id: IdOrName | Unset = UNSET
 
 
 @request
@@ -204,16 +204,16 @@ class NotifyParams(CardParams):
             ``creator``. Default: the assignee and the creator.
     """
 
-    message: Said
-    to: Annotated[list[Said], Items(1, NOTIFIED_MAX)] | Unset = UNSET
+    message: IdOrName
+    to: Annotated[list[IdOrName], Items(1, NOTIFIED_MAX)] | Unset = UNSET
 
 
 @request
 class CardRelationsParams(Paged):
     """The card whose relations are listed."""
 
-    card_id: Said
-    project_id: Said | Unset = UNSET
+    card_id: IdOrName
+    project_id: IdOrName | Unset = UNSET
 
 
 @request
@@ -225,7 +225,7 @@ class AddRelationParams(CardParams):
         type: Reads as a sentence: the card ``blocks`` the other card.
     """
 
-    target_card_id: Said
+    target_card_id: IdOrName
     type: RelationType
 
 
@@ -238,7 +238,7 @@ class RemoveRelationParams(CardParams):
         type: The relation, as the card sees it. Default: the only relation between the two cards.
     """
 
-    target_card_id: Said
+    target_card_id: IdOrName
     type: SeenRelationType | Unset = UNSET
 
 
@@ -252,15 +252,15 @@ class SplitCardParams(CardParams):
     """
 
     titles: Annotated[list[Title], Items(1, SPLIT_MAX)]
-    column: Said | Unset = UNSET
+    column: IdOrName | Unset = UNSET
 
 
 @request
 class AddChecklistItemParams(AddChecklistItem):
     """A card, and a new checklist item."""
 
-    card_id: Said
-    project_id: Said | Unset = UNSET
+    card_id: IdOrName
+    project_id: IdOrName | Unset = UNSET
 
 
 @request
@@ -272,7 +272,7 @@ class ToggleChecklistItemParams(CardParams):
         done: The new state. Default: the opposite of the current state.
     """
 
-    item_id: Said
+    item_id: IdOrName
     done: bool | Unset = UNSET
 
 
@@ -294,7 +294,7 @@ class UpdateMissionParams(UpdateMission):
         mission_id: ``m-001``.
     """
 
-    mission_id: Said
+    mission_id: IdOrName
 
 
 @request
@@ -305,7 +305,7 @@ class UpdatePriorityParams(UpdatePriority):
         priority_id: ``p-001``.
     """
 
-    priority_id: Said
+    priority_id: IdOrName
 
 
 @request
@@ -316,7 +316,7 @@ class UpdateTodoParams(UpdateTodo):
         todo_id: ``t-001``.
     """
 
-    todo_id: Said
+    todo_id: IdOrName
 
 
 @value
@@ -343,4 +343,4 @@ class SearchParams(Search):
         project_id: Only results in this project, by id, key or name.
     """
 
-    project_id: Said | Unset = UNSET
+    project_id: IdOrName | Unset = UNSET

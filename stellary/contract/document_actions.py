@@ -6,7 +6,7 @@ is the content in the response.
 
 from __future__ import annotations
 
-from stellary.contract.actions import Said
+from stellary.contract.actions import IdOrName
 from stellary.contract.documents import CreateDocument, GetDocument, ListDocuments, UpdateDocument
 from stellary.contract.rich_text import ContentFormat
 from stellary.contract.unset import UNSET, Unset
@@ -22,20 +22,20 @@ class ListDocumentsParams(ListDocuments):
         parent_id: Only direct children of this document, by its id or title.
     """
 
-    project_id: Said | Unset = UNSET
-    parent_id: Said | Unset = UNSET
+    project_id: IdOrName | Unset = UNSET
+    parent_id: IdOrName | Unset = UNSET
 
 
 @request
 class GetDocumentParams(GetDocument):
-    """A document.
+    """The document to read, and its format.
 
     Attributes:
         document_id: Its id or title.
         content_format: ``tiptap`` returns TipTap JSON instead of Markdown.
     """
 
-    document_id: Said
+    document_id: IdOrName
     content_format: ContentFormat = "markdown"
 
 
@@ -50,8 +50,8 @@ class CreateDocumentParams(CreateDocument):
             ``content`` has.
     """
 
-    project_id: Said | Unset = UNSET
-    parent_id: Said | Unset | None = UNSET
+    project_id: IdOrName | Unset = UNSET
+    parent_id: IdOrName | Unset | None = UNSET
     content_format: ContentFormat | Unset = UNSET  # type: ignore[assignment] # it need not be said here
 
 
@@ -66,6 +66,6 @@ class UpdateDocumentParams(UpdateDocument):
             ``content`` has.
     """
 
-    document_id: Said
-    parent_id: Said | Unset | None = UNSET
+    document_id: IdOrName
+    parent_id: IdOrName | Unset | None = UNSET
     content_format: ContentFormat | Unset = UNSET  # type: ignore[assignment] # it need not be said here

@@ -17,7 +17,7 @@ from stellary.contract.custom_fields import TEXT_MAX, FieldType
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)T00:00(?::00(?:\.0+)?)?(?:Z|[+-]00:00)", re.ASCII)
 
-SAID: Final[Mapping[FieldType, str]] = {
+MESSAGES: Final[Mapping[FieldType, str]] = {
     "text": f"must be a text of 1 to {TEXT_MAX} characters",
     "number": "must be a finite number",
     "boolean": "must be true or false",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from stellary.contract.actions import CardParams, Said
+from stellary.contract.actions import CardParams, IdOrName
 from stellary.contract.agent_missions import PROMPT_MAX, AgentMission
 from stellary.contract.agents import Agent
 from stellary.contract.endpoint import acts
@@ -24,7 +24,7 @@ class AgentParams(Request):
         agent: Its id, slug or name.
     """
 
-    agent: Said
+    agent: IdOrName
 
 
 @request
@@ -36,7 +36,7 @@ class RunMissionParams(CardParams):
         prompt: The instructions; 1-10 000 characters.
     """
 
-    agent: Said
+    agent: IdOrName
     prompt: Annotated[str, Length(1, PROMPT_MAX)]
 
 

@@ -311,8 +311,7 @@ class Core(HostAccounts):
         a change that was rolled back. A handler that raises is called again, ten times in all, after pauses
         from 5 seconds to an hour; then the job is listed by ``work.jobs(given_up=True)``. Events may arrive
         in any order, and more than once: compare ``EventDelivery.id``. Each process runs two deliveries at a
-            time. One that takes longer than a minute may be called
-        in another process as well.
+        time. One that takes longer than a minute may be called in another process as well.
 
         Register handlers after creating the core, in each process, before ``work.start``. A process without the handler
         leaves its jobs to others; events are stored only by processes that have it.
@@ -362,7 +361,8 @@ class Core(HostAccounts):
             name: The name of a kind that ``add_job`` has added, here or in the process that runs the job.
             payload: The argument of the handler, which must be JSON other than null.
             due_at: The earliest time to run it. By default, right away.
-            key: Adds nothing if a job of this kind with this key is waiting, 1-39 characters. By default, the job has no key.
+            key: The key of the job, 1-39 characters: nothing is added while a job of this kind with the same key is
+                waiting. By default, the job has no key.
         """
         kind = build_kind("host", name)
         jobs.enqueue(uow, kind, payload, due_at=due_at, key=None if key is None else f"{kind} {key}")

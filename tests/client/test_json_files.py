@@ -11,20 +11,22 @@ from stellary import StellaryError, UnsuitableFile
 from stellary.client.transfer.json_file import parse_json_file, parse_json_list
 
 TEXT = '{"name": "\u00e9"}'
-SAID = {"name": "\u00e9"}
+OBJECT = {"name": "\u00e9"}
 
 
 def test_file_can_be_path_bytes_open_file_or_parsed_content(tmp_path):
     path = tmp_path / "file.json"
     path.write_text(TEXT, encoding="utf-8-sig")
     data = TEXT.encode()
-    sources = [path, str(path), data, bytearray(data), io.BytesIO(data), io.StringIO(TEXT), SAID]
-    assert [parse_json_file(source, "a file") for source in sources] == [SAID] * len(sources)
+    sources = [path, str(path), data, bytearray(data), io.BytesIO(data), io.StringIO(TEXT), OBJECT]
+    assert [parse_json_file(source, "a file") for source in sources] == [OBJECT] * len(sources)
 
 
 def test_a_list_may_be_given_as_it_is():
     assert (
-        parse_json_list([SAID], "a list") == parse_json_list(b"[" + TEXT.encode() + b"]", "a list") == [SAID]
+        parse_json_list([OBJECT], "a list")
+        == parse_json_list(b"[" + TEXT.encode() + b"]", "a list")
+        == [OBJECT]
     )
 
 

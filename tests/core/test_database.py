@@ -354,13 +354,13 @@ def host(database_url):
 
 
 @pytest.fixture
-def embedded(host):
+def embedded_core(host):
     return Core(host, bcrypt_rounds=4)
 
 
 @pytest.fixture
-def ann(embedded):
-    return World(embedded).person("ann")
+def ann(embedded_core):
+    return World(embedded_core).person("ann")
 
 
 def make_organization(core, ann, connection, slug="acme"):
@@ -374,56 +374,56 @@ def slugs(core, ann):
         return sorted(row.slug for row in rows)
 
 
-def test_a_unit_that_joins_is_committed_by_the_host(host, embedded, ann):
+def test_a_unit_that_joins_is_committed_by_the_host(host, embedded_core, ann):
     with host.begin() as connection:
-        make_organization(embedded, ann, connection)
-    assert slugs(embedded, ann) == ["acme", "ann"]
+        make_organization(embedded_core, ann, connection)
+    assert slugs(embedded_core, ann) == ["acme", "ann"]
 
 
-def test_a_unit_that_joins_is_undone_by_the_host(host, embedded, ann):
+def test_a_unit_that_joins_is_undone_by_the_host(host, embedded_core, ann):
     with host.connect() as connection, connection.begin() as transaction:
-        make_organization(embedded, ann, connection)
+        make_organization(embedded_core, ann, connection)
         transaction.rollback()
-    assert slugs(embedded, ann) == ["ann"]
+    assert slugs(embedded_core, ann) == ["ann"]
 
 
-def test_a_unit_that_fails_leaves_the_hosts_transaction_as_it_was(host, embedded, ann):
+def test_a_unit_that_fails_leaves_the_hosts_transaction_as_it_was(host, embedded_core, ann):
     with host.begin() as connection:
-        make_organization(embedded, ann, connection, "first")
+        make_organization(embedded_core, ann, connection, "first")
         with pytest.raises(Conflict):
-            make_organization(embedded, ann, connection, "first")
-        make_organization(embedded, ann, connection, "second")
-    assert slugs(embedded, ann) == ["ann", "first", "second"]
+            make_organization(embedded_core, ann, connection, "first")
+        make_organization(embedded_core, ann, connection, "second")
+    assert slugs(embedded_core, ann) == ["ann", "first", "second"]
 
 
-def test_a_unit_joins_the_transaction_of_an_orm_session(host, embedded, ann):
+def test_a_unit_joins_the_transaction_of_an_orm_session(host, embedded_core, ann):
     with Session(host) as session:
-        make_organization(embedded, ann, session.connection(), "first")
+        make_organization(embedded_core, ann, session.connection(), "first")
         session.rollback()
-        make_organization(embedded, ann, session.connection(), "second")
+        make_organization(embedded_core, ann, session.connection(), "second")
         session.commit()
-    assert slugs(embedded, ann) == ["ann", "second"]
+    assert slugs(embedded_core, ann) == ["ann", "second"]
 
 
-def test_a_unit_joins_no_transaction_that_nobody_would_commit(host, embedded, ann):
+def test_a_unit_joins_no_transaction_that_nobody_would_commit(host, embedded_core, ann):
     with host.connect() as connection, pytest.raises(RuntimeError, match="not in a transaction"):
-        make_organization(embedded, ann, connection)
+        make_organization(embedded_core, ann, connection)
 
 
-def test_a_view_of_a_hosts_transaction_sees_what_is_not_committed_yet(host, embedded, ann):
+def test_a_view_of_a_hosts_transaction_sees_what_is_not_committed_yet(host, embedded_core, ann):
     with host.begin() as connection:
-        make_organization(embedded, ann, connection)
-        with embedded.view(ann.actor, connection) as uow:
+        make_organization(embedded_core, ann, connection)
+        with embedded_core.view(ann.actor, connection) as uow:
             assert len(organizations.list_organizations(uow, Ref(), Paged()).items) == 2
 
 
-def test_emails_go_out_once_the_host_has_committed(host, embedded, ann):
-    world = World(embedded)
+def test_emails_go_out_once_the_host_has_committed(host, embedded_core, ann):
+    world = World(embedded_core)
     place = world.workspace(ann)
     ref = WorkspaceRef(place.organization.slug, place.slug)
 
     def invite(connection, email):
-        with embedded.begin(ann.actor, connection) as uow:
+        with embedded_core.begin(ann.actor, connection) as uow:
             invitations.invite_member(uow, ref, InviteMember(email=email))
 
     with host.connect() as connection:
@@ -456,8 +456,8 @@ def test_who_waits_too_long_for_a_connection_of_the_hosts_is_told_so(postgres_ur
     engine.dispose()
 
 
-def test_a_hosts_engine_stays_open(host, embedded):
-    embedded.close()
+def test_a_hosts_engine_stays_open(host, embedded_core):
+    embedded_core.close()
     with host.connect() as connection:
         connection.execute(COUNT)
         assert host.pool.checkedout() == 1

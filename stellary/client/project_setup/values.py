@@ -24,5 +24,5 @@ def to_stored(kind: FieldType, options: Sequence[str], value: Any) -> Any:
         return None
     stored = field_values.read(kind, options, value)
     if stored is None:
-        raise ValueError(field_values.SAID[kind])
+        raise ValueError(field_values.MESSAGES[kind])
     return stored

@@ -30,7 +30,7 @@ class ModelBrain:
     """A brain that calls the agent's model: ``openai:gpt-5-mini``, or any other that pydantic-ai supports.
 
     Args:
-        resolve: Returns the model, or its name, for the name that an agent has.
+        resolve: Returns the model of pydantic-ai for the name in an agent's settings. By default, pydantic-ai finds it.
         seconds: The time limit for one answer.
     """
 

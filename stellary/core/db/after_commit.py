@@ -57,7 +57,7 @@ class _Pending:
 
 
 class _UnitEffects:
-    """The effects of one unit as a single function, for a host that calls functions after its commit itself."""
+    """The effects of one unit as a single function, which a host calls after its own commit."""
 
     def __init__(self, effects: Sequence[Effect]) -> None:
         self._effects = tuple(effects)

@@ -80,7 +80,7 @@ def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> i
 
 
 def create_import(uow: UnitOfWork, ref: WorkspaceRef, request: CreateImport) -> ImportRow:
-    """Start an import in parts, and check the documents that are created once it is complete.
+    """Start an import in parts. Its documents are checked now, and created when the import is completed.
 
     Args:
         uow: The unit of work.

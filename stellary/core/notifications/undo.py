@@ -1,4 +1,4 @@
-"""Undoing a change of a card: a conditional update from the values that it wrote to the values before it."""
+"""Undoing a change of a card: fields that still have the values of the change get their former values."""
 
 from __future__ import annotations
 

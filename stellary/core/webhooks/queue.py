@@ -101,7 +101,7 @@ def enqueue(uow: UnitOfWork, webhook_ids: Sequence[str]) -> None:
     """Schedule the messages of webhooks for sending after the commit.
 
     This only adds rows: if it changed the row of the webhook, the transactions of a workspace would wait for
-        each other.
+    each other.
 
     Args:
         uow: The unit of work.

@@ -257,7 +257,7 @@ def _ask_for_questions(round: int) -> str:
 
 
 def _dump_brief(brief: Brief) -> str:
-    """Return a brief as JSON, its lines with their numbers."""
+    """Return a brief as JSON, with numbered lines."""
     content: dict[str, Any] = {
         "name": brief.name,
         "today": brief.today,

@@ -8,12 +8,12 @@ NOWHERE = "f" * 24
 
 
 @pytest.fixture
-def todo(card_api):
+def todo_column(card_api):
     return card_api.columns()[0]["id"]
 
 
 @pytest.fixture
-def done(card_api):
+def done_column(card_api):
     return card_api.columns()[2]["id"]
 
 
@@ -32,13 +32,13 @@ def error(card_api, method, *cards):
 # ---------------------------------------------------------------------------------------------- making
 
 
-def test_cards_are_made_in_the_order_given(card_api, todo, done):
-    card_api.card(todo, "before")
+def test_cards_are_made_in_the_order_given(card_api, todo_column, done_column):
+    card_api.card(todo_column, "before")
     created = make(
         card_api,
-        {"columnId": todo, "title": "a"},
-        {"columnId": done, "title": "b"},
-        {"columnId": todo, "title": "c", "checklist": [{"title": "x"}]},
+        {"columnId": todo_column, "title": "a"},
+        {"columnId": done_column, "title": "b"},
+        {"columnId": todo_column, "title": "c", "checklist": [{"title": "x"}]},
     )
     assert [(card["key"], card["order"], card["status"]) for card in created] == [
         ("QL-2", 1, "open"),
@@ -48,15 +48,15 @@ def test_cards_are_made_in_the_order_given(card_api, todo, done):
     assert [card_api.read(card["id"]) for card in created] == created
 
 
-def test_500_cards_are_created_in_one_request(card_api, todo):
-    created = make(card_api, *({"columnId": todo, "title": str(number)} for number in range(500)))
+def test_500_cards_are_created_in_one_request(card_api, todo_column):
+    created = make(card_api, *({"columnId": todo_column, "title": str(number)} for number in range(500)))
     assert [card["order"] for card in created] == list(range(500))
     assert len(card_api.list_cards()) == 500
 
 
 @pytest.mark.parametrize("count", [0, 501])
-def test_bulk_takes_1_to_500_cards(card_api, todo, count):
-    cards = [{"columnId": todo, "title": "t"}] * count
+def test_bulk_takes_1_to_500_cards(card_api, todo_column, count):
+    cards = [{"columnId": todo_column, "title": "t"}] * count
     assert error(card_api, "POST", *cards) == (400, "cards must have 1 to 500 items")
 
 
@@ -73,14 +73,14 @@ def test_bulk_takes_1_to_500_cards(card_api, todo, count):
         ),
     ],
 )
-def test_invalid_card_is_named_and_none_is_created(card_api, todo, fields, message):
-    good = {"columnId": todo, "title": "t"}
+def test_invalid_card_is_named_and_none_is_created(card_api, todo_column, fields, message):
+    good = {"columnId": todo_column, "title": "t"}
     assert error(card_api, "POST", good, good | fields) == (400, message)
     assert card_api.list_cards() == []
-    assert card_api.card(todo)["number"] == 1
+    assert card_api.card(todo_column)["number"] == 1
 
 
-def test_cards_over_the_limit_of_a_column_are_not_made(card_api, todo):
+def test_cards_over_the_limit_of_a_column_are_not_made(card_api, todo_column):
     full = card_api.column("Full", wipLimit=1)
     status, message = error(card_api, "POST", *[{"columnId": full, "title": "t"}] * 2)
     assert (status, message) == (409, "cards[1]: the column 'Full' is full: it takes 1 cards")
@@ -89,53 +89,58 @@ def test_cards_over_the_limit_of_a_column_are_not_made(card_api, todo):
 # ---------------------------------------------------------------------------------------------- changing
 
 
-def test_cards_are_changed_in_the_order_given(card_api, todo, done):
-    a, b, c = card_api.cards(todo, "a b c")
-    answers = change(card_api, {"id": a, "title": "A"}, {"id": b, "columnId": done}, {"id": c, "order": 0})
+def test_cards_are_changed_in_the_order_given(card_api, todo_column, done_column):
+    a, b, c = card_api.cards(todo_column, "a b c")
+    answers = change(
+        card_api, {"id": a, "title": "A"}, {"id": b, "columnId": done_column}, {"id": c, "order": 0}
+    )
     assert [(card["title"], card["order"], card["version"]) for card in answers] == [
         ("A", 1, 2),
         ("b", 0, 2),
         ("c", 0, 2),
     ]
     assert [card_api.read(card["id"]) for card in answers] == answers
-    assert (card_api.titles(todo), card_api.titles(done)) == ("c A", "b")
+    assert (card_api.titles(todo_column), card_api.titles(done_column)) == ("c A", "b")
 
 
-def test_card_shifted_by_others_is_not_changed_itself(card_api, todo):
-    a, _, c = card_api.cards(todo, "a b c")
+def test_card_shifted_by_others_is_not_changed_itself(card_api, todo_column):
+    a, _, c = card_api.cards(todo_column, "a b c")
     answers = change(card_api, {"id": c, "order": 0}, {"id": a, "title": "a"})
     assert [(card["order"], card["version"]) for card in answers] == [(0, 2), (1, 1)]
 
 
-def test_each_change_sees_those_before_it(card_api, todo):
-    a, b, c = card_api.cards(todo, "a b c")
+def test_each_change_sees_those_before_it(card_api, todo_column):
+    a, b, c = card_api.cards(todo_column, "a b c")
     change(card_api, {"id": c, "before": a}, {"id": b, "after": c})
-    assert card_api.titles(todo) == "c b a"
+    assert card_api.titles(todo_column) == "c b a"
 
 
-def test_cards_are_archived_and_restored_in_one_request(card_api, todo, done):
-    a, b, c = card_api.cards(todo, "a b c")
+def test_cards_are_archived_and_restored_in_one_request(card_api, todo_column, done_column):
+    a, b, c = card_api.cards(todo_column, "a b c")
     card_api.change(a, archived=True)
     answers = change(
         card_api,
         {"id": a, "archived": False, "order": 1},
         {"id": b, "archived": True},
-        {"id": c, "columnId": done},
+        {"id": c, "columnId": done_column},
     )
     assert [card["order"] for card in answers] == [0, None, 0]
-    assert (card_api.titles(todo), card_api.titles(done)) == ("a", "c")
+    assert (card_api.titles(todo_column), card_api.titles(done_column)) == ("a", "c")
 
 
-def test_moving_many_to_one_place_spreads_the_others(card_api, todo):
-    first = card_api.card(todo, "first")["id"]
-    ids = [card["id"] for card in make(card_api, *({"columnId": todo, "title": str(n)} for n in range(80)))]
+def test_moving_many_to_one_place_spreads_the_others(card_api, todo_column):
+    first = card_api.card(todo_column, "first")["id"]
+    ids = [
+        card["id"]
+        for card in make(card_api, *({"columnId": todo_column, "title": str(n)} for n in range(80)))
+    ]
     for _ in range(3):
         change(card_api, *({"id": id, "after": first} for id in ids[:60]))
         assert [card["id"] for card in card_api.list_cards()] == [first, *reversed(ids[:60]), *ids[60:]]
 
 
-def test_card_is_named_once(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_card_is_named_once(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     expected = (400, "cards[1].id must be named once")
     assert error(card_api, "PATCH", {"id": card}, {"id": card, "title": "t"}) == expected
 
@@ -154,33 +159,33 @@ def test_card_is_named_once(card_api, todo):
         ),
     ],
 )
-def test_invalid_change_is_named_and_none_is_made(card_api, todo, fields, message):
-    a, b = card_api.cards(todo, "a b")
+def test_invalid_change_is_named_and_none_is_made(card_api, todo_column, fields, message):
+    a, b = card_api.cards(todo_column, "a b")
     assert error(card_api, "PATCH", {"id": a, "title": "new"}, {"id": b} | fields) == (400, message)
-    assert card_api.titles(todo) == "a b"
+    assert card_api.titles(todo_column) == "a b"
 
 
-def test_card_of_another_project_is_unknown(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_card_of_another_project_is_unknown(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     assert error(card_api.another(), "PATCH", {"id": card})[0] == 400
 
 
-def test_cards_over_the_limit_of_a_column_do_not_move(card_api, todo):
+def test_cards_over_the_limit_of_a_column_do_not_move(card_api, todo_column):
     full = card_api.column("Full", wipLimit=1)
-    a, b = card_api.cards(todo, "a b")
+    a, b = card_api.cards(todo_column, "a b")
     actual = error(card_api, "PATCH", {"id": a, "columnId": full}, {"id": b, "columnId": full})
     assert actual == (409, "cards[1]: the column 'Full' is full: it takes 1 cards")
-    assert card_api.titles(todo) == "a b"
+    assert card_api.titles(todo_column) == "a b"
 
 
-def test_room_made_by_one_change_is_available_to_the_next(card_api, todo):
+def test_room_made_by_one_change_is_available_to_the_next(card_api, todo_column):
     full = card_api.column("Full", wipLimit=1)
-    inside, outside = card_api.card(full, "in")["id"], card_api.card(todo, "out")["id"]
-    change(card_api, {"id": inside, "columnId": todo}, {"id": outside, "columnId": full})
-    assert (card_api.titles(todo), card_api.titles(full)) == ("in", "out")
+    inside, outside = card_api.card(full, "in")["id"], card_api.card(todo_column, "out")["id"]
+    change(card_api, {"id": inside, "columnId": todo_column}, {"id": outside, "columnId": full})
+    assert (card_api.titles(todo_column), card_api.titles(full)) == ("in", "out")
 
 
-def test_card_does_not_stand_beside_one_of_another_column(card_api, todo, done):
-    a, b = card_api.card(todo)["id"], card_api.card(done)["id"]
+def test_card_does_not_stand_beside_one_of_another_column(card_api, todo_column, done_column):
+    a, b = card_api.card(todo_column)["id"], card_api.card(done_column)["id"]
     expected = (409, "cards[0].after is not in that column")
     assert error(card_api, "PATCH", {"id": a, "after": b}) == expected

@@ -10,27 +10,27 @@ NOWHERE = "f" * 24
 
 
 @pytest.fixture
-def todo(card_api):
+def todo_column(card_api):
     return card_api.columns()[0]["id"]
 
 
 @pytest.fixture
-def doing(card_api):
+def doing_column(card_api):
     return card_api.columns()[1]["id"]
 
 
 @pytest.fixture
-def done(card_api):
+def done_column(card_api):
     return card_api.columns()[2]["id"]
 
 
 # ---------------------------------------------------------------------------------------------- making
 
 
-def test_created_card_has_all_given_fields(card_api, todo):
+def test_created_card_has_all_given_fields(card_api, todo_column):
     label = card_api.ask("GET", "/labels")[0]["id"]
     card = card_api.card(
-        todo,
+        todo_column,
         "Write the spec",
         description="In English",
         priority="high",
@@ -49,7 +49,7 @@ def test_created_card_has_all_given_fields(card_api, todo):
         "description": "In English",
         "projectId": card_api.project["id"],
         "scopeId": scope,
-        "columnId": todo,
+        "columnId": todo_column,
         "order": 0,
         "archived": False,
         "status": "open",
@@ -75,42 +75,42 @@ def test_created_card_has_all_given_fields(card_api, todo):
     ]
 
 
-def test_card_reads_as_it_was_made(card_api, todo):
-    card = card_api.card(todo, description="x", checklist=[{"title": "first"}], dueDate="2026-04-01")
+def test_card_reads_as_it_was_made(card_api, todo_column):
+    card = card_api.card(todo_column, description="x", checklist=[{"title": "first"}], dueDate="2026-04-01")
     assert card_api.read(card["id"]) == card
 
 
-def test_numbers_are_never_given_twice(card_api, todo):
-    first = card_api.card(todo)
+def test_numbers_are_never_given_twice(card_api, todo_column):
+    first = card_api.card(todo_column)
     card_api.ask("DELETE", f"/cards/{first['id']}")
-    assert card_api.card(todo)["key"] == "QL-2"
+    assert card_api.card(todo_column)["key"] == "QL-2"
 
 
-def test_card_takes_the_status_of_its_column(card_api, doing):
-    assert card_api.card(doing)["status"] == "in_progress"
+def test_card_takes_the_status_of_its_column(card_api, doing_column):
+    assert card_api.card(doing_column)["status"] == "in_progress"
 
 
-def test_card_keeps_the_status_that_it_names(card_api, doing):
-    assert card_api.card(doing, status="open")["status"] == "open"
+def test_card_keeps_the_status_that_it_names(card_api, doing_column):
+    assert card_api.card(doing_column, status="open")["status"] == "open"
 
 
 def test_card_in_a_column_without_a_status_is_open(card_api):
     assert card_api.card(card_api.column("Ideas"))["status"] == "open"
 
 
-def test_card_that_is_made_done_is_completed(card_api, done):
-    card = card_api.card(done)
+def test_card_that_is_made_done_is_completed(card_api, done_column):
+    card = card_api.card(done_column)
     assert card["completedAt"] == card["createdAt"]
 
 
-def test_checklist_is_made_in_the_order_that_it_names(card_api, todo):
-    card = card_api.card(todo, checklist=[{"title": "b", "order": 1}, {"title": "a", "order": 0}])
+def test_checklist_is_made_in_the_order_that_it_names(card_api, todo_column):
+    card = card_api.card(todo_column, checklist=[{"title": "b", "order": 1}, {"title": "a", "order": 0}])
     assert [item["title"] for item in card["checklist"]] == ["a", "b"]
 
 
-def test_label_that_is_named_twice_hangs_once(card_api, todo):
+def test_label_that_is_named_twice_hangs_once(card_api, todo_column):
     label = card_api.ask("GET", "/labels")[0]["id"]
-    assert card_api.card(todo, labelIds=[label, label])["labelIds"] == [label]
+    assert card_api.card(todo_column, labelIds=[label, label])["labelIds"] == [label]
 
 
 @pytest.mark.parametrize(
@@ -124,36 +124,41 @@ def test_label_that_is_named_twice_hangs_once(card_api, todo):
         ("title", " ", "title"),
     ],
 )
-def test_invalid_fields_create_no_card(card_api, todo, field, value, field_in_message):
+def test_invalid_fields_create_no_card(card_api, todo_column, field, value, field_in_message):
     body = {"title": "t", "dueDate": "2026-04-02", field: value}
-    status, message = card_api.error("POST", f"/columns/{todo}/cards", body)
+    status, message = card_api.error("POST", f"/columns/{todo_column}/cards", body)
     assert (status, message.split()[0]) == (400, field_in_message)
     assert card_api.list_cards() == []
 
 
-def test_foreign_and_unknown_ids_are_answered_alike(card_api, todo):
+def test_foreign_and_unknown_ids_are_answered_alike(card_api, todo_column):
     stranger = card_api.world.person("stranger")
     body = {"title": "t", "assigneeId": stranger.id}
-    assert card_api.error("POST", f"/columns/{todo}/cards", body) == card_api.error(
-        "POST", f"/columns/{todo}/cards", body | {"assigneeId": NOWHERE}
+    assert card_api.error("POST", f"/columns/{todo_column}/cards", body) == card_api.error(
+        "POST", f"/columns/{todo_column}/cards", body | {"assigneeId": NOWHERE}
     )
 
 
-def test_label_of_another_project_is_unknown(card_api, todo):
+def test_label_of_another_project_is_unknown(card_api, todo_column):
     label = card_api.another().ask("GET", "/labels")[0]["id"]
-    assert card_api.error("POST", f"/columns/{todo}/cards", {"title": "t", "labelIds": [label]})[0] == 400
+    assert (
+        card_api.error("POST", f"/columns/{todo_column}/cards", {"title": "t", "labelIds": [label]})[0] == 400
+    )
 
 
-def test_organization_owner_can_be_assigned(card_api, todo):
+def test_organization_owner_can_be_assigned(card_api, todo_column):
     boss = card_api.world.person("boss")
     card_api.world.join_organization(boss, card_api.workspace.organization, "admin")
-    assert card_api.card(todo, assigneeId=boss.id)["assigneeId"] == boss.id
+    assert card_api.card(todo_column, assigneeId=boss.id)["assigneeId"] == boss.id
 
 
-def test_member_of_the_organization_alone_cannot_be_assigned(card_api, todo):
+def test_member_of_the_organization_alone_cannot_be_assigned(card_api, todo_column):
     other = card_api.world.person("other")
     card_api.world.join_organization(other, card_api.workspace.organization)
-    assert card_api.error("POST", f"/columns/{todo}/cards", {"title": "t", "assigneeId": other.id})[0] == 400
+    assert (
+        card_api.error("POST", f"/columns/{todo_column}/cards", {"title": "t", "assigneeId": other.id})[0]
+        == 400
+    )
 
 
 @pytest.mark.parametrize("column", [NOWHERE, "x"])
@@ -169,9 +174,9 @@ def test_no_card_in_a_column_of_another_project(card_api):
 # ---------------------------------------------------------------------------------------------- changing
 
 
-def test_update_changes_only_given_fields(card_api, todo):
+def test_update_changes_only_given_fields(card_api, todo_column):
     clock = card_api.world.stop_clock()
-    card = card_api.card(todo, description="as it was", dueDate="2026-04-01")
+    card = card_api.card(todo_column, description="as it was", dueDate="2026-04-01")
     clock.advance(timedelta(seconds=1))
     changed = card_api.change(card["id"], title="new")
     assert changed == card | {"title": "new", "version": 2, "updatedAt": "2026-04-01T12:00:01Z"}
@@ -179,27 +184,27 @@ def test_update_changes_only_given_fields(card_api, todo):
 
 
 @pytest.mark.parametrize("field", ["description", "priority", "startDate", "dueDate", "assigneeId"])
-def test_null_clears(card_api, todo, field):
+def test_null_clears(card_api, todo_column, field):
     values = {"description": "d", "priority": "low", "startDate": "2026-04-01", "dueDate": "2026-04-02"}
-    card = card_api.card(todo, **values, assigneeId=card_api.person.id)
+    card = card_api.card(todo_column, **values, assigneeId=card_api.person.id)
     assert card_api.change(card["id"], **{field: None})[field] is None
 
 
 @pytest.mark.parametrize("field", ["title", "status", "columnId", "order", "archived", "labelIds"])
-def test_null_is_refused_for_required_fields(card_api, todo, field):
-    card = card_api.card(todo)
+def test_null_is_refused_for_required_fields(card_api, todo_column, field):
+    card = card_api.card(todo_column)
     assert card_api.error("PATCH", f"/cards/{card['id']}", {field: None})[0] == 400
 
 
 @pytest.mark.parametrize("body", [{}, {"title": "same"}, {"order": 0}, {"archived": False}])
-def test_update_without_changes_keeps_the_version(card_api, todo, body):
-    card = card_api.card(todo, "same")
+def test_update_without_changes_keeps_the_version(card_api, todo_column, body):
+    card = card_api.card(todo_column, "same")
     assert card_api.ask("PATCH", f"/cards/{card['id']}", body) == card
 
 
-def test_card_that_becomes_done_is_completed_until_it_is_not(card_api, todo):
+def test_card_that_becomes_done_is_completed_until_it_is_not(card_api, todo_column):
     clock = card_api.world.stop_clock()
-    card = card_api.card(todo)["id"]
+    card = card_api.card(todo_column)["id"]
     clock.advance(timedelta(days=1))
     assert card_api.change(card, status="done")["completedAt"] == "2026-04-02T12:00:00Z"
     clock.advance(timedelta(days=1))
@@ -207,23 +212,26 @@ def test_card_that_becomes_done_is_completed_until_it_is_not(card_api, todo):
     assert card_api.change(card, status="open")["completedAt"] is None
 
 
-def test_card_that_enters_a_column_takes_its_status(card_api, todo, done):
-    card = card_api.card(todo)["id"]
-    moved = card_api.change(card, columnId=done)
+def test_card_that_enters_a_column_takes_its_status(card_api, todo_column, done_column):
+    card = card_api.card(todo_column)["id"]
+    moved = card_api.change(card, columnId=done_column)
     assert (moved["status"], moved["completedAt"]) == ("done", moved["updatedAt"])
 
 
-def test_card_that_enters_a_column_keeps_the_status_that_it_names(card_api, todo, done):
-    assert card_api.change(card_api.card(todo)["id"], columnId=done, status="open")["status"] == "open"
+def test_card_that_enters_a_column_keeps_the_status_that_it_names(card_api, todo_column, done_column):
+    assert (
+        card_api.change(card_api.card(todo_column)["id"], columnId=done_column, status="open")["status"]
+        == "open"
+    )
 
 
-def test_card_that_enters_a_column_without_a_status_keeps_its_own(card_api, doing):
+def test_card_that_enters_a_column_without_a_status_keeps_its_own(card_api, doing_column):
     ideas = card_api.column("Ideas")
-    assert card_api.change(card_api.card(doing)["id"], columnId=ideas)["status"] == "in_progress"
+    assert card_api.change(card_api.card(doing_column)["id"], columnId=ideas)["status"] == "in_progress"
 
 
-def test_card_that_moves_within_its_column_keeps_its_status(card_api, doing):
-    first, _ = card_api.cards(doing, "a b")
+def test_card_that_moves_within_its_column_keeps_its_status(card_api, doing_column):
+    first, _ = card_api.cards(doing_column, "a b")
     card_api.change(first, status="open")
     assert card_api.change(first, order=1)["status"] == "open"
 
@@ -236,20 +244,20 @@ def test_card_that_moves_within_its_column_keeps_its_status(card_api, doing):
         ({"startDate": "2026-05-02", "dueDate": "2026-05-01"}, "startDate must not be after dueDate"),
     ],
 )
-def test_card_does_not_start_after_it_is_due(card_api, todo, body, message):
-    card = card_api.card(todo, startDate="2026-04-01", dueDate="2026-04-02")["id"]
+def test_card_does_not_start_after_it_is_due(card_api, todo_column, body, message):
+    card = card_api.card(todo_column, startDate="2026-04-01", dueDate="2026-04-02")["id"]
     assert card_api.error("PATCH", f"/cards/{card}", body) == (400, message)
 
 
-def test_both_dates_can_change_in_one_request(card_api, todo):
-    card = card_api.card(todo, startDate="2026-04-01", dueDate="2026-04-02")["id"]
+def test_both_dates_can_change_in_one_request(card_api, todo_column):
+    card = card_api.card(todo_column, startDate="2026-04-01", dueDate="2026-04-02")["id"]
     assert card_api.change(card, startDate="2026-05-01", dueDate="2026-05-01")["startDate"].startswith(
         "2026-05"
     )
 
 
-def test_checklist_is_replaced_and_keeps_the_items_that_are_named(card_api, todo):
-    card = card_api.card(todo, checklist=[{"title": "a", "done": True}, {"title": "b"}])
+def test_checklist_is_replaced_and_keeps_the_items_that_are_named(card_api, todo_column):
+    card = card_api.card(todo_column, checklist=[{"title": "a", "done": True}, {"title": "b"}])
     first = card["checklist"][0]["_id"]
     entries = [{"title": "new"}, {"_id": first, "title": "a again", "done": True}]
     items = card_api.change(card["id"], checklist=entries)["checklist"]
@@ -258,8 +266,8 @@ def test_checklist_is_replaced_and_keeps_the_items_that_are_named(card_api, todo
 
 
 @pytest.mark.parametrize("twice", [True, False])
-def test_checklist_names_each_of_its_items_once(card_api, todo, twice):
-    card = card_api.card(todo, checklist=[{"title": "a"}])
+def test_checklist_names_each_of_its_items_once(card_api, todo_column, twice):
+    card = card_api.card(todo_column, checklist=[{"title": "a"}])
     first = card["checklist"][0]["_id"]
     ids = [first, first] if twice else [NOWHERE]
     entries = [{"_id": id, "title": "x"} for id in ids]
@@ -268,86 +276,86 @@ def test_checklist_names_each_of_its_items_once(card_api, todo, twice):
 
 
 @pytest.mark.parametrize("field", ["columnId", "before", "after", "assigneeId"])
-def test_unknown_ids_in_a_change_return_400(card_api, todo, field):
-    card = card_api.card(todo)["id"]
+def test_unknown_ids_in_a_change_return_400(card_api, todo_column, field):
+    card = card_api.card(todo_column)["id"]
     messages = {card_api.error("PATCH", f"/cards/{card}", {field: id}) for id in (NOWHERE, "", "x")}
     assert messages == {(400, f"{field} must be the id of an existing item")}
 
 
-def test_column_of_another_project_is_unknown(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_column_of_another_project_is_unknown(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     column = card_api.another().columns()[0]["id"]
     assert card_api.error("PATCH", f"/cards/{card}", {"columnId": column})[0] == 400
 
 
-def test_card_of_another_project_is_unknown_beside(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_card_of_another_project_is_unknown_beside(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     other = card_api.another()
     stranger = other.card(other.columns()[0]["id"])["id"]
     assert card_api.error("PATCH", f"/cards/{card}", {"before": stranger})[0] == 400
 
 
 @pytest.mark.parametrize("field", ["before", "after"])
-def test_card_does_not_stand_beside_one_of_another_column(card_api, todo, doing, field):
-    card, other = card_api.card(todo)["id"], card_api.card(doing)["id"]
+def test_card_does_not_stand_beside_one_of_another_column(card_api, todo_column, doing_column, field):
+    card, other = card_api.card(todo_column)["id"], card_api.card(doing_column)["id"]
     assert card_api.error("PATCH", f"/cards/{card}", {field: other})[0] == 409
 
 
-def test_card_does_not_stand_beside_one_that_is_archived(card_api, todo):
-    card, other = card_api.cards(todo, "a b")
+def test_card_does_not_stand_beside_one_that_is_archived(card_api, todo_column):
+    card, other = card_api.cards(todo_column, "a b")
     card_api.change(other, archived=True)
     assert card_api.error("PATCH", f"/cards/{card}", {"after": other})[0] == 409
 
 
-def test_card_does_not_stand_beside_itself(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_card_does_not_stand_beside_itself(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     assert card_api.error("PATCH", f"/cards/{card}", {"after": card}) == (400, "after must be another card")
 
 
-def test_card_names_only_one_neighbour(card_api, todo):
-    a, b, c = card_api.cards(todo, "a b c")
+def test_card_names_only_one_neighbour(card_api, todo_column):
+    a, b, c = card_api.cards(todo_column, "a b c")
     assert card_api.error("PATCH", f"/cards/{a}", {"before": b, "after": c})[0] == 400
 
 
-def test_neighbour_beats_order(card_api, todo):
-    a, _, c = card_api.cards(todo, "a b c")
+def test_neighbour_beats_order(card_api, todo_column):
+    a, _, c = card_api.cards(todo_column, "a b c")
     assert card_api.change(c, before=a, order=2)["order"] == 0
 
 
-def test_archived_card_has_no_position(card_api, todo):
-    a, b = card_api.cards(todo, "a b")
+def test_archived_card_has_no_position(card_api, todo_column):
+    a, b = card_api.cards(todo_column, "a b")
     assert card_api.change(a, archived=True, order=1, before=b)["order"] is None
-    assert card_api.titles(todo) == "b"
+    assert card_api.titles(todo_column) == "b"
 
 
-def test_archived_card_with_unknown_neighbour_returns_400(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_archived_card_with_unknown_neighbour_returns_400(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     body = {"archived": True, "after": NOWHERE}
     expected = (400, "after must be the id of an existing item")
     assert card_api.error("PATCH", f"/cards/{card}", body) == expected
 
 
-def test_archived_card_can_change_its_column(card_api, todo, done):
-    card = card_api.card(todo)["id"]
+def test_archived_card_can_change_its_column(card_api, todo_column, done_column):
+    card = card_api.card(todo_column)["id"]
     card_api.change(card, archived=True)
-    moved = card_api.change(card, columnId=done)
-    assert (moved["columnId"], moved["order"], moved["archived"]) == (done, None, True)
-    card_api.ask("DELETE", f"/columns/{todo}")
+    moved = card_api.change(card, columnId=done_column)
+    assert (moved["columnId"], moved["order"], moved["archived"]) == (done_column, None, True)
+    card_api.ask("DELETE", f"/columns/{todo_column}")
     assert card_api.change(card, archived=False)["order"] == 0
 
 
 # ---------------------------------------------------------------------------------------------- limits of columns
 
 
-def test_full_column_takes_no_card(card_api, todo):
+def test_full_column_takes_no_card(card_api, todo_column):
     full = card_api.column("Full", wipLimit=1)
-    inside, outside = card_api.card(full)["id"], card_api.card(todo)["id"]
+    inside, outside = card_api.card(full)["id"], card_api.card(todo_column)["id"]
     expected = (409, "the column 'Full' is full: it takes 1 cards")
     assert card_api.error("POST", f"/columns/{full}/cards", {"title": "t"}) == expected
     assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full}) == expected
     assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full, "order": 0}) == expected
     assert card_api.error("PATCH", f"/cards/{outside}", {"columnId": full, "before": inside}) == expected
-    assert card_api.titles(todo) == "a card"
+    assert card_api.titles(todo_column) == "a card"
 
 
 def test_archived_card_does_not_come_back_to_a_full_column(card_api):
@@ -358,10 +366,10 @@ def test_archived_card_does_not_come_back_to_a_full_column(card_api):
     assert card_api.error("PATCH", f"/cards/{first}", {"archived": False})[0] == 409
 
 
-def test_archived_card_enters_a_full_column_as_archived(card_api, todo):
+def test_archived_card_enters_a_full_column_as_archived(card_api, todo_column):
     full = card_api.column("Full", wipLimit=1)
     card_api.card(full)
-    card = card_api.card(todo)["id"]
+    card = card_api.card(todo_column)["id"]
     assert card_api.change(card, columnId=full, archived=True)["order"] is None
 
 
@@ -375,8 +383,8 @@ def test_cards_move_within_a_column_that_has_become_too_full(card_api):
 # ---------------------------------------------------------------------------------------------- versions
 
 
-def test_stale_version_changes_and_deletes_nothing(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_stale_version_changes_and_deletes_nothing(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     card_api.change(card, title="second")
     path = f"/cards/{card}"
     assert card_api.error("PATCH", path, {"title": "third"}, if_match='"1"')[0] == 412
@@ -384,40 +392,40 @@ def test_stale_version_changes_and_deletes_nothing(card_api, todo):
     assert card_api.read(card)["title"] == "second"
 
 
-def test_current_version_changes(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_current_version_changes(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     assert card_api.ask("PATCH", f"/cards/{card}", {"title": "t"}, if_match='"1"')["version"] == 2
 
 
-def test_version_is_the_etag(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_version_is_the_etag(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     answer = card_api.world.call(card_api.person, "GET", f"{card_api.path}/cards/{card}")
     assert answer.headers["etag"] == '"1"'
 
 
-def test_invalid_fields_are_reported_before_stale_versions(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_invalid_fields_are_reported_before_stale_versions(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     assert card_api.error("PATCH", f"/cards/{card}", {"columnId": NOWHERE}, if_match='"9"')[0] == 400
 
 
 # ---------------------------------------------------------------------------------------------- deleting
 
 
-def test_deleted_card_is_gone(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_deleted_card_is_gone(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     assert card_api.ask("DELETE", f"/cards/{card}") == {"ok": True}
     for method in ("GET", "PATCH", "DELETE"):
         assert card_api.error(method, f"/cards/{card}")[0] == 404
 
 
-def test_deleting_a_card_closes_the_gap(card_api, todo):
-    _, b, _ = card_api.cards(todo, "a b c")
+def test_deleting_a_card_closes_the_gap(card_api, todo_column):
+    _, b, _ = card_api.cards(todo_column, "a b c")
     card_api.ask("DELETE", f"/cards/{b}")
-    assert card_api.titles(todo) == "a c"
+    assert card_api.titles(todo_column) == "a c"
 
 
-def test_card_of_another_project_is_not_found(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_card_of_another_project_is_not_found(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     other = card_api.another()
     assert other.error("GET", f"/cards/{card}") == other.error("GET", f"/cards/{NOWHERE}")
 
@@ -427,8 +435,8 @@ def test_comment_on_a_card_that_is_not_there(card_api):
     assert card_api.error("PATCH", path, {"content": "x"}) == (404, "Card not found")
 
 
-def test_stranger_sees_no_card(card_api, todo):
-    card = card_api.card(todo)["id"]
+def test_stranger_sees_no_card(card_api, todo_column):
+    card = card_api.card(todo_column)["id"]
     stranger = card_api.world.person("stranger")
     for method in ("GET", "PATCH", "DELETE"):
         assert card_api.world.status(stranger, method, f"{card_api.path}/cards/{card}") == 404

@@ -475,7 +475,17 @@ class _Command:
         return text
 
     def check(self, text: str, start: int, refused: Collection[str], *, is_first: bool = True) -> None:
-        """Reject a text that contains a word that changes the meaning, or a time after its first word."""
+        """Check that a text can be taken literally.
+
+        Args:
+            text: The text, which is not in quotes.
+            start: The index of the text in the line, for the message of an error.
+            refused: Words that change the meaning of an instruction.
+            is_first: Whether the text begins the name. Its first word may then be a time, such as ``Monday``.
+
+        Raises:
+            InstructionError: The text contains one of the words, or a time.
+        """
         for word in re.finditer(r"[^\s,;:.!?]+", text):
             folded = word[0].lower().replace("\u2019", "'")
             is_time = (word.start() or not is_first) and (folded in _TIMES or folded in _DAYS)
@@ -505,7 +515,7 @@ class _Command:
         return self.read_text(() if "COLON" in self.tokens else _STRICT)
 
     def read_titles(self) -> tuple[list[str], dict[str, str]]:
-        """Return the titles of new cards or items, and the column that is named after them."""
+        """Return the titles of new cards or items, and the parameter ``column`` if the instruction names a column."""
         column = {"column": self.read_name("name")} if "name" in self.trees else {}
         listed = (
             [part for part in self.trees["list"].children if isinstance(part, Token)]

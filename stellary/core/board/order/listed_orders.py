@@ -1,4 +1,4 @@
-"""Orders of listed cards: each is counted from the preceding listed card, by the position index of its column."""
+"""The orders of the cards in a list, counted from one listed card to the next with the position index of the column."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Column, Select, bindparam, case, select, update
+from sqlalchemy import Column, Select, Table, Update, bindparam, case, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem
@@ -89,12 +89,7 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> st
         Conflict: The card is gone.
     """
     refuse_names(request, "a comment")
-    lock_project_of(uow, item)
-    card_id: str = trash.load_rows(uow, item.id, comments)[item.item_id]["card_id"]
-    if not uow.connection.execute(_ADD_COMMENT, {"_card_id": card_id, "_now": uow.now}).rowcount:
-        raise missing_container(uow, "card", card_id)
-    trash.reinsert(uow, item.id)
-    return card_id
+    return _restore_to_card(uow, item, comments, _ADD_COMMENT)
 
 
 def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
@@ -109,9 +104,14 @@ def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) ->
         Conflict: The card is gone.
     """
     refuse_names(request, "an attachment")
+    return _restore_to_card(uow, item, attachments, _ADD_ATTACHMENT)
+
+
+def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Update) -> str:
+    """Restore an item of a card, and return the id of the card, whose count ``count`` increases."""
     lock_project_of(uow, item)
-    card_id: str = trash.load_rows(uow, item.id, attachments)[item.item_id]["card_id"]
-    if not uow.connection.execute(_ADD_ATTACHMENT, {"_card_id": card_id, "_now": uow.now}).rowcount:
+    card_id: str = trash.load_rows(uow, item.id, table)[item.item_id]["card_id"]
+    if not uow.connection.execute(count, {"_card_id": card_id, "_now": uow.now}).rowcount:
         raise missing_container(uow, "card", card_id)
     trash.reinsert(uow, item.id)
     return card_id

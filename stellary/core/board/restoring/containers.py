@@ -1,4 +1,4 @@
-"""The containers and names of restored items: what must exist, and what must be free."""
+"""Checks before an item is restored: its container exists, and no other item has its name or key."""
 
 from __future__ import annotations
 

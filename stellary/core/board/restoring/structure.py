@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Select, and_, bindparam, delete, func, select, update
+from sqlalchemy import Column, Select, Table, and_, bindparam, delete, func, select, update
 
 from stellary.contract.custom_fields import FIELDS_MAX
 from stellary.contract.errors import Conflict
@@ -101,8 +101,7 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
         raise invalid(("name", f"must have at most {NAME_MAX} characters"))
     lock_project_of(uow, item)
     former_ids = trash.load_references(uow, item.id, cards.c.label_ids)
-    changes: dict[Column[Any], object] = {labels.c.name: name, labels.c.name_key: name.casefold()}
-    reinsert_named(uow, item, changes, f"the project has a label {name!r} already", "name")
+    _reinsert_with_name(uow, item, labels, name, "label")
     add_label_to_cards(uow, item, former_ids)
 
 
@@ -123,12 +122,14 @@ def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) 
     if uow.connection.execute(_COUNT_FIELDS, {"_project_id": project_id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
     values = trash.load_references(uow, item.id, cards.c.custom_fields)
-    changes: dict[Column[Any], object] = {
-        custom_fields.c.name: name,
-        custom_fields.c.name_key: name.casefold(),
-    }
-    reinsert_named(uow, item, changes, f"the project has a custom field {name!r} already", "name")
+    _reinsert_with_name(uow, item, custom_fields, name, "custom field")
     add_values_to_cards(uow, item, values)
+
+
+def _reinsert_with_name(uow: UnitOfWork, item: TrashRow, table: Table, name: str, kind: str) -> None:
+    """Insert a label or a custom field, whose name is unique in the project regardless of case."""
+    changes: dict[Column[Any], object] = {table.c.name: name, table.c.name_key: name.casefold()}
+    reinsert_named(uow, item, changes, f"the project has a {kind} {name!r} already", "name")
 
 
 def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
@@ -236,7 +237,7 @@ def _move_cards_back(uow: UnitOfWork, item: TrashRow, scope_ids: Mapping[str, st
     statuses = [
         _build_status(card_id, moves[card_id])
         for card_id in returning_ids
-        if moves[card_id].get("movedStatus", moves[card_id]["status"]) != moves[card_id]["status"]
+        if _has_changed_status(moves[card_id])
     ]
     if statuses:
         uow.connection.execute(_RESTORE_STATUS, statuses)
@@ -249,7 +250,7 @@ def _move_cards_back(uow: UnitOfWork, item: TrashRow, scope_ids: Mapping[str, st
                 "scope_id": scope_ids[move["columnId"]],
                 "position": move["position"],
             }
-            if _has_status_of_move(stored["status"], move):
+            if _has_changed_status(move) and stored["status"] == move["movedStatus"]:
                 completed_at = _read_time(move["completedAt"])
                 stored |= {
                     "status": move["status"],
@@ -281,9 +282,10 @@ def _build_status(card_id: str, move: JsonRow) -> dict[str, object]:
     }
 
 
-def _has_status_of_move(status: str, move: JsonRow) -> bool:
-    """Return whether a card still has the status that it got when it was moved."""
-    return status != move["status"] and status == move.get("movedStatus")
+def _has_changed_status(move: JsonRow) -> bool:
+    """Return whether a card got another status when it was moved."""
+    changed: bool = move.get("movedStatus", move["status"]) != move["status"]
+    return changed
 
 
 def _read_time(text: str | None) -> datetime | None:

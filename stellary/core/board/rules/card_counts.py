@@ -49,9 +49,9 @@ class Since:
     """The boundaries of the periods in which cards are counted.
 
     Attributes:
-        today: Open cards that were due before are overdue.
-        soon: Open cards that are due before are due soon.
-        week, month: Cards that were completed since are completed in that period.
+        today: Open cards with an earlier due date are overdue.
+        soon: Open cards with an earlier due date are due soon, unless they are overdue.
+        week, month: Cards that were completed at this time or later count as completed in the last week or month.
     """
 
     today: datetime

@@ -96,7 +96,7 @@ def parse_value(field: CustomField, value: object, path: str) -> Any:
         Invalid: The value does not match the field's type.
     """
     if (parsed := field_values.read(field.type, field.options, value)) is None:
-        raise invalid((path, field_values.SAID[field.type]))
+        raise invalid((path, field_values.MESSAGES[field.type]))
     return parsed
 
 
@@ -158,7 +158,7 @@ def parse_filter(
     value = from_text(field, text)
     if value is None:
         kind = "select" if field.type == "multi-select" else field.type
-        raise invalid((path, field_values.SAID[kind]))
+        raise invalid((path, field_values.MESSAGES[kind]))
     return field, value
 
 

@@ -112,7 +112,11 @@ class _Change:
         self._words = wish.split() if len(wish) <= WISH_MAX else []
 
     def apply(self) -> None:
-        """Make the change. Raises NotMatched."""
+        """Make the change.
+
+        Raises:
+            NotMatched: The text is not a change, or names no part of the plan.
+        """
         words = list(self._words)
         verb = self._find_verb(words)
         text = " ".join(words)
