@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -20,6 +21,7 @@ from stellary.core.http.observers import AccessLog
 from stellary.core.kernel.unit import Actor
 
 T = TypeVar("T")
+_log = logging.getLogger("stellary.server")
 AsgiScope = MutableMapping[str, Any]
 AsgiMessage = MutableMapping[str, Any]
 AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
@@ -87,10 +89,12 @@ class AsgiApp:
                 )
             body = AsgiBody(receive)
             context = self._create_context(scope, body)
-            # OSError is what servers raise if the client has disconnected.
-            with suppress(OSError):
-                await api.handle(context, _Response(api, context, body, send).send)
-            body.close()
+            try:
+                # OSError is what servers raise if the client has disconnected.
+                with suppress(OSError):
+                    await api.handle(context, _Response(api, context, body, send).send)
+            finally:
+                body.close()
         else:
             # Closing a WebSocket before it is accepted rejects it.
             await receive()
@@ -292,6 +296,10 @@ class _StreamConnection:
             try:
                 await self._write(block)
             except OSError:
+                self._is_aborted = True
+                return
+            except Exception as error:  # noqa: BLE001 - a middleware may raise errors of its own
+                _log.warning("a stream broke off: %s: %s", type(error).__name__, error)
                 self._is_aborted = True
                 return
             self._sending = 0

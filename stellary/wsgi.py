@@ -38,6 +38,8 @@ Who = Callable[[Environ], Actor | None]
 STREAMS_MAX = 20
 CHUNK = 64 << 10
 _STOPPING_SECONDS = 30.0
+_REQUESTS_SECONDS = 10.0
+_POLL_SECONDS = 0.02
 
 
 class StartResponse(Protocol):
@@ -171,10 +173,18 @@ class _ApiThread:
                 self._ready.set_result(None)
                 await self._stopping.wait()
                 self.api.state.close()
+                await self._wait_for_requests()
         except Exception as error:
             if self._ready.done():
                 raise
             self._ready.set_exception(error)
+
+    async def _wait_for_requests(self) -> None:
+        """Wait until all requests are answered, for at most ``_REQUESTS_SECONDS``; streams have been ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REQUESTS_SECONDS):
+                while self.api.state.in_flight:  # noqa: ASYNC110 - the count has no event
+                    await asyncio.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
         """Stop the API, and wait until it has ended."""

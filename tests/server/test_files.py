@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import attrs
@@ -17,6 +21,8 @@ from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.http import body, files
+from stellary.core.http.context import create_context
+from stellary.core.http.threads import Threads
 from tests.server.running import Reply, Running, reply, running
 from tests.support.blobs import list_blob_keys
 from tests.support.forms import END, FORM, form, part
@@ -416,3 +422,56 @@ def test_files_are_stored_in_the_data_directory_by_default():
 def test_invalid_blobs_url_is_rejected(url):
     with pytest.raises(SettingsError, match="STELLARY_BLOBS_URL must be a folder"):
         from_environment({"STELLARY_BLOBS_URL": url})
+
+
+async def test_temporary_file_of_a_refused_upload_is_deleted(sqlite_core, monkeypatch):
+    opened: list[tempfile.SpooledTemporaryFile] = []
+    open_file = tempfile.SpooledTemporaryFile
+
+    def record_file(**options: Any) -> tempfile.SpooledTemporaryFile:
+        opened.append(open_file(**options))
+        return opened[-1]
+
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", record_file)
+    threads = Threads(sqlite_core)
+    is_released = threading.Event()
+    chunks = [form(b"Hello."), b"", b""]
+
+    class Body:
+        """A body at whose end all threads for files are busy."""
+
+        is_inflated = False
+
+        def read_arrived(self) -> None:
+            return
+
+        async def read(self) -> bytes:
+            if len(chunks) == 1:
+                with suppress(Unavailable):
+                    while True:
+                        threads.files.run(is_released.wait)
+            return chunks.pop(0)
+
+        async def send_continue(self) -> None:
+            return
+
+        def is_gone(self) -> bool:
+            return False
+
+    context = create_context(
+        method="POST",
+        prefix="",
+        path="/",
+        query="",
+        headers={"content-type": FORM},
+        client="192.0.2.1",
+        body=Body(),
+        repeats_authorization=False,
+    )
+    try:
+        with pytest.raises(Unavailable):
+            await files.Files(sqlite_core, threads).receive(context)
+        assert [file.closed for file in opened] == [True]
+    finally:
+        is_released.set()
+        await threads.close(10)

@@ -219,6 +219,26 @@ async def test_client_that_reads_nothing_is_disconnected(sqlite_core, monkeypatc
     assert b"Never read" not in client.body
 
 
+async def test_stream_ends_if_a_middleware_refuses_its_events(sqlite_core, caplog):
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    app = make_app(sqlite_core)
+
+    class Refusing(Client):
+        async def send(self, message: Any) -> None:
+            await super().send(message)
+            if message["type"] == "http.response.body":
+                raise LookupError("the connection is unknown")
+
+    async with app.running():
+        tasks = asyncio.all_tasks()
+        client = Refusing(app, messages=[{"type": "http.request"}])
+        async with asyncio.timeout(SOON):
+            await client.request("GET", f"{board.flat}/events", world.bearer(board.owner))
+        await wait_until(lambda: asyncio.all_tasks() <= tasks)
+    assert "a stream broke off: LookupError: the connection is unknown" in caplog.text
+
+
 async def test_two_thousand_idle_streams_fit_into_32_mb(sqlite_core, monkeypatch):
     monkeypatch.setattr(streams, "STREAMS_PER_CALLER_MAX", STREAMS)
     world = World(sqlite_core)

@@ -103,6 +103,7 @@ def test_mcp_acts_as_the_user_of_the_host(host):
         ({"sec_fetch_site": "same-site", "origin": "https://other.example.com"}, 403),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://[evil"}, 403),
     ],
 )
 def test_change_from_a_page_of_another_site_is_refused(serve, sqlite_core, headers, status):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -15,7 +18,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from stellary.core import Core
 from stellary.core.http.limits import NO_LIMITS
 from stellary.wsgi import WsgiApp
-from tests.server.listening import listening
+from tests.server.listening import SOON, listening
 from tests.support.boards import Board
 from tests.support.shells import running_wsgi, serving_wsgi
 from tests.support.world import World
@@ -113,6 +116,30 @@ def test_end_of_the_application_ends_streams(sqlite_core):
         assert client.block() == {"retry": "1000"}
         app.close()
         assert client.ends()
+
+
+def test_end_of_the_application_waits_for_a_request(app):
+    is_reading, is_sent = threading.Event(), threading.Event()
+
+    class SlowInput(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            is_reading.set()
+            assert is_sent.wait(SOON)
+            return super().read(size)
+
+    body = orjson.dumps({"email": "ann@example.com", "password": "correct horse"})
+    with ThreadPoolExecutor() as threads:
+        login = threads.submit(ask, app, "/auth/login", "POST", body, **{"wsgi.input": SlowInput(body)})
+        assert is_reading.wait(SOON)
+        state = app._thread.api.state
+        end = threads.submit(app.close)
+        deadline = time.monotonic() + SOON
+        while not state.closed:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        is_sent.set()
+        assert login.result(SOON)[0] == "401 Unauthorized"
+        end.result(SOON)
 
 
 def test_child_of_a_fork_answers(app):

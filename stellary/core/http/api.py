@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.errors import (
@@ -277,7 +276,8 @@ class Api:
         origin, site = context.headers.get("origin"), context.headers.get("sec-fetch-site")
         if origin in self._origins or site in ("same-origin", "none"):
             return True
-        return site is None and (origin is None or urlsplit(origin).netloc == context.headers.get("host"))
+        host = context.headers.get("host")
+        return site is None and (origin is None or (bool(host) and origin.partition("://")[2] == host))
 
     async def _admit_token(self, caller: Caller) -> None:
         try:

@@ -127,7 +127,7 @@ class RequestBody:
         return cast("bytes", body)
 
     async def _receive(self, size_max: int) -> bool:
-        """Read until the body is complete. Return False as soon as it exceeds ``limit``, or declares a larger size."""
+        """Read until the body is complete. Return False as soon as it exceeds ``size_max``, or declares a larger size."""
         source = self._context.body
         arrived = source.read_arrived()
         if arrived is not None:

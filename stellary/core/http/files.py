@@ -49,10 +49,11 @@ class Files:
         try:
             async for block in body_blocks(context):
                 await self._threads.files.run(lambda block=block: upload.feed(block))  # type: ignore[misc]
+            storing = self._threads.files.run(lambda: self._store_upload(context, raw, upload))
         except BaseException:
             upload.close()
             raise
-        return await self._threads.files.run(lambda: self._store_upload(context, raw, upload))
+        return await storing
 
     def _store_upload(self, context: RequestContext, raw: RawRequest, upload: Upload) -> ServiceResponse:
         with upload:

@@ -189,7 +189,9 @@ class Streams:
 
     def _remove(self, follower: Follower, start: StreamStart) -> None:
         follower.end()
-        self._readers -= Counter([start.reader])
+        self._readers[start.reader] -= 1
+        if not self._readers[start.reader]:
+            del self._readers[start.reader]
         here = self._followers[start.record.topic]
         here.discard(follower)
         if not here:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import attrs
 
-from stellary.contract.actions import Said
+from stellary.contract.actions import IdOrName
 from stellary.contract.limits import Range
 from stellary.contract.schemas import Schema, Schemas
 from stellary.contract.unset import UNSET, Unset
@@ -29,7 +29,7 @@ class InWorkspace(Request):
             personal one.
     """
 
-    workspace: Said | Unset = UNSET
+    workspace: IdOrName | Unset = UNSET
 
 
 @request
