@@ -16,6 +16,7 @@ OTHERS = (
     "handler",
     "writers",
     "movers",
+    "creators",
     "neighbours",
     "large_readers",
     "readers",
@@ -24,6 +25,7 @@ OTHERS = (
     "transfer",
     "bulk",
     "webhooks",
+    "growth",
     "start",
     "import",
 )
@@ -31,7 +33,7 @@ OTHERS = (
 TOLD = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
 WANTED = {
     ("http",): [name for name in TOLD if not any(other in name for other in OTHERS)],
-    ("handler", "core", "contention", "places", "pages", "transfer", "webhooks", "start"): [
+    ("handler", "core", "contention", "places", "pages", "transfer", "webhooks", "growth", "start"): [
         name for name in TOLD if any(other in name for other in OTHERS)
     ],
 }
@@ -42,7 +44,10 @@ WANTED = {
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     "names",
-    [("http",), ("handler", "core", "contention", "places", "pages", "transfer", "webhooks", "start")],
+    [
+        ("http",),
+        ("handler", "core", "contention", "places", "pages", "transfer", "webhooks", "growth", "start"),
+    ],
 )
 def test_short_run_reports_every_figure_with_a_target(names, tmp_path):
     path = tmp_path / "figures.json"
