@@ -1,4 +1,4 @@
-"""``python -m stellary.core``: create, check, print, clean and remove the tables of the core in a host's database."""
+"""``python -m stellary.core``: create, check, print, clean, downgrade and remove the tables of the core in a database."""
 
 from __future__ import annotations
 
@@ -21,24 +21,31 @@ from stellary.core.kernel.retention_days import Retention
 VARIABLE = "STELLARY_DATABASE_URL"
 _CHECK_FAILED = 1
 _CANNOT_RUN = 2
+_CONFIRMED: Mapping[str, str] = {
+    "downgrade": "deletes the columns and tables of the newest version with their contents",
+    "uninstall": "deletes all tables of Stellary with their rows",
+}
+"""The consequences of commands that need a confirmation."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return the exit code: 0 on success, 1 if ``check`` finds differences, 2 if it cannot run."""
     options = _build_parser().parse_args(arguments)
     if options.command == "sql":
-        sys.stdout.write(migrations.build_schema_sql(options.dialect))
+        build = migrations.build_downgrade_sql if options.downgrade else migrations.build_schema_sql
+        sys.stdout.write(build(options.dialect))
         return 0
     url = options.database or os.environ.get(VARIABLE)
     if url is None:
         return _fail(f"pass a database: --database URL, or {VARIABLE}")
-    if options.command == "uninstall" and not options.yes:
-        return _fail("uninstall deletes all tables of Stellary with their rows; confirm with --yes")
+    if options.command in _CONFIRMED and not options.yes:
+        return _fail(f"{options.command} {_CONFIRMED[options.command]}; confirm with --yes")
     if options.command == "sweep":
         return _sweep(url, options)
     commands: Mapping[str, Callable[[Connection], int]] = {
         "migrate": _migrate,
         "check": _check,
+        "downgrade": _downgrade,
         "uninstall": _uninstall,
     }
     try:
@@ -75,6 +82,12 @@ def _check(connection: Connection) -> int:
     problems = migrations.find_differences(connection)
     sys.stdout.writelines(f"{problem}\n" for problem in problems or ["the schema is up to date"])
     return _CHECK_FAILED if problems else 0
+
+
+def _downgrade(connection: Connection) -> int:
+    version = migrations.downgrade(connection)
+    sys.stdout.write(f"the schema has version {version}\n")
+    return 0
 
 
 def _uninstall(connection: Connection) -> int:
@@ -115,6 +128,15 @@ def _build_parser() -> argparse.ArgumentParser:
         )
     sql = commands.add_parser("sql", help="Print the SQL that creates the tables in an empty database.")
     sql.add_argument("dialect", choices=["postgresql", "sqlite"], help="The kind of database.")
+    sql.add_argument(
+        "--downgrade", action="store_true", help="Print the SQL that undoes the newest migration instead."
+    )
+    downgrade = commands.add_parser(
+        "downgrade",
+        parents=[database],
+        help="Undo the newest migration, before you install an earlier version.",
+    )
+    downgrade.add_argument("--yes", action="store_true", help="Do it.")
     uninstall = commands.add_parser(
         "uninstall", parents=[database], help="Delete the tables and all their rows."
     )

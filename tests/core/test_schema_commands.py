@@ -10,6 +10,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine
 from stellary.core import Core
 from stellary.core.__main__ import main
 from stellary.core.migrations import PREFIX, VERSION_TABLE, include_name
+from stellary.core.migrations import _revisions as revisions
 from tests.core.test_migrations import tables
 
 
@@ -79,6 +80,46 @@ def test_printed_sql_creates_the_schema(host_url, capsys):
     core.migrate()
     core.user(external_id="42")
     core.close()
+
+
+def test_downgrade_undoes_the_newest_migration(host_url, capsys):
+    main(["migrate", "--database", host_url])
+    assert main(["downgrade", "--database", host_url, "--yes"]) == 0
+    newest, previous = (list(revisions())[number] for number in (-1, -2))
+    assert capsys.readouterr().out.splitlines()[-1] == f"the schema has version {previous}"
+    assert main(["check", "--database", host_url]) == 1
+    outcome = f"the database has version {previous}; this package needs {newest}\n"
+    assert capsys.readouterr().out == outcome
+    assert main(["migrate", "--database", host_url]) == 0
+    assert main(["check", "--database", host_url]) == 0
+    assert "orders" in tables(host_url)
+
+
+def test_printed_sql_of_a_downgrade_undoes_the_newest_migration(host_url, capsys):
+    main(["migrate", "--database", host_url])
+    capsys.readouterr()
+    assert main(["sql", host_url.partition(":")[0].partition("+")[0], "--downgrade"]) == 0
+    run_sql(host_url, *capsys.readouterr().out.split(";\n")[:-1])
+    main(["check", "--database", host_url])
+    assert capsys.readouterr().out.startswith(f"the database has version {revisions()[-2]}; ")
+    assert main(["migrate", "--database", host_url]) == 0
+    assert main(["check", "--database", host_url]) == 0
+
+
+def test_downgrade_needs_a_confirmation_and_an_earlier_version(host_url, capsys):
+    assert main(["downgrade", "--database", host_url]) == 2
+    assert "--yes" in capsys.readouterr().err
+    problems = []
+    for version in (None, "0001", "9999"):
+        if version is not None:
+            run_sql(host_url, f"UPDATE {VERSION_TABLE} SET version_num = '{version}'")
+        assert main(["downgrade", "--database", host_url, "--yes"]) == 2
+        problems.append(capsys.readouterr().err)
+        main(["migrate", "--database", host_url])
+        capsys.readouterr()
+    assert "do not exist" in problems[0]
+    assert "uninstall" in problems[1]
+    assert "9999" in problems[2]
 
 
 def test_uninstall_removes_the_tables_of_the_core_alone(host_url, capsys):

@@ -23,6 +23,15 @@ def test_indexes_of_tables_that_exist_are_created_concurrently():
     assert offenders == []
 
 
+def test_each_migration_after_the_first_can_be_undone():
+    without = [
+        path.name
+        for path in sorted(VERSIONS.glob("[0-9]*.py"))[1:]
+        if "\ndef downgrade() -> None:\n" not in path.read_text()
+    ]
+    assert without == []
+
+
 def test_each_migration_follows_the_one_before_it():
     numbers = [path.name[:4] for path in sorted(VERSIONS.glob("[0-9]*.py"))]
     follows = [

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
+from io import StringIO
 
 from sqlalchemy import (
     Column,
@@ -107,6 +108,47 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
         if revision == "head" and _is_current(connection):
             return
         _upgrade_postgres(connection, revision)
+
+
+def downgrade(connection: Connection) -> str:
+    """Undo the newest migration of a database, and return the version before it.
+
+    Columns and tables of the newest version are dropped with what is in them. Install the package of that version afterwards.
+
+    Args:
+        connection: A connection without an open transaction.
+
+    Raises:
+        RuntimeError: There are no tables, they are of the first version or of a newer package, or rows exist that an
+            earlier version cannot have.
+        DBAPIError: The step has failed, and is rolled back.
+    """
+    if connection.dialect.name == "sqlite":
+        target = _find_previous(connection)
+        with _change_sqlite(connection):
+            _walk(connection, target, downgrades=True)
+        return target
+    with _hold_migration_lock(connection):
+        target = _find_previous(connection)
+        _try_step(connection, target, downgrades=True)
+        return target
+
+
+def _find_previous(connection: Connection) -> str:
+    """Return the version before that of a database."""
+    with _begin(connection):
+        exists = inspect(connection).has_table(VERSION_TABLE)
+        current = connection.scalars(_CURRENT).one_or_none() if exists else None
+    revisions = _revisions()
+    if current is None:
+        raise RuntimeError("the tables do not exist")
+    if current not in revisions:
+        raise RuntimeError(
+            f"this package does not know version {current}; downgrade with the one that has migrated to it"
+        )
+    if current == revisions[0]:
+        raise RuntimeError(f"{current} is the first version; uninstall deletes the tables")
+    return revisions[revisions.index(current) - 1]
 
 
 @contextmanager
@@ -201,6 +243,30 @@ def build_schema_sql(dialect: str) -> str:
     return "".join(f"{statement.strip()};\n" for statement in statements)
 
 
+def build_downgrade_sql(dialect: str) -> str:
+    """Return the SQL that undoes the newest migration.
+
+    Args:
+        dialect: ``postgresql`` or ``sqlite``.
+    """
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    script = StringIO()
+    with _alembic.lock, as_file(files(__name__)) as folder:
+        context = MigrationContext.configure(
+            dialect_name=dialect, opts={"as_sql": True, "output_buffer": script}
+        )
+        revision = ScriptDirectory(str(folder)).get_revision(_newest())
+        assert revision is not None
+        with Operations.context(context):
+            revision.module.downgrade()
+    previous = _revisions()[-2]
+    script.write(f"UPDATE {VERSION_TABLE} SET version_num = '{previous}';\n")  # noqa: S608 - no input
+    return "".join(f"{line}\n" for line in script.getvalue().splitlines() if line)
+
+
 def find_differences(connection: Connection) -> list[str]:
     """Return the differences between the tables of a database and this version, one sentence each; empty if there are none.
 
@@ -259,6 +325,16 @@ def touch(connection: Connection) -> None:
 
 
 def _upgrade_sqlite(connection: Connection, revision: str) -> None:
+    with _change_sqlite(connection):
+        if _is_empty(connection) and revision == "head":
+            _create(connection)
+        else:
+            _walk(connection, revision)
+
+
+@contextmanager
+def _change_sqlite(connection: Connection) -> Iterator[None]:
+    """Change the schema on SQLite, in a transaction that checks the references of all rows before it commits."""
     # SQLite alters a table by copying and dropping it, which would delete the rows that refer to it. So foreign keys are
     # off during the migration, which is possible only outside a transaction, and checked before the commit.
     raw = connection.connection.dbapi_connection
@@ -266,10 +342,7 @@ def _upgrade_sqlite(connection: Connection, revision: str) -> None:
     raw.execute("PRAGMA foreign_keys=OFF")
     try:
         with _begin(connection):
-            if _is_empty(connection) and revision == "head":
-                _create(connection)
-            else:
-                _walk(connection, revision)
+            yield
             violations = connection.execute(text("PRAGMA foreign_key_check"))
             broken = [row for row in violations if row[0].startswith(PREFIX)]
             if broken:
@@ -313,12 +386,18 @@ def _steps_to(connection: Connection, revision: str) -> list[str]:
     return [step for step in _revisions() if (current or "") < step <= newest]
 
 
-def _try_step(connection: Connection, step: str) -> None:
-    """Run a step in a transaction, and repeat it if it could not get a lock in time."""
+def _try_step(connection: Connection, step: str, *, downgrades: bool = False) -> None:
+    """Run a step in a transaction, and repeat it if it could not get a lock in time.
+
+    Args:
+        connection: A connection without an open transaction.
+        step: The revision to reach.
+        downgrades: Whether the step leads to an earlier revision. Default: False.
+    """
     for attempt in range(1, TRIES + 1):
         begin_step(connection)
         try:
-            _walk(connection, step)
+            _walk(connection, step, downgrades=downgrades)
             connection.commit()
         except DBAPIError as error:
             connection.rollback()
@@ -375,7 +454,7 @@ def _create(connection: Connection) -> None:
     connection.execute(insert(_version), {"version_num": _newest()})
 
 
-def _walk(connection: Connection, revision: str) -> None:
+def _walk(connection: Connection, revision: str, *, downgrades: bool = False) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -384,4 +463,4 @@ def _walk(connection: Connection, revision: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        (command.downgrade if downgrades else command.upgrade)(config, revision)

@@ -37,9 +37,12 @@ def create_index(
         unique: True for a unique index.
         where: The condition of a partial index, in SQL.
     """
-    connection = op.get_bind()
     kind = "UNIQUE INDEX" if unique else "INDEX"
     definition = f"{name} ON {table} ({', '.join(columns)})" + (f" WHERE {where}" if where else "")
+    if op.get_context().as_sql:
+        op.execute(f"CREATE {kind} {definition}")
+        return
+    connection = op.get_bind()
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"CREATE {kind} {definition}")
         return
@@ -59,6 +62,9 @@ def create_index(
 
 def drop_index(name: str) -> None:
     """Drop an index, on PostgreSQL concurrently, unless an interrupted migration has already dropped it."""
+    if op.get_context().as_sql:
+        op.execute(f"DROP INDEX {name}")
+        return
     connection = op.get_bind()
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"DROP INDEX {name}")
@@ -92,19 +98,55 @@ def allow_null(table: str, column: str) -> None:
         table: The name of the table.
         column: The name of the column.
     """
-    connection = op.get_bind()
-    if connection.dialect.name != "sqlite":
+    if op.get_bind().dialect.name != "sqlite":
         op.alter_column(table, column, nullable=True)
         return
+    _edit_definition(table, rf"(\b{column}\s+\w+(?:\(\d+\))?)\s+NOT NULL", r"\1")
+
+
+def _edit_definition(table: str, pattern: str, replacement: str) -> None:
+    """Edit the definition of a table that SQLite has stored, in its first match of a pattern."""
+    connection = op.get_bind()
     of_table = {"table": table}
     definition = connection.execute(_TABLE_DEFINITION, of_table).scalar_one()
-    edited = re.sub(rf"(\b{column}\s+\w+(?:\(\d+\))?)\s+NOT NULL", r"\1", definition, count=1)
+    edited = re.sub(pattern, replacement, definition, count=1)
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     connection.execute(_EDIT_DEFINITION, {**of_table, "sql": edited})
     # Makes all connections read the schema again.
     connection.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema = OFF")
+
+
+def require_value(table: str, column: str) -> None:
+    """Forbid null in a column again: the opposite of ``allow_null``. No row may have null in it.
+
+    Args:
+        table: The name of the table.
+        column: The name of the column.
+    """
+    if op.get_bind().dialect.name != "sqlite":
+        op.alter_column(table, column, nullable=False)
+        return
+    _edit_definition(table, rf"(\b{column}\s+\w+(?:\(\d+\))?)(?!\s+NOT NULL)", r"\1 NOT NULL")
+
+
+def refuse_if_any(table: str, where: str, message: str) -> None:
+    """Stop a downgrade that would lose rows which an earlier version cannot have.
+
+    Args:
+        table: The name of the table.
+        where: The condition for these rows, in SQL.
+        message: What to do first.
+
+    Raises:
+        RuntimeError: There is such a row. A downgrade that is only printed checks nothing.
+    """
+    if op.get_context().as_sql:
+        return
+    found = sa.text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")  # noqa: S608 - no input
+    if op.get_bind().execute(found).first() is not None:
+        raise RuntimeError(f"an earlier version cannot have rows of {table} where {where}: {message}")
 
 
 def update_in_batches(

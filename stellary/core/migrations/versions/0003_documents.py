@@ -86,3 +86,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("document_id", "number", name=f"uq_{versions}_document_id_number"),
     )
     op.create_index(f"ix_{versions}_document_id_id", versions, ["document_id", "id"])
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_document_versions")
+    op.drop_table("stellary_documents")

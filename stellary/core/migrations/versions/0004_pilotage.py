@@ -112,3 +112,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("project_id IS NULL"),
         postgresql_where=sa.text("project_id IS NULL"),
     )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_stellary_activities_outside_projects", "stellary_activities")
+    op.drop_column("stellary_workspaces", "pilotage_cycle")
+    for name in ("numbers", "actions", "docs", "decisions", "todos", "priorities", "missions"):
+        op.drop_table(f"stellary_pilotage_{name}")

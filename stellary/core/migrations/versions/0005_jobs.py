@@ -29,3 +29,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name="uq_stellary_jobs_key"),
     )
     op.create_index("ix_stellary_jobs_due_at_id", "stellary_jobs", ["due_at", "id"], unique=False)
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_jobs")

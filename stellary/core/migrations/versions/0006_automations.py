@@ -93,3 +93,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("due_date IS NOT NULL"),
         postgresql_where=sa.text("due_date IS NOT NULL"),
     )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_stellary_cards_due_date", "stellary_cards")
+    op.drop_table("stellary_due_dates_reached")
+    op.drop_table("stellary_automation_traces")
+    op.drop_table("stellary_automations")

@@ -57,3 +57,7 @@ def upgrade() -> None:
         op.create_index(
             f"ix_stellary_project_drafts_{'_'.join(columns)}", "stellary_project_drafts", columns
         )
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_project_drafts")

@@ -146,3 +146,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_stellary_agent_audit"),
     )
     op.create_index("ix_stellary_agent_audit_agent_id_id", "stellary_agent_audit", ["agent_id", "id"])
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_agent_audit")
+    op.drop_table("stellary_agent_proposals")
+    op.drop_table("stellary_agent_mission_log")
+    op.drop_table("stellary_agent_missions")
+    op.drop_table("stellary_agent_tokens")
+    op.drop_table("stellary_agents")
+    op.drop_index("ix_stellary_users_agent_of_id", "stellary_users")
+    op.drop_column("stellary_users", "agent_of_id")

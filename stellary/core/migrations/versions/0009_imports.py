@@ -11,3 +11,7 @@ down_revision = "0008"
 
 def upgrade() -> None:
     op.add_column("stellary_comments", sa.Column("imported_from", sa.Text()))
+
+
+def downgrade() -> None:
+    op.drop_column("stellary_comments", "imported_from")

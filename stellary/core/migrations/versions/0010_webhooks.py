@@ -61,3 +61,8 @@ def upgrade() -> None:
     op.create_index(
         "ix_stellary_webhook_deliveries_webhook_id_id", "stellary_webhook_deliveries", ["webhook_id", "id"]
     )
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_webhook_deliveries")
+    op.drop_table("stellary_webhooks")

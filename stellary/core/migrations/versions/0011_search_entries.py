@@ -97,3 +97,7 @@ def _entry(kind: str, row: sa.Row[Any], title: str, text: str, **at: str | None)
         "title": fold(title),
         "body": fold(text),
     }
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_search_entries")

@@ -21,3 +21,7 @@ def upgrade() -> None:
         sa.Column("has_listeners", sa.Boolean(), nullable=False, server_default=sa.false()),
     )
     op.execute(_LISTENING)
+
+
+def downgrade() -> None:
+    op.drop_column("stellary_workspaces", "has_listeners")

@@ -20,3 +20,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("claimed_by IS NOT NULL"),
         postgresql_where=sa.text("claimed_by IS NOT NULL"),
     )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_stellary_jobs_claimed_by", "stellary_jobs")
+    op.drop_index("ix_stellary_jobs_kind_due_at_id", "stellary_jobs")
+    op.create_index("ix_stellary_jobs_due_at_id", "stellary_jobs", ["due_at", "id"])
+    op.drop_column("stellary_jobs", "claimed_by")

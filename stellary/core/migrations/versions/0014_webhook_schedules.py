@@ -22,6 +22,12 @@ _JOBS = """
         WHERE d.webhook_id = stellary_webhooks.id AND d.status = 'pending'
     )
 """
+# Before, each message had a job.
+_JOBS_BEFORE = """
+    INSERT INTO stellary_jobs (id, kind, payload, due_at, attempts, created_at)
+    SELECT id, 'webhooks.deliver', '{"deliveryId":"' || id || '"}', next_attempt_at, 0, created_at
+    FROM stellary_webhook_deliveries WHERE status = 'pending'
+"""
 
 
 def upgrade() -> None:
@@ -42,3 +48,15 @@ def upgrade() -> None:
     op.execute("DELETE FROM stellary_jobs WHERE kind = 'webhooks.deliver'")
     # As text it would take the colon for a parameter.
     op.get_bind().exec_driver_sql(_JOBS)
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM stellary_jobs WHERE kind = 'webhooks.deliver'")
+    # As text it would take the colon for a parameter.
+    op.get_bind().exec_driver_sql(_JOBS_BEFORE)
+    op.drop_column("stellary_webhook_deliveries", "queued_at")
+    op.drop_column("stellary_webhooks", "retry_at")
+    op.drop_column("stellary_webhooks", "failing_since")
+    op.drop_column("stellary_webhooks", "failures")
+    op.drop_column("stellary_webhooks", "sending_job_id")
+    op.drop_index("ix_stellary_webhook_deliveries_pending", "stellary_webhook_deliveries")

@@ -22,3 +22,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_stellary_login_attempts"),
     )
     op.create_index("ix_stellary_login_attempts_account", "stellary_login_attempts", ["account"])
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_login_attempts")

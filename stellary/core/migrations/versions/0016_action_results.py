@@ -12,3 +12,7 @@ down_revision = "0015"
 
 def upgrade() -> None:
     op.add_column("stellary_pilotage_actions", sa.Column("result", sa.Text(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("stellary_pilotage_actions", "result")

@@ -18,3 +18,10 @@ def upgrade() -> None:
         "ix_stellary_cards_assignee_id_project_id_id", "stellary_cards", ["assignee_id", "project_id", "id"]
     )
     op.drop_index("ix_stellary_cards_assignee_id", "stellary_cards", if_exists=True)
+
+
+def downgrade() -> None:
+    create_index("ix_stellary_cards_assignee_id", "stellary_cards", ["assignee_id"])
+    op.drop_index("ix_stellary_cards_assignee_id_project_id_id", "stellary_cards", if_exists=True)
+    for column in ("type", "actor_id"):
+        op.drop_index(f"ix_stellary_activities_project_id_{column}_id", "stellary_activities", if_exists=True)

@@ -32,3 +32,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_stellary_email_tokens_user_id_purpose", "stellary_email_tokens", ["user_id", "purpose"]
     )
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_email_tokens")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from alembic import op
 
 from stellary.core.migrations.operations import add_column, create_index, update_in_batches
 
@@ -43,3 +44,10 @@ def upgrade() -> None:
     )
     for columns in (("project_id", "entity", "id"), ("project_id", "created_at")):
         create_index(f"ix_{_TABLE}_{'_'.join(columns)}", _TABLE, columns)
+
+
+def downgrade() -> None:
+    for columns in (("project_id", "created_at"), ("project_id", "entity", "id")):
+        op.drop_index(f"ix_{_TABLE}_{'_'.join(columns)}", _TABLE)
+    for column in ("via", "changes", "entity_id", "entity"):
+        op.drop_column(_TABLE, column)

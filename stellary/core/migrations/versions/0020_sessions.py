@@ -30,3 +30,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_stellary_sessions_expires_at", "stellary_sessions", ["expires_at"])
     op.create_index("ix_stellary_sessions_user_id_id", "stellary_sessions", ["user_id", "id"])
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_sessions")

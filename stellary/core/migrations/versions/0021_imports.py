@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from stellary.core.migrations.operations import allow_null
+from stellary.core.migrations.operations import allow_null, refuse_if_any, require_value
 
 revision = "0021"
 down_revision = "0020"
@@ -72,3 +72,10 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
     )
+
+
+def downgrade() -> None:
+    refuse_if_any("stellary_projects", "workspace_id IS NULL", "complete or delete all imports in parts first")
+    op.drop_table("stellary_import_parts")
+    op.drop_table("stellary_imports")
+    require_value("stellary_projects", "workspace_id")

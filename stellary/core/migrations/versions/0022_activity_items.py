@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from alembic import op
 
 from stellary.core.migrations.operations import add_column
 
@@ -12,3 +13,7 @@ down_revision = "0021"
 
 def upgrade() -> None:
     add_column("stellary_activities", sa.Column("item", sa.Text()))
+
+
+def downgrade() -> None:
+    op.drop_column("stellary_activities", "item")

@@ -57,3 +57,8 @@ def upgrade() -> None:
         postgresql_where=sa.text("blob_key IS NOT NULL"),
     )
     op.create_index("ix_stellary_trash_rows_table_name_key", "stellary_trash_rows", ["table_name", "key"])
+
+
+def downgrade() -> None:
+    op.drop_table("stellary_trash_rows")
+    op.drop_table("stellary_trash")

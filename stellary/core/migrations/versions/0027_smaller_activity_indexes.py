@@ -19,3 +19,10 @@ def upgrade() -> None:
     )
     for columns in ("project_id_entity_id", "project_id_created_at"):
         drop_index(f"ix_{_TABLE}_{columns}")
+
+
+def downgrade() -> None:
+    create_index(f"ix_{_TABLE}_project_id_entity_id", _TABLE, ["project_id", "entity", "id"])
+    create_index(f"ix_{_TABLE}_project_id_created_at", _TABLE, ["project_id", "created_at"])
+    for columns in ("other_entities", "sampled_times"):
+        drop_index(f"ix_{_TABLE}_{columns}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.core.migrations.operations import create_index
+from stellary.core.migrations.operations import create_index, drop_index
 
 revision = "0028"
 down_revision = "0027"
@@ -19,3 +19,16 @@ def upgrade() -> None:
         ("login_attempts_known", "login_attempts", "known_until", "known_until IS NOT NULL"),
     ):
         create_index(f"ix_stellary_{name}", f"stellary_{table}", [column], where=where)
+
+
+def downgrade() -> None:
+    for name in (
+        "notifications_read_at",
+        "webhook_deliveries_sent",
+        "automation_traces_created_at",
+        "agent_audit_created_at",
+        "jobs_given_up",
+        "login_attempts_unknown",
+        "login_attempts_known",
+    ):
+        drop_index(f"ix_stellary_{name}")
