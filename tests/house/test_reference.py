@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from stellary.contract import ENDPOINTS
 from stellary.contract.openapi import document
 from stellary.core.api.dispatch import SERVICES
+from tests.house.test_client import NOT_OF_THE_CLIENT
 from tests.journeys.test_examples import EXAMPLES, load_module
 
 
@@ -41,5 +42,8 @@ def test_every_operation_and_value_has_a_heading():
     operations = [endpoint.operation for endpoint in ENDPOINTS]
     assert sorted(headings) == sorted([*operations, *schemas, *modules])
     assert [operation for operation in operations if f"#{operation.replace('.', '')})" not in overview] == []
+    tabs = re.findall('^=== "(.*)"$', "\n".join(pages.texts.values()), re.MULTILINE)
+    assert tabs.count("curl") == tabs.count("Errors") == len(ENDPOINTS)
+    assert tabs.count("Python") == tabs.count("Python, async") == len(ENDPOINTS) - len(NOT_OF_THE_CLIENT)
     services = pages.texts["reference/services.md"]
     assert [operation for operation in SERVICES if f"[{operation}](" not in services] == []

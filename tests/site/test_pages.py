@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,11 +12,16 @@ from urllib.parse import unquote, urlsplit
 import attrs
 import pytest
 
+import stellary
+from stellary.client.calling.method import EndpointMethod
 from tests.site.palette import contrast, read_variables, resolve
 from tests.support.each_case import for_each
 
 WIDE_CONTRAST = 4.5
 """The lowest contrast of text of normal size, by WCAG 2, level AA."""
+RESOURCES = Path(__file__).parents[2] / "stellary" / "client" / "resources"
+# Handles are shown under their own names, as Board is ProjectHandle[Sync].
+PUBLIC_CLASSES = set(stellary.__all__) - {"UNSET", "Board", "AsyncBoard", "Workspace", "AsyncWorkspace"}
 EMPTY_LINK_TEXTS = {"", "here", "click here", "link", "this", "this page", "more"}
 
 
@@ -127,6 +133,20 @@ def test_each_link_says_where_it_leads(pages: dict[str, PageReader]):
         if link.text.strip().lower() in EMPTY_LINK_TEXTS
     ]
     assert wrong == []
+
+
+def test_python_reference_has_every_method_and_every_public_name(pages: dict[str, PageReader]):
+    anchors: set[str] = set()
+    anchors.update(*(page.ids for path, page in pages.items() if path.startswith("python/")))
+    expected = [f"{stellary._home(name)}.{name}" for name in PUBLIC_CLASSES]
+    for path in RESOURCES.glob("[a-z]*.py"):
+        module = importlib.import_module(f"stellary.client.resources.{path.stem}")
+        for kind in vars(module).values():
+            if isinstance(kind, type) and kind.__module__ == module.__name__:
+                methods = [name for name, part in vars(kind).items() if isinstance(part, EndpointMethod)]
+                expected += [f"{module.__name__}.{kind.__name__}.{name}" for name in methods]
+    assert len(expected) > 200
+    assert [name for name in expected if name not in anchors] == []
 
 
 def test_each_link_leads_to_a_page_and_an_anchor(site: Path, pages: dict[str, PageReader]):
