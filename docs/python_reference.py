@@ -68,13 +68,13 @@ PAGES: dict[str, tuple[str, str, dict[str, dict[str, Any]]]] = {
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the pages to the navigation, under ``Python``."""
-    named = {name: {title: _path_of(name)} for name, (title, _, _) in PAGES.items()}
+    pages = {name: {title: _path_of(name)} for name, (title, _, _) in PAGES.items()}
     resources = [{title: _path_of(name)} for name, title in sorted(_resources().items())]
     values, core = {"Values": _path_of("values")}, {"Core": _path_of("core")}
-    first = [named.pop("client"), {"Handles": resources}, values, named.pop("errors")]
+    first = [pages.pop("client"), {"Handles": resources}, values, pages.pop("errors")]
     for entry in config.nav or []:
         if "Python" in entry:
-            entry["Python"] = [_INDEX, *first, *named.values(), core]
+            entry["Python"] = [_INDEX, *first, *pages.values(), core]
     return config
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import attrs
 
 from stellary import Stellary
-from stellary.client.calling.method import EndpointMethod, Resource
+from stellary.client.calling.method import EndpointMethod, Resource, Sync
 from stellary.client.testing import RecordingPort
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
@@ -111,9 +111,9 @@ def find_methods() -> dict[str, str]:
             for name, member in inspect.getmembers_static(type(handle)):
                 if isinstance(member, EndpointMethod) and not member.all:
                     ids = ", ".join(f'"{_SLUGS.get(id_name, ID)}"' for id_name in _id_fields(member))
-                    found = f"{expression}.{name}({ids}"
-                    best = methods.setdefault(member.endpoint.operation, found)
-                    methods[member.endpoint.operation] = min(best, found, key=_rank)
+                    candidate = f"{expression}.{name}({ids}"
+                    best = methods.setdefault(member.endpoint.operation, candidate)
+                    methods[member.endpoint.operation] = min(best, candidate, key=_rank)
     return {**methods, **{operation: _BOARD + call for operation, call in _WRITTEN_OUT.items()}}
 
 
@@ -128,7 +128,7 @@ def _rank(expression: str) -> tuple[int, int]:
     return short.count("("), len(short)
 
 
-def _iterate_handles(expression: str, handle: Resource[object]) -> Iterator[tuple[str, Resource[object]]]:
+def _iterate_handles(expression: str, handle: Resource[Sync]) -> Iterator[tuple[str, Resource[Sync]]]:
     """Yield a handle and all handles below it, each with the expression that leads to it."""
     yield expression, handle
     for name, member in inspect.getmembers_static(type(handle)):

@@ -34,7 +34,7 @@ class Link:
 
 
 class PageReader(HTMLParser):
-    """What the checks need of a page.
+    """The facts of a page that the checks need.
 
     Attributes:
         language: The language of the document.
