@@ -28,7 +28,7 @@ from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.restoring import cards as restored_cards
 from stellary.core.board.restoring import structure
 from stellary.core.board.restoring.column_cards import (
-    ColumnCounts,
+    UnarchivedCounts,
     count_column_cards,
     list_count_changes,
 )
@@ -158,7 +158,7 @@ def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
         stored.forget(uow, event.trash_id)
 
 
-def _count_cards(uow: UnitOfWork, item: TrashRow) -> ColumnCounts:
+def _count_cards(uow: UnitOfWork, item: TrashRow) -> UnarchivedCounts:
     """Count the cards in columns, if an item can change them. Those of a project are the same as before its deletion."""
     if item.kind not in ("card", "column", "scope"):
         return {}

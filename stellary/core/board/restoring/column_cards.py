@@ -16,11 +16,11 @@ _COUNTS = (
     .group_by(columns.c.id, columns.c.name)
 )
 
-ColumnCounts = Mapping[str, tuple[str, int]]
+UnarchivedCounts = Mapping[str, tuple[str, int]]
 """The name of each column with cards, and the number of its unarchived cards, by the id of the column."""
 
 
-def count_column_cards(uow: UnitOfWork, project_id: str) -> ColumnCounts:
+def count_column_cards(uow: UnitOfWork, project_id: str) -> UnarchivedCounts:
     """Return the names of the columns of a project that have unarchived cards, and the numbers of these.
 
     Args:
@@ -31,7 +31,9 @@ def count_column_cards(uow: UnitOfWork, project_id: str) -> ColumnCounts:
     return {column_id: (name, count) for column_id, name, count in rows}
 
 
-def list_count_changes(before: ColumnCounts, after: ColumnCounts) -> tuple[Mapping[str, str | int], ...]:
+def list_count_changes(
+    before: UnarchivedCounts, after: UnarchivedCounts
+) -> tuple[Mapping[str, str | int], ...]:
     """Return the columns whose number of cards differs: ``id``, ``name``, and the difference ``cards``.
 
     Args:
