@@ -1,4 +1,4 @@
-"""Extending an embedded core: veto a change, react to it before or after its commit, add actions, triggers and channels, and run jobs.
+"""Extending an embedded core: veto a change, react to it before or after its commit, add what rules, agents and notifications use, and run jobs.
 
 Run it: ``python docs/examples/extending.py [DATABASE_URL]``.
 """
@@ -16,6 +16,7 @@ from stellary.contract.refs import CardRef, Ref, WorkspaceRef
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import request
 from stellary.core import Core, UnitOfWork
+from stellary.core.agents.brains import Task, ToolCall, Turn
 from stellary.core.automations.triggers import Trigger
 from stellary.core.board import cards, resolve_names
 from stellary.core.kernel.actions import Action
@@ -103,6 +104,21 @@ INVOICE_PAID = Trigger(
 )
 # --8<-- [end:trigger]
 
+
+# --8<-- [start:brain]
+class Reviewer:
+    """A runtime of agents: it moves the card of each mission to the column that its prompt names."""
+
+    def think(self, task: Task, /) -> Turn:
+        if task.answers:
+            return Turn(result=f"The card is in {task.prompt}.")
+        params = {"cardId": task.card.id, "targetColumn": task.prompt}
+        return Turn(history={}, calls=[ToolCall("move", "move_card", params)])
+
+
+BRAINS = {"reviewer": Reviewer()}
+# --8<-- [end:brain]
+
 SMS_NUMBERS = {"42": "+1 555 0100"}
 
 
@@ -120,7 +136,7 @@ SMS = Channel("sms", send_sms, delay=timedelta(minutes=2))
 
 database_url = sys.argv[1] if len(sys.argv) > 1 else "sqlite://"
 # --8<-- [start:register]
-core = Core(database_url, actions=[CREATE_INVOICE], triggers=[INVOICE_PAID], channels=[SMS])
+core = Core(database_url, actions=[CREATE_INVOICE], triggers=[INVOICE_PAID], channels=[SMS], brains=BRAINS)
 core.on(CardMoved, require_assignee)
 core.after(CardCreated, notify_crm, name="crm")
 core.add_job("report", send_report)
@@ -161,9 +177,13 @@ with core.begin(actor) as uow:
 # --8<-- [end:fire]
 print(board.card(card).get().priority)
 
+agent = ws.agents.create(name="Rita", runtime="reviewer", tools=["move_card"], autonomy_mode="autonomous")
+ws.agents(agent).missions.create(card_id=card.id, prompt="Done")
+
 # --8<-- [start:enqueue]
 with core.begin(NOBODY) as uow:
     core.enqueue(uow, "report", {"team": "eng"}, key="eng")
 # --8<-- [end:enqueue]
 core.work.run_due()  # the server calls core.work.start() instead
+print([column.name for column in board.columns.list() if column.id == board.card(card).get().column_id])
 core.close()

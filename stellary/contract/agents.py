@@ -20,10 +20,11 @@ AutonomyMode = Literal["supervised", "approval", "autonomous"]
 
 ``supervised``: each change by itself; ``approval``: all changes of a mission together; ``autonomous``: none.
 """
-Runtime = Literal["built_in", "model", "external"]
+Runtime = Annotated[str, Length(1, 20)]
 """The program that decides an agent's steps.
 
-``built_in``: an interpreter of plain instructions; ``model``: a language model; ``external``: an external program.
+``built_in``: an interpreter of plain instructions; ``model``: a language model; ``external``: an external program; or the
+name of a runtime that the application registers.
 """
 AgentStatus = Literal["active", "suspended"]
 AuditOutcome = Literal["allowed", "proposed", "refused"]
@@ -66,7 +67,7 @@ class Agent(Value):
     tools: list[str]
     project_ids: list[str] | None
     rate_limit: RateLimit
-    runtime: Runtime
+    runtime: str
     model: str | None
     status: AgentStatus
     created_by_id: str
@@ -148,7 +149,8 @@ class CreateAgent(Request):
         tools: Names of actions and of categories of actions. Default: ``["board.read"]``.
         project_ids: The projects in which the agent may work. Default: all projects of the workspace.
         rate_limit: Default: 60 calls in 60 seconds.
-        runtime: Default: ``built_in``. ``external`` is for a program that uses a token of the agent.
+        runtime: ``built_in`` (default), ``model``, ``external`` for a program that uses a token of the agent, or the name
+            of a runtime of the application.
         model: The language model of the runtime ``model``, as ``provider:name``.
     """
 

@@ -132,6 +132,7 @@ def test_host_extends_the_core(
         "high",
         "new card 'Write the spec'",
         "report for eng",
+        "['Done']",
     ]
 
 

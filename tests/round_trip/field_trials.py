@@ -345,6 +345,8 @@ TRIALS: Mapping[str, FieldTrial] = {
     "agents.update.tools": FieldTrial(["board.read"]),
     "agents.create.projectIds": FieldTrial(_here("projectId")),
     "agents.update.projectIds": FieldTrial(_here("projectId")),
+    "agents.create.runtime": FieldTrial("external"),
+    "agents.update.runtime": FieldTrial("external"),
     "agents.create.model": FieldTrial("openai:gpt-5", body={"name": TEXT, "runtime": "model"}),
     "agents.update.model": FieldTrial("openai:gpt-5", body={"runtime": "model"}),
     "agent_missions.reject_all.reason": FieldTrial(read=_proposal_reasons, expected={TEXT}),

@@ -215,7 +215,7 @@ def _fix_agent(body: dict[str, Any], permission_world: PermissionWorld) -> None:
     }
     body |= {name: thing for name, thing in things.items() if body.get(name) is not None}
     body.pop("model", None)
-    if body.get("runtime") == "model":
+    if "runtime" in body:
         body["runtime"] = "built_in"
 
 

@@ -31,7 +31,7 @@ class Agents(Resource[C]):
         tools: builtins.list[str] | Unset = UNSET,
         project_ids: Sequence[IdLike] | None = None,
         rate_limit: SetRateLimit | Unset = UNSET,
-        runtime: Literal["built_in", "model", "external"] = "built_in",
+        runtime: str = "built_in",
         model: str | None = None,
     ) -> Agent:
         """Create an agent with its own name, allowed tools and rate limit.
@@ -46,7 +46,7 @@ class Agents(Resource[C]):
             tools: Names of actions and of categories of actions. Default: ``["board.read"]``. At most 100 items.
             project_ids: The projects in which the agent may work. Default: all projects of the workspace. 1-100 items.
             rate_limit: Default: 60 calls in 60 seconds.
-            runtime: Default: ``built_in``. ``external`` is for a program that uses a token of the agent.
+            runtime: ``built_in`` (default), ``model``, ``external`` for a program that uses a token of the agent, or the name of a runtime of the application. 1-20 characters.
             model: The language model of the runtime ``model``, as ``provider:name``. 1-200 characters.
 
         Returns:
@@ -69,7 +69,7 @@ class Agents(Resource[C]):
         tools: builtins.list[str] | Unset = UNSET,
         project_ids: Sequence[IdLike] | None = None,
         rate_limit: SetRateLimit | Unset = UNSET,
-        runtime: Literal["built_in", "model", "external"] = "built_in",
+        runtime: str = "built_in",
         model: str | None = None,
     ) -> Agent:
         """Create an agent with its own name, allowed tools and rate limit.
@@ -84,7 +84,7 @@ class Agents(Resource[C]):
             tools: Names of actions and of categories of actions. Default: ``["board.read"]``. At most 100 items.
             project_ids: The projects in which the agent may work. Default: all projects of the workspace. 1-100 items.
             rate_limit: Default: 60 calls in 60 seconds.
-            runtime: Default: ``built_in``. ``external`` is for a program that uses a token of the agent.
+            runtime: ``built_in`` (default), ``model``, ``external`` for a program that uses a token of the agent, or the name of a runtime of the application. 1-20 characters.
             model: The language model of the runtime ``model``, as ``provider:name``. 1-200 characters.
 
         Returns:
@@ -219,7 +219,7 @@ class Agents(Resource[C]):
         tools: builtins.list[str] | Unset = UNSET,
         project_ids: Sequence[IdLike] | Unset | None = UNSET,
         rate_limit: SetRateLimit | Unset = UNSET,
-        runtime: Literal["built_in", "model", "external"] | Unset = UNSET,
+        runtime: str | Unset = UNSET,
         model: str | Unset | None = UNSET,
         status: Literal["active", "suspended"] | Unset = UNSET,
     ) -> Agent:
@@ -236,7 +236,7 @@ class Agents(Resource[C]):
             tools: Replaces all tools. At most 100 items.
             project_ids: Replaces all projects; ``None`` for every project of the workspace. 1-100 items.
             rate_limit: The rate limit.
-            runtime: The runtime.
+            runtime: 1-20 characters.
             model: 1-200 characters.
             status: ``suspended`` stops the agent immediately: its tokens are refused and its missions wait.
 
@@ -262,7 +262,7 @@ class Agents(Resource[C]):
         tools: builtins.list[str] | Unset = UNSET,
         project_ids: Sequence[IdLike] | Unset | None = UNSET,
         rate_limit: SetRateLimit | Unset = UNSET,
-        runtime: Literal["built_in", "model", "external"] | Unset = UNSET,
+        runtime: str | Unset = UNSET,
         model: str | Unset | None = UNSET,
         status: Literal["active", "suspended"] | Unset = UNSET,
     ) -> Agent:
@@ -279,7 +279,7 @@ class Agents(Resource[C]):
             tools: Replaces all tools. At most 100 items.
             project_ids: Replaces all projects; ``None`` for every project of the workspace. 1-100 items.
             rate_limit: The rate limit.
-            runtime: The runtime.
+            runtime: 1-20 characters.
             model: 1-200 characters.
             status: ``suspended`` stops the agent immediately: its tokens are refused and its missions wait.
 
@@ -367,7 +367,7 @@ class AgentHandle(ItemHandle[C]):
         tools: list[str] | Unset = UNSET,
         project_ids: Sequence[IdLike] | Unset | None = UNSET,
         rate_limit: SetRateLimit | Unset = UNSET,
-        runtime: Literal["built_in", "model", "external"] | Unset = UNSET,
+        runtime: str | Unset = UNSET,
         model: str | Unset | None = UNSET,
         status: Literal["active", "suspended"] | Unset = UNSET,
     ) -> Agent:
@@ -383,7 +383,7 @@ class AgentHandle(ItemHandle[C]):
             tools: Replaces all tools. At most 100 items.
             project_ids: Replaces all projects; ``None`` for every project of the workspace. 1-100 items.
             rate_limit: The rate limit.
-            runtime: The runtime.
+            runtime: 1-20 characters.
             model: 1-200 characters.
             status: ``suspended`` stops the agent immediately: its tokens are refused and its missions wait.
 
@@ -407,7 +407,7 @@ class AgentHandle(ItemHandle[C]):
         tools: list[str] | Unset = UNSET,
         project_ids: Sequence[IdLike] | Unset | None = UNSET,
         rate_limit: SetRateLimit | Unset = UNSET,
-        runtime: Literal["built_in", "model", "external"] | Unset = UNSET,
+        runtime: str | Unset = UNSET,
         model: str | Unset | None = UNSET,
         status: Literal["active", "suspended"] | Unset = UNSET,
     ) -> Agent:
@@ -423,7 +423,7 @@ class AgentHandle(ItemHandle[C]):
             tools: Replaces all tools. At most 100 items.
             project_ids: Replaces all projects; ``None`` for every project of the workspace. 1-100 items.
             rate_limit: The rate limit.
-            runtime: The runtime.
+            runtime: 1-20 characters.
             model: 1-200 characters.
             status: ``suspended`` stops the agent immediately: its tokens are refused and its missions wait.
 

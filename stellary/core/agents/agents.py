@@ -32,6 +32,7 @@ from stellary.core.accounts.agent_users import create_agent_user, rename_agent_u
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.personal import slugify
 from stellary.core.agents import access, external_mission_timeout, missions, rows
+from stellary.core.agents.brains import check_runtime
 from stellary.core.agents.row_types import AgentRow
 from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.tables import agents
@@ -65,12 +66,13 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
         request: The agent's fields. Defaults: tools for reading, 60 actions in 60 seconds, a slug made from the name.
 
     Raises:
-        Invalid: A tool or a project is unknown, or the model does not fit the runtime.
+        Invalid: A tool, a project or the runtime is unknown, or the model does not fit the runtime.
         Conflict: The slug is taken, or the workspace has 100 agents.
     """
     lock_workspace(uow, ref)
     workspace_id = accounts_access.workspace(uow, ref).row.id
     _check_tools_and_projects(uow, workspace_id, request.tools or [], request.project_ids)
+    check_runtime(uow.env, request.runtime)
     rules.check_model(request.runtime, request.model)
     parameters = {"_workspace_id": workspace_id}
     if uow.connection.execute(_COUNT, parameters).scalar_one() >= AGENTS_MAX:
@@ -115,7 +117,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     """Update the fields of an agent that the request sets. New limits apply from the agent's next call.
 
     Raises:
-        Invalid: A tool or a project is unknown, or the model does not fit the runtime.
+        Invalid: A tool, a project or the runtime is unknown, or the model does not fit the runtime.
         Conflict: The slug is taken.
     """
     row = access.agent(uow, ref).row
@@ -125,6 +127,8 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     after = update_value(before, request, uow.now, rate_limit=limit)
     if after is before:
         return before
+    if request.runtime:
+        check_runtime(uow.env, request.runtime)
     rules.check_model(after.runtime, after.model)
     changed = find_changed_fields(before, after)
     if "name" in changed:

@@ -13,11 +13,14 @@ from typing import Any, Literal, Protocol, cast
 import attrs
 
 from stellary.contract.cards import Card
+from stellary.contract.wire import invalid
 from stellary.core.agents.rules import proposals
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.environment import Environment
 from stellary.core.ports.llm import never_cancel
 
+EXTERNAL = "external"
+"""The runtime of agents whose missions an external program works on; it has no brain."""
 StepOutcome = Literal["done", "gathered", "rejected", "refused"]
 
 
@@ -110,14 +113,39 @@ class Brain(Protocol):
     def think(self, task: Task, /) -> Turn: ...
 
 
-def find_brain(env: Environment, runtime: str) -> Brain:
-    """Return the brain of a runtime.
+def check_runtime(env: Environment, runtime: str) -> None:
+    """Check that agents can have a runtime.
 
     Args:
         env: The environment in which brains are registered.
-        runtime: The name of a registered runtime.
+        runtime: The value of ``runtime`` in a request.
+
+    Raises:
+        Invalid: No brain is registered for it.
     """
-    return cast("Brain", env.brains[runtime])
+    runtimes = [*env.brains, EXTERNAL]
+    if runtime not in runtimes:
+        raise invalid(("runtime", f"must be one of {', '.join(runtimes)}"))
+
+
+def find_brain(env: Environment, runtime: str) -> Brain:
+    """Return the brain of a runtime; one that ends each mission if the host has removed it.
+
+    Args:
+        env: The environment in which brains are registered.
+        runtime: The name of the runtime.
+    """
+    return cast("Brain", env.brains.get(runtime) or _RemovedBrain(runtime))
+
+
+class _RemovedBrain:
+    """The brain of a runtime that the host has removed."""
+
+    def __init__(self, runtime: str) -> None:
+        self._runtime = runtime
+
+    def think(self, task: Task, /) -> Turn:
+        return Turn(error=f"The runtime {self._runtime} does not exist any more. Nothing was changed.")
 
 
 class RulesBrain:

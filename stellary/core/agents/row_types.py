@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from stellary.contract.agent_missions import EntryKind, MissionStatus
-from stellary.contract.agents import AgentStatus, AutonomyMode, Runtime
+from stellary.contract.agents import AgentStatus, AutonomyMode
 from stellary.contract.proposals import ProposalStatus
 from stellary.core.db.row_types import RowType
 
@@ -20,7 +20,7 @@ class AgentRow(RowType):
     project_ids: list[str] | None
     max_actions: int
     window_seconds: int
-    runtime: Runtime
+    runtime: str
     model: str | None
     status: AgentStatus
 
@@ -111,7 +111,7 @@ class RunningMissionRow(StoredMissionRow):
     """A mission, with its agent."""
 
     agent_status: AgentStatus
-    runtime: Runtime
+    runtime: str
     model: str | None
     tools: list[str]
     project_ids: list[str] | None

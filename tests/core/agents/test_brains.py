@@ -253,3 +253,39 @@ def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(
         entry["tool"]: (entry["outcome"], entry["reason"]) for entry in agent_api.audit(agent)[: len(good)]
     }
     assert reasons == dict.fromkeys(good, ("refused", "your role does not allow that"))
+
+
+def test_runtime_of_the_host_drives_an_agent(agent_api: AgentApi):
+    core = agent_api.world.core
+    brain = Scripted(Turn(result="Done"))
+    core.env.brains = {**core.env.brains, "reviewer": brain}
+    agent = agent_api.agent("autonomous", runtime="reviewer")
+    assert agent["runtime"] == "reviewer"
+    mission = agent_api.run_mission(agent_api.mission(agent, "Review"))
+    assert (mission["status"], mission["result"]) == ("completed", "Done")
+    assert [task.prompt for task in brain.asked] == ["Review"]
+
+
+def test_unknown_runtime_is_rejected(agent_api: AgentApi):
+    world = agent_api.world
+    body = {"name": "Rita", "runtime": "reviewer"}
+    response = world.call(agent_api.owner, "POST", agent_api.agents, body)
+    assert response.status == 400
+    assert b"runtime must be one of built_in, model, external" in response.body
+    agent = agent_api.agent()
+    path = f"{agent_api.agents}/{agent['id']}"
+    assert world.status(agent_api.owner, "PATCH", path, {"runtime": "reviewer"}) == 400
+
+
+def test_mission_of_a_removed_runtime_fails_with_the_reason(agent_api: AgentApi):
+    core = agent_api.world.core
+    brains = core.env.brains
+    core.env.brains = {**brains, "reviewer": Scripted()}
+    agent = agent_api.agent("autonomous", runtime="reviewer")
+    core.env.brains = brains
+    mission = agent_api.run_mission(agent_api.mission(agent, "Review"))
+    assert (mission["status"], mission["error"]) == (
+        "failed",
+        "The runtime reviewer does not exist any more. Nothing was changed.",
+    )
+    assert agent_api.change(agent, name="Rita")["runtime"] == "reviewer"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from stellary.contract.agents import RateLimit, Runtime
+from stellary.contract.agents import RateLimit
 from stellary.contract.errors import Forbidden, RateLimited
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import invalid
@@ -71,7 +71,7 @@ def check_project_scope(endpoint: AnyEndpoint, project_ids: Collection[str] | No
         raise Forbidden("the agent may only work in some projects", code="outside_projects")
 
 
-def check_model(runtime: Runtime, model: str | None) -> None:
+def check_model(runtime: str, model: str | None) -> None:
     """Check that a model is set for the runtime ``model``, and for no other.
 
     Args:
