@@ -9,7 +9,11 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DataError, OperationalError
 
+from stellary.contract.errors import Unavailable
+from stellary.contract.port import RawRequest
+from stellary.core.api.dispatch import may_read_on
 from stellary.core.db.retries import TRIES
+from tests.support.boards import Board
 
 
 class Locked(Exception):
@@ -83,6 +87,16 @@ def test_a_unit_that_is_undone_each_time_is_given_up(world):
         answer = world.call(ann, "GET", "/organizations")
     assert answer.status == 503
     assert len(failed) == TRIES
+
+
+def test_access_to_a_stream_is_not_lost_while_the_database_is_away(core, world):
+    board = Board(world, world.person("ann"))
+    headers = {"authorization": f"Bearer {world.bearer(board.owner)}"}
+    request = RawRequest("GET", f"{board.flat}/events", "", headers, b"")
+    away = of(OperationalError, Exception("server closed the connection"))
+    with failing(away), pytest.raises(Unavailable):
+        may_read_on(core.units, request)
+    assert may_read_on(core.units, request)
 
 
 def test_a_core_says_whose_token_it_is(core, world):

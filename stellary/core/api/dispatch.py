@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from stellary.contract.errors import ApiError
+from stellary.contract.errors import ApiError, Unavailable
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import Match, Router
@@ -402,8 +402,13 @@ def may_read_on(units: Units, request: RawRequest, actor: Actor | None = None) -
         units: Opens the units of work.
         request: The request that opened the stream.
         actor: The caller; None takes the caller from the bearer token.
+
+    Raises:
+        Unavailable: The check has failed, so the answer is unknown.
     """
     response = run_call(request, actor, lambda: _call(units, request, actor, None), ServiceCall.authorize)
+    if response.status >= 500:
+        raise Unavailable("access cannot be checked at the moment; try again")
     return response.status < 400
 
 
