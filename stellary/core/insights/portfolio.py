@@ -29,7 +29,7 @@ def get_portfolio(uow: UnitOfWork, ref: WorkspaceRef, request: ListProjects) -> 
     page = list_projects_of_workspace(uow, access.workspace(uow, ref).row.id, request)
     ids = [project.id for project in page.items]
     card_counts_by_project = _group_by_project(
-        (tally.project_id, tally) for tally in card_counts.load_project_card_counts(uow, ids, since(uow.now))
+        (count.project_id, count) for count in card_counts.load_project_card_counts(uow, ids, since(uow.now))
     )
     columns_by_project = _group_by_project(card_counts.load_columns(uow, ids))
     members_by_project = _group_by_project(card_counts.load_members(uow, ids))

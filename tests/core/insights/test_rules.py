@@ -58,11 +58,11 @@ TALLIES = st.builds(
 
 
 @given(st.lists(TALLIES))
-def test_each_breakdown_except_labels_counts_each_card_once(tallies):
-    total = sum(tally.cards for tally in tallies)
-    status = stats.count_by_status((tally.status, tally.cards) for tally in tallies)
-    priority = stats.count_by_priority(tallies)
-    assignee = stats.count_by_assignee(tallies, {"u": "Una", "v": "Vic"})
+def test_each_breakdown_except_labels_counts_each_card_once(card_counts):
+    total = sum(card_count.cards for card_count in card_counts)
+    status = stats.count_by_status((card_count.status, card_count.cards) for card_count in card_counts)
+    priority = stats.count_by_priority(card_counts)
+    assignee = stats.count_by_assignee(card_counts, {"u": "Una", "v": "Vic"})
     assert status.open + status.in_progress + status.done == total
     assert priority.low + priority.medium + priority.high + priority.none == total
     assert sum(count.cards for count in assignee) == total
@@ -72,14 +72,14 @@ def test_each_breakdown_except_labels_counts_each_card_once(tallies):
     )
 
 
-def tally(cards=1, **fields):
+def card_count(cards=1, **fields):
     like = {"column_id": "a", "status": "open", "priority": None, "assignee_id": None, "label_ids": []}
     return CardCount(**{**like, **fields}, cards=cards)
 
 
 def test_equal_counts_are_ordered_by_name():
     counts = stats.count_by_assignee(
-        [tally(2, assignee_id=id) for id in "uvw"], {"u": "Zoe", "v": "Ann", "w": "Bob"}
+        [card_count(2, assignee_id=id) for id in "uvw"], {"u": "Zoe", "v": "Ann", "w": "Bob"}
     )
     assert [count.name for count in counts] == ["Ann", "Bob", "Zoe", None]
 

@@ -16,7 +16,7 @@ from stellary.core.insights.rules.stats import count_by_status
 
 def build_project_figures(
     project: Project,
-    tallies: Sequence[ProjectCardCount],
+    card_counts: Sequence[ProjectCardCount],
     columns: Sequence[ColumnCount],
     members: Sequence[ProjectMember],
     last_activity: datetime | None,
@@ -25,18 +25,18 @@ def build_project_figures(
 
     Args:
         project: The project.
-        tallies: The counts of its cards.
+        card_counts: The counts of its cards.
         columns: Its columns by position, without counts.
         members: Its members.
         last_activity: The time of its last activity; None if none is recorded.
     """
     counts: Counter[str] = Counter()
     in_column: Counter[str] = Counter()
-    for tally in tallies:
-        in_column[tally.column_id] += tally.cards
+    for card_count in card_counts:
+        in_column[card_count.column_id] += card_count.cards
         for name in ("cards", "overdue", "due_soon", "week", "month"):
-            counts[name] += getattr(tally, name)
-    statuses = count_by_status((tally.status, tally.cards) for tally in tallies)
+            counts[name] += getattr(card_count, name)
+    statuses = count_by_status((card_count.status, card_count.cards) for card_count in card_counts)
     return convert(
         PortfolioProject,
         project,

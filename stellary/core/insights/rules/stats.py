@@ -33,7 +33,7 @@ class CountLabels:
 
 
 def build_stats(
-    tallies: Sequence[CardCount],
+    card_counts: Sequence[CardCount],
     completions: Sequence[Completion],
     began: Mapping[str, datetime],
     count_labels: CountLabels,
@@ -42,19 +42,19 @@ def build_stats(
     """Return the statistics of a scope.
 
     Args:
-        tallies: The counts of its unarchived cards.
+        card_counts: The counts of its unarchived cards.
         completions: Its cards that were completed on the shown days.
         began: The recorded times at which cards were first in progress, by card id.
         count_labels: The columns, labels and names by which counts are shown.
         now: The time.
     """
     return StatsView(
-        cards=sum(tally.cards for tally in tallies),
-        by_status=count_by_status((tally.status, tally.cards) for tally in tallies),
-        by_column=count_by_column(tallies, count_labels.columns),
-        by_priority=count_by_priority(tallies),
-        by_assignee=count_by_assignee(tallies, count_labels.names),
-        by_label=count_by_label(tallies, count_labels.labels),
+        cards=sum(card_count.cards for card_count in card_counts),
+        by_status=count_by_status((card_count.status, card_count.cards) for card_count in card_counts),
+        by_column=count_by_column(card_counts, count_labels.columns),
+        by_priority=count_by_priority(card_counts),
+        by_assignee=count_by_assignee(card_counts, count_labels.names),
+        by_label=count_by_label(card_counts, count_labels.labels),
         completed_per_day=count_per_day(completions, now),
         lead_time=measure_times(
             completion.completed_at - completion.created_at for completion in completions
@@ -77,16 +77,16 @@ def count_by_status(counted: Iterable[tuple[str, int]]) -> StatusCounts:
     )
 
 
-def count_by_column(tallies: Iterable[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
+def count_by_column(card_counts: Iterable[CardCount], columns: Sequence[Column]) -> list[ColumnCount]:
     """Return the number of cards in each column, by position.
 
     Args:
-        tallies: The counts of the scope's unarchived cards.
+        card_counts: The counts of the scope's unarchived cards.
         columns: The columns of the scope, by position.
     """
     cards_by_column: Counter[str] = Counter()
-    for tally in tallies:
-        cards_by_column[tally.column_id] += tally.cards
+    for card_count in card_counts:
+        cards_by_column[card_count.column_id] += card_count.cards
     return [
         ColumnCount(
             column_id=column.id, scope_id=column.scope_id, name=column.name, cards=cards_by_column[column.id]
@@ -95,11 +95,11 @@ def count_by_column(tallies: Iterable[CardCount], columns: Sequence[Column]) -> 
     ]
 
 
-def count_by_priority(tallies: Iterable[CardCount]) -> PriorityCounts:
+def count_by_priority(card_counts: Iterable[CardCount]) -> PriorityCounts:
     """Return the number of cards with each priority, and without one."""
     cards_by_priority: Counter[str | None] = Counter()
-    for tally in tallies:
-        cards_by_priority[tally.priority] += tally.cards
+    for card_count in card_counts:
+        cards_by_priority[card_count.priority] += card_count.cards
     return PriorityCounts(
         low=cards_by_priority["low"],
         medium=cards_by_priority["medium"],
@@ -108,16 +108,16 @@ def count_by_priority(tallies: Iterable[CardCount]) -> PriorityCounts:
     )
 
 
-def count_by_assignee(tallies: Iterable[CardCount], names: Mapping[str, str]) -> list[AssigneeCount]:
+def count_by_assignee(card_counts: Iterable[CardCount], names: Mapping[str, str]) -> list[AssigneeCount]:
     """Return the number of cards of each assignee, in descending order; unassigned cards last.
 
     Args:
-        tallies: The counts of the scope's unarchived cards.
+        card_counts: The counts of the scope's unarchived cards.
         names: The names of the assignees, by id.
     """
     cards_by_user: Counter[str | None] = Counter()
-    for tally in tallies:
-        cards_by_user[tally.assignee_id] += tally.cards
+    for card_count in card_counts:
+        cards_by_user[card_count.assignee_id] += card_count.cards
     unassigned = AssigneeCount(user_id=None, name=None, cards=cards_by_user.pop(None, 0))
     counts = [
         AssigneeCount(user_id=id, name=names.get(id or ""), cards=cards_by_user[id]) for id in cards_by_user
@@ -126,19 +126,19 @@ def count_by_assignee(tallies: Iterable[CardCount], names: Mapping[str, str]) ->
     return [*counts, unassigned]
 
 
-def count_by_label(tallies: Iterable[CardCount], labels: Sequence[Label]) -> list[LabelCount]:
+def count_by_label(card_counts: Iterable[CardCount], labels: Sequence[Label]) -> list[LabelCount]:
     """Return the number of cards with each label; cards without labels last. A card counts for each of its labels.
 
     Args:
-        tallies: The counts of the scope's unarchived cards.
+        card_counts: The counts of the scope's unarchived cards.
         labels: The labels of the project.
     """
     cards_by_label: Counter[str | None] = Counter()
-    for tally in tallies:
-        if not tally.label_ids:
-            cards_by_label[None] += tally.cards
-        for id in tally.label_ids:
-            cards_by_label[id] += tally.cards
+    for card_count in card_counts:
+        if not card_count.label_ids:
+            cards_by_label[None] += card_count.cards
+        for id in card_count.label_ids:
+            cards_by_label[id] += card_count.cards
     counts = [
         LabelCount(label_id=label.id, name=label.name, color=label.color, cards=cards_by_label[label.id])
         for label in labels
