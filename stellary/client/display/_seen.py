@@ -12,6 +12,7 @@ from stellary.client.display import _board as board
 from stellary.client.display._card import build_card
 from stellary.client.display._cockpit import build_cockpit
 from stellary.client.display._draft import build_draft
+from stellary.client.display._flow import build_flow
 from stellary.client.display._look import RenderOptions
 from stellary.client.display._missions import build_log, build_mission
 from stellary.client.display._plan import build_plan
@@ -33,6 +34,7 @@ _BUILDERS: dict[str, dict[str, Callable[[Any, RenderOptions], View]]] = {
     "ProjectDraft": {"draft": build_draft},
     "Roadmap": {"roadmap": build_draft_roadmap},
     "Plan": {"plan": build_plan},
+    "CumulativeFlow": {"flow": build_flow},
 }
 
 

@@ -50,11 +50,11 @@ if TYPE_CHECKING:
     from stellary.client.resources.cards import CardHandle, Cards
     from stellary.client.resources.columns import ColumnHandle, Columns
     from stellary.client.resources.custom_fields import CustomFields
-    from stellary.client.resources.flow import CumulativeFlow
     from stellary.client.resources.labels import Labels
     from stellary.client.resources.scopes import ScopeHandle, Scopes
     from stellary.client.resources.trash import ProjectTrash
     from stellary.client.transfer.archive import ArchiveFile
+    from stellary.client.transfer.flow import CumulativeFlow
     from stellary.client.transfer.progress import Progress
     from stellary.client.transfer.steps import Steps
 
@@ -244,7 +244,7 @@ class ProjectHandle(ItemHandle[C]):
         return run_steps_async(steps) if self._awaits else run_steps(steps)
 
     def _load_flow(self, since: date | None, until: date | None) -> Steps[CumulativeFlow]:
-        from stellary.client.resources.flow import compute_flow
+        from stellary.client.transfer.flow import compute_flow
         from stellary.contract.paging import LIMIT_MAX
 
         page = yield partial(self.activity.list, limit=LIMIT_MAX)

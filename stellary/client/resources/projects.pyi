@@ -15,11 +15,11 @@ from stellary.client.resources.automations import Automations
 from stellary.client.resources.cards import CardHandle, Cards
 from stellary.client.resources.columns import ColumnHandle, Columns
 from stellary.client.resources.custom_fields import CustomFields
-from stellary.client.resources.flow import CumulativeFlow
 from stellary.client.resources.labels import Labels
 from stellary.client.resources.scopes import ScopeHandle, Scopes
 from stellary.client.resources.trash import ProjectTrash
 from stellary.client.transfer.archive import ArchiveFile
+from stellary.client.transfer.flow import CumulativeFlow
 from stellary.client.transfer.json_file import JsonFile
 from stellary.client.transfer.progress import Progress
 from stellary.contract.cards import Card

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from stellary import ApiError, NotFound, Stellary
-from stellary.client.resources.flow import compute_flow
+from stellary.client.transfer.flow import compute_flow
 from tests.support.world import Person, Workspace, World
 
 ACTIONS = (

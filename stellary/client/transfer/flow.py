@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from stellary.contract.rendering import Displayable
+
 if TYPE_CHECKING:
     from stellary.contract.activities import Activity
 
@@ -29,7 +31,7 @@ class ColumnFlow:
 
 
 @attrs.frozen
-class CumulativeFlow:
+class CumulativeFlow(Displayable):
     """The number of cards in each column by day.
 
     Attributes:

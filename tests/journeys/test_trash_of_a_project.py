@@ -1,0 +1,45 @@
+"""The trash and the cumulative flow of a project, with both clients."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from stellary import AsyncStellary, Stellary
+
+
+async def resolve(answer: Any) -> Any:
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def collect(answer: Any) -> list[Any]:
+    return [item async for item in answer] if isinstance(answer, AsyncIterator) else list(answer)
+
+
+@pytest.mark.parametrize("colour", [Stellary, AsyncStellary])
+async def test_project_has_a_trash_and_a_flow(core, colour):
+    client = colour.embedded(core.port(core.user(external_id="jane", email="jane@example.com")))
+    await resolve(client.organizations.create(name="Acme", slug="acme"))
+    await resolve(client.organization("acme").workspaces.create(name="Eng", slug="eng"))
+    workspace = client.workspace("acme", "eng")
+    boards = []
+    for name in ("One", "Two"):
+        board = workspace.project(await resolve(workspace.projects.create(name=name)))
+        column = (await resolve(board.columns.list()))[0]
+        card = await resolve(board.column(column).cards.create(title=f"Card of {name}"))
+        await resolve(board.cards.delete(card))
+        boards.append(board)
+    one, two = boards
+    (item,) = await resolve(one.trash.list(kind="card"))
+    assert item.name == "Card of One"
+    assert [item.name for item in await collect(two.trash.iterate())] == ["Card of Two"]
+    await resolve(one.trash.restore(item))
+    assert list(await resolve(one.trash.list(limit=1))) == []
+    flow = await resolve(one.flow())
+    assert [(column.name, column.counts[-1]) for column in flow.columns] == [("To Do", 1)]
+    (other,) = await resolve(two.trash.list())
+    await resolve(two.trash.delete(other))
+    assert list(await resolve(two.trash.list())) == []
