@@ -111,6 +111,21 @@ async def test_lifespan_can_run_again(sqlite_core):
                 pass
 
 
+async def test_lifespan_deletes_old_rows(sqlite_core, monkeypatch):
+    swept = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    sweep = sqlite_core.delete_expired
+
+    def delete_expired() -> dict[str, int]:
+        counts = sweep()
+        loop.call_soon_threadsafe(swept.set)
+        return counts
+
+    monkeypatch.setattr(sqlite_core, "delete_expired", delete_expired)
+    async with make_app(sqlite_core).running(), asyncio.timeout(SOON):
+        await swept.wait()
+
+
 @pytest.mark.parametrize("root_path", ["/api", ""])
 async def test_path_below_a_root_path(sqlite_core, root_path):
     app = make_app(sqlite_core)
