@@ -48,6 +48,8 @@ PROCESSES = 3
 COVERAGE = ROOT / ".coverage.json"
 COVERAGE_MIN = 90.0
 
+DJANGO_EXAMPLE = "docs/examples/hosts/django"
+
 # Programs that some tests need, each in a Debian package of its name.
 SERVICES = ("nginx", "pgbouncer")
 
@@ -269,12 +271,15 @@ def checks() -> dict[str, list[str]]:
         "mypy": ["mypy", *sources],
         # Beside a stub, mypy reads a module only if it is named.
         "mypy of modules with stubs": ["mypy", "--cache-dir", ".mypy_cache/modules", *modules_with_stubs()],
+        "mypy of the Django example": ["mypy", "--cache-dir", ".mypy_cache/django", DJANGO_EXAMPLE],
         "pyright": ["pyright", "--project", "tests/typing/pyrightconfig.json"],
         "import-linter": ["lint-imports", "--no-logo"],
         "mkdocs": ["mkdocs", "build", "--strict"],
     }
     if not (ROOT / "tests" / "typing").exists():
         del commands["pyright"]
+    if not (ROOT / DJANGO_EXAMPLE).exists():
+        del commands["mypy of the Django example"]
     return commands
 
 

@@ -18,7 +18,7 @@ RUN_AS_THEY_STAND = {
     ROOT / "README.md": "tests/journeys/test_examples.py",
 }
 BLOCK = re.compile(r"^( *)```python[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
-PART = re.compile(r'--8<-- "examples/([\w.]+)(?::(\w+))?"')
+PART = re.compile(r'--8<-- "examples/([\w./]+)(?::(\w+))?"')
 
 
 def is_run_by(example: Path, tests: str) -> bool:

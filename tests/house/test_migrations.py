@@ -8,6 +8,7 @@ from pathlib import Path
 VERSIONS = Path(__file__).parents[2] / "stellary" / "core" / "migrations" / "versions"
 EARLIER = "0016"
 """The last of those that were written before there was ``operations``."""
+FIRST_RELEASE = "0.1.0"
 _CREATES_TABLE = re.compile(r"op\.create_table\(\s*\"(\w+)\"")
 _CREATES_INDEX = re.compile(r"op\.create_index\(\s*\"(\w+)\",\s*\"(\w+)\"")
 
@@ -42,3 +43,18 @@ def test_each_migration_follows_the_one_before_it():
         for text in (path.read_text() for path in sorted(VERSIONS.glob("[0-9]*.py")))
     ]
     assert follows == list(zip(numbers, ["None", *numbers[:-1]], strict=True))
+
+
+def test_released_changes_of_the_schema_have_a_migration_of_django():
+    """Until the first release, the initial migration of the Django app creates all tables."""
+    folder = VERSIONS.parents[2] / "contrib" / "django" / "migrations"
+    upgrades = [
+        revision
+        for path in sorted(folder.glob("[0-9]*.py"))
+        for revision in re.findall(r'UpgradeTables\("(\d+)"\)', path.read_text())
+    ]
+    newest = max(path.name[:4] for path in VERSIONS.glob("[0-9]*.py"))
+    version = re.search(
+        r'^version = "(.+)"', (VERSIONS.parents[3] / "pyproject.toml").read_text(), re.MULTILINE
+    )
+    assert upgrades[-1:] == ([] if version[1] == FIRST_RELEASE else [newest])

@@ -12,20 +12,24 @@ ROOT = Path(__file__).resolve().parents[2]
 _DECLARED = "the item that a project set-up declares, beside the one that the API returns"
 _HANDLE = "the handle of the client, and the part of it that a module below uses"
 _IS_HANDLE = "a handle of `stellary`, and a value of the contract: see decision 25"
+_MODEL = "a value of the contract, and the Django model of its rows"
 _SAME = "the same thing on both sides of a boundary"
 
 SHARED = {
     "Action": "what a rule does, and an operation that is run by its name; both are public",
+    "Activity": _MODEL,
     "Automation": _DECLARED,
     "Board": _IS_HANDLE,
     "Card": _DECLARED,
     "CardHandle": _HANDLE,
     "Column": _DECLARED,
+    "Command": "Django finds a command by this name",
     "Edge": _SAME,
     "ImportHandle": _HANDLE,
     "Json": "a schema of OpenAPI, and a type of columns",
     "Label": _DECLARED,
     "MissionStatus": "missions of pilotage and of agents, as in the API",
+    "Organization": _MODEL,
     "Person": _SAME,
     "Project": _DECLARED,
     "ProjectHandle": _HANDLE,

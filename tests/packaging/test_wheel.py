@@ -62,6 +62,19 @@ from pydantic_ai.models.function import FunctionModel
 from stellary.core.agents.models import ModelBrain
 ModelBrain().close()
 """,
+    "django": """
+from django.conf import settings
+settings.configure(
+    INSTALLED_APPS=["stellary.contrib.django"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}},
+)
+import django
+from django.core.management import call_command
+django.setup()
+call_command("migrate", verbosity=0)
+from stellary.contrib.django.models import Card
+assert not Card.objects.exists()
+""",
     "mcp": """
 import mcp
 from stellary.core.http.mcp import endpoint

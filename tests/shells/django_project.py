@@ -1,103 +1,141 @@
-"""A Django project that mounts the API; it prints the responses to some requests as JSON.
+"""A Django project with users that have any addresses; it prints what it observes as JSON.
 
 Run it as a process of its own, since Django is configured once per process: ``python django_project.py FOLDER DATABASE_URL``.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import django
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
-from django.http import HttpRequest
-from django.test import Client
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, ConnectionHandler, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, Client, override_settings
 from django.urls import include, path
 
-from stellary.contract.errors import Conflict
-from stellary.contrib.django import ApiSite
-from stellary.core import Core
-from stellary.core.kernel.unit import Actor
+from stellary.contract.errors import ApiError, Conflict
+from tests.support.django_hosts import build_database
 
-FOLDER, DATABASE_URL = sys.argv[1:]
 FORM = "multipart/form-data; boundary=the-boundary"
 DATA = bytes(range(256)) * 2000
 
 
-def read_body(get_response: Any) -> Any:
-    """Return a middleware that reads JSON before the view, and adds a header to each response."""
+class ReadBody:
+    """A middleware that reads JSON before the view, and adds a header to each response."""
 
-    def respond(request: HttpRequest) -> Any:
+    async_capable = True
+    sync_capable = True
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
         if request.content_type == "application/json":
             assert request.body is not None
-        response = get_response(request)
+        if iscoroutinefunction(self):
+            return self.respond(request)
+        response = self.get_response(request)
         response["X-Host"] = "django"
         return response
 
-    return respond
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        response = await self.get_response(request)
+        response["X-Host"] = "django"
+        return response
 
 
-settings.configure(
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": Path(FOLDER) / "django.sqlite3",
-            "ATOMIC_REQUESTS": True,
-        }
-    },
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
-    MIDDLEWARE=[
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        f"{__name__}.read_body",
-    ],
-    ROOT_URLCONF=__name__,
-    ALLOWED_HOSTS=["testserver"],
-    SECRET_KEY="secret",
-)
-django.setup()
-core = Core(DATABASE_URL, blobs=Path(FOLDER) / "files")
+def fail(request: HttpRequest) -> HttpResponse:
+    raise Conflict("It burns")
 
 
-def who(request: HttpRequest) -> Actor | None:
-    if request.headers.get("X-Banned"):
-        raise Conflict("banned")
-    user = request.user
-    return core.user(external_id=str(user.pk), email=user.email) if user.is_authenticated else None
+urlpatterns = [path("deep/pm/", include("stellary.contrib.django.urls")), path("fail", fail)]
 
 
-site = ApiSite(core, who=who, hide={"auth.login"}, jobs=False)
-urlpatterns = [path("deep/pm/", include(site.urls))]
+def configure(folder: str, database_url: str) -> None:
+    settings.configure(
+        DATABASES={"default": build_database(database_url) | {"ATOMIC_REQUESTS": True}},
+        INSTALLED_APPS=[
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django.contrib.sessions",
+            "stellary.contrib.django",
+        ],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.middleware.common.CommonMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "stellary.contrib.django.middleware.ApiErrorMiddleware",
+            f"{__name__}.ReadBody",
+        ],
+        ROOT_URLCONF=__name__,
+        ALLOWED_HOSTS=["testserver"],
+        SECRET_KEY="secret",
+        TIME_ZONE="Asia/Kolkata",
+        USE_TZ=True,
+        STELLARY={"BLOBS": f"{folder}/files", "JOBS": False, "LIMITS": "off"},
+    )
+    django.setup()
 
 
-def main() -> dict[str, Any]:
+class Undo(Exception):
+    """An exception that rolls back a block of Django."""
+
+
+# ------------------------------------------------------------------------------------------------- the API
+
+
+def call(kind: str) -> dict[str, Any]:
+    """Return the responses to requests over WSGI or ASGI."""
     from django.contrib.auth.models import User
-    from django.core.management import call_command
 
-    call_command("migrate", verbosity=0)
-    client = Client(enforce_csrf_checks=True)
+    client = Client(enforce_csrf_checks=True) if kind == "wsgi" else AsyncClient(enforce_csrf_checks=True)
+    # One event loop for all requests, as on a server.
+    runner = asyncio.Runner()
+
+    def run(result: Any) -> Any:
+        return runner.run(result) if asyncio.iscoroutine(result) else result
 
     def send(method: str, path: str, body: Any = None, **headers: str) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body)
         content_type = FORM if isinstance(body, bytes) else "application/json"
-        return client.generic(method, f"/deep/pm{path}", data, content_type, headers=headers)
+        return run(client.generic(method, f"/deep/pm{path}", data, content_type, headers=headers))
+
+    def read(response: Any) -> bytes:
+        if getattr(response, "is_async", False):
+
+            async def collect() -> bytes:
+                return b"".join([part async for part in response])
+
+            return runner.run(collect())
+        return b"".join(response)
 
     def send_json(method: str, path: str, body: Any = None, **headers: str) -> Any:
-        return json.loads(send(method, path, body, **headers).getvalue())
+        return json.loads(read(send(method, path, body, **headers)))
 
-    results: dict[str, Any] = {"anonymous": send("GET", "/auth/me").status_code}
-    client.force_login(User.objects.create_user("ann", "ann@example.com"))
-    results["me"] = send_json("GET", "/auth/me")["user"]["email"]
-    results["banned"] = send_json("GET", "/auth/me", x_banned="yes")["message"]
-    results["header of the host"] = send("GET", "/health/live")["X-Host"]
-    results["not found"] = send_json("GET", "/cards/ünknown%2Fpath")["code"]
-    send("POST", "/organizations", {"name": "Toys", "slug": "toys"})
-    send("POST", "/orgs/toys/workspaces", {"name": "Eng", "slug": "eng"})
-    projects = "/orgs/toys/workspaces/eng/projects"
+    slug = f"toys-{kind}"
+    facts: dict[str, Any] = {"anonymous": send("GET", "/auth/me").status_code}
+    client.force_login(User.objects.create_user(f"ann-{kind}", f"ann@{kind}.example"))
+    facts["me"] = send_json("GET", "/auth/me")["user"]["email"]
+    facts["header of the host"] = send("GET", "/health/live")["X-Host"]
+    facts["not found"] = send_json("GET", "/cards/ünknown%2Fpath")["code"]
+    facts["hidden"] = send_json("POST", "/auth/login", {})["code"]
+    facts["other site"] = send_json("POST", "/organizations", {}, origin="https://evil.example")["code"]
+    facts["documentation"] = b"/deep/pm/openapi.json" in read(send("GET", "/docs"))
+    send("POST", "/organizations", {"name": "Toys", "slug": slug})
+    send("POST", f"/orgs/{slug}/workspaces", {"name": "Eng", "slug": "eng"})
+    projects = f"/orgs/{slug}/workspaces/eng/projects"
     project = f"{projects}/{send_json('POST', projects, {'name': 'Kites'})['id']}"
     column = send_json("GET", f"{project}/columns")[0]["id"]
     card = send_json("POST", f"{project}/columns/{column}/cards", {"title": "Fly"})["id"]
@@ -108,21 +146,244 @@ def main() -> dict[str, Any]:
     )
     attachments = f"{project}/cards/{card}/attachments"
     attachment = f"{attachments}/{send_json('POST', attachments, form)['id']}"
-    results["file"] = send("GET", attachment).getvalue() == DATA
+    facts["file"] = read(send("GET", attachment)) == DATA
     part = send("GET", attachment, range="bytes=1-3")
-    results["range"] = [part.status_code, list(part.getvalue())]
-    results["head"] = [
-        send("HEAD", attachment).getvalue().decode(),
-        send("HEAD", attachment)["Content-Length"],
+    facts["range"] = [part.status_code, list(read(part))]
+    head = send("HEAD", attachment)
+    facts["head"] = [read(head).decode(), head["Content-Length"]]
+    facts["stream"] = read_stream(send("GET", f"/orgs/{slug}/workspaces/eng/events?lastEventId=0"), runner)
+    facts["error of a view"] = json.loads(read(run(client.get("/fail"))))["message"]
+    runner.close()
+    return facts
+
+
+def read_stream(response: Any, runner: asyncio.Runner) -> list[Any]:
+    """Return the media type and the first two blocks of a stream, and disconnect."""
+    if response.is_async:
+
+        async def read_two() -> list[bytes]:
+            blocks = aiter(response.streaming_content)
+            read = [await anext(blocks), await anext(blocks)]
+            await blocks.aclose()
+            return read
+
+        opening, events = runner.run(read_two())
+    else:
+        blocks = iter(response.streaming_content)
+        opening, events = next(blocks), next(blocks)
+        response.close()
+    return [response["Content-Type"], opening.decode(), b"Fly" in events]
+
+
+# ------------------------------------------------------------------------------------------------- users
+
+
+def map_users() -> dict[str, Any]:
+    """Return what becomes of users with and without an address."""
+    from django.contrib.auth.models import AnonymousUser, User
+
+    from stellary.contrib.django import client, get_actor, get_core
+
+    def read_profile(user: Any) -> list[str]:
+        with client(user) as stellary:
+            me = stellary.auth.me().user
+            return [me.name, me.email]
+
+    def catch(user: Any) -> str:
+        try:
+            get_actor(user)
+        except ApiError as error:
+            return error.code
+        return "none"
+
+    first = User.objects.create_user("first", "same@example.com", first_name="Ann", last_name="Lee")
+    second = User.objects.create_user("second", "SAME@example.com")
+    third = User.objects.create_user("third", "no address")
+    facts: dict[str, Any] = {
+        "with an address": read_profile(first),
+        "same address": read_profile(second)[0],
+        "addresses differ": read_profile(second)[1].endswith("users.invalid"),
+        "not an address": read_profile(third)[0],
+        "anonymous": catch(AnonymousUser()),
+        "inactive": catch(User(pk=99, username="x", is_active=False)),
+    }
+    first.last_name = "Moe"
+    first.save()
+    facts["renamed"] = read_profile(first)[0]
+    core = get_core()
+    second.is_active = False
+    second.save()
+    facts["deactivated"] = core.reactivate(str(second.pk))
+    third_id = str(third.pk)
+    with suppress(Undo), transaction.atomic():
+        third.delete()
+        raise Undo
+    facts["deletion undone"] = core.reactivate(third_id)
+    User.objects.get(pk=third_id).delete()
+    facts["deleted"] = core.reactivate(third_id)
+    return facts
+
+
+# ------------------------------------------------------------------------------------------------- units
+
+
+def open_units() -> dict[str, Any]:
+    """Return how units take part in Django's transactions."""
+    from django.contrib.auth.models import User
+
+    from stellary.contract.organizations import CreateOrganization
+    from stellary.contract.refs import Ref
+    from stellary.contrib.django import client, unit
+    from stellary.contrib.django.models import Organization
+    from stellary.core.accounts import organizations
+
+    user = User.objects.create_user("units")
+    effects: list[str] = []
+
+    def create(slug: str) -> None:
+        with unit(user) as uow:
+            organizations.create_organization(uow, Ref(), CreateOrganization(name=slug, slug=slug))
+            uow.after_commit.append(lambda: effects.append(slug))
+
+    create("alone")
+    with transaction.atomic():
+        create("before")
+        with suppress(Undo), transaction.atomic():
+            create("undone")
+            raise Undo
+        with transaction.atomic():
+            create("inside")
+        during = [*effects]
+    with suppress(Undo), transaction.atomic():
+        create("undone-with-all")
+        raise Undo
+    with suppress(ApiError), transaction.atomic():
+        User.objects.create_user("undone by an error")
+        create("before")
+    created = ["alone", "before", "inside", "undone", "undone-with-all"]
+    facts: dict[str, Any] = {
+        "in the transaction": during,
+        "effects": [*effects],
+        "rows": [*Organization.objects.filter(slug__in=created).values_list("slug", flat=True)],
+        "user of the failed block": User.objects.filter(username="undone by an error").exists(),
+        "time": Organization.objects.get(slug="alone").created_at.tzname(),
+    }
+    with client(user) as stellary:
+        facts["client"] = sorted(item.slug for item in stellary.organizations.list() if item.slug in created)
+    facts["connection unchanged"] = check_connection(partial(create, "again"))
+    return facts
+
+
+def check_connection(use: Any) -> bool:
+    """Return whether Django's connection is as it was before a unit used it."""
+    with transaction.atomic():
+        use()
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            # Django's own function converts numbers to text.
+            return cursor.execute("SELECT 12 REGEXP '1'").fetchone() == (1,)
+        cursor.execute("SELECT '{\"a\": 1}'::jsonb")
+        # Django reads JSON as text.
+        return isinstance(cursor.fetchone()[0], str) and not connection.connection._notice_handlers
+
+
+# ------------------------------------------------------------------------------------------------- settings
+
+
+def find_setting_errors() -> list[str]:
+    """Return the messages for settings that are not valid."""
+    from stellary.contrib.django import get_core
+
+    messages = []
+    for setting in (
+        [],
+        {"BLOB": "files"},
+        {"DATABASE": "other"},
+        {"SECRET": "short"},
+        {"PUBLIC_URL": "shop.example.com"},
+        {"HIDE": ["auth.fly"]},
+        {"HIDE": "auth.login"},
+        {"LIMITS": {"request": "1/hour"}},
+        {"LIMITS": {"requests": "often"}},
+        {"JOBS": "no"},
+        {"MEMBERSHIP": "nowhere.find"},
+        {"CONFIGURE": 3},
+        {"FOLLOW_USERS": "yes"},
+        {"BLOBS": 3},
+        {"CORE": {"jwt_secret": "x"}},
+        {"CORE": {"trash_day": 3}},
+        {"CORE": []},
+    ):
+        with override_settings(STELLARY=setting):
+            try:
+                get_core()
+            except ImproperlyConfigured as error:
+                messages.append(str(error))
+    return messages
+
+
+def build_urls() -> list[str]:
+    """Return the URLs of databases as Django spells them."""
+    from stellary.contrib.django.database_url import build_url
+
+    postgres = {"ENGINE": "django.db.backends.postgresql", "NAME": "shop"}
+    databases: list[dict[str, Any]] = [
+        {"ENGINE": "django.db.backends.sqlite3", "NAME": Path("/data/shop.sqlite3")},
+        {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+        {"ENGINE": "django.db.backends.sqlite3", "NAME": "file:x?mode=memory&cache=shared"},
+        postgres,
+        postgres | {"USER": "me@here", "PASSWORD": "p:/w", "HOST": "db", "PORT": "5433"},
+        postgres | {"HOST": "/var/run/postgresql"},
+        postgres | {"HOST": "::1", "PORT": 5433},
+        postgres | {"HOST": "a,b", "PORT": "5432"},
+        postgres
+        | {"OPTIONS": {"sslmode": "require", "pool": True, "assume_role": "app", "isolation_level": 2}},
+        postgres | {"NAME": "", "OPTIONS": {"service": "shop", "options": "-c search_path=pm"}},
     ]
-    events = send("GET", "/orgs/toys/workspaces/eng/events?lastEventId=0")
-    blocks = iter(events.streaming_content)
-    results["stream"] = [events["Content-Type"], next(blocks).decode(), b"Fly" in next(blocks)]
-    events.close()
-    return results
+    handlers = [ConnectionHandler({DEFAULT_DB_ALIAS: database}) for database in databases]
+    return [build_url(handler[DEFAULT_DB_ALIAS]) for handler in handlers]
 
 
-sys.stdout.write(json.dumps(main()))
-django.db.connections.close_all()
-site.close()
-core.close()
+def find_problems() -> dict[str, list[str]]:
+    """Return the ids of the problems that the system checks find."""
+    from django.core import checks
+
+    def run(**options: Any) -> list[str]:
+        ids = [problem.id or "" for problem in checks.run_checks(**options)]
+        return sorted(id for id in ids if id.startswith("stellary"))
+
+    problems = {"in order": run(databases=[DEFAULT_DB_ALIAS])}
+    with override_settings(MIDDLEWARE=[], STELLARY={}):
+        problems["to deploy"] = run(include_deployment_checks=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version_num FROM stellary_alembic_version")
+        (newest,) = cursor.fetchone()
+        cursor.execute("UPDATE stellary_alembic_version SET version_num = '0001'")
+        problems["old schema"] = run(databases=[DEFAULT_DB_ALIAS])
+        cursor.execute("UPDATE stellary_alembic_version SET version_num = %s", [newest])
+    return problems
+
+
+def main(folder: str, database_url: str) -> dict[str, Any]:
+    configure(folder, database_url)
+    from django.core.management import call_command
+
+    from stellary.contrib.django.cores import reset_core
+
+    call_command("migrate", verbosity=0)
+    facts = {
+        "wsgi": call("wsgi"),
+        "asgi": call("asgi"),
+        "users": map_users(),
+        "units": open_units(),
+        "setting errors": find_setting_errors(),
+        "urls": build_urls(),
+        "problems": find_problems(),
+    }
+    reset_core()
+    django.db.connections.close_all()
+    return facts
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(main(*sys.argv[1:])))

@@ -12,7 +12,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     "/mounted_asgi.py": '{"status":"ready"}\n',
-    "/mounted_django.py": "401\nann@example.com\ncross_site\ntoys\nunknown_path\n/pm/docs\nKites\n",
     "/mounted_fastapi.py": "ann@example.com\n404 200\n",
     "/mounted_flask.py": "ann@example.com\n404 200\n",
 }

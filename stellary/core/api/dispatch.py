@@ -390,7 +390,7 @@ def respond_in_blocks(units: Units, request: RawRequest, actor: Actor | None) ->
     """
     response = answer(units, request, actor)
     if response.record is None:
-        return _read_body(response)
+        return read_body(response)
     blocks = StreamReader(units, response.record, lambda: may_read_on(units, request, actor))
     return RawResponse(response.status, response.headers, blocks=blocks)
 
@@ -420,10 +420,11 @@ def respond(units: Units, request: RawRequest, actor: Actor | None) -> RawRespon
         request: The request, with lower-case header names.
         actor: The caller; None takes the caller from the bearer token.
     """
-    return _read_body(answer(units, request, actor))
+    return read_body(answer(units, request, actor))
 
 
-def _read_body(response: RawResponse) -> RawResponse:
+def read_body(response: RawResponse) -> RawResponse:
+    """Return a response with its whole body in memory."""
     if response.blocks is None:
         return response
     try:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
@@ -79,7 +79,7 @@ class Database:
         elif database.startswith("sqlite"):
             self._engine = _sqlite(database, "BEGIN IMMEDIATE", 1)
             self._writer = self._create_pool(self._engine, 1, WAIT_MAX).connect
-            if make_url(database).database not in (None, "", ":memory:"):
+            if not _is_in_memory(make_url(database)):
                 self._reader = self._create_pool(
                     _sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX
                 ).connect
@@ -123,8 +123,8 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The file of an SQLite database; None if it is in memory, or PostgreSQL."""
-        name = self.engine.url.database
-        return Path(name) if self.is_sqlite and name and name != ":memory:" else None
+        url = self.engine.url
+        return Path(url.database or "") if self.is_sqlite and not _is_in_memory(url) else None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -318,6 +318,11 @@ class Database:
             pool.close()
         for engine in self._own:
             engine.dispose()
+
+
+def _is_in_memory(url: URL) -> bool:
+    """Return whether a URL of SQLite names a database in memory, which one connection at a time may use."""
+    return url.database in (None, "", ":memory:") or url.query.get("mode") == "memory"
 
 
 class _Gathered(threading.local):

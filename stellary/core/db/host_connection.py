@@ -8,11 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, NullPool, create_engine
+from sqlalchemy.dialects import registry
 
 OnCommit = Callable[[Callable[[], None]], object]
 """A function that is called with a function to run after the host's commit."""
 
 _ON_COMMIT = "stellary_on_commit"
+_DRIVER = "borrowed"
+registry.register(f"sqlite.{_DRIVER}", "stellary.core.db.borrowed_dialects", "BorrowedSqlite")
+registry.register(f"postgresql.{_DRIVER}", "stellary.core.db.borrowed_dialects", "BorrowedPostgres")
 
 
 class Borrowing:
@@ -25,15 +29,12 @@ class Borrowing:
     def __init__(self, url: URL) -> None:
         self._here = threading.local()
         self._engine = create_engine(
-            f"{url.get_backend_name()}+{url.get_driver_name()}://",
+            f"{url.get_backend_name()}+{_DRIVER}://",
             creator=lambda: self._here.driver,
             poolclass=NullPool,
             pool_reset_on_return=None,
             hide_parameters=True,
         )
-        dialect: Any = self._engine.dialect
-        for what_is_the_hosts in ("do_begin", "do_commit", "do_rollback", "do_close", "do_terminate"):
-            setattr(dialect, what_is_the_hosts, lambda _: None)
 
     @contextmanager
     def borrowed(self, driver: Any, on_commit: OnCommit) -> Iterator[Connection]:

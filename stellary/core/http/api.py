@@ -268,16 +268,8 @@ class Api:
         except ConnectionError as error:
             # It is not the client that has disconnected.
             raise RuntimeError("the host's application could not identify the caller") from error
-        if context.host_actor is not None and context.method != "GET" and not self._is_same_site(context):
-            raise Forbidden("pages of this origin may not change anything", code="cross_site")
-
-    def _is_same_site(self, context: RequestContext) -> bool:
-        """Return whether the request comes from a page of the host, from an allowed one, or from no browser."""
-        origin, site = context.headers.get("origin"), context.headers.get("sec-fetch-site")
-        if origin in self._origins or site in ("same-origin", "none"):
-            return True
-        host = context.headers.get("host")
-        return site is None and (origin is None or (bool(host) and origin.partition("://")[2] == host))
+        if context.host_actor is not None and context.method != "GET":
+            check_same_site(context.headers, self._origins)
 
     async def _admit_token(self, caller: Caller) -> None:
         try:
@@ -409,6 +401,24 @@ def _find_caller(context: RequestContext) -> Caller:
     if context.repeats_authorization:
         raise Invalid("Authorization must be sent once", code="repeated_header")
     return Caller(context.client, context.headers.get("authorization"))
+
+
+def check_same_site(headers: Mapping[str, str], origins: Collection[str] = ()) -> None:
+    """Check that a request comes from a page of the host, from an allowed one, or from no browser.
+
+    Args:
+        headers: The headers of the request, with lower-case names.
+        origins: The allowed origins.
+
+    Raises:
+        Forbidden: A page of another site sends it.
+    """
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin in origins or site in ("same-origin", "none"):
+        return
+    host = headers.get("host")
+    if site is not None or (origin is not None and (not host or origin.partition("://")[2] != host)):
+        raise Forbidden("pages of this origin may not change anything", code="cross_site")
 
 
 def select_endpoints(hide: Collection[str]) -> list[AnyEndpoint]:

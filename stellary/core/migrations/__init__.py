@@ -278,15 +278,26 @@ def find_differences(connection: Connection) -> list[str]:
 
     from stellary.core.migrations.schema import metadata
 
+    problem = find_version_problem(connection)
+    if problem is not None:
+        return [problem]
     with connection.begin():
-        if not inspect(connection).has_table(VERSION_TABLE):
-            return ["the tables do not exist"]
-        current, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
-        if current != newest:
-            return [f"the database has version {current}; this package needs {newest}"]
         options = {"include_name": is_ours, "version_table": VERSION_TABLE}
         context = MigrationContext.configure(connection, opts=options)
         return [_describe(difference) for difference in compare_metadata(context, metadata)]
+
+
+def find_version_problem(connection: Connection) -> str | None:
+    """Return why this version cannot use the tables of a database, as a sentence without a period; None if it can.
+
+    Args:
+        connection: A connection without an open transaction.
+    """
+    with connection.begin():
+        if not inspect(connection).has_table(VERSION_TABLE):
+            return "the tables do not exist"
+        current, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
+    return None if current == newest else f"the database has version {current}; this package needs {newest}"
 
 
 def _describe(difference: object) -> str:

@@ -1,0 +1,1 @@
+"""Orders, whose deliveries are cards."""

@@ -1,0 +1,1 @@
+"""The migrations of Django, which run those of the core."""
