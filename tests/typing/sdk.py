@@ -147,7 +147,7 @@ def blocking(client: Stellary) -> None:
     board.cards.get("c", "d")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.list(lmit=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     board.cards.iterate(limit="3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    board.automations.create(trigger="x", action=ActionToRun(type="a"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    board.automations.create(trigger=3, action=ActionToRun(type="a"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.custom_fields.create(name="x", type="json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     board.card(card).relations.create(target_card_id="c2", type="child_of")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ws.search(kind=["card"])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
