@@ -508,6 +508,11 @@ TABLE = [
     ),
     Row("automations.list", lambda c: board(c).automations.list(), f"GET {PROJECT}/automations"),
     Row(
+        "automations.triggers",
+        lambda c: board(c).automations.triggers(),
+        f"GET {PROJECT}/automations/triggers",
+    ),
+    Row(
         "automations.create",
         lambda c: board(c).automations.create(
             trigger="task_moved",
