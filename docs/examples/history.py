@@ -26,6 +26,11 @@ def history(client: Stellary, organization: str, workspace: str) -> list[str]:
             print(activity.actor_name, change.field, change.from_, "→", change.to, change.names)
     # --8<-- [end:changes]
 
+    # --8<-- [start:card]
+    board.card(card).history()  # as the last line of a cell in a notebook, this shows a table
+    # --8<-- [end:card]
+    assert [activity.type for activity in board.card(card).history(limit=1)] == ["card_updated"]
+
     # --8<-- [start:undo]
     (latest,) = board.activity.list(card_id=card.id, type="card_updated")
     restored = board.undo(latest)
@@ -51,6 +56,26 @@ def history(client: Stellary, organization: str, workspace: str) -> list[str]:
     return [f"{change.field}: {change.from_} → {change.to}" for change in latest.changes]
 
 
+def list_settings(client: Stellary, organization: str, workspace: str) -> list[str]:
+    """Change the workspace, and return what has happened in it and in its organization."""
+    ws = client.workspace(organization, workspace)
+    # --8<-- [start:admin]
+    ws.update(name="Product engineering")
+    ws.projects.delete(ws.projects.create(name="Draft"))
+    for activity in ws.activity.list(type="project_deleted"):
+        print(activity.actor_name, "deleted", activity.meta["name"])
+    for activity in ws.activity.list(entity="workspace_member"):
+        for change in activity.changes:
+            print(activity.actor_name, activity.meta["name"], change.field, change.from_, "→", change.to)
+    # --8<-- [end:admin]
+
+    # --8<-- [start:organization]
+    for activity in client.organization(organization).activity.list(type="workspace_created"):
+        print(activity.actor_name, "created", activity.meta["name"], activity.created_at)
+    # --8<-- [end:organization]
+    return [activity.type for activity in ws.activity.iterate()]
+
+
 def main(url: str = "http://localhost:3001") -> None:
     """Run the example with a new account, and print the history."""
     name = f"acme-{uuid4().hex[:8]}"
@@ -58,6 +83,7 @@ def main(url: str = "http://localhost:3001") -> None:
         client.organizations.create(name=name.title(), slug=name)
         client.organization(name).workspaces.create(name="Engineering", slug="eng")
         print(*history(client, name, "eng"), sep="\n")
+        print(*list_settings(client, name, "eng"), sep="\n")
 
 
 if __name__ == "__main__":

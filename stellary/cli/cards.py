@@ -187,6 +187,25 @@ def show_card(session: CommandContext, query: str, as_json: JsonOptions) -> None
     print_handle(project.card(card))
 
 
+@card.command("history")
+@click.argument("query", metavar="CARD", shell_complete=complete_cards)
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=50, help="The number of activities. Default: 50."
+)
+@as_json
+@in_project
+def history(session: CommandContext, query: str, limit: int, as_json: JsonOptions) -> None:
+    """Show what has changed on a card, newest first: who changed which fields, and by what means.
+
+    \b
+    Example:
+      stellary card history LAUNCH-12
+    """
+    project = session.project_handle()
+    card = find_card(project, query)
+    show(project.card(card).history(limit=limit), as_json)
+
+
 @card.command("move")
 @click.argument("query", metavar="CARD", shell_complete=complete_cards)
 @click.argument("column", shell_complete=complete_columns)

@@ -9,8 +9,8 @@ from stellary.contract.cards import Card
 from stellary.contract.endpoint import acts, lists
 from stellary.contract.limits import Id, Named, Range
 from stellary.contract.paging import LIMIT_MAX, Paged
-from stellary.contract.policies import BOARD_DELETE, BOARD_READ
-from stellary.contract.refs import ActivityRef, ProjectRef
+from stellary.contract.policies import BOARD_DELETE, BOARD_READ, ORGANIZATION_ADMIN, WORKSPACE_ACTIVITY
+from stellary.contract.refs import ActivityRef, OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Value, request, value
 
@@ -75,6 +75,31 @@ ActivityType = Literal[
     "automation_created",
     "automation_updated",
     "automation_deleted",
+    "workspace_updated",
+    "workspace_member_added",
+    "workspace_member_updated",
+    "workspace_member_removed",
+    "invitation_created",
+    "invitation_revoked",
+    "webhook_created",
+    "webhook_updated",
+    "webhook_deleted",
+    "agent_created",
+    "agent_updated",
+    "agent_deleted",
+    "agent_token_created",
+    "agent_token_revoked",
+    "agent_mission_created",
+    "agent_mission_updated",
+    "proposal_created",
+    "proposal_updated",
+    "workspace_created",
+    "workspace_deleted",
+    "organization_created",
+    "organization_updated",
+    "organization_member_added",
+    "organization_member_updated",
+    "organization_member_removed",
 ]
 """The nine published types come first. Types from ``mission_created`` to ``action_reopened`` occur in pilotage and have no
 project."""
@@ -98,6 +123,16 @@ EntityKind = Literal[
     "decision",
     "doc",
     "action",
+    "workspace",
+    "workspace_member",
+    "invitation",
+    "webhook",
+    "agent",
+    "agent_token",
+    "agent_mission",
+    "proposal",
+    "organization",
+    "organization_member",
 ]
 """The kinds of items that activities are about."""
 
@@ -113,7 +148,7 @@ class FieldChange(Value):
         to: The value after the change; None if there is none.
         names: The names at that time of the items whose ids ``field``, ``from_`` and ``to`` contain, by id.
         diff: For a text of more than 2,000 characters, a unified diff from the old text to the new one, in place of
-            ``from_`` and ``to``; otherwise None.
+            ``from_`` and ``to``; empty if it has more than 100,000 characters; otherwise None.
     """
 
     field: str
@@ -169,9 +204,10 @@ class Via(Value):
 
 @value
 class Activity(Value):
-    """A change in a workspace.
+    """A change in a workspace or an organization.
 
     Attributes:
+        workspace_id: The workspace; None for the activity of an organization.
         actor_id: The id of the user or agent that caused it.
         project_id, card_id: The project and card concerned; None if there is none. They may have been deleted since.
         entity, entity_id: The kind and the id of the item that was changed. The id is None for activities that were
@@ -204,7 +240,7 @@ class WorkspaceEvent(Activity):
     Attributes:
         card: The card of the activity as it is when the event is sent; None if it has been deleted. Its ``order`` is None
             in a stream: the position follows from ``changes`` and ``meta``.
-        item: The project, scope, column, label, custom field or member after the change, or its last state before a
+        item: The changed item, unless it is a card or belongs to one, after the change, or its last state before a
             deletion, in the form in which responses contain it; otherwise None.
     """
 
@@ -213,12 +249,11 @@ class WorkspaceEvent(Activity):
 
 
 @request
-class ListActivity(Paged):
-    """Filters for the activity of a project. The newest activity comes first.
+class ActivityFilters(Paged):
+    """Filters for activity. The newest activity comes first.
 
     Attributes:
         limit: 1 to 500. Default: 50; like notifications, this list is always paged.
-        card_id: Only activity on this card, which may have been deleted since.
         actor_id: Only activity of this user or agent.
         type: Only activity of this type.
         entity: Only activity about items of this kind.
@@ -226,11 +261,21 @@ class ListActivity(Paged):
     """
 
     limit: Annotated[int, Range(1, LIMIT_MAX)] = 50
-    card_id: Id | Unset = UNSET
     actor_id: Id | Unset = UNSET
     type: ActivityType | Unset = UNSET
     entity: EntityKind | Unset = UNSET
     since: date | Unset = UNSET
+
+
+@request
+class ListActivity(ActivityFilters):
+    """Filters for the activity of a project. The newest activity comes first.
+
+    Attributes:
+        card_id: Only activity on this card, which may have been deleted since.
+    """
+
+    card_id: Id | Unset = UNSET
 
 
 LIST_ACTIVITY = lists(
@@ -243,6 +288,26 @@ LIST_ACTIVITY = lists(
     policy=BOARD_READ,
 )
 
+LIST_WORKSPACE_ACTIVITY = lists(
+    "workspaces.activity",
+    WorkspaceRef,
+    "activity",
+    summary="List the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.",
+    takes=ActivityFilters,
+    item=Activity,
+    policy=WORKSPACE_ACTIVITY,
+)
+
+LIST_ORGANIZATION_ACTIVITY = lists(
+    "organizations.activity",
+    OrganizationRef,
+    "activity",
+    summary="List the activity of an organization, newest first: changes of its members, its workspaces and itself.",
+    takes=ActivityFilters,
+    item=Activity,
+    policy=ORGANIZATION_ADMIN,
+)
+
 UNDO_ACTIVITY = acts(
     "activity.undo",
     ActivityRef,
@@ -252,4 +317,4 @@ UNDO_ACTIVITY = acts(
     policy=BOARD_DELETE,
 )
 
-ENDPOINTS = (LIST_ACTIVITY, UNDO_ACTIVITY)
+ENDPOINTS = (LIST_ACTIVITY, LIST_WORKSPACE_ACTIVITY, LIST_ORGANIZATION_ACTIVITY, UNDO_ACTIVITY)

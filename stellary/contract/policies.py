@@ -23,6 +23,7 @@ ORGANIZATION_OWNER = Policy("org_owner", "full")
 ORGANIZATION_DELETE = Policy("org_owner", "jwt")
 
 WORKSPACE_READ = Policy("ws_read", "any", "r")
+WORKSPACE_ACTIVITY = Policy("ws_read", "any")
 WORKSPACE_ADMIN = Policy("ws_admin", "full")
 WORKSPACE_ADMIN_OR_SELF = Policy("ws_admin_or_self", "full")
 WORKSPACE_DELETE = Policy("ws_owner", "jwt")

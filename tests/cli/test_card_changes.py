@@ -66,6 +66,16 @@ def test_archive_and_restore(shell):
     shell("card", "delete", key, "--yes")
 
 
+def test_history_names_the_changed_fields(shell):
+    key = add(shell, "Print the flyers")
+    shell("card", "edit", key, "--title", "Print posters")
+    updated, created = shell.json("card", "history", key)
+    assert (updated["type"], created["type"]) == ("card_updated", "card_created")
+    assert updated["changes"][0]["from"] == "Print the flyers"
+    (line,) = shell("card", "history", key, "--limit", "1").splitlines()
+    assert '"from": "Print the flyers", "to": "Print posters"' in line
+
+
 def test_delete_asks_for_confirmation(shell, monkeypatch):
     key = add(shell, "Wrong flyers")
     assert shell.error("card", "delete", key) == "cannot ask for confirmation without a terminal; pass --yes"

@@ -48,6 +48,7 @@ def test_reading_commands_have_a_json_option():
         "board",
         "card list",
         "card show",
+        "card history",
         "sessions list",
         "tokens list",
         "setup plan",

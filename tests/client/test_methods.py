@@ -352,7 +352,17 @@ TABLE = [
     Row(
         "projects.activity",
         lambda c: board(c).activity.list(card_id="c1", type="comment_added"),
-        f"GET {PROJECT}/activity?limit=50&cardId=c1&type=comment_added",
+        f"GET {PROJECT}/activity?limit=50&type=comment_added&cardId=c1",
+    ),
+    Row(
+        "workspaces.activity",
+        lambda c: workspace(c).activity.list(entity="workspace_member"),
+        f"GET {WORKSPACE}/activity?limit=50&entity=workspace_member",
+    ),
+    Row(
+        "organizations.activity",
+        lambda c: c.organization("acme").activity.list(type="workspace_deleted"),
+        "GET /organizations/acme/activity?limit=50&type=workspace_deleted",
     ),
     Row("activity.undo", lambda c: board(c).undo("v1"), f"POST {PROJECT}/activity/v1/undo"),
     Row("activity.undo", lambda c: board(c).activity.undo("v1"), f"POST {PROJECT}/activity/v1/undo"),

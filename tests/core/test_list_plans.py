@@ -21,7 +21,6 @@ from tests.support.plans import find_declared
 assert dispatch.SERVICES, "the services build the statements of their lists"
 
 CARD_FILTERS = sorted(listing._CONDITIONS)
-FEED_FILTERS = sorted(feed._FILTERS)
 DOCUMENT_FILTERS = sorted(documents._FILTERS)
 SORTED = {
     # The union of two indexes: of a workspace, and of its organization.
@@ -51,7 +50,11 @@ def combine(names: Sequence[str], most: int) -> Iterator[frozenset[str]]:
 
 def pages() -> list[Pages]:
     """Return the lists of the core that are read by pages, with each combination of their filters."""
-    feeds = [feed._pages(names) for names in combine(FEED_FILTERS, len(FEED_FILTERS))]
+    feeds = [
+        activity_feed.pages(names)
+        for activity_feed in (feed.OF_PROJECT, feed.OF_WORKSPACE, feed.OF_ORGANIZATION)
+        for names in combine(sorted(activity_feed.filters), len(activity_feed.filters))
+    ]
     return [*find_declared(Pages), *feeds, *map(documents._pages, combine(DOCUMENT_FILTERS, 1))]
 
 

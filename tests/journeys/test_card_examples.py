@@ -170,6 +170,12 @@ def test_history(client: Stellary, capsys: pytest.CaptureFixture[str]):
     )
 
 
+def test_history_of_settings(client: Stellary, capsys: pytest.CaptureFixture[str]):
+    types = example("history").list_settings(client, "acme", "eng")
+    assert types[:3] == ["project_deleted", "project_created", "workspace_updated"]
+    assert "deleted Draft" in capsys.readouterr().out
+
+
 def test_notifications(client: Stellary, core: Core, capsys: pytest.CaptureFixture[str]):
     rob = Stellary.embedded(core.port(core.user(external_id="rob", email="rob@example.com", name="Rob")))
     invitation = client.workspace("acme", "eng").members.invite(email="rob@example.com", role="member")

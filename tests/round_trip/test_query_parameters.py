@@ -104,6 +104,8 @@ VALUES: Mapping[str, Callable[[PermissionWorld], Any]] = {
     "documents.list.authorId": lambda permission_world: permission_world.here["userId"],
     "documents.list.projectId": lambda permission_world: permission_world.beside["projectId"],
     "projects.activity.actorId": lambda permission_world: permission_world.here["userId"],
+    "workspaces.activity.actorId": lambda permission_world: permission_world.here["userId"],
+    "organizations.activity.actorId": lambda permission_world: permission_world.here["userId"],
     "search.query.kind": lambda permission_world: ["document"],
     "search.query.projectId": lambda permission_world: permission_world.beside["projectId"],
     "trash.list.projectId": lambda permission_world: permission_world.beside["projectId"],

@@ -118,6 +118,8 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "imports.complete": _PLAIN,
     "imports.delete": _PLAIN,
     "projects.activity": _PLAIN,
+    "workspaces.activity": GoodRequest(query="entity=todo"),
+    "organizations.activity": _PLAIN,
     "activity.undo": _PLAIN,
     "search.query": GoodRequest(query="q=a"),
     "projects.list_members": _PLAIN,

@@ -33,6 +33,8 @@ REFERENCES = {
         "labelId": "labelId",
     },
     "projects.activity": {"cardId": "cardId", "actorId": "userId"},
+    "workspaces.activity": {"actorId": "userId"},
+    "organizations.activity": {"actorId": "userId"},
     "search.query": {"projectId": "projectId"},
     "trash.list": {"projectId": "projectId"},
     "cards.create": _CARD,
@@ -80,7 +82,7 @@ WORKSPACE_WIDE = {
 
 def choose_personas(row: Row) -> tuple[str, str]:
     """Return two personas that may call an endpoint: an owner, and one with just the required role."""
-    return ("OO", {"pil_write": "PO", "ws_admin": "WA"}.get(row.role, "WM"))
+    return ("OO", {"pil_write": "PO", "ws_admin": "WA", "org_admin": "OA"}.get(row.role, "WM"))
 
 
 CASES = [(row, field) for row in SERVED for field in REFERENCES.get(row.operation, ())]
@@ -110,7 +112,8 @@ def make_foreign_ids(permission_world: PermissionWorld, row: Row, kind: str) -> 
     yield "of another kind", permission_world.here["cardId" if kind == "projectId" else "projectId"]
     yield "deleted", permission_world.gone[kind]
     if kind == "userId":
-        yield "of a user outside the workspace", permission_world.people["OM"].id
+        if row.role != "org_admin":
+            yield "of a user outside the workspace", permission_world.people["OM"].id
         yield "of a stranger", permission_world.people["NEW"].id
         return
     yield "of another workspace", permission_world.next_door[kind]

@@ -58,6 +58,9 @@ def call_as_agent(permission_world: PermissionWorld, row: Row, persona: str) -> 
         answer = send(permission_world, row, persona, make_path_params(permission_world, row, persona))
         changes = set(permission_world.sandbox.find_changes()) - AGENT_RECORDS
         word = "proposal" if answer.status == 202 else "2xx" if answer.status < 300 else str(answer.status)
+        if word == "proposal":
+            # The record of the proposal itself.
+            changes -= {"stellary_activities"}
         if word != "2xx" and changes:
             return f"{word} and changed {changes}"
         audit = permission_world.audit("ops" if persona == "AGx" else "eng")

@@ -235,6 +235,31 @@ def test_streams_of_the_same_workspace_share_a_read(server: Running, world, boar
         client.connection.close()
 
 
+def test_streams_at_one_position_deliver_what_each_caller_may_read(server: Running, world, board, events):
+    member = world.person("bob")
+    board.join(member)
+    with (
+        listening(server, events, world.bearer(board.owner)) as admins,
+        listening(server, events, world.bearer(member)) as members,
+    ):
+        for client in (admins, members):
+            assert client.block() == {"retry": "1000"}
+        invitation = {"email": "eve@example.com"}
+        world.ask(board.owner, "POST", f"{board.flat}/members/invite", invitation)
+        board.card("One")
+        assert [admins.event()["type"] for _ in range(2)] == ["invitation_created", "card_created"]
+        assert members.event()["type"] == "card_created"
+
+
+def test_stream_of_an_admin_ends_with_the_admin_rights(server: Running, world, board, events):
+    admin = world.person("bob")
+    world.join(admin, board.workspace, role="admin")
+    with listening(server, events, world.bearer(admin)) as client:
+        assert client.block() == {"retry": "1000"}
+        world.ask(board.owner, "PATCH", f"{board.flat}/members/{admin.id}", {"role": "member"})
+        assert client.ends()
+
+
 def test_open_streams_per_user_are_limited(sqlite_server: Running, monkeypatch):
     world = World(sqlite_server.core)
     board = Board(world, world.person())

@@ -11,15 +11,14 @@ from stellary.contract.activities import Activity
 from stellary.contract.cards import Card
 from stellary.contract.unset import UNSET, Unset
 
-class ProjectActivity(Resource[C]):
-    """The activities of a project, newest first; ``card_id`` selects those of one card."""
+class OrganizationActivity(Resource[C]):
+    """The activities of an organization, newest first: changes of its members, its workspaces and itself."""
     @overload
     def list(
-        self: ProjectActivity[Sync],
+        self: OrganizationActivity[Sync],
         *,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        card_id: IdLike | Unset = UNSET,
         actor_id: IdLike | Unset = UNSET,
         type: Literal[
             "card_created",
@@ -82,6 +81,31 @@ class ProjectActivity(Resource[C]):
             "automation_created",
             "automation_updated",
             "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -103,18 +127,27 @@ class ProjectActivity(Resource[C]):
             "decision",
             "doc",
             "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
         ]
         | Unset = UNSET,
         since: date | Unset = UNSET,
     ) -> Page[Activity]:
-        """List the activity of a project, or of one of its cards, newest first.
+        """List the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+        ``GET /organizations/:orgSlug/activity``. Requires a token with all scopes.
 
         Args:
             limit: 1 to 500. Default: 50; like notifications, this list is always paged.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
-            card_id: Only activity on this card, which may have been deleted since.
             actor_id: Only activity of this user or agent.
             type: Only activity of this type.
             entity: Only activity about items of this kind.
@@ -130,11 +163,10 @@ class ProjectActivity(Resource[C]):
         """
     @overload
     async def list(
-        self: ProjectActivity[Async],
+        self: OrganizationActivity[Async],
         *,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        card_id: IdLike | Unset = UNSET,
         actor_id: IdLike | Unset = UNSET,
         type: Literal[
             "card_created",
@@ -197,6 +229,31 @@ class ProjectActivity(Resource[C]):
             "automation_created",
             "automation_updated",
             "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -218,18 +275,27 @@ class ProjectActivity(Resource[C]):
             "decision",
             "doc",
             "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
         ]
         | Unset = UNSET,
         since: date | Unset = UNSET,
     ) -> AsyncPage[Activity]:
-        """List the activity of a project, or of one of its cards, newest first.
+        """List the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+        ``GET /organizations/:orgSlug/activity``. Requires a token with all scopes.
 
         Args:
             limit: 1 to 500. Default: 50; like notifications, this list is always paged.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
-            card_id: Only activity on this card, which may have been deleted since.
             actor_id: Only activity of this user or agent.
             type: Only activity of this type.
             entity: Only activity about items of this kind.
@@ -245,11 +311,10 @@ class ProjectActivity(Resource[C]):
         """
     @overload
     def iterate(
-        self: ProjectActivity[Sync],
+        self: OrganizationActivity[Sync],
         *,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        card_id: IdLike | Unset = UNSET,
         actor_id: IdLike | Unset = UNSET,
         type: Literal[
             "card_created",
@@ -312,6 +377,31 @@ class ProjectActivity(Resource[C]):
             "automation_created",
             "automation_updated",
             "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -333,18 +423,27 @@ class ProjectActivity(Resource[C]):
             "decision",
             "doc",
             "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
         ]
         | Unset = UNSET,
         since: date | Unset = UNSET,
     ) -> Iterator[Activity]:
-        """Iterate over all rows: list the activity of a project, or of one of its cards, newest first.
+        """Iterate over all rows: list the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+        ``GET /organizations/:orgSlug/activity``. Requires a token with all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
-            card_id: Only activity on this card, which may have been deleted since.
             actor_id: Only activity of this user or agent.
             type: Only activity of this type.
             entity: Only activity about items of this kind.
@@ -360,11 +459,10 @@ class ProjectActivity(Resource[C]):
         """
     @overload
     def iterate(
-        self: ProjectActivity[Async],
+        self: OrganizationActivity[Async],
         *,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        card_id: IdLike | Unset = UNSET,
         actor_id: IdLike | Unset = UNSET,
         type: Literal[
             "card_created",
@@ -427,6 +525,31 @@ class ProjectActivity(Resource[C]):
             "automation_created",
             "automation_updated",
             "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -448,9 +571,1216 @@ class ProjectActivity(Resource[C]):
             "decision",
             "doc",
             "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
         ]
         | Unset = UNSET,
         since: date | Unset = UNSET,
+    ) -> AsyncIterator[Activity]:
+        """Iterate over all rows: list the activity of an organization, newest first: changes of its members, its workspaces and itself.
+
+        ``GET /organizations/:orgSlug/activity``. Requires a token with all scopes.
+
+        Args:
+            limit: The number of rows per request, 1-500. Default: 200.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+            actor_id: Only activity of this user or agent.
+            type: Only activity of this type.
+            entity: Only activity about items of this kind.
+            since: Only activity recorded at this time or later.
+
+        Returns:
+            An iterator over the rows, each a ``Activity``. Pages are requested when they are needed.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+
+class WorkspaceActivity(Resource[C]):
+    """The activities of a workspace that are not about cards, newest first."""
+    @overload
+    def list(
+        self: WorkspaceActivity[Sync],
+        *,
+        limit: int = 50,
+        cursor: str | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
+        type: Literal[
+            "card_created",
+            "card_updated",
+            "card_moved",
+            "card_archived",
+            "card_deleted",
+            "card_assigned",
+            "comment_added",
+            "member_added",
+            "member_removed",
+            "comment_updated",
+            "comment_deleted",
+            "notice_given",
+            "attachment_added",
+            "attachment_removed",
+            "relation_added",
+            "relation_removed",
+            "project_created",
+            "project_updated",
+            "project_imported",
+            "document_created",
+            "document_updated",
+            "document_deleted",
+            "document_submitted",
+            "document_approved",
+            "document_changes_requested",
+            "item_restored",
+            "mission_created",
+            "mission_updated",
+            "mission_deleted",
+            "priority_created",
+            "priority_updated",
+            "priority_deleted",
+            "todo_created",
+            "todo_updated",
+            "todo_deleted",
+            "decision_created",
+            "doc_created",
+            "doc_updated",
+            "doc_deleted",
+            "action_proposed",
+            "action_approved",
+            "action_rejected",
+            "action_applied",
+            "action_reopened",
+            "project_deleted",
+            "scope_created",
+            "scope_updated",
+            "scope_deleted",
+            "column_created",
+            "column_updated",
+            "column_deleted",
+            "label_created",
+            "label_updated",
+            "label_deleted",
+            "custom_field_created",
+            "custom_field_updated",
+            "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
+        ]
+        | Unset = UNSET,
+        entity: Literal[
+            "card",
+            "comment",
+            "attachment",
+            "relation",
+            "member",
+            "project",
+            "scope",
+            "column",
+            "label",
+            "custom_field",
+            "automation",
+            "document",
+            "mission",
+            "priority",
+            "todo",
+            "decision",
+            "doc",
+            "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
+        ]
+        | Unset = UNSET,
+        since: date | Unset = UNSET,
+    ) -> Page[Activity]:
+        """List the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Requires a token.
+
+        Args:
+            limit: 1 to 500. Default: 50; like notifications, this list is always paged.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+            actor_id: Only activity of this user or agent.
+            type: Only activity of this type.
+            entity: Only activity about items of this kind.
+            since: Only activity recorded at this time or later.
+
+        Returns:
+            A page of ``Activity``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+    @overload
+    async def list(
+        self: WorkspaceActivity[Async],
+        *,
+        limit: int = 50,
+        cursor: str | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
+        type: Literal[
+            "card_created",
+            "card_updated",
+            "card_moved",
+            "card_archived",
+            "card_deleted",
+            "card_assigned",
+            "comment_added",
+            "member_added",
+            "member_removed",
+            "comment_updated",
+            "comment_deleted",
+            "notice_given",
+            "attachment_added",
+            "attachment_removed",
+            "relation_added",
+            "relation_removed",
+            "project_created",
+            "project_updated",
+            "project_imported",
+            "document_created",
+            "document_updated",
+            "document_deleted",
+            "document_submitted",
+            "document_approved",
+            "document_changes_requested",
+            "item_restored",
+            "mission_created",
+            "mission_updated",
+            "mission_deleted",
+            "priority_created",
+            "priority_updated",
+            "priority_deleted",
+            "todo_created",
+            "todo_updated",
+            "todo_deleted",
+            "decision_created",
+            "doc_created",
+            "doc_updated",
+            "doc_deleted",
+            "action_proposed",
+            "action_approved",
+            "action_rejected",
+            "action_applied",
+            "action_reopened",
+            "project_deleted",
+            "scope_created",
+            "scope_updated",
+            "scope_deleted",
+            "column_created",
+            "column_updated",
+            "column_deleted",
+            "label_created",
+            "label_updated",
+            "label_deleted",
+            "custom_field_created",
+            "custom_field_updated",
+            "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
+        ]
+        | Unset = UNSET,
+        entity: Literal[
+            "card",
+            "comment",
+            "attachment",
+            "relation",
+            "member",
+            "project",
+            "scope",
+            "column",
+            "label",
+            "custom_field",
+            "automation",
+            "document",
+            "mission",
+            "priority",
+            "todo",
+            "decision",
+            "doc",
+            "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
+        ]
+        | Unset = UNSET,
+        since: date | Unset = UNSET,
+    ) -> AsyncPage[Activity]:
+        """List the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Requires a token.
+
+        Args:
+            limit: 1 to 500. Default: 50; like notifications, this list is always paged.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+            actor_id: Only activity of this user or agent.
+            type: Only activity of this type.
+            entity: Only activity about items of this kind.
+            since: Only activity recorded at this time or later.
+
+        Returns:
+            A page of ``Activity``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+    @overload
+    def iterate(
+        self: WorkspaceActivity[Sync],
+        *,
+        limit: int = 50,
+        cursor: str | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
+        type: Literal[
+            "card_created",
+            "card_updated",
+            "card_moved",
+            "card_archived",
+            "card_deleted",
+            "card_assigned",
+            "comment_added",
+            "member_added",
+            "member_removed",
+            "comment_updated",
+            "comment_deleted",
+            "notice_given",
+            "attachment_added",
+            "attachment_removed",
+            "relation_added",
+            "relation_removed",
+            "project_created",
+            "project_updated",
+            "project_imported",
+            "document_created",
+            "document_updated",
+            "document_deleted",
+            "document_submitted",
+            "document_approved",
+            "document_changes_requested",
+            "item_restored",
+            "mission_created",
+            "mission_updated",
+            "mission_deleted",
+            "priority_created",
+            "priority_updated",
+            "priority_deleted",
+            "todo_created",
+            "todo_updated",
+            "todo_deleted",
+            "decision_created",
+            "doc_created",
+            "doc_updated",
+            "doc_deleted",
+            "action_proposed",
+            "action_approved",
+            "action_rejected",
+            "action_applied",
+            "action_reopened",
+            "project_deleted",
+            "scope_created",
+            "scope_updated",
+            "scope_deleted",
+            "column_created",
+            "column_updated",
+            "column_deleted",
+            "label_created",
+            "label_updated",
+            "label_deleted",
+            "custom_field_created",
+            "custom_field_updated",
+            "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
+        ]
+        | Unset = UNSET,
+        entity: Literal[
+            "card",
+            "comment",
+            "attachment",
+            "relation",
+            "member",
+            "project",
+            "scope",
+            "column",
+            "label",
+            "custom_field",
+            "automation",
+            "document",
+            "mission",
+            "priority",
+            "todo",
+            "decision",
+            "doc",
+            "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
+        ]
+        | Unset = UNSET,
+        since: date | Unset = UNSET,
+    ) -> Iterator[Activity]:
+        """Iterate over all rows: list the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Requires a token.
+
+        Args:
+            limit: The number of rows per request, 1-500. Default: 200.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+            actor_id: Only activity of this user or agent.
+            type: Only activity of this type.
+            entity: Only activity about items of this kind.
+            since: Only activity recorded at this time or later.
+
+        Returns:
+            An iterator over the rows, each a ``Activity``. Pages are requested when they are needed.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+    @overload
+    def iterate(
+        self: WorkspaceActivity[Async],
+        *,
+        limit: int = 50,
+        cursor: str | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
+        type: Literal[
+            "card_created",
+            "card_updated",
+            "card_moved",
+            "card_archived",
+            "card_deleted",
+            "card_assigned",
+            "comment_added",
+            "member_added",
+            "member_removed",
+            "comment_updated",
+            "comment_deleted",
+            "notice_given",
+            "attachment_added",
+            "attachment_removed",
+            "relation_added",
+            "relation_removed",
+            "project_created",
+            "project_updated",
+            "project_imported",
+            "document_created",
+            "document_updated",
+            "document_deleted",
+            "document_submitted",
+            "document_approved",
+            "document_changes_requested",
+            "item_restored",
+            "mission_created",
+            "mission_updated",
+            "mission_deleted",
+            "priority_created",
+            "priority_updated",
+            "priority_deleted",
+            "todo_created",
+            "todo_updated",
+            "todo_deleted",
+            "decision_created",
+            "doc_created",
+            "doc_updated",
+            "doc_deleted",
+            "action_proposed",
+            "action_approved",
+            "action_rejected",
+            "action_applied",
+            "action_reopened",
+            "project_deleted",
+            "scope_created",
+            "scope_updated",
+            "scope_deleted",
+            "column_created",
+            "column_updated",
+            "column_deleted",
+            "label_created",
+            "label_updated",
+            "label_deleted",
+            "custom_field_created",
+            "custom_field_updated",
+            "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
+        ]
+        | Unset = UNSET,
+        entity: Literal[
+            "card",
+            "comment",
+            "attachment",
+            "relation",
+            "member",
+            "project",
+            "scope",
+            "column",
+            "label",
+            "custom_field",
+            "automation",
+            "document",
+            "mission",
+            "priority",
+            "todo",
+            "decision",
+            "doc",
+            "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
+        ]
+        | Unset = UNSET,
+        since: date | Unset = UNSET,
+    ) -> AsyncIterator[Activity]:
+        """Iterate over all rows: list the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Requires a token.
+
+        Args:
+            limit: The number of rows per request, 1-500. Default: 200.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+            actor_id: Only activity of this user or agent.
+            type: Only activity of this type.
+            entity: Only activity about items of this kind.
+            since: Only activity recorded at this time or later.
+
+        Returns:
+            An iterator over the rows, each a ``Activity``. Pages are requested when they are needed.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+
+class ProjectActivity(Resource[C]):
+    """The activities of a project, newest first; ``card_id`` selects those of one card."""
+    @overload
+    def list(
+        self: ProjectActivity[Sync],
+        *,
+        limit: int = 50,
+        cursor: str | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
+        type: Literal[
+            "card_created",
+            "card_updated",
+            "card_moved",
+            "card_archived",
+            "card_deleted",
+            "card_assigned",
+            "comment_added",
+            "member_added",
+            "member_removed",
+            "comment_updated",
+            "comment_deleted",
+            "notice_given",
+            "attachment_added",
+            "attachment_removed",
+            "relation_added",
+            "relation_removed",
+            "project_created",
+            "project_updated",
+            "project_imported",
+            "document_created",
+            "document_updated",
+            "document_deleted",
+            "document_submitted",
+            "document_approved",
+            "document_changes_requested",
+            "item_restored",
+            "mission_created",
+            "mission_updated",
+            "mission_deleted",
+            "priority_created",
+            "priority_updated",
+            "priority_deleted",
+            "todo_created",
+            "todo_updated",
+            "todo_deleted",
+            "decision_created",
+            "doc_created",
+            "doc_updated",
+            "doc_deleted",
+            "action_proposed",
+            "action_approved",
+            "action_rejected",
+            "action_applied",
+            "action_reopened",
+            "project_deleted",
+            "scope_created",
+            "scope_updated",
+            "scope_deleted",
+            "column_created",
+            "column_updated",
+            "column_deleted",
+            "label_created",
+            "label_updated",
+            "label_deleted",
+            "custom_field_created",
+            "custom_field_updated",
+            "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
+        ]
+        | Unset = UNSET,
+        entity: Literal[
+            "card",
+            "comment",
+            "attachment",
+            "relation",
+            "member",
+            "project",
+            "scope",
+            "column",
+            "label",
+            "custom_field",
+            "automation",
+            "document",
+            "mission",
+            "priority",
+            "todo",
+            "decision",
+            "doc",
+            "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
+        ]
+        | Unset = UNSET,
+        since: date | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
+    ) -> Page[Activity]:
+        """List the activity of a project, or of one of its cards, newest first.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+
+        Args:
+            limit: 1 to 500. Default: 50; like notifications, this list is always paged.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+            actor_id: Only activity of this user or agent.
+            type: Only activity of this type.
+            entity: Only activity about items of this kind.
+            since: Only activity recorded at this time or later.
+            card_id: Only activity on this card, which may have been deleted since.
+
+        Returns:
+            A page of ``Activity``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+    @overload
+    async def list(
+        self: ProjectActivity[Async],
+        *,
+        limit: int = 50,
+        cursor: str | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
+        type: Literal[
+            "card_created",
+            "card_updated",
+            "card_moved",
+            "card_archived",
+            "card_deleted",
+            "card_assigned",
+            "comment_added",
+            "member_added",
+            "member_removed",
+            "comment_updated",
+            "comment_deleted",
+            "notice_given",
+            "attachment_added",
+            "attachment_removed",
+            "relation_added",
+            "relation_removed",
+            "project_created",
+            "project_updated",
+            "project_imported",
+            "document_created",
+            "document_updated",
+            "document_deleted",
+            "document_submitted",
+            "document_approved",
+            "document_changes_requested",
+            "item_restored",
+            "mission_created",
+            "mission_updated",
+            "mission_deleted",
+            "priority_created",
+            "priority_updated",
+            "priority_deleted",
+            "todo_created",
+            "todo_updated",
+            "todo_deleted",
+            "decision_created",
+            "doc_created",
+            "doc_updated",
+            "doc_deleted",
+            "action_proposed",
+            "action_approved",
+            "action_rejected",
+            "action_applied",
+            "action_reopened",
+            "project_deleted",
+            "scope_created",
+            "scope_updated",
+            "scope_deleted",
+            "column_created",
+            "column_updated",
+            "column_deleted",
+            "label_created",
+            "label_updated",
+            "label_deleted",
+            "custom_field_created",
+            "custom_field_updated",
+            "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
+        ]
+        | Unset = UNSET,
+        entity: Literal[
+            "card",
+            "comment",
+            "attachment",
+            "relation",
+            "member",
+            "project",
+            "scope",
+            "column",
+            "label",
+            "custom_field",
+            "automation",
+            "document",
+            "mission",
+            "priority",
+            "todo",
+            "decision",
+            "doc",
+            "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
+        ]
+        | Unset = UNSET,
+        since: date | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
+    ) -> AsyncPage[Activity]:
+        """List the activity of a project, or of one of its cards, newest first.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+
+        Args:
+            limit: 1 to 500. Default: 50; like notifications, this list is always paged.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+            actor_id: Only activity of this user or agent.
+            type: Only activity of this type.
+            entity: Only activity about items of this kind.
+            since: Only activity recorded at this time or later.
+            card_id: Only activity on this card, which may have been deleted since.
+
+        Returns:
+            A page of ``Activity``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+    @overload
+    def iterate(
+        self: ProjectActivity[Sync],
+        *,
+        limit: int = 50,
+        cursor: str | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
+        type: Literal[
+            "card_created",
+            "card_updated",
+            "card_moved",
+            "card_archived",
+            "card_deleted",
+            "card_assigned",
+            "comment_added",
+            "member_added",
+            "member_removed",
+            "comment_updated",
+            "comment_deleted",
+            "notice_given",
+            "attachment_added",
+            "attachment_removed",
+            "relation_added",
+            "relation_removed",
+            "project_created",
+            "project_updated",
+            "project_imported",
+            "document_created",
+            "document_updated",
+            "document_deleted",
+            "document_submitted",
+            "document_approved",
+            "document_changes_requested",
+            "item_restored",
+            "mission_created",
+            "mission_updated",
+            "mission_deleted",
+            "priority_created",
+            "priority_updated",
+            "priority_deleted",
+            "todo_created",
+            "todo_updated",
+            "todo_deleted",
+            "decision_created",
+            "doc_created",
+            "doc_updated",
+            "doc_deleted",
+            "action_proposed",
+            "action_approved",
+            "action_rejected",
+            "action_applied",
+            "action_reopened",
+            "project_deleted",
+            "scope_created",
+            "scope_updated",
+            "scope_deleted",
+            "column_created",
+            "column_updated",
+            "column_deleted",
+            "label_created",
+            "label_updated",
+            "label_deleted",
+            "custom_field_created",
+            "custom_field_updated",
+            "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
+        ]
+        | Unset = UNSET,
+        entity: Literal[
+            "card",
+            "comment",
+            "attachment",
+            "relation",
+            "member",
+            "project",
+            "scope",
+            "column",
+            "label",
+            "custom_field",
+            "automation",
+            "document",
+            "mission",
+            "priority",
+            "todo",
+            "decision",
+            "doc",
+            "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
+        ]
+        | Unset = UNSET,
+        since: date | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
+    ) -> Iterator[Activity]:
+        """Iterate over all rows: list the activity of a project, or of one of its cards, newest first.
+
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+
+        Args:
+            limit: The number of rows per request, 1-500. Default: 200.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+            actor_id: Only activity of this user or agent.
+            type: Only activity of this type.
+            entity: Only activity about items of this kind.
+            since: Only activity recorded at this time or later.
+            card_id: Only activity on this card, which may have been deleted since.
+
+        Returns:
+            An iterator over the rows, each a ``Activity``. Pages are requested when they are needed.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+        """
+    @overload
+    def iterate(
+        self: ProjectActivity[Async],
+        *,
+        limit: int = 50,
+        cursor: str | Unset = UNSET,
+        actor_id: IdLike | Unset = UNSET,
+        type: Literal[
+            "card_created",
+            "card_updated",
+            "card_moved",
+            "card_archived",
+            "card_deleted",
+            "card_assigned",
+            "comment_added",
+            "member_added",
+            "member_removed",
+            "comment_updated",
+            "comment_deleted",
+            "notice_given",
+            "attachment_added",
+            "attachment_removed",
+            "relation_added",
+            "relation_removed",
+            "project_created",
+            "project_updated",
+            "project_imported",
+            "document_created",
+            "document_updated",
+            "document_deleted",
+            "document_submitted",
+            "document_approved",
+            "document_changes_requested",
+            "item_restored",
+            "mission_created",
+            "mission_updated",
+            "mission_deleted",
+            "priority_created",
+            "priority_updated",
+            "priority_deleted",
+            "todo_created",
+            "todo_updated",
+            "todo_deleted",
+            "decision_created",
+            "doc_created",
+            "doc_updated",
+            "doc_deleted",
+            "action_proposed",
+            "action_approved",
+            "action_rejected",
+            "action_applied",
+            "action_reopened",
+            "project_deleted",
+            "scope_created",
+            "scope_updated",
+            "scope_deleted",
+            "column_created",
+            "column_updated",
+            "column_deleted",
+            "label_created",
+            "label_updated",
+            "label_deleted",
+            "custom_field_created",
+            "custom_field_updated",
+            "custom_field_deleted",
+            "automation_created",
+            "automation_updated",
+            "automation_deleted",
+            "workspace_updated",
+            "workspace_member_added",
+            "workspace_member_updated",
+            "workspace_member_removed",
+            "invitation_created",
+            "invitation_revoked",
+            "webhook_created",
+            "webhook_updated",
+            "webhook_deleted",
+            "agent_created",
+            "agent_updated",
+            "agent_deleted",
+            "agent_token_created",
+            "agent_token_revoked",
+            "agent_mission_created",
+            "agent_mission_updated",
+            "proposal_created",
+            "proposal_updated",
+            "workspace_created",
+            "workspace_deleted",
+            "organization_created",
+            "organization_updated",
+            "organization_member_added",
+            "organization_member_updated",
+            "organization_member_removed",
+        ]
+        | Unset = UNSET,
+        entity: Literal[
+            "card",
+            "comment",
+            "attachment",
+            "relation",
+            "member",
+            "project",
+            "scope",
+            "column",
+            "label",
+            "custom_field",
+            "automation",
+            "document",
+            "mission",
+            "priority",
+            "todo",
+            "decision",
+            "doc",
+            "action",
+            "workspace",
+            "workspace_member",
+            "invitation",
+            "webhook",
+            "agent",
+            "agent_token",
+            "agent_mission",
+            "proposal",
+            "organization",
+            "organization_member",
+        ]
+        | Unset = UNSET,
+        since: date | Unset = UNSET,
+        card_id: IdLike | Unset = UNSET,
     ) -> AsyncIterator[Activity]:
         """Iterate over all rows: list the activity of a project, or of one of its cards, newest first.
 
@@ -459,11 +1789,11 @@ class ProjectActivity(Resource[C]):
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
             cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
-            card_id: Only activity on this card, which may have been deleted since.
             actor_id: Only activity of this user or agent.
             type: Only activity of this type.
             entity: Only activity about items of this kind.
             since: Only activity recorded at this time or later.
+            card_id: Only activity on this card, which may have been deleted since.
 
         Returns:
             An iterator over the rows, each a ``Activity``. Pages are requested when they are needed.

@@ -32,6 +32,7 @@ from stellary.contract.cards import (
 
 if TYPE_CHECKING:
     from stellary.client.calling.form import ReportProgress
+    from stellary.client.calling.page import AsyncPage, Page
     from stellary.client.resources.attachments import Attachments
     from stellary.client.resources.checklists import Checklist
     from stellary.client.resources.comments import Comments
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from stellary.client.resources.labels import CardLabels
     from stellary.client.resources.relations import Relations
     from stellary.client.transfer.progress import Progress
+    from stellary.contract.activities import Activity
 
 
 class Cards(Resource[C]):
@@ -98,6 +100,26 @@ class CardHandle(ItemHandle[C]):
     get = method(GET_CARD)
     update = method(UPDATE_CARD)
     delete = method(DELETE_CARD)
+
+    @overload
+    def history(self: CardHandle[Sync], *, limit: int = 50) -> Page[Activity]: ...
+    @overload
+    def history(self: CardHandle[Async], *, limit: int = 50) -> Later[AsyncPage[Activity]]: ...
+    def history(self, *, limit: int = 50) -> Any:
+        """Return the activities of the card, newest first, also after its deletion. A notebook shows them as a table.
+
+        Args:
+            limit: The number of activities per page, 1 to 500.
+
+        Returns:
+            The first page; ``board.activity.list(card_id=…)`` takes further filters.
+
+        Raises:
+            Invalid: The handle was created with a key instead of an id or a card.
+        """
+        from stellary.client.resources.activity import ProjectActivity
+
+        return ProjectActivity(self._caller, self._path_params).list(card_id=self.id, limit=limit)
 
     @property
     def comments(self) -> Comments[C]:

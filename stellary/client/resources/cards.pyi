@@ -15,6 +15,7 @@ from stellary.client.resources.custom_fields import CardCustomFields
 from stellary.client.resources.labels import CardLabels
 from stellary.client.resources.relations import Relations
 from stellary.client.transfer.progress import Progress
+from stellary.contract.activities import Activity
 from stellary.contract.cards import Card, CardChange, CardInColumn, ChecklistEntry
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.endpoint import Ok
@@ -816,6 +817,32 @@ class CardHandle(ItemHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    def history(self: CardHandle[Sync], *, limit: int = 50) -> Page[Activity]:
+        """Return the activities of the card, newest first, also after its deletion. A notebook shows them as a table.
+
+        Args:
+            limit: The number of activities per page, 1 to 500.
+
+        Returns:
+            The first page; ``board.activity.list(card_id=…)`` takes further filters.
+
+        Raises:
+            Invalid: The handle was created with a key instead of an id or a card.
+        """
+    @overload
+    def history(self: CardHandle[Async], *, limit: int = 50) -> Later[AsyncPage[Activity]]:
+        """Return the activities of the card, newest first, also after its deletion. A notebook shows them as a table.
+
+        Args:
+            limit: The number of activities per page, 1 to 500.
+
+        Returns:
+            The first page; ``board.activity.list(card_id=…)`` takes further filters.
+
+        Raises:
+            Invalid: The handle was created with a key instead of an id or a card.
         """
     @property
     def comments(self) -> Comments[C]:

@@ -19,6 +19,7 @@ from stellary.contract.organizations import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client.resources.activity import OrganizationActivity
     from stellary.client.resources.workspaces import WorkspaceHandle, Workspaces
 
 
@@ -44,6 +45,13 @@ class OrganizationHandle(SlugHandle[C]):
     update = method(UPDATE_ORGANIZATION)
     delete = method(DELETE_ORGANIZATION)
     leave = method(LEAVE_ORGANIZATION)
+
+    @property
+    def activity(self) -> OrganizationActivity[C]:
+        """The activity of the organization."""
+        from stellary.client.resources.activity import OrganizationActivity
+
+        return OrganizationActivity(self._caller, self._path_params)
 
     @property
     def members(self) -> OrganizationMembers[C]:

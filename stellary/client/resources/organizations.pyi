@@ -6,6 +6,7 @@ from typing import Literal, overload
 
 from stellary.client.calling.method import Async, C, IdLike, Resource, SlugHandle, Sync
 from stellary.client.calling.page import AsyncPage, Page
+from stellary.client.resources.activity import OrganizationActivity
 from stellary.client.resources.workspaces import WorkspaceHandle, Workspaces
 from stellary.contract.departures import MemberRemoved
 from stellary.contract.endpoint import Ok
@@ -408,6 +409,9 @@ class OrganizationHandle(SlugHandle[C]):
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
         """
+    @property
+    def activity(self) -> OrganizationActivity[C]:
+        """The activity of the organization."""
     @property
     def members(self) -> OrganizationMembers[C]:
         """The members of the organization."""

@@ -23,6 +23,7 @@ from stellary.contract.workspaces import (
 )
 
 if TYPE_CHECKING:
+    from stellary.client.resources.activity import WorkspaceActivity
     from stellary.client.resources.agents import Agents, MissionHandle, Proposals
     from stellary.client.resources.documents import DocumentHandle, Documents
     from stellary.client.resources.imports import Imports
@@ -57,6 +58,13 @@ class WorkspaceHandle(SlugHandle[C]):
     search = method(SEARCH)
     iterate_search = iterates(SEARCH)
     events = follows(STREAM_EVENTS)
+
+    @property
+    def activity(self) -> WorkspaceActivity[C]:
+        """The activity of the workspace, without that of cards, which is in ``board.activity``."""
+        from stellary.client.resources.activity import WorkspaceActivity
+
+        return WorkspaceActivity(self._caller, self._path_params)
 
     @property
     def members(self) -> WorkspaceMembers[C]:

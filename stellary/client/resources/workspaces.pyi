@@ -7,6 +7,7 @@ from typing import Literal, overload
 from stellary.client.calling.method import Async, C, IdLike, Resource, SlugHandle, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.calling.stream import AsyncEventStream, EventStream
+from stellary.client.resources.activity import WorkspaceActivity
 from stellary.client.resources.agents import Agents, MissionHandle, Proposals
 from stellary.client.resources.documents import DocumentHandle, Documents
 from stellary.client.resources.imports import Imports
@@ -546,6 +547,9 @@ class WorkspaceHandle(SlugHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
+    @property
+    def activity(self) -> WorkspaceActivity[C]:
+        """The activity of the workspace, without that of cards, which is in ``board.activity``."""
     @property
     def members(self) -> WorkspaceMembers[C]:
         """The members of the workspace."""

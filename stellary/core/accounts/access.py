@@ -32,9 +32,11 @@ from stellary.core.accounts.access_checks import (
     check_active,
     check_role,
 )
+from stellary.core.accounts.member_rows import INVITATION
 from stellary.core.accounts.row_types import (
     IdRow,
     InvitationByTokenRow,
+    InvitationRow,
     LoadedOrganizationMemberRow,
     LoadedWorkspaceMemberRow,
     OrganizationRow,
@@ -152,9 +154,9 @@ workspace_member = AccessCheck(
 
 invitation = AccessCheck(
     InvitationRef,
-    IdRow,
+    InvitationRow,
     Link("Invitation", invitations, "invitation_id", invitations.c.workspace_id == WORKSPACE_ID),
-    columns=[invitations.c.id],
+    columns=INVITATION.columns,
 )
 """The access check for an invitation that the caller may revoke."""
 

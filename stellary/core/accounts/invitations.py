@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound
-from stellary.contract.fields import build_value
+from stellary.contract.fields import build_value, convert
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import InvitationRef, InvitationTokenRef, OrganizationRef, WorkspaceRef
 from stellary.contract.roles import WorkspaceRole
@@ -28,6 +28,7 @@ from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.emails import build_email
 from stellary.core.accounts.joining import join_organization, join_workspace
 from stellary.core.accounts.locks import lock_caller, lock_organization, lock_workspace
+from stellary.core.accounts.member_rows import INVITATION
 from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
     invitations,
@@ -38,15 +39,14 @@ from stellary.core.accounts.tables import (
 )
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.accounts.workspaces import workspace_value
-from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.ports.mail import Email
 
 LIFETIME = timedelta(days=7)
 
-_FIELDS = RowFields(Invitation, invitations, internal=("workspace_id", "email_key", "token_digest"))
 _IS_MEMBER = (
     select(workspace_members.c.user_id)
     .join_from(workspace_members, users)
@@ -159,13 +159,14 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
         created_at=uow.now,
         token=new_secret(),
     )
-    row = _FIELDS.to_row(
+    row = INVITATION.to_row(
         invitation,
         workspace_id=workspace.id,
         email_key=parameters["_email_key"],
         token_digest=digest(invitation.token),
     )
     uow.connection.execute(_INSERT, row)
+    emit_change(uow, workspace.id, None, convert(Invitation, invitation))
     inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).scalar_one()
     message = _build_email(invitation, inviter, workspace.name, uow.env.public_url)
     uow.after_commit.append(lambda: uow.env.mailer(message))
@@ -176,7 +177,7 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
 def list_invitations(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Invitation]:
     """Return the invitations that can still be accepted, oldest first."""
     workspace = access.workspace(uow, ref).row
-    return _LIST.fetch(uow, request, _invitation, _workspace_id=workspace.id, _now=uow.now)
+    return _LIST.fetch(uow, request, INVITATION.to_value, _workspace_id=workspace.id, _now=uow.now)
 
 
 @serves(REVOKE_INVITATION)
@@ -186,10 +187,11 @@ def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
     Raises:
         NotFound: The invitation does not exist, or was accepted or revoked before.
     """
-    invitation = access.invitation(uow, ref).row
-    if not uow.connection.execute(_DELETE, {"_id": invitation.id}).rowcount:
+    at = access.invitation(uow, ref)
+    if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
         # It was accepted at the same moment, so the caller must not believe that it was revoked in time.
         raise NotFound("Invitation not found")
+    emit_change(uow, at.roles.workspace_id, INVITATION.to_value(at.row), None)
     return Ok()
 
 
@@ -214,15 +216,15 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
     lock_organization(uow, place.parent(OrganizationRef))
     lock_workspace(uow, place)
     lock_caller(uow)
-    role = _take(uow, invitation)
+    role, inviter_id = _take(uow, invitation)
     join_organization(uow, invitation.organization_id, uow.user_id)
-    join_workspace(uow, invitation.workspace_id, uow.user_id, role)
+    join_workspace(uow, invitation.workspace_id, uow.user_id, role, invitedById=inviter_id)
     at = access.workspace.load(uow, place)
     return AcceptedInvitation(org_slug=invitation.org_slug, workspace=workspace_value(at.row, at.roles))
 
 
-def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> WorkspaceRole:
-    """Delete an invitation that is being accepted, and return the role that it now grants."""
+def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> tuple[WorkspaceRole, str]:
+    """Delete an invitation that is being accepted, and return the role that it now grants, and its sender."""
     parameters = {
         "_id": invitation.id,
         "_organization_id": invitation.organization_id,
@@ -242,7 +244,7 @@ def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> WorkspaceRole:
     granted = rules.granted_role(inviter, INVITE_MEMBER.policy.role, taken.role)
     if granted is None:
         raise NotFound("Invitation not found")
-    return granted
+    return granted, taken.invited_by_id
 
 
 def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, public_url: str) -> Email:
@@ -256,7 +258,3 @@ def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, pu
         outro=[f"The invitation is for {invitation.email} and expires in 7 days."],
         data={"inviter": inviter, "workspace": workspace, "role": invitation.role},
     )
-
-
-def _invitation(row: InvitationRow) -> Invitation:
-    return _FIELDS.to_value(row)

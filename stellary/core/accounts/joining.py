@@ -5,34 +5,48 @@ from __future__ import annotations
 from sqlalchemy import bindparam, exists, insert, literal, select
 
 from stellary.contract.roles import WorkspaceRole
+from stellary.core.accounts.member_rows import ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
+from stellary.core.accounts.row_types import OrganizationMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.tables import organization_members, workspace_members
 from stellary.core.db.base import IdType, UtcDateTime
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.unit import UnitOfWork
 
 _USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
-_JOIN_ORGANIZATION = insert(organization_members).from_select(
-    ["organization_id", "user_id", "role", "created_at"],
-    select(bindparam("_organization_id", type_=IdType), _USER_ID, literal("member"), _NOW).where(
-        ~exists().where(
-            organization_members.c.organization_id == bindparam("_organization_id"),
-            organization_members.c.user_id == bindparam("_user_id"),
-        )
-    ),
+_JOIN_ORGANIZATION = Query(
+    OrganizationMemberRow,
+    insert(organization_members)
+    .from_select(
+        ["organization_id", "user_id", "role", "created_at"],
+        select(bindparam("_organization_id", type_=IdType), _USER_ID, literal("member"), _NOW).where(
+            ~exists().where(
+                organization_members.c.organization_id == bindparam("_organization_id"),
+                organization_members.c.user_id == bindparam("_user_id"),
+            )
+        ),
+    )
+    .returning(*organization_members.c, *select_user(_USER_ID)),
 )
-_JOIN_WORKSPACE = insert(workspace_members).from_select(
-    ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
-    select(
-        bindparam("_workspace_id", type_=IdType),
-        _USER_ID,
-        bindparam("_role", type_=workspace_members.c.role.type),
-        literal("viewer"),
-        _NOW,
-    ).where(
-        ~exists().where(
-            workspace_members.c.workspace_id == bindparam("_workspace_id"),
-            workspace_members.c.user_id == bindparam("_user_id"),
-        )
-    ),
+_JOIN_WORKSPACE = Query(
+    WorkspaceMemberRow,
+    insert(workspace_members)
+    .from_select(
+        ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
+        select(
+            bindparam("_workspace_id", type_=IdType),
+            _USER_ID,
+            bindparam("_role", type_=workspace_members.c.role.type),
+            literal("viewer"),
+            _NOW,
+        ).where(
+            ~exists().where(
+                workspace_members.c.workspace_id == bindparam("_workspace_id"),
+                workspace_members.c.user_id == bindparam("_user_id"),
+            )
+        ),
+    )
+    .returning(*workspace_members.c, *select_user(_USER_ID)),
 )
 
 
@@ -45,10 +59,14 @@ def join_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> No
         user_id: The new member.
     """
     parameters = {"_organization_id": organization_id, "_user_id": user_id, "_now": uow.now}
-    uow.connection.execute(_JOIN_ORGANIZATION, parameters)
+    row = _JOIN_ORGANIZATION.first(uow.connection, parameters)
+    if row is not None:
+        emit_organization_change(uow, organization_id, None, ORGANIZATION_MEMBER.to_value(row))
 
 
-def join_workspace(uow: UnitOfWork, workspace_id: str, user_id: str, role: WorkspaceRole) -> None:
+def join_workspace(
+    uow: UnitOfWork, workspace_id: str, user_id: str, role: WorkspaceRole, **meta: object
+) -> None:
     """Make a member of the organization a member of a workspace, with the pilotage role ``viewer``.
 
     Args:
@@ -56,6 +74,9 @@ def join_workspace(uow: UnitOfWork, workspace_id: str, user_id: str, role: Works
         workspace_id: The workspace.
         user_id: The user; a member keeps the present roles.
         role: The role of a new member.
+        **meta: Further details of the activity.
     """
     parameters = {"_workspace_id": workspace_id, "_user_id": user_id, "_role": role, "_now": uow.now}
-    uow.connection.execute(_JOIN_WORKSPACE, parameters)
+    row = _JOIN_WORKSPACE.first(uow.connection, parameters)
+    if row is not None:
+        emit_change(uow, workspace_id, None, WORKSPACE_MEMBER.to_value(row), **meta)

@@ -6,13 +6,16 @@ Other areas end the rights that they manage (assignments, project membership, no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import and_, bindparam, delete, exists, insert, literal, select, update
 
 from stellary.contract.departures import EndedRights
+from stellary.contract.fields import replace_fields
 from stellary.contract.wire import wire_fields
 from stellary.core.accounts import people, rules
+from stellary.core.accounts.member_rows import INVITATION, ORGANIZATION_MEMBER, WORKSPACE_MEMBER, select_user
+from stellary.core.accounts.row_types import InvitationRow, OrganizationMemberRow, SeatRow, WorkspaceRow
 from stellary.core.accounts.tables import (
     invitations,
     organization_members,
@@ -20,8 +23,11 @@ from stellary.core.accounts.tables import (
     workspace_members,
     workspaces,
 )
+from stellary.core.accounts.workspaces import workspace_value
 from stellary.core.db.base import IdType, UtcDateTime
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
+from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.unit import UnitOfWork
 
 _HERE = workspaces.c.organization_id == bindparam("_organization_id")
@@ -44,48 +50,72 @@ _SEATS = (
     .order_by(workspaces.c.id)
     .with_for_update(key_share=True, of=workspaces)
 )
-_SEAT_THE_HEIR = insert(workspace_members).from_select(
-    ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
-    select(
-        workspaces.c.id,
-        bindparam("_heir_id", type_=IdType),
-        literal("admin"),
-        literal("owner"),
-        bindparam("_now", type_=UtcDateTime),
-    ).where(
-        _OWNED,
-        ~exists().where(
-            workspace_members.c.workspace_id == workspaces.c.id,
-            workspace_members.c.user_id == bindparam("_heir_id"),
+_HEIR_ID = bindparam("_heir_id", type_=IdType)
+_SEAT_THE_HEIR = Query(
+    SeatRow,
+    insert(workspace_members)
+    .from_select(
+        ["workspace_id", "user_id", "role", "pilotage_role", "created_at"],
+        select(
+            workspaces.c.id,
+            _HEIR_ID,
+            literal("admin"),
+            literal("owner"),
+            bindparam("_now", type_=UtcDateTime),
+        ).where(
+            _OWNED,
+            ~exists().where(
+                workspace_members.c.workspace_id == workspaces.c.id,
+                workspace_members.c.user_id == _HEIR_ID,
+            ),
         ),
-    ),
-)
-_RAISE_THE_HEIR = (
-    update(workspace_members)
-    .where(
-        workspace_members.c.user_id == bindparam("_heir_id"),
-        workspace_members.c.workspace_id.in_(select(workspaces.c.id).where(_OWNED)),
     )
-    .values(role="admin", pilotage_role="owner")
+    .returning(*workspace_members.c, *select_user(_HEIR_ID)),
 )
-_HAND_OVER = (
-    update(workspaces).where(_OWNED).values(owner_id=bindparam("_heir_id"), updated_at=bindparam("_now"))
+_HEIRS_SEATS = and_(
+    workspace_members.c.user_id == _HEIR_ID,
+    workspace_members.c.workspace_id.in_(select(workspaces.c.id).where(_OWNED)),
 )
-_LEAVE_WORKSPACES = delete(workspace_members).where(
-    workspace_members.c.user_id == bindparam("_user_id"), workspace_members.c.workspace_id.in_(_WORKSPACES)
+_LOAD_HEIRS_SEATS = Query(SeatRow, select(*workspace_members.c, *select_user(_HEIR_ID)).where(_HEIRS_SEATS))
+_RAISE_THE_HEIR = update(workspace_members).where(_HEIRS_SEATS).values(role="admin", pilotage_role="owner")
+_HAND_OVER = Query(
+    WorkspaceRow,
+    update(workspaces)
+    .where(_OWNED)
+    .values(owner_id=_HEIR_ID, updated_at=bindparam("_now"))
+    .returning(*workspaces.c),
+)
+_LEAVE_WORKSPACES = Query(
+    SeatRow,
+    delete(workspace_members)
+    .where(
+        workspace_members.c.user_id == bindparam("_user_id"),
+        workspace_members.c.workspace_id.in_(_WORKSPACES),
+    )
+    .returning(*workspace_members.c, *select_user(bindparam("_user_id"))),
 )
 _END_INVITATIONS = delete(invitations).where(
     invitations.c.workspace_id.in_(_WORKSPACES),
     invitations.c.email_key
     == select(users.c.email_key).where(users.c.id == bindparam("_user_id")).scalar_subquery(),
 )
-_END_SENT_INVITATIONS = delete(invitations).where(
-    invitations.c.workspace_id == bindparam("_workspace_id"),
-    invitations.c.invited_by_id == bindparam("_user_id"),
+_END_SENT_INVITATIONS = Query(
+    InvitationRow,
+    delete(invitations)
+    .where(
+        invitations.c.workspace_id == bindparam("_workspace_id"),
+        invitations.c.invited_by_id == bindparam("_user_id"),
+    )
+    .returning(*INVITATION.columns),
 )
-_LEAVE = delete(organization_members).where(
-    organization_members.c.organization_id == bindparam("_organization_id"),
-    organization_members.c.user_id == bindparam("_user_id"),
+_LEAVE = Query(
+    OrganizationMemberRow,
+    delete(organization_members)
+    .where(
+        organization_members.c.organization_id == bindparam("_organization_id"),
+        organization_members.c.user_id == bindparam("_user_id"),
+    )
+    .returning(*organization_members.c, *select_user(bindparam("_user_id"))),
 )
 
 
@@ -101,17 +131,43 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
     """
     seats, owners = _load_seats(uow, organization_id, user_id)
     who = {"_organization_id": organization_id, "_user_id": user_id}
-    heir = {**who, "_heir_id": owner_id}
-    uow.connection.execute(_RAISE_THE_HEIR, heir)
-    uow.connection.execute(_SEAT_THE_HEIR, {**heir, "_now": uow.now})
-    uow.connection.execute(_HAND_OVER, {**heir, "_now": uow.now})
-    uow.connection.execute(_LEAVE_WORKSPACES, who)
+    if user_id in owners.values():
+        _hand_over(uow, {**who, "_heir_id": owner_id, "_now": uow.now})
+    for seat in _LEAVE_WORKSPACES.all(uow.connection, who):
+        emit_change(uow, seat.workspace_id, WORKSPACE_MEMBER.to_value(seat), None)
     # A pending invitation would let the user back in.
     uow.connection.execute(_END_INVITATIONS, who)
-    uow.connection.execute(_LEAVE, who)
+    for row in _LEAVE.all(uow.connection, who):
+        emit_organization_change(uow, organization_id, ORGANIZATION_MEMBER.to_value(row), None)
     for workspace_id in rules.find_lost_workspaces(seats, role, None):
         owner = owners[workspace_id]
         people.emit_left(uow, workspace_id, user_id, owner_id if owner == user_id else owner)
+
+
+def _hand_over(uow: UnitOfWork, parameters: Mapping[str, object]) -> None:
+    """Make the organization's owner the owner of the workspaces of a leaving user, and an admin there.
+
+    Args:
+        uow: The unit of work.
+        parameters: The organization, the leaving user, the organization's owner and the time.
+    """
+    heirs_seats = _LOAD_HEIRS_SEATS.all(uow.connection, parameters)
+    for seat in heirs_seats:
+        before = WORKSPACE_MEMBER.to_value(seat)
+        after = replace_fields(before, role="admin", pilotage_role="owner")
+        emit_change(uow, seat.workspace_id, before, after)
+    uow.connection.execute(_RAISE_THE_HEIR, parameters)
+    new_seats = _SEAT_THE_HEIR.all(uow.connection, parameters)
+    for seat in new_seats:
+        emit_change(uow, seat.workspace_id, None, WORKSPACE_MEMBER.to_value(seat))
+    for row in _HAND_OVER.all(uow.connection, parameters):
+        roles = rules.CallerRoles(
+            user_id=row.owner_id, organization_id=row.organization_id, org_role="owner", workspace_id=row.id
+        )
+        workspace = workspace_value(row, roles)
+        former = replace_fields(workspace, owner_id=parameters["_user_id"])
+        # The heir has a seat in each of the workspaces now.
+        emit_change(uow, workspace.id, former, workspace, owner=[*heirs_seats, *new_seats][0].name)
 
 
 def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str, after: str) -> None:
@@ -142,7 +198,9 @@ def end_invitations(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRight
     """
     for event in events:
         sent_by = {"_workspace_id": event.workspace_id, "_user_id": event.user_id}
-        uow.ended_counts["invitations"] += uow.connection.execute(_END_SENT_INVITATIONS, sent_by).rowcount
+        for row in _END_SENT_INVITATIONS.all(uow.connection, sent_by):
+            emit_change(uow, event.workspace_id, INVITATION.to_value(row), None)
+            uow.ended_counts["invitations"] += 1
 
 
 def settle_ended_rights(uow: UnitOfWork) -> EndedRights:

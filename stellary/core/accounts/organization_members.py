@@ -26,20 +26,15 @@ from stellary.core.accounts import access, leaving, rules
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.login_attempts import LoginAttempts, attempts_key
+from stellary.core.accounts.member_rows import ORGANIZATION_MEMBER
 from stellary.core.accounts.row_types import OrganizationMemberRow
 from stellary.core.accounts.tables import organization_members, users
 from stellary.core.accounts.users import id_by_address
-from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 
-_FIELDS = RowFields(
-    OrganizationMember,
-    organization_members,
-    selected={"email": users.c.email, "name": users.c.name, "deactivated_at": users.c.deactivated_at},
-    internal=("organization_id",),
-)
 _LIST = Pages(
     OrganizationMemberRow,
     select(*organization_members.c, users.c.email, users.c.name, users.c.deactivated_at)
@@ -80,7 +75,7 @@ def list_organization_members(
 ) -> Listing[OrganizationMember]:
     """Return the members, in the order in which their accounts were created."""
     organization = access.organization(uow, ref).row
-    return _LIST.fetch(uow, request, _member, _organization_id=organization.id)
+    return _LIST.fetch(uow, request, ORGANIZATION_MEMBER.to_value, _organization_id=organization.id)
 
 
 def _limit_lookups(units: Units, actor: Actor, ref: OrganizationRef, request: AddOrganizationMember) -> None:
@@ -137,7 +132,8 @@ def add_organization_member(
         deactivated_at=user_row.deactivated_at,
         created_at=uow.now,
     )
-    uow.connection.execute(_INSERT, _FIELDS.to_row(member, organization_id=at.row.id))
+    uow.connection.execute(_INSERT, ORGANIZATION_MEMBER.to_row(member, organization_id=at.row.id))
+    emit_organization_change(uow, at.row.id, None, member)
     return member
 
 
@@ -161,16 +157,17 @@ def update_organization_member(
     """
     lock_organization(uow, ref)
     at = access.organization_member(uow, ref)
-    before = _member(at.row)
+    before = ORGANIZATION_MEMBER.to_value(at.row)
     if not request.role:
         return _build_updated_member(uow, before)
     rules.check_touch(at.roles.org_role, before.role)
     rules.check_grant(at.roles.org_role, request.role)
     after = replace_fields(before, **get_set_fields(request, OrganizationMember))
     leaving.change_role(uow, at.roles.organization_id, after.user_id, before.role, after.role)
-    if changes := _FIELDS.to_changes(before, after):
+    if changes := ORGANIZATION_MEMBER.to_changes(before, after):
         keys = {"_organization_id": at.roles.organization_id, "_member_id": after.user_id}
         uow.connection.execute(_UPDATE, {**keys, **changes})
+        emit_organization_change(uow, at.roles.organization_id, before, after)
     return _build_updated_member(uow, after)
 
 
@@ -207,7 +204,3 @@ def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> MemberRemoved:
 
 def _build_updated_member(uow: UnitOfWork, member: OrganizationMember) -> UpdatedOrganizationMember:
     return convert(UpdatedOrganizationMember, member, ended=leaving.settle_ended_rights(uow))
-
-
-def _member(row: OrganizationMemberRow) -> OrganizationMember:
-    return _FIELDS.to_value(row)

@@ -28,6 +28,7 @@ from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel import trash
+from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -75,6 +76,7 @@ def create_organization(uow: UnitOfWork, ref: Ref, request: CreateOrganization) 
             "created_at": uow.now,
         },
     )
+    emit_organization_change(uow, organization.id, None, organization)
     return organization
 
 
@@ -107,6 +109,7 @@ def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOr
     after = update_value(before, request, uow.now)
     if after is not before:
         _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
+        emit_organization_change(uow, after.id, before, after)
     return after
 
 

@@ -9,7 +9,7 @@ import attrs
 from sqlalchemy import Select, and_, bindparam, select
 
 from stellary.core.accounts.audience import ACTIVE, audience, sees
-from stellary.core.accounts.tables import organizations, users, workspaces
+from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
 from stellary.core.kernel.events import AdminRightsLost, MemberDeactivated, WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -48,6 +48,10 @@ _WITH_MEMBERSHIP: Select[Any] = select(
     *_PERSON, and_(ACTIVE, sees(users.c.id, bindparam("_workspace_id"))).label("reaches")
 ).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING_BY_EMAIL = _REACHING.where(users.c.email_key == bindparam("_email_key"))
+_IN_ORGANIZATION = select(organization_members.c.user_id).where(
+    organization_members.c.organization_id == bindparam("_organization_id"),
+    organization_members.c.user_id == bindparam("_user_id"),
+)
 _AUDIENCE = audience(bindparam("_workspace_id"))
 _OTHERS = _AUDIENCE.where(users.c.id != bindparam("_user_id")).limit(1)
 _LOCK_WORKSPACE: Select[Any] = (
@@ -154,6 +158,18 @@ def emit_admin_rights_lost(uow: UnitOfWork, workspace_id: str, user_id: str, own
 def _successor(uow: UnitOfWork, user_id: str, owner_id: str) -> str:
     """Return the user who takes over: the admin who removes the user, or the workspace's owner if the user leaves."""
     return owner_id if uow.user_id == user_id else uow.user_id
+
+
+def is_in_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> bool:
+    """Return whether a user is a member of an organization.
+
+    Args:
+        uow: The unit of work.
+        organization_id: The organization.
+        user_id: The user.
+    """
+    parameters = {"_organization_id": organization_id, "_user_id": user_id}
+    return uow.connection.execute(_IN_ORGANIZATION, parameters).first() is not None
 
 
 def has_other_members(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:

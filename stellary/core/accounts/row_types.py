@@ -145,6 +145,12 @@ class SeatOwnersRow(RowType):
     organization_owner_id: str
 
 
+class SeatRow(WorkspaceMemberRow):
+    """A member, with the workspace."""
+
+    workspace_id: str
+
+
 class IdRow(RowType):
     """A row that only has an id."""
 

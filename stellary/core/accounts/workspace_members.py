@@ -19,18 +19,13 @@ from stellary.contract.workspaces import (
 from stellary.core.accounts import access, leaving, people, rules
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
+from stellary.core.accounts.member_rows import WORKSPACE_MEMBER
 from stellary.core.accounts.row_types import LoadedWorkspaceMemberRow, WorkspaceMemberRow
 from stellary.core.accounts.tables import users, workspace_members
-from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_FIELDS = RowFields(
-    WorkspaceMember,
-    workspace_members,
-    selected={"email": users.c.email, "name": users.c.name, "deactivated_at": users.c.deactivated_at},
-    internal=("workspace_id",),
-)
 _LIST = Pages(
     WorkspaceMemberRow,
     select(*workspace_members.c, users.c.email, users.c.name, users.c.deactivated_at)
@@ -50,7 +45,7 @@ _DELETE = delete(workspace_members).where(*_MEMBER)
 def list_workspace_members(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[WorkspaceMember]:
     """Return the members in the order in which their accounts were created, without implicit admins."""
     workspace = access.workspace(uow, ref).row
-    return _LIST.fetch(uow, request, _member, _workspace_id=workspace.id)
+    return _LIST.fetch(uow, request, WORKSPACE_MEMBER.to_value, _workspace_id=workspace.id)
 
 
 @serves(UPDATE_WORKSPACE_MEMBER)
@@ -72,12 +67,13 @@ def update_workspace_member(
     """
     lock_workspace(uow, ref)
     at = access.workspace_member(uow, ref)
-    before = _member(at.row)
+    before = WORKSPACE_MEMBER.to_value(at.row)
     after = replace_fields(before, **get_set_fields(request, WorkspaceMember))
     _check(at, before, after)
-    if changes := _FIELDS.to_changes(before, after):
+    if changes := WORKSPACE_MEMBER.to_changes(before, after):
         keys = {"_workspace_id": at.roles.workspace_id, "_member_id": after.user_id}
         uow.connection.execute(_UPDATE, {**keys, **changes})
+        emit_change(uow, at.roles.workspace_id, before, after)
     _emit_admin_rights_lost(uow, at, before.role, after.role)
     return convert(UpdatedWorkspaceMember, after, ended=leaving.settle_ended_rights(uow))
 
@@ -98,10 +94,12 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     """
     lock_workspace(uow, ref)
     at = access.workspace_member(uow, ref)
-    _check(at, _member(at.row), None)
+    member = WORKSPACE_MEMBER.to_value(at.row)
+    _check(at, member, None)
     workspace_id = at.roles.workspace_id
     assert workspace_id is not None
     uow.connection.execute(_DELETE, {"_workspace_id": workspace_id, "_member_id": at.row.user_id})
+    emit_change(uow, workspace_id, member, None)
     people.emit_left(uow, workspace_id, at.row.user_id, _owner_id(at))
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
@@ -133,7 +131,3 @@ def _check(
         (before.role, before.pilotage_role),
         None if after is None else (after.role, after.pilotage_role),
     )
-
-
-def _member(row: WorkspaceMemberRow) -> WorkspaceMember:
-    return _FIELDS.to_value(row)

@@ -28,6 +28,7 @@ from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import workspace_members, workspaces
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel import trash
+from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -89,6 +90,7 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
             "created_at": uow.now,
         },
     )
+    emit_organization_change(uow, organization.id, None, workspace)
     return workspace
 
 
@@ -138,6 +140,7 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
     after = update_value(before, request, uow.now)
     if after is not before:
         _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
+        emit_change(uow, after.id, before, after)
     return after
 
 
@@ -148,9 +151,13 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     Raises:
         Conflict: It is a personal workspace.
     """
-    workspace = access.workspace(uow, ref).row
+    # The record of the deletion refers to the organization.
+    lock_organization(uow, ref)
+    at = access.workspace(uow, ref)
+    workspace = at.row
     rules.check_shared(is_personal=workspace.is_personal)
     uow.connection.execute(_DELETE, {"_id": workspace.id})
+    emit_organization_change(uow, workspace.organization_id, workspace_value(workspace, at.roles), None)
     trash.expire(uow, trash.trash.c.workspace_id, workspace.id)
     delete_agent_users(uow, [workspace.id])
     uow.send_on_commit(ACCESS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stellary.contract.refs import AgentMissionRef, AgentRef, AgentTokenRef, ProposalRef
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, by_ref
-from stellary.core.agents.row_types import AgentMissionRow, AgentRow, AgentTokenRow, ProposalRow
+from stellary.core.agents.row_types import AgentMissionRow, AgentRow, NamedTokenRow, ProposalRow
 from stellary.core.agents.rows import MISSION
 from stellary.core.agents.tables import agent_tokens, agents, missions, proposals
 
@@ -15,10 +15,10 @@ agent = AccessCheck(AgentRef, AgentRow, _AGENT, columns=agents.c)
 
 token = AccessCheck(
     AgentTokenRef,
-    AgentTokenRow,
+    NamedTokenRow,
     _AGENT,
     Link("Token", agent_tokens, "token_id", agent_tokens.c.agent_id == agents.c.id),
-    columns=[agent_tokens.c.id],
+    columns=[*agent_tokens.c, agents.c.name.label("agent_name")],
 )
 """The access check for a token of an agent."""
 

@@ -42,6 +42,7 @@ from stellary.core.board.queries.recipient_queries import select_project_ids
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import Category
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -96,6 +97,7 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
     create_agent_user(uow, agent.id, workspace_id, agent.name)
     row = rows.AGENT_FIELDS.to_row(agent, window_began_at=uow.now, window_actions=0)
     _write_agent(uow, _INSERT, agent.slug, row)
+    emit_change(uow, workspace_id, None, agent)
     return agent
 
 
@@ -140,7 +142,9 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     # An agent that was suspended, or has fewer tools or projects now, may have open streams.
     uow.send_on_commit(ACCESS)
     columns = {"_id": after.id, **rows.AGENT_FIELDS.to_changes(before, after)}
-    return rows.agent(require_row(_write_agent(uow, _UPDATE, after.slug, columns), "Agent"))
+    updated = rows.agent(require_row(_write_agent(uow, _UPDATE, after.slug, columns), "Agent"))
+    emit_change(uow, row.workspace_id, before, updated)
+    return updated
 
 
 @serves(DELETE_AGENT)
@@ -150,6 +154,7 @@ def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
     retire_agent_user(uow, agent.id)
     unassign_cards(uow, agent.workspace_id, agent.id)
     uow.connection.execute(_DELETE, {"_id": agent.id})
+    emit_change(uow, agent.workspace_id, rows.agent(agent), None)
     uow.send_on_commit(ACCESS)
     return Ok()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from stellary.contract.agent_missions import (
     MissionStatus,
 )
 from stellary.contract.errors import Conflict
-from stellary.contract.fields import build_value
+from stellary.contract.fields import build_value, replace_fields
 from stellary.contract.paging import Listing
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import AgentMissionRef, AgentRef
@@ -30,7 +30,7 @@ from stellary.contract.unset import UNSET
 from stellary.core.agents import access, mission_log, rows
 from stellary.core.agents.row_types import (
     AgentMissionRow,
-    EndedMissionRow,
+    EndingMissionRow,
     ProposalRow,
     RejectedProposalRow,
     StoredMissionRow,
@@ -42,8 +42,10 @@ from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
+from stellary.core.kernel.events import Cause, Chain
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves
+from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 
 RUN = "agents.run"
@@ -95,10 +97,15 @@ _BEGIN = (
     .values(status="running", started_at=bindparam("_now"), step=missions.c.step + 1)
 )
 _ONE_READY = select(missions.c.id).where(_OF_AGENT, missions.c.status == "queued", _CARD_IS_FREE).limit(1)
-_END = Query(
-    EndedMissionRow,
+_WITH_AGENT = Query(
+    EndingMissionRow,
+    select(*rows.MISSION, agents.c.name.label("agent_name"))
+    .join_from(missions, agents, agents.c.id == missions.c.agent_id)
+    .where(_THIS_MISSION),
+)
+_END = (
     update(missions)
-    .where(_THIS_MISSION, missions.c.status.in_(bindparam("_from", expanding=True)))
+    .where(_THIS_MISSION, missions.c.status == bindparam("_from"))
     .values(
         status=bindparam("_to"),
         result=bindparam("_result"),
@@ -106,7 +113,6 @@ _END = Query(
         finished_at=bindparam("_now"),
         step=missions.c.step + 1,
     )
-    .returning(missions.c.card_id, missions.c.autonomy_mode),
 )
 _REJECT_OPEN = Query(
     RejectedProposalRow,
@@ -173,6 +179,7 @@ def create_mission(uow: UnitOfWork, ref: AgentRef, request: CreateAgentMission) 
     )
     uow.connection.execute(_INSERT, rows.mission_row(mission))
     mission_log.write(uow, mission.id, ("status", {"status": "queued"}))
+    emit_change(uow, agent.workspace_id, None, mission, name=rows.agent(agent).name)
     if agent.runtime != "external":
         enqueue(uow, mission.id)
     return mission
@@ -257,10 +264,11 @@ def end_mission(
     Returns:
         True if this call ended the mission.
     """
-    values = {"_id": mission_id, "_from": list(before), "_to": status, "_now": uow.now}
-    ended = _END.first(uow.connection, {**values, "_result": result, "_error": error})
-    if ended is None:
+    values = {"_id": mission_id, "_to": status, "_now": uow.now, "_result": result, "_error": error}
+    row = _write_end(uow, before, values)
+    if row is None:
         return False
+    _emit_end(uow, row, status=status, error=error)
     parameters: dict[str, object] = {
         "_id": mission_id,
         "_user_id": decided_by_id,
@@ -268,7 +276,7 @@ def end_mission(
         "_reason": ENDED[status],
     }
     # Approved proposals of a batch are executed when the mission completes, and not before.
-    is_undone_batch = ended.autonomy_mode == "approval" and status != "completed"
+    is_undone_batch = row.autonomy_mode == "approval" and status != "completed"
     parameters["_open"] = ["pending", "approved"] if is_undone_batch else ["pending"]
     rejected = _REJECT_OPEN.all(uow.connection, parameters)
     mission_log.write(
@@ -278,10 +286,41 @@ def end_mission(
         ("status", {"status": status}),
         ("done", {"status": status, "result": result, "error": error}),
     )
-    next_mission_id = uow.connection.execute(_NEXT_OF_CARD, {"_card_id": ended.card_id}).scalar()
+    next_mission_id = uow.connection.execute(_NEXT_OF_CARD, {"_card_id": row.card_id}).scalar()
     if next_mission_id is not None:
         enqueue(uow, next_mission_id)
     return True
+
+
+def _write_end(
+    uow: UnitOfWork, before: Sequence[str], values: Mapping[str, object]
+) -> EndingMissionRow | None:
+    """Write the end of a mission, and return its row before; None if its status is not one of those before."""
+    while True:
+        row = _WITH_AGENT.first(uow.connection, values)
+        if row is None or row.status not in before:
+            return None
+        # If another transaction has changed the status since it was read, it is read again.
+        if uow.connection.execute(_END, {**values, "_from": row.status}).rowcount:
+            return row
+
+
+def _emit_end(uow: UnitOfWork, row: EndingMissionRow, **changes: object) -> None:
+    """Emit the end of a mission; if no request has ended it, as a change by its agent."""
+    mission = rows.mission(row)
+    ended = replace_fields(mission, **changes, finished_at=uow.now)
+    if uow.actor.user_id is not None:
+        emit_change(uow, row.workspace_id, mission, ended, name=row.agent_name)
+        return
+    limits = AgentLimits(
+        agent_id=row.agent_id,
+        principal_id=row.created_by_id,
+        workspace_id=row.workspace_id,
+        mission_id=row.id,
+    )
+    cause = Cause(Chain(uow.new_id()), row.agent_id, 0, {"agent": limits.as_via()})
+    with uow.caused_by(cause, Actor(row.agent_id, agent_limits=limits)):
+        emit_change(uow, row.workspace_id, mission, ended, name=row.agent_name)
 
 
 def proposal_entry(proposal: Proposal | ProposalRow | RejectedProposalRow, status: str) -> dict[str, object]:

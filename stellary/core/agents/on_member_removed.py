@@ -6,21 +6,34 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, select
 
-from stellary.core.agents import missions
+from stellary.core.agents import missions, rows
+from stellary.core.agents.row_types import EndedTokenRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.agents.tables import missions as table
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AdminRightsLost, TokensRevoked, WorkspaceLeft
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork
 
 CREATOR_LEFT = "the person who created it no longer has access to the workspace"
-_REVOKE = delete(agent_tokens).where(
-    agent_tokens.c.created_by_id == bindparam("_user_id"),
-    agent_tokens.c.agent_id.in_(
-        select(agents.c.id).where(agents.c.workspace_id == bindparam("_workspace_id"))
+_REVOKE_ALL = delete(agent_tokens).where(agent_tokens.c.created_by_id == bindparam("_user_id"))
+_REVOKED = (
+    *agent_tokens.c,
+    *(
+        select(column).where(agents.c.id == agent_tokens.c.agent_id).scalar_subquery().label(name)
+        for name, column in (("agent_name", agents.c.name), ("workspace_id", agents.c.workspace_id))
     ),
 )
-_REVOKE_ALL = delete(agent_tokens).where(agent_tokens.c.created_by_id == bindparam("_user_id"))
+_REVOKE_HERE = Query(
+    EndedTokenRow,
+    _REVOKE_ALL.where(
+        agent_tokens.c.agent_id.in_(
+            select(agents.c.id).where(agents.c.workspace_id == bindparam("_workspace_id"))
+        )
+    ).returning(*_REVOKED),
+)
+_REVOKE_EVERYWHERE = Query(EndedTokenRow, _REVOKE_ALL.returning(*_REVOKED))
 _ACTIVE_MISSIONS = (
     select(table.c.id)
     .where(
@@ -41,9 +54,9 @@ def revoke_tokens(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsL
     """
     for event in events:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id}
-        token_count = uow.connection.execute(_REVOKE, parameters).rowcount
-        if token_count:
-            uow.ended_counts["agent_tokens"] += token_count
+        revoked = _REVOKE_HERE.all(uow.connection, parameters)
+        if revoked:
+            _record_revoked(uow, revoked)
             uow.send_on_commit(ACCESS)
 
 
@@ -55,10 +68,15 @@ def revoke_all_tokens(uow: UnitOfWork, events: Sequence[TokensRevoked]) -> None:
         events: The users who revoke all their tokens.
     """
     for event in events:
-        uow.ended_counts["agent_tokens"] += uow.connection.execute(
-            _REVOKE_ALL, {"_user_id": event.user_id}
-        ).rowcount
+        _record_revoked(uow, _REVOKE_EVERYWHERE.all(uow.connection, {"_user_id": event.user_id}))
         uow.send_on_commit(ACCESS)
+
+
+def _record_revoked(uow: UnitOfWork, revoked: Sequence[EndedTokenRow]) -> None:
+    """Count revoked tokens, and emit their events."""
+    uow.ended_counts["agent_tokens"] += len(revoked)
+    for row in revoked:
+        emit_change(uow, row.workspace_id, rows.token(row), None, agent=row.agent_name)
 
 
 def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:

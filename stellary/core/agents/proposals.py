@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select, update
 
 from stellary.contract.comments import COMMENT_MAX, CreateComment
 from stellary.contract.errors import Conflict
+from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.proposals import (
     APPROVE_ALL,
@@ -45,6 +46,7 @@ from stellary.core.agents.tables import missions as missions_table
 from stellary.core.agents.tables import proposals
 from stellary.core.board import comments
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
 from stellary.core.ports.blobs import discard
@@ -227,6 +229,9 @@ def _decide(
     values = {"_id": row.id, "_status": status, "_reason": reason, "_user_id": uow.user_id, "_now": uow.now}
     if not uow.connection.execute(_DECIDE, {**values, "_from": list(before)}).rowcount:
         raise Conflict("the proposal is decided already", code="already_decided")
+    proposal = rows.proposal(row)
+    decision = {"status": status, "reason": reason, "decided_by_id": uow.user_id, "decided_at": uow.now}
+    emit_change(uow, row.workspace_id, proposal, replace_fields(proposal, **decision))
 
 
 def _decide_in_batch(

@@ -20,6 +20,7 @@ from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, find_service
 from stellary.core.ports.blobs import StoredFile
 
@@ -174,7 +175,9 @@ def _propose(uow: UnitOfWork, limits: AgentLimits, **fields: Any) -> Proposal:
     hidden = {"call_id": None, "call": None, "blob_key": None}
     uow.connection.execute(_INSERT, {**row, **hidden, **fields})
     shown_fields = {name: fields[name] for name in ("action", "params", "summary")}
-    return Proposal(**row, **shown_fields)
+    proposal = Proposal(**row, **shown_fields)
+    emit_change(uow, limits.workspace_id, None, proposal)
+    return proposal
 
 
 def find_pending_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:

@@ -66,6 +66,18 @@ class AgentTokenRow(RowType):
     id: str
 
 
+class NamedTokenRow(AgentTokenRow):
+    """A token of an agent, with the agent's name."""
+
+    agent_name: str
+
+
+class EndedTokenRow(NamedTokenRow):
+    """A token that has just been revoked, with its agent's workspace."""
+
+    workspace_id: str
+
+
 class AuthenticatedTokenRow(RowType):
     """A token of an agent, with the agent's current limits."""
 
@@ -117,11 +129,10 @@ class RunningMissionRow(StoredMissionRow):
     project_ids: list[str] | None
 
 
-class EndedMissionRow(RowType):
-    """A mission that has just ended."""
+class EndingMissionRow(AgentMissionRow):
+    """A mission that is about to end, with the name of its agent."""
 
-    card_id: str
-    autonomy_mode: AutonomyMode
+    agent_name: str
 
 
 class ProposalRow(RowType):

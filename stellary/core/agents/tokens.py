@@ -17,7 +17,7 @@ from stellary.contract.agents import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, NotFound, Unauthenticated
-from stellary.contract.fields import build_value
+from stellary.contract.fields import build_value, convert
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, AgentTokenRef
 from stellary.contract.wire import invalid, utc
@@ -27,6 +27,7 @@ from stellary.core.agents import access, rows
 from stellary.core.agents.row_types import AgentTokenRow, AuthenticatedTokenRow
 from stellary.core.agents.tables import agent_tokens, agents
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork, serves
@@ -99,6 +100,7 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
         created_at=uow.now,
     )
     uow.connection.execute(_INSERT, rows.token_row(token, digest(secret)))
+    emit_change(uow, agent.workspace_id, None, convert(AgentToken, token), agent=rows.agent(agent).name)
     return token
 
 
@@ -116,9 +118,10 @@ def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
     Raises:
         NotFound: The agent has no such token, or another request has just revoked it.
     """
-    token = access.token(uow, ref).row
-    if not uow.connection.execute(_DELETE, {"_id": token.id}).rowcount:
+    at = access.token(uow, ref)
+    if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
         raise NotFound("Token not found")
+    emit_change(uow, at.roles.workspace_id, rows.token(at.row), None, agent=at.row.agent_name)
     uow.send_on_commit(ACCESS)
     return Ok()
 

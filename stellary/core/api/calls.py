@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy.exc import DBAPIError
 
-from stellary.contract.endpoint import Nothing
+from stellary.contract.endpoint import Nothing, Policy
 from stellary.contract.errors import (
     ApiError,
     Conflict,
@@ -113,20 +113,25 @@ class ServiceCall:
                 touch(connection, self.caller, self.units.env.clock())
         return open_body(response)
 
-    def authorize(self) -> RawResponse:
-        """Check that the caller may make the request, and return an empty response."""
+    def authorize(self, policies: Iterable[Policy] = ()) -> RawResponse:
+        """Check that the caller may make the request, and return an empty response.
+
+        Args:
+            policies: Policies that the caller has to fulfil beside that of the endpoint.
+        """
         with self._record_refusals():
-            self._authorize()
+            self._authorize(policies)
         return RawResponse(200)
 
-    def _authorize(self) -> None:
+    def _authorize(self, policies: Iterable[Policy] = ()) -> None:
         def check(uow: UnitOfWork) -> None:
             uow.actor = self._authenticate(uow)
             self._require(uow)
             if uow.actor.agent_limits is not None:
                 gate.check_active(uow, uow.actor.agent_limits)
             check_restrictions(uow, self.endpoint, self.ref)
-            self._check_access(uow)
+            for policy in (self.endpoint.policy, *policies):
+                self._check_access(uow, policy)
 
         self.units.run(check, read_only=True)
 
@@ -377,10 +382,10 @@ class ServiceCall:
         self.caller = actor
         return actor
 
-    def _check_access(self, uow: UnitOfWork) -> None:
+    def _check_access(self, uow: UnitOfWork, policy: Policy | None = None) -> None:
         if self.access_check is None:
             return
-        uow.push_policy(self.endpoint.policy)
+        uow.push_policy(policy or self.endpoint.policy)
         try:
             self.access_check(uow, self.ref)
         finally:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
 
+from stellary.contract.endpoint import Policy
 from stellary.contract.errors import ApiError, Unavailable
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
@@ -205,6 +207,8 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     trash.restore_item,
     trash.purge_item,
     feed.list_activity,
+    feed.list_workspace_activity,
+    feed.list_organization_activity,
     undo.undo_activity,
     search.search,
     stream.stream_events,
@@ -391,22 +395,29 @@ def respond_in_blocks(units: Units, request: RawRequest, actor: Actor | None) ->
     response = answer(units, request, actor)
     if response.record is None:
         return read_body(response)
-    blocks = StreamReader(units, response.record, lambda: may_read_on(units, request, actor))
+    policies = response.record.policies
+    blocks = StreamReader(
+        units, response.record, lambda: may_read_on(units, request, actor, policies=policies)
+    )
     return RawResponse(response.status, response.headers, blocks=blocks)
 
 
-def may_read_on(units: Units, request: RawRequest, actor: Actor | None = None) -> bool:
+def may_read_on(
+    units: Units, request: RawRequest, actor: Actor | None, *, policies: Iterable[Policy]
+) -> bool:
     """Return whether the reader of a stream still has access.
 
     Args:
         units: Opens the units of work.
         request: The request that opened the stream.
         actor: The caller; None takes the caller from the bearer token.
+        policies: The policies of the record, which the caller has to fulfil beside that of the endpoint.
 
     Raises:
         Unavailable: The check has failed, so the answer is unknown.
     """
-    response = run_call(request, actor, lambda: _call(units, request, actor, None), ServiceCall.authorize)
+    authorize = partial(ServiceCall.authorize, policies=policies)
+    response = run_call(request, actor, lambda: _call(units, request, actor, None), authorize)
     if response.status >= 500:
         raise Unavailable("access cannot be checked at the moment; try again")
     return response.status < 400

@@ -44,6 +44,7 @@ from stellary.core.kernel.events import (
     ItemRestored,
     MemberDeactivated,
     NoticeGiven,
+    OrganizationItemChanged,
     PilotageChanged,
     ProjectCreated,
     ProjectImported,
@@ -57,7 +58,7 @@ from stellary.core.kernel.events import (
     WorkspaceLeft,
 )
 from stellary.core.kernel.unit import Actor, UnitOfWork
-from stellary.core.notifications import activity
+from stellary.core.notifications import activity, organization_activity
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.trash import trash
@@ -68,12 +69,12 @@ Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """A function that is called with the unit and all new events of its types, in order, so that it can process them in bulk."""
 
 
-def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
+def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
     """Make open streams check the access of their readers again.
 
     Args:
         uow: The unit of work.
-        events: The users who have left a workspace; any one of them is enough.
+        events: The users who have left a workspace or lost admin rights; any one of them is enough.
     """
     uow.send_on_commit(signals.ACCESS)
 
@@ -96,6 +97,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     ProjectCreated: (activity.record, index.update_index),
     ProjectUpdated: (activity.record, index.update_index),
     ItemChanged: (activity.record,),
+    OrganizationItemChanged: (organization_activity.record,),
     ProjectImported: (activity.record, index.update_index),
     CardsImported: (index.update_index,),
     DocumentWritten: (index.update_index,),
@@ -142,6 +144,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     ),
     TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     AdminRightsLost: (
+        end_streams,
         agents_on_member_removed.revoke_tokens,
         webhooks_on_member_removed.hand_over,
         leaving.end_invitations,

@@ -37,9 +37,9 @@ from stellary.core.automations.rules.occurrences import with_event_ids
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import Trigger
 from stellary.core.board import access as board_access
-from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.actions import registered_actions
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 

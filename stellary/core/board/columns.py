@@ -34,7 +34,6 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access
 from stellary.core.board.changes import card_moves
-from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.order import ordering
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns, lock_project
@@ -46,6 +45,7 @@ from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 

@@ -38,13 +38,13 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.core.board import access, field_access
 from stellary.core.board.changes.card_changes import change_card
-from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.row_types import CustomFieldRow, FieldValuesRow
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
 from stellary.core.board.tables import cards, custom_fields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 

@@ -38,12 +38,12 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
-from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import LabelRow
 from stellary.core.board.tables import cards, labels
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel import trash
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 

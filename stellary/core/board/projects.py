@@ -49,7 +49,8 @@ from stellary.core.board.tables import (
 from stellary.core.board.templates import TEMPLATES
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel import trash
-from stellary.core.kernel.events import ItemChanged, ProjectCreated, ProjectUpdated
+from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -311,16 +312,7 @@ def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": before.id})
     project = project_value(before)
-    uow.emit(
-        ItemChanged(
-            workspace_id=project.workspace_id,
-            project_id=project.id,
-            kind="project",
-            before=project,
-            after=None,
-            meta={},
-        )
-    )
+    emit_change(uow, project.workspace_id, project, None)
     return Ok()
 
 

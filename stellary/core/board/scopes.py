@@ -29,7 +29,6 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, scope_access
 from stellary.core.board.changes import card_moves
-from stellary.core.board.changes.item_changes import emit_change
 from stellary.core.board.columns import column_row, column_values, scope_columns
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns
@@ -42,6 +41,7 @@ from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, comments, scopes
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardDeleted
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 

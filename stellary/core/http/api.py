@@ -247,7 +247,11 @@ class Api:
         if answer.record is not None:
             reader = answer.actor.user_id if answer.actor else None
             allowed = partial(
-                dispatch.may_read_on, self._core.units, context.to_raw_request(), context.host_actor
+                dispatch.may_read_on,
+                self._core.units,
+                context.to_raw_request(),
+                context.host_actor,
+                policies=answer.record.policies,
             )
             context.stream_start = await self.streams.open(answer.record, reader, allowed)
         return _add_prefix(answer, context.prefix)

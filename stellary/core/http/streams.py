@@ -1,6 +1,6 @@
 """Streams: many open connections that are served from few reads of the database.
 
-Connections that follow the same record from the same position share one read and its result. A read costs as
+Connections that follow the same view of a record from the same position share one read and its result. A read costs as
 much as a request; sending the result to another connection takes microseconds.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Protocol
@@ -292,13 +292,12 @@ class Streams:
                 await asyncio.sleep(pause)
 
     async def _read_on(self, topic: str) -> float | None:
-        """Read once from each follower's position; return the seconds until there is more, or None."""
+        """Read once from each position, for each view; return the seconds until there is more, or None."""
         pause: float | None = None
-        here = self._followers.get(topic, set())
-        for position in sorted({follower.position for follower in here}):
-            group = [follower for follower in here if follower.position == position]
-            if not group:
-                continue
+        groups: dict[tuple[int, Hashable], list[Follower]] = defaultdict(list)
+        for follower in self._followers.get(topic, set()):
+            groups[follower.position, follower.record.view].append(follower)
+        for (position, _), group in sorted(groups.items(), key=lambda item: item[0][0]):
             batch = await self._read(group[0].record, position)
             for follower in group:
                 follower.take(batch)

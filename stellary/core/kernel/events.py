@@ -135,18 +135,42 @@ class ProjectUpdated(ProjectEvent):
 
 @attrs.frozen(kw_only=True)
 class ItemChanged(Event):
-    """A project, scope, column, label or custom field was created, updated or deleted.
+    """An item of one of the ``ITEM_CLASSES`` was created, updated or deleted.
 
     Attributes:
+        type: The type of the activity.
         kind: The kind of the item.
-        project_id: The project that it belongs to.
+        item_id, name: The id and the name of the item.
+        project_id: The project that it belongs to; None if there is none.
         before: Its state before the change; None if it was created.
         after: Its state after the change; None if it was deleted.
         meta: Further details of the activity.
     """
 
+    type: ActivityType
     kind: EntityKind
-    project_id: str
+    item_id: str
+    name: str
+    project_id: str | None
+    before: Value | None
+    after: Value | None
+    meta: Mapping[str, object]
+
+
+@attrs.frozen(kw_only=True)
+class OrganizationItemChanged(BaseEvent):
+    """An organization, one of its members or one of its workspaces was created, updated or deleted.
+
+    Attributes:
+        organization_id: The organization.
+        type, kind, item_id, name, before, after, meta: As in ``ItemChanged``.
+    """
+
+    organization_id: str
+    type: ActivityType
+    kind: EntityKind
+    item_id: str
+    name: str
     before: Value | None
     after: Value | None
     meta: Mapping[str, object]
@@ -341,6 +365,8 @@ class PilotageChanged(Event):
     Attributes:
         type: The type of the activity.
         thing_id, title: The item that was changed.
+        before: Its state before the change; None if it was created.
+        after: Its state after the change; None if it was deleted.
         changed: The changed fields, by their wire names.
         concerned_id: The user to notify, besides the one who made the change.
     """
@@ -348,6 +374,8 @@ class PilotageChanged(Event):
     type: ActivityType
     thing_id: str
     title: str
+    before: Value | None
+    after: Value | None
     changed: tuple[str, ...] = ()
     concerned_id: str | None = None
 
@@ -358,10 +386,14 @@ class DocumentEvent(Event):
 
     Attributes:
         project_id: The project that the document belongs to; None for a document of a workspace or an organization.
+        old: The recorded fields before the change; None if the document was created.
+        new: The recorded fields after the change; None if the document was deleted.
     """
 
     project_id: str | None
     document: DocumentSummary
+    old: Value | None = attrs.field(repr=False)
+    new: Value | None = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)

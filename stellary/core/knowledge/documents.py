@@ -16,6 +16,7 @@ from stellary.contract.documents import (
     UPDATE_DOCUMENT,
     CreateDocument,
     Document,
+    DocumentSummary,
     GetDocument,
     UpdateDocument,
 )
@@ -26,7 +27,7 @@ from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
 from stellary.contract.rich_text import ContentFormat, Node, check_rich_text, document_too_large, is_too_large
 from stellary.contract.unset import UNSET, Unset
-from stellary.contract.wire import invalid
+from stellary.contract.wire import Value, invalid
 from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board.order.locks import uses_row_locks
@@ -109,7 +110,7 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
     except IntegrityError:
         # All other rows that it refers to are locked.
         raise NotFound("Workspace not found") from None
-    uow.emit(DocumentCreated(**event_location(document), document=rows.to_summary(document)))
+    uow.emit(DocumentCreated(**describe_change(None, document)))
     uow.emit(written_event(document, is_new=True))
     return rows.to_document(document, request.content_format)
 
@@ -144,8 +145,7 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
     if rules.is_news(before, after, uow.user_id, uow.now):
         uow.emit(
             DocumentUpdated(
-                **event_location(after),
-                document=rows.to_summary(after),
+                **describe_change(before, after),
                 changed=tuple(camel(name) for name in _NOTIFIED_FIELDS if name in changed),
                 before=before.status,
             )
@@ -177,7 +177,7 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
         _MOVE_CHILDREN_UP, {"_id": document.id, "_parent_id": document.parent_id, "_now": uow.now}
     )
     uow.connection.execute(_DELETE, {"_id": document.id})
-    uow.emit(DocumentDeleted(**event_location(document), document=rows.to_summary(document)))
+    uow.emit(DocumentDeleted(**describe_change(document, None)))
     return Ok()
 
 
@@ -220,6 +220,42 @@ def written_event(document: StoredDocument, *, is_new: bool) -> DocumentWritten:
         tags=document.tags,
         content=document.content,
     )
+
+
+class DocumentChange(TypedDict):
+    """The fields of a document's event."""
+
+    workspace_id: str
+    project_id: str | None
+    document: DocumentSummary
+    old: Value | None
+    new: Value | None
+
+
+def describe_change(before: StoredDocument | None, after: StoredDocument | None) -> DocumentChange:
+    """Return the fields of the event of a change.
+
+    The content is recorded as Markdown if it was changed: a new document has it, and the trash has that of a deleted one.
+
+    Args:
+        before: The document before the change; None if it was created.
+        after: The document after the change; None if it was deleted.
+    """
+    document = after or before
+    assert document is not None
+    has_new_content = before is not None and after is not None and before.content != after.content
+
+    def to_recorded(state: StoredDocument | None) -> Value | None:
+        if state is None:
+            return None
+        return rows.to_document(state, "markdown") if has_new_content else rows.to_summary(state)
+
+    return {
+        **event_location(document),
+        "document": rows.to_summary(document),
+        "old": to_recorded(before),
+        "new": to_recorded(after),
+    }
 
 
 class EventLocation(TypedDict):

@@ -18,7 +18,7 @@ from stellary.core.accounts import people
 from stellary.core.kernel.events import ChangesRequested, DocumentApproved, DocumentSubmitted
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
-from stellary.core.knowledge.documents import change_document, event_location
+from stellary.core.knowledge.documents import change_document, describe_change
 from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.review import REVIEWS, check_reviewer, next_status
 from stellary.core.knowledge.tables import versions
@@ -41,7 +41,7 @@ def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
         uow.require_version(before.version)
         return replace_fields(before, status=status, submissions=before.submissions + 1, submitted_at=uow.now)
 
-    _, after = change_document(uow, at, decide)
+    before, after = change_document(uow, at, decide)
     version = convert(
         DocumentVersionSummary,
         after,
@@ -57,8 +57,7 @@ def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
         reviewed_at=None,
     )
     uow.connection.execute(_INSERT_VERSION, rows.VERSION_FIELDS.to_row(version, content=after.content))
-    document = rows.to_summary(after)
-    uow.emit(DocumentSubmitted(**event_location(after), document=document, number=after.submissions))
+    uow.emit(DocumentSubmitted(**describe_change(before, after), number=after.submissions))
     return rows.to_document(after, "tiptap")
 
 
@@ -85,14 +84,13 @@ def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) 
             raise Conflict("the document has been submitted again in the meantime", code="stale_submission")
         return replace_fields(before, status=status, reviewer_name=at.row.caller_name, **decision)
 
-    _, after = change_document(uow, at, decide)
+    before, after = change_document(uow, at, decide)
     version = {"_id": after.id, "_number": after.submissions, "status": after.status, **decision}
     submitted_by_id = uow.connection.execute(_UPDATE_VERSION, version).scalar_one()
     event_class = DocumentApproved if move == "approve" else ChangesRequested
     uow.emit(
         event_class(
-            **event_location(after),
-            document=rows.to_summary(after),
+            **describe_change(before, after),
             number=after.submissions,
             submitted_by_id=submitted_by_id,
         )

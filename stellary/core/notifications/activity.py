@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
-import orjson
 from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
 
 from stellary.contract.activities import ActivityType
-from stellary.contract.wire import Value, dump
+from stellary.contract.wire import Value
 from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
 from stellary.core.accounts.people import load_people, reaches
 from stellary.core.board.queries.item_names import load_item_names
@@ -46,6 +45,7 @@ from stellary.core.notifications.changes import (
     find_referenced_ids,
     list_card_changes,
     list_item_changes,
+    to_json,
 )
 from stellary.core.notifications.rules import MemberEvent, ProjectChange
 from stellary.core.notifications.tables import activities, notifications
@@ -90,9 +90,9 @@ class _Entry:
 
     @property
     def type(self) -> ActivityType:
-        if isinstance(self.event, ItemChanged):
-            return rules.find_item_type(self.event)
-        return self.event.type if isinstance(self.event, PilotageChanged) else rules.TYPES[type(self.event)]
+        if isinstance(self.event, ItemChanged | PilotageChanged):
+            return self.event.type
+        return rules.TYPES[type(self.event)]
 
     def find_entity(self) -> tuple[str, str | None]:
         """Return the kind and the id of the item that the activity is about."""
@@ -147,7 +147,10 @@ def record(
         elif isinstance(event, ItemRestored):
             entries.append(_Entry(event, rules.restored_meta(event), []))
         elif isinstance(event, PilotageChanged):
-            entries.append(_Entry(event, rules.pilotage_meta(event), _pilotage_recipients(uow, event)))
+            changes = list_item_changes(event.before, event.after)
+            item = event.after or event.before
+            recipients = _pilotage_recipients(uow, event)
+            entries.append(_Entry(event, rules.pilotage_meta(event), recipients, changes, item))
         else:
             entries.append(_people_entry(uow, event))
     entries += [
@@ -201,7 +204,7 @@ def _activity_row(
         "entity_id": entity_id,
         "changes": entry.changes or None,
         "via": find_via(uow.actor, entry.event, agent_names),
-        "item": None if entry.item is None else orjson.loads(dump(entry.item)),
+        "item": None if entry.item is None else to_json(entry.item),
         "meta": entry.meta,
         "created_at": uow.now,
     }
@@ -310,7 +313,9 @@ def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
             people_parameters = {"_user_ids": sorted(candidates), "_card_ids": []}
             rows = uow.connection.execute(_CARD_PEOPLE, {**people_parameters, **parameters})
             candidates = {row.id for row in rows if row.sees}
-    return _Entry(event, rules.document_meta(event), rules.recipients(candidates, uow.user_id))
+    changes = list_item_changes(event.old, event.new)
+    recipients = rules.recipients(candidates, uow.user_id)
+    return _Entry(event, rules.document_meta(event), recipients, changes, event.document)
 
 
 def _people_entry(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -21,12 +21,16 @@ from stellary.core.kernel.events import (
     CardMoved,
     CardUpdated,
 )
+from stellary.core.kernel.item_changes import ITEM_CLASSES
 
 StoredChange = dict[str, object]
 """A change of a field as it is stored: the keys of ``FieldChange`` that have a value."""
 
 TEXT_MAX: Final = 2_000
 """The number of characters up to which both values of a text are recorded; longer ones are recorded as a diff."""
+
+DIFF_MAX: Final = 100_000
+"""The number of characters up to which a diff is recorded; a longer one is left out, and the change has an empty diff."""
 
 MATCHED_LINES_MAX: Final = 400
 """The number of lines up to which lines are matched, which takes quadratic time; of more lines, one block is recorded."""
@@ -48,9 +52,18 @@ NOT_RECORDED: Final = frozenset(
         "card_count",
         "member_count",
         "columns",
+        "organization_id",
+        "user_id",
+        "email",
+        "invited_by_id",
+        "last_used_at",
+        "content_format",
+        "author_id",
+        "author_name",
+        "reviewer_name",
     }
 )
-"""Fields that never change, or that follow from other changes."""
+"""Fields that never change, that follow from other changes, or that the activity names elsewhere."""
 
 _MOVED: Final = ("column_id", "scope_id", "order", "status", "completed_at")
 _ARCHIVED: Final = ("archived", "order")
@@ -97,7 +110,7 @@ def list_item_changes(before: Value | None, after: Value | None) -> list[StoredC
         before: Its state before the change; None if it was created.
         after: Its state after the change; None if it was deleted.
     """
-    old, new = (None if value is None else _to_json(value) for value in (before, after))
+    old, new = (None if value is None else to_json(value, NOT_RECORDED) for value in (before, after))
     changes: list[StoredChange] = []
     for name in dict.fromkeys([*(old or {}), *(new or {})]):
         old_value, new_value = (old or {}).get(name), (new or {}).get(name)
@@ -106,9 +119,15 @@ def list_item_changes(before: Value | None, after: Value | None) -> list[StoredC
     return changes
 
 
-def _to_json(value: Value) -> dict[str, object]:
-    """Return the recorded fields of a value by their wire names."""
-    wire_names = {camel(name) for name in NOT_RECORDED}
+def to_json(value: Value, without: Collection[str] = ()) -> dict[str, object]:
+    """Return the fields of an item by their wire names, except those that no record contains.
+
+    Args:
+        value: The item.
+        without: Further fields to leave out, by their names in Python.
+    """
+    item_class = ITEM_CLASSES.get(type(value))
+    wire_names = {camel(name) for name in (*without, *(item_class.left_out if item_class else ()))}
     fields: dict[str, object] = orjson.loads(dump(value))
     return {name: field for name, field in fields.items() if name not in wire_names}
 
@@ -183,7 +202,8 @@ def _build_change(
 ) -> StoredChange:
     change: StoredChange = {"field": field}
     if _is_long(old) or _is_long(new):
-        change["diff"] = diff_texts(str(old or ""), str(new or ""))
+        diff = diff_texts(str(old or ""), str(new or ""))
+        change["diff"] = diff if len(diff) <= DIFF_MAX else ""
     else:
         change |= {"from": old, "to": new}
     if names:

@@ -1,18 +1,26 @@
-"""The activity feed of a project, newest first. Section Activity Types of the API reference."""
+"""The activity feeds of projects, workspaces and organizations, newest first. Section Activity Types of the API reference."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, literal_column, select
 
-from stellary.contract.activities import LIST_ACTIVITY, Activity, ListActivity
+from stellary.contract.activities import (
+    LIST_ACTIVITY,
+    LIST_ORGANIZATION_ACTIVITY,
+    LIST_WORKSPACE_ACTIVITY,
+    Activity,
+    ActivityFilters,
+    ListActivity,
+)
 from stellary.contract.paging import Listing
-from stellary.contract.refs import ProjectRef
+from stellary.contract.refs import OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
+from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board import access
@@ -22,19 +30,27 @@ from stellary.core.db.base import IdType
 from stellary.core.kernel.paging import Pages, belongs_to
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.row_types import ActivityRow
-from stellary.core.notifications.rows import ACTIVITY, activity_of
-from stellary.core.notifications.tables import IS_SAMPLED, NOT_OF_CARDS, activities
+from stellary.core.notifications.rows import ACTIVITY, ORGANIZATION_ACTIVITY, activity_of
+from stellary.core.notifications.tables import (
+    APART_FROM_CARDS,
+    IS_SAMPLED,
+    NOT_OF_CARDS,
+    activities,
+    organization_activities,
+)
+from stellary.core.notifications.visibility import list_hidden_kinds
 
 TRANSACTION_MAX = timedelta(hours=1)
 """The longest transaction: an activity has the time at which its transaction began, and an id from its end."""
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
+_CONTAINER_ID = bindparam("_container_id", type_=IdType)
 _earlier = activities.alias("earlier")
 # The last sampled activity that is too early: no activity before it is read.
 _first_id = func.coalesce(
     select(_earlier.c.id)
     .where(
-        _earlier.c.project_id == bindparam("_project_id", type_=IdType),
+        _earlier.c.project_id == _CONTAINER_ID,
         _earlier.c.created_at < bindparam("_begun_since"),
         IS_SAMPLED,
     )
@@ -43,68 +59,191 @@ _first_id = func.coalesce(
     .scalar_subquery(),
     "",
 )
-_FILTERS: Mapping[str, ColumnElement[bool]] = {
-    "card_id": activities.c.card_id == bindparam("card_id"),
-    "actor_id": activities.c.actor_id == bindparam("actor_id"),
-    "type": activities.c.type == bindparam("type"),
-    "entity": and_(activities.c.entity == bindparam("entity"), NOT_OF_CARDS),
-    # Most activities are about cards, so these are read from the index of the project.
-    "of_cards": activities.c.entity == literal_column("'card'"),
-    "since": and_(activities.c.id >= _first_id, activities.c.created_at >= bindparam("since")),
-}
-_REQUESTED = tuple(_FILTERS.keys() - {"of_cards"})
-
-_HERE = select(activities.c.id).where(activities.c.project_id == bindparam("_project_id")).limit(1)
-_OF_CARD, _OF_ACTOR = (_HERE.where(_FILTERS[name]) for name in ("card_id", "actor_id"))
 
 
-@serves(LIST_ACTIVITY)
-def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Listing[Activity]:
-    """Return the activities of a project; users who see the board see all of them."""
-    project = access.project(uow, ref).row
-    filters = {name: value for name in _REQUESTED if (value := getattr(request, name)) is not UNSET}
-    if request.entity == "card":
-        filters["of_cards"] = filters.pop("entity")
-    if request.since is not UNSET:
-        since = utc(request.since)
-        filters |= {"since": since, "_begun_since": since - min(TRANSACTION_MAX, since - EARLIEST)}
-    listing = _pages(frozenset(_FILTERS.keys() & filters)).fetch(
-        uow, request, _activity, _project_id=project.id, **filters
-    )
-    if not listing.items:
-        _check_ids(uow, project.workspace_id, project.id, request)
-    return listing
+def _build_filters(table: Table) -> dict[str, ColumnElement[bool]]:
+    """Build the conditions of the filters that all feeds have, by name."""
+    filters = {name: table.c[name] == bindparam(name) for name in ("actor_id", "type", "entity")}
+    return {**filters, "since": table.c.created_at >= bindparam("since")}
 
 
-def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListActivity) -> None:
-    """Check the ids of a request without results. Ids of deleted items are accepted if activities refer to them.
+_FILTERS = _build_filters(activities)
 
-    Raises:
-        Invalid: An id does not exist.
+
+class Feed:
+    """The activities of a kind of container, with statements that are built once for each combination of filters.
+
+    Args:
+        container: The column with the id of the container.
+        rows: The statement of the activities, without their container, filters and order.
+        filters: The conditions of filters, by name.
     """
-    parameters = {"_project_id": project_id}
-    if request.card_id is not UNSET and not (
-        is_in_project(uow, workspace_id, project_id, "cardId", request.card_id)
-        or uow.connection.execute(_OF_CARD, {**parameters, "card_id": request.card_id}).first()
-    ):
-        raise unknown("cardId")
-    if request.actor_id is not UNSET and not (
-        people.reaches(uow, workspace_id, request.actor_id)
-        or is_agent_user(uow, workspace_id, request.actor_id)
-        or uow.connection.execute(_OF_ACTOR, {**parameters, "actor_id": request.actor_id}).first()
-    ):
-        raise unknown("actorId")
 
+    def __init__(
+        self, container: ColumnElement[str], rows: Select[Any], filters: Mapping[str, ColumnElement[bool]]
+    ) -> None:
+        self.filters = filters
+        self._container = container
+        self._rows = rows
+        self._pages: dict[frozenset[str], Pages[ActivityRow]] = {}
+        of_actor = rows.with_only_columns(container).where(container == _CONTAINER_ID, filters["actor_id"])
+        self._of_actor = of_actor.limit(1)
 
-@functools.cache
-def _pages(names: frozenset[str]) -> Pages[ActivityRow]:
-    """Build the statements of the feed, once for each combination of filters."""
-    conditions = [_FILTERS[name] for name in sorted(names)]
-    rows = select(activities.c.id, *ACTIVITY).where(
-        belongs_to(activities.c.project_id, bindparam("_project_id", type_=IdType)), *conditions
-    )
-    return Pages(ActivityRow, rows, activities.c.id, newest_first=True, container=activities.c.project_id)
+    def pages(self, names: frozenset[str]) -> Pages[ActivityRow]:
+        """Return the pages with a combination of filters."""
+        if names not in self._pages:
+            rows = self._rows.where(
+                belongs_to(self._container, _CONTAINER_ID), *(self.filters[name] for name in sorted(names))
+            )
+            self._pages[names] = Pages(
+                ActivityRow, rows, rows.selected_columns.id, newest_first=True, container=self._container
+            )
+        return self._pages[names]
+
+    def fetch(
+        self, uow: UnitOfWork, request: ActivityFilters, container_id: str, **parameters: object
+    ) -> Listing[Activity]:
+        """Return the activities that a request asks for.
+
+        Args:
+            uow: The unit of work.
+            request: The filters.
+            container_id: The id of the container.
+            **parameters: Further parameters of the statement.
+        """
+        requested = self.filters.keys() - {"of_cards"}
+        filters = {name: value for name in requested if (value := getattr(request, name)) is not UNSET}
+        if request.entity == "card" and "of_cards" in self.filters:
+            filters["of_cards"] = filters.pop("entity")
+        if request.since is not UNSET:
+            since = utc(request.since)
+            filters |= {"since": since, "_begun_since": since - min(TRANSACTION_MAX, since - EARLIEST)}
+        pages = self.pages(frozenset(self.filters.keys() & filters))
+        return pages.fetch(uow, request, _activity, **{**parameters, **filters}, _container_id=container_id)
+
+    def has_actor(self, uow: UnitOfWork, container_id: str, actor_id: str, **parameters: object) -> bool:
+        """Return whether an activity of the container has this actor.
+
+        Args:
+            uow: The unit of work.
+            container_id: The id of the container.
+            actor_id: The id of the actor.
+            **parameters: Further parameters of the statement.
+        """
+        parameters |= {"_container_id": container_id, "actor_id": actor_id}
+        return uow.connection.execute(self._of_actor, parameters).first() is not None
 
 
 def _activity(row: ActivityRow) -> Activity:
     return activity_of(row, row.id)
+
+
+_ACTIVITIES: Select[Any] = select(activities.c.id, *ACTIVITY)
+OF_PROJECT = Feed(
+    activities.c.project_id,
+    _ACTIVITIES,
+    {
+        **_FILTERS,
+        "card_id": activities.c.card_id == bindparam("card_id"),
+        "entity": and_(_FILTERS["entity"], NOT_OF_CARDS),
+        # Most activities are about cards, so these are read from the index of the project.
+        "of_cards": activities.c.entity == literal_column("'card'"),
+        "since": and_(activities.c.id >= _first_id, _FILTERS["since"]),
+    },
+)
+"""The feed of a project."""
+OF_WORKSPACE = Feed(
+    activities.c.workspace_id,
+    _ACTIVITIES.where(
+        APART_FROM_CARDS, activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))
+    ),
+    _FILTERS,
+)
+"""The feed of a workspace, without the activities of cards, which are in the feeds of their projects."""
+OF_ORGANIZATION = Feed(
+    organization_activities.c.organization_id,
+    select(organization_activities.c.id, *ORGANIZATION_ACTIVITY),
+    _build_filters(organization_activities),
+)
+"""The feed of an organization."""
+_OF_CARD = (
+    select(activities.c.id)
+    .where(activities.c.project_id == _CONTAINER_ID, activities.c.card_id == bindparam("card_id"))
+    .limit(1)
+)
+
+
+@serves(LIST_ACTIVITY)
+def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Listing[Activity]:
+    """Return the activities of a project; users who see the board see all of them.
+
+    Raises:
+        Invalid: A card or an actor does not exist, and no activity refers to it.
+    """
+    project = access.project(uow, ref).row
+    listing = OF_PROJECT.fetch(uow, request, project.id)
+    if not listing.items:
+        if request.card_id is not UNSET and not (
+            is_in_project(uow, project.workspace_id, project.id, "cardId", request.card_id)
+            or uow.connection.execute(
+                _OF_CARD, {"_container_id": project.id, "card_id": request.card_id}
+            ).first()
+        ):
+            raise unknown("cardId")
+        _check_actor(uow, project.workspace_id, request, OF_PROJECT, project.id)
+    return listing
+
+
+@serves(LIST_WORKSPACE_ACTIVITY)
+def list_workspace_activity(
+    uow: UnitOfWork, ref: WorkspaceRef, request: ActivityFilters
+) -> Listing[Activity]:
+    """Return the activities of a workspace that are not about cards, as far as the caller may read their items.
+
+    Raises:
+        Invalid: The actor does not exist, and no activity refers to it.
+    """
+    at = accounts_access.workspace(uow, ref)
+    parameters = {"_hidden_kinds": list_hidden_kinds(uow.actor, at.roles)}
+    listing = OF_WORKSPACE.fetch(uow, request, at.row.id, **parameters)
+    if not listing.items:
+        _check_actor(uow, at.row.id, request, OF_WORKSPACE, at.row.id, **parameters)
+    return listing
+
+
+@serves(LIST_ORGANIZATION_ACTIVITY)
+def list_organization_activity(
+    uow: UnitOfWork, ref: OrganizationRef, request: ActivityFilters
+) -> Listing[Activity]:
+    """Return the activities of an organization: changes of its members, its workspaces and itself.
+
+    Raises:
+        Invalid: The actor is not a member, and no activity refers to it.
+    """
+    organization_id = accounts_access.organization(uow, ref).row.id
+    listing = OF_ORGANIZATION.fetch(uow, request, organization_id)
+    if not listing.items and request.actor_id is not UNSET:
+        actor_id = request.actor_id
+        if not (
+            people.is_in_organization(uow, organization_id, actor_id)
+            or OF_ORGANIZATION.has_actor(uow, organization_id, actor_id)
+        ):
+            raise unknown("actorId")
+    return listing
+
+
+def _check_actor(
+    uow: UnitOfWork,
+    workspace_id: str,
+    request: ActivityFilters,
+    feed: Feed,
+    container_id: str,
+    **parameters: object,
+) -> None:
+    """Check the actor of a request without results. An actor who has left is accepted if activities refer to them."""
+    if request.actor_id is not UNSET and not (
+        people.reaches(uow, workspace_id, request.actor_id)
+        or is_agent_user(uow, workspace_id, request.actor_id)
+        or feed.has_actor(uow, container_id, request.actor_id, **parameters)
+    ):
+        raise unknown("actorId")

@@ -13,15 +13,14 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.rows import ACTIVITY, activity_of
 from stellary.core.notifications.rules import OF_PILOTAGE
-from stellary.core.notifications.tables import activities
+from stellary.core.notifications.tables import APART_FROM_CARDS, activities
 
 _OF_PILOTAGE = Query(
     ActivityRow,
     select(activities.c.id, *ACTIVITY)
     .where(
         activities.c.workspace_id == bindparam("_workspace_id"),
-        # Activities outside of projects have an index of their own.
-        activities.c.project_id.is_(None),
+        APART_FROM_CARDS,
         activities.c.type.in_(sorted(OF_PILOTAGE)),
     )
     .order_by(activities.c.id.desc())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, cast, null
 
 from stellary.contract.activities import Activity, FieldChange, Via, WorkspaceEvent
 from stellary.contract.cards import Card
@@ -13,7 +16,7 @@ from stellary.contract.wire import read
 from stellary.core.accounts.audience import name_of
 from stellary.core.db.row_fields import RowFields
 from stellary.core.notifications.row_types import ActivityColumns, NotificationRow, StreamedActivityRow
-from stellary.core.notifications.tables import activities, notifications
+from stellary.core.notifications.tables import activities, notifications, organization_activities
 
 _FIELDS = RowFields(
     Activity,
@@ -30,6 +33,17 @@ _NOTIFICATION_FIELDS = RowFields(
 )
 ACTIVITY = _FIELDS.columns
 """The columns of an activity that a statement selects, except its id."""
+
+ORGANIZATION_ACTIVITY: tuple[ColumnElement[Any], ...] = (
+    *(
+        organization_activities.c[name]
+        if name in organization_activities.c
+        else cast(null(), activities.c[name].type).label(name)
+        for name in _FIELDS.names
+    ),
+    name_of(organization_activities.c.actor_id).label("actor_name"),
+)
+"""The same columns of an activity of an organization, which has no workspace, project and card."""
 
 
 def activity_of(row: ActivityColumns, id: str) -> Activity:

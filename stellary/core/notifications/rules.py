@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Protocol, cast, get_args
+from typing import Final, get_args
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import CardStatus
@@ -34,6 +34,7 @@ from stellary.core.kernel.events import (
     ItemChanged,
     ItemRestored,
     NoticeGiven,
+    OrganizationItemChanged,
     PilotageChanged,
     ProjectCreated,
     ProjectEvent,
@@ -75,29 +76,12 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
 }
 """The activity type of each event: the nine of section Activity Types of the API reference, and additional ones."""
 
-OF_ITEMS: Final = frozenset(
-    activity_type
-    for activity_type in get_args(ActivityType)
-    if activity_type.rpartition("_")[0] in ("scope", "column", "label", "custom_field", "automation")
-    or activity_type == "project_deleted"
-)
-"""The types of activities about items of a project: the kind of the item, and what was done to it."""
-
 OF_PILOTAGE: Final = frozenset(
     activity_type
     for activity_type in get_args(ActivityType)
     if activity_type.partition("_")[0] in ("mission", "priority", "todo", "decision", "doc", "action")
 )
 """The types of activities that happen in pilotage."""
-
-
-class NamedItem(Protocol):
-    """An item with an id and a name."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
 
 
 MemberEvent = ProjectMemberAdded | ProjectMemberRemoved
@@ -260,20 +244,9 @@ def find_named_people(event: CardEvent) -> set[str]:
     return {user_id for user_id in (event.card.assignee_id, event.before.assignee_id) if user_id}
 
 
-def item_of(event: ItemChanged) -> NamedItem:
-    """Return the item of an event after its change, or its last state."""
-    return cast("NamedItem", event.after or event.before)
-
-
-def find_item_type(event: ItemChanged) -> ActivityType:
-    """Return the type of the activity about an item."""
-    verb = "created" if event.before is None else "deleted" if event.after is None else "updated"
-    return cast("ActivityType", f"{event.kind}_{verb}")
-
-
-def item_meta(event: ItemChanged) -> dict[str, object]:
+def item_meta(event: ItemChanged | OrganizationItemChanged) -> dict[str, object]:
     """Return the meta of an activity about an item."""
-    return {"id": item_of(event).id, "name": item_of(event).name, **event.meta}
+    return {"id": event.item_id, "name": event.name, **event.meta}
 
 
 def find_entity(
@@ -303,7 +276,7 @@ def find_entity(
         case DocumentEvent():
             return "document", event.document.id
         case ItemChanged():
-            return event.kind, item_of(event).id
+            return event.kind, event.item_id
         case _:
             return type.partition("_")[0], event.thing_id
 

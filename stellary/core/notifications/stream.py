@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from stellary.contract.activities import WorkspaceEvent
-from stellary.contract.policies import PILOTAGE_READ
 from stellary.contract.refs import WorkspaceRef
 from stellary.contract.streaming import Follow, Stream
 from stellary.contract.unset import UNSET
@@ -23,8 +22,8 @@ from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 from stellary.core.notifications.row_types import StreamedActivityRow
 from stellary.core.notifications.rows import ACTIVITY, event_of
-from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.tables import activities
+from stellary.core.notifications.visibility import list_hidden_kinds, list_role_policies
 from stellary.core.streaming.streams import Batch, Record, frames
 
 BATCH_SIZE = 200
@@ -41,25 +40,32 @@ _ACTIVITIES = (
     .order_by(activities.c.seq)
     .limit(BATCH_SIZE)
 )
-_AFTER = Query(StreamedActivityRow, _ACTIVITIES)
-_AFTER_WITHOUT_PILOTAGE = Query(
-    StreamedActivityRow, _ACTIVITIES.where(activities.c.type.not_in(sorted(OF_PILOTAGE)))
+_AFTER = Query(
+    StreamedActivityRow,
+    _ACTIVITIES.where(activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))),
 )
 
 
 @serves(STREAM_EVENTS)
 def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[WorkspaceEvent]:
-    """Stream the activities of a workspace. A token without the pilotage scope gets those of boards only."""
-    workspace = access.workspace(uow, ref).row
-    query = _AFTER if uow.actor.is_allowed(PILOTAGE_READ) else _AFTER_WITHOUT_PILOTAGE
-    sees = partial(_sees_project, uow.actor.agent_limits)
+    """Stream the activities of a workspace whose items the caller may read."""
+    at = access.workspace(uow, ref)
+    workspace, limits = at.row, uow.actor.agent_limits
+    hidden_kinds = list_hidden_kinds(uow.actor, at.roles)
     after = None
     if request.last_event_id is not UNSET:
         # A number beyond the end means that the database was restored from a backup. The end is read now, so
         # that activities before the first read are sent as well.
         last = uow.connection.execute(_LAST_HERE, {"_workspace_id": workspace.id}).scalar_one()
         after = min(int(request.last_event_id), last)
-    return Record(of_workspace(workspace.id), after, partial(_read, query, workspace.id, sees))
+    parameters = {"_workspace_id": workspace.id, "_hidden_kinds": hidden_kinds}
+    return Record(
+        of_workspace(workspace.id),
+        after,
+        partial(_read, parameters, partial(_sees_project, limits)),
+        view=(hidden_kinds, limits and limits.project_ids),
+        policies=list_role_policies(uow.actor, at.roles, STREAM_EVENTS.policy),
+    )
 
 
 def commit_watermark() -> CommitWatermark:
@@ -73,8 +79,7 @@ def _sees_project(limits: AgentLimits | None, project_id: str | None) -> bool:
 
 
 def _read(
-    query: Query[StreamedActivityRow],
-    workspace_id: str,
+    parameters: Mapping[str, object],
     sees: Callable[[str | None], bool],
     units: Units,
     after: int | None,
@@ -85,23 +90,19 @@ def _read(
         with units.database.reading() as connection:
             return _read_batch(
                 connection,
-                query,
-                workspace_id,
+                parameters,
                 after,
                 connection.execute(_LAST).scalar_one(),
                 False,
                 sees=sees,
             )
     with units.database.writing() as connection:
-        return _read_batch(
-            connection, query, workspace_id, after, *units.env.watermark.read(connection), sees=sees
-        )
+        return _read_batch(connection, parameters, after, *units.env.watermark.read(connection), sees=sees)
 
 
 def _read_batch(
     connection: Connection,
-    query: Query[StreamedActivityRow],
-    workspace_id: str,
+    parameters: Mapping[str, object],
     after: int | None,
     end: int,
     pending: bool,
@@ -111,9 +112,9 @@ def _read_batch(
     if after is None or after >= end:
         # The watermark may briefly be behind the last batch; the position never moves back, so nothing is sent twice.
         return Batch(end if after is None else after, pending=pending)
-    parameters = {"_workspace_id": workspace_id, "_after": after, "_end": end}
-    rows = query.all(connection, parameters)
-    cards = load_current_cards(connection, workspace_id, {row.card_id for row in rows if row.card_id})
+    rows = _AFTER.all(connection, {**parameters, "_after": after, "_end": end})
+    card_ids = {row.card_id for row in rows if row.card_id}
+    cards = load_current_cards(connection, str(parameters["_workspace_id"]), card_ids)
     blocks = frames(
         (row.seq, "activity", dump(event_of(row, cards.get(row.card_id or ""))))
         for row in rows

@@ -1,4 +1,4 @@
-"""The schema of notifications: activities, and a row for each recipient."""
+"""The schema of notifications: the activities of workspaces and organizations, and a row for each recipient."""
 
 from __future__ import annotations
 
@@ -59,6 +59,25 @@ SAMPLED_TIMES = Index(
     postgresql_where=IS_SAMPLED,
 )
 
+organization_activities = Table(
+    "stellary_organization_activities",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column(
+        "organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("actor_id", IdType, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("entity", String(40), nullable=False),
+    Column("entity_id", IdType, nullable=False),
+    # Null instead of an empty list, and for a direct request.
+    Column("changes", Json),
+    Column("via", Json),
+    Column("meta", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_organization_activities_organization_id_id", "organization_id", "id"),
+)
+
 notifications = Table(
     "stellary_notifications",
     metadata,
@@ -98,9 +117,16 @@ READ = Index(
 
 OUTSIDE_PROJECTS = Index(
     "ix_stellary_activities_outside_projects",
+)
+
+APART_FROM_CARDS = text("entity NOT IN ('card', 'comment', 'attachment', 'relation')")
+"""The condition of the activities that are not about a card. Only a statement with the same text can use their index."""
+
+OF_WORKSPACE = Index(
+    "ix_stellary_activities_apart_from_cards",
     activities.c.workspace_id,
     activities.c.id,
-    sqlite_where=text("project_id IS NULL"),
-    postgresql_where=text("project_id IS NULL"),
+    sqlite_where=APART_FROM_CARDS,
+    postgresql_where=APART_FROM_CARDS,
 )
-"""For the activities of pilotage, which are few among those of a workspace."""
+"""For the feed and the pilotage of a workspace: few of its activities are not about cards."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stellary.core.kernel.events import Event, ProjectImported
+from stellary.core.kernel.events import BaseEvent, Event, ProjectImported
 from stellary.core.kernel.unit import Actor
 
 StoredVia = dict[str, dict[str, str | None]]
 """The fields of ``Via`` as JSON, without those that are None."""
 
 
-def find_via(actor: Actor, event: Event, agent_names: Mapping[str, str]) -> StoredVia | None:
+def find_via(actor: Actor, event: BaseEvent, agent_names: Mapping[str, str]) -> StoredVia | None:
     """Return how an actor caused an event; None for a direct request after a login.
 
     Args:

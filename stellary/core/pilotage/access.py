@@ -12,13 +12,14 @@ from stellary.contract.refs import (
     TodoRef,
     WorkspaceRef,
 )
+from stellary.contract.wire import Value
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessCheck, Link, Loaded, by_ref
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage.ledger import ACTIONS, DOCS, MISSIONS, PRIORITIES, TODOS, Ledger
 from stellary.core.pilotage.row_types import LedgerRow
 
 R = TypeVar("R", bound=WorkspaceRef)
-T = TypeVar("T")
+T = TypeVar("T", bound=Value)
 Row = TypeVar("Row", bound=LedgerRow)
 
 

@@ -16,6 +16,7 @@ from stellary.contract.errors import NotFound
 from stellary.contract.naming import camel
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.unset import UNSET, Unset
+from stellary.contract.wire import Value
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
@@ -35,7 +36,7 @@ from stellary.core.pilotage.row_types import (
 from stellary.core.pilotage.tables import actions, decisions, docs, missions, numbers, priorities, todos
 
 Row = TypeVar("Row", bound=LedgerRow)
-T = TypeVar("T")
+T = TypeVar("T", bound=Value)
 
 
 def _build_next_number(dialect: Any) -> Any:
@@ -153,8 +154,9 @@ class Ledger(Generic[Row, T]):
         columns = {"workspace_id": workspace_id, "number": number, **values}
         columns |= {"created_by_id": uow.user_id, "created_at": uow.now, "updated_at": uow.now}
         row = self._insert.one(uow.connection, columns)
-        self.emit_change(uow, row, change)
-        return self.to_value(uow, row)
+        item = self.to_value(uow, row)
+        self.emit_change(uow, row, change, None, item)
+        return item
 
     def lock(self, uow: UnitOfWork, row: Row) -> Row:
         """Lock the row of an item until the transaction ends, and return its current state.
@@ -184,8 +186,10 @@ class Ledger(Generic[Row, T]):
             return self.to_value(uow, before)
         columns = {**changes, "updated_at": uow.now, **_row_parameters(before.workspace_id, before.number)}
         row = self._update.one(uow.connection, columns)
-        self.emit_change(uow, row, "updated", tuple(_to_wire_name(name) for name in changes))
-        return self.to_value(uow, row)
+        item = self.to_value(uow, row)
+        changed = tuple(_to_wire_name(name) for name in changes)
+        self.emit_change(uow, row, "updated", self.to_value(uow, before), item, changed)
+        return item
 
     def remove(self, uow: UnitOfWork, row: Row) -> None:
         """Delete an item.
@@ -200,7 +204,7 @@ class Ledger(Generic[Row, T]):
         parameters = _row_parameters(row.workspace_id, row.number)
         if not uow.connection.execute(self._delete, parameters).rowcount:
             raise self._not_found()
-        self.emit_change(uow, row, "deleted")
+        self.emit_change(uow, row, "deleted", self.to_value(uow, row), None)
 
     def resolve_reference(
         self, uow: UnitOfWork, workspace_id: str, short_id: str | Unset | None, field: str
@@ -229,6 +233,8 @@ class Ledger(Generic[Row, T]):
         uow: UnitOfWork,
         row: Row,
         change: str,
+        before: T | None,
+        after: T | None,
         changed: tuple[str, ...] = (),
         concerned_id: str | None = None,
     ) -> None:
@@ -238,6 +244,8 @@ class Ledger(Generic[Row, T]):
             uow: A unit of work that writes.
             row: The item's row.
             change: The name of the change in the activity type.
+            before: The item before the change; None if it was created.
+            after: The item after the change; None if it was deleted.
             changed: The wire names of the changed fields.
             concerned_id: A user to notify.
         """
@@ -247,6 +255,8 @@ class Ledger(Generic[Row, T]):
                 type=cast("ActivityType", f"{self._kind}_{change}"),
                 thing_id=rules.short_id(self._kind, row.number),
                 title=getattr(row, self._title),
+                before=before,
+                after=after,
                 changed=changed,
                 concerned_id=concerned_id,
             )

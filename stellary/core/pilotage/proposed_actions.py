@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, NotFound, ServerError
-from stellary.contract.fields import get_set_fields
+from stellary.contract.fields import get_set_fields, replace_fields
 from stellary.contract.paging import Listing
 from stellary.contract.proposed_actions import (
     APPLY_ACTION,
@@ -135,7 +135,9 @@ def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     for event in events:
         parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id, "_now": uow.now}
         for row in _REOPEN.all(uow.connection, parameters):
-            ACTIONS.emit_change(uow, row, "reopened", concerned_id=row.created_by_id)
+            action = rows.action(uow, row)
+            before = replace_fields(action, status="approved", reviewed_by_id=event.user_id)
+            ACTIONS.emit_change(uow, row, "reopened", before, action, concerned_id=row.created_by_id)
 
 
 def count_open(uow: UnitOfWork, workspace_id: str) -> dict[ProposedActionStatus, int]:
@@ -175,7 +177,9 @@ def _change_status(
         raise rules.transition_error(
             ACTIONS.load_row(uow, action_row.workspace_id, action_row.number).status, status
         )
-    ACTIONS.emit_change(uow, row, status, concerned_id=row.created_by_id)
+    # The condition of the update has checked the status, which may differ from the one that was loaded.
+    before = replace_fields(rows.action(uow, action_row), status=rules.BEFORE[status])
+    ACTIONS.emit_change(uow, row, status, before, rows.action(uow, row), concerned_id=row.created_by_id)
     return row
 
 

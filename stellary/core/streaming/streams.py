@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import attrs
 
-from stellary.contract.endpoint import EVENT_STREAM
+from stellary.contract.endpoint import EVENT_STREAM, Policy
 from stellary.contract.port import RawResponse
 from stellary.contract.streaming import Stream
 from stellary.core.kernel import signals
@@ -57,14 +57,18 @@ class Record(Stream[T], Generic[T]):
     """A record to stream from.
 
     Attributes:
-        topic: The topic of the signals that announce new events. Streams with one topic read the same events.
+        topic: The topic of the signals that announce new events.
         after: The last position that the reader has received; None starts at the end.
         read: Reads the events after a position; for None it returns the position of the end, without events.
+        view: The part of the events that the reader may see. Streams with the same topic and view read the same events.
+        policies: The policies, beside that of the endpoint, that give the reader access to this part.
     """
 
     topic: str
     after: int | None
     read: Callable[[Units, int | None], Batch]
+    view: Hashable = None
+    policies: Collection[Policy] = ()
 
 
 @attrs.frozen

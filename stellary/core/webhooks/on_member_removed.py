@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 
+from stellary.contract.fields import replace_fields
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.webhooks.row_types import WebhookRow
 from stellary.core.webhooks.tables import webhooks
+from stellary.core.webhooks.webhooks import SHOWN, hide_path, webhook_value
 
+_OF_USER = (
+    webhooks.c.workspace_id == bindparam("_workspace_id"),
+    webhooks.c.created_by_id == bindparam("_user_id"),
+)
+_LOAD = Query(WebhookRow, select(*SHOWN).where(*_OF_USER))
 _HAND_OVER = (
     update(webhooks)
-    .where(
-        webhooks.c.workspace_id == bindparam("_workspace_id"),
-        webhooks.c.created_by_id == bindparam("_user_id"),
-    )
+    .where(*_OF_USER)
     .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
 )
 
@@ -25,13 +32,17 @@ def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]
 
     Args:
         uow: The unit of work.
-        events: The users who have left a workspace, or are no longer admins there.
+        events: The users who have lost the rights, with their successors.
     """
     for event in events:
-        parameters = {
-            "_workspace_id": event.workspace_id,
-            "_user_id": event.user_id,
-            "_successor_id": event.successor_id,
-            "_now": uow.now,
-        }
-        uow.ended_counts["webhooks"] += uow.connection.execute(_HAND_OVER, parameters).rowcount
+        parameters = {"_workspace_id": event.workspace_id, "_user_id": event.user_id}
+        rows = _LOAD.all(uow.connection, parameters)
+        if not rows:
+            continue
+        change = {"_successor_id": event.successor_id, "_now": uow.now}
+        uow.connection.execute(_HAND_OVER, parameters | change)
+        uow.ended_counts["webhooks"] += len(rows)
+        for row in rows:
+            before = hide_path(webhook_value(row))
+            after = replace_fields(before, active=False, created_by_id=event.successor_id, updated_at=uow.now)
+            emit_change(uow, event.workspace_id, before, after, successorId=event.successor_id)

@@ -73,7 +73,12 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
     actors = people.load_people(uow, {row["actor_id"] for row in event.rows})
     delivery_rows: list[dict[str, Any]] = []
     for row in event.rows:
-        subscribers = [hook for hook in webhook_rows if not hook.events or row["type"] in hook.events]
+        subscribers = [
+            hook
+            for hook in webhook_rows
+            # A webhook gets no messages about itself, such as its creation.
+            if (not hook.events or row["type"] in hook.events) and hook.id != row["entity_id"]
+        ]
         if subscribers:
             actor = actors.get(row["actor_id"])
             payload = _payload(row, None if actor is None else actor.name, event.cards.get(row["card_id"]))

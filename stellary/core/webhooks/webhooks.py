@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from urllib.parse import urlsplit
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
-from stellary.contract.fields import build_value, get_set_fields, replace_fields
+from stellary.contract.fields import build_value, convert, find_changed_fields, get_set_fields, replace_fields
+from stellary.contract.naming import camel
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WebhookRef, WorkspaceRef
 from stellary.contract.signatures import secret_of
@@ -29,6 +31,7 @@ from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
@@ -41,13 +44,14 @@ KEY_BYTES = 32
 _FIELDS = RowFields(
     Webhook, webhooks, internal=("secret", "sending_job_id", "failures", "failing_since", "retry_at")
 )
-_SHOWN = _FIELDS.columns
+SHOWN = _FIELDS.columns
+"""The columns of a webhook that its admins see."""
 _IN_WORKSPACE = webhooks.c.workspace_id == bindparam("_workspace_id")
-_LIST = Pages(WebhookRow, select(*_SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
+_LIST = Pages(WebhookRow, select(*SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
 _INSERT = insert(webhooks)
 _THIS = webhooks.c.id == bindparam("_id")
-_UPDATE = Query(WebhookRow, update(webhooks).where(_THIS).returning(*_SHOWN))
+_UPDATE = Query(WebhookRow, update(webhooks).where(_THIS).returning(*SHOWN))
 _DELETE = delete(webhooks).where(_THIS)
 
 
@@ -77,6 +81,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
         raise Conflict(f"a workspace has at most {WEBHOOKS_MAX} webhooks", code="webhooks_full")
     uow.connection.execute(_INSERT, _FIELDS.to_row(webhook, secret=webhook.secret))
     mark_subscribed(uow, workspace.id)
+    emit_change(uow, workspace.id, None, hide_path(convert(Webhook, webhook)))
     return webhook
 
 
@@ -84,7 +89,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
 def list_webhooks(uow: UnitOfWork, ref: WorkspaceRef, request: Paged) -> Listing[Webhook]:
     """Return the webhooks of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
-    return _LIST.fetch(uow, request, _webhook, _workspace_id=workspace.id)
+    return _LIST.fetch(uow, request, webhook_value, _workspace_id=workspace.id)
 
 
 @serves(UPDATE_WEBHOOK)
@@ -95,7 +100,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
         Invalid: The URL is none, or leads to an address that is not public.
     """
     row = access.webhook(uow, ref).row
-    before = _webhook(row)
+    before = webhook_value(row)
     changes = get_set_fields(request, Webhook)
     if request.url is not UNSET:
         changes["url"] = check_url(request.url, private=uow.env.private_webhooks)
@@ -109,7 +114,11 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
     changed_columns = _FIELDS.to_changes(before, after)
     if not changed_columns:
         return before
-    return _webhook(_UPDATE.one(uow.connection, {"_id": row.id, **changed_columns}))
+    updated = webhook_value(_UPDATE.one(uow.connection, {"_id": row.id, **changed_columns}))
+    changed = [camel(name) for name in find_changed_fields(before, updated) if name != "updated_at"]
+    if changed:
+        emit_change(uow, updated.workspace_id, hide_path(before), hide_path(updated), changed=changed)
+    return updated
 
 
 @serves(DELETE_WEBHOOK)
@@ -117,8 +126,17 @@ def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
     """Delete a webhook and its messages. A message that is being sent may still arrive."""
     row = access.webhook(uow, ref).row
     uow.connection.execute(_DELETE, {"_id": row.id})
+    emit_change(uow, row.workspace_id, hide_path(webhook_value(row)), None)
     return Ok()
 
 
-def _webhook(row: WebhookRow) -> Webhook:
+def webhook_value(row: WebhookRow) -> Webhook:
+    """Convert a row to a webhook."""
     return _FIELDS.to_value(row)
+
+
+def hide_path(webhook: Webhook) -> Webhook:
+    """Return a webhook as activities contain it: with the host of its URL only, since the rest may be a secret."""
+    url = urlsplit(webhook.url)
+    host = url.netloc.rpartition("@")[2]
+    return replace_fields(webhook, url=f"{url.scheme}://{host}/…")

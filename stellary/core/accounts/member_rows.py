@@ -1,0 +1,38 @@
+"""Conversion of rows to members of organizations and workspaces, and to invitations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from stellary.contract.organizations import OrganizationMember
+from stellary.contract.workspaces import Invitation, WorkspaceMember
+from stellary.core.accounts.tables import invitations, organization_members, users, workspace_members
+from stellary.core.db.row_fields import RowFields
+
+OF_USER: Mapping[str, ColumnElement[Any]] = {
+    "email": users.c.email,
+    "name": users.c.name,
+    "deactivated_at": users.c.deactivated_at,
+}
+"""The columns of a member's user, by name."""
+
+INVITATION = RowFields(Invitation, invitations, internal=("workspace_id", "email_key", "token_digest"))
+ORGANIZATION_MEMBER = RowFields(
+    OrganizationMember, organization_members, selected=OF_USER, internal=("organization_id",)
+)
+WORKSPACE_MEMBER = RowFields(WorkspaceMember, workspace_members, selected=OF_USER, internal=("workspace_id",))
+
+
+def select_user(user_id: ColumnElement[str]) -> list[ColumnElement[Any]]:
+    """Return the columns of a user, for a statement that returns the row of a member.
+
+    Args:
+        user_id: The user, as a parameter of the statement.
+    """
+    return [
+        select(column).where(users.c.id == user_id).scalar_subquery().label(name)
+        for name, column in OF_USER.items()
+    ]

@@ -1,0 +1,154 @@
+"""Events of items whose classes share a form: one function emits the creation, update or deletion of any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+import attrs
+
+from stellary.contract.activities import ActivityType, EntityKind
+from stellary.contract.agent_missions import AgentMission
+from stellary.contract.agents import Agent, AgentToken
+from stellary.contract.automations import Automation
+from stellary.contract.columns import Column
+from stellary.contract.custom_fields import CustomField
+from stellary.contract.labels import Label
+from stellary.contract.organizations import Organization, OrganizationMember
+from stellary.contract.projects import Project
+from stellary.contract.proposals import Proposal
+from stellary.contract.proposed_actions import ProposedAction
+from stellary.contract.scopes import Scope
+from stellary.contract.webhooks import Webhook
+from stellary.contract.wire import Value
+from stellary.contract.workspaces import Invitation, Workspace, WorkspaceMember
+from stellary.core.kernel.events import ItemChanged, OrganizationItemChanged
+from stellary.core.kernel.unit import UnitOfWork
+
+
+@attrs.frozen
+class ItemClass:
+    """The names that the activities about the items of a class have.
+
+    Attributes:
+        kind: The kind of the items, with which their types of activities begin.
+        id: The field with the id of an item.
+        name: The field with the name of an item.
+        project_id: The field with the id of the project in whose activity the item appears, if the class has it; None if
+            the project's readers may not read the items.
+        verbs: The ends of the types of activities, for a creation, an update and a deletion.
+        left_out: The fields that no record contains, since they depend on the caller or are part of a secret.
+    """
+
+    kind: EntityKind
+    id: str = "id"
+    name: str = "name"
+    project_id: str | None = "project_id"
+    verbs: tuple[str, str, str] = ("created", "updated", "deleted")
+    left_out: tuple[str, ...] = ()
+
+    def find_type(self, before: Value | None, after: Value | None) -> ActivityType:
+        """Return the type of the activity about a change.
+
+        Args:
+            before: The state before the change; None if the item was created.
+            after: The state after the change; None if it was deleted.
+        """
+        created, updated, deleted = self.verbs
+        verb = created if before is None else deleted if after is None else updated
+        return cast("ActivityType", f"{self.kind}_{verb}")
+
+
+_MEMBERSHIP = ("added", "updated", "removed")
+_REVOCABLE = ("created", "updated", "revoked")
+
+ITEM_CLASSES: Final[Mapping[type[Value], ItemClass]] = {
+    Agent: ItemClass("agent"),
+    # The prompt may be the text of a comment, which must not remain after the deletion of the comment.
+    AgentMission: ItemClass(
+        "agent_mission",
+        name="prompt",
+        project_id=None,
+        left_out=("prompt", "result", "progress", "pending_proposals"),
+    ),
+    AgentToken: ItemClass("agent_token", verbs=_REVOCABLE, left_out=("prefix",)),
+    Automation: ItemClass("automation"),
+    Column: ItemClass("column"),
+    CustomField: ItemClass("custom_field"),
+    Invitation: ItemClass("invitation", name="email", verbs=_REVOCABLE),
+    Label: ItemClass("label"),
+    Organization: ItemClass("organization", left_out=("my_role",)),
+    OrganizationMember: ItemClass("organization_member", id="user_id", verbs=_MEMBERSHIP),
+    Project: ItemClass("project", project_id="id"),
+    Proposal: ItemClass("proposal", name="summary", left_out=("params", "result")),
+    ProposedAction: ItemClass("action", name="action_type", left_out=("payload", "problem", "result")),
+    Scope: ItemClass("scope"),
+    Webhook: ItemClass("webhook", name="url"),
+    Workspace: ItemClass("workspace", left_out=("my_role", "my_pilotage_role")),
+    WorkspaceMember: ItemClass("workspace_member", id="user_id", verbs=_MEMBERSHIP),
+}
+"""The classes of items whose changes are recorded by their fields."""
+
+
+def emit_change(
+    uow: UnitOfWork,
+    workspace_id: str | None,
+    before: Value | None,
+    after: Value | None,
+    **meta: object,
+) -> None:
+    """Emit the creation, update or deletion of an item; nothing if its states are equal.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        before: The state before the change, of a class of ``ITEM_CLASSES``; None if the item was created.
+        after: The state after the change, of the same class; None if it was deleted.
+        **meta: Further details of the activity.
+    """
+    item = after or before
+    if item is None or before == after:
+        return
+    item_class = ITEM_CLASSES[type(item)]
+    uow.emit(
+        ItemChanged(
+            workspace_id=workspace_id or "",
+            project_id=item_class.project_id and getattr(item, item_class.project_id, None),
+            type=item_class.find_type(before, after),
+            kind=item_class.kind,
+            item_id=getattr(item, item_class.id),
+            name=getattr(item, item_class.name),
+            before=before,
+            after=after,
+            meta=meta,
+        )
+    )
+
+
+def emit_organization_change(
+    uow: UnitOfWork, organization_id: str, before: Value | None, after: Value | None
+) -> None:
+    """Emit a change that concerns an organization as a whole; nothing if the states of the item are equal.
+
+    Args:
+        uow: The unit of work.
+        organization_id: The organization.
+        before: The state before the change, of a class of ``ITEM_CLASSES``; None if the item was created.
+        after: The state after the change, of the same class; None if it was deleted.
+    """
+    item = after or before
+    if item is None or before == after:
+        return
+    item_class = ITEM_CLASSES[type(item)]
+    uow.emit(
+        OrganizationItemChanged(
+            organization_id=organization_id,
+            type=item_class.find_type(before, after),
+            kind=item_class.kind,
+            item_id=getattr(item, item_class.id),
+            name=getattr(item, item_class.name),
+            before=before,
+            after=after,
+            meta={},
+        )
+    )
