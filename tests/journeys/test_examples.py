@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -134,6 +136,24 @@ def test_host_extends_the_core(
         "report for eng",
         "['Done']",
     ]
+
+
+async def test_asynchronous_example_measures_three_ways(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+):
+    module = example("embedding_async")
+    module.ROUNDS = 2
+    await module.main(database_url)
+    ways = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert ways == ["service on the event loop", "service in a thread", "client in process"]
+
+
+def test_tests_of_a_host_pass():
+    command = [sys.executable, "-m", "pytest", "-q", "--override-ini", "addopts=", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, EXAMPLES / "testing_a_host.py"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.stdout.splitlines()[-1].startswith("6 passed"), done.stdout
 
 
 def test_look_around_example_lists_the_account(core: Core, capsys: pytest.CaptureFixture[str]):
