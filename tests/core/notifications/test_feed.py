@@ -207,7 +207,7 @@ def test_feed_since_a_time_reads_no_earlier_activities(board):
     create_cards(board, 70)
     newer = feed(board, f"since={since}")
     assert newer == feed(board)[:70]
-    parameters = {"_project_id": board.project["id"], "_begun_since": clock() - timedelta(hours=1)}
+    parameters = {"_container_id": board.project["id"], "_begun_since": clock() - timedelta(hours=1)}
     count = select(func.count()).where(
         activities.c.project_id == board.project["id"], activities.c.id >= _first_id
     )
