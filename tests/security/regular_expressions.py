@@ -25,6 +25,9 @@ METHODS = frozenset({*ANCHORED, "sub", "subn", "split", "findall", "finditer"})
 # Modules with a call whose pattern is a variable: what it stands for is found where it is written down.
 COMPUTED = {"stellary.contract.limits", "stellary.core.agents.rules.instructions"}
 
+# Only Alembic can import the environment of migrations, and only Django the models of an application.
+UNIMPORTABLE = (".migrations.env", ".contrib.django.models", ".contrib.django.admin")
+
 Key = tuple[str | bytes, int]
 
 
@@ -62,8 +65,7 @@ def modules() -> tuple[ModuleType, ...]:
     for package in PACKAGES:
         root = importlib.import_module(package)
         names = [info.name for info in pkgutil.walk_packages(root.__path__, f"{package}.")]
-        # Alembic alone can import a migration's environment.
-        names = [name for name in names if ".migrations.env" not in name and not name.endswith("__main__")]
+        names = [name for name in names if not name.endswith(("__main__", *UNIMPORTABLE))]
         imported += [root, *map(importlib.import_module, names)]
     return tuple(imported)
 
