@@ -1,0 +1,92 @@
+"""Two cores in two PostgreSQL schemas of one database, which has the tables of a third one in ``public``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from stellary import Stellary
+from stellary.core import Core, Membership
+from stellary.core.__main__ import main
+from tests.core.test_schema_commands import run_sql
+
+SCHEMAS = ("shop", "forum")
+
+
+@pytest.fixture
+def urls(postgres_url):
+    """The URLs of the two schemas, which are migrated."""
+    run_sql(postgres_url, *(f"CREATE SCHEMA {schema}" for schema in SCHEMAS))
+    urls = [build_url(postgres_url, schema) for schema in SCHEMAS]
+    assert [main(["migrate", "--database", url]) for url in urls] == [0, 0]
+    return urls
+
+
+def build_url(url, schema):
+    query = {"options": f"-c search_path={schema}"}
+    return make_url(url).update_query_dict(query).render_as_string(hide_password=False)
+
+
+def count_tables(url, schema):
+    query = "SELECT count(*) FROM pg_tables WHERE schemaname = :schema AND tablename LIKE 'stellary!_%' ESCAPE '!'"
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        count = connection.execute(text(query), {"schema": schema}).scalar_one()
+    engine.dispose()
+    return count
+
+
+def test_cores_in_two_schemas_share_nothing(urls, postgres_url):
+    membership = Membership("acme", "eng")
+    with ExitStack() as stack:
+        cores = [stack.enter_context(closing(Core(url, bcrypt_rounds=4))) for url in (*urls, postgres_url)]
+        actors = [core.provision("42", membership, email="jane@example.com") for core in cores]
+        assert len({actor.user_id for actor in actors}) == 3
+        for number, (core, actor) in enumerate(zip(cores, actors, strict=True)):
+            ws = Stellary.embedded(core.port(actor)).workspace("acme", "eng")
+            ws.project(ws.projects.create(name=f"Launch {number}"))
+            # Statements are compiled once, and run on connections of every core.
+            assert [project.name for _ in range(3) for project in ws.projects.list()] == [
+                f"Launch {number}"
+            ] * 3
+            assert [hit.title for hit in ws.search(q="launch")] == [f"Launch {number}"]
+
+
+def test_job_of_one_schema_is_not_run_in_another(urls):
+    received = []
+    with closing(Core(urls[0])) as shop, closing(Core(urls[1])) as forum:
+        for name, core in (("shop", shop), ("forum", forum)):
+            core.add_job("report", lambda uow, payload, name=name: received.append((name, payload)))
+        actor = shop.user(external_id="42")
+        shop.run(actor, lambda uow: shop.enqueue(uow, "report", {"team": "eng"}, key="eng"))
+        forum.work.run_due()
+        assert received == []
+        shop.work.run_due()
+        assert received == [("shop", {"team": "eng"})]
+
+
+def test_commands_manage_one_schema(urls, postgres_url, capsys):
+    shop, forum = urls
+    everything = count_tables(postgres_url, "public")
+    assert [count_tables(postgres_url, schema) for schema in SCHEMAS] == [everything] * 2
+    assert [main(["check", "--database", url]) for url in (*urls, postgres_url)] == [0] * 3
+    assert main(["downgrade", "--database", forum, "--yes"]) == 0
+    assert [main(["check", "--database", url]) for url in (shop, forum, postgres_url)] == [0, 1, 0]
+    assert main(["migrate", "--database", forum]) == 0
+    assert main(["uninstall", "--database", shop, "--yes"]) == 0
+    assert [count_tables(postgres_url, schema) for schema in (*SCHEMAS, "public")] == [
+        0,
+        everything,
+        everything,
+    ]
+    assert [main(["check", "--database", url]) for url in (forum, postgres_url)] == [0, 0]
+
+
+def test_printed_sql_creates_the_tables_in_the_schema_of_the_connection(postgres_url, capsys):
+    run_sql(postgres_url, "CREATE SCHEMA shop")
+    url = build_url(postgres_url, "shop")
+    main(["sql", "postgresql"])
+    run_sql(url, *capsys.readouterr().out.split(";\n")[:-1])
+    assert main(["check", "--database", url]) == 0
