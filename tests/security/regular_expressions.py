@@ -123,7 +123,8 @@ def _held_patterns(value: Any, module: str) -> Iterator[tuple[str, re.Pattern[An
     seen: set[int] = set()
     while waiting:
         name, value, depth = waiting.popleft()
-        if isinstance(value, re.Pattern):
+        # Not isinstance: the settings of Django cannot be asked for their class before they are configured.
+        if issubclass(type(value), re.Pattern):
             yield name, value
         if depth < 6 and id(value) not in seen:
             seen.add(id(value))
@@ -131,14 +132,15 @@ def _held_patterns(value: Any, module: str) -> Iterator[tuple[str, re.Pattern[An
 
 
 def _parts(value: Any, module: str) -> Iterable[tuple[Any, Any]]:
-    if isinstance(value, dict):
+    kind = type(value)
+    if issubclass(kind, dict):
         return [(key, held) for key, held in value.items() if not str(key).startswith("__")]
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if issubclass(kind, (list, tuple, set, frozenset)):
         return enumerate(value)
-    if isinstance(value, type):
+    if issubclass(kind, type):
         return vars(value).items() if value.__module__ == module else ()
-    if attrs.has(type(value)):
-        return [(field.name, getattr(value, field.name, None)) for field in attrs.fields(type(value))]
+    if attrs.has(kind):
+        return [(field.name, getattr(value, field.name, None)) for field in attrs.fields(kind)]
     return ()
 
 

@@ -48,7 +48,7 @@ _PLANS_MAX = 32
 _SEVERAL: Final = "*"
 """The first part of the key of a plan for several sets of parameters. No parameter has this name."""
 _LISTENERS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
-_PLACEHOLDER = re.compile(r"%\(([^)]+)\)s|%%")
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 _HANDLERS = ("do_execute", "do_execute_no_params")
 
 

@@ -8,7 +8,7 @@ On SQLite they are part of the one transaction of all migrations.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -101,15 +101,18 @@ def allow_null(table: str, column: str) -> None:
     if op.get_bind().dialect.name != "sqlite":
         op.alter_column(table, column, nullable=True)
         return
-    _edit_definition(table, rf"(\b{column}\s+\w+(?:\(\d+\))?)\s+NOT NULL", r"\1")
+    _edit_definition(
+        table,
+        lambda definition: re.sub(rf"(\b{column}\s+\w+(?:\(\d+\))?)\s+NOT NULL", r"\1", definition, count=1),
+    )
 
 
-def _edit_definition(table: str, pattern: str, replacement: str) -> None:
-    """Edit the definition of a table that SQLite has stored, in its first match of a pattern."""
+def _edit_definition(table: str, edit: Callable[[str], str]) -> None:
+    """Edit the definition of a table that SQLite has stored."""
     connection = op.get_bind()
     of_table = {"table": table}
     definition = connection.execute(_TABLE_DEFINITION, of_table).scalar_one()
-    edited = re.sub(pattern, replacement, definition, count=1)
+    edited = edit(definition)
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     connection.execute(_EDIT_DEFINITION, {**of_table, "sql": edited})
@@ -128,7 +131,12 @@ def require_value(table: str, column: str) -> None:
     if op.get_bind().dialect.name != "sqlite":
         op.alter_column(table, column, nullable=False)
         return
-    _edit_definition(table, rf"(\b{column}\s+\w+(?:\(\d+\))?)(?!\s+NOT NULL)", r"\1 NOT NULL")
+    _edit_definition(
+        table,
+        lambda definition: re.sub(
+            rf"(\b{column}\s+\w+(?:\(\d+\))?)(?!\s+NOT NULL)", r"\1 NOT NULL", definition, count=1
+        ),
+    )
 
 
 def refuse_if_any(table: str, where: str, message: str) -> None:
