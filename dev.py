@@ -46,7 +46,7 @@ PROCESSES = 3
 # What `test --cov` has measured, and the share of all lines and branches that the tests must cover, in percent. Only
 # the processes of pytest are measured, and not the servers that tests start.
 COVERAGE = ROOT / ".coverage.json"
-COVERAGE_MIN = 97.0
+COVERAGE_MIN = 96.5
 
 DJANGO_EXAMPLE = "docs/examples/hosts/django"
 

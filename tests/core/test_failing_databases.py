@@ -95,8 +95,8 @@ def test_access_to_a_stream_is_not_lost_while_the_database_is_away(core, world):
     request = RawRequest("GET", f"{board.flat}/events", "", headers, b"")
     away = of(OperationalError, Exception("server closed the connection"))
     with failing(away), pytest.raises(Unavailable):
-        may_read_on(core.units, request)
-    assert may_read_on(core.units, request)
+        may_read_on(core.units, request, None, policies=())
+    assert may_read_on(core.units, request, None, policies=())
 
 
 def test_a_core_says_whose_token_it_is(core, world):

@@ -29,8 +29,9 @@ def test_relations(client: Stellary, capsys: pytest.CaptureFixture[str]):
 
 def test_trash(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert example("trash").restore_deleted(client, "acme", "eng") == ["Pay by card"]
-    item, conflict = capsys.readouterr().out.splitlines()
+    item, count, conflict = capsys.readouterr().out.splitlines()
     assert item.startswith("PAY-1 Pay by card ")
+    assert count == "1"
     assert conflict == "duplicate_name"
 
 

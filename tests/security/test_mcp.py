@@ -10,7 +10,7 @@ import pytest
 from stellary.core.http.mcp.tools import TOOLS
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import NOT_APPLICABLE, PERSONAS, ROW_BY_OPERATION
-from tests.security.test_permissions import AGENT_RECORDS
+from tests.security.test_permissions import AGENT_RECORDS, PROPOSAL_RECORDS
 from tests.server.running import WITHOUT_JOBS, Running, running
 from tests.support.each_case import for_each
 from tests.support.mcp import call, outcome, post
@@ -68,7 +68,8 @@ def test_tool_gives_each_persona_the_answer_of_the_table(
         expected = EXCEPTIONS.get((name, persona), row.cells[persona])
         with permission_world.sandbox.discard_changes():
             answer = call_tool(server, permission_world.bearer(persona, row), name, arguments)
-            changes = set(permission_world.sandbox.find_changes()) - AGENT_RECORDS
+            records = PROPOSAL_RECORDS if answer == "proposal" else AGENT_RECORDS
+            changes = set(permission_world.sandbox.find_changes()) - records
             if answer != expected or (answer != "2xx" and changes):
                 wrong.append(f"{persona}: {answer}, not {expected}; changed {changes}")
     assert not wrong, "\n".join(wrong)

@@ -38,6 +38,8 @@ AGENT_RECORDS = {
     "stellary_agent_proposals",
 }
 """Tables that may change when an agent's request is refused: they record the attempt, and what it proposed."""
+PROPOSAL_RECORDS = AGENT_RECORDS | {"stellary_activities"}
+"""Tables that may change when an agent's request becomes a proposal, whose creation is an activity."""
 OUTCOMES = {"2xx": "allowed", "proposal": "proposed", "403": "refused", "404": "refused"}
 
 
@@ -56,11 +58,9 @@ def call_as_agent(permission_world: PermissionWorld, row: Row, persona: str) -> 
     """Return the answer to an agent, with unexpected changes and an unexpected audit."""
     with permission_world.sandbox.discard_changes():
         answer = send(permission_world, row, persona, make_path_params(permission_world, row, persona))
-        changes = set(permission_world.sandbox.find_changes()) - AGENT_RECORDS
         word = "proposal" if answer.status == 202 else "2xx" if answer.status < 300 else str(answer.status)
-        if word == "proposal":
-            # The record of the proposal itself.
-            changes -= {"stellary_activities"}
+        records = PROPOSAL_RECORDS if word == "proposal" else AGENT_RECORDS
+        changes = set(permission_world.sandbox.find_changes()) - records
         if word != "2xx" and changes:
             return f"{word} and changed {changes}"
         audit = permission_world.audit("ops" if persona == "AGx" else "eng")

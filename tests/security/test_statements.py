@@ -25,7 +25,10 @@ EXCEPTIONS = {
         "auth.login",
         "stellary_workspace_members, stellary_workspaces",
     ): "the profile of the user with an e-mail address",
-    ("auth.delete_account", "stellary_agent_tokens"): "the tokens that the user has created for agents",
+    (
+        "auth.delete_account",
+        "stellary_agent_tokens, stellary_agents",
+    ): "the tokens that the user has created for agents, with the names of the agents",
     (
         "pilotage.apply_action",
         (

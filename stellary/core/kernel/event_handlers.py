@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Generic, TypeVar, cast, get_origin
+from typing import Generic, TypeVar, cast, get_args, get_origin
 
 import attrs
 import orjson
 
 from stellary.contract.naming import once
-from stellary.contract.wire import dump, read
+from stellary.contract.wire import Value, dump, read
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
     BaseEvent,
@@ -20,6 +20,7 @@ from stellary.core.kernel.events import (
 )
 
 E = TypeVar("E", bound=BaseEvent)
+T = TypeVar("T")
 
 NESTED_MAX = 10
 """How deep handlers may trigger each other by their changes."""
@@ -83,7 +84,8 @@ class EventDelivery(Generic[E]):
 def dump_delivery(delivery: EventDelivery[BaseEvent]) -> object:
     """Return the delivery of an event as JSON, for the job that carries it."""
     fields = {
-        field.name: getattr(delivery.event, field.name) for field in _stored_fields(type(delivery.event))
+        field.name: _dump_field(field.type, getattr(delivery.event, field.name))
+        for field in _stored_fields(type(delivery.event))
     }
     stored: object = orjson.loads(
         dump(
@@ -123,7 +125,21 @@ def read_delivery(payload: object, base: type[BaseEvent]) -> EventDelivery[BaseE
     )
 
 
+def _dump_field(kind: object, value: object) -> object:
+    if value is not None and _has_any_class(kind):
+        return {"class": type(value).__name__, "value": value}
+    return value
+
+
+def _has_any_class(kind: object) -> bool:
+    """Return whether a field contains a value whose class only the value itself tells, such as a project or a label."""
+    return kind is Value or Value in get_args(kind)
+
+
 def _read_field(kind: object, stored: object) -> object:
+    if stored is not None and _has_any_class(kind):
+        tagged = cast("Mapping[str, object]", stored)
+        return read(_find_subclass(Value, cast("str", tagged["class"])), tagged["value"])
     if get_origin(kind) is tuple:
         return tuple(cast("list[object]", stored))
     return None if stored is None else read(cast("type[object]", kind), stored)
@@ -135,12 +151,16 @@ def _stored_fields(event_type: type[BaseEvent]) -> list[attrs.Attribute[object]]
     return [field for field in attrs.fields(attrs.resolve_types(event_type)) if field.init]
 
 
-def _find_subclass(event_type: type[BaseEvent], name: str) -> type[BaseEvent]:
-    """Return the type itself or the subclass that has a name."""
-    candidates = [event_type]
+def _find_subclass(base: type[T], name: str) -> type[T]:
+    """Return a class itself or the subclass that has a name.
+
+    Raises:
+        LookupError: There is no such class any more.
+    """
+    candidates = [base]
     for candidate in candidates:
         # attrs replaces a class by one with slots; the class without fields lives on as a subclass until it is collected.
         if candidate.__name__ == name and "__attrs_attrs__" in candidate.__dict__:
             return candidate
         candidates += candidate.__subclasses__()
-    raise LookupError(f"the stored type of event {name!r} does not exist any more")
+    raise LookupError(f"the stored class {name!r} does not exist any more")
