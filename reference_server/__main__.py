@@ -225,7 +225,7 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
 def _add_copy_options(copy: argparse.ArgumentParser) -> None:
     copy.add_argument(
         "--to",
-        type=_checked(database_url),
+        type=_build_type(database_url),
         metavar="URL",
         help="an empty database (a SQLite file in --to-data-dir)",
     )
@@ -237,14 +237,14 @@ def _add_copy_options(copy: argparse.ArgumentParser) -> None:
     )
     copy.add_argument(
         "--to-files",
-        type=_checked(blobs_url),
+        type=_build_type(blobs_url),
         metavar="URL",
         help="the store for the copy's files (the same one)",
     )
 
 
-def _checked(check: Callable[[str], str]) -> Callable[[str], str]:
-    """Return a check of a setting as the type of an option, whose messages argparse shows."""
+def _build_type(check: Callable[[str], str]) -> Callable[[str], str]:
+    """Return the check of a setting as the type of an option, so that argparse shows its messages."""
 
     def convert(text: str) -> str:
         try:

@@ -57,6 +57,6 @@ def _number(number: int | None) -> str:
 def _align(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     lines = [head, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for first, *others in lines:
-        numbers = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
+    for first, *cells in lines:
+        numbers = (text.rjust(width) for text, width in zip(cells, widths[1:], strict=True))
         yield "  ".join([first.ljust(widths[0]), *numbers])

@@ -65,6 +65,7 @@ ModelBrain().close()
     "django": """
 from django.conf import settings
 settings.configure(
+    SECRET_KEY="a key for the test of the wheel",
     INSTALLED_APPS=["stellary.contrib.django"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}},
 )
@@ -81,6 +82,11 @@ from stellary.core.http.mcp import endpoint
 """,
 }
 """By extra, what must run where the wheel was installed with it."""
+ENVIRONMENT = {
+    **{name: text for name, text in clean_environment().items() if name != "PYTHONPATH"},
+    "UV_PYTHON_DOWNLOADS": "never",
+}
+"""Without the path of the checkout, so that only the wheel is imported."""
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +100,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:
     """Run a program that must succeed, and return its output."""
-    environment = {**clean_environment(), "UV_PYTHON_DOWNLOADS": "never"}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -120,9 +125,7 @@ def server(wheel: Path, tmp_path: Path) -> Iterator[str]:
     """Run a server from the wheel, and return its URL."""
     python = install(wheel, tmp_path / "venv", "server")
     command = [python, "-m", "reference_server", "--port", "0", "--data-dir", tmp_path / "data"]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=clean_environment(), stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         lines = iter(process.stdout.readline, "")

@@ -151,8 +151,8 @@ def test_304_is_never_stale_after_random_writes(served: Served, kinds: list[str]
     replies = {path: served.get(path, accept_encoding="gzip") for path in paths}
     for kind in kinds:
         write(served.board, kind)
-        for path, known in replies.items():
+        for path, earlier in replies.items():
             current = served.get(path, accept_encoding="gzip")
-            again = served.get(path, known.headers["etag"], accept_encoding="gzip")
-            assert again.status == (304 if current.body == known.body else 200), (kind, path)
+            again = served.get(path, earlier.headers["etag"], accept_encoding="gzip")
+            assert again.status == (304 if current.body == earlier.body else 200), (kind, path)
             replies[path] = current

@@ -230,10 +230,10 @@ class Groups:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        begun = len(self.done)
+        start = len(self.done)
         yield
-        group = "".join(self.done[begun:])
-        self.done[begun:] = [f"({group})"]
+        group = "".join(self.done[start:])
+        self.done[start:] = [f"({group})"]
         if "X" in group:
             raise OSError
 

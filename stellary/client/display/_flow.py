@@ -19,8 +19,8 @@ NAME_MAX = 40
 
 def build_flow(flow: CumulativeFlow, options: RenderOptions) -> View:
     """Render the last days of a cumulative flow, the newest first."""
-    shown = list(enumerate(flow.days))[::-1][: options.limit(ROWS)]
-    hidden = len(flow.days) - len(shown)
+    newest_days = list(enumerate(flow.days))[::-1][: options.limit(ROWS)]
+    hidden = len(flow.days) - len(newest_days)
     table = Table(
         heads=("Day", *(f"{line(column.name, NAME_MAX)}#" for column in flow.columns)),
         rows=tuple(
@@ -28,7 +28,7 @@ def build_flow(flow: CumulativeFlow, options: RenderOptions) -> View:
                 (Span(day.isoformat(), kind="mark"),),
                 *((Span(f"{column.counts[index]:,}"),) for column in flow.columns),
             )
-            for index, day in shown
+            for index, day in newest_days
         ),
         note=f"+ {w.format_count(hidden, 'earlier day')}" if hidden else None,
         empty="No card was ever in a column.",

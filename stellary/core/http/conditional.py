@@ -34,6 +34,6 @@ def answer_conditionally(answer: ServiceResponse, if_none_match: str | None) -> 
     content = b"\0".join((headers.get("link", "").encode(), answer.body))
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     if if_none_match is not None and matches_tag(if_none_match, tag):
-        kept = {name: headers[name] for name in ("link", "vary") if name in headers}
-        return attrs.evolve(answer, status=304, headers={**kept, "etag": tag}, body=b"")
+        same_headers = {name: headers[name] for name in ("link", "vary") if name in headers}
+        return attrs.evolve(answer, status=304, headers={**same_headers, "etag": tag}, body=b"")
     return attrs.evolve(answer, headers={**headers, "etag": tag})

@@ -152,8 +152,8 @@ def refuse_if_any(table: str, where: str, message: str) -> None:
     """
     if op.get_context().as_sql:
         return
-    found = sa.text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")  # noqa: S608 - no input
-    if op.get_bind().execute(found).first() is not None:
+    first_row = sa.text(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1")  # noqa: S608 - no input
+    if op.get_bind().execute(first_row).first() is not None:
         raise RuntimeError(f"an earlier version cannot have rows of {table} where {where}: {message}")
 
 
