@@ -142,9 +142,9 @@ def test_jedi_shows_signatures_and_names():
     # jedi shows no documentation of endpoints: it looks for the docstring of a stub's function under the same name in the
     # module beside the stub (StubNameMixin.py__doc__), and there an endpoint is an assignment without one.
     project = jedi.Project(ROOT)
-    script = jedi.Script(
-        SAMPLE, path=HERE / "sample.py", project=project, environment=jedi.InterpreterEnvironment()
-    )
+    # A process of its own, since measuring the coverage changes how this one imports modules.
+    environment = jedi.create_environment(sys.executable, safe=False)
+    script = jedi.Script(SAMPLE, path=HERE / "sample.py", project=project, environment=environment)
 
     def show_signature(line: int, column: int) -> str:
         return "\n".join(signature.to_string() for signature in script.get_signatures(line + 1, column))
