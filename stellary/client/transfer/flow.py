@@ -21,7 +21,7 @@ class ColumnFlow:
 
     Attributes:
         id: The id of the column.
-        name: Its last name on record.
+        name: Its last name on record; the id if there is none.
         counts: The number of its unarchived cards at the end of each day.
     """
 
@@ -65,13 +65,14 @@ def compute_flow(
     totals = Counter[str]()
     for day in sorted(day for day in changes if day < first):
         totals.update(changes[day])
-    counts: dict[str, list[int]] = {id: [] for id in names}
+    column_ids = dict.fromkeys([*names, *(id for change in changes.values() for id in change)])
+    counts: dict[str, list[int]] = {id: [] for id in column_ids}
     for day in days:
         totals.update(changes.get(day, Counter()))
         for id, numbers in counts.items():
             numbers.append(totals[id])
     return CumulativeFlow(
-        days, [ColumnFlow(id, names[id], numbers) for id, numbers in counts.items() if any(numbers)]
+        days, [ColumnFlow(id, names.get(id, id), numbers) for id, numbers in counts.items() if any(numbers)]
     )
 
 

@@ -137,16 +137,14 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
 def count_column_cards(
     columns: Iterable[Column], counts: Mapping[str, int]
 ) -> tuple[dict[str, str | int], ...]:
-    """Return the columns of an import that have unarchived cards, with their number.
+    """Return the columns of an import, each with the number of its unarchived cards.
 
     Args:
         columns: The columns, in the order of the file.
         counts: The number of unarchived cards by column id.
     """
     return tuple(
-        {"id": column.id, "name": column.name, "cards": counts[column.id]}
-        for column in columns
-        if counts.get(column.id)
+        {"id": column.id, "name": column.name, "cards": counts.get(column.id, 0)} for column in columns
     )
 
 

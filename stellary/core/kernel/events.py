@@ -331,7 +331,7 @@ class ProjectImported(ProjectEvent):
     Attributes:
         name: The name of the project.
         user_ids: The ids of its members and assignees.
-        column_cards: The columns with unarchived cards: ``id``, ``name``, and the number ``cards``.
+        column_cards: The columns: ``id``, ``name``, and the number of unarchived cards, ``cards``.
         key: The key of the project.
         indexed_key: The key in the search entries of its cards, which were written before the project had its key.
     """

@@ -181,5 +181,14 @@ def test_flow_names_a_renamed_and_a_deleted_column(start: Callable[[], Player]):
     assert player.board.flow(since=date(2026, 4, 2)).columns[0].counts == [1]
 
 
+def test_card_that_is_brought_back_after_an_import_counts(start: Callable[[], Player]):
+    player = start()
+    card = player.board.column(player.board.columns.list()[0]).cards.create(title="Write")
+    player.board.cards.update(card, archived=True)
+    player.act("import", 0)
+    player.act("bring back", 0)
+    assert [(column.name, column.counts) for column in player.board.flow().columns] == [("To Do", [1])]
+
+
 def test_flow_of_no_activity_is_empty():
     assert compute_flow([]).days == []
