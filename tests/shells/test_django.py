@@ -150,8 +150,9 @@ def test_tests_in_transactions_pass_in_memory(tmp_path):
     settings = "from shop.settings import *\nDATABASES['default']['TEST'] = {}\n"
     (tmp_path / "settings_in_memory.py").write_text(settings)
     variables = {"DJANGO_SETTINGS_MODULE": "settings_in_memory"}
-    # Asynchronous views use several threads, and SQLite locks whole tables of a database in memory: see the guide.
-    code, _, errors = manage(tmp_path, "sqlite://", "test", "orders.tests.OrderTest", **variables)
+    code, _, errors = manage(
+        tmp_path, "sqlite://", "test", "orders.tests.OrderTest", "orders.tests.AsyncTest", **variables
+    )
     assert (code, "OK" in errors) == (0, True), errors
 
 

@@ -63,7 +63,7 @@ _LOCK_WORKSPACE: Select[Any] = (
 
 
 def load_people(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
-    """Return users by id, whether or not they belong to any organization.
+    """Return users by id, in the order of the ids, whether or not they belong to any organization.
 
     Args:
         uow: The unit of work.
@@ -72,7 +72,8 @@ def load_people(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
     if not ids:
         return {}
     rows = uow.connection.execute(_BY_IDS, {"_ids": list(ids)})
-    return {row[0]: Person(*row) for row in rows}
+    people_by_id = {row[0]: Person(*row) for row in rows}
+    return {id: people_by_id[id] for id in ids if id in people_by_id}
 
 
 def find_contact(uow: UnitOfWork, user_id: str) -> Contact | None:

@@ -126,6 +126,11 @@ class Database:
         url = self.engine.url
         return Path(url.database or "") if self.is_sqlite and not _is_in_memory(url) else None
 
+    @property
+    def is_shared_in_memory(self) -> bool:
+        """True for SQLite in memory that a host uses too, where writes of other threads make its statements fail."""
+        return self.is_sqlite and self.engine.url.query.get("mode") == "memory"
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open a connection in a transaction that is committed at the end, or rolled back on an exception.

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -109,7 +109,7 @@ class Api:
         self.files = Files(core, threads)
         self.streams = Streams(core, threads, streams_max)
         self.state.closing.append(self.streams.close)
-        self._jobs = jobs
+        self._jobs = jobs and not core.database.is_shared_in_memory
         self._access_log = access_log
         self._metrics = metrics
         self._cors = Cors(cors_origins)
@@ -134,8 +134,13 @@ class Api:
         if self._jobs:
             self._core.work.start()
             self._core.webhook_worker.start()
+        sweeps = not self._core.database.is_shared_in_memory
         try:
-            async with self.files.sweeping(), self.streams.running(), self._mcp.running():
+            async with (
+                self.files.sweeping() if sweeps else nullcontext(),
+                self.streams.running(),
+                self._mcp.running(),
+            ):
                 yield
         finally:
             await self._stop()

@@ -55,6 +55,16 @@ def test_board_lists_members_and_assignees(card_api):
     ]
 
 
+def test_board_lists_members_by_id(card_api):
+    for person in (bob := card_api.world.person("bob"), card_api.world.person("eve")):
+        card_api.world.join(person, card_api.workspace)
+        card_api.ask("POST", "/members", {"email": person.email})
+    # PostgreSQL now finds this row after those of the others.
+    card_api.world.ask(bob, "PATCH", "/auth/me", {"name": "Robert"})
+    ids = [member["userId"] for member in card_api.ask("GET", "/board")["members"]]
+    assert ids == sorted(ids)
+
+
 def test_board_of_another_workspace_is_not_found(card_api):
     stranger = card_api.world.person("stranger")
     assert card_api.world.status(stranger, "GET", f"{card_api.path}/board") == 404
