@@ -72,7 +72,8 @@ class Api:
         cors_origins: The origins whose pages may call the API from a browser.
         mcp_token: The operator's token for AI clients.
         streams_max: The number of event streams that may be open at a time. Default: 10,000.
-        jobs: Whether this process runs background jobs and sends webhook messages. Default: True.
+        jobs: Whether this process runs background jobs and sends webhook messages. Default: True. It does neither on a SQLite
+            database in memory that the host uses too.
         extend: Returns the handlers of further endpoints, which are not part of the API, such as pages.
         access_log: Logs each response. By default, none is logged.
         metrics: Counts requests. By default, there is no ``/metrics``.
