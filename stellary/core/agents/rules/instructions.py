@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from string import whitespace
 from typing import TypeVar
 
 import attrs
@@ -24,150 +24,20 @@ from stellary.contract.cards import Card
 _Day = TypeVar("_Day", bound=date)
 ParsedAction = tuple[str, dict[str, object]]
 STEPS_MAX = 100
-# The keywords of the grammar that have synonyms. Any other one matches its own name.
-_SYNONYMS = (
-    r"MOVE=move|put RESTORE=restore|unarchive COMPLETE=complete|finish|close START=start|begin SET=set|change|raise|lower OF=of|for "
-    r"DUE=due\s+date|due|deadline POSTPONE=postpone|delay|extend|push CLEAR=clear|remove LABEL=(?:label|tag)s? "
-    r"ADD=add|write|leave|post RENAME=rename|call SPLIT=split|break CHECK=check|tick NOTIFY=notify|tell|inform COMMENT=comment|reply CHILD=child|subtask "
-    r"RELATE=relate|link RELATION=relation|link EQ=to|as|is|on INTO=into|to|in THE=the|an?|its THAT=that|saying "
-    r"WORK=work|working CARD=card|task|ticket|issue CARDS=cards|tasks|tickets|issues SUBTASKS=subtasks|children "
-    r"CHECKLIST=(?:checklist\s+)?(?:items?|steps?)|checklist NAMED=called|named|titled|with|containing"
+_VOCABULARY = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_HINTS: Mapping[str, str] = _VOCABULARY["hints"]
+_CHANGING, _FIELDS, _TIMES, _REPEATABLE = (
+    frozenset(_VOCABULARY[name].split()) for name in ("changing", "fields", "times", "repeatable")
 )
-# Terminals that are not keywords, with the text that an error message suggests for them.
-_HINTS = dict.fromkeys(["_SEP", "_POLITE", "_COMMA", "_DOT", "$END", "QUESTION", "ASK", "COUNT", "QUOTED", "NONE"], "") | {
-    "WORD": "a name", "TEXT": "a text", "DATE": "a date", "SPAN": "1 week", "OBJECT": "this card", "COLON": "a colon",
-}  # fmt: skip
-# Words that change the meaning of an instruction. Names and texts contain them only in quotes.
-_STRICT = frozenset(
-    [
-        "if",
-        "unless",
-        "when",
-        "whenever",
-        "once",
-        "until",
-        "till",
-        "while",
-        "provided",
-        "assuming",
-        "except",
-        "otherwise",
-        "else",
-        "whether",
-        "or",
-        "but",
-        "instead",
-        "after",
-        "before",
-        "only",
-        "maybe",
-        "perhaps",
-        "because",
-        "whoever",
-        "wait",
-        "please",
-        "thanks",
-        "etc",
-        "all",
-        "every",
-        "each",
-        "any",
-        "everything",
-        "everyone",
-        "everybody",
-        "anything",
-        "anyone",
-        "both",
-        "most",
-        "many",
-        "several",
-        "some",
-        "few",
-        "half",
-        "not",
-        "never",
-        "no",
-        "nor",
-        "neither",
-        "none",
-        "nothing",
-        "nobody",
-        "without",
-        "don't",
-        "dont",
-        "doesn't",
-        "isn't",
-        "won't",
-        "can't",
-        "cannot",
-        "shouldn't",
-    ]
-)
-_TITLE = _STRICT | frozenset(
-    [
-        "due",
-        "deadline",
-        "priority",
-        "assigned",
-        "label",
-        "labels",
-        "labeled",
-        "labelled",
-        "tagged",
-        "checklist",
-    ]
-)
-# The first word of a name may be one of these: a column can be called "Today" or "Next up".
-_TIMES = frozenset(
-    [
-        "today",
-        "tomorrow",
-        "tonight",
-        "now",
-        "later",
-        "soon",
-        "next",
-        "eventually",
-        "afterwards",
-        "immediately",
-        "asap",
-    ]
-)
+_NUMBERS = {"a": 1, "an": 1} | {word: number for number, word in enumerate(_VOCABULARY["numbers"].split(), 1)}
 _DAYS = [name.lower() for name in calendar.day_name]
 _MONTHS = [name.lower() for name in calendar.month_abbr]
-_NUMBERS = {
-    word: max(1, at - 1)
-    for at, word in enumerate(
-        ["a", "an", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-    )
-}
 _BULLET = re.compile(r"\s*+(?:[-*\u2022]|\d{1,3}[.)])\s++")
 _SEPARATOR = re.compile(r"[,;.]\s*+(?:(?:and|then)\s++)*+|\s(?:and|then)\s++", re.IGNORECASE)
 _TO_CARD = re.compile(
     r"\s(?:to|on)\s+(?:this|the|that)\s+(?:card|task|ticket|issue)$|\sto\s+it$|\?$", re.IGNORECASE
 )
 _NEXT_WORD = re.compile(r"[\s,;:.]*+(?:(?:and|then)\s++)*+([^\s,;:.!]+)")
-_AND = re.compile(r"\sand\s")
-_SETTERS: Mapping[str, ParsedAction] = {
-    "archive": ("archive_card", {"archived": True}),
-    "restore": ("archive_card", {"archived": False}),
-    "complete": ("set_status", {"status": "done"}),
-    "reopen": ("set_status", {"status": "open"}),
-    "start_work": ("set_status", {"status": "in_progress"}),
-    "unassign": ("assign_card", {"assigneeId": None}),
-}
-_REPEATABLE = frozenset(
-    [
-        "create_card",
-        "create_cards_bulk",
-        "split_card",
-        "add_checklist_item",
-        "add_comment",
-        "notify",
-        "add_relation",
-        "remove_relation",
-    ]
-)
 _STATUSES = {"o": "open", "t": "open", "i": "in_progress", "s": "in_progress"}  # by their first letters
 _LEVELS = {"normal": "medium", "urgent": "high", "critical": "high", "": None}
 
@@ -196,50 +66,46 @@ def read(prompt: str, context: InstructionContext) -> list[ParsedAction]:
         InstructionError: A part of the prompt is not understood or contradicts another part, or it asks for over 100 calls.
     """
     calls: list[ParsedAction] = []
-    written: set[tuple[str, str]] = set()
+    written: set[tuple[object, str]] = set()
     for line in _join_lists(prompt):
-        for command in _list_trees(_parse(line)):
-            for action, params in _Command(line, context, command).read():
-                calls.append((action, params))
-                for field in () if action in _REPEATABLE else params.keys() - {"cardId", "done"}:
-                    key = (
-                        str(params["cardId"]),
-                        str(params[field]).casefold() if field in ("label", "itemId") else field,
+        commands = _list_trees(_parse(line))
+        for action, params in (call for tree in commands for call in _Command(line, context, tree).read()):
+            calls.append((action, params))
+            for field in () if action in _REPEATABLE else params.keys() - {"cardId", "done"}:
+                value = str(params[field]).casefold() if field in ("label", "itemId") else field
+                if (params["cardId"], value) in written:
+                    raise InstructionError(
+                        f"I did not understand {line[:200]!r}: it gives {value!r} a second value."
                     )
-                    if key in written:
-                        raise InstructionError(
-                            f"I did not understand {line[:200]!r}: it gives {key[1]!r} a second value."
-                        )
-                    written.add(key)
+                written.add((params["cardId"], value))
     if not 0 < len(calls) <= STEPS_MAX:
         raise InstructionError(f"I understand tasks of 1 to {STEPS_MAX} changes; this one has {len(calls)}.")
     return calls
 
 
-def _join_lists(prompt: str) -> Iterator[str]:
-    """Yield the lines without bullets. Bulleted lines below one that ends with a colon become its list."""
-    head = ""
+def _join_lists(prompt: str) -> list[str]:
+    """Return the lines without bullets. Bulleted lines below one that ends with a colon become its list."""
+    lines: list[str] = []
+    is_list = False
     for line in prompt.splitlines():
         bullet = _BULLET.match(line)
-        text = (line[bullet.end() :] if bullet else line).strip()
-        if bullet and head and text:
-            head += f"{'' if head.endswith(':') else ';'} {text}"
+        text = line[bullet.end() if bullet else 0 :].strip()
+        if bullet and is_list and text:
+            lines[-1] += f" {text}" if lines[-1].endswith(":") else f"; {text}"
         elif text:
-            yield from [head] if head else []
-            head = text if text.endswith(":") else ""
-            yield from [] if head else [text]
-    yield from [head] if head else []
+            lines.append(text)
+            is_list = text.endswith(":")
+    return lines
 
 
 @cache
 def _build_parser() -> tuple[Lark, re.Pattern[str]]:
     """Return the parser, and a pattern of the words that can begin an instruction."""
     grammar = Path(__file__).with_suffix(".lark").read_text(encoding="utf-8")
-    synonyms = dict(group.split("=") for group in _SYNONYMS.split())
     verbs = []
     for name in sorted(set(re.findall(r"\b_[A-Z_]+[A-Z]\b", grammar)) - _HINTS.keys()):
         word = name.removeprefix("_V").strip("_")
-        words = synonyms.get(word, word.lower())
+        words = _VOCABULARY["synonyms"].get(word, word.lower())
         verbs += [words] if name.startswith("_V_") else []
         grammar += f"{name}: /(?:{words})(?![\\w'\u2019])/i\n"
     first_words = rf"(?:{'|'.join(verbs)}|please(?=\s+\w)|(?:can|could|would|will)\s+you)(?![\w'\u2019])"
@@ -263,71 +129,47 @@ def _parse(line: str) -> Tree[Token]:
     except UnexpectedInput as error:
         token = getattr(error, "token", None)
         position = len(line) if token is not None and token.type == "$END" else error.pos_in_stream
-        changing = (
-            word.start()
-            for word in re.finditer(r"[\w'\u2019]+", line[:position])
-            if word[0].lower() in _STRICT - {"please", "thanks"}
-        )
-        position = next(changing, position)
-        words = set()
+        changing = _find_words(line[:position], _CHANGING - {"please", "thanks"})
+        expected = set()
         for name in getattr(error, "accepts", None) or getattr(error, "allowed", None) or ():
             pattern = "" if name in _HINTS else parser.get_terminal(name).pattern.value
-            words |= {_HINTS[name]} if name in _HINTS else set(re.findall(r"[a-z]{2,}", pattern))
-        raise _refuse(line, position or 0, words - {""}) from None
+            expected |= {_HINTS[name]} if name in _HINTS else set(re.findall(r"[a-z]{2,}", pattern))
+        raise _refuse(line, next(changing, position) or 0, expected - {""}) from None
 
 
-def _strip_joining_words(text: str) -> str:
-    """Return a text without the spaces, punctuation and joining words at its end."""
-    text = text.rstrip(f"{whitespace},;:.")
-    words = text.rsplit(maxsplit=1)
-    while len(words) == 2 and words[1].lower() in ("and", "then", "on"):
-        text = words[0].rstrip(f"{whitespace},;:.")
-        words = text.rsplit(maxsplit=1)
-    return text
+def _find_words(text: str, words: Collection[str]) -> Iterator[int]:
+    """Yield the indices at which one of the words stands in a text."""
+    for word in re.finditer(r"[^\s,;:.!?]+", text):
+        if word[0].lower().replace("\u2019", "'") in words:
+            yield word.start()
 
 
-def _split_column(text: str) -> tuple[str, str | None]:
-    """Return the title and the column of "title in the column name"; the column is None if there is none."""
-    words = text.split()
-    lowered = [word.lower() for word in words]
-    positions = [index for index in range(1, len(words) - 1) if lowered[index] == "in"]
-    if not positions:
-        return text, None
-    start, end = positions[-1] + 1, len(words)
-    for article in ("the", "column"):
-        if lowered[start] == article and start < end - 1:
-            start += 1
-    if lowered[end - 1] == "column" and start < end - 1:
-        end -= 1
-    return " ".join(words[: positions[-1]]), " ".join(words[start:end])
-
-
-def _refuse(line: str, position: int, expected: Collection[str], *, quotes: bool = False) -> InstructionError:
+def _refuse(line: str, position: int, expected: Collection[str] = ()) -> InstructionError:
     """Return the error for a line: it names the word that is not understood, and suggests an alternative.
 
     Args:
         line: The line.
         position: The start of the part that is not understood.
-        expected: The terminals that are possible there.
-        quotes: Whether it is possible there in quotes.
+        expected: The words that are possible there; none if the word is possible in quotes.
     """
-    word_match = _NEXT_WORD.match(line, position)
-    word = word_match[1] if word_match else line.rsplit(maxsplit=1)[-1]
-    before = _strip_joining_words(line[:position])
+    next_word = _NEXT_WORD.match(line, position)
+    word = next_word[1] if next_word else line.rsplit(maxsplit=1)[-1]
     message = f"I did not understand {word[:100]!r} in {line[:200]!r}."
-    if (
-        len(word) > 3
-        and word.lower() not in _STRICT
-        and (near := get_close_matches(word.lower(), set(expected) - {word.lower()}, 1, 0.7))
-    ):
+    alternatives = set(expected) - {word.lower()}
+    is_typo = len(word) > 3 and word.lower() not in _CHANGING
+    if is_typo and (near := get_close_matches(word.lower(), alternatives, 1, 0.7)):
         return InstructionError(f"{message} Did you mean {near[0]!r}?")
+    words = line[:position].split()
+    while words and words[-1].strip(",;:.").lower() in ("", "and", "then", "on"):
+        words.pop()
+    before = " ".join(words).rstrip(",;:.")
     if _is_instruction(before):
         message += f" Without it, I understand {before[-200:]!r}."
     elif expected:
         message += f" Here I understand: {', '.join(sorted(expected))}."
-    return InstructionError(
-        f"{message} Put a name or a text that contains it in quotes." if quotes else message
-    )
+    if not expected:
+        message += " Put a name or a text that contains it in quotes."
+    return InstructionError(message)
 
 
 def _is_instruction(text: str) -> bool:
@@ -339,10 +181,14 @@ def _is_instruction(text: str) -> bool:
         return False
 
 
+def _to_number(word: str) -> int:
+    return int(word) if word.isdigit() else _NUMBERS[word]
+
+
 def _shift(day: _Day, span: str, sign: int = 1) -> _Day:
     """Return a day that is some days, weeks or months later, or earlier for a negative sign."""
     number, unit = span.lower().split()
-    count = sign * (int(number) if number.isdigit() else _NUMBERS[number])
+    count = sign * _to_number(number)
     if not unit.startswith("month"):
         return day + timedelta(days=count * (7 if unit.startswith("week") else 1))
     years, month = divmod(day.month - 1 + count, 12)
@@ -379,71 +225,9 @@ class _Command:
         """
         if "QUESTION" in self.tokens and "ASK" not in self.tokens:
             raise _refuse(self.line, self.tokens["QUESTION"].start_pos or 0, ["."])
-        for action, params in self.read_action():
+        action, list_params = _ACTIONS[self.kind]
+        for params in list_params(self):
             yield action, params if "projectId" in params else {"cardId": self.card_id, **params}
-
-    def read_action(self) -> Iterable[ParsedAction]:  # noqa: C901 - one branch for each rule of the grammar
-        """Return the calls that the command asks for, without the card if it is the object of the command."""
-        kind, tokens, card = self.kind, self.tokens, self.context.card
-        match kind:
-            case _ if kind in _SETTERS:
-                return [_SETTERS[kind]]
-            case "set_status":
-                return [(kind, {"status": _STATUSES.get(tokens["STATUS"][0].lower(), "done")})]
-            case "set_priority":
-                level = tokens.get("LEVEL", "").lower()
-                return [(kind, {"priority": _LEVELS.get(level, level)})]
-            case "set_due" | "set_start":
-                return [("update_card", {f"{kind[4:]}Date": self.read_date()})]
-            case "postpone" | "advance":
-                if card.due_date is None or self.card_id != card.id:
-                    raise _refuse(self.line, tokens["SPAN"].start_pos or 0, ["a date such as 2027-03-15"])
-                day = _shift(card.due_date, tokens["SPAN"], -1 if kind == "advance" else 1)
-                return [("update_card", {"dueDate": day.isoformat()})]
-            case "move":
-                return [("move_card", {"targetColumn": self.read_name("name")})]
-            case "assign":
-                return [("assign_card", {"assigneeId": self.to_person(self.read_name("name", "listed"))})]
-            case "add_label" | "remove_label":
-                return [(kind, {"label": name}) for name in self.read_names()]
-            case "comment":
-                return [("add_comment", {"content": self.read_prose()})]
-            case "notify":
-                people = [self.to_person(name) for name in self.read_names()]
-                return [(kind, {"message": self.read_prose(), "to": people})]
-            case "describe":
-                return [("update_card", {"description": self.read_prose()})]
-            case "rename":
-                return [("update_card", {"title": self.read_text(_TITLE)})]
-            case "create_card" | "create_cards":
-                titles, column = self.read_titles()
-                where = {"projectId": card.project_id, **column}
-                if kind == "create_card":
-                    return [(kind, {**where, "title": titles[0]})]
-                return [("create_cards_bulk", {**where, "cards": [{"title": title} for title in titles]})]
-            case "split":
-                return [("split_card", {"titles": self.read_titles()[0]})]
-            case "add_items":
-                return [("add_checklist_item", {"title": title}) for title in self.read_titles()[0]]
-            case "add_item":
-                return [("add_checklist_item", {"title": self.read_name("listed")})]
-            case "check" | "uncheck":
-                item = {"itemId": self.read_name("name"), "done": kind == "check"}
-                return [("toggle_checklist_item", item)]
-            case "complete_checklist":
-                items = [{"itemId": item.id, "done": True} for item in card.checklist if not item.done]
-                return [("toggle_checklist_item", item) for item in items]
-            case "unlink":
-                return [("remove_relation", {"targetCardId": self.read_card()})]
-            case "child_of":
-                parent: dict[str, object] = {
-                    "cardId": self.read_card(),
-                    "type": "parent_of",
-                    "targetCardId": self.card_id,
-                }
-                return [("add_relation", parent)]
-            case _:
-                return [("add_relation", {"type": str(kind), "targetCardId": self.read_card()})]
 
     def to_card_id(self, text: str) -> str:
         return text.upper() if "-" in text else self.context.card.id
@@ -456,13 +240,16 @@ class _Command:
         (part,) = self.trees["card"].children
         return self.to_card_id(part) if isinstance(part, Token) else self.join(part)
 
+    def read_level(self) -> str | None:
+        level = self.tokens.get("LEVEL", "").lower()
+        return _LEVELS.get(level, level)
+
     def read_name(self, *rules: str) -> str:
         return self.join(next(self.trees[rule] for rule in rules if rule in self.trees))
 
     def read_names(self) -> list[str]:
-        names = self.trees["names"].children if "names" in self.trees else [self.trees["listed"]]
-        trees = [name for name in names if isinstance(name, Tree)]
-        return [self.join(tree, is_first=tree is trees[0]) for tree in trees]
+        names = _list_trees(self.trees["names"]) if "names" in self.trees else [self.trees["listed"]]
+        return [self.join(name, is_first=name is names[0]) for name in names]
 
     def join(self, name: Tree[Token], *, is_first: bool = True) -> str:
         """Return a name. Unless it is in quotes, words that change the meaning of the instruction are rejected."""
@@ -471,7 +258,7 @@ class _Command:
             return words[0][1:-1]
         start, text = words[0].start_pos or 0, " ".join(words)
         if text.lower() not in ("nobody", "none"):
-            self.check(self.line[start : words[-1].end_pos], start, _STRICT, is_first=is_first)
+            self.check(self.line[start : words[-1].end_pos], start, _CHANGING, is_first=is_first)
         return text
 
     def check(self, text: str, start: int, refused: Collection[str], *, is_first: bool = True) -> None:
@@ -486,11 +273,9 @@ class _Command:
         Raises:
             InstructionError: The text contains one of the words, or a time.
         """
-        for word in re.finditer(r"[^\s,;:.!?]+", text):
-            folded = word[0].lower().replace("\u2019", "'")
-            is_time = (word.start() or not is_first) and (folded in _TIMES or folded in _DAYS)
-            if folded in refused or is_time:
-                raise _refuse(self.line, start + word.start(), (), quotes=True)
+        times = (index for index in _find_words(text, _TIMES) if index or not is_first)
+        if positions := [*_find_words(text, refused), *times]:
+            raise _refuse(self.line, start + min(positions))
 
     def read_text(self, refused: Collection[str], token: Token | None = None) -> str:
         """Return a text. Unless it is in quotes, certain words and further instructions in it are rejected."""
@@ -500,11 +285,11 @@ class _Command:
         start, text = token.start_pos or 0, token.rstrip()
         for separator in _SEPARATOR.finditer(text):
             if _is_instruction(_SEPARATOR.split(text[separator.end() :], maxsplit=1)[0]):
-                raise _refuse(self.line, start + separator.end(), (), quotes=True)
+                raise _refuse(self.line, start + separator.end())
         if refused:
             text = text.removesuffix("?" if "ASK" in self.tokens else ".")
             if card_match := _TO_CARD.search(text):
-                raise _refuse(self.line, start + card_match.start(), (), quotes=True)
+                raise _refuse(self.line, start + card_match.start())
             self.check(text, start, refused)
         return text
 
@@ -512,31 +297,26 @@ class _Command:
         """Return the text of a comment, a message or a description, if there is one. After a colon, any text is accepted."""
         if not self.tokens.keys() & {"TEXT", "QUOTED"}:
             return None
-        return self.read_text(() if "COLON" in self.tokens else _STRICT)
+        return self.read_text(() if "COLON" in self.tokens else _CHANGING)
 
-    def read_titles(self) -> tuple[list[str], dict[str, str]]:
+    def read_titles(self) -> tuple[list[str], dict[str, object]]:
         """Return the titles of new cards or items, and the parameter ``column`` if the instruction names a column."""
-        column = {"column": self.read_name("name")} if "name" in self.trees else {}
-        listed = (
-            [part for part in self.trees["list"].children if isinstance(part, Token)]
-            if "list" in self.trees
-            else []
-        )
-        text = self.read_text(_TITLE, listed[0] if listed else None)
-        titles = [token[1:-1] for token in listed] or [text]
-        if "TEXT" in [token.type for token in listed or self.tokens.values()]:
-            if "create" in self.kind:
-                text, column_name = _split_column(text)
-                column = column if column_name is None else {"column": column_name}
-            titles = [text]
-            if listed:
-                *titles, last = [part.strip() for part in text.split(";" if ";" in text else ",")]
-                titles += _AND.split(last) if not last.startswith("and ") else [last[4:]]
-            titles = [title.strip(" \"'“”") for title in titles if title.strip(" \"'“”")]
+        parts = self.trees["list"].children if "list" in self.trees else [*self.tokens.values()]
+        tokens = [part for part in parts if isinstance(part, Token) and part.type in ("TEXT", "QUOTED")]
+        titles = [self.read_text(_CHANGING | _FIELDS, token) for token in tokens]
+        column = self.read_name("name") if "name" in self.trees else ""
+        if tokens[0].type == "TEXT":
+            if self.kind.startswith("create") and " in " in titles[0]:
+                titles[0], _, column = titles[0].rpartition(" in ")
+                column = column.removeprefix("the ").removeprefix("column ").removesuffix(" column")
+            if "list" in self.trees:
+                *titles, last = [text.strip() for text in titles[0].split(";" if ";" in titles[0] else ",")]
+                titles += [last[4:]] if last.startswith("and ") else last.split(" and ")
+            titles = [title for text in titles if (title := text.strip(" \"'“”"))]
         count = self.tokens.get("COUNT", "").lower()
-        if count and (int(count) if count.isdigit() else _NUMBERS[count]) != len(titles):
+        if count and _to_number(count) != len(titles):
             raise _refuse(self.line, self.tokens["COUNT"].start_pos or 0, [str(len(titles))])
-        return titles, column
+        return titles, {"column": column} if column else {}
 
     def read_date(self) -> str | None:
         """Return the date of the command; None if it clears one."""
@@ -560,3 +340,91 @@ class _Command:
         except (ValueError, OverflowError):
             raise _refuse(self.line, token.start_pos or 0, ["a date such as 2027-03-15"]) from None
         return day.isoformat()
+
+    def create_cards(self) -> Iterator[dict[str, object]]:
+        titles, column = self.read_titles()
+        cards = (
+            {"title": titles[0]}
+            if self.kind == "create_card"
+            else {"cards": [{"title": title} for title in titles]}
+        )
+        yield {"projectId": self.context.card.project_id, **column, **cards}
+
+    def move_due_date(self) -> Iterator[dict[str, object]]:
+        due, span = self.context.card.due_date, self.tokens["SPAN"]
+        if due is None or self.card_id != self.context.card.id:
+            raise _refuse(self.line, span.start_pos or 0, ["a date such as 2027-03-15"])
+        yield {"dueDate": _shift(due, span, -1 if self.kind == "advance" else 1).isoformat()}
+
+
+_Params = Iterable[dict[str, object]]
+
+
+def _set(**params: object) -> Callable[[_Command], _Params]:
+    """Return a reader of commands that always set the same values."""
+    return lambda _: [params]
+
+
+def _relate(command: _Command) -> _Params:
+    if command.kind == "child_of":
+        return [{"cardId": command.read_card(), "type": "parent_of", "targetCardId": command.card_id}]
+    return [{"type": command.kind, "targetCardId": command.read_card()}]
+
+
+# The rules of the grammar, each with the action that it calls, and the parameters of its calls.
+_ACTIONS: Mapping[str, tuple[str, Callable[[_Command], _Params]]] = {
+    "archive": ("archive_card", _set(archived=True)),
+    "restore": ("archive_card", _set(archived=False)),
+    "complete": ("set_status", _set(status="done")),
+    "reopen": ("set_status", _set(status="open")),
+    "start_work": ("set_status", _set(status="in_progress")),
+    "set_status": (
+        "set_status",
+        lambda command: [{"status": _STATUSES.get(command.tokens["STATUS"][0].lower(), "done")}],
+    ),
+    "set_priority": ("set_priority", lambda command: [{"priority": command.read_level()}]),
+    "set_due": ("update_card", lambda command: [{"dueDate": command.read_date()}]),
+    "set_start": ("update_card", lambda command: [{"startDate": command.read_date()}]),
+    "postpone": ("update_card", _Command.move_due_date),
+    "advance": ("update_card", _Command.move_due_date),
+    "move": ("move_card", lambda command: [{"targetColumn": command.read_name("name")}]),
+    "assign": (
+        "assign_card",
+        lambda command: [{"assigneeId": command.to_person(command.read_name("name", "listed"))}],
+    ),
+    "unassign": ("assign_card", _set(assigneeId=None)),
+    "add_label": ("add_label", lambda command: [{"label": name} for name in command.read_names()]),
+    "remove_label": ("remove_label", lambda command: [{"label": name} for name in command.read_names()]),
+    "comment": ("add_comment", lambda command: [{"content": command.read_prose()}]),
+    "notify": (
+        "notify",
+        lambda command: [
+            {"message": command.read_prose(), "to": [*map(command.to_person, command.read_names())]}
+        ],
+    ),
+    "describe": ("update_card", lambda command: [{"description": command.read_prose()}]),
+    "rename": ("update_card", lambda command: [{"title": command.read_text(_CHANGING | _FIELDS)}]),
+    "create_card": ("create_card", _Command.create_cards),
+    "create_cards": ("create_cards_bulk", _Command.create_cards),
+    "split": ("split_card", lambda command: [{"titles": command.read_titles()[0]}]),
+    "add_items": (
+        "add_checklist_item",
+        lambda command: [{"title": title} for title in command.read_titles()[0]],
+    ),
+    "add_item": ("add_checklist_item", lambda command: [{"title": command.read_name("listed")}]),
+    "check": ("toggle_checklist_item", lambda command: [{"itemId": command.read_name("name"), "done": True}]),
+    "uncheck": (
+        "toggle_checklist_item",
+        lambda command: [{"itemId": command.read_name("name"), "done": False}],
+    ),
+    "complete_checklist": (
+        "toggle_checklist_item",
+        lambda command: [
+            {"itemId": item.id, "done": True} for item in command.context.card.checklist if not item.done
+        ],
+    ),
+    "unlink": ("remove_relation", lambda command: [{"targetCardId": command.read_card()}]),
+    **dict.fromkeys(
+        ("blocked_by", "blocks", "related_to", "duplicates", "child_of"), ("add_relation", _relate)
+    ),
+}
