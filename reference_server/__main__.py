@@ -134,6 +134,8 @@ def _run_command(settings: Settings, options: argparse.Namespace) -> int:
         return 0
     if options.command == "reset-password":
         return operator_resets.print_reset_link(settings, options.email)
+    if options.command == "remove-second-factor":
+        return operator_resets.print_removed_factor(settings, options.email)
     if options.do == "retry":
         return jobs.retry(settings, options.ids)
     return jobs.show(settings, given_up=options.given_up)
@@ -215,6 +217,12 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
         "reset-password", parents=[common], help="print a link with which a user can choose a new password"
     )
     reset.add_argument("email", help="the e-mail address of the account")
+    removal = commands.add_parser(
+        "remove-second-factor",
+        parents=[common],
+        help="let a user who has lost the authenticator app log in with the password",
+    )
+    removal.add_argument("email", help="the e-mail address of the account")
     jobs = commands.add_parser("jobs", help="list or retry jobs").add_subparsers(dest="do", required=True)
     listing = jobs.add_parser("list", parents=[common], help="list waiting jobs")
     listing.add_argument("--given-up", action="store_true", help="list jobs that failed too often instead")

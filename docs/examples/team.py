@@ -85,6 +85,27 @@ def end_other_sessions(
     return len(other_sessions)
 
 
+def protect_logins(client: Stellary, email: str, password: str, read_code: Callable[[str], str]) -> int:
+    """Require a code at each login, log in with a recovery code, and return how many are left.
+
+    Args:
+        read_code: Returns the code that an authenticator app with a secret shows.
+    """
+    # --8<-- [start:factor]
+    enrollment = client.auth.enroll_second_factor(current_password=password)
+    print(enrollment.uri)  # the user adds it to an authenticator app, such as by a QR code
+    confirmation = client.auth.confirm_second_factor(code=read_code(enrollment.secret))
+    recovery_codes = confirmation.codes  # shown only once
+
+    try:
+        client.auth.login(email=email, password=password)
+    except Unauthenticated as error:
+        print(error.code)  # code_required
+    client.auth.login(email=email, password=password, code=recovery_codes[0])
+    # --8<-- [end:factor]
+    return client.auth.get_second_factor().recovery_codes
+
+
 def change_address(client: Stellary, password: str, new_email: str, read_token: Callable[[], str]) -> bool:
     """Give an account another address, and return whether the server trusts it.
 

@@ -19,13 +19,14 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.core import Core
+from stellary.core.accounts.pending_logins import finish_login, open_pending_login
 from stellary.core.api import dispatch
 from stellary.core.db.errors import error_response
 from stellary.core.http.body import PASSWORD, RequestBody
 from stellary.core.http.context import OperationHandler, RequestContext
 from stellary.core.http.password_limits import PasswordLimits
 from stellary.core.http.threads import Threads
-from stellary.core.http.throttle import GUARDED, Caller
+from stellary.core.http.throttle import GUARDED, LOGIN, Caller
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 
 if TYPE_CHECKING:
@@ -130,6 +131,24 @@ class _Api:
         response = self._send(raw, Match(endpoint, ref))
         attempt.record(response.status)
         return response
+
+    def finish_login(self, pending: str, code: str, device: str) -> ApiResponse:
+        units = self._core.units
+        try:
+            login = open_pending_login(units, pending)
+            # A code counts like a password of the same account.
+            body = orjson.dumps({"email": login.email})
+            attempt = self._password_limits.attempt(LOGIN, Caller(self._context.client), body)
+            attempt.admit()
+            try:
+                token = finish_login(units, login, code, device)
+            except ApiError as error:
+                attempt.record(error.status)
+                raise
+            attempt.record(201)
+        except ApiError as error:
+            return parse_response(error_response(error, self._context.request_id))
+        return ApiResponse(201, {"access_token": token})
 
     def open_client(self) -> Stellary | None:
         # Loaded when the first user signs in.

@@ -8,6 +8,7 @@ from reference_server.pages.layout import (
     alert,
     form,
     heading,
+    hidden_field,
     link,
     new_password_field,
     paragraph,
@@ -15,8 +16,8 @@ from reference_server.pages.layout import (
     text_field,
 )
 from reference_server.pages.requests import PageApi, PageRequest
-from reference_server.pages.sessions import build_cookie
-from stellary.contract.auth import LOGIN, LOGOUT, REGISTER
+from reference_server.pages.sessions import PageLogin, build_cookie, log_in, render_code_form
+from stellary.contract.auth import LOGOUT, REGISTER
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import InvitationTokenRef
 from stellary.contract.workspaces import ACCEPT_INVITATION
@@ -37,15 +38,16 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
     invitation = api.read(lambda uow: find_pending_invitation(uow, request.token))
     if invitation is None:
         return _render_invalid()
-    credentials = {"email": invitation.email, "password": request.form.get("password", "")}
-    if request.form.get("account") == NEW:
-        name = request.form.get("name", "").strip()
-        login = api.call(REGISTER, credentials | ({"name": name} if name else {}))
-    else:
-        login = api.call(LOGIN, credentials)
+    login = (
+        _register(request, api, invitation.email)
+        if request.form.get("account") == NEW
+        else log_in(request, api, invitation.email)
+    )
+    if login.pending is not None:
+        return render_code_form(request, login, hidden_field("account", EXISTING))
     if login.problem is not None:
         return _render_invitation(request, invitation, login.problem, login.status)
-    token = str(login.body["access_token"])
+    token = login.token
     accepted = api.call(ACCEPT_INVITATION, {}, ref=InvitationTokenRef(request.token), token=token)
     if accepted.problem is not None:
         api.call(LOGOUT, {}, token=token)
@@ -59,6 +61,15 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
         link(f"{request.prefix}/docs", "The API of this server"),
     )
     return attrs.evolve(page, headers={**page.headers, "set-cookie": build_cookie(request, token)})
+
+
+def _register(request: PageRequest, api: PageApi, email: str) -> PageLogin:
+    name = request.form.get("name", "").strip()
+    credentials = {"email": email, "password": request.form.get("password", "")}
+    response = api.call(REGISTER, credentials | ({"name": name} if name else {}))
+    if response.problem is not None:
+        return PageLogin(problem=response.problem, status=response.status)
+    return PageLogin(token=str(response.body["access_token"]))
 
 
 def _render_invitation(

@@ -146,6 +146,12 @@ def link_list(links: Sequence[tuple[str, str]]) -> str:
     return f'<ul class="plain">{"".join(items)}</ul>'
 
 
+def code_list(codes: Sequence[str]) -> str:
+    """Return a list of codes to be copied or typed."""
+    items = (f"<li><code>{escape(code)}</code></li>" for code in codes)
+    return f'<ul class="plain">{"".join(items)}</ul>'
+
+
 def tabs(label: str, links: Sequence[tuple[str, str]], current: str) -> str:
     """Return links to the views of a page.
 

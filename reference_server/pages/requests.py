@@ -24,6 +24,8 @@ _LABELS = {
     "email": "The e-mail address",
     "name": "The name",
     "password": "The password",
+    "currentPassword": "The password",
+    "code": "The code",
     "newPassword": "The new password",
     "token": "The link",
 }
@@ -90,6 +92,16 @@ class PageApi(Protocol):
             body: The JSON body.
             ref: The address of the item. Default: none.
             token: The bearer token. Default: none.
+        """
+        ...
+
+    def finish_login(self, pending: str, code: str, device: str) -> ApiResponse:
+        """Finish a login that waits for a code; the body of the response contains ``access_token``.
+
+        Args:
+            pending: The signed state of the login.
+            code: The code.
+            device: The name of the device.
         """
         ...
 

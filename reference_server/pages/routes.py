@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import attrs
 
-from reference_server.pages import boards, emails, invitations, passwords, sessions
+from reference_server.pages import boards, emails, invitations, passwords, second_factor, sessions
 from reference_server.pages.requests import PageApi, PageRequest
 from stellary.contract.endpoint import acts, reads
 from stellary.contract.policies import PUBLIC
@@ -67,6 +67,14 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
     **_build_page("sign_in", Ref, "sign-in", "Sign in.", sessions.show_sign_in, sessions.submit_sign_in),
     **_build_page("sign_out", Ref, "sign-out", "Sign out.", None, sessions.submit_sign_out),
     **_build_page("home", Ref, "home", "See your projects.", boards.show_home),
+    **_build_page(
+        "second_factor",
+        Ref,
+        "second-factor",
+        "Enable or disable your second factor.",
+        second_factor.show_second_factor,
+        second_factor.submit_second_factor,
+    ),
     **_build_page("board", BoardRef, "", "See the board of a project.", boards.show_board),
     **{
         endpoint: page

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from http.cookies import CookieError, SimpleCookie
 
+import attrs
+
 from reference_server.pages.layout import (
     alert,
     form,
@@ -16,6 +18,7 @@ from reference_server.pages.layout import (
 from reference_server.pages.requests import PageApi, PageRequest
 from stellary.contract.auth import LOGIN, LOGOUT
 from stellary.contract.port import RawResponse
+from stellary.core.accounts.pending_logins import find_pending_login, seal_pending_login
 
 COOKIE = "stellary_session"
 _DEVICE = "Browser"
@@ -56,14 +59,86 @@ def show_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
 
 def submit_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
     """Sign in, and go to the page that the user wanted to see."""
-    email, password = request.form.get("email", "").strip(), request.form.get("password", "")
     target = request.form.get("next", "")
-    login = api.call(LOGIN, {"email": email, "password": password, "device": _DEVICE})
+    login = log_in(request, api, request.form.get("email", "").strip())
+    if login.pending is not None:
+        return render_code_form(request, login, hidden_field("next", target))
     if login.problem is not None:
         return render_sign_in(request, target, login.problem, login.status)
-    if not target.startswith(f"{request.prefix}/boards/"):
+    if not target.startswith((f"{request.prefix}/boards/", f"{request.prefix}/second-factor")):
         target = f"{request.prefix}/home"
-    return redirect(target, build_cookie(request, str(login.body["access_token"])))
+    return redirect(target, build_cookie(request, login.token))
+
+
+@attrs.frozen
+class PageLogin:
+    """The result of a form with a password or a code.
+
+    Attributes:
+        token: The login; empty if there is none yet.
+        pending: The signed state of a login that waits for a code; None for another one.
+        problem: Why there is no login, in a sentence; None if nothing is wrong.
+        status: The HTTP status of the page.
+    """
+
+    token: str = attrs.field(default="", repr=False)
+    pending: str | None = attrs.field(default=None, repr=False)
+    problem: str | None = None
+    status: int = 200
+
+
+def log_in(request: PageRequest, api: PageApi, email: str) -> PageLogin:
+    """Log in with the password of a form, or with the code of the form that ``render_code_form`` shows.
+
+    Args:
+        request: The request.
+        api: The API.
+        email: The address of the account.
+    """
+    pending = request.form.get("pending")
+    if pending is not None:
+        response = api.finish_login(pending, request.form.get("code", ""), _DEVICE)
+        if response.code == "wrong_code":
+            return PageLogin(pending=pending, problem=response.problem, status=response.status)
+    else:
+        # Read before the password is checked, so that a password that is changed meanwhile ends the login.
+        login = api.read(lambda uow: find_pending_login(uow, email))
+        body = {"email": email, "password": request.form.get("password", ""), "device": _DEVICE}
+        response = api.call(LOGIN, body)
+        if response.code == "code_required" and login is not None:
+            return PageLogin(pending=api.read(lambda uow: seal_pending_login(uow, login)))
+    if response.problem is not None:
+        return PageLogin(problem=response.problem, status=response.status)
+    return PageLogin(token=str(response.body["access_token"]))
+
+
+def render_code_form(request: PageRequest, login: PageLogin, *fields: str) -> RawResponse:
+    """Return the page that asks for the code of an authenticator app, after the password.
+
+    Args:
+        request: The request, to whose path the form is sent.
+        login: The login that waits for the code.
+        fields: Further fields of the form.
+    """
+    return render_page(
+        "Enter your code",
+        alert(login.problem),
+        form(
+            request.path,
+            "Sign in",
+            *fields,
+            hidden_field("pending", login.pending or ""),
+            text_field(
+                "code",
+                "Code",
+                "text",
+                "one-time-code",
+                hint="The six digits that your authenticator app shows, or one of your recovery codes.",
+                length_max=40,
+            ),
+        ),
+        status=login.status,
+    )
 
 
 def submit_sign_out(request: PageRequest, api: PageApi) -> RawResponse:

@@ -54,7 +54,8 @@ def login(session: CommandContext, url: str | None, email: str | None, token: bo
     """Log in with a password or a token. The login is saved in a file that only you can read.
 
     The command prompts for the secret, or reads it from standard input. It is not an option, because other users of
-    the machine can see options.
+    the machine can see options. If your account has a second factor, it also prompts for a code, or reads it from the
+    second line.
 
     \b
     Example:
@@ -66,12 +67,22 @@ def login(session: CommandContext, url: str | None, email: str | None, token: bo
         access_token = _read_secret("Token").strip()
     else:
         email = email or click.prompt("E-mail", err=True)
-        try:
-            with Stellary(api_url) as client:
-                access_token = client.auth.login(email=email, password=_read_secret("Password")).access_token
-        except Unauthenticated as error:
-            raise click.ClickException(error.message) from None
+        with Stellary(api_url) as client:
+            access_token = _log_in(client, email, _read_secret("Password"))
     _start_session(session, api_url, access_token)
+
+
+def _log_in(client: Stellary, email: str, password: str) -> str:
+    """Return a token for a password, and for a code if the account has a second factor."""
+    try:
+        try:
+            return client.auth.login(email=email, password=password).access_token
+        except Unauthenticated as error:
+            if error.code != "code_required":
+                raise
+        return client.auth.login(email=email, password=password, code=_read_secret("Code")).access_token
+    except Unauthenticated as error:
+        raise click.ClickException(error.message) from None
 
 
 @click.command(short_help="Create an account, and log in.")
@@ -258,6 +269,87 @@ def revoke_session(session: CommandContext, session_id: str) -> None:
     print_line("Ended the session.")
 
 
+@click.group("second-factor", cls=Group)
+def second_factor() -> None:
+    """Require a code of an authenticator app at each login.
+
+    \b
+    Example:
+      stellary second-factor enroll
+    """
+
+
+@second_factor.command("status", cls=JsonCommand)
+@as_json
+@pass_session
+def show_second_factor(session: CommandContext, as_json: JsonOptions) -> None:
+    """Show whether your logins need a code, and how many recovery codes you have left.
+
+    \b
+    Example:
+      stellary second-factor status
+    """
+    factor = session.client.auth.get_second_factor()
+    if as_json:
+        print_json(factor, as_json)
+    elif factor.enabled:
+        print_line(f"The second factor is enabled; {factor.recovery_codes} recovery codes are left.")
+    else:
+        print_line("The second factor is not enabled.")
+
+
+@second_factor.command("enroll")
+@pass_session
+def enroll_second_factor(session: CommandContext) -> None:
+    """Print a new key for your authenticator app, as a text and as a URI. "confirm" enables it.
+
+    The command asks for your password, or reads it from standard input.
+
+    \b
+    Example:
+      stellary second-factor enroll
+    """
+    enrollment = session.client.auth.enroll_second_factor(current_password=_read_secret("Password"))
+    click.echo(enrollment.secret)
+    click.echo(enrollment.uri)
+    print_line("Add the key to your app, then run: stellary second-factor confirm", err=True)
+
+
+@second_factor.command("confirm")
+@pass_session
+def confirm_second_factor(session: CommandContext) -> None:
+    """Enable the second factor, and print your recovery codes, which cannot be shown again.
+
+    The command asks for the code that the app shows, or reads it from standard input.
+
+    \b
+    Example:
+      stellary second-factor confirm
+    """
+    for code in session.client.auth.confirm_second_factor(code=_read_secret("Code")).codes:
+        click.echo(code)
+    print_line(
+        "The second factor is enabled. Keep these codes: each lets you in once if you lose the app.", err=True
+    )
+
+
+@second_factor.command("disable")
+@pass_session
+def disable_second_factor(session: CommandContext) -> None:
+    """Disable the second factor. The recovery codes end as well.
+
+    The command asks for your password and a code, or reads them from two lines of standard input.
+
+    \b
+    Example:
+      stellary second-factor disable
+    """
+    session.client.auth.disable_second_factor(
+        current_password=_read_secret("Password"), code=_read_secret("Code")
+    )
+    print_line("The second factor is disabled.")
+
+
 @click.group(cls=Group)
 def tokens() -> None:
     """Manage personal access tokens, for scripts and services.
@@ -332,4 +424,15 @@ def revoke_token(session: CommandContext, token: str) -> None:
     print_line(f'Revoked "{match.name}".')
 
 
-COMMANDS = (login, register, forgot_password, logout, whoami, sessions, tokens, change_email, delete_account)
+COMMANDS = (
+    login,
+    register,
+    forgot_password,
+    logout,
+    whoami,
+    sessions,
+    second_factor,
+    tokens,
+    change_email,
+    delete_account,
+)

@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "logout",
             "whoami",
             "sessions",
+            "second-factor",
             "tokens",
             "change-email",
             "delete-account",

@@ -312,7 +312,12 @@ class Stellary(Client[Sync, "HttpClient"]):
 
     @classmethod
     def login(
-        cls, url: str | None, email: str, password: str, **options: Unpack[ClientOptions[HttpClient]]
+        cls,
+        url: str | None,
+        email: str,
+        password: str,
+        code: str | Unset = UNSET,
+        **options: Unpack[ClientOptions[HttpClient]],
     ) -> Self:
         """Log in, and return a client of that account.
 
@@ -320,17 +325,20 @@ class Stellary(Client[Sync, "HttpClient"]):
             url: The base URL of the API; None for ``STELLARY_URL`` or http://localhost:3001.
             email: The e-mail address of the account.
             password: Its password.
+            code: The code of the authenticator app, or a recovery code, if the account has a second factor.
             options: As for the client itself.
 
         Returns:
             A client with the token of the new session.
 
         Raises:
-            Unauthenticated: The password is wrong, or there is no such account.
+            Unauthenticated: The password or the code is wrong, or there is no such account. The ``code`` of the error is
+                ``code_required`` if only the code is missing.
         """
         url, password = conceal(url), conceal(password)
+        code = code if isinstance(code, Unset) else conceal(code)
         client = cls._without_token(url, options)
-        session = client.auth.login(email=email, password=password)
+        session = client.auth.login(email=email, password=password, code=code)
         return client.with_options(token=session.access_token)
 
     @classmethod
@@ -381,7 +389,12 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
 
     @classmethod
     async def login(
-        cls, url: str | None, email: str, password: str, **options: Unpack[ClientOptions[AsyncHttpClient]]
+        cls,
+        url: str | None,
+        email: str,
+        password: str,
+        code: str | Unset = UNSET,
+        **options: Unpack[ClientOptions[AsyncHttpClient]],
     ) -> Self:
         """Log in, and return a client of that account, like ``Stellary.login``.
 
@@ -389,17 +402,20 @@ class AsyncStellary(Client[Async, "AsyncHttpClient"]):
             url: The base URL of the API; None for ``STELLARY_URL`` or http://localhost:3001.
             email: The e-mail address of the account.
             password: Its password.
+            code: The code of the authenticator app, or a recovery code, if the account has a second factor.
             options: As for the client itself.
 
         Returns:
             A client with the token of the new session.
 
         Raises:
-            Unauthenticated: The password is wrong, or there is no such account.
+            Unauthenticated: The password or the code is wrong, or there is no such account. The ``code`` of the error is
+                ``code_required`` if only the code is missing.
         """
         url, password = conceal(url), conceal(password)
+        code = code if isinstance(code, Unset) else conceal(code)
         client = cls._without_token(url, options)
-        session = await client.auth.login(email=email, password=password)
+        session = await client.auth.login(email=email, password=password, code=code)
         return client.with_options(token=session.access_token)
 
     @classmethod

@@ -18,6 +18,8 @@ Password = Annotated[str, Length(8, 128), Blank(allowed=True), Secret()]
 GivenPassword = Annotated[str, Length(1, 128), Blank(allowed=True), Secret()]
 """A password to verify. The rules for new passwords do not apply, so a short one is reported as a wrong password."""
 AccessToken = Annotated[str, Named("access_token"), Secret()]
+Code = Annotated[str, Length(1, 40), Blank(allowed=True), Secret()]
+"""A code of an authenticator app, or a recovery code. One that no app would show is reported as a wrong code."""
 MailedToken = Annotated[str, Length(1, 100), Secret()]
 """The secret at the end of a link in an e-mail."""
 
@@ -78,6 +80,45 @@ class ActiveSession(Value):
 
 
 @value
+class SecondFactor(Value):
+    """The second factor of the caller's logins.
+
+    Attributes:
+        enabled: Whether a login needs a code beside the password.
+        enabled_at: Since when; None if it is not enabled.
+        recovery_codes: The number of recovery codes that have not been used.
+    """
+
+    enabled: bool
+    enabled_at: datetime | None
+    recovery_codes: int
+
+
+@value
+class SecondFactorSecret(Value):
+    """The secret for an authenticator app. It does not count until ``auth.confirm_second_factor`` gets a code of the app.
+
+    Attributes:
+        secret: The secret in base32, to be typed into the app.
+        uri: The same as an ``otpauth:`` URI, to be opened by the app or shown as a QR code.
+    """
+
+    secret: Annotated[str, Secret()]
+    uri: Annotated[str, Secret()]
+
+
+@value
+class RecoveryCodes(Value):
+    """The recovery codes of an account. They are shown only once.
+
+    Attributes:
+        codes: Ten codes. Each replaces a code of the app in one login.
+    """
+
+    codes: Annotated[list[str], Secret()]
+
+
+@value
 class PasswordChanged(Value):
     """The result of a password change.
 
@@ -131,11 +172,14 @@ class Login(Request):
     """The e-mail address and password of an account.
 
     Attributes:
+        code: The code of the authenticator app, or a recovery code. Required if the account has a second factor;
+            otherwise ignored.
         device: The name of the device or program, for the list of sessions. Default: none.
     """
 
     email: EmailAddress
     password: GivenPassword
+    code: Code | Unset = UNSET
     device: Name | Unset = UNSET
 
 
@@ -197,6 +241,36 @@ class DeleteAccount(Request):
 
 
 @request
+class EnrollSecondFactor(Request):
+    """The current password, as a confirmation."""
+
+    current_password: GivenPassword
+
+
+@request
+class ConfirmSecondFactor(Request):
+    """A code of the authenticator app, which proves that the app has the secret.
+
+    Attributes:
+        code: The code that the app shows.
+    """
+
+    code: Code
+
+
+@request
+class DisableSecondFactor(Request):
+    """The current password and a code, as a confirmation.
+
+    Attributes:
+        code: The code of the authenticator app, or a recovery code.
+    """
+
+    current_password: GivenPassword
+    code: Code
+
+
+@request
 class ForgotPassword(Request):
     """The e-mail address of the account."""
 
@@ -234,7 +308,7 @@ LOGIN = creates(
     "auth.login",
     Ref,
     "auth/login",
-    summary="Log in with e-mail address and password. The response contains a JWT.",
+    summary="Log in with e-mail address, password, and a code if the account has a second factor. The response contains a JWT.",
     takes=Login,
     returns=Session,
     policy=PUBLIC,
@@ -313,6 +387,43 @@ REVOKE_SESSION = deletes(
     returns=Ok,
     policy=OWN_TOKEN,
 )
+GET_SECOND_FACTOR = reads(
+    "auth.get_second_factor",
+    Ref,
+    "auth/second-factor",
+    summary="Get the state of the caller's second factor.",
+    returns=SecondFactor,
+    policy=PERSON_ONLY,
+)
+ENROLL_SECOND_FACTOR = acts(
+    "auth.enroll_second_factor",
+    Ref,
+    "auth/second-factor",
+    summary="Get a new secret for an authenticator app. Logins stay as they are until it is confirmed.",
+    takes=EnrollSecondFactor,
+    returns=SecondFactorSecret,
+    policy=PERSON_ONLY,
+    keeps_secret=True,
+)
+CONFIRM_SECOND_FACTOR = acts(
+    "auth.confirm_second_factor",
+    Ref,
+    "auth/second-factor/confirm",
+    summary="Enable the second factor with a code of the app. The response contains the recovery codes.",
+    takes=ConfirmSecondFactor,
+    returns=RecoveryCodes,
+    policy=PERSON_ONLY,
+    keeps_secret=True,
+)
+DISABLE_SECOND_FACTOR = acts(
+    "auth.disable_second_factor",
+    Ref,
+    "auth/second-factor/disable",
+    summary="Disable the second factor. The recovery codes are deleted.",
+    takes=DisableSecondFactor,
+    returns=Ok,
+    policy=PERSON_ONLY,
+)
 FORGOT_PASSWORD = acts(
     "auth.forgot_password",
     Ref,
@@ -344,6 +455,10 @@ ENDPOINTS = (
     LOGOUT,
     LIST_SESSIONS,
     REVOKE_SESSION,
+    GET_SECOND_FACTOR,
+    ENROLL_SECOND_FACTOR,
+    CONFIRM_SECOND_FACTOR,
+    DISABLE_SECOND_FACTOR,
     FORGOT_PASSWORD,
     RESET_PASSWORD,
 )

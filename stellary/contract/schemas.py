@@ -88,7 +88,7 @@ class Schemas:
         schema = self.of(get_args(kind)[0])
         for limit in checks(kind):
             schema |= limit.schema()
-        if any(isinstance(mark, Secret) for mark in marks(kind)):
+        if schema.get("type") == "string" and any(isinstance(mark, Secret) for mark in marks(kind)):
             schema["format"] = "password"
         if any(isinstance(mark, Reference) for mark in marks(kind)):
             schema["description"] = "The id of an item that the caller can see."

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import UTC, datetime
 
 import pytest
 
 from stellary import Stellary, Unauthenticated
 from tests.cli.conftest import PASSWORD
+from tests.support.authenticator import show_code
 
 
 def test_register_list_and_log_out(new_shell):
@@ -52,6 +54,26 @@ def test_sessions_are_listed_and_revoked(new_shell):
     assert new_shell("sessions", "revoke", "Phone") == "Ended the session.\n"
     with Stellary(new_shell.url, phone.access_token) as client, pytest.raises(Unauthenticated):
         client.auth.me()
+
+
+def test_second_factor_is_enabled_asked_for_and_disabled(new_shell):
+    new_shell("register", "--email", "two@example.com", input=PASSWORD)
+    assert new_shell("second-factor", "status") == "The second factor is not enabled.\n"
+    secret, uri = new_shell("second-factor", "enroll", input=PASSWORD).splitlines()
+    assert f"secret={secret}" in uri
+    code = show_code(secret, datetime.now(UTC))
+    codes = new_shell("second-factor", "confirm", input=code).splitlines()
+    assert (
+        new_shell("second-factor", "status") == "The second factor is enabled; 10 recovery codes are left.\n"
+    )
+    words = ("login", "--email", "two@example.com")
+    assert new_shell.run(*words, input=PASSWORD, code=1).stderr == "stellary: no code on the standard input\n"
+    wrong = new_shell.run(*words, input=f"{PASSWORD}\n000000", code=1).stderr
+    assert wrong == "stellary: the code is wrong, or was used before\n"
+    assert new_shell(*words, input=f"{PASSWORD}\n{codes[0]}").startswith("Logged in at ")
+    disabled = new_shell("second-factor", "disable", input=f"{PASSWORD}\n{codes[1]}")
+    assert disabled == "The second factor is disabled.\n"
+    assert not new_shell.json("second-factor", "status")["enabled"]
 
 
 def test_link_is_sent_to_a_new_address(shell):

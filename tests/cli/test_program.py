@@ -50,6 +50,7 @@ def test_reading_commands_have_a_json_option():
         "card show",
         "card history",
         "sessions list",
+        "second-factor status",
         "tokens list",
         "setup plan",
     }

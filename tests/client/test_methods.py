@@ -186,6 +186,25 @@ TABLE = [
     Row("auth.logout", lambda c: c.auth.logout(), "POST /auth/logout"),
     Row("auth.list_sessions", lambda c: c.auth.list_sessions(limit=5), "GET /auth/sessions?limit=5"),
     Row("auth.revoke_session", lambda c: c.auth.revoke_session("s1"), "DELETE /auth/sessions/s1"),
+    Row("auth.get_second_factor", lambda c: c.auth.get_second_factor(), "GET /auth/second-factor"),
+    Row(
+        "auth.enroll_second_factor",
+        lambda c: c.auth.enroll_second_factor(current_password="old"),
+        "POST /auth/second-factor",
+        {"currentPassword": "old"},
+    ),
+    Row(
+        "auth.confirm_second_factor",
+        lambda c: c.auth.confirm_second_factor(code="123456"),
+        "POST /auth/second-factor/confirm",
+        {"code": "123456"},
+    ),
+    Row(
+        "auth.disable_second_factor",
+        lambda c: c.auth.disable_second_factor(current_password="old", code="123456"),
+        "POST /auth/second-factor/disable",
+        {"currentPassword": "old", "code": "123456"},
+    ),
     Row(
         "auth.forgot_password",
         lambda c: c.auth.forgot_password(email="a@b.c"),

@@ -7,7 +7,7 @@ import copy
 import json
 import pickle
 from datetime import UTC, datetime
-from typing import Literal, get_origin
+from typing import Annotated, Literal, get_args, get_origin
 
 import attrs
 import pytest
@@ -90,7 +90,8 @@ def test_missing_and_null_fields_have_their_default(cls):
         parsed = read(cls, body)
         for field in wire_fields(cls).values():
             default = None if field.default is attrs.NOTHING else field.default
-            empty = {list: [], dict: {}}.get(get_origin(field.type), default)
+            kind = get_args(field.type)[0] if get_origin(field.type) is Annotated else field.type
+            empty = {list: [], dict: {}}.get(get_origin(kind), default)
             assert getattr(parsed, field.name) == empty
 
 

@@ -12,6 +12,7 @@ from stellary import AsyncStellary, Stellary, Unauthenticated
 from stellary.core import Core
 from stellary.core.ports.mail import Email
 from tests.journeys.test_examples import example
+from tests.support.authenticator import show_code
 from tests.support.world import links
 
 
@@ -74,6 +75,17 @@ def test_sessions(core: Core):
 
         arguments = (client, "ann@example.com", "correct horse", connect)
         assert [example("team").end_other_sessions(*arguments) for _ in range(2)] == [1, 0]
+
+
+def test_second_factor(core: Core):
+    with Stellary.embedded(core.port()) as visitor:
+        login = visitor.auth.register(email="ann@example.com", password="correct horse")
+    client = Stellary.embedded(core.port(), token=login.access_token)
+
+    def read_code(secret: str) -> str:
+        return show_code(secret, core.env.clock())
+
+    assert example("team").protect_logins(client, "ann@example.com", "correct horse", read_code) == 9
 
 
 def test_change_and_deletion_of_an_account(core: Core):

@@ -9,8 +9,15 @@ from urllib.parse import quote
 import attrs
 
 from stellary.contract.port import RawResponse
-from tests.security.permission_world import NEW_PASSWORD, PathParams, PermissionWorld
+from tests.security.permission_world import (
+    FACTOR_SECRET,
+    NEW_PASSWORD,
+    RECOVERY_CODE,
+    PathParams,
+    PermissionWorld,
+)
 from tests.security.table import Row
+from tests.support.authenticator import show_code
 from tests.support.forms import FORM, form
 from tests.support.world import PASSWORD
 
@@ -57,6 +64,12 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "auth.logout": _PLAIN,
     "auth.list_sessions": _PLAIN,
     "auth.revoke_session": GoodRequest(own_items={"sessionId": "sessionId"}),
+    "auth.get_second_factor": _PLAIN,
+    "auth.enroll_second_factor": _with_body(currentPassword=PASSWORD),
+    "auth.confirm_second_factor": GoodRequest(
+        lambda permission_world: {"code": show_code(FACTOR_SECRET, permission_world.core.env.clock())}
+    ),
+    "auth.disable_second_factor": _with_body(currentPassword=PASSWORD, code=RECOVERY_CODE),
     "auth.forgot_password": _with_body(email="wm@example.com"),
     "auth.reset_password": GoodRequest(
         lambda permission_world: {"token": permission_world.reset_token, "newPassword": NEW_PASSWORD}

@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
 from stellary.core.accounts.email_tokens import create_email_token
 from stellary.core.accounts.password_resets import create_reset_link
 from stellary.core.accounts.sessions import start_session
-from stellary.core.accounts.tables import workspaces
+from stellary.core.accounts.tables import recovery_codes, second_factors, workspaces
+from stellary.core.accounts.tokens import digest
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import audit as agent_audit
 from stellary.core.kernel.unit import NOBODY
@@ -52,6 +53,9 @@ EVERY_TOOL = [
 ]
 PILOTAGE = {"PR": "reviewer", "PO": "owner", "PAT": "owner"}
 NEW_PASSWORD = "another battery staple"
+FACTOR_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+RECOVERY_CODE = "abcd-efgh-2345-6789"
+"""The second factor of each persona, which only OUT has confirmed, and the recovery code of OUT."""
 JWT_SECRET = "a key for the logins of the permission tests"
 
 _AUDIT = (
@@ -88,6 +92,7 @@ class PermissionWorld:
         self._bearers |= self._create_tokens()
         self._create_workspaces()
         self._open_lobby()
+        self._create_second_factors()
         self.own_items = {name: self._create_own_items(name) for name in PERSONS}
         link = core.run(NOBODY, lambda uow: create_reset_link(uow, self.people["OO"].email))
         self.reset_token = (link or "").rpartition("/")[2]
@@ -127,6 +132,24 @@ class PermissionWorld:
         )
         tokens["JWTold"] = self._bearers["OLD"]
         return tokens
+
+    def _create_second_factors(self) -> None:
+        """Store a second factor of each persona, which waits for its confirmation, and a confirmed one of OUT."""
+        with self.core.begin(NOBODY) as uow:
+            for name in PERSONS:
+                row = {
+                    "user_id": self.people[name].id,
+                    "secret": FACTOR_SECRET,
+                    "last_step": 0,
+                    "confirmed_at": uow.now if name == "OUT" else None,
+                    "created_at": uow.now,
+                }
+                uow.connection.execute(insert(second_factors), row)
+            code = {
+                "user_id": self.people["OUT"].id,
+                "code_digest": digest(RECOVERY_CODE.replace("-", "")),
+            }
+            uow.connection.execute(insert(recovery_codes), code)
 
     def to_state(self) -> dict[str, Any]:
         """Return what another process needs to know about the database, as data that can be pickled."""

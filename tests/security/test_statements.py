@@ -25,6 +25,7 @@ EXCEPTIONS = {
         "auth.login",
         "stellary_workspace_members, stellary_workspaces",
     ): "the profile of the user with an e-mail address",
+    ("auth.login", "stellary_second_factors"): "the second factor of the user whose password was right",
     (
         "auth.delete_account",
         "stellary_agent_tokens, stellary_agents",

@@ -17,8 +17,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from stellary.contract.openapi import document
 from tests.conftest import RUN
-from tests.security.permission_world import PermissionWorld, open_permission_world
+from tests.security.permission_world import FACTOR_SECRET, PermissionWorld, open_permission_world
 from tests.server.running import WITHOUT_JOBS, running
+from tests.support.authenticator import show_code
 from tests.support.databases import Postgres, Sqlite
 from tests.support.world import PASSWORD
 
@@ -256,6 +257,11 @@ def _use_email_token(body: dict[str, Any], permission_world: PermissionWorld) ->
     body["token"] = permission_world.email_token
 
 
+def _use_code(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use the code that an authenticator app shows."""
+    body["code"] = show_code(FACTOR_SECRET, permission_world.core.env.clock())
+
+
 def _drop_names_of_projects(body: dict[str, Any], permission_world: PermissionWorld) -> None:
     """Drop the name and the key that only a restored project can get: the item in the trash is a card."""
     body.clear()
@@ -265,6 +271,7 @@ BODY_FIXERS = {
     "/restore": _drop_names_of_projects,
     "/auth/reset-password": _use_reset_token,
     "/auth/confirm-email": _use_email_token,
+    "/auth/second-factor/confirm": _use_code,
     "/automations": _fix_rule,
     "/documents": _fix_document,
     "/agents": _fix_agent,

@@ -7,8 +7,12 @@ from stellary.contract.auth import (
     CHANGE_EMAIL,
     CHANGE_PASSWORD,
     CONFIRM_EMAIL,
+    CONFIRM_SECOND_FACTOR,
     DELETE_ACCOUNT,
+    DISABLE_SECOND_FACTOR,
+    ENROLL_SECOND_FACTOR,
     FORGOT_PASSWORD,
+    GET_SECOND_FACTOR,
     LIST_SESSIONS,
     LOGIN,
     LOGOUT,
@@ -38,6 +42,10 @@ class Auth(Resource[C]):
     list_sessions = method(LIST_SESSIONS)
     iterate_sessions = iterates(LIST_SESSIONS)
     revoke_session = by_id(REVOKE_SESSION)
+    get_second_factor = method(GET_SECOND_FACTOR)
+    enroll_second_factor = method(ENROLL_SECOND_FACTOR)
+    confirm_second_factor = method(CONFIRM_SECOND_FACTOR)
+    disable_second_factor = method(DISABLE_SECOND_FACTOR)
     forgot_password = method(FORGOT_PASSWORD)
     reset_password = method(RESET_PASSWORD)
     login = method(LOGIN)

@@ -6,7 +6,16 @@ from typing import overload
 
 from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
-from stellary.contract.auth import ActiveSession, Me, PasswordChanged, PasswordReset, Session
+from stellary.contract.auth import (
+    ActiveSession,
+    Me,
+    PasswordChanged,
+    PasswordReset,
+    RecoveryCodes,
+    SecondFactor,
+    SecondFactorSecret,
+    Session,
+)
 from stellary.contract.endpoint import Ok
 from stellary.contract.unset import UNSET, Unset
 
@@ -356,6 +365,134 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
+    def get_second_factor(self: Auth[Sync]) -> SecondFactor:
+        """Get the state of the caller's second factor.
+
+        ``GET /auth/second-factor``. Requires a login.
+
+        Returns:
+            The second factor of the caller's logins.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+    @overload
+    async def get_second_factor(self: Auth[Async]) -> SecondFactor:
+        """Get the state of the caller's second factor.
+
+        ``GET /auth/second-factor``. Requires a login.
+
+        Returns:
+            The second factor of the caller's logins.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+    @overload
+    def enroll_second_factor(self: Auth[Sync], *, current_password: str) -> SecondFactorSecret:
+        """Get a new secret for an authenticator app. Logins stay as they are until it is confirmed.
+
+        ``POST /auth/second-factor``. Requires a login.
+
+        Args:
+            current_password: 1-128 characters.
+
+        Returns:
+            The secret for an authenticator app.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    async def enroll_second_factor(self: Auth[Async], *, current_password: str) -> SecondFactorSecret:
+        """Get a new secret for an authenticator app. Logins stay as they are until it is confirmed.
+
+        ``POST /auth/second-factor``. Requires a login.
+
+        Args:
+            current_password: 1-128 characters.
+
+        Returns:
+            The secret for an authenticator app.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    def confirm_second_factor(self: Auth[Sync], *, code: str) -> RecoveryCodes:
+        """Enable the second factor with a code of the app. The response contains the recovery codes.
+
+        ``POST /auth/second-factor/confirm``. Requires a login.
+
+        Args:
+            code: The code that the app shows. 1-40 characters.
+
+        Returns:
+            The recovery codes of an account.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    async def confirm_second_factor(self: Auth[Async], *, code: str) -> RecoveryCodes:
+        """Enable the second factor with a code of the app. The response contains the recovery codes.
+
+        ``POST /auth/second-factor/confirm``. Requires a login.
+
+        Args:
+            code: The code that the app shows. 1-40 characters.
+
+        Returns:
+            The recovery codes of an account.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    def disable_second_factor(self: Auth[Sync], *, current_password: str, code: str) -> Ok:
+        """Disable the second factor. The recovery codes are deleted.
+
+        ``POST /auth/second-factor/disable``. Requires a login.
+
+        Args:
+            current_password: 1-128 characters.
+            code: The code of the authenticator app, or a recovery code. 1-40 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    async def disable_second_factor(self: Auth[Async], *, current_password: str, code: str) -> Ok:
+        """Disable the second factor. The recovery codes are deleted.
+
+        ``POST /auth/second-factor/disable``. Requires a login.
+
+        Args:
+            current_password: 1-128 characters.
+            code: The code of the authenticator app, or a recovery code. 1-40 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
     def forgot_password(self: Auth[Sync], *, email: str) -> Ok:
         """Send a link to reset the password. The response is the same if no account has the address.
 
@@ -428,14 +565,17 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def login(self: Auth[Sync], *, email: str, password: str, device: str | Unset = UNSET) -> Session:
-        """Log in with e-mail address and password. The response contains a JWT.
+    def login(
+        self: Auth[Sync], *, email: str, password: str, code: str | Unset = UNSET, device: str | Unset = UNSET
+    ) -> Session:
+        """Log in with e-mail address, password, and a code if the account has a second factor. The response contains a JWT.
 
         ``POST /auth/login``. Requires no token.
 
         Args:
             email: The email.
             password: 1-128 characters.
+            code: The code of the authenticator app, or a recovery code. Required if the account has a second factor; otherwise ignored. 1-40 characters.
             device: The name of the device or program, for the list of sessions. Default: none. 1-100 characters.
 
         Returns:
@@ -446,14 +586,22 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def login(self: Auth[Async], *, email: str, password: str, device: str | Unset = UNSET) -> Session:
-        """Log in with e-mail address and password. The response contains a JWT.
+    async def login(
+        self: Auth[Async],
+        *,
+        email: str,
+        password: str,
+        code: str | Unset = UNSET,
+        device: str | Unset = UNSET,
+    ) -> Session:
+        """Log in with e-mail address, password, and a code if the account has a second factor. The response contains a JWT.
 
         ``POST /auth/login``. Requires no token.
 
         Args:
             email: The email.
             password: 1-128 characters.
+            code: The code of the authenticator app, or a recovery code. Required if the account has a second factor; otherwise ignored. 1-40 characters.
             device: The name of the device or program, for the list of sessions. Default: none. 1-100 characters.
 
         Returns:

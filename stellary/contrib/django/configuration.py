@@ -28,6 +28,10 @@ OWN_LOGINS = (
     "auth.change_email",
     "auth.confirm_email",
     "auth.delete_account",
+    "auth.get_second_factor",
+    "auth.enroll_second_factor",
+    "auth.confirm_second_factor",
+    "auth.disable_second_factor",
     "auth.forgot_password",
     "auth.reset_password",
 )

@@ -30,7 +30,12 @@ _IS_LIVE = (
     email_tokens.c.expires_at > bindparam("_now"),
 )
 _FIND = (
-    select(email_tokens.c.user_id, users.c.email, email_tokens.c.email.label("new_email"))
+    select(
+        email_tokens.c.user_id,
+        users.c.email,
+        users.c.unverified_since,
+        email_tokens.c.email.label("new_email"),
+    )
     .join_from(email_tokens, users)
     .where(*_IS_LIVE)
 )
@@ -48,11 +53,13 @@ class TokenOwner:
     Attributes:
         email: The address of the account.
         new_email: The address that the token confirms; empty if it is for something else.
+        is_verified: Whether the address was known to be the user's before the token was used.
     """
 
     user_id: str
     email: str
     new_email: str = ""
+    is_verified: bool = True
 
 
 def has_room(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) -> bool:
@@ -113,7 +120,7 @@ def find_owner(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> TokenOwne
     row = uow.connection.execute(_FIND, parameters).first()
     if row is None:
         raise Invalid("the link has expired or was used before; request a new one", code="invalid_link")
-    return TokenOwner(row.user_id, row.email, row.new_email or "")
+    return TokenOwner(row.user_id, row.email, row.new_email or "", row.unverified_since is None)
 
 
 def take_email_token(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> None:

@@ -29,6 +29,7 @@ from stellary.core.accounts.email_tokens import (
 )
 from stellary.core.accounts.emails import build_email
 from stellary.core.accounts.passwords import hash_password
+from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import users
 from stellary.core.kernel import jobs
 from stellary.core.kernel.signals import ACCESS
@@ -149,6 +150,9 @@ def reset_password(units: Units, actor: Actor, ref: Ref, request: ResetPassword)
             _SET_PASSWORD, {"_id": owner.user_id, "password_hash": password_hash, "updated_at": uow.now}
         )
         take_email_token(uow, request.token, "reset_password")
+        if not owner.is_verified:
+            # Someone else may have registered the address, with a second factor that would lock its owner out.
+            delete_second_factor(uow, owner.user_id)
         uow.send_on_commit(ACCESS)
         revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
         return PasswordReset(live_api_tokens=api_tokens.count_live(uow), revoked_tokens=revoked)

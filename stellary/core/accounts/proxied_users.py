@@ -10,6 +10,7 @@ from stellary.contract.errors import Conflict
 from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.row_types import UserRow
+from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
 from stellary.core.db.errors import raise_api_errors
@@ -73,4 +74,5 @@ def _take_over(uow: UnitOfWork) -> None:
     # Locks the account, so that no token is created meanwhile.
     if uow.connection.execute(_TAKE_OVER, {"_id": uow.user_id}).rowcount:
         api_tokens.revoke_all(uow)
+        delete_second_factor(uow, uow.user_id)
         uow.send_on_commit(ACCESS)

@@ -64,6 +64,14 @@ class SessionRow(RowType):
     expires_at: datetime
 
 
+class SecondFactorRow(RowType):
+    """The second factor of a user, which may not be confirmed yet."""
+
+    secret: str
+    last_step: int
+    confirmed_at: datetime | None
+
+
 class OrganizationRow(RowType):
     """An organization."""
 

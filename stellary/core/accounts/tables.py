@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -145,6 +146,27 @@ sessions = Table(
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     Column("ended_at", UtcDateTime),
     Index("ix_stellary_sessions_user_id_id", "user_id", "id"),
+)
+
+second_factors = Table(
+    "stellary_second_factors",
+    metadata,
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    # In plain text, since checking a code needs the secret.
+    Column("secret", String(64), nullable=False),
+    # The time step of the last code that was used: no code of that step or an earlier one is accepted again.
+    Column("last_step", BigInteger, nullable=False),
+    # Null until the user has proved with a code that an app has the secret.
+    Column("confirmed_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+recovery_codes = Table(
+    "stellary_recovery_codes",
+    metadata,
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
+    # The code itself is shown once and not stored.
+    Column("code_digest", String(64), primary_key=True),
 )
 
 email_tokens = Table(

@@ -18,7 +18,10 @@ GOOD_TOKENS_MAX = 10_000
 LOGIN, REGISTER, CHANGE_PASSWORD = "auth.login", "auth.register", "auth.change_password"
 DELETE_ACCOUNT, FORGOT_PASSWORD = "auth.delete_account", "auth.forgot_password"
 CHANGE_EMAIL = "auth.change_email"
-CONFIRMED = frozenset({CHANGE_PASSWORD, CHANGE_EMAIL, DELETE_ACCOUNT})
+ENROLL_SECOND_FACTOR, DISABLE_SECOND_FACTOR = "auth.enroll_second_factor", "auth.disable_second_factor"
+CONFIRMED = frozenset(
+    {CHANGE_PASSWORD, CHANGE_EMAIL, DELETE_ACCOUNT, ENROLL_SECOND_FACTOR, DISABLE_SECOND_FACTOR}
+)
 """The operations that take the current password of the caller, who has logged in."""
 GUARDED = frozenset({LOGIN, REGISTER, FORGOT_PASSWORD}) | CONFIRMED
 """The operations that check or set a password, or send a link to do so."""

@@ -6,6 +6,7 @@ import base64
 import functools
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import attrs
@@ -79,6 +80,40 @@ class Signer:
         if claims.expires_at <= now.timestamp():
             raise _invalid_token()
         return claims
+
+    def seal(self, purpose: str, data: Mapping[str, object], now: datetime, lifetime: timedelta) -> str:
+        """Return data as a signed text, which is valid for one purpose and is no login. Anyone can read the data.
+
+        Args:
+            purpose: The name of the purpose.
+            data: The data, as claims of a JWT.
+            now: The time, at which the lifetime starts.
+            lifetime: How long the text is valid.
+        """
+        claims = {**data, "iss": ISSUER, "aud": f"{ISSUER}-{purpose}", "exp": now + lifetime}
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def unseal(self, purpose: str, text: str, now: datetime) -> Mapping[str, object] | None:
+        """Return the data of a signed text; None if it is forged, expired, or for another purpose.
+
+        Args:
+            purpose: The name of the purpose.
+            text: The text.
+            now: The current time, for the expiry.
+        """
+        try:
+            claims: Mapping[str, object] = jwt.decode(
+                text,
+                self._secret,
+                algorithms=["HS256"],
+                options={"require": ["exp", "iss", "aud"], "verify_exp": False},
+                issuer=ISSUER,
+                audience=f"{ISSUER}-{purpose}",
+            )
+        except (jwt.PyJWTError, ValueError):
+            return None
+        expires_at = claims["exp"]
+        return claims if isinstance(expires_at, int) and expires_at > now.timestamp() else None
 
     def _verify(self, token: str) -> Claims:
         # An exception is not cached, so invalid tokens do not evict valid ones.

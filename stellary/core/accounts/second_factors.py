@@ -1,0 +1,235 @@
+"""The second factor of logins: codes of an authenticator app, and recovery codes. Section Auth.
+
+A secret counts once the user has confirmed it with a code. Each code is accepted once: the row of the factor contains
+the time step of the last one, and a recovery code is deleted with its use, so that of two logins with one code one wins.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+
+from stellary.contract.auth import (
+    CONFIRM_SECOND_FACTOR,
+    DISABLE_SECOND_FACTOR,
+    ENROLL_SECOND_FACTOR,
+    GET_SECOND_FACTOR,
+    ConfirmSecondFactor,
+    DisableSecondFactor,
+    EnrollSecondFactor,
+    RecoveryCodes,
+    SecondFactor,
+    SecondFactorSecret,
+)
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import ApiError, Conflict, Unauthenticated
+from stellary.contract.refs import Ref
+from stellary.contract.wire import invalid
+from stellary.core.accounts.authentication import confirm_login
+from stellary.core.accounts.current_password import check_current_password
+from stellary.core.accounts.locks import lock_caller
+from stellary.core.accounts.one_time_codes import build_uri, find_step, generate_secret
+from stellary.core.accounts.row_types import SecondFactorRow
+from stellary.core.accounts.tables import recovery_codes, second_factors
+from stellary.core.accounts.tokens import digest
+from stellary.core.accounts.users import id_by_address
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.unit import Actor, UnitOfWork, serves, serves_self_managed
+from stellary.core.kernel.units import Units
+
+RECOVERY_CODES = 10
+"""The number of recovery codes of an account."""
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+"""The characters of recovery codes: those that are not mistaken for others."""
+_GROUPS, _GROUP_LENGTH = 4, 4
+
+_OF_USER = second_factors.c.user_id == bindparam("_user_id")
+_FIND = Query(SecondFactorRow, select(second_factors).where(_OF_USER))
+_INSERT = insert(second_factors)
+_USE_STEP = update(second_factors).where(_OF_USER, second_factors.c.last_step < bindparam("_step"))
+_DELETE = delete(second_factors).where(_OF_USER)
+_INSERT_CODES = insert(recovery_codes)
+_COUNT_CODES = select(func.count()).where(recovery_codes.c.user_id == bindparam("_user_id"))
+_USE_RECOVERY_CODE = delete(recovery_codes).where(
+    recovery_codes.c.user_id == bindparam("_user_id"), recovery_codes.c.code_digest == bindparam("_digest")
+)
+_DELETE_CODES = delete(recovery_codes).where(recovery_codes.c.user_id == bindparam("_user_id"))
+
+
+@serves(GET_SECOND_FACTOR)
+def get_second_factor(uow: UnitOfWork, ref: Ref) -> SecondFactor:
+    """Return the state of the caller's second factor."""
+    confirm_login(uow)
+    factor = _find_enabled(uow, uow.user_id)
+    return SecondFactor(
+        enabled=factor is not None,
+        enabled_at=None if factor is None else factor.confirmed_at,
+        recovery_codes=uow.connection.execute(_COUNT_CODES, {"_user_id": uow.user_id}).scalar_one(),
+    )
+
+
+@serves_self_managed(ENROLL_SECOND_FACTOR)
+def enroll_second_factor(
+    units: Units, actor: Actor, ref: Ref, request: EnrollSecondFactor
+) -> SecondFactorSecret:
+    """Store a new secret, which replaces one that was not confirmed.
+
+    Args:
+        units: The core.
+        actor: The caller, who has logged in.
+        ref: The root ref, which is not used.
+        request: The current password.
+
+    Raises:
+        Invalid: The password is wrong.
+        Conflict: The account has a second factor.
+        Unauthenticated: The caller's login has ended at the same time.
+    """
+    user = check_current_password(units, actor, request.current_password)
+    secret = generate_secret()
+    with units.transaction(actor) as uow:
+        lock_caller(uow)
+        if _find_enabled(uow, user.id) is not None:
+            raise _already_enabled()
+        uow.connection.execute(_DELETE, {"_user_id": user.id})
+        row = {
+            "user_id": user.id,
+            "secret": secret,
+            "last_step": 0,
+            "confirmed_at": None,
+            "created_at": uow.now,
+        }
+        uow.connection.execute(_INSERT, row)
+    return SecondFactorSecret(secret=secret, uri=build_uri(secret, user.email))
+
+
+@serves(CONFIRM_SECOND_FACTOR)
+def confirm_second_factor(uow: UnitOfWork, ref: Ref, request: ConfirmSecondFactor) -> RecoveryCodes:
+    """Enable the second factor, and return new recovery codes.
+
+    Raises:
+        Invalid: The code is wrong.
+        Conflict: There is no secret to confirm, or the second factor is enabled already.
+        Unauthenticated: The caller's login has ended at the same time.
+    """
+    lock_caller(uow)
+    factor = _FIND.first(uow.connection, {"_user_id": uow.user_id})
+    if factor is None:
+        raise Conflict("there is no secret to confirm; get one first", code="no_second_factor")
+    if factor.confirmed_at is not None:
+        raise _already_enabled()
+    step = find_step(factor.secret, request.code, uow.now, factor.last_step)
+    if step is None:
+        raise invalid(("code", "is not the code that the app shows"))
+    parameters = {"_user_id": uow.user_id, "_step": step, "last_step": step, "confirmed_at": uow.now}
+    uow.connection.execute(_USE_STEP, parameters)
+    codes = [_generate_recovery_code() for _ in range(RECOVERY_CODES)]
+    rows = [{"user_id": uow.user_id, "code_digest": _digest_recovery_code(code)} for code in codes]
+    uow.connection.execute(_INSERT_CODES, rows)
+    return RecoveryCodes(codes=codes)
+
+
+@serves_self_managed(DISABLE_SECOND_FACTOR)
+def disable_second_factor(units: Units, actor: Actor, ref: Ref, request: DisableSecondFactor) -> Ok:
+    """Delete the caller's second factor.
+
+    Args:
+        units: The core.
+        actor: The caller, who has logged in.
+        ref: The root ref, which is not used.
+        request: The current password and a code.
+
+    Raises:
+        Invalid: The password or the code is wrong.
+        Conflict: The account has no second factor.
+        Unauthenticated: The caller's login has ended at the same time.
+    """
+    user = check_current_password(units, actor, request.current_password)
+    with units.transaction(actor) as uow:
+        lock_caller(uow)
+        factor = _find_enabled(uow, user.id)
+        if factor is None:
+            raise Conflict("the account has no second factor", code="no_second_factor")
+        if not _use_code(uow, user.id, factor, request.code):
+            raise invalid(("code", "is wrong, or was used before"))
+        delete_second_factor(uow, user.id)
+    return Ok()
+
+
+def check_second_factor(uow: UnitOfWork, user_id: str, code: str | None) -> None:
+    """Check and use the code of a login whose password was right, if the account has a second factor.
+
+    Args:
+        uow: The unit that starts the session.
+        user_id: The account.
+        code: The code of the app, or a recovery code; None if the login has none.
+
+    Raises:
+        Unauthenticated: The code is missing, wrong, or was used before.
+    """
+    factor = _find_enabled(uow, user_id)
+    if factor is None:
+        return
+    if code is None:
+        raise build_code_required()
+    if not _use_code(uow, user_id, factor, code):
+        raise Unauthenticated("the code is wrong, or was used before", code="wrong_code")
+
+
+def build_code_required() -> ApiError:
+    """Return the error for a login that needs a code."""
+    return Unauthenticated(
+        "the account has a second factor; send the code of your authenticator app as well",
+        code="code_required",
+    )
+
+
+def remove_second_factor(uow: UnitOfWork, email: str) -> bool | None:
+    """Remove the second factor of an account, for an operator; return whether there was one, or None without an account.
+
+    Args:
+        uow: A unit that may write.
+        email: The address of the account.
+    """
+    user_id = id_by_address(uow, email)
+    return None if user_id is None else delete_second_factor(uow, user_id)
+
+
+def _find_enabled(uow: UnitOfWork, user_id: str) -> SecondFactorRow | None:
+    factor = _FIND.first(uow.connection, {"_user_id": user_id})
+    return None if factor is None or factor.confirmed_at is None else factor
+
+
+def _use_code(uow: UnitOfWork, user_id: str, factor: SecondFactorRow, code: str) -> bool:
+    """Use a code, and return whether it was right and no other request has used it."""
+    step = find_step(factor.secret, code, uow.now, factor.last_step)
+    if step is None:
+        parameters: dict[str, object] = {"_user_id": user_id, "_digest": _digest_recovery_code(code)}
+        return bool(uow.connection.execute(_USE_RECOVERY_CODE, parameters).rowcount)
+    parameters = {"_user_id": user_id, "_step": step, "last_step": step}
+    return bool(uow.connection.execute(_USE_STEP, parameters).rowcount)
+
+
+def delete_second_factor(uow: UnitOfWork, user_id: str) -> bool:
+    """Delete the second factor of a user with its recovery codes, and return whether there was one.
+
+    Args:
+        uow: A unit that may write, and has locked the row of the user unless it acts for the operator.
+        user_id: The user.
+    """
+    uow.connection.execute(_DELETE_CODES, {"_user_id": user_id})
+    return bool(uow.connection.execute(_DELETE, {"_user_id": user_id}).rowcount)
+
+
+def _generate_recovery_code() -> str:
+    groups = ("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_LENGTH)) for _ in range(_GROUPS))
+    return "-".join(groups)
+
+
+def _digest_recovery_code(code: str) -> str:
+    return digest(code.lower().replace("-", "").replace(" ", ""))
+
+
+def _already_enabled() -> Conflict:
+    return Conflict("the account has a second factor already; disable it first", code="second_factor_enabled")

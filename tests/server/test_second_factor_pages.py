@@ -1,0 +1,190 @@
+"""The pages of the second factor: enabling it, signing in with a code, disabling it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from reference_server.__main__ import main
+from reference_server.settings import Settings
+from stellary import Stellary
+from stellary.core import Core
+from stellary.core.http.limits import Limits
+from tests.server.running import running
+from tests.server.test_board_pages import cookie_of, sign_in
+from tests.server.test_pages import ANN, invite, list_members, send_form, text_of
+from tests.support.authenticator import enroll, show_code
+from tests.support.world import PASSWORD as WORLD_PASSWORD
+from tests.support.world import StoppedClock, World
+
+PASSWORD = "correct horse"
+STEP = timedelta(seconds=30)
+PATH = "/second-factor"
+
+
+def hidden(reply, name):
+    """Return the text of a hidden field of a page."""
+    return re.search(rf'type="hidden" name="{name}" value="([^"]*)"', reply.body.decode())[1]
+
+
+def stop_clock(server):
+    server.core.env.clock = clock = StoppedClock()
+    return clock
+
+
+def enroll_over_http(server, clock, email="ann"):
+    """Register a user with a second factor, and return the JWT and the secret."""
+    bearer = server.register(email)
+    body = {"currentPassword": PASSWORD}
+    secret = server.ask("POST", "/auth/second-factor", body, bearer).json["secret"]
+    code = show_code(secret, clock.now)
+    assert server.ask("POST", "/auth/second-factor/confirm", {"code": code}, bearer).status == 200
+    clock.advance(STEP)
+    return bearer, secret
+
+
+def test_user_enables_signs_in_with_and_disables_the_factor(server):
+    clock = stop_clock(server)
+    server.register()
+    cookie = cookie_of(sign_in(server))
+    assert f'href="{PATH}"' in server.ask("GET", "/home", cookie=cookie).body.decode()
+    assert "password alone" in text_of(server.ask("GET", PATH, cookie=cookie))
+    page = send_form(server, PATH, {"cookie": cookie}, do="enroll", password=PASSWORD)
+    secret, uri = hidden(page, "secret"), hidden(page, "uri")
+    assert f'href="{uri}"' in page.body.decode()
+    fields = {"do": "confirm", "secret": secret, "uri": uri.replace("&amp;", "&")}
+    wrong = send_form(server, PATH, {"cookie": cookie}, code="000000", **fields)
+    assert (wrong.status, hidden(wrong, "secret")) == (400, secret)
+    assert "The code is not the code that the app shows." in text_of(wrong)
+    done = send_form(server, PATH, {"cookie": cookie}, code=show_code(secret, clock.now), **fields)
+    recovery_codes = re.findall(r"<code>([a-z2-9-]{19})</code>", done.body.decode())
+    assert len(recovery_codes) == 10
+    clock.advance(STEP)
+
+    code_page = sign_in(server, "/boards/a/b/c")
+    assert (code_page.status, "set-cookie" in code_page.headers) == (200, False)
+    assert "Enter your code" in text_of(code_page)
+    fields = {"pending": hidden(code_page, "pending"), "next": hidden(code_page, "next")}
+    wrong = send_form(server, "/sign-in", code="000000", **fields)
+    assert (wrong.status, "The code is wrong, or was used before." in text_of(wrong)) == (401, True)
+    signed_in = send_form(server, "/sign-in", code=show_code(secret, clock.now), **fields)
+    assert (signed_in.status, signed_in.headers["location"]) == (303, "/boards/a/b/c")
+    cookie = cookie_of(signed_in)
+    again = send_form(server, "/sign-in", code=show_code(secret, clock.now), **fields)
+    assert again.status == 401
+
+    fields = {"do": "disable", "password": PASSWORD}
+    assert send_form(server, PATH, {"cookie": cookie}, code="000000", **fields).status == 400
+    done = send_form(server, PATH, {"cookie": cookie}, code=recovery_codes[0], **fields)
+    assert (done.status, "password alone" in text_of(done)) == (200, True)
+    assert sign_in(server).status == 303
+
+
+def test_page_without_a_login_leads_back_after_signing_in(sqlite_server):
+    sqlite_server.register()
+    for page in (sqlite_server.ask("GET", PATH), send_form(sqlite_server, PATH, do="enroll", password="x")):
+        assert page.status == 401
+        assert hidden(page, "next") == PATH
+    assert sign_in(sqlite_server, PATH).headers["location"] == PATH
+
+
+def test_link_of_a_forged_form_is_not_shown(sqlite_server):
+    sqlite_server.register()
+    cookie = cookie_of(sign_in(sqlite_server))
+    send_form(sqlite_server, PATH, {"cookie": cookie}, do="enroll", password=PASSWORD)
+    fields = {"do": "confirm", "secret": "<b>", "uri": "javascript:alert(1)", "code": "000000"}
+    page = send_form(sqlite_server, PATH, {"cookie": cookie}, **fields)
+    assert page.status == 400
+    assert 'href="javascript:' not in page.body.decode()
+    assert "<b>" not in page.body.decode()
+
+
+def test_invitation_is_accepted_with_a_code(server):
+    clock = stop_clock(server)
+    owner = server.register()
+    _, secret = enroll_over_http(server, clock, "bob")
+    path = invite(server, owner)
+    code_page = send_form(server, path, account="existing", password=PASSWORD)
+    assert (code_page.status, hidden(code_page, "account")) == (200, "existing")
+    assert f'action="{path}"' in code_page.body.decode()
+    assert len(list_members(server, owner)) == 1
+    fields = {"account": "existing", "pending": hidden(code_page, "pending")}
+    assert send_form(server, path, code="000000", **fields).status == 401
+    reply = send_form(server, path, code=show_code(secret, clock.now), **fields)
+    assert (reply.status, "set-cookie" in reply.headers) == (200, True)
+    assert len(list_members(server, owner)) == 2
+
+
+@pytest.mark.parametrize("end", ["forged", "expired", "new password", "login"])
+def test_pending_sign_in_that_has_ended_starts_again(sqlite_server, end):
+    clock = stop_clock(sqlite_server)
+    bearer, secret = enroll_over_http(sqlite_server, clock)
+    pending = hidden(sign_in(sqlite_server), "pending")
+    if end == "forged":
+        pending = pending[:-4] + "AAAA"
+    elif end == "expired":
+        clock.advance(timedelta(minutes=10))
+    elif end == "login":
+        # A login is signed with the same key, and is no pending one.
+        pending = bearer
+    else:
+        body = {"currentPassword": PASSWORD, "newPassword": "a new password"}
+        assert sqlite_server.ask("POST", "/auth/change-password", body, bearer).status == 200
+    code = show_code(secret, clock.now)
+    reply = send_form(sqlite_server, "/sign-in", pending=pending, code=code)
+    assert (reply.status, "set-cookie" in reply.headers) == (401, False)
+    assert "The sign-in has expired; start again." in text_of(reply)
+    assert 'name="password"' in reply.body.decode()
+
+
+def test_pending_sign_in_is_no_login(sqlite_server):
+    clock = stop_clock(sqlite_server)
+    enroll_over_http(sqlite_server, clock)
+    pending = hidden(sign_in(sqlite_server), "pending")
+    assert sqlite_server.ask("GET", "/auth/me", token=pending).status == 401
+    assert sqlite_server.ask("GET", "/home", cookie=f"stellary_session={pending}").status == 401
+
+
+@pytest.mark.parametrize("with_page", [False, True])
+def test_codes_are_limited_like_passwords(sqlite_core, with_page):
+    with running(sqlite_core, Settings(limits=Limits())) as server:
+        clock = stop_clock(server)
+        _, secret = enroll_over_http(server, clock)
+        body = {"email": ANN, "password": PASSWORD}
+        fields = {"pending": hidden(sign_in(server), "pending")}
+
+        def try_code(code):
+            if with_page:
+                return send_form(server, "/sign-in", code=code, **fields).status
+            return server.ask("POST", "/auth/login", {**body, "code": code}).status
+
+        # The question for the code counts as the first failure.
+        assert [try_code("000000") for _ in range(20)] == [401] * 19 + [429]
+        assert try_code(show_code(secret, clock.now)) == 429
+
+
+def test_client_logs_in_with_a_code(sqlite_server):
+    clock = stop_clock(sqlite_server)
+    _, secret = enroll_over_http(sqlite_server, clock)
+    code = show_code(secret, clock.now)
+    with Stellary.login(sqlite_server.url, ANN, PASSWORD, code) as client:
+        assert client.auth.get_second_factor().recovery_codes == 10
+
+
+def test_operator_removes_a_factor(sqlite_url, tmp_path, capsys):
+    core = Core(sqlite_url, bcrypt_rounds=4)
+    core.migrate()
+    world = World(core)
+    world.stop_clock()
+    enroll(world, world.person("ann"))
+    place = ["--database-url", sqlite_url, "--data-dir", str(tmp_path)]
+    assert main(["remove-second-factor", "Ann@example.com", *place]) == 0
+    assert "Removed the second factor of Ann@example.com." in capsys.readouterr().out
+    assert world.status(None, "POST", "/auth/login", {"email": ANN, "password": WORLD_PASSWORD}) == 201
+    assert main(["remove-second-factor", "ann@example.com", *place]) == 1
+    assert "no second factor" in capsys.readouterr().err
+    assert main(["remove-second-factor", "bob@example.com", *place]) == 1
+    assert "no account" in capsys.readouterr().err
+    core.close()
