@@ -48,7 +48,8 @@ PROCESSES = 3
 COVERAGE = ROOT / ".coverage.json"
 COVERAGE_MIN = 96.5
 
-DJANGO_EXAMPLE = "docs/examples/hosts/django"
+# The examples of whole applications, each of which is a root of imports of its own.
+HOSTS = "docs/examples/hosts"
 
 # Programs that some tests need, each in a Debian package of its name.
 SERVICES = ("nginx", "pgbouncer")
@@ -271,15 +272,17 @@ def checks() -> dict[str, list[str]]:
         "mypy": ["mypy", *sources],
         # Beside a stub, mypy reads a module only if it is named.
         "mypy of modules with stubs": ["mypy", "--cache-dir", ".mypy_cache/modules", *modules_with_stubs()],
-        "mypy of the Django example": ["mypy", "--cache-dir", ".mypy_cache/django", DJANGO_EXAMPLE],
+        "mypy of the examples": ["mypy", "--cache-dir", ".mypy_cache/examples", *list_examples()],
+        **{
+            f"mypy of the {path.name} example": ["mypy", "--cache-dir", f".mypy_cache/{path.name}", str(path)]
+            for path in sorted((ROOT / HOSTS).glob("*/"))
+        },
         "pyright": ["pyright", "--project", "tests/typing/pyrightconfig.json"],
         "import-linter": ["lint-imports", "--no-logo"],
         "mkdocs": ["mkdocs", "build", "--strict"],
     }
     if not (ROOT / "tests" / "typing").exists():
         del commands["pyright"]
-    if not (ROOT / DJANGO_EXAMPLE).exists():
-        del commands["mypy of the Django example"]
     return commands
 
 
@@ -287,6 +290,11 @@ def modules_with_stubs() -> list[str]:
     """Return the modules of the client beside which there is a stub."""
     folder = ROOT / "stellary" / "client" / "resources"
     return [str(path.with_suffix(".py").relative_to(ROOT)) for path in sorted(folder.glob("*.pyi"))]
+
+
+def list_examples() -> list[str]:
+    """Return the examples of the guides that are single files."""
+    return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "examples").glob("*.py"))]
 
 
 def passes(name: str, command: list[str]) -> bool:

@@ -5,9 +5,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, MutableMapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import signal
+import threading
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    MutableMapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from types import FrameType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -104,6 +115,9 @@ class AsgiApp:
     async def running(self) -> AsyncIterator[None]:
         """Serve requests and streams, and run jobs, while the context is open; then finish what has begun.
 
+        Streams end when the process receives SIGINT or SIGTERM, if the server handles that signal: servers wait for open
+        responses before they end the lifespan.
+
         Raises:
             RuntimeError: The application is running already.
         """
@@ -112,7 +126,8 @@ class AsgiApp:
         api = self._api = self._create_api()
         try:
             async with api.running():
-                yield
+                with _calling_on_signals(api.streams.close):
+                    yield
                 api.state.close()
         finally:
             self._api = None
@@ -303,6 +318,34 @@ class _StreamConnection:
                 self._is_aborted = True
                 return
             self._sending = 0
+
+
+@contextmanager
+def _calling_on_signals(function: Callable[[], None]) -> Iterator[None]:
+    """Call a function on the event loop when the server is told to stop, before the server's own handler.
+
+    Signals are left alone outside of the main thread, and if the process has no handler for them.
+    """
+    loop = asyncio.get_running_loop()
+    handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
+
+    def handle_signal(number: int, frame: FrameType | None) -> None:
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(function)
+        handlers[number](number, frame)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                handlers[number] = handler
+                signal.signal(number, handle_signal)
+    try:
+        yield
+    finally:
+        for handled, handler in handlers.items():
+            if signal.getsignal(handled) is handle_signal:
+                signal.signal(handled, handler)
 
 
 async def identify_caller(

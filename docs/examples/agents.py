@@ -107,8 +107,7 @@ def propose_with_token(
     try:
         board.card(first).update(title="Print and send the invoices")
     except Proposed as error:
-        proposal = error.proposal
-    client.workspace(organization, workspace).proposals.approve(proposal)
+        client.workspace(organization, workspace).proposals.approve(error.proposal)
     # --8<-- [end:proposed]
     return board.card(first).get().title
 

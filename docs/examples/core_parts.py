@@ -82,7 +82,9 @@ def main() -> None:
 
         draft = ws.project_drafts.create(name="Web shop", description="Sell things.")
         handle = ws.project_drafts(draft)
-        print([phase.name for phase in handle.generate_roadmap().roadmap.phases])
+        roadmap = handle.generate_roadmap().roadmap
+        assert roadmap is not None
+        print([phase.name for phase in roadmap.phases])
 
         # --8<-- [start:jobs]
         core.work.run_due()  # runs due jobs in this thread, and returns their number

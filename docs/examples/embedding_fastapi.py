@@ -64,7 +64,10 @@ def make_app(engine: Engine) -> FastAPI:
     # --8<-- [start:report]
     @app.post("/bugs", status_code=201)
     def report(
-        title: str, user: Annotated[str, Header()], session: Annotated[Session, Depends(open_session)]
+        title: str,
+        user: Annotated[str, Header()],
+        # By default, FastAPI would commit only after the response.
+        session: Annotated[Session, Depends(open_session, scope="function")],
     ) -> dict[str, str]:
         connection = session.connection()
         actor = core.user(external_id=user, email=f"{user}@example.com", connection=connection)

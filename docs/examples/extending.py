@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from stellary import Stellary
 from stellary.contract.actions import CardParams
+from stellary.contract.automations import ActionToRun
 from stellary.contract.cards import UPDATE_CARD, Card, UpdateCard
 from stellary.contract.errors import Conflict, Forbidden
 from stellary.contract.refs import CardRef, Ref, WorkspaceRef
@@ -158,7 +159,9 @@ except Conflict as error:
     print(error.message)
 board.cards.update(card, assignee_id=actor.user_id)
 # --8<-- [start:use_action]
-board.automations.create(trigger="task_moved", action={"type": "create_invoice", "params": {"amount": 900}})
+board.automations.create(
+    trigger="task_moved", action=ActionToRun(type="create_invoice", params={"amount": 900})
+)
 # --8<-- [end:use_action]
 print(board.cards.update(card, column_id=doing.id).description)
 
@@ -167,7 +170,7 @@ assert "invoice_paid" in [trigger.name for trigger in board.automations.triggers
 board.automations.create(
     trigger="invoice_paid",
     conditions={"all": [{"field": "data.amount", "op": "gte", "value": 500}]},
-    action={"type": "set_priority", "params": {"priority": "high"}},
+    action=ActionToRun(type="set_priority", params={"priority": "high"}),
 )
 # --8<-- [end:use_trigger]
 card_ref = CardRef("acme", "eng", card.project_id, card.id)

@@ -33,7 +33,7 @@ async def launch(url: str, token: str, workspace: str) -> list[str]:
             # --8<-- [start:call]
             result = await client.call_tool(tool, {"workspace": workspace, **arguments})
             if result.is_error:
-                results.append(result.content[0].text)
+                results.extend(part.text for part in result.content if part.type == "text")
             # --8<-- [end:call]
             return result.structured_content or {}
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from starlette.testclient import TestClient
 
 # --8<-- [start:mount]
+from stellary.contrib import LOGIN_OPERATIONS
 from stellary.contrib.fastapi import mount
 from stellary.core import Actor, Core
 
@@ -24,7 +25,7 @@ def make_app(core: Core) -> FastAPI:
         user = request.headers.get("x-user")
         return core.user(external_id=user, email=f"{user}@example.com") if user else None
 
-    mount(app, "/pm", core, who=who, hide={"auth.register", "auth.login"})
+    mount(app, "/pm", core, who=who, hide=LOGIN_OPERATIONS)
     return app
 
 

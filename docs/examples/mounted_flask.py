@@ -39,7 +39,9 @@ def main() -> None:
         core.migrate()
         app = make_app(core)
         client = app.test_client()
-        print(client.get("/pm/auth/me", headers={"X-User": "ann"}).json["user"]["email"])
+        account = client.get("/pm/auth/me", headers={"X-User": "ann"}).json
+        assert account is not None
+        print(account["user"]["email"])
         print(client.post("/pm/auth/login", json={}).status_code, client.get("/pm/docs").status_code)
         app.extensions["stellary"].close()
         core.close()

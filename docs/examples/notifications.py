@@ -30,7 +30,9 @@ def notifications(jane: Stellary, rob: Stellary, organization: str, workspace: s
         print(notification.activity.type, notification.activity.actor_name, notification.activity.meta)
     print(rob.notifications.count().count)
     # --8<-- [end:list]
-    types = [notification.activity.type for notification in rob.notifications.list(unread_only=True)]
+    types: list[str] = [
+        notification.activity.type for notification in rob.notifications.list(unread_only=True)
+    ]
 
     # --8<-- [start:read]
     newest, *_ = rob.notifications.list(limit=1)

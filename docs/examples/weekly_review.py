@@ -79,8 +79,10 @@ def steer(client: Stellary, organization: str, workspace: str) -> PilotageState:
     docs = pilotage.create_mission(objective="Write the handbook")
     pilotage.create_mission(objective="Open the shop")
     pilotage.create_priority(label="Ship billing MVP")
-    for label, status in (("Choose a provider", "done"), ("Write integration tests", "in_progress")):
-        pilotage.update_todo(pilotage.create_todo(label=label, mission_id=billing.id), status=status)
+    choice = pilotage.create_todo(label="Choose a provider", mission_id=billing.id)
+    pilotage.update_todo(choice, status="done")
+    tests = pilotage.create_todo(label="Write integration tests", mission_id=billing.id)
+    pilotage.update_todo(tests, status="in_progress")
     pilotage.update_mission(billing, status="in_progress")
     pilotage.update_mission(search, status="blocked", blocked_reason="Waiting on hardware")
     pilotage.update_mission(docs, status="done")

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 
 from stellary.asgi import AsgiApp, AsgiScope, identify_caller
-from stellary.contract.errors import ApiError
+from stellary.contract.errors import BY_STATUS, ApiError
 from stellary.core import Core
+from stellary.core.db.errors import error_response
 from stellary.core.http.context import make_request_id
 from stellary.core.http.limits import Limits
 from stellary.core.kernel.unit import Actor
@@ -29,15 +30,18 @@ def mount(
 ) -> AsgiApp:
     """Mount the API of a core in an application, run it in the application's lifespan, and answer its errors.
 
-    An ``ApiError`` that a route of the application raises becomes the response of the API.
+    The lifespan of the application begins before the API runs, and ends after it, so that it can migrate and close the
+    core. An ``ApiError`` that a route of the application raises becomes the response of the API.
 
     Args:
         app: The application.
         path: The prefix of the API, such as ``/pm``.
-        core: A migrated core, which the caller closes.
+        core: A core, which the application has migrated when its lifespan has begun, and closes.
         who: Returns the actor of a request, from the session of the application; None if nobody is logged in. Functions
-            that are not coroutines run in a thread. By default, bearer tokens decide.
-        hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section.
+            that are not coroutines run in a thread. It may raise ``HTTPException`` with a status of 400 to 499. By default,
+            bearer tokens decide.
+        hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section. Pass
+            ``LOGIN_OPERATIONS`` of ``stellary.contrib`` if your users log in to your application. Default: none.
         limits: The limits of requests and logins. By default, those of the reference server.
         jobs: Whether this process runs background jobs and sends webhook messages. Default: True.
 
@@ -50,14 +54,17 @@ def mount(
 
     async def identify(scope: AsgiScope) -> Actor | None:
         assert who is not None
-        return await identify_caller(who, Request(scope))
+        try:
+            return await identify_caller(who, Request(scope))
+        except HTTPException as error:
+            raise _convert_error(error) from error
 
     api = AsgiApp(core, who=None if who is None else identify, hide=hide, limits=limits, jobs=jobs)
     lifespan = app.router.lifespan_context
 
     @asynccontextmanager
     async def run(host: FastAPI) -> AsyncIterator[Any]:
-        async with api.running(), lifespan(host) as state:
+        async with lifespan(host) as state, api.running():
             yield state
 
     app.router.lifespan_context = run
@@ -66,7 +73,16 @@ def mount(
     return api
 
 
-def _respond_to_error(request: Request, error: Exception) -> JSONResponse:
+def _convert_error(error: HTTPException) -> Exception:
+    """Return the error of the API for one of FastAPI; the error itself if it is not a response to a bad request."""
+    if not 400 <= error.status_code < 500:
+        return error
+    converted = BY_STATUS.get(error.status_code, ApiError)(str(error.detail))
+    converted.status = error.status_code
+    return converted
+
+
+def _respond_to_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    request_id = make_request_id(request.headers.get("x-request-id"))
-    return JSONResponse(error.to_body(request_id), error.status)
+    raw = error_response(error, make_request_id(request.headers.get("x-request-id")))
+    return Response(raw.body, raw.status, raw.headers)

@@ -138,14 +138,20 @@ def test_host_extends_the_core(
     ]
 
 
-async def test_asynchronous_example_measures_three_ways(
-    database_url: str, capsys: pytest.CaptureFixture[str]
-):
+async def test_asynchronous_example_measures_each_way(database_url: str, capsys: pytest.CaptureFixture[str]):
     module = example("embedding_async")
     module.ROUNDS = 2
     await module.main(database_url)
-    ways = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
-    assert ways == ["service on the event loop", "service in a thread", "client in process"]
+    ways = [re.split("  +", line)[0] for line in capsys.readouterr().out.splitlines()]
+    assert ways == [
+        "a thread that does nothing",
+        "a session with SELECT 1",
+        *(
+            f"{work} {way}"
+            for work in ("read", "write")
+            for way in ("on the event loop", "in a thread", "with the client", "in a session")
+        ),
+    ]
 
 
 def test_tests_of_a_host_pass():

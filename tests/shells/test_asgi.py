@@ -254,14 +254,18 @@ async def test_stream_ends_if_a_middleware_refuses_its_events(sqlite_core, caplo
     assert "a stream broke off: LookupError: the connection is unknown" in caplog.text
 
 
-async def test_two_thousand_idle_streams_fit_into_32_mb(sqlite_core, monkeypatch):
+@pytest.mark.parametrize("framework", [None, "fastapi"])
+async def test_two_thousand_idle_streams_fit_into_32_mb(sqlite_core, monkeypatch, framework):
+    """Check the memory of streams, apart from what a server keeps for a connection; alone, and mounted in a host."""
     monkeypatch.setattr(streams, "STREAMS_PER_CALLER_MAX", STREAMS)
     world = World(sqlite_core)
     board = Board(world, world.person())
-    path, token = f"{board.flat}/events", world.bearer(board.owner)
+    token = world.bearer(board.owner)
     app = make_app(sqlite_core)
+    host, prefix = (app, "") if framework is None else (mount(framework, app), "/pm")
+    path = f"{prefix}{board.flat}/events"
     async with app.running():
-        clients = [Client(app, messages=[{"type": "http.request"}]) for _ in range(STREAMS)]
+        clients = [Client(host, messages=[{"type": "http.request"}]) for _ in range(STREAMS)]
         tracemalloc.start()
         try:
             following = []

@@ -8,9 +8,10 @@ from typing import Any
 
 import flask
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
+from starlette.testclient import TestClient
 
-from stellary.contract.errors import Conflict
+from stellary.contract.errors import Conflict, Unavailable
 from stellary.contrib import fastapi as fastapi_helper
 from stellary.contrib import flask as flask_helper
 from stellary.core import Core
@@ -126,3 +127,58 @@ def test_lifespan_of_the_host_runs(sqlite_core):
     with serving_fastapi(sqlite_core):
         assert LIFE == ["begun"]
     assert LIFE == ["begun", "ended"]
+
+
+def test_lifespan_of_a_fastapi_host_migrates_and_closes_the_core(tmp_path):
+    """Check that the API, with its jobs and streams, runs only while the lifespan of the host does."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        core.migrate()
+        yield
+        LIFE.append("running" if any(thread.is_alive() for thread in core.work._threads) else "stopped")
+        core.close()
+
+    LIFE.clear()
+    core = Core(f"sqlite:///{tmp_path}/pm.db")
+    app = FastAPI(lifespan=lifespan)
+    fastapi_helper.mount(app, "/pm", core)
+    with TestClient(app) as client:
+        assert client.get("/pm/health/ready").status_code == 200
+    assert LIFE == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (HTTPException(401, "Could not validate credentials"), [401, "unauthenticated"]),
+        (HTTPException(403, "Inactive user"), [403, "forbidden"]),
+        (HTTPException(418, "A teapot"), [418, "error"]),
+        (HTTPException(502, "The directory is down"), [500, "internal_error"]),
+    ],
+)
+def test_http_exception_of_who_is_the_response(sqlite_core, error, expected):
+    async def who(request: Request) -> Actor | None:
+        raise error
+
+    app = FastAPI()
+    fastapi_helper.mount(app, "/pm", sqlite_core, who=who)
+    with TestClient(app) as client:
+        response = client.get("/pm/auth/me")
+    body = response.json()
+    assert [response.status_code, body["code"]] == expected
+    assert body["message"] == error.detail or response.status_code == 500
+
+
+def test_error_in_a_fastapi_route_has_the_headers_of_the_api(sqlite_core):
+    app = FastAPI()
+    fastapi_helper.mount(app, "/pm", sqlite_core)
+
+    @app.get("/fail")
+    def fail() -> None:
+        raise Unavailable("busy", retry_after=3)
+
+    with TestClient(app) as client:
+        response = client.get("/fail", headers={"X-Request-Id": "abc"})
+    assert (response.status_code, response.headers["retry-after"]) == (503, "3")
+    assert response.json()["requestId"] == "abc"

@@ -15,27 +15,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
+from stellary.contrib import LOGIN_OPERATIONS
 from stellary.core import Core
 from stellary.core.http.api import select_endpoints
 from stellary.core.http.limits import NO_LIMITS, Limits, parse_limit
 
 SETTING = "STELLARY"
 SECRET_BYTES_MIN = 32
-OWN_LOGINS = (
-    "auth.register",
-    "auth.login",
-    "auth.change_password",
-    "auth.change_email",
-    "auth.confirm_email",
-    "auth.delete_account",
-    "auth.get_second_factor",
-    "auth.enroll_second_factor",
-    "auth.confirm_second_factor",
-    "auth.disable_second_factor",
-    "auth.forgot_password",
-    "auth.reset_password",
-)
-"""The operations that are left out by default, since Django handles logins, passwords and addresses."""
 _FOLLOWING = ("off", "deactivate", "erase")
 _SET_ELSEWHERE = {
     "database": "DATABASE",
@@ -68,7 +54,7 @@ class Configuration:
     secret: str = attrs.field(repr=False)
     blobs: str | PathLike[str] = "memory:"
     public_url: str | None = None
-    hide: Collection[str] = OWN_LOGINS
+    hide: Collection[str] = LOGIN_OPERATIONS
     limits: Limits | None = None
     jobs: bool = True
     membership: Callable[[Any], Any] | None = None

@@ -6,6 +6,7 @@ one snapshot. PostgreSQL: readers and writers have separate connections; readers
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 import threading
@@ -20,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.util import await_only
 
 from stellary.contract.errors import ApiError, Unavailable
 from stellary.core.db import forks, host_engine, postgres
@@ -273,7 +275,8 @@ class Database:
             begin_sqlite(connection)
             if not _driver(connection).execute("PRAGMA foreign_keys").fetchone()[0]:
                 raise RuntimeError(
-                    "the connection was opened before the core was created, and does not enforce foreign keys"
+                    "the connection does not enforce foreign keys: pass its engine to Core before it connects, or execute "
+                    "PRAGMA foreign_keys=ON for each new connection"
                 )
         note_joined(connection)
         # The savepoint lets a failed unit leave the transaction unchanged.
@@ -413,11 +416,18 @@ def _connect(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _retry_while_locked(execute: Callable[[], object], seconds: float) -> None:
+def _retry_while_locked(
+    execute: Callable[[], object], seconds: float, pause: Callable[[float], object] = time.sleep
+) -> None:
     """Execute a statement on SQLite, and retry it while another process has locked the file.
 
     SQLite has no queue of processes, and its own wait checks the lock only every 100 ms. While another
     process commits without pauses, it could find the file locked for many seconds.
+
+    Args:
+        execute: Executes the statement.
+        seconds: The time limit.
+        pause: Waits for a number of seconds.
 
     Raises:
         OperationalError: The file stayed locked until the time limit, or the statement failed for another reason.
@@ -429,9 +439,14 @@ def _retry_while_locked(execute: Callable[[], object], seconds: float) -> None:
         except (sqlite3.OperationalError, OperationalError) as error:
             if "locked" not in str(error) or time.monotonic() > until:
                 raise
-            time.sleep(LOCK_POLL)
+            pause(LOCK_POLL)
         else:
             return
+
+
+def _pause_task(seconds: float) -> None:
+    """Let the other tasks of the event loop continue, one of which may have locked the file."""
+    await_only(asyncio.sleep(seconds))
 
 
 def _keep_foreign_keys(driver: Any, _: ConnectionPoolEntry | None = None) -> None:
@@ -450,12 +465,16 @@ def begin_sqlite(connection: Connection) -> None:
     Otherwise, a savepoint before the first change would be a transaction, and its release a commit; and rows
     that are read before the first change could be changed by another process in between.
     """
-    if connection.dialect.name == "sqlite" and not _driver(connection).in_transaction:
+    # SQLAlchemy's adapter of an asynchronous driver does not have this attribute.
+    if connection.dialect.name == "sqlite" and not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
         driver = _driver(connection)
         (milliseconds,) = driver.execute("PRAGMA busy_timeout").fetchone()
         driver.execute("PRAGMA busy_timeout=0")
+        pause = _pause_task if connection.dialect.is_async else time.sleep
         try:
-            _retry_while_locked(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), milliseconds / 1000)
+            _retry_while_locked(
+                lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"), milliseconds / 1000, pause
+            )
         finally:
             driver.execute(f"PRAGMA busy_timeout={milliseconds}")
 

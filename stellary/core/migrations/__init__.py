@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from io import StringIO
@@ -204,7 +204,7 @@ def _newest() -> str:
     return _revisions()[-1]
 
 
-def include_name(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
+def include_name(name: str | None, kind: str, parents: object) -> bool:
     """Return whether a host's Alembic manages a name of the database: every one but the tables of the core.
 
     Pass it to ``context.configure(include_name=…)``. Without it, ``alembic revision --autogenerate`` drops the tables of the

@@ -31,7 +31,7 @@ def prepare(uow: UnitOfWork) -> None:
     connection = uow.connection
     if connection.dialect.name != "sqlite" or connection.info.get(_FUNCTION):
         return
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     driver.create_function(_FUNCTION, 1, _fold, deterministic=True)
     connection.info[_FUNCTION] = True
 
