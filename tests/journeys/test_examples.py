@@ -89,6 +89,13 @@ async def test_async_quickstart_runs_over_http(core: Core, capsys: pytest.Captur
     assert lines[-1].split() == ["QL-1", "Sketch", "billing", "done"]
 
 
+def test_ten_tasks_run(core: Core, capsys: pytest.CaptureFixture[str]):
+    with running(core) as server:
+        example("ten_tasks").main(f"http://127.0.0.1:{server.port}")
+
+    assert capsys.readouterr().out == "WEB-1 Login fails\n"
+
+
 def test_code_of_the_readme_runs_twice_in_a_row(core: Core, capsys: pytest.CaptureFixture[str]):
     (lines,) = re.findall(r"```python\n(.*?)```", (EXAMPLES.parents[1] / "README.md").read_text(), re.DOTALL)
     assert lines == (EXAMPLES / "first_board.py").read_text()  # the home page of the documentation shows it

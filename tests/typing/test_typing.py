@@ -18,6 +18,8 @@ from tests.support.language_server import LanguageServer
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FILES = sorted(path for path in HERE.glob("*.py") if path.name != Path(__file__).name)
+EVERYDAY_TASKS = ROOT / "docs" / "examples" / "ten_tasks.py"
+"""A program of everyday tasks, which five type checkers accept."""
 TOOLS = Path(sys.executable).parent
 OTHER_SERVERS = (("basedpyright-langserver", "--stdio"), ("ty", "server"))
 """Language servers beside pyright's: a program and its argument."""
@@ -83,21 +85,14 @@ Ask = Callable[[int, int], str]
 
 def test_mypy_reports_no_error():
     command = [TOOLS / "mypy", "--strict", "--warn-unused-ignores", "--cache-dir", ".mypy_cache/typing"]
-    process = subprocess.run([*command, *FILES], cwd=ROOT, capture_output=True, text=True)
+    process = subprocess.run([*command, *FILES, EVERYDAY_TASKS], cwd=ROOT, capture_output=True, text=True)
     assert process.returncode == 0, process.stdout
 
 
 def test_pyright_reports_no_error_and_explains_methods():
     # One process for everything, since starting it costs most.
     with LanguageServer([TOOLS / "pyright-langserver", "--stdio"], HERE) as server:
-        uris = {path.name: server.open(path, path.read_text()) for path in FILES}
-        reported = [
-            f"{name}:{problem['range']['start']['line'] + 1}: {problem['message']}"
-            for name, uri in uris.items()
-            for problem in server.wait_for_diagnostics(uri)
-            if problem["severity"] in SHOWN_AS_PROBLEM
-        ]
-        assert reported == []
+        assert list_problems(server, *FILES, EVERYDAY_TASKS) == []
 
         sample = server.open(HERE / "sample.py", SAMPLE)
         assert find_unexplained_by(server, sample) == []
@@ -112,6 +107,31 @@ def test_other_editors_explain_methods(command: tuple[str, str]):
     text = SAMPLE.replace(".x\n", ".\n") if program == "ty" else SAMPLE
     with LanguageServer([TOOLS / program, argument], ROOT) as server:
         assert find_unexplained_by(server, server.open(HERE / "sample.py", text)) == []
+        assert list_problems(server, EVERYDAY_TASKS) == []
+
+
+def test_pyrefly_accepts_everyday_tasks():
+    command = [TOOLS / "pyrefly", "check", "--python-interpreter-path", sys.executable, EVERYDAY_TASKS]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 0, process.stdout + process.stderr
+
+
+def test_everyday_tasks_take_at_most_twenty_lines():
+    _, _, tasks = EVERYDAY_TASKS.read_text().partition("[start:tasks]\n")
+    lines = tasks.partition("# --8<-- [end:tasks]")[0].splitlines()
+    assert [number for number in range(1, 11) if f"# {number}. " not in "\n".join(lines)] == []
+    assert len([line for line in lines if line.strip()]) <= 20
+
+
+def list_problems(server: LanguageServer, *paths: Path) -> list[str]:
+    """Return the errors and warnings that a language server reports about files, each with its place."""
+    uris = {path.name: server.open(path, path.read_text()) for path in paths}
+    return [
+        f"{name}:{problem['range']['start']['line'] + 1}: {problem['message']}"
+        for name, uri in uris.items()
+        for problem in server.wait_for_diagnostics(uri)
+        if problem["severity"] in SHOWN_AS_PROBLEM
+    ]
 
 
 def find_unexplained_by(server: LanguageServer, sample: str) -> list[str]:
