@@ -354,6 +354,16 @@ def races(arguments: list[str]) -> NoReturn:
     become("pytest", "-m", "race", "--rounds=200", *WITHOUT_TIME_LIMIT, *arguments)
 
 
+def permissions(arguments: list[str]) -> NoReturn:
+    """Check all cells of the permission table over each shell, on both databases: `permissions [PYTEST ARGUMENTS]`.
+
+    It takes about ten minutes; the tests try all cells in process and over one shell, and a tenth over each other one.
+    """
+    prepare(FULL)
+    chosen = ("tests/security/test_permissions.py", "tests/security/test_over_shells.py")
+    become("pytest", *chosen, "--hypothesis-profile=long", *WITHOUT_TIME_LIMIT, *arguments)
+
+
 def faults(arguments: list[str]) -> NoReturn:
     """Try what must survive kill -9, power cuts and a failing PostgreSQL: `faults [KIND] [--rounds N]`; `faults --help`."""
     kinds = "\n".join(f"  {name:<9}{about}" for name, (about, _) in FAULTS.items())
@@ -473,6 +483,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "serve": serve,
     "bench": bench,
     "fuzz": fuzz,
+    "permissions": permissions,
     "races": races,
     "faults": faults,
     "services": services,
@@ -485,7 +496,7 @@ COMMANDS: dict[str, Callable[[list[str]], None]] = {
 def overview() -> str:
     """One line for each command, from its docstring."""
     lines = ["commands:"]
-    lines += [f"  {name:<10}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
+    lines += [f"  {name:<13}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
     return "\n".join(lines)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from contextlib import ExitStack, closing
 
 import pytest
@@ -11,6 +13,10 @@ from stellary import Stellary
 from stellary.core import Core, Membership
 from stellary.core.__main__ import main
 from tests.core.test_schema_commands import run_sql
+from tests.server.listening import SOON, listening
+from tests.support.boards import Board
+from tests.support.shells import running_asgi
+from tests.support.world import World
 
 SCHEMAS = ("shop", "forum")
 
@@ -65,6 +71,37 @@ def test_job_of_one_schema_is_not_run_in_another(urls):
         assert received == []
         shop.work.run_due()
         assert received == [("shop", {"team": "eng"})]
+
+
+def test_streams_have_the_events_of_their_schema_only(urls):
+    """Check cores whose workspaces have the same ids, so that each is woken by the signals of the other."""
+    with ExitStack() as stack:
+
+        def open_core(url):
+            ids = map("{:024x}".format, itertools.count(1))
+            core = Core(url, bcrypt_rounds=4, jwt_secret="x" * 32, ids=ids.__next__)
+            return stack.enter_context(closing(core))
+
+        shop, forum, shop_elsewhere = (open_core(url) for url in (*urls, urls[0]))
+        boards = [Board(World(core), World(core).person()) for core in (shop, forum)]
+        of_shop, of_forum = boards
+        assert of_shop.workspace.id == of_forum.workspace.id
+        is_woken = threading.Event()
+        stack.enter_context(
+            forum.env.signals.listening(lambda topic: of_shop.workspace.id in topic and is_woken.set())
+        )
+        servers = [stack.enter_context(running_asgi(core)) for core in (shop, shop_elsewhere, forum)]
+        token = of_shop.world.bearer(of_shop.owner)
+        _, elsewhere, apart = (
+            stack.enter_context(listening(server, f"{of_shop.flat}/events", token)) for server in servers
+        )
+        of_shop.card("In the shop")
+        assert elsewhere.event()["meta"]["cardTitle"] == "In the shop"
+        assert is_woken.wait(SOON)
+        of_forum.card("In the forum")
+        assert apart.event()["meta"]["cardTitle"] == "In the forum"
+        of_shop.card("Again")
+        assert elsewhere.event()["meta"]["cardTitle"] == "Again"
 
 
 def test_commands_manage_one_schema(urls, postgres_url, capsys):

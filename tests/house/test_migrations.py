@@ -51,7 +51,7 @@ def test_released_changes_of_the_schema_have_a_migration_of_django():
     upgrades = [
         revision
         for path in sorted(folder.glob("[0-9]*.py"))
-        for revision in re.findall(r'UpgradeTables\("(\d+)"\)', path.read_text())
+        for revision in re.findall(r'UpgradeTables\("(\d+)"', path.read_text())
     ]
     newest = max(path.name[:4] for path in VERSIONS.glob("[0-9]*.py"))
     version = re.search(

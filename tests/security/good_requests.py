@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import attrs
 
-from stellary.contract.port import RawResponse
 from tests.security.permission_world import (
     FACTOR_SECRET,
     NEW_PASSWORD,
@@ -23,6 +22,15 @@ from tests.support.world import PASSWORD
 
 REQUEST_ID = "the-same"
 """Sent with every request, so that equal answers have the same bytes."""
+
+
+class Answer(Protocol):
+    """A response, in process or over HTTP."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def body(self) -> bytes: ...
 
 
 @attrs.frozen
@@ -381,8 +389,9 @@ def send(
     body: Any = ...,
     query: str | None = None,
     path: str | None = None,
+    call: Callable[..., Answer] | None = None,
     **headers: str,
-) -> RawResponse:
+) -> Answer:
     """Send a request to an endpoint, by default a good one.
 
     Args:
@@ -393,6 +402,7 @@ def send(
         body: Another body: data for JSON, or bytes.
         query: Another query string.
         path: Another path than the published one.
+        call: A function that sends it as ``World.call`` does, which is the default.
         headers: Headers beside the token.
     """
     good_request = GOOD_REQUESTS[row.operation]
@@ -401,6 +411,5 @@ def send(
     query = good_request.query if query is None else query
     url = fill_path(path or row.path, params) + (f"?{query}" if query else "")
     headers = {"x_request_id": REQUEST_ID, **good_request.headers, **headers}
-    return permission_world.world.call(
-        permission_world.bearer(persona, row), row.method, url, body, **headers
-    )
+    call = call or permission_world.world.call
+    return call(permission_world.bearer(persona, row), row.method, url, body, **headers)

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import jwt
 from sqlalchemy import bindparam, insert, select
 
@@ -171,6 +172,10 @@ class PermissionWorld:
             name = f"{persona} {row.pat}"
             return self._bearers.get(name) or self._bearers["PATno full" if persona == "PATno" else "PATfull"]
         return self._bearers[persona]
+
+    def find_person(self, token: str | None) -> str | None:
+        """Return the name of the person whose login a token is; None for other tokens."""
+        return next((name for name in PEOPLE[1:] if self._bearers[name] == token), None)
 
     def person_of(self, persona: str) -> str:
         """Return the name of the user behind a persona; for an anonymous caller, that of a member."""
@@ -425,12 +430,41 @@ class PermissionWorld:
         }
 
 
+@attrs.frozen
+class WorldCopy:
+    """A copy of the database and the files of a permission world.
+
+    Attributes:
+        url: The URL of the database.
+        files: The folder of the files.
+        state: The file with the state of the world.
+    """
+
+    url: str
+    files: Path
+    state: Path
+
+    @contextmanager
+    def open(self) -> Iterator[PermissionWorld]:
+        """Yield the world on this copy."""
+        with open_sandboxed_core(self.url, self.files) as core:
+            state = pickle.loads(self.state.read_bytes())
+            yield PermissionWorld.from_state(core, core.units.database, state)
+
+
 @contextmanager
 def open_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[PermissionWorld]:
     """Yield a permission world on a database of its own.
 
     The first process of the run that needs one of that kind builds it; all others copy it.
     """
+    with copy_permission_world(kind, run) as copy, copy.open() as permission_world:
+        yield permission_world
+
+
+@contextmanager
+def copy_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[WorldCopy]:
+    """Yield a copy of the permission world, which another process may open."""
     databases = kind(run)
     state = run.directory / f"permission-world-{kind.__name__}"
 
@@ -442,9 +476,7 @@ def open_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[P
     template = databases.fill("permission-world", build)
     with databases.copy_of(template) as url, tempfile.TemporaryDirectory(dir=run.directory) as directory:
         files = shutil.copytree(state / "files", Path(directory) / "files")
-        with open_sandboxed_core(url, files) as core:
-            saved = pickle.loads((state / "world").read_bytes())
-            yield PermissionWorld.from_state(core, core.units.database, saved)
+        yield WorldCopy(url, files, state / "world")
 
 
 @contextmanager
@@ -454,8 +486,10 @@ def open_sandboxed_core(url: str, files: Path) -> Iterator[Core]:
     core = Core(url, bcrypt_rounds=4, jwt_secret=JWT_SECRET, blobs=files)
     core.close()
     core.units.database = Sandbox(url)
-    # Its threads would use the sandbox's one connection beside the test.
+    # Their threads would use the sandbox's one connection beside the test.
     core.relay.start = lambda: None
+    core.sweep = lambda: 0
+    core.delete_expired = dict
     # The first unit that writes reads the newest ids: not a statement of an endpoint.
     with core.begin(NOBODY):
         pass

@@ -8,20 +8,11 @@ import orjson
 import pytest
 
 from stellary.core.api.dispatch import SERVICES
+from tests.security.cells import find_wrong_cells, list_cells
 from tests.security.each_row import each_row
 from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
 from tests.security.permission_world import PermissionWorld
-from tests.security.table import (
-    AGENTS,
-    NOT_APPLICABLE,
-    OWN_AND_OTHER,
-    PEOPLE,
-    ROW_BY_OPERATION,
-    ROWS,
-    SERVED,
-    TOKENS,
-    Row,
-)
+from tests.security.table import ROW_BY_OPERATION, ROWS, SERVED, Row
 
 AUTHORED_BY = {
     "comments.update": "comments.create",
@@ -31,65 +22,10 @@ AUTHORED_BY = {
 }
 """By operations that the author of an item may call: the operation that creates the item."""
 
-AGENT_RECORDS = {
-    "stellary_agents",
-    "stellary_agent_tokens",
-    "stellary_agent_audit",
-    "stellary_agent_proposals",
-}
-"""Tables that may change when an agent's request is refused: they record the attempt, and what it proposed."""
-PROPOSAL_RECORDS = AGENT_RECORDS | {"stellary_activities"}
-"""Tables that may change when an agent's request becomes a proposal, whose creation is an activity."""
-OUTCOMES = {"2xx": "allowed", "proposal": "proposed", "403": "refused", "404": "refused"}
-
-
-def call(permission_world: PermissionWorld, row: Row, persona: str, owner: str | None = None) -> str:
-    """Return the answer to a good request in the words of the table, with the tables that a refusal has changed."""
-    params = make_path_params(permission_world, row, persona, owner)
-    with permission_world.sandbox.discard_changes():
-        answer = send(permission_world, row, persona, params)
-        if answer.status < 300:
-            return "2xx"
-        assert orjson.loads(answer.body)["statusCode"] == answer.status
-        return " and changed ".join([str(answer.status), *permission_world.sandbox.find_changes()])
-
-
-def call_as_agent(permission_world: PermissionWorld, row: Row, persona: str) -> str:
-    """Return the answer to an agent, with unexpected changes and an unexpected audit."""
-    with permission_world.sandbox.discard_changes():
-        answer = send(permission_world, row, persona, make_path_params(permission_world, row, persona))
-        word = "proposal" if answer.status == 202 else "2xx" if answer.status < 300 else str(answer.status)
-        records = PROPOSAL_RECORDS if word == "proposal" else AGENT_RECORDS
-        changes = set(permission_world.sandbox.find_changes()) - records
-        if word != "2xx" and changes:
-            return f"{word} and changed {changes}"
-        audit = permission_world.audit("ops" if persona == "AGx" else "eng")
-        expected = [] if row.role == "public" else [(row.operation, OUTCOMES[word])]
-        return word if audit == expected else f"{word} and recorded {audit}"
-
 
 @each_row(SERVED)
 def test_each_persona_gets_the_answer_of_the_table(permission_world: PermissionWorld, row: Row):
-    answers: dict[str, str | tuple[str, ...]] = {}
-    expected: dict[str, str | tuple[str, ...]] = {persona: row.cells[persona] for persona in AGENTS}
-    for persona in AGENTS:
-        answers[persona] = call_as_agent(permission_world, row, persona)
-    for persona in (*PEOPLE, *TOKENS):
-        cell = row.cells[persona]
-        if cell in OWN_AND_OTHER:
-            expected[persona] = OWN_AND_OTHER[cell]
-            answers[persona] = tuple(
-                call(permission_world, row, persona, owner) for owner in ("own", "other")
-            )
-        elif cell != NOT_APPLICABLE:
-            expected[persona] = cell
-            answers[persona] = call(permission_world, row, persona)
-    assert expected.keys() == answers.keys()
-    wrong = [
-        f"{persona}: {answers[persona]}, not {cell}"
-        for persona, cell in expected.items()
-        if answers[persona] != cell
-    ]
+    wrong = find_wrong_cells(permission_world, list_cells(row))
     assert not wrong, "\n".join(wrong)
 
 

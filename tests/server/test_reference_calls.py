@@ -7,7 +7,6 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,11 +18,11 @@ from stellary.contract.openapi import document
 from stellary.core.api.dispatch import SERVICES
 from tests.conftest import RUN
 from tests.security.permission_world import PermissionWorld, open_permission_world
-from tests.server.running import Reachable, Reply, read
+from tests.server.running import Reply
 from tests.support.databases import Postgres, Sqlite
 from tests.support.each_case import for_each
 from tests.support.forms import FORM, form
-from tests.support.shells import SHELLS
+from tests.support.in_process import CALLERS, SendRequest
 from tests.support.world import PASSWORD
 
 # Of each endpoint of the reference: its method and path, the call with curl, and the sample of an answer, if any.
@@ -168,7 +167,7 @@ def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[Permissi
         open_permission_world(kind, request.config.stash[RUN]) as permission_world,
         permission_world.sandbox.transaction(),
     ):
-        _create_samples(permission_world)
+        create_samples(permission_world)
         yield permission_world
 
 
@@ -179,14 +178,16 @@ def permission_world(shared_permission_world: PermissionWorld) -> Iterator[Permi
         yield shared_permission_world
 
 
-@pytest.fixture(scope="module", params=SHELLS)
-def server(request: pytest.FixtureRequest, shared_permission_world: PermissionWorld) -> Iterator[Reachable]:
-    """Yield each server of the API."""
-    with SHELLS[request.param](shared_permission_world.core) as server:
-        yield server
+@pytest.fixture(scope="module", params=CALLERS)
+def call_api(
+    request: pytest.FixtureRequest, shared_permission_world: PermissionWorld
+) -> Iterator[SendRequest]:
+    """Yield the function that calls the API over each shell."""
+    with CALLERS[request.param](shared_permission_world.core) as call_api:
+        yield call_api
 
 
-def _create_samples(permission_world: PermissionWorld) -> None:
+def create_samples(permission_world: PermissionWorld) -> None:
     world, project = (
         permission_world.world,
         f"{_workspace(permission_world)}/projects/{permission_world.here['projectId']}",
@@ -244,23 +245,20 @@ def fill_placeholders(
 
 
 def send_call(
-    server: Reachable, permission_world: PermissionWorld, call: Call, body: str | None = None
+    call_api: SendRequest, permission_world: PermissionWorld, call: Call, body: str | None = None
 ) -> Reply:
     """Send a call, and return the response."""
     token = permission_world.world.bearer(permission_world.people[CALLER])
     if call.operation == "auth.login":
         # The sample logs in to the account that the sample of auth.register creates.
-        assert send_call(server, permission_world, CALLED["auth.register"]).status == 201
+        assert send_call(call_api, permission_world, CALLED["auth.register"]).status == 201
     if call.operation == "auth.change_password":
         old = {"currentPassword": PASSWORD, "newPassword": "old-password"}
         token = permission_world.world.ask(token, "POST", "/auth/change-password", old)["access_token"]
     path, printed, headers = fill_placeholders(permission_world, call, token)
-    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
-    try:
-        connection.request(call.method, path, (body or printed or "").encode() or None, headers)
-        return read(connection.getresponse())
-    finally:
-        connection.close()
+    data = (body or printed or "").encode() or None
+    fields = {name.lower().replace("-", "_"): text for name, text in headers.items()}
+    return call_api(None, call.method, path, data, **fields)
 
 
 def find_difference(sample: Any, value: Any, where: str = "") -> str | None:
@@ -291,28 +289,33 @@ def find_difference(sample: Any, value: Any, where: str = "") -> str | None:
     return None
 
 
-@for_each("call", CALLED.values())
-def test_call_of_the_reference_returns_the_published_response(
-    server: Reachable, permission_world: PermissionWorld, call: Call
-):
+def check_call(call_api: SendRequest, permission_world: PermissionWorld, call: Call) -> None:
+    """Check that a call returns the published response; discard what it changes."""
     with permission_world.sandbox.discard_changes():
         if call.operation in UNSAID:
-            answer = send_call(server, permission_world, call)
+            answer = send_call(call_api, permission_world, call)
             assert (answer.status, answer.json["details"][0]["message"]) == (400, "is required")
             answer = send_call(
-                server,
+                call_api,
                 permission_world,
                 with_type(call),
                 json.dumps(UNSAID[call.operation](permission_world)),
             )
         else:
-            answer = send_call(server, permission_world, call)
+            answer = send_call(call_api, permission_world, call)
         assert answer.status == call.status, answer
         if SERVICES[call.operation].endpoint.returns_file:
             assert (answer.headers["content-type"], answer.body) == ("text/plain", b"Hello.")
         else:
             assert answer.headers["content-type"] == "application/json"
             assert find_difference(call.sample, answer.json) is None
+
+
+@for_each("call", CALLED.values())
+def test_call_of_the_reference_returns_the_published_response(
+    call_api: SendRequest, permission_world: PermissionWorld, call: Call
+):
+    check_call(call_api, permission_world, call)
 
 
 def with_type(call: Call) -> Call:

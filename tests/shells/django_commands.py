@@ -34,7 +34,7 @@ def count_tables() -> int:
 
 
 def upgrade_old_tables() -> int:
-    """Upgrade tables of an early revision as a later release does; return their number before."""
+    """Upgrade tables of an early revision as a later release does, and undo that; return their number before."""
     from django.db import connection
 
     from stellary.contrib.django.database_url import build_url
@@ -46,12 +46,19 @@ def upgrade_old_tables() -> int:
     with database.open_migrating() as migrating:
         migrations.upgrade(migrating, "0003")
     count = count_tables()
+    upgrade = UpgradeTables("0012", since="0003")
     with connection.schema_editor(atomic=False) as editor:
-        UpgradeTables("0012").database_forwards("stellary", editor, None, None)
+        upgrade.database_forwards("stellary", editor, None, None)
     with database.open_migrating() as migrating:
-        problem = migrations.find_version_problem(migrating)
-    assert problem is not None
-    assert "version 0012" in problem
+        assert migrations.find_version(migrating) == "0012"
+    assert count_tables() > count
+    with connection.schema_editor(atomic=False) as editor:
+        upgrade.database_backwards("stellary", editor, None, None)
+    with database.open_migrating() as migrating:
+        assert migrations.find_version(migrating) == "0003"
+    assert count_tables() == count
+    with connection.schema_editor(atomic=False) as editor:
+        upgrade.database_forwards("stellary", editor, None, None)
     with database.open_migrating() as migrating:
         migrations.drop_all(migrating)
     database.close()

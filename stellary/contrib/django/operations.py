@@ -57,16 +57,20 @@ class CreateTables(Operation):
 
 
 class UpgradeTables(Operation):
-    """Bring the tables of the core up to a revision, in a release that changes them.
+    """Bring the tables of the core up to a revision, in a release that changes them. The reverse restores the one before.
+
+    What is stored in columns and tables that the earlier revision does not have is deleted then.
 
     Args:
         revision: The number of the revision, such as ``0026``.
+        since: The number of the revision of the release before.
     """
 
-    reversible = False
+    reversible = True
 
-    def __init__(self, revision: str) -> None:
+    def __init__(self, revision: str, since: str) -> None:
         self.revision = revision
+        self.since = since
 
     def state_forwards(self, app_label: str, state: Any) -> None:
         """Change nothing in the models."""
@@ -80,6 +84,21 @@ class UpgradeTables(Operation):
             return
         with _open_migrating(schema_editor.connection) as connection:
             migrations.upgrade(connection, self.revision)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Undo the revisions of the release.
+
+        Raises:
+            RuntimeError: There are rows that the earlier revision cannot have. The revisions after it are undone.
+        """
+        if not _is_ours(schema_editor):
+            return
+        if schema_editor.collect_sql:
+            schema_editor.collected_sql.append(f"-- undoes the migrations of Stellary down to {self.since}")
+            return
+        with _open_migrating(schema_editor.connection) as connection:
+            while migrations.find_version(connection) > self.since:
+                migrations.downgrade(connection)
 
     def describe(self) -> str:
         return f"Upgrade the tables of Stellary to {self.revision}"

@@ -136,12 +136,7 @@ def downgrade(connection: Connection) -> str:
 
 def _find_previous(connection: Connection) -> str:
     """Return the version before that of a database."""
-    with _begin(connection):
-        exists = inspect(connection).has_table(VERSION_TABLE)
-        current = connection.scalars(_CURRENT).one_or_none() if exists else None
-    revisions = _revisions()
-    if current is None:
-        raise RuntimeError("the tables do not exist")
+    current, revisions = find_version(connection), _revisions()
     if current not in revisions:
         raise RuntimeError(
             f"this package does not know version {current}; downgrade with the one that has migrated to it"
@@ -149,6 +144,23 @@ def _find_previous(connection: Connection) -> str:
     if current == revisions[0]:
         raise RuntimeError(f"{current} is the first version; uninstall deletes the tables")
     return revisions[revisions.index(current) - 1]
+
+
+def find_version(connection: Connection) -> str:
+    """Return the version of a database.
+
+    Args:
+        connection: A connection without an open transaction.
+
+    Raises:
+        RuntimeError: There are no tables.
+    """
+    with _begin(connection):
+        exists = inspect(connection).has_table(VERSION_TABLE)
+        version: str | None = connection.scalars(_CURRENT).one_or_none() if exists else None
+    if version is None:
+        raise RuntimeError("the tables do not exist")
+    return version
 
 
 @contextmanager
