@@ -1,13 +1,17 @@
-"""The command that shows a board."""
+"""Commands that show a board, and search a workspace."""
 
 from __future__ import annotations
+
+from typing import get_args
 
 import click
 
 from stellary.cli.finding import find_scope
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_handle, print_json
-from stellary.cli.session import CommandContext, in_project
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_handle, print_json, show
+from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.contract.scopes import VIEW_TYPES, ViewType
+from stellary.contract.search import FoundKind
+from stellary.contract.unset import UNSET
 
 
 @click.command(cls=JsonCommand)
@@ -42,4 +46,43 @@ def board(session: CommandContext, view: ViewType | None, scope: str | None, as_
         print_handle(project.scope(chosen), view or "kanban")
 
 
-COMMANDS = (board,)
+@click.command(cls=JsonCommand)
+@click.argument("words")
+@click.option(
+    "-k", "--kind", "kinds", type=click.Choice(get_args(FoundKind)), multiple=True, help="Repeatable."
+)
+@click.option("--archived", is_flag=True, help="Search archived items only.")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1, 500),
+    default=50,
+    show_default=True,
+    help="The number of results at most.",
+)
+@as_json
+@in_workspace
+def search(
+    session: CommandContext,
+    words: str,
+    kinds: tuple[FoundKind, ...],
+    archived: bool,
+    limit: int,
+    as_json: JsonOptions,
+) -> None:
+    """Search the cards, comments, projects and documents of a workspace, best match first.
+
+    All words must occur; words in quotes must occur together.
+
+    \b
+    Example:
+      stellary search "login safari" --kind card
+      stellary search '"error 500"' --jq '.[].cardKey'
+    """
+    page = session.workspace().search(
+        q=words, kind=list(kinds) or UNSET, archived=True if archived else UNSET, limit=limit
+    )
+    show(page, as_json, "No results.")
+
+
+COMMANDS = (board, search)
