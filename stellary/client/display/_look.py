@@ -24,7 +24,7 @@ class RenderOptions:
     most: int | None = None
 
     def limit(self, default: int) -> int:
-        """Return ``most``, or ``default`` if it is None."""
+        """Return the number of items to show: ``most`` if it was set, else the default of the view."""
         return default if self.most is None else self.most
 
 

@@ -244,7 +244,7 @@ class Matched:
         return by_id.get(name) or by_name.get(name) or self._note_missing("column", name, by_name, path)
 
     def find_label(self, name: str, path: str) -> str | None:
-        """Return the id of a label; empty for a new one. Note a problem at the path if there is none.
+        """Return the id of a label, or an empty string if it is to be created. An unknown name is added to the problems.
 
         Args:
             name: The name, regardless of case.
@@ -253,7 +253,7 @@ class Matched:
         return self._find_id("label", self.labels, name, path)
 
     def find_field(self, name: str, path: str) -> str | None:
-        """Return the id of a custom field; empty for a new one. Note a problem at the path if there is none.
+        """Return the id of a custom field, or an empty string if it is to be created. An unknown name is added to the problems.
 
         Args:
             name: The name, regardless of case.
@@ -280,7 +280,7 @@ class Matched:
         return ids | {card.title: existing.id if existing else "" for card, existing, _ in self.cards.pairs}
 
     def find_card(self, name: str, path: str) -> str | None:
-        """Return the id of a card by title or key; empty for a new one. Note a problem at the path if there is none.
+        """Return the id of a card by title or key, or an empty string if it is to be created. An unknown name is added to the problems.
 
         Args:
             name: The title or the key.
@@ -292,7 +292,7 @@ class Matched:
         return None
 
     def find_person(self, name: str, path: str) -> Person | None:
-        """Return a person by e-mail address or unambiguous name. Note a problem at the path if there is none.
+        """Return a person by e-mail address or unambiguous name. An unknown name is added to the problems.
 
         Args:
             name: The address or name, regardless of case.

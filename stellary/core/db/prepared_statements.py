@@ -24,7 +24,7 @@ class LastingStatements(PrepareManager):
     """The prepared statements of a connection, which are kept at a rollback."""
 
     def clear(self) -> bool:
-        """Keep the statements. psycopg calls this after each ``ROLLBACK``."""
+        """Discard nothing. psycopg calls this after each ``ROLLBACK`` to discard the prepared statements."""
         return False
 
     def _should_discard(self, prep: Prepare, results: Sequence[PGresult], *_: Any) -> bool:

@@ -166,7 +166,7 @@ class Streams:
         return StreamStart(record, position, reader, allowed)
 
     async def send(self, connection: StreamConnection, start: StreamStart) -> None:
-        """Send a stream until the record, the caller's rights, the connection or this process ends.
+        """Send events until the connection closes, the caller loses access, the item that is followed ends, or the process stops.
 
         Args:
             connection: The connection, on which the headers of the response have been sent.

@@ -136,7 +136,7 @@ class Pool:
         return future
 
     def _submit(self, job: _Job, held_back_max: int) -> None:
-        """Queue a job, or hold it back."""
+        """Queue a job for the threads; hold it back while its owner already uses its share of them."""
         followers = None if job.group_order is None else self._followers.get(job.owner)
         if followers is None and (self._shares is None or self._shares.take(job.owner)):
             self._jobs.put([job])

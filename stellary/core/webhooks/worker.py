@@ -268,7 +268,7 @@ class WebhookWorker:
             self._alarm.clear()
 
     def _is_urgent(self) -> bool:
-        """Return whether so many messages have been sent or are waiting that the report should not be delayed."""
+        """Return whether there are enough messages, sent or waiting, to report the deliveries without delay."""
         with self._changed:
             lanes = self._lanes.values()
             return sum(len(lane.sent) for lane in lanes) >= queue.LOAD_MAX or any(
