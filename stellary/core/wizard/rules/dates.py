@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 
 import attrs
 
-from stellary.core.wizard.rules.vocabulary import DASHES, Language, find_marker, fold, word_numbers, word_set
+from stellary.core.wizard.rules.vocabulary import DASHES, find_marker, fold, word_numbers, word_set
 
 TEXT_MAX = 300
 DAYS_MAX = 3_650
-MARKER_DAYS = {"week": 7, "month": 30}
-"""The lengths in days of numbered periods: ``Week 3``, ``Months 1-3``."""
-_TOKEN = re.compile(
-    r"(?P<iso>\d{4}-\d\d-\d\d)|(?P<slash>\d{1,2}[./]\d{1,2}[./]\d{4})|(?P<number>\d{1,4})|(?P<word>[a-z]{1,20})"
-    rf"|(?P<dash>[~{DASHES}])|(?P<other>[^\s(),.:;'|/*])"
+_MONTH = (
+    r"\b(?:jan(?:uary|vier|v)?|feb(?:ruary)?|fev(?:rier|r)?|mar(?:ch|s)?|apr(?:il)?|avr(?:il)?|may|mai|june?|juin|july?|juil(?:let)?"
+    r"|aug(?:ust)?|aout|sept?(?:embre|ember)?|oct(?:obre|ober)?|nov(?:embre|ember)?|dec(?:embre|ember)?)\b\.?"
+)
+_DAY = r"\d{1,2}(?:er|st|nd|rd|th)?\b"
+_TO = rf" ?(?:[{DASHES}]|\bau\b|\bto\b) ?"
+_YEAR = r",? (?P<{}>\d{{4}})\b"
+_TIMES = re.compile(
+    rf"\b(?:(?:\d{{1,4}}(?: ?[{DASHES}] ?| (?:a|to|or|ou) ))?(?P<count>\d{{1,4}}) ?|(?P<number>[a-z]{{1,6}}) )"
+    r"(?:business |working )?(?P<unit>[djw]\b|(?:day|jour|week|wk|semaine|month|quarter|trimestre|year|annee|an)s?\b|mois\b)"
+    r"|\b(?P<iso>\d{4}-\d\d-\d\d)\b|\b(?P<first>\d{1,2})(?P<dot>[./])(?P<second>\d{1,2})[./](?P<end>\d{4})\b"
+    rf"|\b[qt](?P<quarter>[1-4]){_YEAR.format('of_quarter')}"
+    rf"|\b(?P<from>{_DAY})(?:{_TO}(?P<until>{_DAY}))? (?:of )?(?P<month>{_MONTH})(?:{_YEAR.format('year')})?"
+    rf"|(?P<named>{_MONTH})(?: (?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?)?(?:{_YEAR.format('of_month')})?"
+    rf"|(?P<word>[a-z]+|\d+|[^\s(),.:;'|/*~{DASHES}])"
 )
 _SEPARATORS = (*(f" {dash} " for dash in DASHES), ": ", " | ", ", ", " by ", " until ", " before ", " avant ")
 
@@ -48,213 +59,125 @@ class DateReader:
 
     Args:
         today: The day from which a date without a year is the next one.
-        language: English writes 06/25/2026 with the month first.
     """
 
-    def __init__(self, today: date, language: Language = "en") -> None:
+    def __init__(self, today: date) -> None:
         self._today = today
-        self._language = language
 
     def read_timing(self, text: str) -> Timing | None:
         """Return the time that a text consists of; None if the text contains anything else, or no time."""
         marker = find_marker(text)
-        if marker is not None and marker.kind in MARKER_DAYS and not marker.name:
-            return Timing(days=(marker.last - marker.number + 1) * MARKER_DAYS[marker.kind])
-        scan = _Scan(text, self._today)
-        if scan.unread or not (scan.periods or scan.days):
+        if marker is not None and marker.days and not marker.name:
+            return Timing(days=marker.days)
+        periods, durations, words = self._scan(text)
+        if not word_set("fillers").issuperset(words) or not (periods or durations):
             return None
-        return Timing(_join(scan.periods), scan.days)
+        days = [period for _, period in periods]
+        joined = Period(min(day.first for day in days), max(day.last for day in days)) if days else None
+        return Timing(joined, durations[-1] if durations else None)
 
     def take_timing(self, text: str) -> tuple[str, Timing | None]:
-        """Split a heading into the text and the time, which is in brackets or at the end."""
-        for opening, closing in (("(", ")"), ("[", "]")):
+        """Split a heading into the text and the time, which is in brackets or at the beginning or end."""
+        for opening, closing in ("()", "[]"):
             start = text.find(opening)
             while start >= 0 and (end := text.find(closing, start)) > 0:
                 if timing := self.read_timing(text[start + 1 : end]):
-                    return f"{text[:start].rstrip()} {text[end + 1 :].lstrip(' ')}".strip(
-                        f" {DASHES}:,|"
-                    ), timing
+                    name = f"{text[:start].rstrip()} {text[end + 1 :].lstrip()}"
+                    return name.strip(f" {DASHES}:,|"), timing
                 start = text.find(opening, end)
-        best: tuple[str, Timing] | None = None
-        longest = 0
-        for separator in _SEPARATORS:
-            for place in [place for place in range(len(text)) if text.startswith(separator, place)][-6:]:
-                before, after = text[:place], text[place + len(separator) :]
-                for part, other in ((after, before), (before, after)):
-                    # Try the longest part first, since a range of days contains a separator itself.
-                    if len(part) > longest and (timing := self.read_timing(part)):
-                        best, longest = (other.strip(), timing), len(part)
-        if best is not None:
-            return best
+        # Try the longest part first, since a range of days contains a separator itself.
+        splits = [
+            (text[:place], text[place + len(separator) :])
+            for separator in _SEPARATORS
+            for place in [place for place in range(len(text)) if text.startswith(separator, place)][-6:]
+        ]
+        parts = [pair for before, after in splits for pair in ((after, before), (before, after))]
+        for part, name in sorted(parts, key=lambda pair: -len(pair[0])):
+            if timing := self.read_timing(part):
+                return name.strip(), timing
         return text, self.read_timing(text)
 
     def add_to_today(self, days: int) -> date:
         """Return the day some days from today, at most ten years."""
         return self._today + timedelta(min(days, DAYS_MAX))
 
-    def find_periods(self, text: str) -> list[tuple[str, Period]]:
+    def find_periods(self, text: str) -> list[tuple[list[str], Period]]:
         """Return the periods in a sentence, each with the folded words before it."""
-        return _Scan(text, self._today).named_periods
+        return self._scan(text)[0]
 
+    def _scan(self, text: str) -> tuple[list[tuple[list[str], Period]], list[int], list[str]]:
+        """Return the periods with the words before each, the durations in days, and all other words."""
+        periods: list[tuple[list[str], Period]] = []
+        durations: list[int] = []
+        unread: list[str] = []
+        before: list[str] = []
+        for match in _TIMES.finditer(" ".join(fold(text[:TEXT_MAX]).split())):
+            count = word_numbers("numbers").get(match["number"] or "") or int(match["count"] or 0)
+            if match["unit"] and count:
+                days = count * word_numbers("units")[match["unit"]]
+                durations.append(min(DAYS_MAX, days))
+            elif period := self._read_period(match):
+                periods.append((before, period))
+                before = []
+            else:
+                words = match[0].split()
+                before += words
+                unread += words
+        return _complete_years(periods), durations, unread
 
-def _join(periods: list[Period]) -> Period | None:
-    if not periods:
-        return None
-    return Period(min(period.first for period in periods), max(period.last for period in periods))
-
-
-class _Scan:
-    """A pass over the tokens of a text."""
-
-    def __init__(self, text: str, today: date) -> None:
-        self._today = today
-        self._tokens = [(str(match.lastgroup), match[0]) for match in _TOKEN.finditer(fold(text[:TEXT_MAX]))]
-        self._place = 0
-        self.days: int | None = None
-        self.unread: list[str] = []
-        self.named_periods: list[tuple[str, Period]] = []
-        words: list[str] = []
-        while self._place < len(self._tokens):
-            start = self._place
-            if (period := self._read_period()) is not None:
-                self.named_periods.append((" ".join(words), period))
-                words = []
-            elif not self._read_duration():
-                kind, value = self._tokens[start]
-                self._place = start + 1
-                words.append(value)
-                if kind != "dash" and value not in word_set("fillers"):
-                    self.unread.append(value)
-        self._complete_years()
-
-    @property
-    def periods(self) -> list[Period]:
-        return [period for _, period in self.named_periods]
-
-    def _peek(self, offset: int = 0) -> tuple[str, str]:
-        place = self._place + offset
-        return self._tokens[place] if place < len(self._tokens) else ("end", "")
-
-    def _number(self, offset: int, least: int, most: int) -> int | None:
-        kind, value = self._peek(offset)
-        return int(value) if kind == "number" and least <= int(value) <= most else None
-
-    def _month(self, offset: int) -> int | None:
-        return word_numbers("months").get(self._peek(offset)[1])
-
-    def _read_period(self) -> Period | None:
-        kind, value = self._peek()
-        if kind == "iso":
-            year, month, day = map(int, value.split("-"))
-            return self._take(1, year, month, day)
-        if kind == "slash":
-            first, second, year = map(int, value.replace("/", ".").split("."))
-            if first > 12 or second > 12 or "." in value:
+    def _read_period(self, match: re.Match[str]) -> Period | None:
+        month = word_numbers("months").get((match["month"] or match["named"] or "").rstrip("."), 0)
+        with suppress(ValueError):
+            if match["iso"]:
+                return _to_period(date.fromisoformat(match["iso"]))
+            if match["end"]:
+                first, second, year = int(match["first"]), int(match["second"]), int(match["end"])
+                if max(first, second) < 13 and match["dot"] == "/":
+                    return None  # The day and the month of 05/06/2026 are unclear.
                 day, month = (second, first) if second > 12 else (first, second)
-                return self._take(1, year, month, day)
-            return None
-        if (
-            value in ("q", "t")
-            and (quarter := self._number(1, 1, 4))
-            and (of_year := self._number(2, 1900, 2200))
-        ):
-            self._place += 3
-            return _months(of_year, 3 * quarter - 2, 3)
-        return self._read_day() or self._read_month()
-
-    def _read_day(self) -> Period | None:
-        day = self._number(0, 1, 31)
-        if day is not None:
-            after = 2 if self._peek(1)[1] in ("er", "st", "nd", "rd", "th") else 1
-            after += self._peek(after)[1] == "of"
-            if (month_number := self._month(after)) is not None:
-                year = self._number(after + 1, 1900, 2200)
-                return self._take(after + 1 + (year is not None), year, month_number, day)
-            second = self._number(after + 1, 1, 31)
-            if second and self._peek(after)[1] in (*DASHES, "au", "to") and self._month(after + 2):
-                year = self._number(after + 3, 1900, 2200)
-                first = self._date(year, self._month(after + 2) or 1, day)
-                self._place += after + 1
-                last = self._read_day()
-                return None if first is None or last is None else Period(first, last.last, last.has_year)
-        elif (month := self._month(0)) and (day := self._number(1, 1, 31)) is not None:
-            after = 3 if self._peek(2)[1] in ("st", "nd", "rd", "th") else 2
-            year = self._number(after, 1900, 2200)
-            return self._take(after + (year is not None), year, month, day)
+                return _to_period(date(year, month, day))
+            if match["quarter"]:
+                return _to_months(int(match["of_quarter"]), 3 * int(match["quarter"]) - 2, 3)
+            year = int(match["year"] or match["of_month"] or 0)
+            if days := [part for part in match.group("from", "until", "day", "last") if part]:
+                dates = [self._to_date(year, month, int(part.rstrip("erstndh"))) for part in days]
+                return Period(dates[0], dates[-1], bool(year))
+            # "May" and "mars" are words, too.
+            if month and (year or match["named"] not in ("may", "mar", "march", "mars", "sept")):
+                return attrs.evolve(
+                    _to_months(self._to_date(year, month, 28).year, month, 1), has_year=bool(year)
+                )
         return None
 
-    def _read_month(self) -> Period | None:
-        month = self._month(0)
-        if month is None:
-            return None
-        year = self._number(1, 1900, 2200)
-        # "May" and "mars" are words, too.
-        if year is None and self._peek()[1] in ("may", "mar", "march", "mars", "sept"):
-            return None
-        self._place += 1 + (year is not None)
-        if year is None:
-            first = self._date(None, month, 28)
-            return None if first is None else attrs.evolve(_months(first.year, month, 1), has_year=False)
-        return _months(year, month, 1)
-
-    def _take(self, count: int, year: int | None, month: int, day: int) -> Period | None:
-        value = self._date(year, month, day)
-        if value is None:
-            return None
-        self._place += count
-        return Period(value, value, year is not None)
-
-    def _date(self, year: int | None, month: int, day: int) -> date | None:
-        try:
-            value = date(year or self._today.year, month, day)
-            return value if year or value >= self._today else value.replace(year=value.year + 1)
-        except ValueError:
-            return None
-
-    def _complete_years(self) -> None:
-        """Add the year to a day that has none, from the day that follows: ``August 29 - September 1, 2025``."""
-        for place in range(len(self.named_periods) - 2, -1, -1):
-            words, period = self.named_periods[place]
-            after = self.named_periods[place + 1][1]
-            if not period.has_year and after.has_year:
-                year = after.last.year
-                try:
-                    first, last = period.first.replace(year=year), period.last.replace(year=year)
-                    if first > after.last:
-                        first, last = first.replace(year=year - 1), last.replace(year=year - 1)
-                except ValueError:
-                    continue
-                self.named_periods[place] = (words, Period(first, last))
-
-    def _read_duration(self) -> bool:
-        count = self._count(0)
-        if count is None:
-            return False
-        after = 1
-        if self._peek(1)[0] == "dash" or self._peek(1)[1] in ("a", "to", "or", "ou"):
-            most = self._count(2)
-            if most is not None:
-                count, after = most, 3
-        after += self._peek(after)[1] in ("business", "working")
-        unit = word_numbers("units").get(self._peek(after)[1])
-        if unit is None:
-            return False
-        self.days = min(DAYS_MAX, max(1, count * unit))
-        self._place += after + 1
-        return True
-
-    def _count(self, offset: int) -> int | None:
-        kind, value = self._peek(offset)
-        return int(value) if kind == "number" else word_numbers("numbers").get(value)
+    def _to_date(self, year: int, month: int, day: int) -> date:
+        value = date(year or self._today.year, month, day)
+        return value if year or value >= self._today else value.replace(year=value.year + 1)
 
 
-def _months(year: int, month: int, count: int) -> Period:
+def _to_period(day: date) -> Period:
+    return Period(day, day)
+
+
+def _to_months(year: int, month: int, count: int) -> Period:
     end = month + count - 1
     return Period(date(year, month, 1), date(year, end, monthrange(year, end)[1]))
 
 
-def split_sentences(text: str) -> Iterator[str]:
-    """Yield the sentences of a paragraph, and the parts between semicolons."""
-    for part in text.replace(";", ". ").split(". "):
-        if part.strip(" ."):
-            yield part.strip(" .")
+def _complete_years(periods: Sequence[tuple[list[str], Period]]) -> list[tuple[list[str], Period]]:
+    """Return periods with the year that a later one names: ``August 29 - September 1, 2025``."""
+    completed: list[tuple[list[str], Period]] = []
+    after: Period | None = None
+    for words, period in reversed(periods):
+        if after is not None and after.has_year and not period.has_year:
+            year = after.last.year - (date(after.last.year, period.first.month, 1) > after.last)
+            with suppress(ValueError):
+                after = Period(period.first.replace(year=year), period.last.replace(year=year))
+        else:
+            after = period
+        completed.insert(0, (words, after))
+    return completed
+
+
+def split_sentences(text: str) -> list[str]:
+    """Return the sentences of a paragraph, and the parts between semicolons."""
+    return [part.strip(" .") for part in text.replace(";", ". ").split(". ") if part.strip(" .")]

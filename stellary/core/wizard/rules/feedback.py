@@ -108,7 +108,7 @@ class _Change:
 
     def __init__(self, plan: WorkPlan, today: date, wish: str) -> None:
         self._plan, self._language = plan, plan.language
-        self._dates = DateReader(today, plan.language)
+        self._dates = DateReader(today)
         self._words = wish.split() if len(wish) <= WISH_MAX else []
 
     def apply(self) -> None:

@@ -1,13 +1,16 @@
-"""The outline of a text: sections with their paragraphs, lists and tables, from Markdown or plain lines."""
+"""The outline of a text: headings, list items and rows of tables with the content below each, from Markdown or plain lines."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import attrs
 
+from stellary.core.wizard.rules.columns import Cells, find_phase_column, is_work_table, split_entries
 from stellary.core.wizard.rules.vocabulary import (
     HEADING_MAX,
     LABEL_WORDS,
@@ -18,117 +21,92 @@ from stellary.core.wizard.rules.vocabulary import (
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
-    from markdown_it.token import Token
+    from markdown_it.tree import SyntaxTreeNode
 
 INLINE_MAX = 1_000
 """The maximum length of a block in which marks are read, in characters."""
 _MARKS = frozenset("*_`[<\\!&")
-_BOLD, _LABEL = 7, 8
-"""The levels of a bold line and of a line with a colon before a list, below all headings."""
-_SIGNS = "⏳🚧🔄🔲⬜🟡🟢🔴▶\ufe0f "
-"""The symbols before an item in progress, which is not done."""
+_BOLD, _LABEL, PHASE, ITEM = 7, 8, 9, 10
+"""Levels below all headings: bold lines, lines with a colon before a list, phases of tables, and list items."""
 _BOXES = {"[ ]": False, "[]": False, "[x]": True, "[X]": True, "☐": False, "☑": True, "✅": True}
 
 
-@attrs.define
-class OutlineItem:
-    """An item of a list.
+@attrs.define(eq=False)
+class OutlineNode:
+    """A heading, a list item or a row of a table, with the content below it.
 
     Attributes:
-        done: Whether its box is ticked; None without a box.
-        is_numbered: Whether the list is a numbered one.
+        text: Empty for the text before the first heading.
+        level: 0 for the whole text, 1 to 6 for headings, more for the other kinds.
+        names: The names in tables that list no work.
+        cells: The cells of a row by the meanings of their columns.
+        role: The meaning of the heading; that of the surrounding one if it has none itself.
+        is_title: Whether it is a whole text or its title, whose items belong to no other section.
+        name: The name of the section around it, or of the text.
     """
 
     text: str
-    done: bool | None = None
-    is_numbered: bool = False
-    note: str = ""
-    children: list[OutlineItem] = attrs.field(factory=list)
-
-
-@attrs.define
-class OutlineTable:
-    """A table with its header, and rows of the same width."""
-
-    header: list[str]
-    rows: list[list[str]]
-
-
-@attrs.define
-class OutlineSection:
-    """A heading with the content below it, up to the next heading of its level.
-
-    Attributes:
-        title: Empty for the text before the first heading.
-        level: 0 for the whole text, 1 to 6 for headings, more for bold lines and labels.
-    """
-
-    title: str
-    level: int
+    level: int = ITEM
     prose: list[str] = attrs.field(factory=list)
-    items: list[OutlineItem] = attrs.field(factory=list)
-    tables: list[OutlineTable] = attrs.field(factory=list)
-    sections: list[OutlineSection] = attrs.field(factory=list)
-
-    def walk(self) -> Iterator[OutlineSection]:
-        """Yield the section and all sections below it, in order."""
-        yield self
-        for section in self.sections:
-            yield from section.walk()
-
-
-@cache
-def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt
-
-    return MarkdownIt("commonmark", {"html": True, "maxNesting": 20}).enable("table")
+    items: list[OutlineNode] = attrs.field(factory=list)
+    sections: list[OutlineNode] = attrs.field(factory=list)
+    names: list[str] = attrs.field(factory=list)
+    cells: Cells | None = None
+    is_done: bool = False
+    is_numbered: bool = False
+    is_title: bool = False
+    name: str = ""
+    own_role: str | None = None
+    role: str | None = None
+    parent: OutlineNode | None = None
 
 
 @cache
-def _block_parser() -> MarkdownIt:
+def _parser(*, has_inlines: bool) -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 20}).enable("table")
-    parser.core.ruler.disable(["inline", "text_join"])
+    if not has_inlines:
+        parser.core.ruler.disable(["inline", "text_join"])
     return parser
 
 
-def read_outline(text: str) -> OutlineSection:
+def read_outline(text: str) -> OutlineNode:
     """Return the outline of a text. Code, quotations and HTML are left out."""
-    return _Builder(_block_parser().parse("\n".join(_separate(text.split("\n"))))).build()
+    from markdown_it.tree import SyntaxTreeNode
+
+    if text.startswith("---\n"):
+        text = text[4:].partition("\n---\n")[2] or text
+    tokens = _parser(has_inlines=False).parse("\n".join(_separate(text.split("\n"))))
+    return _Builder().build(SyntaxTreeNode(tokens).children)
 
 
 def _separate(lines: Sequence[str]) -> Iterator[str]:
-    """Yield the lines after the front matter, with an empty line before each line that begins a section."""
-    start = 0
-    if lines[0].strip() == "---":
-        start = next(
-            (place for place, line in enumerate(lines[1:60], 2) if line.strip() in ("---", "...")), 0
-        )
+    """Yield the lines, with an empty line before each line that begins a section."""
     before = ""
-    for place, line in enumerate(lines[start:], start + 1):
+    for place, line in enumerate(lines, 1):
         text = line.strip()
         if _is_numbered_heading(line, lines[place : place + 2]):
             yield from ("", f"**{text}**", "")
-            before = ""
-            continue
-        is_start = (
-            before and text and not line[0].isspace() and line[0] not in "-+|" and len(text) <= HEADING_MAX
-        )
-        if is_start and (line.startswith("**") or (text[-1] == ":" and text[0] != "*") or find_marker(text)):
-            yield ""
-        yield line
+        else:
+            is_start = before and text and line[0] not in " \t-+|" and len(text) <= HEADING_MAX
+            if is_start and (line[:2] == "**" or (text[-1] == ":" and text[0] != "*") or find_marker(text)):
+                yield ""
+            yield line
         before = text
 
 
 def _is_numbered_heading(line: str, following: Sequence[str]) -> bool:
-    """Return whether a line such as ``3. Budget`` is a heading: it has a known role, and text below it."""
-    if not line[:1].isdigit() or len(line) > HEADING_MAX or len(line.split()) > LABEL_WORDS + 1:
+    """Return whether a line such as ``3. Budget`` or ``B. Move`` is a heading: text or a list of its own is below it."""
+    number, dot, title = line[:HEADING_MAX].partition(".")
+    if not dot or not title.startswith(" ") or not number.isalnum() or len(number) > 2:
         return False
     below = next((text for text in following if text.strip()), " ")
-    if below[0].isspace() or (below.split()[0][:-1].isdigit() and below.split()[0][-1] in ".)"):
-        return False
-    return find_role(line) is not None
+    if below[0] in "-*" and below[1:2] == " ":
+        return number.isdecimal() or number.isupper()
+    is_short = len(line.split()) <= LABEL_WORDS + 1
+    is_text = not below[0].isspace() and below.partition(" ")[0][-1] not in ".)"
+    return is_short and is_text and find_role(title) is not None
 
 
 def plain_text(content: str) -> str:
@@ -137,7 +115,7 @@ def plain_text(content: str) -> str:
     if _MARKS.isdisjoint(head):
         return content
     parts: list[str] = []
-    for token in _parser().parseInline(head)[0].children or ():
+    for token in _parser(has_inlines=True).parseInline(head)[0].children or ():
         if token.type in ("text", "code_inline", "text_special"):
             parts.append(token.content)
         elif token.type in ("softbreak", "hardbreak"):
@@ -148,120 +126,116 @@ def plain_text(content: str) -> str:
 
 
 class _Builder:
-    """A pass over the tokens of a text."""
+    """A pass over the blocks of a text."""
 
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        self._tokens = tokens
-        self._root = OutlineSection("", 0)
-        self._open = [self._root]
+    def __init__(self) -> None:
+        self._open = [OutlineNode("", 0)]
 
-    def build(self) -> OutlineSection:
-        place = 0
-        while place < len(self._tokens):
-            token = self._tokens[place]
-            end = self._find_end(place)
-            if token.type == "heading_open":
-                self._start(plain_text(self._tokens[place + 1].content), int(token.tag[1]))
-            elif token.type == "paragraph_open":
-                before_list = end + 1 < len(self._tokens) and self._tokens[end + 1].type.endswith("list_open")
-                self._add_paragraph(self._tokens[place + 1].content, before_list)
-            elif token.type in ("bullet_list_open", "ordered_list_open"):
-                self._open[-1].items += self._read_list(place, end)
-            elif token.type == "table_open":
-                self._open[-1].tables.append(self._read_table(place, end))
-            place = end + 1
-        return self._root
-
-    def _find_end(self, place: int) -> int:
-        if self._tokens[place].nesting != 1:
-            return place
-        level = self._tokens[place].level
-        return next(
-            end
-            for end in range(place + 1, len(self._tokens))
-            if self._tokens[end].level == level and self._tokens[end].nesting == -1
-        )
+    def build(self, blocks: Sequence[SyntaxTreeNode]) -> OutlineNode:
+        for block, following in zip_longest(blocks, blocks[1:]):
+            if block.type == "heading":
+                self._start(plain_text(_read_source(block)), int(block.tag[1]))
+            elif block.type == "paragraph":
+                is_before_list = following is not None and following.type.endswith("_list")
+                self._add_paragraph(_read_source(block).split("\n"), is_before_list=is_before_list)
+            elif block.type.endswith("_list"):
+                self._open[-1].items += _read_list(block)
+            elif block.type == "table":
+                _add_table(self._open[-1], block)
+        return self._open[0]
 
     def _start(self, title: str, level: int) -> None:
         while self._open[-1].level >= level:
             self._open.pop()
-        section = OutlineSection(" ".join(title.split()), level)
+        section = OutlineNode(" ".join(title.split()), level)
         self._open[-1].sections.append(section)
         self._open.append(section)
 
-    def _add_paragraph(self, content: str, before_list: bool) -> None:
+    def _add_paragraph(self, lines: Sequence[str], *, is_before_list: bool) -> None:
         if self._open[-1].level == _LABEL and self._open[-1].items:
             self._open.pop()
-        sentence: list[str] = []
-        lines = content.split("\n")
-        for place, raw in enumerate(lines):
+        is_continued = False
+        for place, raw in enumerate(lines, 1):
             text = plain_text(raw).strip()
-            is_last = place == len(lines) - 1
-            level = self._heading_level(raw.strip(), text, is_last and before_list)
+            level = _find_level(raw.strip(), text, is_before_list=is_before_list and place == len(lines))
             label = split_label(text)
-            if sentence and (level or (label and (raw.lstrip().startswith("*") or find_role(label[0])))):
-                self._open[-1].prose.append(" ".join(sentence))
-                sentence = []
             if level:
                 self._start(text.rstrip(" :"), level)
+            elif is_continued and not (label and (raw.lstrip().startswith("*") or find_role(label[0]))):
+                self._open[-1].prose[-1] += f" {text}"
             elif text:
-                sentence.append(text)
-        if sentence:
-            self._open[-1].prose.append(" ".join(sentence))
-
-    @staticmethod
-    def _heading_level(raw: str, text: str, before_list: bool) -> int:
-        if len(text) > 100 or not text.strip(" :*"):
-            return 0
-        is_bold = raw[:2] in ("**", "__") and raw.rstrip(":")[-2:] == raw[:2] and raw.count(raw[:2]) == 2
-        if is_bold or find_marker(text) is not None:
-            return _BOLD
-        return _LABEL if before_list and text.endswith(":") else 0
-
-    def _read_list(self, start: int, end: int) -> list[OutlineItem]:
-        items: list[OutlineItem] = []
-        is_numbered = self._tokens[start].type == "ordered_list_open"
-        place = start + 1
-        while place < end:
-            last = self._find_end(place)
-            if item := self._read_item(place, last, is_numbered):
-                items.append(item)
-            place = last + 1
-        return items
-
-    def _read_item(self, start: int, end: int, is_numbered: bool) -> OutlineItem | None:
-        item = OutlineItem("", is_numbered=is_numbered)
-        notes: list[str] = []
-        place = start + 1
-        while place < end:
-            token, last = self._tokens[place], self._find_end(place)
-            if token.type in ("paragraph_open", "heading_open"):
-                text = " ".join(plain_text(self._tokens[place + 1].content).split())
-                if item.text:
-                    notes.append(text)
-                else:
-                    _set_text(item, text)
-            elif token.type.endswith("list_open"):
-                item.children += self._read_list(place, last)
-            place = last + 1
-        item.note = "\n".join(notes)
-        return item if item.text else None
-
-    def _read_table(self, start: int, end: int) -> OutlineTable:
-        rows: list[list[str]] = []
-        for place in range(start, end):
-            if self._tokens[place].type == "tr_open":
-                rows.append([])
-            elif self._tokens[place].type == "inline":
-                rows[-1].append(" ".join(plain_text(self._tokens[place].content).split()))
-        return OutlineTable(rows[0] if rows else [], rows[1:])
+                self._open[-1].prose.append(text)
+            is_continued = bool(text and not level)
 
 
-def _set_text(item: OutlineItem, text: str) -> None:
-    for box, done in _BOXES.items():
+def _find_level(raw: str, text: str, *, is_before_list: bool) -> int:
+    """Return the level of a line of a paragraph that is a heading; 0 for any other line."""
+    if len(text) > 100 or not text.strip(" :*"):
+        return 0
+    is_bold = raw[:2] in ("**", "__") and raw.rstrip(":")[-2:] == raw[:2] and raw.count(raw[:2]) == 2
+    if is_bold or find_marker(text) is not None:
+        return _BOLD
+    return _LABEL if is_before_list and text.endswith(":") else 0
+
+
+def _read_source(block: SyntaxTreeNode) -> str:
+    return block.children[0].content if block.children else ""
+
+
+def _read_line(block: SyntaxTreeNode) -> str:
+    return " ".join(plain_text(_read_source(block)).split())
+
+
+def _read_list(block: SyntaxTreeNode) -> list[OutlineNode]:
+    items = []
+    for entry in block.children:
+        item = OutlineNode("", is_numbered=block.type == "ordered_list")
+        for part in entry.children:
+            if part.type.endswith("_list"):
+                item.items += _read_list(part)
+            elif part.type in ("paragraph", "heading"):
+                item.prose.append(_read_line(part))
+        if item.prose:
+            item.text, item.is_done = _read_box(item.prose.pop(0))
+            items.append(item)
+    return items
+
+
+def _read_box(text: str) -> tuple[str, bool]:
+    """Return the text of an item without its box or picture, and whether it is ticked or struck out."""
+    is_done = text.startswith("~~") and text.endswith("~~") and len(text) > 4
+    for box, is_ticked in _BOXES.items():
         if text.startswith(box) and text[len(box) :].strip():
-            item.done, text = done, text[len(box) :].strip()
+            is_done, text = is_ticked, text[len(box) :]
             break
-    if text.startswith("~~") and text.endswith("~~") and len(text) > 4:
-        item.done, text = True, text.strip("~")
-    item.text = text.lstrip(_SIGNS) or text
+    start = 0
+    while start < len(text) and unicodedata.category(text[start]) in ("So", "Zs", "Mn", "Cf"):
+        start += 1
+    return text[start:].strip("~") if is_done else text[start:] or text, is_done
+
+
+def _add_table(section: OutlineNode, table: SyntaxTreeNode) -> None:
+    """Add the rows of a table: as phases if a column names them, as items if one names work, else their names only."""
+    header, *rows = [
+        [_read_line(cell) for cell in row.children] for part in table.children for row in part.children
+    ]
+    place, name = find_phase_column(header), ""
+    phases: dict[str, OutlineNode] = {}
+    for row in rows:
+        cells = Cells(header, row)
+        items = [
+            OutlineNode(entry, prose=[cells.describe()], cells=cells, is_done=cells.is_done)
+            for entry in split_entries(cells.work)
+        ]
+        if place is not None:
+            # An empty cell continues the phase above.
+            name = f"{header[place]} {row[place]}" if row[place].isdecimal() else row[place] or name
+            phase = phases.setdefault(
+                name, OutlineNode(name, PHASE, cells=cells, is_done=cells.is_done and not items)
+            )
+            phase.items += items
+        elif is_work_table(header):
+            section.items += items
+        else:
+            section.names += [cells.name]
+    section.sections += [phase for phase in phases.values() if phase.text]

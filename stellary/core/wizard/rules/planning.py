@@ -10,7 +10,6 @@ import attrs
 from stellary.contract.project_imports import COLUMNS_MAX
 from stellary.contract.wizard import Deliverable, NotUnderstood, Phase, Roadmap
 from stellary.core.ports.planner import Brief
-from stellary.core.wizard.rules.collecting import Findings
 from stellary.core.wizard.rules.fitting import DAYS_MAX, shorten
 from stellary.core.wizard.rules.messages import format_message, list_messages
 from stellary.core.wizard.rules.plans import (
@@ -21,6 +20,7 @@ from stellary.core.wizard.rules.plans import (
     WorkPlan,
     capitalize,
 )
+from stellary.core.wizard.rules.reading import Findings
 
 PHASE_DAYS = 14
 """The duration of a phase, in days, if no time is stated."""

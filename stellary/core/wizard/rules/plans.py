@@ -8,7 +8,7 @@ from datetime import date
 import attrs
 
 from stellary.contract.cards import Priority
-from stellary.core.wizard.rules.dates import Period
+from stellary.core.wizard.rules.dates import Period, Timing
 from stellary.core.wizard.rules.vocabulary import Language, split_words, word_set
 
 TITLE_MAX = 200
@@ -49,6 +49,19 @@ class PlannedPhase:
     days: int | None = None
     period: Period | None = None
     is_bare: bool = False
+
+    def set_timing(self, timing: Timing | None) -> None:
+        """Set the duration and the dates, unless the phase has them already."""
+        if timing is not None:
+            self.days = self.days or timing.days
+            self.period = self.period or timing.period
+
+    def add(self, other: PlannedPhase) -> None:
+        """Add the deliverables and the time of another phase."""
+        self.set_timing(Timing(other.period, other.days))
+        if not other.is_bare:
+            self.items = [*([] if self.is_bare else self.items), *other.items]
+            self.is_bare = False
 
 
 @attrs.define

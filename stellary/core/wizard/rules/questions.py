@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from stellary.contract.wizard import READY, Question, QuestionFormat
 from stellary.core.ports.planner import Brief, Refinement
-from stellary.core.wizard.rules.collecting import Findings
 from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.messages import format_message, list_messages
 from stellary.core.wizard.rules.planning import Selection, select_phases, split_lines
+from stellary.core.wizard.rules.reading import Findings
 
 PER_ROUND = 4
 """The number of questions of a round."""

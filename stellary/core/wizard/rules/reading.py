@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 import attrs
 
 from stellary.contract.cards import Priority
 from stellary.core.ports.planner import Brief
-from stellary.core.wizard.rules.collecting import (
-    NOT_WORK,
-    PRIORITY_ROLES,
-    TIME_ROLES,
-    Collector,
-    Findings,
-    has_work,
-    is_work_table,
-    set_timing,
-    split_entries,
-    to_title,
-)
-from stellary.core.wizard.rules.dates import MARKER_DAYS, DateReader, Period, Timing, split_sentences
+from stellary.core.wizard.rules.columns import split_entries
+from stellary.core.wizard.rules.dates import DateReader, Period, Timing, split_sentences
 from stellary.core.wizard.rules.fitting import shorten
-from stellary.core.wizard.rules.outline import OutlineItem, OutlineSection, OutlineTable, read_outline
-from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, capitalize
+from stellary.core.wizard.rules.outline import ITEM, PHASE, OutlineNode, read_outline
+from stellary.core.wizard.rules.plans import NAME_MAX, TITLE_MAX, PlannedItem, PlannedPhase, capitalize
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
+    Language,
     Marker,
     detect_language,
-    find_column,
     find_marker,
+    find_priority,
     find_role,
     fold,
     is_done,
@@ -42,44 +33,44 @@ from stellary.core.wizard.rules.vocabulary import (
 
 PHASES_MAX = 12
 """The maximum number of items without sub-items that are read as the phases of a plan."""
+PRIORITY_ROLES: Mapping[str | None, Priority] = {"high": "high", "medium": "medium", "low": "low"}
+TIME_ROLES = frozenset(("dates", "duration"))
+_EXCLUDED = frozenset(("out_of_scope", "later"))
+NOT_WORK = TIME_ROLES | _EXCLUDED.union(
+    ("questions", "risks", "success", "constraints", "team", "audience", "stack", "goals", "context")
+)
+"""The roles of sections without deliverables."""
 _CLOSED = NOT_WORK - TIME_ROLES - {"context"}
 """The roles of sections in which a numbered phase is only mentioned: risks of phase 2."""
-_EXCLUDED = frozenset(("out_of_scope", "later"))
 
 
 @attrs.define
-class _SectionNode:
-    """A section with its role: its own, or that of the surrounding section."""
+class Findings:
+    """The contents of a brief.
 
-    section: OutlineSection
-    role: str | None
-    own_role: str | None
-    parent: _SectionNode | None
+    Attributes:
+        phases: The phases that the brief states, or else its sections of work.
+        beside: Sections of work beside the phases.
+        are_stated: Whether the brief itself gives phases or a plan.
+        facts: The texts of goals, risks, constraints and so on, by role.
+        past: Dates of the plan before today.
+        unused: The titles of sections whose tables name no work.
+        finished: Work that is marked as done.
+        has_prose: Whether there are sentences in sections of no known role.
+    """
 
-    def is_within(self, ids: set[int]) -> bool:
-        """Return whether the section, or a surrounding one, has one of these ids."""
-        node: _SectionNode | None = self
-        while node is not None:
-            if id(node.section) in ids:
-                return True
-            node = node.parent
-        return False
-
-
-@attrs.define
-class _Source:
-    """A heading, an item or a table row that names a phase."""
-
-    kind: str
-    marker: Marker | None
-    name: str
-    origin: OutlineSection | OutlineItem | OutlineTable
-    row: Sequence[str] = ()
-
-    @property
-    def key(self) -> object:
-        """The number of the phase, or else its name: quarters of two years have the same numbers."""
-        return self.marker.number if self.marker and self.marker.kind != "quarter" else fold(self.name)
+    language: Language
+    phases: list[PlannedPhase] = attrs.field(factory=list)
+    beside: list[PlannedPhase] = attrs.field(factory=list)
+    are_stated: bool = False
+    facts: dict[str, list[str]] = attrs.field(factory=lambda: defaultdict(list))
+    start: date | None = None
+    deadline: date | None = None
+    days: int | None = None
+    past: list[date] = attrs.field(factory=list)
+    unused: list[str] = attrs.field(factory=list)
+    finished: list[str] = attrs.field(factory=list)
+    has_prose: bool = False
 
 
 def read_brief(brief: Brief) -> Findings:
@@ -93,263 +84,285 @@ class _Reader:
     def __init__(self, brief: Brief) -> None:
         self._brief = brief
         self._findings = Findings(detect_language([text.content for text in brief.texts]))
-        self._dates = DateReader(brief.today, self._findings.language)
-        self._collector = Collector(self._findings, self._dates)
-        self._used = self._collector.used
-        self._nodes: list[_SectionNode] = []
-        self._titles: set[int] = set()
-        self._names: dict[int, str] = {}
+        self._dates = DateReader(brief.today)
+        self._sections: list[OutlineNode] = []
+        self._used: set[OutlineNode] = set()
 
     def read(self) -> Findings:
         findings = self._findings
         for text in self._brief.texts:
             root = read_outline(text.content)
-            self._names[id(root)] = text.title or self._brief.name
             first = root.sections[0] if root.sections else root
-            is_above = bool(first.sections) and first.level <= 6 and not root.items
-            if len(root.sections) == 1 and is_above and not find_marker(first.title):
-                # The only heading of its level is the title of the text.
-                self._titles.add(id(first))
-            self._add_nodes(root, None, None)
-        phases = self._read_numbered() or self._read_plans()
+            root.is_title = True
+            # The only heading of its level is the title of the text.
+            first.is_title = len(root.sections) == 1 and bool(first.sections) and not root.items
+            first.is_title = (
+                first.is_title and first.level <= 6 and not find_marker(first.text)
+            ) or first is root
+            self._add_sections(root, None, text.title or self._brief.name)
+        phases = self._read_marked() or self._read_plans()
         findings.are_stated = bool(phases)
-        work = list(self._read_work({"work"}))
-        unknown = list(self._read_work({None, "phases"}))
-        ranked = list(self._read_work(set(PRIORITY_ROLES)))
+        work, unknown = [*self._read_work({"work"})], [*self._read_work({None, "phases"})]
+        ranked = [*self._read_work(set(PRIORITY_ROLES))]
         if not phases:
             phases = [*(work or unknown), *ranked]
         elif all(phase.is_bare for phase in phases):
             phases = [*work, *ranked, *phases]
         chosen = {id(phase) for phase in phases}
-        sections_beside = [phase for phase in (*work, *unknown, *ranked) if id(phase) not in chosen]
-        findings.phases, findings.beside = _join_repeats(phases), _join_repeats(sections_beside)
-        for node in self._nodes:
-            if not node.is_within(self._used):
-                self._read_facts(node)
+        beside = [phase for phase in (*work, *unknown, *ranked) if id(phase) not in chosen]
+        findings.phases, findings.beside = _join_repeats(phases), _join_repeats(beside)
+        for section in self._sections:
+            if not self._is_used(section):
+                self._read_facts(section)
         return findings
 
-    def _add_nodes(self, section: OutlineSection, parent: _SectionNode | None, role: str | None) -> None:
-        own_role = None if self._is_top(section) else find_role(section.title)
-        if not section.title and not section.sections:
-            # A text without headings is a list of work.
-            own_role = "work"
-        if own_role in PRIORITY_ROLES and role in NOT_WORK:
-            own_role = None
-        # The parts of a section that is out of scope are out of scope too.
-        effective = role if role in _EXCLUDED else own_role or role
-        node = _SectionNode(section, effective, own_role, parent)
-        self._nodes.append(node)
+    def _add_sections(self, section: OutlineNode, parent: OutlineNode | None, name: str) -> None:
+        """Find the role of a section and of those below it. Within what is out of scope, everything is."""
+        around = parent.role if parent else None
+        section.parent, section.name = parent, name
+        is_named = section.is_title or section.level == PHASE
+        section.own_role = None if is_named else find_role(section.text)
+        is_part = around in _EXCLUDED or (around in NOT_WORK and section.own_role in PRIORITY_ROLES)
+        section.role = around if is_part else section.own_role or around
+        self._sections.append(section)
         for child in section.sections:
-            self._add_nodes(child, node, effective)
+            self._add_sections(child, section, name if section.is_title else section.text)
 
-    def _is_top(self, section: OutlineSection) -> bool:
-        """Return whether a section is a whole text or its title section, whose items belong to no other section."""
-        return not section.title or id(section) in self._titles
+    def _is_used(self, section: OutlineNode) -> bool:
+        """Return whether a section, or one around it, belongs to a phase."""
+        return section in self._used or (section.parent is not None and self._is_used(section.parent))
 
     # ------------------------------------------------------------------------------------------ phases
 
-    def _read_numbered(self) -> list[PlannedPhase]:
-        """Return the phases that are numbered or in a column of a table. A table may add the time of a numbered phase."""
-        sources = list(self._find_sources())
-        keys: dict[str, set[object]] = defaultdict(set)
-        for source in sources:
-            keys[source.kind].add(source.key)
-        chosen = min(keys, key=lambda kind: (len(keys[kind]) < 2, not _is_strong(kind)), default="")
-        single = len(keys[chosen]) < 2
-        if single and not any(
-            _is_strong(source.kind) and isinstance(source.origin, OutlineSection) for source in sources
-        ):
+    def _read_marked(self) -> list[PlannedPhase]:
+        """Return the phases that are numbered, or in a column of a table."""
+        groups: dict[str, list[tuple[object, OutlineNode, Marker | None]]] = defaultdict(list)
+        for node in self._find_marked():
+            marker = find_marker(node.text)
+            # Quarters of two years have the same numbers.
+            key: object = marker.number if marker and marker.kind != "quarter" else fold(node.text)
+            kind = "table" if node.level == PHASE else marker.kind if marker else ""
+            groups[kind].append((key, node, marker))
+        counts = {kind: len({key for key, _, _ in group}) for kind, group in groups.items()}
+        chosen = min(counts, key=lambda kind: (counts[kind] < 2, not _is_strong(kind)), default="")
+        if counts.get(chosen, 0) < 2 and not (_is_strong(chosen) and groups[chosen][0][1].level < PHASE):
             return []
         phases: dict[object, PlannedPhase] = {}
-        for source in sources:
-            if source.kind == chosen:
-                self._add_source(source, phases)
-        for source in sources:
-            if source.kind == "table" != chosen:
-                self._add_source(source, phases, is_new=False)
+        for key, node, marker in groups[chosen]:
+            phase = self._read_phase(node, marker)
+            if key in phases:
+                phases[key].add(phase)
+            else:
+                phases[key] = phase
+        for key, node, marker in groups["table"] if chosen != "table" else ():
+            # A table may add the time of a numbered phase.
+            if key in phases:
+                phases[key].add(self._read_phase(node, marker))
         return list(phases.values())
 
-    def _find_sources(self) -> Iterator[_Source]:
-        for node in self._nodes:
-            around = node.parent.role if node.parent else None
-            marker = find_marker(node.section.title)
-            if around in _CLOSED or node.own_role in _EXCLUDED or (node.role in _CLOSED and marker is None):
+    def _find_marked(self) -> Iterator[OutlineNode]:
+        for section in self._sections:
+            around = section.parent.role if section.parent and section.own_role != "phases" else None
+            is_closed = section.role in _CLOSED and find_marker(section.text) is None
+            if is_closed or around in _CLOSED or section.own_role in _EXCLUDED:
                 continue
-            if marker and _is_finished(node.section.title):
-                self._used.add(id(node.section))
-                self._findings.finished.append(node.section.title)
-            elif marker:
-                yield _Source(marker.kind, marker, node.section.title, node.section)
-            for item in node.section.items:
-                marker = find_marker(item.text)
-                if marker and not item.done:
-                    yield _Source(marker.kind, marker, item.text, item)
-            for table in node.section.tables:
-                yield from self._find_rows(table)
-
-    def _find_rows(self, table: OutlineTable) -> Iterator[_Source]:
-        columns = [find_column(header) for header in table.header]
-        places = [place for place, column in enumerate(columns) if column == "phase"]
-        if not places:
-            return
-        # If a column has weeks or quarters, another column has the names of the phases.
-        place = next(
-            (place for place in places if fold(table.header[place]) not in word_set("periods")), places[0]
-        )
-        status, name = columns.index("status") if "status" in columns else None, ""
-        for row in table.rows:
-            # An empty cell continues the phase above.
-            name = row[place] or name
-            name = f"{table.header[place]} {name}" if name.isdecimal() else name
-            if name and status is not None and "work" not in columns and is_done(row[status]):
-                self._findings.finished.append(name)
-            elif name:
-                yield _Source("table", find_marker(name), name, table, row)
-
-    def _add_source(
-        self, source: _Source, phases: dict[object, PlannedPhase], *, is_new: bool = True
-    ) -> None:
-        name, timing = self._name_phase(source)
-        key = source.key
-        if key not in phases:
-            key = next((other for other, phase in phases.items() if fold(phase.name) == fold(name)), key)
-        if key not in phases and not is_new:
-            return
-        phase = phases.setdefault(key, PlannedPhase(name, is_bare=True))
-        set_timing(phase, timing)
-        self._used.add(id(source.origin))
-        items = self._read_source(source, phase)
-        titles = set() if phase.is_bare else {item.title for item in phase.items}
-        if items:
-            phase.items = [
-                *([] if phase.is_bare else phase.items),
-                *(item for item in items if item.title not in titles),
-            ]
-            phase.is_bare = False
-        elif not phase.items:
-            phase.items = [PlannedItem(phase.name)]
-
-    def _name_phase(self, source: _Source) -> tuple[str, Timing | None]:
-        marker = source.marker
-        if marker is None or marker.kind == "quarter":
-            text, timing = self._dates.take_timing(source.name)
-            return _to_name(text or source.name), timing
-        text, timing = self._dates.take_timing(marker.name)
-        text = source.name if text.startswith("(") else text.lstrip(" :")
-        if isinstance(source.origin, OutlineItem):
-            parts = split_label(text)
-            text = parts[0] if parts else text if len(split_entries(text)) == 1 else ""
-        if not text:
-            end = source.name.find(marker.name) if marker.name else len(source.name)
-            text = self._dates.take_timing(strip_numbering(source.name[:end].strip(f" :{DASHES}(")))[0]
-        if timing is None and marker.kind in MARKER_DAYS:
-            timing = Timing(days=(marker.last - marker.number + 1) * MARKER_DAYS[marker.kind])
-        return _to_name(text or source.name), timing
-
-    def _read_source(self, source: _Source, phase: PlannedPhase) -> list[PlannedItem]:
-        if isinstance(source.origin, OutlineSection):
-            return self._collector.collect(source.origin, phase)
-        if isinstance(source.origin, OutlineTable):
-            return self._collector.read_row(source.origin, source.row, phase)
-        if source.origin.children:
-            return self._collector.read_items(source.origin.children, phase)
-        text = self._dates.take_timing(source.marker.name if source.marker else "")[0]
-        parts = split_label(text)
-        entries = split_entries(parts[1] if parts else text)
-        return [PlannedItem(to_title(entry)) for entry in entries] if parts or len(entries) > 1 else []
+            for node in (section, *section.items):
+                if node.level != PHASE and find_marker(node.text) is None:
+                    continue
+                if node.is_done or _is_finished(node.text):
+                    self._used.add(node)
+                    self._findings.finished.append(strip_numbering(node.text))
+                else:
+                    yield node
 
     def _read_plans(self) -> list[PlannedPhase]:
         """Return the phases from the subsections or items of sections with the role of a plan."""
         phases: list[PlannedPhase] = []
-        for node in self._nodes:
-            section, is_plan = node.section, node.own_role == "phases"
-            if not is_plan and not self._is_top(section):
-                continue
+        for section in self._sections:
+            is_plan = section.own_role == "phases"
             parts = [
                 part
                 for part in section.sections
-                if has_work(part)
-                and (find_role(part.title) not in NOT_WORK or self._dates.take_timing(part.title)[1])
+                if _has_work(part) and (part.role not in NOT_WORK or self._dates.take_timing(part.text)[1])
             ]
             if is_plan and len(parts) > 1:
-                phases += [self._read_section(part) for part in parts]
-            elif _are_phases(section.items, self._dates, is_plan):
-                phases += [self._read_phase_item(item) for item in section.items if not item.done]
-                self._used.update(map(id, section.items))
+                phases += [self._read_phase(part) for part in parts]
+            elif (is_plan or section.is_title) and self._are_phases(section.items, is_plan):
+                phases += [self._read_phase(item) for item in section.items if not item.is_done]
+                self._used.update(section.items)
         return phases
 
-    def _read_phase_item(self, item: OutlineItem) -> PlannedPhase:
-        text, timing = self._dates.take_timing(item.text)
-        name, _, tail = text.partition(": ")
-        phase = PlannedPhase(_to_name(name))
-        set_timing(phase, timing)
-        phase.items = self._collector.read_items(item.children, phase)
-        if not phase.items:
-            phase.is_bare = not tail
-            phase.items = [
-                PlannedItem(to_title(entry), item.note or None) for entry in split_entries(tail or text)
-            ]
-        return phase
+    def _are_phases(self, items: Sequence[OutlineNode], is_plan: bool) -> bool:
+        """Return whether the items of a list are phases: numbered, labelled, with times, or with items of their own."""
+        if not 2 <= len(items) <= PHASES_MAX:
+            return False
+        nested = sum(bool(item.items) for item in items)
+        are_numbered = all(item.is_numbered for item in items)
+        if not is_plan:
+            return nested == len(items) and are_numbered
+        timed = sum(self._find_timing(item)[1] is not None for item in items)
+        is_labelled = all(split_label(item.text) for item in items)
+        return is_labelled or are_numbered or 2 * max(nested, timed) >= len(items)
 
-    def _read_section(self, section: OutlineSection, priority: Priority | None = None) -> PlannedPhase:
-        name, timing = self._dates.take_timing(section.title)
-        phase = PlannedPhase(_to_name(strip_numbering(name)))
-        set_timing(phase, timing)
-        self._used.add(id(section))
-        phase.items = self._collector.collect(section, phase, priority)
+    def _find_timing(self, node: OutlineNode) -> tuple[str, Timing | None]:
+        """Return the text of a node without its time, and the time, which is in the text or in a cell beside it."""
+        text, timing = self._dates.take_timing(node.text)
+        for name in ("duration", "due", "start") if node.cells else ():
+            timing = timing or self._dates.read_timing(node.cells[name] if node.cells else "")
+        return text, timing
+
+    def _read_phase(
+        self, node: OutlineNode, marker: Marker | None = None, priority: Priority | None = None
+    ) -> PlannedPhase:
+        """Return the phase of a heading, an item or a row, with its deliverables."""
+        self._used.add(node)
+        text, timing = self._find_timing(node)
+        name, entries = text, list[str]()
+        if marker and marker.kind != "quarter":
+            name = self._dates.take_timing(marker.name)[0].strip(f" :{DASHES}")
+        if node.level == ITEM and not node.items and not node.cells:
+            if parts := split_label(name):
+                name, entries = parts[0], split_entries(parts[1])
+            elif marker and len(split_entries(name)) > 1:
+                name, entries = "", split_entries(name)
+        if marker and not name:
+            name = self._dates.take_timing(node.text.partition(marker.name or "\n")[0].strip(f" :{DASHES}("))[
+                0
+            ]
+        phase = PlannedPhase(_to_name(strip_numbering(name) or node.text))
+        phase.set_timing(timing or Timing(days=marker.days if marker else None))
+        phase.items = self._collect(node, phase, priority)
+        phase.items += [PlannedItem(to_title(entry)) for entry in entries]
         if not phase.items:
             phase.items, phase.is_bare = [PlannedItem(phase.name, phase.description)], True
         return phase
 
     def _read_work(self, roles: set[str | None]) -> Iterator[PlannedPhase]:
         """Yield each section with work and one of these roles as a phase. If its subsections have work, yield these instead."""
-        for node in self._nodes:
-            section = node.section
-            if node.role not in roles or node.is_within(self._used):
+        for section in self._sections:
+            items = [item for item in section.items if item not in self._used]
+            if section.role not in roles or self._is_used(section):
                 continue
-            items = [item for item in section.items if id(item) not in self._used]
-            tables = [table for table in section.tables if id(table) not in self._used]
-            is_own = bool(items) or any(map(is_work_table, tables))
-            if self._is_top(section):
-                if is_own:
-                    name = self._names.get(id(section), self._brief.name)
-                    yield self._read_section(attrs.evolve(section, title=name, sections=[]))
-                    self._used.update(map(id, items))
+            if section.is_title:
+                if items:
+                    yield self._read_phase(OutlineNode(section.name, section.level, items=items))
+                    self._used.update(items)
                 continue
-            parts = [
-                part
-                for part in section.sections
-                if (part.items or any(map(is_work_table, part.tables)))
-                and find_role(part.title) not in {*NOT_WORK, *PRIORITY_ROLES}
-            ]
-            if has_work(attrs.evolve(section, items=items, tables=tables)) and (is_own or len(parts) < 2):
-                priority = PRIORITY_ROLES.get(node.own_role or "")
-                phase = self._read_section(section, priority)
-                if priority:
-                    phase.name = _to_name(self._find_title(node))
+            parts = [part for part in section.sections if part.own_role not in NOT_WORK]
+            lists = [part for part in parts if part.items and part.own_role not in PRIORITY_ROLES]
+            if items or (len(lists) < 2 and any(map(_has_work, parts))):
+                phase = self._read_phase(section, priority=PRIORITY_ROLES.get(section.own_role))
+                if section.own_role in PRIORITY_ROLES:
+                    phase.name = _to_name(section.name)
                 if not phase.is_bare:
                     yield phase
 
-    def _find_title(self, node: _SectionNode) -> str:
-        """Return the title of the section around one that only names a priority."""
-        around = node.parent
-        return self._brief.name if around is None or self._is_top(around.section) else around.section.title
+    # ------------------------------------------------------------------------------------------ deliverables
+
+    def _collect(
+        self, node: OutlineNode, phase: PlannedPhase, priority: Priority | None
+    ) -> list[PlannedItem]:
+        """Return the deliverables below a node. The phase receives its description and time."""
+        cards: list[PlannedItem] = []
+        for text in node.prose:
+            parts = None if node.cells else split_label(text)
+            if parts and (role := find_role(parts[0])):
+                cards += self._read_label(role, parts[1], phase)
+            elif timing := self._dates.read_timing(text):
+                phase.set_timing(timing)
+            else:
+                phase.description = f"{phase.description}\n\n{text}" if phase.description else text
+        for item in node.items:
+            if item not in self._used:
+                cards += self._read_item(item, phase, priority)
+        if node.names:
+            self._findings.unused.append(node.text)
+        for part in node.sections:
+            cards += self._collect_part(part, phase, priority)
+        return cards
+
+    def _collect_part(
+        self, section: OutlineNode, phase: PlannedPhase, priority: Priority | None
+    ) -> list[PlannedItem]:
+        role = section.own_role
+        if role in TIME_ROLES:
+            for text in [*section.prose, *(item.text for item in section.items)]:
+                phase.set_timing(self._dates.read_timing(text))
+        elif role in NOT_WORK:
+            self._keep_facts(section)
+        else:
+            cards = self._collect(section, phase, PRIORITY_ROLES.get(role, priority))
+            is_card = not cards and role is None
+            return (
+                [PlannedItem(to_title(strip_numbering(section.text)), None, priority)] if is_card else cards
+            )
+        return []
+
+    def _read_label(self, role: str | None, text: str, phase: PlannedPhase) -> list[PlannedItem]:
+        """Return the deliverables after a label such as ``Deliverables:``; other labels are facts or times of the phase."""
+        if role in TIME_ROLES or role == "phases":
+            phase.set_timing(self._dates.take_timing(text)[1])
+        elif role == "goals" and phase.description is None:
+            phase.description = text or None
+        elif role in NOT_WORK:
+            self._findings.facts[role or ""] += [text] if text else []
+        else:
+            return [
+                PlannedItem(to_title(entry), None, PRIORITY_ROLES.get(role)) for entry in split_entries(text)
+            ]
+        return []
+
+    def _read_item(
+        self, item: OutlineNode, phase: PlannedPhase, priority: Priority | None
+    ) -> list[PlannedItem]:
+        parts = None if item.cells else split_label(item.text)
+        role, text = (find_role(parts[0]), parts[1]) if parts else (None, "")
+        if item.is_done:
+            self._findings.finished.append(item.text)
+        elif item.cells and find_priority(item.cells["priority"]) == "none":
+            self._findings.facts["out_of_scope"].append(item.text)
+        elif role in NOT_WORK or (role and not item.items):
+            return self._read_label(role, text or "; ".join(child.text for child in item.items), phase)
+        elif item.items and (item.text.endswith(":") or (role and not text)):
+            priority = PRIORITY_ROLES.get(role, priority)
+            return [card for child in item.items for card in self._read_item(child, phase, priority)]
+        else:
+            return [self._to_card(item, priority)]
+        return []
+
+    def _to_card(self, item: OutlineNode, priority: Priority | None) -> PlannedItem:
+        text, timing = self._find_timing(item) if item.cells or item.text[-1] in ")]" else (item.text, None)
+        steps = [step.text for child in item.items if not child.is_done for step in (child, *child.items)]
+        card = PlannedItem(to_title(text), "\n".join(item.prose) or None, priority, steps)
+        if timing is not None:
+            card.days, card.due = timing.days, timing.period.last if timing.period else None
+        if item.cells is not None:
+            card.key, card.depends = item.cells["id"], item.cells["depends"]
+            level = find_priority(item.cells["priority"])
+            card.priority = priority if level == "none" else level or priority
+        return card
 
     # ------------------------------------------------------------------------------------------ facts
 
-    def _read_facts(self, node: _SectionNode) -> None:
-        section, role = node.section, node.role
+    def _keep_facts(self, section: OutlineNode) -> None:
+        """Add the texts of a section without deliverables to the facts."""
+        self._findings.finished += [item.text for item in section.items if item.is_done]
+        texts = [item.text for item in section.items if not item.is_done] + section.names
+        self._findings.facts[section.role or ""] += [text for text in texts if text] or section.prose
+
+    def _read_facts(self, section: OutlineNode) -> None:
+        role = section.role
         if role in NOT_WORK:
-            self._collector.keep_facts(role or "", section)
+            self._keep_facts(section)
             if role in TIME_ROLES:
-                self._read_dates(section.title, is_end=True)
-        elif section.title and any(id(table) not in self._used for table in section.tables):
-            self._findings.unused.append(section.title)
+                self._read_dates(section.text, is_end=True)
+        elif section.text and section.names:
+            self._findings.unused.append(section.text)
         for text in section.prose:
             if not self._read_fact(text, role) and role in (None, "work"):
                 self._findings.has_prose = True
-        for item in section.items:
-            if id(item) not in self._used and role not in _CLOSED:
+        for item in section.items if role not in _CLOSED else ():
+            if item not in self._used:
                 self._read_fact(item.text, role)
 
     def _read_fact(self, text: str, role: str | None) -> bool:
@@ -365,16 +378,15 @@ class _Reader:
         return True
 
     def _read_dates(self, text: str, *, is_end: bool) -> None:
-        findings = self._findings
         for sentence in split_sentences(text):
             periods = self._dates.find_periods(sentence)
             for words, period in periods:
-                around = split_words(sentence) if len(periods) == 1 else words.split()
+                around = split_words(sentence) if len(periods) == 1 else words
                 self._set_date(around, period, is_end=is_end)
             parts = split_label(sentence)
             timing = self._dates.read_timing(parts[1]) if parts else None
             if timing and timing.period is None:
-                findings.days = findings.days or timing.days
+                self._findings.days = self._findings.days or timing.days
 
     def _set_date(self, words: Sequence[str], period: Period, *, is_end: bool) -> None:
         findings = self._findings
@@ -387,25 +399,24 @@ class _Reader:
 
 
 def _is_finished(title: str) -> bool:
-    """Return whether a heading marks its phase as done in brackets: ``Phase 1: MVP (completed)``."""
-    opening = title.rfind("(")
-    return opening > 0 and is_done(title[opening + 1 :].rstrip(") "))
+    """Return whether a title marks its phase as done at its end: ``Phase 1: MVP (completed)``."""
+    tail = title[max(title.rfind(mark) for mark in "(\u2013\u2014") + 1 :].rstrip(") ")
+    return tail != title and len(tail.split()) < 3 and is_done(tail)
 
 
 def _is_strong(kind: str) -> bool:
     return kind == "table" or kind in word_set("phases")
 
 
-def _are_phases(items: Sequence[OutlineItem], dates: DateReader, is_plan: bool) -> bool:
-    """Return whether the items of a list are phases: numbered, labelled, with times, or with items of their own."""
-    if not 2 <= len(items) <= PHASES_MAX:
-        return False
-    nested = sum(bool(item.children) for item in items)
-    if not is_plan:
-        return nested == len(items) and all(item.is_numbered for item in items)
-    timed = sum(dates.take_timing(item.text)[1] is not None for item in items)
-    is_labelled = all(split_label(item.text) for item in items)
-    return is_labelled or 2 * max(nested, timed) >= len(items) or all(item.is_numbered for item in items)
+def _has_work(section: OutlineNode) -> bool:
+    """Return whether a section, or a section below it that can have deliverables, has items."""
+    parts = [part for part in section.sections if part.own_role not in NOT_WORK]
+    return bool(section.items) or any(map(_has_work, parts))
+
+
+def to_title(text: str) -> str:
+    """Return a text as the title of a deliverable."""
+    return shorten(capitalize(text.strip(f" .;,:{DASHES}")) or text, TITLE_MAX)
 
 
 def _to_name(text: str) -> str:

@@ -28,7 +28,9 @@ _MARKER = re.compile(
     rf"(?: ?(?:[/&{DASHES}]|\ba\b|\bto\b|\bet\b|\band\b) ?(?P<last>\d{{1,3}})\b)?"
 )
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
-_NUMBERING = re.compile(r"(?:\d{1,2}(?:[.)]\d{0,2}){1,3}|[ivx]{1,4}[.)]|[a-h]\))[ \t]?")
+_NUMBERING = re.compile(
+    r"(?:\d{1,2}(?:(?:[.)]\d{0,2}){1,3}|:(?= ))|[ivx]{1,4}[.)]|[a-h](?:\)|\.(?= )))[ \t]?"
+)
 _DECORATION = f" \t{DASHES}:|.,;·•>→#*_"
 
 Phrase = tuple[str, ...]
@@ -51,14 +53,18 @@ class Marker:
         kind: The singular of the word, in English.
         number, last: The number, or the first and the last number of a range.
         name: The text after the marker.
-        is_strong: Whether the word means a phase, and not a period.
+        days: The length of a numbered day, week or month; None for other kinds.
     """
 
     kind: str
     number: int
     last: int
     name: str
-    is_strong: bool
+
+    @property
+    def days(self) -> int | None:
+        length = {"day": 1, "week": 7, "month": 30}.get(self.kind)
+        return length and (self.last - self.number + 1) * length
 
 
 @attrs.frozen
@@ -195,9 +201,8 @@ def find_marker(text: str) -> Marker | None:
     match = _MARKER.match(fold(text[:HEADING_MAX]))
     if match is None:
         return None
-    word, strong = match["word"], word_set("phases")
-    is_strong = word in strong or word == "m"
-    if not is_strong and word not in word_set("periods"):
+    word = match["word"]
+    if word not in word_set("phases") and word not in word_set("periods"):
         return None
     if len(word) == 1 and (text[match.start("first") - 1] == " " or not match["first"].isdigit()):
         return None
@@ -210,7 +215,6 @@ def find_marker(text: str) -> Marker | None:
         number=number,
         last=max(number, int(match["last"] or number)),
         name=tail.strip(_DECORATION),
-        is_strong=is_strong,
     )
 
 
@@ -227,7 +231,7 @@ def find_column(header: str) -> str | None:
     """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header is unknown."""
     if "/" in header:
         return next((name for part in header.split("/") if (name := find_column(part))), None)
-    words = split_words(header.partition("(")[0]) or split_words(header)
+    words = split_words(header.partition("(")[0].rstrip(" #")) or split_words(header)
     for language in ("fr", "en"):
         for name, phrases in _vocabulary().columns.items():
             if " ".join(words) in phrases.get(language, ()):
