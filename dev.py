@@ -52,7 +52,7 @@ COVERAGE_MIN = 96.5
 HOSTS = "docs/examples/hosts"
 
 # Programs that some tests need, each in a Debian package of its name.
-SERVICES = ("nginx", "pgbouncer")
+SERVICES = ("nginx", "pgbouncer", "chromium")
 
 # What `versions` runs, on SQLite: what depends on Python and on libraries more than on the database.
 OTHER_PYTHONS = ("3.12", "3.13")

@@ -48,6 +48,28 @@ class SmtpServer:
     password: str | None = attrs.field(default=None, repr=False)
 
 
+@attrs.frozen
+class OidcSettings:
+    """The provider that signs users in.
+
+    Attributes:
+        issuer: Its URL, below which its description is found.
+        client_id: The id with which the server is registered there.
+        client_secret: The secret of the server; None for a public client.
+        name: The name on the button.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = attrs.field(default=None, repr=False)
+    name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name on the button: by default, the host of the provider."""
+        return self.name or urlsplit(self.issuer).hostname or self.issuer
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """The settings that ``docs/guides/self-hosting.md`` lists."""
@@ -70,6 +92,7 @@ class Settings:
     public_url: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
     user_header: str | None = None
+    oidc: OidcSettings | None = None
     cors_origins: tuple[str, ...] = ()
     limits: Limits = attrs.field(factory=Limits)
     log: LogFormat | None = None
@@ -125,6 +148,7 @@ def parse_environment(environment: Mapping[str, str]) -> Settings:
         **values,
         retention=Retention(**_read(environment, _RETENTION)),
         limits=_limits(environment),
+        oidc=_oidc(environment),
         mcp_token=_mcp_token(environment),
     )
 
@@ -162,6 +186,8 @@ def find_refusals(settings: Settings) -> list[str]:
         refusals.append(
             "STELLARY_USER_HEADER needs STELLARY_TRUSTED_PROXIES; otherwise any client could claim to be any user"
         )
+    if settings.production and settings.oidc is not None and settings.oidc.issuer.startswith("http:"):
+        refusals.append("STELLARY_OIDC_ISSUER must be an https URL in production")
     return refusals
 
 
@@ -242,6 +268,16 @@ def url(text: str) -> str:
     if not usable:
         raise ValueError(f"must be a URL such as https://stellary.example.com, not {text!r}")
     return text.rstrip("/")
+
+
+def issuer_url(text: str) -> str:
+    """Check the URL of an OpenID Connect provider, which is compared exactly, with the slash at its end."""
+    url(text)
+    if len(text) > 255:
+        raise ValueError("must have at most 255 characters")
+    if find_spec("joserfc") is None:
+        raise ValueError('needs the extra oidc: pip install "stellary[oidc]"')
+    return text
 
 
 def networks(text: str) -> tuple[Network, ...]:
@@ -396,3 +432,20 @@ def _mcp_token(environment: Mapping[str, str]) -> McpToken | None:
     if values and missing:
         raise SettingsError(f"{' and '.join(missing)} must be set too, or none of {', '.join(_MCP)}")
     return McpToken(**values) if values else None
+
+
+_OIDC: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    "STELLARY_OIDC_ISSUER": ("issuer", issuer_url),
+    "STELLARY_OIDC_CLIENT_ID": ("client_id", str),
+    "STELLARY_OIDC_CLIENT_SECRET": ("client_secret", str),
+    "STELLARY_OIDC_NAME": ("name", str),
+}
+
+
+def _oidc(environment: Mapping[str, str]) -> OidcSettings | None:
+    values = _read(environment, _OIDC)
+    if values and not {"issuer", "client_id"} <= values.keys():
+        raise SettingsError(
+            "STELLARY_OIDC_ISSUER and STELLARY_OIDC_CLIENT_ID must be set together, and before the other STELLARY_OIDC_ variables"
+        )
+    return OidcSettings(**values) if values else None

@@ -94,6 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 ALLOWED_SKIPS = {
+    "Chromium is not installed: python3 dev.py services installs it",
     "nginx is not installed: python3 dev.py services installs it",
     "PgBouncer is not installed: python3 dev.py services installs it",
 }

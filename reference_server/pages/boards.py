@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from reference_server.pages.layout import heading, link, link_list, paragraph, render_page, tabs
+from reference_server.pages.layout import heading, link_list, paragraph, render_page, tabs
 from reference_server.pages.requests import PageApi, PageRequest
 from reference_server.pages.sessions import build_header, render_sign_in
 from stellary.contract.errors import NotFound, Unauthenticated
@@ -74,7 +74,11 @@ def _render_home(request: PageRequest, client: Stellary) -> RawResponse:
         ]
     if len(workspaces) > WORKSPACES_MAX:
         sections.append(paragraph(f"+ {len(workspaces) - WORKSPACES_MAX} more workspaces"))
-    sections += [heading("Your account"), link(f"{request.prefix}/second-factor", "Second factor")]
+    account_pages = [
+        (f"{request.prefix}/my-tokens", "API tokens"),
+        (f"{request.prefix}/second-factor", "Second factor"),
+    ]
+    sections += [heading("Your account"), link_list(account_pages)]
     return render_page("Your projects", *sections, header=build_header(request))
 
 

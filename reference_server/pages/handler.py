@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import parse_qsl
 
 import attrs
 import orjson
 
+from reference_server.oidc import OidcProvider
 from reference_server.pages.layout import paragraph, render_page
 from reference_server.pages.requests import ApiResponse, PageRequest, parse_form, parse_response
-from reference_server.pages.routes import PAGES, PageFunction
-from reference_server.pages.sessions import read_session
+from reference_server.pages.routes import (
+    CALLBACK_PATH,
+    CALLS_OF_PROVIDER,
+    PAGES,
+    PROVIDER_PAGES,
+    PageFunction,
+)
+from reference_server.pages.sessions import COOKIE, read_cookie
 from reference_server.settings import Settings
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.refs import Ref
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.core import Core
+from stellary.core.accounts.identities import Identity, link_identity, sign_in
 from stellary.core.accounts.pending_logins import finish_login, open_pending_login
 from stellary.core.api import dispatch
 from stellary.core.db.errors import error_response
@@ -33,6 +44,8 @@ if TYPE_CHECKING:
     from stellary import Stellary
 
 T = TypeVar("T")
+PROVIDER_THREADS = 8
+"""The number of users who can come from or go to the OpenID Connect provider at the same moment."""
 
 
 class PageHandlers:
@@ -46,6 +59,11 @@ class PageHandlers:
     def __init__(self, core: Core, settings: Settings) -> None:
         self._core = core
         self._password_limits = PasswordLimits(settings.limits, core.login_attempts)
+        self._provider: OidcProvider | None = None
+        if settings.oidc is not None:
+            self._provider = OidcProvider(settings.oidc, f"{core.env.public_url}{CALLBACK_PATH}")
+            # The provider may be slow, so that no thread of other requests waits for it.
+            self._provider_threads = ThreadPoolExecutor(PROVIDER_THREADS, "oidc")
 
     def create_handlers(self, threads: Threads) -> dict[AnyEndpoint, OperationHandler]:
         """Return the handlers by endpoint.
@@ -53,9 +71,10 @@ class PageHandlers:
         Args:
             threads: The threads in which pages are made.
         """
+        pages = PAGES if self._provider is None else {**PAGES, **PROVIDER_PAGES}
         return {
             endpoint: partial(self._respond, threads, page_function)
-            for endpoint, page_function in PAGES.items()
+            for endpoint, page_function in pages.items()
         }
 
     async def _respond(
@@ -67,7 +86,8 @@ class PageHandlers:
             if context.method == "POST":
                 body = await RequestBody(context, PASSWORD.size).read_small()
                 form = parse_form(context.headers, body or b"")
-            session = read_session(context.headers.get("cookie", ""))
+            cookies = context.headers.get("cookie", "")
+            session = read_cookie(cookies, COOKIE)
             actor = None
             if session is None and context.identify is not None:
                 actor = await context.identify()
@@ -79,8 +99,14 @@ class PageHandlers:
                 parameters=attrs.asdict(context.match.ref),
                 session=session,
                 is_secure=self._core.env.public_url.startswith("https:"),
+                query=dict(parse_qsl(context.query)),
+                cookies=cookies,
+                provider=None if self._provider is None else self._provider.settings.label,
             )
-            api = _Api(self._core, self._password_limits, context, session, actor)
+            api = _Api(self._core, self._password_limits, context, session, actor, self._provider)
+            if page_function in CALLS_OF_PROVIDER:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._provider_threads, page_function, request, api)
             # A form may contain a password, which is hashed. Other pages may render a board, which takes as long as parsing a
             # large body.
             pool = threads.pools["self_managed"] if context.method == "POST" else threads.bodies
@@ -103,12 +129,14 @@ class _Api:
         context: RequestContext,
         session: str | None,
         actor: Actor | None,
+        provider: OidcProvider | None,
     ) -> None:
         self._core = core
         self._password_limits = password_limits
         self._context = context
         self._session = session
         self._actor = actor
+        self.provider = provider
 
     def call(
         self,
@@ -134,7 +162,8 @@ class _Api:
 
     def finish_login(self, pending: str, code: str, device: str) -> ApiResponse:
         units = self._core.units
-        try:
+
+        def finish() -> str:
             login = open_pending_login(units, pending)
             # A code counts like a password of the same account.
             body = orjson.dumps({"email": login.email})
@@ -146,9 +175,28 @@ class _Api:
                 attempt.record(error.status)
                 raise
             attempt.record(201)
+            return token
+
+        return self._respond(finish)
+
+    def sign_in(self, identity: Identity, device: str) -> ApiResponse:
+        return self._respond(lambda: sign_in(self._core.units, identity, device))
+
+    def link_identity(self, identity: Identity, token: str) -> ApiResponse:
+        units = self._core.units
+
+        def link() -> None:
+            claims = units.env.signer.read(token, units.env.clock())
+            link_identity(units, identity, claims.user_id)
+
+        return self._respond(link)
+
+    def _respond(self, work: Callable[[], str | None]) -> ApiResponse:
+        """Return the login that a function returns, or its error, as a response."""
+        try:
+            return ApiResponse(201, {"access_token": work()})
         except ApiError as error:
             return parse_response(error_response(error, self._context.request_id))
-        return ApiResponse(201, {"access_token": token})
 
     def open_client(self) -> Stellary | None:
         # Loaded when the first user signs in.

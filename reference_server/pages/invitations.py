@@ -16,21 +16,29 @@ from reference_server.pages.layout import (
     text_field,
 )
 from reference_server.pages.requests import PageApi, PageRequest
-from reference_server.pages.sessions import PageLogin, build_cookie, log_in, render_code_form
+from reference_server.pages.sessions import (
+    PageLogin,
+    build_cookie,
+    build_provider_link,
+    log_in,
+    render_code_form,
+)
 from stellary.contract.auth import LOGOUT, REGISTER
+from stellary.contract.errors import Forbidden, NotFound, Unauthenticated
 from stellary.contract.port import RawResponse
 from stellary.contract.refs import InvitationTokenRef
 from stellary.contract.workspaces import ACCEPT_INVITATION
+from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.invitations import PendingInvitation, find_pending_invitation
 
-NEW, EXISTING = "new", "existing"
-"""The values of the field ``account``: whether the form creates the account."""
+NEW, EXISTING, SIGNED_IN = "new", "existing", "signed-in"
+"""The values of the field ``account``: whether the form creates the account, or the browser has a login of it."""
 
 
 def show_invitation(request: PageRequest, api: PageApi) -> RawResponse:
     """Return the page with the invitation, and a form for each way to accept it."""
     invitation = api.read(lambda uow: find_pending_invitation(uow, request.token))
-    return _render_invalid() if invitation is None else _render_invitation(request, invitation)
+    return _render_invalid() if invitation is None else _render_invitation(request, api, invitation)
 
 
 def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
@@ -38,21 +46,42 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
     invitation = api.read(lambda uow: find_pending_invitation(uow, request.token))
     if invitation is None:
         return _render_invalid()
+    account = request.form.get("account")
+    if account == SIGNED_IN:
+        return _accept_signed_in(request, api, invitation)
     login = (
         _register(request, api, invitation.email)
-        if request.form.get("account") == NEW
+        if account == NEW
         else log_in(request, api, invitation.email)
     )
     if login.pending is not None:
         return render_code_form(request, login, hidden_field("account", EXISTING))
     if login.problem is not None:
-        return _render_invitation(request, invitation, login.problem, login.status)
+        return _render_invitation(request, api, invitation, login.problem, login.status)
     token = login.token
     accepted = api.call(ACCEPT_INVITATION, {}, ref=InvitationTokenRef(request.token), token=token)
     if accepted.problem is not None:
         api.call(LOGOUT, {}, token=token)
         return _render_invalid()
-    page = render_page(
+    page = _render_accepted(request, invitation)
+    return attrs.evolve(page, headers={**page.headers, "set-cookie": build_cookie(request, token)})
+
+
+def _accept_signed_in(request: PageRequest, api: PageApi, invitation: PendingInvitation) -> RawResponse:
+    """Accept the invitation as the user who has signed in."""
+    client = api.open_client()
+    try:
+        if client is not None:
+            client.invitations.accept(request.token)
+            return _render_accepted(request, invitation)
+    except (Unauthenticated, Forbidden, NotFound):
+        # The session has ended, or belongs to someone else.
+        pass
+    return _render_invitation(request, api, invitation)
+
+
+def _render_accepted(request: PageRequest, invitation: PendingInvitation) -> RawResponse:
+    return render_page(
         f"You are a member of {invitation.workspace}",
         link(f"{request.prefix}/home", "See your projects"),
         paragraph(
@@ -60,7 +89,6 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
         ),
         link(f"{request.prefix}/docs", "The API of this server"),
     )
-    return attrs.evolve(page, headers={**page.headers, "set-cookie": build_cookie(request, token)})
 
 
 def _register(request: PageRequest, api: PageApi, email: str) -> PageLogin:
@@ -72,9 +100,31 @@ def _register(request: PageRequest, api: PageApi, email: str) -> PageLogin:
     return PageLogin(token=str(response.body["access_token"]))
 
 
+def _is_signed_in(api: PageApi, invitation: PendingInvitation) -> bool:
+    """Return whether the user who has signed in is the one who is invited."""
+    client = api.open_client()
+    try:
+        return client is not None and address_key(client.auth.me().user.email) == address_key(
+            invitation.email
+        )
+    except Unauthenticated:
+        return False
+
+
 def _render_invitation(
-    request: PageRequest, invitation: PendingInvitation, problem: str | None = None, status: int = 200
+    request: PageRequest,
+    api: PageApi,
+    invitation: PendingInvitation,
+    problem: str | None = None,
+    status: int = 200,
 ) -> RawResponse:
+    introduction = [
+        paragraph(f"{invitation.inviter} invites you to the workspace {invitation.workspace}."),
+        paragraph(f"The invitation is for {invitation.email}."),
+    ]
+    if _is_signed_in(api, invitation):
+        accept = form(request.path, "Accept", choice=("account", SIGNED_IN))
+        return render_page(f"Join {invitation.workspace}", *introduction, accept, status=status)
     # Both forms are always there: the page does not reveal to the inviter, who may open it, whether there is an account.
     email, chosen = invitation.email, request.form.get("account")
     sign_in = form(
@@ -94,8 +144,8 @@ def _render_invitation(
     )
     return render_page(
         f"Join {invitation.workspace}",
-        paragraph(f"{invitation.inviter} invites you to the workspace {invitation.workspace}."),
-        paragraph(f"The invitation is for {email}."),
+        *introduction,
+        *build_provider_link(request, request.path),
         heading("I have an account"),
         alert(problem if chosen != NEW else None),
         sign_in,

@@ -43,6 +43,8 @@ small { display: block; margin-top: .25rem; color: var(--soft); }
 button { width: 100%; margin-top: 1.25rem; padding: .7rem 1rem; border: 0; border-radius: .4rem; font: inherit;
   font-weight: 600; background: var(--accent); color: var(--on-accent); cursor: pointer; }
 a { color: var(--accent); }
+a.button { display: block; padding: .7rem 1rem; border: 1px solid var(--line); border-radius: .4rem; font-weight: 600;
+  text-align: center; text-decoration: none; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 [role=alert] { padding: .7rem .9rem; border-radius: .4rem; background: var(--error-paper); color: var(--error); }
 """
@@ -114,7 +116,7 @@ def redirect(path: str, cookie: str) -> RawResponse:
     """Return a redirection that sets a cookie.
 
     Args:
-        path: The path to go to, with the prefix.
+        path: The path to go to, with the prefix, or the URL of another site.
         cookie: The ``Set-Cookie`` header.
     """
     return RawResponse(303, {**_HEADERS, "location": path, "set-cookie": cookie})
@@ -138,6 +140,11 @@ def alert(text: str | None) -> str:
 def link(url: str, text: str) -> str:
     """Return a paragraph with a link."""
     return f'<p><a href="{escape(url)}">{escape(text)}</a></p>'
+
+
+def button_link(url: str, text: str) -> str:
+    """Return a paragraph with a link that looks like a button."""
+    return f'<p><a class="button" href="{escape(url)}">{escape(text)}</a></p>'
 
 
 def link_list(links: Sequence[tuple[str, str]]) -> str:

@@ -16,7 +16,9 @@ from stellary.contract.router import AnyEndpoint
 from stellary.core.kernel.unit import UnitOfWork
 
 if TYPE_CHECKING:
+    from reference_server.oidc import OidcProvider
     from stellary import Stellary
+    from stellary.core.accounts.identities import Identity
 
 T = TypeVar("T")
 FIELDS_MAX = 20
@@ -43,6 +45,9 @@ class PageRequest:
         parameters: The parameters in the path.
         session: The login that the browser has stored; None without one.
         is_secure: Whether people reach the server over HTTPS.
+        query: The parameters of the query.
+        cookies: The ``Cookie`` header.
+        provider: The name of the OpenID Connect provider; None without one.
     """
 
     prefix: str
@@ -52,6 +57,9 @@ class PageRequest:
     parameters: Mapping[str, str] = attrs.field(factory=dict)
     session: str | None = attrs.field(default=None, repr=False)
     is_secure: bool = False
+    query: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    cookies: str = attrs.field(default="", repr=False)
+    provider: str | None = None
 
 
 @attrs.frozen
@@ -82,6 +90,11 @@ class ApiResponse:
 class PageApi(Protocol):
     """The API, as pages use it: with the limits of the client that sent the form."""
 
+    @property
+    def provider(self) -> OidcProvider | None:
+        """The OpenID Connect provider; None without one."""
+        ...
+
     def call(
         self, endpoint: AnyEndpoint, body: Mapping[str, object], *, ref: Ref = ..., token: str | None = None
     ) -> ApiResponse:
@@ -102,6 +115,24 @@ class PageApi(Protocol):
             pending: The signed state of the login.
             code: The code.
             device: The name of the device.
+        """
+        ...
+
+    def sign_in(self, identity: Identity, device: str) -> ApiResponse:
+        """Sign in the user with an identity; see ``identities.sign_in``. The body contains ``access_token``.
+
+        Args:
+            identity: The identity, which the provider has just authenticated.
+            device: The name of the device.
+        """
+        ...
+
+    def link_identity(self, identity: Identity, token: str) -> ApiResponse:
+        """Link an identity to the account of a login.
+
+        Args:
+            identity: The identity.
+            token: The login, which has just begun.
         """
         ...
 

@@ -8,7 +8,16 @@ from typing import ClassVar
 
 import attrs
 
-from reference_server.pages import boards, emails, invitations, passwords, second_factor, sessions
+from reference_server.pages import (
+    api_tokens,
+    boards,
+    emails,
+    invitations,
+    oidc,
+    passwords,
+    second_factor,
+    sessions,
+)
 from reference_server.pages.requests import PageApi, PageRequest
 from stellary.contract.endpoint import acts, reads
 from stellary.contract.policies import PUBLIC
@@ -75,6 +84,14 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
         second_factor.show_second_factor,
         second_factor.submit_second_factor,
     ),
+    **_build_page(
+        "my_tokens",
+        Ref,
+        "my-tokens",
+        "Create and revoke your API tokens.",
+        api_tokens.show_tokens,
+        api_tokens.submit_tokens,
+    ),
     **_build_page("board", BoardRef, "", "See the board of a project.", boards.show_board),
     **{
         endpoint: page
@@ -117,3 +134,16 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
     ),
 }
 """The function of each page, by its endpoint. They are not part of the API."""
+
+CALLBACK_PATH = "/sign-in/oidc/callback"
+"""The path to which the OpenID Connect provider sends users back."""
+PROVIDER_PAGES: Mapping[AnyEndpoint, PageFunction] = {
+    **_build_page("start_oidc", Ref, "sign-in/oidc", "Sign in at the provider.", oidc.start_sign_in),
+    **_build_page("finish_oidc", Ref, CALLBACK_PATH[1:], "Come back from the provider.", oidc.finish_sign_in),
+    **_build_page(
+        "link_oidc", Ref, "sign-in/oidc/link", "Link an account to the provider.", None, oidc.submit_link
+    ),
+}
+"""The pages of a server with an OpenID Connect provider."""
+CALLS_OF_PROVIDER = (oidc.start_sign_in, oidc.finish_sign_in)
+"""The pages that wait for the provider."""

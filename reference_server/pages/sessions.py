@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote
 
 import attrs
 
 from reference_server.pages.layout import (
     alert,
+    button_link,
     form,
     hidden_field,
     link,
@@ -21,13 +24,22 @@ from stellary.contract.port import RawResponse
 from stellary.core.accounts.pending_logins import find_pending_login, seal_pending_login
 
 COOKIE = "stellary_session"
-_DEVICE = "Browser"
+DEVICE = "Browser"
+"""The name of the sessions of browsers."""
+_TARGETS = ("/boards/", "/invitations/", "/second-factor", "/my-tokens")
+"""The beginnings of the paths to which a user may return after signing in."""
+_PRINTABLE = re.compile(r"[!-~]{1,2000}")
 
 
-def read_session(cookies: str) -> str | None:
-    """Return the login in a ``Cookie`` header; None without one."""
+def read_cookie(cookies: str, name: str) -> str | None:
+    """Return a cookie; None without one.
+
+    Args:
+        cookies: The ``Cookie`` header.
+        name: The name of the cookie.
+    """
     try:
-        morsel = SimpleCookie(cookies).get(COOKIE)
+        morsel = SimpleCookie(cookies).get(name)
     except CookieError:
         return None
     return morsel.value if morsel is not None and morsel.value else None
@@ -65,9 +77,19 @@ def submit_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
         return render_code_form(request, login, hidden_field("next", target))
     if login.problem is not None:
         return render_sign_in(request, target, login.problem, login.status)
-    if not target.startswith((f"{request.prefix}/boards/", f"{request.prefix}/second-factor")):
-        target = f"{request.prefix}/home"
-    return redirect(target, build_cookie(request, login.token))
+    return redirect(choose_target(request, target), build_cookie(request, login.token))
+
+
+def choose_target(request: PageRequest, target: str) -> str:
+    """Return the path to go to after signing in: the page that the user wanted to see, or else the projects.
+
+    Args:
+        request: The request.
+        target: The path that the browser has sent, which may be any text.
+    """
+    is_page = target.startswith(tuple(f"{request.prefix}{path}" for path in _TARGETS))
+    # Other characters do not belong into the header of a redirection.
+    return target if is_page and _PRINTABLE.fullmatch(target) else f"{request.prefix}/home"
 
 
 @attrs.frozen
@@ -97,13 +119,13 @@ def log_in(request: PageRequest, api: PageApi, email: str) -> PageLogin:
     """
     pending = request.form.get("pending")
     if pending is not None:
-        response = api.finish_login(pending, request.form.get("code", ""), _DEVICE)
+        response = api.finish_login(pending, request.form.get("code", ""), DEVICE)
         if response.code == "wrong_code":
             return PageLogin(pending=pending, problem=response.problem, status=response.status)
     else:
         # Read before the password is checked, so that a password that is changed meanwhile ends the login.
         login = api.read(lambda uow: find_pending_login(uow, email))
-        body = {"email": email, "password": request.form.get("password", ""), "device": _DEVICE}
+        body = {"email": email, "password": request.form.get("password", ""), "device": DEVICE}
         response = api.call(LOGIN, body)
         if response.code == "code_required" and login is not None:
             return PageLogin(pending=api.read(lambda uow: seal_pending_login(uow, login)))
@@ -170,5 +192,19 @@ def render_sign_in(
             text_field("password", "Password", "password", "current-password", length_max=128),
         ),
         link(f"{request.prefix}/forgot-password", "Forgot your password?"),
+        *build_provider_link(request, target),
         status=status,
     )
+
+
+def build_provider_link(request: PageRequest, target: str) -> list[str]:
+    """Return the link to the OpenID Connect provider; nothing without one.
+
+    Args:
+        request: The request.
+        target: The path of the page to go to afterwards.
+    """
+    if request.provider is None:
+        return []
+    path = f"{request.prefix}/sign-in/oidc?next={quote(target, safe='')}"
+    return [button_link(path, f"Sign in with {request.provider}")]

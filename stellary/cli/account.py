@@ -188,6 +188,27 @@ def change_email(session: CommandContext, email: str) -> None:
     print_line(f"Open the link that is on its way to {email}.")
 
 
+@click.command("confirm-email", short_help="Confirm your e-mail address.")
+@click.option(
+    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
+)
+@pass_session
+def confirm_email(session: CommandContext, url: str | None) -> None:
+    """Confirm the address of a new account, or a new address, with the link in the e-mail.
+
+    The command asks for the link or the token at its end, or reads it from standard input. "stellary change-email" with
+    your present address sends another link.
+
+    \b
+    Example:
+      stellary confirm-email
+    """
+    token = _read_secret("Link").strip().rpartition("/")[2]
+    with Stellary(_resolve_url(session, url)) as client:
+        client.auth.confirm_email(token=token)
+    print_line("Your address is confirmed.")
+
+
 @click.command("delete-account", short_help="Delete your account.")
 @pass_session
 def delete_account(session: CommandContext) -> None:
@@ -221,6 +242,10 @@ def whoami(session: CommandContext, as_json: JsonOptions) -> None:
         return
     workspace = "/".join(filter(None, (session.setting("org"), session.setting("workspace"))))
     print_line(f"{_format_user(user)} at {session.setting('url') or DEFAULT_URL}")
+    if not user.email_verified:
+        print_line(
+            "Your e-mail address is not confirmed yet: open the link in the e-mail, or use stellary confirm-email"
+        )
     print_line(f"workspace {workspace or 'none'}, project {session.setting('project') or 'none'}")
 
 
@@ -434,5 +459,6 @@ COMMANDS = (
     second_factor,
     tokens,
     change_email,
+    confirm_email,
     delete_account,
 )

@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "second-factor",
             "tokens",
             "change-email",
+            "confirm-email",
             "delete-account",
         )
     },

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import stat
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
 from stellary import Stellary, Unauthenticated
-from tests.cli.conftest import PASSWORD
+from stellary.core import Core
+from tests.cli.conftest import PASSWORD, Shell
+from tests.server.running import running
 from tests.support.authenticator import show_code
+from tests.support.world import links
 
 
 def test_register_list_and_log_out(new_shell):
@@ -74,6 +78,18 @@ def test_second_factor_is_enabled_asked_for_and_disabled(new_shell):
     disabled = new_shell("second-factor", "disable", input=f"{PASSWORD}\n{codes[1]}")
     assert disabled == "The second factor is disabled.\n"
     assert not new_shell.json("second-factor", "status")["enabled"]
+
+
+def test_address_of_a_new_account_is_confirmed(sqlite_url, tmp_path):
+    emails = []
+    core = Core(sqlite_url, bcrypt_rounds=4, mailer=emails.append, verify_email=True)
+    with closing(core), running(core) as server:
+        shell = Shell(server.url, tmp_path / "config.json")
+        shell("register", "--email", "new@example.com", input=PASSWORD)
+        assert "Your e-mail address is not confirmed yet" in shell("whoami")
+        (link,) = set(links(emails[0]))
+        assert shell("confirm-email", input=link) == "Your address is confirmed.\n"
+        assert "not confirmed" not in shell("whoami")
 
 
 def test_link_is_sent_to_a_new_address(shell):

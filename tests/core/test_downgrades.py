@@ -23,6 +23,7 @@ LATER = [
     ("jobs", {"id": "6" * 24, "kind": "webhooks.deliver", "payload": "{}"}),
     ("email_tokens", {"id": "7" * 24, "user_id": "0" * 24}),
     ("sessions", {"id": "8" * 24, "user_id": "0" * 24}),
+    ("identities", {"user_id": "0" * 24, "issuer": "https://id.example.com", "subject": "1"}),
     ("second_factors", {"user_id": "0" * 24}),
     ("recovery_codes", {"user_id": "0" * 24, "code_digest": "1" * 64}),
     ("trash", {"id": "9" * 24}),

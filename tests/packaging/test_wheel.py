@@ -39,6 +39,13 @@ AsgiApp(core), WsgiApp(core)
 from stellary.core import Core
 Core("postgresql://localhost/unused").close()
 """,
+    "oidc": """
+from joserfc.jwk import KeySet
+from reference_server.oidc import OidcProvider
+from reference_server.settings import from_environment
+settings = from_environment({"STELLARY_OIDC_ISSUER": "https://id.example.com", "STELLARY_OIDC_CLIENT_ID": "stellary"})
+OidcProvider(settings.oidc, "https://pm.example.com/sign-in/oidc/callback")
+""",
     "setup": """
 from stellary.client import project_setup
 assert project_setup.loads(b"project: {name: Launch}", ".yaml").project.name == "Launch"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 
 import pytest
@@ -70,6 +71,34 @@ def test_page_without_a_login_leads_back_after_signing_in(server, board):
 def test_signing_in_leads_to_no_other_site(sqlite_server, target):
     sqlite_server.register()
     assert sign_in(sqlite_server, target).headers["location"] == "/home"
+
+
+def test_user_creates_and_revokes_a_token(server):
+    server.register()
+    cookie = cookie_of(sign_in(server))
+    assert 'href="/my-tokens"' in server.ask("GET", "/home", cookie=cookie).body.decode()
+    created = send_form(server, "/my-tokens", {"cookie": cookie}, name="Lap<top>")
+    assert "Lap<top>" in text_of(created)
+    (token,) = re.findall(r"<code>(synth_\w+)</code>", created.body.decode())
+    assert server.ask("GET", "/auth/me", token=token).status == 200
+    page = server.ask("GET", "/my-tokens", cookie=cookie)
+    assert "Revoke Lap<top>" in text_of(page)
+    assert token not in page.body.decode()
+    (id,) = re.findall(r'name="revoke" value="(\w+)"', page.body.decode())
+    for _ in range(2):
+        revoked = send_form(server, "/my-tokens", {"cookie": cookie}, revoke=id)
+        assert (revoked.status, "Lap<top>" in text_of(revoked)) == (200, False)
+    assert server.ask("GET", "/auth/me", token=token).status == 401
+
+
+def test_token_needs_a_name_and_a_login(sqlite_server):
+    sqlite_server.register()
+    cookie = cookie_of(sign_in(sqlite_server))
+    unnamed = send_form(sqlite_server, "/my-tokens", {"cookie": cookie}, name=" ")
+    assert (unnamed.status, "The name must " in text_of(unnamed)) == (400, True)
+    for page in (sqlite_server.ask("GET", "/my-tokens"), send_form(sqlite_server, "/my-tokens", name="x")):
+        assert page.status == 401
+        assert 'name="next" value="/my-tokens"' in page.body.decode()
 
 
 def test_wrong_password_is_explained(sqlite_server):

@@ -83,7 +83,7 @@ def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session
         Forbidden: Registration is closed, or requires an invitation, and this address has none.
     """
     email = address(request.email)
-    _check_registration(units, email)
+    check_registration(units, email)
     check_new_password(request.password, email, "password")
     password_hash = hash_password(request.password, units.env.bcrypt_rounds)
     try:
@@ -193,8 +193,16 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
         )
 
 
-def _check_registration(units: Units, email: str) -> None:
-    """Check that the owner of an address may create an account on this server."""
+def check_registration(units: Units, email: str) -> None:
+    """Check that the owner of an address may create an account on this server.
+
+    Args:
+        units: The core.
+        email: The address, as ``address`` returns it.
+
+    Raises:
+        Forbidden: Registration is closed, or requires an invitation, and this address has none.
+    """
     registration = units.env.registration
     if registration == "closed":
         raise Forbidden("registration is closed on this server", code="registration_closed")

@@ -15,7 +15,14 @@ from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.hosted import find_user
 from stellary.core.accounts.locks import lock_caller, lock_organization
 from stellary.core.accounts.row_types import MembershipRow
-from stellary.core.accounts.tables import email_tokens, recovery_codes, second_factors, sessions, users
+from stellary.core.accounts.tables import (
+    email_tokens,
+    identities,
+    recovery_codes,
+    second_factors,
+    sessions,
+    users,
+)
 from stellary.core.accounts.tables import organization_members as members
 from stellary.core.accounts.tables import organizations as organization_table
 from stellary.core.db.row_types import Query
@@ -55,7 +62,7 @@ _FORGET = (
 )
 _DELETE_OWN = [
     delete(table).where(table.c.user_id == bindparam("_user_id"))
-    for table in (sessions, email_tokens, second_factors, recovery_codes)
+    for table in (sessions, email_tokens, second_factors, recovery_codes, identities)
 ]
 
 

@@ -47,7 +47,7 @@ def find_or_create_user(units: Units, email: str) -> Actor:
             user = _create(units, email)
         check_not_deactivated(user)
         if user.unverified_since is not None:
-            units.run(_take_over, Actor(user.id))
+            units.run(take_over, Actor(user.id))
         return Actor(user.id)
 
 
@@ -70,7 +70,12 @@ def _create(units: Units, email: str) -> UserRow:
     return user
 
 
-def _take_over(uow: UnitOfWork) -> None:
+def take_over(uow: UnitOfWork) -> None:
+    """Give an account whose address is not verified to the owner of the address: its logins and tokens end.
+
+    Args:
+        uow: A unit that acts as the user of the account.
+    """
     # Locks the account, so that no token is created meanwhile.
     if uow.connection.execute(_TAKE_OVER, {"_id": uow.user_id}).rowcount:
         api_tokens.revoke_all(uow)

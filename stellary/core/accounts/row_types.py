@@ -22,6 +22,14 @@ class UserRow(RowType):
     created_at: datetime
 
 
+class IdentifiedUserRow(UserRow):
+    """A user, with what decides whether an identity of a provider may be linked without a password."""
+
+    external_id: str | None
+    agent_of_id: str | None
+    has_identity: bool
+
+
 class UserWithRoleRow(UserRow):
     """A user, with the pilotage role in their personal workspace; None without such a workspace."""
 

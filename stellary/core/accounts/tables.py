@@ -169,6 +169,18 @@ recovery_codes = Table(
     Column("code_digest", String(64), primary_key=True),
 )
 
+identities = Table(
+    "stellary_identities",
+    metadata,
+    # The URL of an OpenID Connect provider, and the id of the user there.
+    Column("issuer", String(255), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column(
+        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 email_tokens = Table(
     "stellary_email_tokens",
     metadata,

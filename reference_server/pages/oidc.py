@@ -1,0 +1,181 @@
+"""The pages of a sign-in by an OpenID Connect provider: to the provider, back from it, and linking an account."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from reference_server.oidc import OidcProvider, ProviderUnavailable, SignInRefused, SignInRequest
+from reference_server.pages.layout import (
+    alert,
+    form,
+    hidden_field,
+    link,
+    paragraph,
+    redirect,
+    render_page,
+    text_field,
+)
+from reference_server.pages.requests import PageApi, PageRequest
+from reference_server.pages.sessions import (
+    DEVICE,
+    build_cookie,
+    choose_target,
+    log_in,
+    read_cookie,
+    render_code_form,
+)
+from stellary.contract.auth import LOGOUT
+from stellary.contract.port import RawResponse
+from stellary.core.accounts.identities import Identity
+
+COOKIE = "stellary_oidc"
+LIFETIME = timedelta(minutes=10)
+"""The time that a user has to sign in at the provider, and to enter the password of an account to link."""
+_BEGUN, _LINK = "oidc", "oidc-link"
+"""The purposes of signed texts."""
+_log = logging.getLogger("stellary.server")
+
+
+def start_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
+    """Lead to the provider. The browser keeps the secrets of the sign-in in a cookie until it comes back."""
+    sign_in = SignInRequest()
+    try:
+        url = _provider_of(api).build_authorization_url(sign_in)
+    except ProviderUnavailable as error:
+        return _render_unavailable(request, error)
+    data = {
+        "state": sign_in.state,
+        "nonce": sign_in.nonce,
+        "verifier": sign_in.verifier,
+        "next": choose_target(request, request.query.get("next", "")),
+    }
+    secure = "; Secure" if request.is_secure else ""
+    # The provider's redirect is a navigation from another site, with which Lax cookies are sent.
+    attributes = f"Path={request.prefix}/sign-in/oidc; Max-Age={int(LIFETIME.total_seconds())}; HttpOnly; SameSite=Lax{secure}"
+    return redirect(url, f"{COOKIE}={_seal(api, _BEGUN, data)}; {attributes}")
+
+
+def finish_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
+    """Sign in the user who comes back from the provider, or ask for the password of an account to link."""
+    data = _unseal(api, _BEGUN, read_cookie(request.cookies, COOKIE) or "")
+    if data is None or not hmac.compare_digest(
+        data["state"].encode(), request.query.get("state", "").encode()
+    ):
+        return _render_expired(request)
+    if "code" not in request.query:
+        return _render_refused(request, "The sign-in service has not signed you in.")
+    sign_in = SignInRequest(data["state"], data["nonce"], data["verifier"])
+    try:
+        identity = _provider_of(api).fetch_identity(sign_in, request.query["code"])
+    except ProviderUnavailable as error:
+        return _render_unavailable(request, error)
+    except SignInRefused as error:
+        _log.warning("a sign-in by OpenID Connect was refused: %s (%s)", error, error.__cause__)
+        return _render_refused(request, str(error))
+    response = api.sign_in(identity, DEVICE)
+    if response.problem is not None:
+        return _render_refused(request, response.problem, response.status)
+    target, token = data["next"], response.body.get("access_token")
+    if token is None:
+        fields = {
+            "subject": identity.subject,
+            "email": identity.email,
+            "name": identity.name,
+            "issuer": identity.issuer,
+            "next": target,
+        }
+        return _render_link(request, identity.email, _seal(api, _LINK, fields))
+    return redirect(choose_target(request, target), build_cookie(request, str(token)))
+
+
+def submit_link(request: PageRequest, api: PageApi) -> RawResponse:
+    """Link the identity to the account whose password the user has entered, and sign in."""
+    sealed = request.form.get("identity", "")
+    data = _unseal(api, _LINK, sealed)
+    if data is None:
+        return _render_expired(request)
+    login = log_in(request, api, data["email"])
+    if login.pending is not None:
+        return render_code_form(request, login, hidden_field("identity", sealed))
+    if login.problem is not None:
+        return _render_link(request, data["email"], sealed, login.problem, login.status)
+    identity = Identity(
+        issuer=data["issuer"], subject=data["subject"], email=data["email"], name=data["name"]
+    )
+    response = api.link_identity(identity, login.token)
+    if response.problem is not None:
+        api.call(LOGOUT, {}, token=login.token)
+        return _render_refused(request, response.problem, response.status)
+    return redirect(choose_target(request, data["next"]), build_cookie(request, login.token))
+
+
+def _provider_of(api: PageApi) -> OidcProvider:
+    assert api.provider is not None
+    return api.provider
+
+
+def _seal(api: PageApi, purpose: str, data: Mapping[str, str]) -> str:
+    # A claim of its own, since `sub` and `iss` are claims of the signed text.
+    return api.read(lambda uow: uow.env.signer.seal(purpose, {"data": data}, uow.now, LIFETIME))
+
+
+def _unseal(api: PageApi, purpose: str, text: str) -> Mapping[str, str] | None:
+    claims = api.read(lambda uow: uow.env.signer.unseal(purpose, text, uow.now))
+    if claims is None:
+        return None
+    data = claims["data"]
+    assert isinstance(data, dict)
+    return data
+
+
+def _render_link(
+    request: PageRequest, email: str, sealed: str, problem: str | None = None, status: int = 200
+) -> RawResponse:
+    return render_page(
+        "Is this your account?",
+        alert(problem),
+        paragraph(
+            f"There is an account with the address {email}. Enter its password once; from then on you sign in with"
+            f" {request.provider}."
+        ),
+        form(
+            f"{request.prefix}/sign-in/oidc/link",
+            "Sign in and link",
+            hidden_field("identity", sealed),
+            text_field("email", "E-mail address", "email", "username", text=email, is_fixed=True),
+            text_field("password", "Password", "password", "current-password", length_max=128),
+        ),
+        link(f"{request.prefix}/forgot-password", "Forgot your password?"),
+        status=status,
+    )
+
+
+def _render_expired(request: PageRequest) -> RawResponse:
+    return render_page(
+        "This sign-in has expired",
+        paragraph("It took longer than ten minutes, or began in another browser."),
+        link(f"{request.prefix}/sign-in", "Sign in"),
+        status=400,
+    )
+
+
+def _render_refused(request: PageRequest, problem: str, status: int = 401) -> RawResponse:
+    return render_page(
+        "You are not signed in",
+        alert(problem),
+        link(f"{request.prefix}/sign-in", "Sign in in another way"),
+        status=status,
+    )
+
+
+def _render_unavailable(request: PageRequest, error: ProviderUnavailable) -> RawResponse:
+    _log.warning("the OpenID Connect provider cannot be used: %s", error)
+    return render_page(
+        f"{request.provider} does not answer",
+        paragraph("Try again in a few minutes. Your account and your data are not affected."),
+        link(f"{request.prefix}/sign-in", "Back to the sign-in"),
+        status=503,
+    )
