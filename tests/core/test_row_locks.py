@@ -21,10 +21,14 @@ import pytest
 from sqlalchemy import insert, make_url, text, update
 
 import stellary.core
+from stellary.contract.cards import UpdateCard
 from stellary.contract.port import RawRequest
+from stellary.contract.refs import CardRef
 from stellary.core import Core
 from stellary.core.accounts import api_tokens, deletion, tables
 from stellary.core.api import dispatch
+from stellary.core.board.cards import update_card
+from stellary.core.db.direct_connection import execute_queued
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import idempotency, jobs, trash, trash_statements
 from stellary.core.kernel.commit_watermark import CommitWatermark
@@ -141,6 +145,25 @@ def fill_column(agent_api: AgentApi) -> None:
         race(agent_api, (agent_api.owner, "PATCH", first, move), (agent_api.owner, "PATCH", second, move))
         == 409
     )
+
+
+def change_moved_card(agent_api: AgentApi) -> None:
+    card, world = agent_api.card(), agent_api.world
+    columns = [column["id"] for column in agent_api.columns[:2]]
+
+    def move(uow: Any) -> Any:
+        uow.actor = agent_api.owner.actor
+        workspace = agent_api.workspace.ref
+        ref = CardRef(workspace.org_slug, workspace.ws_slug, agent_api.project["id"], card["id"])
+        return update_card(uow, ref, UpdateCard(column_id=columns[1]))
+
+    # Statements are queued from the third time on.
+    for column_id in (*reversed(columns), *reversed(columns)):
+        world.ask(agent_api.owner, "PATCH", agent_api.of(card), {"columnId": column_id})
+    rename = {"title": "New"}
+    run_beside(world.core, move, lambda: world.status(agent_api.owner, "PATCH", agent_api.of(card), rename))
+    after = agent_api.read(card)
+    assert (after["title"], after["columnId"]) == ("New", columns[1])
 
 
 def change_card(agent_api: AgentApi) -> None:
@@ -512,6 +535,7 @@ LOCKS = [
     Lock("agents.gate", "_LOCK", exceed_rate_of_agent),
     Lock("agents.missions", "_LOCK", decide_last_two_of_batch),
     Lock("board.access", "_LOCK", change_card),
+    Lock("board.access", "_LOCK_POSITION", change_moved_card),
     Lock("board.changes.card_moves", "_CARDS", change_cards_in_bulk, ("_CARDS_BY_ID", "_OF_COLUMNS")),
     Lock("board.changes.card_references", "_CARD", give_deleted_card_to_agent),
     Lock("board.changes.card_references", "_LABELS", bear_deleted_label),
@@ -604,6 +628,7 @@ def check_watermark(agent_api: AgentApi, reader: CommitWatermark | None = None) 
     with core.begin(NOBODY) as uow:
         call._run_in_unit(uow, call.parse_request())
         uow.settle()
+        execute_queued(uow.connection)
         other = agent_api.world.project(agent_api.owner, agent_api.world.workspace(agent_api.owner))
         agent_api.world.card(agent_api.owner, other)
         assert read_watermark() == (before, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import attrs
@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, bindparam, select
 
 from stellary.core.accounts.audience import ACTIVE, audience, sees
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
+from stellary.core.db.direct_connection import queue_statement
 from stellary.core.kernel.events import AdminRightsLost, MemberDeactivated, WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -95,13 +96,31 @@ def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[s
         workspace_id: The workspace.
         ids: The ids of the users to check; those without access are missing in the result.
     """
+    return queue_reaching(uow, workspace_id, ids)()
+
+
+def queue_reaching(
+    uow: UnitOfWork, workspace_id: str, ids: Collection[str]
+) -> Callable[[], dict[str, Person]]:
+    """Send the statements of ``reaching`` together with later ones, and return a function that returns its result.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        ids: The ids of the users to check; those without access are missing in the result.
+    """
     if not ids:
-        return {}
+        return dict
     _lock_membership(uow, workspace_id)
-    rows = uow.connection.execute(_REACHING_OF, {"_workspace_id": workspace_id, "_ids": list(ids)})
-    people = {row[0]: Person(*row) for row in rows}
-    uow.members.update({(workspace_id, person.id): person.name for person in people.values()})
-    return people
+    parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
+    result = queue_statement(uow.connection, _REACHING_OF, parameters)
+
+    def read() -> dict[str, Person]:
+        people = [Person(*row) for row in result.fetch()]
+        uow.members.update({(workspace_id, person.id): person.name for person in people})
+        return {person.id: person for person in people}
+
+    return read
 
 
 def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
@@ -256,4 +275,4 @@ def reaching_by_email(uow: UnitOfWork, workspace_id: str, email_key: str) -> Per
 def _lock_membership(uow: UnitOfWork, workspace_id: str) -> None:
     # Removing a member locks the workspace or the organization, so the two transactions wait for each other.
     if uow.connection.dialect.name == "postgresql":
-        uow.connection.execute(_LOCK_WORKSPACE, {"_workspace_id": workspace_id})
+        queue_statement(uow.connection, _LOCK_WORKSPACE, {"_workspace_id": workspace_id})

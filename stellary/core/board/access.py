@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 import attrs
@@ -31,6 +31,7 @@ from stellary.core.board.row_types import (
     LabelRow,
     LoadedColumnRow,
     LoadedMemberRow,
+    LockedPositionRow,
     ProjectRow,
 )
 from stellary.core.board.rows import card_rows
@@ -159,6 +160,12 @@ _CARDS = select(*_CARD).join_from(cards, projects, projects.c.id == cards.c.proj
 _CARDS_NOW = Query(CardRow, _CARDS.where(cards.c.id.in_(bindparam("_ids", expanding=True))))
 _THIS_CARD = _CARDS.where(cards.c.id == bindparam("_card_id"))
 _CARD_BY_ID = Query(CardRow, _THIS_CARD)
+_LOCK_POSITION = Query(
+    LockedPositionRow,
+    select(cards.c.version, cards.c.position)
+    .where(cards.c.id == bindparam("_card_id"))
+    .with_for_update(key_share=True),
+)
 _LOCK = Query(CardRow, _THIS_CARD.with_for_update(key_share=True, of=cards))
 
 
@@ -296,6 +303,29 @@ def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
     if row.version != at.card.version:
         uow.record_dependency("held card", row.id, row.version)
     return attrs.evolve(_load_card(uow, Loaded(row, at.roles)), row=at.row)
+
+
+def queue_card_lock(uow: UnitOfWork, at: LoadedCard) -> Callable[[], LoadedCard | None]:
+    """Lock the row of a card until the transaction ends, in the same round trip as the locks of its columns before.
+
+    Args:
+        uow: The unit of work.
+        at: The card, as an access check has loaded it.
+
+    Returns:
+        A function that returns the card with its current position, but its order as loaded; None if it has changed.
+    """
+    if not uses_row_locks(uow):
+        return lambda: at
+    rows = _LOCK_POSITION.queue(uow.connection, {"_card_id": at.card.id})
+
+    def read() -> LoadedCard | None:
+        row = rows.first()
+        if row is None or row.version != at.card.version:
+            return None
+        return attrs.evolve(at, position=row.position)
+
+    return read
 
 
 def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:

@@ -19,7 +19,7 @@ from stellary.contract.refs import ProjectRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access
-from stellary.core.board.cards import INSERT, take_numbers
+from stellary.core.board.cards import INSERT, queue_numbers
 from stellary.core.board.changes.card_moves import CardWithPosition, lock_cards, write_cards
 from stellary.core.board.changes.card_references import check_references
 from stellary.core.board.order import ordering
@@ -30,6 +30,7 @@ from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, Loc
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.positions import GAP, ColumnOrder
 from stellary.core.board.rules.references import unknown
+from stellary.core.db.direct_connection import queue_rows
 from stellary.core.kernel.events import CardCreated, CardEvent, CardUpdated
 from stellary.core.kernel.unit import UnitOfWork, serves
 
@@ -40,8 +41,9 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     at = access.project(uow, ref)
     requests = [(f"cards[{index}].", item) for index, item in enumerate(request.cards)]
     fields = check_references(uow, at.row.workspace_id, at.row.id, requests)
-    number, required = take_numbers(uow, at.row.id, len(requests))
+    numbers = queue_numbers(uow, at.row.id, len(requests))
     columns = lock_columns(uow, at.row.id, {item.column_id for _, item in requests})
+    number, required = numbers()
     ends = ordering.find_column_ends(uow, columns)
     new_cards: list[tuple[Card, int]] = []
     for path, item in requests:
@@ -69,7 +71,7 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     # Checked last, so that an invalid request is reported before a full column.
     for (path, item), (card, _) in zip(requests, new_cards, strict=True):
         rules.check_room(columns[item.column_id], (card.order or 0) + 1, path)
-    uow.connection.execute(INSERT, [card_rows.row(card, position) for card, position in new_cards])
+    queue_rows(uow.connection, INSERT, [card_rows.row(card, position) for card, position in new_cards])
     for column in columns.values():
         ordering.index_changes(uow, column, ends[column.id].order)
     for card, _ in new_cards:

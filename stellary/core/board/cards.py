@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 from sqlalchemy import bindparam, delete, insert, select, update
@@ -24,7 +24,13 @@ from stellary.contract.unset import UNSET
 from stellary.core.board import access
 from stellary.core.board.changes.card_references import check_references
 from stellary.core.board.order import ordering
-from stellary.core.board.order.locks import lock_columns, retry_transaction, uses_row_locks
+from stellary.core.board.order.locks import (
+    lock_columns,
+    queue_column_locks,
+    read_locked_columns,
+    retry_transaction,
+    uses_row_locks,
+)
 from stellary.core.board.queries.recipient_queries import load_commenter_ids
 from stellary.core.board.row_types import CardNumberRow
 from stellary.core.board.rows import card_rows, field_rows
@@ -33,6 +39,7 @@ from stellary.core.board.rules.cards import EndPosition, LockedColumn
 from stellary.core.board.rules.custom_fields import check_required
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, projects
+from stellary.core.db.direct_connection import queue_statement
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import CardCreated, CardDeleted
@@ -62,11 +69,15 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     at = access.column(uow, ref)
     workspace_id = at.roles.workspace_id or ""
     fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
-    number, required = take_numbers(uow, ref.project_id, 1)
-    column = lock_columns(uow, ref.project_id, [ref.column_id]).get(ref.column_id)
+    # One round trip, in which the project is locked.
+    numbers = queue_numbers(uow, ref.project_id, 1)
+    locked_columns = queue_column_locks(uow, ref.project_id, [ref.column_id])
+    end = ordering.queue_column_end(uow, ref.column_id)
+    number, required = numbers()
+    column = read_locked_columns(locked_columns).get(ref.column_id)
     if column is None:
         raise NotFound("Column not found")
-    point = ordering.find_insertion_point(uow, column, EndPosition(), ref.project_id)
+    point = ordering.read_column_end(column, end)
     card = rules.build_card(
         request,
         id=uow.new_id(),
@@ -82,7 +93,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     )
     check_required(required, card.custom_fields)
     rules.check_room(column, point.order + 1)
-    uow.connection.execute(INSERT, card_rows.row(card, point.position))
+    queue_statement(uow.connection, INSERT, card_rows.row(card, point.position))
     ordering.index_insertion(uow, column, point)
     uow.emit(
         CardCreated(workspace_id=workspace_id, project_id=card.project_id, card=card, column=column.name)
@@ -90,8 +101,10 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     return card
 
 
-def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> tuple[int, list[CustomField]]:
-    """Reserve the next card numbers of a project. Numbers are never reused.
+def queue_numbers(
+    uow: UnitOfWork, project_id: str, count: int
+) -> Callable[[], tuple[int, list[CustomField]]]:
+    """Reserve the next card numbers of a project, together with later statements. Numbers are never reused.
 
     Every unit reserves numbers before it locks columns. Otherwise a unit that creates cards in two columns
     could hold the numbers while it waits for the second column, and the unit that has locked that column
@@ -103,16 +116,19 @@ def take_numbers(uow: UnitOfWork, project_id: str, count: int) -> tuple[int, lis
         count: The number of new cards.
 
     Returns:
-        The first number, and the custom fields that every new card needs a value of.
-
-    Raises:
-        NotFound: The project was deleted in between.
+        A function that returns the first number, and the custom fields that every new card needs a value of. It raises
+        ``NotFound`` if the project was deleted in between.
     """
-    row = _NUMBERS.first(uow.connection, {"_project_id": project_id, "_count": count})
-    if row is None:
-        raise NotFound("Project not found")
-    fields = field_rows.project_fields(uow, project_id) if row.has_required else []
-    return row.last_number - count + 1, [field for field in fields if field.required]
+    rows = _NUMBERS.queue(uow.connection, {"_project_id": project_id, "_count": count})
+
+    def read() -> tuple[int, list[CustomField]]:
+        row = rows.first()
+        if row is None:
+            raise NotFound("Project not found")
+        fields = field_rows.project_fields(uow, project_id) if row.has_required else []
+        return row.last_number - count + 1, [field for field in fields if field.required]
+
+    return read
 
 
 @serves(GET_CARD, snapshot=False)
@@ -126,27 +142,23 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Update a card. The position of a moved card refers to the cards that its column has when it is locked."""
     at = access.card(uow, ref)
     fields = check_references(uow, at.roles.workspace_id or "", ref.project_id, [("", request)])
-    columns = _lock_affected_columns(uow, at.card, request)
+    columns: Mapping[str, LockedColumn] = {}
+    locked: access.LoadedCard | None = at
+    if rules.changes_position(request):
+        column_ids = {at.card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
+        locked_columns = queue_column_locks(uow, at.card.project_id, column_ids)
+        card_lock = access.queue_card_lock(uow, at)
+        columns, locked = read_locked_columns(locked_columns), card_lock()
     change = _Update(uow, at.roles.workspace_id or "", request, columns, fields)
-    updated = None
-    if not uses_row_locks(uow) or all(column.position_index is None for column in columns.values()):
-        # Concurrent changes of the same card are rare, so try without reading it again.
-        updated = change.apply(at, is_locked=not uses_row_locks(uow))
+    # Concurrent changes of the same card are rare, so try without reading it again.
+    updated = None if locked is None else change.apply(locked, is_current=not uses_row_locks(uow))
     if updated is None:
-        updated = change.apply(access.lock_card(uow, at), is_locked=True)
+        updated = change.apply(access.lock_card(uow, at), is_current=True)
     if updated is None:
         # Another unit moved the card while this one waited for its column. Locks cannot be released.
         retry_transaction(uow)
     assert updated is not None
     return updated
-
-
-def _lock_affected_columns(uow: UnitOfWork, card: Card, request: UpdateCard) -> dict[str, LockedColumn]:
-    """Lock the columns that a card leaves and enters, if the request changes its position."""
-    if not rules.changes_position(request):
-        return {}
-    column_ids = {card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
-    return lock_columns(uow, card.project_id, column_ids)
 
 
 @attrs.frozen
@@ -167,12 +179,12 @@ class _Update:
     columns: Mapping[str, LockedColumn]
     fields: Mapping[str, CustomField]
 
-    def apply(self, at: access.LoadedCard, *, is_locked: bool) -> Card | None:
+    def apply(self, at: access.LoadedCard, *, is_current: bool) -> Card | None:
         """Apply the update.
 
         Args:
             at: The card.
-            is_locked: Whether the row of the card is locked, so that ``at`` is its current state.
+            is_current: Whether ``at`` was read after the row of the card was locked.
 
         Returns:
             The updated card; None if the card is in a column that is not locked, or was changed in between.
@@ -195,20 +207,28 @@ class _Update:
             order = point.order
         after = rules.increment_version(before, after, order, self.uow.now)
         if after is before:
-            return before if is_locked or target is None else None
-        if not self._write(at, after, point):
+            return before if is_current or target is None else None
+        if not self._write(at, after, point, is_locked=is_current or bool(self.columns)):
             return None
         names = (self.columns[before.column_id].name, entered.name) if entered else ()
         for event in rules.build_events(before, after, self.workspace_id, *names):
             self.uow.emit(event)
         return after
 
-    def _write(self, at: access.LoadedCard, after: Card, point: ordering.InsertionPoint | None) -> bool:
-        """Write the card and its position; return False if another unit has changed it."""
+    def _write(
+        self,
+        at: access.LoadedCard,
+        after: Card,
+        point: ordering.InsertionPoint | None,
+        *,
+        is_locked: bool,
+    ) -> bool:
+        """Write the card and its position; return False if it is not locked, and another unit has changed it."""
         before = at.card
         changes = card_rows.build_changes(before, after, None if point is None else point.position)
         written = {"_id": before.id, "_version": before.version, **changes}
-        if not self.uow.connection.execute(_UPDATE, written).rowcount:
+        update = queue_statement(self.uow.connection, _UPDATE, written)
+        if not is_locked and not update.row_count:
             return False
         if not before.archived and (after.archived or after.column_id != before.column_id):
             ordering.index_removal(self.uow, self.columns[before.column_id], at.position)

@@ -304,6 +304,20 @@ class AnchorRow(PositionRow):
     place: int | None
 
 
+class LockedPositionRow(RowType):
+    """The version and the position of a locked card."""
+
+    version: int
+    position: int
+
+
+class ColumnEndRow(RowType):
+    """The end of a column: the number of its unarchived cards, and the position of the last one."""
+
+    card_count: int | None
+    last: int | None
+
+
 class ExportedCommentRow(RowType):
     """A comment for a project file."""
 

@@ -12,9 +12,10 @@ from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
 from stellary.core.db import forks, watchdog
-from stellary.core.db.direct_connection import DirectConnection, Plans
+from stellary.core.db.direct_connection import DirectConnection
 from stellary.core.db.errors import is_statement_stale
 from stellary.core.db.fair_lock import FairSemaphore
+from stellary.core.db.statement_plans import Plans
 
 NO_OPTIONS: Mapping[str, Any] = {}
 

@@ -183,10 +183,9 @@ class Database:
 
     def _can_commit(self, connection: Connection) -> bool:
         """Return whether the transaction of a connection is open, and no error has aborted it."""
-        driver = _driver(connection)
         if self.is_sqlite:
-            return bool(driver.in_transaction)
-        return bool(driver.info.transaction_status == driver.info.transaction_status.INTRANS)
+            return bool(_driver(connection).in_transaction)
+        return isinstance(connection, DirectConnection) and connection.has_open_transaction()
 
     def after_commit(self, due: Sequence[Callable[[], None]]) -> None:
         """Run functions after the commit of a unit: now, or after the common commit of a group."""
@@ -387,10 +386,12 @@ def _postgres_savepoint(group: _Gathered) -> Iterator[None]:
     """
     if group.is_lost:
         raise _lost_group()
-    driver = _driver(group.connection)
-    # The savepoint of the last unit is released here or by the commit, which saves a round trip. psycopg would prepare
-    # the statements, which several together cannot be.
-    driver.execute("RELEASE unit; SAVEPOINT unit" if group.has_savepoint else "SAVEPOINT unit", prepare=False)
+    connection = group.connection
+    assert isinstance(connection, DirectConnection)
+    # The savepoint of the last unit is released here or by the commit. The commands are sent with the next statement.
+    if group.has_savepoint:
+        connection.queue_command("RELEASE unit")
+    connection.queue_command("SAVEPOINT unit")
     group.has_savepoint = True
     try:
         yield
@@ -398,7 +399,7 @@ def _postgres_savepoint(group: _Gathered) -> Iterator[None]:
         group.is_lost = True
         raise
     except BaseException:
-        driver.execute("ROLLBACK TO unit", prepare=False)
+        connection.queue_command("ROLLBACK TO unit")
         raise
 
 

@@ -13,138 +13,45 @@ while an event listener or ``echo`` is active, and raises all errors.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from weakref import WeakKeyDictionary
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from sqlalchemy import (
-    Connection,
-    CursorResult,
-    Engine,
-    Executable,
-    SelectBase,
-    TextClause,
-    UpdateBase,
-)
+from sqlalchemy import Connection, Engine, Executable, Result, SelectBase
 from sqlalchemy.engine import IteratorResult
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 
-from stellary.core.db.errors import OUR_TABLES
+from stellary.core.db.bound_statements import BoundStatement, Row, StatementRejected, StatementReply
+from stellary.core.db.statement_plans import (
+    PLANS_MAX,
+    SEVERAL,
+    BoundParameters,
+    Parameters,
+    Plans,
+    PlansOfStatement,
+    SqlResult,
+    StatementPlan,
+    add_plan,
+    build_plan,
+)
 
 if TYPE_CHECKING:
-    from psycopg import RawCursor
+    import psycopg
 
-Parameters: TypeAlias = Mapping[str, object]
-BoundParameters: TypeAlias = tuple[object, ...] | dict[str, object]
-Row: TypeAlias = tuple[object, ...]
-
-SqlResult: TypeAlias = CursorResult[Any]
+    from stellary.core.db.psycopg_statements import StatementExecutor
 
 _NO_PARAMETERS: Final[Parameters] = {}
-_PLANS_MAX = 32
-"""The maximum number of plans of a statement: it has one for each set of parameter names and list lengths."""
-_SEVERAL: Final = "*"
-"""The first part of the key of a plan for several sets of parameters. No parameter has this name."""
 _LISTENERS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 _HANDLERS = ("do_execute", "do_execute_no_params")
+_QUEUED_MAX = 500
+"""The number of queued statements that are executed without waiting for further ones."""
+_EXECUTOR = "stellary.executor"
+"""The key of the executor of a driver connection in its ``info``."""
 
 
 class SnapshotNeeded(Exception):
     """A unit without a snapshot has executed too many statements, or one that writes, and must run again with one."""
-
-
-class _Parameter:
-    """A placeholder for the value of a parameter, or for an item of a list."""
-
-    def __init__(self, name: str, index: int | None = None) -> None:
-        self.name, self.index = name, index
-
-
-class StatementPlan:
-    """The part of an execution that is the same each time: the SQL, and the conversions of parameters and rows.
-
-    Args:
-        result: The result of SQLAlchemy's execution of the statement.
-        compiled: The compiled statement, of which ``_is_plain`` is true.
-        parameters: The parameters of that execution.
-    """
-
-    def __init__(self, result: SqlResult, compiled: SQLCompiler, parameters: Parameters) -> None:
-        self.metadata: Any = result._metadata
-        self.fetches: bool = self.metadata.returns_rows
-        # SQLAlchemy also reads keys that the database has generated; they are not part of the result.
-        self.row_getter: Any = (
-            result._row_getter if self.fetches and not compiled.implicit_returning else None
-        )
-        context: Any = result.context
-        placeholders: dict[str, object] = {name: _Parameter(name) for name in parameters}
-        self.list_names = _find_list_names(compiled, parameters)
-        for name in self.list_names:
-            placeholders[name] = [_Parameter(name, index) for index in range(_measure(parameters[name]))]
-        expanded = compiled._process_parameters_for_postcompile(
-            compiled.construct_params(
-                placeholders, extracted_parameters=context.extracted_parameters, escape_names=False
-            )
-        )
-        self.sql: str = expanded.statement
-        values = expanded.parameters
-        processors: Any = {**compiled._bind_processors, **expanded.processors}
-        names = (*((expanded.positiontup or ()) if compiled.positional else values),)
-        self._build_binder = partial(_build_binder, values, processors)
-        self.bind: Callable[[Parameters], BoundParameters] = self._build_binder(
-            names, is_positional=compiled.positional
-        )
-        """Converts the parameters to the form of the driver."""
-        self.raw_cursor: type[RawCursor[Row]] | None = None
-        """The class of cursors that execute ``raw_sql``; None if the driver executes ``sql``."""
-        self.raw_sql = b""
-
-    def use_raw_cursor(self) -> None:
-        """Let psycopg execute the statement with PostgreSQL's own placeholders, as it is sent.
-
-        Otherwise psycopg would look up or convert the placeholders at each execution, which takes longer than the rest
-        of its work: it remembers 128 statements, of at most 4,096 characters.
-        """
-        # Imported here, since the driver is installed only where PostgreSQL is used.
-        from psycopg import RawCursor
-
-        numbers: dict[str, int] = {}
-
-        def number_placeholder(match: re.Match[str]) -> str:
-            name = match[1]
-            return "%" if name is None else f"${numbers.setdefault(name, len(numbers) + 1)}"
-
-        self.raw_sql = _PLACEHOLDER.sub(number_placeholder, self.sql).encode()
-        self.bind = self._build_binder((*numbers,), is_positional=True)
-        self.raw_cursor = RawCursor
-
-
-class PlansOfStatement:
-    """The plans of a statement, by the names of its parameters and the lengths of its list parameters.
-
-    Attributes:
-        plans: The plans; None for executions that are left to SQLAlchemy.
-        list_names: The parameters that are lists, by the names of all parameters; without names if there are none.
-    """
-
-    __slots__ = ("list_names", "plans")
-
-    def __init__(self) -> None:
-        self.plans: dict[tuple[str | int, ...], StatementPlan | None] = {}
-        self.list_names: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-    def make_key(self, parameters: Parameters) -> tuple[str | int, ...]:
-        """Return the key of the plan for some parameters."""
-        names = (*parameters,)
-        list_names = self.list_names.get(names) if self.list_names else None
-        return names if not list_names else (*names, *(_measure(parameters[name]) for name in list_names))
-
-
-Plans: TypeAlias = WeakKeyDictionary[Executable, PlansOfStatement]
-"""The plans of an engine, by statement."""
 
 
 class DirectResult(IteratorResult[Any]):
@@ -158,11 +65,67 @@ class DirectResult(IteratorResult[Any]):
 
     _memoized_keys = frozenset({"_row_getter"})
 
-    def __init__(self, plan: StatementPlan, rows: Sequence[Any], rowcount: int) -> None:
+    def __init__(self, plan: StatementPlan, rows: Sequence[Row], rowcount: int) -> None:
         super().__init__(plan.metadata, iter(rows))
         self.rowcount = rowcount
         # Cached for all results of the plan; discarded when the columns of the result change.
         self.__dict__["_row_getter"] = plan.row_getter
+
+
+class QueuedResult:
+    """The result of a statement that is executed together with later ones.
+
+    Args:
+        bound_statement: The statement.
+        plan: Its plan; None for a command.
+        execute_queued: Executes the queued statements.
+    """
+
+    __slots__ = ("_execute_queued", "bound_statement", "plan", "reply")
+
+    def __init__(
+        self, bound_statement: BoundStatement, plan: StatementPlan | None, execute_queued: Callable[[], None]
+    ) -> None:
+        self.bound_statement, self.plan, self._execute_queued = bound_statement, plan, execute_queued
+        self.reply: StatementReply | None = None
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows that were changed, or that are in the result."""
+        return self.fetch().rowcount
+
+    def fetch(self) -> DirectResult:
+        """Return the result. The statement is executed now if it is still queued."""
+        if self.reply is None:
+            self._execute_queued()
+        assert self.plan is not None
+        assert self.reply is not None
+        rows, row_count = self.reply
+        return DirectResult(self.plan, () if self.plan.row_getter is None else rows, row_count)
+
+
+class ExecutedResult:
+    """The result of a statement that was executed when it was to be queued.
+
+    Args:
+        result: The result.
+    """
+
+    __slots__ = ("_result", "row_count")
+
+    def __init__(self, result: SqlResult | DirectResult) -> None:
+        self.row_count = result.rowcount
+        self._result: Result[Row] = result
+        if not isinstance(result, DirectResult) and result.returns_rows:
+            # SQLite would read the rows while later statements change them.
+            self._result = result.freeze()()
+
+    def fetch(self) -> Result[Row]:
+        """Return the result."""
+        return self._result
+
+
+_COMMIT = QueuedResult(BoundStatement(b"COMMIT", is_command=True), None, lambda: None)
 
 
 class DirectConnection(Connection):
@@ -181,6 +144,9 @@ class DirectConnection(Connection):
     def __init__(self, engine: Engine, plans: Plans) -> None:
         super().__init__(engine)
         self._plans = plans
+        self._can_queue = engine.dialect.driver == "psycopg"
+        self._queued: list[QueuedResult] = []
+        self._has_executed = False
 
     def execute(self, statement: Executable, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Execute a statement; see ``sqlalchemy.Connection.execute``.
@@ -203,42 +169,112 @@ class DirectConnection(Connection):
             return self._execute_several(statement, values)
         if type(values) is not dict or execution_options is not None:
             return super().execute(statement, parameters, execution_options=execution_options)
+        bound = self._bind_plan(statement, values)
+        if bound is not None:
+            return self._execute_plan(*bound)
         plans = self._plans.get(statement)
         key = () if plans is None else plans.make_key(values)
-        plan = None if plans is None else plans.plans.get(key)
-        driver = None if plan is None else self._find_driver()
-        if plan is not None and driver is not None:
-            try:
-                bound = plan.bind(values)
-            except Exception:  # noqa: BLE001 - SQLAlchemy raises its own error
-                return super().execute(statement, parameters)
-            return self._execute_plan(driver, plan, bound)
         result = super().execute(statement, parameters)
         if plans is None:
             self._plans[statement] = PlansOfStatement()
-        elif key not in plans.plans and len(plans.plans) < _PLANS_MAX:
-            _add_plan(plans, statement, values, result)
+        elif key not in plans.plans and len(plans.plans) < PLANS_MAX:
+            add_plan(plans, statement, values, result)
         return result
+
+    def queue(self, statement: Executable, parameters: Parameters) -> QueuedResult | ExecutedResult:
+        """Queue a statement; see ``queue_statement``.
+
+        Args:
+            statement: The statement.
+            parameters: The parameters by name.
+        """
+        bound = self._bind_plan(statement, parameters) if self._can_queue else None
+        if bound is None:
+            return ExecutedResult(self.execute(statement, parameters))
+        self._count(statement)
+        plan, values = bound
+        return self._enqueue(BoundStatement(plan.raw_sql, cast("Sequence[object]", values)), plan)
+
+    def queue_rows(self, statement: Executable, rows: list[Parameters]) -> None:
+        """Queue a statement for each of several sets of parameters; see the function ``queue_rows``.
+
+        Args:
+            statement: The statement.
+            rows: The sets of parameters, all with the same names.
+        """
+        bound = self._bind_several(statement, rows) if self._can_queue else None
+        if bound is None:
+            self.execute(statement, rows)
+            return
+        plan, bound_rows = bound
+        for values in bound_rows:
+            self._enqueue(
+                BoundStatement(plan.raw_sql, cast("Sequence[object]", values), is_repeated=True), plan
+            )
+
+    def queue_command(self, command: str) -> None:
+        """Queue a command of PostgreSQL, such as ``SAVEPOINT unit``."""
+        self._enqueue(BoundStatement(command.encode(), is_command=True), None)
+
+    def has_open_transaction(self) -> bool:
+        """Return whether the transaction on PostgreSQL is open and not aborted; it begins with its first statement."""
+        executor = None if self._dbapi_connection is None else self._get_executor()
+        if executor is None:
+            return False
+        return executor.is_in_transaction() if self._has_executed else executor.is_idle()
+
+    def _enqueue(self, bound_statement: BoundStatement, plan: StatementPlan | None) -> QueuedResult:
+        queued = QueuedResult(bound_statement, plan, self.execute_queued)
+        self._queued.append(queued)
+        if len(self._queued) >= _QUEUED_MAX:
+            self.execute_queued()
+        return queued
+
+    def execute_queued(self) -> None:
+        """Execute the queued statements."""
+        if self._queued:
+            self._run_queue()
+
+    def _bind_plan(
+        self, statement: Executable, values: Parameters
+    ) -> tuple[StatementPlan, BoundParameters] | None:
+        """Return the plan of a statement and its parameters for the driver; None if SQLAlchemy must execute it."""
+        plans = self._plans.get(statement)
+        plan = None if plans is None else plans.plans.get(plans.make_key(values))
+        if plan is None or self._find_driver() is None:
+            return None
+        try:
+            return plan, plan.bind(values)
+        except Exception:  # noqa: BLE001 - SQLAlchemy raises its own error
+            return None
+
+    def _bind_several(
+        self, statement: Executable, rows: list[Parameters]
+    ) -> tuple[StatementPlan, list[BoundParameters]] | None:
+        """Return the same as ``_bind_plan`` for several sets of parameters, all with the same names."""
+        plans = self._plans.get(statement)
+        plan = None if plans is None else plans.plans.get((SEVERAL, *rows[0]))
+        if plan is None or self._find_driver() is None:
+            return None
+        count = len(rows[0])
+        try:
+            bound = [plan.bind(row) for row in rows if len(row) == count]
+        except Exception:  # noqa: BLE001 - SQLAlchemy raises its own error
+            return None
+        return (plan, bound) if len(bound) == len(rows) else None
 
     def _execute_several(self, statement: Executable, rows: list[Parameters]) -> object:
         """Execute a statement once for each of several sets of parameters."""
-        plans = self._plans.get(statement)
-        key = (_SEVERAL, *rows[0])
-        plan = None if plans is None else plans.plans.get(key)
-        driver = None if plan is None else self._find_driver()
-        if plan is not None and driver is not None:
-            count = len(rows[0])
-            try:
-                bound = [plan.bind(row) for row in rows if len(row) == count]
-            except Exception:  # noqa: BLE001 - SQLAlchemy raises its own error
-                bound = []
-            if len(bound) == len(rows):
-                return self._execute_plan(driver, plan, bound)
+        bound = self._bind_several(statement, rows)
+        if bound is not None:
+            return self._execute_plan(*bound)
         result = super().execute(statement, rows)
+        plans = self._plans.get(statement)
+        key = (SEVERAL, *rows[0])
         if plans is None:
             self._plans[statement] = PlansOfStatement()
-        elif key not in plans.plans and len(plans.plans) < _PLANS_MAX:
-            plans.plans[key] = _build_plan(statement, rows[0], result, is_several=True)
+        elif key not in plans.plans and len(plans.plans) < PLANS_MAX:
+            plans.plans[key] = build_plan(statement, rows[0], result, is_several=True)
         return result
 
     def _count(self, statement: Executable) -> None:
@@ -248,22 +284,107 @@ class DirectConnection(Connection):
             self.statements_left -= 1
 
     def _execute_plan(
-        self, driver: Any, plan: StatementPlan, bound: BoundParameters | list[BoundParameters]
+        self, plan: StatementPlan, bound: BoundParameters | list[BoundParameters]
     ) -> DirectResult:
+        if plan.raw_sql:
+            rows = cast("list[Row]", bound if type(bound) is list else [bound])
+            queued = [
+                QueuedResult(
+                    BoundStatement(plan.raw_sql, row, is_repeated=len(rows) > 1), plan, self.execute_queued
+                )
+                for row in rows
+            ]
+            self._queued += queued
+            self._run_queue()
+            result = queued[0].fetch()
+            result.rowcount += sum(other.fetch().rowcount for other in queued[1:])
+            return result
+        pooled = self._dbapi_connection
+        driver: Any = None if pooled is None else pooled.dbapi_connection
         try:
             if type(bound) is list:
-                cursor = driver.cursor() if plan.raw_cursor is None else plan.raw_cursor(driver)
-                cursor.executemany(plan.raw_sql or plan.sql, bound)
-            elif plan.raw_cursor is None:
-                cursor = driver.execute(plan.sql, bound)
+                cursor = driver.cursor()
+                cursor.executemany(plan.sql, bound)
             else:
-                cursor = plan.raw_cursor(driver).execute(plan.raw_sql, bound)
-            rows = cursor.fetchall() if plan.fetches else ()
+                cursor = driver.execute(plan.sql, bound)
+            fetched = cursor.fetchall() if plan.fetches else ()
         except BaseException as error:
             if isinstance(error, Exception) and not isinstance(error, self.dialect.loaded_dbapi.Error):
                 raise
             self._handle_dbapi_exception(error, plan.sql, bound, None, None)
-        return DirectResult(plan, () if plan.row_getter is None else rows, cursor.rowcount)
+        return DirectResult(plan, () if plan.row_getter is None else fetched, cursor.rowcount)
+
+    def _run_queue(self, *, commits: bool = False) -> None:
+        """Execute the queued statements in one round trip, and commit in the same one if that is requested."""
+        queued, self._queued = self._queued, []
+        self._has_executed = True
+        failed = queued[-1]
+        try:
+            try:
+                replies = self._get_executor().execute(
+                    [result.bound_statement for result in queued], commits=commits
+                )
+            except StatementRejected as failure:
+                failed = next(
+                    (result for result in queued if result.bound_statement is failure.statement), _COMMIT
+                )
+                raise failure.error from None
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, self.dialect.loaded_dbapi.Error):
+                raise
+            sql = None if failed.plan is None else failed.plan.sql
+            self._handle_dbapi_exception(
+                error, sql, (*failed.bound_statement.parameters,) or None, None, None
+            )
+        for result, reply in zip(queued, replies, strict=True):
+            result.reply = reply
+
+    def _get_executor(self) -> StatementExecutor:
+        pooled = self._dbapi_connection
+        assert pooled is not None
+        executor: StatementExecutor | None = pooled.info.get(_EXECUTOR)
+        if executor is None:
+            # Imported here, since the driver is installed only where PostgreSQL is used.
+            from stellary.core.db.psycopg_statements import StatementExecutor
+
+            executor = pooled.info[_EXECUTOR] = StatementExecutor(
+                cast("psycopg.Connection[Row]", pooled.dbapi_connection)
+            )
+        return executor
+
+    @property
+    def connection(self) -> PoolProxiedConnection:
+        """The driver's connection, on which the queued statements have been executed."""
+        self.execute_queued()
+        return super().connection
+
+    def _execute_context(self, *arguments: Any, **options: Any) -> SqlResult:
+        self.execute_queued()
+        self._has_executed = True
+        return super()._execute_context(*arguments, **options)
+
+    def _commit_impl(self) -> None:
+        if self._queued and not (self._has_events or self.engine._has_events):
+            try:
+                self._run_queue(commits=True)
+            except BaseException:
+                # Otherwise the transaction would stay open: SQLAlchemy does not roll back after a failed commit.
+                with suppress(DBAPIError):
+                    self._rollback_impl()
+                raise
+        else:
+            super()._commit_impl()
+        self._has_executed = False
+
+    def _rollback_impl(self) -> None:
+        self._queued.clear()
+        self._has_executed = False
+        super()._rollback_impl()
+
+    def _rollback_to_savepoint_impl(self, name: str) -> None:
+        # Queued after the savepoint, since its creation has executed what was queued before.
+        self._queued.clear()
+        super()._rollback_to_savepoint_impl(name)
 
     def scalar(self, statement: Executable, parameters: Any = None, *, execution_options: Any = None) -> Any:
         """Execute a statement, and return the first column of its first row; None without a row.
@@ -293,6 +414,46 @@ class DirectConnection(Connection):
         return None if pooled is None else pooled.dbapi_connection
 
 
+def queue_statement(
+    connection: Connection, statement: Executable, parameters: Parameters
+) -> QueuedResult | ExecutedResult:
+    """Execute a statement in the same round trip to PostgreSQL as later ones.
+
+    It is executed when its result is fetched, before the next statement that is not queued, or with the commit, always
+    in the order of the calls. If PostgreSQL rejects it, the error is raised there. SQLite executes it immediately.
+
+    Args:
+        connection: The connection.
+        statement: The statement.
+        parameters: The parameters by name.
+    """
+    if isinstance(connection, DirectConnection):
+        return connection.queue(statement, parameters)
+    return ExecutedResult(connection.execute(statement, parameters))
+
+
+def queue_rows(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, object]]) -> None:
+    """Execute a statement for each of several sets of parameters, together with later statements; see ``queue_statement``.
+
+    Args:
+        connection: The connection.
+        statement: The statement, whose result is not needed.
+        rows: The sets of parameters, all with the same names.
+    """
+    if len(rows) == 1:
+        queue_statement(connection, statement, rows[0])
+    elif isinstance(connection, DirectConnection):
+        connection.queue_rows(statement, [*rows])
+    else:
+        connection.execute(statement, rows)
+
+
+def execute_queued(connection: Connection) -> None:
+    """Execute the queued statements of a connection, so that their errors are raised here."""
+    if isinstance(connection, DirectConnection):
+        connection.execute_queued()
+
+
 def allow_statement(connection: Connection) -> None:
     """Allow one more statement without a snapshot, since the last one has only read the caller's token."""
     if isinstance(connection, DirectConnection) and connection.statements_left is not None:
@@ -301,108 +462,3 @@ def allow_statement(connection: Connection) -> None:
 
 def _has_listeners(dispatch: Any, names: Sequence[str]) -> bool:
     return any(getattr(dispatch, name) for name in names)
-
-
-def _add_plan(
-    plans: PlansOfStatement, statement: Executable, parameters: Parameters, result: SqlResult
-) -> None:
-    """Add the plan of a statement that SQLAlchemy has just executed, or record that SQLAlchemy must always execute it."""
-    plan = _build_plan(statement, parameters, result)
-    if plan is not None and plan.list_names:
-        plans.list_names[(*parameters,)] = plan.list_names
-    plans.plans[plans.make_key(parameters)] = plan
-
-
-def _build_plan(
-    statement: Executable, parameters: Parameters, result: SqlResult, *, is_several: bool = False
-) -> StatementPlan | None:
-    """Return the plan of a statement that SQLAlchemy has just executed; None if SQLAlchemy must always execute it.
-
-    Args:
-        statement: The statement.
-        parameters: The parameters, or the first of several sets of parameters.
-        result: The result of the execution.
-        is_several: Whether there were several sets of parameters.
-    """
-    context: Any = result.context
-    compiled = context.compiled
-    if (
-        not isinstance(statement, (SelectBase, UpdateBase, TextClause))
-        or statement.get_execution_options()
-        or not isinstance(compiled, SQLCompiler)
-        or not _is_plain(compiled)
-        or (is_several and (result.returns_rows or _find_list_names(compiled, parameters)))
-    ):
-        return None
-    plan = StatementPlan(result, compiled, parameters)
-    if (plan.sql, plan.bind(parameters)) != (context.statement, context.parameters[0]):
-        return None
-    if context.dialect.driver == "psycopg":
-        plan.use_raw_cursor()
-    return plan
-
-
-def _build_binder(
-    values: Mapping[str, object],
-    processors: Mapping[str, Callable[[object], object]],
-    names: Sequence[str],
-    *,
-    is_positional: bool,
-) -> Callable[[Parameters], BoundParameters]:
-    """Return a generated function from the parameters of a statement to those of the driver.
-
-    Args:
-        values: The placeholders and constants, by the names of the driver.
-        processors: The functions that convert values, by the names of the driver.
-        names: The names of the driver, in the order of the statement.
-        is_positional: Whether the driver takes a tuple; otherwise a dict.
-    """
-    scope: dict[str, Any] = {}
-    expressions = []
-    for index, name in enumerate(names):
-        value, process = values[name], processors.get(name)
-        if not isinstance(value, _Parameter):
-            scope[f"constant_{index}"] = value if process is None else process(value)
-            expressions.append(f"constant_{index}")
-            continue
-        item = "" if value.index is None else f"[{value.index}]"
-        expression = f"parameters[{value.name!r}]{item}"
-        if process is not None:
-            scope[f"process_{index}"] = process
-            expression = f"process_{index}({expression})"
-        expressions.append(expression)
-    if is_positional:
-        body = "".join(f"{expression}, " for expression in expressions)
-        source = f"lambda parameters: ({body})"
-    else:
-        pairs = zip(names, expressions, strict=True)
-        source = (
-            f"lambda parameters: {{{', '.join(f'{name!r}: {expression}' for name, expression in pairs)}}}"
-        )
-    bind: Callable[[Parameters], BoundParameters] = eval(source, scope)  # noqa: S307 - of names that repr() quotes
-    return bind
-
-
-def _find_list_names(compiled: SQLCompiler, parameters: Parameters) -> tuple[str, ...]:
-    """Return the parameters that are lists of values, each of which becomes a parameter of its own."""
-    names = {name for bind in compiled.post_compile_params for name in (bind.key, compiled.bind_names[bind])}
-    return tuple(name for name in parameters if name in names)
-
-
-def _measure(values: object) -> int:
-    """Return the length of a list; -1 for a collection without an order, which has no plan."""
-    return len(values) if isinstance(values, (list, tuple)) else -1
-
-
-def _is_plain(compiled: SQLCompiler) -> bool:
-    """Return whether the statement is the core's own and its SQL is always the same, apart from parameter values."""
-    return OUR_TABLES in compiled.string and not (
-        compiled.literal_execute_params
-        or compiled.insert_prefetch
-        or compiled.update_prefetch
-        or compiled.escaped_bind_names
-        or compiled.schema_translate_map
-        or compiled.has_out_parameters
-        or any(bind.callable for bind in compiled.bind_names)
-        or any(bind.type._is_tuple_type for bind in compiled.post_compile_params)
-    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from sqlalchemy import Connection, Executable
+
+from stellary.core.db.direct_connection import ExecutedResult, QueuedResult, queue_statement
 
 Row_co = TypeVar("Row_co", bound="RowType", covariant=True)
 
@@ -75,3 +77,31 @@ class Query(Generic[Row_co]):
         result: Any = connection.execute(self.statement, parameters)
         rows: Sequence[Row_co] = result.all()
         return rows
+
+    def queue(self, connection: Connection, parameters: Mapping[str, object]) -> QueuedRows[Row_co]:
+        """Execute the statement together with later ones; see ``queue_statement``.
+
+        Args:
+            connection: The connection.
+            parameters: The parameters by name.
+        """
+        return QueuedRows(queue_statement(connection, self.statement, parameters))
+
+
+class QueuedRows(Generic[Row_co]):
+    """The rows of a statement that is executed together with later ones.
+
+    Args:
+        result: The result of the statement.
+    """
+
+    def __init__(self, result: QueuedResult | ExecutedResult) -> None:
+        self._result = result
+
+    def first(self) -> Row_co | None:
+        """Return the first row, or None if there is none."""
+        return cast("Row_co | None", self._result.fetch().first())
+
+    def all(self) -> Sequence[Row_co]:
+        """Return all rows."""
+        return cast("Sequence[Row_co]", self._result.fetch().all())

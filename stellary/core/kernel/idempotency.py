@@ -23,6 +23,7 @@ from stellary.contract.errors import Conflict, Invalid, Unprocessable
 from stellary.contract.port import RawResponse
 from stellary.contract.router import AnyEndpoint
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
+from stellary.core.db.direct_connection import queue_statement
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -107,7 +108,8 @@ class Attempt:
 
     def store(self, response: RawResponse) -> None:
         """Store a response for 24 hours."""
-        self._uow.connection.execute(
+        queue_statement(
+            self._uow.connection,
             _KEEP,
             {
                 "user_id": self._uow.user_id,

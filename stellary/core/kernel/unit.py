@@ -15,6 +15,7 @@ from stellary.contract.endpoint import TOKEN_SCOPES, Endpoint, Nothing, Policy
 from stellary.contract.errors import Forbidden, PreconditionFailed, ServerError, Unauthenticated
 from stellary.contract.refs import Ref
 from stellary.contract.wire import Request, check
+from stellary.core.db.direct_connection import execute_queued
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import NESTED_MAX
 from stellary.core.kernel.events import BaseEvent, Cause
@@ -352,6 +353,8 @@ class UnitOfWork:
         event_count, effect_count = len(self.events), len(self.after_commit)
         settled_count, handled_count = self.settled_count, self.handled_count
         ended_counts = self.ended_counts.copy()
+        # Their errors concern the whole unit.
+        execute_queued(self.connection)
         try:
             with self.connection.begin_nested():
                 yield

@@ -23,6 +23,7 @@ from stellary.core.board.queries.recipient_queries import (
     select_project_name,
 )
 from stellary.core.db.base import IdType
+from stellary.core.db.direct_connection import queue_rows
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
     CardEvent,
@@ -164,7 +165,7 @@ def record(
     activity_rows = [
         _activity_row(uow, activity_id, entry, agent_names) for activity_id, entry in numbered_entries
     ]
-    uow.connection.execute(_INSERT_ACTIVITIES, activity_rows)
+    queue_rows(uow.connection, _INSERT_ACTIVITIES, activity_rows)
     notification_rows: list[dict[str, object]] = [
         {
             "id": uow.new_id(),
@@ -178,7 +179,7 @@ def record(
         for user_id in entry.recipients
     ]
     if notification_rows:
-        uow.connection.execute(_INSERT_NOTIFICATIONS, notification_rows)
+        queue_rows(uow.connection, _INSERT_NOTIFICATIONS, notification_rows)
         channels.enqueue_deliveries(uow, notification_rows)
     for workspace_id in dict.fromkeys(entry.event.workspace_id for entry in entries):
         uow.send_on_commit(of_workspace(workspace_id))

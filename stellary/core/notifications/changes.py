@@ -72,6 +72,12 @@ _CARD_FIELDS: Final = tuple(name for name in field_names(Card) if name not in NO
 _CREATED: Final = tuple(name for name in _CARD_FIELDS if name not in ("scope_id", "order"))
 _PYTHON_NAMES: Final[Mapping[str, str]] = {camel(name): name for name in _CARD_FIELDS}
 _WIRE_NAMES: Final[Mapping[str, str]] = {name: camel(name) for name in _CARD_FIELDS}
+_PLAIN_FIELDS: Final[Mapping[str, str]] = {
+    name: wire_name
+    for name, wire_name in _WIRE_NAMES.items()
+    if name not in ("checklist", "custom_fields") and not name.endswith(("_id", "_ids"))
+}
+"""The fields of a card whose changes contain no names and no items."""
 
 
 def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[StoredChange]:
@@ -162,7 +168,12 @@ def list_values(value: Value, fields: Iterable[str], names: Mapping[str, str]) -
     changes: list[StoredChange] = []
     for field in fields:
         new = getattr(value, field)
-        if new:
+        if not new:
+            continue
+        if field in _PLAIN_FIELDS and not _is_long(new):
+            # The common case of a card that is created in bulk.
+            changes.append({"field": _PLAIN_FIELDS[field], "from": None, "to": new})
+        else:
             changes += _list_field_changes(field, None, new, names)
     return changes
 
@@ -216,6 +227,8 @@ def _is_long(value: object) -> bool:
 
 
 def _name_ids(field: str, old: object, new: object, names: Mapping[str, str]) -> dict[str, str]:
+    if not names:
+        return {}
     if field.endswith("_id"):
         return {id: names[id] for id in (old, new) if isinstance(id, str) and id in names}
     if field.endswith("_ids"):
@@ -258,7 +271,9 @@ def _list_item_changes(old: Sequence[ChecklistItem], new: Sequence[ChecklistItem
 def _item_json(item: ChecklistItem | None) -> dict[str, object] | None:
     if item is None:
         return None
-    return {name: value for name, value in as_dict(item).items() if name != "_id"}
+    fields = as_dict(item)
+    del fields["_id"]
+    return fields
 
 
 def diff_texts(old: str, new: str) -> str:

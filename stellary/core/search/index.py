@@ -10,6 +10,7 @@ import attrs
 from sqlalchemy import Insert, Integer, Text, bindparam, delete, func, insert, select, update
 
 from stellary.core.board import search_entries
+from stellary.core.db.direct_connection import queue_rows
 from stellary.core.kernel.events import (
     CardCreated,
     CardsImported,
@@ -95,19 +96,18 @@ def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
     for entry in changes.created.values():
         rows_by_statement[_insert_of(entry)].append(_row(entry))
     for statement, rows in rows_by_statement.items():
-        # A single row takes the faster path of the drivers, without executemany.
-        uow.connection.execute(statement, rows if len(rows) > 1 else rows[0])
+        queue_rows(uow.connection, statement, rows)
     if changes.changed:
         rows = [
             {"_id": row.pop("id"), "_workspace_id": row.pop("workspace_id"), **row}
             for row in map(_row, changes.changed.values())
         ]
-        uow.connection.execute(_UPDATE, rows)
+        queue_rows(uow.connection, _UPDATE, rows)
     if changes.deleted:
         deleted_rows = [
             {"_id": id, "_workspace_id": workspace_id} for id, workspace_id in changes.deleted.items()
         ]
-        uow.connection.execute(_DELETE, deleted_rows)
+        queue_rows(uow.connection, _DELETE, deleted_rows)
 
 
 def _insert_of(entry: SearchEntry) -> Insert:

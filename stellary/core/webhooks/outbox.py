@@ -13,6 +13,7 @@ from stellary.contract.cards import Card
 from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import dump
 from stellary.core.accounts import people
+from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ActivitiesRecorded
 from stellary.core.kernel.retention import RetentionRule
@@ -85,7 +86,7 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
             delivery_rows += [_delivery(uow, hook.id, row["type"], payload) for hook in subscribers]
     if not delivery_rows:
         return
-    uow.connection.execute(_INSERT, delivery_rows)
+    queue_rows(uow.connection, _INSERT, delivery_rows)
     queue.enqueue(uow, sorted({delivery["webhook_id"] for delivery in delivery_rows}))
     for webhook_id in {
         row["webhook_id"] for row in delivery_rows if int(row["id"], 16) % DELETE_OLD_EVERY == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select
@@ -14,6 +14,7 @@ from stellary.core.accounts.agent_users import find_assignable_agents
 from stellary.core.board.rows.field_rows import load_share_locked_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, labels, projects
+from stellary.core.db.direct_connection import queue_statement
 from stellary.core.kernel.unit import UnitOfWork
 
 # The lock keeps a label from being deleted while it is added to a card.
@@ -74,15 +75,17 @@ def check_references(
         if isinstance(request.assignee_id, str)
     ]
     assignee_ids = {id for _, id in assignees}
-    person_ids = people.reaching(uow, workspace_id, assignee_ids).keys()
-    agent_ids = find_assignable_agents(uow, workspace_id, assignee_ids - person_ids)
-    _check(assignees, person_ids | agent_ids)
     label_references = [
         (f"{path}labelIds[{index}]", id)
         for path, request in requests
         for index, id in enumerate(request.label_ids or ())
     ]
-    _check(label_references, _labels(uow, project_id, {id for _, id in label_references}))
+    read_people = people.queue_reaching(uow, workspace_id, assignee_ids)
+    read_labels = _queue_labels(uow, project_id, {id for _, id in label_references})
+    person_ids = read_people().keys()
+    agent_ids = find_assignable_agents(uow, workspace_id, assignee_ids - person_ids)
+    _check(assignees, person_ids | agent_ids)
+    _check(label_references, read_labels())
     custom_fields = load_share_locked_fields(
         uow, project_id, {id for _, request in requests for id in request.custom_fields or ()}
     )
@@ -90,14 +93,18 @@ def check_references(
     return custom_fields
 
 
-def _labels(uow: UnitOfWork, project_id: str, ids: set[str]) -> set[str]:
-    """Return the ids that are labels of a project, and remember their names in the unit."""
+def _queue_labels(uow: UnitOfWork, project_id: str, ids: set[str]) -> Callable[[], set[str]]:
+    """Return a function that returns the ids that are labels of a project, and remembers their names in the unit."""
     if not ids:
-        return ids
-    rows = uow.connection.execute(_LABELS, {"_project_id": project_id, "_ids": list(ids)})
-    names_by_id = {row.id: row.name for row in rows}
-    uow.item_names.update(names_by_id)
-    return set(names_by_id)
+        return set
+    result = queue_statement(uow.connection, _LABELS, {"_project_id": project_id, "_ids": list(ids)})
+
+    def read() -> set[str]:
+        names_by_id = {row.id: row.name for row in result.fetch()}
+        uow.item_names.update(names_by_id)
+        return set(names_by_id)
+
+    return read
 
 
 def _check(references: Sequence[tuple[str, str]], existing_ids: Container[str]) -> None:

@@ -15,7 +15,7 @@ from stellary.core.board.row_types import LockedColumnRow
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.tables import columns, projects
-from stellary.core.db.row_types import Query
+from stellary.core.db.row_types import Query, QueuedRows
 from stellary.core.kernel.unit import UnitOfWork
 
 _LOCKED_COLUMN = (
@@ -76,22 +76,40 @@ def lock_columns(
     Returns:
         The current state of the columns that exist, by id.
     """
-    parameters = {"_project_id": project_id}
+    return read_locked_columns(queue_column_locks(uow, project_id, ids))
+
+
+def queue_column_locks(
+    uow: UnitOfWork, project_id: str, ids: Collection[str] | None = None
+) -> QueuedRows[LockedColumnRow]:
+    """Lock columns like ``lock_columns``, in the same round trip as later statements.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        ids: The ids of the columns; all columns by default.
+
+    Returns:
+        The rows for ``read_locked_columns``.
+    """
+    parameters: dict[str, object] = {"_project_id": project_id}
     if ids is None:
-        rows = _ALL.all(uow.connection, parameters)
-    elif len(ids) > 2:
-        rows = _MANY.all(uow.connection, {**parameters, "_ids": list(ids)})
-    else:
-        first, *remaining = ids
-        id_pair = {"_first": first, "_second": remaining[0] if remaining else first}
-        rows = _TWO.all(uow.connection, {**parameters, **id_pair})
-    return {row.id: _build_locked_column(row) for row in rows}
+        return _ALL.queue(uow.connection, parameters)
+    if len(ids) > 2:
+        return _MANY.queue(uow.connection, {**parameters, "_ids": list(ids)})
+    first, *remaining = ids
+    id_pair = {"_first": first, "_second": remaining[0] if remaining else first}
+    return _TWO.queue(uow.connection, {**parameters, **id_pair})
 
 
-def _build_locked_column(row: LockedColumnRow) -> LockedColumn:
-    return LockedColumn(
-        row.id, row.name, row.scope_id, row.card_status, row.wip_limit, PositionIndex.parse(row.directory)
-    )
+def read_locked_columns(rows: QueuedRows[LockedColumnRow]) -> dict[str, LockedColumn]:
+    """Return the current state of locked columns by id, once they are locked."""
+    return {
+        row.id: LockedColumn(
+            row.id, row.name, row.scope_id, row.card_status, row.wip_limit, PositionIndex.parse(row.directory)
+        )
+        for row in rows.all()
+    }
 
 
 def retry_transaction(uow: UnitOfWork) -> None:

@@ -27,13 +27,14 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
-from stellary.core.board.row_types import AnchorRow, CardOrderRow, ColumnRow, PositionRow
+from stellary.core.board.row_types import AnchorRow, CardOrderRow, ColumnEndRow, ColumnRow, PositionRow
 from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
 from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
 from stellary.core.board.rules.positions import GAP, ColumnOrder, assign_positions, spread
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns
-from stellary.core.db.row_types import Query
+from stellary.core.db.direct_connection import queue_statement
+from stellary.core.db.row_types import Query, QueuedRows
 from stellary.core.kernel.unit import UnitOfWork
 
 REACH = 32
@@ -129,6 +130,28 @@ _ENDS: Select[Any] = (
 )
 _NEIGHBOURS: Select[Any, Any] = select(cards.c.position, cards.c.id).where(_OTHERS).limit(bindparam("_limit"))
 _LAST = _NEIGHBOURS.order_by(*_DOWNWARDS)
+_END_OF_COLUMN = Query(
+    ColumnEndRow,
+    select(
+        # A large column has a position index, which has the number of its cards.
+        case(
+            (
+                select(columns.c.directory)
+                .where(columns.c.id == bindparam("_column_id"))
+                .scalar_subquery()
+                .is_(None),
+                select(func.count()).where(_STANDING).scalar_subquery(),
+            ),
+            else_=None,
+        ).label("card_count"),
+        select(cards.c.position)
+        .where(_STANDING)
+        .order_by(*_DOWNWARDS)
+        .limit(1)
+        .scalar_subquery()
+        .label("last"),
+    ),
+)
 _FROM = cards.c.position >= bindparam("_low", type_=BigInteger)
 _FROM_INDEX = Query(PositionRow, _NEIGHBOURS.where(_FROM).order_by(*_UPWARDS).offset(bindparam("_skip")))
 _AFTER = Query(PositionRow, _NEIGHBOURS.where(_POINT > _HERE).order_by(*_UPWARDS))
@@ -188,6 +211,36 @@ def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:
     """
     count: int = uow.connection.execute(_END, {"_column_id": column_id, "_card_id": card_id}).one()[0]
     return count
+
+
+def queue_column_end(uow: UnitOfWork, column_id: str) -> QueuedRows[ColumnEndRow]:
+    """Read the end of a column in the same round trip as the lock of the column, which is queued before.
+
+    Args:
+        uow: The unit of work.
+        column_id: The column.
+
+    Returns:
+        The rows for ``read_column_end``.
+    """
+    return _END_OF_COLUMN.queue(uow.connection, {"_column_id": column_id})
+
+
+def read_column_end(column: LockedColumn, rows: QueuedRows[ColumnEndRow]) -> InsertionPoint:
+    """Return the insertion point at the end of a locked column.
+
+    Args:
+        column: The column.
+        rows: The result of ``queue_column_end``.
+    """
+    row, position_index = rows.first(), column.position_index
+    last = None if row is None else row.last
+    count = 0 if row is None or row.card_count is None else row.card_count
+    return InsertionPoint(
+        0 if last is None else last + GAP,
+        count if position_index is None else position_index.total,
+        position_index,
+    )
 
 
 def find_column_ends(uow: UnitOfWork, column_ids: Collection[str]) -> dict[str, InsertionPoint]:
@@ -457,7 +510,8 @@ def rebuild_index(uow: UnitOfWork, column_id: str) -> None:
 
 
 def _write_index(uow: UnitOfWork, column_id: str, position_index: PositionIndex | None) -> None:
-    uow.connection.execute(
+    queue_statement(
+        uow.connection,
         _WRITE_DIRECTORY,
         {"_id": column_id, "directory": None if position_index is None else position_index.text},
     )

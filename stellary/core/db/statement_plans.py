@@ -1,0 +1,224 @@
+"""The parts of a statement's execution that are the same each time, so that the driver can execute it without SQLAlchemy."""
+
+# ruff: noqa: SLF001 - of SQLAlchemy; tests/core/test_direct_connection.py fails if they change
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import CursorResult, Executable, SelectBase, TextClause, UpdateBase
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from stellary.core.db.errors import OUR_TABLES
+
+Parameters: TypeAlias = Mapping[str, object]
+BoundParameters: TypeAlias = tuple[object, ...] | dict[str, object]
+SqlResult: TypeAlias = CursorResult[Any]
+
+PLANS_MAX = 32
+"""The maximum number of plans of a statement: it has one for each set of parameter names and list lengths."""
+SEVERAL: Final = "*"
+"""The first part of the key of a plan for several sets of parameters. No parameter has this name."""
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
+
+
+class _Parameter:
+    """A placeholder for the value of a parameter, or for an item of a list."""
+
+    def __init__(self, name: str, index: int | None = None) -> None:
+        self.name, self.index = name, index
+
+
+class StatementPlan:
+    """The part of an execution that is the same each time: the SQL, and the conversions of parameters and rows.
+
+    Args:
+        result: The result of SQLAlchemy's execution of the statement.
+        compiled: The compiled statement, of which ``_is_plain`` is true.
+        parameters: The parameters of that execution.
+    """
+
+    def __init__(self, result: SqlResult, compiled: SQLCompiler, parameters: Parameters) -> None:
+        self.metadata: Any = result._metadata
+        self.fetches: bool = self.metadata.returns_rows
+        # SQLAlchemy also reads keys that the database has generated; they are not part of the result.
+        self.row_getter: Any = (
+            result._row_getter if self.fetches and not compiled.implicit_returning else None
+        )
+        context: Any = result.context
+        placeholders: dict[str, object] = {name: _Parameter(name) for name in parameters}
+        self.list_names = _find_list_names(compiled, parameters)
+        for name in self.list_names:
+            placeholders[name] = [_Parameter(name, index) for index in range(_measure(parameters[name]))]
+        expanded = compiled._process_parameters_for_postcompile(
+            compiled.construct_params(
+                placeholders, extracted_parameters=context.extracted_parameters, escape_names=False
+            )
+        )
+        self.sql: str = expanded.statement
+        values = expanded.parameters
+        processors: Any = {**compiled._bind_processors, **expanded.processors}
+        names = (*((expanded.positiontup or ()) if compiled.positional else values),)
+        self._build_binder = partial(_build_binder, values, processors)
+        self.bind: Callable[[Parameters], BoundParameters] = self._build_binder(
+            names, is_positional=compiled.positional
+        )
+        """Converts the parameters to the form of the driver."""
+        self.raw_sql = b""
+        """The SQL with PostgreSQL's own placeholders, for psycopg; empty if the driver executes ``sql``."""
+
+    def use_raw_sql(self) -> None:
+        """Let psycopg execute the statement with PostgreSQL's own placeholders, as it is sent.
+
+        Otherwise psycopg would look up or convert the placeholders at each execution, which takes longer than the rest
+        of its work: it remembers 128 statements, of at most 4,096 characters.
+        """
+        numbers: dict[str, int] = {}
+
+        def number_placeholder(match: re.Match[str]) -> str:
+            name = match[1]
+            return "%" if name is None else f"${numbers.setdefault(name, len(numbers) + 1)}"
+
+        self.raw_sql = _PLACEHOLDER.sub(number_placeholder, self.sql).encode()
+        self.bind = self._build_binder((*numbers,), is_positional=True)
+
+
+class PlansOfStatement:
+    """The plans of a statement, by the names of its parameters and the lengths of its list parameters.
+
+    Attributes:
+        plans: The plans; None for executions that are left to SQLAlchemy.
+        list_names: The parameters that are lists, by the names of all parameters; without names if there are none.
+    """
+
+    __slots__ = ("list_names", "plans")
+
+    def __init__(self) -> None:
+        self.plans: dict[tuple[str | int, ...], StatementPlan | None] = {}
+        self.list_names: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def make_key(self, parameters: Parameters) -> tuple[str | int, ...]:
+        """Return the key of the plan for some parameters."""
+        names = (*parameters,)
+        list_names = self.list_names.get(names) if self.list_names else None
+        return names if not list_names else (*names, *(_measure(parameters[name]) for name in list_names))
+
+
+Plans: TypeAlias = WeakKeyDictionary[Executable, PlansOfStatement]
+"""The plans of an engine, by statement."""
+
+
+def add_plan(
+    plans: PlansOfStatement, statement: Executable, parameters: Parameters, result: SqlResult
+) -> None:
+    """Add the plan of a statement that SQLAlchemy has just executed, or record that SQLAlchemy must always execute it.
+
+    Args:
+        plans: The plans of the statement.
+        statement: The statement.
+        parameters: The parameters of the execution.
+        result: The result of the execution.
+    """
+    plan = build_plan(statement, parameters, result)
+    if plan is not None and plan.list_names:
+        plans.list_names[(*parameters,)] = plan.list_names
+    plans.plans[plans.make_key(parameters)] = plan
+
+
+def build_plan(
+    statement: Executable, parameters: Parameters, result: SqlResult, *, is_several: bool = False
+) -> StatementPlan | None:
+    """Return the plan of a statement that SQLAlchemy has just executed; None if SQLAlchemy must always execute it.
+
+    Args:
+        statement: The statement.
+        parameters: The parameters, or the first of several sets of parameters.
+        result: The result of the execution.
+        is_several: Whether there were several sets of parameters.
+    """
+    context: Any = result.context
+    compiled = context.compiled
+    if (
+        not isinstance(statement, (SelectBase, UpdateBase, TextClause))
+        or statement.get_execution_options()
+        or not isinstance(compiled, SQLCompiler)
+        or not _is_plain(compiled)
+        or (is_several and (result.returns_rows or _find_list_names(compiled, parameters)))
+    ):
+        return None
+    plan = StatementPlan(result, compiled, parameters)
+    if (plan.sql, plan.bind(parameters)) != (context.statement, context.parameters[0]):
+        return None
+    if context.dialect.driver == "psycopg":
+        plan.use_raw_sql()
+    return plan
+
+
+def _build_binder(
+    values: Mapping[str, object],
+    processors: Mapping[str, Callable[[object], object]],
+    names: Sequence[str],
+    *,
+    is_positional: bool,
+) -> Callable[[Parameters], BoundParameters]:
+    """Return a generated function from the parameters of a statement to those of the driver.
+
+    Args:
+        values: The placeholders and constants, by the names of the driver.
+        processors: The functions that convert values, by the names of the driver.
+        names: The names of the driver, in the order of the statement.
+        is_positional: Whether the driver takes a tuple; otherwise a dict.
+    """
+    scope: dict[str, Any] = {}
+    expressions = []
+    for index, name in enumerate(names):
+        value, process = values[name], processors.get(name)
+        if not isinstance(value, _Parameter):
+            scope[f"constant_{index}"] = value if process is None else process(value)
+            expressions.append(f"constant_{index}")
+            continue
+        item = "" if value.index is None else f"[{value.index}]"
+        expression = f"parameters[{value.name!r}]{item}"
+        if process is not None:
+            scope[f"process_{index}"] = process
+            expression = f"process_{index}({expression})"
+        expressions.append(expression)
+    if is_positional:
+        body = "".join(f"{expression}, " for expression in expressions)
+        source = f"lambda parameters: ({body})"
+    else:
+        pairs = zip(names, expressions, strict=True)
+        source = (
+            f"lambda parameters: {{{', '.join(f'{name!r}: {expression}' for name, expression in pairs)}}}"
+        )
+    bind: Callable[[Parameters], BoundParameters] = eval(source, scope)  # noqa: S307 - of names that repr() quotes
+    return bind
+
+
+def _find_list_names(compiled: SQLCompiler, parameters: Parameters) -> tuple[str, ...]:
+    """Return the parameters that are lists of values, each of which becomes a parameter of its own."""
+    names = {name for bind in compiled.post_compile_params for name in (bind.key, compiled.bind_names[bind])}
+    return tuple(name for name in parameters if name in names)
+
+
+def _measure(values: object) -> int:
+    """Return the length of a list; -1 for a collection without an order, which has no plan."""
+    return len(values) if isinstance(values, (list, tuple)) else -1
+
+
+def _is_plain(compiled: SQLCompiler) -> bool:
+    """Return whether the statement is the core's own and its SQL is always the same, apart from parameter values."""
+    return OUR_TABLES in compiled.string and not (
+        compiled.literal_execute_params
+        or compiled.insert_prefetch
+        or compiled.update_prefetch
+        or compiled.escaped_bind_names
+        or compiled.schema_translate_map
+        or compiled.has_out_parameters
+        or any(bind.callable for bind in compiled.bind_names)
+        or any(bind.type._is_tuple_type for bind in compiled.post_compile_params)
+    )
