@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import psycopg
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine, event
 
 from benchmarks.databases import Database, Databases, Kind
 from benchmarks.http import SECRET, seed_database
@@ -80,7 +80,10 @@ def run(databases: Databases, kind: Kind, rounds: int) -> Iterator[tuple[str, fl
             durations: dict[str, list[float]] = {"ours": [], "sqlalchemy": [], "driver": []}
             for number in range(rounds + 1):
                 ours = _measure(send, count)
-                with patch.object(DirectConnection, "execute", Connection.execute):
+                with (
+                    patch.object(DirectConnection, "_bind_plan", lambda *_: None),
+                    patch.object(DirectConnection, "_bind_several", lambda *_: None),
+                ):
                     by_sqlalchemy = _measure(send, count)
                 by_driver = _measure(execute, count)
                 # The first round compiles and prepares the statements.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,15 +95,15 @@ class Sandbox(Database):
         With a listener for events, SQLAlchemy would execute all statements, which takes several times as long.
         """
 
-        def wrap(execute: Callable[..., Any], attribute: str) -> Callable[..., Any]:
+        def wrap(execute: Callable[..., Any], read_sql: Callable[..., str]) -> Callable[..., Any]:
             def run(first: Any, second: Any, *others: Any) -> Any:
-                self._before_statement(getattr(second, attribute))
+                self._before_statement(read_sql(first, second))
                 return execute(first, second, *others)
 
             return run
 
-        for name, attribute in _EXECUTIONS.items():
-            setattr(connection, name, wrap(getattr(connection, name), attribute))
+        for name, read_sql in _EXECUTIONS.items():
+            setattr(connection, name, wrap(getattr(connection, name), read_sql))
 
     def _before_statement(self, statement: str) -> None:
         """Set the savepoints before the first statement that writes: most refused requests write nothing."""
@@ -174,12 +174,13 @@ class Sandbox(Database):
 
 
 TABLES = set(metadata.tables)
-_EXECUTIONS = {
-    "_execute_plan": "sql",
-    "_exec_single_context": "statement",
-    "_exec_insertmany_context": "statement",
+_EXECUTIONS: Mapping[str, Callable[[Any, Any], str]] = {
+    "_execute_plan": lambda plan, _: plan.sql,
+    "_enqueue": lambda _, plan: plan.sql,
+    "_exec_single_context": lambda _, context: context.statement,
+    "_exec_insertmany_context": lambda _, context: context.statement,
 }
-"""The methods of a connection that execute a statement, and the attribute of their second argument that contains it."""
+"""The methods of a connection that execute or queue a statement, and how to read it from their first two arguments."""
 _ONE_TABLE = re.compile(r"(?:INSERT INTO|UPDATE) (\w+)")
 """Matches a statement that writes the rows of one table. A deletion also writes others, which it cascades to."""
 _DIGEST = "SELECT '{0}', md5(string_agg(r::text, '' ORDER BY r::text)) FROM {0} r"
