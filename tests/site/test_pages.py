@@ -177,6 +177,13 @@ def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[str, PageReade
     assert foreign == []
 
 
+def test_colors_follow_the_system_until_the_reader_chooses(site: Path):
+    media = re.findall(r'data-md-color-media="([^"]*)"', (site / "index.html").read_text())
+    # The theme stores the palette of the first page: if that had a fixed scheme, a later change of the system would be ignored.
+    assert media[0] == "(prefers-color-scheme)"
+    assert sorted(media[1:]) == ["(prefers-color-scheme: dark)", "(prefers-color-scheme: light)"]
+
+
 @for_each("scheme", ["default", "slate"])
 def test_colors_of_text_have_enough_contrast(site: Path, scheme: str):
     assets = site / "assets"
