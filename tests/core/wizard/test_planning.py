@@ -395,6 +395,26 @@ def test_sections_about_the_project_are_no_phases(heading):
     assert phases(plan(text)) == {"Shop": ["Build it"], "Sign": ["Paint it"]}
 
 
+def test_priority_and_duration_in_brackets_belong_to_the_deliverable():
+    planned = deliverables(plan("## Work\n- Login (P1)\n- Dark mode (nice to have)\n- Export (2 weeks)"))
+    assert {title: item.priority for title, item in planned.items()} == {
+        "Login": "medium",
+        "Dark mode": "low",
+        "Export": "medium",
+    }
+    assert planned["Export"].end_day == 13
+
+
+def test_part_of_a_phase_with_only_text_is_a_deliverable_with_the_text():
+    text = "## Phase 1: Move\nAll in May.\n### Pack\nIn boxes.\n### Drive\nWith two vans.\n## Phase 2: Rest\n- Sleep"
+    first, _ = plan(text).phases
+    assert first.description == "All in May."
+    assert [(item.title, item.description) for item in first.deliverables] == [
+        ("Pack", "In boxes."),
+        ("Drive", "With two vans."),
+    ]
+
+
 def test_milestones_with_days_end_on_them():
     roadmap = plan("Start: 2026-05-04\n\n## Milestones\n- Prototype by 1 June 2026\n- Launch by 1 July 2026")
     assert [phase.end_day for phase in roadmap.phases] == [28, 58]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from itertools import pairwise, zip_longest
 
 from stellary.contract.cards import Priority
 from stellary.contract.project_imports import COLUMNS_MAX
@@ -35,6 +36,7 @@ WISH_MAX = 300
 """The maximum number of characters of one change."""
 PACE_MIN, PACE_MAX = 0.05, 20.0
 
+_PRIORITIES: tuple[Priority, ...] = ("high", "low")
 _VERBS = ("add", "remove", "rename", "merge", "split", "swap", "move", "start", "finish", "undo")
 
 
@@ -56,18 +58,15 @@ def apply_feedback(
         refused = []
         for wish in split_wishes(text):
             words = fold(wish).strip(" .!?").split()
-            if words[:1] and words[0] in word_set("undo") and len(words) < 5:
-                if history:
-                    plan = history.pop()
-                else:
-                    reason = format_message(plan.language, "nothing_to_undo")
-                    refused.append(NotUnderstood(text=wish, reason=reason))
-                continue
-            after = copy.deepcopy(
-                first if words in (["start", "over"], ["tout", "annuler"], ["reset"]) else plan
-            )
+            is_reset = words in (["start", "over"], ["tout", "annuler"], ["reset"])
+            after = copy.deepcopy(first if is_reset else plan)
             try:
-                if words not in (["start", "over"], ["tout", "annuler"], ["reset"]):
+                if words[:1] and words[0] in word_set("undo") and len(words) < 5:
+                    if not history:
+                        raise NotMatched(format_message(plan.language, "nothing_to_undo"))
+                    plan = history.pop()
+                    continue
+                if not is_reset:
                     _Change(after, today, wish).apply()
             except NotMatched as error:
                 refused.append(NotUnderstood(text=wish, reason=str(error)))
@@ -79,22 +78,18 @@ def apply_feedback(
 
 def split_wishes(text: str) -> Iterator[str]:
     """Yield the changes in a text: its sentences, split at each ``and`` that a verb follows."""
+    verbs = frozenset[str]().union(*map(word_set, _VERBS[:7])) - {"do", "in"}
     for line in text.replace(";", "\n").splitlines():
         words: list[str] = []
         tokens = line.split()
-        for place, token in enumerate(tokens):
-            following = fold(tokens[place + 1]).strip(QUOTES) if place + 1 < len(tokens) else ""
-            is_verb = any(following in word_set(verb) - {"do", "in"} for verb in _VERBS[:7])
-            if token.casefold() in ("and", "et", "then", "puis") and is_verb and words:
-                yield " ".join(words).strip(" ,-*•")
-                words = []
-                continue
-            words.append(token)
-            if (token[-1] in ".!" and len(token) > 2) or (token[-1] == "," and is_verb):
-                yield " ".join(words).strip(" ,.!-*•")
-                words = []
-        if " ".join(words).strip(" ,.!-*•"):
-            yield " ".join(words).strip(" ,.!-*•")
+        for token, following in zip_longest(tokens, tokens[1:], fillvalue=""):
+            is_before_verb = fold(following).strip(QUOTES) in verbs
+            is_joint = is_before_verb and token.casefold() in ("and", "et", "then", "puis")
+            words += [] if is_joint else [token]
+            is_end = (token[-1] in ".!" and len(token) > 2) or (token[-1] == "," and is_before_verb)
+            if (is_end or is_joint or not following) and (wish := " ".join(words).strip(" ,.!-*•")):
+                yield wish
+            words = [] if is_end or is_joint else words
 
 
 class _Change:
@@ -129,7 +124,8 @@ class _Change:
         if verb is None or not hasattr(self, f"_{verb}"):
             raise self._refuse("not_understood")
         method: Callable[[str], None] = getattr(self, f"_{verb}")
-        method(text_after.removeprefix("in ").strip() if verb == "add" else text_after)
+        method(text_after)
+        self._plan.phases = [phase for phase in self._plan.phases if phase.items]
 
     def _find_verb(self, words: Sequence[str]) -> str | None:
         first = self._plain(words[0]) if words else ""
@@ -162,23 +158,16 @@ class _Change:
     # ------------------------------------------------------------------------------------------ whole plan
 
     def _is_pace(self, text: str) -> bool:
-        words = [self._plain(word) for word in text.split()]
+        """Apply a text about the length of the whole plan; return False for any other text."""
+        words = {self._plain(word) for word in text.split()}
         for name, factor in (("shorter", 0.75), ("longer", 4 / 3)):
-            if len(words) <= 6 and not word_set(name).isdisjoint(words):
+            if len(words) <= 6 and words & word_set(name):
                 self._scale(factor)
                 return True
-        if (set(words) & word_set("roles_phase")) and set(words) & {
-            "fewer",
-            "less",
-            "moins",
-            "most",
-            "only",
-            "plus",
-        }:
-            counts = [
-                word_numbers("numbers").get(word) or (int(word) if word.isdecimal() else 0) for word in words
-            ]
-            self._reduce(max(1, max(counts) or len(self._plan.phases) - 1))
+        if words & word_set("roles_phase") and words & word_set("fewer"):
+            numbers = {**word_numbers("numbers"), **{word: int(word) for word in words if word.isdecimal()}}
+            most = max((numbers[word] for word in words & numbers.keys()), default=len(self._plan.phases) - 1)
+            self._reduce(max(1, most))
             return True
         timing = self._dates.read_timing(text.removeprefix("make it ").removeprefix("in "))
         if timing and timing.days and timing.period is None:
@@ -191,58 +180,41 @@ class _Change:
         plan.pace = min(PACE_MAX, max(PACE_MIN, plan.pace * factor))
         if plan.days is not None:
             plan.days = max(1, round(plan.days * factor))
-        elif plan.deadline is not None and plan.start is not None and plan.deadline > plan.start:
-            length = (plan.deadline - plan.start).days + 1
-            plan.days = max(1, round(length * factor)) if factor < 1 else None
+        elif plan.deadline is not None and plan.start is not None and factor < 1:
+            plan.days = max(1, round(((plan.deadline - plan.start).days + 1) * factor))
 
     def _reduce(self, most: int) -> None:
-        phases = self._plan.phases
-        while len(phases) > most:
-            sizes = [
-                len(phases[place].items) + len(phases[place + 1].items) for place in range(len(phases) - 1)
-            ]
-            place = sizes.index(min(sizes))
-            self._join(phases[place], phases[place + 1])
-            phases = self._plan.phases
+        """Join the smallest neighbouring phases until there are at most so many."""
+        while len(phases := self._plan.phases) > most:
+            pairs = [*pairwise(phases)]
+            self._join(*min(pairs, key=lambda pair: len(pair[0].items) + len(pair[1].items)))
 
     def _is_statement(self, text: str) -> bool:
         """Apply a sentence that states a duration, a priority or a date; return False for any other sentence."""
         words = text.split()
         plain = [self._plain(word) for word in words]
         for place in range(1, len(words) - 1):
-            is_duration = plain[place] in word_set("lasts")
-            is_due = plain[place] == "due" and plain[place - 1] in ("is", "are")
-            if not is_duration and not is_due:
-                continue
-            timing = self._dates.read_timing(" ".join(words[place + 1 :]))
-            if timing and timing.days and is_duration:
+            timing = None
+            if plain[place] in word_set("lasts") or plain[place] == "due":
+                timing = self._dates.read_timing(" ".join(words[place + 1 :]))
+            if timing and timing.days and plain[place] != "due":
                 target = find_target(self._plan, " ".join(words[:place]))
                 (target.item or target.phase).days = timing.days
                 return True
-            if timing and timing.period and is_due:
+            if timing and timing.period and plain[place - 1] in ("is", "are"):
                 target = find_target(self._plan, " ".join(words[: place - 1]))
                 (target.item or target.phase.items[-1]).due = timing.period.last
                 return True
-        for name, priority in (("high", "high"), ("low", "low")):
-            tail = (
-                2 if plain[-2:-1] and plain[-2] in ("is", "are", "can", "could", "est", "sont", "peut") else 1
-            )
-            if (
-                len(plain) > tail
-                and plain[-1] in word_set(name)
-                and (tail == 2 or plain[0] in ("make", "mark", "set"))
-            ):
-                head = words[:-tail] if plain[0] not in ("make", "mark", "set") else words[1:-tail]
-                self._prioritize(
-                    find_target(self._plan, " ".join(head)), "high" if priority == "high" else "low"
-                )
-                return True
-        return False
-
-    @staticmethod
-    def _prioritize(target: PlanTarget, priority: Priority) -> None:
-        for item in target.phase.items if target.item is None else [target.item]:
+        is_command = plain[:1] and plain[0] in ("make", "mark", "set")
+        has_verb = len(plain) > 2 and plain[-2] in word_set("states")
+        priority = next((name for name in _PRIORITIES if plain and plain[-1] in word_set(name)), None)
+        if priority is None or len(plain) < 2 or not (is_command or has_verb):
+            return False
+        name = " ".join(words[bool(is_command) : -2 if has_verb else -1])
+        target = find_target(self._plan, name)
+        for item in [target.item] if target.item else target.phase.items:
             item.priority = priority
+        return True
 
     def _start(self, text: str) -> None:
         plan, day = self._plan, self._read_day(text)[0]
@@ -283,7 +255,7 @@ class _Change:
         phases = self._plan.phases
         for name, offset in (("before", 0), ("after", 1)):
             for head, tail in self._split_at(text, name):
-                return head, self._index(find_phase(self._plan, tail)) + offset
+                return head, self._plan.phases.index(find_phase(self._plan, tail)) + offset
         words = text.split()
         if (
             len(words) > 2
@@ -300,9 +272,6 @@ class _Change:
                     words.pop()
                 return " ".join(words), index
         return text, len(phases)
-
-    def _index(self, phase: PlannedPhase) -> int:
-        return next(place for place, other in enumerate(self._plan.phases) if other is phase)
 
     def _add_phases(self, text: str) -> None:
         head, index = self._split_position(text)
@@ -355,10 +324,10 @@ class _Change:
             if len(names := _split_names(text)) < 2:
                 raise
             targets = [find_target(self._plan, name) for name in names]
-        removed = {id(target.item or target.phase) for target in targets}
+        removed = [target.item or target.phase for target in targets]
         for phase in self._plan.phases:
-            phase.items = [item for item in phase.items if id(item) not in removed]
-        phases = [phase for phase in self._plan.phases if phase.items and id(phase) not in removed]
+            phase.items = [item for item in phase.items if item not in removed]
+        phases = [phase for phase in self._plan.phases if phase.items and phase not in removed]
         if not phases:
             raise self._refuse("last_phase")
         self._plan.phases = phases
@@ -381,7 +350,7 @@ class _Change:
         if one.item is two.item and one.phase is two.phase:
             raise self._refuse("same")
         if one.item is None or two.item is None:
-            first, second = sorted((one.phase, two.phase), key=self._index)
+            first, second = sorted((one.phase, two.phase), key=self._plan.phases.index)
             if first is second:
                 raise self._refuse("same")
             self._join(first, second, name)
@@ -399,11 +368,13 @@ class _Change:
         first.name = shorten(capitalize(name), NAME_MAX) or (
             joined if len(joined) <= NAME_MAX else first.name
         )
-        self._plan.phases = [phase for phase in self._plan.phases if phase is not second]
+        self._plan.phases.remove(second)
 
     def _take_out(self, target: PlanTarget) -> None:
-        target.phase.items = [item for item in target.phase.items if item is not target.item]
-        self._plan.phases = [phase for phase in self._plan.phases if phase.items]
+        if target.item is None:
+            self._plan.phases.remove(target.phase)
+        else:
+            target.phase.items.remove(target.item)
 
     def _split(self, text: str) -> None:
         head, tail = next(self._split_at(text, "into"), (text, ""))
@@ -422,12 +393,15 @@ class _Change:
             parts[shared.index(max(shared)) if max(shared) else place // size].items.append(item)
         for part in parts:
             part.items = part.items or [self._new_item(part.name)]
-        index = self._index(phase)
+        index = self._plan.phases.index(phase)
         self._plan.phases[index : index + 1] = parts
 
     def _swap(self, text: str) -> None:
         one, other_text = self._resolve(text, "pair")
-        first, second = self._index(one.phase), self._index(find_phase(self._plan, other_text))
+        first, second = (
+            self._plan.phases.index(one.phase),
+            self._plan.phases.index(find_phase(self._plan, other_text)),
+        )
         if first == second:
             raise self._refuse("same")
         phases = self._plan.phases
@@ -437,19 +411,12 @@ class _Change:
         for name, offset in (("before", 0), ("after", 1)):
             if list(self._split_at(text, name)):
                 target, tail = self._resolve(text, name)
-                return self._put_beside(
-                    target, find_target(self._plan, tail, None if target.item else "phase"), offset
-                )
+                near = find_target(self._plan, tail, None if target.item else "phase")
+                return self._put_beside(target, near, offset)
         head, index = self._split_position(text)
         if head != text:
             target = find_target(self._plan, strip_role(head)[0] or head)
-            siblings: list[PlannedPhase] | list[PlannedItem] = (
-                target.phase.items if target.item else self._plan.phases
-            )
-            value = target.item or target.phase
-            place = next(place for place, other in enumerate(siblings) if other is value)
-            siblings.insert(0 if index == 0 else len(siblings) - 1, siblings.pop(place))  # type: ignore[arg-type]
-            return None
+            return self._put_at(target, is_first=index == 0)
         target, tail = self._resolve(text, "into")
         phase = find_phase(self._plan, tail)
         if target.item is None:
@@ -457,26 +424,25 @@ class _Change:
                 raise self._refuse("same")
             return self._join(phase, target.phase)
         phase.items.append(target.item)
-        if phase is not target.phase:
-            return self._take_out(target)
-        phase.items.remove(target.item)
-        return None
+        return self._take_out(target)
+
+    def _put_at(self, target: PlanTarget, *, is_first: bool) -> None:
+        self._take_out(target)
+        if target.item is None:
+            self._plan.phases.insert(0 if is_first else len(self._plan.phases), target.phase)
+        else:
+            target.phase.items.insert(0 if is_first else len(target.phase.items), target.item)
 
     def _put_beside(self, target: PlanTarget, near: PlanTarget, offset: int) -> None:
         if (target.item or target.phase) is (near.item or near.phase):
             raise self._refuse("same")
+        self._take_out(target)
         if target.item is None:
-            phases = [phase for phase in self._plan.phases if phase is not target.phase]
-            self._plan.phases = phases
-            phases.insert(self._index(near.phase) + offset, target.phase)
-            return
-        target.phase.items = [item for item in target.phase.items if item is not target.item]
-        if near.item is None:
+            self._plan.phases.insert(self._plan.phases.index(near.phase) + offset, target.phase)
+        elif near.item is None:
             near.phase.items.append(target.item)
         else:
-            place = next(place for place, item in enumerate(near.phase.items) if item is near.item)
-            near.phase.items.insert(place + offset, target.item)
-        self._plan.phases = [phase for phase in self._plan.phases if phase.items]
+            near.phase.items.insert(near.phase.items.index(near.item) + offset, target.item)
 
 
 def _split_names(text: str) -> list[str]:

@@ -59,10 +59,7 @@ def select_phases(findings: Findings, brief: Brief) -> Selection:
     candidates = [*findings.phases, *findings.beside]
     is_generic = not candidates
     if is_generic:
-        candidates = [
-            PlannedPhase(name, [PlannedItem(name)], is_bare=True)
-            for name in list_messages(language, "generic")
-        ]
+        candidates = [_to_bare(name) for name in list_messages(language, "generic")]
     numbered = list(enumerate(candidates))
     selection = Selection(candidates, [], [])
     chosen = answers.get("phases")
@@ -70,22 +67,13 @@ def select_phases(findings: Findings, brief: Brief) -> Selection:
         count = 0 if is_generic else len(findings.phases)
         selection.phases, selection.unplaced = numbered[:count], [] if is_generic else numbered[count:]
     else:
-        selection.phases = [(number, phase) for number, phase in numbered if phase.name in chosen]
-        selection.unplaced = [
-            (number, phase) for number, phase in numbered if phase.name not in chosen and not phase.is_bare
-        ]
-        if not selection.phases:
-            names = split_lines(answers.get("phase_names"))
-            selection.phases = [
-                (
-                    100 + number,
-                    PlannedPhase(shorten(capitalize(name), NAME_MAX), [PlannedItem(name)], is_bare=True),
-                )
-                for number, name in enumerate(names)
-            ]
+        unchosen = {number for number, phase in numbered if phase.name not in chosen}
+        selection.phases = [entry for entry in numbered if entry[0] not in unchosen]
+        selection.unplaced = [entry for entry in numbered if entry[0] in unchosen and not entry[1].is_bare]
+        names = [] if selection.phases else split_lines(answers.get("phase_names"))
+        selection.phases += [(number, _to_bare(name)) for number, name in enumerate(names, 100)]
     if work := split_lines(answers.get("work")):
-        items = [PlannedItem(shorten(capitalize(line), TITLE_MAX)) for line in work]
-        group = PlannedPhase(shorten(brief.name, NAME_MAX), items)
+        group = _to_group(brief.name, work)
         if answers.get("place_99") is None:
             selection.phases.append((99, group))
         else:
@@ -100,6 +88,16 @@ def select_phases(findings: Findings, brief: Brief) -> Selection:
     return selection
 
 
+def _to_bare(name: str) -> PlannedPhase:
+    return PlannedPhase(shorten(capitalize(name), NAME_MAX), [PlannedItem(name)], is_bare=True)
+
+
+def _to_group(name: str, lines: Sequence[str]) -> PlannedPhase:
+    """Return a phase with a deliverable for each line."""
+    items = [PlannedItem(shorten(capitalize(line), TITLE_MAX)) for line in lines]
+    return PlannedPhase(shorten(name, NAME_MAX), items)
+
+
 def _place_answers(selection: Selection, answers: Mapping[str, object], language: str) -> None:
     """Put unplaced sections and the entries of answers into the phases that the answers name."""
     for number, group in list(selection.unplaced):
@@ -109,17 +107,14 @@ def _place_answers(selection: Selection, answers: Mapping[str, object], language
         selection.unplaced.remove((number, group))
         target = next((phase for _, phase in selection.phases if phase.name == place), None)
         if target is not None:
-            target.items = [*([] if target.is_bare else target.items), *group.items]
-            target.is_bare = False
+            target.add(group)
         elif place in list_messages("en", "own_phase") + list_messages("fr", "own_phase"):
             selection.phases.append((number, group))
         else:
             selection.left_out.append(group.name)
     for number, phase in selection.phases:
         if lines := split_lines(answers.get(f"work_{number}")):
-            items = [PlannedItem(shorten(capitalize(line), TITLE_MAX)) for line in lines]
-            phase.items = [*([] if phase.is_bare else phase.items), *items]
-            phase.is_bare = False
+            phase.add(_to_group(phase.name, lines))
         weeks = answers.get(f"weeks_{number}")
         if isinstance(weeks, (int, float)):
             phase.days = max(1, round(weeks * 7))
@@ -212,18 +207,14 @@ def schedule(plan: WorkPlan, refused: Sequence[NotUnderstood], today: date) -> R
 
 
 def _find_start(plan: WorkPlan, today: date) -> date | None:
-    periods = [
-        phase.period for phase in plan.phases if phase.period is not None and phase.period.last >= today
-    ]
     if plan.start is not None:
         return plan.start
+    periods = [phase.period for phase in plan.phases if phase.period and phase.period.last >= today]
     firsts = [period.first for period in periods if period.first < period.last]
-    is_dated = (
-        plan.deadline is not None or periods or any(item.due and item.due >= today for _, item in plan.items)
-    )
     if firsts and plan.phases[0].period is not None:
         return min(firsts)
-    return today if is_dated else None
+    is_due = any(item.due and item.due >= today for _, item in plan.items)
+    return today if plan.deadline or periods or is_due else None
 
 
 def _find_lengths(plan: WorkPlan, start: date | None, total: int | None, notes: list[str]) -> list[float]:

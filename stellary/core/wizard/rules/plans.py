@@ -15,7 +15,7 @@ TITLE_MAX = 200
 NAME_MAX = 60
 
 
-@attrs.define
+@attrs.define(eq=False)
 class PlannedItem:
     """A future deliverable.
 
@@ -34,7 +34,7 @@ class PlannedItem:
     depends: str = ""
 
 
-@attrs.define
+@attrs.define(eq=False)
 class PlannedPhase:
     """A future phase.
 

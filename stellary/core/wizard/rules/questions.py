@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from stellary.contract.wizard import READY, Question, QuestionFormat
 from stellary.core.ports.planner import Brief, Refinement
@@ -39,21 +39,22 @@ def find_known(findings: Findings, brief: Brief) -> set[str]:
         findings: The contents of the brief.
         brief: The brief, with the answers to questions.
     """
-    facts = findings.facts
-    stated = {
-        "work": any(not phase.is_bare for phase in [*findings.phases, *findings.beside]),
-        "goal": facts.get("goals"),
-        "deadline": findings.deadline or findings.days,
-        "audience": facts.get("audience"),
-        "limits": facts.get("constraints"),
-        "success": facts.get("success"),
-        "start": findings.start,
-        "risks": facts.get("risks"),
+    roles = {
+        "goal": "goals",
+        "audience": "audience",
+        "limits": "constraints",
+        "success": "success",
+        "risks": "risks",
     }
-    stated_names = {name for name, value in stated.items() if value} | (brief.answers.keys() & WEIGHTS.keys())
-    if any(name.startswith("work_") for name in brief.answers):
+    stated_names = {name for name, role in roles.items() if findings.facts.get(role)}
+    has_work = any(not phase.is_bare for phase in [*findings.phases, *findings.beside])
+    if has_work or any(name.startswith("work_") for name in brief.answers):
         stated_names.add("work")
-    return stated_names
+    if findings.deadline or findings.days:
+        stated_names.add("deadline")
+    if findings.start:
+        stated_names.add("start")
+    return stated_names | (brief.answers.keys() & WEIGHTS.keys())
 
 
 def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
@@ -83,8 +84,7 @@ def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterat
         selection: The phases of the plan.
         brief: The brief, with the answers to questions.
     """
-    language = findings.language
-    stated_names = find_known(findings, brief)
+    language, stated_names = findings.language, find_known(findings, brief)
     score = sum(WEIGHTS[name] for name in stated_names)
     missing = [format_message(language, f"missing_{name}") for name in WEIGHTS if name not in stated_names]
     if score < READY and missing:
@@ -95,18 +95,17 @@ def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterat
     if findings.has_prose and "work" not in stated_names:
         yield format_message(language, "note_no_work")
     for _, phase in selection.unplaced:
-        yield format_message(
-            language, "note_unplaced", name=phase.name, items=_join([item.title for item in phase.items])
-        )
-    if selection.left_out:
-        yield format_message(language, "note_left_out", names=_join(selection.left_out))
-    if findings.unused:
-        yield format_message(language, "note_unused", names=_join([f"“{name}”" for name in findings.unused]))
-    if findings.finished:
-        yield format_message(language, "note_finished", text=_join(findings.finished))
-    if findings.past:
-        days = ", ".join(sorted({day.isoformat() for day in findings.past}))
-        yield format_message(language, "note_past", days=days)
+        items = _join([item.title for item in phase.items])
+        yield format_message(language, "note_unplaced", name=phase.name, items=items)
+    lists = {
+        "left_out": _join(selection.left_out),
+        "unused": _join([f"“{name}”" for name in findings.unused]),
+        "finished": _join(findings.finished),
+        "past": ", ".join(sorted({day.isoformat() for day in findings.past})),
+    }
+    for name, text in lists.items():
+        if text:
+            yield format_message(language, f"note_{name}", text=text)
     yield from _find_fact_notes(findings, brief)
 
 
@@ -141,9 +140,8 @@ class _Questions:
     def _ask(
         self,
         id: str,
-        format: QuestionFormat,
-        options: list[str] | None = None,
-        *,
+        format: QuestionFormat = "text",
+        options: Sequence[str] = (),
         key: str = "",
         **values: object,
     ) -> Question:
@@ -152,7 +150,7 @@ class _Questions:
             id=id,
             text=format_message(self._language, key or f"ask_{id}", **values),
             format=format,
-            options=options or [],
+            options=[*options],
             required=id == "work" and "work" not in self._known,
             min=bounds[0],
             max=bounds[1],
@@ -167,67 +165,54 @@ class _Questions:
         names = [shorten(phase.name, 200) for phase in self._selection.candidates][:OPTIONS_MAX]
         none = format_message(self._language, "none_of_these")
         key = "ask_phases" if self._findings.phases or self._findings.beside else "ask_generic"
-        yield self._ask("phases", "multi_choice", [*dict.fromkeys(names), none], key=key)
+        yield self._ask("phases", "multi_choice", [*dict.fromkeys(names), none], key)
         if none in (self._brief.answers.get("phases") or ()):
-            yield self._ask("phase_names", "text")
+            yield self._ask("phase_names")
         if "work" not in self._known:
-            yield self._ask("work", "text")
+            yield self._ask("work")
 
     def _ask_time(self) -> Iterator[Question]:
-        if "deadline" not in self._known:
-            if self._findings.past:
-                day = max(self._findings.past).isoformat()
-                yield self._ask("deadline", "date", key="ask_past", day=day)
-            else:
-                yield self._ask("deadline", "date")
+        if "deadline" not in self._known and self._findings.past:
+            day = max(self._findings.past).isoformat()
+            yield self._ask("deadline", "date", key="ask_past", day=day)
+        elif "deadline" not in self._known:
+            yield self._ask("deadline", "date")
         if "goal" not in self._known:
-            yield self._ask("goal", "text", name=self._brief.name)
+            yield self._ask("goal", name=self._brief.name)
 
     def _ask_content(self) -> Iterator[Question]:
-        selection = self._selection
+        language, selection = self._language, self._selection
         names = [phase.name for number, phase in selection.phases if number != 99][:OPTIONS_MAX]
-        options = [
-            *names,
-            *list_messages(self._language, "own_phase"),
-            *list_messages(self._language, "leave_out"),
-        ]
+        options = [*names, *list_messages(language, "own_phase"), *list_messages(language, "leave_out")]
         beside = [*selection.unplaced, *(entry for entry in selection.phases if entry[0] == 99)]
         for number, phase in beside[:PER_KIND] if names else ():
-            count = len(phase.items)
-            yield self._ask(
-                f"place_{number}", "single_choice", options, key="ask_place", name=phase.name, count=count
-            )
+            values = {"name": phase.name, "count": len(phase.items)}
+            yield self._ask(f"place_{number}", "single_choice", options, "ask_place", **values)
         bare = [entry for entry in selection.phases if entry[1].is_bare]
         for number, phase in bare[:PER_KIND]:
-            yield self._ask(f"work_{number}", "text", key="ask_work_in", name=phase.name)
+            yield self._ask(f"work_{number}", key="ask_work_in", name=phase.name)
         untimed = [entry for entry in selection.phases if entry[1].days is None and entry[1].period is None]
         for number, phase in untimed[:PER_KIND] if "phases" in self._known else ():
             yield self._ask(f"weeks_{number}", "number", key="ask_weeks", name=phase.name)
-        questions = dict.fromkeys(self._findings.facts.get("questions", ()))
-        for place, text in enumerate(questions):
-            yield self._ask(f"decision_{place}", "text", key="ask_decision", text=shorten(text, 200))
+        for place, text in enumerate(dict.fromkeys(self._findings.facts.get("questions", ()))):
+            yield self._ask(f"decision_{place}", key="ask_decision", text=shorten(text, 200))
 
     def _ask_frame(self) -> Iterator[Question]:
-        answers = self._brief.answers
-        if "start" not in self._known:
-            yield self._ask("start", "date")
-        if "audience" not in self._known:
-            yield self._ask("audience", "text")
-        options = list_messages(self._language, "limits")
-        if "limits" not in self._known:
-            yield self._ask("limits", "multi_choice", options)
-        if chosen := [option for option in answers.get("limits") or () if option != options[-1]]:
-            yield self._ask("limits_detail", "text", chosen=", ".join(map(str, chosen)))
-        for name in ("success", "risks"):
-            if name not in self._known:
-                yield self._ask(name, "text")
-        titles = [
-            shorten(item.title, 200)
-            for _, phase in self._selection.phases
-            for item in phase.items
-            if not phase.is_bare
-        ]
-        titles = list(dict.fromkeys(titles))[:8]
+        answers, limits = self._brief.answers, list_messages(self._language, "limits")
+        chosen = [option for option in answers.get("limits") or () if option != limits[-1]]
+        questions = {
+            "start": self._ask("start", "date"),
+            "audience": self._ask("audience"),
+            "limits": self._ask("limits", "multi_choice", limits),
+            "limits_detail": self._ask("limits_detail", chosen=", ".join(map(str, chosen)))
+            if chosen
+            else None,
+            "success": self._ask("success"),
+            "risks": self._ask("risks"),
+        }
+        yield from (question for name, question in questions.items() if question and name not in self._known)
+        items = [item for _, phase in self._selection.phases for item in phase.items if not phase.is_bare]
+        titles = list(dict.fromkeys(shorten(item.title, 200) for item in items))[:8]
         if len(titles) > 2:
             yield self._ask("first", "single_choice", titles)
             if (first := answers.get("first")) is not None:

@@ -108,8 +108,7 @@ class _Reader:
             phases = [*(work or unknown), *ranked]
         elif all(phase.is_bare for phase in phases):
             phases = [*work, *ranked, *phases]
-        chosen = {id(phase) for phase in phases}
-        beside = [phase for phase in (*work, *unknown, *ranked) if id(phase) not in chosen]
+        beside = [phase for phase in (*work, *unknown, *ranked) if phase not in phases]
         findings.phases, findings.beside = _join_repeats(phases), _join_repeats(beside)
         for section in self._sections:
             if not self._is_used(section):
@@ -122,6 +121,9 @@ class _Reader:
         section.parent, section.name = parent, name
         is_named = section.is_title or section.level == PHASE
         section.own_role = None if is_named else find_role(section.text)
+        if section.level == 0 and not section.sections:
+            # A text without headings is a list of work.
+            section.own_role = "work"
         is_part = around in _EXCLUDED or (around in NOT_WORK and section.own_role in PRIORITY_ROLES)
         section.role = around if is_part else section.own_role or around
         self._sections.append(section)
@@ -264,6 +266,7 @@ class _Reader:
     ) -> list[PlannedItem]:
         """Return the deliverables below a node. The phase receives its description and time."""
         cards: list[PlannedItem] = []
+        texts: list[str] = []
         for text in node.prose:
             parts = None if node.cells else split_label(text)
             if parts and (role := find_role(parts[0])):
@@ -271,7 +274,8 @@ class _Reader:
             elif timing := self._dates.read_timing(text):
                 phase.set_timing(timing)
             else:
-                phase.description = f"{phase.description}\n\n{text}" if phase.description else text
+                texts.append(text)
+        phase.description = phase.description or "\n\n".join(texts) or None
         for item in node.items:
             if item not in self._used:
                 cards += self._read_item(item, phase, priority)
@@ -292,10 +296,10 @@ class _Reader:
             self._keep_facts(section)
         else:
             cards = self._collect(section, phase, PRIORITY_ROLES.get(role, priority))
-            is_card = not cards and role is None
-            return (
-                [PlannedItem(to_title(strip_numbering(section.text)), None, priority)] if is_card else cards
-            )
+            if cards or role is not None:
+                return cards
+            title = strip_numbering(self._find_timing(section)[0])
+            return [PlannedItem(to_title(title), "\n\n".join(section.prose) or None, priority)]
         return []
 
     def _read_label(self, role: str | None, text: str, phase: PlannedPhase) -> list[PlannedItem]:
@@ -332,6 +336,9 @@ class _Reader:
 
     def _to_card(self, item: OutlineNode, priority: Priority | None) -> PlannedItem:
         text, timing = self._find_timing(item) if item.cells or item.text[-1] in ")]" else (item.text, None)
+        opening = text.rfind("(") if text.endswith(")") else 0
+        if opening > 0 and (role := find_role(text[opening + 1 : -1])) in PRIORITY_ROLES:
+            text, priority = text[:opening], PRIORITY_ROLES[role]
         steps = [step.text for child in item.items if not child.is_done for step in (child, *child.items)]
         card = PlannedItem(to_title(text), "\n".join(item.prose) or None, priority, steps)
         if timing is not None:

@@ -37,15 +37,6 @@ Phrase = tuple[str, ...]
 
 
 @attrs.frozen
-class Terms:
-    """The phrases of a role: those that are a whole heading, and those within a heading, in English and in French."""
-
-    whole: frozenset[Phrase]
-    english: frozenset[Phrase]
-    french: frozenset[Phrase]
-
-
-@attrs.frozen
 class Marker:
     """A phase with a number: ``Phase 2``, ``Weeks 3-4``, ``Étape 1``.
 
@@ -119,18 +110,15 @@ def word_numbers(name: str) -> Mapping[str, int]:
 
 
 @cache
-def _roles() -> Mapping[str, Terms]:
-    return {name: _terms(languages) for name, languages in _vocabulary().roles.items()}
-
-
-def _terms(languages: Mapping[str, Sequence[str]]) -> Terms:
-    texts = [*languages["en"], *languages["fr"]]
-    whole = {tuple(text[1:].split()) for text in texts if text.startswith("=")}
-    english, french = (
-        frozenset(tuple(text.split()) for text in languages[code] if not text.startswith("="))
-        for code in ("en", "fr")
-    )
-    return Terms(frozenset(whole), english, french)
+def _roles() -> tuple[Mapping[Phrase, str], Mapping[Phrase, str], Mapping[Phrase, str]]:
+    """Return the roles of phrases that are a whole heading, and of those within an English and a French heading."""
+    whole, english, french = dict[Phrase, str](), dict[Phrase, str](), dict[Phrase, str]()
+    for role, languages in _vocabulary().roles.items():
+        for phrases, texts in ((english, languages["en"]), (french, languages["fr"])):
+            for text in texts:
+                words = tuple(text.removeprefix("=").split())
+                (whole if text.startswith("=") else phrases).setdefault(words, role)
+    return whole, english, french
 
 
 @lru_cache(maxsize=4096)
@@ -140,48 +128,43 @@ def find_role(title: str) -> str | None:
     words = split_words(text.partition("(")[0]) or split_words(text)
     if not words or len(words) > 10:
         return None
-    roles = _roles()
-    for name in ("out_of_scope", "later"):
-        terms = roles[name]
-        if words in terms.whole or _contains(words, terms.english | terms.french):
-            return name
-    neutral = word_set("neutral")
-    core = tuple(word for word in words if word not in neutral) or words
+    whole, english, french = _roles()
+    parts = [words[start:end] for start in range(len(words)) for end in range(start + 1, len(words) + 1)]
+    roles = {whole.get(words), *map(english.get, parts), *map(french.get, parts)}
+    for excluded in ("out_of_scope", "later"):
+        if excluded in roles:
+            return excluded
+    core = tuple(word for word in words if word not in word_set("neutral")) or words
     for phrase in (words, core):
-        for name, terms in roles.items():
-            if phrase in terms.whole | terms.english | terms.french:
-                return name
-    role = _find_at_start(words) or _find_at_start(core) or _find_at_end(words)
+        if role := whole.get(phrase) or english.get(phrase) or french.get(phrase):
+            return role
     label, colon, _ = text.partition(":")
-    return role or (find_role(label) if colon else None)
-
-
-def _contains(words: Phrase, phrases: frozenset[Phrase]) -> bool:
-    return any(
-        words[start:end] in phrases for start in range(len(words)) for end in range(start + 1, len(words) + 1)
+    return (
+        _find_at_start(words)
+        or _find_at_start(core)
+        or _find_at_end(words)
+        or (find_role(label) if colon else None)
     )
 
 
 def _find_at_start(words: Phrase) -> str | None:
-    joints = word_set("joints")
+    _, english, french = _roles()
     for length in range(len(words) - 1, 0, -1):
-        head = words[:length]
-        for name, terms in _roles().items():
-            if head in terms.french or (head in terms.english and words[length] in joints):
-                return name
+        role = french.get(words[:length])
+        if words[length] in word_set("joints"):
+            role = role or english.get(words[:length])
+        if role:
+            return role
     return None
 
 
 def _find_at_end(words: Phrase) -> str | None:
-    joints = word_set("joints")
     # "Definition of the target audience": the words after a joining word are not the subject.
-    if any(word in joints for word in words[1:-1]) and "and" not in words and "et" not in words:
+    is_joined = not word_set("joints").isdisjoint(words[1:-1])
+    if is_joined and "and" not in words and "et" not in words:
         return None
-    for start in range(1, len(words)):
-        for name, terms in _roles().items():
-            if words[start:] in terms.english:
-                return name
-    return None
+    _, english, _ = _roles()
+    return next((role for start in range(1, len(words)) if (role := english.get(words[start:]))), None)
 
 
 def strip_numbering(text: str) -> str:
@@ -226,16 +209,22 @@ def split_label(text: str) -> tuple[str, str] | None:
     return label.strip(), text[len(label) + 1 :].strip()
 
 
-@lru_cache(maxsize=1024)
-def find_column(header: str) -> str | None:
-    """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header is unknown."""
-    if "/" in header:
-        return next((name for part in header.split("/") if (name := find_column(part))), None)
-    words = split_words(header.partition("(")[0].rstrip(" #")) or split_words(header)
+@cache
+def _columns() -> Mapping[Phrase, str]:
+    columns: dict[Phrase, str] = {}
     for language in ("fr", "en"):
         for name, phrases in _vocabulary().columns.items():
-            if " ".join(words) in phrases.get(language, ()):
-                return name
+            for text in phrases.get(language, ()):
+                columns.setdefault(split_words(text), name)
+    return columns
+
+
+def find_column(header: str) -> str | None:
+    """Return the meaning of a column: ``work``, ``phase``, ``owner`` …; None if its header is unknown."""
+    for part in header.split("/"):
+        words = split_words(part.partition("(")[0].rstrip(" #")) or split_words(part)
+        if name := _columns().get(words):
+            return name
     return None
 
 
