@@ -58,14 +58,16 @@ def apply_feedback(
         refused = []
         for wish in split_wishes(text):
             words = fold(wish).strip(" .!?").split()
+            if words[:1] and words[0] in word_set("undo") and len(words) < 5:
+                if history:
+                    plan = history.pop()
+                else:
+                    reason = format_message(plan.language, "nothing_to_undo")
+                    refused.append(NotUnderstood(text=wish, reason=reason))
+                continue
             is_reset = words in (["start", "over"], ["tout", "annuler"], ["reset"])
             after = copy.deepcopy(first if is_reset else plan)
             try:
-                if words[:1] and words[0] in word_set("undo") and len(words) < 5:
-                    if not history:
-                        raise NotMatched(format_message(plan.language, "nothing_to_undo"))
-                    plan = history.pop()
-                    continue
                 if not is_reset:
                     _Change(after, today, wish).apply()
             except NotMatched as error:
