@@ -35,6 +35,8 @@ FIRST = {
     "postgres": "guides/self-hosting.html",
     "backup": "guides/self-hosting.html#backups",
     "embed": "guides/embedding.html",
+    "gunicorn preload": "guides/flask.html#gunicorn",
+    "tenants": "guides/tenants.html",
     "mcp": "guides/mcp.html",
     "command line": "guides/command-line.html",
     "NotFound": "python/errors.html#stellary.contract.errors.NotFound",

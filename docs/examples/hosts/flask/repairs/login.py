@@ -1,0 +1,54 @@
+"""The user of a request, whom the session cookie names."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from flask import session as cookie
+from sqlalchemy.orm import Session, sessionmaker
+
+from repairs.board import provision
+from repairs.models import User
+from stellary.contract.errors import Unauthenticated
+from stellary.core import Actor, Core
+
+
+class HasCore(Protocol):
+    """The part of the services that this module uses."""
+
+    @property
+    def sessions(self) -> sessionmaker[Session]: ...
+    @property
+    def core(self) -> Core: ...
+
+
+# --8<-- [start:who]
+def find_user(session: Session) -> User | None:
+    """Return the user that is logged in; None if nobody is, or if the user was locked out."""
+    user_id = cookie.get("user_id")
+    user = None if user_id is None else session.get(User, user_id)
+    return user if user is not None and user.is_active else None
+
+
+def find_actor(services: HasCore) -> Actor | None:
+    """Return the actor of a request to the API. It is called in the thread and the context of the request."""
+    if "user_id" not in cookie:
+        return None
+    with services.sessions.begin() as session:
+        user = find_user(session)
+        return None if user is None else provision(services.core, user, session.connection())
+
+
+# --8<-- [end:who]
+
+
+def require_user(session: Session) -> User:
+    """Return the user that is logged in.
+
+    Raises:
+        Unauthenticated: Nobody is logged in.
+    """
+    user = find_user(session)
+    if user is None:
+        raise Unauthenticated("log in first")
+    return user
