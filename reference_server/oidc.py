@@ -234,14 +234,14 @@ class OidcProvider:
         return metadata
 
 
-class _KeepMethod(urllib.request.HTTPRedirectHandler):
-    """Follows no redirects: they could lead secrets elsewhere."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A handler that follows no redirects, since they could lead secrets elsewhere."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
-_OPENER = urllib.request.build_opener(_KeepMethod)
+_OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 def _fetch_json(

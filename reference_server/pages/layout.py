@@ -43,6 +43,7 @@ small { display: block; margin-top: .25rem; color: var(--soft); }
 button { width: 100%; margin-top: 1.25rem; padding: .7rem 1rem; border: 0; border-radius: .4rem; font: inherit;
   font-weight: 600; background: var(--accent); color: var(--on-accent); cursor: pointer; }
 a { color: var(--accent); }
+img.qr { display: block; width: 13rem; max-width: 100%; margin: 0 0 1rem; border-radius: .4rem; }
 a.button { display: block; padding: .7rem 1rem; border: 1px solid var(--line); border-radius: .4rem; font-weight: 600;
   text-align: center; text-decoration: none; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
@@ -157,6 +158,20 @@ def code_list(codes: Sequence[str]) -> str:
     """Return a list of codes to be copied or typed."""
     items = (f"<li><code>{escape(code)}</code></li>" for code in codes)
     return f'<ul class="plain">{"".join(items)}</ul>'
+
+
+def qr_code(text: str, label: str) -> str:
+    """Return a picture of a QR code, dark on light also in the dark.
+
+    Args:
+        text: The content of the code.
+        label: What it is, for screen readers.
+    """
+    # Loaded when the first code is shown.
+    import segno
+
+    url = segno.make(text, error="m", micro=False).svg_data_uri(scale=4, border=4, dark="#000", light="#fff")
+    return f'<img class="qr" src="{escape(url)}" alt="{escape(label)}">'
 
 
 def tabs(label: str, links: Sequence[tuple[str, str]], current: str) -> str:

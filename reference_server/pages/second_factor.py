@@ -12,6 +12,7 @@ from reference_server.pages.layout import (
     hidden_field,
     link,
     paragraph,
+    qr_code,
     render_page,
     text_field,
 )
@@ -26,6 +27,7 @@ from stellary.contract.auth import (
 from stellary.contract.port import RawResponse
 
 _TITLE = "Second factor"
+URI_LENGTH_MAX = 1000
 _ENROLL, _CONFIRM, _DISABLE = "enroll", "confirm", "disable"
 """The values of the field ``do``."""
 
@@ -143,14 +145,16 @@ def _build_disabling(request: PageRequest, factor: ApiResponse) -> list[str]:
 def _render_secret(
     request: PageRequest, secret: str, uri: str, response: ApiResponse | None = None
 ) -> RawResponse:
+    # The form sends both back, so they may be other texts.
+    is_uri = uri.startswith("otpauth://") and len(uri) <= URI_LENGTH_MAX
     groups = [secret[start : start + 4] for start in range(0, len(secret), 4)]
     return render_page(
         "Add Stellary to your app",
         alert(None if response is None else response.problem),
-        paragraph("Add an account with this key to your authenticator app:"),
+        paragraph("Scan this code with your authenticator app, or type the key into it."),
+        qr_code(uri, "QR code with the key") if is_uri else "",
         code_list([" ".join(groups)]),
-        # The form sends it back, so it may be another text.
-        link(uri, "Open the app on this device") if uri.startswith("otpauth://") else "",
+        link(uri, "Open the app on this device") if is_uri else "",
         form(
             request.path,
             "Enable the second factor",

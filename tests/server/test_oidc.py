@@ -322,6 +322,16 @@ def test_account_with_a_second_factor_is_linked_once_the_code_is_given(sqlite_oi
     assert is_signed_in(send_form(sqlite_oidc_server, f"{START}/link", code=code, **fields))
 
 
+def test_deleted_account_leaves_no_identity(oidc_server, provider):
+    bearer = oidc_server.register()
+    id = oidc_server.ask("GET", "/auth/me", token=bearer).json["user"]["id"]
+    fields = {"identity": hidden(come_back(oidc_server, provider), "identity")}
+    assert is_signed_in(send_form(oidc_server, f"{START}/link", password=PASSWORD, **fields))
+    body = {"currentPassword": PASSWORD}
+    assert oidc_server.ask("POST", "/auth/delete-account", body, bearer).status == 200
+    assert me(oidc_server, come_back(oidc_server, provider))["id"] != id
+
+
 @pytest.mark.parametrize("identity", ["", "wrong"])
 def test_forged_link_is_refused(sqlite_oidc_server, identity):
     sqlite_oidc_server.register()

@@ -54,6 +54,7 @@ def test_user_enables_signs_in_with_and_disables_the_factor(server):
     page = send_form(server, PATH, {"cookie": cookie}, do="enroll", password=PASSWORD)
     secret, uri = hidden(page, "secret"), hidden(page, "uri")
     assert f'href="{uri}"' in page.body.decode()
+    assert 'alt="QR code with the key"' in page.body.decode()
     fields = {"do": "confirm", "secret": secret, "uri": uri.replace("&amp;", "&")}
     wrong = send_form(server, PATH, {"cookie": cookie}, code="000000", **fields)
     assert (wrong.status, hidden(wrong, "secret")) == (400, secret)
@@ -90,14 +91,16 @@ def test_page_without_a_login_leads_back_after_signing_in(sqlite_server):
     assert sign_in(sqlite_server, PATH).headers["location"] == PATH
 
 
-def test_link_of_a_forged_form_is_not_shown(sqlite_server):
+@pytest.mark.parametrize("uri", ["javascript:alert(1)", "otpauth://" + "x" * 4000])
+def test_link_of_a_forged_form_is_not_shown(sqlite_server, uri):
     sqlite_server.register()
     cookie = cookie_of(sign_in(sqlite_server))
     send_form(sqlite_server, PATH, {"cookie": cookie}, do="enroll", password=PASSWORD)
-    fields = {"do": "confirm", "secret": "<b>", "uri": "javascript:alert(1)", "code": "000000"}
+    fields = {"do": "confirm", "secret": "<b>", "uri": uri, "code": "000000"}
     page = send_form(sqlite_server, PATH, {"cookie": cookie}, **fields)
     assert page.status == 400
-    assert 'href="javascript:' not in page.body.decode()
+    assert f'href="{uri}' not in page.body.decode()
+    assert "<img" not in page.body.decode()
     assert "<b>" not in page.body.decode()
 
 
