@@ -509,7 +509,7 @@ class Core(HostAccounts):
                 request has a transaction of its own.
 
         Raises:
-            TypeError: A connection without an actor.
+            TypeError: A connection without an actor, or a session in place of its connection.
         """
         if connection is None:
             return EmbeddedPort(self.units, actor)

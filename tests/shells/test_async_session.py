@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import attrs
@@ -151,6 +152,36 @@ async def test_unit_of_its_own_in_an_open_transaction_is_an_error(host):
         await session.run_sync(lambda sync: create_note(host, sync, "Open"))
         with pytest.raises(RuntimeError, match="pass its connection to this unit too"):
             await asyncio.to_thread(host.core.run, host.actor, lambda uow: None)
+
+
+async def test_session_in_place_of_its_connection_is_an_error(host):
+    async with host.session() as session, session.begin():
+        for wrong in (session, session.sync_session, await session.connection()):
+            for use in (
+                partial(host.core.run, host.actor, print),
+                partial(host.core.run, host.actor, print, read_only=True),
+                partial(host.core.port, host.actor),
+            ):
+                with pytest.raises(
+                    TypeError, match=r"must be a Connection of SQLAlchemy, not .*: pass session"
+                ):
+                    use(connection=wrong)
+
+
+async def test_asynchronous_connection_outside_of_run_sync_is_an_error(host):
+    async with host.session() as session, session.begin():
+        connection = (await session.connection()).sync_connection
+        for read_only in (False, True):
+            with pytest.raises(RuntimeError, match="the connection is asynchronous"):
+                host.core.run(host.actor, lambda uow: None, connection, read_only=read_only)
+
+
+async def test_core_refuses_an_asynchronous_engine(host):
+    for engine in (host.engine, host.engine.sync_engine):
+        with pytest.raises(TypeError, match="for an asynchronous engine pass the URL of its database"):
+            Core(engine)
+    with pytest.raises(ValueError, match=r"must look like .*://"):
+        Core(str(host.engine.url))
 
 
 async def test_handler_vetoes_within_the_session(host):

@@ -148,6 +148,20 @@ def test_lifespan_of_a_fastapi_host_migrates_and_closes_the_core(tmp_path):
     assert LIFE == ["stopped"]
 
 
+def test_host_that_has_not_migrated_is_not_ready(tmp_path):
+    core = Core(f"sqlite:///{tmp_path}/pm.db")
+    app = FastAPI()
+    fastapi_helper.mount(app, "/pm", core, jobs=False)
+    with TestClient(app) as client:
+        response = client.get("/pm/health/ready")
+    core.close()
+    assert response.status_code == 503
+    assert (
+        response.json()["message"]
+        == "the tables in the database are missing or out of date; call core.migrate() first"
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [

@@ -37,6 +37,7 @@ FIRST = {
     "embed": "guides/embedding.html",
     "gunicorn preload": "guides/flask.html#gunicorn",
     "tenants": "guides/tenants.html",
+    "asyncsession": "guides/fastapi.html",
     "mcp": "guides/mcp.html",
     "command line": "guides/command-line.html",
     "NotFound": "python/errors.html#stellary.contract.errors.NotFound",

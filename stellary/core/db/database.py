@@ -29,7 +29,7 @@ from stellary.core.db.after_commit import run_effect
 from stellary.core.db.connection_pool import ConnectionPool
 from stellary.core.db.direct_connection import DirectConnection
 from stellary.core.db.fair_lock import FairLock
-from stellary.core.db.host_connection import check_borrowed
+from stellary.core.db.host_connection import check_host_connection
 from stellary.core.db.joined import note_joined
 from stellary.core.db.private_files import create_private_file
 
@@ -53,10 +53,12 @@ class Database:
         direct: The URL of the same PostgreSQL database without a pooler, for ``dedicated``. Default: ``database``.
 
     Raises:
-        ValueError: The URL does not name a supported database.
+        ValueError: The URL does not name a supported database, or names an asynchronous driver.
+        TypeError: The database is neither a URL nor an ``Engine``, or an asynchronous one.
     """
 
     def __init__(self, database: str | Engine, direct: str | None = None) -> None:
+        _check_kind(database)
         self._pools: list[ConnectionPool] = []
         self._own: list[Engine] = []
         self._lock: FairLock | None = None
@@ -262,14 +264,15 @@ class Database:
         """Join the transaction of a host's connection, which the host commits; an exception undoes the changes made here.
 
         Raises:
-            RuntimeError: The connection is not in a transaction, or is a SQLite connection that does not
-                enforce foreign keys.
+            RuntimeError: The connection is not in a transaction, is a SQLite connection that does not enforce foreign
+                keys, or is asynchronous and not used in ``run_sync``.
+            TypeError: It is a session, or the asynchronous wrapper of a connection.
         """
+        check_host_connection(connection)
         if not connection.in_transaction():
             raise RuntimeError(
                 "the connection is not in a transaction, so the changes would not be committed"
             )
-        check_borrowed(connection)
         if self.is_sqlite:
             begin_sqlite(connection)
             if not _driver(connection).execute("PRAGMA foreign_keys").fetchone()[0]:
@@ -325,6 +328,23 @@ class Database:
             pool.close()
         for engine in self._own:
             engine.dispose()
+
+
+def _check_kind(database: object) -> None:
+    """Check that a host passes something that synchronous code can use.
+
+    Raises:
+        ValueError: The URL names a driver of SQLite other than sqlite3.
+        TypeError: It is neither a URL nor an engine, or an asynchronous engine.
+    """
+    if isinstance(database, str):
+        if database.startswith("sqlite+"):
+            raise ValueError("must look like sqlite:///file.db, without the name of a driver")
+    elif not isinstance(database, Engine) or database.dialect.is_async:
+        raise TypeError(
+            "the database must be a URL or an Engine of SQLAlchemy; for an asynchronous engine pass the URL of its "
+            "database, without the name of the driver: the core has connections of its own"
+        )
 
 
 def _is_in_memory(url: URL) -> bool:

@@ -31,6 +31,8 @@ _ABORTED = ("40P01", "40001")
 _FEATURE_NOT_SUPPORTED = "0A000"
 _FOREIGN_KEY = ("23503", "23001")
 _UNDEFINED = ("42P01", "42703")
+NOT_MIGRATED = "not_migrated"
+"""The code of the error if a table or a column of the core is missing."""
 _SQLITE_ERROR = 1
 """SQLite's messages for invalid statements, which its driver reports like an unavailable database."""
 _SQLITE_FOREIGN_KEY = (787, 1811)
@@ -113,7 +115,7 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
     if _is_schema_missing(error, state):
         return ServerError(
             "the tables in the database are missing or out of date; call core.migrate() first",
-            code="not_migrated",
+            code=NOT_MIGRATED,
         )
     if isinstance(error, IntegrityError):
         if _is_in_use(error, state):

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, NullPool, create_engine
 from sqlalchemy.dialects import registry
+from sqlalchemy.util.concurrency import in_greenlet
 
 OnCommit = Callable[[Callable[[], None]], object]
 """A function that is called with a function to run after the host's commit."""
@@ -56,14 +57,34 @@ class Borrowing:
                 yield connection
 
 
-def check_borrowed(connection: Connection) -> None:
-    """Check that a connection, if it is borrowed, is still in a transaction of the host.
+def check_host_connection(connection: Connection) -> None:
+    """Check that a unit can use a connection of the host now.
 
     Raises:
-        RuntimeError: The host has ended the transaction in the meantime.
+        TypeError: It is a session, or the asynchronous wrapper of a connection.
+        RuntimeError: It is asynchronous, and not used in ``run_sync``; or it is borrowed, and the host has ended the
+            transaction in the meantime.
     """
+    check_is_connection(connection)
+    if connection.dialect.is_async and not in_greenlet():
+        raise RuntimeError(
+            "the connection is asynchronous: use it in a function that AsyncSession.run_sync calls"
+        )
     if on_commit_of(connection) is not None:
         _check_transaction(connection.connection.dbapi_connection)
+
+
+def check_is_connection(connection: object) -> None:
+    """Check the type of what a host passes as its connection.
+
+    Raises:
+        TypeError: It is a session, or the asynchronous wrapper of a connection.
+    """
+    if not isinstance(connection, Connection):
+        raise TypeError(
+            f"the connection must be a Connection of SQLAlchemy, not {type(connection).__name__}: pass "
+            "session.connection(), in the function of run_sync if the session is asynchronous"
+        )
 
 
 def _check_transaction(driver: Any) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
+from sqlalchemy.exc import DBAPIError
+
 from stellary.contract.errors import ApiError, Unavailable
 from stellary.contract.port import RawResponse
 from stellary.contract.router import AnyEndpoint
@@ -25,6 +27,7 @@ from stellary.contract.system import (
 )
 from stellary.contract.wire import Value, dump
 from stellary.core import Core
+from stellary.core.db.errors import NOT_MIGRATED, to_api_error
 from stellary.core.http.api_page import ApiPage, api_page
 from stellary.core.http.context import OperationHandler, RequestContext
 from stellary.core.http.observers import RequestMetrics
@@ -108,6 +111,9 @@ def _database_problem(core: Core) -> str | None:
         core.probe()
     except Exception as error:  # noqa: BLE001 - whatever a driver raises, the answer is the same
         _log.warning("not ready: %s: %s", type(error).__name__, error)
+        api_error = to_api_error(error) if isinstance(error, DBAPIError) else None
+        if api_error is not None and api_error.code == NOT_MIGRATED:
+            return api_error.message
         return "the database cannot be written"
     # A write that is rolled back does not reach the disk, so its free space is checked separately.
     file = core.database.file

@@ -13,7 +13,7 @@ from stellary.core.db.after_commit import after_commit
 from stellary.core.db.base import continue_after_stored
 from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import SnapshotNeeded
-from stellary.core.db.host_connection import check_borrowed
+from stellary.core.db.host_connection import check_host_connection, check_is_connection
 from stellary.core.db.joined import check_not_joined
 from stellary.core.db.retries import Retries
 from stellary.core.kernel.environment import Environment
@@ -51,7 +51,12 @@ class Units:
         self._host_connection: Connection | None = None
 
     def join(self, connection: Connection) -> Units:
-        """Return a copy whose units join the transaction of a host's connection, unless they are given another connection."""
+        """Return a copy whose units join the transaction of a host's connection, unless they are given another connection.
+
+        Raises:
+            TypeError: It is a session, or the asynchronous wrapper of a connection.
+        """
+        check_is_connection(connection)
         joined = copy.copy(self)
         joined._host_connection = connection  # noqa: SLF001 - of this class
         return joined
@@ -80,7 +85,7 @@ class Units:
         """
         connection = self._host_connection if connection is None else connection
         if connection is not None:
-            check_borrowed(connection)
+            check_host_connection(connection)
             yield self._unit(connection, actor)
             return
         with self.database.reading(snapshot=snapshot) as pooled:
