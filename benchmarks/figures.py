@@ -75,6 +75,8 @@ TARGETS: Mapping[str, Target] = {
     "postgresql.transfer.memory_mb": Target(100),
     "sqlite.growth.batch_p95_ms": Target(50),
     "postgresql.growth.batch_p95_ms": Target(50),
+    "sqlite.growth.write_beside_p95_ms": Target(50),
+    "postgresql.growth.write_beside_p95_ms": Target(50),
     "sqlite.webhooks.write_p50/without": Target(1.2),
     "sqlite.webhooks.deliveries_per_s": at_least(200),
     "sqlite.webhooks.backlog": Target(WEBHOOK_BACKLOG_MAX),

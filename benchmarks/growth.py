@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -17,7 +19,7 @@ from stellary.core import Core
 from stellary.core.accounts.tables import workspaces
 from stellary.core.api.retention import RULES
 from stellary.core.api.usage import measure_usage
-from stellary.core.kernel.retention import BATCH_SIZE
+from stellary.core.kernel.retention import BatchSize
 from stellary.core.notifications.tables import activities, notifications
 from stellary.core.webhooks.tables import deliveries, webhooks
 
@@ -34,7 +36,8 @@ def run(databases: Databases, kind: Kind) -> Iterator[tuple[str, float]]:
         kind: The kind of database.
 
     Yields:
-        The bytes of an activity with its entries in indexes, and the 95th percentile of the duration of a transaction, in milliseconds.
+        The bytes of an activity with its entries in indexes; the 95th percentile of the duration of a transaction that deletes
+        old rows, in milliseconds; and that of the creation of a card while old rows are deleted.
     """
     database = databases.new(kind)
     site = seed_database(database)
@@ -48,8 +51,10 @@ def run(databases: Databases, kind: Kind) -> Iterator[tuple[str, float]]:
         yield f"{kind}.growth.activity_bytes", (after[1] - before[1]) / (after[0] - before[0])
         with core.database.writing() as connection:
             _insert_old_rows(core, connection)
-        seconds = sorted(_time_batches(core))
-        yield f"{kind}.growth.batch_p95_ms", seconds[len(seconds) * 95 // 100] * 1e3
+        yield f"{kind}.growth.batch_p95_ms", _find_p95(_time_batches(core)) * 1e3
+        with core.database.writing() as connection:
+            _insert_old_rows(core, connection)
+        yield f"{kind}.growth.write_beside_p95_ms", _find_p95(_time_writes(core, client)) * 1e3
 
 
 def _measure_activities(core: Core) -> tuple[int, int]:
@@ -100,8 +105,26 @@ def _insert_old_rows(core: Core, connection: Connection) -> None:
 def _time_batches(core: Core) -> Iterator[float]:
     """Delete all old rows, and yield the seconds of each transaction."""
     for rule in RULES:
-        count = BATCH_SIZE
-        while count == BATCH_SIZE:
+        size, is_full = BatchSize(), True
+        while is_full:
             started = time.perf_counter()
-            count = rule.delete_batch(core.units)
+            limit = size.rows
+            is_full = size.delete(partial(rule.delete_batch, core.units)) == limit
             yield time.perf_counter() - started
+
+
+def _time_writes(core: Core, client: Client) -> Iterator[float]:
+    """Create cards until all old rows are deleted, and yield the seconds of each creation."""
+    with ThreadPoolExecutor(1) as pool:
+        deletion = pool.submit(core.delete_expired)
+        while not deletion.done():
+            started = time.perf_counter()
+            client.send("create")
+            yield time.perf_counter() - started
+        deletion.result()
+
+
+def _find_p95(durations: Iterator[float]) -> float:
+    """Return the 95th percentile of durations."""
+    ordered = sorted(durations)
+    return ordered[len(ordered) * 95 // 100]

@@ -50,6 +50,22 @@ def restore_deleted(client: Stellary, organization: str, workspace: str) -> list
     return [card.title for card in board.cards.list()]
 
 
+def restore_workspace(client: Stellary, organization: str) -> str:
+    """Delete a workspace, restore it under another slug, and return the slug."""
+    ws = client.organization(organization).workspaces.create(name="Research", slug="research")
+
+    # --8<-- [start:containers]
+    client.workspace(organization, "research").delete()
+    for item in client.trash.list():
+        print(item.kind, item.name, item.slug, item.expires_at)
+
+    item, *_ = client.trash.list(limit=1)
+    client.trash.restore(item, slug="research-2")
+    # --8<-- [end:containers]
+    assert item.item_id == ws.id
+    return client.workspace(organization, "research-2").get().slug
+
+
 def main(url: str = "http://localhost:3001") -> None:
     """Run the example with a new account, and print the cards."""
     name = f"acme-{uuid4().hex[:8]}"
@@ -57,6 +73,7 @@ def main(url: str = "http://localhost:3001") -> None:
         client.organizations.create(name=name.title(), slug=name)
         client.organization(name).workspaces.create(name="Engineering", slug="eng")
         print(*restore_deleted(client, name, "eng"), sep="\n")
+        print(restore_workspace(client, name))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stellary.client.resources.api_tokens import ApiTokens
     from stellary.client.resources.auth import Auth
     from stellary.client.resources.notifications import Notifications
+    from stellary.client.resources.trash import ContainerTrash
     from stellary.client.resources.workspaces import ReceivedInvitations, WorkspaceHandle
 
 register_lazy_display()
@@ -164,6 +165,13 @@ class Client(Resource[C], Generic[C, H]):
         from stellary.client.resources.api_tokens import ApiTokens
 
         return ApiTokens(self._caller, self._path_params)
+
+    @property
+    def trash(self) -> ContainerTrash[C]:
+        """The deleted organizations and workspaces that the caller administers."""
+        from stellary.client.resources.trash import ContainerTrash
+
+        return ContainerTrash(self._caller, self._path_params)
 
     @property
     def notifications(self) -> Notifications[C]:

@@ -97,9 +97,11 @@ ActivityType = Literal[
     "workspace_deleted",
     "organization_created",
     "organization_updated",
+    "organization_deleted",
     "organization_member_added",
     "organization_member_updated",
     "organization_member_removed",
+    "item_purged",
 ]
 """The nine published types come first. Types from ``mission_created`` to ``action_reopened`` occur in pilotage and have no
 project."""
@@ -272,7 +274,7 @@ class ListActivity(ActivityFilters):
     """Filters for the activity of a project. The newest activity comes first.
 
     Attributes:
-        card_id: Only activity on this card, which may have been deleted since.
+        card_id: Only activity on this card, by its id or its key. It may have been deleted since.
     """
 
     card_id: Id | Unset = UNSET

@@ -148,7 +148,7 @@ UPDATE_ORGANIZATION = updates(
 DELETE_ORGANIZATION = deletes(
     "organizations.delete",
     OrganizationRef,
-    summary="Delete an organization and all its workspaces, projects and files. Owner only.",
+    summary="Move an organization with all its workspaces, projects and files to the trash. Owner only.",
     returns=Ok,
     policy=ORGANIZATION_DELETE,
 )

@@ -13,6 +13,7 @@ ACCOUNT_ANY = Policy("self", "any")
 ACCOUNT_FULL = Policy("self", "full")
 PERSON_ONLY = Policy("self", "jwt")
 OWN_TOKEN = Policy("self_obj", "jwt")
+OWN_CONTAINER = Policy("self_obj", "jwt")
 NOTIFICATIONS = Policy("self", "notifications:read")
 OWN_NOTIFICATION = Policy("self_obj", "notifications:read")
 

@@ -85,6 +85,14 @@ class ApiTokenRef(Ref):
 
 
 @attrs.frozen(eq=False, repr=False)
+class TrashedContainerRef(Ref):
+    """A deleted workspace or organization that the caller administers."""
+
+    template: ClassVar[str] = "/trash/:trashId"
+    trash_id: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class SessionRef(Ref):
     """A session of the caller."""
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from stellary.contract.endpoint import Ok, acts, deletes, lists
-from stellary.contract.limits import Id, Length
+from stellary.contract.limits import Id, Length, Slug
 from stellary.contract.paging import Paged
-from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE
+from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE, OWN_CONTAINER, PERSON_ONLY
 from stellary.contract.projects import ProjectKey
-from stellary.contract.refs import TrashedItemRef, WorkspaceRef
+from stellary.contract.refs import Ref, TrashedContainerRef, TrashedItemRef, WorkspaceRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -84,6 +84,46 @@ class RestoreItem(Request):
     key: ProjectKey | Unset = UNSET
 
 
+ContainerKind = Literal["workspace", "organization"]
+
+
+@value
+class TrashedContainer(Value):
+    """A deleted workspace or organization. Until it is purged, it can be restored with everything in it.
+
+    Attributes:
+        id: The id of the entry in the trash.
+        kind: ``workspace`` or ``organization``.
+        item_id: The id of the workspace or organization, which it keeps when it is restored.
+        slug: The slug that it had, which another one can take.
+        organization_id: The organization of the workspace; for an organization, its own id.
+        deleted_by_id: The id of the user who deleted it.
+        expires_at: The time at which it is purged.
+    """
+
+    id: str
+    kind: ContainerKind
+    item_id: str
+    name: str
+    slug: str
+    organization_id: str
+    deleted_by_id: str
+    deleted_by_name: str | None
+    deleted_at: datetime
+    expires_at: datetime
+
+
+@request
+class RestoreContainer(Request):
+    """A new slug for a restored workspace or organization, if its own has been taken since.
+
+    Attributes:
+        slug: The new slug. Default: the slug that it had.
+    """
+
+    slug: Slug | Unset = UNSET
+
+
 LIST_TRASH = lists(
     "trash.list",
     WorkspaceRef,
@@ -110,4 +150,30 @@ PURGE_ITEM = deletes(
     policy=BOARD_AUTHOR,
 )
 
-ENDPOINTS = (LIST_TRASH, RESTORE_ITEM, PURGE_ITEM)
+LIST_CONTAINERS = lists(
+    "deleted_containers.list",
+    Ref,
+    "trash",
+    summary="List the deleted organizations and workspaces that the caller administers, the last one first.",
+    takes=Paged,
+    item=TrashedContainer,
+    policy=PERSON_ONLY,
+)
+RESTORE_CONTAINER = acts(
+    "deleted_containers.restore",
+    TrashedContainerRef,
+    "restore",
+    summary="Restore a deleted organization or workspace with everything in it. Admins only.",
+    takes=RestoreContainer,
+    returns=TrashedContainer,
+    policy=OWN_CONTAINER,
+)
+PURGE_CONTAINER = deletes(
+    "deleted_containers.delete",
+    TrashedContainerRef,
+    summary="Delete an organization or a workspace in the trash for good. Owner only.",
+    returns=Ok,
+    policy=OWN_CONTAINER,
+)
+
+ENDPOINTS = (LIST_TRASH, RESTORE_ITEM, PURGE_ITEM, LIST_CONTAINERS, RESTORE_CONTAINER, PURGE_CONTAINER)

@@ -203,7 +203,7 @@ UPDATE_WORKSPACE = updates(
 DELETE_WORKSPACE = deletes(
     "workspaces.delete",
     WorkspaceRef,
-    summary="Delete a workspace with everything in it. Owner only.",
+    summary="Move a workspace with everything in it to the trash. Owner only.",
     returns=Ok,
     policy=WORKSPACE_DELETE,
 )

@@ -224,6 +224,20 @@ TABLE = [
         "POST /api-tokens",
         {"name": "ci", "scopes": ["projects:read"], "expiresAt": "2026-04-01T12:00:00Z"},
     ),
+    Row("deleted_containers.list", lambda c: c.trash.list(), "GET /trash", name="container_trash.list"),
+    Row(
+        "deleted_containers.restore",
+        lambda c: c.trash.restore("t1", slug="acme-2"),
+        "POST /trash/t1/restore",
+        {"slug": "acme-2"},
+        name="container_trash.restore",
+    ),
+    Row(
+        "deleted_containers.delete",
+        lambda c: c.trash.delete("t1"),
+        "DELETE /trash/t1",
+        name="container_trash.delete",
+    ),
     Row("api_tokens.delete", lambda c: c.api_tokens.delete("t1"), "DELETE /api-tokens/t1"),
     Row(
         "notifications.list",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import DateTime, Integer, LargeBinary, func, insert, select
 
 from stellary.core import Core, Retention
@@ -12,7 +14,7 @@ from stellary.core.__main__ import main
 from stellary.core.api.retention import RULES
 from stellary.core.automations.tables import traces
 from stellary.core.db.base import IdType, Json
-from stellary.core.kernel.retention import BATCH_SIZE
+from stellary.core.kernel.retention import BatchSize, apply_rules
 from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.agent_api import AgentApi
 from tests.support.plans import explain, sent_statements
@@ -120,19 +122,48 @@ def test_time_of_less_than_a_day_is_refused():
         Retention(audit_days=0)
 
 
-def test_batch_has_at_most_200_rows(agent_api):
+def test_batches_adapt_to_the_time_that_they_take(agent_api):
     core = agent_api.world.core
     rule = next(rule for rule in RULES if rule.table is traces)
     with core.begin(NOBODY) as uow:
         empty(uow)
-        insert_rows(uow, rule, timedelta(days=31), BATCH_SIZE + 5)
-    assert [rule.delete_batch(core.units) for _ in range(3)] == [BATCH_SIZE, 5, 0]
+        insert_rows(uow, rule, timedelta(days=31), 1_000)
+    seconds = iter([0.001, 0.001, 0.001, 0.001, 0.030, 0.030, 0.015])
+    now, remaining = 0.0, []
+
+    def clock():
+        nonlocal now
+        remaining.append(count_rows(core, traces))
+        if len(remaining) % 2 == 0:
+            now += next(seconds)
+        return now
+
+    assert apply_rules(core.units, [rule], clock) == {"stellary_automation_traces": 1_000}
+    counts = [before - after for before, after in zip(remaining[::2], remaining[1::2], strict=True)]
+    assert counts == [25, 50, 100, 200, 400, 200, 25]
+
+
+@given(st.floats(1e-6, 2e-3))
+def test_no_batch_takes_longer_than_50_ms_if_a_row_takes_at_most_2_ms(seconds_per_row):
+    now = 0.0
+
+    def delete_rows(count):
+        nonlocal now
+        now += count * seconds_per_row
+        return count
+
+    size = BatchSize(clock=lambda: now)
+    for _ in range(20):
+        began = now
+        size.delete(delete_rows)
+        assert now - began <= 0.050 + 1e-9
+    assert size.rows <= BatchSize.MAX
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.table.name}.{rule.column.name}")
 def test_deletion_reads_only_rows_of_an_index(core, rule):
     with sent_statements(("WITH", "DELETE")) as statements:
-        rule.delete_batch(core.units)
+        rule.delete_batch(core.units, 25)
     (statement,) = statements
     if core.database.is_sqlite:
         plan = explain(core, statement)

@@ -36,6 +36,10 @@ def test_trash(client: Stellary, capsys: pytest.CaptureFixture[str]):
     assert conflict == "duplicate_name"
 
 
+def test_restoring_a_workspace(client: Stellary):
+    assert example("trash").restore_workspace(client, "acme") == "research-2"
+
+
 def test_scopes(client: Stellary, capsys: pytest.CaptureFixture[str]):
     lines = example("scopes").scopes(client, "acme", "eng")
     assert lines == ["Web shop: 33 % of 3 cards, 0 overdue"]

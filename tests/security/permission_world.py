@@ -80,7 +80,8 @@ class PermissionWorld:
         gone: The same, deleted.
         reset_token: The token of a link with which OO can reset the password.
         email_token: The token of a link with which OO can confirm a new address.
-        own: The ids of each persona's own items: ``userId``, ``token``, ``apiTokenId``, ``notificationId``, ``sessionId``.
+        own: The ids of each persona's own items: ``userId``, ``token``, ``apiTokenId``, ``containerTrashId``, ``notificationId``,
+            ``sessionId``.
     """
 
     def __init__(self, core: Core, sandbox: Sandbox) -> None:
@@ -425,9 +426,18 @@ class PermissionWorld:
             "userId": person.id,
             "token": self.ask("HOST", "POST", invite, {"email": person.email})["token"],
             "apiTokenId": token["id"],
+            "containerTrashId": self._create_trashed_organization(bearer, person.id),
             "notificationId": notifications[0]["id"],
             "sessionId": jwt.decode(session, options={"verify_signature": False})["jti"],
         }
+
+    def _create_trashed_organization(self, bearer: str, person_id: str) -> str:
+        """Create an organization of a person, delete it, and return the id of its entry in the trash."""
+        slug = f"gone-{person_id}"
+        self.world.ask(bearer, "POST", "/organizations", {"name": "Gone", "slug": slug})
+        self.world.ask(bearer, "DELETE", f"/organizations/{slug}")
+        entry_id: str = self.world.ask(bearer, "GET", "/trash")[0]["id"]
+        return entry_id
 
 
 @attrs.frozen

@@ -55,6 +55,7 @@ SHOWN: dict[str, str] = {
     "Scope": "order name is_default start_date due_date columns",
     "Todo": "id label mission_id priority_id status",
     "TrashedItem": "kind key name deleted_by_name deleted_at expires_at size",
+    "TrashedContainer": "kind name slug deleted_by_name deleted_at expires_at",
     "Webhook": "url events active",
     "Workspace": "name slug my_role is_personal",
     "WorkspaceMember": "name email role pilotage_role",

@@ -103,9 +103,11 @@ class OrganizationActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -251,9 +253,11 @@ class OrganizationActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -399,9 +403,11 @@ class OrganizationActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -547,9 +553,11 @@ class OrganizationActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -698,9 +706,11 @@ class WorkspaceActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -846,9 +856,11 @@ class WorkspaceActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -994,9 +1006,11 @@ class WorkspaceActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -1142,9 +1156,11 @@ class WorkspaceActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -1293,9 +1309,11 @@ class ProjectActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -1343,7 +1361,7 @@ class ProjectActivity(Resource[C]):
             type: Only activity of this type.
             entity: Only activity about items of this kind.
             since: Only activity recorded at this time or later.
-            card_id: Only activity on this card, which may have been deleted since.
+            card_id: Only activity on this card, by its id or its key. It may have been deleted since.
 
         Returns:
             A page of ``Activity``: all rows, or as many as ``limit`` allows.
@@ -1443,9 +1461,11 @@ class ProjectActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -1493,7 +1513,7 @@ class ProjectActivity(Resource[C]):
             type: Only activity of this type.
             entity: Only activity about items of this kind.
             since: Only activity recorded at this time or later.
-            card_id: Only activity on this card, which may have been deleted since.
+            card_id: Only activity on this card, by its id or its key. It may have been deleted since.
 
         Returns:
             A page of ``Activity``: all rows, or as many as ``limit`` allows.
@@ -1593,9 +1613,11 @@ class ProjectActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -1643,7 +1665,7 @@ class ProjectActivity(Resource[C]):
             type: Only activity of this type.
             entity: Only activity about items of this kind.
             since: Only activity recorded at this time or later.
-            card_id: Only activity on this card, which may have been deleted since.
+            card_id: Only activity on this card, by its id or its key. It may have been deleted since.
 
         Returns:
             An iterator over the rows, each a ``Activity``. Pages are requested when they are needed.
@@ -1743,9 +1765,11 @@ class ProjectActivity(Resource[C]):
             "workspace_deleted",
             "organization_created",
             "organization_updated",
+            "organization_deleted",
             "organization_member_added",
             "organization_member_updated",
             "organization_member_removed",
+            "item_purged",
         ]
         | Unset = UNSET,
         entity: Literal[
@@ -1793,7 +1817,7 @@ class ProjectActivity(Resource[C]):
             type: Only activity of this type.
             entity: Only activity about items of this kind.
             since: Only activity recorded at this time or later.
-            card_id: Only activity on this card, which may have been deleted since.
+            card_id: Only activity on this card, by its id or its key. It may have been deleted since.
 
         Returns:
             An iterator over the rows, each a ``Activity``. Pages are requested when they are needed.

@@ -113,9 +113,6 @@ class CardHandle(ItemHandle[C]):
 
         Returns:
             The first page; ``board.activity.list(card_id=…)`` takes further filters.
-
-        Raises:
-            Invalid: The handle was created with a key instead of an id or a card.
         """
         from stellary.client.resources.activity import ProjectActivity
 

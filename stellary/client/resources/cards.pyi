@@ -827,9 +827,6 @@ class CardHandle(ItemHandle[C]):
 
         Returns:
             The first page; ``board.activity.list(card_id=…)`` takes further filters.
-
-        Raises:
-            Invalid: The handle was created with a key instead of an id or a card.
         """
     @overload
     def history(self: CardHandle[Async], *, limit: int = 50) -> Later[AsyncPage[Activity]]:
@@ -840,9 +837,6 @@ class CardHandle(ItemHandle[C]):
 
         Returns:
             The first page; ``board.activity.list(card_id=…)`` takes further filters.
-
-        Raises:
-            Invalid: The handle was created with a key instead of an id or a card.
         """
     @property
     def comments(self) -> Comments[C]:

@@ -215,7 +215,7 @@ class Organizations(Resource[C]):
         """
     @overload
     def delete(self: Organizations[Sync], organization: IdLike, /) -> Ok:
-        """Delete an organization and all its workspaces, projects and files. Owner only.
+        """Move an organization with all its workspaces, projects and files to the trash. Owner only.
 
         ``DELETE /organizations/:orgSlug``. Requires a login.
 
@@ -232,7 +232,7 @@ class Organizations(Resource[C]):
         """
     @overload
     async def delete(self: Organizations[Async], organization: IdLike, /) -> Ok:
-        """Delete an organization and all its workspaces, projects and files. Owner only.
+        """Move an organization with all its workspaces, projects and files to the trash. Owner only.
 
         ``DELETE /organizations/:orgSlug``. Requires a login.
 
@@ -355,7 +355,7 @@ class OrganizationHandle(SlugHandle[C]):
         """
     @overload
     def delete(self: OrganizationHandle[Sync]) -> Ok:
-        """Delete an organization and all its workspaces, projects and files. Owner only.
+        """Move an organization with all its workspaces, projects and files to the trash. Owner only.
 
         ``DELETE /organizations/:orgSlug``. Requires a login.
 
@@ -369,7 +369,7 @@ class OrganizationHandle(SlugHandle[C]):
         """
     @overload
     async def delete(self: OrganizationHandle[Async]) -> Ok:
-        """Delete an organization and all its workspaces, projects and files. Owner only.
+        """Move an organization with all its workspaces, projects and files to the trash. Owner only.
 
         ``DELETE /organizations/:orgSlug``. Requires a login.
 

@@ -1,4 +1,4 @@
-"""The trash of a workspace, and of a project."""
+"""The trash of a workspace and of a project, and deleted workspaces and organizations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from typing import Any, overload
 from stellary.client.calling.caller import AsyncCaller, SyncCaller
 from stellary.client.calling.method import Async, C, Later, Resource, Sync, by_id, iterates, method
 from stellary.client.calling.page import AsyncPage, Page
-from stellary.contract.trash import LIST_TRASH, PURGE_ITEM, RESTORE_ITEM, TrashedItem, TrashKind
+from stellary.contract.trash import (
+    LIST_CONTAINERS,
+    LIST_TRASH,
+    PURGE_CONTAINER,
+    PURGE_ITEM,
+    RESTORE_CONTAINER,
+    RESTORE_ITEM,
+    TrashedItem,
+    TrashKind,
+)
 from stellary.contract.unset import UNSET, Unset
 
 
@@ -19,6 +28,19 @@ class Trash(Resource[C]):
     iterate = iterates(LIST_TRASH)
     restore = by_id(RESTORE_ITEM)
     delete = by_id(PURGE_ITEM)
+
+
+class ContainerTrash(Resource[C]):
+    """The deleted organizations and workspaces that the caller administers.
+
+    ``restore`` and ``delete`` take the ``id`` of an item in the trash, or the item. They require a login, not a personal
+    access token.
+    """
+
+    list = method(LIST_CONTAINERS)
+    iterate = iterates(LIST_CONTAINERS)
+    restore = by_id(RESTORE_CONTAINER)
+    delete = by_id(PURGE_CONTAINER)
 
 
 class ProjectTrash(Resource[C]):

@@ -102,9 +102,11 @@ class Webhooks(Resource[C]):
                 "workspace_deleted",
                 "organization_created",
                 "organization_updated",
+                "organization_deleted",
                 "organization_member_added",
                 "organization_member_updated",
                 "organization_member_removed",
+                "item_purged",
             ]
         ]
         | Unset = UNSET,
@@ -217,9 +219,11 @@ class Webhooks(Resource[C]):
                 "workspace_deleted",
                 "organization_created",
                 "organization_updated",
+                "organization_deleted",
                 "organization_member_added",
                 "organization_member_updated",
                 "organization_member_removed",
+                "item_purged",
             ]
         ]
         | Unset = UNSET,
@@ -414,9 +418,11 @@ class Webhooks(Resource[C]):
                 "workspace_deleted",
                 "organization_created",
                 "organization_updated",
+                "organization_deleted",
                 "organization_member_added",
                 "organization_member_updated",
                 "organization_member_removed",
+                "item_purged",
             ]
         ]
         | Unset = UNSET,
@@ -532,9 +538,11 @@ class Webhooks(Resource[C]):
                 "workspace_deleted",
                 "organization_created",
                 "organization_updated",
+                "organization_deleted",
                 "organization_member_added",
                 "organization_member_updated",
                 "organization_member_removed",
+                "item_purged",
             ]
         ]
         | Unset = UNSET,
@@ -742,9 +750,11 @@ class WebhookHandle(ItemHandle[C]):
                 "workspace_deleted",
                 "organization_created",
                 "organization_updated",
+                "organization_deleted",
                 "organization_member_added",
                 "organization_member_updated",
                 "organization_member_removed",
+                "item_purged",
             ]
         ]
         | Unset = UNSET,
@@ -857,9 +867,11 @@ class WebhookHandle(ItemHandle[C]):
                 "workspace_deleted",
                 "organization_created",
                 "organization_updated",
+                "organization_deleted",
                 "organization_member_added",
                 "organization_member_updated",
                 "organization_member_removed",
+                "item_purged",
             ]
         ]
         | Unset = UNSET,

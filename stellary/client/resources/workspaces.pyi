@@ -243,7 +243,7 @@ class Workspaces(Resource[C]):
         """
     @overload
     def delete(self: Workspaces[Sync], workspace: IdLike, /) -> Ok:
-        """Delete a workspace with everything in it. Owner only.
+        """Move a workspace with everything in it to the trash. Owner only.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
 
@@ -260,7 +260,7 @@ class Workspaces(Resource[C]):
         """
     @overload
     async def delete(self: Workspaces[Async], workspace: IdLike, /) -> Ok:
-        """Delete a workspace with everything in it. Owner only.
+        """Move a workspace with everything in it to the trash. Owner only.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
 
@@ -359,7 +359,7 @@ class WorkspaceHandle(SlugHandle[C]):
         """
     @overload
     def delete(self: WorkspaceHandle[Sync]) -> Ok:
-        """Delete a workspace with everything in it. Owner only.
+        """Move a workspace with everything in it to the trash. Owner only.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
 
@@ -373,7 +373,7 @@ class WorkspaceHandle(SlugHandle[C]):
         """
     @overload
     async def delete(self: WorkspaceHandle[Async]) -> Ok:
-        """Delete a workspace with everything in it. Owner only.
+        """Move a workspace with everything in it to the trash. Owner only.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
 

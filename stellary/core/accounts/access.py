@@ -103,7 +103,11 @@ _INVITATION_BY_TOKEN = Query(
         .join(organizations, organizations.c.id == workspaces.c.organization_id)
         .join(users, users.c.id == bindparam("_user_id"))
     )
-    .where(invitations.c.token_digest == bindparam("_digest"), invitations.c.expires_at > bindparam("_now")),
+    .where(
+        invitations.c.token_digest == bindparam("_digest"),
+        invitations.c.expires_at > bindparam("_now"),
+        workspaces.c.trash_id.is_(None),
+    ),
 )
 _API_TOKEN = Query(
     IdRow,

@@ -57,6 +57,18 @@ _WAYS = (
 """The users with access to a workspace: its members, and unless it is personal, the admins of its organization."""
 
 
+_DELETED = select(workspaces.c.id).where(workspaces.c.trash_id.is_not(None))
+
+
+def is_reachable(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a workspace is not in the trash, alone or with its organization.
+
+    Args:
+        workspace_id: The column with the id of the workspace.
+    """
+    return workspace_id.not_in(_DELETED)
+
+
 def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return the condition that a user has access to a workspace. Efficient for a few users.
 

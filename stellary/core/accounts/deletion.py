@@ -10,7 +10,8 @@ from stellary.contract.auth import DELETE_ACCOUNT, DeleteAccount
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import OrganizationRef, Ref
-from stellary.core.accounts import api_tokens, organization_members, organizations
+from stellary.core.accounts import api_tokens, organization_members
+from stellary.core.accounts.container_purge import delete_container
 from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.hosted import find_user
 from stellary.core.accounts.locks import lock_caller, lock_organization
@@ -26,6 +27,7 @@ from stellary.core.accounts.tables import (
 from stellary.core.accounts.tables import organization_members as members
 from stellary.core.accounts.tables import organizations as organization_table
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import AddressGivenUp
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves_self_managed
 from stellary.core.kernel.units import Units
@@ -39,6 +41,7 @@ _MEMBERSHIPS = Query(
         organization_table.c.id,
         organization_table.c.slug,
         members.c.role,
+        organization_table.c.trash_id,
         select(func.count())
         .where(_others.c.organization_id == members.c.organization_id)
         .scalar_subquery()
@@ -60,6 +63,7 @@ _FORGET = (
         token_generation=users.c.token_generation + 1,
     )
 )
+_EMAIL = select(users.c.email).where(users.c.id == bindparam("_user_id"))
 _DELETE_OWN = [
     delete(table).where(table.c.user_id == bindparam("_user_id"))
     for table in (sessions, email_tokens, second_factors, recovery_codes, identities)
@@ -113,13 +117,15 @@ def _delete(uow: UnitOfWork, generation: int) -> None:
     _check_owned(memberships)
     for membership in memberships:
         if membership.role == "owner":
-            organizations.delete_contents(uow, membership.id)
+            delete_container(uow, "organization", membership.id)
         else:
             organization_members.leave_organization(uow, OrganizationRef(membership.slug))
     lock_caller(uow)
     api_tokens.revoke_all(uow)
     for statement in _DELETE_OWN:
         uow.connection.execute(statement, {"_user_id": uow.user_id})
+    email = uow.connection.execute(_EMAIL, {"_user_id": uow.user_id}).scalar_one()
+    uow.emit(AddressGivenUp(user_id=uow.user_id, email=email))
     forgotten = uow.connection.execute(
         _FORGET,
         {
@@ -144,7 +150,7 @@ def _check_owned(memberships: Sequence[MembershipRow]) -> None:
     shared = [
         membership.slug
         for membership in memberships
-        if membership.role == "owner" and membership.member_count > 1
+        if membership.role == "owner" and membership.member_count > 1 and membership.trash_id is None
     ]
     if shared:
         raise Conflict(

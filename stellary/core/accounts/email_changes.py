@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import cast
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.auth import CHANGE_EMAIL, CONFIRM_EMAIL, ChangeEmail, ConfirmEmail, User
@@ -28,6 +28,7 @@ from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import id_by_address
 from stellary.core.kernel import jobs
+from stellary.core.kernel.events import AddressGivenUp
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
 
@@ -36,6 +37,7 @@ SEND = "accounts.send_email_link"
 LIFETIME = timedelta(hours=1)
 VERIFICATION_LIFETIME = timedelta(days=1)
 
+_EMAIL = select(users.c.email).where(users.c.id == bindparam("_user_id"))
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
@@ -150,6 +152,7 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
         "unverified_since": None,
         "updated_at": uow.now,
     }
+    former = uow.connection.execute(_EMAIL, {"_user_id": owner.user_id}).scalar_one()
     try:
         # Locks the account, so that of two confirmations at the same time the second one finds no token.
         uow.connection.execute(_UPDATE, {"_id": owner.user_id, **columns})
@@ -158,4 +161,6 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
     take_email_token(uow, request.token, "change_email")
     # Links that were mailed to the old address must not reset the password any more.
     delete_email_tokens(uow, owner.user_id, "reset_password")
+    if former != owner.new_email:
+        uow.emit(AddressGivenUp(user_id=owner.user_id, email=former))
     return Ok()

@@ -75,7 +75,11 @@ _PENDING = (
             users, users.c.id == invitations.c.invited_by_id
         )
     )
-    .where(invitations.c.token_digest == bindparam("_digest"), invitations.c.expires_at > bindparam("_now"))
+    .where(
+        invitations.c.token_digest == bindparam("_digest"),
+        invitations.c.expires_at > bindparam("_now"),
+        workspaces.c.trash_id.is_(None),
+    )
 )
 _DELETE = delete(invitations).where(invitations.c.id == bindparam("_id"))
 # The inviter's current roles, read after the locks, in the statement that deletes the invitation.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Executable, bindparam, delete, insert, select, update
+from sqlalchemy import Executable, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
@@ -21,31 +21,27 @@ from stellary.contract.organizations import (
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationRef, Ref
 from stellary.core.accounts import access, rules
-from stellary.core.accounts.agent_users import delete_agent_users
+from stellary.core.accounts.deleted_containers import put_container
 from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedOrganizationRow, OrganizationRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
 from stellary.core.db.row_fields import RowFields
-from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_FIELDS = RowFields(Organization, organizations, computed=("my_role",))
+_FIELDS = RowFields(Organization, organizations, computed=("my_role",), internal=("trash_id",))
 _INSERT, _INSERT_MEMBER = insert(organizations), insert(organization_members)
 _UPDATE = update(organizations).where(organizations.c.id == bindparam("_id"))
-_DELETE = delete(organizations).where(organizations.c.id == bindparam("_id"))
 _HOME = select(workspaces.c.id).where(
     workspaces.c.organization_id == bindparam("_organization_id"), workspaces.c.is_personal
 )
-_INSIDE = select(workspaces.c.id).where(workspaces.c.organization_id == bindparam("_organization_id"))
 _LIST = Pages(
     ListedOrganizationRow,
     select(*organizations.c, organization_members.c.role)
     .join_from(organizations, organization_members)
-    .where(organization_members.c.user_id == bindparam("_user_id")),
+    .where(organization_members.c.user_id == bindparam("_user_id"), organizations.c.trash_id.is_(None)),
     organizations.c.id,
 )
 
@@ -115,31 +111,19 @@ def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOr
 
 @serves(DELETE_ORGANIZATION)
 def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
-    """Delete an organization with all its contents, which the database deletes by foreign keys.
+    """Move an organization with all its contents to the trash.
 
     Raises:
         Conflict: It is a personal organization, which exists as long as the account.
     """
     lock_organization(uow, ref)
-    organization = access.organization(uow, ref).row
+    at = access.organization(uow, ref)
+    organization = _organization(at.row, at.roles)
     home = uow.connection.execute(_HOME, {"_organization_id": organization.id}).first()
     rules.check_shared(is_personal=home is not None)
-    delete_contents(uow, organization.id)
+    put_container(uow, organization)
+    emit_organization_change(uow, organization.id, organization, None)
     return Ok()
-
-
-def delete_contents(uow: UnitOfWork, organization_id: str) -> None:
-    """Delete an organization with all its contents.
-
-    Args:
-        uow: A unit that may write, and has locked the organization.
-        organization_id: The organization, whose owner the caller is.
-    """
-    inside = uow.connection.execute(_INSIDE, {"_organization_id": organization_id}).scalars().all()
-    uow.connection.execute(_DELETE, {"_id": organization_id})
-    trash.expire(uow, trash.trash.c.organization_id, organization_id)
-    delete_agent_users(uow, inside)
-    uow.send_on_commit(ACCESS)
 
 
 def _write(

@@ -21,7 +21,7 @@ WORKSPACES_MAX = 500
 _SLUGS = (
     select(organizations.c.slug, workspaces.c.slug)
     .join_from(workspaces, organizations, organizations.c.id == workspaces.c.organization_id)
-    .where(workspaces.c.id == bindparam("_workspace_id"))
+    .where(workspaces.c.id == bindparam("_workspace_id"), workspaces.c.trash_id.is_(None))
 )
 _ME: BindParameter[str] = bindparam("_user_id")
 _WITH_ACCESS: Select[Any] = (
@@ -46,11 +46,12 @@ _WITH_ACCESS: Select[Any] = (
         )
     )
     .where(
+        workspaces.c.trash_id.is_(None),
         # The same condition as the rule ``reaches``.
         or_(
             workspace_members.c.role.is_not(None),
             and_(organization_members.c.role.in_(("owner", "admin")), ~workspaces.c.is_personal),
-        )
+        ),
     )
     .order_by(workspaces.c.id)
     .limit(WORKSPACES_MAX)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from stellary.contract.endpoint import TokenScope
 from stellary.contract.roles import OrganizationRole, PilotageRole, WorkspaceRole
+from stellary.contract.trash import ContainerKind
 from stellary.core.db.row_types import RowType
 
 
@@ -60,6 +61,7 @@ class MembershipRow(RowType):
     id: str
     slug: str
     role: OrganizationRole
+    trash_id: str | None
     member_count: int
 
 
@@ -224,3 +226,19 @@ class LoginAttemptsRow(RowType):
     failures: int
     window_ends_at: datetime
     known_until: datetime | None
+
+
+class TrashedContainerRow(RowType):
+    """A deleted workspace or organization that the caller administers: ``is_owner`` if the caller owns it."""
+
+    id: str
+    kind: ContainerKind
+    item_id: str
+    name: str
+    slug: str | None
+    organization_id: str
+    deleted_by_id: str
+    deleted_by_name: str | None
+    deleted_at: datetime
+    expires_at: datetime
+    is_owner: bool

@@ -48,6 +48,8 @@ organizations = Table(
     Column("name", String(100), nullable=False),
     Column("slug", String(60), nullable=False, unique=True),
     Column("owner_id", IdType, ForeignKey("stellary_users.id"), nullable=False, index=True),
+    # The entry in the trash; null unless the organization was deleted. Its slug is then one that no path can contain.
+    Column("trash_id", IdType),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
@@ -83,6 +85,8 @@ workspaces = Table(
     Column("pilotage_cycle", String(50), nullable=False, server_default="v1"),
     # Whether the workspace ever had an automation or a webhook; if not, events need no query for subscribers.
     Column("has_listeners", Boolean, nullable=False, server_default=false()),
+    # The entry in the trash of the workspace or its organization; null unless one of them was deleted.
+    Column("trash_id", IdType),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("organization_id", "slug"),
@@ -222,6 +226,15 @@ login_attempts = Table(
         postgresql_where=text("known_until IS NOT NULL"),
     ),
 )
+
+DELETED_WORKSPACES = Index(
+    "ix_stellary_workspaces_trash_id",
+    workspaces.c.trash_id,
+    workspaces.c.id,
+    sqlite_where=text("trash_id IS NOT NULL"),
+    postgresql_where=text("trash_id IS NOT NULL"),
+)
+"""For the ids of deleted workspaces, which background work leaves alone."""
 
 ONE_PERSONAL_WORKSPACE = Index(
     "uq_stellary_workspaces_owner_id_personal",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Executable, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Executable, and_, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
@@ -21,26 +21,23 @@ from stellary.contract.workspaces import (
     Workspace,
 )
 from stellary.core.accounts import access, rules
-from stellary.core.accounts.agent_users import delete_agent_users
+from stellary.core.accounts.deleted_containers import put_container
 from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedWorkspaceRow, WorkspaceRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import workspace_members, workspaces
 from stellary.core.db.row_fields import RowFields
-from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 FIRST_CYCLE = "v1"
 
 _FIELDS = RowFields(
-    Workspace, workspaces, computed=("my_role", "my_pilotage_role"), internal=("has_listeners",)
+    Workspace, workspaces, computed=("my_role", "my_pilotage_role"), internal=("has_listeners", "trash_id")
 )
 _INSERT, _INSERT_MEMBER = insert(workspaces), insert(workspace_members)
 _UPDATE = update(workspaces).where(workspaces.c.id == bindparam("_id"))
-_DELETE = delete(workspaces).where(workspaces.c.id == bindparam("_id"))
 _MINE = and_(
     workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == bindparam("_user_id")
 )
@@ -50,6 +47,7 @@ _LIST = Pages(
     .select_from(workspaces.outerjoin(workspace_members, _MINE))
     .where(
         workspaces.c.organization_id == bindparam("_organization_id"),
+        workspaces.c.trash_id.is_(None),
         # The same condition as the rule ``reaches``.
         or_(workspace_members.c.role.is_not(None), and_(bindparam("_leads"), ~workspaces.c.is_personal)),
     ),
@@ -146,7 +144,7 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
 
 @serves(DELETE_WORKSPACE)
 def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
-    """Delete a workspace with all its contents, which the database deletes by foreign keys.
+    """Move a workspace with all its contents to the trash.
 
     Raises:
         Conflict: It is a personal workspace.
@@ -154,13 +152,10 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     # The record of the deletion refers to the organization.
     lock_organization(uow, ref)
     at = access.workspace(uow, ref)
-    workspace = at.row
-    rules.check_shared(is_personal=workspace.is_personal)
-    uow.connection.execute(_DELETE, {"_id": workspace.id})
-    emit_organization_change(uow, workspace.organization_id, workspace_value(workspace, at.roles), None)
-    trash.expire(uow, trash.trash.c.workspace_id, workspace.id)
-    delete_agent_users(uow, [workspace.id])
-    uow.send_on_commit(ACCESS)
+    rules.check_shared(is_personal=at.row.is_personal)
+    workspace = workspace_value(at.row, at.roles)
+    put_container(uow, workspace)
+    emit_organization_change(uow, workspace.organization_id, workspace, None)
     return Ok()
 
 

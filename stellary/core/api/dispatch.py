@@ -23,6 +23,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import (
     api_tokens,
     auth,
+    deleted_containers,
     deletion,
     email_changes,
     invitations,
@@ -134,6 +135,9 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     invitations.list_invitations,
     invitations.revoke_invitation,
     invitations.accept_invitation,
+    deleted_containers.list_containers,
+    deleted_containers.restore_container,
+    deleted_containers.purge_container,
     api_tokens.create_api_token,
     api_tokens.list_api_tokens,
     api_tokens.delete_api_token,

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from stellary.contract.errors import ApiError
-from stellary.core.accounts import email_changes, password_resets
+from stellary.core.accounts import container_purge, email_changes, password_resets
 from stellary.core.agents import external_mission_timeout, missions, running
 from stellary.core.automations import acting, due
 from stellary.core.board import multipart_imports
@@ -91,6 +91,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     password_resets.SEND: JobHandler(password_resets.send_reset_link),
     purging.PURGE: JobHandler(purging.purge, attempts=None, first={}),
     purging.DELETE_ROWS: JobHandler(purging.delete_rows, attempts=None),
+    container_purge.DELETE: JobHandler(container_purge.delete_batch, attempts=None),
     email_changes.SEND: JobHandler(email_changes.send_email_link),
 }
 """The handler of each kind of job."""

@@ -17,6 +17,7 @@ from stellary.core.board import on_member_removed
 from stellary.core.kernel import signals
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
+    AddressGivenUp,
     AdminRightsLost,
     AttachmentAdded,
     AttachmentRemoved,
@@ -37,10 +38,12 @@ from stellary.core.kernel.events import (
     DocumentApproved,
     DocumentCreated,
     DocumentDeleted,
+    DocumentRevised,
     DocumentSubmitted,
     DocumentUpdated,
     DocumentWritten,
     ItemChanged,
+    ItemPurged,
     ItemRestored,
     MemberDeactivated,
     NoticeGiven,
@@ -56,14 +59,15 @@ from stellary.core.kernel.events import (
     TokensRevoked,
     TriggerFired,
     WorkspaceLeft,
+    WorkspacesRestored,
 )
 from stellary.core.kernel.unit import Actor, UnitOfWork
-from stellary.core.notifications import activity, organization_activity
+from stellary.core.notifications import activity, erasure, organization_activity, revisions
 from stellary.core.pilotage import proposed_actions
 from stellary.core.search import index
 from stellary.core.trash import trash
 from stellary.core.webhooks import on_member_removed as webhooks_on_member_removed
-from stellary.core.webhooks import outbox
+from stellary.core.webhooks import outbox, queue
 
 Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """A function that is called with the unit and all new events of its types, in order, so that it can process them in bulk."""
@@ -97,7 +101,9 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     ProjectCreated: (activity.record, index.update_index),
     ProjectUpdated: (activity.record, index.update_index),
     ItemChanged: (activity.record,),
+    ItemPurged: (activity.record,),
     OrganizationItemChanged: (organization_activity.record,),
+    WorkspacesRestored: (queue.resume_restored,),
     ProjectImported: (activity.record, index.update_index),
     CardsImported: (index.update_index,),
     DocumentWritten: (index.update_index,),
@@ -105,6 +111,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     ProjectMemberRemoved: (activity.record,),
     DocumentCreated: (activity.record,),
     DocumentUpdated: (activity.record,),
+    DocumentRevised: (revisions.merge_revisions,),
     DocumentDeleted: (activity.record,),
     DocumentSubmitted: (activity.record,),
     DocumentApproved: (activity.record,),
@@ -142,6 +149,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         webhooks_on_member_removed.hand_over,
         leaving.end_invitations,
     ),
+    AddressGivenUp: (erasure.remove_addresses,),
     TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     AdminRightsLost: (
         end_streams,

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, insert, select
 
+from stellary.core.accounts.audience import is_reachable
 from stellary.core.automations.tables import automations, due_dates
 from stellary.core.board.queries.recipient_queries import build_dated_card, select_dated_cards
 from stellary.core.board.row_types import DatedCardRow
@@ -26,6 +27,7 @@ _ARMED = (
 )
 _DATED = select_dated_cards(_ARMED)
 _card = _DATED.selected_columns
+_DATED = _DATED.where(is_reachable(_card.workspace_id))
 _IS_RECORDED = (
     select(due_dates.c.card_id)
     .where(due_dates.c.card_id == _card.id, due_dates.c.due_date == _card.due_date)

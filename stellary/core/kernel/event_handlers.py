@@ -13,8 +13,10 @@ from stellary.contract.naming import once
 from stellary.contract.wire import Value, dump, read
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
+    AddressGivenUp,
     BaseEvent,
     CardsImported,
+    DocumentRevised,
     DocumentWritten,
     TriggerFired,
 )
@@ -24,7 +26,14 @@ T = TypeVar("T")
 
 NESTED_MAX = 10
 """How deep handlers may trigger each other by their changes."""
-INTERNAL_EVENTS = (ActivitiesRecorded, CardsImported, DocumentWritten, TriggerFired)
+INTERNAL_EVENTS = (
+    ActivitiesRecorded,
+    AddressGivenUp,
+    CardsImported,
+    DocumentRevised,
+    DocumentWritten,
+    TriggerFired,
+)
 """Events that repeat others in another form, or that the host itself causes. Handlers do not receive them."""
 
 

@@ -82,6 +82,14 @@ class TokensRevoked(BaseEvent):
 
 
 @attrs.frozen(kw_only=True)
+class AddressGivenUp(BaseEvent):
+    """An account has no longer an e-mail address: it was deleted, or has another address."""
+
+    user_id: str
+    email: str
+
+
+@attrs.frozen(kw_only=True)
 class WorkspaceLeft(Event):
     """A user no longer belongs to a workspace, or no longer has access to it.
 
@@ -174,6 +182,13 @@ class OrganizationItemChanged(BaseEvent):
     before: Value | None
     after: Value | None
     meta: Mapping[str, object]
+
+
+@attrs.frozen(kw_only=True)
+class WorkspacesRestored(BaseEvent):
+    """Deleted workspaces were restored, alone or with their organization."""
+
+    workspace_ids: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -414,6 +429,11 @@ class DocumentUpdated(DocumentEvent):
 
 
 @attrs.frozen(kw_only=True)
+class DocumentRevised(DocumentUpdated):
+    """A document was saved again within ten minutes by the same user; the change is added to the record of the first."""
+
+
+@attrs.frozen(kw_only=True)
 class DocumentWritten(Event):
     """The content or the context of a document was changed. Emitted for each change, unlike ``DocumentUpdated``.
 
@@ -462,15 +482,12 @@ class ChangesRequested(DocumentReviewed):
 
 
 @attrs.frozen(kw_only=True)
-class ItemRestored(Event):
-    """A deleted item was restored from the trash, with all that was deleted with it.
+class TrashEvent(Event):
+    """Something that has happened to an item in the trash.
 
     Attributes:
         trash_id: The entry that it had in the trash.
-        project_id: The project that it belongs to, or is; None if there is none.
-        card_id: The card that it is, or belongs to; None if there is none.
-        is_renamed: Whether it got another name or key.
-        column_cards: The columns whose number of unarchived cards has changed: ``id``, ``name``, and the change ``cards``.
+        project_id: The project that it belonged to, or was; None if there is none.
     """
 
     trash_id: str
@@ -479,6 +496,23 @@ class ItemRestored(Event):
     name: str
     key: str | None
     project_id: str | None
+
+
+@attrs.frozen(kw_only=True)
+class ItemPurged(TrashEvent):
+    """A person has deleted an item in the trash for good, before its time was over."""
+
+
+@attrs.frozen(kw_only=True)
+class ItemRestored(TrashEvent):
+    """A deleted item was restored from the trash, with all that was deleted with it.
+
+    Attributes:
+        card_id: The card that it is, or belongs to; None if there is none.
+        is_renamed: Whether it got another name or key.
+        column_cards: The columns whose number of unarchived cards has changed: ``id``, ``name``, and the change ``cards``.
+    """
+
     card_id: str | None
     is_renamed: bool
     column_cards: tuple[Mapping[str, str | int], ...] = ()

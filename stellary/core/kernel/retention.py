@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Delete, Select, Table, bindparam, delete, select, tuple_
@@ -13,11 +15,47 @@ from stellary.core.db.base import UtcDateTime
 from stellary.core.kernel.retention_days import Retention
 from stellary.core.kernel.units import Units
 
-BATCH_SIZE: Final = 200
-"""The maximum number of rows that one transaction deletes, so that other writes do not wait for long."""
-
 NOW = bindparam("_now", type_=UtcDateTime)
 """The current time, for the condition of a rule."""
+
+
+class BatchSize:
+    """The number of rows that one transaction deletes, adapted so that no other write waits for more than 50 ms.
+
+    The next batch is half as large if the last one took more than 20 ms, and twice as large if it took less than 10 ms. So
+    if rows take equally long, no batch takes more than 20 ms after the first one, which has 25 rows.
+
+    Args:
+        rows: The size of the next batch. Default: the smallest one.
+        clock: Returns the time in seconds. Default: the monotonic clock.
+
+    Attributes:
+        rows: The size of the next batch.
+    """
+
+    MIN: Final = 25
+    MAX: Final = 400
+    _LONG: Final = 0.020
+    _SHORT: Final = 0.010
+
+    def __init__(self, rows: int = MIN, clock: Callable[[], float] = time.monotonic) -> None:
+        self.rows = rows
+        self._clock = clock
+
+    def delete(self, delete_rows: Callable[[int], int]) -> int:
+        """Delete a batch, adapt the size of the next one, and return the number of deleted rows.
+
+        Args:
+            delete_rows: Deletes at most the given number of rows, and returns the number of deleted rows.
+        """
+        began = self._clock()
+        count = delete_rows(self.rows)
+        seconds = self._clock() - began
+        if seconds > self._LONG:
+            self.rows = max(self.rows // 2, 1)
+        elif seconds < self._SHORT and count == self.rows:
+            self.rows = min(self.rows * 2, self.MAX)
+        return count
 
 
 class RetentionRule:
@@ -48,7 +86,7 @@ class RetentionRule:
             select(*table.primary_key.columns)
             .where(*conditions)
             .order_by(column)
-            .limit(BATCH_SIZE)
+            .limit(bindparam("_limit"))
             # A sweep does not wait for a request or another sweep that has locked some of the rows.
             .with_for_update(skip_locked=True)
         )
@@ -56,10 +94,15 @@ class RetentionRule:
             dialect: build_deletion(table, self._oldest, dialect) for dialect in ("sqlite", "postgresql")
         }
 
-    def delete_batch(self, units: Units) -> int:
-        """Delete the oldest rows whose time is over, in a transaction of their own, and return their number."""
+    def delete_batch(self, units: Units, limit: int) -> int:
+        """Delete the oldest rows whose time is over, in a transaction of their own, and return their number.
+
+        Args:
+            units: The core.
+            limit: The maximum number of rows.
+        """
         now = units.env.clock()
-        parameters = {"_before": now - self.lifetime(units.env.retention), "_now": now}
+        parameters = {"_before": now - self.lifetime(units.env.retention), "_now": now, "_limit": limit}
         with units.database.writing() as connection:
             return connection.execute(self.statements[connection.dialect.name], parameters).rowcount
 
@@ -78,24 +121,27 @@ def build_deletion(table: Table, oldest: Select[Any], dialect: str) -> Delete:
     return delete(table).where((tuple_(*key) if len(key) > 1 else key[0]).in_(keys))
 
 
-def apply_rules(units: Units, rules: Sequence[RetentionRule]) -> dict[str, int]:
+def apply_rules(
+    units: Units, rules: Sequence[RetentionRule], clock: Callable[[], float] = time.monotonic
+) -> dict[str, int]:
     """Delete the rows whose time is over. Between two batches, waiting writes are served.
 
     Args:
         units: The core.
         rules: The rules.
+        clock: Measures the batches, in seconds. Default: the monotonic clock.
 
     Returns:
         The number of deleted rows by the name of the table.
     """
     counts = Counter[str]()
     for rule in rules:
-        counts[rule.table.name] += _apply(units, rule)
+        # Rows of another table take another time.
+        size = BatchSize(clock=clock)
+        is_full = True
+        while is_full:
+            limit = size.rows
+            count = size.delete(partial(rule.delete_batch, units))
+            counts[rule.table.name] += count
+            is_full = count == limit
     return dict(counts)
-
-
-def _apply(units: Units, rule: RetentionRule) -> int:
-    total = 0
-    while (count := rule.delete_batch(units)) == BATCH_SIZE:
-        total += count
-    return total + count

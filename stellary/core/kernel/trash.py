@@ -54,6 +54,8 @@ trash = Table(
     Column("name", String(500), nullable=False),
     # The key of a card or a project.
     Column("key", String(20)),
+    # The slug of a workspace or an organization.
+    Column("slug", String(60)),
     # The containers of the item, or the item itself. No foreign keys: containers may be in the trash as well.
     Column("organization_id", IdType, nullable=False),
     Column("workspace_id", IdType),
@@ -105,6 +107,7 @@ class TrashRow(RowType):
     item_id: str
     name: str
     key: str | None
+    slug: str | None
     organization_id: str
     workspace_id: str | None
     project_id: str | None

@@ -196,7 +196,10 @@ def build_entry(trash: Table, rows: Table, dialect: str) -> Executable:
         func.length(cast(rows.c.data, LargeBinary)) if dialect == "sqlite" else func.octet_length(rows.c.data)
     )
     values: dict[str, ColumnElement[Any]] = {
-        item.name: bindparam(item.name, type_=item.type) for item in trash.c
+        # Only containers, whose rows are not stored, have a slug.
+        item.name: bindparam(item.name, type_=item.type)
+        for item in trash.c
+        if item.name != "slug"
     }
     values["id"] = _TRASH_ID
     values["row_count"] = func.count()

@@ -36,7 +36,7 @@ _DOCUMENT = Link(
     "document_id",
     and_(
         documents.c.organization_id == ORGANIZATION_ID,
-        or_(documents.c.workspace_id == WORKSPACE_ID, documents.c.context_type == "organization"),
+        or_(documents.c.workspace_id == WORKSPACE_ID, rows.OF_ORGANIZATION),
     ),
 )
 

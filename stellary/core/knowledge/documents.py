@@ -32,7 +32,13 @@ from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.kernel import trash
-from stellary.core.kernel.events import DocumentCreated, DocumentDeleted, DocumentUpdated, DocumentWritten
+from stellary.core.kernel.events import (
+    DocumentCreated,
+    DocumentDeleted,
+    DocumentRevised,
+    DocumentUpdated,
+    DocumentWritten,
+)
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, placing, rows
 from stellary.core.knowledge.row_types import LoadedDocumentRow, StoredDocumentRow
@@ -142,9 +148,12 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
         uow.connection.execute(_WITHDRAW_SUBMISSION, {"_id": before.id, "_number": before.submissions})
     if not _SEARCHED_FIELDS.isdisjoint(changed):
         uow.emit(written_event(after, is_new=False))
-    if rules.is_news(before, after, uow.user_id, uow.now):
+    if after is not before:
+        event_class = (
+            DocumentUpdated if rules.is_news(before, after, uow.user_id, uow.now) else DocumentRevised
+        )
         uow.emit(
-            DocumentUpdated(
+            event_class(
                 **describe_change(before, after),
                 changed=tuple(camel(name) for name in _NOTIFIED_FIELDS if name in changed),
                 before=before.status,

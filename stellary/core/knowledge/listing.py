@@ -50,10 +50,7 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
 }
 VISIBLE_HERE = (
     documents.c.organization_id == bindparam("_organization_id"),
-    or_(
-        documents.c.workspace_id == bindparam("_workspace_id"),
-        documents.c.context_type == "organization",
-    ),
+    or_(documents.c.workspace_id == bindparam("_workspace_id"), rows.OF_ORGANIZATION),
 )
 """The conditions for documents that are visible in a workspace."""
 _SELECT_VISIBLE: Select[Any] = select(*rows.SUMMARY).where(*VISIBLE_HERE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import and_
+
 from stellary.contract.documents import (
     Document,
     DocumentSummary,
@@ -11,7 +13,7 @@ from stellary.contract.documents import (
 from stellary.contract.fields import convert
 from stellary.contract.rich_text import ContentFormat, Node
 from stellary.contract.safe_content import make_safe
-from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.audience import is_reachable, name_of
 from stellary.core.db.row_fields import RowFields
 from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionContentRow, VersionRow
 from stellary.core.knowledge.rules.documents import StoredDocument
@@ -38,6 +40,8 @@ VERSION_FIELDS = RowFields(
     },
     internal=("content",),
 )
+OF_ORGANIZATION = and_(documents.c.context_type == "organization", is_reachable(documents.c.workspace_id))
+"""The condition of a document that all workspaces of the organization show: its own workspace is not in the trash."""
 SUMMARY = _SUMMARY_FIELDS.columns
 DOCUMENT = STORED.columns
 VERSION_SUMMARY = VERSION_FIELDS.columns

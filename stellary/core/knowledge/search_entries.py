@@ -14,6 +14,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import DocumentWritten
 from stellary.core.kernel.search_sources import MakeSnippet, SearchEntry, SearchSource
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.knowledge import rows
 from stellary.core.knowledge.row_types import DocumentHitRow
 from stellary.core.knowledge.rules.plain_text import plain_text
 from stellary.core.knowledge.tables import documents
@@ -33,9 +34,7 @@ _SELECT_HITS = Query(
         case((func.length(documents.c.content) <= SNIPPET_SOURCE_MAX, documents.c.content)).label("content"),
     ).where(
         documents.c.organization_id == bindparam("_organization_id"),
-        or_(
-            documents.c.workspace_id == bindparam("_workspace_id"), documents.c.context_type == "organization"
-        ),
+        or_(documents.c.workspace_id == bindparam("_workspace_id"), rows.OF_ORGANIZATION),
         documents.c.id.in_(bindparam("_ids", expanding=True)),
     ),
 )

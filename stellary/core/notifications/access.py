@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, select
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import ActivityRef, NotificationRef
 from stellary.core.accounts.access_checks import AccessByRef, AccessCheck, Link
-from stellary.core.accounts.audience import seen_by
+from stellary.core.accounts.audience import is_reachable, seen_by
 from stellary.core.board.access import IN_PROJECT, PROJECT
 from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
@@ -20,7 +20,11 @@ from stellary.core.notifications.tables import activities, notifications
 
 _USER_ID = bindparam("_user_id", type_=IdType)
 # Checked at each read: a former organization admin has not left the workspaces, but sees fewer of them.
-OWN = (notifications.c.user_id == _USER_ID, notifications.c.workspace_id.in_(seen_by(_USER_ID)))
+OWN = (
+    notifications.c.user_id == _USER_ID,
+    notifications.c.workspace_id.in_(seen_by(_USER_ID)),
+    is_reachable(notifications.c.workspace_id),
+)
 """The conditions for the caller's notifications, without those of workspaces that the caller no longer sees."""
 
 OWN_ROWS: Select[Any] = (
@@ -42,7 +46,13 @@ activity = AccessCheck(
     UndoableActivityRow,
     PROJECT,
     Link("Activity", activities, "activity_id", activities.c.project_id == IN_PROJECT),
-    columns=(activities.c.id, activities.c.type, activities.c.card_id, activities.c.changes),
+    columns=(
+        activities.c.id,
+        activities.c.type,
+        activities.c.card_id,
+        activities.c.changes,
+        activities.c.meta,
+    ),
 )
 """The access check for an activity of a project."""
 

@@ -36,6 +36,7 @@ from stellary.core.kernel.events import (
     ProjectImported,
     ProjectMemberAdded,
     ProjectUpdated,
+    TrashEvent,
     WorkspaceLeft,
 )
 from stellary.core.kernel.signals import of_workspace
@@ -43,6 +44,7 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import channels, rules
 from stellary.core.notifications.changes import (
     StoredChange,
+    build_change,
     find_referenced_ids,
     list_card_changes,
     list_item_changes,
@@ -83,7 +85,7 @@ _DELETE = delete(notifications).where(
 class _Entry:
     """An activity to record, and its recipients."""
 
-    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged | ItemRestored
+    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged | TrashEvent
     meta: dict[str, object]
     recipients: list[str]
     changes: list[StoredChange] = attrs.field(factory=list)
@@ -97,7 +99,7 @@ class _Entry:
 
     def find_entity(self) -> tuple[str, str | None]:
         """Return the kind and the id of the item that the activity is about."""
-        if isinstance(self.event, ItemRestored):
+        if isinstance(self.event, TrashEvent):
             return self.event.kind, self.event.item_id
         return rules.find_entity(self.event, self.type)
 
@@ -122,7 +124,7 @@ def record(
         | DocumentEvent
         | PilotageChanged
         | ItemChanged
-        | ItemRestored
+        | TrashEvent
     ],
 ) -> None:
     """Record the activities of events, and notify their recipients.
@@ -145,8 +147,8 @@ def record(
         elif isinstance(event, ItemChanged):
             changes = list_item_changes(event.before, event.after)
             entries.append(_Entry(event, rules.item_meta(event), [], changes, event.after or event.before))
-        elif isinstance(event, ItemRestored):
-            entries.append(_Entry(event, rules.restored_meta(event), []))
+        elif isinstance(event, TrashEvent):
+            entries.append(_Entry(event, rules.trash_meta(event), []))
         elif isinstance(event, PilotageChanged):
             changes = list_item_changes(event.before, event.after)
             item = event.after or event.before
@@ -329,6 +331,8 @@ def _people_entry(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _Ent
         return _Entry(event, rules.import_meta(event), recipients)
     names = {row.id: row.name for row in rows}
     meta = rules.member_meta(event, names, rows[0].project if rows else None)
-    return _Entry(
-        event, meta, recipients, item=event.member if isinstance(event, ProjectMemberAdded) else None
-    )
+    own_name = {id: name for id, name in names.items() if id == event.user_id}
+    if isinstance(event, ProjectMemberAdded):
+        change = build_change("userId", None, event.user_id, own_name)
+        return _Entry(event, meta, recipients, [change], event.member)
+    return _Entry(event, meta, recipients, [build_change("userId", event.user_id, None, own_name)])

@@ -14,12 +14,17 @@ from stellary.contract.checklists import ChecklistItem
 from stellary.contract.fields import field_names
 from stellary.contract.wire import Value, as_dict, camel, dump
 from stellary.core.kernel.events import (
+    AttachmentAdded,
+    AttachmentRemoved,
     CardArchived,
     CardAssigned,
     CardCreated,
+    CardDeleted,
     CardEvent,
     CardMoved,
     CardUpdated,
+    RelationAdded,
+    RelationRemoved,
 )
 from stellary.core.kernel.item_changes import ITEM_CLASSES
 
@@ -70,6 +75,9 @@ _ARCHIVED: Final = ("archived", "order")
 _CARD_FIELDS: Final = tuple(name for name in field_names(Card) if name not in NOT_RECORDED)
 # A new card is at the end of its column, and in the column's scope.
 _CREATED: Final = tuple(name for name in _CARD_FIELDS if name not in ("scope_id", "order"))
+# The column and the scope may be gone; the meta has the column.
+_DELETED: Final = tuple(name for name in _CREATED if name != "column_id")
+_OF_FILES: Final = ("original_name", "mime_type", "size")
 _PYTHON_NAMES: Final[Mapping[str, str]] = {camel(name): name for name in _CARD_FIELDS}
 _WIRE_NAMES: Final[Mapping[str, str]] = {name: camel(name) for name in _CARD_FIELDS}
 _PLAIN_FIELDS: Final[Mapping[str, str]] = {
@@ -90,10 +98,7 @@ def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Stored
     match event:
         case CardMoved():
             column_names = {event.before.column_id: event.from_column, event.card.column_id: event.to_column}
-            changes = list_changes(event.before, event.card, _MOVED, {**names, **column_names})
-            # An order says something only in its column, so it is recorded even if both numbers are equal.
-            order = _build_change("order", event.before.order, event.card.order)
-            return changes if order in changes else [*changes, order]
+            return list_changes(event.before, event.card, _MOVED, {**names, **column_names})
         case CardUpdated():
             changed = [_PYTHON_NAMES[name] for name in event.changed]
             if "archived" in changed and "order" not in changed:
@@ -103,10 +108,54 @@ def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Stored
             return list_changes(event.before, event.card, ("assignee_id",), names)
         case CardArchived():
             return list_changes(event.before, event.card, _ARCHIVED, names)
+        case _:
+            return _list_item_values(event, names)
+
+
+def _list_item_values(event: CardEvent, names: Mapping[str, str]) -> list[StoredChange]:
+    """Return the fields of what was created or deleted: a card, or a file or a relation of a card."""
+    is_deleted = isinstance(event, CardDeleted | AttachmentRemoved | RelationRemoved)
+    match event:
         case CardCreated():
             return list_values(event.card, _CREATED, {**names, event.card.column_id: event.column})
+        case CardDeleted():
+            return list_values(event.card, _DELETED, names, is_deleted=is_deleted)
+        case AttachmentAdded() | AttachmentRemoved():
+            return list_values(event.attachment, _OF_FILES, {}, is_deleted=is_deleted)
+        case RelationAdded() | RelationRemoved():
+            values = {"type": event.type, "targetCardId": event.other.id}
+            keys = {"targetCardId": {event.other.id: event.other.key}}
+            pairs = [(field, *_order(value, is_deleted=is_deleted)) for field, value in values.items()]
+            return [build_change(field, old, new, keys.get(field)) for field, old, new in pairs]
         case _:
             return []
+
+
+def merge_changes(stored: Sequence[Mapping[str, object]], before: Value, after: Value) -> list[StoredChange]:
+    """Return the recorded changes of an item with a further change: from the first values to the last ones.
+
+    Args:
+        stored: The recorded changes.
+        before: The state of the item before the further change.
+        after: Its state afterwards.
+    """
+    merged = {str(change["field"]): dict(change) for change in stored}
+    old, new = to_json(before, NOT_RECORDED), to_json(after, NOT_RECORDED)
+    for change in list_item_changes(before, after):
+        name = str(change["field"])
+        earlier = merged.pop(name, None)
+        if earlier is None:
+            merged[name] = change
+            continue
+        first = earlier.get("from")
+        if "diff" in earlier:
+            first = revert_diff(str(old[name] or ""), str(earlier["diff"])) if earlier["diff"] else None
+            if first is None:
+                merged[name] = {"field": name, "diff": ""}
+                continue
+        if first != new[name]:
+            merged[name] = build_change(name, first, new[name])
+    return list(merged.values())
 
 
 def list_item_changes(before: Value | None, after: Value | None) -> list[StoredChange]:
@@ -121,7 +170,7 @@ def list_item_changes(before: Value | None, after: Value | None) -> list[StoredC
     for name in dict.fromkeys([*(old or {}), *(new or {})]):
         old_value, new_value = (old or {}).get(name), (new or {}).get(name)
         if old_value != new_value and (old_value or new_value or (before and after)):
-            changes.append(_build_change(name, old_value, new_value))
+            changes.append(build_change(name, old_value, new_value))
     return changes
 
 
@@ -157,35 +206,44 @@ def list_changes(
     return changes
 
 
-def list_values(value: Value, fields: Iterable[str], names: Mapping[str, str]) -> list[StoredChange]:
-    """Return the changes from nothing to a new value: its fields that are not empty.
+def list_values(
+    value: Value, fields: Iterable[str], names: Mapping[str, str], *, is_deleted: bool = False
+) -> list[StoredChange]:
+    """Return the changes from nothing to a new value, or from a deleted value to nothing: its fields that are not empty.
 
     Args:
-        value: The new value.
+        value: The new or deleted value.
         fields: The fields to record, by their names in Python.
         names: The names of the items that the values refer to, by id.
+        is_deleted: Whether the value was deleted. Default: False.
     """
     changes: list[StoredChange] = []
     for field in fields:
-        new = getattr(value, field)
-        if not new:
+        content = getattr(value, field)
+        if not content:
             continue
-        if field in _PLAIN_FIELDS and not _is_long(new):
+        old, new = _order(content, is_deleted=is_deleted)
+        if field in _PLAIN_FIELDS and not _is_long(content):
             # The common case of a card that is created in bulk.
-            changes.append({"field": _PLAIN_FIELDS[field], "from": None, "to": new})
+            changes.append({"field": _PLAIN_FIELDS[field], "from": old, "to": new})
         else:
-            changes += _list_field_changes(field, None, new, names)
+            changes += _list_field_changes(field, old, new, names)
     return changes
+
+
+def _order(value: object, *, is_deleted: bool) -> tuple[object, object]:
+    """Return the values before and after the creation or the deletion of what has a value."""
+    return (value, None) if is_deleted else (None, value)
 
 
 def find_referenced_ids(event: CardEvent) -> set[str]:
     """Return the ids of the labels, custom fields and scopes whose names the changes of an event contain."""
-    before = None if isinstance(event, CardCreated) else getattr(event, "before", None)
-    if not isinstance(event, CardUpdated | CardMoved | CardCreated):
-        return set()
     card = event.card
-    if before is None:
+    if isinstance(event, CardCreated | CardDeleted):
         return {*card.label_ids, *card.custom_fields}
+    if not isinstance(event, CardUpdated | CardMoved):
+        return set()
+    before = event.before
     ids = set()
     if before.label_ids != card.label_ids:
         ids |= {*before.label_ids, *card.label_ids}
@@ -203,14 +261,22 @@ def _list_field_changes(
     elif field == "checklist":
         yield from _list_item_changes(_as_items(old), _as_items(new))
     else:
-        yield _build_change(
+        yield build_change(
             _WIRE_NAMES.get(field) or camel(field), old, new, _name_ids(field, old, new, names)
         )
 
 
-def _build_change(
+def build_change(
     field: str, old: object, new: object, names: Mapping[str, str] | None = None
 ) -> StoredChange:
+    """Return the change of a field: its values, or a diff of long texts.
+
+    Args:
+        field: The wire name of the field.
+        old: The value before.
+        new: The value after.
+        names: The names of the items that the values refer to, by id. Default: none.
+    """
     change: StoredChange = {"field": field}
     if _is_long(old) or _is_long(new):
         diff = diff_texts(str(old or ""), str(new or ""))
@@ -251,7 +317,7 @@ def _list_key_changes(
     for id in dict.fromkeys([*old, *new]):
         if old.get(id) != new.get(id):
             own_name = {id: names[id]} if id in names else None
-            yield _build_change(f"customFields.{id}", old.get(id), new.get(id), own_name)
+            yield build_change(f"customFields.{id}", old.get(id), new.get(id), own_name)
 
 
 def _list_item_changes(old: Sequence[ChecklistItem], new: Sequence[ChecklistItem]) -> Iterator[StoredChange]:
@@ -261,11 +327,11 @@ def _list_item_changes(old: Sequence[ChecklistItem], new: Sequence[ChecklistItem
     for id in dict.fromkeys([*old_items, *new_items]):
         before, after = old_items.get(id), new_items.get(id)
         if before is None or after is None or (before.title, before.done) != (after.title, after.done):
-            yield _build_change(f"checklist.{id}", _item_json(before), _item_json(after))
+            yield build_change(f"checklist.{id}", _item_json(before), _item_json(after))
     old_ids = [id for id in old_items if id in new_items]
     new_ids = [id for id in new_items if id in old_items]
     if old_ids != new_ids:
-        yield _build_change("checklist", old_ids, new_ids)
+        yield build_change("checklist", old_ids, new_ids)
 
 
 def _item_json(item: ChecklistItem | None) -> dict[str, object] | None:

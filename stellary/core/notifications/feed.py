@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,18 +17,21 @@ from stellary.contract.activities import (
     ActivityFilters,
     ListActivity,
 )
+from stellary.contract.limits import CARD_KEY_PATTERN
 from stellary.contract.paging import Listing
-from stellary.contract.refs import OrganizationRef, ProjectRef, WorkspaceRef
+from stellary.contract.refs import CardRef, OrganizationRef, ProjectRef, WorkspaceRef
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import is_agent_user
 from stellary.core.board import access
+from stellary.core.board.changes.card_keys import resolve_card_key
 from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType
 from stellary.core.kernel.paging import Pages, belongs_to
+from stellary.core.kernel.trash import trash
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.row_types import ActivityRow
 from stellary.core.notifications.rows import ACTIVITY, ORGANIZATION_ACTIVITY, activity_of
@@ -109,17 +113,18 @@ class Feed:
             uow: The unit of work.
             request: The filters.
             container_id: The id of the container.
-            **parameters: Further parameters of the statement.
+            **parameters: Further parameters of the statement, and values of filters that replace those of the request.
         """
-        requested = self.filters.keys() - {"of_cards"}
+        requested = self.filters.keys() - {"of_cards"} - parameters.keys()
         filters = {name: value for name in requested if (value := getattr(request, name)) is not UNSET}
+        filters |= {name: value for name, value in parameters.items() if value is not UNSET}
         if request.entity == "card" and "of_cards" in self.filters:
             filters["of_cards"] = filters.pop("entity")
         if request.since is not UNSET:
             since = utc(request.since)
             filters |= {"since": since, "_begun_since": since - min(TRANSACTION_MAX, since - EARLIEST)}
         pages = self.pages(frozenset(self.filters.keys() & filters))
-        return pages.fetch(uow, request, _activity, **{**parameters, **filters}, _container_id=container_id)
+        return pages.fetch(uow, request, _activity, **filters, _container_id=container_id)
 
     def has_actor(self, uow: UnitOfWork, container_id: str, actor_id: str, **parameters: object) -> bool:
         """Return whether an activity of the container has this actor.
@@ -173,6 +178,27 @@ _OF_CARD = (
 )
 
 
+_IS_KEY = re.compile(CARD_KEY_PATTERN).fullmatch
+_DELETED_CARD = (
+    select(trash.c.item_id)
+    .where(
+        trash.c.workspace_id == bindparam("_workspace_id"),
+        trash.c.kind == "card",
+        trash.c.key == bindparam("_key"),
+    )
+    .limit(1)
+)
+
+
+def _find_card(uow: UnitOfWork, ref: ProjectRef, workspace_id: str, key: str) -> str:
+    """Return the id of the card that has a key, or had it before it was deleted; an empty string if there is none."""
+    card_id = resolve_card_key(uow, ref.child(CardRef, key)).card_id
+    if not card_id:
+        parameters = {"_workspace_id": workspace_id, "_key": key.upper()}
+        card_id = uow.connection.execute(_DELETED_CARD, parameters).scalar() or ""
+    return card_id
+
+
 @serves(LIST_ACTIVITY)
 def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Listing[Activity]:
     """Return the activities of a project; users who see the board see all of them.
@@ -181,13 +207,14 @@ def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Li
         Invalid: A card or an actor does not exist, and no activity refers to it.
     """
     project = access.project(uow, ref).row
-    listing = OF_PROJECT.fetch(uow, request, project.id)
+    card_id = request.card_id
+    if card_id is not UNSET and _IS_KEY(card_id):
+        card_id = _find_card(uow, ref, project.workspace_id, card_id)
+    listing = OF_PROJECT.fetch(uow, request, project.id, card_id=card_id)
     if not listing.items:
-        if request.card_id is not UNSET and not (
-            is_in_project(uow, project.workspace_id, project.id, "cardId", request.card_id)
-            or uow.connection.execute(
-                _OF_CARD, {"_container_id": project.id, "card_id": request.card_id}
-            ).first()
+        if card_id is not UNSET and not (
+            is_in_project(uow, project.workspace_id, project.id, "cardId", card_id)
+            or uow.connection.execute(_OF_CARD, {"_container_id": project.id, "card_id": card_id}).first()
         ):
             raise unknown("cardId")
         _check_actor(uow, project.workspace_id, request, OF_PROJECT, project.id)

@@ -24,13 +24,15 @@ class Reversal:
     Args:
         card: The current card.
         changes: The recorded changes.
+        order: The recorded order in the column to which the changes moved the card, which is also the former one if they
+            do not contain it; None if they moved it to no other column.
 
     Attributes:
         body: The body of an update that restores the values from before the changes.
         problems: The fields whose values are no longer those that the changes wrote, with their current values.
     """
 
-    def __init__(self, card: Card, changes: Sequence[FieldChange]) -> None:
+    def __init__(self, card: Card, changes: Sequence[FieldChange], order: object = None) -> None:
         self.body: dict[str, object] = {}
         self.problems: dict[str, object] = {}
         self._card: dict[str, object] = orjson.loads(dump(card))
@@ -53,6 +55,7 @@ class Reversal:
         if self._field_values:
             self.body["customFields"] = self._field_values
         if "columnId" in self.body:
+            self._revert_order(self.body.get("order", order))
             # The column would set the status of a card that enters it.
             self.body.setdefault("status", card.status)
 

@@ -54,3 +54,17 @@ class UndoableActivityRow(RowType):
     type: ActivityType
     card_id: str | None
     changes: list[dict[str, object]] | None
+    meta: dict[str, object]
+
+
+class ActivityMetaRow(RowType):
+    """The number and the meta of an activity."""
+
+    seq: int
+    meta: dict[str, object]
+
+
+class RevisedActivityRow(ActivityMetaRow):
+    """The columns of an activity to which a further change of its document is added."""
+
+    changes: list[dict[str, object]] | None

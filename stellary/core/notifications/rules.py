@@ -28,10 +28,12 @@ from stellary.core.kernel.events import (
     DocumentDeleted,
     DocumentEvent,
     DocumentReviewed,
+    DocumentRevised,
     DocumentSubmitted,
     DocumentUpdated,
     Event,
     ItemChanged,
+    ItemPurged,
     ItemRestored,
     NoticeGiven,
     OrganizationItemChanged,
@@ -44,6 +46,7 @@ from stellary.core.kernel.events import (
     ProjectUpdated,
     RelationAdded,
     RelationRemoved,
+    TrashEvent,
 )
 
 TYPES: Final[Mapping[type[Event], ActivityType]] = {
@@ -68,10 +71,12 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     ProjectImported: "project_imported",
     DocumentCreated: "document_created",
     DocumentUpdated: "document_updated",
+    DocumentRevised: "document_updated",
     DocumentDeleted: "document_deleted",
     DocumentSubmitted: "document_submitted",
     DocumentApproved: "document_approved",
     ChangesRequested: "document_changes_requested",
+    ItemPurged: "item_purged",
     ItemRestored: "item_restored",
 }
 """The activity type of each event: the nine of section Activity Types of the API reference, and additional ones."""
@@ -143,7 +148,10 @@ def _flow(event: CardEvent) -> dict[str, object]:
         case CardMoved():
             names = {"fromColumn": event.from_column, "toColumn": event.to_column}
             flow = {**names, "fromColumnId": event.before.column_id, **to_column}
-            return {**flow, "archived": True} if event.before.archived else flow
+            # An order says something only in its column, so it is recorded even if both numbers are equal.
+            return (
+                {**flow, "archived": True} if event.before.archived else {**flow, "toOrder": event.card.order}
+            )
         case CardArchived():
             return {"fromColumnId": event.card.column_id}
         case CardDeleted() if not event.card.archived:
@@ -201,15 +209,15 @@ def import_meta(event: ProjectImported) -> dict[str, object]:
     return {**counts, "columnCards": [dict(column) for column in event.column_cards]}
 
 
-def restored_meta(event: ItemRestored) -> dict[str, object]:
-    """Return the meta of a restored item."""
+def trash_meta(event: TrashEvent) -> dict[str, object]:
+    """Return the meta of an item that was restored or purged."""
     meta: dict[str, object] = {
         "kind": event.kind,
         "itemId": event.item_id,
         "name": event.name,
         "key": event.key,
     }
-    if event.column_cards:
+    if isinstance(event, ItemRestored) and event.column_cards:
         meta["columnCards"] = [dict(column) for column in event.column_cards]
     return meta
 
@@ -237,7 +245,7 @@ def document_meta(event: DocumentEvent) -> dict[str, object]:
 
 def find_named_people(event: CardEvent) -> set[str]:
     """Return the ids of the users whose names the activity contains."""
-    if isinstance(event, CardCreated):
+    if isinstance(event, CardCreated | CardDeleted):
         return {event.card.assignee_id} if event.card.assignee_id else set()
     if not isinstance(event, CardAssigned):
         return set()

@@ -48,6 +48,17 @@ OTHER_ENTITIES = Index(
     postgresql_where=NOT_OF_CARDS,
 )
 
+OF_PEOPLE = text("entity IN ('invitation', 'member', 'workspace_member')")
+"""The condition of the index for activities about people, which can contain their addresses."""
+
+PEOPLE = Index(
+    "ix_stellary_activities_people",
+    activities.c.entity,
+    activities.c.entity_id,
+    sqlite_where=OF_PEOPLE,
+    postgresql_where=OF_PEOPLE,
+)
+
 IS_SAMPLED = text("(seq & 63) = 0")
 """The condition of the index by time, which has one activity in 64."""
 

@@ -38,7 +38,7 @@ def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
     card_ref = ref.parent(ProjectRef).child(CardRef, activity.card_id)
     card = board_access.card(uow, card_ref).card
     uow.require_version(card.version)
-    reversal = Reversal(card, read_changes(activity.changes))
+    reversal = Reversal(card, read_changes(activity.changes), activity.meta.get("toOrder"))
     if reversal.problems:
         raise _changed_since_error(reversal.problems)
     via = find_means(uow.actor)

@@ -28,6 +28,7 @@ from stellary.contract.search import SEARCH, WORDS_MAX, FoundKind, Hit, Search
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import access
+from stellary.core.accounts.audience import is_reachable
 from stellary.core.accounts.row_types import WorkspaceRow
 from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
@@ -140,6 +141,7 @@ def _build_page(terms: int, names: frozenset[str]) -> Query[_RankedRow]:
     everywhere = and_(
         entries.c.organization_id == bindparam("_organization_id"),
         entries.c.workspace_id != workspace_id,
+        is_reachable(entries.c.workspace_id),
     )
     ranked = union_all(_select_ranked(terms, names, here), _select_ranked(terms, names, everywhere)).subquery(
         "ranked"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, TypedDict
 
 from sqlalchemy import bindparam, delete, select, tuple_
 
+from stellary.core.accounts import container_purge
 from stellary.core.kernel import jobs
+from stellary.core.kernel.retention import BatchSize
 from stellary.core.kernel.trash import TrashRow, rows, trash
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.ports.blobs import discard
@@ -20,10 +22,13 @@ DELETE_ROWS: Final = "trash.delete_rows"
 """The kind of the job that deletes the rows and files of items."""
 PAUSE = timedelta(hours=1)
 ITEMS_MAX = 100
-ROWS_MAX = 1_000
 
 _EXPIRED = select(trash.c.id).where(trash.c.expires_at <= bindparam("_now")).limit(ITEMS_MAX)
-_DELETE = delete(trash).where(trash.c.id.in_(bindparam("_ids", expanding=True))).returning(trash.c.id)
+_DELETE = (
+    delete(trash)
+    .where(trash.c.id.in_(bindparam("_ids", expanding=True)))
+    .returning(trash.c.id, trash.c.kind, trash.c.item_id)
+)
 _DELETE_INSIDE = delete(trash).where(trash.c.project_id == bindparam("_project_id")).returning(trash.c.id)
 _DELETE_ROWS = (
     delete(rows)
@@ -32,7 +37,7 @@ _DELETE_ROWS = (
         tuple_(rows.c.table_name, rows.c.key).in_(
             select(rows.c.table_name, rows.c.key)
             .where(rows.c.trash_id == bindparam("_trash_id"))
-            .limit(ROWS_MAX)
+            .limit(bindparam("_limit"))
         ),
     )
     .returning(rows.c.blob_key)
@@ -65,32 +70,49 @@ def purge_now(uow: UnitOfWork, item: TrashRow) -> bool:
     return True
 
 
-def delete_rows(uow: UnitOfWork, payload: dict[str, list[str]]) -> None:
+class _PurgedItems(TypedDict):
+    """The payload of the job: the entries of the items, and the number of rows to delete next."""
+
+    trashIds: list[str]
+    rows: int
+
+
+def delete_rows(uow: UnitOfWork, payload: _PurgedItems) -> None:
     """Delete a batch of the rows of purged items, and their files after the commit.
 
     Args:
         uow: The unit of work.
-        payload: The entries of the items, ``trashIds``.
+        payload: The entries of the items, ``trashIds``, and the size of the batch, ``rows``.
     """
     trash_id, *remaining = payload["trashIds"]
-    blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id}).scalars().all()
+    # A job of an earlier version has no size.
+    size = BatchSize(payload.get("rows", BatchSize.MIN))
+    limit = size.rows
+    if size.delete(partial(_delete_rows, uow, trash_id)) == limit:
+        remaining = [trash_id, *remaining]
+    _delete_rows_later(uow, remaining, size.rows)
+
+
+def _delete_rows(uow: UnitOfWork, trash_id: str, limit: int) -> int:
+    """Delete rows of an item, and their files after the commit; return the number of rows."""
+    blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id, "_limit": limit}).scalars().all()
     for blob_key in blob_keys:
         if blob_key is not None:
             uow.after_commit.append(partial(discard, uow.env.blobs, blob_key))
-    if len(blob_keys) == ROWS_MAX:
-        remaining = [trash_id, *remaining]
-    _delete_rows_later(uow, remaining)
+    return len(blob_keys)
 
 
 def _delete_items(uow: UnitOfWork, ids: Collection[str]) -> bool:
     """Delete the entries of items, and their rows later; return whether there were any."""
     if not ids:
         return False
-    deleted_ids = uow.connection.execute(_DELETE, {"_ids": list(ids)}).scalars().all()
-    _delete_rows_later(uow, deleted_ids)
-    return bool(deleted_ids)
+    deleted = uow.connection.execute(_DELETE, {"_ids": list(ids)}).all()
+    containers = [(row.kind, row.item_id) for row in deleted if row.kind in ("workspace", "organization")]
+    container_purge.enqueue(uow, containers)
+    _delete_rows_later(uow, [row.id for row in deleted])
+    return bool(deleted)
 
 
-def _delete_rows_later(uow: UnitOfWork, trash_ids: Collection[str]) -> None:
+def _delete_rows_later(uow: UnitOfWork, trash_ids: Collection[str], rows: int = BatchSize.MIN) -> None:
     if trash_ids:
-        jobs.enqueue(uow, DELETE_ROWS, {"trashIds": list(trash_ids)})
+        jobs.enqueue(uow, DELETE_ROWS, _PurgedItems(trashIds=list(trash_ids), rows=rows))

@@ -12,7 +12,7 @@ _FIELDS = RowFields(
     TrashedItem,
     trash,
     selected={"deleted_by_name": name_of(trash.c.deleted_by_id)},
-    internal=("organization_id", "workspace_id", "author_id"),
+    internal=("organization_id", "workspace_id", "author_id", "slug"),
 )
 COLUMNS = (*trash.c, name_of(trash.c.deleted_by_id).label("deleted_by_name"))
 """The columns that a statement selects of an item."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypedDict
 
 from sqlalchemy import ColumnElement, bindparam, select
 
@@ -23,6 +23,7 @@ from stellary.contract.trash import (
 )
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
+from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.restoring import cards as restored_cards
@@ -36,7 +37,7 @@ from stellary.core.board.restoring.containers import has_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType
 from stellary.core.kernel import trash as stored
-from stellary.core.kernel.events import ItemRestored
+from stellary.core.kernel.events import ItemPurged, ItemRestored
 from stellary.core.kernel.paging import Pages, belongs_to
 from stellary.core.kernel.trash import TrashRow, trash
 from stellary.core.kernel.unit import UnitOfWork, serves
@@ -123,13 +124,7 @@ def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> 
         card_id = RESTORERS[at.row.kind](uow, at.row, request)
     uow.emit(
         ItemRestored(
-            workspace_id=at.roles.workspace_id or "",
-            trash_id=at.row.id,
-            kind=at.row.kind,
-            item_id=at.row.item_id,
-            name=at.row.name,
-            key=at.row.key,
-            project_id=at.row.project_id,
+            **_describe(at),
             card_id=card_id,
             is_renamed=request != RestoreItem(),
             column_cards=list_count_changes(counts, _count_cards(uow, at.row)),
@@ -144,7 +139,34 @@ def purge_item(uow: UnitOfWork, ref: TrashedItemRef) -> Ok:
     at = access.trashed_item(uow, ref)
     if not purging.purge_now(uow, at.row):
         raise NotFound("Trashed item not found")
+    uow.emit(ItemPurged(**_describe(at)))
     return Ok()
+
+
+class _TrashedItem(TypedDict):
+    """The fields of an event about an item in the trash."""
+
+    workspace_id: str
+    trash_id: str
+    kind: TrashKind
+    item_id: str
+    name: str
+    key: str | None
+    project_id: str | None
+
+
+def _describe(at: Loaded[TrashedItemRow]) -> _TrashedItem:
+    """Return the fields of the event about an item."""
+    row = at.row
+    return {
+        "workspace_id": at.roles.workspace_id or "",
+        "trash_id": row.id,
+        "kind": row.kind,
+        "item_id": row.item_id,
+        "name": row.name,
+        "key": row.key,
+        "project_id": row.project_id,
+    }
 
 
 def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:

@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from stellary.contract.webhooks import DeliveryAttempt
 from stellary.contract.wire import as_dict
+from stellary.core.accounts.audience import is_reachable
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
+from stellary.core.kernel.events import WorkspacesRestored
 from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import WEBHOOKS
 from stellary.core.kernel.unit import UnitOfWork
@@ -59,12 +61,20 @@ _LOCK = Query(
         jobs.jobs.c.due_at.label("claimed_until"),
     )
     .join_from(webhooks, jobs.jobs, jobs.jobs.c.id == webhooks.c.sending_job_id, isouter=True)
-    .where(_IDS)
+    .where(_IDS, is_reachable(webhooks.c.workspace_id))
     .order_by(webhooks.c.id)
     # FOR NO KEY UPDATE, which does not block transactions that write messages, whose rows refer to the webhook.
     .with_for_update(of=webhooks, key_share=True, skip_locked=True),
 )
-_EXISTING = select(webhooks.c.id).where(_IDS)
+_EXISTING = select(webhooks.c.id).where(_IDS, is_reachable(webhooks.c.workspace_id))
+_WAITING = (
+    select(webhooks.c.id)
+    .where(
+        webhooks.c.workspace_id.in_(bindparam("_workspace_ids", expanding=True)),
+        exists().where(deliveries.c.webhook_id == webhooks.c.id, _PENDING),
+    )
+    .order_by(webhooks.c.id)
+)
 _UPDATE = update(webhooks).where(webhooks.c.id == bindparam("_id"))
 _RESUME = _UPDATE.values(retry_at=None)
 _LOAD = Query(
@@ -108,6 +118,19 @@ def enqueue(uow: UnitOfWork, webhook_ids: Sequence[str]) -> None:
         webhook_ids: The webhooks with new messages.
     """
     jobs.enqueue_all(uow, DELIVER, [{"webhookId": id} for id in webhook_ids], topic=WEBHOOKS)
+
+
+def resume_restored(uow: UnitOfWork, events: Sequence[WorkspacesRestored]) -> None:
+    """Schedule the messages that the webhooks of restored workspaces had before the deletion.
+
+    Args:
+        uow: The unit of work.
+        events: The restored workspaces.
+    """
+    for event in events:
+        ids = uow.connection.execute(_WAITING, {"_workspace_ids": list(event.workspace_ids)}).scalars().all()
+        if ids:
+            enqueue(uow, ids)
 
 
 def resume(uow: UnitOfWork, webhook_id: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from stellary.core.accounts import tables
 from stellary.core.kernel.unit import NOBODY
+from stellary.core.notifications.tables import activities, organization_activities
 from tests.support.boards import Board
 from tests.support.world import PASSWORD, at_once
 
@@ -141,3 +142,31 @@ def test_deleted_account_joins_no_organization(world, rounds):
         members = [member["userId"] for member in world.ask(owner, "GET", f"{acme.path}/members")]
         assert (deletion.status, addition.status) in [(200, 201), (200, 404), (409, 201)]
         assert (person.id in members) == (deletion.status == 409)
+
+
+def read_activities(world):
+    """Return everything that is recorded about workspaces and organizations, as text."""
+    with world.core.view(NOBODY) as uow:
+        return "\n".join(
+            str(tuple(row))
+            for table in (activities, organization_activities)
+            for row in uow.connection.execute(select(table))
+        )
+
+
+def test_records_of_invitations_and_memberships_lose_the_address(world):
+    ann, bob = world.people("ann bob")
+    project = world.project(ann, world.workspace(ann))
+    invite = f"{project.workspace.path}/members/invite"
+    token = world.ask(ann, "POST", invite, {"email": bob.email.upper()})["token"]
+    world.ask(ann, "POST", invite, {"email": "other@example.com"})
+    world.ask(bob, "POST", f"/invitations/{token}/accept")
+    world.ask(ann, "POST", f"{project.path}/members", {"email": bob.email})
+    assert bob.email in read_activities(world).casefold()
+    assert delete_account(world, world.bearer(bob)).status == 200
+    recorded = read_activities(world)
+    assert bob.email not in recorded.casefold()
+    assert "other@example.com" in recorded
+    path = f"{project.workspace.path}/activity?type=invitation_created"
+    names = [activity["meta"]["name"] for activity in world.ask(ann, "GET", path)]
+    assert names == ["other@example.com", "former address"]

@@ -308,6 +308,36 @@ def test_frequent_saves_are_recorded_every_ten_minutes(document_api):
     assert count_updates() == 3
 
 
+def test_record_of_frequent_saves_has_the_first_and_the_last_values(document_api):
+    clock = document_api.world.stop_clock()
+    project = document_api.project()
+    document = document_api.document(contextType="project", contextId=project["id"])
+    path = f"{document_api.workspace.path}/projects/{project['id']}/activity"
+
+    def list_contents():
+        return [
+            [
+                (change["from"], change["to"], change["diff"])
+                for change in activity["changes"]
+                if change["field"] == "content"
+            ]
+            for activity in document_api.world.ask(document_api.ann, "GET", path)
+            if activity["entity"] == "document"
+        ]
+
+    document_api.change(document, content=content("zero"))
+    assert list_contents() == [[("", "zero", None)]]
+    clock.advance(timedelta(minutes=10))
+    for text in ("one", "two"):
+        document_api.change(document, content=content(text))
+    assert list_contents() == [[("zero", "two", None)], [("", "zero", None)]]
+    document_api.change(document, content=content("word " * 500))
+    (diff,) = [diff for _, _, diff in list_contents()[0]]
+    assert "-zero" in diff
+    document_api.change(document, content=content("zero"))
+    assert list_contents() == [[], [("", "zero", None)]]
+
+
 def test_activity_of_a_document_has_its_details(document_api):
     project = document_api.project()
     document = document_api.document(contextType="project", contextId=project["id"])
@@ -374,7 +404,8 @@ def test_each_call_costs_a_fixed_number_of_statements(document_api, statements):
     assert count_statements(lambda: document_api.read(document)) == 1
     assert count_statements(lambda: document_api.read(document, "contentFormat=markdown")) == 1
     assert count_statements(lambda: document_api.change(document)) == 1
-    assert count_statements(lambda: document_api.change(document, content=content("b"))) == 3
+    # Within ten minutes, the change is added to the record of the creation.
+    assert count_statements(lambda: document_api.change(document, content=content("b"))) == 5
     one = count_statements(document_api.titles)
     for _ in range(5):
         document_api.document()

@@ -83,9 +83,11 @@ class LiveBoard:
         id = event["cardId"]
         self._take(id)
         orders = [change["to"] for change in event["changes"] if change["field"] == "order"]
+        # A move records its order even if it is the same in both columns.
+        order = orders[0] if orders else event["meta"].get("toOrder")
         ids = self.card_ids[column_id]
         # A card that is archived with the move has no order, and is taken off by the next event.
-        ids.insert(len(ids) if orders in ([], [None]) else orders[0], id)
+        ids.insert(len(ids) if order is None else order, id)
 
     def _apply_card_created(self, event: Json) -> None:
         self._place(event, event["meta"]["toColumnId"])

@@ -81,6 +81,7 @@ def test_changes_of_a_card_notify_its_creator_and_assignee(board, ann, bob, cid)
         "fromColumn": to_do["name"],
         "fromColumnId": to_do["id"],
         **entering(in_progress),
+        "toOrder": 0,
         **statuses,
     }
     assert pop_notifications(board, ann) == [("card_moved", moved)]

@@ -19,6 +19,7 @@ from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support.boards import Board
+from tests.support.forms import FORM, form
 
 FORTNIGHT = timedelta(days=14)
 
@@ -78,6 +79,73 @@ def test_move_records_columns_with_their_names_at_that_time(board, ann):
         ("order", 0, 1, {}),
         ("status", "open", "in_progress", {}),
     ]
+
+
+def test_move_to_the_same_order_in_another_column_shows_no_order(board, ann):
+    hook = {"url": "https://example.com/hook", "events": ["card_moved"]}
+    hook_id = board.world.ask(ann, "POST", f"{board.flat}/webhooks", hook)["id"]
+    (activity,) = update(board, board.card(), columnId=board.columns[1]["id"])
+    assert [change["field"] for change in activity["changes"]] == ["columnId", "status"]
+    (delivery,) = board.world.ask(ann, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
+    assert orjson.loads(delivery["payload"])["data"]["changes"] == activity["changes"]
+
+
+def test_deleted_card_records_its_last_values(board, ann):
+    label = board.label("bug")
+    long_text = "A long text.\n" * 300
+    card = board.card(description=long_text, assigneeId=ann.id, labelIds=[label["id"]])
+    board.world.ask(ann, "DELETE", board.of(card))
+    (activity,) = feed(board, "type=card_deleted")
+    assert [change for change in changes_of(activity) if change[0] != "description"] == [
+        ("title", "Write", None, {}),
+        ("status", "open", None, {}),
+        ("assigneeId", ann.id, None, {ann.id: "ann"}),
+        ("labelIds", [label["id"]], None, {label["id"]: "bug"}),
+    ]
+    (diff,) = [change["diff"] for change in activity["changes"] if change["field"] == "description"]
+    assert revert_diff("", diff) == long_text
+
+
+def test_files_relations_and_project_members_record_their_values(board, ann, world):
+    bob = world.person("bob")
+    board.join(bob)
+    card, other = board.card(), board.card("Other")
+    path = f"{board.of(card)}/attachments"
+    file = world.ask(ann, "POST", path, form(b"Hello."), content_type=FORM)
+    world.ask(ann, "DELETE", f"{path}/{file['id']}")
+    body = {"targetCardId": other["id"], "type": "blocks"}
+    relation = world.ask(ann, "POST", f"{board.flat_of(card)}/relations", body)
+    world.ask(ann, "DELETE", f"{board.flat}/relations/{relation['id']}")
+    world.ask(ann, "POST", f"{board.path}/members", {"email": bob.email})
+    world.ask(ann, "DELETE", f"{board.path}/members/{bob.id}")
+    recorded = {
+        activity["type"]: changes_of(activity)
+        for activity in feed(board)
+        if activity["cardId"] in (card["id"], None)
+    }
+    assert recorded["attachment_added"] == [
+        ("originalName", None, file["originalName"], {}),
+        ("mimeType", None, file["mimeType"], {}),
+        ("size", None, 6, {}),
+    ]
+    assert recorded["attachment_removed"][2] == ("size", 6, None, {})
+    target = ("targetCardId", None, other["id"], {other["id"]: other["key"]})
+    assert recorded["relation_added"] == [("type", None, "blocks", {}), target]
+    assert recorded["relation_removed"][0] == ("type", "blocks", None, {})
+    assert recorded["member_added"] == [("userId", None, bob.id, {bob.id: "bob"})]
+    assert recorded["member_removed"] == [("userId", bob.id, None, {bob.id: "bob"})]
+
+
+def test_history_of_a_card_is_found_by_its_key_also_after_its_deletion(board, ann):
+    card = board.card()
+    assert [activity["cardId"] for activity in feed(board, f"cardId={card['key'].lower()}")] == [card["id"]]
+    board.world.ask(ann, "DELETE", board.of(card))
+    assert [activity["type"] for activity in feed(board, f"cardId={card['key']}")] == [
+        "card_deleted",
+        "card_created",
+    ]
+    for unknown in ("LAU-99", "LAU-9999999999", "NONE-1", "a-b"):
+        assert board.world.status(ann, "GET", f"{board.path}/activity?cardId={unknown}") == 400
 
 
 def test_labels_and_custom_fields_are_recorded_with_names(board, ann):

@@ -134,7 +134,13 @@ def test_each_published_type_has_its_event():
             CardMoved(
                 **PLACE, card=card(column_id="done"), before=CARD, from_column="To Do", to_column="Done"
             ),
-            {"fromColumn": "To Do", "toColumn": "Done", "fromColumnId": "column", "toColumnId": "done"},
+            {
+                "fromColumn": "To Do",
+                "toColumn": "Done",
+                "fromColumnId": "column",
+                "toColumnId": "done",
+                "toOrder": 0,
+            },
         ),
         (
             CardMoved(
@@ -173,6 +179,7 @@ def test_each_published_type_has_its_event():
                 "toColumn": "Doing",
                 "fromColumnId": "column",
                 "toColumnId": "doing",
+                "toOrder": 0,
                 "fromStatus": "open",
                 "toStatus": "in_progress",
             },

@@ -196,6 +196,20 @@ def test_restoring_is_recorded_as_an_activity(trash_api):
     }
 
 
+def test_purging_is_recorded_as_an_activity(trash_api):
+    card = trash_api.card("findable")
+    trash_api.ask("DELETE", f"/cards/{card['id']}")
+    trash_api.ask("DELETE", f"{trash_api.trash}/{trash_api.entry(card['id'])}")
+    activity, *_ = trash_api.ask("GET", "/activity?limit=1")
+    assert (activity["type"], activity["entity"], activity["entityId"]) == ("item_purged", "card", card["id"])
+    assert activity["meta"] == {
+        "kind": "card",
+        "itemId": card["id"],
+        "name": "findable",
+        "key": card["key"],
+    }
+
+
 def test_trash_is_listed_by_kind_project_and_page(trash_api):
     cards = [trash_api.card(str(number)) for number in range(3)]
     label = trash_api.ask("POST", "/labels", {"name": "x"})

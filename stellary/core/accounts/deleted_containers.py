@@ -1,0 +1,251 @@
+"""Deleted workspaces and organizations: out of reach at once, restored whole or purged. Their rows stay until then.
+
+A deleted container keeps its rows, but gets a slug that no path can contain, so no access check finds it. ``trash_id``
+marks it, and the workspaces of a deleted organization, for statements that find workspaces by other ways.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Table, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from stellary.contract.activities import ActivityType
+from stellary.contract.endpoint import Ok
+from stellary.contract.errors import Conflict, Forbidden, NotFound
+from stellary.contract.fields import replace_fields
+from stellary.contract.organizations import Organization
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import Ref, TrashedContainerRef
+from stellary.contract.trash import (
+    LIST_CONTAINERS,
+    PURGE_CONTAINER,
+    RESTORE_CONTAINER,
+    ContainerKind,
+    RestoreContainer,
+    TrashedContainer,
+)
+from stellary.contract.unset import UNSET
+from stellary.contract.workspaces import Workspace
+from stellary.core.accounts import container_purge
+from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.locks import lock_rows
+from stellary.core.accounts.row_types import TrashedContainerRow
+from stellary.core.accounts.tables import (
+    organization_members,
+    organizations,
+    workspace_members,
+    workspaces,
+)
+from stellary.core.db.base import IdType
+from stellary.core.db.row_fields import RowFields
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import OrganizationItemChanged, WorkspacesRestored
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.signals import ACCESS
+from stellary.core.kernel.trash import trash
+from stellary.core.kernel.unit import UnitOfWork, serves
+
+_FIELDS = RowFields(
+    TrashedContainer,
+    trash,
+    selected={"deleted_by_name": name_of(trash.c.deleted_by_id)},
+    internal=("key", "workspace_id", "project_id", "author_id", "row_count", "size"),
+)
+_TABLES: Final[dict[ContainerKind, Table]] = {"workspace": workspaces, "organization": organizations}
+
+_USER_ID = bindparam("_user_id", type_=IdType)
+_IS_WORKSPACE = trash.c.kind == "workspace"
+_LEADS = organization_members.c.role.in_(("owner", "admin"))
+_ADMINISTERS = exists().where(
+    workspace_members.c.workspace_id == trash.c.item_id,
+    workspace_members.c.user_id == _USER_ID,
+    workspace_members.c.role == "admin",
+)
+_VISIBLE = (
+    select(
+        trash.c.id,
+        trash.c.kind,
+        trash.c.item_id,
+        trash.c.name,
+        trash.c.slug,
+        trash.c.organization_id,
+        trash.c.deleted_by_id,
+        name_of(trash.c.deleted_by_id).label("deleted_by_name"),
+        trash.c.deleted_at,
+        trash.c.expires_at,
+        or_(
+            organization_members.c.role == "owner", and_(_IS_WORKSPACE, workspaces.c.owner_id == _USER_ID)
+        ).label("is_owner"),
+    )
+    .select_from(
+        organization_members.join(trash, trash.c.organization_id == organization_members.c.organization_id)
+        .join(organizations, organizations.c.id == trash.c.organization_id)
+        .outerjoin(workspaces, and_(_IS_WORKSPACE, workspaces.c.id == trash.c.item_id))
+    )
+    .where(
+        organization_members.c.user_id == _USER_ID,
+        or_(
+            and_(trash.c.kind == "organization", _LEADS),
+            # The workspaces of a deleted organization come back with it.
+            and_(_IS_WORKSPACE, organizations.c.trash_id.is_(None), or_(_LEADS, _ADMINISTERS)),
+        ),
+    )
+)
+_LIST = Pages(TrashedContainerRow, _VISIBLE, trash.c.id, newest_first=True)
+_ONE = Query(TrashedContainerRow, _VISIBLE.where(trash.c.id == bindparam("_trash_id")))
+_LOCK_ORGANIZATION = (
+    select(organizations.c.id)
+    .where(
+        organizations.c.id
+        == select(trash.c.organization_id).where(trash.c.id == bindparam("_trash_id")).scalar_subquery()
+    )
+    .with_for_update(key_share=True)
+)
+_INSERT = insert(trash)
+_TAKE = delete(trash).where(trash.c.id == bindparam("_trash_id")).returning(trash.c.id)
+_MARK = {
+    kind: update(table)
+    .where(table.c.id == bindparam("_id"))
+    .values(trash_id=bindparam("_trash_id", type_=IdType), slug=bindparam("_slug"))
+    for kind, table in _TABLES.items()
+}
+_MARK_WORKSPACES = (
+    update(workspaces)
+    .where(workspaces.c.organization_id == bindparam("_id"), workspaces.c.trash_id.is_(None))
+    .values(trash_id=bindparam("_trash_id", type_=IdType))
+)
+_UNMARK_WORKSPACES = (
+    update(workspaces)
+    .where(workspaces.c.trash_id == bindparam("_trash_id"))
+    .values(trash_id=None)
+    .returning(workspaces.c.id)
+)
+
+
+def put_container(uow: UnitOfWork, container: Workspace | Organization) -> None:
+    """Move a workspace or an organization to the trash: nobody reaches it and what is in it from then on.
+
+    Args:
+        uow: A unit that has locked the organization.
+        container: The workspace or the organization.
+    """
+    trash_id = uow.new_id()
+    kind: ContainerKind = "workspace" if isinstance(container, Workspace) else "organization"
+    entry = {
+        "id": trash_id,
+        "kind": kind,
+        "item_id": container.id,
+        "name": container.name,
+        "slug": container.slug,
+        "organization_id": container.organization_id if isinstance(container, Workspace) else container.id,
+        "deleted_by_id": uow.user_id,
+        "row_count": 0,
+        "size": 0,
+        "deleted_at": uow.now,
+        "expires_at": uow.now + timedelta(days=uow.env.trash_days),
+    }
+    uow.connection.execute(_INSERT, entry)
+    # A tilde matches no pattern of a slug.
+    parameters = {"_id": container.id, "_trash_id": trash_id}
+    uow.connection.execute(_MARK[kind], {**parameters, "_slug": f"~{container.id}"})
+    if kind == "organization":
+        uow.connection.execute(_MARK_WORKSPACES, parameters)
+    uow.send_on_commit(ACCESS)
+
+
+@serves(LIST_CONTAINERS)
+def list_containers(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[TrashedContainer]:
+    """Return the deleted organizations and workspaces that the caller administers, the last one first."""
+    return _LIST.fetch(uow, request, _container, _user_id=uow.user_id)
+
+
+@serves(RESTORE_CONTAINER)
+def restore_container(
+    uow: UnitOfWork, ref: TrashedContainerRef, request: RestoreContainer
+) -> TrashedContainer:
+    """Restore a workspace or an organization with everything in it.
+
+    Raises:
+        NotFound: The caller administers no such container, or it was restored or purged.
+        Conflict: The slug has been taken since.
+    """
+    row = trashed_container(uow, ref)
+    slug = row.slug if request.slug is UNSET else request.slug
+    _take(uow, ref)
+    parameters = {"_id": row.item_id, "_trash_id": None, "_slug": slug}
+    try:
+        with uow.attempt():
+            uow.connection.execute(_MARK[row.kind], parameters)
+    except IntegrityError:
+        raise Conflict(
+            f"another {row.kind} has the slug {slug!r}: pass another one as slug", code="duplicate_slug"
+        ) from None
+    if row.kind == "workspace":
+        restored_ids = [row.item_id]
+    else:
+        unmarked = uow.connection.execute(_UNMARK_WORKSPACES, {"_trash_id": row.id})
+        restored_ids = list(unmarked.scalars())
+    uow.emit(WorkspacesRestored(workspace_ids=tuple(restored_ids)))
+    uow.emit(_build_event(row, "item_restored", slug))
+    return _container(row)
+
+
+@serves(PURGE_CONTAINER)
+def purge_container(uow: UnitOfWork, ref: TrashedContainerRef) -> Ok:
+    """Delete a workspace or an organization for good. A job deletes its rows in batches.
+
+    Raises:
+        NotFound: The caller administers no such container, or it was restored or purged.
+        Forbidden: The caller could not delete it: only owners can.
+    """
+    row = trashed_container(uow, ref)
+    if not row.is_owner:
+        raise Forbidden("only its owner can delete it for good", code="insufficient_role")
+    _take(uow, ref)
+    container_purge.enqueue(uow, [(row.kind, row.item_id)])
+    uow.emit(_build_event(row, "item_purged", row.slug))
+    return Ok()
+
+
+def trashed_container(uow: UnitOfWork, ref: TrashedContainerRef) -> TrashedContainerRow:
+    """Check access to a deleted workspace or organization.
+
+    Args:
+        uow: The unit of work.
+        ref: The entry in the trash.
+
+    Raises:
+        NotFound: The caller administers no such container, or it was restored or purged.
+    """
+    lock_rows(uow, _LOCK_ORGANIZATION, _trash_id=ref.trash_id)
+    row = _ONE.first(uow.connection, {"_user_id": uow.user_id, "_trash_id": ref.trash_id})
+    if row is None:
+        raise NotFound("Trashed item not found")
+    uow.mark_authorized()
+    return row
+
+
+def _take(uow: UnitOfWork, ref: TrashedContainerRef) -> None:
+    if uow.connection.execute(_TAKE, {"_trash_id": ref.trash_id}).first() is None:
+        raise NotFound("Trashed item not found")
+
+
+def _container(row: TrashedContainerRow) -> TrashedContainer:
+    return _FIELDS.to_value(row)
+
+
+def _build_event(row: TrashedContainerRow, type: ActivityType, slug: str | None) -> OrganizationItemChanged:
+    container = _container(row)
+    return OrganizationItemChanged(
+        organization_id=row.organization_id,
+        type=type,
+        kind=row.kind,
+        item_id=row.item_id,
+        name=row.name,
+        before=container,
+        after=replace_fields(container, slug=slug),
+        meta={},
+    )
