@@ -23,6 +23,8 @@ assert dispatch.SERVICES, "the services build the statements of their lists"
 CARD_FILTERS = sorted(listing._CONDITIONS)
 DOCUMENT_FILTERS = sorted(documents._FILTERS)
 SORTED = {
+    # The deleted containers of the organizations of one user.
+    "containers",
     # The union of two indexes: of a workspace, and of its organization.
     "stellary_documents",
     # The relations of one card, in both directions.

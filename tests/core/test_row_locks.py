@@ -315,7 +315,8 @@ def forget_same_keys(agent_api: AgentApi) -> None:
         uow.connection.execute(insert(idempotency.keys), {**old, "created_at": uow.now})
 
     def forget(connection: Any) -> None:
-        connection.execute(idempotency.RETENTION.statements["postgresql"], {"_before": core.env.clock()})
+        parameters = {"_before": core.env.clock(), "_limit": 25}
+        connection.execute(idempotency.RETENTION.statements["postgresql"], parameters)
 
     def forget_beside() -> None:
         with core.begin(NOBODY) as uow:

@@ -106,10 +106,7 @@ def _build_deletions(kind: ContainerKind, dialect: str) -> tuple[Delete, ...]:
     return tuple(
         build_deletion(
             table,
-            select(*table.primary_key.columns)
-            .where(or_(*conditions))
-            .limit(bindparam("_limit"))
-            .with_for_update(of=table),
+            select(*table.primary_key.columns).where(or_(*conditions)).limit(bindparam("_limit")),
             dialect,
         )
         for table, conditions in reversed(list(contents.items()))

@@ -18,7 +18,7 @@ from stellary.contract.errors import Conflict, Forbidden, NotFound
 from stellary.contract.fields import replace_fields
 from stellary.contract.organizations import Organization
 from stellary.contract.paging import Listing, Paged
-from stellary.contract.refs import Ref, TrashedContainerRef
+from stellary.contract.refs import OrganizationRef, Ref, TrashedContainerRef
 from stellary.contract.trash import (
     LIST_CONTAINERS,
     PURGE_CONTAINER,
@@ -31,7 +31,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.workspaces import Workspace
 from stellary.core.accounts import container_purge
 from stellary.core.accounts.audience import name_of
-from stellary.core.accounts.locks import lock_rows
+from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import TrashedContainerRow
 from stellary.core.accounts.tables import (
     organization_members,
@@ -57,53 +57,49 @@ _FIELDS = RowFields(
 _TABLES: Final[dict[ContainerKind, Table]] = {"workspace": workspaces, "organization": organizations}
 
 _USER_ID = bindparam("_user_id", type_=IdType)
-_IS_WORKSPACE = trash.c.kind == "workspace"
+_containers = trash.alias("containers")
+_IS_WORKSPACE = _containers.c.kind == "workspace"
 _LEADS = organization_members.c.role.in_(("owner", "admin"))
 _ADMINISTERS = exists().where(
-    workspace_members.c.workspace_id == trash.c.item_id,
+    workspace_members.c.workspace_id == _containers.c.item_id,
     workspace_members.c.user_id == _USER_ID,
     workspace_members.c.role == "admin",
 )
 _VISIBLE = (
     select(
-        trash.c.id,
-        trash.c.kind,
-        trash.c.item_id,
-        trash.c.name,
-        trash.c.slug,
-        trash.c.organization_id,
-        trash.c.deleted_by_id,
-        name_of(trash.c.deleted_by_id).label("deleted_by_name"),
-        trash.c.deleted_at,
-        trash.c.expires_at,
+        _containers.c.id,
+        _containers.c.kind,
+        _containers.c.item_id,
+        _containers.c.name,
+        _containers.c.slug,
+        organizations.c.slug.label("org_slug"),
+        _containers.c.organization_id,
+        _containers.c.deleted_by_id,
+        name_of(_containers.c.deleted_by_id).label("deleted_by_name"),
+        _containers.c.deleted_at,
+        _containers.c.expires_at,
         or_(
             organization_members.c.role == "owner", and_(_IS_WORKSPACE, workspaces.c.owner_id == _USER_ID)
         ).label("is_owner"),
     )
     .select_from(
-        organization_members.join(trash, trash.c.organization_id == organization_members.c.organization_id)
-        .join(organizations, organizations.c.id == trash.c.organization_id)
-        .outerjoin(workspaces, and_(_IS_WORKSPACE, workspaces.c.id == trash.c.item_id))
+        organization_members.join(
+            _containers, _containers.c.organization_id == organization_members.c.organization_id
+        )
+        .join(organizations, organizations.c.id == _containers.c.organization_id)
+        .outerjoin(workspaces, and_(_IS_WORKSPACE, workspaces.c.id == _containers.c.item_id))
     )
     .where(
         organization_members.c.user_id == _USER_ID,
         or_(
-            and_(trash.c.kind == "organization", _LEADS),
+            and_(_containers.c.kind == "organization", _LEADS),
             # The workspaces of a deleted organization come back with it.
             and_(_IS_WORKSPACE, organizations.c.trash_id.is_(None), or_(_LEADS, _ADMINISTERS)),
         ),
     )
 )
-_LIST = Pages(TrashedContainerRow, _VISIBLE, trash.c.id, newest_first=True)
-_ONE = Query(TrashedContainerRow, _VISIBLE.where(trash.c.id == bindparam("_trash_id")))
-_LOCK_ORGANIZATION = (
-    select(organizations.c.id)
-    .where(
-        organizations.c.id
-        == select(trash.c.organization_id).where(trash.c.id == bindparam("_trash_id")).scalar_subquery()
-    )
-    .with_for_update(key_share=True)
-)
+_LIST = Pages(TrashedContainerRow, _VISIBLE, _containers.c.id, newest_first=True)
+_ONE = Query(TrashedContainerRow, _VISIBLE.where(_containers.c.id == bindparam("_trash_id")))
 _INSERT = insert(trash)
 _TAKE = delete(trash).where(trash.c.id == bindparam("_trash_id")).returning(trash.c.id)
 _MARK = {
@@ -220,8 +216,12 @@ def trashed_container(uow: UnitOfWork, ref: TrashedContainerRef) -> TrashedConta
     Raises:
         NotFound: The caller administers no such container, or it was restored or purged.
     """
-    lock_rows(uow, _LOCK_ORGANIZATION, _trash_id=ref.trash_id)
-    row = _ONE.first(uow.connection, {"_user_id": uow.user_id, "_trash_id": ref.trash_id})
+    parameters = {"_user_id": uow.user_id, "_trash_id": ref.trash_id}
+    row = _ONE.first(uow.connection, parameters)
+    if row is not None:
+        # The organization might be deleted at the same time, so the entry is read again under the lock.
+        lock_organization(uow, OrganizationRef(row.org_slug))
+        row = _ONE.first(uow.connection, parameters)
     if row is None:
         raise NotFound("Trashed item not found")
     uow.mark_authorized()

@@ -39,7 +39,7 @@ def lock_organization(uow: UnitOfWork, ref: OrganizationRef) -> None:
         uow: The unit of work. Call this before the access check, which then reads the latest rows.
         ref: The organization; no error if it does not exist.
     """
-    lock_rows(uow, _ORGANIZATION, org_slug=ref.org_slug)
+    _lock(uow, _ORGANIZATION, org_slug=ref.org_slug)
 
 
 def lock_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> None:
@@ -49,7 +49,7 @@ def lock_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> None:
         uow: The unit of work. Call this before the access check, which then reads the latest rows.
         ref: The workspace; no error if it does not exist.
     """
-    lock_rows(uow, _WORKSPACE, org_slug=ref.org_slug, ws_slug=ref.ws_slug)
+    _lock(uow, _WORKSPACE, org_slug=ref.org_slug, ws_slug=ref.ws_slug)
 
 
 def lock_caller(uow: UnitOfWork) -> None:
@@ -62,7 +62,7 @@ def lock_caller(uow: UnitOfWork) -> None:
         Unauthenticated: While the unit waited for the lock, the caller's login ended: the password was changed, or the
             session revoked, or the account deactivated.
     """
-    lock_rows(uow, _USER, user_id=uow.user_id)
+    _lock(uow, _USER, user_id=uow.user_id)
     login_id, generation = uow.actor.login_id, uow.actor.login_generation
     if uow.actor.acts_for_host:
         return
@@ -73,13 +73,6 @@ def lock_caller(uow: UnitOfWork) -> None:
         raise Unauthenticated("the token is invalid or has expired", code="invalid_token")
 
 
-def lock_rows(uow: UnitOfWork, statement: Select[Any], **parameters: str) -> None:
-    """Execute a statement that locks rows. SQLite has one writer at a time, so it needs no locks.
-
-    Args:
-        uow: The unit of work.
-        statement: The statement.
-        **parameters: Its parameters.
-    """
+def _lock(uow: UnitOfWork, statement: Select[Any], **parameters: str) -> None:
     if uow.connection.dialect.name == "postgresql":
         uow.connection.execute(statement, parameters)

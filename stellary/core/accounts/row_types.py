@@ -236,6 +236,7 @@ class TrashedContainerRow(RowType):
     item_id: str
     name: str
     slug: str | None
+    org_slug: str
     organization_id: str
     deleted_by_id: str
     deleted_by_name: str | None

@@ -116,8 +116,8 @@ def build_deletion(table: Table, oldest: Select[Any], dialect: str) -> Delete:
         dialect: The name of the database's dialect.
     """
     key = tuple(table.primary_key.columns)
-    # PostgreSQL might evaluate a subquery with a limit for each row, but evaluates an expression with locks once.
-    keys = oldest if dialect == "sqlite" else select(oldest.cte("oldest"))
+    # PostgreSQL might evaluate a subquery with a limit for each row, but evaluates a materialized expression once.
+    keys = oldest if dialect == "sqlite" else select(oldest.cte("oldest").prefix_with("MATERIALIZED"))
     return delete(table).where((tuple_(*key) if len(key) > 1 else key[0]).in_(keys))
 
 

@@ -68,7 +68,7 @@ class LiveBoard:
         name = f"_apply_{event['type']}"
         if hasattr(self, name):
             getattr(self, name)(event)
-        elif event["entity"] in ("scope", "column", "label", "custom_field"):
+        elif event["item"] is not None and event["entity"] in ("scope", "column", "label", "custom_field"):
             self._apply_item(event)
 
     # ------------------------------------------------------------------------------------------ cards
