@@ -7,8 +7,8 @@ from alembic import op
 
 from stellary.core.migrations.operations import add_column, create_index, drop_index, refuse_if_any
 
-revision = "0032"
-down_revision = "0031"
+revision = "0033"
+down_revision = "0032"
 
 _ID = sa.String(24).with_variant(sa.String(24, collation="C"), "postgresql")
 _TABLES = ("stellary_organizations", "stellary_workspaces")
