@@ -69,6 +69,17 @@ def is_reachable(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     return workspace_id.not_in(_DELETED)
 
 
+def trash_id_of(workspace_id: ColumnElement[Any]) -> ScalarSelect[str | None]:
+    """Return a subquery for the entry in the trash of a workspace; null unless it, or its organization, was deleted.
+
+    Unlike ``is_reachable``, it does not change the plan of the statement.
+
+    Args:
+        workspace_id: The column with the id of the workspace.
+    """
+    return select(workspaces.c.trash_id).where(workspaces.c.id == workspace_id).scalar_subquery()
+
+
 def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return the condition that a user has access to a workspace. Efficient for a few users.
 

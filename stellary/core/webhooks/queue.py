@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, exists, func, select, text, update
 
 from stellary.contract.webhooks import DeliveryAttempt
 from stellary.contract.wire import as_dict
-from stellary.core.accounts.audience import is_reachable
+from stellary.core.accounts.audience import is_reachable, trash_id_of
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import WorkspacesRestored
@@ -59,9 +59,10 @@ _LOCK = Query(
         jobs.jobs.c.id.label("job_id"),
         jobs.jobs.c.claim_id,
         jobs.jobs.c.due_at.label("claimed_until"),
+        trash_id_of(webhooks.c.workspace_id).label("trash_id"),
     )
     .join_from(webhooks, jobs.jobs, jobs.jobs.c.id == webhooks.c.sending_job_id, isouter=True)
-    .where(_IDS, is_reachable(webhooks.c.workspace_id))
+    .where(_IDS)
     .order_by(webhooks.c.id)
     # FOR NO KEY UPDATE, which does not block transactions that write messages, whose rows refer to the webhook.
     .with_for_update(of=webhooks, key_share=True, skip_locked=True),
@@ -374,7 +375,8 @@ def _is_sent_elsewhere(row: LockedWebhookRow, now: datetime) -> bool:
 
 
 def _lock(connection: Connection, ids: Sequence[str]) -> dict[str, LockedWebhookRow]:
-    return {row.id: row for row in _LOCK.all(connection, {"_ids": list(ids)})}
+    rows = _LOCK.all(connection, {"_ids": list(ids)})
+    return {row.id: row for row in rows if row.trash_id is None}
 
 
 def _existing(connection: Connection, ids: Sequence[str], rows: Mapping[str, LockedWebhookRow]) -> set[str]:

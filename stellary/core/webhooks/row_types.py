@@ -48,6 +48,7 @@ class LockedWebhookRow(RowType):
     job_id: str | None
     claim_id: str | None
     claimed_until: datetime | None
+    trash_id: str | None
 
 
 class PendingMessageRow(RowType):

@@ -155,6 +155,77 @@ def test_items_deleted_and_restored_in_any_order_leave_everything_equal(world, d
     assert read_all(api) == before
 
 
+class Change:
+    """A change of other items than the deleted one, which can be taken back."""
+
+    def __init__(self, api: TrashApi) -> None:
+        self.api = api
+        column_id = api.project.column_ids[0]
+        self.card = next(card for card in api.ask("GET", "/cards") if card["columnId"] == column_id)
+        self.path = f"/cards/{self.card['id']}"
+
+    def rename_card(self):
+        self.api.ask("PATCH", self.path, {"title": "renamed", "description": "changed"})
+        yield
+        self.api.ask("PATCH", self.path, {name: self.card[name] for name in ("title", "description")})
+
+    def move_card(self):
+        self.api.ask("PATCH", self.path, {"columnId": self.api.project.column_ids[1], "order": 0})
+        yield
+        place = {name: self.card[name] for name in ("columnId", "order", "status")}
+        self.api.ask("PATCH", self.path, place)
+
+    def archive_card(self):
+        self.api.ask("PATCH", self.path, {"archived": True})
+        yield
+        self.api.ask("PATCH", self.path, {"archived": False, "order": self.card["order"]})
+
+    def add_card(self):
+        card = self.api.ask("POST", f"/columns/{self.card['columnId']}/cards", {"title": "new"})
+        yield
+        self.api.ask("DELETE", f"/cards/{card['id']}")
+
+    def add_comment(self):
+        comment = self.api.ask("POST", f"{self.path}/comments", {"content": "New."})
+        yield
+        self.api.ask("DELETE", f"{self.path}/comments/{comment['id']}")
+
+    def add_column(self):
+        column = self.api.ask("POST", "/columns", {"name": "New"})
+        yield
+        self.api.ask("DELETE", f"/columns/{column['id']}")
+
+    def add_label(self):
+        label = self.api.ask("POST", "/labels", {"name": "new"})
+        self.api.ask("PATCH", self.path, {"labelIds": [*self.card["labelIds"], label["id"]]})
+        yield
+        self.api.ask("DELETE", f"{self.api.project.workspace.path}/labels/{label['id']}")
+
+
+CHANGES = sorted(name for name in vars(Change) if "_" in name.strip("_"))
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([kind for kind in KINDS if kind != "project"]), st.permutations(CHANGES))
+def test_item_deleted_and_restored_under_other_changes_leaves_everything_equal(world, kind, order):
+    person = _get_person(world)
+    api = TrashApi(world, person, world.project(person, _get_workspace(world, person)))
+    items = fill(api)
+    before = read_all(api)
+    change = Change(api)
+    first, second = (getattr(change, name)() for name in order[:2])
+    next(first)
+    api.ask("DELETE", items.paths[kind])
+    next(second)
+    api.restore(items.ids[kind])
+    for step in (second, first):
+        next(step, None)
+    after = read_all(api)
+    # Numbers of cards are never reused.
+    del before["export"]["project"]["lastNumber"], after["export"]["project"]["lastNumber"]
+    assert after == before
+
+
 def _get_person(world):
     """Return the one person of the world, who is created once."""
     if not hasattr(world, "trash_person"):
