@@ -23,7 +23,7 @@ READERS = 4
 LOCK_TIMEOUT = "2s"
 WRITES: Mapping[str, Any] = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
 READS: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-SINGLE_READS: Mapping[str, str] = {"isolation_level": "AUTOCOMMIT"}
+SINGLE_READS: Mapping[str, str | bool] = {"isolation_level": "AUTOCOMMIT", "postgresql_readonly": True}
 """The connections for units without a snapshot, which need no BEGIN and COMMIT; each costs as much as the statement."""
 
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
@@ -171,8 +171,9 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
 
     def begin(driver: Any) -> None:
         if pooled:
-            # These settings are made within the transaction.
-            driver.execute(f"{_BEGIN_READING if driver.autocommit else ''} {for_transaction}")
+            # These settings are made within the transaction. A migration outside of a transaction has none.
+            begins_reading = driver.autocommit and driver.read_only
+            driver.execute(f"{_BEGIN_READING if begins_reading else ''} {for_transaction}")
 
     # Not the event "begin": with a listener on it, the engine looks for listeners at every statement.
     engine.dialect.do_begin = begin  # type: ignore[method-assign, assignment]
