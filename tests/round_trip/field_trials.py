@@ -164,6 +164,19 @@ def _trash_project(conversation: Conversation) -> None:
     conversation.params["trashId"] = conversation.ask("trash.list", query="kind=project")[0]["id"]
 
 
+def _trash_organization(conversation: Conversation) -> None:
+    """Address an organization in the trash."""
+    conversation.ask("organizations.create", {"name": "Trashed", "slug": "trashed"})
+    conversation.ask("organizations.delete", orgSlug="trashed")
+    conversation.params["trashId"] = conversation.ask("deleted_containers.list")[0]["id"]
+
+
+def _slug_of_organization(conversation: Conversation) -> object:
+    """Return the slug of the restored organization."""
+    organizations = conversation.ask("organizations.list")
+    return next(item["slug"] for item in organizations if item["id"] == conversation.answer["itemId"])
+
+
 def _name_of_label(conversation: Conversation) -> object:
     """Return the name of the restored label."""
     labels = conversation.ask("labels.list")
@@ -332,6 +345,9 @@ TRIALS: Mapping[str, FieldTrial] = {
     "project_drafts.execute.startDate": FieldTrial(
         prepare=_plan_two_phases,
         read=lambda c: c.ask("cards.list", projectId=c.answer["id"])[0]["startDate"],
+    ),
+    "deleted_containers.restore.slug": FieldTrial(
+        "round-trip", prepare=_trash_organization, read=_slug_of_organization
     ),
     "trash.restore.name": FieldTrial(prepare=_trash_label, read=_name_of_label),
     "trash.restore.key": FieldTrial(
