@@ -16,6 +16,7 @@ from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.hosted import find_user
 from stellary.core.accounts.locks import lock_caller, lock_organization
 from stellary.core.accounts.row_types import MembershipRow
+from stellary.core.accounts.rules import FORMER_NAME
 from stellary.core.accounts.tables import (
     email_tokens,
     identities,
@@ -31,8 +32,6 @@ from stellary.core.kernel.events import AddressGivenUp
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves_self_managed
 from stellary.core.kernel.units import Units
-
-FORMER_NAME = "former member"
 
 _others = members.alias("others")
 _MEMBERSHIPS = Query(
@@ -125,7 +124,7 @@ def _delete(uow: UnitOfWork, generation: int) -> None:
     for statement in _DELETE_OWN:
         uow.connection.execute(statement, {"_user_id": uow.user_id})
     email = uow.connection.execute(_EMAIL, {"_user_id": uow.user_id}).scalar_one()
-    uow.emit(AddressGivenUp(user_id=uow.user_id, email=email))
+    uow.emit(AddressGivenUp(user_id=uow.user_id, email=email, is_deleted=True))
     forgotten = uow.connection.execute(
         _FORGET,
         {

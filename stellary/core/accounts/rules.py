@@ -10,6 +10,8 @@ from stellary.contract.endpoint import Role
 from stellary.contract.errors import Conflict, Forbidden
 from stellary.contract.roles import OrganizationRole, PilotageRole, WorkspaceRole
 
+FORMER_NAME = "former member"
+"""The name of a deleted account."""
 _RANKS = {"member": 1, "admin": 2, "owner": 3}
 
 

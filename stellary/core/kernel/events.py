@@ -83,10 +83,15 @@ class TokensRevoked(BaseEvent):
 
 @attrs.frozen(kw_only=True)
 class AddressGivenUp(BaseEvent):
-    """An account has no longer an e-mail address: it was deleted, or has another address."""
+    """An account has no longer an e-mail address: it was deleted, or has another address.
+
+    Attributes:
+        is_deleted: Whether the account was deleted, so that its name is given up too.
+    """
 
     user_id: str
     email: str
+    is_deleted: bool = False
 
 
 @attrs.frozen(kw_only=True)

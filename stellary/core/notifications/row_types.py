@@ -65,6 +65,14 @@ class ActivityMetaRow(RowType):
 
 
 class RevisedActivityRow(ActivityMetaRow):
-    """The columns of an activity to which a further change of its document is added."""
+    """The columns of an activity whose changes are written again."""
 
+    changes: list[dict[str, object]] | None
+
+
+class RevisedOrganizationActivityRow(RowType):
+    """The columns of an activity of an organization whose changes are written again."""
+
+    id: str
+    meta: dict[str, object]
     changes: list[dict[str, object]] | None

@@ -170,3 +170,18 @@ def test_records_of_invitations_and_memberships_lose_the_address(world):
     path = f"{project.workspace.path}/activity?type=invitation_created"
     names = [activity["meta"]["name"] for activity in world.ask(ann, "GET", path)]
     assert names == ["other@example.com", "former address"]
+
+
+def test_records_of_memberships_lose_the_name(world):
+    ann, bob = world.people("ann bob")
+    world.ask(bob, "PATCH", "/auth/me", {"name": "Robert Unmistakable"})
+    project = world.project(ann, world.workspace(ann))
+    token = world.ask(ann, "POST", f"{project.workspace.path}/members/invite", {"email": bob.email})["token"]
+    world.ask(bob, "POST", f"/invitations/{token}/accept")
+    world.ask(ann, "PATCH", f"{project.workspace.path}/members/{bob.id}", {"role": "admin"})
+    world.ask(ann, "POST", f"{project.path}/members", {"email": bob.email})
+    assert "Unmistakable" in read_activities(world)
+    assert delete_account(world, world.bearer(bob)).status == 200
+    assert [line for line in read_activities(world).splitlines() if "Unmistakable" in line] == []
+    path = f"{project.path}/activity?type=member_added"
+    assert [row["meta"]["member"] for row in world.ask(ann, "GET", path)] == ["former member"]
