@@ -30,6 +30,7 @@ from stellary.contract.trash import (
 from stellary.contract.unset import UNSET
 from stellary.contract.workspaces import Workspace
 from stellary.core.accounts import container_purge
+from stellary.core.accounts.access_checks import AccessByRef
 from stellary.core.accounts.audience import name_of
 from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import TrashedContainerRow
@@ -249,3 +250,7 @@ def _build_event(row: TrashedContainerRow, type: ActivityType, slug: str | None)
         after=replace_fields(container, slug=slug),
         meta={},
     )
+
+
+ACCESS_BY_REF: Final[AccessByRef] = {TrashedContainerRef: trashed_container}
+"""The access check for the refs of this module."""

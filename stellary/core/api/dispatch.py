@@ -298,6 +298,7 @@ SERVICES: Mapping[str, Service] = {
 
 ACCESS_BY_REF: Mapping[type[Ref], Callable[[UnitOfWork, Any], object]] = {
     **accounts_access.ACCESS_BY_REF,
+    **deleted_containers.ACCESS_BY_REF,
     **board_access.ACCESS_BY_REF,
     **attachment_access.ACCESS_BY_REF,
     **field_access.ACCESS_BY_REF,
