@@ -369,7 +369,8 @@ def make_path_params(
         person = "WM" if person != "WM" else "PM"
     params = {}
     for name in row.parameters:
-        if name in good_request.own_items and (owner == "own" or name not in permission_world.here):
+        is_own = owner == "own" or row.role == "self_obj" or name not in permission_world.here
+        if name in good_request.own_items and is_own:
             params[name] = permission_world.own_items[person][good_request.own_items[name]]
         else:
             params[name] = permission_world.here[good_request.path_items.get(name, name)]

@@ -19,7 +19,11 @@ from tests.security.table import ROW_BY_OPERATION, SERVED, Row
 from tests.support.each_case import for_each
 
 RESTORED = "ids of the rows of an item in the trash, after the access check of the item"
+ADMINISTERED = "the deleted containers that the memberships of the caller reach"
 EXCEPTIONS = {
+    ("deleted_containers.list", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
+    ("deleted_containers.restore", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
+    ("deleted_containers.delete", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
     ("auth.register", "stellary_organizations"): "whether a slug is taken",
     (
         "auth.login",
