@@ -33,6 +33,10 @@ EXCEPTIONS = {
     ("deleted_containers.restore", "stellary_organizations"): ADMINISTERED,
     ("deleted_containers.restore", "stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.delete", "stellary_organization_activities.organization_id"): ADMINISTERED,
+    (
+        "auth.delete_account",
+        "stellary_organization_activities",
+    ): "the records that contain the name of the account",
     ("auth.delete_account", "stellary_activities"): "the records that contain the address of the account",
     (
         "auth.confirm_email",
