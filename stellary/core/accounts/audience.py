@@ -57,7 +57,7 @@ _WAYS = (
 """The users with access to a workspace: its members, and unless it is personal, the admins of its organization."""
 
 
-_DELETED = select(workspaces.c.id).where(workspaces.c.trash_id.is_not(None))
+_deletable = workspaces.alias("deletable")
 
 
 def is_reachable(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -66,18 +66,22 @@ def is_reachable(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     Args:
         workspace_id: The column with the id of the workspace.
     """
-    return workspace_id.not_in(_DELETED)
+    return trash_id_of(workspace_id).is_(None)
 
 
 def trash_id_of(workspace_id: ColumnElement[Any]) -> ScalarSelect[str | None]:
     """Return a subquery for the entry in the trash of a workspace; null unless it, or its organization, was deleted.
 
-    Unlike ``is_reachable``, it does not change the plan of the statement.
-
     Args:
         workspace_id: The column with the id of the workspace.
     """
-    return select(workspaces.c.trash_id).where(workspaces.c.id == workspace_id).scalar_subquery()
+    # An alias, since the statement may read workspaces too.
+    return (
+        select(_deletable.c.trash_id)
+        .where(_deletable.c.id == workspace_id)
+        .correlate_except(_deletable)
+        .scalar_subquery()
+    )
 
 
 def sees(user_id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -234,7 +234,7 @@ DELETED_WORKSPACES = Index(
     sqlite_where=text("trash_id IS NOT NULL"),
     postgresql_where=text("trash_id IS NOT NULL"),
 )
-"""For the ids of deleted workspaces, which background work leaves alone."""
+"""For the workspaces that were deleted with their organization, when it is restored."""
 
 ONE_PERSONAL_WORKSPACE = Index(
     "uq_stellary_workspaces_owner_id_personal",
