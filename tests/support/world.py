@@ -332,6 +332,18 @@ class World:
         port = self.core.port(who.actor if isinstance(who, Person) else None)
         return port.send(RawRequest(method, path, query, fields, data))
 
+    def delete_for_good(self, who: Person | str, path: str) -> None:
+        """Delete a workspace or an organization, and purge it and all others of the person from the trash.
+
+        Args:
+            who: A person who administers it.
+            path: Its path.
+        """
+        self.ask(who, "DELETE", path)
+        for container in self.ask(who, "GET", "/trash"):
+            self.ask(who, "DELETE", f"/trash/{container['id']}")
+        self.core.work.run_due()
+
     def ask(self, who: Person | str | None, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Send a request that must succeed, and return the parsed JSON of the response."""
         response = self.call(who, method, path, body, **headers)

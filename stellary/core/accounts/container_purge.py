@@ -110,5 +110,6 @@ def _build_deletions(kind: ContainerKind, dialect: str) -> tuple[Delete, ...]:
             dialect,
         )
         for table, conditions in reversed(list(contents.items()))
-        if table is not _TABLES[kind]
+        # The workspaces of an organization stay until the end, since they lead to the users of its agents.
+        if table not in _TABLES.values()
     )

@@ -51,10 +51,10 @@ def test_deletion_deletes_all_contents(world, what):
         for name in ("invitations", "projects", "scopes", "columns", "cards", "comments", "project_members")
     }
     if what == "workspace":
-        # The organization keeps the record of the deletion.
+        # The organization keeps the records of the deletion.
         filled = [table for table in filled if table.name != "stellary_organization_activities"]
     path = doomed.path if what == "workspace" else doomed.organization.path
-    assert world.ask(ann, "DELETE", path) == {"ok": True}
+    world.delete_for_good(ann, path)
     assert {table.name: count(world, table) for table in filled} == {table.name: 1 for table in filled}
     assert world.status(bob, "GET", other.path) == 200
 

@@ -402,7 +402,7 @@ def test_name_of_an_agent_is_deleted_with_its_workspace(agent_api: AgentApi, wha
     )
     assert names(agent_api) == {"Scribe"}
     path = agent_api.flat if what == "workspace" else agent_api.workspace.organization.path
-    agent_api.world.ask(agent_api.owner, "DELETE", path)
+    agent_api.world.delete_for_good(agent_api.owner, path)
     assert names(agent_api) == set()
 
 

@@ -366,7 +366,7 @@ def test_completed_project_outlives_its_import(importing):
 def test_import_ends_with_its_workspace(importing):
     clock = importing.world.stop_clock()
     importing.start(file_of(3))
-    importing.world.ask(importing.ann, "DELETE", importing.workspace.path)
+    importing.world.delete_for_good(importing.ann, importing.workspace.path)
     assert importing.count(imports) == 0
     clock.advance(timedelta(days=2))
     importing.world.core.work.run_due()

@@ -243,8 +243,9 @@ def test_concurrently_moved_card_is_deleted_in_its_new_column(card_api):
     assert card_api.list_cards() == []
 
 
-def test_concurrently_deleted_workspace_gets_no_project(card_api):
-    other = card_api.world.workspace(card_api.person)
+def test_project_of_a_concurrently_deleted_workspace_is_refused_or_restored_with_it(card_api):
+    world, person = card_api.world, card_api.person
+    other = world.workspace(person)
     answer = send_while_locked(
         card_api,
         lambda uow: delete_workspace(uow, other.ref),
@@ -253,7 +254,13 @@ def test_concurrently_deleted_workspace_gets_no_project(card_api):
         {"name": "x"},
         path=f"{other.path}/projects",
     )
-    assert answer.status == 404
+    # PostgreSQL has read the workspace before the deletion is committed, so the project is in the trash with it.
+    assert answer.status in (201, 404)
+    assert world.status(person, "GET", f"{other.path}/projects") == 404
+    (container,) = world.ask(person, "GET", "/trash")
+    world.ask(person, "POST", f"/trash/{container['id']}/restore", {})
+    names = [project["name"] for project in world.ask(person, "GET", f"{other.path}/projects")]
+    assert names == (["x"] if answer.status == 201 else [])
 
 
 def test_response_contains_concurrent_changes(card_api):

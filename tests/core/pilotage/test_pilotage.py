@@ -112,9 +112,9 @@ def test_items_are_deleted_with_the_workspace(pilotage_api, kind):
     create(pilotage_api, kind)
     other = PilotageApi(pilotage_api.world, pilotage_api.owner)
     other_item = create(other, kind)
-    pilotage_api.world.ask(pilotage_api.owner, "DELETE", pilotage_api.flat)
+    pilotage_api.world.delete_for_good(pilotage_api.owner, pilotage_api.flat)
     assert list_items(other, kind) == [other_item]
-    pilotage_api.world.ask(pilotage_api.owner, "DELETE", other.workspace.organization.path)
+    pilotage_api.world.delete_for_good(pilotage_api.owner, other.workspace.organization.path)
     table = getattr(tables, kind.partition("/")[0])
     with pilotage_api.world.core.view(NOBODY) as uow:
         for numbered_table in (table, tables.numbers):

@@ -312,7 +312,10 @@ def test_deletion_removes_pending_messages(webhook_api, deleted):
     hook = webhook_api.hook()
     webhook_api.card()
     paths = {"webhook": webhook_api.of_hook(hook), "workspace": webhook_api.flat}
-    webhook_api.world.ask(webhook_api.owner, "DELETE", paths[deleted])
+    if deleted == "webhook":
+        webhook_api.world.ask(webhook_api.owner, "DELETE", paths[deleted])
+    else:
+        webhook_api.world.delete_for_good(webhook_api.owner, paths[deleted])
     assert webhook_api.send() == []
     with webhook_api.world.core.view(webhook_api.owner.actor) as uow:
         assert uow.connection.execute(select(func.count()).select_from(deliveries)).scalar_one() == 0
