@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from psycopg import generators
-from sqlalchemy import bindparam, delete, insert, select, text, update
+from sqlalchemy import bindparam, delete, event, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from stellary.core import Core
@@ -137,6 +137,18 @@ def test_rejected_statement_fails(postgres_database, reads):
         queue_statement(connection, ADD, user("a"))
     with postgres_database.reading() as connection:
         assert read_names(connection) == ["a"]
+
+
+def test_listener_hears_a_commit_that_sends_queued_statements(postgres_database):
+    commits = []
+    event.listen(postgres_database.engine, "commit", commits.append)
+    with postgres_database.writing() as connection:
+        queue_statement(connection, ADD, user("a"))
+    with pytest.raises(IntegrityError):
+        add_twice(postgres_database, reads=False)
+    with postgres_database.writing() as connection:
+        assert read_names(connection) == ["a"]
+    assert len(commits) >= 2
 
 
 def test_rollback_discards_queued_statements(database):

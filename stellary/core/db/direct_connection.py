@@ -364,17 +364,23 @@ class DirectConnection(Connection):
         return super()._execute_context(*arguments, **options)
 
     def _commit_impl(self) -> None:
-        if self._queued and not (self._has_events or self.engine._has_events):
-            try:
+        is_queued = bool(self._queued)
+        try:
+            if is_queued and not self._has_commit_listeners():
                 self._run_queue(commits=True)
-            except BaseException:
+            else:
+                super()._commit_impl()
+        except BaseException:
+            if is_queued:
                 # Otherwise the transaction would stay open: SQLAlchemy does not roll back after a failed commit.
                 with suppress(DBAPIError):
                     self._rollback_impl()
-                raise
-        else:
-            super()._commit_impl()
+            raise
         self._has_executed = False
+
+    def _has_commit_listeners(self) -> bool:
+        # The flags stay set after the listeners have been removed, also those of all engines.
+        return (self._has_events or self.engine._has_events) and _has_listeners(self.dispatch, ("commit",))
 
     def _rollback_impl(self) -> None:
         self._queued.clear()
