@@ -58,7 +58,9 @@ def test_what_one_tells_the_other_hears_once(two):
     there.env.signals.send("workspace:2")
     assert ears[0].hears("workspace:2")
     time.sleep(0.3)
-    assert [ear.heard for ear in ears] == [["workspace:1", "workspace:2"]] * 2
+    # A late signal of an earlier test on the same database may be among them.
+    topics = ["workspace:1", "workspace:2"]
+    assert [[topic for topic in ear.heard if topic in topics] for ear in ears] == [topics] * 2
 
 
 def test_the_news_of_some_milliseconds_is_told_in_one(two, monkeypatch):

@@ -224,7 +224,9 @@ def test_report_is_written_by_a_job(app: Flask, lead: Client, stranger: Client):
     lead.ask("PUT", f"/tickets/{done}/column", column="Done")
     assert lead.ask("POST", "/reports").status_code == 202
     assert lead.ask("GET", "/reports").json == []
-    app.extensions["callcenter"].core.work.run_due()
+    core = app.extensions["callcenter"].core
+    core.work.run_due()
+    assert [job for job in core.work.jobs() if job.error] == []
     assert lead.ask("GET", "/reports").json == [1]
     assert stranger.ask("GET", "/reports").json == []
 
