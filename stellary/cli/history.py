@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from collections.abc import Sequence
+from typing import TypeAlias, TypeVar, cast, get_args
 
 import click
 
 from stellary.cli.card_changes import report
 from stellary.cli.completing import complete_cards
 from stellary.cli.finding import find_card
-from stellary.cli.options import Group, confirm, dry_run
+from stellary.cli.options import Group, confirm, dry_run, fail_usage
 from stellary.cli.output import (
     JsonCommand,
     JsonOptions,
@@ -20,11 +21,17 @@ from stellary.cli.output import (
     show,
 )
 from stellary.cli.session import CommandContext, in_project, in_workspace
-from stellary.contract.trash import TrashedItem, TrashKind
+from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind
 from stellary.contract.unset import UNSET
 
 UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned")
 ITEM = click.argument("query", metavar="ITEM")
+OF_WORKSPACES = click.option(
+    "--workspaces",
+    is_flag=True,
+    help="The trash of workspaces and organizations instead of that of a workspace.",
+)
+Entry: TypeAlias = TrashedItem | TrashedContainer
 
 
 @click.group(cls=Group)
@@ -35,22 +42,32 @@ def trash() -> None:
     Example:
       stellary trash list
       stellary trash restore LAUNCH-12
+      stellary trash restore eng --workspaces
     """
 
 
 @trash.command("list")
 @click.option("--kind", type=click.Choice(get_args(TrashKind)), help="Only items of this kind.")
+@OF_WORKSPACES
 @as_json
 @in_workspace
-def list_items(session: CommandContext, kind: str | None, as_json: JsonOptions) -> None:
-    """List the deleted items of the workspace, the last one first.
+def list_items(session: CommandContext, kind: str | None, workspaces: bool, as_json: JsonOptions) -> None:
+    """List the deleted items of the workspace, or the deleted workspaces and organizations, the last one first.
 
     \b
     Example:
       stellary trash list --kind card
+      stellary trash list --workspaces
     """
+    if workspaces and kind:
+        fail_usage("pass --kind or --workspaces, not both")
     kinds = UNSET if kind is None else cast("TrashKind", kind)
-    show(list(session.workspace().trash.iterate(kind=kinds)), as_json, "The trash is empty.")
+    entries = (
+        list(session.client.trash.iterate())
+        if workspaces
+        else list(session.workspace().trash.iterate(kind=kinds))
+    )
+    show(entries, as_json, "The trash is empty.")
 
 
 @trash.command("restore")
@@ -59,42 +76,65 @@ def list_items(session: CommandContext, kind: str | None, as_json: JsonOptions) 
     "--name", metavar="TEXT", help="Another name for a label or a custom field, if its own is taken."
 )
 @click.option("--key", metavar="KEY", help="Another key for a project, if its own is taken.")
+@click.option(
+    "--slug", metavar="SLUG", help="Another slug for a workspace or an organization, if its own is taken."
+)
+@OF_WORKSPACES
 @as_json
 @in_workspace
 @dry_run
 def restore(
-    session: CommandContext, query: str, name: str | None, key: str | None, as_json: JsonOptions
+    session: CommandContext,
+    query: str,
+    name: str | None,
+    key: str | None,
+    slug: str | None,
+    workspaces: bool,
+    as_json: JsonOptions,
 ) -> None:
     """Restore a deleted item with everything that was deleted with it.
 
     \b
     Example:
       stellary trash restore LAUNCH-12
+      stellary trash restore eng --workspaces
     """
-    items = session.workspace().trash
-    item = items.restore(find_item(session, query), name=name or UNSET, key=key or UNSET)
-    if as_json:
-        print_json(item, as_json)
+    entry: Entry
+    if workspaces:
+        if name or key:
+            fail_usage("a workspace or an organization takes another --slug, not --name or --key")
+        entry = session.client.trash.restore(find_container(session, query), slug=slug or UNSET)
     else:
-        print_line(f"Restored {describe(item)}.")
+        if slug:
+            fail_usage("--slug needs --workspaces")
+        items = session.workspace().trash
+        entry = items.restore(find_item(session, query), name=name or UNSET, key=key or UNSET)
+    if as_json:
+        print_json(entry, as_json)
+    else:
+        print_line(f"Restored {describe(entry)}.")
 
 
 @trash.command("purge")
 @ITEM
+@OF_WORKSPACES
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @in_workspace
 @dry_run
-def purge(session: CommandContext, query: str, yes: bool) -> None:
+def purge(session: CommandContext, query: str, workspaces: bool, yes: bool) -> None:
     """Delete an item in the trash for good, with its files.
 
     \b
     Example:
       stellary trash purge LAUNCH-12 --yes
     """
-    item = find_item(session, query)
-    confirm(f"Delete {describe(item)} for good", is_confirmed=yes)
-    session.workspace().trash.delete(item)
-    print_line(f"Deleted {describe(item)} for good.")
+    entry: Entry = find_container(session, query) if workspaces else find_item(session, query)
+    confirm(f"Delete {describe(entry)} for good", is_confirmed=yes)
+    if workspaces:
+        session.client.trash.delete(entry)
+    else:
+        session.workspace().trash.delete(entry)
+    print_line(f"Deleted {describe(entry)} for good.")
 
 
 @click.command("undo", cls=JsonCommand)
@@ -130,25 +170,50 @@ def find_item(session: CommandContext, query: str) -> TrashedItem:
         click.ClickException: There is no such item, or several have that name.
     """
     items = list(session.workspace().trash.iterate())
-    folded = query.casefold()
     for item in items:
-        if query in (item.id, item.item_id) or (item.key or "").casefold() == folded:
+        if query in (item.id, item.item_id) or (item.key or "").casefold() == query.casefold():
             return item
-    matches = [item for item in items if item.name.casefold() == folded] or [
-        item for item in items if item.name.casefold().startswith(folded)
+    return _find_by_name(items, query)
+
+
+def find_container(session: CommandContext, query: str) -> TrashedContainer:
+    """Return the workspace or the organization in the trash that a text names.
+
+    Args:
+        session: The session of the command.
+        query: An id, a slug, a name or the start of a name. If several have the same slug or id, the one that was deleted
+            last.
+
+    Raises:
+        click.ClickException: There is none, or several have that name.
+    """
+    containers = list(session.client.trash.iterate())
+    for container in containers:
+        if query in (container.id, container.item_id, container.slug):
+            return container
+    return _find_by_name(containers, query)
+
+
+E = TypeVar("E", TrashedItem, TrashedContainer)
+
+
+def _find_by_name(entries: Sequence[E], query: str) -> E:
+    folded = query.casefold()
+    matches = [entry for entry in entries if entry.name.casefold() == folded] or [
+        entry for entry in entries if entry.name.casefold().startswith(folded)
     ]
     if not matches:
         raise click.ClickException(f"the trash has no item {query!r}")
     if len(matches) > 1:
-        candidates = format_candidates(matches, lambda item: f"{describe(item)} ({item.id})")
+        candidates = format_candidates(matches, lambda entry: f"{describe(entry)} ({entry.id})")
         raise click.ClickException(f"several items are called {query!r}: {candidates}; pass an id")
     return matches[0]
 
 
-def describe(item: TrashedItem) -> str:
-    """Return the kind, the key and the name of an item."""
-    key = f" {item.key}" if item.key else ""
-    return f'{item.kind.replace("_", " ")}{key} "{item.name}"'
+def describe(entry: Entry) -> str:
+    """Return the kind, the key or the slug, and the name of an entry."""
+    key = entry.key if isinstance(entry, TrashedItem) else entry.slug
+    return f'{entry.kind.replace("_", " ")}{f" {key}" if key else ""} "{entry.name}"'
 
 
 COMMANDS = (trash, undo)

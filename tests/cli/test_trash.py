@@ -40,6 +40,21 @@ def test_purged_item_is_gone(shell):
     assert "has no item" in shell.error("trash", "restore", key)
 
 
+def test_deleted_workspace_is_restored_by_its_slug(shell):
+    assert "The trash is empty." in shell.run("trash", "list", "--workspaces").stderr
+    shell("api", "POST", "/orgs/{org}/workspaces", "-f", "name=Print shop", "-f", "slug=print")
+    shell("api", "DELETE", "/orgs/{org}/workspaces/print")
+    assert [entry["slug"] for entry in shell.json("trash", "list", "--workspaces")] == ["print"]
+    assert shell("trash", "restore", "print", "--workspaces") == 'Restored workspace print "Print shop".\n'
+    shell("api", "DELETE", "/orgs/{org}/workspaces/print")
+    renamed = shell.json("trash", "restore", "Print s", "--workspaces", "--slug", "press")
+    assert renamed["name"] == "Print shop"
+    shell("api", "DELETE", "/orgs/{org}/workspaces/press")
+    assert "for good" in shell("trash", "purge", "press", "--workspaces", "--yes")
+    assert "has no item" in shell.error("trash", "restore", "press", "--workspaces")
+    assert "--slug needs --workspaces" in shell.error("trash", "restore", "x", "--slug", "y", code=2)
+
+
 def test_ambiguous_name_is_refused(shell):
     first, second = delete(shell, "Twin"), delete(shell, "Twin")
     line = shell.error("trash", "restore", "Twin")
