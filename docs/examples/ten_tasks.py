@@ -25,8 +25,8 @@ def do_ten_tasks(ws: Workspace) -> None:
     board.card(card).comments.create(content="Seen on Safari only.")  # 6. comment on it
     board.card(card).attachments.upload(b"GET /login 500", name="server.log")  # 7. attach a file
     ws.members.invite(email="john@example.com", role="member")  # 8. invite a colleague
-    for found in board.cards.list(label_id=waits, due_before=date(2027, 6, 30)):  # 9. find cards
-        print(found.key, found.title)
+    for urgent in board.cards.list(label_id=waits, due_before=date(2027, 6, 30)):  # 9. find cards
+        print(urgent.key, urgent.title)
     board.cards.update(board.card("WEB-1"), archived=True)  # 10. archive a card, by its key
     # --8<-- [end:tasks]
 
