@@ -356,6 +356,17 @@ def test_deleted_tenant_leaves_nothing_behind(app: Flask):
     assert lead.ask("GET", "/tickets").status_code == 401
 
 
+def test_report_of_a_deleted_tenant_does_not_delay_that_of_the_next_one(app: Flask):
+    core = app.extensions["callcenter"].core
+    for slug in ("former", "next"):
+        lead = create_tenant(app, slug)
+        lead.open_ticket()
+        assert lead.ask("POST", "/reports").status_code == 202
+        core.work.run_due()
+        assert lead.ask("GET", "/reports").json == [1]
+        assert app.test_client().delete(f"/tenants/{slug}", headers=OPERATOR).status_code == 204
+
+
 def test_tenant_that_fails_leaves_nothing_behind(app: Flask, lead: Client):
     again = app.test_client().post(
         "/tenants", data={"slug": "acme", "email": "other@example.com"}, headers=OPERATOR

@@ -64,7 +64,7 @@ def run_pytest(arguments: Sequence[str]) -> int:
             [
                 "-W",
                 "error",
-                *(f"-pno:{name}" for name in ("cacheprovider", "randomly", "asyncio")),
+                *(f"-pno:{name}" for name in ("cacheprovider", "randomly", "asyncio", "slipcover")),
                 *arguments,
             ]
         )
