@@ -115,11 +115,12 @@ def _is_known(identity: Identity, email: str, uow: UnitOfWork) -> bool:
 
 
 def _sign_in(identity: Identity, email: str, device: str, uow: UnitOfWork) -> str | None:
-    user = _find_by_identity(uow, identity)
-    if user is not None:
-        check_not_deactivated(user)
-        return start_session(uow, user.id, user.token_generation, device)
+    # In this order: if another request creates the account between the two statements, the second one finds it.
     user = _find_by_email(uow, email)
+    known_user = _find_by_identity(uow, identity)
+    if known_user is not None:
+        check_not_deactivated(known_user)
+        return start_session(uow, known_user.id, known_user.token_generation, device)
     if user is None:
         name = identity.name[:100].strip() or default_name(email)
         new_user = create_user(uow, email, name)

@@ -1,0 +1,36 @@
+"""Identities of an OpenID Connect provider: of two first sign-ins at the same time, both find one account."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from stellary.core import Core
+from stellary.core.accounts import identities
+from stellary.core.accounts.identities import Identity, sign_in
+
+ANN = Identity(issuer="https://login.example.com", subject="7", email="ann@example.com", name="Ann")
+
+
+@pytest.mark.parametrize("statement", ["_find_by_email", "_find_by_identity"])
+def test_account_that_another_request_creates_between_two_statements_is_found(
+    postgres_url, monkeypatch, statement
+):
+    core = Core(postgres_url, bcrypt_rounds=4)
+    find, calls = getattr(identities, statement), []
+
+    def find_after_another_request(uow, value):
+        calls.append(value)
+        # The first call belongs to the check of the registration.
+        if len(calls) == 2:
+            with ThreadPoolExecutor(1) as threads:
+                threads.submit(sign_in, core.units, ANN, "Phone").result(10)
+        return find(uow, value)
+
+    monkeypatch.setattr(identities, statement, find_after_another_request)
+    try:
+        assert sign_in(core.units, ANN, "Laptop") is not None
+        assert len(calls) > 2
+    finally:
+        core.close()
