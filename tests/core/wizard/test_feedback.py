@@ -288,7 +288,8 @@ def test_time_grows_with_the_length_of_feedback_and_no_faster(word):
         return lambda: plan(TEXT, *[(word * 200)[:length]] * 20)
 
     half = max(measure_cpu_time(plan_with(145), enough=0.05), 0.05)
-    assert measure_cpu_time(plan_with(290), enough=3 * half) < 3 * half
+    # Many tries, since processes beside this one slow it down for a while.
+    assert measure_cpu_time(plan_with(290), tries=20, enough=3 * half) < 3 * half
 
 
 def test_letters_that_change_their_length_when_they_are_lowered_are_no_reason_to_hit_something_else():
