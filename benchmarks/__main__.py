@@ -10,7 +10,20 @@ from pathlib import Path
 import attrs
 import orjson
 
-from benchmarks import contention, core, growth, handler, http, pages, places, sdk, start, transfer, webhooks
+from benchmarks import (
+    contention,
+    core,
+    embedded,
+    growth,
+    handler,
+    http,
+    pages,
+    places,
+    sdk,
+    start,
+    transfer,
+    webhooks,
+)
 from benchmarks.databases import KINDS, Databases, Kind
 from benchmarks.figures import verdicts
 
@@ -44,6 +57,12 @@ def measure_core(options: Options) -> Iterator[tuple[str, float]]:
     """Measure requests in process, beside SQLAlchemy's execution and the same SQL on the driver."""
     for kind in options.kinds:
         yield from core.run(options.databases, kind, options.rounds)
+
+
+def measure_embedded(options: Options) -> Iterator[tuple[str, float]]:
+    """Measure services by themselves, in a thread and in a session of the host, and the asynchronous client."""
+    for kind in options.kinds:
+        yield from embedded.run(options.databases, kind, options.rounds)
 
 
 def measure_contention(options: Options) -> Iterator[tuple[str, float]]:
@@ -109,6 +128,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "http": measure_http,
     "handler": measure_handler,
     "core": measure_core,
+    "embedded": measure_embedded,
     "contention": measure_contention,
     "places": measure_large_columns,
     "pages": measure_pages,

@@ -33,9 +33,18 @@ OTHERS = (
 TOLD = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
 WANTED = {
     ("http",): [name for name in TOLD if not any(other in name for other in OTHERS)],
-    ("handler", "core", "contention", "places", "pages", "transfer", "webhooks", "growth", "start"): [
-        name for name in TOLD if any(other in name for other in OTHERS)
-    ],
+    (
+        "handler",
+        "core",
+        "embedded",
+        "contention",
+        "places",
+        "pages",
+        "transfer",
+        "webhooks",
+        "growth",
+        "start",
+    ): [name for name in TOLD if any(other in name for other in OTHERS)],
 }
 
 
@@ -46,7 +55,18 @@ WANTED = {
     "names",
     [
         ("http",),
-        ("handler", "core", "contention", "places", "pages", "transfer", "webhooks", "growth", "start"),
+        (
+            "handler",
+            "core",
+            "embedded",
+            "contention",
+            "places",
+            "pages",
+            "transfer",
+            "webhooks",
+            "growth",
+            "start",
+        ),
     ],
 )
 def test_short_run_reports_every_figure_with_a_target(names, tmp_path):

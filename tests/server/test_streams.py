@@ -280,6 +280,32 @@ def test_open_streams_per_user_are_limited(sqlite_server: Running, monkeypatch):
     pytest.fail("a stream whose client has gone still counts")
 
 
+async def test_streams_that_are_opened_at_the_same_time_are_limited(sqlite_core, monkeypatch):
+    monkeypatch.setattr(server_streams, "STREAMS_PER_CALLER_MAX", 2)
+    threads = Threads(sqlite_core)
+    hub = server_streams.Streams(sqlite_core, threads)
+    is_failing = True
+
+    def read(_: object, after: int | None) -> streams.Batch:
+        if is_failing:
+            raise LookupError("the database is away")
+        return streams.Batch(after or 0)
+
+    record = streams.Record(topic="a", after=None, read=read)
+
+    async def open_five() -> list[str]:
+        opening = [hub.open(record, "ann", lambda: True) for _ in range(5)]
+        return [type(result).__name__ for result in await asyncio.gather(*opening, return_exceptions=True)]
+
+    assert sorted(await open_five()) == ["LookupError"] * 2 + ["RateLimited"] * 3
+    is_failing = False
+    # Those that failed do not count.
+    assert sorted(await open_five()) == ["RateLimited"] * 3 + ["StreamStart"] * 2
+    hub.release("ann")
+    assert sorted(await open_five()) == ["RateLimited"] * 4 + ["StreamStart"]
+    await threads.close(5)
+
+
 def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monkeypatch):
     monkeypatch.setattr(server_streams, "BACKLOG_MAX", 1 << 16)
     world = World(sqlite_server.core)
@@ -301,11 +327,14 @@ def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monke
     pytest.fail("it is kept")
 
 
-def test_head_of_a_stream_returns_only_headers(sqlite_server: Running):
+def test_head_of_a_stream_returns_only_headers(sqlite_server: Running, monkeypatch):
+    # The stream of such a request does not count afterwards.
+    monkeypatch.setattr(server_streams, "STREAMS_PER_CALLER_MAX", 1)
     world = World(sqlite_server.core)
     board = Board(world, world.person())
-    answer = sqlite_server.ask("HEAD", f"{board.flat}/events", token=world.bearer(board.owner))
-    assert (answer.status, answer.headers["content-type"], answer.body) == (200, "text/event-stream", b"")
+    for _ in range(2):
+        answer = sqlite_server.ask("HEAD", f"{board.flat}/events", token=world.bearer(board.owner))
+        assert (answer.status, answer.headers["content-type"], answer.body) == (200, "text/event-stream", b"")
 
 
 def test_http_1_0_client_gets_a_stream_without_chunks(sqlite_server: Running):

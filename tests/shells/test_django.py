@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,18 @@ from sqlalchemy import create_engine
 from stellary.core import migrations
 from stellary.core.http.limits import Limits
 from stellary.core.migrations.schema import metadata
-from tests.server.processes import ForkedProgram, clean_environment, run_script
-from tests.support.django_hosts import HOST, manage, run_file, run_manage
+from tests.server.listening import listening
+from tests.server.processes import ForkedProgram, run_script
+from tests.server.running import Reachable
+from tests.support.django_hosts import HOST, build_environment, manage, run_file, run_manage, start_file
 
 TEST_COUNT = 14
 """The number of tests of the example."""
 TABLE_COUNT = len(metadata.tables) + 1
+
+EVENTS = "/board/orgs/shop/workspaces/orders/events"
+CSRF_TOKEN = "t" * 32
+STOP_SECONDS = 30.0
 
 LIMITS = [field.name for field in attrs.fields(Limits)]
 OVER_HTTP = {
@@ -157,10 +164,44 @@ def test_tests_in_transactions_pass_in_memory(tmp_path):
 
 
 def test_worker_ends_on_sigterm(tmp_path):
-    environment = {**clean_environment(), "DATA_DIR": str(tmp_path)}
+    environment = build_environment(tmp_path, "sqlite://")
     assert manage(tmp_path, "sqlite://", "migrate", "-v0")[0] == 0
     worker = ForkedProgram(["stellary_worker"], environment, HOST, tmp_path / "log", run_manage)
     with worker.stdout as output:
         assert output.readline() == "The worker has started.\n"
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(60) == 0, (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
+def test_server_streams_and_stops(server, empty_url, tmp_path):
+    """Check that SIGTERM ends an open stream and the process, and that no thread or connection remains."""
+    script = Path(__file__).with_name("django_server.py")
+    process = start_file(script, server, folder=tmp_path, database_url=empty_url)
+    host = Reachable()
+    try:
+        port, session = process.stdout.readline().split()
+        host.port = int(port)
+        cookie = f"sessionid={session}; csrftoken={CSRF_TOKEN}"
+        with listening(host, EVENTS, "", cookie=cookie) as client:
+            assert (client.status, client.block()) == (200, {"retry": "1000"})
+            reply = host.ask(
+                "POST",
+                "/orders/",
+                b"product=ball",
+                cookie=cookie,
+                content_type="application/x-www-form-urlencoded",
+                x_csrftoken=CSRF_TOKEN,
+            )
+            assert reply.status == 201, reply
+            assert client.event()["cardId"] == reply.json["card"]
+            process.send_signal(signal.SIGTERM)
+            assert client.ends()
+            remaining = process.stdout.read()
+            assert remaining == '{"threads": [], "connections": 0}', (tmp_path / "log").read_text()
+            assert process.wait(STOP_SECONDS) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+    log = (tmp_path / "log").read_text()
+    assert not re.search("Traceback|Task was destroyed|never awaited|Exception ignored", log), log

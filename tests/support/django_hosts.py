@@ -16,6 +16,7 @@ from tests.server.processes import ForkedProgram, clean_environment, run_main
 
 ROOT = Path(__file__).parents[2]
 HOST = ROOT / "docs" / "examples" / "hosts" / "django"
+SECRET = "a key for the tests, of 32 bytes or more"
 
 
 def build_database(database_url: str) -> dict[str, Any]:
@@ -44,19 +45,21 @@ def build_database(database_url: str) -> dict[str, Any]:
     }
 
 
-def read_environment(database_url: str) -> dict[str, str]:
-    """Return the environment in which the settings of the example use a database.
+def build_environment(folder: Path, database_url: str) -> dict[str, str]:
+    """Return the environment variables of the example.
 
     Args:
-        database_url: The URL of PostgreSQL, or any URL of SQLite, for a file in ``DATA_DIR``.
+        folder: The folder for its files.
+        database_url: The URL of PostgreSQL, or any URL of SQLite, for a file in the folder.
     """
+    environment = {**clean_environment(), "DATA_DIR": str(folder), "SECRET_KEY": SECRET}
     if database_url.startswith("sqlite"):
-        return {}
+        return environment
     database = build_database(database_url)
     names = {"NAME": "POSTGRES_DB"} | {
         name: f"POSTGRES_{name}" for name in ("USER", "PASSWORD", "HOST", "PORT")
     }
-    return {variable: database[name] for name, variable in names.items()}
+    return environment | {variable: database[name] for name, variable in names.items()}
 
 
 def manage(folder: Path, database_url: str, *arguments: str, **settings: str) -> tuple[int, str, str]:
@@ -71,13 +74,7 @@ def manage(folder: Path, database_url: str, *arguments: str, **settings: str) ->
     Returns:
         The exit code, the standard output, and the standard error.
     """
-    environment = {
-        **clean_environment(),
-        **read_environment(database_url),
-        "DATA_DIR": str(folder),
-        **settings,
-    }
-    return run_django(run_manage, arguments, environment)
+    return run_django(run_manage, arguments, build_environment(folder, database_url) | settings)
 
 
 def run_file(path: Path, folder: Path, database_url: str) -> tuple[int, str, str]:
@@ -91,8 +88,20 @@ def run_file(path: Path, folder: Path, database_url: str) -> tuple[int, str, str
     Returns:
         The exit code, the standard output, and the standard error.
     """
-    environment = {**clean_environment(), **read_environment(database_url), "DATA_DIR": str(folder)}
-    return run_django(run_main, [str(path)], environment)
+    return run_django(run_main, [str(path)], build_environment(folder, database_url))
+
+
+def start_file(path: Path, *arguments: str, folder: Path, database_url: str) -> ForkedProgram:
+    """Start a Python file in the environment of ``manage``, with its errors in the file ``log``.
+
+    Args:
+        path: The file.
+        arguments: Its arguments.
+        folder: The folder for the files of the example.
+        database_url: The URL of its database.
+    """
+    environment = build_environment(folder, database_url)
+    return ForkedProgram([str(path), *arguments], environment, HOST, folder / "log", run_main)
 
 
 def run_django(

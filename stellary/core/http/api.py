@@ -182,6 +182,8 @@ class Api:
             result = await send(raw, build_headers(raw, context.request_id, extra_headers))
             status = raw.status
         finally:
+            if context.stream_start is not None:
+                self.streams.release(context.stream_start.reader)
             self.state.end()
             self._record(context, status, time.perf_counter() - started)
         return result

@@ -146,6 +146,8 @@ class Streams:
     async def open(self, record: Record[Any], reader: str | None, allowed: Callable[[], bool]) -> StreamStart:
         """Check that another stream may be opened, and return it with its start position.
 
+        The stream counts from now on, so call ``release`` at its end, whether it was sent or not.
+
         Args:
             record: The events of the stream.
             reader: The caller, by whom open streams are counted; None for none.
@@ -160,10 +162,22 @@ class Streams:
             raise Unavailable("too many streams are open; try again", code="busy", retry_after=5)
         if self._readers[reader] >= STREAMS_PER_CALLER_MAX:
             raise RateLimited(f"{STREAMS_PER_CALLER_MAX} streams are open already; close some", retry_after=5)
-        position = record.after
-        if position is None:
-            position = (await self._read(record, None)).position
+        # Counted before the first await, during which others are opened.
+        self._readers[reader] += 1
+        try:
+            position = record.after
+            if position is None:
+                position = (await self._read(record, None)).position
+        except BaseException:
+            self.release(reader)
+            raise
         return StreamStart(record, position, reader, allowed)
+
+    def release(self, reader: str | None) -> None:
+        """Stop counting a stream of a caller. Call it once for each stream that was opened."""
+        self._readers[reader] -= 1
+        if not self._readers[reader]:
+            del self._readers[reader]
 
     async def send(self, connection: StreamConnection, start: StreamStart) -> None:
         """Send events until the connection closes, the caller loses access, the item that is followed ends, or the process stops.
@@ -174,28 +188,18 @@ class Streams:
         """
         if self._closed:
             return
+        topic = start.record.topic
         follower = Follower(connection, start)
-        self._add(follower, start)
+        self._followers[topic].add(follower)
         try:
             follower.write(streams.OPENING)
-            self._read_soon(start.record.topic)
+            self._read_soon(topic)
             await follower.ended
         finally:
-            self._remove(follower, start)
-
-    def _add(self, follower: Follower, start: StreamStart) -> None:
-        self._readers[start.reader] += 1
-        self._followers[start.record.topic].add(follower)
-
-    def _remove(self, follower: Follower, start: StreamStart) -> None:
-        follower.end()
-        self._readers[start.reader] -= 1
-        if not self._readers[start.reader]:
-            del self._readers[start.reader]
-        here = self._followers[start.record.topic]
-        here.discard(follower)
-        if not here:
-            del self._followers[start.record.topic]
+            follower.end()
+            self._followers[topic].discard(follower)
+            if not self._followers[topic]:
+                del self._followers[topic]
 
     # ------------------------------------------------------------------------------------------ all of them
 
