@@ -108,9 +108,9 @@ def measure_webhooks(options: Options) -> Iterator[tuple[str, float]]:
 
 
 def measure_growth(options: Options) -> Iterator[tuple[str, float]]:
-    """Measure the bytes of an activity, and the transactions that delete old rows."""
+    """Measure what an activity takes, and the transactions that delete old rows."""
     for kind in options.kinds:
-        yield from growth.run(options.databases, kind)
+        yield from growth.run(options.databases, kind, options.rounds * 4)
 
 
 def measure_start(options: Options) -> Iterator[tuple[str, float]]:

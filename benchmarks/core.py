@@ -79,13 +79,13 @@ def run(databases: Databases, kind: Kind, rounds: int) -> Iterator[tuple[str, fl
             execute = partial(_execute, driver, statements)
             durations: dict[str, list[float]] = {"ours": [], "sqlalchemy": [], "driver": []}
             for number in range(rounds + 1):
-                ours = _measure(send, count)
+                ours = measure_cpu(send, count)
                 with (
                     patch.object(DirectConnection, "_bind_plan", lambda *_: None),
                     patch.object(DirectConnection, "_bind_several", lambda *_: None),
                 ):
-                    by_sqlalchemy = _measure(send, count)
-                by_driver = _measure(execute, count)
+                    by_sqlalchemy = measure_cpu(send, count)
+                by_driver = measure_cpu(execute, count)
                 # The first round compiles and prepares the statements.
                 if number:
                     durations["ours"].append(ours)
@@ -110,7 +110,7 @@ def _execute(driver: Any, statements: list[tuple[str, Any]]) -> None:
         driver.execute(sql, parameters).fetchall()
 
 
-def _measure(do: Callable[[], None], count: int) -> float:
+def measure_cpu(do: Callable[[], None], count: int) -> float:
     """Return the processor time of one of several calls, in seconds."""
     started = time.process_time()
     for _ in range(count):

@@ -1,18 +1,20 @@
-"""Growth: the bytes of an activity, and the transactions that delete old rows."""
+"""Growth: the bytes and the processor time of the changes that an activity records, and the transactions that delete old rows."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
+from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Connection, insert, select
 
-from benchmarks.core import Client
+from benchmarks.core import Client, measure_cpu
 from benchmarks.databases import Databases, Kind
 from benchmarks.http import SECRET, seed_database
 from stellary.core import Core
@@ -20,23 +22,28 @@ from stellary.core.accounts.tables import workspaces
 from stellary.core.api.retention import RULES
 from stellary.core.api.usage import measure_usage
 from stellary.core.kernel.retention import BatchSize
+from stellary.core.notifications import activity
 from stellary.core.notifications.tables import activities, notifications
 from stellary.core.webhooks.tables import deliveries, webhooks
 
 ACTIVITIES = 1_000
 OLD_ROWS = 10_000
 PAYLOAD_BYTES = 2_000
+REQUESTS = 50
+"""The number of requests of a kind in a round."""
 
 
-def run(databases: Databases, kind: Kind) -> Iterator[tuple[str, float]]:
+def run(databases: Databases, kind: Kind, rounds: int) -> Iterator[tuple[str, float]]:
     """Create activities, then old rows, and delete these.
 
     Args:
         databases: The source of databases.
         kind: The kind of database.
+        rounds: The number of rounds in which requests are measured with and without the changes in their activities.
 
     Yields:
-        The bytes of an activity with its entries in indexes; the 95th percentile of the duration of a transaction that deletes
+        The bytes of an activity with its entries in indexes; the processor time of a creation and a move, relative to the same
+        without recorded changes: the least of the rounds, and the median; the 95th percentile of the duration of a transaction that deletes
         old rows, in milliseconds; and that of the creation of a card while old rows are deleted.
     """
     database = databases.new(kind)
@@ -49,6 +56,9 @@ def run(databases: Databases, kind: Kind) -> Iterator[tuple[str, float]]:
             client.send("move")
         after = _measure_activities(core)
         yield f"{kind}.growth.activity_bytes", (after[1] - before[1]) / (after[0] - before[0])
+        for name in ("create", "move"):
+            for statistic, ratio in _compare_records(partial(client.send, name), rounds):
+                yield f"{kind}.growth.{name}.{statistic}/without_changes", ratio
         with core.database.writing() as connection:
             _insert_old_rows(core, connection)
         yield f"{kind}.growth.batch_p95_ms", _find_p95(_time_batches(core)) * 1e3
@@ -61,6 +71,21 @@ def _measure_activities(core: Core) -> tuple[int, int]:
     """Return the number of activities, and their bytes."""
     usage = next(table for table in measure_usage(core.database).tables if table.name == activities.name)
     return usage.rows, usage.bytes or 0
+
+
+def _compare_records(send: Callable[[], None], rounds: int) -> Iterator[tuple[str, float]]:
+    """Yield the processor time of a request, relative to one whose activity has no changes: ``cpu`` the least, ``cpu_p50``."""
+    durations: dict[str, list[float]] = {"with": [], "without": []}
+    for _ in range(rounds):
+        durations["with"].append(measure_cpu(send, REQUESTS))
+        with (
+            patch.object(activity, "list_card_changes", lambda *_: []),
+            patch.object(activity, "find_referenced_ids", lambda _: set()),
+            patch.object(activity, "find_via", lambda *_: None),
+        ):
+            durations["without"].append(measure_cpu(send, REQUESTS))
+    for statistic, choose in (("cpu", min), ("cpu_p50", median)):
+        yield statistic, choose(durations["with"]) / choose(durations["without"])
 
 
 def _insert_old_rows(core: Core, connection: Connection) -> None:

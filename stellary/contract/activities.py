@@ -236,17 +236,28 @@ class Activity(Value):
 
 
 @value
+class Assignee(Value):
+    """The user or agent to whom a card is assigned, who need not be a member of its project."""
+
+    user_id: str
+    email: str
+    name: str
+
+
+@value
 class WorkspaceEvent(Activity):
     """An activity as event streams and webhooks send it, with the changed item, so that no request for it is necessary.
 
     Attributes:
         card: The card of the activity as it is when the event is sent; None if it has been deleted. Its ``order`` is None
             in a stream: the position follows from ``changes`` and ``meta``.
+        assignee: The assignee of ``card``; None if there is none.
         item: The changed item, unless it is a card or belongs to one, after the change, or its last state before a
             deletion, in the form in which responses contain it; otherwise None.
     """
 
     card: Card | None
+    assignee: Assignee | None
     item: dict[str, Any] | None
 
 

@@ -241,6 +241,52 @@ def bear_deleted_label(agent_api: AgentApi) -> None:
     assert agent_api.read(card)["labelIds"] == []
 
 
+def delete_and_find(agent_api: AgentApi, card: dict[str, Any]) -> str:
+    """Delete a card, and return the path that restores it."""
+    agent_api.world.ask(agent_api.owner, "DELETE", agent_api.of(card))
+    trash_path = f"{agent_api.flat}/trash"
+    (entry,) = agent_api.world.ask(agent_api.owner, "GET", f"{trash_path}?kind=card")
+    return f"{trash_path}/{entry['id']}/restore"
+
+
+def restore_card_with_deleted_label(agent_api: AgentApi) -> None:
+    label = agent_api.label()
+    card = agent_api.card(labelIds=[label["id"]])
+    race(
+        agent_api,
+        (agent_api.owner, "POST", delete_and_find(agent_api, card)),
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/labels/{label['id']}"),
+    )
+    assert agent_api.read(card)["labelIds"] == []
+
+
+def restore_card_with_deleted_field(agent_api: AgentApi) -> None:
+    body = {"name": "Points", "type": "number"}
+    field = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.path}/custom-fields", body)
+    card = agent_api.card(customFields={field["id"]: 3})
+    race(
+        agent_api,
+        (agent_api.owner, "POST", delete_and_find(agent_api, card)),
+        (agent_api.owner, "DELETE", f"{agent_api.flat}/custom-fields/{field['id']}"),
+    )
+    assert agent_api.read(card)["customFields"] == {}
+
+
+def restore_card_related_to_deleted_one(agent_api: AgentApi) -> None:
+    world, owner = agent_api.world, agent_api.owner
+    project, card = world.project(owner, agent_api.workspace), agent_api.card()
+    other = world.card(owner, project)
+    relation = {"targetCardId": other["id"], "type": "blocks"}
+    world.ask(owner, "POST", f"{agent_api.flat_of(card)}/relations", relation)
+    path = delete_and_find(agent_api, card)
+    delete = (owner, "DELETE", f"{project.path}/cards/{other['id']}")
+    assert race(agent_api, delete, (owner, "POST", path)) == 200
+    # The relation comes back with the other card.
+    (entry,) = world.ask(owner, "GET", f"{agent_api.flat}/trash?kind=card")
+    world.ask(owner, "POST", f"{agent_api.flat}/trash/{entry['id']}/restore")
+    assert len(world.ask(owner, "GET", f"{agent_api.flat_of(card)}/relations")) == 1
+
+
 def add_deleted_label(agent_api: AgentApi) -> None:
     card, label = agent_api.card(), agent_api.label()
     status = race(
@@ -540,14 +586,17 @@ LOCKS = [
     Lock("board.changes.card_moves", "_CARDS", change_cards_in_bulk, ("_CARDS_BY_ID", "_OF_COLUMNS")),
     Lock("board.changes.card_references", "_CARD", give_deleted_card_to_agent),
     Lock("board.changes.card_references", "_LABELS", bear_deleted_label),
+    Lock("board.changes.card_references", "_LABELS", restore_card_with_deleted_label),
     Lock("board.custom_fields", "_WITH_VALUE", delete_field),
     Lock("board.field_access", "_LOCK", narrow_field),
     Lock("board.import_access", "_LOCK", add_same_part_of_import),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", narrow_field),
+    Lock("board.rows.field_rows", "_NAMED_LOCKED", restore_card_with_deleted_field),
     Lock("board.order.locks", "_PROJECT", add_columns),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
     Lock("board.labels", "_KEEP", add_deleted_label),
     Lock("board.relations", "_ENDS", relate_to_deleted_card),
+    Lock("board.relations", "_ENDS", restore_card_related_to_deleted_one),
     Lock("kernel.jobs", "_DUE", claim_job_twice),
     Lock("kernel.retention", "_oldest", forget_same_keys, owner=idempotency.RETENTION),
     Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
@@ -558,12 +607,12 @@ LOCKS = [
 ]
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=str)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: f"{lock} {lock.race.__name__}")
 def test_race_ends_well_with_the_lock(agent_api: AgentApi, lock: Lock) -> None:
     lock.race(agent_api)
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=str)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: f"{lock} {lock.race.__name__}")
 def test_race_goes_wrong_without_the_lock(
     agent_api: AgentApi, lock: Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import attrs
-from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy import Connection, Select, and_, bindparam, select
 
 from stellary.core.accounts.audience import ACTIVE, audience, sees
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
@@ -70,9 +70,19 @@ def load_people(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
         uow: The unit of work.
         ids: The ids of the users; unknown ones are missing in the result.
     """
+    return read_people(uow.connection, ids)
+
+
+def read_people(connection: Connection, ids: Collection[str]) -> dict[str, Person]:
+    """Return the same as ``load_people``, for readers without a unit of work.
+
+    Args:
+        connection: A connection to the database.
+        ids: The ids of the users; unknown ones are missing in the result.
+    """
     if not ids:
         return {}
-    rows = uow.connection.execute(_BY_IDS, {"_ids": list(ids)})
+    rows = connection.execute(_BY_IDS, {"_ids": list(ids)})
     people_by_id = {row[0]: Person(*row) for row in rows}
     return {id: people_by_id[id] for id in ids if id in people_by_id}
 

@@ -23,6 +23,7 @@ from stellary.core.board.cards import INSERT, queue_numbers
 from stellary.core.board.changes.card_moves import CardWithPosition, lock_cards, write_cards
 from stellary.core.board.changes.card_references import check_references
 from stellary.core.board.order import ordering
+from stellary.core.board.order.deleted_cards import move_deleted_cards
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import cards as rules
@@ -215,6 +216,9 @@ class _CardUpdates:
         positions = {
             id: new for column_order in self.orders.values() for id, new in column_order.positions().items()
         }
+        moves = {
+            column_id: column_order.list_moves(positions) for column_id, column_order in self.orders.items()
+        }
         updated_cards, changed_cards = [], []
         for old_card, new_card in zip(before, after, strict=True):
             order = order_by_id.get(old_card.id)
@@ -234,6 +238,8 @@ class _CardUpdates:
                 self._emit_events(card, card)
         write_cards(self.uow, changed_cards)
         ordering.write_positions(self.uow, positions)
+        for column_id, column_moves in moves.items():
+            move_deleted_cards(self.uow, self.project_id, column_id, column_moves)
         for column in self.columns.values():
             if column.id in self.orders:
                 ordering.index_changes(self.uow, column, len(self.orders[column.id]))

@@ -37,7 +37,7 @@ from stellary.core.board.changes import card_moves
 from stellary.core.board.order import ordering
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns, lock_project
-from stellary.core.board.order.siblings import store_place
+from stellary.core.board.order.siblings import forget_place, store_place
 from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
@@ -160,6 +160,10 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
     after = replace_fields(column, **get_set_fields(request, Column))
     if request.order is not UNSET:
         after = replace_fields(after, order=_make_room(uow, before, request.order))
+        if after.order != column.order:
+            forget_place(
+                uow, columns.c.position, kind="column", item_id=before.id, project_id=before.project_id
+            )
     if changes := _FIELDS.to_changes(column, after):
         uow.connection.execute(_UPDATE, {"_id": before.id, **changes, "updated_at": uow.now})
     updated = column_value(_read(uow, ref))

@@ -38,6 +38,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
 from stellary.core.board import access, field_access
 from stellary.core.board.changes.card_changes import change_card
+from stellary.core.board.changes.changed_values import ChangedValue, describe_values
 from stellary.core.board.row_types import CustomFieldRow, FieldValuesRow
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields as rules
@@ -48,9 +49,6 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-VALUES_MAX = 500
-"""The number of changed values up to which an activity about a custom field lists them."""
-
 _COUNT = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
 _INSERT = insert(custom_fields)
 _UPDATE = update(custom_fields).where(custom_fields.c.id == bindparam("_id"))
@@ -60,7 +58,7 @@ _LIST = Pages(CustomFieldRow, field_rows.OF_PROJECT, custom_fields.c.id)
 _WITH_VALUE = Query(
     FieldValuesRow,
     (
-        select(cards.c.id, cards.c.custom_fields)
+        select(cards.c.id, cards.c.custom_fields, cards.c.version)
         .where(
             cards.c.project_id == bindparam("_project_id"),
             type_coerce(cards.c.custom_fields, Text).like(
@@ -113,7 +111,9 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
     changed_cards = _convert_values(uow, before, after) if follow else []
     _write(uow, _UPDATE, after, {"_id": after.id, **field_rows.FIELDS.to_changes(before, after)})
     _rewrite(uow, changed_cards)
-    emit_change(uow, at.roles.workspace_id, before, after, **_describe_values(changed_cards))
+    emit_change(
+        uow, at.roles.workspace_id, before, after, **describe_values([card.value for card in changed_cards])
+    )
     return after
 
 
@@ -139,7 +139,9 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Ok:
     uow.connection.execute(_DELETE, {"_id": before.id})
     changed_cards = _convert_values(uow, before, None)
     _rewrite(uow, changed_cards)
-    emit_change(uow, at.roles.workspace_id, before, None, **_describe_values(changed_cards))
+    emit_change(
+        uow, at.roles.workspace_id, before, None, **describe_values([card.value for card in changed_cards])
+    )
     return Ok()
 
 
@@ -167,11 +169,9 @@ def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: 
 
 @attrs.frozen
 class _ChangedCard:
-    """A card whose value changes with its field: the value before and after, and all its values afterwards."""
+    """A card whose value changes with its field, and all its values afterwards."""
 
-    id: str
-    before: object
-    after: object
+    value: ChangedValue
     values: Mapping[str, object]
 
 
@@ -190,25 +190,15 @@ def _convert_values(uow: UnitOfWork, before: CustomField, after: CustomField | N
         if new_value is not None:
             values[before.id] = new_value
         if values != row.custom_fields:
-            changed_cards.append(_ChangedCard(row.id, old_value, new_value, values))
+            value = ChangedValue(row.id, old_value, new_value, row.version + 1)
+            changed_cards.append(_ChangedCard(value, values))
     return changed_cards
 
 
-def _describe_values(changed_cards: Sequence[_ChangedCard]) -> dict[str, object]:
-    """Return the details of an activity about the values that changed with their field; of many values, only the number."""
-    if not changed_cards:
-        return {}
-    values = [
-        {"cardId": card.id, "from": card.before, "to": card.after} for card in changed_cards[:VALUES_MAX]
-    ]
-    return {"cardCount": len(changed_cards), "values": values if len(changed_cards) <= VALUES_MAX else None}
-
-
 def _rewrite(uow: UnitOfWork, changed_cards: Sequence[_ChangedCard]) -> None:
-    """Write the new values of cards in one batch.
-
-    As with a deleted label, no events are emitted for the cards: the change is one of the project.
-    """
+    """Write the new values of cards in one batch."""
     if changed_cards:
-        rows = [{"_id": card.id, "_values": card.values, "_now": uow.now} for card in changed_cards]
+        rows = [
+            {"_id": card.value.card_id, "_values": card.values, "_now": uow.now} for card in changed_cards
+        ]
         uow.connection.execute(_REWRITE, rows)

@@ -38,6 +38,7 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CardLabelRef, LabelRef, ProjectRef
 from stellary.core.board import access
 from stellary.core.board.changes.card_changes import change_card
+from stellary.core.board.changes.changed_values import VALUES_MAX, ChangedValue, describe_values
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import LabelRow
 from stellary.core.board.tables import cards, labels
@@ -74,6 +75,7 @@ _REMOVE_FROM_CARDS = (
     update(cards)
     .where(_HAS_LABEL)
     .values(label_ids=_remove_id(_label_ids, _id), version=cards.c.version + 1, updated_at=bindparam("_now"))
+    .returning(cards.c.id, cards.c.label_ids, cards.c.version)
 )
 
 
@@ -143,8 +145,14 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
     parameters = {"_project_id": label.project_id, "_label_id": label.id}
     uow.connection.execute(_STORE_IDS, {**parameters, "_trash_id": trash_id})
     uow.connection.execute(_DELETE, {"_id": label.id})
-    uow.connection.execute(_REMOVE_FROM_CARDS, {**parameters, "_now": uow.now})
-    emit_change(uow, at.roles.workspace_id, _label(label), None)
+    changed_rows = uow.connection.execute(_REMOVE_FROM_CARDS, {**parameters, "_now": uow.now}).all()
+    former_ids = {}
+    if len(changed_rows) <= VALUES_MAX:
+        former_ids = trash.load_references(uow, trash_id, cards.c.label_ids)
+    values = [
+        ChangedValue(row.id, former_ids.get(row.id), row.label_ids, row.version) for row in changed_rows
+    ]
+    emit_change(uow, at.roles.workspace_id, _label(label), None, **describe_values(values))
     return Ok()
 
 

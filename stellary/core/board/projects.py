@@ -48,6 +48,7 @@ from stellary.core.board.tables import (
 )
 from stellary.core.board.templates import TEMPLATES
 from stellary.core.db.row_fields import RowFields
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
 from stellary.core.kernel.item_changes import emit_change
@@ -70,6 +71,7 @@ _LIST_ARCHIVED = Pages(
     select(*_PROJECT).where(_IN_WORKSPACE, projects.c.archived == bindparam("_archived")),
     projects.c.id,
 )
+_ONE = Query(ListedProjectRow, select(*_PROJECT).where(projects.c.id == bindparam("_id")))
 _KEYS = select(projects.c.key).where(_IN_WORKSPACE)
 _INSERT = insert(projects)
 _INSERT_MEMBER = insert(project_members)
@@ -314,6 +316,16 @@ def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     project = project_value(before)
     emit_change(uow, project.workspace_id, project, None)
     return Ok()
+
+
+def load_project(uow: UnitOfWork, project_id: str) -> Project:
+    """Return a project whose access was checked.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+    """
+    return project_value(access.require_row(_ONE.first(uow.connection, {"_id": project_id}), "Project"))
 
 
 def project_value(row: ListedProjectRow) -> Project:

@@ -216,6 +216,19 @@ def _emit_events(
         )
 
 
+def lock_ends(uow: UnitOfWork, workspace_id: str, card_id: str, other_id: str) -> set[str]:
+    """Lock two cards against deletion until the transaction ends, and return the ids of those that exist.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the cards.
+        card_id: One of the cards.
+        other_id: The other one.
+    """
+    parameters = {"_card_id": card_id, "_target_id": other_id, "_workspace_id": workspace_id}
+    return {row.other_id for row in _ENDS.all(uow.connection, parameters)}
+
+
 def check_edge(uow: UnitOfWork, edge: Edge) -> None:
     """Check that a relation is not a duplicate or a second parent, and completes no cycle.
 

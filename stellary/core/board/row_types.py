@@ -34,13 +34,6 @@ class ProjectRow(ListedProjectRow):
     version: int
 
 
-class MovedCardRow(RowType):
-    """A card that the deletion of its column has moved."""
-
-    id: str
-    column_id: str
-
-
 class LoadedMemberRow(RowType):
     """A project and one of its members."""
 
@@ -366,6 +359,7 @@ class FieldValuesRow(RowType):
 
     id: str
     custom_fields: dict[str, object]
+    version: int
 
 
 class DatedCardRow(RowType):

@@ -32,7 +32,7 @@ from stellary.core.board.changes import card_moves
 from stellary.core.board.columns import column_row, column_values, scope_columns
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns
-from stellary.core.board.order.siblings import store_place
+from stellary.core.board.order.siblings import forget_place, store_place
 from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules import scopes as rules
@@ -149,6 +149,8 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
         count = uow.connection.execute(_COUNT, {"_project_id": row.project_id}).scalar_one()
         order = SCOPE_ORDERS.move(uow, row.project_id, before.order, request.order, count)
         after = rules.apply_update(before, request, order, uow.now)
+        if order != before.order:
+            forget_place(uow, scopes.c.position, kind="scope", item_id=row.id, project_id=row.project_id)
     if after is not before:
         uow.connection.execute(_UPDATE, {"_id": row.id, **scope_rows.FIELDS.to_changes(before, after)})
         emit_change(uow, at.roles.workspace_id, before, after)

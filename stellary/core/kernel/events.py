@@ -236,6 +236,11 @@ class CardMoved(CardEvent):
 
 
 @attrs.frozen(kw_only=True)
+class CardReturned(CardMoved):
+    """A card was moved back to a column that was restored from the trash. Rules do not react, and no one is notified."""
+
+
+@attrs.frozen(kw_only=True)
 class CardArchived(CardEvent):
     """A card was archived."""
 
@@ -513,14 +518,21 @@ class ItemRestored(TrashEvent):
     """A deleted item was restored from the trash, with all that was deleted with it.
 
     Attributes:
-        card_id: The card that it is, or belongs to; None if there is none.
-        is_renamed: Whether it got another name or key.
-        column_cards: The columns whose number of unarchived cards has changed: ``id``, ``name``, and the change ``cards``.
+        new_name: Its new name, or the new key of a project; None if it has the former one.
+        card: The card that it is, or belongs to; None if there is none.
+        item: Its state, if it is part of a board or is a project, unless it is a card; otherwise None.
+        meta: Further details of the activity.
     """
 
-    card_id: str | None
-    is_renamed: bool
-    column_cards: tuple[Mapping[str, str | int], ...] = ()
+    new_name: str | None = None
+    card: Card | None = None
+    item: Value | None = None
+    meta: Mapping[str, object] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class ContentRestored(ItemRestored):
+    """A column or a card was restored with the scope that contained it."""
 
 
 @attrs.frozen(kw_only=True)

@@ -156,6 +156,17 @@ _REWRITE = update(rows).where(*_OF_TABLE, rows.c.key == bindparam("_key"))
 _IN_TRASH: Select[Any] = select(rows.c.trash_id, rows.c.key, rows.c.data).where(
     rows.c.table_name == bindparam("_table"), rows.c.key.in_(bindparam("_keys", expanding=True))
 )
+_OF_ITEMS: Select[Any] = (
+    select(rows.c.trash_id, rows.c.key, rows.c.data)
+    .join_from(trash, rows, rows.c.trash_id == trash.c.id)
+    .where(
+        trash.c.project_id == bindparam("_project_id"),
+        trash.c.kind == bindparam("_kind"),
+        rows.c.table_name == bindparam("_table"),
+        rows.c.key == trash.c.item_id,
+        rows.c.data.like(bindparam("_text")),
+    )
+)
 _EXPIRE = {
     column.name: update(trash)
     .where(column == bindparam("_container_id", type_=IdType))
@@ -342,17 +353,36 @@ def find_rows(uow: UnitOfWork, table: Table, keys: Sequence[str]) -> list[tuple[
     ]
 
 
-def rewrite_row(uow: UnitOfWork, trash_id: str, table: Table, key: str, row: Mapping[str, object]) -> None:
+def find_item_rows(
+    uow: UnitOfWork, kind: TrashKind, project_id: str, source: Table | Column[Any], referenced_id: str
+) -> list[tuple[str, str, JsonRow]]:
+    """Return what is stored of deleted items of a project and contains an id: the entry, the key, and the data.
+
+    Args:
+        uow: The unit of work.
+        kind: The kind of the items.
+        project_id: The project.
+        source: The table of the items, or the column of ``add_references``.
+        referenced_id: The id.
+    """
+    parameters = {"_kind": kind, "_project_id": project_id, "_table": str(source)}
+    rows_of_items = uow.connection.execute(_OF_ITEMS, {**parameters, "_text": f'%"{referenced_id}"%'})
+    return [(trash_id, key, orjson.loads(data)) for trash_id, key, data in rows_of_items]
+
+
+def rewrite_row(
+    uow: UnitOfWork, trash_id: str, source: Table | Column[Any], key: str, row: Mapping[str, object]
+) -> None:
     """Replace a row in the trash, such as one that refers to something that was restored.
 
     Args:
         uow: The unit of work.
         trash_id: The entry.
-        table: The table of the row.
+        source: The table of the row, or the column of ``add_references``.
         key: Its primary key.
         row: The row, with values in the form of the database.
     """
-    parameters = {"_trash_id": trash_id, "_table": table.name, "_key": key}
+    parameters = {"_trash_id": trash_id, "_table": str(source), "_key": key}
     uow.connection.execute(_REWRITE, {**parameters, "data": orjson.dumps(row).decode()})
 
 

@@ -7,12 +7,16 @@ from sqlalchemy import Column, bindparam, select, update
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem
 from stellary.core.board.restoring.containers import has_scope, lock_project_of, refuse_names
+from stellary.core.board.restoring.events import emit_restored
+from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge import placing
+from stellary.core.knowledge import placing, rows
+from stellary.core.knowledge.row_types import DocumentSummaryRow
 from stellary.core.knowledge.tables import documents
 
+_SUMMARY = Query(DocumentSummaryRow, select(*rows.SUMMARY).where(documents.c.id == bindparam("_id")))
 _CHILD = select(documents.c.id, documents.c.parent_id).where(documents.c.id == bindparam("_id"))
 _RESTORED = select(documents.c.parent_id, documents.c.workspace_id).where(documents.c.id == bindparam("_id"))
 _MOVE = (
@@ -50,6 +54,8 @@ def restore_document(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> N
             }
     trash.reinsert(uow, item.id, changes=changes)
     restore_children(uow, item)
+    document = _SUMMARY.first(uow.connection, {"_id": item.item_id})
+    emit_restored(uow, item, None if document is None else rows.summary(document))
 
 
 def restore_children(uow: UnitOfWork, item: TrashRow) -> None:

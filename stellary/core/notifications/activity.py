@@ -13,6 +13,7 @@ import attrs
 from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal, union
 
 from stellary.contract.activities import ActivityType
+from stellary.contract.cards import Card
 from stellary.contract.wire import Value
 from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
 from stellary.core.accounts.people import load_people, reaches
@@ -109,9 +110,11 @@ class _Entry:
 
     @property
     def card_id(self) -> str | None:
-        if isinstance(self.event, ItemRestored):
-            return self.event.card_id
-        return self.event.card.id if isinstance(self.event, CardEvent) else None
+        return None if self.card is None else self.card.id
+
+    @property
+    def card(self) -> Card | None:
+        return self.event.card if isinstance(self.event, CardEvent | ItemRestored) else None
 
 
 def record(
@@ -148,7 +151,7 @@ def record(
             changes = list_item_changes(event.before, event.after)
             entries.append(_Entry(event, rules.item_meta(event), [], changes, event.after or event.before))
         elif isinstance(event, TrashEvent):
-            entries.append(_Entry(event, rules.trash_meta(event), []))
+            entries.append(_trash_entry(event))
         elif isinstance(event, PilotageChanged):
             changes = list_item_changes(event.before, event.after)
             item = event.after or event.before
@@ -186,9 +189,7 @@ def record(
     for workspace_id in dict.fromkeys(entry.event.workspace_id for entry in entries):
         uow.send_on_commit(of_workspace(workspace_id))
         workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
-        cards = {
-            entry.event.card.id: entry.event.card for entry in entries if isinstance(entry.event, CardEvent)
-        }
+        cards = {entry.card.id: entry.card for entry in entries if entry.card is not None}
         uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows, cards=cards))
 
 
@@ -319,6 +320,18 @@ def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
     changes = list_item_changes(event.old, event.new)
     recipients = rules.recipients(candidates, uow.user_id)
     return _Entry(event, rules.document_meta(event), recipients, changes, event.document)
+
+
+def _trash_entry(event: TrashEvent) -> _Entry:
+    """Build the entry of an item that was restored or purged. No one is notified."""
+    meta = rules.trash_meta(event)
+    if not isinstance(event, ItemRestored):
+        return _Entry(event, meta, [])
+    changes = []
+    if event.new_name is not None:
+        field, old_name = ("key", event.key) if event.kind == "project" else ("name", event.name)
+        changes = [build_change(field, old_name, event.new_name)]
+    return _Entry(event, meta, [], changes, event.item)
 
 
 def _people_entry(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _Entry:

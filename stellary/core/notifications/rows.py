@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, cast, null
 
-from stellary.contract.activities import Activity, FieldChange, Via, WorkspaceEvent
+from stellary.contract.activities import Activity, Assignee, FieldChange, Via, WorkspaceEvent
 from stellary.contract.cards import Card
 from stellary.contract.fields import convert
 from stellary.contract.notifications import Notification
 from stellary.contract.wire import read
 from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.people import Person
 from stellary.core.db.row_fields import RowFields
 from stellary.core.notifications.row_types import ActivityColumns, NotificationRow, StreamedActivityRow
 from stellary.core.notifications.tables import activities, notifications, organization_activities
@@ -67,15 +68,30 @@ def notification_of(row: NotificationRow, read_at: datetime | None = None) -> No
     return _NOTIFICATION_FIELDS.to_value(row, read_at=read_at or row.read_at, activity=activity)
 
 
-def event_of(row: StreamedActivityRow, card: Card | None) -> WorkspaceEvent:
+def event_of(
+    row: StreamedActivityRow, card: Card | None, people_by_id: Mapping[str, Person]
+) -> WorkspaceEvent:
     """Convert a row of a stream to an event.
 
     Args:
         row: The row.
         card: The card that it is about, as it is now.
+        people_by_id: Users by id, among them the assignee of the card.
     """
     activity = activity_of(row, row.id)
-    return convert(WorkspaceEvent, activity, card=card, item=row.item)
+    assignee = assignee_of(card, people_by_id)
+    return convert(WorkspaceEvent, activity, card=card, assignee=assignee, item=row.item)
+
+
+def assignee_of(card: Card | None, people_by_id: Mapping[str, Person]) -> Assignee | None:
+    """Return the assignee of a card for an event; None if there is none.
+
+    Args:
+        card: The card, if the event is about one.
+        people_by_id: Users by id, among them the assignee.
+    """
+    person = None if card is None else people_by_id.get(card.assignee_id or "")
+    return None if person is None else Assignee(user_id=person.id, email=person.email, name=person.name)
 
 
 def read_changes(stored: Sequence[Mapping[str, object]] | None) -> list[FieldChange]:

@@ -19,11 +19,13 @@ from stellary.core.kernel.events import (
     CardDeleted,
     CardEvent,
     CardMoved,
+    CardReturned,
     CardUpdated,
     ChangesRequested,
     CommentAdded,
     CommentDeleted,
     CommentUpdated,
+    ContentRestored,
     DocumentApproved,
     DocumentCreated,
     DocumentDeleted,
@@ -54,6 +56,7 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     CardCreated: "card_created",
     CardUpdated: "card_updated",
     CardMoved: "card_moved",
+    CardReturned: "card_moved",
     CardArchived: "card_archived",
     CardDeleted: "card_deleted",
     CardAssigned: "card_assigned",
@@ -79,6 +82,7 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     ChangesRequested: "document_changes_requested",
     ItemPurged: "item_purged",
     ItemRestored: "item_restored",
+    ContentRestored: "item_restored",
 }
 """The activity type of each event: the nine of section Activity Types of the API reference, and additional ones."""
 
@@ -244,9 +248,7 @@ def trash_meta(event: TrashEvent) -> dict[str, object]:
         "name": event.name,
         "key": event.key,
     }
-    if isinstance(event, ItemRestored) and event.column_cards:
-        meta["columnCards"] = [dict(column) for column in event.column_cards]
-    return meta
+    return meta | dict(event.meta) if isinstance(event, ItemRestored) else meta
 
 
 def document_meta(event: DocumentEvent) -> dict[str, object]:
@@ -323,9 +325,9 @@ def find_card_recipients(event: CardEvent) -> set[str]:
     """Return the ids of the users that a card's event concerns directly: its assignee and creator.
 
     A former assignee is included. Commenters and mentioned users are added by the caller. Corrections and deletions
-    of comments concern no one.
+    of comments concern no one, nor do cards that return to a restored column.
     """
-    if isinstance(event, CommentUpdated | CommentDeleted):
+    if isinstance(event, CommentUpdated | CommentDeleted | CardReturned):
         return set()
     if isinstance(event, NoticeGiven):
         return set(event.user_ids)
@@ -359,7 +361,7 @@ def find_document_recipients(event: DocumentEvent) -> set[str]:
 
 def has_commenters(event: CardEvent) -> bool:
     """Return whether the card has comments, other than the event's own."""
-    if isinstance(event, CardDeleted | CommentUpdated | CommentDeleted | NoticeGiven):
+    if isinstance(event, CardDeleted | CardReturned | CommentUpdated | CommentDeleted | NoticeGiven):
         return False
     return event.card.comment_count > (1 if isinstance(event, CommentAdded) else 0)
 

@@ -14,6 +14,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import dump
 from stellary.contract.workspace_events import STREAM_EVENTS
 from stellary.core.accounts import access
+from stellary.core.accounts.people import read_people
 from stellary.core.board.queries.current_cards import load_current_cards
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.commit_watermark import CommitWatermark
@@ -115,8 +116,9 @@ def _read_batch(
     rows = _AFTER.all(connection, {**parameters, "_after": after, "_end": end})
     card_ids = {row.card_id for row in rows if row.card_id}
     cards = load_current_cards(connection, str(parameters["_workspace_id"]), card_ids)
+    people_by_id = read_people(connection, {card.assignee_id for card in cards.values() if card.assignee_id})
     blocks = frames(
-        (row.seq, "activity", dump(event_of(row, cards.get(row.card_id or ""))))
+        (row.seq, "activity", dump(event_of(row, cards.get(row.card_id or ""), people_by_id)))
         for row in rows
         if sees(row.project_id)
     )

@@ -198,7 +198,7 @@ def _item_restored(uow: UnitOfWork, changes: _IndexChanges, event: ItemRestored)
     if event.kind == "comment":
         for entry in search_entries.list_comment_entries(uow, event.workspace_id, event.item_id):
             changes.create(entry)
-    elif event.is_renamed and event.kind == "project":
+    elif event.new_name is not None and event.kind == "project":
         for entry in search_entries.list_project_entries(uow, event.workspace_id, event.item_id):
             changes.change(entry)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypedDict
+from typing import Final
 
 from sqlalchemy import ColumnElement, bindparam, select
 
@@ -23,17 +23,12 @@ from stellary.contract.trash import (
 )
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
-from stellary.core.accounts.access_checks import Loaded
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.restoring import cards as restored_cards
 from stellary.core.board.restoring import structure
-from stellary.core.board.restoring.column_cards import (
-    UnarchivedCounts,
-    count_column_cards,
-    list_count_changes,
-)
 from stellary.core.board.restoring.containers import has_project
+from stellary.core.board.restoring.events import describe_item
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType
 from stellary.core.kernel import trash as stored
@@ -61,7 +56,7 @@ def _restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> Non
     documents.restore_children(uow, item)
 
 
-RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem], str | None]]] = {
+RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem], None]]] = {
     "card": restored_cards.restore_card,
     "comment": restored_cards.restore_comment,
     "attachment": restored_cards.restore_attachment,
@@ -72,7 +67,7 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
     "project": _restore_project,
     "document": documents.restore_document,
 }
-"""The function that restores each kind of item. It returns the restored card, or the card that the item belongs to."""
+"""The function that restores each kind of item, and emits the events of it."""
 
 
 _OF_PROJECT = (
@@ -120,16 +115,7 @@ def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> 
     with uow.attempt():
         if stored.take(uow, at.row.id) is None:
             raise NotFound("Trashed item not found")
-        counts = _count_cards(uow, at.row)
-        card_id = RESTORERS[at.row.kind](uow, at.row, request)
-    uow.emit(
-        ItemRestored(
-            **_describe(at),
-            card_id=card_id,
-            is_renamed=request != RestoreItem(),
-            column_cards=list_count_changes(counts, _count_cards(uow, at.row)),
-        )
-    )
+        RESTORERS[at.row.kind](uow, at.row, request)
     return rows.trashed_item(at.row)
 
 
@@ -139,34 +125,8 @@ def purge_item(uow: UnitOfWork, ref: TrashedItemRef) -> Ok:
     at = access.trashed_item(uow, ref)
     if not purging.purge_now(uow, at.row):
         raise NotFound("Trashed item not found")
-    uow.emit(ItemPurged(**_describe(at)))
+    uow.emit(ItemPurged(**describe_item(at.row)))
     return Ok()
-
-
-class _TrashedItem(TypedDict):
-    """The fields of an event about an item in the trash."""
-
-    workspace_id: str
-    trash_id: str
-    kind: TrashKind
-    item_id: str
-    name: str
-    key: str | None
-    project_id: str | None
-
-
-def _describe(at: Loaded[TrashedItemRow]) -> _TrashedItem:
-    """Return the fields of the event about an item."""
-    row = at.row
-    return {
-        "workspace_id": at.roles.workspace_id or "",
-        "trash_id": row.id,
-        "kind": row.kind,
-        "item_id": row.item_id,
-        "name": row.name,
-        "key": row.key,
-        "project_id": row.project_id,
-    }
 
 
 def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
@@ -178,13 +138,6 @@ def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
     """
     for event in events:
         stored.forget(uow, event.trash_id)
-
-
-def _count_cards(uow: UnitOfWork, item: TrashRow) -> UnarchivedCounts:
-    """Count the cards in columns, if an item can change them. Those of a project are the same as before its deletion."""
-    if item.kind not in ("card", "column", "scope"):
-        return {}
-    return count_column_cards(uow, item.project_id or "")
 
 
 def _check_may_restore(row: TrashRow, roles: CallerRoles) -> None:

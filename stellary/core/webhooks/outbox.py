@@ -13,12 +13,13 @@ from stellary.contract.cards import Card
 from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import dump
 from stellary.core.accounts import people
+from stellary.core.accounts.people import Person
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ActivitiesRecorded
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications.rows import read_changes, read_via
+from stellary.core.notifications.rows import assignee_of, read_changes, read_via
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.row_types import SubscriberRow
 from stellary.core.webhooks.tables import deliveries, webhooks
@@ -71,7 +72,8 @@ def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> Non
 
 
 def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[SubscriberRow]) -> None:
-    actors = people.load_people(uow, {row["actor_id"] for row in event.rows})
+    assignee_ids = {card.assignee_id for card in event.cards.values() if card.assignee_id}
+    people_by_id = people.load_people(uow, {row["actor_id"] for row in event.rows} | assignee_ids)
     delivery_rows: list[dict[str, Any]] = []
     for row in event.rows:
         subscribers = [
@@ -81,8 +83,7 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
             if (not hook.events or row["type"] in hook.events) and hook.id != row["entity_id"]
         ]
         if subscribers:
-            actor = actors.get(row["actor_id"])
-            payload = _payload(row, None if actor is None else actor.name, event.cards.get(row["card_id"]))
+            payload = _payload(row, event.cards.get(row["card_id"]), people_by_id)
             delivery_rows += [_delivery(uow, hook.id, row["type"], payload) for hook in subscribers]
     if not delivery_rows:
         return
@@ -94,9 +95,17 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
         delete_old_deliveries(uow, webhook_id)
 
 
-def _payload(row: Mapping[str, Any], actor_name: str | None, card: Card | None) -> str:
-    fields = {**row, "changes": read_changes(row["changes"]), "via": read_via(row["via"])}
-    data = WorkspaceEvent(**fields, actor_name=actor_name, card=card)
+def _payload(row: Mapping[str, Any], card: Card | None, people_by_id: Mapping[str, Person]) -> str:
+    actor = people_by_id.get(row["actor_id"])
+    fields = {
+        **row,
+        "changes": read_changes(row["changes"]),
+        "via": read_via(row["via"]),
+        "actor_name": None if actor is None else actor.name,
+        "card": card,
+        "assignee": assignee_of(card, people_by_id),
+    }
+    data = WorkspaceEvent(**fields)
     return dump(WebhookMessage(type=row["type"], timestamp=row["created_at"], data=data)).decode()
 
 

@@ -65,6 +65,8 @@ class LiveBoard:
         """Apply an event of the project."""
         if event["card"] is not None:
             self.cards[event["cardId"]] = event["card"]
+        if (assignee := event["assignee"]) is not None:
+            self.people.setdefault(assignee["userId"], {**assignee, "isMember": False})
         name = f"_apply_{event['type']}"
         if hasattr(self, name):
             getattr(self, name)(event)
@@ -107,6 +109,12 @@ class LiveBoard:
     def _apply_card_archived(self, event: Json) -> None:
         self._take(event["cardId"])
 
+    def _apply_item_restored(self, event: Json) -> None:
+        if "toColumnId" in event["meta"]:
+            self._place(event, event["meta"]["toColumnId"])
+        elif event["entity"] in ("scope", "column", "label", "custom_field"):
+            self._apply_item(event)
+
     def _apply_card_deleted(self, event: Json) -> None:
         self._take(event["cardId"])
 
@@ -134,29 +142,23 @@ class LiveBoard:
             items.insert(items.index(following[0]) if following else len(items), item)
             self.card_ids.setdefault(item["id"], [])
         else:
-            items.insert(len(items) if old is None else old, item)
-        if kind == "label" and event["type"] == "label_deleted":
-            self._remove_label(event)
-        for value in event["meta"].get("values") or ():
-            self._convert(event, value)
+            items.append(item)
+            items.sort(key=lambda other: other["id"])
+        for value in event["meta"].get("values", ()):
+            self._set_value(event, value)
 
-    def _remove_label(self, event: Json) -> None:
-        for card in self.cards.values():
-            if event["entityId"] in card["labelIds"]:
-                ids = [id for id in card["labelIds"] if id != event["entityId"]]
-                self._rewrite(card, event, labelIds=ids)
-
-    def _convert(self, event: Json, value: Json) -> None:
-        card, field_id = self.cards.get(value["cardId"]), event["entityId"]
-        if card is None or card["customFields"].get(field_id) != value["from"]:
+    def _set_value(self, event: Json, value: Json) -> None:
+        """Set the labels of a card, or its value of a field, unless the card is as new already."""
+        card = self.cards.get(value["cardId"])
+        if card is None or card["version"] >= value["version"]:
             return
-        values = {id: other for id, other in card["customFields"].items() if id != field_id}
-        if value["to"] is not None:
-            values[field_id] = value["to"]
-        self._rewrite(card, event, customFields=values)
-
-    def _rewrite(self, card: Json, event: Json, **fields: Any) -> None:
-        changes = {**fields, "version": card["version"] + 1, "updatedAt": event["createdAt"]}
+        fields: Json = {"labelIds": value["to"]}
+        if event["entity"] == "custom_field":
+            values = {id: other for id, other in card["customFields"].items() if id != event["entityId"]}
+            if value["to"] is not None:
+                values[event["entityId"]] = value["to"]
+            fields = {"customFields": values}
+        changes = {**fields, "version": value["version"], "updatedAt": event["createdAt"]}
         self.cards[card["id"]] = {**card, **changes}
 
     def _apply_project_updated(self, event: Json) -> None:

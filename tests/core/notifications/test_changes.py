@@ -382,7 +382,7 @@ def test_values_that_change_with_their_field_are_recorded(board, ann):
     (activity,) = feed(board, "type=custom_field_updated")
     assert (activity["meta"]["cardCount"], activity["meta"]["values"]) == (
         1,
-        [{"cardId": card["id"], "from": 3, "to": "3"}],
+        [{"cardId": card["id"], "from": 3, "to": "3", "version": 2}],
     )
 
 
@@ -406,9 +406,18 @@ def test_webhook_messages_contain_the_card_after_the_change(board, ann):
     ]
     changed = board.world.ask(ann, "PATCH", board.of(card), {"title": "Read"})
     board.world.ask(ann, "DELETE", board.of(card))
-    deleted, updated = board.world.ask(ann, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
-    assert orjson.loads(updated["payload"])["data"]["card"] == changed
-    assert orjson.loads(deleted["payload"])["data"]["card"]["title"] == "Read"
+    (entry,) = board.world.ask(ann, "GET", f"{board.flat}/trash")
+    board.world.ask(ann, "POST", f"{board.flat}/trash/{entry['id']}/restore")
+    assigned = board.world.ask(ann, "PATCH", board.of(card), {"assigneeId": ann.id})
+    deliveries = board.world.ask(ann, "GET", f"{board.flat}/webhooks/{hook_id}/deliveries")
+    messages = [orjson.loads(delivery["payload"])["data"] for delivery in reversed(deliveries)]
+    updated, deleted, restored, assignment = messages
+    assert updated["card"] == changed
+    assert deleted["card"]["title"] == "Read"
+    assert restored["card"] == {**changed, "version": 3, "updatedAt": restored["createdAt"]}
+    assert assignment["card"] == assigned
+    assert assignment["assignee"] == {"userId": ann.id, "email": ann.email, "name": "ann"}
+    assert restored["assignee"] is None
 
 
 def test_agent_follows_only_the_projects_that_it_reaches(world, ann):

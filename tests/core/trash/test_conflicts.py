@@ -192,7 +192,9 @@ def test_restoring_is_recorded_as_an_activity(trash_api):
         "itemId": card["id"],
         "name": "findable",
         "key": card["key"],
-        "columnCards": [{"id": card["columnId"], "name": "To Do", "cards": 1}],
+        "toColumn": "To Do",
+        "toColumnId": card["columnId"],
+        "toOrder": 0,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select
@@ -93,7 +93,18 @@ def check_references(
     return custom_fields
 
 
-def _queue_labels(uow: UnitOfWork, project_id: str, ids: set[str]) -> Callable[[], set[str]]:
+def share_lock_labels(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set[str]:
+    """Lock labels of a project against deletion until the transaction ends, and return the ids of those that exist.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        ids: The ids of the labels.
+    """
+    return _queue_labels(uow, project_id, ids)()
+
+
+def _queue_labels(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> Callable[[], set[str]]:
     """Return a function that returns the ids that are labels of a project, and remembers their names in the unit."""
     if not ids:
         return set

@@ -6,7 +6,7 @@ position index, so that the order of a card is found without counting all cards 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict
+from stellary.core.board.order.deleted_cards import move_deleted_cards
 from stellary.core.board.row_types import AnchorRow, CardOrderRow, ColumnEndRow, ColumnRow, PositionRow
 from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
 from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
@@ -321,8 +322,25 @@ def find_insertion_point(
     position_index = column.position_index
     if position_index is not None and position is not None:
         position_index = position_index.with_count(position, -1)
-    search = _PositionSearch(uow, {"_column_id": column.id, "_card_id": card_id}, position_index)
+    search = _PositionSearch(uow, {"_column_id": column.id, "_card_id": card_id}, position_index, project_id)
     return InsertionPoint(*search.find_position(target, project_id), search.position_index)
+
+
+def find_former_position(
+    uow: UnitOfWork, column: LockedColumn, project_id: str, card_id: str, position: int
+) -> InsertionPoint:
+    """Return the insertion point at the former position of a deleted card, or right beside it if it is taken.
+
+    Args:
+        uow: The unit of work.
+        column: The locked column.
+        project_id: The project of the column.
+        card_id: The card.
+        position: The position, as the trash has it.
+    """
+    ignored = {"_column_id": column.id, "_card_id": card_id}
+    search = _PositionSearch(uow, ignored, column.position_index, project_id)
+    return InsertionPoint(*search.find_former(position, card_id), search.position_index)
 
 
 class _PositionSearch:
@@ -332,12 +350,18 @@ class _PositionSearch:
         uow: The unit of work.
         ignored: The SQL parameters for the column and for the card to ignore.
         position_index: The index of the column; None if it has none. It is replaced when room is made.
+        project_id: The project of the column, unless only the order of a card is computed. Default: none.
     """
 
     def __init__(
-        self, uow: UnitOfWork, ignored: Mapping[str, str], position_index: PositionIndex | None
+        self,
+        uow: UnitOfWork,
+        ignored: Mapping[str, str],
+        position_index: PositionIndex | None,
+        project_id: str = "",
     ) -> None:
         self.position_index = position_index
+        self._project_id = project_id
         self._execute = uow.connection.execute
         self._uow = uow
         self._ignored = ignored
@@ -389,10 +413,19 @@ class _PositionSearch:
             return self._find_position_between(anchor, _AFTER.first(self._uow.connection, point)), order + 1
         return self._find_position_between(_BEFORE.first(self._uow.connection, point), anchor), order
 
+    def find_former(self, position: int, card_id: str) -> tuple[int, int]:
+        order = self.count_before(position, card_id)
+        point = {**self._ignored, "_position": position, "_id": card_id, "_limit": 1}
+        left = _BEFORE.first(self._uow.connection, point)
+        right = _AFTER.first(self._uow.connection, point)
+        is_free = all(row is None or row.position != position for row in (left, right))
+        return (position if is_free else self._find_position_between(left, right)), order
+
     def count_before(self, position: int, id: str) -> int:
-        """Return the number of other cards before a position in a large column."""
-        assert self.position_index is not None
-        low, before = self.position_index.locate_position(position)
+        """Return the number of other cards before a position."""
+        low, before = (None, 0)
+        if self.position_index is not None:
+            low, before = self.position_index.locate_position(position)
         point = {"_position": position, "_id": id, "_low": _LOWEST if low is None else low}
         return before + self._execute(_COUNT_FROM, {**self._ignored, **point}).scalar_one()
 
@@ -429,7 +462,7 @@ class _PositionSearch:
             reach *= 4
 
     def _write_spread(self, cards: list[tuple[str, int, int]]) -> None:
-        write_positions(self._uow, {id: new for id, old, new in cards if old != new})
+        _spread_cards(self._uow, self._project_id, self._ignored["_column_id"], cards)
         if self.position_index is not None:
             self.position_index = self.position_index.with_moves([(old, new) for _, old, new in cards])
 
@@ -445,6 +478,26 @@ def write_positions(uow: UnitOfWork, positions: Mapping[str, int]) -> None:
         uow.connection.execute(
             _REWRITE, [{"_id": id, "position": position} for id, position in positions.items()]
         )
+
+
+def _spread_cards(
+    uow: UnitOfWork, project_id: str, column_id: str, moves: Sequence[tuple[str, int, int]]
+) -> None:
+    """Write new positions of adjacent cards that keep their order: their ids, with the positions before and after."""
+    write_positions(uow, {id: new for id, old, new in moves if old != new})
+    move_deleted_cards(uow, project_id, column_id, moves)
+
+
+def separate_positions(uow: UnitOfWork, project_id: str, column_ids: Collection[str]) -> None:
+    """Write new positions for all cards of those columns in which two cards have the same.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project of the columns.
+        column_ids: The locked columns.
+    """
+    for column_id, column_order in load_column_orders(uow, project_id, column_ids).items():
+        _spread_cards(uow, project_id, column_id, column_order.separate())
 
 
 # ---------------------------------------------------------------------------------------------- position indexes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Column
 
@@ -44,6 +44,23 @@ def store_place(
     trash.add_references(uow, trash_id, position, {item_id: {"before": before, "after": after}})
 
 
+def forget_place(
+    uow: UnitOfWork, position: Column[int], *, kind: TrashKind, item_id: str, project_id: str
+) -> None:
+    """Forget on which side of deleted siblings an item stood, since it moves.
+
+    Args:
+        uow: The unit of work.
+        position: The column with the position of an item.
+        kind: The kind of the item.
+        item_id: The id of the item.
+        project_id: The project.
+    """
+    for trash_id, key, place in trash.find_item_rows(uow, kind, project_id, position, item_id):
+        remaining = {side: [id for id in ids if id != item_id] for side, ids in place.items()}
+        trash.rewrite_row(uow, trash_id, position, key, remaining)
+
+
 def find_place(uow: UnitOfWork, item: TrashRow, position: Column[int], siblings: Sequence[str]) -> int:
     """Return the position at which a restored item stands among its siblings; the end if it has none of its former ones.
 
@@ -53,9 +70,22 @@ def find_place(uow: UnitOfWork, item: TrashRow, position: Column[int], siblings:
         position: The column with the position of an item.
         siblings: The ids of its siblings, in order.
     """
-    place = trash.load_references(uow, item.id, position)[item.item_id]
-    preceding = [index for index, id in enumerate(siblings) if id in place["before"]]
-    following = [index for index, id in enumerate(siblings) if id in place["after"]]
+    places = trash.list_references(uow, item.kind, item.project_id or "", position)
+    places |= trash.load_references(uow, item.id, position)
+    before_ids, after_ids = (_find_all(places, item.item_id, side) for side in ("before", "after"))
+    preceding = [index for index, id in enumerate(siblings) if id in before_ids]
+    following = [index for index, id in enumerate(siblings) if id in after_ids]
     if preceding:
         return preceding[-1] + 1
     return following[0] if following else len(siblings)
+
+
+def _find_all(places: Mapping[str, Mapping[str, Sequence[str]]], item_id: str, side: str) -> set[str]:
+    """Return the ids on one side of an item, also those beyond deleted siblings."""
+    ids = set[str]()
+    waiting_ids = [item_id]
+    while waiting_ids:
+        new_ids = set(places.get(waiting_ids.pop(), {}).get(side, ())) - ids
+        ids |= new_ids
+        waiting_ids += new_ids
+    return ids

@@ -7,13 +7,17 @@ from typing import Any
 
 from sqlalchemy import Column, Select, Table, Update, bindparam, case, select, update
 
+from stellary.contract.cards import Card
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem
+from stellary.core.board import access
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.order.ordering import InsertionPoint
 from stellary.core.board.restoring.containers import lock_project_of, missing_container, refuse_names
+from stellary.core.board.restoring.events import describe_position, emit_restored
 from stellary.core.board.restoring.references import drop_missing_references, restore_relations
-from stellary.core.board.rules.cards import LockedColumn, check_room
+from stellary.core.board.rules.cards import EndPosition, LockedColumn, check_room
 from stellary.core.board.tables import attachments, cards, columns, comments, relations, scopes
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import JsonRow, TrashRow
@@ -43,7 +47,7 @@ _TOUCH = (
 )
 
 
-def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore a card to its column and position, or to the end of the first column of its scope.
 
     Args:
@@ -56,28 +60,30 @@ def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
     """
     refuse_names(request, "a card")
     project_id = lock_project_of(uow, item)
+    locked_columns = lock_columns(uow, project_id)
+    # Read after the locks: a unit that makes room in the column also moves its deleted cards.
     row = trash.load_rows(uow, item.id, cards)[item.item_id]
-    column, position = _find_place(uow, lock_columns(uow, project_id), row)
-    count = ordering.count_others(uow, column.id, item.item_id) + (not row["archived"])
+    column = _find_column(uow, locked_columns, row)
+    point = None
     if not row["archived"]:
-        check_room(column, count)
+        check_room(column, ordering.count_others(uow, column.id, item.item_id) + 1)
+        point = _find_insertion_point(uow, column, row)
     if column.id != row["column_id"]:
         _return_later(uow, item, row, column)
-    places: dict[Column[Any], object] = {
-        cards.c.column_id: column.id,
-        cards.c.scope_id: column.scope_id,
-        cards.c.position: position,
-    }
-    trash.reinsert(uow, item.id, changes=places, skip=[relations])
-    if not row["archived"]:
-        ordering.index_changes(uow, column, count)
+    changes: dict[Column[Any], object] = {cards.c.column_id: column.id, cards.c.scope_id: column.scope_id}
+    if point is not None:
+        changes[cards.c.position] = point.position
+    trash.reinsert(uow, item.id, changes=changes, skip=[relations])
+    if point is not None:
+        ordering.index_insertion(uow, column, point)
     restore_relations(uow, item)
     drop_missing_references(uow, item, project_id)
     uow.connection.execute(_TOUCH, {"_id": item.item_id, "_now": uow.now})
-    return item.item_id
+    card = _load_card(uow, item.item_id)
+    emit_restored(uow, item, card=card, meta=describe_position(card, column.name))
 
 
-def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore a comment of a card.
 
     Args:
@@ -89,10 +95,10 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> st
         Conflict: The card is gone.
     """
     refuse_names(request, "a comment")
-    return _restore_to_card(uow, item, comments, _ADD_COMMENT)
+    _restore_to_card(uow, item, comments, _ADD_COMMENT)
 
 
-def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     """Restore an attachment of a card.
 
     Args:
@@ -104,31 +110,39 @@ def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) ->
         Conflict: The card is gone.
     """
     refuse_names(request, "an attachment")
-    return _restore_to_card(uow, item, attachments, _ADD_ATTACHMENT)
+    _restore_to_card(uow, item, attachments, _ADD_ATTACHMENT)
 
 
-def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Update) -> str:
-    """Restore an item of a card, and return the id of the card, whose count ``count`` increases."""
+def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Update) -> None:
+    """Restore an item of a card, whose count ``count`` increases."""
     lock_project_of(uow, item)
     card_id: str = trash.load_rows(uow, item.id, table)[item.item_id]["card_id"]
     if not uow.connection.execute(count, {"_card_id": card_id, "_now": uow.now}).rowcount:
         raise missing_container(uow, "card", card_id)
     trash.reinsert(uow, item.id)
-    return card_id
+    emit_restored(uow, item, card=_load_card(uow, card_id))
 
 
-def _find_place(
-    uow: UnitOfWork, locked_columns: Mapping[str, LockedColumn], row: JsonRow
-) -> tuple[LockedColumn, int]:
-    """Return the column and the position of a restored card."""
-    column = locked_columns.get(row["column_id"])
-    if column is not None:
-        return column, row["position"]
+def _load_card(uow: UnitOfWork, card_id: str) -> Card:
+    return access.read_cards(uow, [card_id])[card_id]
+
+
+def _find_column(uow: UnitOfWork, locked_columns: Mapping[str, LockedColumn], row: JsonRow) -> LockedColumn:
+    """Return the column of a restored card: its own, or the first one of its scope, or of the project."""
+    if row["column_id"] in locked_columns:
+        return locked_columns[row["column_id"]]
     parameters = {"_project_id": row["project_id"], "_scope_id": row["scope_id"]}
     nearest_id = uow.connection.execute(_NEAREST, parameters).scalar()
     if nearest_id is None:
         raise Conflict("the project has no column that could take the card", code="no_column")
-    return locked_columns[nearest_id], ordering.find_column_ends(uow, [nearest_id])[nearest_id].position
+    return locked_columns[nearest_id]
+
+
+def _find_insertion_point(uow: UnitOfWork, column: LockedColumn, row: JsonRow) -> InsertionPoint:
+    """Return the former position in a card's own column, or the end of another one."""
+    if column.id == row["column_id"]:
+        return ordering.find_former_position(uow, column, row["project_id"], row["id"], row["position"])
+    return ordering.find_insertion_point(uow, column, EndPosition(), row["project_id"])
 
 
 def _return_later(uow: UnitOfWork, item: TrashRow, row: JsonRow, column: LockedColumn) -> None:

@@ -20,17 +20,18 @@ from stellary.contract.trash import TrashKind
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import find_assignable_agents
 from stellary.core.board.changes.card_moves import lock_cards
-from stellary.core.board.relations import check_edge
+from stellary.core.board.changes.card_references import share_lock_labels
+from stellary.core.board.changes.changed_values import ChangedValue
+from stellary.core.board.relations import check_edge, lock_ends
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules.relations import Edge
-from stellary.core.board.tables import cards, labels, relations
+from stellary.core.board.tables import cards, relations
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 
 BATCH_SIZE = 500
 
-_LABELS = select(labels.c.id).where(labels.c.project_id == bindparam("_project_id"))
 _CARDS: Select[Any] = select(cards.c.id, cards.c.assignee_id, cards.c.label_ids, cards.c.custom_fields).where(
     cards.c.id.in_(bindparam("_ids", expanding=True))
 )
@@ -71,14 +72,13 @@ def restore_relations(uow: UnitOfWork, item: TrashRow) -> None:
         for key, row in sorted(stored.items())
         if key not in inner
     }
-    entries = {
-        card_id: trash_id for trash_id, card_id, _ in trash.find_rows(uow, cards, [*other_ids.values()])
-    }
     for key, other_id in other_ids.items():
         row = stored[key]
-        if other_id in entries:
-            # It is restored together with the other card.
-            trash.move_row(uow, item.id, entries[other_id], relations, key)
+        # The lock keeps the other card from being deleted before the relation is committed.
+        if other_id not in lock_ends(uow, item.workspace_id or "", row["source_id"], row["target_id"]):
+            for trash_id, _, _ in trash.find_rows(uow, cards, [other_id]):
+                # It is restored together with the other card.
+                trash.move_row(uow, item.id, trash_id, relations, key)
             continue
         try:
             check_edge(uow, Edge(row["source_id"], row["target_id"], row["type"]))
@@ -96,11 +96,17 @@ def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) ->
         item: The restored item: a card, or a container of cards.
         project_id: The project of the cards.
     """
-    fields = {field.id: field for field in field_rows.project_fields(uow, project_id)}
-    label_ids = set(uow.connection.execute(_LABELS, {"_project_id": project_id}).scalars())
-    for batch in _batches(trash.load_keys(uow, item.id, cards)):
+    for batch in make_batches(trash.load_keys(uow, item.id, cards)):
         rows = uow.connection.execute(_CARDS, {"_ids": batch}).all()
         assignee_ids = _find_assignable(uow, item.workspace_id or "", {row.assignee_id for row in rows})
+        label_ids = {
+            id
+            for ids in make_batches({id for row in rows for id in row.label_ids})
+            for id in share_lock_labels(uow, project_id, ids)
+        }
+        fields = field_rows.load_share_locked_fields(
+            uow, project_id, {id for row in rows for id in row.custom_fields}
+        )
         changes = []
         for row in rows:
             values = {
@@ -145,38 +151,51 @@ def _keep_references(
             trash.add_references(uow, trash_id, column, {card_id: value})
 
 
-def add_label_to_cards(uow: UnitOfWork, item: TrashRow, former_ids: Mapping[str, list[str]]) -> None:
+def add_label_to_cards(
+    uow: UnitOfWork, item: TrashRow, former_ids: Mapping[str, list[str]]
+) -> list[ChangedValue]:
     """Add a restored label to the cards that had it, whether they exist or are in the trash.
 
     Args:
         uow: The unit of work.
         item: The entry of the label.
         former_ids: The labels that each card had, by the id of the card.
+
+    Returns:
+        The changed labels of the cards that exist.
     """
-    for batch in _batches(former_ids):
+    values: list[ChangedValue] = []
+    for batch in make_batches(former_ids):
         existing = lock_cards(uow, item.project_id or "", batch)
         changes = []
         for card_id, locked in existing.items():
             label_ids = insert_label(locked.card.label_ids, item.item_id, former_ids[card_id])
             if label_ids != locked.card.label_ids:
                 changes.append({"_id": card_id, "_label_ids": label_ids, "_now": uow.now})
+                version = locked.card.version + 1
+                values.append(ChangedValue(card_id, locked.card.label_ids, label_ids, version))
         if changes:
             uow.connection.execute(_SET_LABELS, changes)
         for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
             label_ids = insert_label(orjson.loads(row["label_ids"]), item.item_id, former_ids[card_id])
             row["label_ids"] = orjson.dumps(label_ids).decode()
             trash.rewrite_row(uow, trash_id, cards, card_id, row)
+    return values
 
 
-def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, object]) -> None:
+def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, object]) -> list[ChangedValue]:
     """Restore the values of a restored custom field in cards, whether the cards exist or are in the trash.
 
     Args:
         uow: The unit of work.
         item: The entry of the custom field.
         values: The values by the id of the card.
+
+    Returns:
+        The changed values of the cards that exist.
     """
-    for batch in _batches(values):
+    changed_values: list[ChangedValue] = []
+    for batch in make_batches(values):
         existing = lock_cards(uow, item.project_id or "", batch)
         changes = [
             {
@@ -188,10 +207,15 @@ def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, ob
         ]
         if changes:
             uow.connection.execute(_SET_VALUES, changes)
+        changed_values += [
+            ChangedValue(card_id, None, values[card_id], locked.card.version + 1)
+            for card_id, locked in existing.items()
+        ]
         for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
             card_values = {item.item_id: values[card_id], **orjson.loads(row["custom_fields"])}
             row["custom_fields"] = orjson.dumps(card_values).decode()
             trash.rewrite_row(uow, trash_id, cards, card_id, row)
+    return changed_values
 
 
 def insert_label(label_ids: Sequence[str], label_id: str, former_ids: Sequence[str]) -> list[str]:
@@ -215,6 +239,11 @@ def _find_assignable(uow: UnitOfWork, workspace_id: str, ids: Collection[str | N
     return person_ids | find_assignable_agents(uow, workspace_id, user_ids - person_ids)
 
 
-def _batches(ids: Collection[str]) -> list[list[str]]:
+def make_batches(ids: Collection[str]) -> list[list[str]]:
+    """Return ids in ascending order, in batches that a statement can take.
+
+    Args:
+        ids: The ids.
+    """
     ordered = sorted(ids)
     return [ordered[first : first + BATCH_SIZE] for first in range(0, len(ordered), BATCH_SIZE)]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, and_, bindparam, delete, func, select, update
+from sqlalchemy import Column, Select, Table, and_, bindparam, delete, func, select
 
 from stellary.contract.custom_fields import FIELDS_MAX
 from stellary.contract.errors import Conflict
@@ -15,18 +14,24 @@ from stellary.contract.trash import RestoreItem
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.accounts import people
-from stellary.core.board.columns import COLUMN_IDS, COLUMN_ORDERS
-from stellary.core.board.order import ordering
+from stellary.core.board.changes.changed_values import describe_values
+from stellary.core.board.columns import COLUMN_IDS, COLUMN_ORDERS, scope_columns
+from stellary.core.board.labels import project_labels
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.siblings import find_place
+from stellary.core.board.projects import load_project
 from stellary.core.board.restoring.containers import lock_project_of, refuse_names, reinsert_named
+from stellary.core.board.restoring.events import emit_cards, emit_columns, emit_restored
 from stellary.core.board.restoring.references import (
     add_label_to_cards,
     add_values_to_cards,
     drop_missing_references,
     restore_relations,
 )
-from stellary.core.board.row_types import MovedCardRow
+from stellary.core.board.restoring.returning_cards import move_cards_back
+from stellary.core.board.rows import field_rows
+from stellary.core.board.rows.scope_rows import project_scopes
+from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.scopes import SCOPE_IDS, SCOPE_ORDERS
 from stellary.core.board.tables import (
     cards,
@@ -38,12 +43,9 @@ from stellary.core.board.tables import (
     relations,
     scopes,
 )
-from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
-from stellary.core.kernel.trash import JsonRow, TrashRow
+from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
-
-_BATCH = 500
 
 _COUNT_FIELDS = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
 _SCOPE: Select[Any] = (
@@ -51,29 +53,6 @@ _SCOPE: Select[Any] = (
     .where(scopes.c.project_id == bindparam("_project_id"))
     .order_by((scopes.c.id == bindparam("_scope_id")).desc(), scopes.c.is_default.desc())
     .limit(1)
-)
-_MOVED = Query(
-    MovedCardRow,
-    select(cards.c.id, cards.c.column_id).where(cards.c.id.in_(bindparam("_ids", expanding=True))),
-)
-_MOVE_BACK = (
-    update(cards)
-    .where(cards.c.id == bindparam("_id"))
-    .values(
-        column_id=bindparam("_column_id", type_=cards.c.column_id.type),
-        scope_id=bindparam("_scope_id", type_=cards.c.scope_id.type),
-        position=bindparam("_position", type_=cards.c.position.type),
-        version=cards.c.version + 1,
-        updated_at=bindparam("_now", type_=cards.c.updated_at.type),
-    )
-)
-_RESTORE_STATUS = (
-    update(cards)
-    .where(cards.c.id == bindparam("_id"), cards.c.status == bindparam("_moved_status"))
-    .values(
-        status=bindparam("_status", type_=cards.c.status.type),
-        completed_at=bindparam("_completed_at", type_=cards.c.completed_at.type),
-    )
 )
 _MEMBERS = select(project_members.c.user_id).where(project_members.c.project_id == bindparam("_project_id"))
 _REMOVE_MEMBER = delete(project_members).where(
@@ -99,10 +78,12 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     name = item.name if request.name is UNSET else request.name
     if len(name) > NAME_MAX:
         raise invalid(("name", f"must have at most {NAME_MAX} characters"))
-    lock_project_of(uow, item)
+    project_id = lock_project_of(uow, item)
     former_ids = trash.load_references(uow, item.id, cards.c.label_ids)
     _reinsert_with_name(uow, item, labels, name, "label")
-    add_label_to_cards(uow, item, former_ids)
+    values = add_label_to_cards(uow, item, former_ids)
+    label = next(label for label in project_labels(uow, project_id) if label.id == item.item_id)
+    emit_restored(uow, item, label, new_name=_find_new_name(item, name), meta=describe_values(values))
 
 
 def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
@@ -123,7 +104,15 @@ def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) 
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
     values = trash.load_references(uow, item.id, cards.c.custom_fields)
     _reinsert_with_name(uow, item, custom_fields, name, "custom field")
-    add_values_to_cards(uow, item, values)
+    changed_values = add_values_to_cards(uow, item, values)
+    field = field_rows.load_fields(uow, project_id, [item.item_id])[item.item_id]
+    meta = describe_values(changed_values)
+    emit_restored(uow, item, field, new_name=_find_new_name(item, name), meta=meta)
+
+
+def _find_new_name(item: TrashRow, name: str) -> str | None:
+    """Return the name of a restored item if it is a new one."""
+    return None if name == item.name else name
 
 
 def _reinsert_with_name(uow: UnitOfWork, item: TrashRow, table: Table, name: str, kind: str) -> None:
@@ -145,7 +134,7 @@ def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> Non
     """
     refuse_names(request, "a column")
     project_id = lock_project_of(uow, item)
-    lock_columns(uow, project_id)
+    names = _get_names(lock_columns(uow, project_id))
     row = trash.load_rows(uow, item.id, columns)[item.item_id]
     parameters = {"_project_id": project_id, "_scope_id": row["scope_id"]}
     scope_id = uow.connection.execute(_SCOPE, parameters).scalar_one()
@@ -158,7 +147,15 @@ def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> Non
         columns.c.directory: None,
     }
     trash.reinsert(uow, item.id, changes=changes)
-    _move_cards_back(uow, item, {item.item_id: scope_id})
+    returned_cards = move_cards_back(uow, item, {item.item_id: scope_id})
+    column = next(column for column in scope_columns(uow, project_id, scope_id) if column.id == item.item_id)
+    emit_restored(uow, item, column)
+    emit_cards(uow, item, [column], returned_cards, {**names, column.id: column.name})
+
+
+def _get_names(locked_columns: Mapping[str, LockedColumn]) -> dict[str, str]:
+    """Return the names of columns by id."""
+    return {column.id: column.name for column in locked_columns.values()}
 
 
 def restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
@@ -174,7 +171,7 @@ def restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     """
     refuse_names(request, "a scope")
     project_id = lock_project_of(uow, item)
-    lock_columns(uow, project_id)
+    names = _get_names(lock_columns(uow, project_id))
     siblings = uow.connection.execute(SCOPE_IDS, {"_project_id": project_id}).scalars().all()
     position = find_place(uow, item, scopes.c.position, siblings)
     SCOPE_ORDERS.enter(uow, project_id, position)
@@ -182,7 +179,13 @@ def restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     restore_relations(uow, item)
     drop_missing_references(uow, item, project_id)
     column_ids = trash.load_keys(uow, item.id, columns)
-    _move_cards_back(uow, item, dict.fromkeys(column_ids, item.item_id))
+    returned_cards = move_cards_back(uow, item, dict.fromkeys(column_ids, item.item_id))
+    own_columns = scope_columns(uow, project_id, item.item_id)
+    scope = next(scope for scope in project_scopes(uow, project_id, own_columns) if scope.id == item.item_id)
+    emit_restored(uow, item, scope)
+    emit_columns(uow, item, scope.columns)
+    names |= {column.id: column.name for column in scope.columns}
+    emit_cards(uow, item, scope.columns, returned_cards, names)
 
 
 def restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
@@ -206,87 +209,9 @@ def restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> No
     member_ids = set(uow.connection.execute(_MEMBERS, {"_project_id": item.item_id}).scalars())
     for user_id in member_ids - people.reaching(uow, item.workspace_id or "", member_ids).keys():
         uow.connection.execute(_REMOVE_MEMBER, {"_project_id": item.item_id, "_user_id": user_id})
-
-
-def _move_cards_back(uow: UnitOfWork, item: TrashRow, scope_ids: Mapping[str, str]) -> None:
-    """Move the cards back that are still in the column to which the deletion has moved them.
-
-    Args:
-        uow: The unit of work.
-        item: The restored column or scope.
-        scope_ids: The scopes of the restored columns, by the id of the column.
-    """
-    moves = trash.load_references(uow, item.id, cards.c.column_id)
-    if not moves:
-        return
-    card_ids = sorted(moves)
-    rows = [
-        row
-        for first in range(0, len(card_ids), _BATCH)
-        for row in _MOVED.all(uow.connection, {"_ids": card_ids[first : first + _BATCH]})
-    ]
-    # The locked columns keep the cards in place; their status may be changed by another unit.
-    returning_ids = [
-        row.id
-        for row in rows
-        if row.column_id == moves[row.id]["movedTo"] and moves[row.id]["columnId"] in scope_ids
-    ]
-    if returning_ids:
-        changes = [_build_return(uow, card_id, moves[card_id], scope_ids) for card_id in returning_ids]
-        uow.connection.execute(_MOVE_BACK, changes)
-    statuses = [
-        _build_status(card_id, moves[card_id])
-        for card_id in returning_ids
-        if _has_changed_status(moves[card_id])
-    ]
-    if statuses:
-        uow.connection.execute(_RESTORE_STATUS, statuses)
-    missing = sorted(moves.keys() - {row.id for row in rows})
-    for trash_id, card_id, stored in trash.find_rows(uow, cards, missing):
-        move = moves[card_id]
-        if stored["column_id"] == move["movedTo"] and move["columnId"] in scope_ids:
-            stored |= {
-                "column_id": move["columnId"],
-                "scope_id": scope_ids[move["columnId"]],
-                "position": move["position"],
-            }
-            if _has_changed_status(move) and stored["status"] == move["movedStatus"]:
-                completed_at = _read_time(move["completedAt"])
-                stored |= {
-                    "status": move["status"],
-                    "completed_at": trash.to_stored_time(uow, completed_at),
-                }
-            trash.rewrite_row(uow, trash_id, cards, card_id, stored)
-    for column_id in sorted({*scope_ids, *(move["movedTo"] for move in moves.values())}):
-        ordering.rebuild_index(uow, column_id)
-
-
-def _build_return(
-    uow: UnitOfWork, card_id: str, move: JsonRow, scope_ids: Mapping[str, str]
-) -> dict[str, object]:
-    return {
-        "_id": card_id,
-        "_column_id": move["columnId"],
-        "_scope_id": scope_ids[move["columnId"]],
-        "_position": move["position"],
-        "_now": uow.now,
-    }
-
-
-def _build_status(card_id: str, move: JsonRow) -> dict[str, object]:
-    return {
-        "_id": card_id,
-        "_moved_status": move["movedStatus"],
-        "_status": move["status"],
-        "_completed_at": _read_time(move["completedAt"]),
-    }
-
-
-def _has_changed_status(move: JsonRow) -> bool:
-    """Return whether a card got another status when it was moved."""
-    changed: bool = move.get("movedStatus", move["status"]) != move["status"]
-    return changed
-
-
-def _read_time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    emit_restored(
+        uow,
+        item,
+        load_project(uow, item.item_id),
+        new_name=None if request.key in (UNSET, item.key) else request.key,
+    )

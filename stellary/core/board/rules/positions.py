@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 GAP = 2**32
 """The gap between appended cards. It allows 32 insertions at the same place, since each halves the gap."""
@@ -87,6 +89,28 @@ def _fill(positions: list[int | None], start: int, end: int, opens_left: bool, o
         reach, room = max(2 * reach, 8), ROOM
 
 
+def follow_neighbours(moves: Sequence[tuple[str, int, int]], positions: Mapping[str, int]) -> dict[str, int]:
+    """Return the new positions of cards between other cards that got new positions.
+
+    Args:
+        moves: The ids of these other cards, which are adjacent, in order, with their positions before and after.
+        positions: The positions of the cards, by id.
+    """
+    points = [(old, id) for id, old, _ in moves]
+    ids_by_index: dict[int, list[str]] = defaultdict(list)
+    for position, id in sorted((position, id) for id, position in positions.items()):
+        ids_by_index[bisect(points, (position, id))].append(id)
+    followed: dict[str, int] = {}
+    for index, ids in ids_by_index.items():
+        left = moves[index - 1] if index else None
+        right = moves[index] if index < len(moves) else None
+        if any(move is not None and move[1] != move[2] for move in (left, right)):
+            spread_positions = spread(left and left[2], len(ids), right and right[2])
+            if spread_positions is not None:
+                followed.update(zip(ids, spread_positions, strict=True))
+    return followed
+
+
 class ColumnOrder:
     """The order of the cards in a column while several of them move.
 
@@ -137,3 +161,21 @@ class ColumnOrder:
             for id, position in zip(self._ids, new_positions, strict=True)
             if position != self._positions.get(id)
         }
+
+    def list_moves(self, positions: Mapping[str, int]) -> list[tuple[str, int, int]]:
+        """Return the cards that were not inserted, in order, with their old and new positions.
+
+        Args:
+            positions: The positions that are written.
+        """
+        return [
+            (id, old, positions.get(id, old))
+            for id in self._ids
+            if (old := self._positions.get(id)) is not None
+        ]
+
+    def separate(self) -> list[tuple[str, int, int]]:
+        """Return all cards in order, with their old and new positions, if two of them have the same position."""
+        if len(set(self._positions.values())) == len(self._positions):
+            return []
+        return [(id, self._positions[id], GAP * index) for index, id in enumerate(self._ids)]
