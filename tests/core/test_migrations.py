@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, Table, create_engine, event, inspect, text
 
 from stellary.core import Core
+from stellary.core.accounts.addresses import digest_address
 from stellary.core.db.base import IdType, metadata
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.migrations import PREFIX, VERSION_TABLE, upgrade
@@ -150,6 +151,21 @@ def test_what_was_written_before_there_was_an_index_is_found(empty_url):
         ("document", "2" * 24, " spec ", " text "),
         ("project", KNOWN["project_id"], " lau launch ", " cafe "),
     ]
+
+
+def test_addresses_in_records_that_were_there_before_are_found(empty_url):
+    record = {"id": "1" * 24, "seq": 1, "entity": "invitation", "meta": '{"name": "Ann@Example.com"}'}
+    write_at(
+        empty_url,
+        "0033",
+        *PLACE,
+        ("activities", record),
+        ("activities", {**record, "id": "2" * 24, "seq": 2, "meta": '{"name": "former address"}'}),
+        ("activities", {**record, "id": "3" * 24, "seq": 3, "entity": "workspace_member"}),
+    )
+    migrate(empty_url)
+    rows = run(empty_url, "SELECT address_digest FROM stellary_activities ORDER BY seq")
+    assert [row[0] for row in rows] == [digest_address("ann@example.com"), None, None]
 
 
 def test_rules_and_webhooks_that_were_there_before_are_still_looked_for(empty_url):

@@ -33,15 +33,7 @@ EXCEPTIONS = {
     ("deleted_containers.restore", "stellary_organizations"): ADMINISTERED,
     ("deleted_containers.restore", "stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.delete", "stellary_organization_activities.organization_id"): ADMINISTERED,
-    (
-        "auth.delete_account",
-        "stellary_organization_activities",
-    ): "the records that contain the name of the account",
-    ("auth.delete_account", "stellary_activities"): "the records that contain the address of the account",
-    (
-        "auth.confirm_email",
-        "stellary_activities",
-    ): "the records that contain the former address of the account",
+    ("auth.delete_account", "stellary_invitations"): "the invitations to the address of the account",
     ("auth.login", "stellary_second_factors"): "the second factor of the user whose password was right",
     (
         "auth.delete_account",

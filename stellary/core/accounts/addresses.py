@@ -8,6 +8,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from stellary.contract.errors import Invalid
 from stellary.contract.wire import invalid
+from stellary.core.accounts.tokens import digest
 
 ADDRESS_MAX = 254
 
@@ -51,3 +52,8 @@ def host_address(email: str) -> str:
 def address_key(email: str) -> str:
     """Return the form in which addresses are compared, regardless of case and of the encoding of accents."""
     return unicodedata.normalize("NFC", email).casefold()
+
+
+def digest_address(email: str) -> str:
+    """Return the digest by which the records that contain an address are found, however it was written."""
+    return digest(address_key(email))

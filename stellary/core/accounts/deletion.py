@@ -11,6 +11,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import OrganizationRef, Ref
 from stellary.core.accounts import api_tokens, organization_members
+from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.container_purge import delete_container
 from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.hosted import find_user
@@ -20,6 +21,7 @@ from stellary.core.accounts.rules import FORMER_NAME
 from stellary.core.accounts.tables import (
     email_tokens,
     identities,
+    invitations,
     recovery_codes,
     second_factors,
     sessions,
@@ -62,7 +64,8 @@ _FORGET = (
         token_generation=users.c.token_generation + 1,
     )
 )
-_EMAIL = select(users.c.email).where(users.c.id == bindparam("_user_id"))
+_FORMER = select(users.c.email, users.c.name).where(users.c.id == bindparam("_user_id"))
+_DELETE_INVITATIONS = delete(invitations).where(invitations.c.email_key == bindparam("_email_key"))
 _DELETE_OWN = [
     delete(table).where(table.c.user_id == bindparam("_user_id"))
     for table in (sessions, email_tokens, second_factors, recovery_codes, identities)
@@ -123,8 +126,9 @@ def _delete(uow: UnitOfWork, generation: int) -> None:
     api_tokens.revoke_all(uow)
     for statement in _DELETE_OWN:
         uow.connection.execute(statement, {"_user_id": uow.user_id})
-    email = uow.connection.execute(_EMAIL, {"_user_id": uow.user_id}).scalar_one()
-    uow.emit(AddressGivenUp(user_id=uow.user_id, email=email, is_deleted=True))
+    former = uow.connection.execute(_FORMER, {"_user_id": uow.user_id}).one()
+    uow.connection.execute(_DELETE_INVITATIONS, {"_email_key": address_key(former.email)})
+    uow.emit(AddressGivenUp(user_id=uow.user_id, email=former.email, name=former.name))
     forgotten = uow.connection.execute(
         _FORGET,
         {

@@ -143,7 +143,7 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
 
     Raises:
         Invalid: The token is unknown, was used, or has expired.
-        Conflict: Another account has the address by now.
+        Conflict: Another account has the address now.
     """
     owner = find_email_owner(uow, request.token)
     columns = {

@@ -1,4 +1,4 @@
-"""Identities: users whom an OpenID Connect provider signs in, each found by the issuer and the subject of the provider."""
+"""Identities: users that an OpenID Connect provider signs in, each found by the issuer and the subject of the provider."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Identity:
 def sign_in(units: Units, identity: Identity, device: str) -> str | None:
     """Start a session of the user with an identity, whose account is created on first use, and return its JWT.
 
-    An account with the address that nobody has verified is given to the owner of the address. One with a password is
+    An account whose address is not verified is given to the owner of the address. One with a password is
     linked by ``link_identity``, once the user has proved that it is theirs.
 
     Args:

@@ -84,6 +84,22 @@ def list_workspaces(uow: UnitOfWork) -> list[AccessibleWorkspace]:
     ]
 
 
+def select_next_workspace(organization_ids: Select[Any]) -> Select[Any]:
+    """Return a statement for the id of the first workspace of some organizations after ``_workspace_id``, deleted or not.
+
+    Args:
+        organization_ids: A statement for the ids of the organizations.
+    """
+    return (
+        select(workspaces.c.id)
+        .where(
+            workspaces.c.organization_id.in_(organization_ids), workspaces.c.id > bindparam("_workspace_id")
+        )
+        .order_by(workspaces.c.id)
+        .limit(1)
+    )
+
+
 def workspace_ref(uow: UnitOfWork, workspace_id: str) -> WorkspaceRef:
     """Return the ref of a workspace by its id; a ref without slugs if it is deleted.
 

@@ -1,4 +1,4 @@
-"""Users whom a trusted proxy has signed in: it has proved that an e-mail address is theirs."""
+"""Users that a trusted proxy has signed in: it has proved that an e-mail address is theirs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TAKE_OVER = (
 def find_or_create_user(units: Units, email: str) -> Actor:
     """Return the actor for the owner of an address, whose account is created on first use.
 
-    If somebody has registered the address without confirming it, the account is given to its owner: the password is
+    If the address was registered by someone who has not confirmed it, the account is given to its owner: the password is
     deleted, and logins and API tokens end.
 
     Args:

@@ -120,6 +120,8 @@ invitations = Table(
     Column("expires_at", UtcDateTime, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "email_key"),
+    # For the invitations to one address, in all workspaces.
+    Index("ix_stellary_invitations_email_key", "email_key"),
 )
 
 api_tokens = Table(

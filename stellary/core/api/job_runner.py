@@ -26,6 +26,7 @@ from stellary.core.kernel.jobs import Job
 from stellary.core.kernel.signals import EVERYTHING, JOBS
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
 from stellary.core.kernel.units import Units
+from stellary.core.notifications import erasure
 from stellary.core.trash import purging
 
 _log = logging.getLogger("stellary.core")
@@ -93,6 +94,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     purging.DELETE_ROWS: JobHandler(purging.delete_rows, attempts=None),
     container_purge.DELETE: JobHandler(container_purge.delete_batch, attempts=None),
     email_changes.SEND: JobHandler(email_changes.send_email_link),
+    erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
 }
 """The handler of each kind of job."""
 

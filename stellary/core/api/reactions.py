@@ -153,7 +153,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         webhooks_on_member_removed.hand_over,
         leaving.end_invitations,
     ),
-    AddressGivenUp: (erasure.remove_addresses,),
+    AddressGivenUp: (erasure.enqueue_erasures,),
     TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     AdminRightsLost: (
         end_streams,

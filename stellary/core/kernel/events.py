@@ -86,12 +86,12 @@ class AddressGivenUp(BaseEvent):
     """An account has no longer an e-mail address: it was deleted, or has another address.
 
     Attributes:
-        is_deleted: Whether the account was deleted, so that its name is given up too.
+        name: The name of the account if it was deleted, so that its name is given up too; otherwise None.
     """
 
     user_id: str
     email: str
-    is_deleted: bool = False
+    name: str | None = None
 
 
 @attrs.frozen(kw_only=True)

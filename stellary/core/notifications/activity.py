@@ -15,6 +15,7 @@ from sqlalchemy import BindParameter, Select, bindparam, delete, insert, literal
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import Card
 from stellary.contract.wire import Value
+from stellary.core.accounts.addresses import digest_address
 from stellary.core.accounts.audience import audience, by_ids, reviewers, with_access_flag
 from stellary.core.accounts.people import load_people, reaches
 from stellary.core.board.queries.item_names import load_item_names
@@ -105,6 +106,12 @@ class _Entry:
         return rules.find_entity(self.event, self.type)
 
     @property
+    def address_digest(self) -> str | None:
+        if isinstance(self.event, ItemChanged) and self.event.kind == "invitation":
+            return digest_address(self.event.name)
+        return None
+
+    @property
     def project_id(self) -> str | None:
         return None if isinstance(self.event, PilotageChanged) else self.event.project_id
 
@@ -170,7 +177,11 @@ def record(
     activity_rows = [
         _activity_row(uow, activity_id, entry, agent_names) for activity_id, entry in numbered_entries
     ]
-    queue_rows(uow.connection, _INSERT_ACTIVITIES, activity_rows)
+    inserted_rows = [
+        {**row, "address_digest": entry.address_digest}
+        for row, entry in zip(activity_rows, entries, strict=True)
+    ]
+    queue_rows(uow.connection, _INSERT_ACTIVITIES, inserted_rows)
     notification_rows: list[dict[str, object]] = [
         {
             "id": uow.new_id(),

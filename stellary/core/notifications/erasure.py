@@ -1,89 +1,234 @@
-"""The removal of e-mail addresses, and of the names of deleted accounts, from recorded activities about people."""
+"""The removal of e-mail addresses, and of the names of deleted accounts, from recorded activities.
+
+A job changes the records in batches, each in a transaction of its own, so that other writes do not wait for it. The records
+of invitations and memberships are found by indexes. The other names of people are found by reading the activities of the
+workspaces in whose organizations the account was a member.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final, TypedDict
 
-from sqlalchemy import bindparam, null, select, update
+from sqlalchemy import Text, bindparam, func, null, or_, select, type_coerce, update
 
-from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.addresses import digest_address
+from stellary.core.accounts.places import select_next_workspace
 from stellary.core.db.row_types import Query
+from stellary.core.kernel import jobs
 from stellary.core.kernel.events import AddressGivenUp
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications import rules
+from stellary.core.notifications import erased_names
 from stellary.core.notifications.row_types import (
     ActivityMetaRow,
+    NamingActivityRow,
+    ReadActivitiesRow,
     RevisedActivityRow,
     RevisedOrganizationActivityRow,
 )
-from stellary.core.notifications.tables import OF_PEOPLE, activities, organization_activities
+from stellary.core.notifications.tables import OF_MEMBERS, OF_PEOPLE, activities, organization_activities
 
-FORMER_ADDRESS = "former address"
+ERASE: Final = "notifications.erase"
+"""The kind of the job."""
+FORMER_ADDRESS: Final = "former address"
+BATCH_MAX: Final = 200
+"""The number of records that a transaction changes at most, of those that are found by an index."""
+READ_MAX: Final = 1_000
+"""The number of activities that a transaction reads at most, of those that are not."""
 
 _INVITATIONS = Query(
     ActivityMetaRow,
-    select(activities.c.seq, activities.c.meta).where(OF_PEOPLE, activities.c.entity == "invitation"),
+    select(activities.c.seq, activities.c.meta)
+    .where(activities.c.address_digest == bindparam("_digest"))
+    .limit(BATCH_MAX),
 )
 _REMOVE_ADDRESS = (
     update(activities)
     .where(activities.c.seq == bindparam("_seq"))
-    .values(meta=bindparam("_meta"), item=null())
+    .values(meta=bindparam("_meta"), item=null(), address_digest=null())
 )
-_OF_MEMBER = (
-    OF_PEOPLE,
-    activities.c.entity.in_(("member", "workspace_member")),
-    activities.c.entity_id == bindparam("_user_id"),
-)
-_REMOVE_ITEMS = update(activities).where(*_OF_MEMBER).values(item=null())
 _MEMBERSHIPS = Query(
     RevisedActivityRow,
-    select(activities.c.seq, activities.c.meta, activities.c.changes).where(*_OF_MEMBER),
+    select(activities.c.seq, activities.c.meta, activities.c.changes)
+    .where(
+        OF_PEOPLE,
+        activities.c.entity.in_(("member", "workspace_member")),
+        activities.c.entity_id == bindparam("_user_id"),
+        activities.c.seq > bindparam("_after"),
+    )
+    .order_by(activities.c.seq)
+    .limit(BATCH_MAX),
 )
-_REVISE_MEMBERSHIP = (
+_REVISE = (
     update(activities)
     .where(activities.c.seq == bindparam("_seq"))
-    .values(meta=bindparam("_meta"), changes=bindparam("_changes"))
+    .values(meta=bindparam("_meta"), changes=bindparam("_changes"), item=bindparam("_item"))
 )
+_OF_MEMBER = (OF_MEMBERS, organization_activities.c.entity_id == bindparam("_user_id"))
 _ORGANIZATION_MEMBERSHIPS = Query(
     RevisedOrganizationActivityRow,
-    select(
-        organization_activities.c.id, organization_activities.c.meta, organization_activities.c.changes
-    ).where(
-        organization_activities.c.entity == "organization_member",
-        organization_activities.c.entity_id == bindparam("_user_id"),
-    ),
+    select(organization_activities.c.id, organization_activities.c.meta, organization_activities.c.changes)
+    .where(*_OF_MEMBER, organization_activities.c.id > bindparam("_after"))
+    .order_by(organization_activities.c.id)
+    .limit(BATCH_MAX),
 )
 _REVISE_ORGANIZATION_MEMBERSHIP = (
     update(organization_activities)
     .where(organization_activities.c.id == bindparam("_id"))
     .values(meta=bindparam("_meta"), changes=bindparam("_changes"))
 )
+_NEXT_WORKSPACE = select_next_workspace(select(organization_activities.c.organization_id).where(*_OF_MEMBER))
+_read = (
+    select(activities.c.seq)
+    .where(activities.c.workspace_id == bindparam("_workspace_id"), activities.c.seq > bindparam("_after"))
+    .order_by(activities.c.seq)
+    .limit(READ_MAX)
+    .subquery()
+)
+_READ = Query(ReadActivitiesRow, select(func.count().label("count"), func.max(_read.c.seq).label("last_seq")))
+_NAMING = Query(
+    NamingActivityRow,
+    select(activities.c.seq, activities.c.meta, activities.c.changes, activities.c.item).where(
+        activities.c.workspace_id == bindparam("_workspace_id"),
+        activities.c.seq > bindparam("_after"),
+        activities.c.seq <= bindparam("_last"),
+        or_(
+            type_coerce(activities.c.changes, Text).contains(bindparam("_user_id", type_=Text)),
+            type_coerce(activities.c.item, Text).contains(bindparam("_user_id", type_=Text)),
+            # Their meta contains names without ids.
+            activities.c.type.in_(("card_assigned", "member_added", "member_removed")),
+            type_coerce(activities.c.meta, Text).like('%"mentioned"%'),
+        ),
+    ),
+)
 
 
-def remove_addresses(uow: UnitOfWork, events: Sequence[AddressGivenUp]) -> None:
-    """Remove addresses that accounts no longer have, and the names of deleted accounts, from records about people.
+class Erasure(TypedDict):
+    """The payload of the job: the account, and how far it has come.
+
+    Attributes:
+        userId, addressDigest: The account, and the digest of the address that it no longer has.
+        name: Its name if it was deleted; otherwise None.
+        step: The number of the step in ``_STEPS``.
+        workspaceId: The workspace whose activities are read; empty before the first one.
+        after: The number or the id of the last record that was read; empty before the first one.
+    """
+
+    userId: str
+    addressDigest: str
+    name: str | None
+    step: int
+    workspaceId: str
+    after: str
+
+
+def enqueue_erasures(uow: UnitOfWork, events: Sequence[AddressGivenUp]) -> None:
+    """Schedule the removal of addresses that accounts no longer have, and of the names of deleted accounts.
 
     Args:
         uow: The unit of work.
         events: The addresses.
     """
-    keys = {address_key(event.email) for event in events}
-    for row in _INVITATIONS.all(uow.connection, {}):
-        if address_key(str(row.meta["name"])) in keys:
-            parameters = {"_seq": row.seq, "_meta": {**row.meta, "name": FORMER_ADDRESS}}
-            uow.connection.execute(_REMOVE_ADDRESS, parameters)
     for event in events:
-        uow.connection.execute(_REMOVE_ITEMS, {"_user_id": event.user_id})
-        if event.is_deleted:
-            _remove_name(uow, event.user_id)
+        digest = digest_address(event.email)
+        _enqueue(
+            uow,
+            Erasure(
+                userId=event.user_id, addressDigest=digest, name=event.name, step=0, workspaceId="", after=""
+            ),
+        )
 
 
-def _remove_name(uow: UnitOfWork, user_id: str) -> None:
-    """Replace the name of a deleted account in the records of its memberships."""
-    for row in _MEMBERSHIPS.all(uow.connection, {"_user_id": user_id}):
-        meta, changes = rules.forget_name(row.meta, row.changes, user_id)
-        uow.connection.execute(_REVISE_MEMBERSHIP, {"_seq": row.seq, "_meta": meta, "_changes": changes})
-    for record in _ORGANIZATION_MEMBERSHIPS.all(uow.connection, {"_user_id": user_id}):
-        meta, changes = rules.forget_name(record.meta, record.changes, user_id)
-        parameters = {"_id": record.id, "_meta": meta, "_changes": changes}
-        uow.connection.execute(_REVISE_ORGANIZATION_MEMBERSHIP, parameters)
+def _enqueue(uow: UnitOfWork, erasure: Erasure) -> None:
+    jobs.enqueue(uow, ERASE, erasure)
+
+
+def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
+    """Remove an address or a name from the next records, and schedule the removal from those after them.
+
+    Args:
+        uow: The unit of the job.
+        payload: The payload of the job.
+    """
+    steps = _STEPS[:_STEPS_WITHOUT_NAME] if payload["name"] is None else _STEPS
+    for number in range(payload["step"], len(steps)):
+        following = steps[number](uow, payload)
+        if following is not None:
+            _enqueue(uow, {**following, "step": number})
+            return
+        payload = {**payload, "workspaceId": "", "after": ""}
+
+
+def _remove_address(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
+    """Remove the address from records of invitations; return how far this has come, or None if none is left."""
+    rows = _INVITATIONS.all(uow.connection, {"_digest": erasure["addressDigest"]})
+    revised = [{"_seq": row.seq, "_meta": {**row.meta, "name": FORMER_ADDRESS}} for row in rows]
+    if revised:
+        uow.connection.execute(_REMOVE_ADDRESS, revised)
+    return erasure if len(rows) == BATCH_MAX else None
+
+
+def _revise_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
+    """Remove the address, which is in their items, and the name from records of memberships."""
+    user_id = erasure["userId"]
+    parameters = {"_user_id": user_id, "_after": int(erasure["after"] or 0)}
+    rows = _MEMBERSHIPS.all(uow.connection, parameters)
+    revised: list[dict[str, object]] = []
+    for row in rows:
+        meta: Mapping[str, object] = row.meta
+        changes = row.changes
+        if erasure["name"] is not None:
+            meta, changes = erased_names.forget_member(row.meta, row.changes, user_id)
+        revised.append({"_seq": row.seq, "_meta": meta, "_changes": changes, "_item": None})
+    if revised:
+        uow.connection.execute(_REVISE, revised)
+    return {**erasure, "after": str(rows[-1].seq)} if len(rows) == BATCH_MAX else None
+
+
+def _revise_organization_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
+    """Remove the name from records of memberships in organizations."""
+    user_id = erasure["userId"]
+    rows = _ORGANIZATION_MEMBERSHIPS.all(uow.connection, {"_user_id": user_id, "_after": erasure["after"]})
+    revised: list[dict[str, object]] = []
+    for row in rows:
+        meta, changes = erased_names.forget_member(row.meta, row.changes, user_id)
+        revised.append({"_id": row.id, "_meta": meta, "_changes": changes})
+    if revised:
+        uow.connection.execute(_REVISE_ORGANIZATION_MEMBERSHIP, revised)
+    return {**erasure, "after": rows[-1].id} if len(rows) == BATCH_MAX else None
+
+
+def _revise_other_records(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
+    """Remove the name from the next activities of a workspace, such as those of cards that the user was assigned to."""
+    workspace_id, after = erasure["workspaceId"], erasure["after"]
+    user_id, name = erasure["userId"], erasure["name"]
+    if not after:
+        parameters = {"_user_id": user_id, "_workspace_id": workspace_id}
+        next_id: str | None = uow.connection.execute(_NEXT_WORKSPACE, parameters).scalar()
+        if next_id is None:
+            return None
+        workspace_id = next_id
+    position = {"_workspace_id": workspace_id, "_after": int(after or 0)}
+    read = _READ.one(uow.connection, position)
+    revised: list[dict[str, object]] = []
+    for row in _NAMING.all(uow.connection, {**position, "_last": read.last_seq or 0, "_user_id": user_id}):
+        names = erased_names.find_names(row.changes or (), user_id) | {str(name)}
+        meta = erased_names.forget_meta(row.meta, names)
+        changes = None if row.changes is None else erased_names.forget_changes(row.changes, user_id)
+        item = erased_names.forget_item(row.item, user_id)
+        if (meta, changes, item) != (row.meta, row.changes, row.item):
+            revised.append({"_seq": row.seq, "_meta": meta, "_changes": changes, "_item": item})
+    if revised:
+        uow.connection.execute(_REVISE, revised)
+    last = str(read.last_seq) if read.count == READ_MAX else ""
+    return {**erasure, "workspaceId": workspace_id, "after": last}
+
+
+_STEPS: Final = (
+    _remove_address,
+    _revise_memberships,
+    _revise_organization_memberships,
+    _revise_other_records,
+)
+_STEPS_WITHOUT_NAME: Final = 2
+"""The number of steps after an account has got another address."""

@@ -70,6 +70,19 @@ class RevisedActivityRow(ActivityMetaRow):
     changes: list[dict[str, object]] | None
 
 
+class NamingActivityRow(RevisedActivityRow):
+    """The columns of an activity that can contain the name of a person."""
+
+    item: dict[str, object] | None
+
+
+class ReadActivitiesRow(RowType):
+    """The number of activities of a workspace that a job reads at once, and the number of the last one in the stream."""
+
+    count: int
+    last_seq: int | None
+
+
 class RevisedOrganizationActivityRow(RowType):
     """The columns of an activity of an organization whose changes are written again."""
 

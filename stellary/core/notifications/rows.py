@@ -24,7 +24,7 @@ _FIELDS = RowFields(
     activities,
     computed=("id",),
     selected={"actor_name": name_of(activities.c.actor_id)},
-    internal=("id", "seq", "item"),
+    internal=("id", "seq", "item", "address_digest"),
 )
 _NOTIFICATION_FIELDS = RowFields(
     Notification,

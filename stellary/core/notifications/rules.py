@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, get_args
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.cards import CardStatus
-from stellary.core.accounts.rules import FORMER_NAME
 from stellary.core.kernel.events import (
     AttachmentAdded,
     AttachmentRemoved,
@@ -194,32 +193,6 @@ def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | Non
         project: The name of the project; None if it is not known.
     """
     return {"member": names.get(event.user_id), "project": project}
-
-
-def forget_name(
-    meta: Mapping[str, object], changes: Sequence[Mapping[str, object]] | None, user_id: str
-) -> tuple[dict[str, object], list[dict[str, object]] | None]:
-    """Return the meta and the changes of an activity about a membership without the name of the member.
-
-    Args:
-        meta: The meta.
-        changes: The changes; None if there are none.
-        user_id: The member, whose account was deleted.
-    """
-    new_meta = {key: FORMER_NAME if key in ("name", "member") else value for key, value in meta.items()}
-    if changes is None:
-        return new_meta, None
-    return new_meta, [_forget_name_in_change(change, user_id) for change in changes]
-
-
-def _forget_name_in_change(change: Mapping[str, object], user_id: str) -> dict[str, object]:
-    names = change.get("names")
-    if isinstance(names, Mapping):
-        return {**change, "names": {**names, **({user_id: FORMER_NAME} if user_id in names else {})}}
-    if change.get("field") != "name":
-        return dict(change)
-    values = {key: change.get(key) for key in ("from", "to")}
-    return {**change, **{key: value if value is None else FORMER_NAME for key, value in values.items()}}
 
 
 def project_meta(event: ProjectChange) -> dict[str, object]:

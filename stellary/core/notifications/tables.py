@@ -26,6 +26,8 @@ activities = Table(
     # The item after the change, for streams; cards are read when they are sent.
     Column("item", Json),
     Column("meta", Json, nullable=False),
+    # The digest of the address that the activity contains, by which it is found when nobody has the address any more.
+    Column("address_digest", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_activities_workspace_id_seq", "workspace_id", "seq"),
     # For the feeds of a project, with each of their filters, and of a card.
@@ -59,6 +61,16 @@ PEOPLE = Index(
     postgresql_where=OF_PEOPLE,
 )
 
+HAS_ADDRESS = text("address_digest IS NOT NULL")
+"""The condition of the index for activities that contain an address."""
+
+ADDRESSES = Index(
+    "ix_stellary_activities_address_digest",
+    activities.c.address_digest,
+    sqlite_where=HAS_ADDRESS,
+    postgresql_where=HAS_ADDRESS,
+)
+
 IS_SAMPLED = text("(seq & 63) = 0")
 """The condition of the index by time, which has one activity in 64."""
 
@@ -87,6 +99,18 @@ organization_activities = Table(
     Column("meta", Json, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_organization_activities_organization_id_id", "organization_id", "id"),
+)
+
+OF_MEMBERS = text("entity = 'organization_member'")
+"""The condition of the index for activities about the members of organizations. Only a statement with the same text can
+use it."""
+
+MEMBERS = Index(
+    "ix_stellary_organization_activities_members",
+    organization_activities.c.entity_id,
+    organization_activities.c.id,
+    sqlite_where=OF_MEMBERS,
+    postgresql_where=OF_MEMBERS,
 )
 
 notifications = Table(
