@@ -23,7 +23,11 @@ ANCHORED = ("match", "fullmatch", "search")
 METHODS = frozenset({*ANCHORED, "sub", "subn", "split", "findall", "finditer"})
 
 # Modules with a call whose pattern is a variable: what it stands for is found where it is written down.
-COMPUTED = {"stellary.contract.limits", "stellary.core.agents.rules.instructions"}
+COMPUTED = {
+    "stellary.contract.limits",
+    "stellary.core.kernel.grammars",
+    "stellary.core.wizard.rules.feedback",
+}
 
 # Only Alembic can import the environment of migrations, and only Django the models of an application.
 UNIMPORTABLE = (".migrations.env", ".contrib.django.models", ".contrib.django.admin")

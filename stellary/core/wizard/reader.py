@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from stellary.contract.wizard import Roadmap
 from stellary.core.ports.planner import Brief, Refinement
-from stellary.core.wizard.rules.feedback import apply_feedback
 from stellary.core.wizard.rules.planning import build_plan, schedule, select_phases
 from stellary.core.wizard.rules.questions import find_notes, refine_brief
 from stellary.core.wizard.rules.reading import read_brief
@@ -21,6 +20,11 @@ class BriefReader:
         selection = select_phases(findings, brief)
         plan = build_plan(findings, selection, brief)
         plan.notes += find_notes(findings, selection, brief)
+        if not brief.feedback:
+            return schedule(plan, (), brief.today)
+        # Imported on first use, since it builds a parser.
+        from stellary.core.wizard.rules.feedback import apply_feedback
+
         # Every new plan applies all feedback, also after further answers.
         plan, refused = apply_feedback(plan, brief.feedback, brief.today)
         return schedule(plan, refused, brief.today)

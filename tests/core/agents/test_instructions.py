@@ -7,7 +7,7 @@ import logging
 import time
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import lark
@@ -19,6 +19,9 @@ from hypothesis import strategies as st
 from stellary.core.agents.rules import instructions
 from stellary.core.agents.rules.instructions import InstructionContext, InstructionError, read
 from stellary.core.api.dispatch import ACTIONS
+from stellary.core.kernel import grammars
+from stellary.core.kernel.grammars import Grammar
+from stellary.core.wizard.rules import feedback
 from tests.support.each_case import for_each
 
 WEDNESDAY = date(2026, 4, 1)
@@ -218,12 +221,15 @@ def test_time_is_linear_in_the_length_of_a_prompt(part: str):
     assert long < 4 * 4 * short + 0.1
 
 
-def test_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("module", [instructions, feedback], ids=["instructions", "feedback"])
+def test_grammar_has_no_conflicts(
+    module: ModuleType, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(lark.logger, "level", logging.DEBUG)
     monkeypatch.setattr(lark.logger, "propagate", True)
     plain = lark.Lark
-    monkeypatch.setattr(instructions, "Lark", lambda text, **options: plain(text, debug=True, **options))
-    instructions._build_parser.__wrapped__()
+    monkeypatch.setattr(grammars, "Lark", lambda text, **options: plain(text, debug=True, **options))
+    Grammar(Path(module.__file__))
     assert [record.message for record in caplog.records if "onflict" in record.message] == []
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.contract.wizard import FEEDBACK_MAX
+from stellary.core.kernel.grammars import Grammar
+from stellary.core.wizard.rules import feedback as feedback_module
 from tests.core.wizard.test_planning import check, deliverables, phases, plan
 from tests.support.cpu_time import measure_cpu_time
 
@@ -67,6 +73,7 @@ def reasons(*feedback):
         ("move Discovery into Design", "Design,discovery Build Launch"),
         ("at most 2 phases", "Discovery,design Build,launch"),
         ("fewer phases", "Discovery,design Build Launch"),
+        ("we want fewer phases", "Discovery,design Build Launch"),
         ("remove Discovery and rename Launch to Party; swap Design and Build", "Build Design Party"),
         ("ajoute une phase de tests avant Launch", "Discovery Design Build Tests Launch"),
         ("supprime Discovery", "Design Build Launch"),
@@ -182,6 +189,68 @@ def test_what_is_not_understood_is_told_and_changes_nothing(feedback, reason):
     (reason_text,) = reasons(feedback)
     assert reason_text.startswith(reason)
     assert phases(plan(TEXT, feedback)) == START
+
+
+@pytest.mark.parametrize(
+    ("feedback", "word", "form"),
+    [
+        ("rename Launch", "rename Launch", "rename X to Y"),
+        ("remov Discovery", "remov Discovery", "remove X"),
+        ("make it some weeks", "some", "make it shorter; make X urgent; make PHASE the last phase"),
+        ("could you merge Build?", "could you merge Build", "merge X and Y"),
+        ("swap Build", "swap Build", "swap PHASE and PHASE"),
+    ],
+)
+def test_refusal_names_the_word_and_a_similar_change(feedback, word, form):
+    (reason,) = reasons(feedback)
+    assert reason == f"no such change is known: “{word}” is not understood; a similar change is: {form}"
+
+
+def test_one_feedback_has_at_most_30_changes():
+    roadmap = plan(TEXT, "; ".join(f"add step {number} to Launch" for number in range(40)))
+    assert [len(phase.deliverables) for phase in roadmap.phases] == [2, 2, 2, 32]
+    assert {item.reason for item in roadmap.not_understood} == {"one feedback has at most 30 changes"}
+
+
+def test_refusal_of_a_french_brief_is_french():
+    (sentence,) = plan(
+        "# Jardin\n\nLe plan est pour nous.\n- Creuser la mare", "renomme la mare"
+    ).not_understood
+    assert sentence.reason.endswith("un changement semblable : renomme X en Y")
+
+
+def test_every_suggested_change_is_understood():
+    forms = Grammar(Path(feedback_module.__file__)).vocabulary["forms"]
+    names = {"X": "Draw the logo", "Y": "Sketch the pages", "PHASE": "Build"}
+    changes = [form for pair in forms.values() for text in pair for form in re.split(" ?; ", text)]
+    assert len(changes) > 25
+    for change in changes:
+        text = re.sub(r"\b(X|Y|PHASE)\b", lambda name: names[name[1]], change)
+        text = re.sub("Build (and|et) Build", r"Build \1 Launch", text)
+        assert reasons(text) == [], text
+
+
+def test_words_of_a_name_in_full_are_no_keywords():
+    text = (
+        "Phase 1: Move to the cloud\n- Add users and groups\n- Start page is online\nPhase 2: Rest\n- Sleep"
+    )
+    (first, second) = plan(
+        text,
+        "rename Move to the cloud to Cloud. Add users and groups is urgent. Move start page is online to Rest",
+    ).phases
+    assert (first.name, [item.priority for item in first.deliverables]) == ("Cloud", ["high"])
+    assert [item.title for item in second.deliverables] == ["Sleep", "Start page is online"]
+
+
+@pytest.mark.parametrize(
+    "part", ["a phase before ", "move it to ", "“", "add a to ", "x, add ", ". ", "remove a and ", " ", "is "]
+)
+def test_feedback_of_maximum_length_is_read_in_linear_time(part):
+    def measure(length):
+        return measure_cpu_time(lambda: plan(TEXT, "move " + (part * length)[:length]), enough=0.05)
+
+    short, long = max(measure(FEEDBACK_MAX // 4), 0.05), measure(FEEDBACK_MAX)
+    assert long < 16 * short
 
 
 def test_between_two_things_nothing_is_guessed():

@@ -8,30 +8,29 @@ from __future__ import annotations
 
 import calendar
 import re
-import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from difflib import get_close_matches
-from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
 import attrs
-from lark import Lark, Token, Tree, UnexpectedInput
+from lark import Token, Tree
 
 from stellary.contract.cards import Card
+from stellary.core.kernel.grammars import Grammar, NotRead, find_near, list_trees
 
 _Day = TypeVar("_Day", bound=date)
 ParsedAction = tuple[str, dict[str, object]]
 STEPS_MAX = 100
-_VOCABULARY = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-_HINTS: Mapping[str, str] = _VOCABULARY["hints"]
-_CHANGING, _FIELDS, _TIMES, _REPEATABLE = (
-    frozenset(_VOCABULARY[name].split()) for name in ("changing", "fields", "times", "repeatable")
-)
-_NUMBERS = {"a": 1, "an": 1} | {word: number for number, word in enumerate(_VOCABULARY["numbers"].split(), 1)}
 _DAYS = [name.lower() for name in calendar.day_name]
 _MONTHS = [name.lower() for name in calendar.month_abbr]
+_GRAMMAR = Grammar(Path(__file__))
+_CHANGING, _FIELDS, _TIMES, _REPEATABLE = (
+    frozenset(_GRAMMAR.vocabulary[name].split()) for name in ("changing", "fields", "times", "repeatable")
+)
+_NUMBERS = {"a": 1, "an": 1} | {
+    word: number for number, word in enumerate(_GRAMMAR.vocabulary["numbers"].split(), 1)
+}
 _BULLET = re.compile(r"\s*+(?:[-*\u2022]|\d{1,3}[.)])\s++")
 _SEPARATOR = re.compile(r"[,;.]\s*+(?:(?:and|then)\s++)*+|\s(?:and|then)\s++", re.IGNORECASE)
 _TO_CARD = re.compile(
@@ -68,7 +67,7 @@ def read(prompt: str, context: InstructionContext) -> list[ParsedAction]:
     calls: list[ParsedAction] = []
     written: set[tuple[object, str]] = set()
     for line in _join_lists(prompt):
-        commands = _list_trees(_parse(line))
+        commands = list_trees(_parse(line))
         for action, params in (call for tree in commands for call in _Command(line, context, tree).read()):
             calls.append((action, params))
             for field in () if action in _REPEATABLE else params.keys() - {"cardId", "done"}:
@@ -98,43 +97,17 @@ def _join_lists(prompt: str) -> list[str]:
     return lines
 
 
-@cache
-def _build_parser() -> tuple[Lark, re.Pattern[str]]:
-    """Return the parser, and a pattern of the words that can begin an instruction."""
-    grammar = Path(__file__).with_suffix(".lark").read_text(encoding="utf-8")
-    verbs = []
-    for name in sorted(set(re.findall(r"\b_[A-Z_]+[A-Z]\b", grammar)) - _HINTS.keys()):
-        word = name.removeprefix("_V").strip("_")
-        words = _VOCABULARY["synonyms"].get(word, word.lower())
-        verbs += [words] if name.startswith("_V_") else []
-        grammar += f"{name}: /(?:{words})(?![\\w'\u2019])/i\n"
-    first_words = rf"(?:{'|'.join(verbs)}|please(?=\s+\w)|(?:can|could|would|will)\s+you)(?![\w'\u2019])"
-    return Lark(grammar.replace("VERB", first_words), parser="lalr"), re.compile(first_words, re.IGNORECASE)
-
-
-def _list_trees(tree: Tree[Token]) -> list[Tree[Token]]:
-    """Return the branches of a syntax tree."""
-    return [child for child in tree.children if isinstance(child, Tree)]
-
-
 def _parse(line: str) -> Tree[Token]:
     """Return the syntax tree of a line.
 
     Raises:
         InstructionError: It is not understood.
     """
-    parser, _ = _build_parser()
     try:
-        return parser.parse(line)
-    except UnexpectedInput as error:
-        token = getattr(error, "token", None)
-        position = len(line) if token is not None and token.type == "$END" else error.pos_in_stream
-        changing = _find_words(line[:position], _CHANGING - {"please", "thanks"})
-        expected = set()
-        for name in getattr(error, "accepts", None) or getattr(error, "allowed", None) or ():
-            pattern = "" if name in _HINTS else parser.get_terminal(name).pattern.value
-            expected |= {_HINTS[name]} if name in _HINTS else set(re.findall(r"[a-z]{2,}", pattern))
-        raise _refuse(line, next(changing, position) or 0, expected - {""}) from None
+        return _GRAMMAR.parse(line)
+    except NotRead as error:
+        changing = _find_words(line[: error.position], _CHANGING - {"please", "thanks"})
+        raise _refuse(line, next(changing, error.position), error.expected) from None
 
 
 def _find_words(text: str, words: Collection[str]) -> Iterator[int]:
@@ -156,29 +129,19 @@ def _refuse(line: str, position: int, expected: Collection[str] = ()) -> Instruc
     word = next_word[1] if next_word else line.rsplit(maxsplit=1)[-1]
     message = f"I did not understand {word[:100]!r} in {line[:200]!r}."
     alternatives = set(expected) - {word.lower()}
-    is_typo = len(word) > 3 and word.lower() not in _CHANGING
-    if is_typo and (near := get_close_matches(word.lower(), alternatives, 1, 0.7)):
-        return InstructionError(f"{message} Did you mean {near[0]!r}?")
+    if word.lower() not in _CHANGING and (near := find_near(word, alternatives)):
+        return InstructionError(f"{message} Did you mean {near!r}?")
     words = line[:position].split()
     while words and words[-1].strip(",;:.").lower() in ("", "and", "then", "on"):
         words.pop()
     before = " ".join(words).rstrip(",;:.")
-    if _is_instruction(before):
+    if _GRAMMAR.is_command(before):
         message += f" Without it, I understand {before[-200:]!r}."
     elif expected:
         message += f" Here I understand: {', '.join(sorted(expected))}."
     if not expected:
         message += " Put a name or a text that contains it in quotes."
     return InstructionError(message)
-
-
-def _is_instruction(text: str) -> bool:
-    """Return whether a text would be understood as one or more instructions."""
-    parser, first_words = _build_parser()
-    try:
-        return first_words.match(text) is not None and parser.parse(text) is not None
-    except UnexpectedInput:
-        return False
 
 
 def _to_number(word: str) -> int:
@@ -207,10 +170,10 @@ class _Command:
 
     def __init__(self, line: str, context: InstructionContext, tree: Tree[Token]) -> None:
         self.line, self.context = line, context
-        (action,) = _list_trees(tree)
+        (action,) = list_trees(tree)
         parts = [*tree.children, *action.children]
         if action.data == "mark":
-            (action,) = _list_trees(action)
+            (action,) = list_trees(action)
             parts += action.children
         self.kind = str(action.data)
         self.tokens = {part.type: part for part in parts if isinstance(part, Token)}
@@ -248,7 +211,7 @@ class _Command:
         return self.join(next(self.trees[rule] for rule in rules if rule in self.trees))
 
     def read_names(self) -> list[str]:
-        names = _list_trees(self.trees["names"]) if "names" in self.trees else [self.trees["listed"]]
+        names = list_trees(self.trees["names"]) if "names" in self.trees else [self.trees["listed"]]
         return [self.join(name, is_first=name is names[0]) for name in names]
 
     def join(self, name: Tree[Token], *, is_first: bool = True) -> str:
@@ -284,7 +247,7 @@ class _Command:
             return token[1:-1]
         start, text = token.start_pos or 0, token.rstrip()
         for separator in _SEPARATOR.finditer(text):
-            if _is_instruction(_SEPARATOR.split(text[separator.end() :], maxsplit=1)[0]):
+            if _GRAMMAR.is_command(_SEPARATOR.split(text[separator.end() :], maxsplit=1)[0]):
                 raise _refuse(self.line, start + separator.end())
         if refused:
             text = text.removesuffix("?" if "ASK" in self.tokens else ".")

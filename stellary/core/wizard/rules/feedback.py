@@ -1,26 +1,34 @@
-"""Feedback: changes to a plan in plain words, each a verb with its arguments. Other text is returned with the reason."""
+"""Feedback: changes to a plan in plain words. The grammar beside this file reads each as a whole, or refuses it as a whole."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
-from itertools import pairwise, zip_longest
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+from lark import Token, Transformer, Tree, v_args
+from lark.exceptions import VisitError
 
 from stellary.contract.cards import Priority
 from stellary.contract.project_imports import COLUMNS_MAX
 from stellary.contract.wizard import NotUnderstood
-from stellary.core.wizard.rules.dates import DateReader
+from stellary.core.kernel.grammars import Grammar, NotRead, find_near, list_trees
+from stellary.core.wizard.rules.dates import DAYS_MAX, DateReader
 from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.matching import (
     QUOTES,
     NotMatched,
-    PlanTarget,
     find_phase,
     find_target,
+    list_targets,
+    refuse,
     strip_role,
 )
-from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.plans import (
     NAME_MAX,
     TITLE_MAX,
@@ -30,14 +38,23 @@ from stellary.core.wizard.rules.plans import (
     capitalize,
     content_words,
 )
-from stellary.core.wizard.rules.vocabulary import fold, word_numbers, word_set
+from stellary.core.wizard.rules.vocabulary import fold, word_numbers
 
-WISH_MAX = 300
-"""The maximum number of characters of one change."""
+WISHES_MAX = 30
+"""The maximum number of changes in one feedback."""
+UNDO_MAX = 100
 PACE_MIN, PACE_MAX = 0.05, 20.0
+_LAST: Tree[str] = Tree("last", [])
+"""The position of a new phase, unless the change gives another one."""
 
-_PRIORITIES: tuple[Priority, ...] = ("high", "low")
-_VERBS = ("add", "remove", "rename", "merge", "split", "swap", "move", "start", "finish", "undo")
+
+@cache
+def _load_grammar() -> tuple[Grammar, re.Pattern[str]]:
+    """Return the grammar of changes, and a pattern of the text between two of them."""
+    grammar = Grammar(Path(__file__))
+    verb = grammar.first_words.pattern
+    between = rf"[;\n]|(?<=\S\S)[.!](?=\s)|,?\s(?:and|et|then|puis)\s(?={verb})|,\s(?={verb})"
+    return grammar, re.compile(between)
 
 
 def apply_feedback(
@@ -52,50 +69,114 @@ def apply_feedback(
         feedback: All feedback, oldest first.
         today: The day from which dates without a year are read.
     """
-    first, history = copy.deepcopy(plan), list[WorkPlan]()
+    first, history = plan.copy(), deque([plan], maxlen=UNDO_MAX)
     refused: list[NotUnderstood] = []
     for text in feedback:
         refused = []
-        for wish in split_wishes(text):
-            words = fold(wish).strip(" .!?").split()
-            if words[:1] and words[0] in word_set("undo") and len(words) < 5:
-                if history:
-                    plan = history.pop()
-                else:
-                    reason = format_message(plan.language, "nothing_to_undo")
-                    refused.append(NotUnderstood(text=wish, reason=reason))
-                continue
-            is_reset = words in (["start", "over"], ["tout", "annuler"], ["reset"])
-            after = copy.deepcopy(first if is_reset else plan)
+        for number, wish in enumerate(_split_wishes(history[-1], text)):
             try:
-                if not is_reset:
-                    _Change(after, today, wish).apply()
+                _apply_wish(first, history, wish, today, is_allowed=number < WISHES_MAX)
             except NotMatched as error:
                 refused.append(NotUnderstood(text=wish, reason=str(error)))
-            else:
-                history.append(plan)
-                plan = after
-    return plan, refused
+    return history[-1], refused
 
 
-def split_wishes(text: str) -> Iterator[str]:
+def _apply_wish(
+    first: WorkPlan, history: deque[WorkPlan], wish: str, today: date, *, is_allowed: bool
+) -> None:
+    """Add the plan with a change to the plans so far.
+
+    Raises:
+        NotMatched: The change is not understood, or not possible.
+    """
+    plan = history[-1]
+    if not is_allowed:
+        raise refuse(plan, "too_many", most=WISHES_MAX)
+    tree = _parse(plan, wish)
+    if tree.data == "undo":
+        if len(history) == 1:
+            raise refuse(plan, "nothing_to_undo")
+        history.pop()
+        return
+    after = (first if tree.data == "reset" else plan).copy()
+    _Change(after, today, wish).apply(tree)
+    history.append(after)
+
+
+def _normalize(plan: WorkPlan, text: str) -> str:
+    """Return a text in lower case and without accents, with each name of the plan as one word, at the same length."""
+    text = fold(text)
+    names = {fold(target.name) for target in list_targets(plan)}
+    for name in sorted((name for name in names if " " in name), key=len, reverse=True):
+        text = text.replace(name, name.replace(" ", "_"))
+    return text
+
+
+def _split_wishes(plan: WorkPlan, text: str) -> Iterator[str]:
     """Yield the changes in a text: its sentences, split at each ``and`` that a verb follows."""
-    verbs = frozenset[str]().union(*map(word_set, _VERBS[:7])) - {"do", "in"}
-    for line in text.replace(";", "\n").splitlines():
-        words: list[str] = []
-        tokens = line.split()
-        for token, following in zip_longest(tokens, tokens[1:], fillvalue=""):
-            is_before_verb = fold(following).strip(QUOTES) in verbs
-            is_joint = is_before_verb and token.casefold() in ("and", "et", "then", "puis")
-            words += [] if is_joint else [token]
-            is_end = (token[-1] in ".!" and len(token) > 2) or (token[-1] == "," and is_before_verb)
-            if (is_end or is_joint or not following) and (wish := " ".join(words).strip(" ,.!-*•")):
-                yield wish
-            words = [] if is_end or is_joint else words
+    _, between = _load_grammar()
+    text = "\n".join(" ".join(line.split()) for line in text.splitlines())
+    start = 0
+    for match in [*between.finditer(_normalize(plan, text)), None]:
+        if wish := text[start : match.start() if match else None].strip(" ,.!?-*•"):
+            yield wish
+        start = match.end() if match else start
 
 
-class _Change:
-    """One change: a verb, and the text after it.
+def _parse(plan: WorkPlan, wish: str) -> Tree[Token]:
+    """Return the syntax tree of a change.
+
+    Raises:
+        NotMatched: The text is not a change.
+    """
+    try:
+        (tree,) = list_trees(_load_grammar()[0].parse(_normalize(plan, wish)))
+    except NotRead as error:
+        raise _refuse_wish(plan, wish, error.position) from None
+    return tree
+
+
+def _refuse_wish(plan: WorkPlan, wish: str, position: int) -> NotMatched:
+    """Return the error for a change that is not understood at a position. The message suggests a similar change."""
+    grammar, _ = _load_grammar()
+    forms = grammar.vocabulary["forms"]
+    verbs = {word: name for name in forms for word in re.findall(r"[a-z]{3,}", grammar.keywords[name])}
+    polite = grammar.keywords["_POLITE"]
+    first = next((word for word in fold(wish).split() if not re.fullmatch(polite, word)), "")
+    verb = find_near(first, verbs)
+    word = wish[position:].partition(" ")[0] if verb else first
+    form = "; ".join(forms[name][plan.language == "fr"] for name in ([verbs[verb]] if verb else forms))
+    return refuse(plan, "not_understood", word=(word or wish)[:100], form=form)
+
+
+def _split_names(text: str) -> list[str]:
+    """Return the names of an enumeration: ``a, b and c``."""
+    names = re.split(r",| and | et ", text)
+    return [name.strip(QUOTES) for name in names if name.strip(QUOTES)]
+
+
+def _to_item(title: str) -> PlannedItem:
+    return PlannedItem(shorten(capitalize(title), TITLE_MAX), priority="medium")
+
+
+def _to_phase(name: str, items: Sequence[PlannedItem] = ()) -> PlannedPhase:
+    return PlannedPhase(shorten(capitalize(name), NAME_MAX), [*items])
+
+
+def _to_number(word: str) -> int:
+    return int(word) if word.isdecimal() else word_numbers("numbers")[word]
+
+
+def _find_index(siblings: Sequence[object], place: Tree[str], near: object) -> int:
+    """Return the index of a position among siblings; the end if the sibling near it is not one of them."""
+    if place.data == "first":
+        return 0
+    return siblings.index(near) + (place.data == "after") if near in siblings else len(siblings)
+
+
+@v_args(inline=True)
+class _Change(Transformer[Token, None]):
+    """A change: each method makes the changes of the rule with its name. Its arguments are the names in the text.
 
     Args:
         plan: The plan to change.
@@ -104,78 +185,45 @@ class _Change:
     """
 
     def __init__(self, plan: WorkPlan, today: date, wish: str) -> None:
-        self._plan, self._language = plan, plan.language
-        self._dates = DateReader(today)
-        self._words = wish.split() if len(wish) <= WISH_MAX else []
+        super().__init__()
+        self._plan, self._dates, self._wish = plan, DateReader(today), wish
 
-    def apply(self) -> None:
+    def apply(self, tree: Tree[Token]) -> None:
         """Make the change.
 
         Raises:
-            NotMatched: The text is not a change, or names no part of the plan.
+            NotMatched: The text names no part of the plan, or the change is impossible.
         """
-        words = list(self._words)
-        verb = self._find_verb(words)
-        text = " ".join(words)
-        while words and verb is None and self._plain(words[0]) in word_set("polite"):
-            words.pop(0)
-            verb = self._find_verb(words)
-        text_after = " ".join(words[1:]) if verb else text
-        if self._is_pace(text) or self._is_statement(" ".join(self._words)):
-            return
-        if verb is None or not hasattr(self, f"_{verb}"):
-            raise self._refuse("not_understood")
-        method: Callable[[str], None] = getattr(self, f"_{verb}")
-        method(text_after)
+        try:
+            self.transform(tree)
+        except VisitError as error:
+            raise error.orig_exc from None
         self._plan.phases = [phase for phase in self._plan.phases if phase.items]
 
-    def _find_verb(self, words: Sequence[str]) -> str | None:
-        first = self._plain(words[0]) if words else ""
-        return next((verb for verb in _VERBS if first in word_set(verb)), None)
-
-    @staticmethod
-    def _plain(word: str) -> str:
-        return fold(word).strip(QUOTES + "?")
-
     def _refuse(self, key: str, **values: object) -> NotMatched:
-        return NotMatched(format_message(self._language, key, **values))
+        return refuse(self._plan, key, **values)
 
-    def _split_at(self, text: str, joints: str) -> Iterator[tuple[str, str]]:
-        """Yield the parts before and after each joining word, from the last word to the first."""
-        words = text.split()
-        for place in range(len(words) - 1, 0, -1):
-            if self._plain(words[place - 1]) in word_set(joints) and place > 1:
-                yield " ".join(words[: place - 1]), " ".join(words[place:])
+    def _check_name(self, name: str) -> str:
+        """Return a new name without words such as ``phase``. It must not be empty."""
+        if not (stripped := strip_role(name)[0]):
+            raise _refuse_wish(self._plan, self._wish, len(self._wish))
+        return stripped
 
-    def _resolve(self, text: str, joints: str) -> tuple[PlanTarget, str]:
-        """Return the target at the beginning of a text, and the text after the joining word."""
-        problem = self._refuse("not_understood")
-        for head, tail in self._split_at(text, joints):
-            try:
-                return find_target(self._plan, head), tail
-            except NotMatched as error:
-                problem = error
-        raise problem
+    # ------------------------------------------------------------------------------------------ words
+
+    def name(self, *words: Token) -> str:
+        return self._wish[words[0].start_pos : words[-1].end_pos].strip(QUOTES)
+
+    def into(self, word: Token) -> str:
+        return str(word)
 
     # ------------------------------------------------------------------------------------------ whole plan
 
-    def _is_pace(self, text: str) -> bool:
-        """Apply a text about the length of the whole plan; return False for any other text."""
-        words = {self._plain(word) for word in text.split()}
-        for name, factor in (("shorter", 0.75), ("longer", 4 / 3)):
-            if len(words) <= 6 and words & word_set(name):
-                self._scale(factor)
-                return True
-        if words & word_set("roles_phase") and words & word_set("fewer"):
-            numbers = {**word_numbers("numbers"), **{word: int(word) for word in words if word.isdecimal()}}
-            most = max((numbers[word] for word in words & numbers.keys()), default=len(self._plan.phases) - 1)
-            self._reduce(max(1, most))
-            return True
-        timing = self._dates.read_timing(text.removeprefix("make it ").removeprefix("in "))
-        if timing and timing.days and timing.period is None:
-            self._plan.days, self._plan.deadline = timing.days, None
-            return True
-        return False
+    def shorten(self) -> None:
+        self._scale(0.75)
+
+    def lengthen(self) -> None:
+        self._scale(4 / 3)
 
     def _scale(self, factor: float) -> None:
         plan = self._plan
@@ -185,49 +233,28 @@ class _Change:
         elif plan.deadline is not None and plan.start is not None and factor < 1:
             plan.days = max(1, round(((plan.deadline - plan.start).days + 1) * factor))
 
-    def _reduce(self, most: int) -> None:
-        """Join the smallest neighbouring phases until there are at most so many."""
-        while len(phases := self._plan.phases) > most:
-            pairs = [*pairwise(phases)]
-            self._join(*min(pairs, key=lambda pair: len(pair[0].items) + len(pair[1].items)))
+    def limit_phases(self, count: Token | None = None) -> None:
+        """Merge the smallest neighbouring phases until there are at most so many; one less without a number."""
+        phases = self._plan.phases
+        most = len(phases) - 1 if count is None else _to_number(count)
+        while len(phases) > max(1, most):
+            self._join(*min(pairwise(phases), key=lambda pair: len(pair[0].items) + len(pair[1].items)))
 
-    def _is_statement(self, text: str) -> bool:
-        """Apply a sentence that states a duration, a priority or a date; return False for any other sentence."""
-        words = text.split()
-        plain = [self._plain(word) for word in words]
-        for place in range(1, len(words) - 1):
-            timing = None
-            if plain[place] in word_set("lasts") or plain[place] == "due":
-                timing = self._dates.read_timing(" ".join(words[place + 1 :]))
-            if timing and timing.days and plain[place] != "due":
-                target = find_target(self._plan, " ".join(words[:place]))
-                (target.item or target.phase).days = timing.days
-                return True
-            if timing and timing.period and plain[place - 1] in ("is", "are"):
-                target = find_target(self._plan, " ".join(words[: place - 1]))
-                (target.item or target.phase.items[-1]).due = timing.period.last
-                return True
-        is_command = plain[:1] and plain[0] in ("make", "mark", "set")
-        has_verb = len(plain) > 2 and plain[-2] in word_set("states")
-        priority = next((name for name in _PRIORITIES if plain and plain[-1] in word_set(name)), None)
-        if priority is None or len(plain) < 2 or not (is_command or has_verb):
-            return False
-        name = " ".join(words[bool(is_command) : -2 if has_verb else -1])
-        target = find_target(self._plan, name)
-        for item in [target.item] if target.item else target.phase.items:
-            item.priority = priority
-        return True
+    def set_days(self, count: Token, unit: Token) -> None:
+        days = _to_number(count) * word_numbers("units")[unit]
+        self._plan.days, self._plan.deadline = max(1, min(DAYS_MAX, days)), None
 
-    def _start(self, text: str) -> None:
-        plan, day = self._plan, self._read_day(text)[0]
+    def set_start(self, text: str) -> None:
+        plan, day = self._plan, self._read_days(text)[0]
         if plan.start is not None and plan.deadline is not None and plan.deadline < day:
             plan.deadline = day + (plan.deadline - plan.start)
         plan.start = day
 
-    def _finish(self, text: str) -> None:
-        self._plan.deadline, self._plan.days = self._read_day(text)[1], None
+    def set_deadline(self, text: str) -> None:
+        self._plan.deadline, self._plan.days = self._read_days(text)[1], None
 
-    def _read_day(self, text: str) -> tuple[date, date]:
+    def _read_days(self, text: str) -> tuple[date, date]:
+        """Return the first and the last day of the time that a text names."""
         timing = self._dates.read_timing(text)
         if timing is None:
             raise self._refuse("no_date")
@@ -238,88 +265,56 @@ class _Change:
 
     # ------------------------------------------------------------------------------------------ parts
 
-    def _new_item(self, text: str) -> PlannedItem:
-        return PlannedItem(shorten(capitalize(text), TITLE_MAX), priority="medium")
+    def prioritize(self, name: str, level: Token) -> None:
+        target = find_target(self._plan, name)
+        priority: Priority = "high" if level.type == "HIGH" else "low"
+        for item in [target.item] if target.item else target.phase.items:
+            item.priority = priority
 
-    def _add(self, text: str) -> None:
-        words = [self._plain(word) for word in text.split()]
-        while words and words[0] in word_set("articles") | {"i", "we"}:
-            words.pop(0)
-        if words[:1] and words[0].rstrip(":") in ("checklist", "steps", "etapes"):
-            self._add_steps(text)
-        elif set(words) & word_set("roles_phase") and strip_role(self._split_position(text)[0])[1] == "phase":
-            self._add_phases(text)
-        else:
-            self._add_item(text)
+    def set_duration(self, name: str, text: str) -> None:
+        target, timing = find_target(self._plan, name), self._dates.read_timing(text)
+        if timing is None or not timing.days:
+            raise self._refuse("no_duration")
+        (target.item or target.phase).days = timing.days
 
-    def _split_position(self, text: str) -> tuple[str, int]:
-        """Split a text into the part before a position at its end, and the index of that position."""
+    def set_due(self, name: str, text: str) -> None:
+        target = find_target(self._plan, name)
+        (target.item or target.phase.items[-1]).due = self._read_days(text)[1]
+
+    def add_phase(self, name: str, place: Tree[str] = _LAST) -> None:
+        self._insert_phases([name], place)
+
+    def add_phases(self, names: str, place: Tree[str] = _LAST) -> None:
+        self._insert_phases(_split_names(names), place)
+
+    def _insert_phases(self, names: Sequence[str], place: Tree[str]) -> None:
         phases = self._plan.phases
-        for name, offset in (("before", 0), ("after", 1)):
-            for head, tail in self._split_at(text, name):
-                return head, self._plan.phases.index(find_phase(self._plan, tail)) + offset
-        words = text.split()
-        if (
-            len(words) > 2
-            and self._plain(words[-1]) in word_set("roles_phase")
-            and self._plain(words[-2]) in (word_set("first") | word_set("last"))
-        ):
-            words.pop()
-        edge = self._plain(words[-1]) if words else ""
-        for name, index in (("first", 0), ("last", len(phases))):
-            if edge in word_set(name) and len(words) > 1:
-                while len(words) > 1 and self._plain(words[-1]) in (
-                    word_set(name) | {"at", "the", "to", "au", "a", "la", "en"}
-                ):
-                    words.pop()
-                return " ".join(words), index
-        return text, len(phases)
-
-    def _add_phases(self, text: str) -> None:
-        head, index = self._split_position(text)
-        name, _ = strip_role(head)
-        is_plural = any(self._plain(word) in ("phases", "stages", "etapes") for word in head.split())
-        names = _split_names(name) if is_plural else [name]
-        if not name or strip_role(name)[0] == "" or self._plain(name) in word_set("roles_phase"):
-            raise self._refuse("not_understood")
-        if len(self._plan.phases) + len(names) > COLUMNS_MAX:
+        names = [self._check_name(name) for name in names]
+        if len(phases) + len(names) > COLUMNS_MAX:
             raise self._refuse("full", most=COLUMNS_MAX)
-        self._plan.phases[index:index] = [
-            PlannedPhase(shorten(capitalize(part), NAME_MAX), [self._new_item(part)]) for part in names
-        ]
+        near = find_phase(self._plan, str(place.children[0])) if place.children else None
+        index = _find_index(phases, place, near)
+        phases[index:index] = [_to_phase(name, [_to_item(name)]) for name in names]
 
-    def _add_item(self, text: str) -> None:
-        phase, name = self._plan.phases[-1], text
-        for head, tail in self._split_at(text, "into"):
-            try:
-                phase, name = find_phase(self._plan, tail), head
+    def add_item(self, *parts: str) -> None:
+        """Add a deliverable to the phase after the last ``to`` that a phase follows, else to the phase most like it."""
+        for end in range(len(parts) - 2, 0, -2):
+            with suppress(NotMatched):
+                phase = find_phase(self._plan, " ".join(parts[end + 1 :]))
                 break
-            except NotMatched:
-                continue
         else:
-            near = max(self._plan.phases, key=lambda other: self._count_shared(other, text))
-            if self._count_shared(near, text):
-                phase = near
-        name, kind = strip_role(name)
-        if not name or kind == "phase":
-            raise self._refuse("not_understood")
-        phase.items.append(self._new_item(name))
+            end, words, phase = len(parts), content_words(" ".join(parts)), self._plan.phases[-1]
+            for other in reversed(self._plan.phases):
+                if words & other.words and len(words & other.words) >= len(words & phase.words):
+                    phase = other
+        phase.items.append(_to_item(self._check_name(" ".join(parts[:end]))))
 
-    @staticmethod
-    def _count_shared(phase: PlannedPhase, text: str) -> int:
-        return len(
-            content_words(text) & content_words(" ".join([phase.name, *(item.title for item in phase.items)]))
-        )
+    def add_steps(self, names: str, name: str) -> None:
+        item = find_target(self._plan, name, "item").item
+        assert item is not None
+        item.checklist += _split_names(names)
 
-    def _add_steps(self, text: str) -> None:
-        for head, tail in self._split_at(text, "into"):
-            item = find_target(self._plan, tail, "item").item
-            assert item is not None
-            item.checklist += _split_names(head.partition(":")[2] or " ".join(head.split()[1:]))
-            return
-        raise self._refuse("not_understood")
-
-    def _remove(self, text: str) -> None:
+    def remove(self, text: str) -> None:
         try:
             targets = [find_target(self._plan, text)]
         except NotMatched:
@@ -328,127 +323,84 @@ class _Change:
             targets = [find_target(self._plan, name) for name in names]
         removed = [target.item or target.phase for target in targets]
         for phase in self._plan.phases:
-            phase.items = [item for item in phase.items if item not in removed]
-        phases = [phase for phase in self._plan.phases if phase.items and phase not in removed]
-        if not phases:
+            phase.items = [item for item in phase.items if item not in removed and phase not in removed]
+        if not any(phase.items for phase in self._plan.phases):
             raise self._refuse("last_phase")
-        self._plan.phases = phases
 
-    def _rename(self, text: str) -> None:
-        target, name = self._resolve(text, "into" if not list(self._split_at(text, "name")) else "name")
-        if not name.strip(QUOTES):
-            raise self._refuse("not_understood")
+    def rename(self, name: str, new_name: str) -> None:
+        target = find_target(self._plan, name)
+        if not new_name:
+            raise _refuse_wish(self._plan, self._wish, len(self._wish))
         if target.item is None:
-            target.phase.name = shorten(capitalize(name.strip(QUOTES)), NAME_MAX)
+            target.phase.name = _to_phase(new_name).name
         else:
-            target.item.title = shorten(capitalize(name.strip(QUOTES)), TITLE_MAX)
+            target.item.title = _to_item(new_name).title
 
-    def _merge(self, text: str) -> None:
-        name = ""
-        for head, tail in self._split_at(text, "name"):
-            text, name = head, tail.strip(QUOTES)
-        one, other_text = self._resolve(text, "pair")
-        two = find_target(self._plan, other_text, None if one.item else "phase")
-        if one.item is two.item and one.phase is two.phase:
-            raise self._refuse("same")
+    def merge(self, name: str, other_name: str, new_name: str = "") -> None:
+        one = find_target(self._plan, name)
+        two = find_target(self._plan, other_name, None if one.item else "phase")
         if one.item is None or two.item is None:
             first, second = sorted((one.phase, two.phase), key=self._plan.phases.index)
-            if first is second:
-                raise self._refuse("same")
-            self._join(first, second, name)
-            return
+            return self._join(first, second, new_name)
+        self._check_different(one.item, two.item)
         one.item.checklist += [two.item.title, *two.item.checklist]
-        one.item.title = shorten(capitalize(name) or f"{one.item.title}; {two.item.title}", TITLE_MAX)
-        self._take_out(two)
+        one.item.title = _to_item(new_name or f"{one.item.title}; {two.item.title}").title
+        return two.phase.items.remove(two.item)
+
+    def _check_different(self, one: object, two: object) -> None:
+        if one is two:
+            raise self._refuse("same")
 
     def _join(self, first: PlannedPhase, second: PlannedPhase, name: str = "") -> None:
+        self._check_different(first, second)
         first.items += second.items
         first.days = first.days + second.days if first.days and second.days else None
         first.period = None
         tail = second.name[:1].lower() + second.name[1:] if second.name[1:2].islower() else second.name
         joined = f"{first.name}, {tail}"
-        first.name = shorten(capitalize(name), NAME_MAX) or (
-            joined if len(joined) <= NAME_MAX else first.name
-        )
+        first.name = _to_phase(name).name or (joined if len(joined) <= NAME_MAX else first.name)
         self._plan.phases.remove(second)
 
-    def _take_out(self, target: PlanTarget) -> None:
-        if target.item is None:
-            self._plan.phases.remove(target.phase)
-        else:
-            target.phase.items.remove(target.item)
-
-    def _split(self, text: str) -> None:
-        head, tail = next(self._split_at(text, "into"), (text, ""))
-        names = _split_names(tail)
-        phase = find_phase(self._plan, head)
-        if len(self._plan.phases) + max(2, len(names)) - 1 > COLUMNS_MAX:
+    def split(self, name: str, text: str = "") -> None:
+        phases, names, phase = self._plan.phases, _split_names(text), find_phase(self._plan, name)
+        if len(phases) + max(2, len(names)) - 1 > COLUMNS_MAX:
             raise self._refuse("full", most=COLUMNS_MAX)
         if len(names) < 2 and len(phase.items) < 2:
             raise self._refuse("too_short")
         half = -(-len(phase.items) // 2)
-        names = names if len(names) > 1 else [phase.items[0].title, phase.items[half].title]
-        parts = [PlannedPhase(shorten(capitalize(name), NAME_MAX)) for name in names]
+        parts = [*map(_to_phase, names if len(names) > 1 else [item.title for item in phase.items[::half]])]
         size = -(-len(phase.items) // len(parts))
-        for place, item in enumerate(phase.items):
+        for number, item in enumerate(phase.items):
             shared = [len(content_words(item.title) & content_words(part.name)) for part in parts]
-            parts[shared.index(max(shared)) if max(shared) else place // size].items.append(item)
+            parts[shared.index(max(shared)) if max(shared) else number // size].items.append(item)
         for part in parts:
-            part.items = part.items or [self._new_item(part.name)]
-        index = self._plan.phases.index(phase)
-        self._plan.phases[index : index + 1] = parts
+            part.items = part.items or [_to_item(part.name)]
+        index = phases.index(phase)
+        phases[index : index + 1] = parts
 
-    def _swap(self, text: str) -> None:
-        one, other_text = self._resolve(text, "pair")
-        first, second = (
-            self._plan.phases.index(one.phase),
-            self._plan.phases.index(find_phase(self._plan, other_text)),
-        )
-        if first == second:
-            raise self._refuse("same")
+    def swap(self, name: str, other_name: str) -> None:
         phases = self._plan.phases
+        first, second = (phases.index(find_phase(self._plan, text)) for text in (name, other_name))
+        self._check_different(first, second)
         phases[first], phases[second] = phases[second], phases[first]
 
-    def _move(self, text: str) -> None:
-        for name, offset in (("before", 0), ("after", 1)):
-            if list(self._split_at(text, name)):
-                target, tail = self._resolve(text, name)
-                near = find_target(self._plan, tail, None if target.item else "phase")
-                return self._put_beside(target, near, offset)
-        head, index = self._split_position(text)
-        if head != text:
-            target = find_target(self._plan, strip_role(head)[0] or head)
-            return self._put_at(target, is_first=index == 0)
-        target, tail = self._resolve(text, "into")
-        phase = find_phase(self._plan, tail)
+    def move(self, name: str, place: Tree[str]) -> None:
+        target = near = find_target(self._plan, name)
+        if place.children:
+            near = find_target(self._plan, str(place.children[0]), None if target.item else "phase")
+            self._check_different(target.item or target.phase, near.item or near.phase)
         if target.item is None:
-            if phase is target.phase:
-                raise self._refuse("same")
-            return self._join(phase, target.phase)
-        phase.items.append(target.item)
-        return self._take_out(target)
-
-    def _put_at(self, target: PlanTarget, *, is_first: bool) -> None:
-        self._take_out(target)
-        if target.item is None:
-            self._plan.phases.insert(0 if is_first else len(self._plan.phases), target.phase)
+            phases = self._plan.phases
+            phases.remove(target.phase)
+            phases.insert(_find_index(phases, place, near.phase), target.phase)
         else:
-            target.phase.items.insert(0 if is_first else len(target.phase.items), target.item)
+            target.phase.items.remove(target.item)
+            near.phase.items.insert(_find_index(near.phase.items, place, near.item), target.item)
 
-    def _put_beside(self, target: PlanTarget, near: PlanTarget, offset: int) -> None:
-        if (target.item or target.phase) is (near.item or near.phase):
-            raise self._refuse("same")
-        self._take_out(target)
+    def move_into(self, name: str, phase_name: str) -> None:
+        target, phase = find_target(self._plan, name), find_phase(self._plan, phase_name)
         if target.item is None:
-            self._plan.phases.insert(self._plan.phases.index(near.phase) + offset, target.phase)
-        elif near.item is None:
-            near.phase.items.append(target.item)
+            self._join(phase, target.phase)
         else:
-            near.phase.items.insert(near.phase.items.index(near.item) + offset, target.item)
-
-
-def _split_names(text: str) -> list[str]:
-    """Return the names of an enumeration: ``a, b and c``."""
-    for joint in (" and ", " et "):
-        text = text.replace(joint, ", ")
-    return [name.strip(QUOTES) for name in text.split(",") if name.strip(QUOTES)]
+            target.phase.items.remove(target.item)
+            phase.items.append(target.item)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from difflib import SequenceMatcher
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import Literal
 
 import attrs
@@ -24,6 +24,17 @@ class NotMatched(Exception):
     """A change that cannot be made; the message is the reason."""
 
 
+def refuse(plan: WorkPlan, key: str, **values: object) -> NotMatched:
+    """Return the error with a message in the language of a plan.
+
+    Args:
+        plan: The plan.
+        key: The name of the message.
+        values: The values of its placeholders.
+    """
+    return NotMatched(format_message(plan.language, key, **values))
+
+
 @attrs.frozen
 class PlanTarget:
     """A phase, or a deliverable in one."""
@@ -37,22 +48,25 @@ class PlanTarget:
         return self.phase.name if self.item is None else self.item.title
 
 
+def list_targets(plan: WorkPlan) -> list[PlanTarget]:
+    """Return all phases, then all deliverables of a plan."""
+    return [*map(PlanTarget, plan.phases), *(PlanTarget(phase, item) for phase, item in plan.items)]
+
+
 def strip_role(text: str) -> tuple[str, TargetKind | None]:
     """Split a name into the name itself, without quotes and articles, and its kind if it has a word such as ``phase``."""
     words = text.strip(QUOTES).split()
-    kind: TargetKind | None = None
-    articles, joints = word_set("articles"), word_set("name")
-    while words and fold(words[0]) in articles:
+    while words and fold(words[0]) in word_set("articles"):
         words.pop(0)
     for place in (0, -1):
         role = fold(words[place].strip(QUOTES)) if words else ""
-        if role in word_set("roles_phase") or (role in word_set("roles_item") and len(words) > 1):
-            kind = "phase" if role in word_set("roles_phase") else "item"
+        is_phase = role in word_set("roles_phase")
+        if is_phase or (role in word_set("roles_item") and len(words) > 1):
             words.pop(place)
-            while place == 0 and words and fold(words[0].strip(QUOTES)) in joints | {"to", "of"}:
+            while place == 0 and words and fold(words[0].strip(QUOTES)) in word_set("name"):
                 words.pop(0)
-            break
-    return " ".join(words).strip(QUOTES), kind
+            return " ".join(words).strip(QUOTES), "phase" if is_phase else "item"
+    return " ".join(words).strip(QUOTES), None
 
 
 def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> PlanTarget:
@@ -68,23 +82,16 @@ def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> Pl
     """
     name, role = strip_role(text)
     kind = kind or role
-    if kind != "item" and (numbered := _find_by_number(plan, fold(text.strip(QUOTES)).split())):
-        return PlanTarget(numbered)
-    if not name:
-        raise NotMatched(format_message(plan.language, "no_such", text=text.strip(QUOTES)[:100]))
-    targets = [PlanTarget(phase) for phase in plan.phases] if kind != "item" else []
-    if kind != "phase":
-        targets += [PlanTarget(phase, item) for phase, item in plan.items]
-    for is_exact, fits in _comparisons(name):
-        matches = [target for target in targets if fits(target.name)]
-        if is_exact and len(matches) > 1 and any(target.item is None for target in matches):
-            matches = [target for target in matches if target.item is None]
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            names = ", ".join(f"“{target.name}”" for target in matches[:SHOWN_MAX])
-            raise NotMatched(format_message(plan.language, "several", text=name[:100], names=names))
-    raise NotMatched(format_message(plan.language, "no_such", text=name[:100]))
+    if kind != "item" and (phase := _find_by_number(plan, name, is_phase=role == "phase")):
+        return PlanTarget(phase)
+    targets = [target for target in list_targets(plan) if kind in (None, "item" if target.item else "phase")]
+    matches = next(filter(None, _compare(name, targets)), [])
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(f"“{target.name}”" for target in matches[:SHOWN_MAX])
+        raise refuse(plan, "several", text=name[:100], names=names)
+    raise refuse(plan, "no_such", text=(name or text.strip(QUOTES))[:100])
 
 
 def find_phase(plan: WorkPlan, text: str) -> PlannedPhase:
@@ -100,32 +107,29 @@ def find_phase(plan: WorkPlan, text: str) -> PlannedPhase:
     return find_target(plan, text, "phase").phase
 
 
-def _find_by_number(plan: WorkPlan, words: list[str]) -> PlannedPhase | None:
-    words = [word for word in words if word not in word_set("articles")]
-    roles = word_set("roles_phase")
-    if len(words) == 2 and words[0] in roles:
-        words.pop(0)
-    elif len(words) == 2 and words[1] in roles:
-        number = word_numbers("ordinals").get(words[0])
-        if number and number <= len(plan.phases):
-            return plan.phases[number if number < 0 else number - 1]
-    if len(words) == 1 and words[0].isdecimal() and 1 <= int(words[0][:4]) <= len(plan.phases):
-        return plan.phases[int(words[0]) - 1]
-    return None
+def _find_by_number(plan: WorkPlan, name: str, *, is_phase: bool) -> PlannedPhase | None:
+    """Return the phase that ``2``, or ``second`` in ``the second phase``, stands for."""
+    number = int(name) if name.isdecimal() and len(name) < 5 else 0
+    if is_phase:
+        number = number or word_numbers("ordinals").get(fold(name), 0)
+    if number > len(plan.phases) or not number:
+        return None
+    return plan.phases[number if number < 0 else number - 1]
 
 
-def _comparisons(name: str) -> Iterator[tuple[bool, Callable[[str], bool]]]:
-    """Yield the ways to compare names, the strictest first, each with whether the whole name must be equal."""
+def _compare(name: str, targets: Sequence[PlanTarget]) -> Iterator[list[PlanTarget]]:
+    """Yield the targets that match a name, by the strictest comparison first. Of equal names, those of phases match."""
     plain, words = fold(name)[:COMPARED_MAX], content_words(name)
-    yield True, lambda other: other == name
-    yield True, lambda other: fold(other) == plain
-    if words:
-        yield True, lambda other: content_words(other) == words
-        yield False, lambda other: words <= content_words(other)
-    matcher = SequenceMatcher(b=plain, autojunk=False)
-    yield False, lambda other: _is_near(matcher, fold(other)[:COMPARED_MAX])
-
-
-def _is_near(matcher: SequenceMatcher[str], other: str) -> bool:
-    matcher.set_seq1(other)
-    return matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR and matcher.ratio() >= NEAR
+    if not name:
+        return
+    equal = [
+        [target for target in targets if target.name == name],
+        [target for target in targets if fold(target.name) == plain],
+        [target for target in targets if words and content_words(target.name) == words],
+    ]
+    for matches in equal:
+        yield [target for target in matches if target.item is None] or matches
+    yield [target for target in targets if words and words <= content_words(target.name)]
+    names = {fold(target.name)[:COMPARED_MAX] for target in targets}
+    near = get_close_matches(plain, names, SHOWN_MAX, NEAR)
+    yield [target for target in targets if fold(target.name)[:COMPARED_MAX] in near]

@@ -50,6 +50,11 @@ class PlannedPhase:
     period: Period | None = None
     is_bare: bool = False
 
+    @property
+    def words(self) -> frozenset[str]:
+        """The significant words of its name and its deliverables."""
+        return content_words(" ".join([self.name, *(item.title for item in self.items)]))
+
     def set_timing(self, timing: Timing | None) -> None:
         """Set the duration and the dates, unless the phase has them already."""
         if timing is not None:
@@ -85,6 +90,16 @@ class WorkPlan:
     def items(self) -> Iterator[tuple[PlannedPhase, PlannedItem]]:
         """The deliverables, each with its phase."""
         return ((phase, item) for phase in self.phases for item in phase.items)
+
+    def copy(self) -> WorkPlan:
+        """Return a copy whose phases and deliverables can be changed."""
+        phases = [
+            attrs.evolve(
+                phase, items=[attrs.evolve(item, checklist=[*item.checklist]) for item in phase.items]
+            )
+            for phase in self.phases
+        ]
+        return attrs.evolve(self, phases=phases, notes=[*self.notes])
 
 
 def content_words(text: str) -> frozenset[str]:
