@@ -92,8 +92,9 @@ def measure_pages(options: Options) -> Iterator[tuple[str, float]]:
 
 
 def measure_transfer(options: Options) -> Iterator[tuple[str, float]]:
-    """Measure the export, import and copy of 10,000 cards, and the creation of cards in bulk."""
+    """Measure the export, import and copy of 10,000 cards, an export of 100,000, and the creation of cards in bulk."""
     for kind in options.kinds:
+        yield from transfer.run_export(options.databases, kind, options.cards)
         yield from transfer.run(options.databases, kind, min(options.cards, transfer.LARGE))
         yield from transfer.run_copy(options.databases, kind, min(options.cards, transfer.LARGE))
         yield from transfer.run_bulk(options.databases, kind)

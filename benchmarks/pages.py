@@ -25,6 +25,7 @@ from tests.support.world import Person, Workspace, World
 
 SMALL = 1_000
 LARGE = 100_000
+FEW = 20
 _LABELS = 8
 _BATCH = 5_000
 _NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -35,7 +36,8 @@ class Board:
     """A project, the number of its cards, and the queries that are measured, by name.
 
     Attributes:
-        sparse_queries: Queries that select one card, the newest one.
+        queries: Queries that select the same share of the cards, whatever their number.
+        sparse_queries: Queries that select at most the newest ``FEW`` cards.
     """
 
     path: str
@@ -56,8 +58,8 @@ def run(
         sizes: The numbers of cards in the two projects.
 
     Yields:
-        The ratio of the slowest query, and that of a walk by pages, per card; then the milliseconds of filters that one card
-        matches, and of the portfolio.
+        The ratio of the slowest query, and that of a walk by pages, per card; then the milliseconds of filters that few cards
+        match, and of the portfolio.
     """
     core = Core(databases.new(kind).url, bcrypt_rounds=4)
     with closing(core):
@@ -71,12 +73,13 @@ def run(
         # SQLite works in this process, whose CPU time does not depend on what else the machine does.
         read_clock = time.process_time if kind == "sqlite" else time.perf_counter
         ratios = {}
-        for name in boards[0].queries:
+        for name in [*boards[0].queries, *boards[0].sparse_queries]:
             durations: list[list[float]] = [[], []]
             for number in range(rounds + 1):
                 for board, times in zip(boards, durations, strict=True):
                     began = read_clock()
-                    world.ask(people[0], "GET", f"{board.path}/cards?limit=100&{board.queries[name]}")
+                    query = board.queries.get(name) or board.sparse_queries.get(name, "")
+                    world.ask(people[0], "GET", f"{board.path}/cards?limit=100&{query}")
                     # The first round builds the statement.
                     if number:
                         times.append(read_clock() - began)
@@ -123,6 +126,8 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
     project = world.ask(ann, "POST", f"{workspace.path}/projects", {"name": f"Of {size}"})
     path = f"{workspace.path}/projects/{project['id']}"
     columns = world.ask(ann, "GET", f"{path}/columns")
+    sprint = world.ask(ann, "POST", f"{path}/scopes", {"name": "Sprint"})
+    sprint_columns = world.ask(ann, "GET", f"{path}/columns?scopeId={sprint['id']}")
     labels = [
         world.ask(ann, "POST", f"{path}/labels", {"name": f"label {number}"})["id"]
         for number in range(_LABELS + 1)
@@ -140,25 +145,35 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
             title=f"Card {number}: say what the {('page', 'form', 'list')[number % 3]} shows",
             description="What it shows today is a white rectangle. People take that for a failure.",
             column_id=columns[number % len(columns)]["id"],
-            priority=("low", "medium", "high", None)[number // 3 % 4],
-            status=("open", "in_progress", "done")[number // 5 % 3],
+            priority=("medium", "high", None)[number // 3 % 3],
+            status=("open", "done")[number // 5 % 2],
             due_date=_NOW + timedelta(days=number % 30),
-            assignee_id=people[number // 7 % len(people)].id,
+            assignee_id=people[number // 7 % (len(people) - 1)].id,
             label_ids=[labels[number % _LABELS], labels[(number + 3) % _LABELS]],
             custom_fields={field: f"team {number % 6}"},
             archived=number % 5 == 0,
             updated_at=_NOW + timedelta(minutes=number % 100),
         )
-        if number == size - 1:
+        if number >= size - FEW:
             card = replace_fields(
-                card, title="The only zebra", label_ids=[labels[-1]], custom_fields={field: "zebras"}
+                card,
+                title=f"Zebra {number}",
+                scope_id=sprint["id"],
+                column_id=sprint_columns[0]["id"],
+                priority="low",
+                status="in_progress",
+                due_date=_NOW + timedelta(days=60),
+                assignee_id=people[-1].id,
+                label_ids=[labels[-1]],
+                custom_fields={field: "zebras"},
+                updated_at=_NOW + timedelta(days=2),
             )
         rows.append(card_rows.row(card, number * GAP))
     for start in range(0, len(rows), _BATCH):
         with world.core.begin(NOBODY) as uow:
             uow.connection.execute(insert(cards), rows[start : start + _BATCH])
     with world.core.begin(NOBODY) as uow:
-        for column in columns:
+        for column in [*columns, *sprint_columns]:
             rebuild_index(uow, column["id"])
         uow.connection.execute(text("ANALYZE"))
     filters = {
@@ -190,9 +205,25 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
             if place == "middle" or name == "all"
         }
     sparse_queries = {
-        "text": "q=zebra",
-        "label": f"labelId={labels[-1]}",
-        "custom_field": f"customField={field}:zebras",
-        "updated": "updatedSince=2026-04-02T00:00:00Z",
+        "few: column": f"columnId={sprint_columns[0]['id']}",
+        "few: scope": f"scopeId={sprint['id']}",
+        "few: assignee": f"assigneeId={people[-1].id}",
+        "few: label": f"labelId={labels[-1]}",
+        "few: priority": "priority=low",
+        "few: status": "status=in_progress",
+        "few: due before": "dueBefore=2026-03-31",
+        "few: due after": "dueAfter=2026-05-15",
+        "few: due between": "dueAfter=2026-05-15&dueBefore=2026-06-15",
+        "few: updated since": "updatedSince=2026-04-02T00:00:00Z",
+        "few: text": "q=zebra",
+        "few: custom field": f"customField={field}:zebras",
+        "few: label, unarchived": f"labelId={labels[-1]}&archived=false",
+        "few: assignee, open": f"assigneeId={people[-1].id}&status=open",
+        "few: column, priority": f"columnId={sprint_columns[0]['id']}&priority=high",
+        "none: assignee": "assigneeId=none",
+        "none: label": "labelId=none",
+        "none: label of another": f"labelId={labels[2]}&assigneeId={people[-1].id}",
+        "none: text of a label": f"labelId={labels[2]}&q=zebra",
+        "none: status, text": "status=done&q=zebra",
     }
     return Board(path, size, queries, sparse_queries)

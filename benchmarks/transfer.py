@@ -1,21 +1,24 @@
-"""A project of 10,000 cards that is exported, imported and copied; and cards that are created in bulk."""
+"""A project of 10,000 cards that is exported, imported and copied; an export of 100,000 cards; and cards that are created in bulk."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import orjson
 
 from benchmarks.databases import Databases, Kind
 from benchmarks.http import SECRET, reference_server, seed_database
+from benchmarks.pages import Board, make_board
 from stellary import Stellary
 from stellary.contract.port import RawRequest
 from stellary.core import Core
 from stellary.core.api.copies import copy_database
 from stellary.core.db.database import Database
+from tests.support.world import World
 
 LARGE = 10_000
 _COLUMNS = 8
@@ -62,6 +65,45 @@ def run(databases: Databases, kind: Kind, cards: int = LARGE) -> Iterator[tuple[
     yield f"{kind}.transfer.seconds", imported - began
     yield f"{kind}.transfer.cpu_seconds", cpu
     yield f"{kind}.transfer.memory_mb", grown / 1e6
+
+
+def run_export(databases: Databases, kind: Kind, cards: int) -> Iterator[tuple[str, float]]:
+    """Measure an export of a very large project over HTTP, without what the client does with it.
+
+    Args:
+        databases: The source of databases.
+        kind: The kind of database.
+        cards: The number of cards of the project.
+
+    Yields:
+        The seconds, and the megabytes by which the server grows at most.
+    """
+    database = databases.new(kind)
+    with closing(Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)) as core:
+        core.migrate()
+        world = World(core)
+        people = world.people("ann bob cyn dan eve")
+        workspace = world.home(people[0])
+        small, large = (make_board(world, people, workspace, size) for size in (100, cards))
+        token = world.bearer(people[0])
+    with reference_server(databases, database) as server:
+
+        def download(board: Board) -> None:
+            connection = HTTPConnection("127.0.0.1", server.port)
+            with closing(connection):
+                connection.request(
+                    "GET", f"{board.path}/export", headers={"authorization": f"Bearer {token}"}
+                )
+                response = connection.getresponse()
+                while response.read(1 << 16):
+                    pass
+
+        download(small)
+        before = server.memory_bytes()
+        began = time.perf_counter()
+        download(large)
+        yield f"{kind}.export.{cards}.seconds", time.perf_counter() - began
+        yield f"{kind}.export.{cards}.memory_mb", (server.peak_memory_bytes() - before) / 1e6
 
 
 def run_copy(databases: Databases, kind: Kind, cards: int = LARGE) -> Iterator[tuple[str, float]]:

@@ -73,6 +73,27 @@ async def test_async_next_page_has_the_same_query(port):
     assert seen == [(CARDS[:2], True), (CARDS[2:4], True), (CARDS[4:], False)]
 
 
+def answer_sparse_page(recorded: Recorded) -> RawResponse:
+    """Return a page in which a filter matched no row, except for the third one, with links to four pages."""
+    number = int(recorded.query.get("cursor", "0"))
+    headers = {"link": f'<{recorded.path}?cursor={number + 1}>; rel="next"'} if number < 3 else {}
+    return RawResponse(200, headers, dump(CARDS[:1] if number == 2 else []))
+
+
+def test_empty_pages_are_skipped(port):
+    port.answer("cards.list", answer_sparse_page)
+    page = cards(Stellary.embedded(port)).list(limit=2, q="x")
+    assert (list(page), page.next_cursor) == (CARDS[:1], "3")
+    assert [request.query.get("cursor") for request in port.requests] == [None, "1", "2"]
+    assert (list(page.next_page()), page.next_page().has_more) == ([], False)
+
+
+async def test_empty_pages_are_skipped_in_async_client(port):
+    port.answer("cards.list", answer_sparse_page)
+    page = await cards(AsyncStellary.embedded(port)).list(limit=2, q="x")
+    assert (list(page), page.next_cursor) == (CARDS[:1], "3")
+
+
 def test_iterating_goes_through_all_pages(port):
     assert list(cards(Stellary.embedded(port)).iterate(limit=2)) == CARDS
     assert len(port.requests) == 3

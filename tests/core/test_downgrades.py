@@ -12,7 +12,16 @@ from tests.core.test_migrations import KNOWN, PLACE, objects, run, write_at
 BOARD = [
     ("scopes", {"id": KNOWN["scope_id"], "name": "Main"}),
     ("columns", {"id": KNOWN["column_id"], "name": "To Do"}),
-    ("cards", {"id": KNOWN["card_id"], "title": "Write", "checklist": "[]"}),
+    (
+        "cards",
+        {
+            "id": KNOWN["card_id"],
+            "title": "Write",
+            "checklist": "[]",
+            "label_ids": f'["{"a" * 24}"]',
+            "custom_fields": f'{{"{"b" * 24}":["x","y"],"{"c" * 24}":2,"{"d" * 24}":true}}',
+        },
+    ),
     ("comments", {"id": "1" * 24, "content": "Well."}),
 ]
 LATER = [
@@ -59,6 +68,9 @@ def test_each_migration_is_undone_and_repeated(empty_url, connection):
     for revision in revisions()[1:]:
         upgrade(connection, revision)
         assert objects(empty_url) == schemas[revision]
+    terms = run(empty_url, "SELECT term FROM stellary_card_terms ORDER BY term")
+    expected = ["a" * 24, f"{'b' * 24}:x", f"{'b' * 24}:y", f"{'d' * 24}:true"]
+    assert [term for (term,) in terms] == expected
     assert run(empty_url, "SELECT title FROM stellary_cards") == [("Write",)]
 
 

@@ -51,6 +51,7 @@ def test_both_databases_keep_exactly_the_keys_that_are_listed(database_url):
 
 OWNERLESS = {
     "stellary_alembic_version",
+    "stellary_card_terms",
     "stellary_idempotency_keys",
     "stellary_jobs",
     "stellary_login_attempts",
@@ -59,7 +60,7 @@ OWNERLESS = {
     "stellary_trash_rows",
     "stellary_users",
 }
-"""Swept by age, or deleted by nobody."""
+"""Swept by age, deleted by a trigger, or deleted by nobody."""
 
 
 def test_every_other_table_refers_to_what_it_is_deleted_with():

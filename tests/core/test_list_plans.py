@@ -13,6 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stellary.core import Core
 from stellary.core.api import dispatch
 from stellary.core.board import listing
+from stellary.core.board.queries import card_pages
+from stellary.core.board.queries.card_filters import CONDITIONS
 from stellary.core.kernel.paging import Pages
 from stellary.core.knowledge import listing as documents
 from stellary.core.notifications import feed
@@ -20,7 +22,7 @@ from tests.support.plans import find_declared
 
 assert dispatch.SERVICES, "the services build the statements of their lists"
 
-CARD_FILTERS = sorted(listing._CONDITIONS)
+CARD_FILTERS = sorted(CONDITIONS)
 DOCUMENT_FILTERS = sorted(documents._FILTERS)
 SORTED = {
     # The deleted containers of the organizations of one user.
@@ -60,10 +62,22 @@ def pages() -> list[Pages]:
     return [*find_declared(Pages), *feeds, *map(documents._pages, combine(DOCUMENT_FILTERS, 1))]
 
 
+def card_page_statements() -> list[Select]:
+    """Return the statements of pages of cards, by each index of each combination of filters."""
+    statements = {}
+    for names in combine([*CARD_FILTERS, card_pages.TERM], 2):
+        candidates = card_pages._find_candidates(names)
+        statements[candidates] = card_pages._select_ends(candidates)
+        for index in candidates:
+            for has_end in (False, True):
+                statement = card_pages._select_page(names, index, has_end=has_end)
+                statements[names, index, has_end] = statement
+    return list(statements.values())
+
+
 def page_statements() -> list[Select]:
     """Return the statements of all pages."""
-    cards = [listing._select_page(names) for names in combine(CARD_FILTERS, 2)]
-    return [*cards, *(page._part.statement for page in pages())]
+    return [*card_page_statements(), *(page._part.statement for page in pages())]
 
 
 def whole_statements() -> list[Select]:
@@ -122,6 +136,11 @@ def find_order_table(sql: str) -> str:
     return match[1]
 
 
+def is_of_few_cards(sql: str) -> bool:
+    """Return whether a statement sorts the cards of an index that is in another order: no more than a page looks through."""
+    return re.search(r"\bid (IN|= ANY \(ARRAY) ?\(SELECT|AS matches", sql) is not None
+
+
 def sorts(plan: str) -> bool:
     return "Sort Key" in plan or "TEMP B-TREE FOR ORDER BY" in plan
 
@@ -135,7 +154,9 @@ def test_no_list_scans_a_table(core, select_statements):
 def test_no_page_is_sorted(core):
     plans = list(explain(core, page_statements()))
     assert [
-        f"{sql}\n{plan}" for sql, plan in plans if sorts(plan) and find_order_table(sql) not in SORTED
+        f"{sql}\n{plan}"
+        for sql, plan in plans
+        if sorts(plan) and find_order_table(sql) not in SORTED and not is_of_few_cards(sql)
     ] == []
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from reference_server.settings import Settings
 from stellary.core import Core
+from stellary.core.api import transfers
 from stellary.core.api.dispatch import ServiceResponse
 from stellary.core.http.compression import SIZE_MIN, Compression, find_encoders, strip_encoding
 from stellary.core.http.limits import NO_LIMITS
@@ -52,6 +53,18 @@ def test_lists_and_boards_are_compressed(served: Served, tail):
     assert packed.headers["content-length"] == str(len(packed.body))
     assert orjson.loads(gzip.decompress(packed.body)) == plain.json
     assert plain.headers["vary"] == packed.headers["vary"] == "Origin, Accept-Encoding"
+
+
+def test_large_export_is_compressed_while_it_is_sent(served: Served, monkeypatch):
+    monkeypatch.setattr(transfers, "IN_MEMORY", 100)
+    plain = served.get("/export")
+    assert plain.headers["content-length"] == str(len(plain.body))
+    packed = served.get("/export", accept_encoding="gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-length" not in packed.headers
+    unpacked = orjson.loads(gzip.decompress(packed.body))
+    assert {**unpacked, "exportedAt": ""} == {**plain.json, "exportedAt": ""}
+    assert served.get("/export", accept_encoding="br").headers["vary"] == "Origin, Accept-Encoding"
 
 
 def test_small_responses_and_errors_are_not_compressed(served: Served):

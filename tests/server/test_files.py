@@ -20,6 +20,7 @@ from reference_server.settings import Settings, SettingsError, from_environment
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
+from stellary.core.api import transfers
 from stellary.core.http import body, files
 from stellary.core.http.context import create_context
 from stellary.core.http.threads import Threads
@@ -362,6 +363,30 @@ def test_disconnected_download_ends(sqlite_attachments):
         )
         assert connection.recv(10) == b"HTTP/1.1 2"
     assert eventually(lambda: sqlite_attachments.server.state.in_flight == 0)
+
+
+async def test_temporary_file_of_a_response_is_closed_when_the_client_disconnects(sqlite_core, monkeypatch):
+    monkeypatch.setattr(transfers, "IN_MEMORY", 10)
+    opened = []
+    create = tempfile.SpooledTemporaryFile
+
+    def open_file(**options):
+        opened.append(create(**options))
+        return opened[-1]
+
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", open_file)
+    threads = Threads(sqlite_core)
+    response = transfers.open_body(transfers.build_json_response(200, [b"x" * 200_000]))
+
+    async def disconnect(block: bytes) -> None:
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await files.Files(sqlite_core, threads).send(response.blocks, disconnect)
+    assert not opened[0].closed
+    del response
+    assert opened[0].closed
+    await threads.close(5)
 
 
 def test_file_name_in_rfc_5987_encoding_is_read(sqlite_attachments):

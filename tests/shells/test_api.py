@@ -11,6 +11,7 @@ import pytest
 
 from stellary import Stellary
 from stellary.contract.errors import NotFound
+from stellary.core.api import transfers
 from stellary.core.api.uploads import FORM_MAX
 from stellary.core.http.body import STANDARD
 from stellary.core.http.limits import Limits, RateLimit
@@ -41,6 +42,24 @@ def test_downloaded_file_equals_the_upload(server, board):
     assert part.headers["content-range"] == f"bytes 256-511/{len(data)}"
     head = server.ask("HEAD", path, token=token)
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(data)))
+
+
+def test_large_export_is_sent_from_a_file(server, board, monkeypatch):
+    monkeypatch.setattr(transfers, "IN_MEMORY", 100)
+    board.card(description="d" * 5_000)
+    token, path = board.world.bearer(board.owner), f"{board.path}/export"
+    whole = server.ask("GET", path, token=token)
+    assert (whole.status, whole.headers["content-length"]) == (200, str(len(whole.body)))
+    packed = server.ask("GET", path, token=token, accept_encoding="gzip")
+    assert (packed.status, packed.headers["content-encoding"]) == (200, "gzip")
+    unpacked = orjson.loads(gzip.decompress(packed.body))
+    assert unpacked | {"exportedAt": ""} == whole.json | {"exportedAt": ""}
+    head = server.ask("HEAD", path, token=token)
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(whole.body)))
+    with Stellary(server.url, token=token) as client:
+        slugs = board.flat.split("/")
+        file = client.workspace(slugs[2], slugs[4]).project(board.project["id"]).export()
+    assert file.cards[0].description == "d" * 5_000
 
 
 def test_conditional_read_returns_304_without_a_body(server, board):

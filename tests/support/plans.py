@@ -53,11 +53,19 @@ def sent_statements(
         event.remove(Engine, "before_cursor_execute", collect)
 
 
-def explain(core: Core, statement: Statement) -> str:
-    """Return the plan of a statement, one step a line; on PostgreSQL with the rows that it has read."""
+def explain(core: Core, statement: Statement, without: tuple[str, ...] = ()) -> str:
+    """Return the plan of a statement, one step a line; on PostgreSQL with the rows that it has read.
+
+    Args:
+        core: The core.
+        statement: The statement and its parameters.
+        without: The methods that PostgreSQL's planner avoids, such as ``seqscan``.
+    """
     sql, parameters = statement
     prefix = "EXPLAIN QUERY PLAN " if core.database.is_sqlite else "EXPLAIN (ANALYZE, TIMING OFF) "
     with core.database.open_raw() as connection, connection.begin() as transaction:
+        for method in without:
+            connection.exec_driver_sql(f"SET LOCAL enable_{method} = off")
         rows = connection.exec_driver_sql(prefix + sql, parameters).all()
         # PostgreSQL has carried it out.
         transaction.rollback()

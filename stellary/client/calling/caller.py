@@ -9,7 +9,7 @@ import attrs
 
 from stellary.client.calling.call import Call, CallOptions, CallPlan, next_cursor
 from stellary.client.calling.capture import Watch
-from stellary.client.calling.page import AsyncPage, Page, async_rows, page, rows
+from stellary.client.calling.page import AsyncPage, FollowedCursors, Page, async_rows, page, rows
 from stellary.client.calling.retries import AsyncCarrier, Carrier, arun, flow, run
 from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow, never
 from stellary.contract.port import RawResponse
@@ -170,11 +170,19 @@ class SyncCaller(_Caller):
             payload: The request, with its filters, ``limit`` and ``cursor``.
 
         Returns:
-            The page; without a limit it is the complete list.
+            The next page with rows, or the last one; without a limit it is the complete list.
+
+        Raises:
+            EndlessPages: An empty page links to a page that has been read before.
         """
-        result = run(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
-        listing: Page[Any] = self._page(Page, plan, path_params, payload, result, self.list)
-        return listing
+        followed = FollowedCursors()
+        while True:
+            result = run(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
+            listing: Page[Any] = self._page(Page, plan, path_params, payload, result, self.list)
+            if listing or listing.next_cursor is None:
+                return listing
+            followed.follow(listing.next_cursor)
+            payload = attrs.evolve(payload, cursor=listing.next_cursor)
 
     def iterate(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Iterator[Any]:
         """Iterate over the rows of all pages.
@@ -268,11 +276,19 @@ class AsyncCaller(_Caller):
             payload: The request, with its filters, ``limit`` and ``cursor``.
 
         Returns:
-            The page; without a limit it is the complete list.
+            The next page with rows, or the last one; without a limit it is the complete list.
+
+        Raises:
+            EndlessPages: An empty page links to a page that has been read before.
         """
-        result = await arun(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
-        listing: AsyncPage[Any] = self._page(AsyncPage, plan, path_params, payload, result, self.list)
-        return listing
+        followed = FollowedCursors()
+        while True:
+            result = await arun(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
+            listing: AsyncPage[Any] = self._page(AsyncPage, plan, path_params, payload, result, self.list)
+            if listing or listing.next_cursor is None:
+                return listing
+            followed.follow(listing.next_cursor)
+            payload = attrs.evolve(payload, cursor=listing.next_cursor)
 
     def iterate(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncIterator[Any]:
         """Iterate over the rows of all pages.

@@ -37,7 +37,7 @@ class Page(_BasePage[T]):
     """A page of a list: its rows, and a method that loads the next page."""
 
     def next_page(self) -> Page[T]:
-        """Return the next page; after the last one an empty page, so that ``while page:`` ends."""
+        """Return the next page with rows; after the last one an empty page, so that ``while page:`` ends."""
         if self.next_cursor is None or self._follow is None:
             return Page()
         following: Page[T] = self._follow(self.next_cursor)
@@ -48,7 +48,7 @@ class AsyncPage(_BasePage[T]):
     """A page of a list, for async callers."""
 
     async def next_page(self) -> AsyncPage[T]:
-        """Return the next page; after the last one an empty page, so that ``while page:`` ends."""
+        """Return the next page with rows; after the last one an empty page, so that ``while page:`` ends."""
         if self.next_cursor is None or self._follow is None:
             return AsyncPage()
         following: AsyncPage[T] = await self._follow(self.next_cursor)
@@ -74,13 +74,18 @@ def page(kind: type[Any], rows: list[Any], cursor: str | None, follow: Callable[
     return listing
 
 
-class _FollowedCursors:
+class FollowedCursors:
     """The cursors that an iteration has followed."""
 
     def __init__(self) -> None:
         self._cursors: set[str] = set()
 
     def follow(self, cursor: str) -> None:
+        """Record a cursor.
+
+        Raises:
+            EndlessPages: It has been followed before.
+        """
         if cursor in self._cursors:
             raise EndlessPages("the list leads to a page that has been read before")
         self._cursors.add(cursor)
@@ -92,7 +97,7 @@ def rows(first: Callable[[], Page[T]]) -> Iterator[T]:
     Raises:
         EndlessPages: A page links to a page that has been read before.
     """
-    seen = _FollowedCursors()
+    seen = FollowedCursors()
     page = first()
     yield from page
     while page.next_cursor is not None:
@@ -103,7 +108,7 @@ def rows(first: Callable[[], Page[T]]) -> Iterator[T]:
 
 async def async_rows(first: Callable[[], Coroutine[Any, Any, AsyncPage[T]]]) -> AsyncIterator[T]:
     """Iterate over all rows like ``rows``, for async callers."""
-    seen = _FollowedCursors()
+    seen = FollowedCursors()
     page = await first()
     for row in page:
         yield row

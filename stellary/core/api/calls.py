@@ -23,18 +23,20 @@ from stellary.contract.errors import (
 from stellary.contract.jsonic import VALUES_MAX, parse
 from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.project_exports import ProjectFile
 from stellary.contract.proposals import Proposal
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.accounts.authentication import confirm_login, start_login, touch
 from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.api.authentication import authenticate_bearer
-from stellary.core.api.transfers import build_file_response, open_body
+from stellary.core.api.transfers import build_file_response, build_json_response, open_body
 from stellary.core.api.uploads import Upload
 from stellary.core.board.changes.card_keys import resolve_card_key
 from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.db.direct_connection import allow_statement
 from stellary.core.kernel.actions import registered_actions
+from stellary.core.kernel.batches import dump_in_parts
 from stellary.core.kernel.idempotency import Attempt
 from stellary.core.kernel.signer import Claims
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork, check_restrictions
@@ -408,6 +410,8 @@ class ServiceCall:
             return build_file_response(self.units.env.blobs, result, self.request.headers)
         if isinstance(result, Record):
             return build_stream_response(result)
+        if isinstance(result, ProjectFile):
+            return build_json_response(self.endpoint.status, dump_in_parts(result))
         headers = {"content-type": "application/json"}
         if isinstance(result, Listing):
             if result.next is not None:

@@ -143,7 +143,8 @@ def _create_schema(connection: Connection) -> None:
 
 def _copy_tables(source: Connection, target: Connection, on_progress: OnProgress) -> Mapping[str, int]:
     """Copy the rows of all tables, check them, and return their numbers."""
-    tables = [with_json_as_text(table) for table in metadata.sorted_tables]
+    # Triggers write the derived ones.
+    tables = [with_json_as_text(table) for table in metadata.sorted_tables if "derived" not in table.info]
     count = sum(_count(source, table) for table in tables)
     if count == 0:
         raise CopyFailed("the source has no rows")

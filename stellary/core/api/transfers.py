@@ -1,10 +1,12 @@
-"""File downloads, whole or a byte range, in responses that browsers neither display nor run."""
+"""Large responses: file downloads, whole or a byte range, that browsers neither display nor run; and large JSON."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
+from typing import IO
 from urllib.parse import quote
 
 import attrs
@@ -12,6 +14,10 @@ import attrs
 from stellary.contract.errors import NotFound, RangeNotSatisfiable
 from stellary.contract.port import RawResponse
 from stellary.core.ports.blobs import Blobs, StoredFile
+
+IN_MEMORY = 1024 * 1024
+"""The maximum size of JSON in parts that is kept in memory, in bytes."""
+_BLOCK = 64 * 1024
 
 _RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 # The characters that a quoted file name may contain, for clients that do not support RFC 5987.
@@ -53,6 +59,40 @@ def build_file_response(blobs: Blobs, file: StoredFile, request_headers: Mapping
     if part is not None:
         headers["content-range"] = f"bytes {start}-{end - 1}/{file.size}"
     return RawResponse(206 if part else 200, headers, blocks=blobs.read(file.key, start, end))
+
+
+def build_json_response(status: int, parts: Iterable[bytes]) -> RawResponse:
+    """Return a response with JSON, in memory if it is small and else in a temporary file, which is deleted once it is read.
+
+    All parts are written before the response begins, so that an error becomes an error response, and that no transaction
+    waits for the client.
+
+    Args:
+        status: The status.
+        parts: The parts of the JSON.
+    """
+    headers = {"content-type": "application/json"}
+    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by the reader of the blocks
+    try:
+        for part in parts:
+            file.write(part)
+        size = file.tell()
+        file.seek(0)
+        if size > IN_MEMORY:
+            headers["content-length"] = str(size)
+            return RawResponse(status, headers, blocks=_read_blocks(file))
+        body = file.read()
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return RawResponse(status, headers, body)
+
+
+def _read_blocks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while block := file.read(_BLOCK):
+            yield block
 
 
 def open_body(response: RawResponse) -> RawResponse:

@@ -1,13 +1,14 @@
-"""Project exports: a project as one file, read in one transaction. Other areas add their parts."""
+"""Project exports: a project as one file, read in one transaction, its cards in batches. Other areas add their parts."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Set as AbstractSet
+from typing import Any, TypeVar, cast
 
 import attrs
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, select, union_all
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, select, tuple_, union_all
 
 from stellary.contract.cards import Card
 from stellary.contract.fields import convert
@@ -32,14 +33,21 @@ from stellary.core.board import access
 from stellary.core.board.board import MEMBERS
 from stellary.core.board.columns import column_values
 from stellary.core.board.labels import project_labels
-from stellary.core.board.listing import all_cards
-from stellary.core.board.row_types import ExportedAttachmentRow, ExportedCommentRow, ExportedRelationRow
+from stellary.core.board.listing import in_board_order
+from stellary.core.board.row_types import (
+    ExportedAttachmentRow,
+    ExportedCommentRow,
+    ExportedRelationRow,
+    ProjectRow,
+)
+from stellary.core.board.rows import card_rows
 from stellary.core.board.rows.field_rows import project_fields
 from stellary.core.board.rows.scope_rows import project_scopes
 from stellary.core.board.rules import relations as relation_rules
 from stellary.core.board.tables import attachments, cards, comments, projects, relations
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.batches import Batches
 from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
@@ -63,22 +71,33 @@ _ATTACHMENT_FIELDS = RowFields(
     computed=("uploaded_by",),
     internal=("card_id", "uploaded_by_id", "sha256", "blob_key"),
 )
-_OF_PROJECT = cards.c.project_id == bindparam("_project_id")
+_BATCH = 500
+"""The number of cards that are read at a time."""
+
+_SELECT: Select[Any] = select(cards.c.position, *card_rows.STORED).limit(bindparam("_limit"))
+# Most projects have only these cards, which need one statement whatever the number of columns.
+_FIRST_CARDS = in_board_order(_SELECT.where(cards.c.project_id == bindparam("_project_id")))
+_AFTER = tuple_(bindparam("_position", type_=cards.c.position.type), bindparam("_id", type_=cards.c.id.type))
+_CARDS = _SELECT.where(
+    cards.c.column_id == bindparam("_column_id"),
+    cards.c.archived == bindparam("_archived"),
+    tuple_(cards.c.position, cards.c.id) > _AFTER,
+).order_by(cards.c.position, cards.c.id)
+_LOWEST = -(2**63)
+_IDS: ColumnElement[Any] = bindparam("_ids", expanding=True)
 _COMMENTS = Query(
-    ExportedCommentRow,
-    select(comments).join(cards, cards.c.id == comments.c.card_id).where(_OF_PROJECT).order_by(comments.c.id),
+    ExportedCommentRow, select(comments).where(comments.c.card_id.in_(_IDS)).order_by(comments.c.id)
 )
 _ATTACHMENTS = Query(
     ExportedAttachmentRow,
     select(*_ATTACHMENT_FIELDS.columns, attachments.c.card_id, attachments.c.uploaded_by_id)
-    .join(cards, cards.c.id == attachments.c.card_id)
-    .where(_OF_PROJECT)
+    .where(attachments.c.card_id.in_(_IDS))
     .order_by(attachments.c.id),
 )
 
 
 def _relations() -> Select[Any]:
-    """Build the statement for the relations of a project's cards, with both ends if both are in the project."""
+    """Build the statement for the relations of cards, as each of them sees it."""
     card, other = cards.alias("own"), cards.alias("other")
 
     def select_end(
@@ -95,13 +114,19 @@ def _relations() -> Select[Any]:
                 relations.c.type,
                 bindparam(None, from_source).label("from_source"),
                 card.c.id.label("card_id"),
+                card.c.position.label("position"),
+                card.c.archived.label("archived"),
+                card.c.column_id.label("column_id"),
                 other.c.id.label("other_id"),
                 other.c.project_id.label("other_project_id"),
+                other.c.position.label("other_position"),
+                other.c.archived.label("other_archived"),
+                other.c.column_id.label("other_column_id"),
                 other.c.number,
                 projects.c.key,
             )
             .select_from(ends)
-            .where(card.c.project_id == bindparam("_project_id"))
+            .where(card.c.id.in_(_IDS))
         )
 
     ends = union_all(
@@ -122,35 +147,14 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
         ref: The project.
     """
     project = access.project(uow, ref).row
-    parameters = {"_project_id": project.id}
+    members = uow.connection.execute(MEMBERS, {"_project_id": project.id}).scalars().fetchall()
+    columns = column_values(uow, project.id)
+    people_in_file = People({})
 
-    project_cards = all_cards(uow, project.id, project.key)
-    comment_rows, attachment_rows = (
-        _COMMENTS.all(uow.connection, parameters),
-        _ATTACHMENTS.all(uow.connection, parameters),
-    )
-    members = uow.connection.execute(MEMBERS, parameters).scalars().fetchall()
-    introduced_people = People(
-        people.load_with_membership(
-            uow,
-            project.workspace_id,
-            {
-                *members,
-                *(card.created_by_id for card in project_cards),
-                *(card.assignee_id for card in project_cards if card.assignee_id),
-                *(row.author_id for row in comment_rows if row.imported_from is None),
-                *(row.uploaded_by_id for row in attachment_rows),
-            },
-        )
-    )
-    on_cards = _OnCards(
-        comments=_by_card(comment_rows, lambda row: _comment(row, introduced_people)),
-        attachments=_by_card(attachment_rows, lambda row: _attachment(row, introduced_people)),
-        relations=_by_card(
-            _deduplicate_relations(_RELATIONS.all(uow.connection, parameters), project_cards),
-            lambda row: _relation(row, project.id),
-        ),
-    )
+    def read_members() -> Iterator[list[FilePerson]]:
+        people_in_file.load(uow, project.workspace_id, set(members))
+        yield [people_in_file.person(id) for id in members]
+
     file = ProjectFile(
         format=FORMAT,
         exported_at=uow.now,
@@ -159,22 +163,130 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
             convert(FileScope, scope, views=[view for view in scope.views if view.settings])
             for scope in project_scopes(uow, project.id, ())
         ],
-        columns=[convert(FileColumn, column) for column in column_values(uow, project.id)],
+        columns=[convert(FileColumn, column) for column in columns],
         labels=[convert(FileLabel, label) for label in project_labels(uow, project.id)],
         custom_fields=[convert(FileCustomField, field) for field in project_fields(uow, project.id)],
-        cards=[_card(card, on_cards, introduced_people) for card in project_cards],
-        members=[introduced_people.person(id) for id in members],
+        cards=cast(
+            "list[FileCard]",
+            Batches(_CardReader(uow, project, [column.id for column in columns], people_in_file).read),
+        ),
+        members=cast("list[FilePerson]", Batches(read_members)),
         documents=[],
         automations=[],
     )
     return file, project.workspace_id
 
 
+class _CardReader:
+    """The cards of a project in the order of its file: by column and position, archived cards last.
+
+    Args:
+        uow: The unit of work, which is open while cards are read.
+        project: The project.
+        column_ids: Its columns in order.
+        people_in_file: The people that the file names so far.
+    """
+
+    def __init__(
+        self, uow: UnitOfWork, project: ProjectRow, column_ids: Sequence[str], people_in_file: People
+    ) -> None:
+        self._uow = uow
+        self._project = project
+        self._column_ids = column_ids
+        self._ranks = {id: rank for rank, id in enumerate(column_ids)}
+        self._people = people_in_file
+
+    def read(self) -> Iterator[list[FileCard]]:
+        """Yield the cards in batches."""
+        batch: list[Card] = []
+        for card in self._read_cards():
+            batch.append(card)
+            if len(batch) == _BATCH:
+                yield self._build(batch)
+                batch = []
+        if batch:
+            yield self._build(batch)
+
+    def _read_cards(self) -> Iterator[Card]:
+        parameters = {"_project_id": self._project.id, "_limit": _BATCH + 1}
+        rows = self._uow.connection.execute(_FIRST_CARDS, parameters).fetchall()
+        for row in rows:
+            yield card_rows.card(row[1:], self._project.key, None)
+        if len(rows) <= _BATCH:
+            return
+        card = card_rows.card(rows[-1][1:], self._project.key, None)
+        last = (card.archived, self._ranks[card.column_id])
+        for archived in (False, True):
+            for rank, column_id in enumerate(self._column_ids):
+                if (archived, rank) >= last:
+                    after = (rows[-1].position, card.id) if (archived, rank) == last else (_LOWEST, "")
+                    yield from self._read_column(column_id, after, archived=archived)
+
+    def _read_column(self, column_id: str, after: tuple[int, str], *, archived: bool) -> Iterator[Card]:
+        """Yield the cards of a column after a position and id."""
+        parameters = {"_column_id": column_id, "_archived": archived, "_limit": _BATCH}
+        while True:
+            place = {"_position": after[0], "_id": after[1]}
+            rows = self._uow.connection.execute(_CARDS, {**parameters, **place}).fetchall()
+            for row in rows:
+                yield card_rows.card(row[1:], self._project.key, None)
+            if len(rows) < _BATCH:
+                return
+            after = (rows[-1].position, rows[-1].id)
+
+    def _build(self, batch: Sequence[Card]) -> list[FileCard]:
+        connection, parameters = self._uow.connection, {"_ids": [card.id for card in batch]}
+        comment_rows = _COMMENTS.all(connection, parameters)
+        attachment_rows = _ATTACHMENTS.all(connection, parameters)
+        self._people.load(
+            self._uow,
+            self._project.workspace_id,
+            {
+                *(card.created_by_id for card in batch),
+                *(card.assignee_id for card in batch if card.assignee_id),
+                *(row.author_id for row in comment_rows if row.imported_from is None),
+                *(row.uploaded_by_id for row in attachment_rows),
+            },
+        )
+        relation_rows = filter(self._is_first, _RELATIONS.all(connection, parameters))
+        on_cards = _OnCards(
+            comments=_by_card(comment_rows, lambda row: _comment(row, self._people)),
+            attachments=_by_card(attachment_rows, lambda row: _attachment(row, self._people)),
+            relations=_by_card(relation_rows, lambda row: _relation(row, self._project.id)),
+        )
+        return [_card(card, on_cards, self._people) for card in batch]
+
+    def _is_first(self, row: ExportedRelationRow) -> bool:
+        """Return whether a relation is written as its card sees it: the source, or for ``related_to`` the first in the file."""
+        if row.other_project_id != self._project.id:
+            return True
+        if row.type != "related_to":
+            return bool(row.from_source)
+        place = (row.archived, self._ranks[row.column_id], row.position, row.card_id)
+        other_place = (
+            row.other_archived,
+            self._ranks[row.other_column_id],
+            row.other_position,
+            row.other_id,
+        )
+        return place < other_place
+
+
 class People:
     """The people that a file names."""
 
     def __init__(self, people_by_id: Mapping[str, tuple[people.Person, bool]]) -> None:
-        self._people = people_by_id
+        self._people = dict(people_by_id)
+
+    def load(self, uow: UnitOfWork, workspace_id: str, ids: AbstractSet[str]) -> None:
+        """Load further people.
+
+        Args:
+            uow: The unit of work.
+            workspace_id: The workspace of the file.
+            ids: The ids of users; those that have been loaded are ignored.
+        """
+        self._people |= people.load_with_membership(uow, workspace_id, ids - self._people.keys())
 
     def person(self, id: str) -> FilePerson:
         """Return a person, with the e-mail address only if the person has access to the workspace."""
@@ -218,17 +330,6 @@ def _comment(row: ExportedCommentRow, people_in_file: People) -> FileComment:
 
 def _attachment(row: ExportedAttachmentRow, people_in_file: People) -> FileAttachment:
     return _ATTACHMENT_FIELDS.to_value(row, uploaded_by=people_in_file.person(row.uploaded_by_id))
-
-
-def _deduplicate_relations(
-    rows: Iterable[ExportedRelationRow], project_cards: Sequence[Card]
-) -> Iterator[ExportedRelationRow]:
-    """Yield each relation once: as seen by its source, or for ``related_to`` as seen by the card that is first in the file."""
-    indexes = {card.id: index for index, card in enumerate(project_cards)}
-    for row in rows:
-        card_index, other_index = indexes[row.card_id], indexes.get(row.other_id)
-        if other_index is None or (card_index < other_index if row.type == "related_to" else row.from_source):
-            yield row
 
 
 def _relation(row: ExportedRelationRow, project_id: str) -> FileRelation:

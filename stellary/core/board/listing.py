@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    String,
-    Text,
-    bindparam,
-    cast,
-    or_,
-    select,
-    type_coerce,
-)
+from sqlalchemy import Select, bindparam, select
 
 from stellary.contract.cards import LIST_CARDS, Card, ListCards
 from stellary.contract.limits import ID_PATTERN
@@ -27,12 +17,13 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import utc
 from stellary.core.board import access
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
-from stellary.core.board.queries import field_filters, searching
+from stellary.core.board.queries import card_pages, field_filters, searching
+from stellary.core.board.queries.card_filters import CONDITIONS, NAMES
 from stellary.core.board.queries.card_lists import COLUMNS, CardList
 from stellary.core.board.queries.filters import check_in_project, check_person
 from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, columns, scopes
-from stellary.core.kernel.paging import belongs_to, make_cursor, read_cursor
+from stellary.core.kernel.paging import read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 _Rows = Sequence[Sequence[Any]]
@@ -42,37 +33,6 @@ _ID, _COLUMN, _ARCHIVED = (
     card_rows.STORED.index(column) for column in (cards.c.id, cards.c.column_id, cards.c.archived)
 )
 
-_KEY: ColumnElement[str] = bindparam("_project_key", type_=String) + "-" + cast(cards.c.number, String)
-_q: ColumnElement[str] = bindparam("q", type_=String)
-_FILTERS: Mapping[str, ColumnElement[bool]] = {
-    "column_id": cards.c.column_id == bindparam("column_id"),
-    "scope_id": cards.c.scope_id == bindparam("scope_id"),
-    "assignee_id": cards.c.assignee_id == bindparam("assignee_id"),
-    "label_id": type_coerce(cards.c.label_ids, Text).like(bindparam("label_id", type_=Text)),
-    "priority": cards.c.priority == bindparam("priority"),
-    "status": cards.c.status == bindparam("status"),
-    "archived": cards.c.archived == bindparam("archived"),
-    "due_before": cards.c.due_date < bindparam("due_before"),
-    "due_after": cards.c.due_date > bindparam("due_after"),
-    "updated_since": cards.c.updated_at >= bindparam("updated_since"),
-    "q": or_(
-        searching.contains(cards.c.title, _q),
-        searching.contains(cards.c.description, _q),
-        searching.contains(_KEY, _q),
-    ),
-}
-_NONE: Mapping[str, ColumnElement[bool]] = {
-    "assignee_id": cards.c.assignee_id.is_(None),
-    "label_id": type_coerce(cards.c.label_ids, Text) == "[]",
-    "priority": cards.c.priority.is_(None),
-}
-"""The conditions of filters whose value is ``none``."""
-_CONDITIONS = {**_FILTERS, **{f"no {name}": condition for name, condition in _NONE.items()}}
-_PAGE_CONDITIONS = {
-    **_CONDITIONS,
-    # An expression, since SQLite would otherwise use the index of positions, and read and sort the whole column.
-    "column_id": cards.c.column_id.concat("") == bindparam("column_id"),
-}
 _MOMENTS = ("due_before", "due_after", "updated_since")
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
 """Filters that select whole columns, so that the orders of cards follow from the rows."""
@@ -89,38 +49,48 @@ _BOARD_ORDER = (
 )
 
 
+def in_board_order(statement: Select[Any]) -> Select[Any]:
+    """Return a statement of cards by column and position, archived cards last."""
+    return (
+        statement.join(columns, columns.c.id == cards.c.column_id)
+        .join(scopes, scopes.c.id == columns.c.scope_id)
+        .order_by(*_BOARD_ORDER)
+    )
+
+
 @serves(LIST_CARDS)
 def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[Card]:
     """Return the cards that match all filters."""
     project = access.project(uow, ref).row
     filters, absent_names = _read_filters(request)
-    parameters = {"_project_id": project.id}
+    parameters: dict[str, object] = {"_project_id": project.id}
     if "q" in filters:
         searching.prepare(uow)
         parameters["_project_key"] = project.key
     names = frozenset(filters) | absent_names
-    value_conditions = field_filters.conditions(uow, project.id, request.custom_field or ())
+    field_values = field_filters.read_values(uow, project.id, request.custom_field or ())
+    value_conditions = field_filters.build_conditions(uow, field_values)
     if not request.limit and not request.cursor:
         has_whole_columns = names <= _WHOLE_COLUMNS and not value_conditions
-        statement = _add_conditions(
-            _select_whole(names, has_whole_columns=has_whole_columns), value_conditions
-        )
+        statement = _select_whole(names, has_whole_columns=has_whole_columns)
+        if value_conditions:
+            statement = statement.where(*value_conditions)
         rows = uow.connection.execute(statement, {**parameters, **filters}).fetchall()
         if not rows:
             _check_ids(uow, project.workspace_id, project.id, request)
         if has_whole_columns:
             return Listing(_cards_of_whole_columns(rows, project.key))
         return Listing(_selected_cards(uow, project.id, project.key, rows))
-    limit = request.limit or PAGE
-    after = read_cursor(request.cursor) if request.cursor else ""
-    page_parameters = {**parameters, **filters, "_after": after, "_limit": limit + 1}
-    rows = uow.connection.execute(
-        _add_conditions(_select_page(names), value_conditions), page_parameters
-    ).fetchall()
-    if not rows:
+    parameters |= {**filters, "_after": read_cursor(request.cursor) if request.cursor else ""}
+    if isinstance(request.label_id, str):
+        parameters["_label"] = request.label_id
+    if (term := field_filters.find_term(field_values)) is not None:
+        names |= {card_pages.TERM}
+        parameters["_term"] = term
+    page_rows, cursor = card_pages.fetch_page(uow, names, value_conditions, parameters, request.limit or PAGE)
+    if not page_rows:
         _check_ids(uow, project.workspace_id, project.id, request)
-    next_cursor = make_cursor(rows[limit - 1].id) if len(rows) > limit else None
-    return Listing(_selected_cards(uow, project.id, project.key, rows[:limit]), next_cursor)
+    return Listing(_selected_cards(uow, project.id, project.key, page_rows), cursor)
 
 
 def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
@@ -154,20 +124,6 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
     return _cards_of_whole_columns(rows, project_key)
 
 
-def all_cards(uow: UnitOfWork, project_id: str, project_key: str) -> list[Card]:
-    """Return all cards of a project in board order, archived cards last.
-
-    Args:
-        uow: The unit of work.
-        project_id: The project.
-        project_key: Its key, with which the keys of cards begin.
-    """
-    rows = uow.connection.execute(
-        _select_whole(frozenset(), has_whole_columns=True), {"_project_id": project_id}
-    ).fetchall()
-    return list(_cards_of_whole_columns(rows, project_key))
-
-
 def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListCards) -> None:
     """Check the ids in the filters of a list without cards.
 
@@ -183,7 +139,7 @@ def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: Lis
 
 def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]]:
     """Return the values of the filters, and the names of the filters for cards without a value."""
-    values = {name: value for name in _FILTERS if (value := getattr(request, name)) is not UNSET}
+    values = {name: value for name in NAMES if (value := getattr(request, name)) is not UNSET}
     absent_names = frozenset(f"no {name}" for name, value in values.items() if value is None)
     filters = {name: value for name, value in values.items() if value is not None}
     for name in _MOMENTS:
@@ -202,29 +158,8 @@ def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]
 def _select_whole(names: frozenset[str], *, has_whole_columns: bool) -> Select[Any]:
     """Return the statement of a whole list, built once per combination of filters."""
     position = () if has_whole_columns else (cards.c.position,)
-    return (
-        select(*position, *COLUMNS)
-        .where(cards.c.project_id == _PROJECT_ID, *(_CONDITIONS[name] for name in sorted(names)))
-        .join(columns, columns.c.id == cards.c.column_id)
-        .join(scopes, scopes.c.id == columns.c.scope_id)
-        .order_by(*_BOARD_ORDER)
-    )
-
-
-@functools.lru_cache(maxsize=256)
-def _select_page(names: frozenset[str]) -> Select[Any]:
-    return (
-        select(cards.c.position, *COLUMNS)
-        .where(belongs_to(cards.c.project_id, _PROJECT_ID), cards.c.id > bindparam("_after"))
-        .where(*(_PAGE_CONDITIONS[name] for name in sorted(names)))
-        .order_by(cards.c.project_id, cards.c.id)
-        .limit(bindparam("_limit"))
-    )
-
-
-def _add_conditions(rows: Select[Any], value_conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    # Building a statement costs as much as fetching forty cards.
-    return rows.where(*value_conditions) if value_conditions else rows
+    conditions = (CONDITIONS[name] for name in sorted(names))
+    return in_board_order(select(*position, *COLUMNS).where(cards.c.project_id == _PROJECT_ID, *conditions))
 
 
 def _cards_of_whole_columns(rows: _Rows, project_key: str) -> CardList:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -15,9 +16,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 
+from stellary.core.board.card_terms import TRIGGERS
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
 projects = Table(
@@ -122,7 +125,13 @@ cards = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     UniqueConstraint("project_id", "number"),
     Index("ix_stellary_cards_project_id_id", "project_id", "id"),
+    # For pages of lists with a filter: the cards that match, in order of creation.
     Index("ix_stellary_cards_assignee_id_project_id_id", "assignee_id", "project_id", "id"),
+    Index("ix_stellary_cards_status_project_id_id", "status", "project_id", "id"),
+    Index("ix_stellary_cards_priority_project_id_id", "priority", "project_id", "id"),
+    Index("ix_stellary_cards_archived_project_id_id", "archived", "project_id", "id"),
+    Index("ix_stellary_cards_column_id_id", "column_id", "id"),
+    Index("ix_stellary_cards_project_id_updated_at", "project_id", "updated_at"),
     # The order of cards in a column. Archived cards have no position in it.
     Index("ix_stellary_cards_place", "column_id", "archived", "position", "id"),
     Index(
@@ -133,6 +142,52 @@ cards = Table(
         postgresql_where=text("due_date IS NOT NULL"),
     ),
 )
+
+IS_COUNTED = text("archived = false")
+"""The condition of the cards that the portfolio counts. Only a statement with the same text can use their index."""
+IS_DUE = text("archived = false AND status <> 'done' AND due_date IS NOT NULL")
+"""The condition of the open cards with a due date, and of their index."""
+_IS_COMPLETED = text("completed_at IS NOT NULL")
+# For the portfolio: each has all columns that it reads.
+Index(
+    "ix_stellary_cards_counted",
+    cards.c.project_id,
+    cards.c.column_id,
+    cards.c.status,
+    sqlite_where=IS_COUNTED,
+    postgresql_where=IS_COUNTED,
+)
+Index(
+    "ix_stellary_cards_open_due_date",
+    cards.c.project_id,
+    cards.c.due_date,
+    sqlite_where=IS_DUE,
+    postgresql_where=IS_DUE,
+)
+Index(
+    "ix_stellary_cards_completed_at",
+    cards.c.project_id,
+    cards.c.completed_at,
+    sqlite_where=_IS_COMPLETED,
+    postgresql_where=_IS_COMPLETED,
+)
+
+card_terms = Table(
+    "stellary_card_terms",
+    metadata,
+    # The id of a label, or the id of a custom field with a value: ``<fieldId>:<value>``.
+    Column("term", String(100), primary_key=True),
+    # No foreign key, since the triggers also delete the terms, without a second index.
+    Column("card_id", IdType, primary_key=True),
+    sqlite_with_rowid=False,
+    info={"derived": True},
+)
+"""The cards by label and by value, in order of creation. Triggers keep it: see ``card_terms``."""
+
+for _dialect, _triggers in TRIGGERS.items():
+    for _trigger in _triggers:
+        _statement = DDL(_trigger.replace("%", "%%"))  # type: ignore[no-untyped-call]
+        event.listen(cards, "after_create", _statement.execute_if(dialect=_dialect))
 
 comments = Table(
     "stellary_comments",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 import attrs
@@ -25,6 +25,14 @@ Encoder = Callable[[bytes], bytes]
 
 def _compress_to_gzip(body: bytes) -> bytes:
     return zlib.compress(body, _GZIP_LEVEL, _GZIP_WINDOW)
+
+
+def _compress_to_gzip_blocks(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    for block in blocks:
+        if compressed := compressor.compress(block):
+            yield compressed
+    yield compressor.flush()
 
 
 def find_encoders() -> dict[str, Encoder]:
@@ -55,6 +63,8 @@ class Compression:
             answer: The response.
             accept_encoding: The ``Accept-Encoding`` header of the request.
         """
+        if answer.blocks is not None:
+            return self._compress_blocks(answer, answer.blocks, accept_encoding)
         if len(answer.body) < SIZE_MIN or answer.headers.get("content-type") != "application/json":
             return answer
         headers = {**answer.headers, "vary": "Accept-Encoding"}
@@ -66,11 +76,28 @@ class Compression:
             headers["etag"] = f'{headers["etag"][:-1]}-{encoding}"'
         return attrs.evolve(answer, headers=headers, body=self._encoders[encoding](answer.body))
 
+    def _compress_blocks(
+        self, answer: ServiceResponse, blocks: Iterator[bytes], accept_encoding: str | None
+    ) -> ServiceResponse:
+        """Return a response whose blocks are compressed while they are sent, in gzip only."""
+        if answer.headers.get("content-type") != "application/json":
+            return answer
+        headers = {**answer.headers, "vary": "Accept-Encoding"}
+        if "gzip" not in self._list_accepted(accept_encoding or ""):
+            return attrs.evolve(answer, headers=headers)
+        del headers["content-length"]
+        headers["content-encoding"] = "gzip"
+        return attrs.evolve(answer, headers=headers, blocks=_compress_to_gzip_blocks(blocks))
+
     def _choose(self, accept_encoding: str) -> str | None:
-        """Return the first encoding that an ``Accept-Encoding`` header accepts; malformed parts accept nothing."""
+        """Return the first encoding that an ``Accept-Encoding`` header accepts."""
+        return next(iter(self._list_accepted(accept_encoding)), None)
+
+    def _list_accepted(self, accept_encoding: str) -> list[str]:
+        """Return the encodings that an ``Accept-Encoding`` header accepts; malformed parts accept nothing."""
         matches = [_ACCEPTED.fullmatch(part) for part in accept_encoding.split(",")]
         weights = {match[1].lower(): float(match[2] or 1) for match in matches if match}
-        return next((name for name in self._encoders if weights.get(name, weights.get("*", 0)) > 0), None)
+        return [name for name in self._encoders if weights.get(name, weights.get("*", 0)) > 0]
 
 
 def strip_encoding(tags: str) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from typing import NamedTuple
 
+from stellary.contract.project_exports import EXPORT_PROJECT
 from stellary.contract.refs import Ref
 from stellary.core.db import forks
 
 LARGE_SECONDS = 0.02
 """The CPU time of a read, in seconds, from which it counts as large. A list of 500 cards takes a third of that."""
 KNOWN_MAX = 4096
+LARGE_OPERATIONS = frozenset({EXPORT_PROJECT.operation})
+"""The operations whose reads count as large from the first one on."""
 
 
 class ReadKey(NamedTuple):

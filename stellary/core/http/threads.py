@@ -21,7 +21,7 @@ from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.db.database import READERS as SQLITE_READERS
 from stellary.core.db.postgres import READERS, WRITERS
-from stellary.core.http.large_reads import LargeReads, ReadKey
+from stellary.core.http.large_reads import LARGE_OPERATIONS, LargeReads, ReadKey
 from stellary.core.http.shares import NO_OWNER, Owner, Shares
 from stellary.core.kernel.unit import Mode
 
@@ -317,7 +317,8 @@ class Threads:
             self._large_reads.record(key, time.thread_time() - began)
             return result
 
-        return (self._large_reader if key in self._large_reads else self.pools["read"]).run(read)
+        is_large = key.operation in LARGE_OPERATIONS or key in self._large_reads
+        return (self._large_reader if is_large else self.pools["read"]).run(read)
 
     async def close(self, patience: float) -> None:
         """Finish the waiting jobs, for at most ``patience`` seconds per thread, and end the threads."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Self, TypeVar
 
-from sqlalchemy import Boolean, ColumnElement, Integer, Select, bindparam
+from sqlalchemy import BindParameter, Boolean, ColumnElement, Integer, Select, bindparam, func, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -24,6 +24,8 @@ from stellary.core.kernel.unit import UnitOfWork
 T = TypeVar("T")
 Row = TypeVar("Row", bound=RowType)
 _LIMIT = 100
+SCAN_MAX = 1_000
+"""The maximum number of rows that a page looks through for those that match its filters."""
 _BEFORE_ALL, _AFTER_ALL = "", "g" * 24
 _BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS = 0, 2**31 - 1
 
@@ -56,6 +58,51 @@ def _compile_to_any(element: belongs_to, compiler: SQLCompiler, **options: objec
     return f"{column} = ANY (ARRAY[{parameter}])"
 
 
+class belongs_to_any(FunctionElement[bool]):  # noqa: N801 - a function of SQL
+    """The condition that a column has a value of a subquery, for statements ordered by that column first, like ``belongs_to``."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        return self
+
+
+@compiles(belongs_to_any)
+def _compile_to_in(element: belongs_to_any, compiler: SQLCompiler, **options: object) -> str:
+    column, values = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IN {values}"
+
+
+@compiles(belongs_to_any, "postgresql")
+def _compile_to_any_of(element: belongs_to_any, compiler: SQLCompiler, **options: object) -> str:
+    column, values = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} = ANY (ARRAY{values})"
+
+
+class equals_unindexed(FunctionElement[bool]):  # noqa: N801 - a function of SQL
+    """The condition that a column has a value, for statements that read the index of another column."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        return self
+
+
+@compiles(equals_unindexed)
+def _compile_to_unary_plus(element: equals_unindexed, compiler: SQLCompiler, **options: object) -> str:
+    column, value = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"+{column} = {value}"
+
+
+@compiles(equals_unindexed, "postgresql")
+def _compile_to_not_distinct(element: equals_unindexed, compiler: SQLCompiler, **options: object) -> str:
+    # Unlike an expression around the column, it does not mislead the planner about the number of matches.
+    column, value = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IS NOT DISTINCT FROM {value}"
+
+
 class Pages(Generic[Row]):
     """A list that is returned whole or by the page, in order of an id or a number. Its statements are built once.
 
@@ -65,6 +112,9 @@ class Pages(Generic[Row]):
         key: The column to order by, text or a number from 1: unique, and never changed.
         newest_first: Whether the largest key comes first. Default: False.
         container: The column that ``rows`` compares by ``belongs_to``, if the table also has an index on the key alone.
+        residual: The conditions of filters that no index answers. A page looks through at most ``SCAN_MAX`` of the rows
+            that ``rows`` selects, so it can have fewer rows than its limit, or none, before the last page.
+        until: A column and the parameter to compare it with: after a row with a smaller value, no row matches.
     """
 
     def __init__(
@@ -75,16 +125,33 @@ class Pages(Generic[Row]):
         *,
         newest_first: bool = False,
         container: ColumnElement[str] | None = None,
+        residual: Sequence[ColumnElement[bool]] = (),
+        until: tuple[ColumnElement[Any], BindParameter[Any]] | None = None,
     ) -> None:
         self._newest_first = newest_first
         self._counts = isinstance(key.type, Integer)
         self._key = key.name
         order = [key] if container is None else [container, key]
-        whole = rows.order_by(*(column.desc() if newest_first else column for column in order))
+        in_order = rows.order_by(*(column.desc() if newest_first else column for column in order))
         after = bindparam("_after", type_=key.type)
         beyond = key < after if newest_first else key > after
+        whole = in_order.where(*residual)
+        part = whole.where(beyond)
+        self._end: Select[Any] | None = None
+        if residual:
+            offset = bindparam("_scanned", type_=Integer)
+            scanned = in_order.where(beyond).limit(1).offset(offset).correlate(None)
+            last = scanned.with_only_columns(key, maintain_column_froms=True)
+            end = func.coalesce(last.scalar_subquery(), bindparam("_last", type_=key.type))
+            self._end = last
+            if until is not None:
+                last_row = scanned.with_only_columns(key, until[0], maintain_column_froms=True).subquery(
+                    "last_row"
+                )
+                self._end = select(last_row.c[key.name]).where(last_row.c[until[0].name] >= until[1])
+            part = part.where(key >= end if newest_first else key <= end)
         self._whole = Query(row_type, whole)
-        self._part = Query(row_type, whole.where(beyond).limit(bindparam("_limit")))
+        self._part = Query(row_type, part.limit(bindparam("_limit")))
 
     def fetch(
         self, uow: UnitOfWork, request: Paged, build: Callable[[Row], T], **parameters: object
@@ -103,23 +170,30 @@ class Pages(Generic[Row]):
         if not request.limit and not request.cursor:
             return Listing([build(row) for row in self._whole.all(uow.connection, parameters)])
         limit = request.limit or _LIMIT
-        rows = self._part.all(
-            uow.connection, {**parameters, "_after": self._after(request.cursor), "_limit": limit + 1}
-        )
+        parameters = {**parameters, "_after": self._after(request.cursor), "_limit": limit + 1}
+        if self._end is not None:
+            parameters |= {"_scanned": SCAN_MAX - 1, "_last": self._list_ends()[not self._newest_first]}
+        rows = self._part.all(uow.connection, parameters)
         more = make_cursor(str(getattr(rows[limit - 1], self._key))) if len(rows) > limit else None
+        if more is None and self._end is not None:
+            end = uow.connection.execute(self._end, parameters).scalar()
+            more = None if end is None else make_cursor(str(end))
         return Listing([build(row) for row in rows[:limit]], more)
 
     def _after(self, cursor: str | Unset) -> str | int:
         """Return the key after which the page begins."""
         if not cursor:
-            ends = (_BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS) if self._counts else (_BEFORE_ALL, _AFTER_ALL)
-            return ends[self._newest_first]
+            return self._list_ends()[self._newest_first]
         key = read_cursor(cursor)
         if not self._counts:
             return key
         if not re.fullmatch("[1-9][0-9]{0,9}", key):
             raise _invalid_cursor()
         return min(int(key), _AFTER_ALL_NUMBERS)
+
+    def _list_ends(self) -> tuple[str | int, str | int]:
+        """Return values before and after all keys."""
+        return (_BEFORE_ALL_NUMBERS, _AFTER_ALL_NUMBERS) if self._counts else (_BEFORE_ALL, _AFTER_ALL)
 
 
 def page_of(items: Sequence[T], request: Paged, key: Callable[[T], str]) -> Listing[T]:

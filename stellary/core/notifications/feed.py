@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,7 +31,7 @@ from stellary.core.board.changes.card_keys import resolve_card_key
 from stellary.core.board.queries.filters import is_in_project
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType
-from stellary.core.kernel.paging import Pages, belongs_to
+from stellary.core.kernel.paging import Pages, belongs_to, equals_unindexed
 from stellary.core.kernel.trash import trash
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications.row_types import ActivityRow
@@ -49,13 +50,14 @@ TRANSACTION_MAX = timedelta(hours=1)
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 _CONTAINER_ID = bindparam("_container_id", type_=IdType)
+_BEGUN_SINCE = bindparam("_begun_since", type_=activities.c.created_at.type)
 _earlier = activities.alias("earlier")
 # The last sampled activity that is too early: no activity before it is read.
 _first_id = func.coalesce(
     select(_earlier.c.id)
     .where(
         _earlier.c.project_id == _CONTAINER_ID,
-        _earlier.c.created_at < bindparam("_begun_since"),
+        _earlier.c.created_at < _BEGUN_SINCE,
         IS_SAMPLED,
     )
     .order_by(_earlier.c.created_at.desc())
@@ -65,13 +67,23 @@ _first_id = func.coalesce(
 )
 
 
-def _build_filters(table: Table) -> dict[str, ColumnElement[bool]]:
-    """Build the conditions of the filters that all feeds have, by name."""
-    filters = {name: table.c[name] == bindparam(name) for name in ("actor_id", "type", "entity")}
+Conditions = Mapping[str, ColumnElement[bool]]
+Equals = Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]
+
+
+def _build_filters(table: Table, equals: Equals) -> Conditions:
+    """Build the conditions of the filters that all feeds have, by name.
+
+    Args:
+        table: The table of the activities.
+        equals: Compares a column with a value.
+    """
+    filters = {name: equals(table.c[name], bindparam(name)) for name in ("actor_id", "type", "entity")}
     return {**filters, "since": table.c.created_at >= bindparam("since")}
 
 
-_FILTERS = _build_filters(activities)
+_INDEXED = _build_filters(activities, operator.eq)
+_RESIDUAL = _build_filters(activities, equals_unindexed)
 
 
 class Feed:
@@ -80,27 +92,52 @@ class Feed:
     Args:
         container: The column with the id of the container.
         rows: The statement of the activities, without their container, filters and order.
-        filters: The conditions of filters, by name.
+        indexed: The conditions of the filters that an index of the container answers, by name, the best one first. A page reads
+            the index of one of them.
+        residual: The conditions of filters for the rows of that index, by name.
+        ends: The conditions by name for activities that are at one end of the feed.
+        visible: The conditions for the activities that the caller may read.
     """
 
     def __init__(
-        self, container: ColumnElement[str], rows: Select[Any], filters: Mapping[str, ColumnElement[bool]]
+        self,
+        container: ColumnElement[str],
+        rows: Select[Any],
+        residual: Conditions,
+        *,
+        indexed: Conditions | None = None,
+        ends: Conditions | None = None,
+        visible: Sequence[ColumnElement[bool]] = (),
     ) -> None:
-        self.filters = filters
+        self._indexed = indexed or {}
+        self._residual = residual
+        self._ends = ends or {}
+        self._visible = visible
+        self.filters = {*residual, *self._indexed, *self._ends}
         self._container = container
+        self._time = rows.selected_columns.created_at
         self._rows = rows
         self._pages: dict[frozenset[str], Pages[ActivityRow]] = {}
-        of_actor = rows.with_only_columns(container).where(container == _CONTAINER_ID, filters["actor_id"])
+        by_actor = {**residual, **self._indexed}["actor_id"]
+        of_actor = rows.with_only_columns(container).where(container == _CONTAINER_ID, by_actor, *visible)
         self._of_actor = of_actor.limit(1)
 
     def pages(self, names: frozenset[str]) -> Pages[ActivityRow]:
         """Return the pages with a combination of filters."""
         if names not in self._pages:
-            rows = self._rows.where(
-                belongs_to(self._container, _CONTAINER_ID), *(self.filters[name] for name in sorted(names))
-            )
+            index = next((name for name in self._indexed if name in names), "")
+            conditions = [self._ends[name] for name in sorted(names & self._ends.keys())]
+            if index:
+                conditions.append(self._indexed[index])
+            remaining = sorted(names - {index} - self._ends.keys())
             self._pages[names] = Pages(
-                ActivityRow, rows, rows.selected_columns.id, newest_first=True, container=self._container
+                ActivityRow,
+                self._rows.where(belongs_to(self._container, _CONTAINER_ID), *conditions),
+                self._rows.selected_columns.id,
+                newest_first=True,
+                container=self._container,
+                residual=[*(self._residual[name] for name in remaining), *self._visible],
+                until=(self._time, _BEGUN_SINCE) if "since" in remaining else None,
             )
         return self._pages[names]
 
@@ -115,7 +152,7 @@ class Feed:
             container_id: The id of the container.
             **parameters: Further parameters of the statement, and values of filters that replace those of the request.
         """
-        requested = self.filters.keys() - {"of_cards"} - parameters.keys()
+        requested = self.filters - {"of_cards"} - parameters.keys()
         filters = {name: value for name in requested if (value := getattr(request, name)) is not UNSET}
         filters |= {name: value for name, value in parameters.items() if value is not UNSET}
         if request.entity == "card" and "of_cards" in self.filters:
@@ -123,7 +160,7 @@ class Feed:
         if request.since is not UNSET:
             since = utc(request.since)
             filters |= {"since": since, "_begun_since": since - min(TRANSACTION_MAX, since - EARLIEST)}
-        pages = self.pages(frozenset(self.filters.keys() & filters))
+        pages = self.pages(frozenset(self.filters & filters.keys()))
         return pages.fetch(uow, request, _activity, **filters, _container_id=container_id)
 
     def has_actor(self, uow: UnitOfWork, container_id: str, actor_id: str, **parameters: object) -> bool:
@@ -148,27 +185,30 @@ OF_PROJECT = Feed(
     activities.c.project_id,
     _ACTIVITIES,
     {
-        **_FILTERS,
-        "card_id": activities.c.card_id == bindparam("card_id"),
-        "entity": and_(_FILTERS["entity"], NOT_OF_CARDS),
+        **_RESIDUAL,
         # Most activities are about cards, so these are read from the index of the project.
         "of_cards": activities.c.entity == literal_column("'card'"),
-        "since": and_(activities.c.id >= _first_id, _FILTERS["since"]),
     },
+    indexed={
+        "card_id": activities.c.card_id == bindparam("card_id"),
+        "entity": and_(_INDEXED["entity"], NOT_OF_CARDS),
+        "actor_id": _INDEXED["actor_id"],
+        "type": _INDEXED["type"],
+    },
+    ends={"since": and_(activities.c.id >= _first_id, _INDEXED["since"])},
 )
 """The feed of a project."""
 OF_WORKSPACE = Feed(
     activities.c.workspace_id,
-    _ACTIVITIES.where(
-        APART_FROM_CARDS, activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))
-    ),
-    _FILTERS,
+    _ACTIVITIES.where(APART_FROM_CARDS),
+    _RESIDUAL,
+    visible=[activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))],
 )
 """The feed of a workspace, without the activities of cards, which are in the feeds of their projects."""
 OF_ORGANIZATION = Feed(
     organization_activities.c.organization_id,
     select(organization_activities.c.id, *ORGANIZATION_ACTIVITY),
-    _build_filters(organization_activities),
+    _build_filters(organization_activities, equals_unindexed),
 )
 """The feed of an organization."""
 _OF_CARD = (

@@ -21,7 +21,7 @@ from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rules.references import unknown
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import PilotageChanged
-from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import rows, rules
 from stellary.core.pilotage.row_types import (
@@ -80,7 +80,10 @@ class Ledger(Generic[Row, T]):
         self._all = Pages(row_type, all_rows, table.c.number)
         if "status" in table.c:
             self._of_status = Pages(
-                row_type, all_rows.where(table.c.status == bindparam("_status")), table.c.number
+                row_type,
+                all_rows,
+                table.c.number,
+                residual=[equals_unindexed(table.c.status, bindparam("_status"))],
             )
         this_row: Select[Any] = select(table).where(self.this)
         self._one = Query(row_type, this_row)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.core.trash.conftest import TrashApi
 from tests.core.trash.test_conflicts import restore_problem
+from tests.support.card_terms import find_wrong_terms
 
 KINDS = (
     "card",
@@ -106,7 +107,8 @@ def fill(api: TrashApi) -> Items:
 
 
 def read_all(api: TrashApi) -> dict[str, object]:
-    """Return the export, the board and the counts of the cards, without what each change increases."""
+    """Return the export, the board and the counts of the cards, without what each change increases; check the terms of cards."""
+    assert find_wrong_terms(api.world.core) == set()
     export = api.export()
     for document in export["documents"]:
         del document["updatedAt"]

@@ -7,7 +7,20 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from stellary.contract.columns import ColumnCount
 from stellary.contract.projects import ProjectMember
@@ -21,7 +34,7 @@ from stellary.core.board.rules.card_counts import (
     ScopeProgress,
     Since,
 )
-from stellary.core.board.tables import cards, columns, project_members, projects, scopes
+from stellary.core.board.tables import IS_COUNTED, IS_DUE, cards, columns, project_members, projects, scopes
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -81,22 +94,37 @@ def _bind_time(name: str) -> ColumnElement[datetime]:
 
 
 _IDS: ColumnElement[str] = bindparam("_ids", expanding=True)
-_DUE = and_(_IS_UNARCHIVED, cards.c.status != "done")
-_OF_PROJECTS: Select[Any] = (
+_OF_PROJECT = cards.c.project_id.in_(_IDS)
+_NONE = literal_column("0", Integer)
+# Each part reads an index that has all of its columns, and only the cards that it counts.
+_OF_PROJECTS = union_all(
+    select(cards.c.project_id, cards.c.column_id, cards.c.status, func.count(), _NONE, _NONE, _NONE, _NONE)
+    .where(_OF_PROJECT, IS_COUNTED)
+    .group_by(cards.c.project_id, cards.c.column_id, cards.c.status),
     select(
         cards.c.project_id,
-        cards.c.column_id,
-        cards.c.status,
-        _count_where(_IS_UNARCHIVED),
-        _count_where(and_(_DUE, cards.c.due_date < _bind_time("today"))),
-        _count_where(
-            and_(_DUE, cards.c.due_date >= _bind_time("today"), cards.c.due_date < _bind_time("soon"))
-        ),
-        _count_where(cards.c.completed_at >= _bind_time("week")),
-        _count_where(cards.c.completed_at >= _bind_time("month")),
+        literal_column("''", String),
+        literal_column("'open'", String),
+        _NONE,
+        _count_where(cards.c.due_date < _bind_time("today")),
+        _count_where(cards.c.due_date >= _bind_time("today")),
+        _NONE,
+        _NONE,
     )
-    .where(cards.c.project_id.in_(_IDS))
-    .group_by(cards.c.project_id, cards.c.column_id, cards.c.status)
+    .where(_OF_PROJECT, IS_DUE, cards.c.due_date < _bind_time("soon"))
+    .group_by(cards.c.project_id),
+    select(
+        cards.c.project_id,
+        literal_column("''", String),
+        literal_column("'done'", String),
+        _NONE,
+        _NONE,
+        _NONE,
+        _count_where(cards.c.completed_at >= _bind_time("week")),
+        func.count(),
+    )
+    .where(_OF_PROJECT, cards.c.completed_at >= _bind_time("month"))
+    .group_by(cards.c.project_id),
 )
 _COLUMNS: Select[Any] = (
     select(columns.c.project_id, columns.c.id, columns.c.scope_id, columns.c.name)
@@ -154,7 +182,7 @@ def load_scope_progress(uow: UnitOfWork, project_id: str) -> list[ScopeProgress]
 
 
 def load_project_card_counts(uow: UnitOfWork, ids: Collection[str], since: Since) -> list[ProjectCardCount]:
-    """Return the card counts of projects, by column and status.
+    """Return the card counts of projects, by column and status; those by time have no column.
 
     Args:
         uow: The unit of work.

@@ -9,18 +9,21 @@ from sqlalchemy import ColumnElement, Text, bindparam, cast, func, literal, sele
 from sqlalchemy.dialects.postgresql import JSONB
 
 from stellary.contract.custom_fields import CustomField
+from stellary.core.board.card_terms import TERM_VALUE_MAX
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.rows.field_rows import load_fields
 from stellary.core.board.rules.custom_fields import parse_filter
 from stellary.core.board.tables import cards
 from stellary.core.kernel.unit import UnitOfWork
 
+FieldValue = tuple[CustomField, object]
+
 _text = type_coerce(cards.c.custom_fields, Text)
 _json = cast(_text, JSONB)
 
 
-def conditions(uow: UnitOfWork, project_id: str, filters: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Return the SQL conditions for cards that match all filters.
+def read_values(uow: UnitOfWork, project_id: str, filters: Sequence[str]) -> list[FieldValue]:
+    """Return the fields and values of filters; the value None is for cards without one.
 
     Args:
         uow: The unit of work.
@@ -31,9 +34,33 @@ def conditions(uow: UnitOfWork, project_id: str, filters: Sequence[str]) -> list
         Invalid: A field does not exist, or a value does not match its type.
     """
     fields = load_fields(uow, project_id, {text.partition(":")[0] for text in filters})
-    field_values = [parse_filter(fields, text, f"customField[{index}]") for index, text in enumerate(filters)]
+    return [parse_filter(fields, text, f"customField[{index}]") for index, text in enumerate(filters)]
+
+
+def build_conditions(uow: UnitOfWork, field_values: Sequence[FieldValue]) -> list[ColumnElement[bool]]:
+    """Return the SQL conditions for cards that have all values.
+
+    Args:
+        uow: The unit of work.
+        field_values: The fields and their values.
+    """
     condition = _in_jsonb if uses_row_locks(uow) else _in_text
     return [condition(field, value) for field, value in field_values]
+
+
+def find_term(field_values: Sequence[FieldValue]) -> str | None:
+    """Return a term that all cards with the values have; None if the values are numbers, or none.
+
+    Args:
+        field_values: The fields and their values.
+    """
+    for field, value in field_values:
+        element = value[0] if isinstance(value, list) else value
+        if isinstance(element, bool):
+            return f"{field.id}:{str(element).lower()}"
+        if isinstance(element, str):
+            return f"{field.id}:{element[:TERM_VALUE_MAX]}"
+    return None
 
 
 def _in_jsonb(field: CustomField, value: object) -> ColumnElement[bool]:

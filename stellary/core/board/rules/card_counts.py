@@ -62,9 +62,10 @@ class Since:
 
 @attrs.frozen
 class ProjectCardCount:
-    """The number of cards of one status in one column of a project.
+    """The number of cards of one status in one column of a project, or of those that are due or completed in a period.
 
     Attributes:
+        column_id: Empty for the counts of periods.
         cards, overdue, due_soon: The number of unarchived ones.
         week, month: The number of cards completed in that period, archived or not.
     """

@@ -1,0 +1,93 @@
+"""The triggers that keep the terms of cards: their labels, and the values of their custom fields.
+
+The table of terms follows from the cards in the database itself, so that each statement that writes cards also writes their terms,
+such as those of imports, bulk changes and restores. Pages of lists read it instead of the cards that do not match.
+"""
+# ruff: noqa: S608 - the statements contain no input
+
+from __future__ import annotations
+
+from typing import Final
+
+TERM_VALUE_MAX: Final = 64
+"""The number of characters of a value that are part of its term. Numbers have no terms."""
+
+_LABELS = "json_each({card}.label_ids) AS label"
+_VALUES = """json_each({card}.custom_fields) AS field, json_each(CASE field.type
+        WHEN 'array' THEN field.value
+        WHEN 'text' THEN json_array(field.value)
+        WHEN 'true' THEN '["true"]'
+        WHEN 'false' THEN '["false"]'
+        ELSE '[]'
+    END) AS element"""
+_VALUE_TERM = f"field.key || ':' || substr(element.value, 1, {TERM_VALUE_MAX})"
+_SQLITE_TERMS = f"""
+    SELECT label.value AS term FROM {_LABELS}
+    UNION
+    SELECT {_VALUE_TERM} FROM {_VALUES}"""
+_POSTGRESQL_TERMS = f"""
+    SELECT jsonb_array_elements_text({{card}}.label_ids::jsonb) AS term
+    UNION
+    SELECT field.key || ':' || left(element.value, {TERM_VALUE_MAX})
+    FROM jsonb_each({{card}}.custom_fields::jsonb) AS field, jsonb_array_elements_text(CASE jsonb_typeof(field.value)
+        WHEN 'array' THEN field.value
+        WHEN 'number' THEN '[]'
+        ELSE jsonb_build_array(field.value)
+    END) AS element"""
+
+_INSERT = "INSERT INTO stellary_card_terms (term, card_id) SELECT term, NEW.id FROM ({terms}) AS terms"
+_DELETE = "DELETE FROM stellary_card_terms WHERE card_id = OLD.id AND term IN ({terms})"
+# Its statements are on one line, since some tools that run a script of SQL split it where a line ends with a semicolon.
+_FUNCTION = """CREATE OR REPLACE FUNCTION stellary_keep_card_terms() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN IF TG_OP <> 'INSERT' THEN {delete}; END IF; IF TG_OP <> 'DELETE' THEN {insert} ON CONFLICT DO NOTHING; END IF; RETURN NULL; END $$"""
+_EVENTS = {
+    "insert": ("INSERT", "NEW.label_ids <> '[]' OR NEW.custom_fields <> '{}'"),
+    "update": (
+        "UPDATE OF label_ids, custom_fields",
+        "NEW.label_ids <> OLD.label_ids OR NEW.custom_fields <> OLD.custom_fields",
+    ),
+    "delete": ("DELETE", "OLD.label_ids <> '[]' OR OLD.custom_fields <> '{}'"),
+}
+
+
+def _build_triggers(row: str, bodies: dict[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"CREATE TRIGGER stellary_card_terms_{name} AFTER {event} ON stellary_cards {row}WHEN ({condition})\n{bodies[name]}"
+        for name, (event, condition) in _EVENTS.items()
+    )
+
+
+def _build_for_sqlite() -> tuple[str, ...]:
+    insert = _INSERT.format(terms=_SQLITE_TERMS.format(card="NEW"))
+    delete = _DELETE.format(terms=_SQLITE_TERMS.format(card="OLD"))
+    bodies = {"insert": f"{insert};", "update": f"{delete}; {insert};", "delete": f"{delete};"}
+    return _build_triggers("", {name: f"BEGIN {body} END" for name, body in bodies.items()})
+
+
+def _build_for_postgresql() -> tuple[str, ...]:
+    insert = _INSERT.format(terms=_POSTGRESQL_TERMS.format(card="NEW"))
+    delete = _DELETE.format(terms=_POSTGRESQL_TERMS.format(card="OLD"))
+    body = "EXECUTE FUNCTION stellary_keep_card_terms()"
+    triggers = _build_triggers("FOR EACH ROW ", dict.fromkeys(_EVENTS, body))
+    return (_FUNCTION.format(insert=insert, delete=delete), *triggers)
+
+
+TRIGGERS: Final = {"sqlite": _build_for_sqlite(), "postgresql": _build_for_postgresql()}
+"""The statements that create the triggers, by dialect. A change of them needs a migration that creates them again."""
+
+_BATCH = "WHERE card.id >= :first AND card.id <= :last"
+INSERTS: Final = {
+    "sqlite": tuple(
+        "INSERT INTO stellary_card_terms (term, card_id) "
+        f"SELECT DISTINCT {term}, card.id FROM stellary_cards AS card, {values.format(card='card')} {_BATCH}"
+        for term, values in (("label.value", _LABELS), (_VALUE_TERM, _VALUES))
+    ),
+    "postgresql": (
+        (
+            "INSERT INTO stellary_card_terms (term, card_id) SELECT terms.term, card.id FROM stellary_cards AS card "
+            f"CROSS JOIN LATERAL ({_POSTGRESQL_TERMS.format(card='card')}) AS terms {_BATCH} ON CONFLICT DO NOTHING"
+        ),
+    ),
+}
+"""The statements that write the terms of the existing cards from ``:first`` to ``:last``, by dialect."""
