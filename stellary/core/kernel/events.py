@@ -255,6 +255,11 @@ class CardAssigned(CardEvent):
 
 
 @attrs.frozen(kw_only=True)
+class CardUnassigned(CardAssigned):
+    """The assignee of a card has left the workspace, or was an agent that was deleted. No one is notified."""
+
+
+@attrs.frozen(kw_only=True)
 class CardDeleted(CardEvent):
     """A card was deleted: ``commenter_ids`` had commented on it, which can no longer be looked up."""
 
@@ -347,6 +352,11 @@ class ProjectMemberRemoved(ProjectEvent):
     """A user was removed from a project, or left it."""
 
     user_id: str
+
+
+@attrs.frozen(kw_only=True)
+class ProjectMemberLeft(ProjectMemberRemoved):
+    """A member of a project has left the workspace. No one is notified."""
 
 
 @attrs.frozen(kw_only=True)

@@ -37,6 +37,7 @@ from stellary.core.kernel.events import (
     ProjectEvent,
     ProjectImported,
     ProjectMemberAdded,
+    ProjectMemberLeft,
     ProjectUpdated,
     TrashEvent,
     WorkspaceLeft,
@@ -353,6 +354,8 @@ def _people_entry(uow: UnitOfWork, event: MemberEvent | ProjectImported) -> _Ent
     recipients = rules.recipients({row.id for row in rows if row.sees}, uow.user_id)
     if isinstance(event, ProjectImported):
         return _Entry(event, rules.import_meta(event), recipients)
+    if isinstance(event, ProjectMemberLeft):
+        recipients = []
     names = {row.id: row.name for row in rows}
     meta = rules.member_meta(event, names, rows[0].project if rows else None)
     own_name = {id: name for id, name in names.items() if id == event.user_id}

@@ -19,6 +19,7 @@ from stellary.core.kernel.events import (
     CardEvent,
     CardMoved,
     CardReturned,
+    CardUnassigned,
     CardUpdated,
     ChangesRequested,
     CommentAdded,
@@ -44,6 +45,7 @@ from stellary.core.kernel.events import (
     ProjectEvent,
     ProjectImported,
     ProjectMemberAdded,
+    ProjectMemberLeft,
     ProjectMemberRemoved,
     ProjectUpdated,
     RelationAdded,
@@ -59,9 +61,11 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     CardArchived: "card_archived",
     CardDeleted: "card_deleted",
     CardAssigned: "card_assigned",
+    CardUnassigned: "card_assigned",
     CommentAdded: "comment_added",
     ProjectMemberAdded: "member_added",
     ProjectMemberRemoved: "member_removed",
+    ProjectMemberLeft: "member_removed",
     CommentUpdated: "comment_updated",
     CommentDeleted: "comment_deleted",
     NoticeGiven: "notice_given",
@@ -298,9 +302,9 @@ def find_card_recipients(event: CardEvent) -> set[str]:
     """Return the ids of the users that a card's event concerns directly: its assignee and creator.
 
     A former assignee is included. Commenters and mentioned users are added by the caller. Corrections and deletions
-    of comments concern no one, nor do cards that return to a restored column.
+    of comments concern no one, nor do consequences of a restoration or of the removal of an assignee.
     """
-    if isinstance(event, CommentUpdated | CommentDeleted | CardReturned):
+    if isinstance(event, CommentUpdated | CommentDeleted | CardReturned | CardUnassigned):
         return set()
     if isinstance(event, NoticeGiven):
         return set(event.user_ids)
@@ -334,7 +338,9 @@ def find_document_recipients(event: DocumentEvent) -> set[str]:
 
 def has_commenters(event: CardEvent) -> bool:
     """Return whether the card has comments, other than the event's own."""
-    if isinstance(event, CardDeleted | CardReturned | CommentUpdated | CommentDeleted | NoticeGiven):
+    if isinstance(event, CardDeleted | CommentUpdated | CommentDeleted | NoticeGiven):
+        return False
+    if isinstance(event, CardReturned | CardUnassigned):
         return False
     return event.card.comment_count > (1 if isinstance(event, CommentAdded) else 0)
 

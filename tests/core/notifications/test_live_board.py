@@ -26,6 +26,7 @@ class Writer:
         self.steps = [name for name in dir(self) if name.startswith("write_")]
         # Deleted items pile up otherwise.
         self.steps += ["write_restoration"] * 5
+        self.agent_id = self.create_agent()
 
     def write(self):
         """Send one random request, which may be refused, and return its name and status."""
@@ -33,6 +34,8 @@ class Writer:
         method, path, body = getattr(self, name)()
         response = self.board.world.call(self.board.owner, method, path, body)
         assert response.status < 500, (name, body, response.body)
+        if name == "write_departure":
+            self.board.join(self.bob)
         return name, response.status
 
     def read(self, tail):
@@ -180,6 +183,22 @@ class Writer:
 
     def write_member(self):
         return "POST", f"{self.board.path}/members", {"email": self.bob.email}
+
+    def write_assignment(self):
+        return "PATCH", self.card_path(), {"assigneeId": self.random.choice((self.bob.id, self.agent_id))}
+
+    def write_agent_deletion(self):
+        path = f"{self.board.flat}/agents/{self.agent_id}"
+        self.agent_id = self.create_agent()
+        return "DELETE", path, None
+
+    def create_agent(self):
+        body = {"name": "Scribe", "slug": f"scribe-{self.random.randrange(10**9)}", "tools": ["board.read"]}
+        return self.board.world.ask(self.board.owner, "POST", f"{self.board.flat}/agents", body)["id"]
+
+    def write_departure(self):
+        """Remove a member from the workspace, who is added to it again afterwards."""
+        return "DELETE", f"{self.board.flat}/members/{self.bob.id}", None
 
     def write_member_removal(self):
         return "DELETE", f"{self.board.path}/members/{self.bob.id}", None
