@@ -48,6 +48,7 @@ EXCEPTIONS = {
     ): "the roles of the user who approved the action",
     ("trash.restore", "stellary_activities.card_id"): RESTORED,
     ("trash.restore", "stellary_cards"): RESTORED,
+    ("trash.restore", "stellary_cards, stellary_columns, stellary_projects"): RESTORED,
     ("trash.restore", "stellary_projects"): RESTORED,
     (
         "trash.restore",

@@ -171,10 +171,11 @@ def restore_container(
     """
     row = trashed_container(uow, ref)
     slug = row.slug if request.slug is UNSET else request.slug
-    _take(uow, ref)
     parameters = {"_id": row.item_id, "_trash_id": None, "_slug": slug}
     try:
+        # A savepoint, so that an embedding host can continue the unit after a conflict.
         with uow.attempt():
+            _take(uow, ref)
             uow.connection.execute(_MARK[row.kind], parameters)
     except IntegrityError:
         raise Conflict(
