@@ -25,7 +25,6 @@ MANY_CREATORS = 16
 CREATOR_ROUNDS = 4
 READERS = 8
 NEIGHBOUR_ROUNDS = 4
-LARGE_READERS = 2
 LARGE_READ_ROUNDS = 4
 LARGE_BOARD = 20_000
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
@@ -117,7 +116,7 @@ def neighbours(databases: Databases, seconds: float) -> Iterator[tuple[str, floa
 def large_readers(
     databases: Databases, kind: Kind, seconds: float, cards: int
 ) -> Iterator[tuple[str, float]]:
-    """Read a large board by two clients, and yield how much longer another client's small reads take.
+    """Read and export a large board by a client each, and yield how much longer another client's small reads take.
 
     Args:
         databases: The source of databases.
@@ -136,7 +135,9 @@ def large_readers(
     finally:
         core.close()
     small = itertools.repeat(request_bytes("GET", "/auth/me", token))
-    large = itertools.repeat(request_bytes("GET", f"{board.path}/board", token))
+    large = [
+        itertools.repeat(request_bytes("GET", f"{board.path}/{tail}", token)) for tail in ("board", "export")
+    ]
     seconds /= LARGE_READ_ROUNDS
     alone: list[float] = []
     beside: list[float] = []
@@ -144,7 +145,7 @@ def large_readers(
     with reference_server(databases, database) as server:
 
         async def read_beside() -> tuple[Slot, Slot]:
-            reading = load(server.port, [large] * LARGE_READERS, seconds)
+            reading = load(server.port, large, seconds)
             return await asyncio.gather(reading, load(server.port, [small], seconds))
 
         asyncio.run(read_beside())

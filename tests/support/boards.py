@@ -43,6 +43,15 @@ class Board:
         current: Json = self.world.ask(self.owner, "GET", self.of(card))
         return current
 
+    def walk(self, path: str) -> list[list[Json]]:
+        """Return the pages of a list."""
+        pages = []
+        while path:
+            link = self.world.call(self.owner, "GET", path).headers.get("link", "")
+            pages.append(self.world.ask(self.owner, "GET", path))
+            path = link.partition(">")[0].removeprefix("<")
+        return pages
+
     def of(self, card: Json) -> str:
         """Return the path of a card below its project."""
         return f"{self.path}/cards/{card['id']}"

@@ -8,7 +8,18 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Self, TypeVar
 
-from sqlalchemy import BindParameter, Boolean, ColumnElement, Integer, Select, bindparam, func, select
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Executable,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -114,6 +125,8 @@ class Pages(Generic[Row]):
         container: The column that ``rows`` compares by ``belongs_to``, if the table also has an index on the key alone.
         residual: The conditions of filters that no index answers. A page looks through at most ``SCAN_MAX`` of the rows
             that ``rows`` selects, so it can have fewer rows than its limit, or none, before the last page.
+        parts: The statements for the keys of the rows by each of several indexes, in the order of the list, if no index
+            has all rows in order.
         until: A column and the parameter to compare it with: after a row with a smaller value, no row matches.
     """
 
@@ -126,6 +139,7 @@ class Pages(Generic[Row]):
         newest_first: bool = False,
         container: ColumnElement[str] | None = None,
         residual: Sequence[ColumnElement[bool]] = (),
+        parts: Sequence[Select[Any]] = (),
         until: tuple[ColumnElement[Any], BindParameter[Any]] | None = None,
     ) -> None:
         self._newest_first = newest_first
@@ -137,19 +151,23 @@ class Pages(Generic[Row]):
         beyond = key < after if newest_first else key > after
         whole = in_order.where(*residual)
         part = whole.where(beyond)
-        self._end: Select[Any] | None = None
-        if residual:
+        self._looks_for_matches = bool(residual)
+        self._end: Executable | None = None
+        if residual or parts:
             offset = bindparam("_scanned", type_=Integer)
-            scanned = in_order.where(beyond).limit(1).offset(offset).correlate(None)
-            last = scanned.with_only_columns(key, maintain_column_froms=True)
-            end = func.coalesce(last.scalar_subquery(), bindparam("_last", type_=key.type))
-            self._end = last
-            if until is not None:
-                last_row = scanned.with_only_columns(key, until[0], maintain_column_froms=True).subquery(
-                    "last_row"
-                )
+            in_index = parts or [in_order.with_only_columns(key, maintain_column_froms=True)]
+            lasts = [keys.where(beyond).limit(1).offset(offset).correlate(None) for keys in in_index]
+            for last in lasts:
+                end = func.coalesce(last.scalar_subquery(), bindparam("_last", type_=key.type))
+                part = part.where(key >= end if newest_first else key <= end)
+            if until is None:
+                ends = union_all(*(select(last.subquery()) for last in lasts)).subquery("ends")
+                nearest = func.max if newest_first else func.min
+                self._end = select(nearest(ends.c[key.name]))
+            else:
+                row = in_order.with_only_columns(key, until[0], maintain_column_froms=True)
+                last_row = row.where(beyond).limit(1).offset(offset).subquery("last_row")
                 self._end = select(last_row.c[key.name]).where(last_row.c[until[0].name] >= until[1])
-            part = part.where(key >= end if newest_first else key <= end)
         self._whole = Query(row_type, whole)
         self._part = Query(row_type, part.limit(bindparam("_limit")))
 
@@ -172,7 +190,8 @@ class Pages(Generic[Row]):
         limit = request.limit or _LIMIT
         parameters = {**parameters, "_after": self._after(request.cursor), "_limit": limit + 1}
         if self._end is not None:
-            parameters |= {"_scanned": SCAN_MAX - 1, "_last": self._list_ends()[not self._newest_first]}
+            scanned = SCAN_MAX - 1 if self._looks_for_matches else limit
+            parameters |= {"_scanned": scanned, "_last": self._list_ends()[not self._newest_first]}
         rows = self._part.all(uow.connection, parameters)
         more = make_cursor(str(getattr(rows[limit - 1], self._key))) if len(rows) > limit else None
         if more is None and self._end is not None:

@@ -28,7 +28,8 @@ from stellary.core.accounts.rules import CallerRoles
 from stellary.core.board.queries import searching
 from stellary.core.board.queries.filters import check_in_workspace, is_in_workspace
 from stellary.core.board.rules.references import unknown
-from stellary.core.kernel.paging import Pages
+from stellary.core.db.base import IdType
+from stellary.core.kernel.paging import Pages, belongs_to
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import access, rows
 from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionRow
@@ -48,12 +49,25 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "q": searching.contains(documents.c.title, _q),
     "updated_since": documents.c.updated_at >= bindparam("updated_since"),
 }
+_INDEXED = frozenset({"project_id", "parent_id"})
+"""Filters that have an index of their own, whose documents are sorted: those of a project, or below a document."""
 VISIBLE_HERE = (
     documents.c.organization_id == bindparam("_organization_id"),
     or_(documents.c.workspace_id == bindparam("_workspace_id"), rows.OF_ORGANIZATION),
 )
 """The conditions for documents that are visible in a workspace."""
 _SELECT_VISIBLE: Select[Any] = select(*rows.SUMMARY).where(*VISIBLE_HERE)
+_KEYS: Select[Any] = select(documents.c.id)
+_PARTS = (
+    _KEYS.where(belongs_to(documents.c.workspace_id, bindparam("_workspace_id", type_=IdType))).order_by(
+        documents.c.workspace_id, documents.c.id
+    ),
+    _KEYS.where(
+        belongs_to(documents.c.organization_id, bindparam("_organization_id", type_=IdType)),
+        documents.c.context_type == "organization",
+    ).order_by(documents.c.organization_id, documents.c.context_type, documents.c.id),
+)
+"""The documents of a workspace, and those of an organization, by an index each."""
 _VISIBLE_BY_ID = select(documents.c.id).where(*VISIBLE_HERE, documents.c.id == bindparam("_id"))
 _BY_AUTHOR = select(documents.c.id).where(*VISIBLE_HERE, documents.c.author_id == bindparam("_id")).limit(1)
 _VERSIONS = Pages(
@@ -138,6 +152,7 @@ def _build_filters(request: ListDocuments) -> dict[str, object]:
 @functools.lru_cache(maxsize=256)
 def _pages(names: frozenset[str]) -> Pages[DocumentSummaryRow]:
     """Return the statements of the list, built once for each combination of filters."""
-    return Pages(
-        DocumentSummaryRow, _SELECT_VISIBLE.where(*(_FILTERS[name] for name in sorted(names))), documents.c.id
-    )
+    conditions = [_FILTERS[name] for name in sorted(names)]
+    if not _INDEXED.isdisjoint(names):
+        return Pages(DocumentSummaryRow, _SELECT_VISIBLE.where(*conditions), documents.c.id)
+    return Pages(DocumentSummaryRow, _SELECT_VISIBLE, documents.c.id, residual=conditions, parts=_PARTS)

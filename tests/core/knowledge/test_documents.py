@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import get_args
 
+import orjson
 import pytest
 
 from stellary.contract.documents import DocType
+from stellary.core.kernel import paging
 from tests.core.knowledge.document_api import content
 from tests.support.world import at_once
 
@@ -417,3 +419,27 @@ def test_each_call_costs_a_fixed_number_of_statements(document_api, statements):
     )
     # The access check, the document, what is told of it, and the index: nobody wants to be called.
     assert count_statements(document_api.document) == 4
+
+
+def test_pages_look_through_a_bounded_number_of_documents(document_api, monkeypatch):
+    """Documents of the organization are in another index than those of the workspace, and appear once."""
+    organization = {"contextType": "organization"}
+    documents = [
+        document_api.document(f"Plan {number}", **(organization if number % 3 == 0 else {}))
+        for number in range(10)
+    ]
+    document_api.change(documents[7], title="Zebra")
+    ids = [document["id"] for document in documents]
+    monkeypatch.setattr(paging, "SCAN_MAX", 4)
+
+    def walk(query: str) -> list[list[str]]:
+        path, pages = f"{document_api.path}?{query}", []
+        while path:
+            response = document_api.world.call(document_api.ann, "GET", path)
+            pages.append([document["id"] for document in orjson.loads(response.body)])
+            path = response.headers.get("link", "").partition(">")[0].removeprefix("<")
+        return pages
+
+    assert walk("limit=4") == [ids[:4], ids[4:8], ids[8:]]
+    assert walk("limit=4&q=zebra") == [[], [ids[7]], []]
+    assert walk("limit=4&status=draft") == [ids[:4], ids[4:8], ids[8:]]

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from stellary.core.db.base import system_clock
+from stellary.core.kernel import paging
 from stellary.core.notifications.feed import _first_id
 from stellary.core.notifications.tables import activities
 from tests.support.boards import Board
@@ -182,6 +183,37 @@ def test_number_of_statements_does_not_depend_on_the_length_of_the_feed(board, s
             feed(board, "limit=5")
         counts.append(len(sent_statements))
     assert counts == [2, 2]
+
+
+def test_pages_look_through_a_bounded_number_of_activities(board, ann, bob, monkeypatch):
+    card = board.card(by=ann)
+    for _ in range(10):
+        board.comment(card, by=bob)
+    board.world.ask(bob, "PATCH", board.of(card), {"title": "Read"})
+    queries = [
+        f"actorId={bob.id}&type=card_updated",
+        f"actorId={ann.id}&type=comment_added",
+        f"entity=comment&actorId={bob.id}",
+        f"cardId={card['id']}&entity=card&since=2020-01-01",
+    ]
+    whole = [[activity["id"] for activity in feed(board, query)] for query in queries]
+    monkeypatch.setattr(paging, "SCAN_MAX", 4)
+    walks = [board.walk(f"{board.path}/activity?{query}") for query in queries]
+    assert [[activity["id"] for page in pages for activity in page] for pages in walks] == whole
+    assert [list(map(len, pages)) for pages in walks[:3]] == [[1, 0, 0], [0], [4, 4, 2]]
+
+
+def test_walk_of_a_workspace_feed_ends_before_the_time(board, monkeypatch):
+    clock = board.world.stop_clock()
+    clock.now = system_clock()
+    for number in range(10):
+        board.world.ask(board.owner, "PATCH", board.flat, {"name": f"Name {number}"})
+    clock.advance(timedelta(hours=3))
+    since = clock().isoformat().replace("+00:00", "Z")
+    board.world.ask(board.owner, "PATCH", board.flat, {"name": "New"})
+    monkeypatch.setattr(paging, "SCAN_MAX", 4)
+    assert list(map(len, board.walk(f"{board.flat}/activity?since={since}"))) == [1]
+    assert len(board.walk(f"{board.flat}/activity?actorId={board.owner.id}")) > 2
 
 
 @pytest.mark.parametrize("since", ["0001-01-01", "0001-01-01T00:30:00Z", "2020-01-01"])

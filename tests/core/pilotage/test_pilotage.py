@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from stellary.contract.pilotage import CreateTodo
+from stellary.core.kernel import paging
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.pilotage import tables
 from stellary.core.pilotage.pilotage import create_todo
@@ -305,3 +306,11 @@ def test_workspace_has_a_pilotage_cycle(pilotage_api):
         pilotage_api.world.status(pilotage_api.owner, "PATCH", pilotage_api.flat, {"pilotageCycle": "x" * 51})
         == 400
     )
+
+
+def test_pages_by_status_look_through_a_bounded_number_of_items(pilotage_api, monkeypatch):
+    missions = [pilotage_api.mission(f"Mission {number}") for number in range(10)]
+    pilotage_api.ask("PATCH", f"missions/{missions[5]['id']}", {"status": "done"})
+    monkeypatch.setattr(paging, "SCAN_MAX", 4)
+    pages = pilotage_api.walk(f"{pilotage_api.flat}/pilotage/missions?status=done&limit=3")
+    assert [[mission["id"] for mission in page] for page in pages] == [[], [missions[5]["id"]], []]

@@ -15,7 +15,7 @@ from stellary.core.kernel.paging import equals_unindexed
 _KEY: ColumnElement[str] = bindparam("_project_key", type_=String) + "-" + cast(cards.c.number, String)
 
 
-def _unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _avoid_index(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return a column as an expression for which no database uses an index."""
     return func.coalesce(column, column, type_=column.type)
 
@@ -53,5 +53,5 @@ CONDITIONS: Final = _build_conditions(operator.eq, lambda column: column)
 """The conditions of whole lists."""
 NAMES: Final = tuple(name for name in CONDITIONS if " " not in name)
 """The names of the filters."""
-PAGE_CONDITIONS: Final = _build_conditions(equals_unindexed, _unindexed)
+PAGE_CONDITIONS: Final = _build_conditions(equals_unindexed, _avoid_index)
 """The conditions of pages, which read the index of another filter."""
