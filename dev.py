@@ -293,8 +293,12 @@ def modules_with_stubs() -> list[str]:
 
 
 def list_examples() -> list[str]:
-    """Return the examples of the guides that are single files."""
-    return [str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs" / "examples").glob("*.py"))]
+    """Return the examples of the guides that are single files, with the recipes of the cookbook."""
+    examples = ROOT / "docs" / "examples"
+    return [
+        str(path.relative_to(ROOT))
+        for path in sorted([*examples.glob("*.py"), *examples.glob("cookbook/*.py")])
+    ]
 
 
 def passes(name: str, command: list[str]) -> bool:

@@ -35,7 +35,7 @@ def run_supervised_agent(client: Stellary, organization: str, workspace: str) ->
             card_id=card.id, prompt="move to Done, set priority high\ncomment: Printed, and sent."
         )
     )
-    log = []
+    log: list[str] = []
 
     def record(entry: MissionEntry) -> None:
         log.append(f"{entry.id} {entry.kind}")

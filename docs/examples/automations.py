@@ -58,7 +58,7 @@ def automations(client: Stellary, organization: str, workspace: str) -> list[str
     # --8<-- [end:work]
 
     # --8<-- [start:traces]
-    effects = []
+    effects: list[str] = []
     for rule in (start_urgent, plan_work, finish):
         for trace in board.automations.traces(rule):  # newest first
             assert trace.target is not None

@@ -69,10 +69,9 @@ def documents(author: Stellary, reviewer: Stellary, organization: str, workspace
     assert approved.status == "approved"
 
     # --8<-- [start:versions]
-    history = []
-    for version in ws.document(spec).versions():  # newest first, without content
-        history.append(f"{version.number}: {version.status} by {version.reviewer_name}")
-    first = ws.document(spec).get_version(version, content_format="markdown")
+    versions = ws.document(spec).versions()  # newest first, without content
+    history = [f"{version.number}: {version.status} by {version.reviewer_name}" for version in versions]
+    first = ws.document(spec).get_version(versions[-1], content_format="markdown")
     # --8<-- [end:versions]
     assert "locked out" in first.content
     return history

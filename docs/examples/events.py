@@ -17,7 +17,7 @@ def follow(client: Stellary, organization: str, workspace: str) -> list[str]:
     ws = client.workspace(organization, workspace)
     board = ws.project(ws.projects.create(name="Launch"))
     to_do, _, done = board.columns.list()
-    lines = []
+    lines: list[str] = []
 
     # --8<-- [start:follow]
     with ws.events() as events:

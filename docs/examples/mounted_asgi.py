@@ -5,7 +5,7 @@ Run it: ``python docs/examples/mounted_asgi.py`` sends requests to the applicati
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -22,7 +22,7 @@ api = AsgiApp(core)
 
 
 @asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
+async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
     # Frameworks do not run the lifespan of mounted applications.
     async with api.running():
         yield

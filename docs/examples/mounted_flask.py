@@ -11,6 +11,7 @@ from pathlib import Path
 from flask import Flask, g, request
 
 # --8<-- [start:mount]
+from stellary.contrib import LOGIN_OPERATIONS
 from stellary.contrib.flask import mount
 from stellary.core import Actor, Core
 
@@ -26,7 +27,7 @@ def make_app(core: Core) -> Flask:
     def who() -> Actor | None:
         return core.user(external_id=g.user, email=f"{g.user}@example.com") if g.user else None
 
-    app.extensions["stellary"] = mount(app, "/pm", core, who=who, hide={"auth.register", "auth.login"})
+    app.extensions["stellary"] = mount(app, "/pm", core, who=who, hide=LOGIN_OPERATIONS)
     return app
 
 

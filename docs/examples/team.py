@@ -22,7 +22,7 @@ def team(
         connect: A client with a token: ``Stellary(url, token=token)``.
     """
     ws = owner.workspace(organization, workspace)
-    observations = []
+    observations: list[str] = []
 
     # --8<-- [start:invite]
     address = guest.auth.me().user.email

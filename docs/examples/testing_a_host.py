@@ -17,7 +17,7 @@ from stellary import Stellary
 from stellary.contract.cards import CreateCard
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.core import Core, Membership
+from stellary.core import Core, Membership, UnitOfWork
 from stellary.core.board import cards
 from stellary.core.ports.mail import Email
 
@@ -140,7 +140,11 @@ def test_invitation_expires(client: Stellary, core: Core, clock: Clock, emails: 
 
 def test_jobs_run_when_the_test_says_so(core: Core, client: Stellary) -> None:
     reports: list[object] = []
-    core.add_job("report", lambda uow, payload: reports.append(payload))
+
+    def report(uow: UnitOfWork, payload: object) -> None:
+        reports.append(payload)
+
+    core.add_job("report", report)
     actor = core.user(external_id="7")
     core.run(actor, lambda uow: core.enqueue(uow, "report", {"team": "eng"}))
     assert reports == []

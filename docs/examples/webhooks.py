@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -42,12 +42,12 @@ class Receiver(BaseHTTPRequestHandler):
         self.send_response(status)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Do not log requests to the terminal."""
 
 
 @contextmanager
-def run_receiver() -> Iterator[str]:
+def run_receiver() -> Generator[str, None, None]:
     """Run a receiver until the end of the block, and yield its URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -72,9 +72,10 @@ def webhooks(client: Stellary, organization: str, workspace: str) -> list[str]:
 
         # --8<-- [start:log]
         until(lambda: not ws.webhooks.deliveries(hook, status="pending"))
-        for delivery in ws.webhooks.deliveries(hook):  # newest first
+        deliveries = ws.webhooks.deliveries(hook)  # newest first
+        for delivery in deliveries:
             print(delivery.event, delivery.status, [attempt.status_code for attempt in delivery.attempts])
-        ws.webhooks(hook).redeliver(delivery)  # with the same id, so that the receiver ignores it
+        ws.webhooks(hook).redeliver(deliveries[-1])  # with the same id, so that the receiver ignores it
         # --8<-- [end:log]
         until(lambda: not ws.webhooks.deliveries(hook, status="pending"))
     return sorted(Receiver.messages)

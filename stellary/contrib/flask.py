@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, request
 from werkzeug.wrappers import Response as WsgiResponse
 
 from stellary.contract.errors import ApiError
 from stellary.core import Core
+from stellary.core.db.errors import error_response
 from stellary.core.http.context import make_request_id
 from stellary.core.http.limits import Limits
 from stellary.core.kernel.unit import Actor
@@ -81,5 +82,6 @@ def mount(
     return api
 
 
-def _respond_to_error(error: ApiError) -> tuple[Response, int]:
-    return jsonify(error.to_body(make_request_id(request.headers.get("X-Request-Id")))), error.status
+def _respond_to_error(error: ApiError) -> WsgiResponse:
+    raw = error_response(error, make_request_id(request.headers.get("X-Request-Id")))
+    return WsgiResponse(raw.body, raw.status, raw.headers)

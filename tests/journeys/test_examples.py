@@ -145,20 +145,9 @@ def test_host_extends_the_core(
     ]
 
 
-async def test_asynchronous_example_measures_each_way(database_url: str, capsys: pytest.CaptureFixture[str]):
-    module = example("embedding_async")
-    module.ROUNDS = 2
-    await module.main(database_url)
-    ways = [re.split("  +", line)[0] for line in capsys.readouterr().out.splitlines()]
-    assert ways == [
-        "a thread that does nothing",
-        "a session with SELECT 1",
-        *(
-            f"{work} {way}"
-            for work in ("read", "write")
-            for way in ("on the event loop", "in a thread", "with the client", "in a session")
-        ),
-    ]
+async def test_asynchronous_example_uses_each_way(database_url: str, capsys: pytest.CaptureFixture[str]):
+    await example("embedding_async").main(database_url)
+    assert capsys.readouterr().out == "LAU-1 Write the spec high\n"
 
 
 def test_tests_of_a_host_pass():

@@ -85,7 +85,7 @@ def main() -> dict[str, Any]:
     user = get_user_model().objects.create_superuser("ann@example.com")
     with client(user) as stellary:
         card_id = create_delivery(stellary, "kite")
-    Order.objects.create(customer=user, product="kite", card_id=card_id)
+    Order.objects.create(clerk=user, product="kite", card_id=card_id)
     facts["worker"] = call("stellary_worker", once=True)
     call("flush", interactive=False)
     facts["rows after flush"] = Card.objects.count() + Organization.objects.count() + Order.objects.count()

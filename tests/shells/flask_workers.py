@@ -36,5 +36,7 @@ def name_process(response: Response) -> Response:
 
 
 app.test_cli_runner().invoke(args=["migrate"])
+staff = ["create-user", "first@example.com", "--staff"]
+app.test_cli_runner().invoke(args=staff, env={"PASSWORD": "correct horse"})
 PARENT_BACKENDS = find_backends()
 assert app.test_client().get("/board/health/ready").status_code == 200

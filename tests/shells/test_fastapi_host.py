@@ -16,7 +16,7 @@ from tests.server.listening import listening
 from tests.server.processes import ForkedProgram
 from tests.support.fastapi_hosts import HOST, Server, build_environment, run_prestart, run_pytest, serving
 
-TEST_COUNT = 14
+TEST_COUNT = 18
 """The number of tests of the example."""
 EVENTS = "/board/orgs/helpdesk/workspaces/support/events"
 STOP_SECONDS = 30.0
@@ -73,6 +73,10 @@ def write_until_stopped(server: Server, token: str, name: str, acknowledged: lis
 def test_server_reads_writes_streams_and_stops(server):
     """Check that SIGTERM ends an open stream and the process, and that no confirmed write is lost."""
     assert server.ask("POST", "/users", USER).status == 201
+    core = Core(server.database_url)
+    with core.database.writing() as connection:
+        # Only the staff may follow the board.
+        connection.exec_driver_sql("UPDATE users SET is_staff = true")
     token = server.ask("POST", "/login", USER).json["token"]
     assert server.ask("POST", "/tickets", {"subject": "Before"}, token).status == 201
     acknowledged: list[str] = []
@@ -93,7 +97,6 @@ def test_server_reads_writes_streams_and_stops(server):
         assert not writer.is_alive()
     log = server.log.read_text()
     assert "Traceback" not in log, log
-    core = Core(server.database_url)
     with core.database.reading() as connection:
         stored = set(connection.exec_driver_sql("SELECT card_id FROM tickets").scalars())
         cards = set(connection.exec_driver_sql("SELECT id FROM stellary_cards").scalars())

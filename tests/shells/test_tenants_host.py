@@ -239,6 +239,29 @@ def test_audit_is_written_with_the_change_or_not_at_all(lead: Client):
     assert lead.ask("GET", "/audit").json == [entry]
 
 
+def test_bad_fields_are_refused(app: Flask, lead: Client):
+    card = lead.open_ticket()
+    for path, fields in {
+        "/members": {"email": "nobody", "role": "agent"},
+        "/members/": {"email": "@example.com", "role": "agent"},
+        f"/tickets/{card}/column": {"column": "Nowhere"},
+        "/preferences": {"pager": "1" * 41},
+    }.items():
+        method = "POST" if "members" in path else "PUT"
+        assert lead.ask(method, path.rstrip("/"), **fields).status_code == 400, fields
+    for slug in ("x" * 41, "Not a slug"):
+        fields = {"slug": slug, "email": "lead@example.com"}
+        assert app.test_client().post("/tenants", data=fields, headers=OPERATOR).status_code == 400, slug
+    assert app.test_client().post("/tenants", data={"slug": "acme2"}).status_code == 403
+
+
+def test_operator_needs_a_key():
+    settings = import_host("tenants", "callcenter.services").Settings
+    for key in ("", "too short"):
+        with pytest.raises(ValueError, match="at least 16 characters"):
+            settings("sqlite://", key)
+
+
 # ------------------------------------------------------------------------------------------------- isolation
 
 

@@ -11,7 +11,7 @@ from stellary.contract.proposals import Proposal
 
 
 def decide(ws: Workspace, confirm: Callable[[Proposal], bool]) -> list[str]:
-    decisions = []
+    decisions: list[str] = []
     for proposal in ws.proposals.list(status="pending"):
         if proposal.action == "add_comment" or confirm(proposal):
             decided = ws.proposals.approve(proposal)

@@ -16,7 +16,7 @@ def attach(board: Board, card: Card, folder: Path) -> None:
 
 def download(board: Board, card: Card, folder: Path) -> list[Path]:
     attachments = board.card(card).attachments
-    paths = []
+    paths: list[Path] = []
     for attachment in attachments.list():
         path = folder / Path(attachment.original_name).name
         attachments.download_to(attachment, path)

@@ -7,9 +7,10 @@ Prints each change in a workspace as it happens. The stream reconnects by itself
 from collections.abc import Iterator
 
 from stellary import Workspace
+from stellary.contract.unset import UNSET, Unset
 
 
-def follow(ws: Workspace, last_event_id: str | None = None) -> Iterator[tuple[str, str]]:
+def follow(ws: Workspace, last_event_id: str | Unset = UNSET) -> Iterator[tuple[str, str]]:
     with ws.events(last_event_id=last_event_id) as events:
         for activity in events:
             card = activity.meta.get("cardKey", "")

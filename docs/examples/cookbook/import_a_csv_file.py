@@ -10,6 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from stellary import Board, Card, CardInColumn, Column
+from stellary.contract.cards import Priority
+
+PRIORITIES: dict[str, Priority | None] = {"": None, "low": "low", "medium": "medium", "high": "high"}
 
 
 def import_cards(board: Board, column: Column, path: Path) -> list[Card]:
@@ -18,7 +21,7 @@ def import_cards(board: Board, column: Column, path: Path) -> list[Card]:
             CardInColumn(
                 column_id=column.id,
                 title=row["title"],
-                priority=row["priority"] or None,
+                priority=PRIORITIES[row["priority"].lower()],
                 due_date=date.fromisoformat(row["due"]) if row["due"] else None,
             )
             for row in csv.DictReader(file)

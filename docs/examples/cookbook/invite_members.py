@@ -7,7 +7,7 @@ from stellary import Conflict, Workspace
 
 
 def invite(ws: Workspace, addresses: list[str]) -> list[str]:
-    invited = []
+    invited: list[str] = []
     for address in addresses:
         try:
             ws.members.invite(email=address, role="member")

@@ -4,7 +4,7 @@ One asynchronous client serves all requests of the application, and is closed wi
 server, see [Embedding](../guides/embedding.md).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, HTTPException, Request
@@ -13,7 +13,7 @@ from stellary import AsyncStellary, NotFound
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
     async with AsyncStellary() as app.state.stellary:  # STELLARY_URL and STELLARY_TOKEN
         yield
 

@@ -11,7 +11,8 @@ from stellary import Board
 def write_report(board: Board) -> str:
     now = datetime.now(UTC)
     week = timedelta(days=7)
-    done = [card for card in board.cards.list(status="done") if now - card.completed_at < week]
+    completed = board.cards.list(status="done")
+    done = [card for card in completed if card.completed_at and now - card.completed_at < week]
     open_cards = [card for card in board.cards.list(archived=False) if card.status != "done"]
     late = [card for card in open_cards if card.due_date and card.due_date < now]
     soon = [card for card in open_cards if card.due_date and now <= card.due_date < now + week]

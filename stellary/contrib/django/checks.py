@@ -39,7 +39,8 @@ def _find_setting_problems() -> Iterator[CheckMessage]:
             hint=f"Set {SETTING}['DATABASE'] to the alias of an SQLite or PostgreSQL database.",
             id="stellary.E001",
         )
-    elif connection.vendor == "postgresql" and connection.Database.__name__ != "psycopg":
+    # Each connection of Django has a module as its driver, which its types lack.
+    elif connection.vendor == "postgresql" and connection.Database.__name__ != "psycopg":  # type: ignore[attr-defined]
         yield Error(
             "Stellary needs psycopg 3, but Django uses psycopg2.",
             hint="Install 'stellary[django,postgres]'; Django then prefers psycopg 3.",

@@ -86,7 +86,8 @@ def load_configuration() -> Configuration:
 
 
 def _derive_secret() -> str:
-    secret: str = salted_hmac("stellary.contrib.django", "tokens", algorithm="sha256").hexdigest()
+    # The types of Django lack this argument.
+    secret: str = salted_hmac("stellary.contrib.django", "tokens", algorithm="sha256").hexdigest()  # type: ignore[call-arg]
     return secret
 
 

@@ -43,7 +43,7 @@ def answer_in_test(request: HttpRequest, tail: str) -> HttpResponse | None:
     _, path = split_path(request, tail)
     headers = read_headers(request)
     request_id = make_request_id(headers.get("x-request-id"))
-    method = "GET" if request.method == "HEAD" else request.method
+    method = "GET" if request.method in ("HEAD", None) else request.method
     raw = RawRequest(
         method,
         path,

@@ -12,8 +12,10 @@ import pytest
 from alembic import command
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from helpdesk import security
 from helpdesk.main import create_app
 from helpdesk.prestart import create_config, prepare
+from helpdesk.promote import promote
 from helpdesk.settings import Settings
 
 SUPPORT = "/board/orgs/helpdesk/workspaces/support"
@@ -24,6 +26,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("helpdesk")
     database_url = os.environ.get("DATABASE_URL", f"sqlite:///{folder}/helpdesk.db")
     settings = Settings(database_url, "a key for the tests, of 32 bytes or more", folder, runs_jobs=False)
+    # Passwords of tests need not be safe.
+    security.SCRYPT_N = 2
     prepare(settings)
     return settings
 
@@ -43,9 +47,17 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 # --8<-- [end:client]
 
 
+@pytest.fixture(scope="session")
+def staff(client: TestClient, settings: Settings) -> dict[str, str]:
+    """The headers of a member of the staff, who may use the board."""
+    headers = sign_up(client, "staff@example.com")
+    assert asyncio.run(promote(settings, "Staff@example.com"))
+    return headers
+
+
 @pytest.fixture
 def ann(client: TestClient, request: pytest.FixtureRequest) -> dict[str, str]:
-    """The headers of a new user of each test."""
+    """The headers of a new customer of each test."""
     return sign_up(client, f"ann-{request.node.name}@example.com")
 
 
@@ -66,7 +78,8 @@ def open_ticket(client: TestClient, headers: dict[str, str], subject: str) -> di
 
 def find_board(client: TestClient, headers: dict[str, str]) -> str:
     """Return the path of the project of all tickets."""
-    (project,) = client.get(f"{SUPPORT}/projects", headers=headers).json()
+    projects = client.get(f"{SUPPORT}/projects", headers=headers).json()
+    (project,) = [project for project in projects if project["key"] == "HELP"]
     return f"{SUPPORT}/projects/{project['id']}"
 
 
@@ -78,16 +91,20 @@ def find_column(client: TestClient, headers: dict[str, str], name: str) -> str:
 
 
 # --8<-- [start:together]
-def test_ticket_and_card_are_created_together(client: TestClient, ann: dict[str, str]) -> None:
+def test_ticket_and_card_are_created_together(
+    client: TestClient, ann: dict[str, str], staff: dict[str, str]
+) -> None:
     ticket = open_ticket(client, ann, "The printer burns")
-    card = client.get(f"{find_board(client, ann)}/cards/{ticket['card_id']}", headers=ann).json()
+    card = client.get(f"{find_board(client, staff)}/cards/{ticket['card_id']}", headers=staff).json()
     assert card["title"] == "The printer burns"
 
 
-def test_ticket_that_fails_leaves_no_card(client: TestClient, ann: dict[str, str]) -> None:
+def test_ticket_that_fails_leaves_no_card(
+    client: TestClient, ann: dict[str, str], staff: dict[str, str]
+) -> None:
     open_ticket(client, ann, "Reported once")
     assert client.post("/tickets", json={"subject": "Reported once"}, headers=ann).status_code == 409
-    cards = client.get(f"{find_board(client, ann)}/cards?q=Reported", headers=ann).json()
+    cards = client.get(f"{find_board(client, staff)}/cards?q=Reported", headers=staff).json()
     assert len(cards) == 1
 
 
@@ -98,6 +115,45 @@ def test_card_that_fails_leaves_no_ticket(client: TestClient, ann: dict[str, str
     response = client.post("/tickets", json={"subject": " "}, headers=ann)
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
     assert client.get("/tickets", headers=ann).json() == []
+
+
+def test_board_is_for_the_staff(client: TestClient, ann: dict[str, str], staff: dict[str, str]) -> None:
+    ticket = open_ticket(client, ann, "Private")
+    bob = sign_up(client, "bob@example.com")
+    assert client.get(f"/tickets/{ticket['id']}", headers=bob).status_code == 404
+    for path in (f"{SUPPORT}/projects", f"{SUPPORT}/search?q=Private", "/board/auth/me"):
+        assert client.get(path, headers=bob).status_code == 403
+        assert client.get(path, headers=staff).status_code == 200
+    assert client.get(f"/tickets/{ticket['id']}", headers=staff).json()["subject"] == "Private"
+
+
+def test_addresses_are_the_same_in_upper_and_lower_case(client: TestClient, ann: dict[str, str]) -> None:
+    user = {"email": "Zoe@Example.com", "name": "Zoe", "password": "correct horse"}
+    assert [client.post("/users", json=user).status_code for _ in range(2)] == [201, 409]
+    assert client.post("/users", json=user | {"email": "zoe@example.com"}).status_code == 409
+    assert client.post("/login", json=user).status_code == 200
+
+
+def test_wrong_password_and_unknown_address_get_the_same_response(
+    client: TestClient, ann: dict[str, str]
+) -> None:
+    sign_up(client, "kim@example.com")
+    answers = [
+        client.post("/login", json={"email": email, "password": "wrong horse"})
+        for email in ("kim@example.com", "nobody@example.com")
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert answers[0].json() == answers[1].json()
+
+
+def test_tickets_are_in_their_project_beside_others(
+    client: TestClient, ann: dict[str, str], staff: dict[str, str]
+) -> None:
+    plan = client.post(f"{SUPPORT}/projects", json={"name": "A plan", "key": "AAA"}, headers=staff)
+    assert plan.status_code == 201
+    ticket = open_ticket(client, ann, "In the right project")
+    path = f"{find_board(client, staff)}/cards/{ticket['card_id']}"
+    assert client.get(path, headers=staff).status_code == 200
 
 
 def test_request_without_a_token_is_refused(client: TestClient) -> None:
@@ -118,13 +174,17 @@ def test_reply_is_a_comment_of_the_card(client: TestClient, ann: dict[str, str])
 
 # --8<-- [start:move]
 def test_move_closes_the_ticket_and_notifies_the_customer(
-    client: TestClient, app: FastAPI, ann: dict[str, str], caplog: pytest.LogCaptureFixture
+    client: TestClient,
+    app: FastAPI,
+    ann: dict[str, str],
+    staff: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", "helpdesk")
     ticket = open_ticket(client, ann, "Closed")
     assert "we have received Closed" in caplog.text
-    card, done = f"{find_board(client, ann)}/cards/{ticket['card_id']}", find_column(client, ann, "Done")
-    assert client.patch(card, json={"columnId": done}, headers=ann).status_code == 200
+    card, done = f"{find_board(client, staff)}/cards/{ticket['card_id']}", find_column(client, staff, "Done")
+    assert client.patch(card, json={"columnId": done}, headers=staff).status_code == 200
     assert client.get("/tickets", headers=ann).json()[0]["is_closed"] is True
     app.state.core.work.run_due()
     assert "Closed is done" in caplog.text
@@ -133,33 +193,37 @@ def test_move_closes_the_ticket_and_notifies_the_customer(
 # --8<-- [end:move]
 
 
-def test_vetoed_move_changes_neither_card_nor_ticket(client: TestClient, ann: dict[str, str]) -> None:
+def test_vetoed_move_changes_neither_card_nor_ticket(
+    client: TestClient, ann: dict[str, str], staff: dict[str, str]
+) -> None:
     ticket = open_ticket(client, ann, "Urgent")
-    card, done = f"{find_board(client, ann)}/cards/{ticket['card_id']}", find_column(client, ann, "Done")
-    client.patch(card, json={"priority": "high"}, headers=ann)
-    response = client.patch(card, json={"columnId": done}, headers=ann)
+    card, done = f"{find_board(client, staff)}/cards/{ticket['card_id']}", find_column(client, staff, "Done")
+    client.patch(card, json={"priority": "high"}, headers=staff)
+    response = client.patch(card, json={"columnId": done}, headers=staff)
     assert (response.status_code, response.json()["code"]) == (409, "unassigned")
-    assert client.get(card, headers=ann).json()["columnId"] != done
+    assert client.get(card, headers=staff).json()["columnId"] != done
     assert client.get("/tickets", headers=ann).json()[0]["is_closed"] is False
 
 
-def test_card_of_a_ticket_is_in_use(client: TestClient, ann: dict[str, str]) -> None:
+def test_card_of_a_ticket_is_in_use(client: TestClient, ann: dict[str, str], staff: dict[str, str]) -> None:
     ticket = open_ticket(client, ann, "Referred to")
-    response = client.delete(f"{find_board(client, ann)}/cards/{ticket['card_id']}", headers=ann)
+    response = client.delete(f"{find_board(client, staff)}/cards/{ticket['card_id']}", headers=staff)
     assert (response.status_code, response.json()["code"]) == (409, "in_use")
 
 
-def test_attachments_are_uploaded_and_downloaded(client: TestClient, ann: dict[str, str]) -> None:
+def test_attachments_are_uploaded_and_downloaded(
+    client: TestClient, ann: dict[str, str], staff: dict[str, str]
+) -> None:
     ticket = open_ticket(client, ann, "With a picture")
-    path = f"{find_board(client, ann)}/cards/{ticket['card_id']}/attachments"
+    path = f"{find_board(client, staff)}/cards/{ticket['card_id']}/attachments"
     data = bytes(range(256)) * 2000
-    attachment = client.post(path, files={"file": ("fire.bin", data)}, headers=ann).json()
-    assert client.get(f"{path}/{attachment['id']}", headers=ann).content == data
+    attachment = client.post(path, files={"file": ("fire.bin", data)}, headers=staff).json()
+    assert client.get(f"{path}/{attachment['id']}", headers=staff).content == data
 
 
-def test_ai_client_acts_as_the_user(client: TestClient, ann: dict[str, str]) -> None:
+def test_ai_client_acts_as_the_user(client: TestClient, staff: dict[str, str]) -> None:
     message: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
-    headers = {**ann, "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
+    headers = {**staff, "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
     answer = client.post("/board/mcp", json=message, headers=headers).json()
     assert "create_card" in {tool["name"] for tool in answer["result"]["tools"]}
 
@@ -174,9 +238,13 @@ def test_openapi_of_the_application_has_its_own_routes_only(client: TestClient) 
     assert "/auth/login" not in board["paths"]
 
 
-def test_deactivated_user_is_nobody(client: TestClient, app: FastAPI, ann: dict[str, str]) -> None:
-    client.get("/board/auth/me", headers=ann)
-    assert app.state.core.deactivate(str(client.get("/me", headers=ann).json()["id"]))
+def test_deactivated_user_is_refused(
+    client: TestClient, app: FastAPI, settings: Settings, ann: dict[str, str]
+) -> None:
+    user = client.get("/me", headers=ann).json()
+    assert asyncio.run(promote(settings, user["email"]))
+    assert client.get("/board/auth/me", headers=ann).status_code == 200
+    assert app.state.core.deactivate(str(user["id"]))
     assert client.get(f"{SUPPORT}/projects", headers=ann).status_code == 403
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from unittest.mock import patch
 
-from django.core.exceptions import ValidationError
-from django.test import AsyncClient, TestCase, TransactionTestCase
+from django.test import TestCase, TransactionTestCase
 
 from orders.models import Order, User
 from stellary import Stellary
@@ -45,10 +45,21 @@ class OrderTest(TestCase):
     # --8<-- [end:test]
 
     def test_order_that_fails_leaves_no_card(self) -> None:
-        with self.assertRaises(ValidationError):
-            self.client.post("/orders/", {"product": "x" * 101})
-        assert not Order.objects.exists()
+        with patch.object(Order.objects, "create", side_effect=OSError), self.assertRaises(OSError):
+            self.client.post("/orders/", {"product": "kite"})
         assert not Card.objects.exists()
+
+    def test_order_that_is_not_valid_is_refused(self) -> None:
+        for fields in ({}, {"product": "x" * 101}):
+            assert self.client.post("/orders/", fields).status_code == 400
+        assert not Card.objects.exists()
+
+    def test_deliveries_are_in_their_project_beside_others(self) -> None:
+        created = self.client.post(PROJECTS, '{"name": "A plan", "key": "AAA"}', "application/json")
+        assert created.status_code == 201
+        for product in ("kite", "ball"):
+            self.client.post("/orders/", {"product": product})
+        assert {card.project.key for card in Card.objects.all()} == {"DEL"}
 
     def test_card_of_an_order_cannot_be_deleted(self) -> None:
         with client(User.objects.get()) as stellary:
@@ -98,6 +109,8 @@ class OrderTest(TestCase):
 class AsyncTest(TestCase):
     """Asynchronous views and the API over ASGI, in the transaction of a test."""
 
+    async_client: Any  # the types of Django lack it
+
     async def test_async_view_sees_the_rows_of_the_test(self) -> None:
         user = await User.objects.acreate(email="ann@example.com", is_staff=True)
         await self.async_client.aforce_login(user)
@@ -110,6 +123,8 @@ class AsyncTest(TestCase):
 class CommittedTest(TransactionTestCase):
     """The API with transactions of its own. The rows are deleted after each test."""
 
+    async_client: Any  # the types of Django lack it
+
     def setUp(self) -> None:
         assert not Organization.objects.exists()
         self.user = create_user()
@@ -118,14 +133,14 @@ class CommittedTest(TransactionTestCase):
         self.project = f"{PROJECTS}/{read_json(self.client.get(PROJECTS))[0]['id']}"
 
     def test_stream_has_the_events_of_orders(self) -> None:
-        response = self.client.get("/board/orgs/shop/workspaces/orders/events?lastEventId=0")
+        response: Any = self.client.get("/board/orgs/shop/workspaces/orders/events?lastEventId=0")
         blocks = iter(response.streaming_content)
         assert next(blocks) == b"retry: 1000\n\n"
         assert b"Deliver kite" in next(blocks)
         response.close()
 
     def test_card_of_an_order_is_in_use(self) -> None:
-        response = self.client.delete(f"{self.project}/cards/{Order.objects.get().card_id}")
+        response = self.client.delete(f"{self.project}/cards/{Order.objects.get().card.pk}")
         assert (response.status_code, read_json(response)["code"]) == (409, "in_use")
         assert Card.objects.exists()
 
@@ -140,12 +155,11 @@ class CommittedTest(TransactionTestCase):
             list(stellary.workspace("shop", "orders").projects.list())
 
     async def test_stream_over_asgi(self) -> None:
-        client = AsyncClient()
-        await client.aforce_login(self.user)
-        response = await client.get("/board/orgs/shop/workspaces/orders/events?lastEventId=0")
+        await self.async_client.aforce_login(self.user)
+        response = await self.async_client.get("/board/orgs/shop/workspaces/orders/events?lastEventId=0")
         blocks = aiter(response.streaming_content)
         assert await anext(blocks) == b"retry: 1000\n\n"
         assert b"Deliver kite" in await anext(blocks)
         await blocks.aclose()
-        created = await client.post(PROJECTS, '{"name": "Async"}', "application/json")
+        created = await self.async_client.post(PROJECTS, '{"name": "Async"}', "application/json")
         assert created.status_code == 201

@@ -8,8 +8,9 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("DATA_DIR", BASE_DIR))
 
-SECRET_KEY = os.environ.get("SECRET_KEY", "for development only, since everybody can read this key")
 DEBUG = "DEBUG" in os.environ
+# It signs sessions, and everybody can read the one for development.
+SECRET_KEY = "only for development: this key is public" if DEBUG else os.environ["SECRET_KEY"]
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "shop.example.com"]
 
 INSTALLED_APPS = [
@@ -68,6 +69,8 @@ if "POSTGRES_DB" in os.environ:
     }
 
 AUTH_USER_MODEL = "orders.User"
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "shop.urls"
 WSGI_APPLICATION = "shop.wsgi.application"

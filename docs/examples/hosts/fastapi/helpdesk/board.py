@@ -1,4 +1,4 @@
-"""The board of the help desk: its core, who works on it, and how cards and tickets change together."""
+"""The board of the help desk: its core, its members, and how cards and tickets change together."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from helpdesk.settings import Settings
 from stellary import Stellary
 from stellary.contract.comments import CreateComment
 from stellary.contract.errors import Conflict
+from stellary.contract.projects import Project
 from stellary.contract.refs import CardRef
 from stellary.core import Actor, Core, Membership, UnitOfWork
 from stellary.core.board import comments
@@ -20,6 +21,8 @@ from stellary.core.kernel.events import CardMoved
 from stellary.core.kernel.unit import NOBODY
 
 log = logging.getLogger("helpdesk")
+PROJECT_KEY = "HELP"
+"""The key of the project of all tickets. The staff may create others beside it."""
 
 
 # --8<-- [start:core]
@@ -58,7 +61,10 @@ def find_customer(uow: UnitOfWork, card_id: str) -> str | None:
 
 # --8<-- [start:actor]
 def get_actor(core: Core, user: User, connection: Connection | None = None) -> Actor:
-    """Return the actor of a user, who becomes a member of the workspace with the first call."""
+    """Return the actor of a user, who becomes a member of the workspace with the first call.
+
+    The cards and comments of customers have their names, although only the staff may use the API.
+    """
     membership = Membership("helpdesk", "support", role="admin" if user.is_staff else "member")
     return core.provision(str(user.id), membership, email=user.email, name=user.name, connection=connection)
 
@@ -66,12 +72,22 @@ def get_actor(core: Core, user: User, connection: Connection | None = None) -> A
 # --8<-- [end:actor]
 
 
+# --8<-- [start:set_up]
 def set_up(core: Core) -> None:
-    """Create the workspace and its project if they do not exist."""
+    """Create the workspace and its project if they do not exist. Their owner is an account without a log-in."""
     owner = core.provision("owner", Membership("helpdesk", "support", role="admin"), name="Help desk")
-    workspace = Stellary.embedded(core.port(owner)).workspace("helpdesk", "support")
-    if not workspace.projects.list():
-        workspace.projects.create(name="Tickets", key="HELP")
+    stellary = Stellary.embedded(core.port(owner))
+    if find_project(stellary) is None:
+        stellary.workspace("helpdesk", "support").projects.create(name="Tickets", key=PROJECT_KEY)
+
+
+def find_project(stellary: Stellary) -> Project | None:
+    """Return the project of all tickets; None before it is set up."""
+    projects = stellary.workspace("helpdesk", "support").projects.list()
+    return next((project for project in projects if project.key == PROJECT_KEY), None)
+
+
+# --8<-- [end:set_up]
 
 
 # --8<-- [start:client]
@@ -79,10 +95,11 @@ def create_ticket(session: Session, core: Core, user: User, subject: str, text: 
     """Create a ticket and its card in the transaction of a session: both, or neither if anything fails."""
     connection = session.connection()
     stellary = Stellary.embedded(core.port(get_actor(core, user, connection), connection))
-    workspace = stellary.workspace("helpdesk", "support")
-    project = workspace.projects.list()[0]
-    to_do = workspace.project(project).columns.list()[0]
-    card = workspace.project(project).column(to_do).cards.create(title=subject, description=text)
+    project = find_project(stellary)
+    assert project is not None, "run helpdesk.prestart first"
+    board = stellary.workspace("helpdesk", "support").project(project)
+    to_do = board.columns.list()[0]
+    card = board.column(to_do).cards.create(title=subject, description=text)
     ticket = Ticket(customer_id=user.id, subject=subject, project_id=project.id, card_id=card.id)
     session.add(ticket)
     session.flush()

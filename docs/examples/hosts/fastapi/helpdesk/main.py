@@ -2,7 +2,9 @@
 
 Run it::
 
+    export SECRET_KEY=...  # at least 32 bytes
     python -m helpdesk.prestart
+    python -m helpdesk.promote EMAIL  # makes a user a member of the staff
     uvicorn helpdesk.main:create_app --factory
 """
 
@@ -12,7 +14,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from helpdesk.board import create_core, get_actor
@@ -43,6 +45,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def who(request: Request) -> Actor | None:
         async with sessions() as session:
             user = await find_user(request, session)
+        if user is not None and not user.is_staff:
+            # A member may read all cards. Customers use the routes, which show them their own tickets.
+            raise HTTPException(403, "The board is for the staff")
         return None if user is None else await asyncio.to_thread(get_actor, core, user)
 
     app = FastAPI(title="Help desk", lifespan=lifespan)

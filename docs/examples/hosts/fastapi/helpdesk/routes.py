@@ -7,14 +7,14 @@ import logging
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Request
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from helpdesk.board import add_reply, create_ticket, get_actor
 from helpdesk.database import SessionDep
 from helpdesk.models import Ticket, User
-from helpdesk.security import UserDep, create_token, hash_password, is_password
+from helpdesk.security import UserDep, create_token, hash_password, is_password_of
 from stellary import AsyncStellary
 from stellary.core import Core
 
@@ -31,9 +31,9 @@ CoreDep = Annotated[Core, Depends(get_core)]
 
 
 class Credentials(BaseModel):
-    """The address and the password of a user."""
+    """The address and the password of a user. Upper and lower case are the same in addresses."""
 
-    email: str = Field(max_length=254, pattern="@")
+    email: Annotated[str, Field(max_length=254, pattern="@"), AfterValidator(str.casefold)]
     password: str = Field(min_length=8, max_length=100)
 
 
@@ -67,7 +67,8 @@ class TicketOut(BaseModel):
 
 @router.post("/users", status_code=201)
 async def sign_up(body: SignUp, session: SessionDep) -> dict[str, int]:
-    user = User(email=body.email, name=body.name, password_hash=hash_password(body.password))
+    password_hash = await asyncio.to_thread(hash_password, body.password)
+    user = User(email=body.email, name=body.name, password_hash=password_hash)
     session.add(user)
     try:
         await session.flush()
@@ -79,14 +80,15 @@ async def sign_up(body: SignUp, session: SessionDep) -> dict[str, int]:
 @router.post("/login")
 async def log_in(body: Credentials, session: SessionDep, request: Request) -> dict[str, str]:
     user = await session.scalar(select(User).where(User.email == body.email))
-    if user is None or not user.is_active or not is_password(body.password, user.password_hash):
+    is_right = await asyncio.to_thread(is_password_of, user, body.password)
+    if user is None or not user.is_active or not is_right:
         raise HTTPException(401, "The address or the password is wrong")
     return {"token": create_token(user, request.app.state.settings.secret)}
 
 
 @router.get("/me")
 async def show_user(user: UserDep) -> dict[str, int | str]:
-    return {"id": user.id, "name": user.name}
+    return {"id": user.id, "email": user.email, "name": user.name}
 
 
 # --8<-- [start:open_ticket]

@@ -25,9 +25,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls) -> Settings:
+        """Return the settings in environment variables; ``SECRET_KEY`` is required."""
         data_dir = Path(os.environ.get("DATA_DIR", "."))
         return cls(
             database_url=os.environ.get("DATABASE_URL", f"sqlite:///{data_dir}/helpdesk.db"),
-            secret=os.environ.get("SECRET_KEY", "for development only, since everybody can read this key"),
+            secret=os.environ["SECRET_KEY"],
             data_dir=data_dir,
         )

@@ -6,9 +6,11 @@ import click
 from flask import Flask
 from flask.cli import with_appcontext
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from repairs.accounts import create_user
+from repairs.accounts import PASSWORD_MIN, create_user
+from repairs.board import set_up
 from repairs.models import TABLES, Base, User
 from repairs.services import get_services
 
@@ -28,6 +30,7 @@ def migrate() -> None:
     services.core.migrate()
     # An application with Alembic upgrades its own tables with it here.
     Base.metadata.create_all(services.engine, tables=TABLES)
+    set_up(services.core)
     click.echo("The tables are up to date.")
 
 
@@ -36,14 +39,21 @@ def migrate() -> None:
 
 @click.command("create-user")
 @click.argument("email")
-@click.option("--staff", is_flag=True, help="Lets the user create projects and invite others.")
+@click.option("--staff", is_flag=True, help="Lets the user work on the board.")
 @click.password_option(envvar="PASSWORD")
 @with_appcontext
 def create_account(email: str, staff: bool, password: str) -> None:
     """Create a user."""
-    get_services().transact(
-        lambda session: create_user(session, email.casefold(), password, is_staff=staff).id
-    )
+    if "@" not in email or len(password) < PASSWORD_MIN:
+        raise click.ClickException(
+            f"an address and a password of at least {PASSWORD_MIN} characters are required"
+        )
+    try:
+        get_services().transact(
+            lambda session: create_user(session, email.casefold(), password, is_staff=staff).id
+        )
+    except IntegrityError:
+        raise click.ClickException(f"{email} has an account already") from None
 
 
 # --8<-- [start:lock_user]

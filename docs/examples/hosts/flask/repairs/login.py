@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from repairs.board import provision
 from repairs.models import User
-from stellary.contract.errors import Unauthenticated
+from stellary.contract.errors import Forbidden, Unauthenticated
 from stellary.core import Actor, Core
 
 
@@ -31,11 +31,17 @@ def find_user(session: Session) -> User | None:
 
 
 def find_actor(services: HasCore) -> Actor | None:
-    """Return the actor of a request to the API. It is called in the thread and the context of the request."""
+    """Return the actor of a request to the API. It is called in the thread and the context of the request.
+
+    Raises:
+        Forbidden: The user is a customer. A member may read all cards; the views show customers their own repairs.
+    """
     if "user_id" not in cookie:
         return None
     with services.sessions.begin() as session:
         user = find_user(session)
+        if user is not None and not user.is_staff:
+            raise Forbidden("the board is for the staff")
         return None if user is None else provision(services.core, user, session.connection())
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from repairs.board import create_card, provision
+from repairs.board import create_card, provision, require_board
 from repairs.login import require_user
 from repairs.models import BICYCLE_MAX, Repair
 from repairs.services import get_services
@@ -16,6 +16,7 @@ from stellary import Stellary
 from stellary.contract.errors import Conflict, Invalid
 
 blueprint = Blueprint("orders", __name__)
+REPAIRS_MAX = 50
 
 
 # --8<-- [start:order]
@@ -47,25 +48,30 @@ def order_repair() -> ResponseReturnValue:
 
 @blueprint.get("/repairs")
 def list_repairs() -> ResponseReturnValue:
-    """Return the repairs of the user, with the status of their cards."""
+    """Return the newest repairs of the user, with the status of their cards."""
     services = get_services()
     with services.sessions() as session:
         user = require_user(session)
         repairs = list(
-            session.scalars(select(Repair).where(Repair.customer_id == user.id).order_by(Repair.id))
+            session.scalars(
+                select(Repair)
+                .where(Repair.customer_id == user.id)
+                .order_by(Repair.id.desc())
+                .limit(REPAIRS_MAX)
+            )
         )
         connection = session.connection()
         actor = provision(services.core, user, connection)
         with Stellary.embedded(services.core.port(actor, connection=connection)) as stellary:
-            cards = {
-                card.id: card
-                for project in stellary.workspace("workshop", "repairs").projects.list()
-                for card in stellary.workspace("workshop", "repairs").project(project).cards.list()
-            }
-        return [
-            {"id": repair.id, "bicycle": repair.bicycle, "status": cards[repair.card_id].status}
-            for repair in repairs
-        ]
+            board = require_board(stellary)
+            return [
+                {
+                    "id": repair.id,
+                    "bicycle": repair.bicycle,
+                    "status": board.card(repair.card_id).get().status,
+                }
+                for repair in repairs
+            ]
 
 
 def read_bicycle() -> str:

@@ -94,7 +94,8 @@ class Desk:
     def send_page(self, delivery: NotificationDelivery) -> None:
         """Send a notification to the pager of a member whose preferences ask for it.
 
-        The page is recorded first, under the id of the notification, so that a repeated delivery sends nothing.
+        The page is recorded first, under the id of the notification, so that a repeated delivery sends nothing. If the
+        process ends between the two, the page is lost; no page is sent twice.
         """
         activity = delivery.notification.activity
         with self._sessions() as session:
@@ -132,9 +133,9 @@ def record_change(uow: UnitOfWork, event: CardEvent) -> None:
 
 # --8<-- [start:veto]
 def keep_trainees_from_closing(uow: UnitOfWork, event: CardMoved) -> None:
-    """Refuse to let a trainee move a ticket to the last column."""
+    """Refuse to let a trainee move a ticket to a column of completed ones, whatever its name."""
     role = uow.connection.scalar(select(Member.role).where(Member.user_id == uow.actor.user_id))
-    if role == "trainee" and event.to_column == "Done":
+    if role == "trainee" and event.card.status == "done":
         raise Conflict("a trainee must not close tickets", code="trainee")
 
 

@@ -16,16 +16,26 @@ from callcenter.services import Caller, check_key, digest, get_services, require
 from stellary.contract.errors import Conflict, Invalid, NotFound
 from stellary.core import Core
 
+ROWS_MAX = 100
+"""The maximum length of lists that grow: audit, pages and reports."""
 blueprint = Blueprint("members", __name__)
 blueprint.before_request(check_key)
 
 
-def require_field(name: str) -> str:
+def require_field(name: str, length_min: int = 1, length_max: int = 200) -> str:
     """Return a field of the form of the request."""
     text = request.form.get(name, "").strip()
-    if not 1 <= len(text) <= 200:
-        raise Invalid(f"{name} must have 1-200 characters")
+    if not length_min <= len(text) <= length_max:
+        raise Invalid(f"{name} must have {length_min}-{length_max} characters")
     return text
+
+
+def require_email() -> str:
+    """Return the address in the form of the request. The part before the @ becomes the name of the account."""
+    email = require_field("email").casefold()
+    if not email.partition("@")[0].strip() or email.endswith("@") or "@" not in email:
+        raise Invalid("email must be an address")
+    return email
 
 
 def require_role() -> str:
@@ -73,7 +83,7 @@ def list_members() -> ResponseReturnValue:
 @blueprint.post("/members")
 def create_member() -> ResponseReturnValue:
     """Add a member, whose key is in the response."""
-    email, role = require_field("email"), require_role()
+    email, role = require_email(), require_role()
 
     def work(session: Session, caller: Caller) -> dict[str, object]:
         require_lead(caller)
@@ -142,12 +152,15 @@ def delete_member(member_id: int) -> ResponseReturnValue:
 
 @blueprint.get("/audit")
 def list_audit() -> ResponseReturnValue:
-    """Return the audit of the tenant, the newest entry first."""
+    """Return the newest entries of the tenant's audit."""
 
     def work(session: Session, caller: Caller) -> list[dict[str, object]]:
         require_lead(caller)
         statement = (
-            select(AuditEntry).where(AuditEntry.tenant_id == caller.tenant.id).order_by(AuditEntry.id.desc())
+            select(AuditEntry)
+            .where(AuditEntry.tenant_id == caller.tenant.id)
+            .order_by(AuditEntry.id.desc())
+            .limit(ROWS_MAX)
         )
         return [
             {"event": entry.event, "member": entry.member_id, "card": entry.card_id}
@@ -161,7 +174,8 @@ def list_audit() -> ResponseReturnValue:
 @blueprint.put("/preferences")
 def set_preferences() -> ResponseReturnValue:
     """Set the pager of the caller, and the types of activities for which it is called."""
-    pager, page_types = request.form.get("pager", ""), request.form.get("types", "")
+    pager = require_field("pager", length_min=0, length_max=40)
+    page_types = require_field("types", length_min=0)
 
     def work(session: Session, caller: Caller) -> dict[str, object]:
         caller.member.pager, caller.member.page_types = pager, page_types
@@ -175,9 +189,10 @@ def set_preferences() -> ResponseReturnValue:
 
 @blueprint.get("/pages")
 def list_pages() -> ResponseReturnValue:
-    """Return the pages that were sent to the caller."""
+    """Return some of the pages that were sent to the caller."""
 
     def work(session: Session, caller: Caller) -> list[str]:
-        return list(session.scalars(select(Page.text).where(Page.member_id == caller.member.id)))
+        statement = select(Page.text).where(Page.member_id == caller.member.id)
+        return list(session.scalars(statement.limit(ROWS_MAX)))
 
     return get_services().transact_as_caller(work)

@@ -9,6 +9,7 @@ from sqlalchemy import DateTime, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Role = Literal["lead", "agent", "trainee"]
+SLUG_MAX = 40
 ROLES: tuple[Role, ...] = ("lead", "agent", "trainee")
 
 
@@ -30,7 +31,7 @@ class Tenant(Base):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    slug: Mapped[str] = mapped_column(String(40), unique=True)
+    slug: Mapped[str] = mapped_column(String(SLUG_MAX), unique=True)
     is_suspended: Mapped[bool] = mapped_column(default=False)
     workspace_id: Mapped[str] = mapped_column(String(24), default="", index=True)
     project_id: Mapped[str] = mapped_column(String(24), default="")

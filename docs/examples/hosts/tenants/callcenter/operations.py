@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from callcenter import accounts
-from callcenter.members import add_member, require_field
-from callcenter.models import Member, Tenant
+from callcenter.members import add_member, require_email, require_field
+from callcenter.models import SLUG_MAX, Member, Tenant
 from callcenter.services import get_services
 from stellary.contract.errors import Conflict, Forbidden, NotFound
 
@@ -32,7 +32,7 @@ def require_operator() -> None:
 @blueprint.post("")
 def create_tenant() -> ResponseReturnValue:
     """Create a tenant with its first lead, whose key is in the response."""
-    slug, email = require_field("slug"), require_field("email")
+    slug, email = require_field("slug", length_max=SLUG_MAX), require_email()
     core = get_services().core
 
     def work(session: Session) -> dict[str, object]:

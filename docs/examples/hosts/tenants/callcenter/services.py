@@ -25,6 +25,7 @@ NAME = "callcenter"
 PREFIX = "/board"
 ATTEMPTS = 3
 KEY_HEADER = "X-Api-Key"
+OPERATOR_KEY_MIN = 16
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Settings:
     """The settings of the application.
 
     Attributes:
-        operator_key: The key of those who create and delete tenants.
+        operator_key: The key of those who create and delete tenants, at least 16 characters.
         jobs: Whether this process runs background jobs.
     """
 
@@ -40,6 +41,11 @@ class Settings:
     operator_key: str
     files: str = "memory:"
     jobs: bool = True
+
+    def __post_init__(self) -> None:
+        # Requests without a key would have an empty one.
+        if len(self.operator_key) < OPERATOR_KEY_MIN:
+            raise ValueError(f"the key of the operator must have at least {OPERATOR_KEY_MIN} characters")
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from callcenter import desk
 from callcenter.accounts import WORKSPACE
-from callcenter.members import load_member, require_field
+from callcenter.members import ROWS_MAX, load_member, require_field
 from callcenter.models import Report
 from callcenter.services import Caller, check_key, get_services, require_lead
 from stellary import Stellary
 from stellary.contract.cards import Card
+from stellary.contract.errors import Invalid
 from stellary.contract.refs import CardRef
 from stellary.core import UnitOfWork
 
@@ -97,8 +98,10 @@ def move_ticket(card_id: str) -> ResponseReturnValue:
 
     def work(stellary: Stellary, caller: Caller, _: Session) -> dict[str, object]:
         board = stellary.workspace(caller.tenant.slug, WORKSPACE).project(caller.tenant.project_id)
-        column = next(column for column in board.columns.list() if column.name == name)
-        return describe(board.cards.update(card_id, column_id=column.id))
+        columns = [column for column in board.columns.list() if column.name == name]
+        if not columns:
+            raise Invalid(f"there is no column {name}")
+        return describe(board.cards.update(card_id, column_id=columns[0].id))
 
     return with_client(work)
 
@@ -127,11 +130,11 @@ def add_reply(card_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/reports")
 def list_reports() -> ResponseReturnValue:
-    """Return the numbers of open tickets in the reports of the tenant."""
+    """Return the numbers of open tickets in the newest reports of the tenant."""
 
     def work(session: Session, caller: Caller) -> list[int]:
         statement = select(Report.open_tickets).where(Report.tenant_id == caller.tenant.id)
-        return list(session.scalars(statement.order_by(Report.id)))
+        return list(session.scalars(statement.order_by(Report.id.desc()).limit(ROWS_MAX)))
 
     return get_services().transact_as_caller(work)
 
