@@ -230,6 +230,16 @@ def test_every_suggested_change_is_understood():
         assert reasons(text) == [], text
 
 
+def test_every_change_in_the_guide_is_understood():
+    grammar = Grammar(Path(feedback_module.__file__))
+    guide = (Path(__file__).parents[3] / "docs/guides/wizard.md").read_text(encoding="utf-8")
+    table = guide.partition("| kind | examples |")[2].partition("\n\n")[0]
+    changes = re.findall("`([^`]+)`", table)
+    assert len(changes) > 20
+    for change in changes:
+        grammar.parse(change.lower())
+
+
 def test_words_of_a_name_in_full_are_no_keywords():
     text = (
         "Phase 1: Move to the cloud\n- Add users and groups\n- Start page is online\nPhase 2: Rest\n- Sleep"

@@ -21,6 +21,7 @@ from stellary.core.kernel.grammars import Grammar, NotRead, find_near, list_tree
 
 _Day = TypeVar("_Day", bound=date)
 ParsedAction = tuple[str, dict[str, object]]
+_Params = Iterable[dict[str, object]]
 STEPS_MAX = 100
 _DAYS = [name.lower() for name in calendar.day_name]
 _MONTHS = [name.lower() for name in calendar.month_abbr]
@@ -207,8 +208,11 @@ class _Command:
         level = self.tokens.get("LEVEL", "").lower()
         return _LEVELS.get(level, level)
 
-    def read_name(self, *rules: str) -> str:
-        return self.join(next(self.trees[rule] for rule in rules if rule in self.trees))
+    def read_status(self) -> str:
+        return _STATUSES.get(self.tokens["STATUS"][0].lower(), "done")
+
+    def read_name(self) -> str:
+        return self.join(self.trees.get("name") or self.trees["listed"])
 
     def read_names(self) -> list[str]:
         names = list_trees(self.trees["names"]) if "names" in self.trees else [self.trees["listed"]]
@@ -267,7 +271,7 @@ class _Command:
         parts = self.trees["list"].children if "list" in self.trees else [*self.tokens.values()]
         tokens = [part for part in parts if isinstance(part, Token) and part.type in ("TEXT", "QUOTED")]
         titles = [self.read_text(_CHANGING | _FIELDS, token) for token in tokens]
-        column = self.read_name("name") if "name" in self.trees else ""
+        column = self.read_name() if "name" in self.trees else ""
         if tokens[0].type == "TEXT":
             if self.kind.startswith("create") and " in " in titles[0]:
                 titles[0], _, column = titles[0].rpartition(" in ")
@@ -304,23 +308,20 @@ class _Command:
             raise _refuse(self.line, token.start_pos or 0, ["a date such as 2027-03-15"]) from None
         return day.isoformat()
 
-    def create_cards(self) -> Iterator[dict[str, object]]:
+    def create_cards(self) -> _Params:
         titles, column = self.read_titles()
-        cards = (
-            {"title": titles[0]}
-            if self.kind == "create_card"
-            else {"cards": [{"title": title} for title in titles]}
-        )
-        yield {"projectId": self.context.card.project_id, **column, **cards}
+        cards = [{"title": title} for title in titles]
+        content: dict[str, object] = {"cards": cards} if self.kind == "create_cards" else {"title": titles[0]}
+        return [{"projectId": self.context.card.project_id, **column, **content}]
 
-    def move_due_date(self) -> Iterator[dict[str, object]]:
+    def read_notification(self) -> _Params:
+        return [{"message": self.read_prose(), "to": [*map(self.to_person, self.read_names())]}]
+
+    def move_due_date(self) -> str:
         due, span = self.context.card.due_date, self.tokens["SPAN"]
         if due is None or self.card_id != self.context.card.id:
             raise _refuse(self.line, span.start_pos or 0, ["a date such as 2027-03-15"])
-        yield {"dueDate": _shift(due, span, -1 if self.kind == "advance" else 1).isoformat()}
-
-
-_Params = Iterable[dict[str, object]]
+        return _shift(due, span, -1 if self.kind == "advance" else 1).isoformat()
 
 
 def _set(**params: object) -> Callable[[_Command], _Params]:
@@ -328,10 +329,24 @@ def _set(**params: object) -> Callable[[_Command], _Params]:
     return lambda _: [params]
 
 
+def _read(param: str, read: Callable[[_Command], object], **params: object) -> Callable[[_Command], _Params]:
+    """Return a reader of commands that set one value of their text, and perhaps others that are always the same."""
+    return lambda command: [{param: read(command), **params}]
+
+
+def _read_each(param: str, read: Callable[[_Command], Iterable[str]]) -> Callable[[_Command], _Params]:
+    """Return a reader of commands that make one call for each value of their text."""
+    return lambda command: [{param: value} for value in read(command)]
+
+
 def _relate(command: _Command) -> _Params:
     if command.kind == "child_of":
         return [{"cardId": command.read_card(), "type": "parent_of", "targetCardId": command.card_id}]
     return [{"type": command.kind, "targetCardId": command.read_card()}]
+
+
+def _complete_checklist(command: _Command) -> _Params:
+    return [{"itemId": item.id, "done": True} for item in command.context.card.checklist if not item.done]
 
 
 # The rules of the grammar, each with the action that it calls, and the parameters of its calls.
@@ -341,52 +356,30 @@ _ACTIONS: Mapping[str, tuple[str, Callable[[_Command], _Params]]] = {
     "complete": ("set_status", _set(status="done")),
     "reopen": ("set_status", _set(status="open")),
     "start_work": ("set_status", _set(status="in_progress")),
-    "set_status": (
-        "set_status",
-        lambda command: [{"status": _STATUSES.get(command.tokens["STATUS"][0].lower(), "done")}],
-    ),
-    "set_priority": ("set_priority", lambda command: [{"priority": command.read_level()}]),
-    "set_due": ("update_card", lambda command: [{"dueDate": command.read_date()}]),
-    "set_start": ("update_card", lambda command: [{"startDate": command.read_date()}]),
-    "postpone": ("update_card", _Command.move_due_date),
-    "advance": ("update_card", _Command.move_due_date),
-    "move": ("move_card", lambda command: [{"targetColumn": command.read_name("name")}]),
-    "assign": (
-        "assign_card",
-        lambda command: [{"assigneeId": command.to_person(command.read_name("name", "listed"))}],
-    ),
+    "set_status": ("set_status", _read("status", _Command.read_status)),
+    "set_priority": ("set_priority", _read("priority", _Command.read_level)),
+    "set_due": ("update_card", _read("dueDate", _Command.read_date)),
+    "set_start": ("update_card", _read("startDate", _Command.read_date)),
+    "postpone": ("update_card", _read("dueDate", _Command.move_due_date)),
+    "advance": ("update_card", _read("dueDate", _Command.move_due_date)),
+    "move": ("move_card", _read("targetColumn", _Command.read_name)),
+    "assign": ("assign_card", _read("assigneeId", lambda command: command.to_person(command.read_name()))),
     "unassign": ("assign_card", _set(assigneeId=None)),
-    "add_label": ("add_label", lambda command: [{"label": name} for name in command.read_names()]),
-    "remove_label": ("remove_label", lambda command: [{"label": name} for name in command.read_names()]),
-    "comment": ("add_comment", lambda command: [{"content": command.read_prose()}]),
-    "notify": (
-        "notify",
-        lambda command: [
-            {"message": command.read_prose(), "to": [*map(command.to_person, command.read_names())]}
-        ],
-    ),
-    "describe": ("update_card", lambda command: [{"description": command.read_prose()}]),
-    "rename": ("update_card", lambda command: [{"title": command.read_text(_CHANGING | _FIELDS)}]),
+    "add_label": ("add_label", _read_each("label", _Command.read_names)),
+    "remove_label": ("remove_label", _read_each("label", _Command.read_names)),
+    "comment": ("add_comment", _read("content", _Command.read_prose)),
+    "notify": ("notify", _Command.read_notification),
+    "describe": ("update_card", _read("description", _Command.read_prose)),
+    "rename": ("update_card", _read("title", lambda command: command.read_text(_CHANGING | _FIELDS))),
     "create_card": ("create_card", _Command.create_cards),
     "create_cards": ("create_cards_bulk", _Command.create_cards),
-    "split": ("split_card", lambda command: [{"titles": command.read_titles()[0]}]),
-    "add_items": (
-        "add_checklist_item",
-        lambda command: [{"title": title} for title in command.read_titles()[0]],
-    ),
-    "add_item": ("add_checklist_item", lambda command: [{"title": command.read_name("listed")}]),
-    "check": ("toggle_checklist_item", lambda command: [{"itemId": command.read_name("name"), "done": True}]),
-    "uncheck": (
-        "toggle_checklist_item",
-        lambda command: [{"itemId": command.read_name("name"), "done": False}],
-    ),
-    "complete_checklist": (
-        "toggle_checklist_item",
-        lambda command: [
-            {"itemId": item.id, "done": True} for item in command.context.card.checklist if not item.done
-        ],
-    ),
-    "unlink": ("remove_relation", lambda command: [{"targetCardId": command.read_card()}]),
+    "split": ("split_card", _read("titles", lambda command: command.read_titles()[0])),
+    "add_items": ("add_checklist_item", _read_each("title", lambda command: command.read_titles()[0])),
+    "add_item": ("add_checklist_item", _read("title", _Command.read_name)),
+    "check": ("toggle_checklist_item", _read("itemId", _Command.read_name, done=True)),
+    "uncheck": ("toggle_checklist_item", _read("itemId", _Command.read_name, done=False)),
+    "complete_checklist": ("toggle_checklist_item", _complete_checklist),
+    "unlink": ("remove_relation", _read("targetCardId", _Command.read_card)),
     **dict.fromkeys(
         ("blocked_by", "blocks", "related_to", "duplicates", "child_of"), ("add_relation", _relate)
     ),

@@ -30,6 +30,7 @@ _TIMES = re.compile(
     rf"|(?P<named>{_MONTH})(?: (?P<day>{_DAY})(?:{_TO}(?P<last>{_DAY}))?)?(?:{_YEAR.format('of_month')})?"
     rf"|(?P<word>[a-z]+|\d+|[^\s(),.:;'|/*~{DASHES}])"
 )
+_BRACKETS = re.compile(r"[(\[][^()\[\]]*[)\]]")
 _SEPARATORS = (*(f" {dash} " for dash in DASHES), ": ", " | ", ", ", " by ", " until ", " before ", " avant ")
 
 
@@ -78,13 +79,10 @@ class DateReader:
 
     def take_timing(self, text: str) -> tuple[str, Timing | None]:
         """Split a heading into the text and the time, which is in brackets or at the beginning or end."""
-        for opening, closing in ("()", "[]"):
-            start = text.find(opening)
-            while start >= 0 and (end := text.find(closing, start)) > 0:
-                if timing := self.read_timing(text[start + 1 : end]):
-                    name = f"{text[:start].rstrip()} {text[end + 1 :].lstrip()}"
-                    return name.strip(f" {DASHES}:,|"), timing
-                start = text.find(opening, end)
+        for brackets in _BRACKETS.finditer(text):
+            if timing := self.read_timing(brackets[0][1:-1]):
+                name = f"{text[: brackets.start()].rstrip()} {text[brackets.end() :].lstrip()}"
+                return name.strip(f" {DASHES}:,|"), timing
         # Try the longest part first, since a range of days contains a separator itself.
         splits = [
             (text[:place], text[place + len(separator) :])

@@ -19,7 +19,6 @@ from stellary.contract.project_imports import COLUMNS_MAX
 from stellary.contract.wizard import NotUnderstood
 from stellary.core.kernel.grammars import Grammar, NotRead, find_near, list_trees
 from stellary.core.wizard.rules.dates import DAYS_MAX, DateReader
-from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.matching import (
     QUOTES,
     NotMatched,
@@ -31,12 +30,12 @@ from stellary.core.wizard.rules.matching import (
 )
 from stellary.core.wizard.rules.plans import (
     NAME_MAX,
-    TITLE_MAX,
     PlannedItem,
     PlannedPhase,
     WorkPlan,
-    capitalize,
     content_words,
+    to_name,
+    to_title,
 )
 from stellary.core.wizard.rules.vocabulary import fold, word_numbers
 
@@ -156,11 +155,7 @@ def _split_names(text: str) -> list[str]:
 
 
 def _to_item(title: str) -> PlannedItem:
-    return PlannedItem(shorten(capitalize(title), TITLE_MAX), priority="medium")
-
-
-def _to_phase(name: str, items: Sequence[PlannedItem] = ()) -> PlannedPhase:
-    return PlannedPhase(shorten(capitalize(name), NAME_MAX), [*items])
+    return PlannedItem(to_title(title), priority="medium")
 
 
 def _to_number(word: str) -> int:
@@ -294,7 +289,7 @@ class _Change(Transformer[Token, None]):
             raise self._refuse("full", most=COLUMNS_MAX)
         near = find_phase(self._plan, str(place.children[0])) if place.children else None
         index = _find_index(phases, place, near)
-        phases[index:index] = [_to_phase(name, [_to_item(name)]) for name in names]
+        phases[index:index] = [PlannedPhase(to_name(name), [_to_item(name)]) for name in names]
 
     def add_item(self, *parts: str) -> None:
         """Add a deliverable to the phase after the last ``to`` that a phase follows, else to the phase most like it."""
@@ -332,9 +327,9 @@ class _Change(Transformer[Token, None]):
         if not new_name:
             raise _refuse_wish(self._plan, self._wish, len(self._wish))
         if target.item is None:
-            target.phase.name = _to_phase(new_name).name
+            target.phase.name = to_name(new_name)
         else:
-            target.item.title = _to_item(new_name).title
+            target.item.title = to_title(new_name)
 
     def merge(self, name: str, other_name: str, new_name: str = "") -> None:
         one = find_target(self._plan, name)
@@ -344,7 +339,7 @@ class _Change(Transformer[Token, None]):
             return self._join(first, second, new_name)
         self._check_different(one.item, two.item)
         one.item.checklist += [two.item.title, *two.item.checklist]
-        one.item.title = _to_item(new_name or f"{one.item.title}; {two.item.title}").title
+        one.item.title = to_title(new_name or f"{one.item.title}; {two.item.title}")
         return two.phase.items.remove(two.item)
 
     def _check_different(self, one: object, two: object) -> None:
@@ -358,7 +353,7 @@ class _Change(Transformer[Token, None]):
         first.period = None
         tail = second.name[:1].lower() + second.name[1:] if second.name[1:2].islower() else second.name
         joined = f"{first.name}, {tail}"
-        first.name = _to_phase(name).name or (joined if len(joined) <= NAME_MAX else first.name)
+        first.name = to_name(name) or (joined if len(joined) <= NAME_MAX else first.name)
         self._plan.phases.remove(second)
 
     def split(self, name: str, text: str = "") -> None:
@@ -368,7 +363,8 @@ class _Change(Transformer[Token, None]):
         if len(names) < 2 and len(phase.items) < 2:
             raise self._refuse("too_short")
         half = -(-len(phase.items) // 2)
-        parts = [*map(_to_phase, names if len(names) > 1 else [item.title for item in phase.items[::half]])]
+        names = names if len(names) > 1 else [item.title for item in phase.items[::half]]
+        parts = [PlannedPhase(to_name(name)) for name in names]
         size = -(-len(phase.items) // len(parts))
         for number, item in enumerate(phase.items):
             shared = [len(content_words(item.title) & content_words(part.name)) for part in parts]

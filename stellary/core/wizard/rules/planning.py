@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import attrs
 
 from stellary.contract.project_imports import COLUMNS_MAX
 from stellary.contract.wizard import Deliverable, NotUnderstood, Phase, Roadmap
 from stellary.core.ports.planner import Brief
-from stellary.core.wizard.rules.fitting import DAYS_MAX, shorten
+from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.messages import format_message, list_messages
-from stellary.core.wizard.rules.plans import (
-    NAME_MAX,
-    TITLE_MAX,
-    PlannedItem,
-    PlannedPhase,
-    WorkPlan,
-    capitalize,
-)
+from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, WorkPlan, to_name, to_title
 from stellary.core.wizard.rules.reading import Findings
 
 PHASE_DAYS = 14
@@ -81,21 +74,17 @@ def select_phases(findings: Findings, brief: Brief) -> Selection:
     _place_answers(selection, answers, language)
     if not selection.phases and selection.unplaced:
         items = [item for _, phase in selection.unplaced for item in phase.items]
-        selection.phases, selection.unplaced = (
-            [(98, PlannedPhase(shorten(brief.name, NAME_MAX), items))],
-            [],
-        )
+        selection.phases, selection.unplaced = [(98, PlannedPhase(shorten(brief.name, NAME_MAX), items))], []
     return selection
 
 
 def _to_bare(name: str) -> PlannedPhase:
-    return PlannedPhase(shorten(capitalize(name), NAME_MAX), [PlannedItem(name)], is_bare=True)
+    return PlannedPhase(to_name(name), [PlannedItem(name)], is_bare=True)
 
 
 def _to_group(name: str, lines: Sequence[str]) -> PlannedPhase:
     """Return a phase with a deliverable for each line."""
-    items = [PlannedItem(shorten(capitalize(line), TITLE_MAX)) for line in lines]
-    return PlannedPhase(shorten(name, NAME_MAX), items)
+    return PlannedPhase(shorten(name, NAME_MAX), [PlannedItem(to_title(line)) for line in lines])
 
 
 def _place_answers(selection: Selection, answers: Mapping[str, object], language: str) -> None:
@@ -181,16 +170,13 @@ def schedule(plan: WorkPlan, refused: Sequence[NotUnderstood], today: date) -> R
             first = min(first, last) if is_day else max(0, (phase.period.first - start).days)
             exact = float(last + 1)
         deliverables = [_place_item(item, first, last, start, plan.pace, ends) for item in phase.items]
-        last = max(last, *(deliverable.end_day for deliverable in deliverables)) if deliverables else last
-        first = (
-            min(first, *(deliverable.start_day for deliverable in deliverables)) if deliverables else first
-        )
-        last = min(last, DAYS_MAX)
+        last = max([last, *(deliverable.end_day for deliverable in deliverables)])
+        first = min([first, last, *(deliverable.start_day for deliverable in deliverables)])
         phases.append(
             Phase(
                 name=phase.name,
                 description=phase.description,
-                start_day=min(first, last),
+                start_day=first,
                 end_day=last,
                 deliverables=deliverables,
             )
@@ -198,7 +184,7 @@ def schedule(plan: WorkPlan, refused: Sequence[NotUnderstood], today: date) -> R
         if phase.days is not None or not phase.items:
             cursor = last + 1
     return Roadmap(
-        start_date=None if start is None else datetime(start.year, start.month, start.day, tzinfo=UTC),
+        start_date=None if start is None else datetime.combine(start, time.min, UTC),
         days=max([phase.end_day for phase in phases], default=0) + 1,
         phases=phases,
         notes=notes,
@@ -247,7 +233,7 @@ def _place_item(
         last = first + max(1, round(item.days * pace)) - 1
     if item.due is not None and start is not None and item.due >= start:
         last = (item.due - start).days
-    first, last = max(0, min(first, last, DAYS_MAX)), min(last, DAYS_MAX)
+    first = max(0, min(first, last))
     if item.key:
         ends[item.key] = last
     return Deliverable(

@@ -9,6 +9,7 @@ import attrs
 
 from stellary.contract.cards import Priority
 from stellary.core.wizard.rules.dates import Period, Timing
+from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.vocabulary import Language, split_words, word_set
 
 TITLE_MAX = 200
@@ -108,6 +109,11 @@ def content_words(text: str) -> frozenset[str]:
     return frozenset(word.removesuffix("s") for word in split_words(text) if word not in ignored)
 
 
-def capitalize(text: str) -> str:
-    """Return a text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]
+def to_title(text: str) -> str:
+    """Return a text as the title of a deliverable."""
+    return shorten(text[:1].upper() + text[1:], TITLE_MAX)
+
+
+def to_name(text: str) -> str:
+    """Return a text as the name of a phase."""
+    return shorten(text[:1].upper() + text[1:], NAME_MAX)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from stellary.contract.wizard import READY, Question, QuestionFormat
 from stellary.core.ports.planner import Brief, Refinement
@@ -39,22 +39,23 @@ def find_known(findings: Findings, brief: Brief) -> set[str]:
         findings: The contents of the brief.
         brief: The brief, with the answers to questions.
     """
-    roles = {
-        "goal": "goals",
-        "audience": "audience",
-        "limits": "constraints",
-        "success": "success",
-        "risks": "risks",
-    }
-    stated_names = {name for name, role in roles.items() if findings.facts.get(role)}
     has_work = any(not phase.is_bare for phase in [*findings.phases, *findings.beside])
-    if has_work or any(name.startswith("work_") for name in brief.answers):
-        stated_names.add("work")
-    if findings.deadline or findings.days:
-        stated_names.add("deadline")
-    if findings.start:
-        stated_names.add("start")
-    return stated_names | (brief.answers.keys() & WEIGHTS.keys())
+    is_stated = {
+        "work": has_work or any(name.startswith("work_") for name in brief.answers),
+        "deadline": findings.deadline or findings.days,
+        "start": findings.start,
+        "goal": findings.facts.get("goals"),
+        "limits": findings.facts.get("constraints"),
+        **{name: findings.facts.get(name) for name in ("audience", "success", "risks")},
+    }
+    return {name for name in WEIGHTS if is_stated.get(name) or name in brief.answers}
+
+
+def _find_readiness(findings: Findings, stated_names: Collection[str]) -> tuple[int, list[str]]:
+    """Return the score of a brief, and descriptions of the missing information."""
+    missing = [name for name in WEIGHTS if name not in stated_names]
+    score = sum(WEIGHTS.values()) - sum(WEIGHTS[name] for name in missing)
+    return score, [format_message(findings.language, f"missing_{name}") for name in missing]
 
 
 def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
@@ -69,11 +70,8 @@ def refine_brief(findings: Findings, brief: Brief, round: int) -> Refinement:
     asked_ids = {question.id for question in brief.questions} | brief.answers.keys()
     selection = select_phases(findings, brief)
     questions = _Questions(findings, selection, brief, round, stated_names).list_all()
-    missing = [
-        format_message(findings.language, f"missing_{name}") for name in WEIGHTS if name not in stated_names
-    ]
     new = [question for question in questions if question.id not in asked_ids]
-    return Refinement(new[:PER_ROUND], sum(WEIGHTS[name] for name in stated_names), missing)
+    return Refinement(new[:PER_ROUND], *_find_readiness(findings, stated_names))
 
 
 def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterator[str]:
@@ -85,8 +83,7 @@ def find_notes(findings: Findings, selection: Selection, brief: Brief) -> Iterat
         brief: The brief, with the answers to questions.
     """
     language, stated_names = findings.language, find_known(findings, brief)
-    score = sum(WEIGHTS[name] for name in stated_names)
-    missing = [format_message(language, f"missing_{name}") for name in WEIGHTS if name not in stated_names]
+    score, missing = _find_readiness(findings, stated_names)
     if score < READY and missing:
         text = "; ".join(name[:1].lower() + name[1:] for name in missing)
         yield format_message(language, "unready", score=score, missing=text)
@@ -172,11 +169,10 @@ class _Questions:
             yield self._ask("work")
 
     def _ask_time(self) -> Iterator[Question]:
-        if "deadline" not in self._known and self._findings.past:
-            day = max(self._findings.past).isoformat()
-            yield self._ask("deadline", "date", key="ask_past", day=day)
-        elif "deadline" not in self._known:
-            yield self._ask("deadline", "date")
+        if "deadline" not in self._known:
+            past = self._findings.past
+            key, day = ("ask_past", max(past).isoformat()) if past else ("ask_deadline", "")
+            yield self._ask("deadline", "date", key=key, day=day)
         if "goal" not in self._known:
             yield self._ask("goal", name=self._brief.name)
 
@@ -204,13 +200,12 @@ class _Questions:
             "start": self._ask("start", "date"),
             "audience": self._ask("audience"),
             "limits": self._ask("limits", "multi_choice", limits),
-            "limits_detail": self._ask("limits_detail", chosen=", ".join(map(str, chosen)))
-            if chosen
-            else None,
+            "limits_detail": self._ask("limits_detail", chosen=", ".join(map(str, chosen))),
             "success": self._ask("success"),
             "risks": self._ask("risks"),
         }
-        yield from (question for name, question in questions.items() if question and name not in self._known)
+        excluded = self._known if chosen else {*self._known, "limits_detail"}
+        yield from (question for name, question in questions.items() if name not in excluded)
         items = [item for _, phase in self._selection.phases for item in phase.items if not phase.is_bare]
         titles = list(dict.fromkeys(shorten(item.title, 200) for item in items))[:8]
         if len(titles) > 2:

@@ -12,14 +12,14 @@ from stellary.contract.cards import Priority
 from stellary.core.ports.planner import Brief
 from stellary.core.wizard.rules.columns import split_entries
 from stellary.core.wizard.rules.dates import DateReader, Period, Timing, split_sentences
-from stellary.core.wizard.rules.fitting import shorten
 from stellary.core.wizard.rules.outline import ITEM, PHASE, OutlineNode, read_outline
-from stellary.core.wizard.rules.plans import NAME_MAX, TITLE_MAX, PlannedItem, PlannedPhase, capitalize
+from stellary.core.wizard.rules.plans import NAME_MAX, PlannedItem, PlannedPhase, to_name, to_title
 from stellary.core.wizard.rules.vocabulary import (
     DASHES,
     Language,
     Marker,
     detect_language,
+    find_label,
     find_marker,
     find_priority,
     find_role,
@@ -92,13 +92,11 @@ class _Reader:
         findings = self._findings
         for text in self._brief.texts:
             root = read_outline(text.content)
-            first = root.sections[0] if root.sections else root
             root.is_title = True
-            # The only heading of its level is the title of the text.
-            first.is_title = len(root.sections) == 1 and bool(first.sections) and not root.items
-            first.is_title = (
-                first.is_title and first.level <= 6 and not find_marker(first.text)
-            ) or first is root
+            if len(root.sections) == 1 and not root.items:
+                # The only heading of its level is the title of the text.
+                (first,) = root.sections
+                first.is_title = bool(first.sections) and first.level <= 6 and not find_marker(first.text)
             self._add_sections(root, None, text.title or self._brief.name)
         phases = self._read_marked() or self._read_plans()
         findings.are_stated = bool(phases)
@@ -152,10 +150,8 @@ class _Reader:
         phases: dict[object, PlannedPhase] = {}
         for key, node, marker in groups[chosen]:
             phase = self._read_phase(node, marker)
-            if key in phases:
+            if phases.setdefault(key, phase) is not phase:
                 phases[key].add(phase)
-            else:
-                phases[key] = phase
         for key, node, marker in groups["table"] if chosen != "table" else ():
             # A table may add the time of a numbered phase.
             if key in phases:
@@ -228,13 +224,12 @@ class _Reader:
             elif marker and len(split_entries(name)) > 1:
                 name, entries = "", split_entries(name)
         if marker and not name:
-            name = self._dates.take_timing(node.text.partition(marker.name or "\n")[0].strip(f" :{DASHES}("))[
-                0
-            ]
+            title = node.text.partition(marker.name or "\n")[0].strip(f" :{DASHES}(")
+            name, _ = self._dates.take_timing(title)
         phase = PlannedPhase(_to_name(strip_numbering(name) or node.text))
         phase.set_timing(timing or Timing(days=marker.days if marker else None))
         phase.items = self._collect(node, phase, priority)
-        phase.items += [PlannedItem(to_title(entry)) for entry in entries]
+        phase.items += map(_to_item, entries)
         if not phase.items:
             phase.items, phase.is_bare = [PlannedItem(phase.name, phase.description)], True
         return phase
@@ -268,9 +263,9 @@ class _Reader:
         cards: list[PlannedItem] = []
         texts: list[str] = []
         for text in node.prose:
-            parts = None if node.cells else split_label(text)
-            if parts and (role := find_role(parts[0])):
-                cards += self._read_label(role, parts[1], phase)
+            role, value = (None, "") if node.cells else find_label(text)
+            if role:
+                cards += self._read_label(role, value, phase)
             elif timing := self._dates.read_timing(text):
                 phase.set_timing(timing)
             else:
@@ -299,7 +294,7 @@ class _Reader:
             if cards or role is not None:
                 return cards
             title = strip_numbering(self._find_timing(section)[0])
-            return [PlannedItem(to_title(title), "\n\n".join(section.prose) or None, priority)]
+            return [_to_item(title, "\n\n".join(section.prose) or None, priority)]
         return []
 
     def _read_label(self, role: str | None, text: str, phase: PlannedPhase) -> list[PlannedItem]:
@@ -311,16 +306,13 @@ class _Reader:
         elif role in NOT_WORK:
             self._findings.facts[role or ""] += [text] if text else []
         else:
-            return [
-                PlannedItem(to_title(entry), None, PRIORITY_ROLES.get(role)) for entry in split_entries(text)
-            ]
+            return [_to_item(entry, priority=PRIORITY_ROLES.get(role)) for entry in split_entries(text)]
         return []
 
     def _read_item(
         self, item: OutlineNode, phase: PlannedPhase, priority: Priority | None
     ) -> list[PlannedItem]:
-        parts = None if item.cells else split_label(item.text)
-        role, text = (find_role(parts[0]), parts[1]) if parts else (None, "")
+        role, text = (None, "") if item.cells else find_label(item.text)
         if item.is_done:
             self._findings.finished.append(item.text)
         elif item.cells and find_priority(item.cells["priority"]) == "none":
@@ -340,7 +332,8 @@ class _Reader:
         if opening > 0 and (role := find_role(text[opening + 1 : -1])) in PRIORITY_ROLES:
             text, priority = text[:opening], PRIORITY_ROLES[role]
         steps = [step.text for child in item.items if not child.is_done for step in (child, *child.items)]
-        card = PlannedItem(to_title(text), "\n".join(item.prose) or None, priority, steps)
+        card = _to_item(text, "\n".join(item.prose) or None, priority)
+        card.checklist = steps
         if timing is not None:
             card.days, card.due = timing.days, timing.period.last if timing.period else None
         if item.cells is not None:
@@ -374,12 +367,11 @@ class _Reader:
 
     def _read_fact(self, text: str, role: str | None) -> bool:
         """Read a labelled date or fact; return False if the text is neither."""
-        parts = split_label(text)
-        label = find_role(parts[0]) if parts else None
+        label, value = find_label(text)
         if label in TIME_ROLES or role in TIME_ROLES or role == "phases":
             self._read_dates(text, is_end=role != "phases" or label in TIME_ROLES)
-        elif parts and label in NOT_WORK and role not in NOT_WORK:
-            self._findings.facts[label or ""] += [parts[1]] if parts[1] else []
+        elif label in NOT_WORK and role not in NOT_WORK:
+            self._findings.facts[label or ""] += [value] if value else []
         else:
             return False
         return True
@@ -390,8 +382,7 @@ class _Reader:
             for words, period in periods:
                 around = split_words(sentence) if len(periods) == 1 else words
                 self._set_date(around, period, is_end=is_end)
-            parts = split_label(sentence)
-            timing = self._dates.read_timing(parts[1]) if parts else None
+            timing = self._dates.read_timing(find_label(sentence)[1])
             if timing and timing.period is None:
                 self._findings.days = self._findings.days or timing.days
 
@@ -421,13 +412,12 @@ def _has_work(section: OutlineNode) -> bool:
     return bool(section.items) or any(map(_has_work, parts))
 
 
-def to_title(text: str) -> str:
-    """Return a text as the title of a deliverable."""
-    return shorten(capitalize(text.strip(f" .;,:{DASHES}")) or text, TITLE_MAX)
+def _to_item(text: str, description: str | None = None, priority: Priority | None = None) -> PlannedItem:
+    return PlannedItem(to_title(text.strip(f" .;,:{DASHES}")) or text, description, priority)
 
 
 def _to_name(text: str) -> str:
-    return shorten(capitalize(text.strip(" .:")), NAME_MAX) or text[:NAME_MAX]
+    return to_name(text.strip(" .:")) or text[:NAME_MAX]
 
 
 def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:

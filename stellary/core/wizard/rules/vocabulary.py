@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
@@ -13,9 +13,8 @@ from typing import Literal
 import attrs
 import cattrs
 
-from stellary.contract.cards import Priority
-
 Language = Literal["en", "fr"]
+Level = Literal["none", "high", "medium", "low"]
 HEADING_MAX = 120
 """The maximum number of characters of a heading or a label that is looked up."""
 LABEL_WORDS = 5
@@ -65,8 +64,7 @@ class Vocabulary:
     roles: Mapping[str, Mapping[str, Sequence[str]]]
     columns: Mapping[str, Mapping[str, Sequence[str]]]
     words: Mapping[str, str]
-    priorities: Mapping[str, str]
-    feedback: Mapping[str, str]
+    priorities: Mapping[Level, str]
     singular: Mapping[str, str]
     numbers: Mapping[str, Mapping[str, int]]
 
@@ -100,8 +98,7 @@ def split_words(text: str) -> Phrase:
 @cache
 def word_set(name: str) -> frozenset[str]:
     """Return a set of words of the vocabulary by its name."""
-    vocabulary = _vocabulary()
-    return frozenset((vocabulary.words.get(name) or vocabulary.feedback[name]).split())
+    return frozenset(_vocabulary().words[name].split())
 
 
 def word_numbers(name: str) -> Mapping[str, int]:
@@ -134,48 +131,32 @@ def find_role(title: str) -> str | None:
     for excluded in ("out_of_scope", "later"):
         if excluded in roles:
             return excluded
-    core = tuple(word for word in words if word not in word_set("neutral")) or words
-    for phrase in (words, core):
-        if role := whole.get(phrase) or english.get(phrase) or french.get(phrase):
-            return role
     label, colon, _ = text.partition(":")
-    return (
-        _find_at_start(words)
-        or _find_at_start(core)
-        or _find_at_end(words)
-        or (find_role(label) if colon else None)
-    )
+    return next(_list_roles(words), None) or (find_role(label) if colon else None)
 
 
-def _find_at_start(words: Phrase) -> str | None:
-    _, english, french = _roles()
-    for length in range(len(words) - 1, 0, -1):
-        role = french.get(words[:length])
-        if words[length] in word_set("joints"):
-            role = role or english.get(words[:length])
-        if role:
-            return role
-    return None
-
-
-def _find_at_end(words: Phrase) -> str | None:
+def _list_roles(words: Phrase) -> Iterator[str]:
+    """Yield the roles of the phrases of a heading: the whole heading first, then its beginning, then its end."""
+    joints, (whole, english, french) = word_set("joints"), _roles()
+    core = tuple(word for word in words if word not in word_set("neutral")) or words
+    candidates = [(phrase, table) for phrase in (words, core) for table in (whole, english, french)]
+    for phrase in (words, core):
+        for length in range(len(phrase) - 1, 0, -1):
+            candidates.append((phrase[:length], french))
+            candidates += [(phrase[:length], english)] if phrase[length] in joints else []
     # "Definition of the target audience": the words after a joining word are not the subject.
-    is_joined = not word_set("joints").isdisjoint(words[1:-1])
-    if is_joined and "and" not in words and "et" not in words:
-        return None
-    _, english, _ = _roles()
-    return next((role for start in range(1, len(words)) if (role := english.get(words[start:]))), None)
+    if joints.isdisjoint(words[1:-1]) or not {"and", "et"}.isdisjoint(words):
+        candidates += [(words[start:], english) for start in range(1, len(words))]
+    return (role for phrase, table in candidates if (role := table.get(phrase)))
 
 
 def strip_numbering(text: str) -> str:
     """Return a heading without the pictures and numbers before it: ``🚀 2.1 Scope`` is ``Scope``."""
-    start = 0
-    while start < len(text) and not text[start].isalnum() and text[start] not in "([{«“\"'":
-        start += 1
-    text = text[start:]
-    match = _NUMBERING.match(fold(text))
-    remainder = text[match.end() :].lstrip(_DECORATION) if match else text
-    return remainder or text
+    start = next(
+        (index for index, letter in enumerate(text) if letter.isalnum() or letter in "([{«“\"'"), len(text)
+    )
+    match = _NUMBERING.match(fold(text), start)
+    return (text[match.end() :].lstrip(_DECORATION) if match else "") or text[start:]
 
 
 def find_marker(text: str) -> Marker | None:
@@ -209,14 +190,21 @@ def split_label(text: str) -> tuple[str, str] | None:
     return label.strip(), text[len(label) + 1 :].strip()
 
 
+def find_label(text: str) -> tuple[str | None, str]:
+    """Return the role of the label of a line, and the text after it; None and an empty text if it has no label."""
+    label, value = split_label(text) or ("", "")
+    return find_role(label), value
+
+
 @cache
 def _columns() -> Mapping[Phrase, str]:
-    columns: dict[Phrase, str] = {}
-    for language in ("fr", "en"):
-        for name, phrases in _vocabulary().columns.items():
-            for text in phrases.get(language, ()):
-                columns.setdefault(split_words(text), name)
-    return columns
+    tables = list(_vocabulary().columns.items())
+    return {
+        split_words(text): name
+        for language in ("en", "fr")
+        for name, texts in reversed(tables)
+        for text in texts.get(language, ())
+    }
 
 
 def find_column(header: str) -> str | None:
@@ -228,15 +216,12 @@ def find_column(header: str) -> str | None:
     return None
 
 
-def find_priority(text: str) -> Priority | Literal["none"] | None:
+def find_priority(text: str) -> Level | None:
     """Return the priority that a cell or a label names; ``none`` for work that will not be done."""
     words = fold(text).replace(",", " ").split()
-    levels: tuple[Priority | Literal["none"], ...] = ("none", "high", "medium", "low")
-    for level in levels:
-        names = _vocabulary().priorities[level].split()
-        if any(word.strip("()[]🔴🟡🟢.:") in names for word in words[:2]):
-            return level
-    return None
+    names = {word.strip("()[]🔴🟡🟢.:") for word in words[:2]}
+    priorities = _vocabulary().priorities.items()
+    return next((level for level, text in priorities if not names.isdisjoint(text.split())), None)
 
 
 def is_done(text: str) -> bool:
@@ -246,9 +231,6 @@ def is_done(text: str) -> bool:
 
 def detect_language(texts: Sequence[str]) -> Language:
     """Return the language to which most of the function words of the texts belong."""
-    counts = dict.fromkeys(("english", "french"), 0)
-    for text in texts:
-        for word in split_words(text[:20_000]):
-            for name in counts:
-                counts[name] += word in word_set(name)
-    return "fr" if counts["french"] > counts["english"] else "en"
+    words = [word for text in texts for word in split_words(text[:20_000])]
+    english, french = (sum(word in word_set(name) for word in words) for name in ("english", "french"))
+    return "fr" if french > english else "en"
