@@ -21,6 +21,7 @@ from benchmarks import (
     places,
     sdk,
     start,
+    streams,
     transfer,
     webhooks,
 )
@@ -41,7 +42,7 @@ class Options:
 
 
 def measure_http(options: Options) -> Iterator[tuple[str, float]]:
-    """Measure requests over HTTP, beside a bare handler and the floor."""
+    """Measure requests over HTTP, beside a bare handler and the limit."""
     for kind in options.kinds:
         result = http.run(options.databases, kind, options.seconds, options.rounds)
         print(result.table() + "\n", flush=True)
@@ -66,15 +67,18 @@ def measure_embedded(options: Options) -> Iterator[tuple[str, float]]:
 
 
 def measure_contention(options: Options) -> Iterator[tuple[str, float]]:
-    """Measure many clients: writers, movers, creators beside a tenant, reads beside writes and large reads."""
+    """Measure many clients: reads and writes beside each other, beside large requests and beside refused ones."""
     for kind in options.kinds:
         cards = min(options.cards, contention.LARGE_BOARD)
-        yield from contention.large_readers(options.databases, kind, options.seconds * options.rounds, cards)
+        seconds = options.seconds * options.rounds
+        yield from contention.large_readers(options.databases, kind, seconds, cards)
+        yield from contention.many_clients(options.databases, kind, seconds)
+        yield from contention.absent_cards(options.databases, kind, seconds)
+        yield from contention.large_bodies(options.databases, kind, seconds)
     if "sqlite" in options.kinds:
         yield from contention.writers(options.databases, options.seconds * options.rounds)
     if "postgresql" in options.kinds:
         yield from contention.movers(options.databases, options.seconds * options.rounds)
-        yield from contention.creators(options.databases, options.seconds * options.rounds)
         yield from contention.neighbours(options.databases, options.seconds * options.rounds)
         yield from contention.readers(options.databases, options.seconds * options.rounds)
 
@@ -114,6 +118,12 @@ def measure_growth(options: Options) -> Iterator[tuple[str, float]]:
         yield from growth.run(options.databases, kind, options.rounds * 4)
 
 
+def measure_streams(options: Options) -> Iterator[tuple[str, float]]:
+    """Measure the memory of an event stream, and the processor time of a delivery."""
+    for kind in options.kinds:
+        yield from streams.run(options.databases, kind, options.rounds, min(options.cards, streams.MANY))
+
+
 def measure_start(options: Options) -> Iterator[tuple[str, float]]:
     """Measure the server's start, and the import of the package."""
     yield from start.measure_server(options.databases, min(3, options.rounds))
@@ -136,6 +146,7 @@ BENCHMARKS: dict[str, Callable[[Options], Iterator[tuple[str, float]]]] = {
     "transfer": measure_transfer,
     "webhooks": measure_webhooks,
     "growth": measure_growth,
+    "streams": measure_streams,
     "start": measure_start,
     "sdk": measure_sdk,
 }
@@ -147,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown := sorted(set(command_line.names) - BENCHMARKS.keys()):
         sys.exit(f"there is no benchmark {unknown[0]!r}: {', '.join(BENCHMARKS)}")
     kinds = KINDS if command_line.database == "both" else (command_line.database,)
-    before = orjson.loads(command_line.before.read_bytes()) if command_line.before else {}
+    before = orjson.loads(command_line.compare.read_bytes()) if command_line.compare else {}
     figures: dict[str, float] = {}
     with Databases() as databases:
         options = Options(
@@ -184,7 +195,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     parser.add_argument(
-        "--before", type=Path, metavar="FILE", help="figures of another run, printed beside these"
+        "--compare",
+        type=Path,
+        metavar="FILE",
+        help="figures of another run: print what got slower since then",
     )
     return parser
 

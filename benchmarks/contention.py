@@ -1,28 +1,33 @@
-"""Concurrency: 32 clients that write on SQLite; movers, creators, and readers beside writers on PostgreSQL."""
+"""Concurrency: many clients that read and write, small requests beside large ones, and refused requests among others."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import statistics
+import time
 from collections.abc import Iterator
 
 import psycopg
 
 from benchmarks.databases import Database, Databases, Kind
-from benchmarks.http import SECRET, reference_server, seed_database
+from benchmarks.http import BackendClock, reference_server
 from benchmarks.load import Requests, Slot, load, request_bytes
 from benchmarks.pages import make_board
 from benchmarks.processes import Server
-from benchmarks.project import Site
+from benchmarks.project import SECRET, Site, seed_database
 from stellary.core import Core
 from tests.support.world import World
 
 WRITERS = 32
 MOVERS = 16
 CREATORS = 12
-MANY_CREATORS = 16
-CREATOR_ROUNDS = 4
+CLIENT_COUNTS = (1, 8, 16, 64)
+MANY_CLIENTS = 16
+CLIENT_ROUNDS = 4
+BODY = b'{"cards": [' + b'{"title": "A card"},' * 1_100_000 + b"]}"
+BODY_PART = 65_536
 READERS = 8
 NEIGHBOUR_ROUNDS = 4
 LARGE_READ_ROUNDS = 4
@@ -64,22 +69,107 @@ def movers(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:
     yield "postgresql.movers.p99/p50", latencies[len(latencies) * 99 // 100] / latencies[len(latencies) // 2]
 
 
-def creators(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:
-    """Create cards in one project on PostgreSQL, by one client and by 16 in turn, and yield how many more the 16 create."""
-    database = databases.new("postgresql")
+def many_clients(databases: Databases, kind: Kind, seconds: float) -> Iterator[tuple[str, float]]:
+    """Read cards and create some in one project by one client and by more in turn, and yield the rates and latencies."""
+    database = databases.new(kind)
     site = seed_database(database)
-    rates: dict[int, list[float]] = {1: [], MANY_CREATORS: []}
-    failures = 0
+    seconds /= CLIENT_ROUNDS
     with reference_server(databases, database) as server:
-        for _ in range(CREATOR_ROUNDS):
-            for clients, values in rates.items():
-                slot = _run_load(server, site, "create", clients, seconds / CREATOR_ROUNDS)
-                values.append(slot.count / slot.seconds)
-                failures += len(slot.failures)
-    alone, together = (statistics.median(values) for values in rates.values())
-    yield "postgresql.creators.rate", together
-    yield "postgresql.creators.errors", failures
-    yield f"postgresql.creators.{MANY_CREATORS}/1", together / alone
+        for measure in ("get", "create"):
+            slots: dict[int, list[Slot]] = {count: [] for count in CLIENT_COUNTS}
+            for _ in range(CLIENT_ROUNDS):
+                for count, results in slots.items():
+                    results.append(_run_load(server, site, measure, count, seconds))
+            rates = {
+                count: statistics.median(slot.count / slot.seconds for slot in results)
+                for count, results in slots.items()
+            }
+            name = f"{kind}.clients.{measure}"
+            yield f"{name}.errors", sum(len(slot.failures) for results in slots.values() for slot in results)
+            for count, results in slots.items():
+                latencies = [latency for slot in results for latency in slot.latencies]
+                yield f"{name}.{count}.rate", rates[count]
+                yield f"{name}.{count}.p99_ms", _p99(latencies) * 1e3
+            yield f"{name}.{MANY_CLIENTS}/1", rates[MANY_CLIENTS] / rates[1]
+
+
+def absent_cards(databases: Databases, kind: Kind, seconds: float) -> Iterator[tuple[str, float]]:
+    """Read cards, and the same with one in five that does not exist, and yield the processor time of the second per request."""
+    database = databases.new(kind)
+    site = seed_database(database)
+    clock = BackendClock(database)
+    requests = site.get_cards()
+    absent = [
+        request.replace(card["id"].encode(), b"0" * 24)
+        for request, card in zip(requests, site.cards, strict=True)
+    ]
+    mixed = [absent[number] if number % 5 == 4 else requests[number] for number in range(len(requests))]
+    costs: dict[str, list[float]] = {"found": [], "mixed": []}
+    with reference_server(databases, database) as server:
+        for number in range(-1, CLIENT_ROUNDS):
+            for name, cycle in (("found", requests), ("mixed", mixed)):
+                before = server.cpu_seconds() + clock.seconds()
+                slot = asyncio.run(load(server.port, [itertools.cycle(cycle)], seconds / CLIENT_ROUNDS))
+                cost = (server.cpu_seconds() + clock.seconds() - before) / slot.count
+                if number >= 0:
+                    costs[name].append(cost)
+    yield f"{kind}.absent.cpu/found", statistics.median(costs["mixed"]) / statistics.median(costs["found"])
+
+
+def large_bodies(databases: Databases, kind: Kind, seconds: float) -> Iterator[tuple[str, float]]:
+    """Create cards beside bodies of 22 MB with a bad token, and yield how much longer the slowest create takes."""
+    database = databases.new(kind)
+    site = seed_database(database)
+    creating, refused = site.clients("create", 1), 0
+    head = request_bytes("POST", f"{site.workspace}/projects/import", "synth_wrong", BODY).partition(
+        b"\r\n\r\n"
+    )[0]
+    slowest: dict[str, list[float]] = {"alone": [], "beside": []}
+    settings = {"STELLARY_LIMIT_BAD_TOKENS": "1000000 per minute"}
+    with reference_server(databases, database, settings) as server:
+
+        async def create_beside() -> tuple[Slot, int]:
+            sending = asyncio.create_task(_send_large_bodies(server.port, head, seconds / CLIENT_ROUNDS))
+            slot = await load(server.port, creating, seconds / CLIENT_ROUNDS)
+            return slot, await sending
+
+        for number in range(-1, CLIENT_ROUNDS):
+            slot = asyncio.run(load(server.port, creating, seconds / CLIENT_ROUNDS))
+            beside, count = asyncio.run(create_beside())
+            refused += count
+            if number >= 0:
+                slowest["alone"].append(max(slot.latencies))
+                slowest["beside"].append(max(beside.latencies))
+    yield f"{kind}.large_bodies.refused", refused
+    yield (
+        f"{kind}.large_bodies.create_max/alone",
+        statistics.median(slowest["beside"]) / statistics.median(slowest["alone"]),
+    )
+
+
+async def _send_large_bodies(port: int, head: bytes, seconds: float) -> int:
+    """Send requests with a large body, each on a connection of its own, and return how many got a 401.
+
+    Raises:
+        RuntimeError: A response had another status.
+    """
+    count, deadline = 0, time.perf_counter() + seconds
+    while not count or time.perf_counter() < deadline:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(head + b"\r\n\r\n")
+            # The server closes the connection instead of reading all of it.
+            with contextlib.suppress(ConnectionError):
+                for start in range(0, len(BODY), BODY_PART):
+                    writer.write(BODY[start : start + BODY_PART])
+                    await writer.drain()
+            status = await reader.readline()
+            if b" 401 " not in status:
+                raise RuntimeError(f"a bad token got {status!r}")
+            count += 1
+        finally:
+            writer.transport.abort()
+    return count
 
 
 def neighbours(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:

@@ -32,11 +32,13 @@ class Database:
     """A database that the benchmarks have created.
 
     Attributes:
+        name: Its name on its server, or that of the file.
         url: The URL for the core.
         plain: The path of the file, or the URL for a driver.
     """
 
     kind: Kind
+    name: str
     url: str
     plain: str
 
@@ -68,14 +70,29 @@ class Databases:
         name = f"bench_{next(self._numbers)}"
         if kind == "sqlite":
             file = self.directory / f"{name}.db"
-            return Database(kind, f"sqlite:///{file}", str(file))
+            return Database(kind, name, f"sqlite:///{file}", str(file))
         if self._socket is None:
             self._socket = self._stack.enter_context(_postgresql(self.directory))
         with psycopg.connect(_url(self._socket, postgres.SUPERUSER), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
         return Database(
-            kind, _url(self._socket, name, "postgresql+psycopg"), _url(self._socket, name, "postgresql")
+            kind, name, _url(self._socket, name, "postgresql+psycopg"), _url(self._socket, name, "postgresql")
         )
+
+    def copy(self, database: Database) -> Database:
+        """Copy a database that no connection uses."""
+        copy = self.new(database.kind)
+        if database.kind == "sqlite":
+            shutil.copyfile(database.plain, copy.plain)
+            return copy
+        assert self._socket is not None
+        source, target = (
+            psycopg.conninfo.conninfo_to_dict(each.plain)["dbname"] for each in (database, copy)
+        )
+        with psycopg.connect(_url(self._socket, postgres.SUPERUSER), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{target}"')
+            connection.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
+        return copy
 
 
 @contextlib.contextmanager

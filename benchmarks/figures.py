@@ -26,6 +26,9 @@ def at_least(limit: float) -> Target:
     return Target(limit, at_least=True)
 
 
+TOLERANCE = 1.05
+"""Ratios of two runs differ by so much without a reason."""
+
 WEBHOOK_BACKLOG_MAX = 20
 """Messages: those of one second. The backlog of a webhook that keeps up does not grow with the length of the run."""
 
@@ -33,18 +36,20 @@ SUSTAINED_BACKLOG_MAX = 200
 """Messages: those of one second at ten webhooks. The rate is a little below 200, since the last second is on its way."""
 
 TARGETS: Mapping[str, Target] = {
-    "sqlite.whoami.rate/bare": at_least(0.8),
-    "sqlite.list.rate/floor": at_least(1.5),
-    "sqlite.create.rate/floor": at_least(0.35),
+    "sqlite.whoami.cpu/limit": Target(2.2),
+    "sqlite.list.cpu/bare": Target(8),
+    "sqlite.get.cpu/limit": Target(2.2),
+    "sqlite.create.cpu/limit": Target(1.8),
     "sqlite.create.cpu/bare": Target(25),
-    "sqlite.move.rate/floor": at_least(0.35),
+    "sqlite.move.cpu/limit": Target(1.8),
     "sqlite.move.cpu/bare": Target(25),
-    "postgresql.whoami.rate/bare": at_least(0.8),
-    "postgresql.list.rate/floor": at_least(0.95),
-    "postgresql.create.rate/floor": at_least(0.7),
-    "postgresql.create.cpu/bare": Target(36),
-    "postgresql.move.rate/floor": at_least(0.7),
-    "postgresql.move.cpu/bare": Target(36),
+    "postgresql.whoami.cpu/limit": Target(2.5),
+    "postgresql.list.cpu/limit": Target(2.5),
+    "postgresql.get.cpu/limit": Target(2.5),
+    "postgresql.create.cpu/limit": Target(3),
+    "postgresql.create.cpu/bare": Target(25),
+    "postgresql.move.cpu/limit": Target(3),
+    "postgresql.move.cpu/bare": Target(20),
     "handler.total_us": Target(15),
     "handler.total/bare": Target(0.3),
     "sqlite.writers.errors": Target(0),
@@ -52,8 +57,15 @@ TARGETS: Mapping[str, Target] = {
     "postgresql.movers.deadlocks": Target(0),
     "postgresql.movers.errors": Target(0),
     "postgresql.movers.p99/p50": Target(3),
-    "postgresql.creators.errors": Target(0),
-    "postgresql.creators.16/1": at_least(4),
+    "sqlite.clients.get.errors": Target(0),
+    "sqlite.clients.create.errors": Target(0),
+    "postgresql.clients.get.errors": Target(0),
+    "postgresql.clients.create.errors": Target(0),
+    "postgresql.clients.create.16/1": at_least(4),
+    "sqlite.absent.cpu/found": Target(1.1),
+    "postgresql.absent.cpu/found": Target(1.1),
+    "sqlite.large_bodies.create_max/alone": Target(2),
+    "postgresql.large_bodies.create_max/alone": Target(2),
     "postgresql.neighbours.errors": Target(0),
     "postgresql.neighbours.get.p50/alone": Target(3),
     "sqlite.large_readers.errors": Target(0),
@@ -93,6 +105,11 @@ TARGETS: Mapping[str, Target] = {
     "postgresql.webhooks.write_p50/without": Target(1.3),
     "postgresql.webhooks.deliveries_per_s": at_least(200),
     "postgresql.webhooks.backlog": Target(WEBHOOK_BACKLOG_MAX),
+    "sqlite.streams.bytes": Target(16 * 1024),
+    "sqlite.streams.delivery_us": Target(20),
+    "postgresql.streams.bytes": Target(16 * 1024),
+    "postgresql.streams.delivery_us": Target(20),
+    "start.first_s": Target(2),
     "start.ready_s": Target(2),
     "start.memory_mb": Target(90),
     "import.stellary_ms": Target(5),
@@ -121,11 +138,11 @@ def format_number(value: float) -> str:
 
 
 def verdicts(figures: Mapping[str, float], before: Mapping[str, float]) -> str:
-    """Return a table of the figures and their targets.
+    """Return a table of the figures and their targets, and what got worse since another run.
 
     Args:
         figures: The figures by name.
-        before: The figures of another run to compare with; may be empty.
+        before: The figures of the other run; may be empty.
     """
     rows = []
     for name, value in figures.items():
@@ -133,6 +150,18 @@ def verdicts(figures: Mapping[str, float], before: Mapping[str, float]) -> str:
         verdict = "" if target is None else "met" if target.met(value) else "MISSED"
         row = [name, format_number(value), "" if target is None else str(target), verdict]
         if before:
-            row.append(format_number(before[name]) if name in before else "")
+            old = before.get(name)
+            row += (
+                ["", ""]
+                if old is None
+                else [format_number(old), "worse" if is_worse(name, value, old) else ""]
+            )
         rows.append(row)
-    return table(["figure", "value", "target", "", *(["before"] if before else [])], rows)
+    return table(["figure", "value", "target", "", *(["before", ""] if before else [])], rows)
+
+
+def is_worse(name: str, value: float, before: float) -> bool:
+    """Return whether a figure is worse than in another run, by more than 5 %."""
+    target = TARGETS.get(name)
+    is_large_better = target.at_least if target else "rate" in name
+    return value < before / TOLERANCE if is_large_better else value > before * TOLERANCE

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, select
 
 from benchmarks.core import Client, measure_cpu
 from benchmarks.databases import Databases, Kind
-from benchmarks.http import SECRET, seed_database
+from benchmarks.project import SECRET, seed_database
 from stellary.core import Core
 from stellary.core.accounts.tables import workspaces
 from stellary.core.api.retention import RULES

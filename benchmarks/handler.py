@@ -14,9 +14,10 @@ from contextlib import closing
 import orjson
 
 from benchmarks.databases import Databases
-from benchmarks.http import CLIENTS, seed_database
+from benchmarks.http import CLIENTS
 from benchmarks.load import load
 from benchmarks.processes import cores, server
+from benchmarks.project import seed_database
 from reference_server.log import configure
 from reference_server.metrics import Metrics
 from stellary.contract.endpoints import ENDPOINTS

@@ -15,7 +15,7 @@ from typing import cast
 import attrs
 
 Requests = Iterator[bytes]
-"""The endless requests of one client."""
+"""The requests of one client, most often endless."""
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"\r\nContent-Length: "
@@ -79,8 +79,12 @@ class _Client(asyncio.Protocol):
         self._send()
 
     def _send(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self.ended.set_result(None)
+            return
         self._began = time.perf_counter()
-        self.transport.write(next(self._requests))
+        self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         if self._missing:
@@ -117,7 +121,7 @@ async def load(port: int, clients: Sequence[Requests], seconds: float) -> Slot:
     Args:
         port: The port of the server on this machine.
         clients: The requests of each client; each client has one connection.
-        seconds: The time after which no further request is sent.
+        seconds: The time after which no further request is sent, if there are more.
 
     Raises:
         TimeoutError: A response took a minute.

@@ -9,10 +9,12 @@ from typing import Any
 import attrs
 import orjson
 
+from benchmarks.databases import Database
 from benchmarks.load import Requests, request_bytes
 from stellary.core import Core
 from tests.support.world import World
 
+SECRET = "b9c1f04e7d52a86390cf1be47a2d6e18"
 CARDS = 200
 COLUMNS = 4
 # New cards are spread over these columns, so that no column grows much.
@@ -28,6 +30,7 @@ class Site:
     Attributes:
         token: The caller's token. Others create cards and are assigned to cards too, so that some are notified.
         users: The ids of all users; the caller is the first.
+        tokens: A token of each of them.
         workspace: The path of the workspace.
         project, columns, labels, cards: The project whose cards are listed, read and moved.
         growing, growing_columns: Another project, in which cards are created.
@@ -36,6 +39,7 @@ class Site:
 
     token: str
     users: list[str]
+    tokens: list[str]
     organization_id: str
     workspace_id: str
     workspace: str
@@ -112,6 +116,16 @@ class Site:
         return [itertools.cycle(requests[number:] + requests[:number]) for number in range(count)]
 
 
+def seed_database(database: Database) -> Site:
+    """Create the tables and the project in an empty database of the core."""
+    core = Core(database.url, jwt_secret=SECRET, bcrypt_rounds=4)
+    try:
+        core.migrate()
+        return make_site(core)
+    finally:
+        core.close()
+
+
 def make_site(core: Core, cards: int = CARDS) -> Site:
     """Create the users, the workspace and two projects in an empty database."""
     world = World(core)
@@ -141,6 +155,7 @@ def make_site(core: Core, cards: int = CARDS) -> Site:
     return Site(
         token=token,
         users=[person.id for person in people],
+        tokens=[world.bearer(person) for person in people],
         organization_id=workspace.organization.id,
         workspace_id=workspace.id,
         workspace=workspace.path,

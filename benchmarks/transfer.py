@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 
 from benchmarks.databases import Databases, Kind
-from benchmarks.http import SECRET, reference_server, seed_database
+from benchmarks.http import reference_server
 from benchmarks.pages import Board, make_board
+from benchmarks.project import SECRET, seed_database
 from stellary import Stellary
 from stellary.contract.port import RawRequest
 from stellary.core import Core

@@ -15,9 +15,9 @@ import attrs
 import orjson
 
 from benchmarks.databases import Databases, Kind
-from benchmarks.http import reference_server, seed_database
+from benchmarks.http import reference_server
 from benchmarks.processes import Server
-from benchmarks.project import Site
+from benchmarks.project import Site, seed_database
 
 WRITES_PER_SECOND = 20
 BULK = 500
