@@ -14,8 +14,9 @@ from unittest.mock import patch
 
 from sqlalchemy import Connection, insert, select
 
-from benchmarks.core import Client, measure_cpu
+from benchmarks.core import measure_cpu
 from benchmarks.databases import Databases, Kind
+from benchmarks.limit import Client
 from benchmarks.project import SECRET, seed_database
 from stellary.core import Core
 from stellary.core.accounts.tables import workspaces

@@ -70,8 +70,10 @@ def card_page_statements() -> list[Select]:
         statements[candidates] = card_pages._select_ends(candidates)
         for index in candidates:
             for has_end in (False, True):
-                statement = card_pages._select_page(names, index, has_end=has_end)
-                statements[names, index, has_end] = statement
+                page = card_pages._select_page(names, index, has_end=has_end)
+                statements[names, index, has_end] = page.fingerprints
+                if len(names) < 2:
+                    statements[names, index, has_end, "complete"] = page.complete
     return list(statements.values())
 
 
@@ -82,10 +84,8 @@ def page_statements() -> list[Select]:
 
 def whole_statements() -> list[Select]:
     """Return the statements of all lists that are returned whole."""
-    cards = [
-        listing._select_whole(names, has_whole_columns=names <= listing._WHOLE_COLUMNS)
-        for names in combine(CARD_FILTERS, 1)
-    ]
+    lists = [listing._select_whole(names) for names in combine(CARD_FILTERS, 1)]
+    cards = [statement for cards in lists for statement in (cards.complete, cards.fingerprints)]
     return [*cards, *(page._whole.statement for page in pages())]
 
 

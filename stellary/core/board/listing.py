@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select
@@ -19,20 +18,13 @@ from stellary.core.board import access
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
 from stellary.core.board.queries import card_pages, field_filters, searching
 from stellary.core.board.queries.card_filters import CONDITIONS, NAMES
-from stellary.core.board.queries.card_lists import COLUMNS, CardList
+from stellary.core.board.queries.card_lists import CardList, ListStatements, LoadedCards, load_cards
 from stellary.core.board.queries.filters import check_in_project, check_person
-from stellary.core.board.rows import card_rows
 from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.kernel.paging import read_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 
-_Rows = Sequence[Sequence[Any]]
-
 PAGE = 100
-_ID, _COLUMN, _ARCHIVED = (
-    card_rows.STORED.index(column) for column in (cards.c.id, cards.c.column_id, cards.c.archived)
-)
-
 _MOMENTS = ("due_before", "due_after", "updated_since")
 _WHOLE_COLUMNS = frozenset({"column_id", "scope_id", "archived"})
 """Filters that select whole columns, so that the orders of cards follow from the rows."""
@@ -72,25 +64,27 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
     value_conditions = field_filters.build_conditions(uow, field_values)
     if not request.limit and not request.cursor:
         has_whole_columns = names <= _WHOLE_COLUMNS and not value_conditions
-        statement = _select_whole(names, has_whole_columns=has_whole_columns)
+        statements = _select_whole(names)
         if value_conditions:
-            statement = statement.where(*value_conditions)
-        rows = uow.connection.execute(statement, {**parameters, **filters}).fetchall()
-        if not rows:
+            statements = statements.where(*value_conditions)
+        loaded = load_cards(uow, statements, {**parameters, **filters}, project.key)
+        if not loaded.listed:
             _check_ids(uow, project.workspace_id, project.id, request)
         if has_whole_columns:
-            return Listing(_cards_of_whole_columns(rows, project.key))
-        return Listing(_selected_cards(uow, project.id, project.key, rows))
+            return Listing(_cards_of_whole_columns(loaded))
+        return Listing(_selected_cards(uow, project.id, loaded))
     parameters |= {**filters, "_after": read_cursor(request.cursor) if request.cursor else ""}
     if isinstance(request.label_id, str):
         parameters["_label"] = request.label_id
     if (term := field_filters.find_term(field_values)) is not None:
         names |= {card_pages.TERM}
         parameters["_term"] = term
-    page_rows, cursor = card_pages.fetch_page(uow, names, value_conditions, parameters, request.limit or PAGE)
-    if not page_rows:
+    page, cursor = card_pages.fetch_page(
+        uow, names, value_conditions, parameters, project.key, request.limit or PAGE
+    )
+    if not page.listed:
         _check_ids(uow, project.workspace_id, project.id, request)
-    return Listing(_selected_cards(uow, project.id, project.key, page_rows), cursor)
+    return Listing(_selected_cards(uow, project.id, page), cursor)
 
 
 def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
@@ -101,11 +95,10 @@ def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
         project_id: The project.
         project_key: Its key, with which the keys of cards begin.
     """
-    rows = uow.connection.execute(
-        _select_whole(frozenset({"archived"}), has_whole_columns=True),
-        {"_project_id": project_id, "archived": False},
-    ).fetchall()
-    return _cards_of_whole_columns(rows, project_key)
+    parameters = {"_project_id": project_id, "archived": False}
+    return _cards_of_whole_columns(
+        load_cards(uow, _select_whole(frozenset({"archived"})), parameters, project_key)
+    )
 
 
 def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: str) -> CardList:
@@ -118,10 +111,8 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
         scope_id: The scope.
     """
     parameters = {"_project_id": project_id, "scope_id": scope_id, "archived": False}
-    rows = uow.connection.execute(
-        _select_whole(frozenset({"scope_id", "archived"}), has_whole_columns=True), parameters
-    ).fetchall()
-    return _cards_of_whole_columns(rows, project_key)
+    statements = _select_whole(frozenset({"scope_id", "archived"}))
+    return _cards_of_whole_columns(load_cards(uow, statements, parameters, project_key))
 
 
 def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListCards) -> None:
@@ -155,30 +146,30 @@ def _read_filters(request: ListCards) -> tuple[dict[str, object], frozenset[str]
 
 
 @functools.lru_cache(maxsize=256)
-def _select_whole(names: frozenset[str], *, has_whole_columns: bool) -> Select[Any]:
-    """Return the statement of a whole list, built once per combination of filters."""
-    position = () if has_whole_columns else (cards.c.position,)
+def _select_whole(names: frozenset[str]) -> ListStatements:
+    """Return the statements of a whole list, built once per combination of filters."""
     conditions = (CONDITIONS[name] for name in sorted(names))
-    return in_board_order(select(*position, *COLUMNS).where(cards.c.project_id == _PROJECT_ID, *conditions))
+    return ListStatements(
+        in_board_order(select(cards.c.id).where(cards.c.project_id == _PROJECT_ID, *conditions))
+    )
 
 
-def _cards_of_whole_columns(rows: _Rows, project_key: str) -> CardList:
-    """Return the cards of rows that include all unarchived cards of each column, in order."""
+def _cards_of_whole_columns(loaded: LoadedCards) -> CardList:
+    """Return cards that include all unarchived cards of each column, in order."""
     orders = []
     column_id, order = "", 0
-    for row in rows:
-        column_id, order = row[_COLUMN], order + 1 if row[_COLUMN] == column_id else 0
+    for card in loaded.listed:
+        column_id, order = card.column_id, order + 1 if card.column_id == column_id else 0
         orders.append(order)
-    return CardList(rows, orders, project_key)
+    return CardList(loaded.listed, orders)
 
 
-def _selected_cards(uow: UnitOfWork, project_id: str, project_key: str, rows: _Rows) -> CardList:
-    """Return the cards of rows from any combination of filters. The first column of each row is the position."""
-    stored_rows = [row[1:] for row in rows]
+def _selected_cards(uow: UnitOfWork, project_id: str, loaded: LoadedCards) -> CardList:
+    """Return cards from any combination of filters."""
     positions = [
-        ListedPosition(stored[_COLUMN], row[0], stored[_ID])
-        for row, stored in zip(rows, stored_rows, strict=True)
-        if not stored[_ARCHIVED]
+        ListedPosition(card.column_id, position, card.id)
+        for position, card in zip(loaded.positions, loaded.listed, strict=True)
+        if not card.archived
     ]
     orders = load_orders(uow, project_id, positions)
-    return CardList(stored_rows, [orders.get(stored[_ID]) for stored in stored_rows], project_key)
+    return CardList(loaded.listed, [orders.get(card.id) for card in loaded.listed])

@@ -197,6 +197,11 @@ class Database:
         for do in due:
             run_effect(do)
 
+    @property
+    def has_readers(self) -> bool:
+        """Whether units that only read use connections of their own, which see only committed rows."""
+        return self._reader is not None
+
     @contextmanager
     def reading(self, *, snapshot: bool = True) -> Iterator[Connection]:
         """Open a connection that reads from one snapshot. Writes on it are rejected or rolled back.

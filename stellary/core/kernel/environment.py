@@ -11,6 +11,7 @@ from stellary.contract.roles import Registration
 from stellary.core.db.base import Clock, IdSource
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.event_handlers import EventHandlers
+from stellary.core.kernel.item_memory import ItemMemory, Sized
 from stellary.core.kernel.retention_days import Retention
 from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Signer
@@ -18,6 +19,9 @@ from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer
 from stellary.core.ports.planner import Planner
 from stellary.core.ports.webhook_sender import WebhookSender
+
+LISTED_CARDS_MAX = 64 << 20
+"""The size of the cards that a process remembers for lists, in bytes."""
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -49,6 +53,7 @@ class Environment:
         channels: The kinds of jobs that deliver notifications over channels of the host, with their delays.
         services: The services by operation. Their type is in ``kernel.unit``.
         event_handlers: The handlers of events that the host has registered.
+        listed_cards: The cards that lists have read. Their type is in ``board.queries.card_lists``.
         restrictions: The checks of the host that may refuse a call, beside the access checks.
     """
 
@@ -76,3 +81,4 @@ class Environment:
     event_handlers: EventHandlers = attrs.field(factory=EventHandlers)
     restrictions: list[Callable[..., object]] = attrs.field(factory=list)
     stored_rounds: int | None = None
+    listed_cards: ItemMemory[Sized] = attrs.field(factory=lambda: ItemMemory(LISTED_CARDS_MAX))

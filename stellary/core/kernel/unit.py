@@ -143,6 +143,8 @@ class UnitOfWork:
         rule_action_count: The number of actions that automation rules have run in the unit.
         pending_login: The caller's JWT, until its password generation has been compared with the account's.
         dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
+        sees_only_committed: Whether the unit cannot see rows that may still be rolled back: it only reads, on a connection of
+            its own.
         settled_count: The number of events that have been passed to the reactions.
         handled_count: The number of events that have been passed to the handlers of the host.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
@@ -173,6 +175,7 @@ class UnitOfWork:
         "now",
         "pending_login",
         "rule_action_count",
+        "sees_only_committed",
         "settled_count",
         "workspaces_without_subscribers",
     )
@@ -196,6 +199,7 @@ class UnitOfWork:
         self.pending_login: Claims | None = None
         self.rule_action_count = 0
         self.dependencies: dict[str, str] | None = None
+        self.sees_only_committed = False
         self.settled_count = 0
         self.handled_count = 0
         self.members: dict[tuple[str, str], str] = {}

@@ -89,7 +89,9 @@ class Units:
             yield self._unit(connection, actor)
             return
         with self.database.reading(snapshot=snapshot) as pooled:
-            yield self._unit(pooled, actor)
+            uow = self._unit(pooled, actor)
+            uow.sees_only_committed = self.database.has_readers
+            yield uow
 
     @contextmanager
     def transaction(self, actor: Actor, connection: Connection | None = None) -> Iterator[UnitOfWork]:

@@ -9,7 +9,6 @@ from stellary.contract.cards import Card, ListCards
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import dump
 from stellary.core.board.listing import list_cards
-from stellary.core.board.queries import card_lists
 from stellary.core.board.queries.card_lists import CardList
 
 
@@ -43,13 +42,6 @@ def cards(card_api, column) -> CardList:
 
 def test_json_of_a_list_equals_json_of_its_values(cards):
     assert dump(cards) == dump(list(cards))
-
-
-@pytest.mark.parametrize("part", [1, 2, 3])
-def test_json_of_many_cards_is_written_in_parts(cards, part, monkeypatch):
-    monkeypatch.setattr(card_lists, "_PART", part)
-    assert dump(cards) == dump(list(cards))
-    assert dump({"cards": cards}) == dump({"cards": list(cards)})
 
 
 def test_json_of_a_card_in_a_list_equals_its_own_json(card_api, column):

@@ -55,6 +55,7 @@ ASKED = {
     "delete": ("DELETE", "/cards/{card}", None),
     "columns": ("GET", "/columns", None),
 }
+# Cards that have been listed before are remembered: only their fingerprints are read.
 # By the board alone; what is recorded of a change comes on top.
 # The orders of cards that are not whole columns take two: the position indexes, and the counts.
 MOST = {"list": 2, "filtered": 4, "page": 4, "board": 9, "card": 1, "columns": 2}
@@ -66,9 +67,19 @@ def ask(card_api, name, columns, cards):
     filled = body and {
         key: value.format(**ids) if isinstance(value, str) else value for key, value in body.items()
     }
+    if method == "GET":
+        card_api.ask(method, path.format(**ids))
     with sent() as statements:
         card_api.ask(method, path.format(**ids), filled)
     return statements
+
+
+@pytest.mark.parametrize("count", [10, 300])
+def test_first_list_takes_one_more_statement(card_api, count):
+    fill(card_api, count)
+    with sent() as statements:
+        card_api.ask("GET", "/cards")
+    assert len(statements) == MOST["list"] + 1
 
 
 @pytest.mark.parametrize("name", ASKED)

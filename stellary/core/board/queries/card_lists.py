@@ -1,54 +1,259 @@
-"""Lists of cards that are serialized straight from their rows, in a third of the time that card values would take."""
+"""Lists of cards that are serialized straight from their rows, which are remembered until the cards change."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar, cast, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 import orjson
-from sqlalchemy import Text, type_coerce
+from sqlalchemy import ColumnElement, Select, Text, bindparam, func, literal_column, select, type_coerce
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.cards import Card
 from stellary.contract.fields import field_names
 from stellary.contract.wire import Stored, camel, dump
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress_of
+from stellary.core.board.tables import cards
 from stellary.core.db.base import Json
+from stellary.core.db.direct_connection import SnapshotNeeded, allow_statement
+from stellary.core.kernel.item_memory import ItemMemory
+from stellary.core.kernel.unit import UnitOfWork
 
 K = TypeVar("K")
+Row: TypeAlias = Sequence[Any]
 
 _IS_JSON = [isinstance(column.type, Json) for column in card_rows.STORED]
-COLUMNS = tuple(
+COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
     type_coerce(column, Text).label(column.name) if is_json else column
     for column, is_json in zip(card_rows.STORED, _IS_JSON, strict=True)
 )
-"""The columns that a statement of a list selects: ``card_rows.STORED``, with JSON as text."""
+"""The columns of complete rows: ``card_rows.STORED``, with JSON as text."""
+
+
+class joined_lines(FunctionElement[str]):  # noqa: N801 - a function of SQL
+    """All values of a column of a subquery, in its order and with line feeds between them; None without rows."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(joined_lines)
+def _compile_on_sqlite(function: joined_lines, compiler: SQLCompiler, **options: Any) -> str:
+    return f"group_concat({compiler.process(function.clauses, **options)}, char(10))"
+
+
+@compiles(joined_lines, "postgresql")
+def _compile_on_postgresql(function: joined_lines, compiler: SQLCompiler, **options: Any) -> str:
+    return f"string_agg({compiler.process(function.clauses, **options)}, chr(10))"
+
+
+_FINGERPRINT: ColumnElement[str] = functools.reduce(
+    lambda text, column: text + literal_column("' '") + sql_cast(column, Text),
+    (
+        cards.c.column_id,
+        cards.c.version,
+        cards.c.updated_at,
+        cards.c.comment_count,
+        cards.c.attachment_count,
+        func.coalesce(cards.c.assignee_id, literal_column("''")),
+    ),
+    sql_cast(cards.c.id, Text),
+)
+"""A text that differs after every change of a row, except for a change of its position.
+
+Most changes increment the version, but comments, attachments and the deletion of an assignee's account do not.
+"""
 
 _INDEXES = {name: index for index, name in enumerate(card_rows.FIELDS.names)}
 _JSON_INDEXES = [index for index, is_json in enumerate(_IS_JSON) if is_json]
-_ASSIGNEE = _INDEXES["assignee_id"]
-_PART = 500
+_ID, _COLUMN, _ARCHIVED, _ASSIGNEE = (
+    _INDEXES[name] for name in ("id", "column_id", "archived", "assignee_id")
+)
+_MISSING_MAX = 100
+"""The number of cards that are read by id; if more have changed, the whole list is read."""
+_REMEMBERED_MAX = 10_000
+"""The number of cards of a list that are remembered; a longer list would displace those of all others."""
+_ORDER = b"\0"
+"""Stands for the order in remembered JSON, in which no other zero byte can occur."""
+_OBJECT_SIZE = 1_500
+"""The approximate size of the objects that hold a remembered row, in bytes; the texts and the JSON add theirs."""
+
+_BY_IDS: Select[Any] = select(_FINGERPRINT, *COLUMNS).where(
+    cards.c.project_id == bindparam("_project_id", type_=cards.c.project_id.type),
+    cards.c.id.in_(bindparam("_ids", expanding=True)),
+)
+
+
+class ListStatements:
+    """The statements of a list, built from one that selects its cards in order.
+
+    Args:
+        select_cards: The statement; its columns are replaced.
+
+    Attributes:
+        complete: Selects the position, the fingerprint and the complete row of each card.
+        fingerprints: Selects all fingerprints as one text, and all positions as another.
+    """
+
+    def __init__(self, select_cards: Select[Any]) -> None:
+        self._select_cards = select_cards
+        self.complete: Select[Any] = select_cards.with_only_columns(cards.c.position, _FINGERPRINT, *COLUMNS)
+        listed = select_cards.with_only_columns(
+            _FINGERPRINT.label("fingerprint"), sql_cast(cards.c.position, Text).label("position")
+        ).subquery("listed")
+        # One row, since the driver takes longer to convert a row for each card than the database to join the texts.
+        texts: list[ColumnElement[Any]] = [joined_lines(column).label(column.key) for column in listed.c]
+        self.fingerprints: Select[Any] = select(*texts)
+
+    def where(self, *conditions: ColumnElement[bool]) -> ListStatements:
+        """Return the statements with more conditions."""
+        return ListStatements(self._select_cards.where(*conditions))
+
+
+class ListedCard:
+    """A row of a card, and its JSON once it has been written.
+
+    Args:
+        row: The values of all stored columns, with JSON as text.
+        project_key: The prefix of the card's key.
+
+    Attributes:
+        json: The card as JSON: the part before the order, and the part after it with a comma. None until it
+            is written.
+    """
+
+    __slots__ = ("archived", "assignee_id", "column_id", "id", "json", "project_key", "row")
+
+    def __init__(self, row: Row, project_key: str) -> None:
+        self.row = row
+        self.project_key = project_key
+        self.id: str = row[_ID]
+        self.column_id: str = row[_COLUMN]
+        self.archived: bool = row[_ARCHIVED]
+        self.assignee_id: str | None = row[_ASSIGNEE]
+        self.json: tuple[bytes, bytes] | None = None
+
+    def build_card(self, order: int | None) -> Card:
+        """Return the card.
+
+        Args:
+            order: Its order; ignored for an archived card.
+        """
+        stored = list(self.row)
+        for json_index in _JSON_INDEXES:
+            stored[json_index] = orjson.loads(stored[json_index])
+        return card_rows.card(stored, self.project_key, order)
+
+    def write_json(self) -> tuple[bytes, bytes]:
+        """Write ``json``, and return it."""
+        start, _, end = dump(_to_wire(self.row, self.project_key)).partition(_ORDER)
+        self.json = start, end + b","
+        return self.json
+
+    def estimate_size(self) -> int:
+        """Return the approximate size in bytes, with the JSON."""
+        return _OBJECT_SIZE + 2 * sum(len(value) for value in self.row if type(value) is str)
+
+
+class LoadedCards(NamedTuple):
+    """The cards of a list, and the position of each in its column."""
+
+    positions: Sequence[int]
+    listed: Sequence[ListedCard]
+
+    def first(self, count: int) -> LoadedCards:
+        """Return the first cards."""
+        return LoadedCards(self.positions[:count], self.listed[:count])
+
+
+def load_cards(
+    uow: UnitOfWork, statements: ListStatements, parameters: Mapping[str, object], project_key: str
+) -> LoadedCards:
+    """Return the cards of a list, in order.
+
+    A unit that only sees committed rows reads the fingerprints alone, and takes the rest from the memory of the process. Other
+    units read complete rows, and remember nothing, since what they see may be rolled back.
+
+    Args:
+        uow: The unit of work.
+        statements: The statements of the list.
+        parameters: Their parameters; ``_project_id`` is the project.
+        project_key: The prefix of the cards' keys.
+
+    Raises:
+        SnapshotNeeded: A card has changed since its fingerprint was read. The unit runs again with a snapshot.
+    """
+    if not uow.sees_only_committed:
+        return _read_complete(uow, statements, parameters, project_key)[1]
+    texts = uow.connection.execute(statements.fingerprints, parameters).one()
+    if texts.fingerprint is None:
+        return LoadedCards((), ())
+    fingerprints = texts.fingerprint.split("\n")
+    listed = cast("ItemMemory[ListedCard]", uow.env.listed_cards).find(fingerprints)
+    # The key of a project can change without a change of its cards.
+    missing = [index for index, card in enumerate(listed) if card is None or card.project_key != project_key]
+    if missing:
+        # The complete rows of a few cards follow, or all of them.
+        allow_statement(uow.connection)
+    if len(missing) > _MISSING_MAX:
+        fingerprints, loaded = _read_complete(uow, statements, parameters, project_key)
+        if len(fingerprints) <= _REMEMBERED_MAX:
+            uow.env.listed_cards.add(fingerprints, loaded.listed)
+        return loaded
+    if missing:
+        ids = [fingerprints[index].partition(" ")[0] for index in missing]
+        changed = _load_by_ids(uow, parameters["_project_id"], ids, project_key)
+        for index in missing:
+            if fingerprints[index] not in changed:
+                raise SnapshotNeeded
+            listed[index] = changed[fingerprints[index]]
+    positions = [*map(int, texts.position.split("\n"))]
+    return LoadedCards(positions, cast("Sequence[ListedCard]", listed))
+
+
+def _read_complete(
+    uow: UnitOfWork, statements: ListStatements, parameters: Mapping[str, object], project_key: str
+) -> tuple[list[str], LoadedCards]:
+    """Return the fingerprints and the cards of complete rows."""
+    rows = uow.connection.execute(statements.complete, parameters).fetchall()
+    listed = [ListedCard(row[2:], project_key) for row in rows]
+    return [row[1] for row in rows], LoadedCards([row[0] for row in rows], listed)
+
+
+def _load_by_ids(
+    uow: UnitOfWork, project_id: object, ids: list[str], project_key: str
+) -> dict[str, ListedCard]:
+    """Return the current cards with some ids by fingerprint, and remember them."""
+    # Repeated, so that statements have few lengths, for each of which the database prepares one.
+    padding = (1 << (len(ids) - 1).bit_length()) - len(ids)
+    parameters = {"_project_id": project_id, "_ids": ids + ids[-1:] * padding}
+    rows = uow.connection.execute(_BY_IDS, parameters).fetchall()
+    changed = {row[0]: ListedCard(row[1:], project_key) for row in rows}
+    uow.env.listed_cards.add([*changed], [*changed.values()])
+    return changed
 
 
 class CardList(Stored, Sequence[Card]):
     """A list of cards that builds a value when an item is read.
 
     Args:
-        rows: Rows of ``COLUMNS``.
-        orders: The order of each card, as ``card_rows.card`` takes it.
-        project_key: The prefix of their keys.
+        listed: The cards.
+        orders: The order of each card; ignored for archived ones.
     """
 
-    __slots__ = ("_orders", "_project_key", "_rows")
+    __slots__ = ("_listed", "_orders")
 
-    def __init__(self, rows: Sequence[Sequence[Any]], orders: Sequence[int | None], project_key: str) -> None:
-        self._rows = rows
+    def __init__(self, listed: Sequence[ListedCard], orders: Sequence[int | None]) -> None:
+        self._listed = listed
         self._orders = orders
-        self._project_key = project_key
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._listed)
 
     @overload
     def __getitem__(self, index: int) -> Card: ...
@@ -56,11 +261,11 @@ class CardList(Stored, Sequence[Card]):
     def __getitem__(self, index: slice) -> CardList: ...
     def __getitem__(self, index: int | slice) -> Card | CardList:
         if isinstance(index, slice):
-            return CardList(self._rows[index], self._orders[index], self._project_key)
-        return self._build_card(self._rows[index], self._orders[index])
+            return CardList(self._listed[index], self._orders[index])
+        return self._listed[index].build_card(self._orders[index])
 
     def __iter__(self) -> Iterator[Card]:
-        return map(self._build_card, self._rows, self._orders)
+        return map(ListedCard.build_card, self._listed, self._orders)
 
     def __eq__(self, other: object) -> bool:
         return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
@@ -69,7 +274,7 @@ class CardList(Stored, Sequence[Card]):
 
     def assignee_ids(self) -> set[str]:
         """Return the ids of the cards' assignees."""
-        return {row[_ASSIGNEE] for row in self._rows if row[_ASSIGNEE]}
+        return {card.assignee_id for card in self._listed if card.assignee_id}
 
     def group_by(self, field: str, get_key: Callable[[Any], K]) -> dict[K, CardList]:
         """Return the cards grouped by a key of one field, each group in order.
@@ -79,28 +284,20 @@ class CardList(Stored, Sequence[Card]):
             get_key: Computes the key of a group from the value of the field.
         """
         index = _INDEXES[field]
-        groups: dict[K, tuple[list[Sequence[Any]], list[int | None]]] = {}
-        for row, order in zip(self._rows, self._orders, strict=True):
-            rows, orders = groups.setdefault(get_key(row[index]), ([], []))
-            rows.append(row)
+        groups: dict[K, tuple[list[ListedCard], list[int | None]]] = {}
+        for card, order in zip(self._listed, self._orders, strict=True):
+            listed, orders = groups.setdefault(get_key(card.row[index]), ([], []))
+            listed.append(card)
             orders.append(order)
-        return {key: CardList(*lists, self._project_key) for key, lists in groups.items()}
+        return {key: CardList(*lists) for key, lists in groups.items()}
 
-    def _build_card(self, row: Sequence[Any], order: int | None) -> Card:
-        stored = list(row)
-        for json_index in _JSON_INDEXES:
-            stored[json_index] = orjson.loads(stored[json_index])
-        return card_rows.card(stored, self._project_key, order)
-
-    def to_json_data(self) -> list[dict[str, Any]] | orjson.Fragment:
-        """Return the cards in wire format; many of them as JSON."""
-        if len(self) <= _PART:
-            key = self._project_key
-            return [_to_wire(row, key, order) for row, order in zip(self._rows, self._orders, strict=True)]
-        # Serialized in parts: other threads wait while a part is serialized, and its dicts are freed before
-        # the next one.
-        parts = (dump(self[first : first + _PART])[1:-1] for first in range(0, len(self), _PART))
-        return orjson.Fragment(b"[" + b",".join(parts) + b"]")
+    def to_json_data(self) -> orjson.Fragment:
+        """Return the cards as JSON."""
+        texts: list[bytes] = []
+        for card, order in zip(self._listed, self._orders, strict=True):
+            start, end = card.json or card.write_json()
+            texts += (start, b"null" if order is None or card.archived else b"%d" % order, end)
+        return orjson.Fragment(b"[%b]" % b"".join(texts)[:-1])
 
 
 @functools.lru_cache(maxsize=8192)
@@ -108,8 +305,8 @@ def _progress(done: int, total: int) -> orjson.Fragment:
     return orjson.Fragment(dump(progress_of(done, total)))
 
 
-def _compile_to_wire() -> Callable[[Iterable[Any], str, int | None], dict[str, Any]]:
-    """Return a function that converts a row of ``COLUMNS`` to wire format.
+def _compile_to_wire() -> Callable[[Iterable[Any], str], dict[str, Any]]:
+    """Return a function that converts a row to wire format, with ``_ORDER`` instead of the order.
 
     Its source is a single dict display with all fields, which takes a fifth less time than filling a dict in a loop.
     """
@@ -118,17 +315,19 @@ def _compile_to_wire() -> Callable[[Iterable[Any], str, int | None], dict[str, A
     expressions |= {names[index]: f"Fragment({names[index]})" for index in _JSON_INDEXES}
     expressions |= {
         "key": "f'{project_key}-{number}'",
-        "order": "None if archived else order",
+        "order": "order",
         # Within a JSON string these quotes would be escaped.
         "checklist_progress": """progress(checklist.count('"done":true'), checklist.count('"done":'))""",
     }
     items = ", ".join(f"{camel(name)!r}: {expressions[name]}" for name in field_names(Card))
-    source = (
-        f"def to_wire(stored, project_key, order):\n    {', '.join(names)} = stored\n    return {{{items}}}"
-    )
-    scope: dict[str, Any] = {"Fragment": orjson.Fragment, "progress": _progress}
+    source = f"def to_wire(stored, project_key):\n    {', '.join(names)} = stored\n    return {{{items}}}"
+    scope: dict[str, Any] = {
+        "Fragment": orjson.Fragment,
+        "order": orjson.Fragment(_ORDER),
+        "progress": _progress,
+    }
     exec(source, scope)
-    return cast("Callable[[Iterable[Any], str, int | None], dict[str, Any]]", scope["to_wire"])
+    return cast("Callable[[Iterable[Any], str], dict[str, Any]]", scope["to_wire"])
 
 
 _to_wire = _compile_to_wire()

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from stellary.core.board.queries.card_filters import PAGE_CONDITIONS
-from stellary.core.board.queries.card_lists import COLUMNS
+from stellary.core.board.queries.card_lists import ListStatements, LoadedCards, load_cards
 from stellary.core.board.tables import card_terms, cards, columns
 from stellary.core.db.base import IdType
 from stellary.core.kernel.paging import SCAN_MAX, belongs_to, belongs_to_any, equals_unindexed, make_cursor
@@ -184,19 +184,18 @@ def fetch_page(
     names: Collection[str],
     value_conditions: Sequence[ColumnElement[bool]],
     parameters: Mapping[str, object],
+    project_key: str,
     limit: int,
-) -> tuple[Sequence[Sequence[object]], str | None]:
-    """Return the rows of a page, and the cursor of the next one; None if it is the last.
+) -> tuple[LoadedCards, str | None]:
+    """Return the cards of a page, and the cursor of the next one; None if it is the last.
 
     Args:
         uow: The unit of work.
         names: The names of the filters, and ``TERM`` if there is one.
         value_conditions: The conditions of filters by custom fields.
         parameters: The parameters of the statement, with the id ``_after`` which the page begins.
-        limit: The maximum number of rows.
-
-    Returns:
-        The rows, each with the position of the card before the columns of a list, and the cursor.
+        project_key: The prefix of the cards' keys.
+        limit: The maximum number of cards.
     """
     filters = frozenset(names)
     candidates = _find_candidates(filters)
@@ -205,14 +204,14 @@ def fetch_page(
     if filters - {index} or value_conditions or isinstance(_INDEXES[index], _SmallIndex):
         ends = uow.connection.execute(_select_ends(candidates), parameters).one()
         index, end = _choose_index(dict(zip(candidates, ends, strict=True)))
-    statement = _select_page(filters, index, has_end=end is not None)
+    statements = _select_page(filters, index, has_end=end is not None)
     if value_conditions:
         # Building a statement costs as much as fetching forty cards.
-        statement = statement.where(*value_conditions)
-    rows = uow.connection.execute(statement, {**parameters, "_end": end, "_limit": limit + 1}).fetchall()
-    if len(rows) > limit:
-        return rows[:limit], make_cursor(rows[limit - 1].id)
-    return rows, None if end is None else make_cursor(end)
+        statements = statements.where(*value_conditions)
+    loaded = load_cards(uow, statements, {**parameters, "_end": end, "_limit": limit + 1}, project_key)
+    if len(loaded.listed) > limit:
+        return loaded.first(limit), make_cursor(loaded.listed[limit - 1].id)
+    return loaded, None if end is None else make_cursor(end)
 
 
 @functools.lru_cache(maxsize=256)
@@ -245,10 +244,10 @@ def _select_ends(candidates: tuple[str, ...]) -> Select[Any]:
 
 
 @functools.lru_cache(maxsize=256)
-def _select_page(filters: frozenset[str], index: str, *, has_end: bool) -> Select[Any]:
-    """Return the statement of a page, built once per combination of filters and index."""
+def _select_page(filters: frozenset[str], index: str, *, has_end: bool) -> ListStatements:
+    """Return the statements of a page, built once per combination of filters and index."""
     # A label that has just been removed from a card may still be a term of it.
     names = filters - ({TERM, index} - {"label_id"})
     conditions = [PAGE_CONDITIONS[name] for name in sorted(names)]
-    page = select(cards.c.position, *COLUMNS).where(*conditions).limit(bindparam("_limit"))
-    return _INDEXES[index].add_to(page, has_end=has_end)
+    page = select(cards.c.id).where(*conditions).limit(bindparam("_limit"))
+    return ListStatements(_INDEXES[index].add_to(page, has_end=has_end))

@@ -1,0 +1,171 @@
+"""The memory of a process for listed cards: what is read again, what is never remembered, and its size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import attrs
+import pytest
+
+from stellary.contract.cards import ListCards
+from stellary.contract.port import RawRequest
+from stellary.contract.refs import ProjectRef
+from stellary.contract.wire import dump
+from stellary.core.board.listing import list_cards
+from stellary.core.board.queries import card_lists
+from stellary.core.kernel.item_memory import ItemMemory
+from tests.core.notifications.test_live_board import Writer
+from tests.support.boards import Board, Json
+
+STEPS = 40
+QUERIES = ("", "?limit=100", "?archived=false", "?q=e")
+
+
+@pytest.fixture
+def board(world) -> Board:
+    board = Board(world, world.person("ann"))
+    for title in ("One", "Two", "Three"):
+        board.card(title)
+    return board
+
+
+def read(board: Board, query: str = "") -> bytes:
+    return board.world.call(board.owner, "GET", f"{board.path}/cards{query}").body
+
+
+def read_rows(board: Board) -> bytes:
+    """Return the list of all cards from complete rows, as a unit that may write reads them."""
+    ref = ProjectRef(board.workspace.organization.slug, board.workspace.slug, board.project["id"])
+    with board.world.core.begin(board.owner.actor) as uow:
+        return dump(list_cards(uow, ref, ListCards()).items)
+
+
+def read_complete(statements: list[str]) -> list[str]:
+    """Return the statements that read complete rows of cards."""
+    return [sql for sql in statements if "stellary_cards.description" in sql]
+
+
+def titles(board: Board) -> list[str]:
+    return [card["title"] for card in board.world.ask(board.owner, "GET", f"{board.path}/cards")]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_second_list_reads_no_complete_rows(board, statements, query):
+    first = read(board, query)
+    with statements() as sent:
+        assert read(board, query) == first
+    assert len(sent) > 0
+    assert [sql for sql in sent if "stellary_cards.checklist" in sql] == []
+
+
+def test_only_the_changed_card_is_read_again(board, statements):
+    card = board.world.ask(board.owner, "GET", f"{board.path}/cards")[1]
+    board.world.ask(board.owner, "PATCH", board.of(card), {"title": "Changed"})
+    with statements() as sent:
+        assert titles(board) == ["One", "Changed", "Three"]
+    assert [" IN (" in sql for sql in read_complete(sent)] == [True]
+    with statements() as sent:
+        assert titles(board) == ["One", "Changed", "Three"]
+    assert read_complete(sent) == []
+
+
+def test_all_cards_are_read_again_if_many_have_changed(board, statements, monkeypatch):
+    monkeypatch.setattr(card_lists, "_MISSING_MAX", 1)
+    for _ in range(2):
+        changes = [
+            {"id": card["id"], "title": f"{card['title']}!"}
+            for card in board.world.ask(board.owner, "GET", f"{board.path}/cards")
+        ]
+        board.world.ask(board.owner, "PATCH", f"{board.path}/cards/bulk", {"cards": changes})
+    with statements() as sent:
+        assert titles(board) == ["One!!", "Two!!", "Three!!"]
+    assert [" IN (" in sql for sql in read_complete(sent)] == [False]
+
+
+def test_a_long_list_is_not_remembered(board, statements, monkeypatch):
+    monkeypatch.setattr(card_lists, "_MISSING_MAX", 1)
+    monkeypatch.setattr(card_lists, "_REMEMBERED_MAX", 2)
+    for _ in range(2):
+        with statements() as sent:
+            titles(board)
+        assert len(read_complete(sent)) == 1
+
+
+def change_and_roll_back(board: Board, card: Json) -> None:
+    """Change the title of a card in a transaction, list the cards in it, and roll it back."""
+    ref = ProjectRef(board.workspace.organization.slug, board.workspace.slug, board.project["id"])
+    core = board.world.core
+    with suppress(ZeroDivisionError), core.begin(board.owner.actor) as uow:
+        port = core.port(board.owner.actor, connection=uow.connection)
+        headers = {"content-type": "application/json"}
+        body = b'{"title": "Rolled back"}'
+        assert port.send(RawRequest("PATCH", board.of(card), "", headers, body)).status == 200
+        assert b"Rolled back" in port.send(RawRequest("GET", f"{board.path}/cards", "", {}, b"")).body
+        assert list_cards(uow, ref, ListCards()).items[0].title == "Rolled back"
+        raise ZeroDivisionError
+
+
+def test_what_was_rolled_back_is_not_remembered(board):
+    card = board.world.ask(board.owner, "GET", f"{board.path}/cards")[0]
+    change_and_roll_back(board, card)
+    # The version of this change is the one that was rolled back.
+    board.world.ask(board.owner, "PATCH", board.of(card), {"title": "Kept"})
+    assert titles(board) == ["Kept", "Two", "Three"]
+
+
+def test_a_card_may_change_after_its_fingerprint_was_read(board, monkeypatch):
+    card = board.world.ask(board.owner, "GET", f"{board.path}/cards")[1]
+    board.world.ask(board.owner, "PATCH", board.of(card), {"title": "First change"})
+    load_by_ids: Callable[..., object] = card_lists._load_by_ids
+    changes = iter(["Second change"])
+
+    def change_and_load(*arguments: object) -> object:
+        for title in changes:
+            board.world.ask(board.owner, "PATCH", board.of(card), {"title": title})
+        return load_by_ids(*arguments)
+
+    monkeypatch.setattr(card_lists, "_load_by_ids", change_and_load)
+    assert titles(board)[1] in ("First change", "Second change")
+    assert titles(board) == ["One", "Second change", "Three"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lists_equal_the_rows_after_any_writes(board, seed):
+    bob = board.world.person("bob")
+    board.join(bob)
+    board.world.ask(board.owner, "POST", f"{board.path}/members", {"email": bob.email})
+    writer = Writer(board, bob, seed)
+    for _ in range(STEPS):
+        name, _ = writer.write()
+        assert read(board) == read_rows(board), name
+
+
+@attrs.frozen
+class Item:
+    """An item of the memory."""
+
+    size: int
+
+    def estimate_size(self) -> int:
+        return self.size
+
+
+def test_the_oldest_items_are_forgotten():
+    memory = ItemMemory[Item](10)
+    memory.add(["a", "b"], [Item(4), Item(6)])
+    memory.add(["c"], [Item(1)])
+    assert memory.find(["a", "b", "c"]) == [None, Item(6), Item(1)]
+
+
+def test_an_item_that_is_added_again_is_counted_once():
+    memory = ItemMemory[Item](10)
+    for _ in range(3):
+        memory.add(["a", "b"], [Item(4), Item(6)])
+    assert memory.find(["a", "b"]) == [Item(4), Item(6)]
+
+
+def test_an_item_above_the_limit_is_not_kept():
+    memory = ItemMemory[Item](10)
+    memory.add(["a"], [Item(11)])
+    assert memory.find(["a"]) == [None]
