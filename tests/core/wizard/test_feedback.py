@@ -179,6 +179,8 @@ def test_a_later_start_moves_a_deadline_that_would_be_before_it():
         ("make it some weeks", "no such change is known"),
         ("remove the phase", "nothing in the roadmap is called"),
         ("start soon", "it names no date"),
+        ("in 0 weeks", "it names no duration"),
+        ("Build takes blue weeks", "it names no duration"),
         ("undo", "there is nothing to undo"),
         ("rename the to x", "nothing in the roadmap is called"),
         ("x" * 400, "no such change is known"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 
 from stellary.contract.wire import invalid
 from stellary.contract.wizard import ANSWER_MAX, Question, QuestionFormat
 
+_UNKNOWN = "must be an answer to a question of this draft"
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -30,14 +32,10 @@ def check_answers(
     problems: list[tuple[str, str]] = []
     checked: dict[str, object] = {}
     for id, answer in answers.items():
-        path = f"answers.{id[:100]}"
         question = by_id.get(id)
-        if question is None:
-            problems.append((path, "must be an answer to a question of this draft"))
-            continue
-        value, problem = _READ[question.format](answer, question)
+        value, problem = _READ[question.format](answer, question) if question else (None, _UNKNOWN)
         if problem:
-            problems.append((path, problem))
+            problems.append((f"answers.{id[:100]}", problem))
         else:
             checked[id] = value
     if not open_ids or answers.keys() & set(open_ids):
@@ -68,9 +66,8 @@ def _one_of(options: Sequence[str]) -> str:
 
 
 def _single(answer: object, question: Question) -> Checked:
-    return answer, None if isinstance(answer, str) and answer in question.options else _one_of(
-        question.options
-    )
+    is_option = isinstance(answer, str) and answer in question.options
+    return answer, None if is_option else _one_of(question.options)
 
 
 def _multi(answer: object, question: Question) -> Checked:
@@ -97,11 +94,9 @@ def _number(answer: object, question: Question) -> Checked:
 
 
 def _date(answer: object, _: Question) -> Checked:
-    if isinstance(answer, str) and _DATE.fullmatch(answer):
-        try:
+    with suppress(ValueError):
+        if isinstance(answer, str) and _DATE.fullmatch(answer):
             return date.fromisoformat(answer).isoformat(), None
-        except ValueError:
-            pass
     return None, "must be an ISO 8601 date"
 
 

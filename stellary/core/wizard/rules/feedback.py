@@ -236,8 +236,10 @@ class _Change(Transformer[Token, None]):
             self._join(*min(pairwise(phases), key=lambda pair: len(pair[0].items) + len(pair[1].items)))
 
     def set_days(self, count: Token, unit: Token) -> None:
-        days = _to_number(count) * word_numbers("units")[unit]
-        self._plan.days, self._plan.deadline = max(1, min(DAYS_MAX, days)), None
+        days = min(DAYS_MAX, _to_number(count) * word_numbers("units")[unit])
+        if not days:
+            raise self._refuse("no_duration")
+        self._plan.days, self._plan.deadline = days, None
 
     def set_start(self, text: str) -> None:
         plan, day = self._plan, self._read_days(text)[0]
@@ -376,9 +378,10 @@ class _Change(Transformer[Token, None]):
 
     def swap(self, name: str, other_name: str) -> None:
         phases = self._plan.phases
-        first, second = (phases.index(find_phase(self._plan, text)) for text in (name, other_name))
-        self._check_different(first, second)
-        phases[first], phases[second] = phases[second], phases[first]
+        one, two = find_phase(self._plan, name), find_phase(self._plan, other_name)
+        self._check_different(one, two)
+        first, second = phases.index(one), phases.index(two)
+        phases[first], phases[second] = two, one
 
     def move(self, name: str, place: Tree[str]) -> None:
         target = near = find_target(self._plan, name)

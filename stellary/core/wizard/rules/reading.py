@@ -106,7 +106,8 @@ class _Reader:
             phases = [*(work or unknown), *ranked]
         elif all(phase.is_bare for phase in phases):
             phases = [*work, *ranked, *phases]
-        beside = [phase for phase in (*work, *unknown, *ranked) if phase not in phases]
+        chosen = set(phases)
+        beside = [phase for phase in (*work, *unknown, *ranked) if phase not in chosen]
         findings.phases, findings.beside = _join_repeats(phases), _join_repeats(beside)
         for section in self._sections:
             if not self._is_used(section):
@@ -428,5 +429,8 @@ def _join_repeats(phases: Sequence[PlannedPhase]) -> list[PlannedPhase]:
         items = [item for item in phase.items if phase.is_bare or fold(item.title) not in titles]
         titles.update(fold(item.title) for item in items)
         target = by_name.setdefault(fold(phase.name), phase)
-        target.items = items if target is phase else [*target.items, *items]
+        if target is phase:
+            phase.items = items
+        else:
+            target.items += items
     return [phase for phase in by_name.values() if phase.items]
