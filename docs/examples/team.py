@@ -130,6 +130,18 @@ def delete_account(client: Stellary, password: str) -> None:
     # --8<-- [end:deletion]
 
 
+def delete_account_without_password(client: Stellary, read_token: Callable[[], str]) -> None:
+    """Delete an account that an OpenID Connect provider signs in.
+
+    Args:
+        read_token: Returns the token at the end of the link in the e-mail.
+    """
+    # --8<-- [start:confirmation]
+    client.auth.send_confirmation(action="delete_account")  # a link is mailed to the address of the account
+    client.auth.delete_account(confirmation=read_token())  # or the user opens the link
+    # --8<-- [end:confirmation]
+
+
 def main(url: str) -> None:
     def register(name: str) -> Stellary:
         return Stellary.register(url, f"{name}-{uuid4().hex[:8]}@example.com", "a-long-password", name=name)

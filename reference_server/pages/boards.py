@@ -75,6 +75,7 @@ def _render_home(request: PageRequest, client: Stellary) -> RawResponse:
     if len(workspaces) > WORKSPACES_MAX:
         sections.append(paragraph(f"+ {len(workspaces) - WORKSPACES_MAX} more workspaces"))
     account_pages = [
+        (f"{request.prefix}/account", "E-mail address and deletion"),
         (f"{request.prefix}/my-tokens", "API tokens"),
         (f"{request.prefix}/second-factor", "Second factor"),
     ]

@@ -30,6 +30,7 @@ _LABELS = {
     "code": "The code",
     "newPassword": "The new password",
     "token": "The link",
+    "confirmation": "The link",
 }
 
 
@@ -105,6 +106,15 @@ class PageApi(Protocol):
             body: The JSON body.
             ref: The address of the item. Default: none.
             token: The bearer token. Default: none.
+        """
+        ...
+
+    def call_as_user(self, endpoint: AnyEndpoint, body: Mapping[str, object]) -> ApiResponse:
+        """Call an endpoint for the user who has signed in, by a session or a trusted proxy.
+
+        Args:
+            endpoint: The endpoint.
+            body: The JSON body.
         """
         ...
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import attrs
 
 from reference_server.pages import (
+    account,
     api_tokens,
     boards,
     emails,
@@ -45,6 +46,14 @@ class EmailChangeRef(Ref):
 
 
 @attrs.frozen
+class ConfirmationRef(Ref):
+    """The page of a link that confirms a change of an account."""
+
+    template: ClassVar[str] = "/account/:token"
+    token: str = attrs.field(repr=False)
+
+
+@attrs.frozen
 class BoardRef(Ref):
     """The page of a project."""
 
@@ -76,6 +85,22 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
     **_build_page("sign_in", Ref, "sign-in", "Sign in.", sessions.show_sign_in, sessions.submit_sign_in),
     **_build_page("sign_out", Ref, "sign-out", "Sign out.", None, sessions.submit_sign_out),
     **_build_page("home", Ref, "home", "See your projects.", boards.show_home),
+    **_build_page(
+        "account",
+        Ref,
+        "account",
+        "Change your e-mail address, or delete your account.",
+        account.show_account,
+        account.submit_account,
+    ),
+    **_build_page(
+        "confirmation",
+        ConfirmationRef,
+        "",
+        "Confirm a change of your account.",
+        account.show_confirmation,
+        account.submit_confirmation,
+    ),
     **_build_page(
         "second_factor",
         Ref,

@@ -26,7 +26,7 @@ from stellary.core.accounts.pending_logins import find_pending_login, seal_pendi
 COOKIE = "stellary_session"
 DEVICE = "Browser"
 """The name of the sessions of browsers."""
-_TARGETS = ("/boards/", "/invitations/", "/second-factor", "/my-tokens")
+_TARGETS = ("/boards/", "/invitations/", "/second-factor", "/my-tokens", "/account")
 """The beginnings of the paths to which a user may return after signing in."""
 _PRINTABLE = re.compile(r"[!-~]{1,2000}")
 

@@ -14,7 +14,7 @@ from stellary.cli.options import Group
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
 from stellary.cli.session import CommandContext, pass_session
 from stellary.client.calling.settings import DEFAULT_URL
-from stellary.contract.auth import User
+from stellary.contract.auth import ConfirmedAction, User
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.redaction import SecretStr
 from stellary.contract.unset import UNSET
@@ -172,19 +172,37 @@ def logout(session: CommandContext) -> None:
     print_line("Logged out.")
 
 
+_by_link = click.option(
+    "--by-link",
+    is_flag=True,
+    help="Confirm with a link that is sent to your present address, if your account has no password.",
+)
+
+
+def _confirm(session: CommandContext, action: ConfirmedAction, by_link: bool) -> dict[str, str]:
+    """Return the field of a request that confirms a change: the password, or the link of an account without one."""
+    if not by_link:
+        return {"current_password": _read_secret("Password")}
+    session.client.auth.send_confirmation(action=action)
+    print_line("Open the e-mail that is on its way to you, and copy the link.", err=True)
+    return {"confirmation": SecretStr(_read_secret("Link").strip().rpartition("/")[2])}
+
+
 @click.command("change-email", short_help="Change your e-mail address.")
 @click.argument("email", metavar="ADDRESS")
+@_by_link
 @pass_session
-def change_email(session: CommandContext, email: str) -> None:
+def change_email(session: CommandContext, email: str, by_link: bool) -> None:
     """Send a link to a new e-mail address. Your address changes once you open the link.
 
-    The command asks for your password, or reads it from standard input.
+    The command asks for your password, or with --by-link for the link that it sends to your present address, or reads
+    it from standard input.
 
     \b
     Example:
       stellary change-email jane.doe@example.com
     """
-    session.client.auth.change_email(email=email, current_password=_read_secret("Password"))
+    session.client.auth.change_email(email=email, **_confirm(session, "change_email", by_link))
     print_line(f"Open the link that is on its way to {email}.")
 
 
@@ -210,18 +228,19 @@ def confirm_email(session: CommandContext, url: str | None) -> None:
 
 
 @click.command("delete-account", short_help="Delete your account.")
+@_by_link
 @pass_session
-def delete_account(session: CommandContext) -> None:
+def delete_account(session: CommandContext, by_link: bool) -> None:
     """Delete your account, and the organizations of which you are the only member. This cannot be undone.
 
-    The command asks for your password, or reads it from standard input. What you have shared with others stays, under
-    the name "former member".
+    The command asks for your password, or with --by-link for the link that it sends to you, or reads it from standard
+    input. What you have shared with others stays, under the name "former member".
 
     \b
     Example:
       stellary delete-account
     """
-    session.client.auth.delete_account(current_password=_read_secret("Password"))
+    session.client.auth.delete_account(**_confirm(session, "delete_account", by_link))
     session.save(token=None, org=None, workspace=None, project=None)
     print_line("Your account is deleted.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Blank, EmailAddress, Length, Name, Named, Secret
@@ -22,6 +22,8 @@ Code = Annotated[str, Length(1, 40), Blank(allowed=True), Secret()]
 """A code of an authenticator app, or a recovery code. One that no app would show is reported as a wrong code."""
 MailedToken = Annotated[str, Length(1, 100), Secret()]
 """The secret at the end of a link in an e-mail."""
+ConfirmedAction = Literal["change_email", "delete_account"]
+"""The changes that an account without a password confirms with a link in an e-mail."""
 
 
 @value
@@ -211,15 +213,30 @@ class ChangePassword(Request):
 
 
 @request
+class SendConfirmation(Request):
+    """The change that the link confirms.
+
+    Attributes:
+        action: ``change_email`` or ``delete_account``. The link confirms nothing else.
+    """
+
+    action: ConfirmedAction
+
+
+@request
 class ChangeEmail(Request):
     """The new e-mail address, and the current password as a confirmation.
 
     Attributes:
         email: Unique, ignoring case. It is used once its owner has opened the link that is sent to it.
+        current_password: Required if the account has a password.
+        confirmation: The last part of the link that ``auth.send_confirmation`` has sent. Required if the account has no
+            password; otherwise ignored.
     """
 
     email: EmailAddress
-    current_password: GivenPassword
+    current_password: GivenPassword | Unset = UNSET
+    confirmation: MailedToken | Unset = UNSET
 
 
 @request
@@ -235,9 +252,16 @@ class ConfirmEmail(Request):
 
 @request
 class DeleteAccount(Request):
-    """The current password, as a confirmation."""
+    """The current password, as a confirmation.
 
-    current_password: GivenPassword
+    Attributes:
+        current_password: Required if the account has a password.
+        confirmation: The last part of the link that ``auth.send_confirmation`` has sent. Required if the account has no
+            password; otherwise ignored.
+    """
+
+    current_password: GivenPassword | Unset = UNSET
+    confirmation: MailedToken | Unset = UNSET
 
 
 @request
@@ -354,6 +378,15 @@ CONFIRM_EMAIL = acts(
     returns=Ok,
     policy=PUBLIC,
 )
+SEND_CONFIRMATION = acts(
+    "auth.send_confirmation",
+    Ref,
+    "auth/send-confirmation",
+    summary="Send a link that confirms a change of an account without a password. It is valid for one hour, once.",
+    takes=SendConfirmation,
+    returns=Ok,
+    policy=PERSON_ONLY,
+)
 DELETE_ACCOUNT = acts(
     "auth.delete_account",
     Ref,
@@ -451,6 +484,7 @@ ENDPOINTS = (
     CHANGE_PASSWORD,
     CHANGE_EMAIL,
     CONFIRM_EMAIL,
+    SEND_CONFIRMATION,
     DELETE_ACCOUNT,
     LOGOUT,
     LIST_SESSIONS,

@@ -6,6 +6,7 @@ LOGIN_OPERATIONS = (
     "auth.change_password",
     "auth.change_email",
     "auth.confirm_email",
+    "auth.send_confirmation",
     "auth.delete_account",
     "auth.get_second_factor",
     "auth.enroll_second_factor",

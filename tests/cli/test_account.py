@@ -11,6 +11,7 @@ import pytest
 
 from stellary import Stellary, Unauthenticated
 from stellary.core import Core
+from stellary.core.accounts.identities import Identity, sign_in
 from tests.cli.conftest import PASSWORD, Shell
 from tests.server.running import running
 from tests.support.authenticator import show_code
@@ -96,6 +97,26 @@ def test_link_is_sent_to_a_new_address(shell):
     shell("login", "--email", "jane@example.com", input=PASSWORD)
     output = shell("change-email", "jane.doe@example.com", input=PASSWORD)
     assert output == "Open the link that is on its way to jane.doe@example.com.\n"
+
+
+def test_account_without_password_is_changed_and_deleted_by_a_link(sqlite_url, tmp_path):
+    emails = []
+    core = Core(sqlite_url, bcrypt_rounds=4, mailer=emails.append)
+    identity = Identity(issuer="https://login.example.com", subject="7", email="ann@example.com", name="Ann")
+    with closing(core), running(core) as server:
+        shell = Shell(server.url, tmp_path / "config.json")
+        token = sign_in(core.units, identity, "Laptop")
+        shell("login", "--token", input=token)
+        for action, words in (
+            ("change_email", ("change-email", "new@example.com")),
+            ("delete_account", ("delete-account",)),
+        ):
+            server.ask("POST", "/auth/send-confirmation", {"action": action}, token)
+            (link,) = set(links(emails[-1]))
+            result = shell.run(*words, "--by-link", input=link, code=0)
+            assert "Open the e-mail that is on its way to you, and copy the link." in result.stderr
+        assert shell.run("whoami", code=1).stderr == "stellary: log in first: stellary login\n"
+        assert server.ask("GET", "/auth/me", token=token).status == 401
 
 
 def test_account_is_deleted(new_shell):

@@ -178,6 +178,12 @@ TABLE = [
         {"token": "t"},
     ),
     Row(
+        "auth.send_confirmation",
+        lambda c: c.auth.send_confirmation(action="delete_account"),
+        "POST /auth/send-confirmation",
+        {"action": "delete_account"},
+    ),
+    Row(
         "auth.delete_account",
         lambda c: c.auth.delete_account(current_password="old"),
         "POST /auth/delete-account",

@@ -10,6 +10,7 @@ import pytest
 
 from stellary import AsyncStellary, Stellary, Unauthenticated
 from stellary.core import Core
+from stellary.core.accounts.identities import Identity, sign_in
 from stellary.core.ports.mail import Email
 from tests.journeys.test_examples import example
 from tests.support.authenticator import show_code
@@ -106,6 +107,21 @@ def test_change_and_deletion_of_an_account(core: Core):
 
     assert example("team").change_address(client, "correct horse", "ann@example.org", read_token)
     example("team").delete_account(client, "correct horse")
+    with pytest.raises(Unauthenticated):
+        client.auth.me()
+
+
+def test_deletion_of_an_account_without_password(core: Core):
+    emails: list[Email] = []
+    core.env.mailer = emails.append
+    identity = Identity(issuer="https://login.example.com", subject="7", email="ann@example.com", name="Ann")
+    client = Stellary.embedded(core.port(), token=sign_in(core.units, identity, "Laptop") or "")
+
+    def read_token() -> str:
+        (link,) = set(links(emails[-1]))
+        return link.rpartition("/")[2]
+
+    example("team").delete_account_without_password(client, read_token)
     with pytest.raises(Unauthenticated):
         client.auth.me()
 

@@ -68,6 +68,7 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "auth.change_password": _with_body(currentPassword=PASSWORD, newPassword=NEW_PASSWORD),
     "auth.change_email": _with_body(email="fresh@example.com", currentPassword=PASSWORD),
     "auth.confirm_email": GoodRequest(lambda permission_world: {"token": permission_world.email_token}),
+    "auth.send_confirmation": _with_body(action="delete_account"),
     "auth.delete_account": _with_body(currentPassword=PASSWORD),
     "auth.logout": _PLAIN,
     "auth.list_sessions": _PLAIN,

@@ -267,7 +267,14 @@ def _drop_names_of_projects(body: dict[str, Any], permission_world: PermissionWo
     body.clear()
 
 
+def _use_password(body: dict[str, Any], permission_world: PermissionWorld) -> None:
+    """Use the password, which the schema does not require, since some accounts have none."""
+    body["currentPassword"] = PASSWORD
+
+
 BODY_FIXERS = {
+    "/auth/change-email": _use_password,
+    "/auth/delete-account": _use_password,
     "/restore": _drop_names_of_projects,
     "/auth/reset-password": _use_reset_token,
     "/auth/confirm-email": _use_email_token,

@@ -20,6 +20,7 @@ from stellary.contract.auth import (
     REGISTER,
     RESET_PASSWORD,
     REVOKE_SESSION,
+    SEND_CONFIRMATION,
     UPDATE_ME,
 )
 
@@ -37,6 +38,7 @@ class Auth(Resource[C]):
     change_password = method(CHANGE_PASSWORD)
     change_email = method(CHANGE_EMAIL)
     confirm_email = method(CONFIRM_EMAIL)
+    send_confirmation = method(SEND_CONFIRMATION)
     delete_account = method(DELETE_ACCOUNT)
     logout = method(LOGOUT)
     list_sessions = method(LIST_SESSIONS)

@@ -2,7 +2,7 @@
 """The caller's account."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import overload
+from typing import Literal, overload
 
 from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
@@ -127,14 +127,21 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def change_email(self: Auth[Sync], *, email: str, current_password: str) -> Ok:
+    def change_email(
+        self: Auth[Sync],
+        *,
+        email: str,
+        current_password: str | Unset = UNSET,
+        confirmation: str | Unset = UNSET,
+    ) -> Ok:
         """Send a link to a new e-mail address. The address of the account changes once the link is used.
 
         ``POST /auth/change-email``. Requires a login.
 
         Args:
             email: Unique, ignoring case. It is used once its owner has opened the link that is sent to it.
-            current_password: 1-128 characters.
+            current_password: Required if the account has a password. 1-128 characters.
+            confirmation: The last part of the link that ``auth.send_confirmation`` has sent. Required if the account has no password; otherwise ignored. 1-100 characters.
 
         Returns:
             A confirmation.
@@ -145,14 +152,21 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def change_email(self: Auth[Async], *, email: str, current_password: str) -> Ok:
+    async def change_email(
+        self: Auth[Async],
+        *,
+        email: str,
+        current_password: str | Unset = UNSET,
+        confirmation: str | Unset = UNSET,
+    ) -> Ok:
         """Send a link to a new e-mail address. The address of the account changes once the link is used.
 
         ``POST /auth/change-email``. Requires a login.
 
         Args:
             email: Unique, ignoring case. It is used once its owner has opened the link that is sent to it.
-            current_password: 1-128 characters.
+            current_password: Required if the account has a password. 1-128 characters.
+            confirmation: The last part of the link that ``auth.send_confirmation`` has sent. Required if the account has no password; otherwise ignored. 1-100 characters.
 
         Returns:
             A confirmation.
@@ -195,13 +209,13 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete_account(self: Auth[Sync], *, current_password: str) -> Ok:
-        """Delete the caller's account. What it has shared stays, under the name 'former member'.
+    def send_confirmation(self: Auth[Sync], *, action: Literal["change_email", "delete_account"]) -> Ok:
+        """Send a link that confirms a change of an account without a password. It is valid for one hour, once.
 
-        ``POST /auth/delete-account``. Requires a login.
+        ``POST /auth/send-confirmation``. Requires a login.
 
         Args:
-            current_password: 1-128 characters.
+            action: ``change_email`` or ``delete_account``. The link confirms nothing else.
 
         Returns:
             A confirmation.
@@ -212,13 +226,55 @@ class Auth(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete_account(self: Auth[Async], *, current_password: str) -> Ok:
+    async def send_confirmation(
+        self: Auth[Async], *, action: Literal["change_email", "delete_account"]
+    ) -> Ok:
+        """Send a link that confirms a change of an account without a password. It is valid for one hour, once.
+
+        ``POST /auth/send-confirmation``. Requires a login.
+
+        Args:
+            action: ``change_email`` or ``delete_account``. The link confirms nothing else.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    def delete_account(
+        self: Auth[Sync], *, current_password: str | Unset = UNSET, confirmation: str | Unset = UNSET
+    ) -> Ok:
         """Delete the caller's account. What it has shared stays, under the name 'former member'.
 
         ``POST /auth/delete-account``. Requires a login.
 
         Args:
-            current_password: 1-128 characters.
+            current_password: Required if the account has a password. 1-128 characters.
+            confirmation: The last part of the link that ``auth.send_confirmation`` has sent. Required if the account has no password; otherwise ignored. 1-100 characters.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    async def delete_account(
+        self: Auth[Async], *, current_password: str | Unset = UNSET, confirmation: str | Unset = UNSET
+    ) -> Ok:
+        """Delete the caller's account. What it has shared stays, under the name 'former member'.
+
+        ``POST /auth/delete-account``. Requires a login.
+
+        Args:
+            current_password: Required if the account has a password. 1-128 characters.
+            confirmation: The last part of the link that ``auth.send_confirmation`` has sent. Required if the account has no password; otherwise ignored. 1-100 characters.
 
         Returns:
             A confirmation.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
@@ -12,8 +12,8 @@ from stellary.contract.errors import Conflict
 from stellary.contract.refs import OrganizationRef, Ref
 from stellary.core.accounts import api_tokens, organization_members
 from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.confirmations import check_confirmed, use_confirmation
 from stellary.core.accounts.container_purge import delete_container
-from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.hosted import find_user
 from stellary.core.accounts.locks import lock_caller, lock_organization
 from stellary.core.accounts.row_types import MembershipRow
@@ -80,15 +80,19 @@ def delete_account(units: Units, actor: Actor, ref: Ref, request: DeleteAccount)
         units: The core.
         actor: The caller, who has logged in.
         ref: The root ref, which is not used.
-        request: The current password.
+        request: The current password, or the confirmation of an account without one.
 
     Raises:
-        Invalid: The password is wrong.
+        Invalid: The password or the confirmation is missing or wrong.
         Conflict: The caller owns organizations with other members, or the account was changed at the same time.
         Unauthenticated: The caller's login has ended at the same time.
     """
-    user = check_current_password(units, actor, request.current_password)
-    units.run(lambda uow: _delete(uow, user.token_generation), actor)
+    user = check_confirmed(units, actor, request, "delete_account")
+
+    def confirm(uow: UnitOfWork) -> None:
+        use_confirmation(uow, user, request, "delete_account")
+
+    units.run(lambda uow: _delete(uow, user.token_generation, confirm), actor)
     return Ok()
 
 
@@ -112,7 +116,7 @@ def erase(units: Units, external_id: str, connection: Connection | None) -> bool
     return units.run(work, NOBODY, connection)
 
 
-def _delete(uow: UnitOfWork, generation: int) -> None:
+def _delete(uow: UnitOfWork, generation: int, confirm: Callable[[UnitOfWork], None] | None = None) -> None:
     for membership in _list_memberships(uow):
         lock_organization(uow, OrganizationRef(membership.slug))
     memberships = _list_memberships(uow)
@@ -123,6 +127,8 @@ def _delete(uow: UnitOfWork, generation: int) -> None:
         else:
             organization_members.leave_organization(uow, OrganizationRef(membership.slug))
     lock_caller(uow)
+    if confirm is not None:
+        confirm(uow)
     api_tokens.revoke_all(uow)
     for statement in _DELETE_OWN:
         uow.connection.execute(statement, {"_user_id": uow.user_id})

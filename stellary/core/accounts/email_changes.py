@@ -14,7 +14,8 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.refs import Ref
 from stellary.core.accounts.addresses import address, address_key
-from stellary.core.accounts.current_password import USER, check_current_password
+from stellary.core.accounts.confirmations import check_confirmed, use_confirmation
+from stellary.core.accounts.current_password import USER
 from stellary.core.accounts.email_tokens import (
     TokenOwner,
     create_email_token,
@@ -51,16 +52,17 @@ def change_email(units: Units, actor: Actor, ref: Ref, request: ChangeEmail) -> 
         units: The core.
         actor: The caller, who has logged in.
         ref: The root ref, which is not used.
-        request: The new address and the current password.
+        request: The new address, and the current password or the confirmation of an account without one.
 
     Raises:
-        Invalid: The address is not valid, or the password is wrong.
+        Invalid: The address is not valid, or the password or the confirmation is missing or wrong.
         Unauthenticated: The caller's login has ended at the same time.
     """
     email = address(request.email)
-    user = check_current_password(units, actor, request.current_password)
+    user = check_confirmed(units, actor, request, "change_email")
     with units.transaction(actor) as uow:
         lock_caller(uow)
+        use_confirmation(uow, user, request, "change_email")
         jobs.enqueue(uow, SEND, {"userId": user.id, "email": email})
     return Ok()
 
@@ -74,21 +76,28 @@ def send_email_link(uow: UnitOfWork, payload: object) -> None:
     """
     fields = cast("Mapping[str, str]", payload)
     user, new_email = USER.first(uow.connection, {"_user_id": fields["userId"]}), fields["email"]
-    if user is None or user.password_hash is None or not has_room(uow, user.id, "change_email"):
+    if user is None or not user.email or not has_room(uow, user.id, "change_email"):
         return
     if new_email == user.email:
         _send_link(uow, user.id, new_email, LIFETIME)
         return
+    if user.password_hash is None:
+        reason, action, path = (
+            "Someone who reads your e-mails",
+            "If it was not you, see your account",
+            "/account",
+        )
+    else:
+        reason, action = "Someone who knows your password", "If it was not you, choose a new password"
+        path = "/forgot-password"
     notice = build_email(
         user.email,
         "Your e-mail address is about to change",
         kind="email_change_notice",
         data={"newEmail": new_email},
-        intro=[
-            f"Someone who knows your password has asked to change the address of your account to {new_email}."
-        ],
-        action="If it was not you, choose a new password",
-        link=f"{uow.env.public_url}/forgot-password",
+        intro=[f"{reason} has asked to change the address of your account to {new_email}."],
+        action=action,
+        link=f"{uow.env.public_url}{path}",
         outro=["If it was you, open the link in the e-mail to the new address."],
     )
     uow.after_commit.append(lambda: uow.env.mailer(notice))
@@ -159,8 +168,8 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
     except IntegrityError:
         raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
     take_email_token(uow, request.token, "change_email")
-    # Links that were mailed to the old address must not reset the password any more.
-    delete_email_tokens(uow, owner.user_id, "reset_password")
+    # Links that were mailed to the old address must not reset the password or confirm a change any more.
+    delete_email_tokens(uow, owner.user_id, "reset_password", "confirm_change", "confirm_deletion")
     if former != owner.new_email:
         uow.emit(AddressGivenUp(user_id=owner.user_id, email=former))
     return Ok()

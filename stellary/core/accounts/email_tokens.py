@@ -8,13 +8,13 @@ from typing import Literal
 import attrs
 from sqlalchemy import bindparam, delete, func, insert, select
 
-from stellary.contract.errors import Invalid
+from stellary.contract.errors import ApiError, Invalid
 from stellary.core.accounts.tables import email_tokens, users
 from stellary.core.accounts.tokens import digest, new_secret
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
 
-EmailPurpose = Literal["reset_password", "change_email"]
+EmailPurpose = Literal["reset_password", "change_email", "confirm_change", "confirm_deletion"]
 LIVE_MAX = 3
 """The number of valid links for one purpose after which no further ones are mailed to an account."""
 
@@ -40,7 +40,8 @@ _FIND = (
     .where(*_IS_LIVE)
 )
 _DELETE_ALL = delete(email_tokens).where(
-    email_tokens.c.user_id == bindparam("_user_id"), email_tokens.c.purpose == bindparam("_purpose")
+    email_tokens.c.user_id == bindparam("_user_id"),
+    email_tokens.c.purpose.in_(bindparam("_purposes", expanding=True)),
 )
 RETENTION = RetentionRule(email_tokens, email_tokens.c.expires_at, lambda _: timedelta())
 """The rule for expired tokens."""
@@ -116,11 +117,30 @@ def find_owner(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> TokenOwne
     Raises:
         Invalid: The token is unknown, was used, or has expired.
     """
+    owner = find_owner_or_none(uow, secret, purpose)
+    if owner is None:
+        raise build_invalid_link()
+    return owner
+
+
+def find_owner_or_none(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> TokenOwner | None:
+    """Return the account that a token belongs to; None if the token is not valid.
+
+    Args:
+        uow: A unit.
+        secret: The token.
+        purpose: The required purpose of the token.
+    """
     parameters = {"_digest": digest(secret), "_purpose": purpose, "_now": uow.now}
     row = uow.connection.execute(_FIND, parameters).first()
     if row is None:
-        raise Invalid("the link has expired or was used before; request a new one", code="invalid_link")
+        return None
     return TokenOwner(row.user_id, row.email, row.new_email or "", row.unverified_since is None)
+
+
+def build_invalid_link() -> ApiError:
+    """Return the error for a link that is not valid, whatever the reason."""
+    return Invalid("the link has expired or was used before; request a new one", code="invalid_link")
 
 
 def take_email_token(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> None:
@@ -137,12 +157,12 @@ def take_email_token(uow: UnitOfWork, secret: str, purpose: EmailPurpose) -> Non
     delete_email_tokens(uow, find_owner(uow, secret, purpose).user_id, purpose)
 
 
-def delete_email_tokens(uow: UnitOfWork, user_id: str, purpose: EmailPurpose) -> None:
-    """Delete all tokens of an account for a purpose.
+def delete_email_tokens(uow: UnitOfWork, user_id: str, *purposes: EmailPurpose) -> None:
+    """Delete all tokens of an account for some purposes.
 
     Args:
         uow: A unit that may write, and has locked the row of the account.
         user_id: The account.
-        purpose: What the tokens are for.
+        purposes: What the tokens are for.
     """
-    uow.connection.execute(_DELETE_ALL, {"_user_id": user_id, "_purpose": purpose})
+    uow.connection.execute(_DELETE_ALL, {"_user_id": user_id, "_purposes": purposes})

@@ -23,6 +23,7 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import (
     api_tokens,
     auth,
+    confirmations,
     deleted_containers,
     deletion,
     email_changes,
@@ -102,6 +103,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     auth.update_me,
     auth.change_password,
     email_changes.change_email,
+    confirmations.send_confirmation,
     email_changes.confirm_email,
     deletion.delete_account,
     sessions.log_out,

@@ -77,7 +77,7 @@ class NamingActivityRow(RevisedActivityRow):
 
 
 class ReadActivitiesRow(RowType):
-    """The number of activities of a workspace that a job reads at once, and the number of the last one in the stream."""
+    """The number of activities of a workspace that a job reads in one transaction, and the number of the last one in the stream."""
 
     count: int
     last_seq: int | None

@@ -11,7 +11,9 @@ import attrs
 _log = logging.getLogger("stellary.mail")
 
 
-EmailKind = Literal["invitation", "password_reset", "email_confirmation", "email_change_notice"]
+EmailKind = Literal[
+    "invitation", "password_reset", "email_confirmation", "email_change_notice", "account_confirmation"
+]
 
 
 @attrs.frozen
@@ -22,7 +24,7 @@ class Email:
         html: The same message as an HTML page; empty for an email in plain text only.
         kind: The occasion; None for an email that is not the core's.
         data: The values in the message: ``link`` in all kinds; ``inviter``, ``workspace`` and ``role`` of an invitation;
-            ``newEmail`` of a notice of a changed address. Names are as their users have written them, so escape them.
+            ``newEmail`` of a notice of a changed address; ``action`` of the confirmation of a change of an account. Names are as their users have written them, so escape them.
     """
 
     to: str
