@@ -106,6 +106,21 @@ def protect_logins(client: Stellary, email: str, password: str, read_code: Calla
     return client.auth.get_second_factor().recovery_codes
 
 
+def unlink_identities(client: Stellary, issuer: str) -> int:
+    """Unlink the identities of a provider that the company no longer uses, and return how many are left.
+
+    Args:
+        issuer: The URL of the provider.
+    """
+    # --8<-- [start:identities]
+    for identity in client.auth.list_identities():
+        print(identity.issuer, identity.subject, identity.created_at)
+        if identity.issuer == issuer:
+            client.auth.unlink_identity(identity)
+    # --8<-- [end:identities]
+    return len(client.auth.list_identities())
+
+
 def change_address(client: Stellary, password: str, new_email: str, read_token: Callable[[], str]) -> bool:
     """Give an account another address, and return whether the server trusts it.
 

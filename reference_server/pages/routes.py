@@ -105,7 +105,7 @@ PAGES: Mapping[AnyEndpoint, PageFunction] = {
         "second_factor",
         Ref,
         "second-factor",
-        "Enable or disable your second factor.",
+        "Enable or disable your second factor, and unlink identities.",
         second_factor.show_second_factor,
         second_factor.submit_second_factor,
     ),

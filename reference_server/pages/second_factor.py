@@ -1,4 +1,4 @@
-"""The page on which a user who has signed in enables or disables the second factor."""
+"""The page on which a user who has signed in enables or disables the second factor, and unlinks identities."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from stellary.contract.auth import (
     ENROLL_SECOND_FACTOR,
     GET_SECOND_FACTOR,
 )
+from stellary.contract.errors import ApiError
 from stellary.contract.port import RawResponse
 
 _TITLE = "Second factor"
 URI_LENGTH_MAX = 1000
-_ENROLL, _CONFIRM, _DISABLE = "enroll", "confirm", "disable"
+_ENROLL, _CONFIRM, _DISABLE, _UNLINK = "enroll", "confirm", "disable", "unlink"
 """The values of the field ``do``."""
 
 
@@ -86,10 +87,21 @@ def _submit_disabling(request: PageRequest, api: PageApi) -> RawResponse:
     return _render_state(request, api, response)
 
 
+def _submit_unlinking(request: PageRequest, api: PageApi) -> RawResponse:
+    client, response = api.open_client(), None
+    if client is not None:
+        try:
+            client.auth.unlink_identity(request.form.get("identity", ""))
+        except ApiError as error:
+            response = ApiResponse(error.status, error.to_body())
+    return _render_state(request, api, response)
+
+
 _ACTIONS: Mapping[str, Callable[[PageRequest, PageApi], RawResponse]] = {
     _ENROLL: _submit_password,
     _CONFIRM: _submit_code,
     _DISABLE: _submit_disabling,
+    _UNLINK: _submit_unlinking,
 }
 
 
@@ -103,9 +115,31 @@ def _render_state(request: PageRequest, api: PageApi, response: ApiResponse | No
         _TITLE,
         alert(problem),
         *(_build_disabling(request, factor) if factor.body["enabled"] else _build_enrolling(request)),
+        *_build_unlinking(request, api),
         status=status,
         header=build_header(request),
     )
+
+
+def _build_unlinking(request: PageRequest, api: PageApi) -> list[str]:
+    """Return a form for each identity of the user; nothing without one."""
+    client = api.open_client()
+    identities = [] if client is None else client.auth.list_identities()
+    if not identities:
+        return []
+    return [
+        heading("Sign-in services"),
+        paragraph("These identities sign you in without your password and without a code."),
+        *(
+            form(
+                request.path,
+                f"Unlink {identity.subject} at {identity.issuer}",
+                hidden_field("identity", identity.id),
+                choice=("do", _UNLINK),
+            )
+            for identity in identities
+        ),
+    ]
 
 
 def _build_enrolling(request: PageRequest) -> list[str]:

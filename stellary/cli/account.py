@@ -313,6 +313,51 @@ def revoke_session(session: CommandContext, session_id: str) -> None:
     print_line("Ended the session.")
 
 
+@click.group(cls=Group)
+def identities() -> None:
+    """List and unlink the identities by which a sign-in service such as your company's signs you in.
+
+    \b
+    Example:
+      stellary identities list
+    """
+
+
+@identities.command("list")
+@as_json
+@pass_session
+def list_identities(session: CommandContext, as_json: JsonOptions) -> None:
+    """List the identities that sign you in.
+
+    \b
+    Example:
+      stellary identities list
+    """
+    show(list(session.client.auth.iterate_identities()), as_json, "You have no identities.")
+
+
+@identities.command("unlink")
+@click.argument("identity", metavar="IDENTITY")
+@pass_session
+def unlink_identity(session: CommandContext, identity: str) -> None:
+    """Unlink an identity, given its id or its subject. The last way to sign in cannot be unlinked.
+
+    \b
+    Example:
+      stellary identities unlink 248289761001
+    """
+    client = session.client
+    match = match_one(
+        "identity",
+        identity,
+        client.auth.iterate_identities(),
+        lambda item: (item.subject, item.id),
+        lambda item: f"{item.subject} at {item.issuer} ({item.id})",
+    )
+    client.auth.unlink_identity(match.id)
+    print_line(f"Unlinked {match.subject} at {match.issuer}.")
+
+
 @click.group("second-factor", cls=Group)
 def second_factor() -> None:
     """Require a code of an authenticator app at each login.
@@ -475,6 +520,7 @@ COMMANDS = (
     logout,
     whoami,
     sessions,
+    identities,
     second_factor,
     tokens,
     change_email,

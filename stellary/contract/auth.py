@@ -9,7 +9,7 @@ from stellary.contract.endpoint import Ok, acts, creates, deletes, lists, reads,
 from stellary.contract.limits import Blank, EmailAddress, Length, Name, Named, Secret
 from stellary.contract.paging import Paged
 from stellary.contract.policies import ACCOUNT_READ, ACCOUNT_WRITE, OWN_TOKEN, PERSON_ONLY, PUBLIC
-from stellary.contract.refs import Ref, SessionRef
+from stellary.contract.refs import IdentityRef, Ref, SessionRef
 from stellary.contract.roles import PilotageRole
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -79,6 +79,22 @@ class ActiveSession(Value):
     is_current: bool
     created_at: datetime
     expires_at: datetime
+
+
+@value
+class LinkedIdentity(Value):
+    """An identity that signs the caller in: the account that the caller has at an OpenID Connect provider.
+
+    Attributes:
+        issuer: The URL of the provider.
+        subject: The id of the caller there, which never changes.
+        created_at: When it was linked.
+    """
+
+    id: str
+    issuer: str
+    subject: str
+    created_at: datetime
 
 
 @value
@@ -420,6 +436,22 @@ REVOKE_SESSION = deletes(
     returns=Ok,
     policy=OWN_TOKEN,
 )
+LIST_IDENTITIES = lists(
+    "auth.list_identities",
+    Ref,
+    "auth/identities",
+    summary="List the identities by which OpenID Connect providers sign the caller in.",
+    takes=Paged,
+    item=LinkedIdentity,
+    policy=PERSON_ONLY,
+)
+UNLINK_IDENTITY = deletes(
+    "auth.unlink_identity",
+    IdentityRef,
+    summary="Unlink an identity: it no longer signs the caller in. The last way to sign in cannot be unlinked.",
+    returns=Ok,
+    policy=OWN_TOKEN,
+)
 GET_SECOND_FACTOR = reads(
     "auth.get_second_factor",
     Ref,
@@ -489,6 +521,8 @@ ENDPOINTS = (
     LOGOUT,
     LIST_SESSIONS,
     REVOKE_SESSION,
+    LIST_IDENTITIES,
+    UNLINK_IDENTITY,
     GET_SECOND_FACTOR,
     ENROLL_SECOND_FACTOR,
     CONFIRM_SECOND_FACTOR,

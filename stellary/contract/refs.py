@@ -101,6 +101,14 @@ class SessionRef(Ref):
 
 
 @attrs.frozen(eq=False, repr=False)
+class IdentityRef(Ref):
+    """An identity of the caller."""
+
+    template: ClassVar[str] = "/auth/identities/:identityId"
+    identity_id: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class NotificationRef(Ref):
     """A notification of the caller."""
 

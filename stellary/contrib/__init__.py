@@ -8,6 +8,8 @@ LOGIN_OPERATIONS = (
     "auth.confirm_email",
     "auth.send_confirmation",
     "auth.delete_account",
+    "auth.list_identities",
+    "auth.unlink_identity",
     "auth.get_second_factor",
     "auth.enroll_second_factor",
     "auth.confirm_second_factor",

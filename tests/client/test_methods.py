@@ -192,6 +192,8 @@ TABLE = [
     Row("auth.logout", lambda c: c.auth.logout(), "POST /auth/logout"),
     Row("auth.list_sessions", lambda c: c.auth.list_sessions(limit=5), "GET /auth/sessions?limit=5"),
     Row("auth.revoke_session", lambda c: c.auth.revoke_session("s1"), "DELETE /auth/sessions/s1"),
+    Row("auth.list_identities", lambda c: c.auth.list_identities(limit=5), "GET /auth/identities?limit=5"),
+    Row("auth.unlink_identity", lambda c: c.auth.unlink_identity("i1"), "DELETE /auth/identities/i1"),
     Row("auth.get_second_factor", lambda c: c.auth.get_second_factor(), "GET /auth/second-factor"),
     Row(
         "auth.enroll_second_factor",

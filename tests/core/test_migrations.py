@@ -170,6 +170,22 @@ def test_addresses_in_records_that_were_there_before_are_found(empty_url):
     assert [row[0] for row in rows] == [digest_address("ann@example.com"), None, None]
 
 
+def test_identities_that_were_there_before_get_ids(empty_url):
+    identity = {"issuer": "https://login.example.com", "user_id": "0" * 24}
+    write_at(
+        empty_url,
+        "0035",
+        PLACE[0],
+        *(("identities", {**identity, "subject": subject}) for subject in "78"),
+    )
+    migrate(empty_url)
+    first, second = (row[0] for row in run(empty_url, "SELECT id FROM stellary_identities"))
+    assert first != second
+    for id in (first, second):
+        assert len(id) == 24
+        assert datetime.fromtimestamp(int(id[:8], 16), UTC) == datetime(2026, 4, 1, tzinfo=UTC)
+
+
 def test_rules_and_webhooks_that_were_there_before_are_still_looked_for(empty_url):
     deaf, observed = "1" * 24, "2" * 24
     write_at(

@@ -10,7 +10,7 @@ import pytest
 
 from stellary import AsyncStellary, Stellary, Unauthenticated
 from stellary.core import Core
-from stellary.core.accounts.identities import Identity, sign_in
+from stellary.core.accounts.identities import Identity, link_identity, sign_in
 from stellary.core.ports.mail import Email
 from tests.journeys.test_examples import example
 from tests.support.authenticator import show_code
@@ -109,6 +109,16 @@ def test_change_and_deletion_of_an_account(core: Core):
     example("team").delete_account(client, "correct horse")
     with pytest.raises(Unauthenticated):
         client.auth.me()
+
+
+def test_identities(core: Core):
+    with Stellary.embedded(core.port()) as visitor:
+        login = visitor.auth.register(email="ann@example.com", password="correct horse")
+    for issuer in ("https://old.example.com", "https://login.example.com"):
+        identity = Identity(issuer=issuer, subject="7", email="ann@example.com", name="Ann")
+        link_identity(core.units, identity, login.user.id)
+    client = Stellary.embedded(core.port(), token=login.access_token)
+    assert example("team").unlink_identities(client, "https://old.example.com") == 1
 
 
 def test_deletion_of_an_account_without_password(core: Core):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 
 from stellary.contract.naming import whole, wire_fields
+from stellary.core.accounts.identities import Identity, link_identity
 from stellary.core.api.dispatch import SERVICES
 from tests.round_trip.field_trials import CALLER, TEXT, Conversation, sample_value
 from tests.security.each_row import each_row
@@ -46,6 +47,13 @@ def repeat(operation: str, times: int = 1) -> Callable[[Conversation], None]:
             conversation.send_usual(operation)
 
     return prepare
+
+
+def _link_identities(conversation: Conversation) -> None:
+    permission_world = conversation.permission_world
+    person = permission_world.people[permission_world.person_of(CALLER)]
+    identity = Identity("https://login.example.com", "second", person.email, "Second")
+    link_identity(permission_world.core.units, identity, person.id)
 
 
 def _run_mission(conversation: Conversation) -> None:
@@ -88,6 +96,7 @@ SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
     "api_tokens.list": repeat("api_tokens.create"),
     "attachments.list": repeat("attachments.upload"),
     "auth.list_sessions": lambda conversation: conversation.log_in("oo@example.com", PASSWORD),
+    "auth.list_identities": _link_identities,
     "automations.list": repeat("automations.create"),
     "automations.traces": _fire_rule_twice,
     "checklist.list": repeat("checklist.add"),

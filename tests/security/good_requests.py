@@ -73,6 +73,8 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "auth.logout": _PLAIN,
     "auth.list_sessions": _PLAIN,
     "auth.revoke_session": GoodRequest(own_items={"sessionId": "sessionId"}),
+    "auth.list_identities": _PLAIN,
+    "auth.unlink_identity": GoodRequest(own_items={"identityId": "identityId"}),
     "auth.get_second_factor": _PLAIN,
     "auth.enroll_second_factor": _with_body(currentPassword=PASSWORD),
     "auth.confirm_second_factor": GoodRequest(

@@ -22,6 +22,7 @@ from sqlalchemy import bindparam, insert, select
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core import Core
 from stellary.core.accounts.email_tokens import create_email_token
+from stellary.core.accounts.identities import Identity, link_identity
 from stellary.core.accounts.password_resets import create_reset_link
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import recovery_codes, second_factors, workspaces
@@ -81,7 +82,7 @@ class PermissionWorld:
         reset_token: The token of a link with which OO can reset the password.
         email_token: The token of a link with which OO can confirm a new address.
         own: The ids of each persona's own items: ``userId``, ``token``, ``apiTokenId``, ``containerTrashId``, ``notificationId``,
-            ``sessionId``.
+            ``sessionId``, ``identityId``.
     """
 
     def __init__(self, core: Core, sandbox: Sandbox) -> None:
@@ -422,12 +423,15 @@ class PermissionWorld:
         token = self.world.ask(bearer, "POST", "/api-tokens", {"name": "own", "scopes": ["account:read"]})
         generation = 1 if name == "OLD" else 0
         session = self.core.run(NOBODY, lambda uow: start_session(uow, person.id, generation, "Phone"))
+        identity = Identity("https://login.example.com", person.id, person.email, name)
+        link_identity(self.core.units, identity, person.id)
         return {
             "userId": person.id,
             "token": self.ask("HOST", "POST", invite, {"email": person.email})["token"],
             "apiTokenId": token["id"],
             "containerTrashId": self._create_trashed_organization(bearer, person.id),
             "notificationId": notifications[0]["id"],
+            "identityId": self.world.ask(bearer, "GET", "/auth/identities")[0]["id"],
             "sessionId": jwt.decode(session, options={"verify_signature": False})["jti"],
         }
 

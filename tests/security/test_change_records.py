@@ -30,6 +30,7 @@ NOT_RECORDED: Final[Mapping[str, str]] = {
     "auth.reset_password": _ACCOUNT,
     "auth.logout": _ACCOUNT,
     "auth.revoke_session": _ACCOUNT,
+    "auth.unlink_identity": _ACCOUNT,
     "auth.change_email": _ACCOUNT,
     "auth.confirm_email": _ACCOUNT,
     "auth.enroll_second_factor": _ACCOUNT,

@@ -85,6 +85,7 @@ def make_valid(case: schemathesis.Case, permission_world: PermissionWorld) -> No
         own_ids = {
             "token": "token",
             "sessionId": "sessionId",
+            "identityId": "identityId",
             "id": "apiTokenId" if "api-tokens" in case.path else "notificationId",
         }
         for name in case.path_parameters:

@@ -13,6 +13,7 @@ from stellary.contract.auth import (
     ENROLL_SECOND_FACTOR,
     FORGOT_PASSWORD,
     GET_SECOND_FACTOR,
+    LIST_IDENTITIES,
     LIST_SESSIONS,
     LOGIN,
     LOGOUT,
@@ -21,6 +22,7 @@ from stellary.contract.auth import (
     RESET_PASSWORD,
     REVOKE_SESSION,
     SEND_CONFIRMATION,
+    UNLINK_IDENTITY,
     UPDATE_ME,
 )
 
@@ -44,6 +46,9 @@ class Auth(Resource[C]):
     list_sessions = method(LIST_SESSIONS)
     iterate_sessions = iterates(LIST_SESSIONS)
     revoke_session = by_id(REVOKE_SESSION)
+    list_identities = method(LIST_IDENTITIES)
+    iterate_identities = iterates(LIST_IDENTITIES)
+    unlink_identity = by_id(UNLINK_IDENTITY)
     get_second_factor = method(GET_SECOND_FACTOR)
     enroll_second_factor = method(ENROLL_SECOND_FACTOR)
     confirm_second_factor = method(CONFIRM_SECOND_FACTOR)

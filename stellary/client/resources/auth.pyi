@@ -8,6 +8,7 @@ from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.auth import (
     ActiveSession,
+    LinkedIdentity,
     Me,
     PasswordChanged,
     PasswordReset,
@@ -411,6 +412,116 @@ class Auth(Resource[C]):
 
         Args:
             session: The id of the session, or a value or a handle of one.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    def list_identities(
+        self: Auth[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> Page[LinkedIdentity]:
+        """List the identities by which OpenID Connect providers sign the caller in.
+
+        ``GET /auth/identities``. Requires a login.
+
+        Args:
+            limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+
+        Returns:
+            A page of ``LinkedIdentity``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+    @overload
+    async def list_identities(
+        self: Auth[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> AsyncPage[LinkedIdentity]:
+        """List the identities by which OpenID Connect providers sign the caller in.
+
+        ``GET /auth/identities``. Requires a login.
+
+        Args:
+            limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+
+        Returns:
+            A page of ``LinkedIdentity``: all rows, or as many as ``limit`` allows.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+    @overload
+    def iterate_identities(
+        self: Auth[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> Iterator[LinkedIdentity]:
+        """Iterate over all rows: list the identities by which OpenID Connect providers sign the caller in.
+
+        ``GET /auth/identities``. Requires a login.
+
+        Args:
+            limit: The number of rows per request, 1-500. Default: 200.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+
+        Returns:
+            An iterator over the rows, each a ``LinkedIdentity``. Pages are requested when they are needed.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+    @overload
+    def iterate_identities(
+        self: Auth[Async], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET
+    ) -> AsyncIterator[LinkedIdentity]:
+        """Iterate over all rows: list the identities by which OpenID Connect providers sign the caller in.
+
+        ``GET /auth/identities``. Requires a login.
+
+        Args:
+            limit: The number of rows per request, 1-500. Default: 200.
+            cursor: The start of the page, from the ``Link`` header of the previous page. 1-200 characters.
+
+        Returns:
+            An iterator over the rows, each a ``LinkedIdentity``. Pages are requested when they are needed.
+
+        Raises:
+            Invalid: The request is invalid; ``details`` lists the fields.
+            Forbidden: The role or the token's scopes are insufficient.
+        """
+    @overload
+    def unlink_identity(self: Auth[Sync], identity: IdLike, /) -> Ok:
+        """Unlink an identity: it no longer signs the caller in. The last way to sign in cannot be unlinked.
+
+        ``DELETE /auth/identities/:identityId``. Requires a login.
+
+        Args:
+            identity: The id of the identity, or a value or a handle of one.
+
+        Returns:
+            A confirmation.
+
+        Raises:
+            Forbidden: The role or the token's scopes are insufficient.
+            NotFound: The item does not exist or is not visible to the caller, without distinction.
+            Conflict: A duplicate, or a state that does not allow the change.
+        """
+    @overload
+    async def unlink_identity(self: Auth[Async], identity: IdLike, /) -> Ok:
+        """Unlink an identity: it no longer signs the caller in. The last way to sign in cannot be unlinked.
+
+        ``DELETE /auth/identities/:identityId``. Requires a login.
+
+        Args:
+            identity: The id of the identity, or a value or a handle of one.
 
         Returns:
             A confirmation.

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, selec
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.refs import (
     ApiTokenRef,
+    IdentityRef,
     InvitationRef,
     InvitationTokenRef,
     OrganizationMemberRef,
@@ -45,6 +46,7 @@ from stellary.core.accounts.row_types import (
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import (
     api_tokens,
+    identities,
     invitations,
     organization_members,
     organizations,
@@ -126,6 +128,12 @@ _SESSION = Query(
         sessions.c.ended_at.is_(None),
         sessions.c.expires_at > bindparam("_now"),
         sessions.c.generation == users.c.token_generation,
+    ),
+)
+_IDENTITY = Query(
+    IdRow,
+    select(identities.c.id).where(
+        identities.c.id == bindparam("_identity_id"), identities.c.user_id == bindparam("_user_id")
     ),
 )
 
@@ -270,6 +278,23 @@ def session(uow: UnitOfWork, ref: SessionRef) -> IdRow:
     return row
 
 
+def identity(uow: UnitOfWork, ref: IdentityRef) -> IdRow:
+    """Check access to an identity of the caller.
+
+    Args:
+        uow: The unit of work.
+        ref: The identity.
+
+    Raises:
+        NotFound: The caller has no such identity.
+    """
+    row = _IDENTITY.first(uow.connection, {"_user_id": uow.user_id, "_identity_id": ref.identity_id})
+    if row is None:
+        raise NotFound("Identity not found")
+    uow.mark_authorized()
+    return row
+
+
 ACCESS_BY_REF: AccessByRef = {
     **by_ref(workspace, workspace_member, invitation),
     OrganizationRef: organization,
@@ -278,5 +303,6 @@ ACCESS_BY_REF: AccessByRef = {
     InvitationTokenRef: invitation_by_token,
     ApiTokenRef: api_token,
     SessionRef: session,
+    IdentityRef: identity,
 }
 """The access check for each kind of ref."""

@@ -150,6 +150,7 @@ def _find_by_email(uow: UnitOfWork, email: str) -> IdentifiedUserRow | None:
 
 def _insert(uow: UnitOfWork, identity: Identity, user_id: str) -> None:
     row = {
+        "id": uow.new_id(),
         "issuer": identity.issuer,
         "subject": identity.subject,
         "user_id": user_id,

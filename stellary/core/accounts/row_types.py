@@ -74,6 +74,15 @@ class SessionRow(RowType):
     expires_at: datetime
 
 
+class IdentityRow(RowType):
+    """An identity of a user."""
+
+    id: str
+    issuer: str
+    subject: str
+    created_at: datetime
+
+
 class SecondFactorRow(RowType):
     """The second factor of a user, which may not be confirmed yet."""
 

@@ -181,10 +181,10 @@ identities = Table(
     # The URL of an OpenID Connect provider, and the id of the user there.
     Column("issuer", String(255), primary_key=True),
     Column("subject", String(255), primary_key=True),
-    Column(
-        "user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False, index=True
-    ),
+    Column("id", IdType, nullable=False),
+    Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_identities_user_id_id", "user_id", "id"),
 )
 
 email_tokens = Table(
