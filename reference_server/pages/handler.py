@@ -159,7 +159,7 @@ class _Api:
         attempt = self._password_limits.attempt(endpoint.operation, caller, raw.body)
         attempt.admit()
         response = self._send(raw, Match(endpoint, ref))
-        attempt.record(response.status)
+        attempt.record(response.status, response.code)
         return response
 
     def call_as_user(self, endpoint: AnyEndpoint, body: Mapping[str, object]) -> ApiResponse:
@@ -170,16 +170,10 @@ class _Api:
 
         def finish() -> str:
             login = open_pending_login(units, pending)
-            # A code counts like a password of the same account.
+            token = finish_login(units, login, code, device)
+            # From now on, the account is known to use the client's address.
             body = orjson.dumps({"email": login.email})
-            attempt = self._password_limits.attempt(LOGIN, Caller(self._context.client), body)
-            attempt.admit()
-            try:
-                token = finish_login(units, login, code, device)
-            except ApiError as error:
-                attempt.record(error.status)
-                raise
-            attempt.record(201)
+            self._password_limits.attempt(LOGIN, Caller(self._context.client), body).record(201)
             return token
 
         return self._respond(finish)

@@ -120,7 +120,8 @@ def log_in(request: PageRequest, api: PageApi, email: str) -> PageLogin:
     pending = request.form.get("pending")
     if pending is not None:
         response = api.finish_login(pending, request.form.get("code", ""), DEVICE)
-        if response.code == "wrong_code":
+        # Too many codes were wrong: a recovery code still lets the user in.
+        if response.code in ("wrong_code", "too_many_codes"):
             return PageLogin(pending=pending, problem=response.problem, status=response.status)
     else:
         # Read before the password is checked, so that a password that is changed meanwhile ends the login.

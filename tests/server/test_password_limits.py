@@ -257,6 +257,23 @@ def test_password_that_was_changed_clears_its_failures(limits):
             )
 
 
+@pytest.mark.parametrize("code", ["code_required", "wrong_code", "too_many_codes"])
+def test_code_after_a_right_password_is_no_failed_login(limits, core, code):
+    process_limits = limits(Limits())
+    attempt_in_progress = process_limits.attempt("auth.login", HERE, body())
+    attempt_in_progress.admit()
+    attempt_in_progress.record(401, code)
+    assert count_rows(core) == 0
+
+
+def test_conflict_after_a_right_password_is_no_failure(limits, core):
+    process_limits = limits(Limits())
+    owner = Caller("1.1.1.1", "Bearer own")
+    for operation in ("auth.delete_account", "auth.enroll_second_factor"):
+        attempt(process_limits, owner, status=409, operation=operation)
+    assert count_rows(core) == 0
+
+
 def test_registrations_and_duplicate_registrations_are_limited(limits):
     process_limits = limits(Limits(**OFF | {"registrations": parse_limit("3/hour")}))
     for status in (201, 409, 400, 400, 201):

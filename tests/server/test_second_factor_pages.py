@@ -11,7 +11,9 @@ from reference_server.__main__ import main
 from reference_server.settings import Settings
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.http.limits import Limits
+from stellary.core.accounts.identities import Identity, link_identity
+from stellary.core.accounts.identities import sign_in as start_by_provider
+from stellary.core.http.limits import Limits, RateLimit
 from tests.server.running import running
 from tests.server.test_board_pages import cookie_of, sign_in
 from tests.server.test_pages import ANN, invite, list_members, send_form, text_of
@@ -150,22 +152,89 @@ def test_pending_sign_in_is_no_login(sqlite_server):
     assert sqlite_server.ask("GET", "/home", cookie=f"stellary_session={pending}").status == 401
 
 
+def try_code(server, code, pending):
+    """Send a code, on the page if a sign-in is pending there; return the status."""
+    if pending is not None:
+        return send_form(server, "/sign-in", code=code, pending=pending).status
+    body = {"email": ANN, "password": PASSWORD, "code": code}
+    return server.ask("POST", "/auth/login", body).status
+
+
+def try_password(server, password):
+    return server.ask("POST", "/auth/login", {"email": ANN, "password": password}).status
+
+
 @pytest.mark.parametrize("with_page", [False, True])
-def test_codes_are_limited_like_passwords(sqlite_core, with_page):
-    with running(sqlite_core, Settings(limits=Limits())) as server:
+def test_wrong_codes_lock_out_no_passwords(sqlite_core, with_page):
+    with running(sqlite_core, Settings(limits=Limits(logins=RateLimit(3, 900)))) as server:
         clock = stop_clock(server)
-        _, secret = enroll_over_http(server, clock)
-        body = {"email": ANN, "password": PASSWORD}
-        fields = {"pending": hidden(sign_in(server), "pending")}
+        bearer, secret = enroll_over_http(server, clock)
+        pending = hidden(sign_in(server), "pending") if with_page else None
+        assert [try_code(server, "000000", pending) for _ in range(11)] == [401] * 10 + [429]
+        # The password is still answered by the question for a code, and lets its owner in elsewhere.
+        assert try_password(server, PASSWORD) == 401
+        body = {"currentPassword": PASSWORD, "newPassword": "a new password"}
+        assert server.ask("POST", "/auth/change-password", body, bearer).status == 200
+        clock.advance(timedelta(days=1))
+        body = {"email": ANN, "password": "a new password", "code": show_code(secret, clock.now)}
+        assert server.ask("POST", "/auth/login", body).status == 201
 
-        def try_code(code):
-            if with_page:
-                return send_form(server, "/sign-in", code=code, **fields).status
-            return server.ask("POST", "/auth/login", {**body, "code": code}).status
 
-        # The question for the code counts as the first failure.
-        assert [try_code("000000") for _ in range(20)] == [401] * 19 + [429]
-        assert try_code(show_code(secret, clock.now)) == 429
+@pytest.mark.parametrize("with_page", [False, True])
+def test_wrong_passwords_lock_out_no_codes(sqlite_core, with_page):
+    with running(sqlite_core, Settings(limits=Limits(logins=RateLimit(3, 900)))) as server:
+        clock = stop_clock(server)
+        bearer, secret = enroll_over_http(server, clock)
+        pending = hidden(sign_in(server), "pending")
+        assert [try_password(server, "wrong password") for _ in range(4)] == [401] * 3 + [429]
+        code = show_code(secret, clock.now)
+        if with_page:
+            assert try_code(server, code, pending) == 303
+        else:
+            body = {"currentPassword": PASSWORD, "code": code}
+            assert server.ask("POST", "/auth/second-factor/disable", body, bearer).status == 200
+
+
+def test_page_takes_a_recovery_code_after_too_many_codes(sqlite_server):
+    clock = stop_clock(sqlite_server)
+    bearer = sqlite_server.register()
+    body = {"currentPassword": PASSWORD}
+    secret = sqlite_server.ask("POST", "/auth/second-factor", body, bearer).json["secret"]
+    body = {"code": show_code(secret, clock.now)}
+    codes = sqlite_server.ask("POST", "/auth/second-factor/confirm", body, bearer).json["codes"]
+    pending = hidden(sign_in(sqlite_server), "pending")
+    for _ in range(10):
+        assert try_code(sqlite_server, "000000", pending) == 401
+    page = send_form(sqlite_server, "/sign-in", code="000000", pending=pending)
+    assert (page.status, "use a recovery code" in text_of(page)) == (429, True)
+    reply = send_form(sqlite_server, "/sign-in", code=codes[0], pending=hidden(page, "pending"))
+    assert reply.status == 303
+
+
+def test_user_unlinks_an_identity(sqlite_server):
+    sqlite_server.register()
+    cookie = {"cookie": cookie_of(sign_in(sqlite_server))}
+    assert "Sign-in services" not in text_of(sqlite_server.ask("GET", PATH, **cookie))
+    user_id = sqlite_server.ask("GET", "/auth/me", token=cookie["cookie"].partition("=")[2]).json["user"][
+        "id"
+    ]
+    link_identity(sqlite_server.core.units, Identity("https://id.example.com", "7", ANN, "Ann"), user_id)
+    page = sqlite_server.ask("GET", PATH, **cookie)
+    assert "Unlink 7 at https://id.example.com" in text_of(page)
+    fields = {"do": "unlink", "identity": hidden(page, "identity")}
+    assert "Sign-in services" not in text_of(send_form(sqlite_server, PATH, cookie, **fields))
+    again = send_form(sqlite_server, PATH, cookie, **fields)
+    assert (again.status, "Identity not found." in text_of(again)) == (404, True)
+
+
+def test_last_way_to_sign_in_is_kept_on_the_page(sqlite_server):
+    identity = Identity("https://id.example.com", "7", ANN, "Ann")
+    cookie = {
+        "cookie": f"stellary_session={start_by_provider(sqlite_server.core.units, identity, 'Browser')}"
+    }
+    page = sqlite_server.ask("GET", PATH, **cookie)
+    reply = send_form(sqlite_server, PATH, cookie, do="unlink", identity=hidden(page, "identity"))
+    assert (reply.status, "This is the only way to sign in" in text_of(reply)) == (409, True)
 
 
 def test_client_logs_in_with_a_code(sqlite_server):

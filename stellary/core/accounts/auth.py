@@ -31,7 +31,7 @@ from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
 from stellary.core.accounts.row_types import CallerRow, UserRow, UserWithRoleRow
-from stellary.core.accounts.second_factors import check_second_factor
+from stellary.core.accounts.second_factors import use_second_factor
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import invitations, users, workspace_members, workspaces
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
@@ -116,6 +116,7 @@ def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     Raises:
         Unauthenticated: The account does not exist, or the password is wrong. Both cases have the same
             message and take the same time. Or the password is right, and the code is missing or wrong.
+        RateLimited: The password is right, and too many codes were wrong.
         Forbidden: The account is deactivated.
     """
     with units.read(NOBODY) as uow:
@@ -128,9 +129,12 @@ def login(units: Units, actor: Actor, ref: Ref, request: Login) -> Session:
     if rounds_of(stored) != units.env.bcrypt_rounds:
         _rehash(units, row, request.password)
     with units.transaction(NOBODY) as uow:
-        check_second_factor(uow, row.id, request.code or None)
-        access_token = start_session(uow, row.id, row.token_generation, request.device or None)
-    return Session(access_token=access_token, user=_user(row))
+        problem = use_second_factor(uow, row.id, request.code or None)
+        if problem is None:
+            access_token = start_session(uow, row.id, row.token_generation, request.device or None)
+            return Session(access_token=access_token, user=_user(row))
+    # A guess of a code is counted, so the unit has committed.
+    raise problem
 
 
 @serves(ME, snapshot=False)

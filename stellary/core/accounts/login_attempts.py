@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
-from sqlalchemy import and_, bindparam, case, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
@@ -87,12 +87,41 @@ def _upsert(dialect: Any, *, counts: bool) -> Any:
 
 
 _COUNT = {"sqlite": _upsert(sqlite, counts=True), "postgresql": _upsert(postgresql, counts=True)}
+_COUNT_AND_READ = {
+    name: statement.returning(login_attempts.c.failures, login_attempts.c.window_ends_at)
+    for name, statement in _COUNT.items()
+}
+_DELETE = delete(login_attempts).where(login_attempts.c.key == bindparam("_key"))
 _SUCCEED = {"sqlite": _upsert(sqlite, counts=False), "postgresql": _upsert(postgresql, counts=False)}
 
 
 def attempts_key(*parts: str) -> str:
     """Return the key of a counter: a digest of the names that identify it."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def count_attempt(connection: Connection, key: str, window: timedelta, now: datetime) -> tuple[int, datetime]:
+    """Count an attempt within a transaction, and return the count and the end of its window.
+
+    Args:
+        connection: The connection of the transaction. Concurrent attempts wait for its end.
+        key: The key under which the attempt counts.
+        window: The length of a window that begins with this attempt.
+        now: The time.
+    """
+    row = {"key": key, "account": None, "failures": 1, "window_ends_at": now + window, "_now": now}
+    counted = connection.execute(_COUNT_AND_READ[connection.dialect.name], row).one()
+    return counted.failures, counted.window_ends_at
+
+
+def delete_attempts(connection: Connection, key: str) -> None:
+    """Delete the count under a key.
+
+    Args:
+        connection: The connection of a transaction that may write.
+        key: The key under which attempts count.
+    """
+    connection.execute(_DELETE, {"_key": key})
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from stellary.contract.errors import Unauthenticated
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.row_types import UserRow
-from stellary.core.accounts.second_factors import check_second_factor
+from stellary.core.accounts.second_factors import use_second_factor
 from stellary.core.accounts.sessions import start_session
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import check_not_deactivated
@@ -91,6 +91,7 @@ def finish_login(units: Units, login: PendingLogin, code: str, device: str) -> s
 
     Raises:
         Unauthenticated: The code is wrong or was used before, or the password has been changed since.
+        RateLimited: Too many codes were wrong.
         Forbidden: The account is deactivated.
         Unavailable: The database does not answer, or was busy for too long.
     """
@@ -99,8 +100,11 @@ def finish_login(units: Units, login: PendingLogin, code: str, device: str) -> s
         if user is None or user.token_generation != login.generation:
             raise _build_expired()
         check_not_deactivated(user)
-        check_second_factor(uow, user.id, code)
-        return start_session(uow, user.id, user.token_generation, device)
+        problem = use_second_factor(uow, user.id, code)
+        if problem is None:
+            return start_session(uow, user.id, user.token_generation, device)
+    # A guess of a code is counted, so the unit has committed.
+    raise problem
 
 
 def _build_expired() -> Unauthenticated:

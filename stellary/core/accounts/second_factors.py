@@ -23,10 +23,10 @@ from stellary.contract.auth import (
     SecondFactorSecret,
 )
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import ApiError, Conflict, Unauthenticated
+from stellary.contract.errors import ApiError, Conflict, FieldProblem, Invalid, Unauthenticated
 from stellary.contract.refs import Ref
-from stellary.contract.wire import invalid
 from stellary.core.accounts.authentication import confirm_login
+from stellary.core.accounts.code_guesses import count_guess, forget_guesses, is_guess
 from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.one_time_codes import build_uri, find_step, generate_secret
@@ -104,30 +104,53 @@ def enroll_second_factor(
     return SecondFactorSecret(secret=secret, uri=build_uri(secret, user.email))
 
 
-@serves(CONFIRM_SECOND_FACTOR)
-def confirm_second_factor(uow: UnitOfWork, ref: Ref, request: ConfirmSecondFactor) -> RecoveryCodes:
+@serves_self_managed(CONFIRM_SECOND_FACTOR)
+def confirm_second_factor(
+    units: Units, actor: Actor, ref: Ref, request: ConfirmSecondFactor
+) -> RecoveryCodes:
     """Enable the second factor, and return new recovery codes.
+
+    Args:
+        units: The core.
+        actor: The caller, who has logged in.
+        ref: The root ref, which is not used.
+        request: A code of the app.
 
     Raises:
         Invalid: The code is wrong.
         Conflict: There is no secret to confirm, or the second factor is enabled already.
+        RateLimited: The account has tried too many codes.
         Unauthenticated: The caller's login has ended at the same time.
     """
-    lock_caller(uow)
-    factor = _FIND.first(uow.connection, {"_user_id": uow.user_id})
-    if factor is None:
-        raise Conflict("there is no secret to confirm; get one first", code="no_second_factor")
-    if factor.confirmed_at is not None:
-        raise _already_enabled()
-    step = find_step(factor.secret, request.code, uow.now, factor.last_step)
+    with units.transaction(actor) as uow:
+        lock_caller(uow)
+        factor = _FIND.first(uow.connection, {"_user_id": uow.user_id})
+        if factor is None:
+            raise Conflict("there is no secret to confirm; get one first", code="no_second_factor")
+        if factor.confirmed_at is not None:
+            raise _already_enabled()
+        problem = count_guess(uow, uow.user_id)
+        codes = [] if problem is not None else _confirm(uow, factor, request.code)
+    # The guess is counted, so the unit has committed.
+    if problem is not None:
+        raise problem
+    if not codes:
+        raise _build_wrong_code("is not the code that the app shows")
+    return RecoveryCodes(codes=codes)
+
+
+def _confirm(uow: UnitOfWork, factor: SecondFactorRow, code: str) -> list[str]:
+    """Enable a factor, and return its recovery codes; none if the code is wrong."""
+    step = find_step(factor.secret, code, uow.now, factor.last_step)
     if step is None:
-        raise invalid(("code", "is not the code that the app shows"))
+        return []
     parameters = {"_user_id": uow.user_id, "_step": step, "last_step": step, "confirmed_at": uow.now}
     uow.connection.execute(_USE_STEP, parameters)
+    forget_guesses(uow, uow.user_id)
     codes = [_generate_recovery_code() for _ in range(RECOVERY_CODES)]
     rows = [{"user_id": uow.user_id, "code_digest": _digest_recovery_code(code)} for code in codes]
     uow.connection.execute(_INSERT_CODES, rows)
-    return RecoveryCodes(codes=codes)
+    return codes
 
 
 @serves_self_managed(DISABLE_SECOND_FACTOR)
@@ -143,6 +166,7 @@ def disable_second_factor(units: Units, actor: Actor, ref: Ref, request: Disable
     Raises:
         Invalid: The password or the code is wrong.
         Conflict: The account has no second factor.
+        RateLimited: The account has tried too many codes.
         Unauthenticated: The caller's login has ended at the same time.
     """
     user = check_current_password(units, actor, request.current_password)
@@ -151,13 +175,17 @@ def disable_second_factor(units: Units, actor: Actor, ref: Ref, request: Disable
         factor = _find_enabled(uow, user.id)
         if factor is None:
             raise Conflict("the account has no second factor", code="no_second_factor")
-        if not _use_code(uow, user.id, factor, request.code):
-            raise invalid(("code", "is wrong, or was used before"))
-        delete_second_factor(uow, user.id)
+        wrong = _build_wrong_code("is wrong, or was used before")
+        problem = _use_code(uow, user.id, factor, request.code, wrong)
+        if problem is None:
+            delete_second_factor(uow, user.id)
+    # The guess is counted, so the unit has committed.
+    if problem is not None:
+        raise problem
     return Ok()
 
 
-def check_second_factor(uow: UnitOfWork, user_id: str, code: str | None) -> None:
+def use_second_factor(uow: UnitOfWork, user_id: str, code: str | None) -> ApiError | None:
     """Check and use the code of a login whose password was right, if the account has a second factor.
 
     Args:
@@ -165,16 +193,17 @@ def check_second_factor(uow: UnitOfWork, user_id: str, code: str | None) -> None
         user_id: The account.
         code: The code of the app, or a recovery code; None if the login has none.
 
-    Raises:
-        Unauthenticated: The code is missing, wrong, or was used before.
+    Returns:
+        The error if the code is missing, wrong or used, or was not checked since too many were wrong; otherwise None. Raise
+        it after the commit, so that the guess is counted.
     """
     factor = _find_enabled(uow, user_id)
     if factor is None:
-        return
+        return None
     if code is None:
-        raise build_code_required()
-    if not _use_code(uow, user_id, factor, code):
-        raise Unauthenticated("the code is wrong, or was used before", code="wrong_code")
+        return build_code_required()
+    wrong = Unauthenticated("the code is wrong, or was used before", code="wrong_code")
+    return _use_code(uow, user_id, factor, code, wrong)
 
 
 def build_code_required() -> ApiError:
@@ -201,14 +230,27 @@ def _find_enabled(uow: UnitOfWork, user_id: str) -> SecondFactorRow | None:
     return None if factor is None or factor.confirmed_at is None else factor
 
 
-def _use_code(uow: UnitOfWork, user_id: str, factor: SecondFactorRow, code: str) -> bool:
-    """Use a code, and return whether it was right and no other request has used it."""
+def _use_code(
+    uow: UnitOfWork, user_id: str, factor: SecondFactorRow, code: str, wrong: ApiError
+) -> ApiError | None:
+    """Use a code, and return the error if it was wrong, or another request has used it, or too many were wrong."""
+    parameters: dict[str, object] = {"_user_id": user_id}
+    if not is_guess(code):
+        parameters["_digest"] = _digest_recovery_code(code)
+        return None if uow.connection.execute(_USE_RECOVERY_CODE, parameters).rowcount else wrong
+    problem = count_guess(uow, user_id)
+    if problem is not None:
+        return problem
     step = find_step(factor.secret, code, uow.now, factor.last_step)
-    if step is None:
-        parameters: dict[str, object] = {"_user_id": user_id, "_digest": _digest_recovery_code(code)}
-        return bool(uow.connection.execute(_USE_RECOVERY_CODE, parameters).rowcount)
-    parameters = {"_user_id": user_id, "_step": step, "last_step": step}
-    return bool(uow.connection.execute(_USE_STEP, parameters).rowcount)
+    parameters |= {"_step": step, "last_step": step}
+    if step is None or not uow.connection.execute(_USE_STEP, parameters).rowcount:
+        return wrong
+    forget_guesses(uow, user_id)
+    return None
+
+
+def _build_wrong_code(message: str) -> ApiError:
+    return Invalid(f"code {message}", code="wrong_code", details=[FieldProblem("code", message)])
 
 
 def delete_second_factor(uow: UnitOfWork, user_id: str) -> bool:
@@ -218,6 +260,7 @@ def delete_second_factor(uow: UnitOfWork, user_id: str) -> bool:
         uow: A unit that may write, and has locked the row of the user unless it acts for the operator.
         user_id: The user.
     """
+    forget_guesses(uow, user_id)
     uow.connection.execute(_DELETE_CODES, {"_user_id": user_id})
     return bool(uow.connection.execute(_DELETE, {"_user_id": user_id}).rowcount)
 

@@ -41,7 +41,7 @@ from stellary.core.http.limits import Limits
 from stellary.core.http.mcp.endpoint import McpEndpoint
 from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.http.observers import AccessEntry, AccessLog, RequestMetrics, logged_path
-from stellary.core.http.password_limits import PasswordLimits
+from stellary.core.http.password_limits import PasswordLimits, read_error_code
 from stellary.core.http.shares import owner_of
 from stellary.core.http.state import State
 from stellary.core.http.streams import Streams
@@ -368,7 +368,8 @@ class Api:
             # Checked again when the thread starts it, since concurrent attempts may have failed by then.
             attempt.admit()
             guarded_answer = answer()
-            attempt.record(guarded_answer.status)
+            status = guarded_answer.status
+            attempt.record(status, read_error_code(status, guarded_answer.body))
             return guarded_answer
 
         attempt.refuse_early()

@@ -25,6 +25,8 @@ from stellary.core.http.throttle import CONFIRMED, FORGOT_PASSWORD, LOGIN, REGIS
 _log = logging.getLogger("stellary.server")
 REFUSALS_MAX = 10_000
 NEVER = Attempts()
+CODE_PROBLEMS = frozenset({"code_required", "wrong_code", "too_many_codes"})
+"""The errors after a right password; ``code_guesses`` limits the codes."""
 _PER_ADDRESS = frozenset({REGISTER, FORGOT_PASSWORD})
 """The operations that are limited per address of the network alone, even when they succeed."""
 
@@ -161,11 +163,18 @@ class PasswordAttempt:
             self._owner.remember(self._here if key == self._here else self._pair, refusal)
             raise refusal.error(now)
 
-    def record(self, status: int) -> None:
-        """Count the attempt by the status of its response.
+    def record(self, status: int, code: object = None) -> None:
+        """Count the attempt by its response.
 
         If the database does not answer, the attempt is not counted, and the response is sent anyway.
+
+        Args:
+            status: The status of the response.
+            code: The code of the error, if it is one. Default: None.
         """
+        # The password was right, and the code of the second factor or the state of the account was not.
+        if code in CODE_PROBLEMS or (status == 409 and self._operation in CONFIRMED):
+            return
         try:
             windows = [
                 (key, timedelta(seconds=limit.seconds))
@@ -224,6 +233,16 @@ class PasswordAttempt:
     def _is_exempt(self, key: str) -> bool:
         """Return whether a limit does not apply: the limit of an account exempts addresses that are known to it."""
         return key == self._account and self._before.get(self._pair, NEVER).known_until is not None
+
+
+def read_error_code(status: int, body: bytes) -> object:
+    """Return the code of the error in a response; None if it is none.
+
+    Args:
+        status: The status of the response.
+        body: Its body.
+    """
+    return orjson.loads(body).get("code") if status >= 400 and body else None
 
 
 def _email(body: bytes) -> str:
