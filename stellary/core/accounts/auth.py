@@ -26,7 +26,7 @@ from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.current_password import check_current_password
 from stellary.core.accounts.email_changes import send_verification
-from stellary.core.accounts.email_tokens import delete_email_tokens
+from stellary.core.accounts.email_tokens import delete_links
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.login_state import LOGIN_GENERATION
 from stellary.core.accounts.passwords import hash_password, rounds_of, verify_password
@@ -187,7 +187,7 @@ def change_password(units: Units, actor: Actor, ref: Ref, request: ChangePasswor
         ).rowcount
         if not changed:
             raise Conflict("the password was changed at the same time", code="password_changed")
-        delete_email_tokens(uow, uow.user_id, "reset_password")
+        delete_links(uow, uow.user_id)
         uow.send_on_commit(ACCESS)
         revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
         return PasswordChanged(

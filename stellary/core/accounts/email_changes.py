@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import cast
+from typing import TypedDict
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
@@ -42,6 +41,14 @@ _EMAIL = select(users.c.email).where(users.c.id == bindparam("_user_id"))
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
+class RequestedAddress(TypedDict):
+    """The payload of the job: an account, the number of its passwords at the request, and the new address."""
+
+    userId: str
+    email: str
+    generation: int
+
+
 @serves_self_managed(CHANGE_EMAIL)
 def change_email(units: Units, actor: Actor, ref: Ref, request: ChangeEmail) -> Ok:
     """Send a link to a new address; the address changes once the link is used. The present address is verified by it.
@@ -63,20 +70,23 @@ def change_email(units: Units, actor: Actor, ref: Ref, request: ChangeEmail) -> 
     with units.transaction(actor) as uow:
         lock_caller(uow)
         use_confirmation(uow, user, request, "change_email")
-        jobs.enqueue(uow, SEND, {"userId": user.id, "email": email})
+        payload = RequestedAddress(userId=user.id, email=email, generation=user.token_generation)
+        jobs.enqueue(uow, SEND, payload)
     return Ok()
 
 
-def send_email_link(uow: UnitOfWork, payload: object) -> None:
+def send_email_link(uow: UnitOfWork, payload: RequestedAddress) -> None:
     """Mail a link to a new address, unless another account has it, and tell the old one. Runs as a job.
 
     Args:
         uow: The unit of the job.
-        payload: The account and the new address.
+        payload: The requested address.
     """
-    fields = cast("Mapping[str, str]", payload)
-    user, new_email = USER.first(uow.connection, {"_user_id": fields["userId"]}), fields["email"]
-    if user is None or not user.email or not has_room(uow, user.id, "change_email"):
+    user, new_email = USER.first(uow.connection, {"_user_id": payload["userId"]}), payload["email"]
+    # A new password, a deletion or a deactivation in the meantime ends the request.
+    if user is None or user.token_generation != payload["generation"]:
+        return
+    if not has_room(uow, user.id, "change_email"):
         return
     if new_email == user.email:
         _send_link(uow, user.id, new_email, LIFETIME)

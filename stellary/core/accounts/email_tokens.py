@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 import attrs
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, or_, select
 
 from stellary.contract.errors import ApiError, Invalid
 from stellary.core.accounts.tables import email_tokens, users
@@ -42,6 +42,14 @@ _FIND = (
 _DELETE_ALL = delete(email_tokens).where(
     email_tokens.c.user_id == bindparam("_user_id"),
     email_tokens.c.purpose.in_(bindparam("_purposes", expanding=True)),
+)
+_DELETE_FOREIGN = delete(email_tokens).where(
+    email_tokens.c.user_id == bindparam("_user_id"),
+    or_(
+        email_tokens.c.email.is_(None),
+        email_tokens.c.email
+        != select(users.c.email).where(users.c.id == bindparam("_user_id")).scalar_subquery(),
+    ),
 )
 RETENTION = RetentionRule(email_tokens, email_tokens.c.expires_at, lambda _: timedelta())
 """The rule for expired tokens."""
@@ -166,3 +174,15 @@ def delete_email_tokens(uow: UnitOfWork, user_id: str, *purposes: EmailPurpose) 
         purposes: What the tokens are for.
     """
     uow.connection.execute(_DELETE_ALL, {"_user_id": user_id, "_purposes": purposes})
+
+
+def delete_links(uow: UnitOfWork, user_id: str) -> None:
+    """Delete all tokens of an account except those that verify its present address.
+
+    Call it when a password ends the access of others, who may have asked for a link to an address of theirs.
+
+    Args:
+        uow: A unit that may write, and has locked the row of the account.
+        user_id: The account.
+    """
+    uow.connection.execute(_DELETE_FOREIGN, {"_user_id": user_id})

@@ -15,6 +15,7 @@ from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import AddressGivenUp
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 
@@ -113,4 +114,6 @@ def _create_or_update(
     email = email or user.email
     columns = {"email": email, "email_key": address_key(email), "name": name or user.name}
     uow.connection.execute(_UPDATE, {"_id": user.id, "updated_at": uow.now, **columns})
+    if email != user.email:
+        uow.emit(AddressGivenUp(user_id=user.id, email=user.email))
     return user.id

@@ -23,6 +23,7 @@ from stellary.core.accounts.common_passwords import check_new_password
 from stellary.core.accounts.email_tokens import (
     TokenOwner,
     create_email_token,
+    delete_links,
     find_owner,
     has_room,
     take_email_token,
@@ -150,6 +151,7 @@ def reset_password(units: Units, actor: Actor, ref: Ref, request: ResetPassword)
             _SET_PASSWORD, {"_id": owner.user_id, "password_hash": password_hash, "updated_at": uow.now}
         )
         take_email_token(uow, request.token, "reset_password")
+        delete_links(uow, owner.user_id)
         if not owner.is_verified:
             # Someone else may have registered the address, with a second factor that would lock its owner out.
             delete_second_factor(uow, owner.user_id)

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, update
 from stellary.contract.errors import Conflict
 from stellary.core.accounts import api_tokens
 from stellary.core.accounts.addresses import address_key
+from stellary.core.accounts.email_tokens import delete_links
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import users
@@ -79,5 +80,6 @@ def take_over(uow: UnitOfWork) -> None:
     # Locks the account, so that no token is created meanwhile.
     if uow.connection.execute(_TAKE_OVER, {"_id": uow.user_id}).rowcount:
         api_tokens.revoke_all(uow)
+        delete_links(uow, uow.user_id)
         delete_second_factor(uow, uow.user_id)
         uow.send_on_commit(ACCESS)

@@ -10,6 +10,7 @@ import pytest
 
 from stellary.core.accounts.email_tokens import create_email_token
 from stellary.core.accounts.password_resets import create_reset_link
+from stellary.core.accounts.proxied_users import find_or_create_user
 from stellary.core.kernel.unit import NOBODY
 from tests.support.world import PASSWORD, at_once, links
 
@@ -132,3 +133,57 @@ def test_concurrent_confirmations_of_one_address_succeed_once(world, rounds):
         assert [response.status for response in responses].count(200) == 1
         assert {response.status for response in responses} <= {200, 400, 409}
         assert [address_of(world, person) for person in people].count(email) == 1
+
+
+# A thief knows the password, and has asked for a link to an address of their own. The owner gets a notice, and acts.
+
+
+def change_password(world, ann):
+    body = {"currentPassword": PASSWORD, "newPassword": "a new password"}
+    world.ask(ann, "POST", "/auth/change-password", body)
+
+
+def reset_password(world, ann):
+    link = world.core.run(NOBODY, lambda uow: create_reset_link(uow, ann.email))
+    body = {"token": link.rpartition("/")[2], "newPassword": "a new password"}
+    world.ask(None, "POST", "/auth/reset-password", body)
+
+
+@pytest.mark.parametrize("set_password", [change_password, reset_password])
+def test_new_password_ends_links_to_other_addresses(world, ann, set_password):
+    ask_for_change(world, ann)
+    token = mailed_token(world)
+    set_password(world, ann)
+    assert outcome(confirm(world, token)) == (400, "invalid_link")
+    assert address_of(world, ann) == "ann@example.com"
+
+
+def test_new_password_ends_a_request_whose_link_is_not_sent_yet(world, ann):
+    body = {"email": NEW, "currentPassword": PASSWORD}
+    world.ask(world.bearer(ann), "POST", "/auth/change-email", body)
+    change_password(world, ann)
+    world.core.work.run_due()
+    assert NEW not in {email.to for email in world.emails}
+
+
+def test_new_password_keeps_the_link_that_verifies_the_present_address(world):
+    world.core.env.verify_email = True
+    body = {"email": NEW, "password": PASSWORD}
+    token = world.ask(None, "POST", "/auth/register", body)["access_token"]
+    link = mailed_token(world)
+    body = {"currentPassword": PASSWORD, "newPassword": "a new password"}
+    token = world.ask(token, "POST", "/auth/change-password", body)["access_token"]
+    assert confirm(world, link).status == 200
+    assert world.ask(token, "GET", "/auth/me")["user"]["emailVerified"]
+
+
+def test_owner_who_takes_an_address_over_keeps_it(world):
+    """Someone has registered the address of another person, and asked for a link to an address of their own."""
+    world.core.env.verify_email = True
+    body = {"email": "bob@example.com", "password": PASSWORD}
+    squatter = world.ask(None, "POST", "/auth/register", body)["access_token"]
+    ask_for_change(world, squatter)
+    token = mailed_token(world)
+    owner = find_or_create_user(world.core.units, "bob@example.com")
+    assert outcome(confirm(world, token)) == (400, "invalid_link")
+    assert find_or_create_user(world.core.units, "bob@example.com") == owner

@@ -142,6 +142,20 @@ def test_records_of_invitations_and_memberships_lose_the_address(world, people, 
     assert [row["meta"]["member"] for row in world.ask(ann, "GET", path)] == ["former member"]
 
 
+def test_records_lose_the_address_of_a_user_whom_the_host_gives_another_one(world):
+    ann = world.person("ann")
+    workspace = world.workspace(ann)
+    world.core.user(external_id="bob", email="bob@example.com")
+    invitation = world.ask(ann, "POST", f"{workspace.path}/members/invite", {"email": "bob@example.com"})
+    world.ask(ann, "DELETE", f"{workspace.path}/invitations/{invitation['id']}")
+    world.core.user(external_id="bob", name="Robert")
+    world.core.work.run_due()
+    assert "stellary_activities" in find_text(world, "bob@example.com")
+    world.core.user(external_id="bob", email="robert@example.com")
+    world.core.work.run_due()
+    assert find_text(world, "bob@example.com") == set()
+
+
 # ---------------------------------------------------------------------------------------------- cost
 
 
