@@ -448,6 +448,9 @@ def passes_tests(name: str, directory: Path) -> bool:
         "-n",
         "2",
         "-q",
+        # The cache names the failed tests of another run, which .ci/run may have started beside this one.
+        "-p",
+        "no:cacheprovider",
         "--randomly-seed=1",
         "--hypothesis-seed=0",
         "-m",

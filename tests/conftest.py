@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import postgres_pool, statement_cache
+from tests.support import postgres_pool, sqlite_pool, statement_cache
 from tests.support.shared_run import SERVER_VARIABLE, OwnedRun, Run
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
     statement_cache.share()
     postgres_pool.keep()
+    sqlite_pool.keep()
     config.stash[RUN] = Run(Path(worker[RUN_DIRECTORY])) if worker else OwnedRun()
 
 
@@ -60,8 +61,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     run = config.stash.get(RUN, None)
     if run is None:
         return
-    from tests.support.databases import Postgres
+    from tests.support.databases import Postgres, Sqlite
 
+    Sqlite(run).drop_idle()
     server = Postgres(run)
     postgres_pool.end()
     for name in list(server.sweepers):

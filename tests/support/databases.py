@@ -1,6 +1,7 @@
 """Fresh databases for tests: a migrated template of each kind is made once per run and copied.
 
-A PostgreSQL database is emptied after a test and given to the next one, which takes a tenth of the time of a copy.
+A database is emptied after a test and given to the next one, with its open connections: tests/support/sqlite_pool.py and
+tests/support/postgres_pool.py.
 """
 
 from __future__ import annotations
@@ -14,18 +15,26 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
-from tests.support import postgres, postgres_pool
+from tests.support import postgres, postgres_pool, sqlite_pool
 from tests.support.shared_run import SERVER_VARIABLE, Run
+
+FILES = {"stellary.db", "stellary.db-wal", "stellary.db-shm"}
+"""The files in the directory of a SQLite database."""
+PAGES_MAX = 2_000
+"""Pages of a SQLite database that the next test is given."""
 
 
 class Sqlite:
     """SQLite databases as copies of a migrated file."""
+
+    idle: ClassVar[list[SqliteSweeper]] = []
+    """Of this process: empty databases."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -44,9 +53,27 @@ class Sqlite:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """Yield the URL of a fresh copy of the template, and remove it afterwards."""
-        with self.copy_of(self.template()) as url:
-            yield url
+        """Yield the URL of a fresh database, and empty it afterwards."""
+        sweeper = self.idle.pop() if self.idle else self.create_sweeper()
+        try:
+            yield f"sqlite:///{sweeper.path}"
+        finally:
+            if sweeper.delete_all_rows():
+                self.idle.append(sweeper)
+            else:
+                sweeper.remove()
+
+    def create_sweeper(self) -> SqliteSweeper:
+        """Copy the template."""
+        directory = tempfile.mkdtemp(prefix="sqlite-", dir=self.run.directory)
+        path = Path(directory) / "stellary.db"
+        shutil.copyfile(self.template(), path)
+        return SqliteSweeper(path)
+
+    def drop_idle(self) -> None:
+        """Remove the databases that this process keeps for its next tests."""
+        while self.idle:
+            self.idle.pop().remove()
 
     @contextlib.contextmanager
     def empty_database(self) -> Iterator[str]:
@@ -76,23 +103,87 @@ class Sqlite:
             yield f"sqlite:///{path}"
 
 
+class SqliteSweeper:
+    """A SQLite database that is emptied after each test.
+
+    Args:
+        path: The file, a copy of the template.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        sqlite_pool.keep_file(str(path))
+        # Foreign keys are not enforced: all rows are deleted.
+        self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        tables = [name for (name,) in self._connection.execute(_TABLES)]
+        self._find_filled = " UNION ALL ".join(
+            f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables
+        )
+        self._schema = self._read_schema()
+
+    def delete_all_rows(self) -> bool:
+        """Delete all rows. Return False if the test has changed more than rows, or still uses the database."""
+        files = {path.name for path in self.path.parent.iterdir()}
+        if sqlite_pool.is_in_use(str(self.path)) or not files <= FILES:
+            return False
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            if self._read_schema() != self._schema:
+                return False
+            for (table,) in self._connection.execute(self._find_filled).fetchall():
+                self._connection.execute(f"DELETE FROM {table}")
+            self._connection.execute("COMMIT")
+            is_busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            return False
+        return not is_busy
+
+    def remove(self) -> None:
+        """Remove the database."""
+        self._connection.close()
+        sqlite_pool.forget(str(self.path))
+        shutil.rmtree(self.path.parent)
+
+    def _read_schema(self) -> tuple[object, ...]:
+        """Return what a test must not change, and whether the file has become large."""
+        names = ("schema_version", "user_version", "journal_mode", "auto_vacuum")
+        values = [self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+        versions = self._connection.execute("SELECT version_num FROM stellary_alembic_version").fetchall()
+        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
+        return (*values, *versions, pages > PAGES_MAX)
+
+
+_TABLES = """
+    SELECT name FROM sqlite_master
+    WHERE type = 'table' AND name <> 'stellary_alembic_version' AND (name NOT LIKE 'sqlite_%' OR name = 'sqlite_sequence')
+"""
+
+
 DELETED_MAX = 20_000
 """Rows of one database: what is deleted still takes its room, and nothing clears it away during the run."""
 
-# Each change of the schema replaces rows of the catalogue, so that other transactions have written them: faster than a
+# Each change of the schema writes rows of the catalogue, in a transaction that is younger than the database: faster than a
 # digest of the rows themselves. User objects have an oid from 16384 on.
-_SCHEMA = """
-    SELECT count(*), sum(writer::text::bigint) FROM (
-        SELECT xmin AS writer FROM pg_class WHERE relnamespace = 'public'::regnamespace
-        UNION ALL SELECT xmin FROM pg_attribute WHERE attrelid >= 16384
-        UNION ALL SELECT xmin FROM pg_constraint
-        UNION ALL SELECT xmin FROM pg_trigger
-        UNION ALL SELECT xmin FROM stellary_alembic_version
-    ) AS writers
+_CATALOGUE = """
+    SELECT xmin AS writer FROM pg_class WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT xmin FROM pg_attribute WHERE attrelid >= 16384
+    UNION ALL SELECT xmin FROM pg_constraint
+    UNION ALL SELECT xmin FROM pg_trigger
+    UNION ALL SELECT xmin FROM stellary_alembic_version
 """
-_END_OTHERS = """
-    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(%s)
+_READ_SCHEMA = f"SELECT pg_current_xact_id()::xid::text, count(*) FROM ({_CATALOGUE}) AS writers"
+_SWEEP = """
+    CREATE FUNCTION pg_temp.sweep(pooled int[], youngest xid, catalogue_rows bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+    DECLARE part bigint; total bigint := 0; present bigint; changed bigint;
+    BEGIN
+        PERFORM pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(pooled);
+        SELECT count(*), count(*) FILTER (WHERE age(writer) < age(youngest)) INTO present, changed
+        FROM ({catalogue}) AS writers;
+        IF present <> catalogue_rows OR changed > 0 THEN RETURN NULL; END IF;
+        {deletions}
+        RETURN total;
+    END $$
 """
 
 
@@ -103,8 +194,8 @@ class Postgres:
     """Of this process: empty ones, and how many rows were deleted from each."""
     sweepers: ClassVar[dict[str, psycopg.Connection]] = {}
     """Of this process: a connection to each of its databases that knows all tables by now, which a new one takes long for."""
-    schema: ClassVar[Any] = None
-    """What tells one schema from another: that of the template, once asked."""
+    schemas: ClassVar[dict[str, tuple[str, int]]] = {}
+    """Of this process: the youngest transaction of each database when it was copied, and the rows of its catalogue."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -152,12 +243,9 @@ class Postgres:
     def sweeper(self, name: str) -> psycopg.Connection:
         """Return the connection that empties a database, a new one if a test has ended the last one."""
         connection = self.sweepers.get(name)
-        try:
-            if connection is not None:
-                connection.execute("SELECT 1")
-                return connection
-        except psycopg.OperationalError:
-            self.close_sweeper(name)
+        if connection is not None and postgres_pool.is_alive(connection):
+            return connection
+        self.close_sweeper(name)
         self.sweepers[name] = connection = self.connect(name)
         # All rows are deleted, so that nothing has to be checked; an account of your own server may not be allowed to.
         with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
@@ -186,7 +274,7 @@ class Postgres:
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
         """Yield the URL of a fresh database; afterwards, end all connections to it."""
-        name, deleted = self.idle.popitem() if self.idle else (self.copy(), 0)
+        name, deleted = self.idle.popitem() if self.idle else (self.create(), 0)
         try:
             yield url_of(self.server(), name)
         finally:
@@ -225,6 +313,13 @@ class Postgres:
         finally:
             self.drop(name)
 
+    def create(self) -> str:
+        """Copy the template, and remember its schema."""
+        name = self.copy()
+        with self.administrator(name) as connection:
+            self.schemas[name] = connection.execute(_READ_SCHEMA).fetchone()
+        return name
+
     def copy(self, template: str | None = None, name: str | None = None) -> str:
         """Copy a database, by default the template, and return the name of the copy."""
         name, template = name or f"stellary_test_{secrets.token_hex(8)}", template or self.template()
@@ -232,18 +327,12 @@ class Postgres:
             # Copying files takes a quarter of the time of the default, which logs each page.
             create = statement("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
             connection.execute(create)
-        if self.schema is None:
-            with self.administrator(name) as connection:
-                Postgres.schema = connection.execute(_SCHEMA).fetchone()
         return name
 
     def delete_all_rows(self, name: str) -> int | None:
         """Delete all rows of a database. Return their number, or None if the test has changed more than rows."""
-        connection = self.sweeper(name)
-        connection.execute(_END_OTHERS, [postgres_pool.backends(name)])
-        if connection.execute(_SCHEMA).fetchone() != self.schema:
-            return None
-        (count,) = connection.execute("SELECT pg_temp.sweep()").fetchone()
+        parameters = [postgres_pool.backends(name), *self.schemas[name]]
+        (count,) = self.sweeper(name).execute("SELECT pg_temp.sweep(%s::int[], %s::xid, %s)", parameters).fetchone()
         return count
 
 
@@ -255,19 +344,16 @@ KINDS: dict[str, type[Sqlite | Postgres]] = {"sqlite": Sqlite, "postgresql": Pos
 def sweep() -> sql.Composed:
     """Return the SQL that creates a temporary function that deletes and counts all rows, leaves of the tree first.
 
-    The function plans its statements only once.
+    The function plans its statements only once. It first ends the sessions of others, and returns null for another schema.
     """
     from stellary.core.migrations.schema import metadata
 
     tables = [table.name for table in reversed(metadata.sorted_tables)]
-    body = sql.SQL(" ").join(
+    deletions = sql.SQL(" ").join(
         statement("DELETE FROM {}; GET DIAGNOSTICS part = ROW_COUNT; total := total + part;", table)
         for table in tables
     )
-    return sql.SQL(
-        "CREATE FUNCTION pg_temp.sweep() RETURNS bigint LANGUAGE plpgsql AS"
-        " $$ DECLARE part bigint; total bigint := 0; BEGIN {} RETURN total; END $$"
-    ).format(body)
+    return sql.SQL(_SWEEP).format(catalogue=sql.SQL(_CATALOGUE), deletions=deletions)
 
 
 def statement(text: str, *names: str) -> sql.Composed:

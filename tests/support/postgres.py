@@ -39,6 +39,9 @@ SETTINGS = {
     "autovacuum": "off",
     "max_connections": "200",
     "shared_buffers": "128MB",
+    # Otherwise each connection plans a statement five times before it keeps a plan.
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
     "listen_addresses": "",
     # Not UTC, lest code that forgets the time zone passes by chance.
     "timezone": "Asia/Kolkata",

@@ -8,6 +8,7 @@ the next test on the same database.
 from __future__ import annotations
 
 import os
+import select
 from collections import defaultdict
 from contextlib import suppress
 from typing import Any
@@ -47,6 +48,11 @@ def backends(database: str) -> list[int]:
     return [connection.info.backend_pid for connection in _of(database)]
 
 
+def is_alive(connection: psycopg.Connection) -> bool:
+    """Return whether the server has not ended an idle connection, which would make its socket readable."""
+    return not connection.closed and not select.select([connection.fileno()], [], [], 0)[0]
+
+
 def forget(database: str) -> None:
     """Close the connections to a database."""
     for connection in _of(database):
@@ -78,15 +84,13 @@ def _connect(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connectio
     key = repr((arguments, sorted((name, value) for name, value in options.items() if name != "context")))
     # A forked process shares its parent's sockets, and must not use them.
     idle = _idle[key] if os.getpid() == _owner else []
-    # Another thread may take the last one.
+    # Another thread may take the last one. The first is taken, so that a core's writer stays a writer and knows its statements.
     with suppress(IndexError):
         while True:
-            connection = idle.pop()
-            with suppress(psycopg.Error):
-                connection.autocommit = True
-                connection.execute("SELECT 1")
-                connection.autocommit = False
+            connection = idle.pop(0)
+            if is_alive(connection):
                 return connection
+            connection.close()
     connection = dialect.loaded_dbapi.connect(*arguments, **options)
     connection.kept_as = key
     threshold = connection.prepare_threshold

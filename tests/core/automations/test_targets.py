@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.each_case import for_each
 
 NOWHERE = "0" * 24
 DOING, DONE = 1, 2
@@ -109,8 +110,8 @@ def test_rule_with_names_in_its_conditions_acts(automation_api: AutomationApi, i
     assert automation_api.results(rule) == ["success"]
 
 
-@pytest.mark.parametrize(
-    ("field", "op", "value", "message"),
+@for_each(
+    "field, op, value, message",
     [
         (
             "columnId",
@@ -181,8 +182,8 @@ def test_condition_on_an_unknown_item_is_refused(
     assert refusal(automation_api, when(field, op, value)).startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("type", "params", "message"),
+@for_each(
+    "type, params, message",
     [
         (
             "move_card",

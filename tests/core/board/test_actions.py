@@ -14,6 +14,7 @@ from stellary.core.board.actions import ACTIONS
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import Actor
 from tests.support.boards import Board
+from tests.support.each_case import for_each
 
 
 @pytest.fixture
@@ -326,8 +327,14 @@ def test_params_have_to_be_an_object(board):
         actions.run(uow, board.workspace.ref, "move_card", ["a"])
 
 
-@pytest.mark.parametrize("name", [action.name for action in ACTIONS if action.name != "list_projects"])
-def test_actions_in_an_invisible_workspace_answer_not_found(board, card, name):
+@pytest.fixture
+def eve(board):
+    """Return a user who does not belong to the workspace."""
+    return board.world.person("eve")
+
+
+@for_each("name", [action.name for action in ACTIONS if action.name != "list_projects"])
+def test_actions_in_an_invisible_workspace_answer_not_found(board, card, eve, name):
     params = {"cardId": card["id"], "projectId": board.project["id"]}
     more = {
         "create_card": {"title": "a"},
@@ -349,7 +356,7 @@ def test_actions_in_an_invisible_workspace_answer_not_found(board, card, name):
     takes = {field.name for field in attrs.fields(dispatch.ACTIONS[name].takes)}
     accepted_params = {key: value for key, value in params.items() if key.replace("Id", "_id") in takes}
     with pytest.raises(NotFound, match="Workspace not found"):
-        run(board, name, by=board.world.person("eve"), **accepted_params, **more.get(name, {}))
+        run(board, name, by=eve, **accepted_params, **more.get(name, {}))
 
 
 @pytest.mark.parametrize(

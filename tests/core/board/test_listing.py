@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.each_case import for_each
+
 NOWHERE = "f" * 24
 
 
@@ -56,8 +58,8 @@ def various(card_api, columns):
     return {"bob": bob.id, "labels": labels, "columns": columns, "scope": cards["plain"]["scopeId"]}
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
+@for_each(
+    "query, expected",
     [
         ("columnId={columns[0]}", "plain high"),
         ("columnId={columns[2]}", "gone"),
@@ -120,9 +122,7 @@ def test_text_is_found_literally_without_regard_to_case(card_api, columns, title
     assert len(card_api.list_cards(f"q={part}")) == count
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=501", "cursor=x", "q=", "status=x", "dueBefore=x", "x=1"]
-)
+@for_each("query", ["limit=0", "limit=501", "cursor=x", "q=", "status=x", "dueBefore=x", "x=1"])
 def test_invalid_query_is_refused(card_api, query):
     assert card_api.error("GET", f"/cards?{query}")[0] == 400
 
