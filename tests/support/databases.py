@@ -332,7 +332,9 @@ class Postgres:
     def delete_all_rows(self, name: str) -> int | None:
         """Delete all rows of a database. Return their number, or None if the test has changed more than rows."""
         parameters = [postgres_pool.backends(name), *self.schemas[name]]
-        (count,) = self.sweeper(name).execute("SELECT pg_temp.sweep(%s::int[], %s::xid, %s)", parameters).fetchone()
+        (count,) = (
+            self.sweeper(name).execute("SELECT pg_temp.sweep(%s::int[], %s::xid, %s)", parameters).fetchone()
+        )
         return count
 
 
