@@ -18,7 +18,7 @@ Requests = Iterator[bytes]
 """The requests of one client, most often endless."""
 
 _HEAD_END = b"\r\n\r\n"
-_LENGTH = b"\r\nContent-Length: "
+_LENGTH = b"\r\ncontent-length: "
 _TIMEOUT_SECONDS = 60.0
 
 
@@ -96,7 +96,7 @@ class _Client(asyncio.Protocol):
             head = self._response.find(_HEAD_END)
             if head < 0:
                 return
-            start = self._response.index(_LENGTH, 0, head + 2) + len(_LENGTH)
+            start = self._response[: head + 2].lower().index(_LENGTH) + len(_LENGTH)
             length = int(self._response[start : self._response.index(b"\r", start)])
             self._missing = head + len(_HEAD_END) + length - len(self._response)
             if self._missing:

@@ -37,7 +37,7 @@ class Board:
 
     Attributes:
         queries: Queries that select the same share of the cards, whatever their number.
-        sparse_queries: Queries that select at most the newest ``FEW`` cards.
+        sparse_queries: Queries that select at most the newest ``FEW`` cards, or 100 cards far apart.
     """
 
     path: str
@@ -130,7 +130,7 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
     sprint_columns = world.ask(ann, "GET", f"{path}/columns?scopeId={sprint['id']}")
     labels = [
         world.ask(ann, "POST", f"{path}/labels", {"name": f"label {number}"})["id"]
-        for number in range(_LABELS + 1)
+        for number in range(_LABELS + 2)
     ]
     field = world.ask(ann, "POST", f"{path}/custom-fields", {"name": "Team", "type": "text"})["id"]
     template = read(
@@ -149,7 +149,11 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
             status=("open", "done")[number // 5 % 2],
             due_date=_NOW + timedelta(days=number % 30),
             assignee_id=people[number // 7 % (len(people) - 1)].id,
-            label_ids=[labels[number % _LABELS], labels[(number + 3) % _LABELS]],
+            label_ids=[
+                labels[number % _LABELS],
+                labels[(number + 3) % _LABELS],
+                *([labels[-2]] if number % max(1, size // 100) == 0 else []),
+            ],
             custom_fields={field: f"team {number % 6}"},
             archived=number % 5 == 0,
             updated_at=_NOW + timedelta(minutes=number % 100),
@@ -209,6 +213,7 @@ def make_board(world: World, people: list[Person], workspace: Workspace, size: i
         "few: scope": f"scopeId={sprint['id']}",
         "few: assignee": f"assigneeId={people[-1].id}",
         "few: label": f"labelId={labels[-1]}",
+        "far apart: label": f"labelId={labels[-2]}",
         "few: priority": "priority=low",
         "few: status": "status=in_progress",
         "few: due before": "dueBefore=2026-03-31",

@@ -103,8 +103,8 @@ def run_export(databases: Databases, kind: Kind, cards: int) -> Iterator[tuple[s
         before = server.memory_bytes()
         began = time.perf_counter()
         download(large)
-        yield f"{kind}.export.{cards}.seconds", time.perf_counter() - began
-        yield f"{kind}.export.{cards}.memory_mb", (server.peak_memory_bytes() - before) / 1e6
+        yield f"{kind}.transfer.export.{cards}.seconds", time.perf_counter() - began
+        yield f"{kind}.transfer.export.{cards}.memory_mb", (server.peak_memory_bytes() - before) / 1e6
 
 
 def run_copy(databases: Databases, kind: Kind, cards: int = LARGE) -> Iterator[tuple[str, float]]:

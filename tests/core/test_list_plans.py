@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from stellary.core import Core
 from stellary.core.api import dispatch
 from stellary.core.board import listing
-from stellary.core.board.queries import card_pages
+from stellary.core.board.queries import card_counts, card_pages
 from stellary.core.board.queries.card_filters import CONDITIONS
 from stellary.core.kernel.paging import Pages
 from stellary.core.knowledge import listing as documents
@@ -158,6 +158,17 @@ def test_no_page_is_sorted(core):
         for sql, plan in plans
         if sorts(plan) and find_order_table(sql) not in SORTED and not is_of_few_cards(sql)
     ] == []
+
+
+def test_portfolio_reads_only_indexes(core):
+    statement = card_counts._OF_PROJECTS.params(_ids=["1"])
+    ((_, plan),) = explain(core, [statement])
+    indexes = re.findall(r"COVERING INDEX (ix_\w+)|Index Only Scan using (ix_\w+)", plan)
+    assert sorted(first or second for first, second in indexes) == [
+        "ix_stellary_cards_completed_at",
+        "ix_stellary_cards_counted",
+        "ix_stellary_cards_open_due_date",
+    ]
 
 
 def test_scan_and_sort_are_noticed(core):

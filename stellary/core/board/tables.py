@@ -161,6 +161,8 @@ Index(
     "ix_stellary_cards_open_due_date",
     cards.c.project_id,
     cards.c.due_date,
+    cards.c.status,
+    cards.c.archived,
     sqlite_where=IS_DUE,
     postgresql_where=IS_DUE,
 )

@@ -24,7 +24,7 @@ _INDEXES: tuple[tuple[str, ...], ...] = (
 _PARTIAL_INDEXES = {
     "counted": (("project_id", "column_id", "status"), "archived = false"),
     "open_due_date": (
-        ("project_id", "due_date"),
+        ("project_id", "due_date", "status", "archived"),
         "archived = false AND status <> 'done' AND due_date IS NOT NULL",
     ),
     "completed_at": (("project_id", "completed_at"), "completed_at IS NOT NULL"),
