@@ -417,14 +417,20 @@ def test_schema_per_tenant_isolates_cores(empty_postgres_url: str):
     cores = schemas.TenantCores(empty_postgres_url, cores_max=1)
     try:
         for tenant in ("one", "two"):
-            core = cores.create(tenant)
-            core.user(external_id="42", name=f"Ann of {tenant}")
+            cores.create(tenant)
+            with cores.use(tenant) as core:
+                core.user(external_id="42", name=f"Ann of {tenant}")
         with pytest.raises(ValueError, match="is not a valid slug"):
             cores.create("x; DROP SCHEMA tenant_one")
         cores.drop("one")
-        two = cores.get("two")
-        assert two.user(external_id="42") == two.user(external_id="42")
-        assert cores.create("one").deactivate("42") is False
+        with cores.use("two") as two:
+            assert two.user(external_id="42") == two.user(external_id="42")
+            # Beyond the maximum, a core stays open while it is used.
+            cores.create("one")
+            with cores.use("one") as one:
+                assert one.deactivate("42") is False
+            assert two.deactivate("42") is True
+        assert list(cores._open) == ["two"]
     finally:
         cores.close()
 
