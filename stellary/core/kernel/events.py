@@ -530,7 +530,7 @@ class ItemRestored(TrashEvent):
     Attributes:
         new_name: Its new name, or the new key of a project; None if it has the former one.
         card: The card that it is, or belongs to; None if there is none.
-        item: Its state, if it is part of a board or is a project, unless it is a card; otherwise None.
+        item: Its state, unless it is a card or belongs to one; otherwise None.
         meta: Further details of the activity.
     """
 

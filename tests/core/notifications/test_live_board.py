@@ -246,6 +246,10 @@ def test_board_kept_from_events_equals_the_board(core, world, seed):
     bob = world.person("bob")
     board.join(bob)
     world.ask(board.owner, "POST", f"{board.path}/members", {"email": bob.email})
+    if seed % 2:
+        move = {"type": "move_card", "params": {"targetColumn": "Done", "order": 0}}
+        rule = {"trigger": "task_created", "action": move}
+        world.ask(board.owner, "POST", f"{board.path}/automations", rule)
     reader, writer = Reader(core, board), Writer(board, bob, seed)
     live_board = LiveBoard(world.ask(board.owner, "GET", f"{board.path}/board"))
     done = []
