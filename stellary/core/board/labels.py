@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
     Executable,
@@ -143,12 +144,12 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
         project_id=label.project_id,
     )
     parameters = {"_project_id": label.project_id, "_label_id": label.id}
-    uow.connection.execute(_STORE_IDS, {**parameters, "_trash_id": trash_id})
+    stored_rows = uow.connection.execute(_STORE_IDS, {**parameters, "_trash_id": trash_id}).all()
     uow.connection.execute(_DELETE, {"_id": label.id})
     changed_rows = uow.connection.execute(_REMOVE_FROM_CARDS, {**parameters, "_now": uow.now}).all()
-    former_ids = {}
+    former_ids = dict[str, object]()
     if len(changed_rows) <= VALUES_MAX:
-        former_ids = trash.load_references(uow, trash_id, cards.c.label_ids)
+        former_ids = {row.key: orjson.loads(row.data) for row in stored_rows}
     values = [
         ChangedValue(row.id, former_ids.get(row.id), row.label_ids, row.version) for row in changed_rows
     ]

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Index,
-    Insert,
     Integer,
     Select,
     String,
@@ -30,6 +29,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.sql.dml import ReturningInsert
 
 from stellary.contract.errors import NotFound
 from stellary.contract.trash import TrashKind
@@ -271,8 +271,12 @@ def add_references(uow: UnitOfWork, trash_id: str, column: Column[Any], values: 
         )
 
 
-def build_references(column: Column[Any], data: ColumnElement[str], condition: ColumnElement[bool]) -> Insert:
+def build_references(
+    column: Column[Any], data: ColumnElement[str], condition: ColumnElement[bool]
+) -> ReturningInsert[tuple[str, str]]:
     """Return the statement that stores values of a column like ``add_references``, for the entry ``_trash_id``.
+
+    It returns the stored rows: ``key`` and ``data``.
 
     Args:
         column: The column that changes.
@@ -281,7 +285,8 @@ def build_references(column: Column[Any], data: ColumnElement[str], condition: C
     """
     table = column.table
     values = select(_TRASH_ID, literal(str(column), String), table.c.id, data).where(condition)
-    return insert(rows).from_select(["trash_id", "table_name", "key", "data"], values)
+    statement = insert(rows).from_select(["trash_id", "table_name", "key", "data"], values)
+    return statement.returning(rows.c.key, rows.c.data)
 
 
 def load_references(uow: UnitOfWork, trash_id: str, column: Column[Any]) -> JsonRow:
