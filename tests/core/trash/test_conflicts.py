@@ -222,3 +222,22 @@ def test_trash_is_listed_by_kind_project_and_page(trash_api):
     assert [item["name"] for item in trash_api.items(kind="card", limit="2")] == ["2", "1"]
     assert len(trash_api.items(projectId=trash_api.project.id)) == 4
     assert trash_api.status("GET", f"{trash_api.trash}?projectId={'f' * 24}") == 400
+
+
+def test_label_and_value_that_come_back_before_their_card_are_listed(trash_api):
+    workspace = trash_api.project.workspace.path
+    label = trash_api.ask("POST", "/labels", {"name": "urgent"})
+    field = trash_api.ask("POST", "/custom-fields", {"name": "Points", "type": "number"})
+    scope = trash_api.ask("POST", "/scopes", {"name": "Later"})
+    card = {"title": "a card", "labelIds": [label["id"]], "customFields": {field["id"]: 3}}
+    before = trash_api.ask("POST", f"/columns/{scope['columns'][0]['id']}/cards", card)
+    trash_api.ask("DELETE", f"{workspace}/labels/{label['id']}")
+    trash_api.ask("DELETE", f"{workspace}/custom-fields/{field['id']}")
+    (listed,) = trash_api.ask("GET", "/cards")
+    assert (listed["labelIds"], listed["customFields"]) == ([], {})
+    trash_api.ask("DELETE", f"{workspace}/scopes/{scope['id']}")
+    for item in (label, field, scope):
+        trash_api.restore(item["id"])
+    (after,) = trash_api.ask("GET", "/cards")
+    assert (after["labelIds"], after["customFields"]) == (before["labelIds"], before["customFields"])
+    assert after["version"] > listed["version"]

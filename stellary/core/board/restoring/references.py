@@ -179,6 +179,7 @@ def add_label_to_cards(
         for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
             label_ids = insert_label(orjson.loads(row["label_ids"]), item.item_id, former_ids[card_id])
             row["label_ids"] = orjson.dumps(label_ids).decode()
+            row["version"] += 1
             trash.rewrite_row(uow, trash_id, cards, card_id, row)
     return values
 
@@ -214,6 +215,7 @@ def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, ob
         for trash_id, card_id, row in trash.find_rows(uow, cards, sorted(set(batch) - existing.keys())):
             card_values = {item.item_id: values[card_id], **orjson.loads(row["custom_fields"])}
             row["custom_fields"] = orjson.dumps(card_values).decode()
+            row["version"] += 1
             trash.rewrite_row(uow, trash_id, cards, card_id, row)
     return changed_values
 

@@ -79,6 +79,7 @@ def _return_row(uow: UnitOfWork, row: JsonRow, move: JsonRow, scope_ids: Mapping
         "column_id": move["columnId"],
         "scope_id": scope_ids[move["columnId"]],
         "position": move["position"],
+        "version": row["version"] + 1,
     }
     if _has_changed_status(move) and row["status"] == move["movedStatus"]:
         completed_at = trash.to_stored_time(uow, _read_time(move))
