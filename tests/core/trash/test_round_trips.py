@@ -199,7 +199,9 @@ class Change:
 
     def add_label(self):
         label = self.api.ask("POST", "/labels", {"name": "new"})
-        self.api.ask("PATCH", self.path, {"labelIds": [*self.card["labelIds"], label["id"]]})
+        # The deleted item may be one of the card's labels.
+        label_ids = self.api.ask("GET", self.path)["labelIds"]
+        self.api.ask("PATCH", self.path, {"labelIds": [*label_ids, label["id"]]})
         yield
         self.api.ask("DELETE", f"{self.api.project.workspace.path}/labels/{label['id']}")
 
