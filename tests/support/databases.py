@@ -124,7 +124,7 @@ class SqliteSweeper:
     def delete_all_rows(self) -> bool:
         """Delete all rows. Return False if the test has changed more than rows, or still uses the database."""
         files = {path.name for path in self.path.parent.iterdir()}
-        if sqlite_pool.is_in_use(str(self.path)) or not files <= FILES:
+        if not sqlite_pool.can_reuse(str(self.path)) or not files <= FILES:
             return False
         try:
             self._connection.execute("BEGIN IMMEDIATE")

@@ -64,9 +64,9 @@ def keep_file(path: str) -> None:
     _files.add(path)
 
 
-def is_in_use(path: str) -> bool:
-    """Return whether an engine has opened a connection to a file that is not closed."""
-    return path in _open.values()
+def can_reuse(path: str) -> bool:
+    """Return whether a file is still kept, and engines have closed all connections to it."""
+    return path in _files and path not in _open.values()
 
 
 def forget(path: str) -> None:
@@ -80,6 +80,9 @@ def forget(path: str) -> None:
 
 
 def _connect(dialect: Any, path: str, **options: Any) -> sqlite3.Connection:
+    if dialect.loaded_dbapi is not sqlite3.dbapi2:
+        # Another library, or an asynchronous driver: the file is not used again.
+        forget(path)
     if path not in _files or os.getpid() != _owner:
         connection: sqlite3.Connection = dialect.loaded_dbapi.connect(path, **options)
         return connection
