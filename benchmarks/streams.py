@@ -91,7 +91,7 @@ async def _measure(server: Server, site: Site, rounds: int, count: int) -> tuple
     return memory, extra / (MOVES * count) * 1e6
 
 
-async def _open(port: int, path: str, token: str) -> tuple[asyncio.BaseTransport, _Reader]:
+async def _open(port: int, path: str, token: str) -> tuple[asyncio.Transport, _Reader]:
     """Open a stream, and wait for its first bytes."""
     transport, reader = await asyncio.get_running_loop().create_connection(_Reader, "127.0.0.1", port)
     transport.write(request_bytes("GET", path, token))

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from stellary.core.db import forks
+
 
 class Sized(Protocol):
     """An item that can be remembered."""
@@ -27,12 +29,15 @@ class ItemMemory(Generic[S]):
         size_max: The limit of the total size, in bytes.
     """
 
-    __slots__ = ("_items", "_lock", "_size", "_size_max")
-
     def __init__(self, size_max: int) -> None:
         self._size_max = size_max
         self._size = 0
         self._items: dict[str, S] = {}
+        self._lock = threading.Lock()
+        forks.follow(self)
+
+    def after_fork_in_child(self) -> None:
+        """Renew the lock, which a thread of the parent may hold."""
         self._lock = threading.Lock()
 
     def find(self, keys: Iterable[str]) -> list[S | None]:
