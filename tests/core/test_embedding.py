@@ -234,7 +234,7 @@ def test_a_database_that_is_not_migrated_says_what_to_do(empty_url, call):
 def test_a_database_of_an_older_version_says_what_to_do(core):
     actor = core.user(external_id="1")
     with core.begin(NOBODY) as uow:
-        uow.connection.execute(text("ALTER TABLE stellary_cards RENAME COLUMN due_date TO due"))
+        uow.connection.execute(text("ALTER TABLE stellary_cards RENAME COLUMN comment_count TO comments"))
     client = Stellary.embedded(core.port(actor))
     home = client.organizations.list()[0].slug
     project = client.workspace(home, home).projects.create(name="Plan")

@@ -96,8 +96,8 @@ def write_sql(statement: Select, dialect: Dialect) -> str:
     return str(filled.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))
 
 
-def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str]]:
-    """Yield the SQL and the plan of each statement, made without its parameters."""
+def explain(core: Core, statements: Sequence[Select], *disabled: str) -> Iterator[tuple[str, str]]:
+    """Yield the SQL and the plan of each statement, made without its parameters and the disabled methods of PostgreSQL."""
     is_sqlite = core.database.is_sqlite
     dialect = (
         sqlite.dialect(paramstyle="named") if is_sqlite else postgresql.dialect(paramstyle="numeric_dollar")
@@ -108,7 +108,7 @@ def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str
             driver.create_function("stellary_folded", 1, str, deterministic=True)
         else:
             # Empty tables are cheap to scan: a plan still does so only if no index can answer the statement.
-            for method in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
+            for method in ("seqscan", "bitmapscan", "sort", "incremental_sort", *disabled):
                 connection.execute(text(f"SET LOCAL enable_{method} = off"))
         for statement in statements:
             sql = write_sql(statement, dialect)
@@ -162,7 +162,8 @@ def test_no_page_is_sorted(core):
 
 def test_portfolio_reads_only_indexes(core):
     statement = card_counts._OF_PROJECTS.params(_ids=["1"])
-    ((_, plan),) = explain(core, [statement])
+    # What PostgreSQL chooses for an empty table depends on what was deleted from it.
+    ((_, plan),) = explain(core, [statement], "indexscan")
     indexes = re.findall(r"COVERING INDEX (ix_\w+)|Index Only Scan using (ix_\w+)", plan)
     assert sorted(first or second for first, second in indexes) == [
         "ix_stellary_cards_completed_at",
