@@ -86,12 +86,9 @@ class Databases:
             shutil.copyfile(database.plain, copy.plain)
             return copy
         assert self._socket is not None
-        source, target = (
-            psycopg.conninfo.conninfo_to_dict(each.plain)["dbname"] for each in (database, copy)
-        )
         with psycopg.connect(_url(self._socket, postgres.SUPERUSER), autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{target}"')
-            connection.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
+            connection.execute(f'DROP DATABASE "{copy.name}"')
+            connection.execute(f'CREATE DATABASE "{copy.name}" TEMPLATE "{database.name}"')
         return copy
 
 

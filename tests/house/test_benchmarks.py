@@ -55,25 +55,7 @@ WANTED = {
 @pytest.mark.bench
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("http",),
-        (
-            "handler",
-            "core",
-            "embedded",
-            "contention",
-            "places",
-            "pages",
-            "transfer",
-            "webhooks",
-            "growth",
-            "streams",
-            "start",
-        ),
-    ],
-)
+@pytest.mark.parametrize("names", WANTED)
 def test_short_run_reports_every_figure_with_a_target(names, tmp_path):
     path = tmp_path / "figures.json"
     amount = ["--seconds", "0.05", "--rounds", "1", "--cards", "300", "--minutes", "0.02"]
