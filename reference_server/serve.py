@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import fcntl
 import gc
+import linecache
 import logging
 import os
 import resource
@@ -60,6 +61,8 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
     """
     limit_address_space()
     raise_file_limit()
+    # attrs keeps the source of each method that it generates, for tracebacks: more than 1 MB.
+    linecache.clearcache()
     with (
         closing(configure(settings.log)) as log,
         exclusive_database(settings),

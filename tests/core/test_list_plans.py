@@ -18,6 +18,7 @@ from stellary.core.board.queries.card_filters import CONDITIONS
 from stellary.core.kernel.paging import Pages
 from stellary.core.knowledge import listing as documents
 from stellary.core.notifications import feed
+from tests.support.boards import Board
 from tests.support.plans import find_declared
 
 assert dispatch.SERVICES, "the services build the statements of their lists"
@@ -96,8 +97,8 @@ def write_sql(statement: Select, dialect: Dialect) -> str:
     return str(filled.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))
 
 
-def explain(core: Core, statements: Sequence[Select], *disabled: str) -> Iterator[tuple[str, str]]:
-    """Yield the SQL and the plan of each statement, made without its parameters and the disabled methods of PostgreSQL."""
+def explain(core: Core, statements: Sequence[Select]) -> Iterator[tuple[str, str]]:
+    """Yield the SQL and the plan of each statement, made without its parameters."""
     is_sqlite = core.database.is_sqlite
     dialect = (
         sqlite.dialect(paramstyle="named") if is_sqlite else postgresql.dialect(paramstyle="numeric_dollar")
@@ -108,7 +109,7 @@ def explain(core: Core, statements: Sequence[Select], *disabled: str) -> Iterato
             driver.create_function("stellary_folded", 1, str, deterministic=True)
         else:
             # Empty tables are cheap to scan: a plan still does so only if no index can answer the statement.
-            for method in ("seqscan", "bitmapscan", "sort", "incremental_sort", *disabled):
+            for method in ("seqscan", "bitmapscan", "sort", "incremental_sort"):
                 connection.execute(text(f"SET LOCAL enable_{method} = off"))
         for statement in statements:
             sql = write_sql(statement, dialect)
@@ -160,10 +161,19 @@ def test_no_page_is_sorted(core):
     ] == []
 
 
-def test_portfolio_reads_only_indexes(core):
+def test_portfolio_reads_only_indexes(core, world):
+    board = Board(world, world.person("ann"))
+    cards = [{"title": "Write", "columnId": board.columns[0]["id"]}] * 300
+    world.ask(board.owner, "POST", f"{board.path}/cards/bulk", {"cards": cards})
+    if not core.database.is_sqlite:
+        # PostgreSQL compares costs, which are the same for a few rows, and must know which pages are visible to all.
+        with core.database.open_raw() as connection:
+            driver = connection.connection.driver_connection
+            driver.autocommit = True
+            driver.execute("VACUUM ANALYZE stellary_cards")
+            driver.autocommit = False
     statement = card_counts._OF_PROJECTS.params(_ids=["1"])
-    # What PostgreSQL chooses for an empty table depends on what was deleted from it.
-    ((_, plan),) = explain(core, [statement], "indexscan")
+    ((_, plan),) = explain(core, [statement])
     indexes = re.findall(r"COVERING INDEX (ix_\w+)|Index Only Scan using (ix_\w+)", plan)
     assert sorted(first or second for first, second in indexes) == [
         "ix_stellary_cards_completed_at",
