@@ -36,8 +36,8 @@ def expected_figures(names):
     figures = [name.replace("100000", "300") for name in TARGETS if not name.startswith("sdk")]
     if parts := PARTS[names]:
         return [name for name in figures if any(part in name for part in parts)]
-    others = [part for parts in PARTS.values() for part in parts]
-    return [name for name in figures if not any(part in name for part in others)]
+    other_parts = [part for parts in PARTS.values() for part in parts]
+    return [name for name in figures if not any(part in name for part in other_parts)]
 
 
 @pytest.mark.bench
