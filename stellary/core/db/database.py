@@ -180,7 +180,7 @@ class Database:
 
     @property
     def can_gather(self) -> bool:
-        """Whether ``gathering`` can be used; False for PostgreSQL with an engine of the host, which may use any driver."""
+        """True if ``gathering`` can be used; False for PostgreSQL with an engine of the host, which may use any driver."""
         return self.is_sqlite or bool(self._pools)
 
     def _can_commit(self, connection: Connection) -> bool:
@@ -199,7 +199,7 @@ class Database:
 
     @property
     def has_readers(self) -> bool:
-        """Whether units that only read use connections of their own, which see only committed rows."""
+        """True if units that only read use connections of their own, which see only committed rows."""
         return self._reader is not None
 
     @contextmanager

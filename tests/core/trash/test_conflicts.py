@@ -44,6 +44,7 @@ def test_name_that_was_taken_returns_409_and_another_one_can_be_given(trash_api,
 def test_key_that_was_taken_returns_409_and_another_one_can_be_given(trash_api):
     card = trash_api.card("findable")
     key = card["key"].partition("-")[0]
+    assert [listed["key"] for listed in trash_api.ask("GET", "/cards")] == [card["key"]]
     trash_api.ask("DELETE", "")
     projects = f"{trash_api.project.workspace.path}/projects"
     trash_api.ask("POST", projects, {"name": "another", "key": key})
@@ -54,6 +55,7 @@ def test_key_that_was_taken_returns_409_and_another_one_can_be_given(trash_api):
     )
     trash_api.restore(trash_api.project.id, {"key": "OTHER"})
     assert trash_api.ask("GET", f"/cards/{card['id']}")["key"] == "OTHER-1"
+    assert [listed["key"] for listed in trash_api.ask("GET", "/cards")] == ["OTHER-1"]
     hits = trash_api.ask("GET", f"{trash_api.project.workspace.path}/search?q=OTHER-1")
     assert [hit["id"] for hit in hits] == [card["id"]]
 

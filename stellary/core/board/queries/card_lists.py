@@ -90,25 +90,29 @@ _BY_IDS: Select[Any] = select(_FINGERPRINT, *COLUMNS).where(
 
 
 class ListStatements:
-    """The statements of a list, built from one that selects its cards in order.
+    """The statements of a list, built on first use from one that selects its cards in order.
 
     Args:
         select_cards: The statement; its columns are replaced.
-
-    Attributes:
-        complete: Selects the position, the fingerprint and the complete row of each card.
-        fingerprints: Selects all fingerprints as one text, and all positions as another.
     """
 
     def __init__(self, select_cards: Select[Any]) -> None:
         self._select_cards = select_cards
-        self.complete: Select[Any] = select_cards.with_only_columns(cards.c.position, _FINGERPRINT, *COLUMNS)
-        listed = select_cards.with_only_columns(
+
+    @functools.cached_property
+    def complete(self) -> Select[Any]:
+        """The statement for the position, the fingerprint and the complete row of each card."""
+        return self._select_cards.with_only_columns(cards.c.position, _FINGERPRINT, *COLUMNS)
+
+    @functools.cached_property
+    def fingerprints(self) -> Select[Any]:
+        """The statement for all fingerprints as one text, and all positions as another."""
+        listed = self._select_cards.with_only_columns(
             _FINGERPRINT.label("fingerprint"), sql_cast(cards.c.position, Text).label("position")
         ).subquery("listed")
         # One row, since the driver takes longer to convert a row for each card than the database to join the texts.
         texts: list[ColumnElement[Any]] = [joined_lines(column).label(column.key) for column in listed.c]
-        self.fingerprints: Select[Any] = select(*texts)
+        return select(*texts)
 
     def where(self, *conditions: ColumnElement[bool]) -> ListStatements:
         """Return the statements with more conditions."""
