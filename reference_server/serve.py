@@ -42,6 +42,8 @@ IN_FLIGHT_SECONDS = 10.0
 GC_THRESHOLD = 50_000
 FILES_MAX = 65_536
 RECONNECT_SECONDS = 1.0
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the number of the signal."""
 STACK_BYTES = 2 << 20
 ARENAS_MAX = 2
 _M_ARENA_MAX = -8
@@ -63,11 +65,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
     raise_file_limit()
     # attrs keeps the source of each method that it generates, for tracebacks: more than 1 MB.
     linecache.clearcache()
-    with (
-        closing(configure(settings.log)) as log,
-        exclusive_database(settings),
-        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-    ):
+    with closing(configure(settings.log)) as log, exclusive_database(settings):
         secret, secret_file = signing_secret(settings)
         if secret_file is not None:
             _log.warning("no JWT_SECRET is set: generated one and stored it in %s", secret_file)
@@ -88,12 +86,10 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             private_webhooks=settings.private_webhooks,
             planner=ModelPlanner(settings.planner_model) if settings.planner_model else None,
         )
-        try:
+        with closing(core), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             migrate(core, settings.database_wait)
             start_store(core)
             runner.run(_serve(core, settings, log, mailer, listening, up))
-        finally:
-            core.close()
 
 
 def limit_address_space() -> None:
@@ -193,23 +189,27 @@ async def _serve(
     if mailer is not None:
         mailer.start()
     server = HttpServer(app, IN_FLIGHT_SECONDS)
-    await server.start(listening)
-    # These objects stay alive, so the garbage collector need not examine them again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
-    up()
-    await stop.wait()
-    # A second Ctrl-C stops the process immediately.
-    loop.add_signal_handler(signal.SIGINT, _interrupt)
-    await wind_down(app[STATE], server, settings.stop_delay)
-    await server.close()
-    if mailer is not None:
-        await mailer.close(CLOSE_SECONDS)
+    try:
+        await server.start(listening)
+        # These objects stay alive, so the garbage collector need not examine them again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+        up()
+        await stop.wait()
+        loop.add_signal_handler(signal.SIGINT, _end_immediately, log)
+        await wind_down(app[STATE], server, settings.stop_delay)
+    finally:
+        # This waits for the threads that use the core.
+        await server.close()
+        if mailer is not None:
+            await mailer.close(CLOSE_SECONDS)
 
 
-def _interrupt() -> None:
-    raise KeyboardInterrupt
+def _end_immediately(log: Log) -> None:
+    """End the process without waiting for requests, jobs and emails; the database stays consistent."""
+    log.close()
+    os._exit(INTERRUPTED)
 
 
 async def wind_down(state: State, server: HttpServer, delay: float) -> None:

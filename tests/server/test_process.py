@@ -10,20 +10,28 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from reference_server.__main__ import main
-from reference_server.serve import FILES_MAX, raise_file_limit
+from reference_server.serve import FILES_MAX, raise_file_limit, run
+from reference_server.settings import Settings
 from reference_server.sockets import bind_socket, url_of
+from stellary.core import Core
+from stellary.core.http.limits import NO_LIMITS
 from tests.server.processes import clean_environment, run_failing, run_process
 from tests.server.running import reply
+from tests.support.forkserver import context
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 MEMORY_MAX = 90 * 1024
 READY_SECONDS_MAX = 2.0
+CORE_THREADS = {"stellary-jobs", "stellary-webhooks"}
 
 
 def test_banner_has_the_url_and_a_snippet_that_runs(tmp_path):
@@ -229,6 +237,34 @@ def test_second_ctrl_c_ends_the_server_immediately(tmp_path):
             time.sleep(0.01)
         server.signal(signal.SIGINT)
         assert server.wait() == 130
+
+
+def test_core_of_a_server_that_fails_is_closed_after_its_threads_have_ended(tmp_path):
+    ours, theirs = context.Pipe(duplex=False)
+    settings = Settings(data_dir=tmp_path, limits=NO_LIMITS, bcrypt_rounds=4, log="off")
+    process = context.Process(target=fail_when_ready, args=(settings, theirs))
+    process.start()
+    theirs.close()
+    assert ours.poll(30)
+    assert ours.recv() == []
+    process.join(30)
+
+
+def fail_when_ready(settings: Settings, results: Connection) -> None:
+    """Let a server fail when it is ready, and send the names of the threads that use the core when it is closed."""
+    close_core = Core.close
+
+    def close_and_report(core: Core) -> None:
+        results.send([thread.name for thread in threading.enumerate() if thread.name in CORE_THREADS])
+        close_core(core)
+
+    def fail() -> None:
+        assert {thread.name for thread in threading.enumerate()} >= CORE_THREADS
+        raise OSError("the terminal is gone")
+
+    Core.close = close_and_report
+    with suppress(OSError), bind_socket("127.0.0.1", 0) as listening:
+        run(settings, listening, "", fail)
 
 
 def test_log_contains_no_secrets(tmp_path):
