@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError
 from stellary.core.accounts.tables import api_tokens, users
 from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import DirectConnection, DirectResult
+from stellary.core.db.statement_plans import ROWS_PER_INSERT
 from stellary.core.notifications.tables import activities
 
 NOW = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
@@ -246,6 +247,68 @@ def test_rows_with_different_names_are_the_same_error_as_with_sqlalchemy(databas
             connection.execute(statement, changes)
         with pytest.raises(StatementError, match="A value is required for bind parameter 'name'"):
             connection.execute(statement, [changes[0], {"_id": "b" * 24}])
+
+
+INSERT_OF_USERS = insert(users)
+_USER_ID = bindparam("user_id", type_=api_tokens.c.user_id.type)
+INSERT_OF_EXISTING_USERS = insert(api_tokens).from_select(
+    [*TOKEN],
+    select(*(bindparam(name, type_=api_tokens.c[name].type) for name in TOKEN)).where(
+        select(users.c.id).where(users.c.id == _USER_ID).exists()
+    ),
+)
+
+
+def list_users(batch, count):
+    return [
+        user("x", id=f"{batch:012}{number:012}", email_key=f"{batch} {number}", name=f"{number} 'é' ?")
+        for number in range(count)
+    ]
+
+
+def list_tokens(batch, count):
+    """Return tokens, every fourth of a user that does not exist."""
+    return [
+        {
+            **TOKEN,
+            "id": f"{batch:012}{number:012}",
+            "user_id": ("a" if number % 4 else "x") * 24,
+            "token_digest": f"{batch} {number}",
+        }
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "list_rows", "is_inserted"),
+    [
+        (INSERT_OF_USERS, list_users, lambda _: True),
+        (INSERT_OF_EXISTING_USERS, list_tokens, lambda row: row["user_id"] != "x" * 24),
+    ],
+    ids=["all rows", "rows on a condition"],
+)
+def test_many_rows_are_inserted_in_order_by_few_statements(database, statement, list_rows, is_inserted):
+    count = 2 * ROWS_PER_INSERT + 3
+    with database.writing() as connection:
+        for batch in range(2):
+            connection.execute(statement, list_rows(batch, count))
+    rows, table = list_rows(2, count), statement.table
+    inserted = [row for row in rows if is_inserted(row)]
+    sent = []
+    with database.writing() as connection:
+        driver = connection.connection.driver_connection
+        if database.is_sqlite:
+            driver.set_trace_callback(sent.append)
+        try:
+            assert connection.execute(statement, rows).rowcount == len(inserted)
+        finally:
+            if database.is_sqlite:
+                driver.set_trace_callback(None)
+    with database.reading() as connection:
+        columns = [table.c[name] for name in rows[0]]
+        stored = connection.execute(select(*columns).where(table.c.id.like(f"{2:012}%")).order_by(table.c.id))
+        assert [dict(row) for row in stored.mappings()] == inserted
+    assert len(sent) == (2 + 3 if database.is_sqlite else 0)
 
 
 def test_several_rows_of_which_one_exists_are_refused(database):

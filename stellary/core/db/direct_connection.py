@@ -303,10 +303,8 @@ class DirectConnection(Connection):
         driver: Any = None if pooled is None else pooled.dbapi_connection
         try:
             if type(bound) is list:
-                cursor = driver.cursor()
-                cursor.executemany(plan.sql, bound)
-            else:
-                cursor = driver.execute(plan.sql, bound)
+                return DirectResult(plan, (), plan.execute_several(driver, cast("list[Row]", bound)))
+            cursor = driver.execute(plan.sql, bound)
             fetched = cursor.fetchall() if plan.fetches else ()
         except BaseException as error:
             if isinstance(error, Exception) and not isinstance(error, self.dialect.loaded_dbapi.Error):

@@ -7,13 +7,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import CursorResult, Executable, SelectBase, TextClause, UpdateBase
+from sqlalchemy import CursorResult, Executable, Insert, SelectBase, TextClause, UpdateBase
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from stellary.core.db.errors import OUR_TABLES
+
+if TYPE_CHECKING:
+    import sqlite3
 
 Parameters: TypeAlias = Mapping[str, object]
 BoundParameters: TypeAlias = tuple[object, ...] | dict[str, object]
@@ -23,7 +27,14 @@ PLANS_MAX = 32
 """The maximum number of plans of a statement: it has one for each set of parameter names and list lengths."""
 SEVERAL: Final = "*"
 """The first part of the key of a plan for several sets of parameters. No parameter has this name."""
+ROWS_PER_INSERT: Final = 50
+"""The number of rows that SQLite inserts by one statement, if there are so many."""
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
+# Either VALUES, or a SELECT of parameters on a condition.
+_INSERTED_ROW = re.compile(
+    r"(INSERT INTO (\w+) \([^()]+\) )(?:VALUES (\([^()]+\))|(SELECT (?:\? AS \w+,? )+\nWHERE EXISTS \(.+\)))",
+    re.DOTALL,
+)
 
 
 class _Parameter:
@@ -70,6 +81,39 @@ class StatementPlan:
         """Converts the parameters to the form of the driver."""
         self.raw_sql = b""
         """The SQL with PostgreSQL's own placeholders, for psycopg; empty if the driver executes ``sql``."""
+        self._sql_of_rows = ""
+
+    def use_sql_of_rows(self) -> None:
+        """Let SQLite insert ``ROWS_PER_INSERT`` rows by one statement, which takes half the time for a table with triggers.
+
+        For each statement on such a table, SQLite copies the pages that it changes, so that it can be undone alone.
+        """
+        row = _INSERTED_ROW.fullmatch(self.sql)
+        if row is None:
+            return
+        start, table, values, query = row.groups()
+        if values is not None:
+            self._sql_of_rows = f"{start}VALUES {', '.join([values] * ROWS_PER_INSERT)}"
+        elif table not in query:
+            self._sql_of_rows = start + " UNION ALL ".join([query] * ROWS_PER_INSERT)
+
+    def execute_several(self, driver: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> int:
+        """Execute the statement for each of several sets of parameters, and return the number of changed rows.
+
+        Args:
+            driver: The driver's connection.
+            rows: The parameters in the form of the driver.
+        """
+        batched = len(rows) - len(rows) % ROWS_PER_INSERT if self._sql_of_rows else 0
+        row_count = 0
+        for first in range(0, batched, ROWS_PER_INSERT):
+            values = (*chain.from_iterable(rows[first : first + ROWS_PER_INSERT]),)
+            row_count += driver.execute(self._sql_of_rows, values).rowcount
+        if batched < len(rows):
+            cursor = driver.cursor()
+            cursor.executemany(self.sql, rows[batched:])
+            row_count += cursor.rowcount
+        return row_count
 
     def use_raw_sql(self) -> None:
         """Let psycopg execute the statement with PostgreSQL's own placeholders, as it is sent.
@@ -155,6 +199,8 @@ def build_plan(
         return None
     if context.dialect.driver == "psycopg":
         plan.use_raw_sql()
+    elif is_several and isinstance(statement, Insert) and context.dialect.name == "sqlite":
+        plan.use_sql_of_rows()
     return plan
 
 

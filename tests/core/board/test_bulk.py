@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stellary.core.db.statement_plans import ROWS_PER_INSERT
+from tests.support.card_terms import find_wrong_terms
+
 NOWHERE = "f" * 24
 
 
@@ -52,6 +55,22 @@ def test_500_cards_are_created_in_one_request(card_api, todo_column):
     created = make(card_api, *({"columnId": todo_column, "title": str(number)} for number in range(500)))
     assert [card["order"] for card in created] == list(range(500))
     assert len(card_api.list_cards()) == 500
+
+
+def test_created_cards_are_found_by_labels_and_text(card_api, todo_column):
+    label = card_api.ask("GET", "/labels")[0]["id"]
+    cards = [
+        {"columnId": todo_column, "title": f"number {number}", "labelIds": [label][: number % 2]}
+        for number in range(ROWS_PER_INSERT + 2)
+    ]
+    # From the third time on, the driver executes the statements.
+    for _ in range(3):
+        created = make(card_api, *cards)
+    assert find_wrong_terms(card_api.world.core) == set()
+    labelled = [card["id"] for card in card_api.ask("GET", f"/cards?labelId={label}&limit=200")]
+    assert labelled[-len(cards) // 2 :] == [card["id"] for card in created if card["labelIds"]]
+    results = card_api.world.ask(card_api.person, "GET", f"{card_api.workspace.path}/search?q=number+51")
+    assert created[51]["id"] in [hit["id"] for hit in results]
 
 
 @pytest.mark.parametrize("count", [0, 501])
