@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError
 from stellary.core.accounts.tables import api_tokens, users
 from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import DirectConnection, DirectResult
+from stellary.core.db.row_types import Query, RowType
 from stellary.core.db.statement_plans import ROWS_PER_INSERT
 from stellary.core.notifications.tables import activities
 
@@ -102,6 +103,26 @@ def test_rows_are_the_same_as_those_of_sqlalchemy(database):
     assert after._mapping[api_tokens.c.scopes] == after.scopes == TOKEN["scopes"]
     assert (after.last_used_at, after.expires_at, after.user_name) == (NOW, None, "Ann")
     assert after.last_used_at.tzinfo is UTC
+
+
+class NamedRow(RowType):
+    """A user."""
+
+    name: str
+
+
+def test_query_has_the_same_rows_as_sqlalchemy(database, by_sqlalchemy):
+    query = Query(NamedRow, select(users.c.id, users.c.name, users.c.created_at).order_by(users.c.id))
+    no_rows = Query(NamedRow, select(users.c.name).where(users.c.id == bindparam("id")))
+    with database.reading() as connection:
+        expected, _, rows = (query.all(connection, {}) for _ in range(3))
+        assert [type(row) for row in rows] == [type(row) for row in expected]
+        assert rows == expected
+        assert rows[0].name == query.first(connection, {}).name == "Ann"
+        assert rows[0]._mapping["created_at"] == NOW
+        for _ in range(3):
+            assert no_rows.first(connection, {"id": "d" * 24}) is None
+    assert len(by_sqlalchemy) == 4
 
 
 def test_results_have_the_methods_of_sqlalchemy(database):

@@ -297,8 +297,8 @@ def test_executor_returns_the_rows_and_counts_of_all_statements(driver):
         BoundStatement(b"SELECT number + $1 FROM numbers", (5,)),
     ]
     for _ in range(4):
-        added, selected = StatementExecutor(driver).execute(statements)
-        assert (added.row_count, selected.row_count, selected.rows) == (2, 2, [(6,), (7,)])
+        replies = StatementExecutor(driver).execute(statements)
+        assert replies == [((), 2), ([(6,), (7,)], 2)]
         driver.rollback()
 
 

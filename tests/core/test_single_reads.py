@@ -12,6 +12,7 @@ from stellary.core import Core
 from stellary.core.accounts.tables import users
 from stellary.core.api.dispatch import SERVICES
 from stellary.core.db import postgres
+from stellary.core.db.direct_connection import fetch_rows
 from stellary.core.kernel.unit import NOBODY
 from tests.support.boards import Board
 
@@ -73,12 +74,20 @@ def test_unit_without_a_snapshot_is_in_no_transaction_on_postgresql(core):
     assert core.run(NOBODY, read, read_only=True)
 
 
-def test_unit_that_needs_a_snapshot_runs_again_in_one(core):
+@pytest.mark.parametrize(
+    "count_users",
+    [
+        lambda connection: connection.execute(_COUNT).scalar(),
+        lambda connection: fetch_rows(connection, _COUNT, {})[0][0],
+    ],
+    ids=["execute", "fetch_rows"],
+)
+def test_unit_that_needs_a_snapshot_runs_again_in_one(core, count_users):
     tries = []
 
     def read(uow):
         tries.append(uow)
-        return [uow.connection.execute(_COUNT).scalar() for _ in range(3)]
+        return [count_users(uow.connection) for _ in range(3)]
 
     for _ in range(3):
         tries.clear()

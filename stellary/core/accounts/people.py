@@ -9,8 +9,10 @@ import attrs
 from sqlalchemy import Connection, Select, and_, bindparam, select
 
 from stellary.core.accounts.audience import ACTIVE, audience, sees
+from stellary.core.accounts.row_types import PersonRow
 from stellary.core.accounts.tables import organization_members, organizations, users, workspaces
 from stellary.core.db.direct_connection import queue_statement
+from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import AdminRightsLost, MemberDeactivated, WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -41,7 +43,7 @@ _CONTACT = select(*_PERSON, users.c.external_id).where(
 )
 _BY_IDS: Select[Any] = select(*_PERSON).where(users.c.id.in_(bindparam("_ids", expanding=True)))
 _REACHING: Select[Any] = select(*_PERSON).where(ACTIVE, sees(users.c.id, bindparam("_workspace_id")))
-_REACHING_OF = _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True)))
+_REACHING_OF = Query(PersonRow, _REACHING.where(users.c.id.in_(bindparam("_ids", expanding=True))))
 _REACHING_BY_EMAILS = _REACHING.add_columns(users.c.email_key).where(
     users.c.email_key.in_(bindparam("_email_keys", expanding=True))
 )
@@ -123,10 +125,10 @@ def queue_reaching(
         return dict
     _lock_membership(uow, workspace_id)
     parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
-    result = queue_statement(uow.connection, _REACHING_OF, parameters)
+    rows = _REACHING_OF.queue(uow.connection, parameters)
 
     def read() -> dict[str, Person]:
-        people = [Person(*row) for row in result.fetch()]
+        people = [Person(row.id, row.email, row.name) for row in rows.all()]
         uow.members.update({(workspace_id, person.id): person.name for person in people})
         return {person.id: person for person in people}
 
@@ -142,7 +144,7 @@ def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
         user_id: The user.
     """
     parameters = {"_workspace_id": workspace_id, "_ids": [user_id]}
-    return uow.connection.execute(_REACHING_OF, parameters).first() is not None
+    return _REACHING_OF.first(uow.connection, parameters) is not None
 
 
 def emit_left(uow: UnitOfWork, workspace_id: str, user_id: str, owner_id: str) -> None:

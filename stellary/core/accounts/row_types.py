@@ -10,6 +10,14 @@ from stellary.contract.trash import ContainerKind
 from stellary.core.db.row_types import RowType
 
 
+class PersonRow(RowType):
+    """The id, the address and the name of a user."""
+
+    id: str
+    email: str
+    name: str
+
+
 class UserRow(RowType):
     """A user."""
 

@@ -24,11 +24,8 @@ class BoundStatement(NamedTuple):
     is_repeated: bool = False
 
 
-class StatementReply(NamedTuple):
-    """The rows of a statement, and the number of rows that it has returned or changed."""
-
-    rows: Sequence[Row]
-    row_count: int
+StatementReply: TypeAlias = tuple[Sequence[Row], int]
+"""The rows of a statement, and the number of rows that it has returned or changed."""
 
 
 class StatementRejected(Exception):

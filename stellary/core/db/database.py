@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -526,10 +526,12 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
         connect_args={"check_same_thread": False, "timeout": WAIT_MAX if reads_only else LOCK_POLL},
     )
 
-    @event.listens_for(engine, "do_connect")
-    def create_file(_: object, __: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
-        if arguments[0] != ":memory:" and not options.get("uri"):
-            create_private_file(Path(arguments[0]))
+    connect = engine.dialect.connect
+
+    def create_and_connect(file: str, **options: object) -> object:
+        if file != ":memory:" and not options.get("uri"):
+            create_private_file(Path(file))
+        return connect(file, **options)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:
@@ -548,8 +550,9 @@ def _sqlite(url: str, begin: str, size: int) -> Engine:
     def start(connection: Any) -> None:
         _retry_while_locked(lambda: connection.execute(begin), WAIT_MAX)
 
-    # Not the event "begin": with a listener on it, the engine looks for listeners at every statement, which
-    # costs a third of the statement.
+    # Not the events "begin" and "do_connect": with a listener on them, the engine looks for listeners at every
+    # statement, which costs a third of the statement.
+    engine.dialect.connect = create_and_connect  # type: ignore[method-assign, assignment]
     engine.dialect.do_begin = start  # type: ignore[method-assign, assignment]
     engine.dialect.do_commit = _commit_or_roll_back  # type: ignore[method-assign, assignment]
     return engine

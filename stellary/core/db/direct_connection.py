@@ -31,6 +31,7 @@ from stellary.core.db.statement_plans import (
     Plans,
     PlansOfStatement,
     SqlResult,
+    SqlRow,
     StatementPlan,
     add_plan,
     build_plan,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 _NO_PARAMETERS: Final[Parameters] = {}
 _LISTENERS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
-_HANDLERS = ("do_execute", "do_execute_no_params")
 _QUEUED_MAX = 500
 """The number of queued statements that are executed without waiting for further ones."""
 _EXECUTOR = "stellary.executor"
@@ -59,20 +59,53 @@ class DirectResult(IteratorResult[Any]):
 
     Args:
         plan: The plan of the statement.
-        rows: All rows.
-        rowcount: The number of rows that were changed, or that are in the result.
+        reply: The reply of the driver.
     """
 
     _memoized_keys = frozenset({"_row_getter"})
 
-    def __init__(self, plan: StatementPlan, rows: Sequence[Row], rowcount: int) -> None:
-        super().__init__(plan.metadata, iter(rows))
-        self.rowcount = rowcount
+    def __init__(self, plan: StatementPlan, reply: StatementReply) -> None:
+        rows, self.rowcount = reply
+        super().__init__(plan.metadata, iter(() if plan.row_getter is None else rows))
         # Cached for all results of the plan; discarded when the columns of the result change.
         self.__dict__["_row_getter"] = plan.row_getter
 
 
-class QueuedResult:
+class PlannedResult:
+    """The result of a statement that the driver has executed, or will execute together with later ones.
+
+    Args:
+        plan: The plan of the statement; None for a command.
+        reply: The reply of the driver; None as long as the statement is queued.
+    """
+
+    __slots__ = ("plan", "reply")
+
+    def __init__(self, plan: StatementPlan | None, reply: StatementReply | None) -> None:
+        self.plan, self.reply = plan, reply
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows that were changed, or that are in the result."""
+        return self.fetch_reply()[1]
+
+    def fetch_reply(self) -> StatementReply:
+        """Return the reply of the driver. The statement is executed now if it is still queued."""
+        assert self.reply is not None
+        return self.reply
+
+    def fetch_rows(self) -> Sequence[SqlRow]:
+        """Return all rows, like ``fetch().all()``."""
+        assert self.plan is not None
+        return self.plan.make_rows(self.fetch_reply()[0])
+
+    def fetch(self) -> DirectResult:
+        """Return the result."""
+        assert self.plan is not None
+        return DirectResult(self.plan, self.fetch_reply())
+
+
+class QueuedResult(PlannedResult):
     """The result of a statement that is executed together with later ones.
 
     Args:
@@ -81,27 +114,19 @@ class QueuedResult:
         execute_queued: Executes the queued statements.
     """
 
-    __slots__ = ("_execute_queued", "bound_statement", "plan", "reply")
+    __slots__ = ("_execute_queued", "bound_statement")
 
     def __init__(
         self, bound_statement: BoundStatement, plan: StatementPlan | None, execute_queued: Callable[[], None]
     ) -> None:
-        self.bound_statement, self.plan, self._execute_queued = bound_statement, plan, execute_queued
-        self.reply: StatementReply | None = None
+        super().__init__(plan, None)
+        self.bound_statement, self._execute_queued = bound_statement, execute_queued
 
-    @property
-    def row_count(self) -> int:
-        """The number of rows that were changed, or that are in the result."""
-        return self.fetch().rowcount
-
-    def fetch(self) -> DirectResult:
-        """Return the result. The statement is executed now if it is still queued."""
+    def fetch_reply(self) -> StatementReply:
+        """Return the reply of the driver. The statement is executed now if it is still queued."""
         if self.reply is None:
             self._execute_queued()
-        assert self.plan is not None
-        assert self.reply is not None
-        rows, row_count = self.reply
-        return DirectResult(self.plan, () if self.plan.row_getter is None else rows, row_count)
+        return super().fetch_reply()
 
 
 class ExecutedResult:
@@ -119,6 +144,10 @@ class ExecutedResult:
         if not isinstance(result, DirectResult) and result.returns_rows:
             # SQLite would read the rows while later statements change them.
             self._result = result.freeze()()
+
+    def fetch_rows(self) -> Sequence[SqlRow]:
+        """Return all rows."""
+        return self._result.all()
 
     def fetch(self) -> Result[Row]:
         """Return the result."""
@@ -159,7 +188,8 @@ class DirectConnection(Connection):
         Raises:
             SnapshotNeeded: The unit has no snapshot, and this statement needs one.
         """
-        self._count(statement)
+        if self.statements_left is not None:
+            self._count(statement)
         values = parameters
         if parameters is None:
             values = _NO_PARAMETERS
@@ -171,7 +201,7 @@ class DirectConnection(Connection):
             return super().execute(statement, parameters, execution_options=execution_options)
         bound = self._bind_plan(statement, values)
         if bound is not None:
-            return self._execute_plan(*bound)
+            return DirectResult(bound[0], self._execute_plan(*bound))
         plans = self._plans.get(statement)
         key = () if plans is None else plans.make_key(values)
         result = super().execute(statement, parameters)
@@ -181,18 +211,37 @@ class DirectConnection(Connection):
             add_plan(plans, statement, values, result)
         return result
 
-    def queue(self, statement: Executable, parameters: Parameters) -> QueuedResult | ExecutedResult:
+    def fetch_rows(self, statement: Executable, parameters: Parameters) -> Sequence[SqlRow]:
+        """Execute a statement, and return its rows; see the function ``fetch_rows``.
+
+        Args:
+            statement: The statement.
+            parameters: The parameters by name.
+        """
+        bound = self._bind_plan(statement, parameters)
+        if bound is None:
+            result: Result[*tuple[object, ...]] = self.execute(statement, parameters)
+            return result.all()
+        if self.statements_left is not None:
+            self._count(statement)
+        plan, values = bound
+        return plan.make_rows(self._execute_plan(plan, values)[0])
+
+    def queue(self, statement: Executable, parameters: Parameters) -> PlannedResult | ExecutedResult:
         """Queue a statement; see ``queue_statement``.
 
         Args:
             statement: The statement.
             parameters: The parameters by name.
         """
-        bound = self._bind_plan(statement, parameters) if self._can_queue else None
+        bound = self._bind_plan(statement, parameters)
         if bound is None:
             return ExecutedResult(self.execute(statement, parameters))
-        self._count(statement)
+        if self.statements_left is not None:
+            self._count(statement)
         plan, values = bound
+        if not self._can_queue:
+            return PlannedResult(plan, self._execute_plan(plan, values))
         return self._enqueue(BoundStatement(plan.raw_sql, cast("Sequence[object]", values)), plan)
 
     def queue_rows(self, statement: Executable, rows: list[Parameters]) -> None:
@@ -267,7 +316,7 @@ class DirectConnection(Connection):
         """Execute a statement once for each of several sets of parameters."""
         bound = self._bind_several(statement, rows)
         if bound is not None:
-            return self._execute_plan(*bound)
+            return DirectResult(bound[0], self._execute_plan(*bound))
         result = super().execute(statement, rows)
         plans = self._plans.get(statement)
         key = (SEVERAL, *rows[0])
@@ -278,14 +327,13 @@ class DirectConnection(Connection):
         return result
 
     def _count(self, statement: Executable) -> None:
-        if self.statements_left is not None:
-            if not self.statements_left or not isinstance(statement, SelectBase):
-                raise SnapshotNeeded
-            self.statements_left -= 1
+        if not self.statements_left or not isinstance(statement, SelectBase):
+            raise SnapshotNeeded
+        self.statements_left -= 1
 
     def _execute_plan(
         self, plan: StatementPlan, bound: BoundParameters | list[BoundParameters]
-    ) -> DirectResult:
+    ) -> StatementReply:
         if plan.raw_sql:
             rows = cast("list[Row]", bound if type(bound) is list else [bound])
             queued = [
@@ -296,21 +344,19 @@ class DirectConnection(Connection):
             ]
             self._queued += queued
             self._run_queue()
-            result = queued[0].fetch()
-            result.rowcount += sum(other.fetch().rowcount for other in queued[1:])
-            return result
+            return queued[0].fetch_reply()[0], sum(result.row_count for result in queued)
         pooled = self._dbapi_connection
         driver: Any = None if pooled is None else pooled.dbapi_connection
         try:
             if type(bound) is list:
-                return DirectResult(plan, (), plan.execute_several(driver, cast("list[Row]", bound)))
+                return (), plan.execute_several(driver, cast("list[Row]", bound))
             cursor = driver.execute(plan.sql, bound)
             fetched = cursor.fetchall() if plan.fetches else ()
         except BaseException as error:
             if isinstance(error, Exception) and not isinstance(error, self.dialect.loaded_dbapi.Error):
                 raise
             self._handle_dbapi_exception(error, plan.sql, bound, None, None)
-        return DirectResult(plan, () if plan.row_getter is None else fetched, cursor.rowcount)
+        return fetched, cursor.rowcount
 
     def _run_queue(self, *, commits: bool = False) -> None:
         """Execute the queued statements in one round trip, and commit in the same one if that is requested."""
@@ -410,7 +456,9 @@ class DirectConnection(Connection):
         ):
             return None
         dialect = self.dialect
-        if self._echo or (dialect._has_events and _has_listeners(dialect.dispatch, _HANDLERS)):
+        if self._echo or (
+            dialect._has_events and (dialect.dispatch.do_execute or dialect.dispatch.do_execute_no_params)
+        ):
             return None
         if (self._has_events or self.engine._has_events) and _has_listeners(self.dispatch, _LISTENERS):
             return None
@@ -418,9 +466,22 @@ class DirectConnection(Connection):
         return None if pooled is None else pooled.dbapi_connection
 
 
+def fetch_rows(connection: Connection, statement: Executable, parameters: Parameters) -> Sequence[SqlRow]:
+    """Execute a statement, and return its rows, without SQLAlchemy's result if the driver executes it.
+
+    Args:
+        connection: The connection.
+        statement: The statement, which returns rows.
+        parameters: The parameters by name.
+    """
+    if isinstance(connection, DirectConnection):
+        return connection.fetch_rows(statement, parameters)
+    return connection.execute(statement, parameters).all()
+
+
 def queue_statement(
     connection: Connection, statement: Executable, parameters: Parameters
-) -> QueuedResult | ExecutedResult:
+) -> PlannedResult | ExecutedResult:
     """Execute a statement in the same round trip to PostgreSQL as later ones.
 
     It is executed when its result is fetched, before the next statement that is not queued, or with the commit, always

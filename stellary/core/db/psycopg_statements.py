@@ -198,6 +198,6 @@ class StatementExecutor:
             if key is not None:
                 prepared.validate(key, bound.preparation, bound.name, reply)
         if result.status != ExecStatus.TUPLES_OK:
-            return StatementReply((), result.command_tuples or 0)
+            return (), result.command_tuples or 0
         self._transformer.set_pgresult(result)
-        return StatementReply(self._transformer.load_rows(0, result.ntuples, tuple), result.ntuples)
+        return self._transformer.load_rows(0, result.ntuples, tuple), result.ntuples

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from sqlalchemy import Connection, Executable
 
-from stellary.core.db.direct_connection import ExecutedResult, QueuedResult, queue_statement
+from stellary.core.db.direct_connection import ExecutedResult, PlannedResult, fetch_rows, queue_statement
 
 Row_co = TypeVar("Row_co", bound="RowType", covariant=True)
 
@@ -52,9 +52,8 @@ class Query(Generic[Row_co]):
             connection: The connection.
             parameters: The parameters by name.
         """
-        result: Any = connection.execute(self.statement, parameters)
-        row: Row_co | None = result.first()
-        return row
+        rows = self.all(connection, parameters)
+        return rows[0] if rows else None
 
     def one(self, connection: Connection, parameters: Mapping[str, object]) -> Row_co:
         """Return the only row.
@@ -74,9 +73,7 @@ class Query(Generic[Row_co]):
             connection: The connection.
             parameters: The parameters by name.
         """
-        result: Any = connection.execute(self.statement, parameters)
-        rows: Sequence[Row_co] = result.all()
-        return rows
+        return cast("Sequence[Row_co]", fetch_rows(connection, self.statement, parameters))
 
     def queue(self, connection: Connection, parameters: Mapping[str, object]) -> QueuedRows[Row_co]:
         """Execute the statement together with later ones; see ``queue_statement``.
@@ -95,13 +92,16 @@ class QueuedRows(Generic[Row_co]):
         result: The result of the statement.
     """
 
-    def __init__(self, result: QueuedResult | ExecutedResult) -> None:
+    __slots__ = ("_result",)
+
+    def __init__(self, result: PlannedResult | ExecutedResult) -> None:
         self._result = result
 
     def first(self) -> Row_co | None:
         """Return the first row, or None if there is none."""
-        return cast("Row_co | None", self._result.fetch().first())
+        rows = self.all()
+        return rows[0] if rows else None
 
     def all(self) -> Sequence[Row_co]:
         """Return all rows."""
-        return cast("Sequence[Row_co]", self._result.fetch().all())
+        return cast("Sequence[Row_co]", self._result.fetch_rows())

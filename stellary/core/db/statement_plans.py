@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import CursorResult, Executable, Insert, SelectBase, TextClause, UpdateBase
+from sqlalchemy import CursorResult, Executable, Insert, Row, SelectBase, TextClause, UpdateBase
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from stellary.core.db.errors import OUR_TABLES
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Parameters: TypeAlias = Mapping[str, object]
 BoundParameters: TypeAlias = tuple[object, ...] | dict[str, object]
 SqlResult: TypeAlias = CursorResult[Any]
+SqlRow: TypeAlias = Row[*tuple[object, ...]]
+"""A row as SQLAlchemy returns it, with converted values."""
 
 PLANS_MAX = 32
 """The maximum number of plans of a statement: it has one for each set of parameter names and list lengths."""
@@ -60,6 +62,10 @@ class StatementPlan:
         self.row_getter: Any = (
             result._row_getter if self.fetches and not compiled.implicit_returning else None
         )
+        self.make_rows = cast(
+            "Callable[[Sequence[object]], Sequence[SqlRow]]", self.row_getter and self.row_getter[1]
+        )
+        """Converts the rows of the driver to SQLAlchemy's; None if the statement returns none."""
         context: Any = result.context
         placeholders: dict[str, object] = {name: _Parameter(name) for name in parameters}
         self.list_names = _find_list_names(compiled, parameters)

@@ -111,7 +111,7 @@ def _queue_labels(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> Cal
     result = queue_statement(uow.connection, _LABELS, {"_project_id": project_id, "_ids": list(ids)})
 
     def read() -> set[str]:
-        names_by_id = {row.id: row.name for row in result.fetch()}
+        names_by_id = {row.id: row.name for row in result.fetch_rows()}
         uow.item_names.update(names_by_id)
         return set(names_by_id)
 
