@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
-from stellary.contract.naming import members, once, wire_fields
+from attrs import NOTHING
+
+from stellary.contract.naming import base, members, once, wire_fields
 from stellary.contract.unset import UNSET
 from stellary.contract.wire_types import Request, Value, utc
 
@@ -49,8 +51,7 @@ def convert(kind: type[C], source: object, **overrides: object) -> C:
     Raises:
         TypeError: A field of the class is missing.
     """
-    names = shared_names(kind, type(source))
-    return _build(kind, {name: getattr(source, name) for name in names if name not in overrides} | overrides)
+    return _copier(kind, type(source))(source, overrides)
 
 
 def get_set_fields(request: Request, kind: type[Value]) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def build_value(kind: type[V], request: Request, **overrides: object) -> V:
     Raises:
         TypeError: A field of the value is missing.
     """
-    return _build(kind, {**_empty_fields(kind, type(request)), **get_set_fields(request, kind), **overrides})
+    return _builder(kind, type(request))(request, overrides)
 
 
 def replace_fields(value: V, **changes: object) -> V:
@@ -92,7 +93,7 @@ def replace_fields(value: V, **changes: object) -> V:
         changes: The new values of fields, by name.
     """
     kind = type(value)
-    return _build(kind, {**dict(zip(field_names(kind), _reader(kind)(value), strict=True)), **changes})
+    return _copier(kind, kind)(value, changes)
 
 
 def update_value(before: V, request: Request, now: datetime, **overrides: object) -> V:
@@ -123,10 +124,6 @@ def find_changed_fields(before: V, after: V) -> list[str]:
     return [name for name, old, new in pairs if old != new]
 
 
-def _build(kind: type[C], values: Mapping[str, object]) -> C:
-    return cast("Callable[..., C]", kind)(**values)
-
-
 @once
 def _reader(kind: type) -> Callable[[Any], tuple[Any, ...]]:
     """Return a function from a value to the tuple of its fields, in order. Every value class has several fields."""
@@ -134,7 +131,60 @@ def _reader(kind: type) -> Callable[[Any], tuple[Any, ...]]:
 
 
 @once
-def _empty_fields(kind: type, request: type) -> dict[str, None]:
-    """Return a dict with None for each nullable field that a value class shares with a request class."""
-    nullable = {field.name for field in wire_fields(kind).values() if type(None) in members(field.type)}
-    return {name: None for name in shared_names(kind, request) if name in nullable}
+def _copier(kind: type[C], source: type) -> Callable[[object, Mapping[str, object]], C]:
+    """Return a function that builds an instance from the fields that it shares with another class, and from overrides."""
+    return _compile(kind, {name: f"source.{name}" for name in shared_names(kind, source)})
+
+
+@once
+def _builder(kind: type[V], request: type[Request]) -> Callable[[object, Mapping[str, object]], V]:
+    """Return a function that builds a value from the fields that a request sets, and from overrides."""
+    fields = {field.name: field for field in wire_fields(kind).values()}
+    expressions = {}
+    for name in shared_names(kind, request):
+        # A date becomes a datetime at midnight UTC.
+        is_time = base(fields[name].type) in (datetime, Any)
+        expression = "utc(item) if isinstance(item, date) else item" if is_time else "item"
+        empty = "None" if type(None) in members(fields[name].type) else f"get_override(overrides, {name!r})"
+        expressions[name] = f"{empty} if (item := source.{name}) is UNSET else {expression}"
+    return _compile(kind, expressions)
+
+
+def _compile(kind: type[C], expressions: Mapping[str, str]) -> Callable[[object, Mapping[str, object]], C]:
+    """Compile a function from a source and overrides to an instance, which takes a third of the time of its constructor.
+
+    It fills an instance of a mutable subclass, and then changes its class.
+
+    Args:
+        kind: The class.
+        expressions: The expressions for fields, by name, from ``source`` and ``overrides``. The other fields have a default, or
+            are overridden.
+    """
+    defaults = {
+        field.name: field.default for field in wire_fields(kind).values() if field.default is not NOTHING
+    }
+    required = frozenset(field_names(kind)) - expressions.keys() - defaults.keys()
+    expressions = {**{name: f"defaults[{name!r}]" for name in defaults}, **expressions}
+    lines = [
+        "def build(source, overrides):",
+        "    if not overrides.keys() >= required:",
+        "        for name in required: get_override(overrides, name)",
+        "    instance = mutable()",
+        *(f"    instance.{name} = {expression}" for name, expression in expressions.items()),
+        "    for name, item in overrides.items():",
+        "        setattr(instance, name, item)",
+        "    instance.__class__ = kind",
+        "    return instance",
+    ]
+    free = {"__slots__": (), "__init__": object.__init__, "__setattr__": object.__setattr__}
+    scope: dict[str, object] = {"kind": kind, "mutable": type(f"_Mutable{kind.__name__}", (kind,), free)}
+    scope |= {"defaults": defaults, "required": required, "get_override": _get_override}
+    scope |= {"UNSET": UNSET, "date": date, "utc": utc}
+    exec("\n".join(lines), scope)
+    return cast("Callable[[object, Mapping[str, object]], C]", scope["build"])
+
+
+def _get_override(overrides: Mapping[str, object], name: str) -> object:
+    if name not in overrides:
+        raise TypeError(f"the field {name!r} is missing")
+    return overrides[name]

@@ -17,7 +17,7 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from stellary.contract.jsonic import DEPTH_MAX, INTEGER_MAX, character_problem
-from stellary.contract.limits import Items, checks
+from stellary.contract.limits import Blank, Items, Length, checks
 from stellary.contract.naming import is_union, whole, wire_fields
 from stellary.contract.unset import Unset
 from stellary.contract.wire_types import MOMENT_WITHOUT_ZONE, Problems, Request, as_dict, utc
@@ -222,6 +222,8 @@ def _annotated_hook(kind: Any) -> Hook:
     inner_type = get_args(kind)[0]
     inner = _converter.get_structure_hook(inner_type)
     limits = checks(kind)
+    if not limits:
+        return inner
     counts = [limit for limit in limits if isinstance(limit, Items)]
 
     def hook(data: Any, _: Any) -> Any:
@@ -235,7 +237,24 @@ def _annotated_hook(kind: Any) -> Hook:
                 raise _problem(problem)
         return value
 
-    return hook
+    lengths = [limit for limit in limits if isinstance(limit, Length)]
+    blanks = [limit for limit in limits if isinstance(limit, Blank)]
+    if inner_type is not str or len(lengths) != 1 or len(limits) != 1 + len(blanks):
+        return hook
+    shortest, longest = lengths[0].min, lengths[0].max
+    may_be_blank = all(limit.allowed for limit in blanks)
+
+    def text_hook(data: object, _: object) -> object:
+        # Most values of requests are valid texts.
+        if (
+            isinstance(data, str)
+            and shortest <= len(data) <= longest
+            and (may_be_blank or not data.isspace())
+        ):
+            return data
+        return hook(data, kind)
+
+    return text_hook
 
 
 def _union_hook(kind: Any) -> Hook:

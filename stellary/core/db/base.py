@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import secrets
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ _ID = re.compile("[0-9a-f]{24}")
 Clock = Callable[[], datetime]
 IdSource = Callable[[], str]
 
+_STEPS = struct.Struct("<64L")
 _LAST_SECOND = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 
 metadata = MetaData(
@@ -94,10 +96,18 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
+        return _text_of_json(value)
+
+    # Used instead of ``process_bind_param`` where the value is a parameter, since SQLAlchemy would add a call.
+    def bind_processor(self, dialect: Dialect) -> Callable[[object], str | None]:
+        return _text_of_json
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
         return _json_of_text
+
+
+def _text_of_json(value: object) -> str | None:
+    return None if value is None else orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
 
 
 def _json_of_text(text: str | None) -> Any:
@@ -121,6 +131,7 @@ class Ids:
         self._lock = threading.Lock()
         self._second = 0
         self._rest = 0
+        self._steps: list[int] = []
         self._advanced_at = time.monotonic()
         forks.follow(self)
 
@@ -128,6 +139,7 @@ class Ids:
         """Continue with other random bytes than the parent, which may create ids within the same second."""
         self._lock = threading.Lock()
         self._rest = secrets.randbits(63)
+        self._steps = []
 
     def __call__(self) -> str:
         with self._lock:
@@ -138,7 +150,10 @@ class Ids:
                 self._advance(second)
             else:
                 # Within a second, each id is a random step after the last one: in order, but not predictable.
-                self._rest += 1 + secrets.randbits(32)
+                if not self._steps:
+                    # Read together, since each read is a system call.
+                    self._steps += _STEPS.unpack(secrets.token_bytes(_STEPS.size))
+                self._rest += 1 + self._steps.pop()
             return f"{self._second:08x}{self._rest:016x}"
 
     def continue_after(self, newest: str) -> None:

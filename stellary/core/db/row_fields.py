@@ -106,14 +106,16 @@ class RowFields(Generic[V]):
         nested = {name: fields.to_value(row) for name, fields in self._nested.items()}
         return cast("Callable[..., V]", self._kind)(**{**dict(stored), **nested, **overrides})
 
-    def to_row(self, value: V, **internal: object) -> dict[str, object]:
+    def to_row(self, value: V, **columns: object) -> dict[str, object]:
         """Return the row of a value, by column.
 
         Args:
             value: The value.
-            **internal: The values of columns that are not fields.
+            **columns: The values of columns that are not fields, or that store a field in another form.
         """
-        return {**dict(zip(self.column_names.values(), self._read_fields(value), strict=True)), **internal}
+        row = dict(zip(self.column_names.values(), self._read_fields(value), strict=True))
+        row.update(columns)
+        return row
 
     def to_changes(self, before: V, after: V) -> dict[str, object]:
         """Return the columns in which two states of a value differ, with the values of the second.

@@ -96,7 +96,7 @@ class _Entry:
 
     @property
     def type(self) -> ActivityType:
-        if isinstance(self.event, ItemChanged | PilotageChanged):
+        if isinstance(self.event, (ItemChanged, PilotageChanged)):
             return self.event.type
         return rules.TYPES[type(self.event)]
 
@@ -117,12 +117,8 @@ class _Entry:
         return None if isinstance(self.event, PilotageChanged) else self.event.project_id
 
     @property
-    def card_id(self) -> str | None:
-        return None if self.card is None else self.card.id
-
-    @property
     def card(self) -> Card | None:
-        return self.event.card if isinstance(self.event, CardEvent | ItemRestored) else None
+        return self.event.card if isinstance(self.event, (CardEvent, ItemRestored)) else None
 
 
 def record(
@@ -198,10 +194,10 @@ def record(
     if notification_rows:
         queue_rows(uow.connection, _INSERT_NOTIFICATIONS, notification_rows)
         channels.enqueue_deliveries(uow, notification_rows)
+    cards = {card.id: card for entry in entries if (card := entry.card) is not None}
     for workspace_id in dict.fromkeys(entry.event.workspace_id for entry in entries):
         uow.send_on_commit(of_workspace(workspace_id))
         workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
-        cards = {entry.card.id: entry.card for entry in entries if entry.card is not None}
         uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows, cards=cards))
 
 
@@ -209,11 +205,12 @@ def _activity_row(
     uow: UnitOfWork, activity_id: str, entry: _Entry, agent_names: Mapping[str, str]
 ) -> dict[str, object]:
     entity, entity_id = entry.find_entity()
+    card = entry.card
     return {
         "id": activity_id,
         "workspace_id": entry.event.workspace_id,
         "project_id": entry.project_id,
-        "card_id": entry.card_id,
+        "card_id": None if card is None else card.id,
         "actor_id": uow.user_id,
         "type": entry.type,
         "entity": entity,
@@ -247,10 +244,20 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
 def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Entry]:
     """Build the entries of card events in one workspace. If only the actor could be notified, no user is looked up."""
     named_ids = set[str]().union(*map(rules.find_named_people, events))
-    recipient_ids = set[str]().union(
-        *(rules.find_card_recipients(event) - rules.find_excluded(event, uow.user_id) for event in events)
-    )
-    commented_card_ids = {event.card.id for event in events if rules.has_commenters(event)}
+    concerned = [
+        (
+            rules.find_card_recipients(event),
+            rules.find_excluded(event, uow.user_id),
+            rules.has_commenters(event),
+        )
+        for event in events
+    ]
+    recipient_ids = set[str]().union(*(candidates - excluded for candidates, excluded, _ in concerned))
+    commented_card_ids = {
+        event.card.id
+        for event, (_, _, has_commenters) in zip(events, concerned, strict=True)
+        if has_commenters
+    }
     referenced_ids = set[str]().union(*map(find_referenced_ids, events))
     names = load_item_names(uow, {event.project_id for event in events}, referenced_ids)
     visible_to: set[str] = set()
@@ -276,13 +283,12 @@ def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Ent
     ids_by_handle: Mapping[str, set[str]] = {}
     if any(map(rules.may_mention, events)):
         ids_by_handle = _load_handles(uow, workspace_id, names)
-    for event in events:
-        candidates = rules.find_card_recipients(event)
-        if rules.has_commenters(event):
-            candidates |= by_card[event.card.id]
+    for event, (candidates, excluded, has_commenters) in zip(events, concerned, strict=True):
+        if has_commenters:
+            candidates.update(by_card[event.card.id])
         mentioned_ids = rules.find_new_mentions(event, ids_by_handle)
         meta = rules.card_meta(event, names, mentioned_ids)
-        recipients = (candidates & visible_to | mentioned_ids) - rules.find_excluded(event, uow.user_id)
+        recipients = (candidates & visible_to | mentioned_ids) - excluded
         yield _Entry(event, meta, sorted(recipients), list_card_changes(event, names))
 
 

@@ -114,7 +114,7 @@ def list_card_changes(event: CardEvent, names: Mapping[str, str]) -> list[Stored
 
 def _list_item_values(event: CardEvent, names: Mapping[str, str]) -> list[StoredChange]:
     """Return the fields of what was created or deleted: a card, or a file or a relation of a card."""
-    is_deleted = isinstance(event, CardDeleted | AttachmentRemoved | RelationRemoved)
+    is_deleted = isinstance(event, (CardDeleted, AttachmentRemoved, RelationRemoved))
     match event:
         case CardCreated():
             return list_values(event.card, _CREATED, {**names, event.card.column_id: event.column})
@@ -125,8 +125,12 @@ def _list_item_values(event: CardEvent, names: Mapping[str, str]) -> list[Stored
         case RelationAdded() | RelationRemoved():
             values = {"type": event.type, "targetCardId": event.other.id}
             keys = {"targetCardId": {event.other.id: event.other.key}}
-            pairs = [(field, *_order(value, is_deleted=is_deleted)) for field, value in values.items()]
-            return [build_change(field, old, new, keys.get(field)) for field, old, new in pairs]
+            return [
+                build_change(field, value, None, keys.get(field))
+                if is_deleted
+                else build_change(field, None, value, keys.get(field))
+                for field, value in values.items()
+            ]
         case _:
             return []
 
@@ -222,26 +226,22 @@ def list_values(
         content = getattr(value, field)
         if not content:
             continue
-        old, new = _order(content, is_deleted=is_deleted)
-        if field in _PLAIN_FIELDS and not _is_long(content):
+        old, new = (content, None) if is_deleted else (None, content)
+        plain_field = _PLAIN_FIELDS.get(field)
+        if plain_field is not None and not (type(content) is str and len(content) > TEXT_MAX):
             # The common case of a card that is created in bulk.
-            changes.append({"field": _PLAIN_FIELDS[field], "from": old, "to": new})
+            changes.append({"field": plain_field, "from": old, "to": new})
         else:
             changes += _list_field_changes(field, old, new, names)
     return changes
 
 
-def _order(value: object, *, is_deleted: bool) -> tuple[object, object]:
-    """Return the values before and after the creation or the deletion of what has a value."""
-    return (value, None) if is_deleted else (None, value)
-
-
 def find_referenced_ids(event: CardEvent) -> set[str]:
     """Return the ids of the labels, custom fields and scopes whose names the changes of an event contain."""
     card = event.card
-    if isinstance(event, CardCreated | CardDeleted):
+    if isinstance(event, (CardCreated, CardDeleted)):
         return {*card.label_ids, *card.custom_fields}
-    if not isinstance(event, CardUpdated | CardMoved):
+    if not isinstance(event, (CardUpdated, CardMoved)):
         return set()
     before = event.before
     ids = set()
@@ -322,6 +322,11 @@ def _list_key_changes(
 
 def _list_item_changes(old: Sequence[ChecklistItem], new: Sequence[ChecklistItem]) -> Iterator[StoredChange]:
     """Yield a change for each item that is added, changed or removed, and one if the order of the kept items differs."""
+    if not old:
+        # The common case of a new card.
+        for item in new:
+            yield {"field": f"checklist.{item.id}", "from": None, "to": _item_json(item)}
+        return
     old_items = {item.id: item for item in old}
     new_items = {item.id: item for item in new}
     for id in dict.fromkeys([*old_items, *new_items]):

@@ -251,7 +251,7 @@ def document_meta(event: DocumentEvent) -> dict[str, object]:
 
 def find_named_people(event: CardEvent) -> set[str]:
     """Return the ids of the users whose names the activity contains."""
-    if isinstance(event, CardCreated | CardDeleted):
+    if isinstance(event, (CardCreated, CardDeleted)):
         return {event.card.assignee_id} if event.card.assignee_id else set()
     if not isinstance(event, CardAssigned):
         return set()
@@ -298,13 +298,17 @@ def find_entity(
 # ---------------------------------------------------------------------------------------------- recipients
 
 
+_CONCERNS_NO_ONE: Final = (CommentUpdated, CommentDeleted, CardReturned, CardUnassigned)
+_IGNORES_COMMENTERS: Final = (*_CONCERNS_NO_ONE, CardDeleted, NoticeGiven)
+
+
 def find_card_recipients(event: CardEvent) -> set[str]:
     """Return the ids of the users that a card's event concerns directly: its assignee and creator.
 
     A former assignee is included. Commenters and mentioned users are added by the caller. Corrections and deletions
     of comments concern no one, nor do consequences of a restoration or of the removal of an assignee.
     """
-    if isinstance(event, CommentUpdated | CommentDeleted | CardReturned | CardUnassigned):
+    if isinstance(event, _CONCERNS_NO_ONE):
         return set()
     if isinstance(event, NoticeGiven):
         return set(event.user_ids)
@@ -338,9 +342,7 @@ def find_document_recipients(event: DocumentEvent) -> set[str]:
 
 def has_commenters(event: CardEvent) -> bool:
     """Return whether the card has comments, other than the event's own."""
-    if isinstance(event, CardDeleted | CommentUpdated | CommentDeleted | NoticeGiven):
-        return False
-    if isinstance(event, CardReturned | CardUnassigned):
+    if isinstance(event, _IGNORES_COMMENTERS):
         return False
     return event.card.comment_count > (1 if isinstance(event, CommentAdded) else 0)
 
@@ -440,6 +442,8 @@ def find_mentions(text: str, people: Mapping[str, Iterable[str]]) -> set[str]:
         people: Ids by handle.
     """
     mentioned_ids: set[str] = set()
+    if not people:
+        return mentioned_ids
     first_words = set(map(_first_word, people))
     for candidate in set(_MENTION.findall(_fold(text))):
         if _first_word(candidate) not in first_words:

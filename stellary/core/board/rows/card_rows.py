@@ -55,7 +55,7 @@ def row(new_card: Card, position: int) -> dict[str, Any]:
         new_card: The card.
         position: Its position in the column.
     """
-    return {**FIELDS.to_row(new_card), "checklist": _to_json(new_card.checklist), "position": position}
+    return FIELDS.to_row(new_card, checklist=_to_json(new_card.checklist), position=position)
 
 
 def build_changes(before: Card, after: Card, position: int | None = None) -> dict[str, Any]:
