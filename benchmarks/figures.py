@@ -116,6 +116,10 @@ TARGETS: Mapping[str, Target] = {
     "import.client/httpx": Target(1.5),
     "sdk.get": Target(1.05),
     "sdk.list": Target(0.95),
+    "sdk.create": Target(1.02),
+    "sdk.async.get": Target(1.05),
+    "sdk.async.list": Target(0.95),
+    "sdk.async.create": Target(1.02),
 }
 """The targets by figure; other figures are only printed."""
 

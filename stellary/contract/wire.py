@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
+import orjson
 
 from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.jsonic import character_problem
@@ -45,6 +46,7 @@ __all__ = [
     "load",
     "load_query",
     "read",
+    "read_in_place",
     "request",
     "utc",
     "value",
@@ -162,6 +164,26 @@ def read(cls: type[C], data: Any) -> C:
     return typing.cast(C, data if _is_plain(cls) else _reader(cls)(data))
 
 
+def read_in_place(cls: type[C], rows: list[Any]) -> list[C]:
+    """Read the values of a list from parsed JSON, like ``read``, and replace each element by its value.
+
+    The memory of each element is free as soon as it has been read, which saves a tenth of the time of a long list.
+
+    Args:
+        cls: The class of the values.
+        rows: The parsed JSON; it becomes the result.
+
+    Raises:
+        TypeError: The data has another shape.
+        ValueError: A value cannot be converted.
+    """
+    if not _is_plain(cls):
+        read_row = _reader(cls)
+        for index, row in enumerate(rows):
+            rows[index] = read_row(row)
+    return rows
+
+
 @once
 def _is_plain(kind: Any) -> bool:
     """Return whether parsed JSON needs no conversion to become a value of this type."""
@@ -191,13 +213,14 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo is UTC else utc(moment)
 
 
-def _default_factory(field: attrs.Attribute[Any]) -> Callable[[], Any]:
-    """Return a function that makes the value of a missing or null field: an empty list or dict, the default, or None."""
+def _empty_value(number: int, field: attrs.Attribute[Any]) -> str:
+    """Return the source of the value of a missing or null field: its default, an empty list or dict, or None."""
     if field.default is not attrs.NOTHING:
-        return lambda: field.default
+        return f"default{number}"
+    if type(None) in members(field.type):
+        return "None"
     kind = base(field.type)
-    empty = get_origin(kind) or kind
-    return empty if empty in (list, dict) and type(None) not in members(field.type) else lambda: None
+    return {list: "[]", dict: "{}"}.get(get_origin(kind) or kind, "None")
 
 
 def _lazy_reader(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any], Any]:
@@ -213,59 +236,62 @@ def _lazy_reader(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any],
 def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     """Return a reader that is compiled for the class and sets the slots directly, without ``__init__``.
 
-    The fast path (``straight``) reads every known key without a check, and stops at the first one that is
-    missing. If it succeeds and the data has as many keys as the class has fields, there are no unknown keys.
-    All other data takes the slow path (``patient``). The fast path fills a mutable twin of the class, and
-    then changes the object's class: assigning to a slot costs a third of calling the slot's descriptor.
-    ``docs/decisions`` (0021) compares this with libraries.
+    It reads every known key without a check, and completes the data if one is missing. The reader fills a mutable
+    subclass of the class, and then changes the object's class: assigning to a slot costs a third of calling the slot's
+    descriptor. ``docs/decisions`` (0021) compares this with libraries.
     """
     fields = wire_fields(cls)
-    scope: dict[str, Any] = {"cls": cls, "twin": _mutable_twin(cls)}
+    # orjson uses the same strings for the keys of all objects, and a dict finds a string sooner than an equal one.
+    keys = list(orjson.loads(orjson.dumps(dict.fromkeys(fields))))
+    scope: dict[str, Any] = {"cls": cls, "mutable": _mutable_subclass(cls), "nulls": dict.fromkeys(fields)}
     scope |= {"iso": datetime.fromisoformat, "UTC": UTC, "utc": utc}
-    lines = ["def straight(data):", "    try:", "        value = twin()"]
-    steps: list[tuple[str, Any, str | None, Callable[[], Any]]] = []
-    for number, (name, field) in enumerate(fields.items()):
-        put, absent = getattr(cls, field.name).__set__, _default_factory(field)
-        scope[f"a{number}"] = absent
-        reader = None if _is_plain(field.type) else f"r{number}"
-        if reader:
-            scope[reader] = _lazy_reader(scope, reader, field.type)
-        steps.append((name, put, reader, absent))
-        if reader is None and absent() is None:
-            lines.append(f"        value.{field.name} = data[{name!r}]")
-        else:
-            expression = f"{reader}(v)" if reader else "v"
-            if base(field.type) is datetime:
-                # ``_moment`` inlined: the call would double the cost.
-                expression = "(m if (m := iso(v)).tzinfo is UTC else utc(m))"
-            lines.append(
-                f"        value.{field.name} = a{number}() if (v := data[{name!r}]) is None else {expression}"
-            )
+    lines = ["def read_value(data):", "    try:", "        value = mutable()"]
+    for number, (key, field) in enumerate(zip(keys, fields.values(), strict=True)):
+        scope |= {f"key{number}": key, f"default{number}": field.default}
+        item, empty = f"data[key{number}]", _empty_value(number, field)
+        if not _is_plain(field.type):
+            item = f"{empty} if (v := {item}) is None else {_conversion(scope, number, field.type)}"
+        elif empty != "None":
+            item = f"{empty} if (v := {item}) is None else v"
+        lines.append(f"        value.{field.name} = {item}")
     lines += [
-        f"        if len(data) == {len(fields)}:",
-        "            value.__class__ = cls",
-        "            return value",
         "    except KeyError:",
-        "        pass",
-        "    return patient(data)",
+        "        return read_value({**nulls, **data})",
+        f"    if len(data) > {len(fields)}:",
+        "        value._raw = {name: data[name] for name in data if name not in nulls}",
+        "    value.__class__ = cls",
+        "    return value",
     ]
-
-    def patient(data: Any) -> Any:
-        value = object.__new__(cls)
-        for name, put, reader, absent in steps:
-            item = data.get(name)
-            put(value, absent() if item is None else scope[reader](item) if reader else item)
-        unknown = data.keys() - fields.keys()
-        if unknown:
-            object.__setattr__(value, "_raw", {name: data[name] for name in data if name in unknown})
-        return value
-
-    scope["patient"] = patient
     exec("\n".join(lines), scope)
-    return typing.cast("Callable[[Any], Any]", scope["straight"])
+    return typing.cast("Callable[[Any], Any]", scope["read_value"])
 
 
-def _mutable_twin(cls: type) -> type:
+def _conversion(scope: dict[str, Any], number: int, kind: Any) -> str:
+    """Return the source that converts ``v`` to a type.
+
+    Args:
+        scope: The globals of the generated function. The reader that the source calls is added.
+        number: The number of the field.
+        kind: The type of the field, whose JSON needs conversion.
+    """
+    kind = base(kind)
+    if kind is datetime:
+        # ``_moment`` inlined: the call would double the cost.
+        return "m if (m := iso(v)).tzinfo is UTC else utc(m)"
+    name = f"read{number}"
+    if get_origin(kind) is not list:
+        scope[name] = _lazy_reader(scope, name, kind)
+        return f"{name}(v)"
+    scope[name] = _lazy_reader(scope, name, get_args(kind)[-1])
+    # An empty list is copied sooner than a comprehension begins.
+    return f"[{name}(item) for item in v] if v else [*v]"
+
+
+def _mutable_subclass(cls: type) -> type:
     """Return a class of the same layout whose fields can be assigned."""
-    free = {"__init__": object.__init__, "__setattr__": object.__setattr__, "__repr__": object.__repr__}
-    return type(f"_{cls.__name__}Twin", cls.__bases__, {"__slots__": cls.__dict__["__slots__"], **free})
+    names = ("__init__", "__setattr__", "__delattr__", "__repr__")
+    return type(
+        f"_Mutable{cls.__name__}",
+        (cls,),
+        {"__slots__": (), **{name: getattr(object, name) for name in names}},
+    )

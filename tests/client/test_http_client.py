@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import math
+from http.cookiejar import CookieJar
 
 import httpx
 import pytest
+import respx
 
 from stellary import AsyncStellary, Stellary
 from stellary.client.testing import RecordingPort
@@ -59,6 +61,18 @@ async def test_its_cookies_are_kept_from_answer_to_request(colour):
     sent = Sent(colour)
     await sent.request()
     assert (await sent.request()).headers["cookie"] == "session=1"
+
+
+async def test_cookies_of_responses_are_not_read_without_it(colour, monkeypatch):
+    monkeypatch.setattr(CookieJar, "extract_cookies", lambda *_: pytest.fail("cookies were read"))
+    with respx.mock(base_url="http://pm.test") as api:
+        route = api.get("/organizations")
+        route.respond(json=[], headers={"set-cookie": "session=1"})
+        client = colour("http://pm.test", "synth_x")
+        for _ in range(2):
+            answer = client.organizations.list()
+            assert (await answer if inspect.isawaitable(answer) else answer) == []
+        assert "cookie" not in route.calls.last.request.headers
 
 
 async def test_user_agent_of_the_http_client_is_kept(colour):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import traceback
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
@@ -127,6 +127,16 @@ def read_session_too_slowly():
     client_of(http).with_options(timeout=0.01).auth.login(email="a@b.c", password=SECRET)
 
 
+def lose_connection_while_reading_session():
+    def break_off():
+        yield SESSION
+        raise httpx.ReadError("broken")
+
+    client_of(http_client(lambda _: httpx.Response(201, content=break_off()))).auth.login(
+        email="a@b.c", password=SECRET
+    )
+
+
 def log_in_with_wrong_password():
     Stellary.login(URL, "a@b.c", SECRET, http_client=respond(401, b"{}"))
 
@@ -164,6 +174,19 @@ def cancel_request_of_async_client():
     # It listens, so that connections are made, and never answers.
     with socket.create_server(("127.0.0.1", 0)) as server:
         asyncio.run(ask(f"http://127.0.0.1:{server.getsockname()[1]}"))
+
+
+def lose_connection_while_async_client_reads_session():
+    async def break_off() -> AsyncIterator[bytes]:
+        yield SESSION
+        raise httpx.ReadError("broken")
+
+    async def ask() -> None:
+        transport = httpx.MockTransport(lambda _: httpx.Response(201, content=break_off()))
+        client = AsyncStellary(URL, http_client=httpx.AsyncClient(transport=transport), max_retries=0)
+        await client.auth.login(email="a@b.c", password=SECRET)
+
+    asyncio.run(ask())
 
 
 def log_in_to_async_client_with_wrong_password():

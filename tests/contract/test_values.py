@@ -22,7 +22,7 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.labels import Label
 from stellary.contract.naming import base, wire_fields
 from stellary.contract.notifications import Notification
-from stellary.contract.wire import Value, as_dict, dump, read, value
+from stellary.contract.wire import Value, as_dict, dump, read, read_in_place, value
 from tests.contract.strategies import JSON, VALUES, as_json, few_each, values
 from tests.support.each_case import for_each
 
@@ -108,6 +108,19 @@ def test_copy_and_pickle_keep_unknown_fields(cls, data):
 
 def test_a_list_of_values_is_read_one_by_one():
     assert [label.name for label in read(list[Label], [LABEL, LABEL | {"name": "idea"}])] == ["bug", "idea"]
+
+
+@few_each
+@given(data=st.data())
+def test_list_is_read_in_place_as_elsewhere(data):
+    rows = [as_json(dump(card)) for card in data.draw(st.lists(values(Card), max_size=3))]
+    expected = read(list[Card], rows)
+    assert read_in_place(Card, rows) is rows
+    assert rows == expected
+
+
+def test_list_of_plain_json_is_read_in_place_unchanged():
+    assert read_in_place(str, ["a", "b"]) == ["a", "b"]
 
 
 def test_an_object_of_values_is_read_one_by_one():

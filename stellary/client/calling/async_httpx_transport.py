@@ -6,7 +6,6 @@ Blocking callers do not import this module: importing ``asyncio`` takes a tenth 
 from __future__ import annotations
 
 import asyncio
-import io
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
@@ -14,7 +13,15 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from stellary.client.calling.httpx_transport import LIMITS, RAISED, RequestBuilder, get_auth, translate_error
+from stellary.client.calling.httpx_transport import (
+    LIMITS,
+    RAISED,
+    BodyParts,
+    RequestBuilder,
+    get_auth,
+    ignore_cookies,
+    translate_error,
+)
 from stellary.client.errors import TimedOut
 from stellary.contract.errors import StellaryError
 from stellary.contract.port import RawRequest, RawResponse
@@ -55,6 +62,7 @@ class _LoopClient:
 
     def __init__(self, secure: bool) -> None:
         self.http = httpx.AsyncClient(verify=secure, limits=LIMITS)
+        ignore_cookies(self.http)
         # httpcore scans all its waiting requests whenever one ends, so they wait here instead.
         self.slots = asyncio.Semaphore(_CONCURRENT)
         self._closer: AsyncGenerator[None, None] | None = None
@@ -140,7 +148,7 @@ class AsyncHttpCarrier:
 
     async def _send(self, client: httpx.AsyncClient, request: RawRequest, seconds: float) -> RawResponse:
         until = time.monotonic() + seconds
-        body = io.BytesIO()
+        parts = BodyParts()
         blocks = None if request.blocks is None else read_in_threads(request.blocks)
         try:
             response = await client.send(
@@ -148,15 +156,15 @@ class AsyncHttpCarrier:
             )
             try:
                 async for part in response.aiter_bytes():
-                    body.write(part)
+                    parts.append(part)
+                    del part  # a traceback with local variables must not show a token in it
                     if time.monotonic() > until:
-                        del part  # a traceback with local variables must not show a token in it
                         raise TimedOut("the answer was not complete in time")
             finally:
                 await response.aclose()
         except RAISED as error:
             raise translate_error(error) from None
-        return RawResponse(response.status_code, response.headers, body.getvalue())
+        return RawResponse(response.status_code, response.headers, b"".join(parts))
 
     async def open(self, request: RawRequest, silence: float, /) -> AsyncHttpStream:
         """Open a stream, which fails after ``silence`` seconds without a byte.

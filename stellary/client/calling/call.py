@@ -23,7 +23,7 @@ from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.redaction import SecretStr, conceal
 from stellary.contract.rendering import Displayable
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import camel, read, wire_fields
+from stellary.contract.wire import camel, read, read_in_place, wire_fields
 
 # Toggling twice restores the original state, so a repetition would undo the call.
 _FLIPS = frozenset({"automations.toggle"})
@@ -90,7 +90,7 @@ class CallPlan:
         self.keyed = endpoint.idempotent and not endpoint.keeps_secret
         self.slow = endpoint.takes_file or endpoint.returns_file or endpoint.thinks
         self.renews = endpoint.operation in _RENEWS
-        self.kind: Any = list[endpoint.returns] if endpoint.many else endpoint.returns  # type: ignore[name-defined]
+        self.returns: Any = endpoint.returns
         hidden = {field.name for field in attrs.fields(endpoint.ref) if not field.repr}
         self.hides = tuple(index for index, name in enumerate(self.names) if name in hidden)
         self.secret_fields = frozenset(
@@ -210,9 +210,11 @@ class CallPlan:
     def _parse(self, body: bytes) -> Any:
         """Parse a body. A separate frame, since the parsed body may contain a token that a traceback must not show."""
         data = orjson.loads(body)
-        if self.many and not isinstance(data, list):
+        if not self.many:
+            return read(self.returns, data)
+        if not isinstance(data, list):
             raise TypeError(f"a list was expected, not {type(data).__name__}")
-        return read(self.kind, data)
+        return read_in_place(self.returns, data)
 
     def _parse_proposal(self, response: RawResponse) -> CallFailed:
         # Imported here, since few clients are agents.
