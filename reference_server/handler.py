@@ -101,11 +101,15 @@ class AiohttpBody:
         request: The request, whose content has not been read.
     """
 
-    __slots__ = ("_request", "is_inflated")
+    __slots__ = ("_request",)
 
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request
-        self.is_inflated = NOT_INFLATED not in request
+
+    @property
+    def is_inflated(self) -> bool:
+        """True if the server removes the content encoding."""
+        return NOT_INFLATED not in self._request
 
     def read_arrived(self) -> bytes | None:
         """Return the remaining body if it has arrived completely, or else None."""

@@ -68,10 +68,7 @@ class Ref:
         same as for an unknown id.
         """
         return cls(
-            **{
-                name: text if _PATTERNS.get(name, _ID).fullmatch(text) else NOWHERE
-                for name, text in parts.items()
-            }
+            **{name: text if pattern_of(name).fullmatch(text) else NOWHERE for name, text in parts.items()}
         )
 
     def child(self, kind: type[R], *ids: str) -> R:
@@ -121,9 +118,9 @@ _PATTERNS = {
 }
 
 
-def pattern(name: str) -> str:
+def pattern_of(name: str) -> re.Pattern[str]:
     """Return the regular expression that a whole path part must match, given the name of the ref's field."""
-    return _PATTERNS.get(name, _ID).pattern
+    return _PATTERNS.get(name, _ID)
 
 
 def parameter_names(template: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ created.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
@@ -137,16 +138,16 @@ class Endpoint(Generic[R, P, Q, T]):
     media: str = JSON
     thinks: bool = False
 
-    @property
+    @functools.cached_property
     def returns_file(self) -> bool:
         return self.returns is bytes
 
-    @property
+    @functools.cached_property
     def is_stream(self) -> bool:
         """Return whether the response is a stream of events; the request class is then a ``Follow``."""
         return self.media == EVENT_STREAM
 
-    @property
+    @functools.cached_property
     def in_query(self) -> bool:
         """Return whether the request's fields are query parameters."""
         return self.method in ("GET", "DELETE")
@@ -156,11 +157,11 @@ class Endpoint(Generic[R, P, Q, T]):
         """The part of ``operation`` before the dot."""
         return self.operation.partition(".")[0]
 
-    @property
+    @functools.cached_property
     def idempotent(self) -> bool:
         return self.method == "POST" and self.status == 201 and self.policy.role != "public"
 
-    @property
+    @functools.cached_property
     def request_class(self) -> type[Q]:
         """The request class: ``takes``, typed as a class."""
         assert isinstance(self.takes, type)

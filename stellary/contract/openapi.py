@@ -8,7 +8,7 @@ from types import ModuleType
 
 import attrs
 
-from stellary.contract.addressing import Ref, parameter_names, pattern
+from stellary.contract.addressing import Ref, parameter_names, pattern_of
 from stellary.contract.components import (
     BYTES,
     ERROR,
@@ -166,7 +166,7 @@ def _path_parameters(endpoint: AnyEndpoint) -> list[Json]:
             "in": "path",
             "required": True,
             "description": _describe_parameter(endpoint.ref, field),
-            "schema": {"type": "string", "pattern": f"^{pattern(field)}$"},
+            "schema": {"type": "string", "pattern": f"^{pattern_of(field).pattern}$"},
         }
         for name, field in parameter_names(endpoint.path).items()
     ]

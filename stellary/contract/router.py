@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 import attrs
 
-from stellary.contract.addressing import Ref, parameter_names
+from stellary.contract.addressing import NOWHERE, Ref, parameter_names, pattern_of
 from stellary.contract.endpoint import Endpoint
 from stellary.contract.errors import MethodNotAllowed, NotFound
 
@@ -26,8 +26,8 @@ class Match:
 _Shape = tuple[str | None, ...]
 """The parts of a path; None is a parameter."""
 
-_Leaves = dict[str, tuple[AnyEndpoint, tuple[tuple[str, int], ...]]]
-"""The endpoints of a path by method, with the names of their parameters and the positions of these in the path."""
+_Leaves = dict[str, tuple[AnyEndpoint, tuple[tuple[str, int, Callable[[str], object]], ...]]]
+"""The endpoints of a path by method, with the names, positions and patterns of their parameters."""
 
 
 class _RouteNode:
@@ -72,7 +72,10 @@ class Router:
                     raise ValueError(f"{endpoint.method} {path} is taken")
                 leaves[endpoint.method] = (
                     endpoint,
-                    tuple(zip(parameter_names(path).values(), positions, strict=True)),
+                    tuple(
+                        (name, position, pattern_of(name).fullmatch)
+                        for name, position in zip(parameter_names(path).values(), positions, strict=True)
+                    ),
                 )
         self._parts_max = max(map(len, paths), default=0)
         self._root = _RouteNode(
@@ -108,4 +111,10 @@ class Router:
             error.headers["Allow"] = ", ".join(sorted(node.leaves))
             raise error
         endpoint, parameters = leaf
-        return Match(endpoint, endpoint.ref.at({name: parts[position] for name, position in parameters}))
+        ref = endpoint.ref(
+            **{
+                name: parts[position] if matches(parts[position]) else NOWHERE
+                for name, position, matches in parameters
+            }
+        )
+        return Match(endpoint, ref)

@@ -72,6 +72,12 @@ def load(cls: type[R], data: Any) -> R:
     Raises:
         Invalid: The data is not valid. The error has one sentence, and one detail for each problem.
     """
+    if type(data) is dict and not data:
+        return _load_empty(cls)
+    return _load(cls, data)
+
+
+def _load(cls: type[R], data: Any) -> R:
     # Imported here, so that a client that only sends requests does not load cattrs.
     from stellary.contract.strict import structure
 
@@ -81,6 +87,12 @@ def load(cls: type[R], data: Any) -> R:
         raise invalid(*error.problems) from None
     object.__setattr__(request, "_checked", True)
     return request
+
+
+@once
+def _load_empty(cls: type[R]) -> R:
+    """Return the request without fields. Requests are immutable, so there is one of each class."""
+    return _load(cls, {})
 
 
 def check(request: R) -> R:

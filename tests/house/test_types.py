@@ -59,7 +59,6 @@ DRIVER = {
     "db/after_commit.py": 6,
     "db/base.py": 5,
     "db/borrowed_dialects.py": 1,
-    "db/connection_pool.py": 5,
     "db/database.py": 7,
     "db/direct_connection.py": 12,
     "db/errors.py": 2,

@@ -91,7 +91,7 @@ def start_login(uow: UnitOfWork, bearer: str) -> Actor | None:
     """
     if not _looks_like_jwt(bearer):
         return None
-    uow.pending_login = uow.env.signer.read(bearer, uow.env.clock())
+    uow.pending_login = uow.env.signer.read(bearer, uow.now)
     return _to_actor(uow.pending_login)
 
 

@@ -10,6 +10,12 @@ from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.unit import Actor
 
 
+def parse_bearer(authorization: str | None) -> str:
+    """Return the token of an ``Authorization`` header; empty if there is none."""
+    scheme, _, bearer = (authorization or "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""
+
+
 def authenticate_bearer(connection: Connection, bearer: str, env: Environment) -> tuple[Actor, bool]:
     """Return the actor that a bearer token (JWT, personal access token or agent token) belongs to.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -29,7 +29,7 @@ from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
 from stellary.core.accounts.authentication import confirm_login, start_login, touch
 from stellary.core.agents import audit, gate, proposing, tokens
-from stellary.core.api.authentication import authenticate_bearer
+from stellary.core.api.authentication import authenticate_bearer, parse_bearer
 from stellary.core.api.transfers import build_file_response, build_json_response, open_body
 from stellary.core.api.uploads import Upload
 from stellary.core.board.changes.card_keys import resolve_card_key
@@ -87,12 +87,16 @@ class ServiceCall:
         self.upload = upload
         self.payload = payload
         self.file: StoredFile | None = None
+        self._bearer = parse_bearer(request.headers.get("authorization"))
         self._unconfirmed_login: Claims | None = None
 
     def respond(self) -> RawResponse:
         """Run the service and return the response."""
-        with self._record_refusals():
+        try:
             return self._respond()
+        except ApiError as error:
+            self._record_refusal(error)
+            raise
 
     def _respond(self) -> RawResponse:
         payload = self._parse_once()
@@ -121,8 +125,11 @@ class ServiceCall:
         Args:
             policies: Policies that the caller has to fulfil beside that of the endpoint.
         """
-        with self._record_refusals():
+        try:
             self._authorize(policies)
+        except ApiError as error:
+            self._record_refusal(error)
+            raise
         return RawResponse(200)
 
     def _authorize(self, policies: Iterable[Policy] = ()) -> None:
@@ -137,15 +144,10 @@ class ServiceCall:
 
         self.units.run(check, read_only=True)
 
-    @contextmanager
-    def _record_refusals(self) -> Iterator[None]:
+    def _record_refusal(self, error: ApiError) -> None:
         """Record an error of an agent's call in its audit log, after the unit of the call has been rolled back."""
-        try:
-            yield
-        except ApiError as error:
-            if self.caller is not None and self.caller.agent_limits is not None:
-                audit.record_refusal(self.units, self.caller.agent_limits, self.name, error.message)
-            raise
+        if self.caller is not None and self.caller.agent_limits is not None:
+            audit.record_refusal(self.units, self.caller.agent_limits, self.name, error.message)
 
     def _prepare(self, payload: Request | ApiError) -> dict[str, object]:
         """Run the slow step before the unit of the service, once the caller is authorized."""
@@ -215,7 +217,8 @@ class ServiceCall:
             return Invalid("the query must be UTF-8")
 
     def _parse_query(self) -> list[tuple[str, str]]:
-        pairs = parse_qsl(self.request.query, keep_blank_values=True, errors="strict")
+        query = self.request.query
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict") if query else []
         last_event_id = self.request.headers.get("last-event-id") if self.endpoint.is_stream else None
         if not last_event_id:
             return pairs
@@ -249,7 +252,7 @@ class ServiceCall:
         self._unconfirmed_login = None
         if self.endpoint.policy.role == "public":
             uow.actor = NOBODY
-        elif self.actor is None and (actor := start_login(uow, self._bearer())) is not None:
+        elif self.actor is None and (actor := start_login(uow, self._bearer)) is not None:
             uow.actor = self.caller = actor
         else:
             uow.actor = self._authenticate(uow)
@@ -368,19 +371,14 @@ class ServiceCall:
         """Return whether the caller is an agent, judged by the form of the token alone."""
         if self.actor is not None:
             return self.actor.agent_limits is not None
-        return tokens.is_agent_token(self._bearer())
-
-    def _bearer(self) -> str:
-        scheme, _, bearer = self.request.headers.get("authorization", "").partition(" ")
-        return bearer.strip() if scheme.lower() == "bearer" else ""
+        return tokens.is_agent_token(self._bearer)
 
     def _authenticate(self, uow: UnitOfWork) -> Actor:
         if self.actor is not None:
             return self.actor
-        bearer = self._bearer()
-        if not bearer:
+        if not self._bearer:
             raise Unauthenticated("a Bearer token is required")
-        actor, self.stale_token = authenticate_bearer(uow.connection, bearer, self.units.env)
+        actor, self.stale_token = authenticate_bearer(uow.connection, self._bearer, self.units.env)
         self.caller = actor
         return actor
 

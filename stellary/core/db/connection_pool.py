@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping, Sequence
+from types import TracebackType
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -17,7 +16,10 @@ from stellary.core.db.errors import is_statement_stale
 from stellary.core.db.fair_lock import FairSemaphore
 from stellary.core.db.statement_plans import Plans
 
-NO_OPTIONS: Mapping[str, Any] = {}
+ConnectionOptions = Mapping[str, str | bool]
+"""Execution options of SQLAlchemy."""
+
+NO_OPTIONS: ConnectionOptions = {}
 
 
 class ConnectionPool:
@@ -42,17 +44,28 @@ class ConnectionPool:
         # The watchdog shuts down sockets, which SQLite does not have.
         self._is_watched = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
-        self._idle: list[tuple[Mapping[str, Any], DirectConnection]] = []
+        self._idle: list[tuple[ConnectionOptions, DirectConnection]] = []
 
-    @contextmanager
-    def connect(self, options: Mapping[str, Any] = NO_OPTIONS) -> Iterator[DirectConnection]:
-        """Provide a connection for the block.
+    def connect(
+        self, options: ConnectionOptions = NO_OPTIONS, statements: int | None = None
+    ) -> PooledConnection:
+        """Return a context manager that provides a connection for the block.
 
         Args:
             options: The execution options of the connection, always the same object for the same options.
+            statements: The number of SELECTs that may be executed without a transaction. By default, the block begins a
+                transaction.
 
-        Yields:
-            The connection.
+        Raises:
+            Unavailable: No connection was free for too long.
+        """
+        return PooledConnection(self, options, statements)
+
+    def take(self, options: ConnectionOptions) -> DirectConnection:
+        """Take a connection from the pool, for ``PooledConnection``.
+
+        Args:
+            options: The execution options of the connection.
 
         Raises:
             Unavailable: No connection was free for too long.
@@ -60,34 +73,38 @@ class ConnectionPool:
         if not self._turns.acquire(timeout=self._wait):
             raise Unavailable("the database is busy; try again", retry_after=1)
         try:
-            connection = self._take(options)
-            ticket = self._is_watched and watchdog.watch(connection.connection.dbapi_connection)
-            try:
-                yield connection
-            except DBAPIError as error:
-                if is_statement_stale(error):
-                    # The connections of all pools are lost too; ``_put_back`` replaces them.
-                    connection.invalidate()
-                raise
-            finally:
-                if ticket is not False:
-                    watchdog.forget(ticket)
-                self._put_back(connection, options)
+            with self._mutex:
+                # Setting options takes as long as a statement, so a connection that has them already is preferred.
+                positions = [index for index, (present, _) in enumerate(self._idle) if present is options]
+                position = positions[0] if positions else -1
+                present, connection = self._idle.pop(position) if self._idle else (NO_OPTIONS, None)
+            if connection is None:
+                connection = DirectConnection(self._engine, self._plans)
+            if present is not options:
+                connection.execution_options(**options)
+            if self._is_watched:
+                connection.watchdog_ticket = watchdog.watch(connection.connection.dbapi_connection)
+        except BaseException:
+            self._turns.release()
+            raise
+        return connection
+
+    def put_back(self, connection: DirectConnection, options: ConnectionOptions) -> None:
+        """Return a connection to the pool.
+
+        Args:
+            connection: The connection, without an open transaction.
+            options: Its execution options.
+        """
+        try:
+            if connection.watchdog_ticket is not None:
+                watchdog.forget(connection.watchdog_ticket)
+                connection.watchdog_ticket = None
+            self._put_back(connection, options)
         finally:
             self._turns.release()
 
-    def _take(self, options: Mapping[str, Any]) -> DirectConnection:
-        with self._mutex:
-            # Setting options takes as long as a statement, so a connection that has them already is preferred.
-            positions = (index for index, (present, _) in enumerate(self._idle) if present is options)
-            present, connection = self._idle.pop(next(positions, -1)) if self._idle else (NO_OPTIONS, None)
-        if connection is None:
-            connection = DirectConnection(self._engine, self._plans)
-        if present is not options:
-            connection.execution_options(**options)
-        return connection
-
-    def _put_back(self, connection: DirectConnection, options: Mapping[str, Any]) -> None:
+    def _put_back(self, connection: DirectConnection, options: ConnectionOptions) -> None:
         if connection.invalidated:
             # The server has restarted or is down: the other connections are lost, too.
             connection.close()
@@ -136,3 +153,38 @@ class ConnectionPool:
             idle, self._idle = self._idle, []
         for _, connection in idle:
             connection.close()
+
+
+class PooledConnection:
+    """A connection of a pool, for a block.
+
+    Args:
+        pool: The pool.
+        options: The execution options of the connection.
+        statements: The number of SELECTs that may be executed without a transaction; None if the block begins one.
+    """
+
+    __slots__ = ("_connection", "_options", "_pool", "_statements")
+
+    def __init__(self, pool: ConnectionPool, options: ConnectionOptions, statements: int | None) -> None:
+        self._pool, self._options, self._statements = pool, options, statements
+        self._connection: DirectConnection | None = None
+
+    def __enter__(self) -> DirectConnection:
+        self._connection = connection = self._pool.take(self._options)
+        connection.statements_left = self._statements
+        return connection
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        connection, self._connection = self._connection, None
+        assert connection is not None
+        try:
+            if isinstance(error, DBAPIError) and is_statement_stale(error):
+                # The connections of all pools are lost too; the pool replaces them.
+                connection.invalidate()
+            if self._statements is not None:
+                connection.end_statements()
+        finally:
+            self._pool.put_back(connection, self._options)

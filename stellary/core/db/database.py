@@ -70,8 +70,8 @@ class Database:
         # Opens a connection for a reader; None if readers use the connection of the writer.
         self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
         self._writer: Callable[[], AbstractContextManager[Connection]]
-        # Opens a connection without a snapshot; None if that would not be faster.
-        self._single_reader: Callable[[], AbstractContextManager[DirectConnection]] | None = None
+        # Opens a connection for single statements without a transaction; None if that would not be faster.
+        self._single_reader: Callable[[], AbstractContextManager[Connection]] | None = None
         if isinstance(database, Engine):
             self._engine = database
             self._writer = partial(_connect, database)
@@ -84,9 +84,9 @@ class Database:
             self._engine = _sqlite(database, "BEGIN IMMEDIATE", 1)
             self._writer = self._create_pool(self._engine, 1, WAIT_MAX).connect
             if not _is_in_memory(make_url(database)):
-                self._reader = self._create_pool(
-                    _sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX
-                ).connect
+                readers = self._create_pool(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX)
+                self._reader = readers.connect
+                self._single_reader = partial(readers.connect, statements=SINGLE_STATEMENTS)
         else:
             url = postgres.parse_url(database)
             self._engine = postgres.create_postgres_engine(url, postgres.WRITERS + postgres.READERS)
@@ -94,7 +94,7 @@ class Database:
             readers = self._create_pool(self._engine, postgres.READERS, WAIT_MAX / 3)
             self._writer = partial(writers.connect, postgres.WRITES)
             self._reader = partial(readers.connect, postgres.READS)
-            self._single_reader = partial(readers.connect, postgres.SINGLE_READS)
+            self._single_reader = partial(readers.connect, postgres.SINGLE_READS, SINGLE_STATEMENTS)
         # The connections of a host's engine have its own settings.
         self._limits_locks = isinstance(database, Engine) and not self.is_sqlite
         self._direct = self._engine
@@ -202,8 +202,7 @@ class Database:
         """True if units that only read use connections of their own, which see only committed rows."""
         return self._reader is not None
 
-    @contextmanager
-    def reading(self, *, snapshot: bool = True) -> Iterator[Connection]:
+    def reading(self, *, snapshot: bool = True) -> AbstractContextManager[Connection]:
         """Open a connection that reads from one snapshot. Writes on it are rejected or rolled back.
 
         Args:
@@ -214,13 +213,11 @@ class Database:
             SnapshotNeeded: More statements were executed than is allowed without a snapshot.
         """
         if not snapshot and self._single_reader is not None:
-            with self._single_reader() as single, single.begin():
-                single.statements_left = SINGLE_STATEMENTS
-                try:
-                    yield single
-                finally:
-                    single.statements_left = None
-            return
+            return self._single_reader()
+        return self._read_snapshot()
+
+    @contextmanager
+    def _read_snapshot(self) -> Iterator[Connection]:
         if self._reader is None:
             with self.open_raw() as connection, connection.begin() as transaction:
                 yield connection
@@ -326,6 +323,7 @@ class Database:
             self._lock = FairLock()
             if not is_quiet:
                 self._writer = self._reader = _refuse_after_fork
+                self._single_reader = None
 
     def close(self) -> None:
         """Close all connections, except those of a host's engine."""

@@ -165,10 +165,12 @@ class DirectConnection(Connection):
         plans: The plans of statements on this engine.
 
     Attributes:
-        statements_left: The number of SELECTs that may still be executed outside of a snapshot; None inside of one.
+        statements_left: The number of SELECTs that may still be executed without a transaction; None in a transaction.
+        watchdog_ticket: The ticket by which the watchdog knows the connection; None while it is not watched.
     """
 
     statements_left: int | None = None
+    watchdog_ticket: int | None = None
 
     def __init__(self, engine: Engine, plans: Plans) -> None:
         super().__init__(engine)
@@ -326,6 +328,13 @@ class DirectConnection(Connection):
             plans.plans[key] = build_plan(statement, rows[0], result, is_several=True)
         return result
 
+    def end_statements(self) -> None:
+        """End the statements that are executed without a transaction."""
+        self.statements_left = None
+        if self._transaction is not None:
+            # SQLAlchemy has begun one for a statement without a plan.
+            self.rollback()
+
     def _count(self, statement: Executable) -> None:
         if not self.statements_left or not isinstance(statement, SelectBase):
             raise SnapshotNeeded
@@ -448,13 +457,14 @@ class DirectConnection(Connection):
 
     def _find_driver(self) -> Any:
         """Return the driver's connection; None if SQLAlchemy has to execute or reject the statement."""
-        block, transaction = self._trans_context_manager, self._nested_transaction or self._transaction
-        if (
-            block is None
-            or transaction is None
-            or not (block._transaction_is_active() and transaction.is_active)
-        ):
-            return None
+        if self.statements_left is None:
+            block, transaction = self._trans_context_manager, self._nested_transaction or self._transaction
+            if (
+                block is None
+                or transaction is None
+                or not (block._transaction_is_active() and transaction.is_active)
+            ):
+                return None
         dialect = self.dialect
         if self._echo or (
             dialect._has_events and (dialect.dispatch.do_execute or dialect.dispatch.do_execute_no_params)

@@ -21,6 +21,8 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence
     Returns:
         The address, or ``unknown``.
     """
+    if not forwarded:
+        return _peer_address(peer or "")
     address = _address(peer or "")
     if address is None:
         return UNKNOWN
@@ -42,6 +44,13 @@ def is_within(peer: str | None, networks: Sequence[Network]) -> bool:
     """
     address = _address(peer or "")
     return address is not None and any(address in network for network in networks)
+
+
+@functools.lru_cache(maxsize=4096)
+def _peer_address(peer: str) -> str:
+    """Return the address of a client that is connected without a proxy."""
+    address = _address(peer)
+    return UNKNOWN if address is None else _household(address)
 
 
 @functools.lru_cache(maxsize=4096)

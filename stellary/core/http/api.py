@@ -27,13 +27,14 @@ from stellary.contract.wire import Request
 from stellary.core import Core
 from stellary.core.agents.tokens import is_agent_token
 from stellary.core.api import dispatch
+from stellary.core.api.authentication import parse_bearer
 from stellary.core.api.dispatch import ServiceResponse
 from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.http.addresses import Network
 from stellary.core.http.body import RequestBody, body_limits
 from stellary.core.http.compression import Compression, find_encoders
 from stellary.core.http.conditional import answer_conditionally
-from stellary.core.http.context import OperationHandler, RequestContext, build_headers, parse_bearer
+from stellary.core.http.context import OperationHandler, RequestContext, build_headers
 from stellary.core.http.cors import Cors
 from stellary.core.http.files import Files
 from stellary.core.http.large_reads import ReadKey
@@ -235,7 +236,11 @@ class Api:
         caller = _find_caller(context)
         extra_headers.update(self._throttle.admit(caller))
         if context.host_actor is None:
-            await self._admit_token(caller)
+            try:
+                self._throttle.admit_token(caller)
+            except RateLimited:
+                if not await self._is_good_token(caller):
+                    raise
         if system_operation is not None:
             raw = await system_operation(context)
         else:
@@ -282,13 +287,6 @@ class Api:
             raise RuntimeError("the host's application could not identify the caller") from error
         if context.host_actor is not None and context.method != "GET":
             check_same_site(context.headers, self._origins)
-
-    async def _admit_token(self, caller: Caller) -> None:
-        try:
-            self._throttle.admit_token(caller)
-        except RateLimited:
-            if not await self._is_good_token(caller):
-                raise
 
     async def _is_good_token(self, caller: Caller) -> bool:
         """Return whether a token is valid. Called if its address has sent too many invalid tokens."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import attrs
-
 from stellary.core.api.dispatch import ServiceResponse
 from stellary.core.api.transfers import matches_tag
 
@@ -28,12 +26,12 @@ def answer_conditionally(answer: ServiceResponse, if_none_match: str | None) -> 
     headers = answer.headers
     if answer.status != 200 or headers.get("content-type") != "application/json" or "etag" in headers:
         return answer
-    if len(answer.body) > TAGGED_MAX:
+    if answer.blocks is not None or len(answer.body) > TAGGED_MAX:
         return answer
     # The link to the next page can change while the items of the page stay the same.
     content = b"\0".join((headers.get("link", "").encode(), answer.body))
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     if if_none_match is not None and matches_tag(if_none_match, tag):
         same_headers = {name: headers[name] for name in ("link", "vary") if name in headers}
-        return attrs.evolve(answer, status=304, headers={**same_headers, "etag": tag}, body=b"")
-    return attrs.evolve(answer, headers={**headers, "etag": tag})
+        return ServiceResponse(304, {**same_headers, "etag": tag}, actor=answer.actor)
+    return ServiceResponse(200, {**headers, "etag": tag}, answer.body, actor=answer.actor)

@@ -25,13 +25,12 @@ _HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 class BodySource(Protocol):
-    """The body of a request as its server receives it.
+    """The body of a request as its server receives it."""
 
-    Attributes:
-        is_inflated: Whether the server removes the content encoding.
-    """
-
-    is_inflated: bool
+    @property
+    def is_inflated(self) -> bool:
+        """True if the server removes the content encoding."""
+        ...
 
     def read_arrived(self) -> bytes | None:
         """Return the remaining body if it has arrived completely, or else None."""
@@ -100,8 +99,7 @@ class RequestContext:
 
     def to_raw_request(self, body: bytes = b"") -> RawRequest:
         """Return the request in the form of the core's port."""
-        headers = {**self.headers, "x-request-id": self.request_id}
-        return RawRequest(self.method, self.path, self.query, headers, body)
+        return RawRequest(self.method, self.path, self.query, self.headers, body)
 
 
 def create_context(
@@ -131,8 +129,9 @@ def create_context(
     """
     if "if-match" in headers:
         headers["if-match"] = strip_encoding(headers["if-match"])
+    headers["x-request-id"] = request_id = make_request_id(headers.get("x-request-id"))
     return RequestContext(
-        request_id=make_request_id(headers.get("x-request-id")),
+        request_id=request_id,
         sent_method=method,
         method="GET" if method == "HEAD" else method,
         prefix=prefix,
@@ -148,12 +147,6 @@ def create_context(
 
 OperationHandler = Callable[[RequestContext], Awaitable[RawResponse]]
 """The handler of an operation that is answered without the core."""
-
-
-def parse_bearer(authorization: str | None) -> str:
-    """Return the token of an ``Authorization`` header; empty if there is none."""
-    scheme, _, bearer = (authorization or "").partition(" ")
-    return bearer.strip() if scheme.lower() == "bearer" else ""
 
 
 def make_request_id(sent_id: str | None = None) -> str:

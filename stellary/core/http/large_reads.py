@@ -47,7 +47,8 @@ class LargeReads:
         self._lock = threading.Lock()
 
     def __contains__(self, key: ReadKey) -> bool:
-        return key in self._keys
+        # Hashing a key takes longer than finding out that nothing is large.
+        return bool(self._keys) and key in self._keys
 
     def record(self, key: ReadKey, seconds: float) -> None:
         """Record the CPU time that a read took. Any thread may call it.
@@ -56,7 +57,7 @@ class LargeReads:
             key: What was read.
             seconds: The CPU time, in seconds.
         """
-        if seconds < LARGE_SECONDS and key not in self._keys:
+        if seconds < LARGE_SECONDS and key not in self:
             return
         with self._lock:
             self._keys.pop(key, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, TypeVar, cast, overload
@@ -204,7 +204,7 @@ class UnitOfWork:
         self.handled_count = 0
         self.members: dict[tuple[str, str], str] = {}
         self.item_names: dict[str, str] = {}
-        self.ended_counts: Counter[str] = Counter()
+        self.ended_counts: defaultdict[str, int] = defaultdict(int)
         self.workspaces_without_subscribers: set[str] = set()
         self._react = react
         self._policies: list[Policy] = []
@@ -293,17 +293,15 @@ class UnitOfWork:
         if not self._authorized.pop():
             raise ServerError("a service has responded without an access check", code="unchecked_policy")
 
-    @contextmanager
-    def checking(self, policy: Policy) -> Iterator[None]:
-        """Let access checks in the block enforce a policy row, outside of the service of the endpoint."""
-        self.push_policy(policy)
-        try:
-            yield
-        except BaseException:
-            self.mark_authorized()
-            raise
-        finally:
-            self.pop_policy()
+    def checking(self, policy: Policy) -> _PolicyBlock:
+        """Let access checks in the block enforce a policy row.
+
+        Raises:
+            Unauthenticated: The policy requires a token, and there is none.
+            Forbidden: The token does not allow the call.
+            ServerError: The block performed no access check, which is a defect.
+        """
+        return _PolicyBlock(self, policy)
 
     def emit(self, event: BaseEvent) -> None:
         """Add an event to the unit. ``settle`` passes it to the reactions (``stellary.core.api.reactions``)."""
@@ -394,6 +392,23 @@ class UnitOfWork:
         """
         if self.if_match is not None and str(version) not in self.if_match:
             raise PreconditionFailed(f"the current version is {version}", code="stale_version")
+
+
+class _PolicyBlock:
+    """A block in which access checks enforce a policy row."""
+
+    __slots__ = ("_policy", "_uow")
+
+    def __init__(self, uow: UnitOfWork, policy: Policy) -> None:
+        self._uow, self._policy = uow, policy
+
+    def __enter__(self) -> None:
+        self._uow.push_policy(self._policy)
+
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if error_type is not None:
+            self._uow.mark_authorized()
+        self._uow.pop_policy()
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -149,8 +149,11 @@ class Units:
 
         def try_once() -> T:
             if read_only and not snapshot:
-                with suppress(SnapshotNeeded), self.read(actor, connection, snapshot=False) as uow:
-                    return work(uow)
+                try:
+                    with self.read(actor, connection, snapshot=False) as uow:
+                        return work(uow)
+                except SnapshotNeeded:
+                    pass
             with (self.read if read_only else self.transaction)(actor, connection) as uow:
                 return work(uow)
 

@@ -34,7 +34,7 @@ def settle_answer(uow: UnitOfWork, answer: T) -> T:
     """
     count = len(uow.events)
     uow.settle()
-    if not any(isinstance(event, CardEvent) for event in uow.events[count:]):
+    if len(uow.events) == count or not any(isinstance(event, CardEvent) for event in uow.events[count:]):
         return answer
     ids = {card.id for card in _find_cards(answer)}
     ids |= {event.card.id for event in uow.events if isinstance(event, CardEvent)}

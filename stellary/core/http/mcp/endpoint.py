@@ -18,9 +18,10 @@ from stellary.contract.jsonic import parse
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 from stellary.core import Core
+from stellary.core.api.authentication import parse_bearer
 from stellary.core.db.errors import error_response
 from stellary.core.http.body import LARGE, RequestBody
-from stellary.core.http.context import RequestContext, parse_bearer
+from stellary.core.http.context import RequestContext
 from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.http.state import State
 from stellary.core.http.system import product_version
