@@ -178,6 +178,11 @@ def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
     return typing.cast("Callable[[Any], dict[str, Any]]", scope["dump_fields"])
 
 
-def dump(data: Any) -> bytes:
-    """Return a request, a value, or lists and dicts of them as JSON. UNSET fields are left out; None is null."""
-    return orjson.dumps(data, default=as_dict, option=_DUMP)
+def dump(data: Any, convert: Callable[[object], object] = as_dict) -> bytes:
+    """Return a request, a value, or lists and dicts of them as JSON. UNSET fields are left out; None is null.
+
+    Args:
+        data: The object.
+        convert: Turns one level of an object into what orjson can write. Default: ``as_dict``.
+    """
+    return orjson.dumps(data, default=convert, option=_DUMP)

@@ -368,15 +368,15 @@ def test_disconnected_download_ends(sqlite_attachments):
 async def test_temporary_file_of_a_response_is_closed_when_the_client_disconnects(sqlite_core, monkeypatch):
     monkeypatch.setattr(transfers, "IN_MEMORY", 10)
     opened = []
-    create = tempfile.SpooledTemporaryFile
+    create = tempfile.TemporaryFile
 
     def open_file(**options):
         opened.append(create(**options))
         return opened[-1]
 
-    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", open_file)
+    monkeypatch.setattr(tempfile, "TemporaryFile", open_file)
     threads = Threads(sqlite_core)
-    response = transfers.open_body(transfers.build_json_response(200, [b"x" * 200_000]))
+    response = transfers.open_body(transfers.build_json_response(200, {}, [b"x" * 200_000]))
 
     async def disconnect(block: bytes) -> None:
         raise ConnectionResetError

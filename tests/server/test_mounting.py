@@ -15,6 +15,7 @@ from aiohttp import ClientSession, web
 from reference_server.app import make_app
 from reference_server.settings import Settings
 from stellary.core import Core
+from stellary.core.api import transfers
 from stellary.core.http.limits import NO_LIMITS
 
 
@@ -81,7 +82,9 @@ async def test_errors_have_the_format_of_the_api(host: ClientSession):
             assert shape["requestId"] == answer.headers["x-request-id"]
 
 
-async def test_link_to_the_next_page_has_the_prefix(host: ClientSession):
+@pytest.mark.parametrize("in_memory", [transfers.IN_MEMORY, 10])
+async def test_link_to_the_next_page_has_the_prefix(host: ClientSession, monkeypatch, in_memory):
+    monkeypatch.setattr(transfers, "IN_MEMORY", in_memory)
     headers = await register(host)
     for number in range(3):
         organization = {"name": "Acme", "slug": f"acme-{number}"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from stellary.core import Core
 from stellary.core.db.postgres import READERS, WRITERS
 from stellary.core.http.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads, ReadKey
 from stellary.core.http.shares import Owner, Shares
-from stellary.core.http.threads import LARGE_READERS, Pool, Threads
+from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, Pool, Threads
 from stellary.core.wizard.reader import BriefReader
 from tests.support.boards import Board
 from tests.support.world import World
@@ -141,6 +143,21 @@ async def test_small_reads_do_not_wait_for_large_ones(sqlite_core):
     assert not any(future.done() for future in large)
     gate.set()
     await asyncio.gather(*large)
+    await threads.close(5)
+
+
+def read_niceness() -> int:
+    """Return the niceness of the current thread."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id() if sys.platform == "linux" else 0)
+
+
+async def test_large_reads_have_a_lower_priority_than_small_ones_on_linux(sqlite_core):
+    threads = Threads(sqlite_core)
+    small, large = [
+        await threads.read(BOARD._replace(operation=operation), read_niceness)
+        for operation in ("auth.me", "projects.export")
+    ]
+    assert large == (min(small + LARGE_READ_NICENESS, 19) if sys.platform == "linux" else small)
     await threads.close(5)
 
 

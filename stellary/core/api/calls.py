@@ -23,7 +23,6 @@ from stellary.contract.errors import (
 from stellary.contract.jsonic import VALUES_MAX, parse
 from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
-from stellary.contract.project_exports import ProjectFile
 from stellary.contract.proposals import Proposal
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
@@ -408,18 +407,18 @@ class ServiceCall:
             return build_file_response(self.units.env.blobs, result, self.request.headers)
         if isinstance(result, Record):
             return build_stream_response(result)
-        if isinstance(result, ProjectFile):
-            return build_json_response(self.endpoint.status, dump_in_parts(result))
-        headers = {"content-type": "application/json"}
+        status, headers = self.endpoint.status, {"content-type": "application/json"}
         if isinstance(result, Listing):
             if result.next is not None:
                 pairs = [(name, text) for name, text in parse_qsl(self.request.query) if name != "cursor"]
                 query = urlencode([*pairs, ("cursor", result.next)])
                 headers["link"] = f'<{self.request.path}?{query}>; rel="next"'
-            return RawResponse(self.endpoint.status, headers, dump(result.items))
-        if (version := getattr(result, "version", None)) is not None:
+            result = result.items
+        elif (version := getattr(result, "version", None)) is not None:
             headers["etag"] = f'"{version}"'
-        return RawResponse(self.endpoint.status, headers, dump(result))
+        if self.service.mode == "read":
+            return build_json_response(status, headers, dump_in_parts(result))
+        return RawResponse(status, headers, dump(result))
 
 
 def _parse_if_match(header: str | None) -> frozenset[str] | None:

@@ -17,7 +17,7 @@ from stellary.core.ports.blobs import Blobs, StoredFile
 
 IN_MEMORY = 1024 * 1024
 """The maximum size of JSON in parts that is kept in memory, in bytes."""
-_BLOCK = 64 * 1024
+_BLOCK = 256 * 1024
 
 _RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 # The characters that a quoted file name may contain, for clients that do not support RFC 5987.
@@ -61,7 +61,7 @@ def build_file_response(blobs: Blobs, file: StoredFile, request_headers: Mapping
     return RawResponse(206 if part else 200, headers, blocks=blobs.read(file.key, start, end))
 
 
-def build_json_response(status: int, parts: Iterable[bytes]) -> RawResponse:
+def build_json_response(status: int, headers: Mapping[str, str], parts: Iterable[bytes]) -> RawResponse:
     """Return a response with JSON, in memory if it is small and else in a temporary file, which is deleted once it is read.
 
     All parts are written before the response begins, so that an error becomes an error response, and that no transaction
@@ -69,24 +69,32 @@ def build_json_response(status: int, parts: Iterable[bytes]) -> RawResponse:
 
     Args:
         status: The status.
+        headers: The headers.
         parts: The parts of the JSON.
     """
-    headers = {"content-type": "application/json"}
-    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed by the reader of the blocks
+    in_memory: list[bytes] = []
+    size = 0
+    following = iter(parts)
+    for part in following:
+        in_memory.append(part)
+        size += len(part)
+        if size > IN_MEMORY:
+            return _build_from_file(status, headers, chain(in_memory, following))
+    return RawResponse(status, headers, b"".join(in_memory))
+
+
+def _build_from_file(status: int, headers: Mapping[str, str], parts: Iterable[bytes]) -> RawResponse:
+    """Return a response whose body is in a temporary file."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the reader of the blocks
     try:
         for part in parts:
             file.write(part)
         size = file.tell()
         file.seek(0)
-        if size > IN_MEMORY:
-            headers["content-length"] = str(size)
-            return RawResponse(status, headers, blocks=_read_blocks(file))
-        body = file.read()
     except BaseException:
         file.close()
         raise
-    file.close()
-    return RawResponse(status, headers, body)
+    return RawResponse(status, {**headers, "content-length": str(size)}, blocks=_read_blocks(file))
 
 
 def _read_blocks(file: IO[bytes]) -> Iterator[bytes]:

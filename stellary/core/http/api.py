@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import TypeVar
 
+import attrs
+
 from stellary.contract.endpoints import ENDPOINTS
 from stellary.contract.errors import (
     ApiError,
@@ -32,7 +34,7 @@ from stellary.core.api.dispatch import ServiceResponse
 from stellary.core.db.errors import convert_unexpected_error, error_response
 from stellary.core.http.addresses import Network
 from stellary.core.http.body import RequestBody, body_limits
-from stellary.core.http.compression import Compression, find_encoders
+from stellary.core.http.compression import Compression, find_encodings
 from stellary.core.http.conditional import answer_conditionally
 from stellary.core.http.context import OperationHandler, RequestContext, build_headers
 from stellary.core.http.cors import Cors
@@ -116,7 +118,7 @@ class Api:
         self._metrics = metrics
         self._cors = Cors(cors_origins)
         self._origins = frozenset(cors_origins)
-        self._compression = Compression(find_encoders())
+        self._compression = Compression(find_encodings())
         self._throttle = Throttle(limits)
         self._password_limits = PasswordLimits(limits, core.login_attempts)
         endpoints = select_endpoints([*hide, *([METRICS.operation] if metrics is None else [])])
@@ -379,9 +381,7 @@ def _add_prefix(answer: ServiceResponse, prefix: str) -> RawResponse:
     link = answer.headers.get("link")
     if not prefix or link is None:
         return answer
-    return RawResponse(
-        answer.status, {**answer.headers, "link": link.replace("<", f"<{prefix}", 1)}, answer.body
-    )
+    return attrs.evolve(answer, headers={**answer.headers, "link": link.replace("<", f"<{prefix}", 1)})
 
 
 def _find_group_order(context: RequestContext) -> str | None:

@@ -6,7 +6,9 @@ import importlib
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import cast
+from functools import partial
+from types import ModuleType
+from typing import Protocol, cast
 
 import attrs
 
@@ -20,84 +22,92 @@ _ZSTD_MODULES = ("compression.zstd", "backports.zstd", "zstandard")
 _TAG_SUFFIX = re.compile(r'-(?:gzip|zstd)"')
 _ACCEPTED = re.compile(r"\s*([\w*-]+)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.ASCII)
 
-Encoder = Callable[[bytes], bytes]
+
+class Compressor(Protocol):
+    """The compression of one body."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Return the next compressed bytes; empty if more data is needed."""
+        ...
+
+    def flush(self) -> bytes:
+        """Return the last compressed bytes."""
+        ...
 
 
-def _compress_to_gzip(body: bytes) -> bytes:
-    return zlib.compress(body, _GZIP_LEVEL, _GZIP_WINDOW)
+CreateCompressor = Callable[[], Compressor]
 
 
-def _compress_to_gzip_blocks(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
-    for block in blocks:
-        if compressed := compressor.compress(block):
-            yield compressed
-    yield compressor.flush()
+def _create_gzip_compressor() -> Compressor:
+    return zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
 
 
-def find_encoders() -> dict[str, Encoder]:
-    """Return the available encoders by content coding, the best one first. zstd requires Python 3.14 or a library."""
+def find_encodings() -> dict[str, CreateCompressor]:
+    """Return the available compressors by content coding, the best one first. zstd requires Python 3.14 or a library."""
     for name in _ZSTD_MODULES:
         try:
-            module = importlib.import_module(name)
+            library = importlib.import_module(name)
         except ImportError:
             continue
-        return {"zstd": cast(Encoder, module.compress), "gzip": _compress_to_gzip}
-    return {"gzip": _compress_to_gzip}
+        return {"zstd": partial(_create_zstd_compressor, library), "gzip": _create_gzip_compressor}
+    return {"gzip": _create_gzip_compressor}
+
+
+def _create_zstd_compressor(library: ModuleType) -> Compressor:
+    compressor = library.ZstdCompressor()
+    # That of ``zstandard`` compresses whole bodies, and creates those for parts.
+    return cast(Compressor, compressor.compressobj() if hasattr(compressor, "compressobj") else compressor)
 
 
 class Compression:
     """The compression of responses. Entity tags name the encoding, since they identify bytes.
 
     Args:
-        encoders: The encoders by content coding, the preferred one first.
+        encodings: The compressors by content coding, the preferred one first.
     """
 
-    def __init__(self, encoders: Mapping[str, Encoder]) -> None:
-        self._encoders = encoders
+    def __init__(self, encodings: Mapping[str, CreateCompressor]) -> None:
+        self._encodings = encodings
 
     def compress(self, answer: ServiceResponse, accept_encoding: str | None) -> ServiceResponse:
         """Return a response with a compressed body, if it is large enough and the client accepts an encoding.
+
+        A body in blocks is compressed while it is sent.
 
         Args:
             answer: The response.
             accept_encoding: The ``Accept-Encoding`` header of the request.
         """
-        if answer.blocks is not None:
-            return self._compress_blocks(answer, answer.blocks, accept_encoding)
-        if len(answer.body) < SIZE_MIN or answer.headers.get("content-type") != "application/json":
+        is_small = answer.blocks is None and len(answer.body) < SIZE_MIN
+        if is_small or answer.headers.get("content-type") != "application/json":
             return answer
         headers = {**answer.headers, "vary": "Accept-Encoding"}
         encoding = self._choose(accept_encoding or "")
         if encoding is None:
             return attrs.evolve(answer, headers=headers)
         headers["content-encoding"] = encoding
+        headers.pop("content-length", None)
         if "etag" in headers:
             headers["etag"] = f'{headers["etag"][:-1]}-{encoding}"'
-        return attrs.evolve(answer, headers=headers, body=self._encoders[encoding](answer.body))
-
-    def _compress_blocks(
-        self, answer: ServiceResponse, blocks: Iterator[bytes], accept_encoding: str | None
-    ) -> ServiceResponse:
-        """Return a response whose blocks are compressed while they are sent, in gzip only."""
-        if answer.headers.get("content-type") != "application/json":
-            return answer
-        headers = {**answer.headers, "vary": "Accept-Encoding"}
-        if "gzip" not in self._list_accepted(accept_encoding or ""):
-            return attrs.evolve(answer, headers=headers)
-        del headers["content-length"]
-        headers["content-encoding"] = "gzip"
-        return attrs.evolve(answer, headers=headers, blocks=_compress_to_gzip_blocks(blocks))
+        compressor = self._encodings[encoding]()
+        if answer.blocks is not None:
+            return attrs.evolve(answer, headers=headers, blocks=_compress_blocks(answer.blocks, compressor))
+        return attrs.evolve(
+            answer, headers=headers, body=compressor.compress(answer.body) + compressor.flush()
+        )
 
     def _choose(self, accept_encoding: str) -> str | None:
-        """Return the first encoding that an ``Accept-Encoding`` header accepts."""
-        return next(iter(self._list_accepted(accept_encoding)), None)
-
-    def _list_accepted(self, accept_encoding: str) -> list[str]:
-        """Return the encodings that an ``Accept-Encoding`` header accepts; malformed parts accept nothing."""
+        """Return the first encoding that an ``Accept-Encoding`` header accepts; malformed parts accept nothing."""
         matches = [_ACCEPTED.fullmatch(part) for part in accept_encoding.split(",")]
         weights = {match[1].lower(): float(match[2] or 1) for match in matches if match}
-        return [name for name in self._encoders if weights.get(name, weights.get("*", 0)) > 0]
+        return next((name for name in self._encodings if weights.get(name, weights.get("*", 0)) > 0), None)
+
+
+def _compress_blocks(blocks: Iterator[bytes], compressor: Compressor) -> Iterator[bytes]:
+    for block in blocks:
+        if compressed := compressor.compress(block):
+            yield compressed
+    yield compressor.flush()
 
 
 def strip_encoding(tags: str) -> str:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -30,6 +32,9 @@ _log = logging.getLogger("stellary.server")
 
 # More threads would not build responses faster, since only one can execute Python at a time.
 LARGE_READERS = 1
+# Lowers the share of a core to a third of that of other threads. It must not be much less: the thread may be waiting for the
+# core while it holds the interpreter lock.
+LARGE_READ_NICENESS = 5
 PASSWORD_HASHERS = 2
 FILE_THREADS = 4
 THINKING_THREADS = 4
@@ -64,6 +69,15 @@ def _outcome(job: _Job) -> _Outcome:
         return None, error
 
 
+def _lower_priority(niceness: int) -> None:
+    """Let the system prefer other threads to the current one, on Linux."""
+    if sys.platform == "linux":
+        # The priority is not worth an error where a container forbids to change it.
+        with suppress(OSError):
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + niceness)
+
+
 def _busy() -> Unavailable:
     return Unavailable("the server is busy; try again", code="busy", retry_after=1)
 
@@ -79,6 +93,8 @@ class Pool:
             it raises an exception, the work of the group is lost, and its jobs run again one by one.
         shares: Limits the threads of one project or workspace; without it, each may use all of them. With it, only jobs
             of one owner run as a group, while no other group of the owner runs.
+        niceness: How much lower the priority of the threads is, as in the command ``nice``. Only Linux has priorities of
+            threads. Default: 0.
     """
 
     def __init__(
@@ -88,6 +104,7 @@ class Pool:
         waiting: int,
         together: Callable[[], AbstractContextManager[None]] | None = None,
         shares: Shares | None = None,
+        niceness: int = 0,
     ) -> None:
         # Each entry is a group of jobs, or one job.
         self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
@@ -102,6 +119,7 @@ class Pool:
         # This leaves room for the jobs of other owners.
         self._held_back_max = max(1, waiting * 3 // 4)
         self._free = waiting
+        self._niceness = niceness
         self._threads = [
             threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True)
             for number in range(threads)
@@ -168,6 +186,8 @@ class Pool:
             thread.join(timeout)
 
     def _serve(self) -> None:
+        if self._niceness:
+            _lower_priority(self._niceness)
         while (first := self._jobs.get()) is not None:
             jobs = self._take_group(first)
             try:
@@ -249,7 +269,7 @@ class Threads:
 
     SQLite has one writer. PostgreSQL has as many writers as connections, so that one that waits for a row
     blocks neither readers nor other projects. Both have a thread for large reads and a few for small ones, so
-    that small reads never wait for a large one.
+    that small reads never wait for a large one. On Linux, the thread for large reads has a lower priority.
 
     On SQLite, the wait for the disk at a commit takes longer than the rest of a unit, and there is one commit
     at a time. Units that are queued during a commit therefore share the next one. On PostgreSQL, the creation of a
@@ -271,7 +291,9 @@ class Threads:
             writer = Pool("stellary-write", WRITERS, WAITING_MAX, together, Shares(WRITERS))
             readers = READERS
         reader = Pool("stellary-read", readers - LARGE_READERS, WAITING_MAX)
-        self._large_reader = Pool("stellary-large-read", LARGE_READERS, WAITING_MAX)
+        self._large_reader = Pool(
+            "stellary-large-read", LARGE_READERS, WAITING_MAX, niceness=LARGE_READ_NICENESS
+        )
         self._large_reads = LargeReads()
         self.files = Pool("stellary-file", FILE_THREADS, WAITING_MAX)
         self.thinking = Pool("stellary-think", THINKING_THREADS, WAITING_MAX)

@@ -1,16 +1,35 @@
-"""Lists that are read in batches while they are written as JSON, so that a large response never is in memory as a whole."""
+"""Lists that are written as JSON in parts, so that a large response never is in memory as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
+
+import orjson
 
 from stellary.contract.wire import Stored, as_dict, dump
 
 T = TypeVar("T")
+_LIST = b"\0"
+"""Stands for a list in JSON, in which no other zero byte can occur."""
 
 
-class Batches(Stored, Generic[T]):
+class DumpedInParts(Stored):
+    """A list that can be written as JSON in parts."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def dump(self) -> Iterator[bytes]:
+        """Yield the list as JSON, some items at a time."""
+
+    def to_json_data(self) -> orjson.Fragment:
+        """Return the whole list as JSON."""
+        return orjson.Fragment(b"".join(self.dump()))
+
+
+class Batches(DumpedInParts, Generic[T]):
     """A list whose items are read when they are needed, each time from the beginning.
 
     Args:
@@ -26,10 +45,6 @@ class Batches(Stored, Generic[T]):
         for batch in self._read():
             yield from batch
 
-    def to_json_data(self) -> list[T]:
-        """Return all items."""
-        return list(self)
-
     def dump(self) -> Iterator[bytes]:
         """Yield the list as JSON, a batch at a time."""
         separator = b"["
@@ -40,18 +55,27 @@ class Batches(Stored, Generic[T]):
         yield b"[]" if separator == b"[" else b"]"
 
 
-def dump_in_parts(value: object) -> Iterator[bytes]:
-    """Yield the same bytes as ``dump``, with lists that are ``Batches`` a batch at a time.
+def dump_in_parts(value: object) -> Iterable[bytes]:
+    """Return the same bytes as ``dump`` in parts. Lists that are ``DumpedInParts`` are written when their parts are read.
 
     Args:
-        value: A value of the contract.
+        value: A value of the contract, or a list of them.
     """
-    separator = b"{"
-    for name, item in as_dict(value).items():
-        yield separator + dump(name) + b":"
-        if isinstance(item, Batches):
-            yield from item.dump()
-        else:
-            yield dump(item)
-        separator = b","
-    yield b"}"
+    lists: list[DumpedInParts] = []
+
+    def convert(item: object) -> object:
+        if isinstance(item, DumpedInParts):
+            lists.append(item)
+            return orjson.Fragment(_LIST)
+        return as_dict(item)
+
+    json = dump(value, convert)
+    return _insert_lists(json.split(_LIST), lists) if lists else (json,)
+
+
+def _insert_lists(texts: Sequence[bytes], lists: Sequence[DumpedInParts]) -> Iterator[bytes]:
+    """Yield texts with a list between each two of them."""
+    yield texts[0]
+    for text, items in zip(texts[1:], lists, strict=True):
+        yield from items.dump()
+        yield text

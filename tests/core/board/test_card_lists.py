@@ -9,7 +9,9 @@ from stellary.contract.cards import Card, ListCards
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import dump
 from stellary.core.board.listing import list_cards
+from stellary.core.board.queries import card_lists
 from stellary.core.board.queries.card_lists import CardList
+from stellary.core.kernel.batches import dump_in_parts
 
 
 @pytest.fixture
@@ -42,6 +44,14 @@ def cards(card_api, column) -> CardList:
 
 def test_json_of_a_list_equals_json_of_its_values(cards):
     assert dump(cards) == dump(list(cards))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_json_in_parts_equals_the_whole(cards, monkeypatch, count):
+    monkeypatch.setattr(card_lists, "_TEXTS_MAX", 1)
+    parts = [*dump_in_parts({"before": cards[:1], "cards": cards[:count]})]
+    assert b"".join(parts) == dump({"before": list(cards)[:1], "cards": list(cards)[:count]})
+    assert len(parts) == 6 + count
 
 
 def test_json_of_a_card_in_a_list_equals_its_own_json(card_api, column):

@@ -88,7 +88,7 @@ def test_failure_half_way_is_an_error_response(board: Board, monkeypatch):
     monkeypatch.setattr(exports, "_BATCH", 3)
     monkeypatch.setattr(transfers, "IN_MEMORY", 1_000)
     opened = []
-    create = transfers.tempfile.SpooledTemporaryFile
+    create = transfers.tempfile.TemporaryFile
 
     def open_file(**options):
         opened.append(create(**options))
@@ -100,7 +100,7 @@ def test_failure_half_way_is_an_error_response(board: Board, monkeypatch):
         reader._people._people["failed"] = True
         return build(reader, batch)
 
-    monkeypatch.setattr(transfers.tempfile, "SpooledTemporaryFile", open_file)
+    monkeypatch.setattr(transfers.tempfile, "TemporaryFile", open_file)
     monkeypatch.setattr(exports._CardReader, "_build", fail_later)
     response = board.world.call(board.owner, "GET", f"{board.path}/export")
     assert (response.status, orjson.loads(response.body)["message"]) == (503, "the database does not answer")

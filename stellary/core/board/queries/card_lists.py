@@ -15,12 +15,13 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.cards import Card
 from stellary.contract.fields import field_names
-from stellary.contract.wire import Stored, camel, dump
+from stellary.contract.wire import camel, dump
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress_of
 from stellary.core.board.tables import cards
 from stellary.core.db.base import Json
 from stellary.core.db.direct_connection import SnapshotNeeded, allow_statement
+from stellary.core.kernel.batches import DumpedInParts
 from stellary.core.kernel.item_memory import ItemMemory
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -80,6 +81,8 @@ _REMEMBERED_MAX = 10_000
 """The number of cards of a list that are remembered; a longer list would displace those of all others."""
 _ORDER = b"\0"
 """Stands for the order in remembered JSON, in which no other zero byte can occur."""
+_TEXTS_MAX = 1_000
+"""The number of texts that are joined at a time, four for each card. Joining holds the interpreter lock."""
 _OBJECT_SIZE = 1_500
 """The approximate size of the objects that hold a remembered row, in bytes; the texts and the JSON add theirs."""
 
@@ -127,8 +130,7 @@ class ListedCard:
         project_key: The prefix of the card's key.
 
     Attributes:
-        json: The card as JSON: the part before the order, and the part after it with a comma. None until it
-            is written.
+        json: The card as JSON: the part before the order, and the part after it. None until it is written.
     """
 
     __slots__ = ("archived", "assignee_id", "column_id", "id", "json", "project_key", "row")
@@ -156,7 +158,7 @@ class ListedCard:
     def write_json(self) -> tuple[bytes, bytes]:
         """Write ``json``, and return it."""
         start, _, end = dump(_to_wire(self.row, self.project_key)).partition(_ORDER)
-        self.json = start, end + b","
+        self.json = start, end
         return self.json
 
     def estimate_size(self) -> int:
@@ -242,7 +244,7 @@ def _load_by_ids(
     return changed
 
 
-class CardList(Stored, Sequence[Card]):
+class CardList(DumpedInParts, Sequence[Card]):
     """A list of cards that builds a value when an item is read.
 
     Args:
@@ -295,13 +297,19 @@ class CardList(Stored, Sequence[Card]):
             orders.append(order)
         return {key: CardList(*lists) for key, lists in groups.items()}
 
-    def to_json_data(self) -> orjson.Fragment:
-        """Return the cards as JSON."""
+    def dump(self) -> Iterator[bytes]:
+        """Yield the cards as JSON, a few hundred at a time."""
         texts: list[bytes] = []
+        separator = b"["
         for card, order in zip(self._listed, self._orders, strict=True):
             start, end = card.json or card.write_json()
-            texts += (start, b"null" if order is None or card.archived else b"%d" % order, end)
-        return orjson.Fragment(b"[%b]" % b"".join(texts)[:-1])
+            texts += (separator, start, b"null" if order is None or card.archived else b"%d" % order, end)
+            separator = b","
+            if len(texts) > _TEXTS_MAX:
+                yield b"".join(texts)
+                texts.clear()
+        texts.append(b"]" if self._listed else b"[]")
+        yield b"".join(texts)
 
 
 @functools.lru_cache(maxsize=8192)
