@@ -49,6 +49,9 @@ class Hit(Value):
 class Search(Paged):
     """The search query and its filters. The best match comes first; among equal matches, the newest.
 
+    A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
+    the last page.
+
     Attributes:
         limit: 1 to 500. Default: 50; unlike other lists, this one is always paged.
         q: 1-200 characters, at most 32 words. All words must occur, in any order, also inside longer words; words in

@@ -56,6 +56,7 @@ OWNERLESS = {
     "stellary_jobs",
     "stellary_login_attempts",
     "stellary_organizations",
+    "stellary_search_prefixes",
     "stellary_trash",
     "stellary_trash_rows",
     "stellary_users",

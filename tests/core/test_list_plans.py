@@ -18,6 +18,7 @@ from stellary.core.board.queries.card_filters import CONDITIONS
 from stellary.core.kernel.paging import Pages
 from stellary.core.knowledge import listing as documents
 from stellary.core.notifications import feed
+from stellary.core.search import search, windows
 from tests.support.boards import Board
 from tests.support.plans import find_declared
 
@@ -76,6 +77,21 @@ def card_page_statements() -> list[Select]:
                 if len(names) < 2:
                     statements[names, index, has_end, "complete"] = page.complete
     return list(statements.values())
+
+
+def search_statements() -> list[Select]:
+    """Return the statements of a search, with each combination of its filters and each kind of index."""
+    extents = [
+        windows._build_extents(indexes, in_project=in_project)
+        for indexes in ((-1, 0, 1, 2), (0,), (-1, 1))
+        for in_project in (False, True)
+    ]
+    search_pages = [
+        search._build_page(2, names, has_prefix, has_excluded)
+        for names in combine(["_project_id", "_archived"], 2)
+        for has_prefix, has_excluded in ((False, False), (False, True), (True, False))
+    ]
+    return [query.statement for query in (*extents, *search_pages)]
 
 
 def page_statements() -> list[Select]:
@@ -146,7 +162,7 @@ def sorts(plan: str) -> bool:
     return "Sort Key" in plan or "TEMP B-TREE FOR ORDER BY" in plan
 
 
-@pytest.mark.parametrize("select_statements", [page_statements, whole_statements])
+@pytest.mark.parametrize("select_statements", [page_statements, whole_statements, search_statements])
 def test_no_list_scans_a_table(core, select_statements):
     plans = list(explain(core, select_statements()))
     assert [f"{sql}\n{plan}" for sql, plan in plans if scanned_tables(plan)] == []

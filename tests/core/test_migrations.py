@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from stellary.core.kernel.unit import NOBODY
 from stellary.core.migrations import PREFIX, VERSION_TABLE, upgrade
 from tests.support import databases
 from tests.support.forkserver import context
+from tests.support.search_prefixes import find_wrong_prefixes, index_entries
 from tests.support.world import at_once
 
 
@@ -153,6 +154,9 @@ def test_what_was_written_before_there_was_an_index_is_found(empty_url):
         ("document", "2" * 24, " spec ", " text "),
         ("project", KNOWN["project_id"], " lau launch ", " cafe "),
     ]
+    with closing(Core(empty_url)) as core:
+        index_entries(core)
+        assert find_wrong_prefixes(core) == set()
 
 
 def test_addresses_in_records_that_were_there_before_are_found(empty_url):

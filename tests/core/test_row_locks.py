@@ -36,8 +36,11 @@ from stellary.core.kernel.retention import RetentionRule, build_deletion
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.stream import commit_watermark
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
+from stellary.core.search import indexing
+from stellary.core.search.tables import entries
 from stellary.core.webhooks import queue
 from tests.core.agents.agent_api import AgentApi
+from tests.support.search_prefixes import find_wrong_prefixes
 from tests.support.world import Person, World
 
 ROOT = Path(stellary.core.__file__).parent
@@ -513,6 +516,18 @@ def assign_removed_member(agent_api: AgentApi) -> None:
     assert agent_api.read(card)["assigneeId"] is None
 
 
+def index_entry_that_changes(agent_api: AgentApi) -> None:
+    card, core = agent_api.card(), agent_api.world.core
+    title = {"title": " another ", "is_indexed": False}
+    change = update(entries).where(entries.c.id == card["id"]).values(title)
+    run_beside(
+        core,
+        lambda uow: uow.connection.execute(change),
+        lambda: core.units.run(lambda uow: indexing.index_batch(uow, {})),
+    )
+    assert find_wrong_prefixes(core) == set()
+
+
 # ------------------------------------------------------------------------------------------------- each lock
 
 
@@ -603,6 +618,7 @@ LOCKS = [
     Lock("knowledge.placing", "_PARENT", put_document_below_deleted_one),
     Lock("pilotage.ledger", "_lock_statement", set_status_of_todo, owner=TODOS),
     Lock("pilotage.ledger", "_share_lock_statement", refer_to_deleted_mission, owner=MISSIONS),
+    Lock("search.indexing", "_FRESH", index_entry_that_changes),
     Lock("webhooks.queue", "_LOCK", claim_webhook_twice),
 ]
 

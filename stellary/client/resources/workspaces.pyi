@@ -398,6 +398,9 @@ class WorkspaceHandle(SlugHandle[C]):
     ) -> Page[Hit]:
         """Search the cards, comments, projects and documents of a workspace, best match first.
 
+        A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
+        the last page.
+
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Requires a token with the scope ``projects:read``.
 
         Args:
@@ -428,6 +431,9 @@ class WorkspaceHandle(SlugHandle[C]):
         archived: bool | Unset = UNSET,
     ) -> AsyncPage[Hit]:
         """Search the cards, comments, projects and documents of a workspace, best match first.
+
+        A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
+        the last page.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Requires a token with the scope ``projects:read``.
 
@@ -460,6 +466,9 @@ class WorkspaceHandle(SlugHandle[C]):
     ) -> Iterator[Hit]:
         """Iterate over all rows: search the cards, comments, projects and documents of a workspace, best match first.
 
+        A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
+        the last page.
+
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Requires a token with the scope ``projects:read``.
 
         Args:
@@ -490,6 +499,9 @@ class WorkspaceHandle(SlugHandle[C]):
         archived: bool | Unset = UNSET,
     ) -> AsyncIterator[Hit]:
         """Iterate over all rows: search the cards, comments, projects and documents of a workspace, best match first.
+
+        A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
+        the last page.
 
         ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Requires a token with the scope ``projects:read``.
 

@@ -27,6 +27,7 @@ from stellary.core.kernel.signals import EVERYTHING, JOBS
 from stellary.core.kernel.unit import NOBODY, UnitOfWork
 from stellary.core.kernel.units import Units
 from stellary.core.notifications import erasure
+from stellary.core.search import indexing
 from stellary.core.trash import purging
 
 _log = logging.getLogger("stellary.core")
@@ -95,6 +96,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     container_purge.DELETE: JobHandler(container_purge.delete_batch, attempts=None),
     email_changes.SEND: JobHandler(email_changes.send_email_link),
     erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
+    indexing.INDEX: JobHandler(indexing.index_batch, attempts=None, first={}),
 }
 """The handler of each kind of job."""
 

@@ -165,8 +165,9 @@ def in_visible_project(
         project_id: The project of the entry.
         workspace_id: The workspace of the entry.
     """
-    visible = select(projects.c.id).where(projects.c.workspace_id == workspace_id)
-    return or_(project_id.is_(None), project_id.in_(visible))
+    # By the project of each entry, since a workspace can have many projects.
+    workspace_of_project = select(projects.c.workspace_id).where(projects.c.id == project_id)
+    return or_(project_id.is_(None), workspace_of_project.scalar_subquery() == workspace_id)
 
 
 def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) -> Iterator[SearchEntry]:

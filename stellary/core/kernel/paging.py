@@ -255,27 +255,5 @@ def read_cursor(cursor: str) -> str:
     return key
 
 
-def make_ranked_cursor(rank: int, key: str) -> str:
-    """Return the cursor of a list in order of rank, then key.
-
-    Args:
-        rank: The rank of the last row, from 0 to 999,999.
-        key: The key of the last row among those of its rank.
-    """
-    return make_cursor(f"{rank:06d}{key}")
-
-
-def read_ranked_cursor(cursor: str) -> tuple[int, str]:
-    """Return the rank and the key in a cursor of a ranked list.
-
-    Raises:
-        Invalid: The cursor is not one of a ranked list.
-    """
-    match = re.fullmatch(r"([0-9]{6})([0-9a-f]{24})", read_cursor(cursor))
-    if match is None:
-        raise _invalid_cursor()
-    return int(match[1]), match[2]
-
-
 def _invalid_cursor() -> Invalid:
     return invalid(("cursor", "must be a cursor from a response of this list"))

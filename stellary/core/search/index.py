@@ -31,8 +31,9 @@ from stellary.core.knowledge import search_entries as knowledge
 from stellary.core.search.rules import fold
 from stellary.core.search.tables import entries
 
-_NAMES = [column.name for column in entries.columns]
-_PARAMETERS = {column.name: bindparam(column.name, type_=column.type) for column in entries.columns}
+_COLUMNS = [column for column in entries.columns if column.name != "prefixes"]
+_NAMES = [column.name for column in _COLUMNS]
+_PARAMETERS = {column.name: bindparam(column.name, type_=column.type) for column in _COLUMNS}
 # If an item is created and deleted in the same transaction, no row is inserted.
 _INSERT_OF_CARD = insert(entries).from_select(
     _NAMES, select(*_PARAMETERS.values()).where(search_entries.card_exists(_PARAMETERS["card_id"]))
@@ -55,7 +56,9 @@ _RENAME_KEY = (
         entries.c.kind == "card",
     )
     .values(
-        title=bindparam("_new", type_=Text) + func.substr(entries.c.title, bindparam("_after", type_=Integer))
+        title=bindparam("_new", type_=Text)
+        + func.substr(entries.c.title, bindparam("_after", type_=Integer)),
+        is_indexed=False,
     )
 )
 
@@ -127,6 +130,7 @@ def _row(entry: SearchEntry) -> dict[str, Any]:
         "document_id": entry.document_id,
         "title": fold(entry.title),
         "body": fold(entry.text),
+        "is_indexed": False,
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+import attrs
 from sqlalchemy import (
     ColumnElement,
     FromClause,
@@ -34,11 +35,12 @@ from stellary.core.board import search_entries
 from stellary.core.board.queries.filters import check_in_workspace
 from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query, RowType
-from stellary.core.kernel.paging import make_ranked_cursor, read_ranked_cursor
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import search_entries as knowledge
-from stellary.core.search import rules
+from stellary.core.search import rules, windows
+from stellary.core.search.prefixes import Prefix, find_prefixes
 from stellary.core.search.tables import entries
+from stellary.core.search.windows import ALL, FIRST_ID, FRESH, Condition, Extent, SearchWindow
 
 SOURCES = (*search_entries.SOURCES, *knowledge.SOURCES)
 """The kinds of items that can be found, from all areas."""
@@ -52,12 +54,9 @@ class _RankedRow(RowType):
     rank: int
 
 
-_BEFORE_ALL = (999_999, "")
-
-
 @serves(SEARCH)
 def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
-    """Return a page of hits, best first."""
+    """Return a page of hits, best first. It looks through at most a thousand items, so it can be shorter than its limit."""
     workspace = access.workspace(uow, ref).row
     filters: dict[str, object] = {
         "_organization_id": workspace.organization_id,
@@ -67,22 +66,97 @@ def search(uow: UnitOfWork, ref: WorkspaceRef, request: Search) -> Listing[Hit]:
     for name in ("project_id", "archived"):
         if (value := getattr(request, name)) is not UNSET:
             filters[f"_{name}"] = value
-    rank, id = read_ranked_cursor(request.cursor) if request.cursor else _BEFORE_ALL
     terms = rules.parse_terms(request.q)
     if len(terms) > WORDS_MAX:
         raise invalid(("q", f"must be at most {WORDS_MAX} words"))
+    query_prefixes = find_prefixes(terms)
+    window = windows.read_window(request.cursor, len(query_prefixes)) if request.cursor else None
     if not terms:
         return Listing([])
-    query = _build_page(len(terms), frozenset(filters))
-    parameters = {**filters, **_build_patterns(terms), "_rank": rank, "_id": id, "_limit": request.limit + 1}
-    rows = query.all(uow.connection, parameters)
+    numbers = windows.number_prefixes((workspace.id, workspace.organization_id), query_prefixes)
+    query = _IndexQuery(filters, terms, query_prefixes, numbers)
+    rows, following = _find_rows(uow, query, window, request.limit)
     if not rows and request.project_id is not UNSET:
         check_in_workspace(uow, workspace.id, "projectId", request.project_id)
-    page_rows, last = rows[: request.limit], rows[request.limit - 1 : request.limit]
-    hits_by_id = _load_hits(uow, workspace, page_rows, terms)
-    hits = [hits_by_id[row.id] for row in page_rows if row.id in hits_by_id]
-    has_more = len(rows) > request.limit
-    return Listing(hits, make_ranked_cursor(last[0].rank, last[0].id) if has_more else None)
+    hits_by_id = _load_hits(uow, workspace, rows, terms)
+    hits = [hits_by_id[row.id] for row in rows if row.id in hits_by_id]
+    return Listing(hits, following.make_cursor() if following else None)
+
+
+@attrs.frozen
+class _IndexQuery:
+    """A query of the index.
+
+    Attributes:
+        filters: The parameters of the filters, and the containers.
+        terms: The folded terms.
+        prefixes: The prefixes of their words.
+        numbers: The numbers of the prefixes, as parameters.
+    """
+
+    filters: Mapping[str, object]
+    terms: list[str]
+    prefixes: Sequence[Prefix]
+    numbers: Mapping[str, int]
+
+
+def _find_rows(
+    uow: UnitOfWork, query: _IndexQuery, window: SearchWindow | None, limit: int
+) -> tuple[list[_RankedRow], SearchWindow | None]:
+    """Return the entries of a page, and the window in which the next page begins; None if it is the last."""
+    parameters = {**query.filters, **query.numbers}
+    remaining = windows.SCAN_MAX
+    extent: Extent | None = None
+    if window is None:
+        indexes = range(FRESH, len(query.prefixes) + 1)
+        extents = windows.load_extents(uow, indexes, parameters, SearchWindow(ALL).before, remaining)
+        window = windows.choose_window(extents, query.prefixes)
+        extent = extents[window.index]
+    elif window.id:
+        # The previous page ended inside of the window.
+        extent = Extent(remaining, window.first_id, is_last=window.first_id == FIRST_ID)
+    rows: list[_RankedRow] = []
+    while True:
+        if extent is None:
+            extents = windows.load_extents(
+                uow, (FRESH, window.index) if window.index else (ALL,), parameters, window.before, remaining
+            )
+            extent = extents[window.index]
+            window = attrs.evolve(window, first_id=extent.first_id)
+        rows += _read_window(uow, query, window, limit - len(rows) + 1)
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            return rows[:limit], attrs.evolve(window, rank=last.rank, id=last.id)
+        following = windows.follow(window, extent)
+        remaining -= extent.item_count
+        if following is None or len(rows) == limit or remaining <= 0:
+            return rows, following
+        window, extent = following, None
+
+
+def _read_window(
+    uow: UnitOfWork, query: _IndexQuery, window: SearchWindow, limit: int
+) -> Sequence[_RankedRow]:
+    """Return the next entries of a window that match, best first."""
+    page = _build_page(len(query.terms), frozenset(query.filters), bool(window.index), bool(window.excluded))
+    parameters = {
+        **query.filters,
+        **_build_patterns(query.terms),
+        "_before": window.before,
+        "_first_id": window.first_id,
+        "_rank": window.rank,
+        "_id": window.id,
+        "_limit": limit,
+    }
+    if window.index:
+        parameters |= {
+            "_prefix_pattern": query.prefixes[window.index - 1].pattern,
+            "_prefix_0": query.numbers[f"_prefix_{window.index}_0"],
+            "_prefix_1": query.numbers[f"_prefix_{window.index}_1"],
+        }
+    if window.excluded:
+        parameters["_excluded_pattern"] = query.prefixes[window.excluded - 1].pattern
+    return page.all(uow.connection, parameters)
 
 
 def _allowed_kinds(uow: UnitOfWork, request: Search) -> list[str]:
@@ -126,26 +200,35 @@ def _build_patterns(terms: list[str]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=256)
-def _build_page(terms: int, names: frozenset[str]) -> Query[_RankedRow]:
-    """Build the statement of a page, once for each number of terms and combination of filters.
+def _build_page(terms: int, names: frozenset[str], has_prefix: bool, has_excluded: bool) -> Query[_RankedRow]:
+    """Build the statement of a window, once for each number of terms, combination of filters and kind of window.
 
     The rank of a hit depends only on the hit and the query, so a page continues where the previous one ended, even if
     other items have changed in between.
     """
     workspace_id = bindparam("_workspace_id", type_=IdType)
-    here = and_(
-        entries.c.workspace_id == workspace_id,
-        search_entries.in_visible_project(entries.c.project_id, workspace_id),
-    )
     # Two SELECTs, since each uses an index of its own. The documents of an organization have no project.
-    everywhere = and_(
-        entries.c.organization_id == bindparam("_organization_id"),
-        entries.c.workspace_id != workspace_id,
-        is_reachable(entries.c.workspace_id),
-    )
-    ranked = union_all(_select_ranked(terms, names, here), _select_ranked(terms, names, everywhere)).subquery(
-        "ranked"
-    )
+    containers = [
+        and_(
+            entries.c.workspace_id == workspace_id,
+            search_entries.in_visible_project(entries.c.project_id, workspace_id),
+        )
+    ]
+    if "_project_id" not in names:
+        containers.append(
+            and_(
+                entries.c.organization_id == bindparam("_organization_id"),
+                entries.c.workspace_id != workspace_id,
+                is_reachable(entries.c.workspace_id),
+            )
+        )
+    excluded = [~windows.was_in_prefix()] if has_excluded else []
+    parts = [
+        _select_ranked(terms, names, [condition, *in_window, *excluded])
+        for container, condition in enumerate(containers)
+        for in_window in windows.build_conditions(has_prefix, container)
+    ]
+    ranked = union_all(*parts).subquery("ranked")
     beyond = or_(
         ranked.c.rank < bindparam("_rank"),
         and_(ranked.c.rank == bindparam("_rank"), ranked.c.id < bindparam("_id")),
@@ -154,10 +237,10 @@ def _build_page(terms: int, names: frozenset[str]) -> Query[_RankedRow]:
     return Query(_RankedRow, page.limit(bindparam("_limit")))
 
 
-def _select_ranked(terms: int, names: frozenset[str], where: ColumnElement[bool]) -> Select[Any]:
+def _select_ranked(terms: int, names: frozenset[str], where: Sequence[Condition]) -> Select[Any]:
     source: FromClause = entries
-    conditions = [
-        where,
+    conditions: list[Condition] = [
+        *where,
         entries.c.kind.in_(bindparam("_kinds", expanding=True)),
         *(_contains(number) for number in range(terms)),
     ]

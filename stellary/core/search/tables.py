@@ -1,15 +1,28 @@
-"""The schema of the index: one row for each item that can be found, with folded texts."""
+"""The schema of the index: one row for each item that can be found, with folded texts, and the prefixes of their words."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, String, Table, Text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    event,
+    false,
+    text,
+)
 
 from stellary.core.db.base import IdType, metadata
+from stellary.core.search.prefixes import TRIGGERS
 
 entries = Table(
     "stellary_search_entries",
     metadata,
-    # A search reads exactly the rows of its workspace.
     Column(
         "workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), primary_key=True
     ),
@@ -17,13 +30,52 @@ entries = Table(
     Column("id", IdType, primary_key=True),
     Column("kind", String(20), nullable=False),
     # Set for items that are found in all workspaces of the organization.
-    Column(
-        "organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE"), index=True
-    ),
+    Column("organization_id", IdType, ForeignKey("stellary_organizations.id", ondelete="CASCADE")),
     # An entry is deleted with the item that it belongs to.
-    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE"), index=True),
+    Column("project_id", IdType, ForeignKey("stellary_projects.id", ondelete="CASCADE")),
     Column("card_id", IdType, ForeignKey("stellary_cards.id", ondelete="CASCADE"), index=True),
     Column("document_id", IdType, ForeignKey("stellary_documents.id", ondelete="CASCADE"), index=True),
     Column("title", Text, nullable=False),
     Column("body", Text, nullable=False),
+    # The numbers of the prefixes of the words that are in the table of prefixes, separated by commas.
+    Column("prefixes", Text, nullable=False, server_default=text("''")),
+    # Whether these are the prefixes of the current texts. A job writes those of new and changed entries.
+    Column("is_indexed", Boolean, nullable=False, server_default=false()),
 )
+IS_FRESH = text("is_indexed = false")
+IS_FRESH_IN_ORGANIZATION = text("is_indexed = false AND organization_id IS NOT NULL")
+Index("ix_stellary_search_entries_organization_id_id", entries.c.organization_id, entries.c.id)
+Index("ix_stellary_search_entries_project_id_id", entries.c.project_id, entries.c.id)
+Index(
+    "ix_stellary_search_entries_fresh",
+    # SQLite prefers the index with the most columns that a statement compares.
+    entries.c.is_indexed,
+    entries.c.workspace_id,
+    entries.c.id,
+    sqlite_where=IS_FRESH,
+    postgresql_where=IS_FRESH,
+)
+Index(
+    "ix_stellary_search_entries_fresh_in_organization",
+    entries.c.is_indexed,
+    entries.c.organization_id,
+    entries.c.id,
+    sqlite_where=IS_FRESH_IN_ORGANIZATION,
+    postgresql_where=IS_FRESH_IN_ORGANIZATION,
+)
+
+prefixes = Table(
+    "stellary_search_prefixes",
+    metadata,
+    Column("prefix", BigInteger, primary_key=True, autoincrement=False),
+    # No foreign key, since the triggers also delete the prefixes, without a second index.
+    Column("entry_id", IdType, primary_key=True),
+    sqlite_with_rowid=False,
+    info={"derived": True},
+)
+"""The entries by the prefixes of their words, in order of creation. Triggers keep it: see ``prefixes``."""
+
+for _dialect, _triggers in TRIGGERS.items():
+    for _trigger in _triggers:
+        _statement = DDL(_trigger.replace("%", "%%"))  # type: ignore[no-untyped-call]
+        event.listen(entries, "after_create", _statement.execute_if(dialect=_dialect))

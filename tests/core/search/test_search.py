@@ -22,9 +22,11 @@ from stellary.core.kernel.unit import NOBODY, Actor
 from stellary.core.knowledge.documents import written_event as written
 from stellary.core.knowledge.search_entries import document_entry
 from stellary.core.knowledge.tables import documents
+from stellary.core.search.indexing import index_batch
 from stellary.core.search.rules import fold
 from stellary.core.search.tables import entries
 from tests.support.boards import Board
+from tests.support.search_prefixes import find_wrong_prefixes, index_entries
 from tests.support.world import at_once
 
 
@@ -390,7 +392,8 @@ def test_item_created_and_deleted_in_one_unit_is_not_found(board, ann):
 def load_index(core):
     """Return the entries of the index, and the entries that the data requires."""
     with core.view(NOBODY) as uow:
-        actual = {tuple(row) for row in uow.connection.execute(select(entries))}
+        columns = [column for column in entries.c if column.name not in {"prefixes", "is_indexed"}]
+        actual = {tuple(row) for row in uow.connection.execute(select(*columns))}
         rows = uow.connection.execute(select(projects.c.id, projects.c.workspace_id)).all()
         expected_entries = [
             entry
@@ -501,10 +504,16 @@ STEPS = st.lists(st.tuples(st.sampled_from(DOINGS), st.integers(0, 5), TEXTS), m
 @given(steps=STEPS)
 def test_index_matches_the_data_after_random_changes(board, steps):
     changes = RandomChanges(board)
+    core = board.world.core
     for name, which, text in steps:
         getattr(changes, name)(changes.cards[which % len(changes.cards)], text)
-    actual, expected = load_index(board.world.core)
+        if which == 0:
+            core.units.run(lambda uow: index_batch(uow, {}))
+    actual, expected = load_index(core)
     assert actual == expected
+    assert find_wrong_prefixes(core) == set()
+    index_entries(core)
+    assert find_wrong_prefixes(core) == set()
 
 
 @pytest.mark.slow
@@ -576,6 +585,6 @@ def test_number_of_statements_does_not_depend_on_the_number_of_hits(board, state
             counts.append(len(sent_statements))
             if more == 1 and "projectId" not in tail:
                 assert {hit["kind"] for hit in hits} == {"card", "comment", "project", "document"}
-    # The access check, the page, and one for each kind that is on it.
-    assert counts[:2] == [6, 6]
-    assert max(counts) == 6
+    # The access check, the extents of the indexes, the page, and one for each kind that is on it.
+    assert counts[:2] == [7, 7]
+    assert max(counts) == 7

@@ -36,8 +36,10 @@ def test_each_row_that_a_deletion_removes_is_in_the_trash(trash_api, core, kind)
         for key in keys - after[name]
         if (name, " ".join(map(str, key))) not in stored and name not in LEFT_OUT
     }
-    # The entry of a comment is indexed again when the comment is restored; triggers keep the terms of cards.
-    derived = {"stellary_card_terms"} | ({"stellary_search_entries"} if kind == "comment" else set())
+    # The entry of a comment is indexed again when the comment is restored; triggers keep the terms of cards and the prefixes.
+    derived = {"stellary_card_terms", "stellary_search_prefixes"} | (
+        {"stellary_search_entries"} if kind == "comment" else set()
+    )
     assert {name for name, _ in missing} <= derived
 
 

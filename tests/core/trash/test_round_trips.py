@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.core.trash.conftest import TrashApi
 from tests.core.trash.test_conflicts import restore_problem
 from tests.support.card_terms import find_wrong_terms
+from tests.support.search_prefixes import find_wrong_prefixes
 
 KINDS = (
     "card",
@@ -107,8 +108,9 @@ def fill(api: TrashApi) -> Items:
 
 
 def read_all(api: TrashApi) -> dict[str, object]:
-    """Return the export, the board and the counts of the cards, without what each change increases; check the terms of cards."""
+    """Return the export, the board and the counts of the cards, without what each change increases; check the terms of cards and of search."""
     assert find_wrong_terms(api.world.core) == set()
+    assert find_wrong_prefixes(api.world.core) == set()
     export = api.export()
     for document in export["documents"]:
         del document["updatedAt"]
