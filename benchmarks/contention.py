@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import statistics
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import psycopg
@@ -15,7 +15,7 @@ from benchmarks.databases import Database, Databases, Kind
 from benchmarks.http import BackendClock, reference_server
 from benchmarks.load import Requests, Slot, load, request_bytes
 from benchmarks.pages import make_board
-from benchmarks.processes import Server
+from benchmarks.processes import ROOT, Server
 from benchmarks.project import SECRET, Site, seed_database
 from stellary.core import Core
 from tests.support.world import World
@@ -26,8 +26,6 @@ CREATORS = 12
 CLIENT_COUNTS = (1, 8, 16, 64)
 MANY_CLIENTS = 16
 CLIENT_ROUNDS = 4
-BODY = b'{"cards": [' + b'{"title": "A card"},' * 1_100_000 + b"]}"
-BODY_PART = 65_536
 READERS = 8
 NEIGHBOUR_ROUNDS = 4
 LARGE_READ_ROUNDS = 4
@@ -117,26 +115,27 @@ def absent_cards(databases: Databases, kind: Kind, seconds: float) -> Iterator[t
 
 
 def large_bodies(databases: Databases, kind: Kind, seconds: float) -> Iterator[tuple[str, float]]:
-    """Create cards beside bodies of 22 MB with a bad token, and yield how much longer the slowest create takes."""
+    """Create cards beside bodies of 22 MB with a bad token, and yield how much longer the slowest create takes.
+
+    Another process sends the bodies, so that a create does not wait for the client's own work.
+    """
     database = databases.new(kind)
     site = seed_database(database)
     creating, refused = site.clients("create", 1), 0
-    head = request_bytes("POST", f"{site.workspace}/projects/import", "synth_wrong", BODY).partition(
-        b"\r\n\r\n"
-    )[0]
+    seconds /= CLIENT_ROUNDS
     slowest: dict[str, list[float]] = {"alone": [], "beside": []}
     settings = {"STELLARY_LIMIT_BAD_TOKENS": "1000000 per minute"}
     with reference_server(databases, database, settings) as server:
-
-        async def create_beside() -> tuple[Slot, int]:
-            sending = asyncio.create_task(_send_large_bodies(server.port, head, seconds / CLIENT_ROUNDS))
-            slot = await load(server.port, creating, seconds / CLIENT_ROUNDS)
-            return slot, await sending
-
+        command = [sys.executable, "-m", "benchmarks.large_bodies", str(server.port)]
+        command += [f"{site.workspace}/projects/import", str(seconds)]
         for number in range(-1, CLIENT_ROUNDS):
-            slot = asyncio.run(load(server.port, creating, seconds / CLIENT_ROUNDS))
-            beside, count = asyncio.run(create_beside())
-            refused += count
+            slot = asyncio.run(load(server.port, creating, seconds))
+            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as sender:
+                assert sender.stdout is not None
+                # The first line appears when the sender begins.
+                sender.stdout.readline()
+                beside = asyncio.run(load(server.port, creating, seconds))
+                refused += int(sender.stdout.read())
             if number >= 0:
                 slowest["alone"].append(max(slot.latencies))
                 slowest["beside"].append(max(beside.latencies))
@@ -145,31 +144,6 @@ def large_bodies(databases: Databases, kind: Kind, seconds: float) -> Iterator[t
         f"{kind}.large_bodies.create_max/alone",
         statistics.median(slowest["beside"]) / statistics.median(slowest["alone"]),
     )
-
-
-async def _send_large_bodies(port: int, head: bytes, seconds: float) -> int:
-    """Send requests with a large body, each on a connection of its own, and return how many got a 401.
-
-    Raises:
-        RuntimeError: A response had another status.
-    """
-    count, deadline = 0, time.perf_counter() + seconds
-    while not count or time.perf_counter() < deadline:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            writer.write(head + b"\r\n\r\n")
-            # The server closes the connection instead of reading all of it.
-            with contextlib.suppress(ConnectionError):
-                for start in range(0, len(BODY), BODY_PART):
-                    writer.write(BODY[start : start + BODY_PART])
-                    await writer.drain()
-            status = await reader.readline()
-            if b" 401 " not in status:
-                raise RuntimeError(f"a bad token got {status!r}")
-            count += 1
-        finally:
-            writer.transport.abort()
-    return count
 
 
 def neighbours(databases: Databases, seconds: float) -> Iterator[tuple[str, float]]:

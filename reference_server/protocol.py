@@ -21,6 +21,7 @@ from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 
 from reference_server.aiohttp_internals import ObservableRequestHandler
 from reference_server.app import HANDLER
+from reference_server.detached import DiscardingProtocol
 from reference_server.handler import NOT_INFLATED, build_response
 from reference_server.sockets import BACKLOG
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
@@ -36,6 +37,8 @@ IDLE_SECONDS = 1.0
 its connection more recently will probably use it again, and gets ``Connection: close`` with that response."""
 LINGER_SECONDS = 5.0
 """How long the rest of an unwanted body is read, so that its sender can read the response."""
+KEPT_BODY_MAX = 64 << 10
+"""The size up to which an unwanted body is read to keep its connection. Connections with larger ones are closed."""
 
 
 class Connection(ObservableRequestHandler):
@@ -44,10 +47,12 @@ class Connection(ObservableRequestHandler):
     Args:
         server: The server that it belongs to.
         loop: The event loop.
+        detached_protocols: The protocols to which the server's connections were handed over.
     """
 
     __slots__ = (
         "_body",
+        "_detached_protocols",
         "_event_loop",
         "_header_timer",
         "_is_answered",
@@ -56,7 +61,12 @@ class Connection(ObservableRequestHandler):
         "_send_timer",
     )
 
-    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        detached_protocols: set[asyncio.BaseProtocol],
+    ) -> None:
         super().__init__(
             server,
             loop=loop,
@@ -67,6 +77,7 @@ class Connection(ObservableRequestHandler):
             lingering_time=LINGER_SECONDS,
         )
         self._event_loop = loop
+        self._detached_protocols = detached_protocols
         self._is_closing = False
         self._body: StreamReader | None = None
         self._is_answered = False
@@ -113,10 +124,16 @@ class Connection(ObservableRequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send a response. What is read of the body afterwards is unwanted."""
+        is_body_too_long = self._is_body_incomplete() and not resp.prepared and _is_long(request)
+        if is_body_too_long:
+            resp.force_close()
         try:
-            return await super().finish_response(request, resp, start_time)
+            outcome = await super().finish_response(request, resp, start_time)
         finally:
             self._is_answered = True
+        if is_body_too_long and self._is_body_incomplete():
+            self._discard_body()
+        return outcome
 
     def is_idle(self, seconds: float) -> bool:
         """Return whether no request is in progress, and the last response was sent at least ``seconds`` ago."""
@@ -151,6 +168,23 @@ class Connection(ObservableRequestHandler):
         error_answer = build_response(raw, build_headers(raw, id))
         error_answer.force_close()
         return error_answer
+
+    def _is_body_incomplete(self) -> bool:
+        """Return whether the rest of the body may still arrive."""
+        return self._body is not None and not self._body.is_eof() and self._body.exception() is None
+
+    def _discard_body(self) -> None:
+        """Discard the rest of the body, without parsing it, and close the connection after that."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            transport.set_protocol(DiscardingProtocol(transport, LINGER_SECONDS, self._detached_protocols))
+            self._release_transport()
+            transport.resume_reading()
+
+    def _release_transport(self) -> None:
+        """End this connection without closing its transport, which has another protocol now."""
+        self.transport = None
+        self.connection_lost(None)
 
     def _fail_body(self) -> None:
         """Let the reader of a body fail if the body is invalid HTTP, since aiohttp would let the reader wait."""
@@ -200,6 +234,9 @@ class HttpServer:
     Args:
         app: The application, of which only the handler is used.
         shutdown_timeout: The longest wait for unfinished responses, in seconds.
+
+    Attributes:
+        detached_protocols: The protocols to which open connections were handed over.
     """
 
     def __init__(self, app: web.Application, shutdown_timeout: float) -> None:
@@ -208,10 +245,11 @@ class HttpServer:
         self._loop = asyncio.get_running_loop()
         self._server = web.Server(app[HANDLER], request_factory=self._make_request)
         self._listening: tuple[asyncio.Server, socket.socket] | None = None
+        self.detached_protocols: set[asyncio.BaseProtocol] = set()
 
     @property
     def connections(self) -> list[web.RequestHandler]:
-        """The open connections."""
+        """The open connections on which requests are handled."""
         return self._server.connections
 
     async def start(self, listening: socket.socket) -> None:
@@ -250,7 +288,7 @@ class HttpServer:
             patience: The longest wait, in seconds.
         """
         until = self._loop.time() + patience
-        while self.connections and self._loop.time() < until:
+        while (self.connections or self.detached_protocols) and self._loop.time() < until:
             for connection in self.connections:
                 if isinstance(connection, Connection) and connection.is_idle(IDLE_SECONDS):
                     connection.force_close()
@@ -267,7 +305,7 @@ class HttpServer:
         await self._app.cleanup()
 
     def _make_connection(self) -> Connection:
-        return Connection(self._server, self._loop)
+        return Connection(self._server, self._loop, self.detached_protocols)
 
     def _make_request(
         self,
@@ -281,6 +319,11 @@ class HttpServer:
         connection.begin_request(body)
         state: dict[web.RequestKey[Any] | str, Any] = {NOT_INFLATED: True}
         return web.BaseRequest(message, body, connection, writer, task, self._loop, state=state)
+
+
+def _is_long(request: web.BaseRequest) -> bool:
+    """Return whether the body of a request is too long, or may be, to read it only to keep the connection."""
+    return request.content_length is None or request.content_length > KEPT_BODY_MAX
 
 
 def _has_unread(transport: asyncio.BaseTransport) -> bool:

@@ -6,7 +6,8 @@ import asyncio
 import io
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
@@ -14,6 +15,7 @@ from typing import Any
 
 import attrs
 import orjson
+import pytest
 import uvloop
 
 from reference_server.app import STATE, make_app
@@ -197,3 +199,12 @@ def reply(connection: socket.socket, method: str = "GET") -> Reply:
 def read(answer: HTTPResponse) -> Reply:
     headers = {name.lower(): text for name, text in answer.getheaders()}
     return Reply(answer.status, headers, answer.read())
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until a condition is true, for at most five seconds."""
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    pytest.fail("the condition was never true")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import socket
 import statistics
 import threading
 import time
@@ -15,13 +16,15 @@ from multiprocessing.connection import Connection
 import orjson
 import pytest
 
+from reference_server import protocol
+from reference_server.protocol import KEPT_BODY_MAX
 from reference_server.serve import run
 from reference_server.settings import Settings
 from reference_server.sockets import bind_socket
 from stellary.core.http.body import LARGE, SMALL_MAX, STANDARD
 from stellary.core.http.limits import NO_LIMITS
 from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory
-from tests.server.running import Reachable, Running, reply
+from tests.server.running import Reachable, Running, reply, wait_until
 
 WS = "/orgs/acme/workspaces/eng"
 IMPORT = f"{WS}/projects/import"
@@ -46,6 +49,15 @@ def head(path: str, token: str, *headers: str) -> bytes:
     return "\r\n".join([*lines, f"Authorization: Bearer {token}", "", ""]).encode()
 
 
+def is_reset(connection: socket.socket) -> bool:
+    """Send a byte, and return whether the server has closed the connection."""
+    try:
+        connection.sendall(b" ")
+    except ConnectionError:
+        return True
+    return False
+
+
 # ------------------------------------------------------------------------------------ before the body is read
 
 
@@ -57,6 +69,43 @@ def test_bad_token_is_refused_before_the_body_has_arrived(server: Running, lengt
         connection.sendall(head(IMPORT, "nonsense", length) + chunk)
         answer = reply(connection, "POST")
     assert (answer.status, answer.json["code"]) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("expects", [True, False])
+def test_connection_of_a_refused_large_body_is_closed_once_its_client_has_the_response(
+    sqlite_server: Running, expects: bool
+):
+    lines = ["Content-Length: 5000000", *(["Expect: 100-continue"] if expects else [])]
+    with sqlite_server.connect() as connection:
+        connection.sendall(head(IMPORT, "nonsense", *lines))
+        if not expects:
+            # More than the buffers of the system can take, so the server has to read it.
+            connection.sendall(b" " * 4_900_000)
+        answer = reply(connection, "POST")
+        assert (answer.status, answer.headers["connection"]) == (401, "close")
+        assert connection.recv(1) == b""
+        # aiohttp, which would parse and copy the body, has no part in it.
+        assert not sqlite_server.http_server.connections
+        assert len(sqlite_server.http_server.detached_protocols) == 1
+    wait_until(lambda: not sqlite_server.http_server.detached_protocols)
+
+
+def test_refused_large_body_is_discarded_for_a_limited_time(monkeypatch, sqlite_server: Running):
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.05)
+    with sqlite_server.connect() as connection:
+        connection.sendall(
+            head(IMPORT, "nonsense", "Transfer-Encoding: chunked") + b"ffffff\r\n" + b" " * 20_000
+        )
+        wait_until(lambda: is_reset(connection))
+
+
+def test_connection_is_kept_after_an_unwanted_body_of_moderate_size(sqlite_server: Running):
+    body = b" " * (KEPT_BODY_MAX - 1)
+    with sqlite_server.connect() as connection:
+        for _ in range(2):
+            connection.sendall(head(IMPORT, "nonsense", f"Content-Length: {len(body)}") + body[:SMALL_MAX])
+            assert reply(connection, "POST").status == 401
+            connection.sendall(body[SMALL_MAX:])
 
 
 def test_caller_without_access_is_refused_before_the_body_has_arrived(server: Running):

@@ -10,15 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reference_server import protocol, serve
-from tests.server.running import Replies, Running, reply
-
-
-def wait_until(condition) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.01)
-    pytest.fail("the condition was never true")
+from tests.server.running import Replies, Running, reply, wait_until
 
 
 def test_stopping_server_is_not_ready_but_still_answers(sqlite_server: Running):
