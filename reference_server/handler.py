@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -12,6 +11,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 
+from reference_server.detached import DetachableConnection, StreamProtocol, TransportConnection
 from reference_server.proxied_users import ProxiedUsers
 from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawResponse
@@ -19,6 +19,7 @@ from stellary.core.http.addresses import client_address
 from stellary.core.http.api import Api
 from stellary.core.http.body import incomplete_body
 from stellary.core.http.context import RequestContext, create_context, encode_target, remove_prefix
+from stellary.core.http.streams import StreamStart
 
 NOT_INFLATED = web.RequestKey("NOT_INFLATED", bool)
 """Marks a request whose connection does not inflate its content; a host's connections do."""
@@ -74,7 +75,10 @@ class Handler:
         self, request: web.BaseRequest, context: RequestContext, raw: RawResponse, headers: dict[str, str]
     ) -> web.StreamResponse:
         response = build_response(raw, headers)
-        if self.api.state.closed or raw.status in (408, 417):
+        connection = request.protocol
+        # A stream is the last response on a connection of our own server.
+        is_last = context.stream_start is not None and isinstance(connection, DetachableConnection)
+        if is_last or self.api.state.closed or raw.status in (408, 417):
             response.force_close()
         if raw.blocks is None and context.stream_start is None:
             return response
@@ -86,12 +90,28 @@ class Handler:
             if not await self.api.files.send(raw.blocks, response.write):
                 transport.abort()
         elif context.stream_start is not None:
-            connection = TransportConnection(transport, request.version >= HttpVersion11)
-            await self.api.streams.send(connection, context.stream_start)
-            if not transport.is_closing():
-                with suppress(ConnectionError):
-                    await response.write_eof()
+            is_chunked = request.version >= HttpVersion11
+            if isinstance(connection, DetachableConnection):
+                stream = StreamProtocol(transport, is_chunked, connection.detached_protocols)
+                connection.detach(stream)
+                self._follow(stream, context, context.stream_start)
+            else:
+                await self.api.streams.send(TransportConnection(transport, is_chunked), context.stream_start)
+                if not transport.is_closing():
+                    with suppress(ConnectionError):
+                        await response.write_eof()
         return response
+
+    def _follow(self, stream: StreamProtocol, context: RequestContext, start: StreamStart) -> None:
+        """Send a stream on a connection that was handed over. It continues after the request's task has ended."""
+        api = self.api
+
+        def end() -> None:
+            stream.finish()
+            api.finish(context)
+
+        context.continue_stream(200)
+        stream.on_lost = api.streams.follow(stream, start, end).end
 
 
 class AiohttpBody:
@@ -138,37 +158,6 @@ class AiohttpBody:
     def is_gone(self) -> bool:
         """Return whether the client has disconnected."""
         return self._request.transport is None
-
-
-class TransportConnection:
-    """A stream that is sent directly to the transport, which costs a quarter of using the response's writer.
-
-    Args:
-        transport: The transport of the connection.
-        chunked: Whether to send blocks as chunks of HTTP/1.1.
-    """
-
-    __slots__ = ("_chunked", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, chunked: bool) -> None:
-        self._transport = transport
-        self._chunked = chunked
-
-    def write(self, block: bytes) -> None:
-        """Send a block soon, without waiting."""
-        self._transport.write(b"%x\r\n%b\r\n" % (len(block), block) if self._chunked else block)
-
-    def count_unsent(self) -> int:
-        """Return the number of bytes that have not been sent yet."""
-        return self._transport.get_write_buffer_size()
-
-    def is_gone(self) -> bool:
-        """Return whether the client has disconnected."""
-        return self._transport.is_closing()
-
-    def abort(self) -> None:
-        """Disconnect the client."""
-        self._transport.abort()
 
 
 def build_response(raw: RawResponse, headers: Mapping[str, str]) -> web.Response | web.StreamResponse:

@@ -19,9 +19,8 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 
-from reference_server.aiohttp_internals import ObservableRequestHandler
 from reference_server.app import HANDLER
-from reference_server.detached import DiscardingProtocol
+from reference_server.detached import DetachableConnection, DiscardingProtocol, SendWatch
 from reference_server.handler import NOT_INFLATED, build_response
 from reference_server.sockets import BACKLOG
 from stellary.contract.errors import ApiError, Invalid, ServerError, UnsupportedMedia
@@ -29,7 +28,6 @@ from stellary.core.db.errors import error_response
 from stellary.core.http.context import build_headers, make_request_id
 
 HEADER_SECONDS = 10.0
-SEND_SECONDS = 60.0
 KEEP_ALIVE_SECONDS = 75.0
 POLL_SECONDS = 0.02
 IDLE_SECONDS = 1.0
@@ -41,7 +39,7 @@ KEPT_BODY_MAX = 64 << 10
 """The size up to which an unwanted body is read to keep its connection. Connections with larger ones are closed."""
 
 
-class Connection(ObservableRequestHandler):
+class Connection(DetachableConnection):
     """One connection.
 
     Args:
@@ -52,13 +50,12 @@ class Connection(ObservableRequestHandler):
 
     __slots__ = (
         "_body",
-        "_detached_protocols",
         "_event_loop",
         "_header_timer",
         "_is_answered",
         "_is_closing",
         "_received_at",
-        "_send_timer",
+        "_send_watch",
     )
 
     def __init__(
@@ -77,12 +74,12 @@ class Connection(ObservableRequestHandler):
             lingering_time=LINGER_SECONDS,
         )
         self._event_loop = loop
-        self._detached_protocols = detached_protocols
+        self.detached_protocols = detached_protocols
         self._is_closing = False
         self._body: StreamReader | None = None
         self._is_answered = False
         self._header_timer: asyncio.TimerHandle | None = None
-        self._send_timer: asyncio.TimerHandle | None = None
+        self._send_watch: SendWatch | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -97,7 +94,7 @@ class Connection(ObservableRequestHandler):
         # A lost connection ends here too.
         self._is_closing = True
         self._stop_header_timer()
-        self._stop_send_timer()
+        self._stop_send_watch()
         self._end_unwanted_body()
         super().force_close()
 
@@ -145,11 +142,12 @@ class Connection(ObservableRequestHandler):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch_sending(None)
+        assert self.transport is not None
+        self._send_watch = SendWatch(self.transport)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_send_timer()
+        self._stop_send_watch()
 
     def handle_error(
         self,
@@ -177,14 +175,7 @@ class Connection(ObservableRequestHandler):
         """Discard the rest of the body, without parsing it, and close the connection after that."""
         transport = self.transport
         if transport is not None and not transport.is_closing():
-            transport.set_protocol(DiscardingProtocol(transport, LINGER_SECONDS, self._detached_protocols))
-            self._release_transport()
-            transport.resume_reading()
-
-    def _release_transport(self) -> None:
-        """End this connection without closing its transport, which has another protocol now."""
-        self.transport = None
-        self.connection_lost(None)
+            self.detach(DiscardingProtocol(transport, LINGER_SECONDS, self.detached_protocols))
 
     def _fail_body(self) -> None:
         """Let the reader of a body fail if the body is invalid HTTP, since aiohttp would let the reader wait."""
@@ -208,24 +199,15 @@ class Connection(ObservableRequestHandler):
             # The previous request is still being answered.
             self._start_header_timer()
 
-    def _watch_sending(self, before: int | None) -> None:
-        """Disconnect a client that has not received any bytes of its response for a while."""
-        assert self.transport is not None
-        unsent = self.transport.get_write_buffer_size()
-        if before is not None and unsent >= before:
-            self.transport.abort()
-            return
-        self._send_timer = self._event_loop.call_later(SEND_SECONDS, self._watch_sending, unsent)
-
     def _stop_header_timer(self) -> None:
         if self._header_timer is not None:
             self._header_timer.cancel()
             self._header_timer = None
 
-    def _stop_send_timer(self) -> None:
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-            self._send_timer = None
+    def _stop_send_watch(self) -> None:
+        if self._send_watch is not None:
+            self._send_watch.stop()
+            self._send_watch = None
 
 
 class HttpServer:

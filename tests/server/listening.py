@@ -26,6 +26,12 @@ class Listening:
         self.answer = self.connection.getresponse()
         self.status = self.answer.status
 
+    def close(self) -> None:
+        """Disconnect."""
+        # The response has the socket if the server announces that it will close the connection.
+        self.answer.close()
+        self.connection.close()
+
     def block(self) -> dict[str, str]:
         """Return the fields up to the next empty line. A comment has the field ``:``; the end of the stream has none."""
         fields: dict[str, str] = {}
@@ -54,4 +60,4 @@ def listening(server: Reachable, path: str, token: str, **headers: str) -> Itera
     try:
         yield client
     finally:
-        client.connection.close()
+        client.close()

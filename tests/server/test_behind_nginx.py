@@ -140,7 +140,7 @@ def test_stream_delivers_events_immediately(front: Front):
             event = listening.event()
             assert (event["type"], event["meta"]["project"]) == ("project_created", f"Launch {number}")
             assert time.monotonic() - started_at < 5
-        listening.connection.close()
+        listening.close()
 
 
 def test_largest_bodies_pass_and_the_server_rejects_larger_ones(front: Front, tmp_path: Path):

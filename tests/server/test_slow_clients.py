@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from reference_server import protocol
+from reference_server import detached, protocol
 from stellary.core.http import body
 from tests.server.running import Replies, Running, reply
 
@@ -20,7 +20,7 @@ HEAD = (
 def short_timeouts(monkeypatch):
     """Shorten the timeouts of the server."""
     monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.2)
-    monkeypatch.setattr(protocol, "SEND_SECONDS", 0.2)
+    monkeypatch.setattr(detached, "SEND_SECONDS", 0.2)
     monkeypatch.setattr(protocol, "KEEP_ALIVE_SECONDS", 0.5)
     monkeypatch.setattr(body, "SECONDS", 0.2)
 

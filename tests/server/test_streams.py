@@ -17,7 +17,7 @@ from stellary.core.http import streams as server_streams
 from stellary.core.http.threads import Threads
 from stellary.core.streaming import streams
 from tests.server.listening import SOON, Listening, listening
-from tests.server.running import Running, running
+from tests.server.running import Running, running, wait_until
 from tests.support.boards import Board
 from tests.support.world import PASSWORD, World
 
@@ -232,7 +232,7 @@ def test_streams_of_the_same_workspace_share_a_read(server: Running, world, boar
     assert {client.event()["meta"]["cardTitle"] for client in clients} == {"Once"}
     assert len(reads) < len(clients) / 2
     for client in clients:
-        client.connection.close()
+        client.close()
 
 
 def test_streams_at_one_position_deliver_what_each_caller_may_read(server: Running, world, board, events):
@@ -351,6 +351,41 @@ def test_http_1_0_client_gets_a_stream_without_chunks(sqlite_server: Running):
         board.card("Old")
         assert select.select([old], [], [], SOON)[0]
         assert old.recv(65536).startswith(b"id: ")
+
+
+def test_open_stream_needs_no_task_and_is_logged_at_its_end(sqlite_server: Running):
+    world = World(sqlite_server.core)
+    board = Board(world, world.person())
+    with listening(sqlite_server, f"{board.flat}/events", world.bearer(board.owner)) as client:
+        assert client.block() == {"retry": "1000"}
+        assert client.answer.headers["connection"] == "close"
+        # aiohttp's protocol, request, parser and tasks have been freed.
+        wait_until(lambda: not sqlite_server.http_server.connections)
+        assert len(sqlite_server.http_server.detached_protocols) == 1
+        assert sqlite_server.state.in_flight == 1
+        assert sqlite_server.entries == []
+    wait_until(lambda: sqlite_server.state.in_flight == 0)
+    (entry,) = sqlite_server.entries
+    assert (entry.path, entry.status, entry.user_id) == (f"{board.flat}/events", 200, board.owner.id)
+    assert not sqlite_server.http_server.detached_protocols
+
+
+def test_data_of_the_client_does_not_affect_its_stream(sqlite_server: Running):
+    world = World(sqlite_server.core)
+    board = Board(world, world.person())
+    head = f"GET {board.flat}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.bearer(board.owner)}\r\n\r\n"
+    with sqlite_server.connect() as connection:
+        connection.sendall(head.encode() * 2)
+        received = b""
+        while b"retry: 1000" not in received:
+            received += connection.recv(65536)
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n" + b"no HTTP" * 50_000)
+        board.card("Still here")
+        while b"Still here" not in received:
+            received += connection.recv(65536)
+    assert received.count(b"HTTP/1.1") == 1
+    wait_until(lambda: sqlite_server.state.in_flight == 0)
+    assert [entry.path for entry in sqlite_server.entries] == [f"{board.flat}/events"]
 
 
 def test_failed_read_is_retried(server: Running, world, board, events, monkeypatch):

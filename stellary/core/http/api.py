@@ -56,8 +56,6 @@ from stellary.core.kernel.unit import Actor
 T = TypeVar("T")
 
 _log = logging.getLogger("stellary.server")
-CLIENT_GONE = 499
-"""The status in the access log of a request whose client disconnected before the response; the same as in nginx."""
 UNITS_SECONDS = 10.0
 
 
@@ -166,7 +164,8 @@ class Api:
         Args:
             context: The request.
             send: Sends the response with the given headers, and returns when that is done. If the context has a
-                ``stream_start`` then, it passes that to ``streams.send``; it passes ``blocks`` to ``files.send``.
+                ``stream_start`` then, it passes that to ``streams.send``; it passes ``blocks`` to ``files.send``. It may
+                return before a stream ends: then it calls ``context.continue_stream``, and ``finish`` at the end.
 
         Returns:
             The result of ``send``.
@@ -174,24 +173,26 @@ class Api:
         Raises:
             ConnectionError: The client has disconnected.
         """
-        started = time.perf_counter()
+        context.started_at = time.perf_counter()
         extra_headers: dict[str, str] = dict(self._cors.headers(context.headers.get("origin")))
-        status = CLIENT_GONE
         self.state.begin()
         if self._metrics is not None:
             self._metrics.begin()
         try:
             raw = await self._answer_or_error(context, extra_headers)
             result = await send(raw, build_headers(raw, context.request_id, extra_headers))
-            status = raw.status
+            context.status = raw.status
         finally:
-            if context.stream_start is not None:
-                self.streams.release(context.stream_start.reader)
-            self.state.end()
-            self._record(context, status, time.perf_counter() - started)
+            if not context.continues:
+                self.finish(context)
         return result
 
-    def _record(self, context: RequestContext, status: int, seconds: float) -> None:
+    def finish(self, context: RequestContext) -> None:
+        """Log and count a response that has been sent, or a stream that has ended."""
+        if context.stream_start is not None:
+            self.streams.release(context.stream_start.reader)
+        self.state.end()
+        seconds, status = time.perf_counter() - context.started_at, context.status
         endpoint = context.match.endpoint if context.match else None
         if self._metrics is not None:
             self._metrics.end(endpoint.operation if endpoint else None, status, seconds)
@@ -264,7 +265,7 @@ class Api:
             allowed = partial(
                 dispatch.may_read_on,
                 self._core.units,
-                context.to_raw_request(),
+                context.to_access_request(),
                 context.host_actor,
                 policies=answer.record.policies,
             )

@@ -21,6 +21,8 @@ _random = Random()  # noqa: S311
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # The characters that are allowed in a request target; all others, such as invalid UTF-8, are percent-encoded.
 _TARGET_SAFE = "/%:@!$&'()*+,;=?-._~[]|\"<>\\^`{}"
+CLIENT_GONE = 499
+"""The status in the access log of a request whose client disconnected before the response; the same as in nginx."""
 _HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
@@ -73,6 +75,9 @@ class RequestContext:
         host_actor: The caller, if the host's application has logged them in.
         actor: The caller, once authenticated.
         stream_start: The stream to send, if the response is one.
+        started_at: The time at which handling began, on the clock of ``time.perf_counter``.
+        status: The status of the response for the log, once the response has been sent.
+        continues: Whether a stream goes on after the request's task. Its end calls ``Api.finish``.
     """
 
     request_id: str
@@ -90,12 +95,27 @@ class RequestContext:
     host_actor: Actor | None = None
     actor: Actor | None = None
     stream_start: StreamStart | None = None
+    started_at: float = 0.0
+    status: int = CLIENT_GONE
+    continues: bool = False
 
     @property
     def content_length(self) -> int | None:
         """The declared size of the body; None if the request does not declare it."""
         text = self.headers.get("content-length")
         return int(text) if text is not None and text.isdecimal() else None
+
+    def to_access_request(self) -> RawRequest:
+        """Return the request without its body, and with only those headers that access checks read."""
+        token = self.headers.get("authorization")
+        headers = {"x-request-id": self.request_id} | ({} if token is None else {"authorization": token})
+        return RawRequest(self.method, self.path, self.query, headers)
+
+    def continue_stream(self, status: int) -> None:
+        """Note that the stream goes on after the request's task, and free what the request no longer needs."""
+        self.status = status
+        self.continues = True
+        del self.headers, self.body, self.identify
 
     def to_raw_request(self, body: bytes = b"") -> RawRequest:
         """Return the request in the form of the core's port."""

@@ -76,20 +76,29 @@ class Follower:
     """A connection that follows a record.
 
     Args:
+        streams: The streams of the process, which this one leaves at its end.
         connection: The connection.
         start: The record, and the position to start after.
+        on_end: Called once, at the end of the stream.
     """
 
-    __slots__ = ("_connection", "allowed", "checked", "ended", "position", "record")
+    __slots__ = ("_connection", "_on_end", "_streams", "allowed", "checked", "is_over", "position", "record")
 
-    def __init__(self, connection: StreamConnection, start: StreamStart) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(
+        self,
+        streams: Streams,
+        connection: StreamConnection,
+        start: StreamStart,
+        on_end: Callable[[], object],
+    ) -> None:
         self.record = start.record
         self.position = start.position
         self.allowed = start.allowed
-        self.ended: asyncio.Future[None] = loop.create_future()
-        self.checked = loop.time()
+        self.checked = asyncio.get_running_loop().time()
+        self.is_over = False
+        self._streams = streams
         self._connection = connection
+        self._on_end = on_end
 
     def take(self, batch: Batch) -> None:
         """Send a batch, and continue after it."""
@@ -103,7 +112,7 @@ class Follower:
         """Send a block, or disconnect a client that is too slow."""
         if self.gone:
             self.end()
-        if self.ended.done():
+        if self.is_over:
             return
         self._connection.write(block)
         if self._connection.count_unsent() > BACKLOG_MAX:
@@ -112,8 +121,10 @@ class Follower:
 
     def end(self) -> None:
         """End the stream."""
-        if not self.ended.done():
-            self.ended.set_result(None)
+        if not self.is_over:
+            self.is_over = True
+            self._streams.remove(self)
+            self._on_end()
 
     @property
     def gone(self) -> bool:
@@ -179,27 +190,48 @@ class Streams:
         if not self._readers[reader]:
             del self._readers[reader]
 
+    def follow(
+        self, connection: StreamConnection, start: StreamStart, on_end: Callable[[], object]
+    ) -> Follower:
+        """Send events, without a task, until the client disconnects or loses access, the item that is followed ends, or the process stops.
+
+        Args:
+            connection: The connection, on which the headers of the response have been sent.
+            start: The stream.
+            on_end: Called once, at the end of the stream.
+
+        Returns:
+            The follower, whose ``end`` may be called when the client has disconnected.
+        """
+        follower = Follower(self, connection, start, on_end)
+        self._followers[start.record.topic].add(follower)
+        if self._closed:
+            follower.end()
+        else:
+            follower.write(streams.OPENING)
+            self._read_soon(start.record.topic)
+        return follower
+
+    def remove(self, follower: Follower) -> None:
+        """Send no more events to a follower."""
+        topic = follower.record.topic
+        self._followers[topic].discard(follower)
+        if not self._followers[topic]:
+            del self._followers[topic]
+
     async def send(self, connection: StreamConnection, start: StreamStart) -> None:
-        """Send events until the connection closes, the caller loses access, the item that is followed ends, or the process stops.
+        """Send events as ``follow`` does, and return at the end of the stream.
 
         Args:
             connection: The connection, on which the headers of the response have been sent.
             start: The stream.
         """
-        if self._closed:
-            return
-        topic = start.record.topic
-        follower = Follower(connection, start)
-        self._followers[topic].add(follower)
+        ended = asyncio.Event()
+        follower = self.follow(connection, start, ended.set)
         try:
-            follower.write(streams.OPENING)
-            self._read_soon(topic)
-            await follower.ended
+            await ended.wait()
         finally:
             follower.end()
-            self._followers[topic].discard(follower)
-            if not self._followers[topic]:
-                del self._followers[topic]
 
     # ------------------------------------------------------------------------------------------ all of them
 
