@@ -124,6 +124,21 @@ def queue_reaching(
     if not ids:
         return dict
     _lock_membership(uow, workspace_id)
+    return queue_members(uow, workspace_id, ids)
+
+
+def queue_members(
+    uow: UnitOfWork, workspace_id: str, ids: Collection[str]
+) -> Callable[[], dict[str, Person]]:
+    """Send the statement of ``reaching`` together with later ones, without a lock, and return a function that returns its result.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        ids: The ids of the users to look up; those without access are missing in the result.
+    """
+    if not ids:
+        return dict
     parameters = {"_workspace_id": workspace_id, "_ids": list(ids)}
     rows = _REACHING_OF.queue(uow.connection, parameters)
 

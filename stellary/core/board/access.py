@@ -22,7 +22,12 @@ from stellary.contract.refs import (
     ProjectRef,
 )
 from stellary.core.accounts.access_checks import WORKSPACE_ID, AccessByRef, AccessCheck, Link, Loaded, by_ref
-from stellary.core.board.order.locks import lock_project, uses_row_locks
+from stellary.core.board.order.locks import (
+    lock_project,
+    queue_column_locks,
+    read_locked_column,
+    uses_row_locks,
+)
 from stellary.core.board.order.ordering import ORDER, load_order
 from stellary.core.board.row_types import (
     CardRow,
@@ -36,6 +41,7 @@ from stellary.core.board.row_types import (
 )
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules import checklists
+from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.tables import (
     PROJECT_WORKSPACE_ID,
     cards,
@@ -326,6 +332,22 @@ def queue_card_lock(uow: UnitOfWork, at: LoadedCard) -> Callable[[], LoadedCard 
         return attrs.evolve(at, position=row.position)
 
     return read
+
+
+def queue_column_lock(uow: UnitOfWork, at: Loaded[LoadedColumnRow]) -> Callable[[], LockedColumn]:
+    """Lock the row of a column until the transaction ends, in the same round trip as later statements.
+
+    Args:
+        uow: The unit of work.
+        at: The column, as an access check has loaded it.
+
+    Returns:
+        A function that returns the current state of the column. It raises ``NotFound`` if the column was deleted in between.
+    """
+    if not uses_row_locks(uow):
+        return lambda: read_locked_column(at.row)
+    rows = queue_column_locks(uow, at.row.project_id, [at.row.id])
+    return lambda: read_locked_column(require_row(rows.first(), "Column"))
 
 
 def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:

@@ -21,8 +21,9 @@ from stellary.contract.endpoint import Ok
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CardRef, ColumnRef
 from stellary.contract.unset import UNSET
+from stellary.core.accounts import people
 from stellary.core.board import access
-from stellary.core.board.changes.card_references import check_references
+from stellary.core.board.changes.card_references import queue_references
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import (
     lock_columns,
@@ -68,15 +69,12 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     """Create a card at the end of a column."""
     at = access.column(uow, ref)
     workspace_id = at.roles.workspace_id or ""
-    fields = check_references(uow, workspace_id, ref.project_id, [("", request)])
     # One round trip, in which the project is locked.
+    references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
     numbers = queue_numbers(uow, ref.project_id, 1)
-    locked_columns = queue_column_locks(uow, ref.project_id, [ref.column_id])
+    column_lock = access.queue_column_lock(uow, at)
     end = ordering.queue_column_end(uow, ref.column_id)
-    number, required = numbers()
-    column = read_locked_columns(locked_columns).get(ref.column_id)
-    if column is None:
-        raise NotFound("Column not found")
+    fields, (number, required), column = references(), numbers(), column_lock()
     point = ordering.read_column_end(column, end)
     card = rules.build_card(
         request,
@@ -141,15 +139,21 @@ def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
 def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Update a card. The position of a moved card refers to the cards that its column has when it is locked."""
     at = access.card(uow, ref)
-    fields = check_references(uow, at.roles.workspace_id or "", ref.project_id, [("", request)])
+    workspace_id = at.roles.workspace_id or ""
+    references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
+    # Those who are notified, if they have access. Read here, since the locks need a round trip anyway.
+    concerned_ids = {id for id in (at.card.assignee_id, at.card.created_by_id) if id and id != uow.user_id}
+    members = people.queue_members(uow, workspace_id, concerned_ids)
     columns: Mapping[str, LockedColumn] = {}
     locked: access.LoadedCard | None = at
     if rules.changes_position(request):
         column_ids = {at.card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
         locked_columns = queue_column_locks(uow, at.card.project_id, column_ids)
         card_lock = access.queue_card_lock(uow, at)
-        columns, locked = read_locked_columns(locked_columns), card_lock()
-    change = _Update(uow, at.roles.workspace_id or "", request, columns, fields)
+        fields, columns, locked = references(), read_locked_columns(locked_columns), card_lock()
+    else:
+        fields = references()
+    change = _Update(uow, workspace_id, request, columns, fields)
     # Concurrent changes of the same card are rare, so try without reading it again.
     updated = None if locked is None else change.apply(locked, is_current=not uses_row_locks(uow))
     if updated is None:
@@ -158,6 +162,7 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
         # Another unit moved the card while this one waited for its column. Locks cannot be released.
         retry_transaction(uow)
     assert updated is not None
+    members()
     return updated
 
 

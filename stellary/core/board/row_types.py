@@ -55,13 +55,6 @@ class ProjectMemberRow(MemberRow):
     project_id: str
 
 
-class LoadedColumnRow(RowType):
-    """A column, with the key of its project."""
-
-    id: str
-    project_key: str
-
-
 class ColumnRow(RowType):
     """A column, with the columns that ``read_card_count`` needs."""
 
@@ -87,6 +80,13 @@ class LockedColumnRow(RowType):
     card_status: CardStatus | None
     wip_limit: int | None
     directory: str | None
+
+
+class LoadedColumnRow(LockedColumnRow):
+    """A column, with the key of its project."""
+
+    project_id: str
+    project_key: str
 
 
 class CardOrderRow(RowType):

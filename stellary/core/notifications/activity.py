@@ -141,34 +141,19 @@ def record(
         events: The events of the unit, in order.
     """
     by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
-    entries: list[_Entry] = []
     for event in events:
         if isinstance(event, CardEvent):
             by_workspace[event.workspace_id].append(event)
-        elif isinstance(event, DocumentEvent):
-            entries.append(_document_entry(uow, event))
-        elif isinstance(event, ProjectChange):
-            before = event.before if isinstance(event, ProjectUpdated) else None
-            changes = list_item_changes(before, event.project)
-            entries.append(_Entry(event, rules.project_meta(event), [], changes, event.project))
-        elif isinstance(event, ItemChanged):
-            changes = list_item_changes(event.before, event.after)
-            entries.append(_Entry(event, rules.item_meta(event), [], changes, event.after or event.before))
-        elif isinstance(event, TrashEvent):
-            entries.append(_trash_entry(event))
-        elif isinstance(event, PilotageChanged):
-            changes = list_item_changes(event.before, event.after)
-            item = event.after or event.before
-            recipients = _pilotage_recipients(uow, event)
-            entries.append(_Entry(event, rules.pilotage_meta(event), recipients, changes, item))
-        else:
-            entries.append(_people_entry(uow, event))
-    entries += [
-        entry for workspace_events in by_workspace.values() for entry in _card_entries(uow, workspace_events)
-    ]
+    card_entries = {
+        id(entry.event): entry
+        for workspace_id, card_events in by_workspace.items()
+        for entry in _card_entries(uow, workspace_id, card_events)
+    }
     # Streams send the activities in the order of the events.
-    positions = {id(event): position for position, event in enumerate(events)}
-    entries.sort(key=lambda entry: positions[id(entry.event)])
+    entries = [
+        card_entries[id(event)] if isinstance(event, CardEvent) else _build_entry(uow, event)
+        for event in events
+    ]
     numbered_entries = [(uow.new_id(), entry) for entry in entries]
     agent_names = _load_agent_names(uow, entries)
     activity_rows = [
@@ -195,10 +180,41 @@ def record(
         queue_rows(uow.connection, _INSERT_NOTIFICATIONS, notification_rows)
         channels.enqueue_deliveries(uow, notification_rows)
     cards = {card.id: card for entry in entries if (card := entry.card) is not None}
-    for workspace_id in dict.fromkeys(entry.event.workspace_id for entry in entries):
+    for workspace_id in dict.fromkeys(event.workspace_id for event in events):
         uow.send_on_commit(of_workspace(workspace_id))
-        workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
-        uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows, cards=cards))
+        if workspace_id not in uow.workspaces_without_subscribers:
+            workspace_rows = tuple(row for row in activity_rows if row["workspace_id"] == workspace_id)
+            uow.emit(ActivitiesRecorded(workspace_id=workspace_id, rows=workspace_rows, cards=cards))
+
+
+def _build_entry(
+    uow: UnitOfWork,
+    event: MemberEvent
+    | ProjectChange
+    | ProjectImported
+    | DocumentEvent
+    | PilotageChanged
+    | ItemChanged
+    | TrashEvent,
+) -> _Entry:
+    """Build the entry of an event that is not about a card."""
+    if isinstance(event, DocumentEvent):
+        return _document_entry(uow, event)
+    if isinstance(event, ProjectChange):
+        before = event.before if isinstance(event, ProjectUpdated) else None
+        changes = list_item_changes(before, event.project)
+        return _Entry(event, rules.project_meta(event), [], changes, event.project)
+    if isinstance(event, ItemChanged):
+        changes = list_item_changes(event.before, event.after)
+        return _Entry(event, rules.item_meta(event), [], changes, event.after or event.before)
+    if isinstance(event, TrashEvent):
+        return _trash_entry(event)
+    if isinstance(event, PilotageChanged):
+        changes = list_item_changes(event.before, event.after)
+        item = event.after or event.before
+        recipients = _pilotage_recipients(uow, event)
+        return _Entry(event, rules.pilotage_meta(event), recipients, changes, item)
+    return _people_entry(uow, event)
 
 
 def _activity_row(
@@ -241,9 +257,8 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
     )
 
 
-def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Entry]:
-    """Build the entries of card events in one workspace. If only the actor could be notified, no user is looked up."""
-    named_ids = set[str]().union(*map(rules.find_named_people, events))
+def _card_entries(uow: UnitOfWork, workspace_id: str, events: Sequence[CardEvent]) -> Iterator[_Entry]:
+    """Build the entries of card events in a workspace. If only the actor could be notified, no user is looked up."""
     concerned = [
         (
             rules.find_card_recipients(event),
@@ -252,7 +267,10 @@ def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Ent
         )
         for event in events
     ]
-    recipient_ids = set[str]().union(*(candidates - excluded for candidates, excluded, _ in concerned))
+    user_ids = set[str]().union(
+        *(candidates - excluded for candidates, excluded, _ in concerned),
+        *map(rules.find_named_people, events),
+    )
     commented_card_ids = {
         event.card.id
         for event, (_, _, has_commenters) in zip(events, concerned, strict=True)
@@ -262,14 +280,13 @@ def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Ent
     names = load_item_names(uow, {event.project_id for event in events}, referenced_ids)
     visible_to: set[str] = set()
     by_card: dict[str, set[str]] = defaultdict(set)
-    workspace_id = events[0].workspace_id
-    for user_id in named_ids | recipient_ids:
+    for user_id in user_ids:
         # Usually the assignee, whose name the service has already loaded.
         name = uow.members.get((workspace_id, user_id))
         if name is not None:
             names[user_id] = name
             visible_to.add(user_id)
-    people_ids, card_ids = sorted((named_ids | recipient_ids) - names.keys()), sorted(commented_card_ids)
+    people_ids, card_ids = sorted(user_ids - names.keys()), sorted(commented_card_ids)
     # The deletion of a column can move 100,000 cards, and the number of parameters of a statement is limited.
     while people_ids or card_ids:
         parameters = {"_user_ids": people_ids[:IDS_MAX], "_card_ids": card_ids[:IDS_MAX]}
@@ -286,7 +303,7 @@ def _card_entries(uow: UnitOfWork, events: Sequence[CardEvent]) -> Iterator[_Ent
     for event, (candidates, excluded, has_commenters) in zip(events, concerned, strict=True):
         if has_commenters:
             candidates.update(by_card[event.card.id])
-        mentioned_ids = rules.find_new_mentions(event, ids_by_handle)
+        mentioned_ids = rules.find_new_mentions(event, ids_by_handle) if ids_by_handle else set[str]()
         meta = rules.card_meta(event, names, mentioned_ids)
         recipients = (candidates & visible_to | mentioned_ids) - excluded
         yield _Entry(event, meta, sorted(recipients), list_card_changes(event, names))

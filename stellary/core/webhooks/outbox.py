@@ -64,8 +64,6 @@ def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> Non
         events: The activities that the unit has recorded, by workspace.
     """
     for event in events:
-        if event.workspace_id in uow.workspaces_without_subscribers:
-            continue
         webhook_rows = _ACTIVE_WEBHOOKS.all(uow.connection, {"_workspace_id": event.workspace_id})
         if webhook_rows:
             _write(uow, event, webhook_rows)

@@ -11,7 +11,7 @@ from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.custom_fields import CustomField
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import find_assignable_agents
-from stellary.core.board.rows.field_rows import load_share_locked_fields
+from stellary.core.board.rows.field_rows import queue_share_locked_fields
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, labels, projects
 from stellary.core.db.direct_connection import queue_statement
@@ -69,6 +69,23 @@ def check_references(
     Raises:
         Invalid: A referenced resource does not exist or belongs elsewhere; the error does not tell which.
     """
+    return queue_references(uow, workspace_id, project_id, requests)()
+
+
+def queue_references(
+    uow: UnitOfWork,
+    workspace_id: str,
+    project_id: str,
+    requests: Sequence[tuple[str, CreateCard | UpdateCard]],
+) -> Callable[[], dict[str, CustomField]]:
+    """Send the statements of ``check_references`` together with later ones, and return a function that returns its result.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace to which assignees must have access, or whose agents they are.
+        project_id: The project that labels must belong to.
+        requests: The requests, each with its path in a larger one, such as ``cards[3].`` or an empty string.
+    """
     assignees = [
         (f"{path}assigneeId", request.assignee_id)
         for path, request in requests
@@ -82,15 +99,20 @@ def check_references(
     ]
     read_people = people.queue_reaching(uow, workspace_id, assignee_ids)
     read_labels = _queue_labels(uow, project_id, {id for _, id in label_references})
-    person_ids = read_people().keys()
-    agent_ids = find_assignable_agents(uow, workspace_id, assignee_ids - person_ids)
-    _check(assignees, person_ids | agent_ids)
-    _check(label_references, read_labels())
-    custom_fields = load_share_locked_fields(
+    read_fields = queue_share_locked_fields(
         uow, project_id, {id for _, request in requests for id in request.custom_fields or ()}
     )
-    uow.item_names.update((id, custom_field.name) for id, custom_field in custom_fields.items())
-    return custom_fields
+
+    def read() -> dict[str, CustomField]:
+        person_ids = read_people().keys()
+        agent_ids = find_assignable_agents(uow, workspace_id, assignee_ids - person_ids)
+        _check(assignees, person_ids | agent_ids)
+        _check(label_references, read_labels())
+        custom_fields = read_fields()
+        uow.item_names.update((id, custom_field.name) for id, custom_field in custom_fields.items())
+        return custom_fields
+
+    return read
 
 
 def share_lock_labels(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set[str]:

@@ -104,12 +104,14 @@ def queue_column_locks(
 
 def read_locked_columns(rows: QueuedRows[LockedColumnRow]) -> dict[str, LockedColumn]:
     """Return the current state of locked columns by id, once they are locked."""
-    return {
-        row.id: LockedColumn(
-            row.id, row.name, row.scope_id, row.card_status, row.wip_limit, PositionIndex.parse(row.directory)
-        )
-        for row in rows.all()
-    }
+    return {row.id: read_locked_column(row) for row in rows.all()}
+
+
+def read_locked_column(row: LockedColumnRow) -> LockedColumn:
+    """Return the column of a row."""
+    return LockedColumn(
+        row.id, row.name, row.scope_id, row.card_status, row.wip_limit, PositionIndex.parse(row.directory)
+    )
 
 
 def retry_transaction(uow: UnitOfWork) -> None:

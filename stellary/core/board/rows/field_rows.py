@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, select
@@ -56,7 +56,7 @@ def load_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[
         project_id: The project.
         ids: The ids of the fields; unknown ones are missing in the result.
     """
-    return _load_fields(uow, project_id, ids, is_locked=False)
+    return _queue_fields(uow, project_id, ids, is_locked=False)()
 
 
 def load_share_locked_fields(
@@ -69,14 +69,27 @@ def load_share_locked_fields(
         project_id: The project.
         ids: The ids of the fields; unknown ones are missing in the result.
     """
-    return _load_fields(uow, project_id, ids, is_locked=True)
+    return queue_share_locked_fields(uow, project_id, ids)()
 
 
-def _load_fields(
+def queue_share_locked_fields(
+    uow: UnitOfWork, project_id: str, ids: Collection[str]
+) -> Callable[[], dict[str, CustomField]]:
+    """Send the statement of ``load_share_locked_fields`` with later ones, and return a function that returns its result.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        ids: The ids of the fields; unknown ones are missing in the result.
+    """
+    return _queue_fields(uow, project_id, ids, is_locked=True)
+
+
+def _queue_fields(
     uow: UnitOfWork, project_id: str, ids: Collection[str], *, is_locked: bool
-) -> dict[str, CustomField]:
+) -> Callable[[], dict[str, CustomField]]:
     if not ids:
-        return {}
+        return dict
     # There are more ids than a project can have fields, so some are unknown. The request will be rejected, so
     # no lock is needed; a statement may not accept so many parameters.
     query = _IN_ORDER
@@ -84,4 +97,5 @@ def _load_fields(
     if len(ids) <= FIELDS_MAX:
         query = _NAMED_LOCKED if is_locked else _NAMED
         parameters["_ids"] = list(ids)
-    return {row.id: field(row) for row in query.all(uow.connection, parameters)}
+    rows = query.queue(uow.connection, parameters)
+    return lambda: {row.id: field(row) for row in rows.all()}
