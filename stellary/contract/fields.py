@@ -16,6 +16,7 @@ from attrs import NOTHING
 
 from stellary.contract.naming import base, members, once, wire_fields
 from stellary.contract.unset import UNSET
+from stellary.contract.wire import mutable_subclass
 from stellary.contract.wire_types import Request, Value, utc
 
 C = TypeVar("C")
@@ -176,8 +177,7 @@ def _compile(kind: type[C], expressions: Mapping[str, str]) -> Callable[[object,
         "    instance.__class__ = kind",
         "    return instance",
     ]
-    free = {"__slots__": (), "__init__": object.__init__, "__setattr__": object.__setattr__}
-    scope: dict[str, object] = {"kind": kind, "mutable": type(f"_Mutable{kind.__name__}", (kind,), free)}
+    scope: dict[str, object] = {"kind": kind, "mutable": mutable_subclass(kind)}
     scope |= {"defaults": defaults, "required": required, "get_override": _get_override}
     scope |= {"UNSET": UNSET, "date": date, "utc": utc}
     exec("\n".join(lines), scope)

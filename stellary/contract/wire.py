@@ -255,7 +255,7 @@ def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     fields = wire_fields(cls)
     # orjson uses the same strings for the keys of all objects, and a dict finds a string sooner than an equal one.
     keys = list(orjson.loads(orjson.dumps(dict.fromkeys(fields))))
-    scope: dict[str, Any] = {"cls": cls, "mutable": _mutable_subclass(cls), "nulls": dict.fromkeys(fields)}
+    scope: dict[str, Any] = {"cls": cls, "mutable": mutable_subclass(cls), "nulls": dict.fromkeys(fields)}
     scope |= {"iso": datetime.fromisoformat, "UTC": UTC, "utc": utc}
     lines = ["def read_value(data):", "    try:", "        value = mutable()"]
     for number, (key, field) in enumerate(zip(keys, fields.values(), strict=True)):
@@ -299,7 +299,7 @@ def _conversion(scope: dict[str, Any], number: int, kind: Any) -> str:
     return f"[{name}(item) for item in v] if v else [*v]"
 
 
-def _mutable_subclass(cls: type) -> type:
+def mutable_subclass(cls: type) -> type:
     """Return a class of the same layout whose fields can be assigned."""
     names = ("__init__", "__setattr__", "__delattr__", "__repr__")
     return type(

@@ -153,7 +153,9 @@ def replace_items(
             raise _unknown_item(f"{path}[{index}]._id")
         known_ids.discard(item_id or "")
         ids.append(item_id or new_id())
-    ordered_indexes = sorted(range(len(entries)), key=lambda index: _get_order(entries[index], index))
+    ordered_indexes: Iterable[int] = range(len(entries))
+    if any(entry.order is not UNSET for entry in entries):
+        ordered_indexes = sorted(ordered_indexes, key=lambda index: _get_order(entries[index], index))
     return [
         build_value(
             ChecklistItem, entries[index], id=ids[index], done=is_done(entries[index]), order=position
