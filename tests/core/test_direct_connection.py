@@ -282,7 +282,7 @@ INSERT_OF_EXISTING_USERS = insert(api_tokens).from_select(
 
 def list_users(batch, count):
     return [
-        user("x", id=f"{batch:012}{number:012}", email_key=f"{batch} {number}", name=f"{number} 'é' ?")
+        user("x", id=f"{batch:012}{number:012}", email_key=f"{batch} {number}", name=f"{number} 'é' ?\t\\N\n")
         for number in range(count)
     ]
 
@@ -337,10 +337,11 @@ def test_several_rows_of_which_one_exists_are_refused(database):
     with database.writing() as connection:
         for letters in ("de", "fg"):
             connection.execute(statement, [user(letter) for letter in letters])
-    with pytest.raises(IntegrityError), database.writing() as connection:
-        connection.execute(statement, [user("h"), user("a")])
-    with database.reading() as connection:
-        assert len(connection.execute(select(users.c.id)).fetchall()) == 7
+    for others in ([user("h")], list_users(1, ROWS_PER_INSERT)):
+        with pytest.raises(IntegrityError), database.writing() as connection:
+            connection.execute(statement, [*others, user("a")])
+        with database.reading() as connection:
+            assert len(connection.execute(select(users.c.id)).fetchall()) == 7
 
 
 def test_deleted_rows_are_returned_and_counted(database):

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _NO_PARAMETERS: Final[Parameters] = {}
 _LISTENERS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
+_COPIED_MIN = 50
+"""The number of rows from which on PostgreSQL gets them with COPY."""
 _QUEUED_MAX = 500
 """The number of queued statements that are executed without waiting for further ones."""
 _EXECUTOR = "stellary.executor"
@@ -258,6 +260,9 @@ class DirectConnection(Connection):
             self.execute(statement, rows)
             return
         plan, bound_rows = bound
+        if plan.copy_sql and len(bound_rows) >= _COPIED_MIN:
+            self._execute_plan(plan, bound_rows)
+            return
         for values in bound_rows:
             self._enqueue(
                 BoundStatement(plan.raw_sql, cast("Sequence[object]", values), is_repeated=True), plan
@@ -345,6 +350,8 @@ class DirectConnection(Connection):
     ) -> StatementReply:
         if plan.raw_sql:
             rows = cast("list[Row]", bound if type(bound) is list else [bound])
+            if plan.copy_sql and len(rows) >= _COPIED_MIN:
+                return (), self._copy_rows(plan.copy_sql, rows)
             queued = [
                 QueuedResult(
                     BoundStatement(plan.raw_sql, row, is_repeated=len(rows) > 1), plan, self.execute_queued
@@ -366,6 +373,22 @@ class DirectConnection(Connection):
                 raise
             self._handle_dbapi_exception(error, plan.sql, bound, None, None)
         return fetched, cursor.rowcount
+
+    def _copy_rows(self, command: bytes, rows: Sequence[Row]) -> int:
+        """Insert rows with COPY, and return their number. It takes two thirds of the time of an INSERT for each row."""
+        self.execute_queued()
+        self._has_executed = True
+        driver = cast("psycopg.Connection[Row]", self.connection.dbapi_connection)
+        try:
+            with driver.cursor() as cursor:
+                with cursor.copy(command) as copy:
+                    for row in rows:
+                        copy.write_row(row)
+                return cursor.rowcount
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, self.dialect.loaded_dbapi.Error):
+                raise
+            self._handle_dbapi_exception(error, command.decode(), None, None, None)
 
     def _run_queue(self, *, commits: bool = False) -> None:
         """Execute the queued statements in one round trip, and commit in the same one if that is requested."""

@@ -37,6 +37,9 @@ _INSERTED_ROW = re.compile(
     r"(INSERT INTO (\w+) \([^()]+\) )(?:VALUES (\([^()]+\))|(SELECT (?:\? AS \w+,? )+\nWHERE EXISTS \(.+\)))",
     re.DOTALL,
 )
+_INSERTED_VALUES = re.compile(
+    r"INSERT INTO (?P<target>\w+ \([^()]+\)) VALUES \((?P<values>(?:%\(\w+\)s(?:::[\w ]+)?(?:, )?)+)\)"
+)
 
 
 class _Parameter:
@@ -87,6 +90,8 @@ class StatementPlan:
         """Converts the parameters to the form of the driver."""
         self.raw_sql = b""
         """The SQL with PostgreSQL's own placeholders, for psycopg; empty if the driver executes ``sql``."""
+        self.copy_sql = b""
+        """The COPY command of PostgreSQL for the same rows; empty if the statement is not an INSERT of plain values."""
         self._sql_of_rows = ""
 
     def use_sql_of_rows(self) -> None:
@@ -134,6 +139,12 @@ class StatementPlan:
             return "%" if name is None else f"${numbers.setdefault(name, len(numbers) + 1)}"
 
         self.raw_sql = _PLACEHOLDER.sub(number_placeholder, self.sql).encode()
+        inserted = _INSERTED_VALUES.fullmatch(self.sql)
+        if (
+            inserted is not None
+            and len(numbers) == inserted["values"].count("%(") == inserted["values"].count(",") + 1
+        ):
+            self.copy_sql = f"COPY {inserted['target']} FROM STDIN".encode()
         self.bind = self._build_binder((*numbers,), is_positional=True)
 
 
