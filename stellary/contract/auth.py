@@ -326,7 +326,7 @@ class ResetPassword(Request):
         new_password: 8-128 characters of any script. Must not be one of the most common passwords or the e-mail
             address.
         revoke_tokens: Whether to also revoke the account's personal access tokens and all agent tokens that act with its
-            rights. Default: false. JWTs are always revoked.
+            rights. Default: false. JWTs are always revoked; if the address was not verified, the tokens are revoked too.
     """
 
     token: MailedToken

@@ -100,7 +100,7 @@ class AutomationTrace(Value):
 
     Attributes:
         event: The trigger; ``owner_left`` if the rule was disabled because its owner no longer has access to the
-            workspace.
+            workspace, or because the owner of an e-mail address has taken over the owner's account.
         actor_id: The id of the user with whose rights the rule ran.
         triggered_by_id: The id of the user or agent that caused the event; None for a scheduled event.
         target: None if the event does not concern a card.

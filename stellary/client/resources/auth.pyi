@@ -702,7 +702,7 @@ class Auth(Resource[C]):
         Args:
             token: The last part of the link. Valid for one hour, once. 1-100 characters.
             new_password: 8-128 characters of any script. Must not be one of the most common passwords or the e-mail address.
-            revoke_tokens: Whether to also revoke the account's personal access tokens and all agent tokens that act with its rights. Default: false. JWTs are always revoked.
+            revoke_tokens: Whether to also revoke the account's personal access tokens and all agent tokens that act with its rights. Default: false. JWTs are always revoked; if the address was not verified, the tokens are revoked too.
 
         Returns:
             The result of a password reset.
@@ -722,7 +722,7 @@ class Auth(Resource[C]):
         Args:
             token: The last part of the link. Valid for one hour, once. 1-100 characters.
             new_password: 8-128 characters of any script. Must not be one of the most common passwords or the e-mail address.
-            revoke_tokens: Whether to also revoke the account's personal access tokens and all agent tokens that act with its rights. Default: false. JWTs are always revoked.
+            revoke_tokens: Whether to also revoke the account's personal access tokens and all agent tokens that act with its rights. Default: false. JWTs are always revoked; if the address was not verified, the tokens are revoked too.
 
         Returns:
             The result of a password reset.

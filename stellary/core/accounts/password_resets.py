@@ -33,6 +33,7 @@ from stellary.core.accounts.passwords import hash_password
 from stellary.core.accounts.second_factors import delete_second_factor
 from stellary.core.accounts.tables import users
 from stellary.core.kernel import jobs
+from stellary.core.kernel.events import AccountTakenOver
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
@@ -129,6 +130,8 @@ def find_reset_owner(uow: UnitOfWork, token: str) -> TokenOwner:
 def reset_password(units: Units, actor: Actor, ref: Ref, request: ResetPassword) -> PasswordReset:
     """Set a new password with the token from an email. All earlier JWTs are refused from then on.
 
+    If the address was not verified, all tokens are revoked, and webhooks and automations are disabled.
+
     Args:
         units: The core.
         actor: The caller, who needs no login.
@@ -155,6 +158,8 @@ def reset_password(units: Units, actor: Actor, ref: Ref, request: ResetPassword)
         if not owner.is_verified:
             # Someone else may have registered the address, with a second factor that would lock its owner out.
             delete_second_factor(uow, owner.user_id)
+            uow.emit(AccountTakenOver(user_id=owner.user_id))
         uow.send_on_commit(ACCESS)
-        revoked = api_tokens.revoke_all(uow) if request.revoke_tokens else 0
+        revokes_tokens = request.revoke_tokens or not owner.is_verified
+        revoked = api_tokens.revoke_all(uow) if revokes_tokens else 0
         return PasswordReset(live_api_tokens=api_tokens.count_live(uow), revoked_tokens=revoked)

@@ -16,6 +16,7 @@ from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import AccountTakenOver
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
@@ -32,7 +33,7 @@ def find_or_create_user(units: Units, email: str) -> Actor:
     """Return the actor for the owner of an address, whose account is created on first use.
 
     If the address was registered by someone who has not confirmed it, the account is given to its owner: the password is
-    deleted, and logins and API tokens end.
+    deleted, logins and API tokens end, and webhooks and automations are disabled.
 
     Args:
         units: Runs the transactions.
@@ -72,7 +73,9 @@ def _create(units: Units, email: str) -> UserRow:
 
 
 def take_over(uow: UnitOfWork) -> None:
-    """Give an account whose address is not verified to the owner of the address: its logins and tokens end.
+    """Give an account whose address is not verified to the owner of the address.
+
+    Its logins and tokens end; its webhooks and automations are disabled.
 
     Args:
         uow: A unit that acts as the user of the account.
@@ -82,4 +85,5 @@ def take_over(uow: UnitOfWork) -> None:
         api_tokens.revoke_all(uow)
         delete_links(uow, uow.user_id)
         delete_second_factor(uow, uow.user_id)
+        uow.emit(AccountTakenOver(user_id=uow.user_id))
         uow.send_on_commit(ACCESS)

@@ -16,6 +16,7 @@ from stellary.core.automations import on_member_removed as automations_on_member
 from stellary.core.board import on_member_removed
 from stellary.core.kernel import signals
 from stellary.core.kernel.events import (
+    AccountTakenOver,
     ActivitiesRecorded,
     AddressGivenUp,
     AdminRightsLost,
@@ -158,6 +159,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         leaving.end_invitations,
     ),
     AddressGivenUp: (erasure.enqueue_erasures,),
+    AccountTakenOver: (automations_on_member_removed.turn_off_all, webhooks_on_member_removed.disable),
     TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     AdminRightsLost: (
         end_streams,

@@ -1,4 +1,4 @@
-"""Reactions of automations when a user leaves a workspace."""
+"""Reactions of automations when a user leaves a workspace, or takes over an account."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from stellary.core.automations import traces
 from stellary.core.automations.acting import OWNER_LEFT
 from stellary.core.automations.tables import automations
 from stellary.core.board.queries.recipient_queries import select_project_ids
-from stellary.core.kernel.events import WorkspaceLeft
+from stellary.core.kernel.events import AccountTakenOver, WorkspaceLeft
 from stellary.core.kernel.unit import UnitOfWork
 
-_TURN_OFF = (
+TAKEN_OVER = "its owner's account was given to the owner of its e-mail address: the rule was disabled"
+_TURN_OFF_ALL = (
     update(automations)
-    .where(
-        automations.c.owner_id == bindparam("_user_id"),
-        automations.c.enabled,
-        automations.c.project_id.in_(select_project_ids(bindparam("_workspace_id"))),
-    )
+    .where(automations.c.owner_id == bindparam("_user_id"), automations.c.enabled)
     .values(enabled=False, updated_at=bindparam("_now"))
     .returning(automations.c.id)
 )
+_TURN_OFF = _TURN_OFF_ALL.where(automations.c.project_id.in_(select_project_ids(bindparam("_workspace_id"))))
 
 
 def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
@@ -37,11 +35,26 @@ def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
         parameters = {"_user_id": event.user_id, "_workspace_id": event.workspace_id, "_now": uow.now}
         rule_ids = uow.connection.execute(_TURN_OFF, parameters).scalars().all()
         uow.ended_counts["automations"] += len(rule_ids)
-        trace_rows += [_trace_row(uow, rule_id, event.user_id) for rule_id in rule_ids]
+        trace_rows += [_trace_row(uow, rule_id, event.user_id, OWNER_LEFT) for rule_id in rule_ids]
     traces.record(uow, trace_rows)
 
 
-def _trace_row(uow: UnitOfWork, rule_id: str, owner_id: str) -> dict[str, object]:
+def turn_off_all(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
+    """Turn off the rules of accounts that were given to the owners of their addresses, and record a trace for each.
+
+    Args:
+        uow: The unit of work.
+        events: The accounts.
+    """
+    trace_rows: list[dict[str, object]] = []
+    for event in events:
+        parameters = {"_user_id": event.user_id, "_now": uow.now}
+        rule_ids = uow.connection.execute(_TURN_OFF_ALL, parameters).scalars().all()
+        trace_rows += [_trace_row(uow, rule_id, event.user_id, TAKEN_OVER) for rule_id in rule_ids]
+    traces.record(uow, trace_rows)
+
+
+def _trace_row(uow: UnitOfWork, rule_id: str, owner_id: str, error: str) -> dict[str, object]:
     return {
         "automation_id": rule_id,
         "event": "owner_left",
@@ -54,6 +67,6 @@ def _trace_row(uow: UnitOfWork, rule_id: str, owner_id: str) -> dict[str, object
         "card_key": None,
         "card_title": None,
         "result": "failure",
-        "error": OWNER_LEFT,
+        "error": error,
         "duration_ms": 0,
     }

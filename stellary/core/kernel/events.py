@@ -82,6 +82,13 @@ class TokensRevoked(BaseEvent):
 
 
 @attrs.frozen(kw_only=True)
+class AccountTakenOver(BaseEvent):
+    """An account whose address was not verified was given to the owner of the address. Someone else may have set it up."""
+
+    user_id: str
+
+
+@attrs.frozen(kw_only=True)
 class AddressGivenUp(BaseEvent):
     """An account has no longer an e-mail address: it was deleted, or has another address.
 

@@ -1,4 +1,4 @@
-"""Reactions of webhooks when a user leaves a workspace or loses admin rights there."""
+"""Reactions of webhooks when a user leaves a workspace, loses admin rights there, or takes over an account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from stellary.contract.fields import replace_fields
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import AdminRightsLost, WorkspaceLeft
+from stellary.core.kernel.events import AccountTakenOver, AdminRightsLost, WorkspaceLeft
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.webhooks.row_types import WebhookRow
@@ -25,6 +25,9 @@ _HAND_OVER = (
     .where(*_OF_USER)
     .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
 )
+_ACTIVE_OF_USER = (webhooks.c.created_by_id == bindparam("_user_id"), webhooks.c.active)
+_LOAD_ACTIVE = Query(WebhookRow, select(*SHOWN).where(*_ACTIVE_OF_USER))
+_DISABLE = update(webhooks).where(*_ACTIVE_OF_USER).values(active=False, updated_at=bindparam("_now"))
 
 
 def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
@@ -46,3 +49,20 @@ def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]
             before = hide_path(webhook_value(row))
             after = replace_fields(before, active=False, created_by_id=event.successor_id, updated_at=uow.now)
             emit_change(uow, event.workspace_id, before, after, successorId=event.successor_id)
+
+
+def disable(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
+    """Disable the webhooks of accounts that were given to the owners of their addresses.
+
+    Args:
+        uow: The unit of work.
+        events: The accounts.
+    """
+    for event in events:
+        parameters = {"_user_id": event.user_id}
+        rows = _LOAD_ACTIVE.all(uow.connection, parameters)
+        uow.connection.execute(_DISABLE, {**parameters, "_now": uow.now})
+        for row in rows:
+            before = hide_path(webhook_value(row))
+            after = replace_fields(before, active=False, updated_at=uow.now)
+            emit_change(uow, row.workspace_id, before, after, changed=["active"])

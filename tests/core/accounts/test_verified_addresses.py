@@ -6,7 +6,12 @@ from datetime import timedelta
 
 import orjson
 import pytest
+from sqlalchemy import select
 
+from stellary.core.accounts.proxied_users import find_or_create_user
+from stellary.core.accounts.tables import users
+from stellary.core.automations.on_member_removed import TAKEN_OVER
+from stellary.core.kernel.unit import NOBODY
 from tests.core.accounts.test_email_changes import ask_for_change, confirm, mailed_token
 from tests.support.world import links
 
@@ -78,12 +83,76 @@ def test_first_link_is_valid_for_a_day(world, core):
     assert not is_verified(world, token)
 
 
-def test_owner_of_the_address_takes_the_account_over(world, eve):
+def reset_password(world):
+    """Set a new password as the owner of the address, and return the answer."""
     world.ask(None, "POST", "/auth/forgot-password", {"email": EVE})
     world.core.work.run_due()
     (link,) = set(links(world.emails[-1]))
     body = {"token": link.rpartition("/")[2], "newPassword": "another battery staple"}
-    world.ask(None, "POST", "/auth/reset-password", body)
+    return world.ask(None, "POST", "/auth/reset-password", body)
+
+
+def set_up(world, token):
+    """Create a webhook, an automation and an API token, and return functions that read the first two, and the token."""
+    world.ask(token, "POST", "/organizations", {"name": "Eve", "slug": "eves-team"})
+    world.ask(token, "POST", "/orgs/eves-team/workspaces", {"name": "Eng", "slug": "engine"})
+    flat = "/orgs/eves-team/workspaces/engine"
+    project = world.ask(token, "POST", f"{flat}/projects", {"name": "Launch"})
+    webhook = world.ask(token, "POST", f"{flat}/webhooks", {"url": "https://hooks.example.com/eve"})
+    action = {"type": "set_priority", "params": {"priority": "high"}}
+    rules = f"{flat}/projects/{project['id']}/automations"
+    rule = world.ask(token, "POST", rules, {"trigger": "task_created", "action": action})
+    api_token = world.ask(token, "POST", "/api-tokens", {"name": "ci"})["token"]
+    paths = {"webhook": f"{flat}/webhooks", "rule": f"{rules}/{rule['id']}", "activity": f"{flat}/activity"}
+    return paths, webhook["id"], api_token
+
+
+def read_set_up(world, token, paths, webhook_id):
+    """Return whether the webhook and the rule are active, and how the activity and the traces explain it."""
+    (webhook,) = world.ask(token, "GET", paths["webhook"])
+    (trace,) = world.ask(token, "GET", f"{paths['rule']}/traces") or [{"error": None}]
+    changed = [
+        item["meta"].get("changed")
+        for item in world.ask(token, "GET", f"{paths['activity']}?entity=webhook&limit=50")
+        if item["entityId"] == webhook_id and item["meta"].get("changed")
+    ]
+    return webhook["active"], world.ask(token, "GET", paths["rule"])["enabled"], changed, trace["error"]
+
+
+def sign_in_by_password(world):
+    reset_password(world)
+    credentials = {"email": EVE, "password": "another battery staple"}
+    return world.ask(None, "POST", "/auth/login", credentials)["access_token"]
+
+
+def sign_in_by_proxy(world):
+    user_id = find_or_create_user(world.core.units, EVE).user_id
+    with world.core.view(NOBODY) as uow:
+        generation = uow.connection.execute(
+            select(users.c.token_generation).where(users.c.id == user_id)
+        ).scalar_one()
+        return world.core.env.signer.issue(user_id, generation, uow.now)
+
+
+@pytest.mark.parametrize("take_over", [sign_in_by_password, sign_in_by_proxy])
+def test_owner_of_the_address_takes_over_nothing_that_acts(world, eve, take_over):
+    paths, webhook_id, api_token = set_up(world, eve)
+    assert read_set_up(world, eve, paths, webhook_id) == (True, True, [], None)
+    owner = take_over(world)
+    assert read_set_up(world, owner, paths, webhook_id) == (False, False, [["active"]], TAKEN_OVER)
+    assert world.status(api_token, "GET", "/auth/me") == 401
+
+
+def test_new_password_of_a_verified_account_keeps_what_acts(world, eve):
+    paths, webhook_id, api_token = set_up(world, eve)
+    assert confirm(world, mailed_token(world, EVE)).status == 200
+    owner = sign_in_by_password(world)
+    assert read_set_up(world, owner, paths, webhook_id) == (True, True, [], None)
+    assert world.status(api_token, "GET", "/auth/me") == 200
+
+
+def test_owner_of_the_address_takes_the_account_over(world, eve):
+    reset_password(world)
     assert world.status(eve, "GET", "/auth/me") == 401
     credentials = {"email": EVE, "password": "another battery staple"}
     login = world.ask(None, "POST", "/auth/login", credentials)
