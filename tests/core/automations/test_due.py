@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from stellary.core.api.job_runner import HANDLERS, JobRunner
 from stellary.core.automations import due
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import NOBODY
+from stellary.core.search import indexing
 from tests.support.world import at_once
 
 
@@ -174,6 +178,8 @@ def test_boards_without_such_rules_are_not_looked_at(automation_api, clock, work
     automation_api.card(dueDate=at(clock, minutes=10))
     # The first run also looks for expired items in the trash, which happens hourly.
     work.run_due()
+    with automation_api.world.core.begin(NOBODY) as uow:
+        uow.connection.execute(delete(jobs.jobs).where(jobs.jobs.c.kind == indexing.INDEX))
     clock.advance(timedelta(minutes=20))
     with statements() as statements_sent:
         work.run_due()
