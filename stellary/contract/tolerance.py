@@ -17,23 +17,26 @@ def find_unknown_fields(request: Request) -> list[str]:
     Each is listed once, however often it occurs: ``cards[].cover``. If there are more than 100, the last entry has the
     number of the others.
     """
-    names = sorted(set(_unknown_fields(request, "")))
+    unknown_names: set[str] = set()
+    _add_unknown_fields(request, "", unknown_names)
+    names = sorted(unknown_names)
     if len(names) <= NAMES_MAX:
         return names
     return [*names[:NAMES_MAX], f"and {len(names) - NAMES_MAX} more"]
 
 
-def _unknown_fields(value: Any, path: str) -> Iterator[str]:
+def _add_unknown_fields(value: object, path: str, unknown_names: set[str]) -> None:
     if isinstance(value, list):
+        path += "[]"
         for item in value:
-            yield from _unknown_fields(item, path + "[]")
+            _add_unknown_fields(item, path, unknown_names)
     elif isinstance(value, Request):
         dot = f"{path}." if path else ""
-        yield from (dot + name for name in getattr(value, "_ignored", ()))
+        unknown_names.update(dot + name for name in getattr(value, "_ignored", ()))
         for attribute, name in _nested_fields(type(value)):
             nested = getattr(value, attribute)
             if nested:
-                yield from _unknown_fields(nested, dot + name)
+                _add_unknown_fields(nested, dot + name, unknown_names)
 
 
 @once

@@ -10,6 +10,7 @@ import attrs
 from sqlalchemy import Insert, Integer, Text, bindparam, delete, func, insert, select, update
 
 from stellary.core.board import search_entries
+from stellary.core.board.order.ordering import find_card_ids
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.kernel.events import (
     CardCreated,
@@ -34,6 +35,7 @@ from stellary.core.search.tables import entries
 _COLUMNS = [column for column in entries.columns if column.name != "prefixes"]
 _NAMES = [column.name for column in _COLUMNS]
 _PARAMETERS = {column.name: bindparam(column.name, type_=column.type) for column in _COLUMNS}
+_INSERT = insert(entries)
 # If an item is created and deleted in the same transaction, no row is inserted.
 _INSERT_OF_CARD = insert(entries).from_select(
     _NAMES, select(*_PARAMETERS.values()).where(search_entries.card_exists(_PARAMETERS["card_id"]))
@@ -67,6 +69,7 @@ _RENAME_KEY = (
 class _IndexChanges:
     """The changes of the index. Of several changes of an item, only the last one is kept."""
 
+    imported: list[SearchEntry] = attrs.field(factory=list)
     created: dict[str, SearchEntry] = attrs.field(factory=dict)
     changed: dict[str, SearchEntry] = attrs.field(factory=dict)
     deleted: dict[str, str] = attrs.field(factory=dict)
@@ -98,6 +101,8 @@ def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
     rows_by_statement: dict[Insert, list[dict[str, Any]]] = defaultdict(list)
     for entry in changes.created.values():
         rows_by_statement[_insert_of(entry)].append(_row(entry))
+    if changes.imported:
+        rows_by_statement[_INSERT] = [_row(entry) for entry in changes.imported]
     for statement, rows in rows_by_statement.items():
         queue_rows(uow.connection, statement, rows)
     if changes.changed:
@@ -163,11 +168,17 @@ def _project_imported(uow: UnitOfWork, changes: _IndexChanges, event: ProjectImp
 
 
 def _cards_imported(uow: UnitOfWork, changes: _IndexChanges, event: CardsImported) -> None:
-    for card in event.cards:
-        key = f"{event.project_key}-{card.number}"
-        changes.create(search_entries.card_entry(event.workspace_id, card, key))
-    for comment in event.comments:
-        changes.create(search_entries.comment_entry(event.workspace_id, event.project_id, comment))
+    imported = [
+        search_entries.card_entry(event.workspace_id, card, f"{event.project_key}-{card.number}")
+        for card in event.cards
+    ]
+    imported += [
+        search_entries.comment_entry(event.workspace_id, event.project_id, comment)
+        for comment in event.comments
+    ]
+    # One statement for all cards, instead of a condition in the INSERT of each entry.
+    existing_ids = find_card_ids(uow, event.project_id, [card.id for card in event.cards])
+    changes.imported += [entry for entry in imported if entry.card_id in existing_ids]
 
 
 def _card_created(uow: UnitOfWork, changes: _IndexChanges, event: CardCreated) -> None:

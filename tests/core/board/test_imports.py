@@ -11,6 +11,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 
 from stellary.contract.endpoint import TOKEN_SCOPES
+from stellary.contract.project_imports import ImportProject
+from stellary.contract.refs import CardRef, ProjectRef
+from stellary.contract.wire import load
+from stellary.core.automations.project_files import import_project
+from stellary.core.board.cards import delete_card
 from stellary.core.db.base import metadata
 from stellary.core.kernel.unit import NOBODY
 from tests.core.board.project_files import normalize, one_card, project_files
@@ -506,3 +511,21 @@ def test_largest_project_survives_a_round_trip(importing, statements):
     assert counted[0] == counted[1]
     assert counted[0][0] <= 12
     assert counted[0][1] <= 23
+
+
+def test_imported_card_that_is_deleted_in_the_same_unit_is_not_found(importing):
+    file = {
+        "project": {"name": "Imported"},
+        "columns": [{"name": "To Do"}],
+        "cards": [
+            {"title": f"zebra {number}", "columnIndex": 0, "comments": [{"content": "zebra crossing"}]}
+            for number in range(2)
+        ],
+    }
+    with importing.world.core.begin(importing.ann.actor) as uow:
+        imported = import_project(uow, importing.workspace.ref, load(ImportProject, file))
+        project_ref = importing.workspace.ref.child(ProjectRef, imported.id)
+        delete_card(uow, project_ref.child(CardRef, imported.card_ids[0]))
+    hits = importing.world.ask(importing.ann, "GET", f"{importing.workspace.path}/search?q=zebra")
+    assert {hit["cardId"] for hit in hits} == {imported.card_ids[1]}
+    assert sorted(hit["kind"] for hit in hits) == ["card", "comment"]

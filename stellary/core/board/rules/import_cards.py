@@ -76,9 +76,13 @@ def plan_cards(
         Invalid: A card refers to something that the file does not have, or contradicts itself.
     """
     numbers = _numbers(entries, last_number)
+    columns = [
+        LockedColumn(column.id, column.name, column.scope_id, column.card_status, column.wip_limit)
+        for column in targets.columns
+    ]
     for index, (entry, id, number) in enumerate(zip(entries, ids, numbers, strict=True)):
         path = f"cards[{index}]."
-        column = targets.columns[_column_of(entry, targets.column_indexes, len(targets.columns), path)]
+        column = columns[_column_of(entry, targets.column_indexes, len(columns), path)]
         card = _build_card(entry, id, number, column, counts.unarchived[column.id], targets, by, path)
         yield card, GAP * counts.all_cards[column.id]
         counts.unarchived[column.id] += not entry.archived
@@ -89,7 +93,7 @@ def _build_card(
     entry: ImportedCard,
     id: str,
     number: int,
-    column: Column,
+    column: LockedColumn,
     order: int,
     targets: CardTargets,
     by: Importer,
@@ -115,7 +119,7 @@ def _build_card(
         number=number,
         project_id=targets.project_id,
         project_key=targets.project_key,
-        column=LockedColumn(column.id, column.name, column.scope_id, column.card_status, column.wip_limit),
+        column=column,
         order=order,
         created_by_id=by.user_id,
         new_id=by.new_id,
