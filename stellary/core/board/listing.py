@@ -18,7 +18,13 @@ from stellary.core.board import access
 from stellary.core.board.order.listed_orders import ListedPosition, load_orders
 from stellary.core.board.queries import card_pages, field_filters, searching
 from stellary.core.board.queries.card_filters import CONDITIONS, NAMES
-from stellary.core.board.queries.card_lists import CardList, ListStatements, LoadedCards, load_cards
+from stellary.core.board.queries.card_lists import (
+    CardList,
+    ListStatements,
+    LoadedCards,
+    load_cards,
+    load_unless_remembered,
+)
 from stellary.core.board.queries.filters import check_in_project, check_person
 from stellary.core.board.tables import cards, columns, scopes
 from stellary.core.kernel.paging import read_cursor
@@ -63,15 +69,18 @@ def list_cards(uow: UnitOfWork, ref: ProjectRef, request: ListCards) -> Listing[
     field_values = field_filters.read_values(uow, project.id, request.custom_field or ())
     value_conditions = field_filters.build_conditions(uow, field_values)
     if not request.limit and not request.cursor:
-        has_whole_columns = names <= _WHOLE_COLUMNS and not value_conditions
+        parameters |= filters
+        if names <= _WHOLE_COLUMNS and not value_conditions:
+            whole_columns = _load_whole_columns(uow, names, parameters, project.key)
+            if not whole_columns:
+                _check_ids(uow, project.workspace_id, project.id, request)
+            return Listing(whole_columns)
         statements = _select_whole(names)
         if value_conditions:
             statements = statements.where(*value_conditions)
-        loaded = load_cards(uow, statements, {**parameters, **filters}, project.key)
+        loaded = load_cards(uow, statements, parameters, project.key)
         if not loaded.listed:
             _check_ids(uow, project.workspace_id, project.id, request)
-        if has_whole_columns:
-            return Listing(_cards_of_whole_columns(loaded))
         return Listing(_selected_cards(uow, project.id, loaded))
     parameters |= {**filters, "_after": read_cursor(request.cursor) if request.cursor else ""}
     if isinstance(request.label_id, str):
@@ -96,9 +105,7 @@ def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
         project_key: Its key, with which the keys of cards begin.
     """
     parameters = {"_project_id": project_id, "archived": False}
-    return _cards_of_whole_columns(
-        load_cards(uow, _select_whole(frozenset({"archived"})), parameters, project_key)
-    )
+    return _load_whole_columns(uow, frozenset({"archived"}), parameters, project_key)
 
 
 def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: str) -> CardList:
@@ -111,8 +118,7 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
         scope_id: The scope.
     """
     parameters = {"_project_id": project_id, "scope_id": scope_id, "archived": False}
-    statements = _select_whole(frozenset({"scope_id", "archived"}))
-    return _cards_of_whole_columns(load_cards(uow, statements, parameters, project_key))
+    return _load_whole_columns(uow, frozenset({"scope_id", "archived"}), parameters, project_key)
 
 
 def _check_ids(uow: UnitOfWork, workspace_id: str, project_id: str, request: ListCards) -> None:
@@ -151,6 +157,24 @@ def _select_whole(names: frozenset[str]) -> ListStatements:
     conditions = (CONDITIONS[name] for name in sorted(names))
     return ListStatements(
         in_board_order(select(cards.c.id).where(cards.c.project_id == _PROJECT_ID, *conditions))
+    )
+
+
+def _load_whole_columns(
+    uow: UnitOfWork, names: frozenset[str], parameters: dict[str, object], project_key: str
+) -> CardList:
+    """Return the cards of whole columns in board order.
+
+    Args:
+        uow: The unit of work.
+        names: The names of the filters, all from ``_WHOLE_COLUMNS``.
+        parameters: Their values, and the project.
+        project_key: The prefix of the cards' keys.
+    """
+    return load_unless_remembered(
+        uow,
+        (names, project_key, *parameters.items()),
+        lambda: _cards_of_whole_columns(load_cards(uow, _select_whole(names), parameters, project_key)),
     )
 
 

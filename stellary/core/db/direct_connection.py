@@ -297,7 +297,7 @@ class DirectConnection(Connection):
         """Return the plan of a statement and its parameters for the driver; None if SQLAlchemy must execute it."""
         plans = self._plans.get(statement)
         plan = None if plans is None else plans.plans.get(plans.make_key(values))
-        if plan is None or self._find_driver() is None:
+        if plan is None or self.find_driver() is None:
             return None
         try:
             return plan, plan.bind(values)
@@ -310,7 +310,7 @@ class DirectConnection(Connection):
         """Return the same as ``_bind_plan`` for several sets of parameters, all with the same names."""
         plans = self._plans.get(statement)
         plan = None if plans is None else plans.plans.get((SEVERAL, *rows[0]))
-        if plan is None or self._find_driver() is None:
+        if plan is None or self.find_driver() is None:
             return None
         count = len(rows[0])
         try:
@@ -478,7 +478,7 @@ class DirectConnection(Connection):
         """
         return self.execute(statement, parameters, execution_options=execution_options).scalar()
 
-    def _find_driver(self) -> Any:
+    def find_driver(self) -> Any:
         """Return the driver's connection; None if SQLAlchemy has to execute or reject the statement."""
         if self.statements_left is None:
             block, transaction = self._trans_context_manager, self._nested_transaction or self._transaction

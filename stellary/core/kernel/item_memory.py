@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from stellary.core.db import forks
@@ -32,7 +32,7 @@ class ItemMemory(Generic[S]):
     def __init__(self, size_max: int) -> None:
         self._size_max = size_max
         self._size = 0
-        self._items: dict[str, S] = {}
+        self._items: dict[Hashable, S] = {}
         self._lock = threading.Lock()
         forks.follow(self)
 
@@ -40,11 +40,11 @@ class ItemMemory(Generic[S]):
         """Renew the lock, which a thread of the parent may hold."""
         self._lock = threading.Lock()
 
-    def find(self, keys: Iterable[str]) -> list[S | None]:
+    def find(self, keys: Iterable[Hashable]) -> list[S | None]:
         """Return the items with some keys, in the same order; None for one that is not remembered."""
         return [*map(self._items.get, keys)]
 
-    def add(self, keys: Sequence[str], items: Sequence[S]) -> None:
+    def add(self, keys: Sequence[Hashable], items: Sequence[S]) -> None:
         """Remember items.
 
         Args:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import attrs
 import pytest
+from sqlalchemy import create_engine, update
 
 from stellary.contract.cards import ListCards
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import ProjectRef
 from stellary.contract.wire import dump
+from stellary.core.board import listing
 from stellary.core.board.listing import list_cards
 from stellary.core.board.queries import card_lists
+from stellary.core.board.tables import cards
 from stellary.core.kernel.item_memory import ItemMemory
 from tests.core.notifications.test_live_board import Writer
 from tests.support.boards import Board, Json
@@ -139,6 +143,65 @@ def test_lists_equal_the_rows_after_any_writes(board, seed):
     for _ in range(STEPS):
         name, _ = writer.write()
         assert read(board) == read_rows(board), name
+
+
+@pytest.fixture
+def loads(monkeypatch) -> list[object]:
+    """The lists that are read from the database from now on."""
+    loaded: list[object] = []
+
+    def load(*arguments: Any) -> card_lists.LoadedCards:
+        loaded.append(arguments)
+        return card_lists.load_cards(*arguments)
+
+    monkeypatch.setattr(listing, "load_cards", load)
+    return loaded
+
+
+def test_unchanged_lists_are_not_read_again_on_sqlite(board, loads):
+    scope = board.world.ask(board.owner, "GET", f"{board.path}/scopes")[0]["id"]
+    tails = ["/cards", "/cards?archived=true", "/board", f"/cards?scopeId={scope}"]
+    for tail in tails:
+        loads.clear()
+        first, second, third = (
+            board.world.call(board.owner, "GET", board.path + tail).body for _ in range(3)
+        )
+        assert first == second == third, tail
+        assert len(loads) == (1 if board.world.core.database.is_sqlite else 3), tail
+
+
+def test_lists_with_other_filters_are_read_again(board, loads):
+    for _ in range(2):
+        read(board, "?status=open")
+        read(board, "?q=e")
+    assert len(loads) == 4
+
+
+def test_commit_of_another_process_is_seen(board):
+    engine = create_engine(board.world.core.database.engine.url)
+    for title in ("First", "Second"):
+        assert read(board) == read(board)
+        with engine.begin() as connection:
+            connection.execute(
+                update(cards).where(cards.c.title != "One").values(title=title, version=cards.c.version + 1)
+            )
+        assert titles(board) == ["One", title, title]
+    engine.dispose()
+
+
+def test_remembered_list_is_returned_only_to_those_with_access(board):
+    bob = board.world.person("bob")
+    read(board)
+    assert board.world.call(bob, "GET", f"{board.path}/cards").status == 404
+    board.join(bob)
+    assert board.world.call(bob, "GET", f"{board.path}/cards").body == read(board)
+
+
+def test_list_above_the_limit_is_read_again(board, loads, monkeypatch):
+    monkeypatch.setattr(card_lists, "_UNCHANGED_MAX", 2_999)
+    for _ in range(2):
+        read(board)
+    assert len(loads) == 2
 
 
 @attrs.frozen

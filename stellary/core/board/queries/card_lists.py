@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 import orjson
@@ -20,6 +20,7 @@ from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress_of
 from stellary.core.board.tables import cards
 from stellary.core.db.base import Json
+from stellary.core.db.data_versions import remember_until_commit
 from stellary.core.db.direct_connection import SnapshotNeeded, allow_statement
 from stellary.core.kernel.batches import DumpedInParts
 from stellary.core.kernel.item_memory import ItemMemory
@@ -81,8 +82,12 @@ _REMEMBERED_MAX = 10_000
 """The number of cards of a list that are remembered; a longer list would displace those of all others."""
 _ORDER = b"\0"
 """Stands for the order in remembered JSON, in which no other zero byte can occur."""
+_UNCHANGED_MAX = 4 * 1024 * 1024
+"""The total size of the lists that a connection remembers until the next commit, in bytes."""
 _TEXTS_MAX = 1_000
 """The number of texts that are joined at a time, four for each card. Joining holds the interpreter lock."""
+_LISTED_SIZE = 1_000
+"""The approximate size of a card in a list with its JSON, in bytes."""
 _OBJECT_SIZE = 1_500
 """The approximate size of the objects that hold a remembered row, in bytes; the texts and the JSON add theirs."""
 
@@ -244,6 +249,29 @@ def _load_by_ids(
     return changed
 
 
+def load_unless_remembered(uow: UnitOfWork, key: Hashable, load: Callable[[], CardList]) -> CardList:
+    """Return a list of cards. On SQLite, it is remembered until the next commit to the database.
+
+    Args:
+        uow: The unit of work, which has checked the access to the cards.
+        key: Identifies the list.
+        load: Reads the list.
+    """
+    memory = None
+    if uow.sees_only_committed:
+        memory = remember_until_commit(uow.connection, lambda: ItemMemory[CardList](_UNCHANGED_MAX))
+    if memory is None:
+        return load()
+    (listed,) = memory.find((key,))
+    if listed is None:
+        listed = load()
+        if listed.estimate_size() <= _UNCHANGED_MAX:
+            memory.add((key,), (listed,))
+    else:
+        listed.keep_json()
+    return listed
+
+
 class CardList(DumpedInParts, Sequence[Card]):
     """A list of cards that builds a value when an item is read.
 
@@ -252,11 +280,12 @@ class CardList(DumpedInParts, Sequence[Card]):
         orders: The order of each card; ignored for archived ones.
     """
 
-    __slots__ = ("_listed", "_orders")
+    __slots__ = ("_json", "_listed", "_orders")
 
     def __init__(self, listed: Sequence[ListedCard], orders: Sequence[int | None]) -> None:
         self._listed = listed
         self._orders = orders
+        self._json: bytes | None = None
 
     def __len__(self) -> int:
         return len(self._listed)
@@ -298,7 +327,10 @@ class CardList(DumpedInParts, Sequence[Card]):
         return {key: CardList(*lists) for key, lists in groups.items()}
 
     def dump(self) -> Iterator[bytes]:
-        """Yield the cards as JSON, a few hundred at a time."""
+        """Yield the cards as JSON, a few hundred at a time; all of them if the JSON is kept."""
+        if self._json is not None:
+            yield self._json
+            return
         texts: list[bytes] = []
         separator = b"["
         for card, order in zip(self._listed, self._orders, strict=True):
@@ -310,6 +342,15 @@ class CardList(DumpedInParts, Sequence[Card]):
                 texts.clear()
         texts.append(b"]" if self._listed else b"[]")
         yield b"".join(texts)
+
+    def keep_json(self) -> None:
+        """Write the JSON, and keep it for later calls of ``dump``."""
+        if self._json is None:
+            self._json = b"".join(self.dump())
+
+    def estimate_size(self) -> int:
+        """Return the approximate size with the JSON in bytes, without that of the cards, which other lists share."""
+        return _LISTED_SIZE * len(self._listed)
 
 
 @functools.lru_cache(maxsize=8192)
