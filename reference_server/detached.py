@@ -122,6 +122,9 @@ class StreamProtocol(TransportConnection, asyncio.Protocol):
             if self._chunked:
                 self._transport.write(b"0\r\n\r\n")
             self._transport.close()
+            if self._send_watch is None and self._transport.get_write_buffer_size():
+                # The system would wait for a client that receives nothing as long as it answers.
+                self._send_watch = SendWatch(self._transport)
 
     def pause_writing(self) -> None:
         self._send_watch = SendWatch(self._transport)
@@ -129,6 +132,7 @@ class StreamProtocol(TransportConnection, asyncio.Protocol):
     def resume_writing(self) -> None:
         if self._send_watch is not None:
             self._send_watch.stop()
+            self._send_watch = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.resume_writing()

@@ -33,6 +33,8 @@ from stellary.core.kernel.unit import Actor
 
 T = TypeVar("T")
 _log = logging.getLogger("stellary.server")
+FLUSH_SECONDS = 10.0
+"""The longest wait for a client to receive the last events of a stream that has ended."""
 AsgiScope = MutableMapping[str, Any]
 AsgiMessage = MutableMapping[str, Any]
 AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
@@ -299,9 +301,11 @@ class _StreamConnection:
             self._task.cancel()
 
     async def flush(self) -> bool:
-        """Wait until everything is sent. Return False if the client has disconnected."""
+        """Wait until everything is sent. Return False if the client has disconnected, or does not receive it."""
         if self._task is not None:
-            await asyncio.wait({self._task})
+            await asyncio.wait({self._task}, timeout=FLUSH_SECONDS)
+            if not self._task.done():
+                return False
         return not self.is_gone()
 
     async def _send_pending(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 
 import pytest
+import uvloop
 
 from reference_server import detached, protocol
 from stellary.core.http import body
@@ -161,6 +163,30 @@ def test_client_that_reads_no_response_times_out(short_timeouts, sqlite_server: 
         assert not can_keep_sending(
             connection, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 10, 2000, listen=False
         )
+
+
+def test_client_that_does_not_receive_the_end_of_its_stream_is_disconnected(short_timeouts):
+    async def end_stream() -> None:
+        ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ours.setblocking(False)
+        open_protocols: set[asyncio.BaseProtocol] = set()
+        with theirs:
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.connect_accepted_socket(asyncio.Protocol, ours)
+            stream = detached.StreamProtocol(transport, True, open_protocols)
+            transport.set_protocol(stream)
+            lost = asyncio.Event()
+            stream.on_lost = lost.set
+            # More than the system takes, but less than would pause the transport.
+            stream.write(b"x" * 40_000)
+            stream.finish()
+            async with asyncio.timeout(5):
+                await lost.wait()
+        assert not open_protocols
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(end_stream())
 
 
 def test_request_of_a_disconnected_client_is_finished(sqlite_server: Running):

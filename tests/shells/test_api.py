@@ -196,6 +196,19 @@ def test_hidden_operations_do_not_exist(serve, sqlite_core):
         assert "/organizations" in paths
 
 
+def test_hidden_operations_are_no_tools(serve, sqlite_core):
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    token = world.bearer(board.owner)
+    with serve(sqlite_core, hide={"cards.create"}) as server:
+        assert "update_card" in mcp.tools(server, token)
+        assert "create_card" not in mcp.tools(server, token)
+        arguments = {"projectId": "Launch", "column": "To Do", "title": "Hidden"}
+        refused = mcp.send(server, "tools/call", {"name": "create_card", "arguments": arguments}, token)
+        assert refused["error"]["message"].startswith("There is no such tool")
+    assert world.ask(board.owner, "GET", f"{board.path}/cards") == []
+
+
 def test_unknown_hidden_operation_is_an_error(serve, sqlite_core):
     with (
         pytest.raises(ValueError, match=r"^no operation is called login$"),

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from stellary import asgi
 from stellary.asgi import AsgiApp
 from stellary.core import Core
 from stellary.core.http import streams
@@ -209,18 +210,20 @@ async def test_stream_of_a_disconnected_client_ends(sqlite_core):
         assert [entry.status for entry in entries] == [200]
 
 
+class Stalled(Client):
+    """A client that receives nothing after the beginning of a stream."""
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if b"retry" in self.body:
+            await asyncio.Event().wait()
+
+
 async def test_client_that_reads_nothing_is_disconnected(sqlite_core, monkeypatch):
     monkeypatch.setattr(streams, "BACKLOG_MAX", 100)
     world = World(sqlite_core)
     board = Board(world, world.person())
     app = make_app(sqlite_core)
-
-    class Stalled(Client):
-        async def send(self, message: Any) -> None:
-            await super().send(message)
-            if b"retry" in self.body:
-                await asyncio.Event().wait()
-
     async with app.running():
         client = Stalled(app, messages=[{"type": "http.request"}])
         following = asyncio.create_task(
@@ -231,6 +234,21 @@ async def test_client_that_reads_nothing_is_disconnected(sqlite_core, monkeypatc
         async with asyncio.timeout(SOON):
             await following
     assert b"Never read" not in client.body
+
+
+async def test_client_that_reads_nothing_does_not_delay_a_stop(sqlite_core, monkeypatch):
+    monkeypatch.setattr(asgi, "FLUSH_SECONDS", 0.1)
+    world = World(sqlite_core)
+    board = Board(world, world.person())
+    app = make_app(sqlite_core)
+    client = Stalled(app, messages=[{"type": "http.request"}])
+    async with app.running():
+        following = asyncio.create_task(
+            client.request("GET", f"{board.flat}/events", world.bearer(board.owner))
+        )
+        await wait_until(lambda: b"retry" in client.body)
+    async with asyncio.timeout(SOON):
+        await following
 
 
 async def test_stream_ends_if_a_middleware_refuses_its_events(sqlite_core, caplog):

@@ -31,8 +31,9 @@ class HostAccounts:
 
         Args:
             external_id: Your id of the user; 1-200 characters.
-            email: The email address: at most 254 characters with an @, unique without regard to case. None keeps the
-                address; on creation, the user gets one in the reserved domain ``users.invalid``.
+            email: The email address: at most 254 characters with an @, unique without regard to case. Pass only addresses
+                that your application has verified, since others add the account to organizations by its address. None
+                keeps the address; on creation, the user gets one in the reserved domain ``users.invalid``.
             name: The name, 1-100 characters. None keeps the name; on creation, the local part of the address is used, or
                 the external id.
             connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.

@@ -67,7 +67,7 @@ class Api:
     Args:
         core: A migrated core, which the caller closes.
         hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section. Requests for them
-            are answered by 404, and the documentation does not list them.
+            are answered by 404, and neither the documentation nor the built-in tools of MCP include them.
         limits: The limits of requests and logins.
         trusted_proxies: The proxies whose ``X-Forwarded-For`` headers are used.
         cors_origins: The origins whose pages may call the API from a browser.
@@ -121,7 +121,9 @@ class Api:
         self._password_limits = PasswordLimits(limits, core.login_attempts)
         endpoints = select_endpoints([*hide, *([METRICS.operation] if metrics is None else [])])
         extra_handlers = {} if extend is None else extend(threads)
-        self._mcp = McpEndpoint(core, mcp_token, cors_origins, threads, self.state)
+        operations = {endpoint.operation for endpoint in endpoints}
+        hidden_operations = {endpoint.operation for endpoint in ENDPOINTS} - operations
+        self._mcp = McpEndpoint(core, mcp_token, cors_origins, threads, self.state, hidden_operations)
         self._system_operations: Mapping[str, OperationHandler] = {
             **SystemOperations(core, self.state, threads, metrics, endpoints).handlers(),
             MCP.operation: self._mcp.__call__,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -19,7 +19,7 @@ from stellary.core import Core
 from stellary.core.agents import missions
 from stellary.core.api import action_calls
 from stellary.core.db.errors import convert_unexpected_error, error_response
-from stellary.core.http.mcp.tools import WORKSPACE, InWorkspace, Tool, WaitForMission, build_tools
+from stellary.core.http.mcp.tools import TOOLS, WORKSPACE, InWorkspace, Tool, WaitForMission, build_tools
 from stellary.core.http.shares import Owner
 from stellary.core.http.state import State
 from stellary.core.http.threads import Threads
@@ -73,13 +73,20 @@ class ToolRunner:
         core: Runs the actions.
         threads: The threads in which the core runs.
         state: The state of the server; calls stop waiting when it closes.
+        hidden_operations: The operations that the host leaves out of the API. Built-in tools for them are left out, too.
 
     Attributes:
         tools: The tools by name: the built-in ones and the actions of the host.
     """
 
-    def __init__(self, core: Core, threads: Threads, state: State) -> None:
-        self.tools = build_tools(registered_actions(core.env))
+    def __init__(
+        self, core: Core, threads: Threads, state: State, hidden_operations: Collection[str]
+    ) -> None:
+        self.tools = {
+            name: tool
+            for name, tool in build_tools(registered_actions(core.env)).items()
+            if name not in TOOLS or tool.action.endpoint.operation not in hidden_operations
+        }
         self._core = core
         self._threads = threads
         self._state = state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -48,14 +48,22 @@ class McpEndpoint:
         origins: The allowed origins, beside that of the product.
         threads: The threads in which the core runs.
         state: The state of the server.
+        hidden_operations: The operations that the host leaves out of the API.
     """
 
     def __init__(
-        self, core: Core, token: McpToken | None, origins: Sequence[str], threads: Threads, state: State
+        self,
+        core: Core,
+        token: McpToken | None,
+        origins: Sequence[str],
+        threads: Threads,
+        state: State,
+        hidden_operations: Collection[str],
     ) -> None:
         self._core = core
         self._threads = threads
         self._state = state
+        self._hidden_operations = hidden_operations
         self._token = token
         self._origins = {_origin(core.env.public_url), *origins}
         self._bridge: asyncio.Future[Bridge] | None = None
@@ -169,7 +177,11 @@ class McpEndpoint:
         from stellary.core.http.mcp.bridge import Bridge
         from stellary.core.http.mcp.calling import ToolRunner
 
-        return Bridge(ToolRunner(self._core, self._threads, self._state), product_version(), LARGE.size)
+        return Bridge(
+            ToolRunner(self._core, self._threads, self._state, self._hidden_operations),
+            product_version(),
+            LARGE.size,
+        )
 
 
 def _origin(url: str) -> str:
