@@ -32,6 +32,7 @@ from stellary.core.board.order.locks import (
     retry_transaction,
     uses_row_locks,
 )
+from stellary.core.board.order.neighbours import Neighbours, queue_neighbours
 from stellary.core.board.queries.recipient_queries import load_commenter_ids
 from stellary.core.board.row_types import CardNumberRow
 from stellary.core.board.rows import card_rows, field_rows
@@ -145,15 +146,18 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     concerned_ids = {id for id in (at.card.assignee_id, at.card.created_by_id) if id and id != uow.user_id}
     members = people.queue_members(uow, workspace_id, concerned_ids)
     columns: Mapping[str, LockedColumn] = {}
+    neighbours: Neighbours | None = None
     locked: access.LoadedCard | None = at
     if rules.changes_position(request):
-        column_ids = {at.card.column_id} | ({request.column_id} if request.column_id is not UNSET else set())
-        locked_columns = queue_column_locks(uow, at.card.project_id, column_ids)
+        entered_id = at.card.column_id if request.column_id is UNSET else request.column_id
+        locked_columns = queue_column_locks(uow, at.card.project_id, {at.card.column_id, entered_id})
         card_lock = access.queue_card_lock(uow, at)
+        target = rules.find_target_position(at.card, request)
+        neighbours = queue_neighbours(uow, entered_id, target, at.card.id)
         fields, columns, locked = references(), read_locked_columns(locked_columns), card_lock()
     else:
         fields = references()
-    change = _Update(uow, workspace_id, request, columns, fields)
+    change = _Update(uow, workspace_id, request, columns, fields, neighbours)
     # Concurrent changes of the same card are rare, so try without reading it again.
     updated = None if locked is None else change.apply(locked, is_current=not uses_row_locks(uow))
     if updated is None:
@@ -176,6 +180,7 @@ class _Update:
         request: The request, whose references are checked.
         columns: The locked columns that the card leaves and enters; empty if its position stays.
         fields: The custom fields that the request names, by id.
+        neighbours: The cards beside the position that it enters, if they were read with the locks.
     """
 
     uow: UnitOfWork
@@ -183,6 +188,7 @@ class _Update:
     request: UpdateCard
     columns: Mapping[str, LockedColumn]
     fields: Mapping[str, CustomField]
+    neighbours: Neighbours | None
 
     def apply(self, at: access.LoadedCard, *, is_current: bool) -> Card | None:
         """Apply the update.
@@ -264,7 +270,9 @@ class _Update:
         before = at.card
         stands_there = into.id == before.column_id and not before.archived
         position = at.position if stands_there else None
-        point = ordering.find_insertion_point(self.uow, into, target, before.project_id, before.id, position)
+        point = ordering.find_insertion_point(
+            self.uow, into, target, before.project_id, before.id, position, self.neighbours
+        )
         if into.wip_limit is not None and not stands_there:
             other_count = (
                 point.order

@@ -52,21 +52,52 @@ ASKED = {
     "move to the end": ("PATCH", "/cards/{card}", {"columnId": "{column}"}),
     "move beside": ("PATCH", "/cards/{card}", {"columnId": "{column}", "before": "{other}"}),
     "create": ("POST", "/columns/{column}/cards", {"title": "new"}),
+    "create with references": (
+        "POST",
+        "/columns/{column}/cards",
+        {"title": "new", "assigneeId": "{assignee}", "labelIds": ["{label}"]},
+    ),
     "delete": ("DELETE", "/cards/{card}", None),
     "columns": ("GET", "/columns", None),
 }
 # Cards that have been listed before are remembered: only their fingerprints are read.
-# By the board alone; what is recorded of a change comes on top.
 # The orders of cards that are not whole columns take two: the position indexes, and the counts.
-MOST = {"list": 2, "filtered": 4, "page": 4, "board": 9, "card": 1, "columns": 2}
+# The numbers are those of PostgreSQL, which locks rows; SQLite needs at most two fewer.
+MOST = {
+    "list": 2,
+    "filtered": 4,
+    "page": 4,
+    "board": 8,
+    "card": 1,
+    "change": 4,
+    "move": 6,
+    "move within": 6,
+    "move to the end": 6,
+    "move beside": 7,
+    "create": 7,
+    "create with references": 10,
+    "delete": 10,
+    "columns": 2,
+}
+
+
+def fill_in(value, ids):
+    """Return a value of a request with ids in place of their names."""
+    if isinstance(value, list):
+        return [fill_in(item, ids) for item in value]
+    return value.format(**ids) if isinstance(value, str) else value
 
 
 def ask(card_api, name, columns, cards):
     method, path, body = ASKED[name]
-    ids = {"card": cards[0], "other": cards[4], "column": columns[1]}
-    filled = body and {
-        key: value.format(**ids) if isinstance(value, str) else value for key, value in body.items()
+    ids = {
+        "card": cards[0],
+        "other": cards[4],
+        "column": columns[1],
+        "assignee": card_api.person.id,
+        "label": card_api.ask("GET", "/labels")[0]["id"],
     }
+    filled = body and {key: fill_in(value, ids) for key, value in body.items()}
     if method == "GET":
         card_api.ask(method, path.format(**ids))
     with sent() as statements:
@@ -88,7 +119,7 @@ def test_statements_do_not_grow_from_10_to_300_cards(card_api, name):
         ask(api, name, *fill(api, count)) for api, count in ((card_api, 10), (card_api.another(), 300))
     )
     assert len(many) == len(few)
-    assert len(few) <= MOST.get(name, 12)
+    assert len(few) <= MOST[name]
 
 
 def test_bulk_statements_do_not_grow_from_10_to_300_cards(card_api):

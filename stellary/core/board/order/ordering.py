@@ -28,8 +28,28 @@ from sqlalchemy import (
 
 from stellary.contract.errors import Conflict
 from stellary.core.board.order.deleted_cards import move_deleted_cards
+from stellary.core.board.order.neighbours import (
+    DOWNWARDS,
+    END_OF_COLUMN,
+    END_OF_OTHERS,
+    FROM_INDEX,
+    FROM_LOW,
+    LOWEST,
+    NEIGHBOURS,
+    OTHERS,
+    STANDING,
+    UPWARDS,
+    Neighbours,
+    page_at_index,
+    read_end,
+)
 from stellary.core.board.row_types import AnchorRow, CardOrderRow, ColumnEndRow, ColumnRow, PositionRow
-from stellary.core.board.rules.cards import AdjacentPosition, IndexPosition, LockedColumn, TargetPosition
+from stellary.core.board.rules.cards import (
+    AdjacentPosition,
+    IndexPosition,
+    LockedColumn,
+    TargetPosition,
+)
 from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
 from stellary.core.board.rules.positions import GAP, ColumnOrder, assign_positions, spread
 from stellary.core.board.rules.references import unknown
@@ -41,7 +61,6 @@ from stellary.core.kernel.unit import UnitOfWork
 REACH = 32
 """The number of cards on each side that are read at first to make room."""
 
-_LOWEST = -(2**63)
 
 # ---------------------------------------------------------------------------------------------- columns for other statements
 
@@ -116,48 +135,17 @@ class InsertionPoint:
 
 # ---------------------------------------------------------------------------------------------- insertion points
 
-_STANDING = and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false())
-_OTHERS = and_(_STANDING, cards.c.id != bindparam("_card_id"))
 _POINT = tuple_(cards.c.position, cards.c.id)
 _HERE = tuple_(bindparam("_position", type_=BigInteger), bindparam("_id", type_=cards.c.id.type))
-_UPWARDS = (cards.c.position, cards.c.id)
-_DOWNWARDS = (cards.c.position.desc(), cards.c.id.desc())
-
-_END = select(func.count(), func.max(cards.c.position)).where(_OTHERS)
+_COUNT_OTHERS = select(func.count()).where(OTHERS)
 _ENDS: Select[Any] = (
     select(cards.c.column_id, func.count(), func.max(cards.c.position))
     .where(cards.c.column_id.in_(bindparam("_ids", expanding=True)), cards.c.archived == false())
     .group_by(cards.c.column_id)
 )
-_NEIGHBOURS: Select[Any, Any] = select(cards.c.position, cards.c.id).where(_OTHERS).limit(bindparam("_limit"))
-_LAST = _NEIGHBOURS.order_by(*_DOWNWARDS)
-_END_OF_COLUMN = Query(
-    ColumnEndRow,
-    select(
-        # A large column has a position index, which has the number of its cards.
-        case(
-            (
-                select(columns.c.directory)
-                .where(columns.c.id == bindparam("_column_id"))
-                .scalar_subquery()
-                .is_(None),
-                select(func.count()).where(_STANDING).scalar_subquery(),
-            ),
-            else_=None,
-        ).label("card_count"),
-        select(cards.c.position)
-        .where(_STANDING)
-        .order_by(*_DOWNWARDS)
-        .limit(1)
-        .scalar_subquery()
-        .label("last"),
-    ),
-)
-_FROM = cards.c.position >= bindparam("_low", type_=BigInteger)
-_FROM_INDEX = Query(PositionRow, _NEIGHBOURS.where(_FROM).order_by(*_UPWARDS).offset(bindparam("_skip")))
-_AFTER = Query(PositionRow, _NEIGHBOURS.where(_POINT > _HERE).order_by(*_UPWARDS))
-_BEFORE = Query(PositionRow, _NEIGHBOURS.where(_POINT < _HERE).order_by(*_DOWNWARDS))
-_COUNT_FROM = select(func.count()).where(_OTHERS, _FROM, _POINT < _HERE)
+_AFTER = Query(PositionRow, NEIGHBOURS.where(_POINT > _HERE).order_by(*UPWARDS))
+_BEFORE = Query(PositionRow, NEIGHBOURS.where(_POINT < _HERE).order_by(*DOWNWARDS))
+_COUNT_FROM = select(func.count()).where(OTHERS, FROM_LOW, _POINT < _HERE)
 _ANCHOR = Query(
     AnchorRow,
     select(
@@ -180,7 +168,7 @@ _LINES: Select[Any] = (
         cards.c.column_id.in_(bindparam("_ids", expanding=True)),
         cards.c.archived == false(),
     )
-    .order_by(cards.c.column_id, *_UPWARDS)
+    .order_by(cards.c.column_id, *UPWARDS)
 )
 _THERE = select(cards.c.id).where(
     cards.c.project_id == bindparam("_project_id"), cards.c.id.in_(bindparam("_ids", expanding=True))
@@ -192,13 +180,13 @@ _numbered = (
         cards.c.position,
         (func.row_number().over(order_by=(cards.c.position, cards.c.id)) - 1).label("place"),
     )
-    .where(_STANDING)
+    .where(STANDING)
     .subquery()
 )
 _STARTS: Select[Any] = (
     select(_numbered.c.position).where(_numbered.c.place % STRETCH == 0).order_by(_numbered.c.place)
 )
-_COUNT = select(func.count()).where(_STANDING)
+_COUNT = select(func.count()).where(STANDING)
 _WRITE_DIRECTORY = update(columns).where(columns.c.id == bindparam("_id"))
 
 
@@ -210,7 +198,8 @@ def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:
         column_id: The column.
         card_id: The card that is not counted.
     """
-    count: int = uow.connection.execute(_END, {"_column_id": column_id, "_card_id": card_id}).one()[0]
+    parameters = {"_column_id": column_id, "_card_id": card_id}
+    count: int = uow.connection.execute(_COUNT_OTHERS, parameters).scalar_one()
     return count
 
 
@@ -224,7 +213,7 @@ def queue_column_end(uow: UnitOfWork, column_id: str) -> QueuedRows[ColumnEndRow
     Returns:
         The rows for ``read_column_end``.
     """
-    return _END_OF_COLUMN.queue(uow.connection, {"_column_id": column_id})
+    return END_OF_COLUMN.queue(uow.connection, {"_column_id": column_id})
 
 
 def read_column_end(column: LockedColumn, rows: QueuedRows[ColumnEndRow]) -> InsertionPoint:
@@ -234,14 +223,7 @@ def read_column_end(column: LockedColumn, rows: QueuedRows[ColumnEndRow]) -> Ins
         column: The column.
         rows: The result of ``queue_column_end``.
     """
-    row, position_index = rows.first(), column.position_index
-    last = None if row is None else row.last
-    count = 0 if row is None or row.card_count is None else row.card_count
-    return InsertionPoint(
-        0 if last is None else last + GAP,
-        count if position_index is None else position_index.total,
-        position_index,
-    )
+    return InsertionPoint(*read_end(rows.first(), column.position_index), column.position_index)
 
 
 def find_column_ends(uow: UnitOfWork, column_ids: Collection[str]) -> dict[str, InsertionPoint]:
@@ -304,6 +286,7 @@ def find_insertion_point(
     project_id: str,
     card_id: str = "",
     position: int | None = None,
+    neighbours: Neighbours | None = None,
 ) -> InsertionPoint:
     """Find the insertion point for a card in a locked column, ignoring the current position of the card.
 
@@ -314,6 +297,8 @@ def find_insertion_point(
         project_id: The project of the column and the card.
         card_id: The card, if it exists already.
         position: The current position of the card, if it is in that column.
+        neighbours: The result of ``queue_neighbours`` for the card, if it was called. Those of another position are
+            ignored.
 
     Raises:
         Invalid: The card in ``before`` or ``after`` does not exist.
@@ -322,7 +307,10 @@ def find_insertion_point(
     position_index = column.position_index
     if position_index is not None and position is not None:
         position_index = position_index.with_count(position, -1)
-    search = _PositionSearch(uow, {"_column_id": column.id, "_card_id": card_id}, position_index, project_id)
+    if neighbours is not None and (neighbours.column_id, neighbours.target) != (column.id, target):
+        neighbours = None
+    ignored = {"_column_id": column.id, "_card_id": card_id}
+    search = _PositionSearch(uow, ignored, position_index, project_id, neighbours)
     return InsertionPoint(*search.find_position(target, project_id), search.position_index)
 
 
@@ -351,6 +339,7 @@ class _PositionSearch:
         ignored: The SQL parameters for the column and for the card to ignore.
         position_index: The index of the column; None if it has none. It is replaced when room is made.
         project_id: The project of the column, unless only the order of a card is computed. Default: none.
+        neighbours: The cards beside the position, if they have been read. Default: none.
     """
 
     def __init__(
@@ -359,8 +348,10 @@ class _PositionSearch:
         ignored: Mapping[str, str],
         position_index: PositionIndex | None,
         project_id: str = "",
+        neighbours: Neighbours | None = None,
     ) -> None:
         self.position_index = position_index
+        self._neighbours = neighbours
         self._project_id = project_id
         self._execute = uow.connection.execute
         self._uow = uow
@@ -372,27 +363,20 @@ class _PositionSearch:
         return self.find_at_index(target.index) if isinstance(target, IndexPosition) else self.find_last()
 
     def find_last(self) -> tuple[int, int]:
-        if self.position_index is None:
-            count, last = self._execute(_END, self._ignored).one()
-        else:
-            count, last = (
-                self.position_index.total,
-                self._execute(_LAST, {**self._ignored, "_limit": 1}).scalar(),
-            )
-        return 0 if last is None else last + GAP, count
+        rows = None if self._neighbours is None else self._neighbours.end
+        row = END_OF_OTHERS.first(self._uow.connection, self._ignored) if rows is None else rows.first()
+        return read_end(row, self.position_index)
 
     def find_at_index(self, index: int) -> tuple[int, int]:
-        # The card before that index, and the card that moves up.
-        low, skip = self._locate_index(max(index - 1, 0))
-        page = {"_limit": 2 if index else 1, "_low": low, "_skip": skip}
-        rows = _FROM_INDEX.all(self._uow.connection, {**self._ignored, **page})
+        queued = None if self._neighbours is None else self._neighbours.cards
+        if queued is None:
+            page = page_at_index(index, self.position_index)
+            rows = FROM_INDEX.all(self._uow.connection, {**self._ignored, **page})
+        else:
+            rows = queued.all()
         if index == 0:
             return self._find_position_between(None, rows[0] if rows else None), 0
         return (self._find_position_between(*rows), index) if len(rows) == 2 else self.find_last()
-
-    def _locate_index(self, index: int) -> tuple[int, int]:
-        low, skip = (None, index) if self.position_index is None else self.position_index.locate_index(index)
-        return _LOWEST if low is None else low, skip
 
     def find_adjacent(self, project_id: str, target: AdjacentPosition) -> tuple[int, int]:
         parameters = {
@@ -426,7 +410,7 @@ class _PositionSearch:
         low, before = (None, 0)
         if self.position_index is not None:
             low, before = self.position_index.locate_position(position)
-        point = {"_position": position, "_id": id, "_low": _LOWEST if low is None else low}
+        point = {"_position": position, "_id": id, "_low": LOWEST if low is None else low}
         return before + self._execute(_COUNT_FROM, {**self._ignored, **point}).scalar_one()
 
     def _find_position_between(self, left: PositionRow | None, right: PositionRow | None) -> int:
