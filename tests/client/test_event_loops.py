@@ -45,7 +45,7 @@ def test_connections_are_closed_with_their_event_loop(server):
         pools.extend(client._caller.carrier._loops.values())
 
     asyncio.run(ask())
-    assert [pool.http.is_closed for pool in pools] == [True]
+    assert [client.is_closed for pool in pools for client in pool.connections.open] == [True]
 
 
 def test_one_client_works_in_two_event_loops_at_a_time(server):
@@ -77,7 +77,7 @@ def test_closing_ends_the_connections_of_other_running_loops(server):
         pools.extend(client._caller.carrier._loops.values())
         started.set()
         await asyncio.to_thread(closed.wait, 10)
-        while not pools[0].http.is_closed:  # noqa: ASYNC110 - httpx has no event for it
+        while not next(iter(pools[0].connections.open)).is_closed:  # noqa: ASYNC110 - httpx has no event for it
             await asyncio.sleep(0.01)
 
     thread = threading.Thread(target=asyncio.run, args=[asyncio.wait_for(stay(), 20)])
@@ -86,7 +86,7 @@ def test_closing_ends_the_connections_of_other_running_loops(server):
     asyncio.run(client.close())
     closed.set()
     thread.join(20)
-    assert pools[0].http.is_closed
+    assert next(iter(pools[0].connections.open)).is_closed
 
 
 async def test_concurrent_calls_are_limited_to_connections():

@@ -290,12 +290,6 @@ def test_url_cache_is_bounded(server, monkeypatch):
         assert len(client._caller.carrier._requests._urls) == 1
 
 
-def test_two_threads_share_the_first_http_client(server):
-    carrier = Stellary(server.url)._caller.carrier
-    assert carrier._get_client() is carrier._get_client()
-    carrier.close()
-
-
 def test_many_threads_share_one_client(server):
     from concurrent.futures import ThreadPoolExecutor
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from weakref import WeakKeyDictionary
 
 import httpx
 
 from stellary.client.calling.httpx_transport import (
-    LIMITS,
     RAISED,
     BodyParts,
+    Connections,
     RequestBuilder,
     get_auth,
-    ignore_cookies,
     translate_error,
 )
 from stellary.client.errors import TimedOut
@@ -27,7 +26,7 @@ from stellary.contract.errors import StellaryError
 from stellary.contract.port import RawRequest, RawResponse
 
 _CONCURRENT = 100
-"""The maximum number of concurrent requests, and of connections, per event loop."""
+"""The maximum number of concurrent requests per event loop. Each has a connection of its own; streams do not count."""
 
 
 async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -38,10 +37,16 @@ async def read_in_threads(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 class AsyncHttpStream:
-    """A streaming response for async callers."""
+    """A streaming response for async callers.
 
-    def __init__(self, response: httpx.Response) -> None:
+    Args:
+        response: The response, of which only the head has been read.
+        release: Called when the stream is closed.
+    """
+
+    def __init__(self, response: httpx.Response, release: Callable[[], Awaitable[None]]) -> None:
         self._response = response
+        self._release = release
         self.status, self.headers = response.status_code, response.headers
         self.blocks = self._read()
 
@@ -54,21 +59,26 @@ class AsyncHttpStream:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._response.aclose()
+        try:
+            await self._response.aclose()
+        finally:
+            await self._release()
 
 
-class _LoopClient:
-    """The httpx client of one event loop, and the slots for its concurrent requests."""
+async def _do_nothing() -> None:
+    """Release nothing: the client of a stream is the caller's own."""
+
+
+class _LoopConnections:
+    """The connections of one event loop, and the slots for its concurrent requests."""
 
     def __init__(self, secure: bool) -> None:
-        self.http = httpx.AsyncClient(verify=secure, limits=LIMITS)
-        ignore_cookies(self.http)
-        # httpcore scans all its waiting requests whenever one ends, so they wait here instead.
+        self.connections = Connections(httpx.AsyncClient, secure)
         self.slots = asyncio.Semaphore(_CONCURRENT)
         self._closer: AsyncGenerator[None, None] | None = None
 
     async def close_with_loop(self) -> None:
-        """Close the client when its event loop ends: ``asyncio.run`` closes the async generators of its loop."""
+        """Close the connections when their event loop ends: ``asyncio.run`` closes the async generators of its loop."""
         if self._closer is None:
             self._closer = self._close_at_end()
             await anext(self._closer)
@@ -77,10 +87,16 @@ class _LoopClient:
         try:
             yield
         finally:
-            await self.http.aclose()
+            for client in list(self.connections.open):
+                await client.aclose()
+
+    async def discard(self, client: httpx.AsyncClient) -> None:
+        """Close the connection of a stream, or of a call that failed, whose state is not known."""
+        self.connections.open.discard(client)
+        await client.aclose()
 
     async def close(self) -> None:
-        """Close the client now."""
+        """Close the connections now."""
         if self._closer is not None:
             await self._closer.aclose()
 
@@ -99,20 +115,20 @@ class AsyncHttpCarrier:
         self._client = client
         self._secure = url.startswith("https:")
         self._lock = threading.Lock()
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient] = WeakKeyDictionary()
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopConnections] = WeakKeyDictionary()
         self._closed = False
 
-    async def _loop_client(self) -> _LoopClient:
-        """Return the client of the running event loop."""
+    async def _get_connections(self) -> _LoopConnections:
+        """Return the connections of the running event loop."""
         loop = asyncio.get_running_loop()
         with self._lock:
             if self._closed:
                 raise StellaryError("the client is closed")
-            loop_client = self._loops.get(loop)
-            if loop_client is None:
-                loop_client = self._loops[loop] = _LoopClient(self._secure)
-        await loop_client.close_with_loop()
-        return loop_client
+            connections = self._loops.get(loop)
+            if connections is None:
+                connections = self._loops[loop] = _LoopConnections(self._secure)
+        await connections.close_with_loop()
+        return connections
 
     async def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
         """Send the request; each wait, and the call as a whole, is limited to ``seconds``.
@@ -131,20 +147,27 @@ class AsyncHttpCarrier:
         """
         if self._client is not None:
             return await self._send(self._client, request, seconds)
-        loop_client = await self._loop_client()
+        loop = await self._get_connections()
         until = time.monotonic() + seconds
-        if loop_client.slots.locked():
+        if loop.slots.locked():
             try:
                 async with asyncio.timeout(seconds):
-                    await loop_client.slots.acquire()
+                    await loop.slots.acquire()
             except TimeoutError:
                 raise TimedOut("no connection became free in time", reached=False) from None
         else:
-            await loop_client.slots.acquire()
+            await loop.slots.acquire()
         try:
-            return await self._send(loop_client.http, request, max(until - time.monotonic(), 0.001))
+            client = loop.connections.take()
+            try:
+                response = await self._send(client, request, max(until - time.monotonic(), 0.001))
+            except (Exception, asyncio.CancelledError):
+                await loop.discard(client)
+                raise
+            loop.connections.give_back(client)
+            return response
         finally:
-            loop_client.slots.release()
+            loop.slots.release()
 
     async def _send(self, client: httpx.AsyncClient, request: RawRequest, seconds: float) -> RawResponse:
         until = time.monotonic() + seconds
@@ -177,15 +200,30 @@ class AsyncHttpCarrier:
             TimedOut: The response did not begin in time.
             ConnectionFailed: The connection could not be made, or broke.
         """
-        client = self._client or (await self._loop_client()).http
+        if self._client is not None:
+            return await self._open(self._client, request, silence, _do_nothing)
+        loop = await self._get_connections()
+        client = loop.connections.take()
         try:
-            return AsyncHttpStream(
-                await client.send(
-                    self._requests.build_stream(request, silence), stream=True, auth=get_auth(request)
-                )
+            return await self._open(client, request, silence, lambda: loop.discard(client))
+        except (Exception, asyncio.CancelledError):
+            await loop.discard(client)
+            raise
+
+    async def _open(
+        self,
+        client: httpx.AsyncClient,
+        request: RawRequest,
+        silence: float,
+        release: Callable[[], Awaitable[None]],
+    ) -> AsyncHttpStream:
+        try:
+            response = await client.send(
+                self._requests.build_stream(request, silence), stream=True, auth=get_auth(request)
             )
         except RAISED as error:
             raise translate_error(error) from None
+        return AsyncHttpStream(response, release)
 
     async def close(self) -> None:
         """Close the connections of all event loops, after which calls fail. A client that you passed stays open."""
@@ -193,9 +231,9 @@ class AsyncHttpCarrier:
             return
         with self._lock:
             self._closed = True
-            clients, self._loops = list(self._loops.items()), WeakKeyDictionary()
-        for loop, client in clients:
+            loops, self._loops = list(self._loops.items()), WeakKeyDictionary()
+        for loop, connections in loops:
             if loop is asyncio.get_running_loop():
-                await client.close()
+                await connections.close()
             elif loop.is_running():
-                asyncio.run_coroutine_threadsafe(client.close(), loop)
+                asyncio.run_coroutine_threadsafe(connections.close(), loop)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 import httpx
 
@@ -16,7 +18,7 @@ from stellary.contract.port import RawRequest, RawResponse
 
 CONNECT = 5.0
 """The time limit for connecting, in seconds."""
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=30.0)
+_LIMITS = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30.0)
 _URLS_MAX = 512
 _HTTPX_TIMEOUT = httpx.Timeout(5.0)
 """The default time-out of an httpx client."""
@@ -24,6 +26,7 @@ _OUR_TIMEOUT = {"connect": CONNECT, "read": None, "write": None, "pool": CONNECT
 
 HttpClient = httpx.Client
 AsyncHttpClient = httpx.AsyncClient
+H = TypeVar("H", bound=httpx.Client | httpx.AsyncClient)
 
 
 class RequestBuilder:
@@ -142,9 +145,38 @@ def get_auth(request: RawRequest) -> Any:
     return None if "authorization" in request.headers else httpx.USE_CLIENT_DEFAULT
 
 
-def ignore_cookies(client: httpx.Client | httpx.AsyncClient) -> None:
-    """Let a client ignore the cookies of responses, since ``RequestBuilder`` sends none. Looking for them takes a tenth of a call."""
-    client.cookies.extract_cookies = lambda response: None  # type: ignore[method-assign]
+class Connections(Generic[H]):
+    """The connections of a carrier: httpx clients that have one connection each.
+
+    A single client for all of them would look through its connections several times per request. And httpx closes idle
+    connections while more than ``max_keepalive_connections`` are open, idle or not, so that many concurrent calls would
+    make a new connection each.
+
+    Args:
+        kind: ``httpx.Client`` or ``httpx.AsyncClient``.
+        secure: Whether the URL is ``https``.
+    """
+
+    def __init__(self, kind: Callable[..., H], secure: bool) -> None:
+        self._kind = kind
+        # One context for all: loading the certificates that https needs takes 10 ms.
+        self._verify = httpx.create_ssl_context(verify=secure)
+        self._idle: list[H] = []
+        self.open: set[H] = set()
+
+    def take(self) -> H:
+        """Return the connection that was used last, or a new one."""
+        if self._idle:
+            return self._idle.pop()
+        client = self._kind(verify=self._verify, limits=_LIMITS)
+        # ``RequestBuilder`` sends no cookies, and looking for them in each response takes a tenth of a call.
+        client.cookies.extract_cookies = lambda response: None  # type: ignore[method-assign]
+        self.open.add(client)
+        return client
+
+    def give_back(self, client: H) -> None:
+        """Keep a connection for the next call. Its last response must have been read completely."""
+        self._idle.append(client)
 
 
 class BodyParts(list[bytes]):
@@ -182,10 +214,16 @@ def _format_message(what: str, error: Exception) -> str:
 
 
 class HttpStream:
-    """A streaming response."""
+    """A streaming response.
 
-    def __init__(self, response: httpx.Response) -> None:
+    Args:
+        response: The response, of which only the head has been read.
+        release: Called when the stream is closed.
+    """
+
+    def __init__(self, response: httpx.Response, release: Callable[[], None]) -> None:
         self._response = response
+        self._release = release
         self.status, self.headers = response.status_code, response.headers
         self.blocks = self._read()
 
@@ -197,36 +235,59 @@ class HttpStream:
 
     def close(self) -> None:
         """Close the connection."""
-        self._response.close()
+        try:
+            self._response.close()
+        finally:
+            self._release()
 
 
 class HttpCarrier:
-    """HTTP for blocking callers.
+    """HTTP for blocking callers. Each concurrent call has a connection of its own.
 
     Args:
         url: The base URL, prepended to each path.
-        client: Your own client, which you close yourself. Without one, the first request creates a client.
+        client: Your own client, which you close yourself.
     """
 
     def __init__(self, url: str, client: httpx.Client | None = None) -> None:
         self._requests = RequestBuilder(url, client)
         self.wait = self._requests.wait
         self._client = client
-        self._owns_client = client is None
         self._secure = url.startswith("https:")
-        self._lock = threading.Lock()
         self._closed = False
+        self._start()
+        _carriers.add(self)
 
-    def _get_client(self) -> httpx.Client:
+    def _start(self) -> None:
+        """Begin without connections."""
+        self._lock = threading.Lock()
+        self._connections: Connections[httpx.Client] | None = None
+
+    def _take(self) -> httpx.Client:
+        """Return the client for a call."""
+        if self._client is not None:
+            return self._client
         with self._lock:
             if self._closed:
                 raise StellaryError("the client is closed")
-            if self._client is None:
-                # Loading the certificates that https needs takes 10 ms.
-                client = httpx.Client(verify=self._secure, limits=LIMITS)
-                ignore_cookies(client)
-                self._client = client
-            return self._client
+            if self._connections is None:
+                self._connections = Connections(httpx.Client, self._secure)
+            return self._connections.take()
+
+    def _give_back(self, client: httpx.Client) -> None:
+        """Keep the connection of a call that has read its response."""
+        with self._lock:
+            if self._connections is not None and client in self._connections.open:
+                self._connections.give_back(client)
+
+    def _discard(self, client: httpx.Client) -> None:
+        """Close the connection of a stream, or of a call that failed, whose state is not known."""
+        if client is self._client:
+            return
+        with self._lock:
+            if self._connections is not None:
+                self._connections.open.discard(client)
+        client.close()
 
     def send(self, request: RawRequest, seconds: float, /) -> RawResponse:
         """Send the request; each wait, and the call as a whole, is limited to ``seconds``.
@@ -242,7 +303,16 @@ class HttpCarrier:
             TimedOut: The limit was reached.
             ConnectionFailed: The connection could not be made, or broke.
         """
-        client = self._client or self._get_client()
+        client = self._take()
+        try:
+            response = self._send(client, request, seconds)
+        except BaseException:
+            self._discard(client)
+            raise
+        self._give_back(client)
+        return response
+
+    def _send(self, client: httpx.Client, request: RawRequest, seconds: float) -> RawResponse:
         until = time.monotonic() + seconds
         parts = BodyParts()
         try:
@@ -272,21 +342,38 @@ class HttpCarrier:
             TimedOut: The response did not begin in time.
             ConnectionFailed: The connection could not be made, or broke.
         """
-        client = self._client or self._get_client()
+        client = self._take()
         try:
-            return HttpStream(
-                client.send(
-                    self._requests.build_stream(request, silence), stream=True, auth=get_auth(request)
-                )
+            response = client.send(
+                self._requests.build_stream(request, silence), stream=True, auth=get_auth(request)
             )
         except RAISED as error:
+            self._discard(client)
             raise translate_error(error) from None
+        except BaseException:
+            self._discard(client)
+            raise
+        return HttpStream(response, lambda: self._discard(client))
 
     def close(self) -> None:
-        """Close the client, after which calls fail. A client that you passed stays open."""
-        if not self._owns_client:
+        """Close the connections, after which calls fail. A client that you passed stays open."""
+        if self._client is not None:
             return
         with self._lock:
-            self._closed, client, self._client = True, self._client, None
-        if client is not None:
-            client.close()
+            self._closed, connections, self._connections = True, self._connections, None
+        if connections is not None:
+            for client in connections.open:
+                client.close()
+
+
+_carriers: WeakSet[HttpCarrier] = WeakSet()
+
+
+def _forget_connections() -> None:
+    """Forget the connections in a forked process, since they are those of its parent."""
+    for carrier in list(_carriers):
+        carrier._start()  # noqa: SLF001 - of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_connections)
