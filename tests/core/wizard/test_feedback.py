@@ -383,3 +383,53 @@ def test_a_name_of_nothing_is_no_name():
     assert reasons("remove ''") == ["nothing in the roadmap is called “”"]
     assert reasons("add '' to Design")[0].startswith("no such change is known")
     assert phases(plan(TEXT, "add '' to Design", "remove ''")) == START
+
+
+@pytest.mark.parametrize(
+    "feedback",
+    [
+        "Add two more weeks to Design",
+        "Add 2 weeks to Build",
+        "Add a week",
+        "Add more time for Build",
+        "We need more time",
+        "We need it sooner",
+        "We need to launch earlier",
+        "We want to see the dates",
+        "Add more detail",
+        "Can you add more details to each phase?",
+        "Add dates",
+        "Add nothing",
+        "Add a 10% buffer",
+        "Add some buffer between the phases",
+        "Add two phases",
+        "Add 2 phases for testing",
+        "Add a phase for each country",
+        "Add a phase between Design and Build",
+        "Insert Design review between Design and Build",
+        "Include only Discovery",
+        "Skip to Launch",
+        "In Build, add payment",
+        "Ajoute deux semaines à Design",
+        "Ajoute une phase entre Design et Build",
+    ],
+)
+def test_change_that_names_no_part_is_refused(feedback):
+    assert phases(plan(TEXT, feedback)) == phases(plan(TEXT))
+    assert len(reasons(feedback)) == 1
+
+
+@pytest.mark.parametrize(
+    ("feedback", "phase", "title"),
+    [
+        ("Add time tracking to Build", "Build", "Time tracking"),
+        ("Add a link between shop and CRM to Build", "Build", "Link between shop and CRM"),
+        ("Add IT to Design", "Design", "IT"),
+        ("Add a deadline tracker to Launch", "Launch", "Deadline tracker"),
+        ("Add weekly reports to Launch", "Launch", "Weekly reports"),
+        ("Remove the logo and add a mood board to Design instead", "Design", "Mood board"),
+    ],
+)
+def test_added_deliverable_has_the_name_alone(feedback, phase, title):
+    assert reasons(feedback) == []
+    assert phases(plan(TEXT, feedback))[phase][-1] == title

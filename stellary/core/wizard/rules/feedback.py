@@ -43,6 +43,8 @@ WISHES_MAX = 30
 """The maximum number of changes in one feedback."""
 UNDO_MAX = 100
 PACE_MIN, PACE_MAX = 0.05, 20.0
+_BETWEEN = re.compile(r"\b(?:between|entre) (.+) (?:and|et) (.+)$", re.IGNORECASE)
+_OPENING_PLACE = re.compile(r"(?:in|for|during|before|after|dans|pour|pendant|avant|apres) ")
 _LAST: Tree[str] = Tree("last", [])
 """The position of a new phase, unless the change gives another one."""
 
@@ -116,7 +118,11 @@ def _split_wishes(plan: WorkPlan, text: str) -> Iterator[str]:
     _, between = _load_grammar()
     text = "\n".join(" ".join(line.split()) for line in text.splitlines())
     start = 0
-    for match in [*between.finditer(_normalize(plan, text)), None]:
+    normalized = _normalize(plan, text)
+    for match in [*between.finditer(normalized), None]:
+        if match and match[0].startswith(",") and _OPENING_PLACE.match(normalized, start):
+            # ``In Build, add payment`` is one change.
+            continue
         if wish := text[start : match.start() if match else None].strip(" ,.!?-*•"):
             yield wish
         start = match.end() if match else start
@@ -199,10 +205,22 @@ class _Change(Transformer[Token, None]):
         return refuse(self._plan, key, **values)
 
     def _check_name(self, name: str) -> str:
-        """Return a new name without words such as ``phase``. It must not be empty."""
-        if not (stripped := strip_role(name)[0]):
+        """Return a new name without words such as ``phase``. It must name a part, and not a time or a place in the plan."""
+        stripped = strip_role(name)[0]
+        no_names = _load_grammar()[0].vocabulary["no_names"]
+        # ``IT`` is a name, ``it`` is none.
+        is_vague = not stripped.isupper() and re.match(no_names, fold(stripped))
+        if not stripped or is_vague or self._is_between_phases(stripped):
             raise _refuse_wish(self._plan, self._wish, len(self._wish))
         return stripped
+
+    def _is_between_phases(self, name: str) -> bool:
+        """Return whether a name ends with ``between`` two phases: a place, and not a part of the name."""
+        match = _BETWEEN.search(name)
+        try:
+            return match is not None and all(find_phase(self._plan, phase) for phase in match.groups())
+        except NotMatched:
+            return False
 
     # ------------------------------------------------------------------------------------------ words
 
@@ -312,6 +330,9 @@ class _Change(Transformer[Token, None]):
         item.checklist += _split_names(names)
 
     def remove(self, text: str) -> None:
+        if fold(text).startswith("to "):
+            # ``Skip to the last phase`` removes what is before it, which ``remove`` does not.
+            raise _refuse_wish(self._plan, self._wish, len(self._wish))
         try:
             targets = [find_target(self._plan, text)]
         except NotMatched:
