@@ -19,6 +19,7 @@ from stellary.core.kernel.paging import Pages
 from stellary.core.knowledge import listing as documents
 from stellary.core.notifications import feed
 from stellary.core.search import search, windows
+from stellary.core.trash import trash
 from tests.support.boards import Board
 from tests.support.plans import find_declared
 
@@ -61,7 +62,12 @@ def pages() -> list[Pages]:
         for activity_feed in (feed.OF_PROJECT, feed.OF_WORKSPACE, feed.OF_ORGANIZATION)
         for names in combine(sorted(activity_feed.filters), len(activity_feed.filters))
     ]
-    return [*find_declared(Pages), *feeds, *map(documents._pages, combine(DOCUMENT_FILTERS, 1))]
+    return [
+        *find_declared(Pages),
+        *feeds,
+        *map(documents._pages, combine(DOCUMENT_FILTERS, 1)),
+        *map(trash._pages, combine(sorted(trash._FILTERS), 2)),
+    ]
 
 
 def card_page_statements() -> list[Select]:

@@ -44,7 +44,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import Cause, Chain
 from stellary.core.kernel.item_changes import emit_change
-from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
 
@@ -61,18 +61,22 @@ _THIS_MISSION = missions.c.id == bindparam("_id")
 _ON_CARD = missions.c.card_id == bindparam("_card_id")
 _OF_AGENT = missions.c.agent_id == bindparam("_agent_id")
 _MISSIONS: Select[Any] = select(*rows.MISSION).where(_OF_AGENT)
-_BY_STATUS = missions.c.status == bindparam("_status")
+# A card has few missions, an agent may have many.
+_MISSIONS_ON_CARD: Select[Any] = select(*rows.MISSION).where(
+    _ON_CARD, equals_unindexed(missions.c.agent_id, bindparam("_agent_id"))
+)
+_HAS_STATUS = equals_unindexed(missions.c.status, bindparam("_status"))
 
 
-def _pages(*conditions: ColumnElement[bool]) -> Pages[AgentMissionRow]:
-    return Pages(AgentMissionRow, _MISSIONS.where(*conditions), missions.c.id, newest_first=True)
+def _pages(statement: Select[Any], *residual: ColumnElement[bool]) -> Pages[AgentMissionRow]:
+    return Pages(AgentMissionRow, statement, missions.c.id, newest_first=True, residual=residual)
 
 
 _LISTS = {
-    (False, False): _pages(),
-    (True, False): _pages(_BY_STATUS),
-    (False, True): _pages(_ON_CARD),
-    (True, True): _pages(_BY_STATUS, _ON_CARD),
+    (False, False): _pages(_MISSIONS),
+    (True, False): _pages(_MISSIONS, _HAS_STATUS),
+    (False, True): _pages(_MISSIONS_ON_CARD),
+    (True, True): _pages(_MISSIONS_ON_CARD, _HAS_STATUS),
 }
 _INSERT = inserting(missions)
 _ONE = Query(AgentMissionRow, select(*rows.MISSION).where(_THIS_MISSION))

@@ -33,7 +33,7 @@ from stellary.core.board.rules.references import unknown
 from stellary.core.db.base import IdType
 from stellary.core.kernel import trash as stored
 from stellary.core.kernel.events import ItemPurged, ItemRestored
-from stellary.core.kernel.paging import Pages, belongs_to
+from stellary.core.kernel.paging import Pages, belongs_to, equals_unindexed
 from stellary.core.kernel.trash import TrashRow, trash
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import restoring as documents
@@ -41,8 +41,8 @@ from stellary.core.trash import access, purging, rows
 from stellary.core.trash.row_types import TrashedItemRow
 
 _FILTERS: Mapping[str, ColumnElement[bool]] = {
-    "kind": trash.c.kind == bindparam("kind"),
-    "project_id": trash.c.project_id == bindparam("project_id"),
+    "kind": equals_unindexed(trash.c.kind, bindparam("kind")),
+    "project_id": equals_unindexed(trash.c.project_id, bindparam("project_id")),
 }
 
 
@@ -72,7 +72,7 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
 
 _OF_PROJECT = (
     select(trash.c.id)
-    .where(trash.c.workspace_id == bindparam("_workspace_id"), _FILTERS["project_id"])
+    .where(trash.c.workspace_id == bindparam("_workspace_id"), trash.c.project_id == bindparam("project_id"))
     .limit(1)
 )
 
@@ -98,11 +98,18 @@ def list_trash(uow: UnitOfWork, ref: WorkspaceRef, request: ListTrash) -> Listin
 @functools.cache
 def _pages(names: frozenset[str]) -> Pages[TrashedItemRow]:
     """Build the statements of the list, once for each combination of filters."""
-    conditions = [_FILTERS[name] for name in sorted(names)]
+    residual = [_FILTERS[name] for name in sorted(names)]
     items = select(*rows.COLUMNS).where(
-        belongs_to(trash.c.workspace_id, bindparam("_workspace_id", type_=IdType)), *conditions
+        belongs_to(trash.c.workspace_id, bindparam("_workspace_id", type_=IdType))
     )
-    return Pages(TrashedItemRow, items, trash.c.id, newest_first=True, container=trash.c.workspace_id)
+    return Pages(
+        TrashedItemRow,
+        items,
+        trash.c.id,
+        newest_first=True,
+        container=trash.c.workspace_id,
+        residual=residual,
+    )
 
 
 @serves(RESTORE_ITEM)

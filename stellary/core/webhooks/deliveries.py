@@ -20,7 +20,7 @@ from stellary.contract.webhooks import (
 from stellary.contract.wire import read
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.row_types import DeliveryRow
@@ -32,9 +32,10 @@ _OF_WEBHOOK = select(*_SHOWN).where(deliveries.c.webhook_id == bindparam("_webho
 _LIST = Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)
 _LIST_STATUS = Pages(
     DeliveryRow,
-    _OF_WEBHOOK.where(deliveries.c.status == bindparam("_status")),
+    _OF_WEBHOOK,
     deliveries.c.id,
     newest_first=True,
+    residual=[equals_unindexed(deliveries.c.status, bindparam("_status"))],
 )
 _THIS = deliveries.c.id == bindparam("_id")
 _AGAIN = Query(

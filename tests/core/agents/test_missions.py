@@ -6,7 +6,11 @@ from datetime import timedelta
 
 import orjson
 import pytest
+from sqlalchemy import insert
 
+from stellary.core.agents.tables import proposals
+from stellary.core.kernel import paging
+from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.agent_api import AgentApi
 
 COMMENTS = "comment: On it."
@@ -673,3 +677,37 @@ def test_agents_stop_when_their_owner_leaves_the_workspace(agent_api: AgentApi):
         "cancelled",
         "the person who created it no longer has access to the workspace",
     )
+
+
+def test_pages_by_status_look_through_a_bounded_number_of_missions(agent_api, monkeypatch):
+    agent = agent_api.agent()
+    missions = [agent_api.mission(agent, f"Do {number}") for number in range(10)]
+    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.of_mission(missions[5])}/cancel")
+    monkeypatch.setattr(paging, "SCAN_MAX", 4)
+    pages = agent_api.walk(f"{agent_api.agents}/{agent['id']}/missions?status=cancelled&limit=3")
+    assert [[mission["id"] for mission in page] for page in pages] == [[], [missions[5]["id"]], []]
+
+
+def test_pages_by_status_look_through_a_bounded_number_of_proposals(agent_api, monkeypatch):
+    core, agent = agent_api.world.core, agent_api.agent()
+    with core.begin(NOBODY) as uow:
+        rows = [
+            {
+                "id": uow.new_id(),
+                "workspace_id": agent_api.workspace.id,
+                "agent_id": agent["id"],
+                "action": "set_status",
+                "params": {},
+                "summary": f"Change {number}",
+                "seen": {},
+                "status": "pending" if number == 5 else "rejected",
+                "created_at": uow.now,
+            }
+            for number in range(10)
+        ]
+        rows.sort(key=lambda row: row["id"])
+        uow.connection.execute(insert(proposals), rows)
+    position = [row["status"] for row in rows].index("pending")
+    monkeypatch.setattr(paging, "SCAN_MAX", 4)
+    pages = agent_api.walk(f"{agent_api.flat}/proposals?status=pending&limit=3")
+    assert [len(page) for page in pages] == [int(position // 4 == number) for number in range(3)]

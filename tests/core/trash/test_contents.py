@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from sqlalchemy import select
 
 from stellary.core.db.base import metadata
+from stellary.core.kernel import paging
 from stellary.core.kernel.trash import rows, trash
 from stellary.core.kernel.trash_statements import LEFT_OUT
 from stellary.core.kernel.unit import NOBODY
@@ -54,3 +56,19 @@ def test_size_of_an_item_includes_its_files(trash_api):
     (item,) = trash_api.items()
     assert 10_000 < item["size"] < 12_000
     assert item["rowCount"] == 3
+
+
+def test_pages_by_kind_look_through_a_bounded_number_of_items(trash_api, monkeypatch):
+    label = trash_api.ask("POST", "/labels", {"name": "urgent"})
+    for number in range(10):
+        card = trash_api.card(f"card {number}")
+        if number == 5:
+            trash_api.ask("DELETE", f"{trash_api.project.workspace.path}/labels/{label['id']}")
+        trash_api.ask("DELETE", f"/cards/{card['id']}")
+    monkeypatch.setattr(paging, "SCAN_MAX", 4)
+    pages, path = [], f"{trash_api.trash}?kind=label&limit=3"
+    while path:
+        response = trash_api.world.call(trash_api.person, "GET", path)
+        pages.append([item["kind"] for item in orjson.loads(response.body)])
+        path = response.headers.get("link", "").partition(">")[0].removeprefix("<")
+    assert sorted(pages, key=len) == [[], [], ["label"]]

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 
 import orjson
 import pytest
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, select, update
 
 from stellary.client.webhooks import verify
 from stellary.contract.cards import CreateCard
 from stellary.contract.refs import ColumnRef
 from stellary.contract.webhooks import WEBHOOKS_MAX
 from stellary.core.board import cards
+from stellary.core.kernel import paging
+from stellary.core.kernel.unit import NOBODY
 from stellary.core.ports.webhook_sender import DeliveryResult
 from stellary.core.webhooks import outbox
 from stellary.core.webhooks.tables import deliveries
@@ -433,3 +435,16 @@ def test_concurrent_workers_send_each_message_once(webhook_api):
     assert Counter(Counter(request.headers["webhook-id"] for request in webhook_api.requests).values()) == {
         1: 8
     }
+
+
+def test_pages_by_status_look_through_a_bounded_number_of_messages(webhook_api, monkeypatch):
+    hook = webhook_api.hook("card_created")
+    for _ in range(10):
+        webhook_api.card()
+    ids = [delivery["id"] for delivery in webhook_api.deliveries(hook)]
+    assert len(ids) == 10
+    with webhook_api.world.core.begin(NOBODY) as uow:
+        uow.connection.execute(update(deliveries).where(deliveries.c.id == ids[5]).values(status="failed"))
+    monkeypatch.setattr(paging, "SCAN_MAX", 4)
+    pages = webhook_api.walk(f"{webhook_api.of_hook(hook)}/deliveries?status=failed&limit=3")
+    assert [[delivery["id"] for delivery in page] for page in pages] == [[], [ids[5]], []]
