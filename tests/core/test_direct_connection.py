@@ -339,9 +339,9 @@ def test_several_rows_of_which_one_exists_are_refused(database):
     with database.writing() as connection:
         for letters in ("de", "fg"):
             connection.execute(statement, [user(letter) for letter in letters])
-    for others in ([user("h")], list_users(1, ROWS_PER_INSERT)):
+    for new_rows in ([user("h")], list_users(1, ROWS_PER_INSERT)):
         with pytest.raises(IntegrityError), database.writing() as connection:
-            connection.execute(statement, [*others, user("a")])
+            connection.execute(statement, [*new_rows, user("a")])
         with database.reading() as connection:
             assert len(connection.execute(select(users.c.id)).fetchall()) == 7
 

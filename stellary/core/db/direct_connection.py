@@ -5,6 +5,8 @@ describes the parameters, the cursor and the result. For a statement that was bu
 Therefore SQLAlchemy executes a statement twice; the second execution creates a ``StatementPlan``, which later
 executions use.
 
+Many rows are inserted by few statements: on SQLite fifty by each, on PostgreSQL all with COPY.
+
 SQLAlchemy executes statements without a plan, such as those of a host on its own tables. It executes all statements
 while an event listener or ``echo`` is active, and raises all errors.
 """
