@@ -8,8 +8,8 @@ from collections.abc import Callable
 from reference_server.aiohttp_internals import ObservableRequestHandler
 
 _BUFFER_BYTES = 64 << 10
-BURST_BYTES = 256 << 10
-PAUSE_SECONDS = 0.008
+BURST_BYTES = 1 << 20
+PAUSE_SECONDS = 0.032
 """Unwanted data is read in bursts with a pause after each: at most 32 MB per second of a connection."""
 SEND_SECONDS = 60.0
 """The seconds after which a client that receives nothing of its response is disconnected."""
