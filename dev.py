@@ -272,7 +272,7 @@ def checks() -> dict[str, list[str]]:
         "mypy": ["mypy", *sources],
         # Beside a stub, mypy reads a module only if it is named. Its results replace those of the stub, hence a cache of its own.
         "mypy of modules with stubs": ["mypy", "--cache-dir", ".mypy_cache/modules", *modules_with_stubs()],
-        "mypy of the examples": ["mypy", *list_examples()],
+        "mypy of the examples": ["mypy", *list_examples(), *extract_notebooks()],
         **{
             f"mypy of the {path.name} example": ["mypy", str(path)]
             for path in sorted((ROOT / HOSTS).glob("*/"))
@@ -299,6 +299,20 @@ def list_examples() -> list[str]:
         str(path.relative_to(ROOT))
         for path in sorted([*examples.glob("*.py"), *examples.glob("cookbook/*.py")])
     ]
+
+
+def extract_notebooks() -> list[str]:
+    """Write the code of each example notebook to a module in mypy's cache, and return the paths of these modules."""
+    folder = ROOT / ".mypy_cache" / "notebooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    modules = []
+    for notebook in sorted((ROOT / "docs" / "examples").glob("*.ipynb")):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        code = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        module = folder / f"{notebook.stem}.py"
+        module.write_text(code + "\n", encoding="utf-8")
+        modules.append(str(module.relative_to(ROOT)))
+    return modules
 
 
 def passes(name: str, command: list[str]) -> bool:
