@@ -1,4 +1,4 @@
-"""What a connection to SQLite remembers until anything is committed to the database."""
+"""The memory of a connection to SQLite that lasts until anything is committed to the database."""
 
 from __future__ import annotations
 

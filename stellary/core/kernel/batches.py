@@ -24,6 +24,9 @@ class DumpedInParts(Stored):
     def dump(self) -> Iterator[bytes]:
         """Yield the list as JSON, some items at a time."""
 
+    def release(self) -> None:
+        """Free the items of a long list that is not needed any more. By default, do nothing."""
+
     def to_json_data(self) -> orjson.Fragment:
         """Return the whole list as JSON."""
         return orjson.Fragment(b"".join(self.dump()))
@@ -56,7 +59,7 @@ class Batches(DumpedInParts, Generic[T]):
 
 
 def dump_in_parts(value: object) -> Iterable[bytes]:
-    """Return the same bytes as ``dump`` in parts. Lists that are ``DumpedInParts`` are written when their parts are read.
+    """Return the same bytes as ``dump`` in parts. Lists that are ``DumpedInParts`` are written when their parts are read, and released.
 
     Args:
         value: A value of the contract, or a list of them.
@@ -78,4 +81,5 @@ def _insert_lists(texts: Sequence[bytes], lists: Sequence[DumpedInParts]) -> Ite
     yield texts[0]
     for text, items in zip(texts[1:], lists, strict=True):
         yield from items.dump()
+        items.release()
         yield text

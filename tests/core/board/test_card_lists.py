@@ -54,6 +54,17 @@ def test_json_in_parts_equals_the_whole(cards, monkeypatch, count):
     assert len(parts) == 6 + count
 
 
+@pytest.mark.parametrize(("limit", "remaining"), [(2, 0), (3, 3)])
+def test_list_that_is_too_long_to_be_remembered_is_released_once_written(
+    cards, monkeypatch, limit, remaining
+):
+    monkeypatch.setattr(card_lists, "_REMEMBERED_MAX", limit)
+    monkeypatch.setattr(card_lists, "_RELEASED_AT_ONCE", 2)
+    json = dump(list(cards))
+    assert b"".join(dump_in_parts(cards)) == json
+    assert len(cards) == remaining
+
+
 def test_json_of_a_card_in_a_list_equals_its_own_json(card_api, column):
     assert card_api.list_cards() == [card_api.read(card["id"]) for card in card_api.list_cards()]
 

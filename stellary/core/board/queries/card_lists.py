@@ -84,6 +84,7 @@ _ORDER = b"\0"
 """Stands for the order in remembered JSON, in which no other zero byte can occur."""
 _UNCHANGED_MAX = 4 * 1024 * 1024
 """The total size of the lists that a connection remembers until the next commit, in bytes."""
+_RELEASED_AT_ONCE = 200
 _TEXTS_MAX = 1_000
 """The number of texts that are joined at a time, four for each card. Joining holds the interpreter lock."""
 _LISTED_SIZE = 1_000
@@ -205,6 +206,9 @@ def load_cards(
     if texts.fingerprint is None:
         return LoadedCards((), ())
     fingerprints = texts.fingerprint.split("\n")
+    if len(fingerprints) > _REMEMBERED_MAX:
+        allow_statement(uow.connection)
+        return _read_complete(uow, statements, parameters, project_key)[1]
     listed = cast("ItemMemory[ListedCard]", uow.env.listed_cards).find(fingerprints)
     # The key of a project can change without a change of its cards.
     missing = [index for index, card in enumerate(listed) if card is None or card.project_key != project_key]
@@ -213,8 +217,7 @@ def load_cards(
         allow_statement(uow.connection)
     if len(missing) > _MISSING_MAX:
         fingerprints, loaded = _read_complete(uow, statements, parameters, project_key)
-        if len(fingerprints) <= _REMEMBERED_MAX:
-            uow.env.listed_cards.add(fingerprints, loaded.listed)
+        uow.env.listed_cards.add(fingerprints, loaded.listed)
         return loaded
     if missing:
         ids = [fingerprints[index].partition(" ")[0] for index in missing]
@@ -342,6 +345,15 @@ class CardList(DumpedInParts, Sequence[Card]):
                 texts.clear()
         texts.append(b"]" if self._listed else b"[]")
         yield b"".join(texts)
+
+    def release(self) -> None:
+        """Free the cards of a list that is too long to be remembered.
+
+        They are freed some at a time: freeing 20,000 at once holds the interpreter lock for 11 ms.
+        """
+        if isinstance(self._listed, list) and len(self._listed) > _REMEMBERED_MAX:
+            while self._listed:
+                del self._listed[-_RELEASED_AT_ONCE:]
 
     def keep_json(self) -> None:
         """Write the JSON, and keep it for later calls of ``dump``."""
