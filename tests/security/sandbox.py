@@ -42,6 +42,11 @@ class Sandbox(Database):
         self._thread_lock = threading.RLock()
         self.units = 0
 
+    @property
+    def has_readers(self) -> bool:
+        """False, since units that only read share the connection of those that write."""
+        return False
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Roll back all changes at the end."""
