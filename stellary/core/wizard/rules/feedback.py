@@ -43,7 +43,6 @@ WISHES_MAX = 30
 """The maximum number of changes in one feedback."""
 UNDO_MAX = 100
 PACE_MIN, PACE_MAX = 0.05, 20.0
-_BETWEEN = re.compile(r"\b(?:between|entre) (.+) (?:and|et) (.+)$", re.IGNORECASE)
 _OPENING_PLACE = re.compile(r"(?:in|for|during|before|after|dans|pour|pendant|avant|apres) ")
 _LAST: Tree[str] = Tree("last", [])
 """The position of a new phase, unless the change gives another one."""
@@ -216,9 +215,14 @@ class _Change(Transformer[Token, None]):
 
     def _is_between_phases(self, name: str) -> bool:
         """Return whether a name ends with ``between`` two phases: a place, and not a part of the name."""
-        match = _BETWEEN.search(name)
+        words = fold(name).split()
+        start = next((index for index, word in enumerate(words) if word in {"between", "entre"}), len(words))
+        middle = next((index for index in range(start, len(words)) if words[index] in {"and", "et"}), start)
         try:
-            return match is not None and all(find_phase(self._plan, phase) for phase in match.groups())
+            return middle > start and all(
+                find_phase(self._plan, " ".join(phase_words))
+                for phase_words in (words[start + 1 : middle], words[middle + 1 :])
+            )
         except NotMatched:
             return False
 
