@@ -47,7 +47,7 @@ from stellary.core.agents.tables import proposals
 from stellary.core.board import comments
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
-from stellary.core.kernel.paging import Pages, equals_unindexed
+from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, serves
 from stellary.core.ports.blobs import discard
 
@@ -55,8 +55,7 @@ _HERE = select(proposals).where(proposals.c.workspace_id == bindparam("_workspac
 _OF_MISSION = select(proposals).where(proposals.c.mission_id == bindparam("_mission_id"))
 _IN_ORDER = (proposals.c.created_at, proposals.c.id)
 _LIST = Pages(ProposalRow, _HERE, proposals.c.id)
-_HAS_STATUS = equals_unindexed(proposals.c.status, bindparam("_status"))
-_LIST_BY_STATUS = Pages(ProposalRow, _HERE, proposals.c.id, residual=[_HAS_STATUS])
+_LIST_BY_STATUS = Pages(ProposalRow, _HERE.where(proposals.c.status == bindparam("_status")), proposals.c.id)
 _LIST_OF_MISSION = Pages(ProposalRow, _OF_MISSION, proposals.c.id)
 # By time and not by id: within a second, ids of two processes are not in the order of creation.
 _PENDING = Query(ProposalRow, _OF_MISSION.where(proposals.c.status == "pending").order_by(*_IN_ORDER))

@@ -124,6 +124,8 @@ proposals = Table(
     Column("result", Json),
     Column("created_at", UtcDateTime, nullable=False),
     Index("ix_stellary_agent_proposals_workspace_id_id", "workspace_id", "id"),
+    # Pending proposals are the newest of a list that begins with the oldest.
+    Index("ix_stellary_agent_proposals_workspace_id_status_id", "workspace_id", "status", "id"),
     Index("ix_stellary_agent_proposals_mission_id_id", "mission_id", "id"),
     Index("ix_stellary_agent_proposals_agent_id_status", "agent_id", "status"),
 )
