@@ -34,7 +34,7 @@ from stellary.core import Core
 from stellary.core.db.errors import may_become_reachable
 from stellary.core.http.state import State
 from stellary.core.ports.mail import log_email
-from stellary.core.wizard.models import ModelPlanner
+from stellary.core.ports.planner import Planner
 
 _log = logging.getLogger("stellary.server")
 
@@ -84,7 +84,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             blobs=settings.blobs,
             webhook_sender=HttpWebhookSender(),
             private_webhooks=settings.private_webhooks,
-            planner=ModelPlanner(settings.planner_model) if settings.planner_model else None,
+            planner=create_planner(settings),
         )
         with closing(core), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             migrate(core, settings.database_wait)
@@ -128,6 +128,16 @@ def open_core(settings: Settings, **options: Any) -> Core:
         return Core(settings.database, direct_database=settings.direct_database_url, **options)
     except ValueError as error:
         raise SettingsError(f"the URL of the database {error}") from None
+
+
+def create_planner(settings: Settings) -> Planner | None:
+    """Return the planner that asks the model of the settings; None for the built-in one."""
+    if not settings.planner_model:
+        return None
+    # Imported on first use, like the rules of the built-in planner.
+    from stellary.core.wizard.models import ModelPlanner
+
+    return ModelPlanner(settings.planner_model)
 
 
 def start_store(core: Core) -> None:

@@ -101,9 +101,9 @@ class Sandbox(Database):
         """
 
         def wrap(execute: Callable[..., Any], read_sql: Callable[..., str]) -> Callable[..., Any]:
-            def run(first: Any, second: Any, *others: Any) -> Any:
+            def run(first: Any, second: Any, *arguments: Any) -> Any:
                 self._before_statement(read_sql(first, second))
-                return execute(first, second, *others)
+                return execute(first, second, *arguments)
 
             return run
 

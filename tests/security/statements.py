@@ -30,7 +30,7 @@ from sqlalchemy.sql.elements import (
 from sqlalchemy.sql.selectable import Alias, FromClause, Join, ScalarSelect, Select
 
 from stellary.core.db.base import metadata
-from stellary.core.kernel.paging import belongs_to
+from stellary.core.kernel.paging import belongs_to, equals_unindexed
 from tests.security.sandbox import Sandbox
 
 ROOT = metadata.tables["stellary_organizations"]
@@ -322,11 +322,13 @@ def _all_of(condition: Any) -> Iterator[Comparison]:
                 yield from _all_of(clause)
     elif isinstance(condition, UnaryExpression) and condition.operator is operators.exists:
         return
-    elif isinstance(condition, belongs_to) or (
+    elif isinstance(condition, belongs_to | equals_unindexed) or (
         isinstance(condition, BinaryExpression) and condition.operator in (operators.eq, operators.in_op)
     ):
         left, right = (
-            condition.clauses if isinstance(condition, belongs_to) else (condition.left, condition.right)
+            (condition.left, condition.right)
+            if isinstance(condition, BinaryExpression)
+            else condition.clauses
         )
         sides = [_side(left), _side(right)]
         for one, other in (sides, sides[::-1]):

@@ -74,7 +74,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
     numbers = queue_numbers(uow, ref.project_id, 1)
     column_lock = access.queue_column_lock(uow, at)
-    end = ordering.queue_column_end(uow, ref.column_id)
+    end = ordering.queue_column_end(uow, ref.project_id, ref.column_id)
     fields, (number, required), column = references(), numbers(), column_lock()
     point = ordering.read_column_end(column, end)
     card = rules.build_card(
@@ -153,7 +153,7 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
         locked_columns = queue_column_locks(uow, at.card.project_id, {at.card.column_id, entered_id})
         card_lock = access.queue_card_lock(uow, at)
         target = rules.find_target_position(at.card, request)
-        neighbours = queue_neighbours(uow, entered_id, target, at.card.id)
+        neighbours = queue_neighbours(uow, ref.project_id, entered_id, target, at.card.id)
         fields, columns, locked = references(), read_locked_columns(locked_columns), card_lock()
     else:
         fields = references()

@@ -69,7 +69,7 @@ class Boards:
         return sum(map(_count_rows, re.split(r"\n(?=.*actual rows)", plan)))
 
     def _count_steps(self, sql: str, parameters: object) -> int:
-        """Return the number of steps of SQLite's virtual machine, in hundreds."""
+        """Return the number of steps of SQLite's virtual machine, in tens."""
         steps = 0
 
         def count() -> None:
@@ -79,7 +79,7 @@ class Boards:
         with self.core.database.open_raw() as connection:
             driver = connection.connection.driver_connection
             driver.create_function("stellary_folded", 1, searching._fold, deterministic=True)
-            driver.set_progress_handler(count, 100)
+            driver.set_progress_handler(count, 10)
             try:
                 driver.execute(sql, parameters).fetchall()
             finally:

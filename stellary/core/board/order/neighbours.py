@@ -27,7 +27,14 @@ DOWNWARDS = (cards.c.position.desc(), cards.c.id.desc())
 
 NEIGHBOURS: Select[Any, Any] = select(cards.c.position, cards.c.id).where(OTHERS).limit(bindparam("_limit"))
 FROM_LOW = cards.c.position >= bindparam("_low", type_=BigInteger)
-FROM_INDEX = Query(PositionRow, NEIGHBOURS.where(FROM_LOW).order_by(*UPWARDS).offset(bindparam("_skip")))
+# The column may come from the request, and is locked in the same round trip, so these statements check its project.
+_IN_COLUMN_OF_PROJECT = and_(
+    cards.c.column_id == columns.c.id, columns.c.project_id == bindparam("_project_id")
+)
+FROM_INDEX = Query(
+    PositionRow,
+    NEIGHBOURS.where(FROM_LOW, _IN_COLUMN_OF_PROJECT).order_by(*UPWARDS).offset(bindparam("_skip")),
+)
 
 
 def _select_end(*conditions: ColumnElement[bool]) -> Select[Any]:
@@ -35,10 +42,12 @@ def _select_end(*conditions: ColumnElement[bool]) -> Select[Any]:
 
     The row of a large column has a position index, which has the number of its cards.
     """
-    directory = select(columns.c.directory).where(columns.c.id == bindparam("_column_id")).scalar_subquery()
-    count = select(func.count()).where(*conditions).scalar_subquery()
-    last = select(cards.c.position).where(*conditions).order_by(*DOWNWARDS).limit(1).scalar_subquery()
-    return select(case((directory.is_(None), count), else_=None).label("card_count"), last.label("last"))
+    in_column = and_(cards.c.column_id == columns.c.id, *conditions)
+    count = select(func.count()).where(in_column).scalar_subquery()
+    last = select(cards.c.position).where(in_column).order_by(*DOWNWARDS).limit(1).scalar_subquery()
+    return select(
+        case((columns.c.directory.is_(None), count), else_=None).label("card_count"), last.label("last")
+    ).where(columns.c.id == bindparam("_column_id"), columns.c.project_id == bindparam("_project_id"))
 
 
 END_OF_COLUMN = Query(ColumnEndRow, _select_end(STANDING))
@@ -75,12 +84,13 @@ class Neighbours:
 
 
 def queue_neighbours(
-    uow: UnitOfWork, column_id: str, target: TargetPosition | None, card_id: str
+    uow: UnitOfWork, project_id: str, column_id: str, target: TargetPosition | None, card_id: str
 ) -> Neighbours | None:
     """Read the cards beside a position in the same round trip as the lock of the column, which is queued before.
 
     Args:
         uow: The unit of work.
+        project_id: The project of the card.
         column_id: The column.
         target: The position; None if the card keeps its position.
         card_id: The card that is moved.
@@ -91,7 +101,7 @@ def queue_neighbours(
     """
     if not uses_row_locks(uow):
         return None
-    ignored = {"_column_id": column_id, "_card_id": card_id}
+    ignored = {"_project_id": project_id, "_column_id": column_id, "_card_id": card_id}
     if isinstance(target, EndPosition):
         return Neighbours(column_id, target, end=END_OF_OTHERS.queue(uow.connection, ignored))
     if isinstance(target, IndexPosition) and target.index <= STRETCH:

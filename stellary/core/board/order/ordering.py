@@ -203,17 +203,18 @@ def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:
     return count
 
 
-def queue_column_end(uow: UnitOfWork, column_id: str) -> QueuedRows[ColumnEndRow]:
+def queue_column_end(uow: UnitOfWork, project_id: str, column_id: str) -> QueuedRows[ColumnEndRow]:
     """Read the end of a column in the same round trip as the lock of the column, which is queued before.
 
     Args:
         uow: The unit of work.
+        project_id: The project of the column.
         column_id: The column.
 
     Returns:
         The rows for ``read_column_end``.
     """
-    return END_OF_COLUMN.queue(uow.connection, {"_column_id": column_id})
+    return END_OF_COLUMN.queue(uow.connection, {"_project_id": project_id, "_column_id": column_id})
 
 
 def read_column_end(column: LockedColumn, rows: QueuedRows[ColumnEndRow]) -> InsertionPoint:
@@ -364,14 +365,16 @@ class _PositionSearch:
 
     def find_last(self) -> tuple[int, int]:
         rows = None if self._neighbours is None else self._neighbours.end
-        row = END_OF_OTHERS.first(self._uow.connection, self._ignored) if rows is None else rows.first()
+        parameters = {**self._ignored, "_project_id": self._project_id}
+        row = END_OF_OTHERS.first(self._uow.connection, parameters) if rows is None else rows.first()
         return read_end(row, self.position_index)
 
     def find_at_index(self, index: int) -> tuple[int, int]:
         queued = None if self._neighbours is None else self._neighbours.cards
         if queued is None:
             page = page_at_index(index, self.position_index)
-            rows = FROM_INDEX.all(self._uow.connection, {**self._ignored, **page})
+            parameters = {**self._ignored, "_project_id": self._project_id, **page}
+            rows = FROM_INDEX.all(self._uow.connection, parameters)
         else:
             rows = queued.all()
         if index == 0:
