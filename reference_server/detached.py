@@ -168,8 +168,6 @@ class DiscardingProtocol(asyncio.BufferedProtocol):
         self._burst = 0
         self._end_timer = self._loop.call_later(seconds, transport.close)
         self._pause_timer: asyncio.TimerHandle | None = None
-        # The client learns that there is no further response.
-        transport.write_eof()
 
     def get_buffer(self, sizehint: int) -> bytearray:
         return self._buffer

@@ -176,6 +176,8 @@ class Connection(DetachableConnection):
         transport = self.transport
         if transport is not None and not transport.is_closing():
             self.detach(DiscardingProtocol(transport, LINGER_SECONDS, self.detached_protocols))
+            # The client learns that there is no further response, once nothing of aiohttp is left.
+            transport.write_eof()
 
     def _fail_body(self) -> None:
         """Let the reader of a body fail if the body is invalid HTTP, since aiohttp would let the reader wait."""
