@@ -85,6 +85,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             webhook_sender=HttpWebhookSender(),
             private_webhooks=settings.private_webhooks,
             planner=create_planner(settings),
+            agent_models=settings.agent_models,
         )
         with closing(core), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             migrate(core, settings.database_wait)

@@ -102,6 +102,7 @@ class Settings:
     private_webhooks: bool = False
     mcp_token: McpToken | None = None
     planner_model: str | None = None
+    agent_models: tuple[str, ...] = ()
 
     @property
     def database(self) -> str:
@@ -313,6 +314,11 @@ def model_name(text: str) -> str:
     return text
 
 
+def model_names(text: str) -> tuple[str, ...]:
+    """Check the names of models, separated by commas."""
+    return tuple(model_name(name.strip()) for name in text.split(",") if name.strip())
+
+
 def limit(text: str) -> RateLimit | None:
     """Parse ``20 per 15 minutes``, ``100/hour``, or ``off``."""
     if text == "off":
@@ -391,6 +397,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_JOBS": ("jobs", _switch),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", _switch),
     "STELLARY_PLANNER_MODEL": ("planner_model", model_name),
+    "STELLARY_AGENT_MODELS": ("agent_models", model_names),
     "STELLARY_DATABASE_WAIT": ("database_wait", lambda text: float(_integer(text, 0, 3600))),
     "STELLARY_STOP_DELAY": ("stop_delay", lambda text: float(_integer(text, 0, 600))),
 }

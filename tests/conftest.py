@@ -95,6 +95,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.postgres)
 
 
+MODELS = ("openai:some", "openai:gpt-5")
+"""The models that agents of the tests may use. Nothing calls them unless a test replaces the brain."""
+
 ALLOWED_SKIPS = {
     "Chromium is not installed: python3 dev.py services installs it",
     "nginx is not installed: python3 dev.py services installs it",
@@ -162,7 +165,7 @@ def core(database_url: str) -> Iterator[Core]:
     """Return a core on a fresh database, once of each kind, with passwords that are quick to hash."""
     from stellary.core import Core
 
-    core = Core(database_url, bcrypt_rounds=4)
+    core = Core(database_url, bcrypt_rounds=4, agent_models=MODELS)
     try:
         yield core
     finally:

@@ -151,7 +151,7 @@ class CreateAgent(Request):
         rate_limit: Default: 60 calls in 60 seconds.
         runtime: ``built_in`` (default), ``model``, ``external`` for a program that uses a token of the agent, or the name
             of a runtime of the application.
-        model: The language model of the runtime ``model``, as ``provider:name``.
+        model: The language model of the runtime ``model``, as ``provider:name``; one of those that the server allows.
     """
 
     name: Name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from os import PathLike, fspath
@@ -97,6 +97,7 @@ class Core(HostAccounts):
         private_webhooks: Whether webhooks may have receivers at addresses that are not public. Default: False.
         blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs`` of your own. By default they
             are kept in memory, as long as this object.
+        agent_models: The language models that agents may use, such as ``openai:gpt-5-mini``. Default: none.
         brains: The brains of agents by ``runtime``; they replace or extend ``built_in`` and ``model``.
         actions: Actions that automations, agents, approvals and MCP run by name, beside the built-in ones. The policy of
             the endpoint that an action names applies to it. By default, none.
@@ -138,6 +139,7 @@ class Core(HostAccounts):
         webhook_sender: WebhookSender | None = None,
         private_webhooks: bool = False,
         blobs: Blobs | str | PathLike[str] = "memory:",
+        agent_models: Collection[str] = (),
         brains: Mapping[str, Brain] | None = None,
         actions: Sequence[AnyAction] = (),
         triggers: Sequence[Trigger] = (),
@@ -161,7 +163,7 @@ class Core(HostAccounts):
             private_webhooks=private_webhooks,
             blobs=open_blobs(fspath(blobs)) if isinstance(blobs, (str, PathLike)) else blobs,
             watermark=stream.commit_watermark(),
-            brains={"built_in": RulesBrain(), "model": ModelBrain(), **(brains or {})},
+            brains={"built_in": RulesBrain(), "model": ModelBrain(agent_models), **(brains or {})},
             actions=add_host_actions(dispatch.ACTIONS, actions),
             triggers=build_triggers(triggers),
             channels={build_channel_kind(channel.name): channel.delay for channel in channels},

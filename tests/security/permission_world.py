@@ -497,7 +497,7 @@ def copy_permission_world(kind: type[Sqlite | Postgres], run: Run) -> Iterator[W
 def open_sandboxed_core(url: str, files: Path) -> Iterator[Core]:
     """Yield a core on a sandbox, with its files in a folder."""
     files.mkdir(parents=True, exist_ok=True)
-    core = Core(url, bcrypt_rounds=4, jwt_secret=JWT_SECRET, blobs=files)
+    core = Core(url, bcrypt_rounds=4, jwt_secret=JWT_SECRET, blobs=files, agent_models=["openai:gpt-5"])
     core.close()
     core.units.database = Sandbox(url)
     # Their threads would use the sandbox's one connection beside the test.

@@ -19,6 +19,7 @@ def test_server_plans_and_runs_agents_with_the_configured_model(tmp_path: Path):
     with run_provider() as provider:
         environment = {
             "STELLARY_PLANNER_MODEL": MODEL,
+            "STELLARY_AGENT_MODELS": MODEL,
             "OPENAI_BASE_URL": provider.url,
             "OPENAI_API_KEY": "secret-key",
         }

@@ -76,6 +76,12 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
         ("STELLARY_LOG", "json", "log", "json"),
         ("STELLARY_STOP_DELAY", "5", "stop_delay", 5.0),
         ("STELLARY_PLANNER_MODEL", "openai:gpt-5-mini", "planner_model", "openai:gpt-5-mini"),
+        (
+            "STELLARY_AGENT_MODELS",
+            "openai:gpt-5-mini, openai-chat:local",
+            "agent_models",
+            ("openai:gpt-5-mini", "openai-chat:local"),
+        ),
         ("STELLARY_LIMITS", "off", "limits", NO_LIMITS),
         ("STELLARY_LIMITS", "on", "limits", Limits()),
         (
@@ -176,6 +182,11 @@ def test_variable_is_read(variable: str, text: str, field: str, value: object):
         (
             "STELLARY_PLANNER_MODEL",
             "gpt-5-mini",
+            "must be a provider and a model such as openai:gpt-5-mini, not 'gpt-5-mini'",
+        ),
+        (
+            "STELLARY_AGENT_MODELS",
+            "openai:gpt-5,gpt-5-mini",
             "must be a provider and a model such as openai:gpt-5-mini, not 'gpt-5-mini'",
         ),
         ("STELLARY_STOP_DELAY", "-1", "must be a number from 0 to 600, not '-1'"),

@@ -73,8 +73,7 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
     lock_workspace(uow, ref)
     workspace_id = accounts_access.workspace(uow, ref).row.id
     _check_tools_and_projects(uow, workspace_id, request.tools or [], request.project_ids)
-    check_runtime(uow.env, request.runtime)
-    rules.check_model(request.runtime, request.model)
+    check_runtime(uow.env, request.runtime, request.model)
     parameters = {"_workspace_id": workspace_id}
     if uow.connection.execute(_COUNT, parameters).scalar_one() >= AGENTS_MAX:
         raise Conflict(f"a workspace has at most {AGENTS_MAX} agents", code="agents_full")
@@ -129,10 +128,9 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     after = update_value(before, request, uow.now, rate_limit=limit)
     if after is before:
         return before
-    if request.runtime:
-        check_runtime(uow.env, request.runtime)
-    rules.check_model(after.runtime, after.model)
     changed = find_changed_fields(before, after)
+    if "runtime" in changed or "model" in changed:
+        check_runtime(uow.env, after.runtime, after.model)
     if "name" in changed:
         rename_agent_user(uow, after.id, after.name)
     if "runtime" in changed or ("status" in changed and after.status == "active"):

@@ -14,6 +14,7 @@ import attrs
 
 from stellary.contract.cards import Card
 from stellary.contract.wire import invalid
+from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.rules import proposals
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.environment import Environment
@@ -107,25 +108,31 @@ class Brain(Protocol):
     """A program that decides the next steps of an agent.
 
     Any exception means that it is unavailable at the moment; the turn is tried again later. A ``close``
-    method, if there is one, is called when the core closes.
+    method, if there is one, is called when the core closes. A method ``check_model``, if there is one, is called with
+    the model of an agent before the agent is saved, and raises ``Invalid`` for one that cannot be used.
     """
 
     def think(self, task: Task, /) -> Turn: ...
 
 
-def check_runtime(env: Environment, runtime: str) -> None:
-    """Check that agents can have a runtime.
+def check_runtime(env: Environment, runtime: str, model: str | None) -> None:
+    """Check that agents can have a runtime and a model.
 
     Args:
         env: The environment in which brains are registered.
-        runtime: The value of ``runtime`` in a request.
+        runtime: The runtime of the agent.
+        model: The model of the agent, if it has one.
 
     Raises:
-        Invalid: No brain is registered for it.
+        Invalid: No brain is registered for the runtime, or its brain does not allow the model.
     """
     runtimes = [*env.brains, EXTERNAL]
     if runtime not in runtimes:
         raise invalid(("runtime", f"must be one of {', '.join(runtimes)}"))
+    rules.check_model(runtime, model)
+    check_model = getattr(env.brains.get(runtime), "check_model", None)
+    if check_model is not None:
+        check_model(model)
 
 
 def find_brain(env: Environment, runtime: str) -> Brain:

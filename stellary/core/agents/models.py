@@ -7,12 +7,14 @@ them. Another run continues from the stored messages, in any process and any tim
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import orjson
 
+from stellary.contract.errors import Invalid
 from stellary.contract.schemas import Schemas
+from stellary.contract.wire import invalid
 from stellary.core.agents.brains import Task, ToolAnswer, ToolCall, Turn
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.ports.llm import ModelRunner, Refused, consume_events
@@ -30,11 +32,18 @@ class ModelBrain:
     """A brain that calls the agent's model: ``openai:gpt-5-mini``, or any other that pydantic-ai supports.
 
     Args:
+        models: The names of the models that agents may use, since the operator pays for them. Default: none.
         resolve: Returns the model of pydantic-ai for the name in an agent's settings. By default, pydantic-ai finds it.
         seconds: The time limit for one answer.
     """
 
-    def __init__(self, resolve: Callable[[str], Any] = lambda name: name, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        models: Collection[str] = (),
+        resolve: Callable[[str], Any] = lambda name: name,
+        seconds: float = SECONDS,
+    ) -> None:
+        self._allowed_models = frozenset(models)
         self._resolve = resolve
         self._seconds = seconds
         self._models = ModelRunner()
@@ -43,12 +52,29 @@ class ModelBrain:
         """Close the connections to providers; the next task opens new ones."""
         self._models.close()
 
+    def check_model(self, model: str) -> None:
+        """Check that agents may use a model.
+
+        Args:
+            model: The name of the model.
+
+        Raises:
+            Invalid: The model is not among the models of this server.
+        """
+        if model not in self._allowed_models:
+            allowed = ", ".join(sorted(self._allowed_models)) or "none"
+            raise invalid(("model", f"must be one of the models that this server allows: {allowed}"))
+
     def think(self, task: Task, /) -> Turn:
-        """Return the model's next turn.
+        """Return the model's next turn; an error for a model that is not allowed any more.
 
         Raises:
             Unavailable: The model cannot be called at the moment.
         """
+        try:
+            self.check_model(task.model or "")
+        except Invalid as error:
+            return Turn(error=f"The agent's {error.message}. Nothing was changed.")
         try:
             return self._models.ask(task.model or "", lambda: self._run_model(task), task.waiting)
         except Refused as refused:

@@ -31,6 +31,7 @@ from tests.support.provider import (
 )
 
 Script = list[ModelResponse]
+MODELS = ["openai:some"]
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def use(agent_api: AgentApi, script: Script) -> list[list[ModelMessage]]:
                 yield {number: DeltaToolCall(part.tool_name, args, tool_call_id=part.tool_call_id)}
 
     model = FunctionModel(stream_function=answer)
-    agent_api.world.core.env.brains = {"model": ModelBrain(lambda name: model)}
+    agent_api.world.core.env.brains = {"model": ModelBrain(MODELS, lambda name: model)}
     return requests
 
 
@@ -204,7 +205,7 @@ def provider(agent_api: AgentApi) -> Iterator[Provider]:
 
 def use_provider(agent_api: AgentApi, provider: Provider, **more: Any) -> None:
     model = model_of(provider)
-    agent_api.world.core.env.brains = {"model": ModelBrain(lambda name: model, **more)}
+    agent_api.world.core.env.brains = {"model": ModelBrain(MODELS, lambda name: model, **more)}
 
 
 def test_request_to_an_endpoint_contains_tools_and_schemas(agent_api: AgentApi, provider: Provider):
@@ -361,12 +362,40 @@ def until(true: Any) -> None:
 
 
 def test_unknown_model_ends_the_mission(agent_api: AgentApi):
-    agent_api.world.core.env.brains = {"model": ModelBrain()}
+    agent_api.world.core.env.brains = {"model": ModelBrain(["nobody:some"])}
     after = agent_api.run_mission(
         agent_api.mission(agent_api.agent(runtime="model", model="nobody:some"), "Say hi")
     )
     assert after["status"] == "failed"
     assert after["error"].startswith("the model nobody:some cannot be asked: ")
+
+
+@pytest.mark.parametrize("models", [[], MODELS])
+def test_model_that_the_server_does_not_allow_is_refused(agent_api: AgentApi, models: list[str]):
+    world, unlisted = agent_api.world, "openai-chat:gpt-5-pro"
+    message = f"model must be one of the models that this server allows: {', '.join(models) or 'none'}"
+    body = {"name": "Scribe", "runtime": "model", "model": unlisted}
+    saved = agent(agent_api, "autonomous")
+    world.core.env.brains = {"model": ModelBrain(models)}
+    for method, path, sent in (
+        ("POST", agent_api.agents, body),
+        ("PATCH", f"{agent_api.agents}/{saved['id']}", {"model": unlisted}),
+    ):
+        response = world.call(agent_api.owner, method, path, sent)
+        assert (response.status, orjson.loads(response.body)["message"]) == (400, message)
+
+
+def test_model_that_is_not_allowed_any_more_is_not_called(agent_api: AgentApi, provider: Provider):
+    saved = agent(agent_api, "autonomous")
+    agent_api.world.core.env.brains = {"model": ModelBrain(["openai:other"])}
+    after = agent_api.run_mission(agent_api.mission(saved, "Say hi"))
+    assert (after["status"], after["error"]) == (
+        "failed",
+        "The agent's model must be one of the models that this server allows: openai:other. Nothing was changed.",
+    )
+    assert provider.requests == []
+    suspended = agent_api.change(saved, status="suspended")
+    assert (suspended["status"], suspended["model"]) == ("suspended", "openai:some")
 
 
 def test_a_core_that_is_closed_leaves_no_thread_of_its_models(agent_api: AgentApi):
