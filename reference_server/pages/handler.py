@@ -36,6 +36,7 @@ from stellary.core.db.errors import error_response
 from stellary.core.http.body import PASSWORD, RequestBody
 from stellary.core.http.context import OperationHandler, RequestContext
 from stellary.core.http.password_limits import PasswordLimits
+from stellary.core.http.shares import Owner
 from stellary.core.http.threads import Threads
 from stellary.core.http.throttle import GUARDED, LOGIN, Caller
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
@@ -107,10 +108,14 @@ class PageHandlers:
             if page_function in CALLS_OF_PROVIDER:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._provider_threads, page_function, request, api)
-            # A form may contain a password, which is hashed. Other pages may render a board, which takes as long as parsing a
-            # large body.
-            pool = threads.pools["self_managed"] if context.method == "POST" else threads.bodies
-            return await pool.run(lambda: page_function(request, api))
+            user = context.client if session is None else session
+            owner = Owner(user=user if actor is None else actor.user_id)
+            if context.method == "POST":
+                # A form may contain a password, which is hashed.
+                return await threads.pools["self_managed"].run(lambda: page_function(request, api), owner)
+            return await threads.pages.run(
+                lambda: page_function(request, api), owner, is_gone=context.body.is_gone
+            )
         except ApiError as error:
             raw = error_response(error, context.request_id)
             page = render_page(

@@ -14,14 +14,20 @@ from functools import partial
 
 import pytest
 
+from reference_server.pages.sessions import COOKIE
 from stellary.contract.errors import Unavailable
-from stellary.contract.refs import ProjectRef
+from stellary.contract.projects import GET_BOARD
+from stellary.contract.refs import ProjectRef, Ref
+from stellary.contract.router import AnyEndpoint
 from stellary.core import Core
 from stellary.core.db.postgres import READERS, WRITERS
+from stellary.core.http import threads
 from stellary.core.http.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads, ReadKey
-from stellary.core.http.shares import Owner, Shares
-from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, Pool, Threads
+from stellary.core.http.shares import USERS_MAX, KnownUsers, Owner, Shares
+from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, THINKING_THREADS, Pool, Threads
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.wizard.reader import BriefReader
+from tests.server.running import wait_until
 from tests.support.boards import Board
 from tests.support.world import World
 
@@ -86,24 +92,24 @@ def test_a_job_whose_loop_is_closed_ends_its_thread_quietly():
 
 
 async def test_sqlite_has_one_thread_that_writes_and_two_that_read(sqlite_core):
-    threads = Threads(sqlite_core)
-    assert {mode: len(pool._threads) for mode, pool in threads.pools.items()} == {
+    pools = Threads(sqlite_core)
+    assert {mode: len(pool._threads) for mode, pool in pools.pools.items()} == {
         "read": 2,
         "write": 1,
         "self_managed": 2,
     }
-    await threads.close(5)
+    await pools.close(5)
 
 
 async def test_postgres_has_a_thread_for_each_connection(postgres_url):
     core = Core(postgres_url)
-    threads = Threads(core)
-    assert {mode: len(pool._threads) for mode, pool in threads.pools.items()} == {
+    pools = Threads(core)
+    assert {mode: len(pool._threads) for mode, pool in pools.pools.items()} == {
         "read": READERS - LARGE_READERS,
         "write": WRITERS,
         "self_managed": 2,
     }
-    await threads.close(5)
+    await pools.close(5)
     core.close()
 
 
@@ -119,31 +125,31 @@ def use_processor(seconds: float) -> str:
 
 
 async def test_a_read_that_was_large_runs_apart_until_it_is_small_again(sqlite_core):
-    threads = Threads(sqlite_core)
+    pools = Threads(sqlite_core)
     page = BOARD._replace(is_page=True)
     large, small = (partial(use_processor, seconds) for seconds in (LARGE_SECONDS, 0))
-    names = [await threads.read(key, job) for key, job in ((BOARD, large), (BOARD, small), (BOARD, small))]
+    names = [await pools.read(key, job) for key, job in ((BOARD, large), (BOARD, small), (BOARD, small))]
     assert [name.rpartition("-")[0] for name in names] == [
         "stellary-read",
         "stellary-large-read",
         "stellary-read",
     ]
-    await threads.read(BOARD, large)
-    assert (await threads.read(page, small)).startswith("stellary-read")
-    await threads.close(5)
+    await pools.read(BOARD, large)
+    assert (await pools.read(page, small)).startswith("stellary-read")
+    await pools.close(5)
 
 
 async def test_small_reads_do_not_wait_for_large_ones(sqlite_core):
-    threads = Threads(sqlite_core)
-    await threads.read(BOARD, partial(use_processor, LARGE_SECONDS))
+    pools = Threads(sqlite_core)
+    await pools.read(BOARD, partial(use_processor, LARGE_SECONDS))
     gate = threading.Event()
-    large = [threads.read(BOARD, gate.wait) for _ in range(5)]
+    large = [pools.read(BOARD, gate.wait) for _ in range(5)]
     other = BOARD._replace(operation="auth.me")
-    assert await threads.read(other, lambda: "done") == "done"
+    assert await pools.read(other, lambda: "done") == "done"
     assert not any(future.done() for future in large)
     gate.set()
     await asyncio.gather(*large)
-    await threads.close(5)
+    await pools.close(5)
 
 
 def read_niceness() -> int:
@@ -152,13 +158,13 @@ def read_niceness() -> int:
 
 
 async def test_large_reads_have_a_lower_priority_than_small_ones_on_linux(sqlite_core):
-    threads = Threads(sqlite_core)
+    pools = Threads(sqlite_core)
     small, large = [
-        await threads.read(BOARD._replace(operation=operation), read_niceness)
+        await pools.read(BOARD._replace(operation=operation), read_niceness)
         for operation in ("auth.me", "projects.export")
     ]
     assert large == (min(small + LARGE_READ_NICENESS, 19) if sys.platform == "linux" else small)
-    await threads.close(5)
+    await pools.close(5)
 
 
 def test_large_reads_do_not_pile_up_without_end():
@@ -237,6 +243,100 @@ async def test_deferred_jobs_leave_room_in_the_queue(shared: Pool):
     assert raised.value.code == "busy"
     assert await shared.run(lambda: 5, OTHER) == 5
     await blocked.end()
+
+
+ANN, BOB = Owner(user="ann"), Owner(user="bob")
+
+
+async def test_users_take_turns():
+    pool = Pool("test", 1, 20)
+    gate, done = threading.Event(), []
+    jobs = [pool.run(gate.wait, ANN)]
+    for name, owner in (("a", ANN), ("b", ANN), ("c", ANN), ("x", BOB), ("y", BOB)):
+        jobs.append(pool.run(partial(done.append, name), owner))
+    gate.set()
+    await asyncio.gather(*jobs)
+    assert "".join(done) == "axbyc"
+
+
+async def test_user_with_many_waiting_jobs_leaves_room_for_others():
+    pool = Pool("test", 1, 20)
+    blocked = Blocked(pool)
+    blocked.add(ANN, 1 + 15)
+    with pytest.raises(Unavailable):
+        blocked.add(ANN, 1)
+    blocked.add(BOB, 4)
+    assert await blocked.end() == [True] * 20
+
+
+async def test_user_has_a_share_of_the_threads():
+    pool = Pool("test", 2, 20, shares=Shares(2, 1))
+    blocked = Blocked(pool)
+    blocked.add(ANN, 5)
+    assert await pool.run(lambda: 5, BOB) == 5
+    assert blocked.started.acquire(timeout=5)
+    assert not blocked.started.acquire(blocking=False)
+    assert await blocked.end() == [True] * 5
+
+
+def test_tokens_of_one_user_share_what_the_user_may_have():
+    users = KnownUsers()
+    assert (users.identify(None, "::1"), users.identify("Bearer a", "::1")) == ("::1", "Bearer a")
+    for token in ("Bearer a", "Bearer b", "Bearer a"):
+        users.record(token, "ann")
+        assert users.identify(token, "::1") == "ann"
+    for number in range(USERS_MAX):
+        users.record(f"{number}", "bob")
+    assert users.identify("Bearer b", "::1") == "Bearer b"
+
+
+async def test_job_that_waits_for_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(threads, "INSPECTION_SECONDS", 0)
+    monkeypatch.setattr(threads, "WAITING_SECONDS", 0)
+    pool = Pool("test", 1, 20)
+    blocked = Blocked(pool)
+    blocked.add(ANN, 1)
+    waiting = pool.run(lambda: 5, BOB)
+    with pytest.raises(Unavailable) as raised:
+        await waiting
+    assert raised.value.retry_after == 1
+    monkeypatch.undo()
+    assert await blocked.end() == [True]
+    assert await pool.run(lambda: 5, BOB) == 5
+
+
+@pytest.mark.parametrize("inspection_seconds", [0, 60])
+async def test_job_whose_client_has_left_does_not_run(
+    monkeypatch: pytest.MonkeyPatch, inspection_seconds: int
+):
+    monkeypatch.setattr(threads, "INSPECTION_SECONDS", inspection_seconds)
+    pool = Pool("test", 1, 20)
+    blocked, done = Blocked(pool), []
+    blocked.add(ANN, 1)
+    waiting = [
+        pool.run(partial(done.append, is_gone), ANN, is_gone=lambda is_gone=is_gone: is_gone)
+        for is_gone in (True, False)
+    ]
+    if not inspection_seconds:
+        with pytest.raises(ConnectionResetError):
+            await waiting[0]
+    await blocked.end()
+    left, stayed = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(left, ConnectionResetError)
+    assert (stayed, done) == (None, [False])
+
+
+async def test_group_that_waits_for_too_long_leaves_the_next_one_its_turn(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(threads, "INSPECTION_SECONDS", 0)
+    grouping = Grouping()
+    running = [grouping.block(), grouping.block(OTHER)]
+    monkeypatch.setattr(threads, "WAITING_SECONDS", 0)
+    third = Owner("third/eng", "4" * 24)
+    with pytest.raises(Unavailable):
+        await grouping.add("a", third)
+    monkeypatch.undo()
+    running += [grouping.add(name, third) for name in "bcd"]
+    assert await grouping.end(*running) == "b(cd)"
 
 
 class Groups:
@@ -362,10 +462,10 @@ async def test_stopping_pool_runs_deferred_jobs(shared: Pool):
 
 
 async def test_closing_finishes_queued_jobs(sqlite_core):
-    threads = Threads(sqlite_core)
+    pools = Threads(sqlite_core)
     done: list[int] = []
-    jobs = [threads.run("write", lambda number=number: done.append(number)) for number in range(50)]
-    await threads.close(5)
+    jobs = [pools.run("write", lambda number=number: done.append(number)) for number in range(50)]
+    await pools.close(5)
     await asyncio.gather(*jobs)
     assert done == list(range(50))
     names = {thread.name for thread in threading.enumerate() if thread.name.startswith("stellary-")}
@@ -398,3 +498,86 @@ def test_slow_planner_does_not_block_other_requests(server, core):
             assert server.ask("GET", board.path, token=bearer).status == 200
         gate.set()
         assert [draft.result().status for draft in drafts] == [201] * 4
+
+
+class SlowPlanner(BriefReader):
+    """A planner that waits for a gate, except for briefs called ``Quick``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.begun: list[str] = []
+
+    def refine(self, brief, round):
+        self.begun.append(brief.name)
+        assert brief.name == "Quick" or self.gate.wait(20)
+        return super().refine(brief, round)
+
+
+@pytest.fixture
+def slow_planner(core: Core) -> Iterator[SlowPlanner]:
+    core.env.planner = planner = SlowPlanner()
+    yield planner
+    planner.gate.set()
+
+
+def test_plans_of_one_user_leave_threads_to_others(server, core, slow_planner):
+    world = World(core)
+    ann, bob = (Board(world, world.person(name)) for name in ("ann", "bob"))
+    drafts, bearer = f"{ann.flat}/project-drafts", world.bearer(ann.owner)
+    with ThreadPoolExecutor(THINKING_THREADS) as pool:
+        plans = [
+            pool.submit(server.ask, "POST", drafts, {"name": "Slow"}, bearer) for _ in range(THINKING_THREADS)
+        ]
+        wait_until(lambda: len(slow_planner.begun) == THINKING_THREADS // 4)
+        # Another user's plan, and a draft that does not exist, do not wait for the model.
+        other = f"{bob.flat}/project-drafts"
+        assert server.ask("POST", other, {"name": "Quick"}, world.bearer(bob.owner)).status == 201
+        unknown = f"{drafts}/{'0' * 24}/generate-roadmap"
+        assert server.ask("POST", unknown, {}, bearer).status == 404
+        slow_planner.gate.set()
+        assert {plan.result().status for plan in plans} == {201}
+
+
+def test_plan_whose_client_has_left_before_its_turn_is_not_made(server, core, slow_planner):
+    world = World(core)
+    board = Board(world, world.person())
+    drafts, bearer = f"{board.flat}/project-drafts", world.bearer(board.owner)
+    share = THINKING_THREADS // 4
+    with ThreadPoolExecutor(share) as pool:
+        plans = [pool.submit(server.ask, "POST", drafts, {"name": "Slow"}, bearer) for _ in range(share)]
+        wait_until(lambda: len(slow_planner.begun) == share)
+        with server.connect() as connection:
+            body = b'{"name": "Left"}'
+            connection.sendall(
+                f"POST {drafts} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {bearer}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+                + body
+            )
+            wait_until(lambda: server.state.in_flight == share + 1)
+        wait_until(lambda: server.state.in_flight == share)
+        slow_planner.gate.set()
+        assert {plan.result().status for plan in plans} == {201}
+    assert set(slow_planner.begun) == {"Slow"}
+
+
+def test_pages_of_one_person_do_not_delay_the_sign_in_page_of_others(server, core):
+    world = World(core)
+    board = Board(world, world.person())
+    session = f"{COOKIE}={world.bearer(board.owner)}"
+    began, gate = threading.Semaphore(0), threading.Event()
+
+    def wait_in_boards(uow: UnitOfWork, endpoint: AnyEndpoint, ref: Ref) -> None:
+        if endpoint is GET_BOARD:
+            began.release()
+            assert gate.wait(20)
+
+    core.restrict(wait_in_boards)
+    _, _, organization, _, workspace, *_ = board.path.split("/")
+    path = f"/boards/{organization}/{workspace}/{board.project['id']}"
+    with ThreadPoolExecutor(10) as pool:
+        pages = [pool.submit(server.ask, "GET", path, cookie=session) for _ in range(10)]
+        assert began.acquire(timeout=20)
+        assert server.ask("GET", "/sign-in").status == 200
+        gate.set()
+        assert {page.result().status for page in pages} == {200}

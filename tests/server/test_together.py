@@ -35,7 +35,7 @@ class Groups:
 
 async def run_queued(groups: Groups, *jobs: Callable[[], object]) -> list[object]:
     """Queue jobs behind a blocked one, and return their outcomes."""
-    pool = Pool("test", 1, 100, groups)
+    pool = Pool("test", 1, 100, groups, ahead=100)
     blocking, gate = threading.Event(), threading.Event()
 
     def block() -> None:

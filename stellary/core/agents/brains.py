@@ -18,7 +18,7 @@ from stellary.core.agents.rules import agents as rules
 from stellary.core.agents.rules import proposals
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.environment import Environment
-from stellary.core.ports.llm import never_cancel
+from stellary.core.ports.llm import end_without_caller
 
 EXTERNAL = "external"
 """The runtime of agents whose missions an external program works on; it has no brain."""
@@ -76,7 +76,7 @@ class Task:
     model: str | None = None
     history: Any = None
     answers: Sequence[ToolAnswer] = ()
-    waiting: Callable[[], None] = attrs.field(default=never_cancel, eq=False, repr=False)
+    waiting: Callable[[], None] = attrs.field(default=end_without_caller, eq=False, repr=False)
 
 
 @attrs.frozen

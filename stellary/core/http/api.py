@@ -45,13 +45,14 @@ from stellary.core.http.mcp.endpoint import McpEndpoint
 from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.http.observers import AccessEntry, AccessLog, RequestMetrics, logged_path
 from stellary.core.http.password_limits import PasswordLimits, read_error_code
-from stellary.core.http.shares import owner_of
+from stellary.core.http.shares import KnownUsers, Owner, owner_of
 from stellary.core.http.state import State
 from stellary.core.http.streams import Streams
 from stellary.core.http.system import SystemOperations
 from stellary.core.http.threads import Threads
 from stellary.core.http.throttle import GUARDED, Caller, Throttle
 from stellary.core.kernel.unit import Actor
+from stellary.core.ports.llm import caller_is_gone
 
 T = TypeVar("T")
 
@@ -118,6 +119,7 @@ class Api:
         self._origins = frozenset(cors_origins)
         self._compression = Compression(find_encodings())
         self._throttle = Throttle(limits)
+        self._users = KnownUsers()
         self._password_limits = PasswordLimits(limits, core.login_attempts)
         endpoints = select_endpoints([*hide, *([METRICS.operation] if metrics is None else [])])
         extra_handlers = {} if extend is None else extend(threads)
@@ -257,11 +259,17 @@ class Api:
     async def _serve(self, context: RequestContext, caller: Caller) -> RawResponse:
         """Answer a request by calling a service of the core."""
         assert context.match is not None
-        if context.match.endpoint.takes_file:
-            answer = await self._find_refusal(context) or await self.files.receive(context)
-        else:
+        endpoint = context.match.endpoint
+        # A caller who is refused does not wait for a model.
+        answer = await self._find_refusal(context) if endpoint.takes_file or endpoint.thinks else None
+        if answer is None and endpoint.takes_file:
+            answer = await self.files.receive(context)
+        elif answer is None:
             answer = await self._answer_json(context, caller)
         context.actor = answer.actor
+        user_id = None if answer.actor is None else answer.actor.user_id
+        if user_id is not None and caller.authorization is not None and context.host_actor is None:
+            self._users.record(caller.authorization, user_id)
         if answer.record is not None:
             reader = answer.actor.user_id if answer.actor else None
             allowed = partial(
@@ -326,7 +334,7 @@ class Api:
             raw = context.to_raw_request(body.inflate())
             return raw, dispatch.read_payload(self._core.units, raw, match, limits.values)
 
-        raw, payload = await self._threads.bodies.run(parse)
+        raw, payload = await self._threads.bodies.run(parse, self._find_owner(context))
         return await self._run_service(context, caller, raw, payload)
 
     async def _find_refusal(self, context: RequestContext) -> ServiceResponse | None:
@@ -337,6 +345,17 @@ class Api:
             lambda: dispatch.find_refusal(self._core.units, raw, context.match, context.host_actor),
         )
 
+    def _find_owner(self, context: RequestContext) -> Owner:
+        """Return the user, the project and the workspace of a request, as far as they are known."""
+        assert context.match is not None
+        actor = context.host_actor
+        user = (
+            self._users.identify(context.headers.get("authorization"), context.client)
+            if actor is None
+            else actor.user_id
+        )
+        return owner_of(context.match.ref, user)
+
     def _run_service(
         self,
         context: RequestContext,
@@ -346,13 +365,25 @@ class Api:
     ) -> asyncio.Future[ServiceResponse]:
         assert context.match is not None
         match, operation, actor = context.match, context.match.endpoint.operation, context.host_actor
+        owner = self._find_owner(context)
 
         def answer() -> ServiceResponse:
             return dispatch.answer(self._core.units, raw, actor, match=match, payload=payload)
 
         if match.endpoint.returns_file or match.endpoint.thinks:
             pool = self._threads.files if match.endpoint.returns_file else self._threads.thinking
-            return pool.run(answer)
+            is_gone = context.body.is_gone
+            if is_gone():
+                raise ConnectionResetError("the client has disconnected")
+
+            def answer_while_connected() -> ServiceResponse:
+                caller = caller_is_gone.set(is_gone)
+                try:
+                    return answer()
+                finally:
+                    caller_is_gone.reset(caller)
+
+            return pool.run(answer_while_connected, owner, is_gone=is_gone)
         mode = dispatch.SERVICES[operation].mode
         if operation not in GUARDED:
             if mode == "read":
@@ -362,8 +393,9 @@ class Api:
                     compressed = self._compression.compress(answer(), headers.get("accept-encoding"))
                     return answer_conditionally(compressed, headers.get("if-none-match"))
 
-                return self._threads.read(ReadKey(operation, match.ref, "limit=" in raw.query), read)
-            return self._threads.run(mode, answer, owner_of(match.ref), _find_group_order(context))
+                key = ReadKey(operation, match.ref, "limit=" in raw.query)
+                return self._threads.read(key, read, owner, context.body.is_gone)
+            return self._threads.run(mode, answer, owner, _find_group_order(context))
 
         attempt = self._password_limits.attempt(operation, caller, raw.body)
 
@@ -376,7 +408,7 @@ class Api:
             return guarded_answer
 
         attempt.refuse_early()
-        return self._threads.run(mode, answer_guarded)
+        return self._threads.run(mode, answer_guarded, owner)
 
 
 def _add_prefix(answer: ServiceResponse, prefix: str) -> RawResponse:

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from queue import SimpleQueue
@@ -37,26 +37,36 @@ LARGE_READERS = 1
 LARGE_READ_NICENESS = 5
 PASSWORD_HASHERS = 2
 FILE_THREADS = 4
-THINKING_THREADS = 4
+THINKING_THREADS = 16
 BODY_THREADS = 2
+PAGE_THREADS = 2
 WAITING_MAX = 256
+INSPECTION_SECONDS = 1.0
+WAITING_SECONDS = 30.0
+"""The longest wait for a thread; a job that has waited for this time is rejected, so that its client can try again."""
 WAITING_HASHES_MAX = 64
+# Small reads take less time than the event loop needs to choose the next one.
+READS_AHEAD = 32
 # The maximum number of units in one commit. The first one waits for the last.
 GROUP_MAX = 32
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class _Job:
     """A queued job, and the future of its result.
 
     Attributes:
+        queued_at: The time at which it was queued, on the clock of the event loop.
         group_order: The position in a group of jobs of the owner; None for a job that runs alone.
+        is_gone: Returns whether the client has disconnected, so that the job is not needed; None runs it anyway.
     """
 
     work: Callable[[], object]
     future: asyncio.Future[Any]
+    queued_at: float = 0.0
     owner: Owner = NO_OWNER
     group_order: str | None = None
+    is_gone: Callable[[], bool] | None = None
 
 
 _Outcome = tuple[object, BaseException | None]
@@ -82,19 +92,31 @@ def _busy() -> Unavailable:
     return Unavailable("the server is busy; try again", code="busy", retry_after=1)
 
 
+def _disconnected() -> ConnectionResetError:
+    return ConnectionResetError("the client has disconnected")
+
+
+def _is_unwanted(jobs: list[_Job]) -> bool:
+    """Return whether the clients of all jobs have disconnected, and none of the jobs has to run anyway."""
+    return all(job.is_gone is not None and job.is_gone() for job in jobs)
+
+
 class Pool:
-    """A few threads and a bounded queue before them.
+    """A few threads and a bounded queue before them, which the users take turns to leave.
 
     Args:
         name: The name of the threads.
         threads: The number of threads.
-        waiting: The number of jobs that may wait or run; further ones are rejected immediately.
+        waiting: The number of jobs that may wait or run; further ones are rejected immediately. One user may have three
+            quarters of them.
         together: A context in which waiting jobs run as a group, whose results are delivered when it ends. If
             it raises an exception, the work of the group is lost, and its jobs run again one by one.
-        shares: Limits the threads of one project or workspace; without it, each may use all of them. With it, only jobs
-            of one owner run as a group, while no other group of the owner runs.
+        shares: Limits the threads of one project, workspace or user; without it, each may use all of them. With it, only
+            jobs of one owner run as a group, while no other group of the owner runs.
         niceness: How much lower the priority of the threads is, as in the command ``nice``. Only Linux has priorities of
             threads. Default: 0.
+        ahead: The number of jobs that wait in the order of their arrival, so that a thread finds the next one without
+            the event loop. Further ones wait for the turn of their user. Default: 0, for jobs that take long.
     """
 
     def __init__(
@@ -105,6 +127,7 @@ class Pool:
         together: Callable[[], AbstractContextManager[None]] | None = None,
         shares: Shares | None = None,
         niceness: int = 0,
+        ahead: int = 0,
     ) -> None:
         # Each entry is a group of jobs, or one job.
         self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
@@ -112,11 +135,16 @@ class Pool:
         self._gathers_all = together is not None and shares is None
         # Only the event loop uses these attributes.
         self._shares = shares
-        self._held_back: deque[list[_Job]] = deque()
+        self._slots = threads + ahead
+        """The number of further groups that the threads may be handed."""
+        self._held_back: dict[str | None, deque[list[_Job]]] = {}
+        """The groups that wait for the turn of their user. The first user has the next turn."""
         self._followers: dict[Owner, list[_Job]] = {}
         """The jobs that wait for the current group of their owner. There is an entry while an owner has such a group."""
-        self._held_back_count = 0
-        # This leaves room for the jobs of other owners.
+        self._waiting_counts: Counter[str | None] = Counter()
+        """The number of jobs that are held back or follow a group, by user."""
+        self._inspection: asyncio.TimerHandle | None = None
+        # This leaves room for the jobs of others.
         self._held_back_max = max(1, waiting * 3 // 4)
         self._free = waiting
         self._niceness = niceness
@@ -128,51 +156,102 @@ class Pool:
             thread.start()
 
     def run(
-        self, job: Callable[[], T], owner: Owner = NO_OWNER, group_order: str | None = None
+        self,
+        job: Callable[[], T],
+        owner: Owner = NO_OWNER,
+        group_order: str | None = None,
+        is_gone: Callable[[], bool] | None = None,
     ) -> asyncio.Future[T]:
         """Run a job in a thread, and return a future of its result. Call it on the event loop.
 
         Args:
             job: The function to run.
-            owner: The project and workspace that it belongs to: while they use their share of the threads, the job waits.
+            owner: The user, project and workspace that it belongs to: while they use their share of the threads, the job
+                waits.
             group_order: The position of the job in a group of the owner's waiting jobs, which are ordered by it. None if
                 the job must not run in such a group.
+            is_gone: Returns whether the client has disconnected. A job that waited and whose client is gone does not
+                run. By default, every job runs.
 
         Returns:
-            The future of the job's result or exception.
+            The future of the job's result or exception: ``Unavailable`` after a wait of ``WAITING_SECONDS``,
+            ``ConnectionResetError`` if the client was gone.
 
         Raises:
             Unavailable: Too many jobs are waiting already.
         """
         if self._free <= 0:
             raise _busy()
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
         is_grouped = self._shares is not None and self._together is not None
-        entry = _Job(job, future, owner, group_order if is_grouped else None)
+        entry = _Job(job, future, loop.time(), owner, group_order if is_grouped else None, is_gone)
         self._submit(entry, self._held_back_max)
         self._free -= 1
         return future
 
     def _submit(self, job: _Job, held_back_max: int) -> None:
-        """Queue a job for the threads; hold it back while its owner already uses its share of them."""
+        """Queue a job for the threads; hold it back while they are busy, or its owner already uses its share of them."""
         followers = None if job.group_order is None else self._followers.get(job.owner)
-        if followers is None and (self._shares is None or self._shares.take(job.owner)):
-            self._jobs.put([job])
-        elif self._held_back_count >= held_back_max:
+        if followers is None and self._slots > 0 and (self._shares is None or self._shares.take(job.owner)):
+            self._hand_over([job])
+        elif self._waiting_counts[job.owner.user] >= held_back_max:
             raise _busy()
         else:
-            self._held_back_count += 1
+            self._waiting_counts[job.owner.user] += 1
             if followers is None:
-                self._held_back.append([job])
+                self._hold_back([job])
             else:
                 followers.append(job)
         if job.group_order is not None:
             self._followers.setdefault(job.owner, [])
 
+    def _hand_over(self, jobs: list[_Job]) -> None:
+        self._slots -= 1
+        self._jobs.put(jobs)
+
+    def _hold_back(self, jobs: list[_Job]) -> None:
+        """Let a group wait for the turn of its user."""
+        self._held_back.setdefault(jobs[0].owner.user, deque()).append(jobs)
+        if self._inspection is None:
+            self._inspection = jobs[0].future.get_loop().call_later(INSPECTION_SECONDS, self._inspect)
+
+    def _inspect(self) -> None:
+        """Reject the groups that have waited for too long, and those whose clients have disconnected."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() - WAITING_SECONDS
+        for jobs in [jobs for groups in self._held_back.values() for jobs in groups]:
+            if jobs[0].queued_at <= latest:
+                self._drop(jobs, _busy())
+            elif _is_unwanted(jobs):
+                self._drop(jobs, _disconnected())
+        waits = bool(self._held_back)
+        self._inspection = loop.call_later(INSPECTION_SECONDS, self._inspect) if waits else None
+
+    def _drop(self, jobs: list[_Job], error: Exception) -> None:
+        """Reject a group that is held back."""
+        self._release(jobs)
+        self._finish_jobs(jobs, [(None, error)] * len(jobs))
+        if jobs[0].group_order is not None:
+            self._queue_followers(jobs[0].owner)
+
+    def _release(self, jobs: list[_Job]) -> None:
+        """Take a group out of those that are held back. Its user has the last turn from now on."""
+        user = jobs[0].owner.user
+        groups = self._held_back.pop(user)
+        groups.remove(jobs)
+        if groups:
+            self._held_back[user] = groups
+        for job in jobs:
+            self._waiting_counts[job.owner.user] -= 1
+            if not self._waiting_counts[job.owner.user]:
+                del self._waiting_counts[job.owner.user]
+
     def stop(self) -> None:
         """Let the threads end after the waiting jobs."""
         self._shares = None
-        for jobs in [*self._held_back, *self._followers.values()]:
+        held_back = [jobs for groups in self._held_back.values() for jobs in groups]
+        for jobs in [*held_back, *self._followers.values()]:
             for job in jobs:
                 self._jobs.put([job])
         self._held_back.clear()
@@ -230,13 +309,18 @@ class Pool:
         return [_outcome(job) for job in jobs]
 
     def _finish(self, jobs: list[_Job], outcomes: list[_Outcome] | None) -> None:
-        """Set the results of jobs, and queue the next ones of their owner."""
+        """Set the results of jobs, and hand the next ones over."""
+        self._slots += len(jobs) if self._gathers_all else 1
         if outcomes is None and self._shares is not None:
-            self._give_back(self._shares, jobs[0])
+            self._give_back(jobs[0])
             for job in jobs:
-                self._submit(attrs.evolve(job, group_order=None), len(jobs) + self._held_back_count)
+                self._submit(attrs.evolve(job, group_order=None), sys.maxsize)
             return
-        for job, (result, error) in zip(jobs, outcomes or [(None, _busy())] * len(jobs), strict=True):
+        self._finish_jobs(jobs, outcomes or [(None, _busy())] * len(jobs))
+        self._give_back(jobs[0])
+
+    def _finish_jobs(self, jobs: list[_Job], outcomes: list[_Outcome]) -> None:
+        for job, (result, error) in zip(jobs, outcomes, strict=True):
             self._free += 1
             if job.future.done():
                 continue
@@ -244,24 +328,40 @@ class Pool:
                 job.future.set_result(result)
             else:
                 job.future.set_exception(error)
-        if self._shares is not None:
-            self._give_back(self._shares, jobs[0])
 
-    def _give_back(self, shares: Shares, job: _Job) -> None:
-        """Return the thread of a job or its group, and queue the first held-back jobs whose owner has a free thread."""
-        shares.give_back(job.owner)
-        if job.group_order is not None:
-            followers = self._followers.pop(job.owner)
-            if followers:
-                group = sorted(followers[:GROUP_MAX], key=lambda follower: follower.group_order or "")
-                self._followers[job.owner] = followers[GROUP_MAX:]
-                self._held_back.append(group)
-        for number, jobs in enumerate(self._held_back):
-            if shares.take(jobs[0].owner):
-                del self._held_back[number]
-                self._held_back_count -= len(jobs)
-                self._jobs.put(jobs)
+    def _give_back(self, job: _Job) -> None:
+        """Return the thread of a job or its group, and hand over held-back jobs whose owner has a free thread."""
+        if self._shares is not None:
+            self._shares.give_back(job.owner)
+            if job.group_order is not None:
+                self._queue_followers(job.owner)
+        while self._held_back and self._slots > 0:
+            jobs = self._find_next()
+            if jobs is None:
                 return
+            if _is_unwanted(jobs):
+                self._drop(jobs, _disconnected())
+                continue
+            if self._shares is not None:
+                self._shares.take(jobs[0].owner)
+            self._release(jobs)
+            self._hand_over(jobs)
+
+    def _queue_followers(self, owner: Owner) -> None:
+        """Let the jobs that waited for an owner's group wait for a thread, as the next group."""
+        followers = self._followers.pop(owner, None)
+        if followers:
+            group = sorted(followers[:GROUP_MAX], key=lambda follower: follower.group_order or "")
+            self._followers[owner] = followers[GROUP_MAX:]
+            self._hold_back(group)
+
+    def _find_next(self) -> list[_Job] | None:
+        """Return the first held-back group that may have a thread, in the order of the users' turns."""
+        for groups in self._held_back.values():
+            for jobs in groups:
+                if self._shares is None or self._shares.has_room(jobs[0].owner):
+                    return jobs
+        return None
 
 
 class Threads:
@@ -277,27 +377,35 @@ class Threads:
 
     Attributes:
         files: For jobs that wait for a disk or a file store.
-        thinking: For jobs that wait for a language model.
-        bodies: For parsing large bodies, so that neither the event loop nor a transaction waits for it.
+        thinking: For jobs that wait for a language model. A user may have a quarter of them.
+        bodies: For parsing large bodies, so that neither the event loop nor a transaction waits for it. A user may have
+            one of them.
+        pages: For pages of HTML, which may render a board. A user may have one of them.
     """
 
     def __init__(self, core: Core) -> None:
         hashers = Pool("stellary-hash", PASSWORD_HASHERS, WAITING_HASHES_MAX)
         if core.database.is_sqlite:
-            writer = Pool("stellary-write", 1, WAITING_MAX, core.database.gathering)
+            writer = Pool("stellary-write", 1, WAITING_MAX, core.database.gathering, ahead=GROUP_MAX)
             readers = SQLITE_READERS
         else:
             together = core.database.gathering if core.database.can_gather else None
-            writer = Pool("stellary-write", WRITERS, WAITING_MAX, together, Shares(WRITERS))
+            writer = Pool("stellary-write", WRITERS, WAITING_MAX, together, Shares(WRITERS), ahead=WRITERS)
             readers = READERS
-        reader = Pool("stellary-read", readers - LARGE_READERS, WAITING_MAX)
+        reader = Pool("stellary-read", readers - LARGE_READERS, WAITING_MAX, ahead=READS_AHEAD)
         self._large_reader = Pool(
             "stellary-large-read", LARGE_READERS, WAITING_MAX, niceness=LARGE_READ_NICENESS
         )
         self._large_reads = LargeReads()
         self.files = Pool("stellary-file", FILE_THREADS, WAITING_MAX)
-        self.thinking = Pool("stellary-think", THINKING_THREADS, WAITING_MAX)
-        self.bodies = Pool("stellary-body", BODY_THREADS, WAITING_MAX)
+        self.thinking = Pool(
+            "stellary-think",
+            THINKING_THREADS,
+            WAITING_MAX,
+            shares=Shares(THINKING_THREADS, THINKING_THREADS // 4),
+        )
+        self.bodies = Pool("stellary-body", BODY_THREADS, WAITING_MAX, shares=Shares(BODY_THREADS, 1))
+        self.pages = Pool("stellary-page", PAGE_THREADS, WAITING_MAX, shares=Shares(PAGE_THREADS, 1))
         self.pools: dict[Mode, Pool] = {"read": reader, "write": writer, "self_managed": hashers}
 
     def run(
@@ -319,12 +427,20 @@ class Threads:
         """
         return self.pools[mode].run(job, owner, group_order)
 
-    def read(self, key: ReadKey, job: Callable[[], T]) -> asyncio.Future[T]:
+    def read(
+        self,
+        key: ReadKey,
+        job: Callable[[], T],
+        owner: Owner = NO_OWNER,
+        is_gone: Callable[[], bool] | None = None,
+    ) -> asyncio.Future[T]:
         """Run a job that reads, and return a future of its result. A large read runs apart from the others.
 
         Args:
             key: The group of the read, by which its duration is estimated.
             job: The function to run.
+            owner: The user that it belongs to, who takes turns with others.
+            is_gone: Returns whether the client has disconnected; by default, the job runs anyway.
 
         Returns:
             The future of the job's result or exception.
@@ -340,11 +456,11 @@ class Threads:
             return result
 
         is_large = key.operation in LARGE_OPERATIONS or key in self._large_reads
-        return (self._large_reader if is_large else self.pools["read"]).run(read)
+        return (self._large_reader if is_large else self.pools["read"]).run(read, owner, is_gone=is_gone)
 
     async def close(self, patience: float) -> None:
         """Finish the waiting jobs, for at most ``patience`` seconds per thread, and end the threads."""
-        pools = {*self.pools.values(), self._large_reader, self.files, self.thinking, self.bodies}
+        pools = {*self.pools.values(), self._large_reader, self.files, self.thinking, self.bodies, self.pages}
         for pool in pools:
             pool.stop()
         for pool in pools:

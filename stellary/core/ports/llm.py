@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterable, Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from stellary.contract.errors import Unavailable
+from stellary.contract.errors import ServerError, Unavailable
 from stellary.core.db import forks
 
 T = TypeVar("T")
@@ -30,8 +31,25 @@ class Refused(Exception):
     """The model cannot be called, and another attempt would fail in the same way. The text is the reason."""
 
 
-def never_cancel() -> None:
-    """Do nothing: the default of ``waiting``, which never cancels a call."""
+class CallerGone(ServerError):
+    """503: the client that asked for the result has disconnected."""
+
+    status = 503
+    default_code = "client_gone"
+
+
+caller_is_gone: ContextVar[Callable[[], bool]] = ContextVar("caller_is_gone", default=lambda: False)
+"""Returns whether the client for which the current thread calls models has disconnected."""
+
+
+def end_without_caller() -> None:
+    """Raise an error once the caller has disconnected: the default of ``waiting``.
+
+    Raises:
+        CallerGone: The client has disconnected.
+    """
+    if caller_is_gone.get()():
+        raise CallerGone("the client has disconnected")
 
 
 class ModelRunner:
@@ -63,14 +81,15 @@ class ModelRunner:
         self,
         model: str,
         asking: Callable[[], Coroutine[Any, Any, T]],
-        waiting: Callable[[], None] = never_cancel,
+        waiting: Callable[[], None] = end_without_caller,
     ) -> T:
         """Call a model, and return the result.
 
         Args:
             model: The name of the model, for error messages.
             asking: Returns the awaitable of the call.
-            waiting: Called every ten seconds during the call. An exception that it raises cancels the call.
+            waiting: Called every ten seconds during the call. An exception that it raises cancels the call. By default,
+                the call ends with its caller.
 
         Returns:
             The result of ``asking``.
@@ -78,6 +97,7 @@ class ModelRunner:
         Raises:
             Refused: The model cannot be called.
             Unavailable: The model cannot be called at the moment.
+            CallerGone: The client has disconnected.
         """
         try:
             from pydantic_ai.exceptions import AgentRunError, UserError

@@ -10,6 +10,7 @@ import pytest
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
+from stellary.core.ports import llm
 from stellary.core.wizard.models import ModelPlanner
 from tests.core.wizard.draft_api import BRIEF, DraftApi
 from tests.support.provider import (
@@ -328,3 +329,15 @@ def test_whatever_an_endpoint_does_a_draft_is_made(
     assert roadmap["phases"]
     assert why in roadmap["notes"][0]
     assert "secret-key" not in str(roadmap)
+
+
+def test_plan_ends_once_its_client_has_disconnected(draft_api: DraftApi, provider: Provider, monkeypatch):
+    monkeypatch.setattr(llm, "LOOK_SECONDS", 0.05)
+    provider.answers = [Hangs()]
+    before = llm.caller_is_gone.set(lambda: bool(provider.requests))
+    try:
+        response = draft_api.world.call(draft_api.owner, "POST", draft_api.path, {"name": "Shop"})
+    finally:
+        llm.caller_is_gone.reset(before)
+    assert (response.status, orjson.loads(response.body)["code"]) == (503, "client_gone")
+    assert draft_api.world.ask(draft_api.owner, "GET", draft_api.path) == []

@@ -137,7 +137,9 @@ class ToolRunner:
         request = RawRequest("POST", "/mcp", headers=client.headers)
         actor = client.actor if client.fixed else None
         job = partial(action_calls.act, self._core.units, request, tool.action.name, params, workspace, actor)
-        return await self._threads.run("read" if tool.reads else "write", job, Owner(workspace))
+        return await self._threads.run(
+            "read" if tool.reads else "write", job, Owner(workspace, user=client.actor.user_id)
+        )
 
     async def _wait_for_mission(self, client: McpClient, until: float) -> bool:
         """Wait for a mission of the agent; return False if none arrives in time, or the client has disconnected.

@@ -23,6 +23,7 @@ from stellary.core.db.errors import error_response
 from stellary.core.http.body import LARGE, RequestBody
 from stellary.core.http.context import RequestContext
 from stellary.core.http.mcp.operator_token import McpToken
+from stellary.core.http.shares import Owner
 from stellary.core.http.state import State
 from stellary.core.http.system import product_version
 from stellary.core.http.threads import Threads
@@ -108,7 +109,8 @@ class McpEndpoint:
             parse(inflated, LARGE.values)
             return inflated
 
-        return await self._threads.bodies.run(inflate_and_check)
+        owner = Owner(user=context.headers.get("authorization", context.client))
+        return await self._threads.bodies.run(inflate_and_check, owner, is_gone=context.body.is_gone)
 
     def _check_origin(self, origin: str | None) -> None:
         """Check that a browser sends the request from a known origin.
