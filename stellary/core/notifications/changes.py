@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -38,7 +39,12 @@ DIFF_MAX: Final = 100_000
 """The number of characters up to which a diff is recorded; a longer one is left out, and the change has an empty diff."""
 
 MATCHED_LINES_MAX: Final = 400
-"""The number of lines up to which lines are matched, which takes quadratic time; of more lines, one block is recorded."""
+"""The number of changed lines up to which lines are matched; of more lines, one block is recorded."""
+
+REPEATED_MAX: Final = 3
+"""The number of equal lines up to which they are matched: text of few different lines would take quadratic time."""
+
+_CONTEXT_LINES: Final = 3
 
 NOT_RECORDED: Final = frozenset(
     {
@@ -279,8 +285,7 @@ def build_change(
     """
     change: StoredChange = {"field": field}
     if _is_long(old) or _is_long(new):
-        diff = diff_texts(str(old or ""), str(new or ""))
-        change["diff"] = diff if len(diff) <= DIFF_MAX else ""
+        change["diff"] = diff_texts(str(old or ""), str(new or ""))
     else:
         change |= {"from": old, "to": new}
     if names:
@@ -350,26 +355,50 @@ def _item_json(item: ChecklistItem | None) -> dict[str, object] | None:
 def diff_texts(old: str, new: str) -> str:
     """Return a unified diff from one text to another, without the lines that name the files.
 
-    The time is linear in the length of the texts: if more than 400 lines differ, they become one block.
+    A change is recorded in the transaction of the write, so the diff is cheap: it compares only what differs between the
+    common beginning and the common end, and matches lines only if they are few.
 
     Args:
         old: The old text.
         new: The new text.
+
+    Returns:
+        The diff; an empty string if it has more than ``DIFF_MAX`` characters.
     """
-    old_lines, new_lines = split_lines(old), split_lines(new)
-    start, end = _count_equal(old_lines, new_lines), 0
-    shorter = min(len(old_lines), len(new_lines)) - start
-    end = min(_count_equal(old_lines[::-1], new_lines[::-1]), shorter)
-    old_middle, new_middle = old_lines[start : len(old_lines) - end], new_lines[start : len(new_lines) - end]
-    if len(old_middle) + len(new_middle) <= MATCHED_LINES_MAX:
-        lines = list(difflib.unified_diff(old_lines, new_lines))[2:]
-    else:
-        lines = [
-            f"@@ -{_range(start, len(old_middle))} +{_range(start, len(new_middle))} @@\n",
-            *("-" + line for line in old_middle),
-            *("+" + line for line in new_middle),
-        ]
-    return "".join(line if line.endswith("\n") else line + NO_NEWLINE for line in lines)
+    prefix = _count_equal(old, new)
+    suffix = _count_equal(old[prefix:][::-1], new[prefix:][::-1])
+    changed = [text[prefix : len(text) - suffix] for text in (old, new)]
+    is_matched = sum(text.count("\n") for text in changed) <= MATCHED_LINES_MAX
+    if not is_matched and sum(map(len, changed)) > DIFF_MAX:
+        return ""
+    before = old[:prefix].rsplit("\n", _CONTEXT_LINES + 1)
+    after = old[len(old) - suffix :].split("\n", _CONTEXT_LINES + 1)
+    start = len(before[0]) + 1 if len(before) > _CONTEXT_LINES + 1 else 0
+    end = len(after[-1]) if len(after) > _CONTEXT_LINES + 1 else 0
+    old_lines, new_lines = (split_lines(text[start : len(text) - end]) for text in (old, new))
+    # Equal lines are matched at the beginning, and next to lines that are matched: the empty one is at the end.
+    counts = Counter(new_lines)
+    matcher = difflib.SequenceMatcher(
+        lambda line: line != "" and (not is_matched or counts[line] > REPEATED_MAX),
+        [*old_lines, ""],
+        [*new_lines, ""],
+        autojunk=False,
+    )
+    first_line = old.count("\n", 0, start)
+    lines: list[str] = []
+    for group in matcher.get_grouped_opcodes(_CONTEXT_LINES):
+        (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
+        old_range = _format_range(first_line + old_start, min(old_end, len(old_lines)) - old_start)
+        new_range = _format_range(first_line + new_start, min(new_end, len(new_lines)) - new_start)
+        lines.append(f"@@ -{old_range} +{new_range} @@\n")
+        for tag, old_start, old_end, new_start, new_end in group:
+            if tag == "equal":
+                lines += [" " + line for line in old_lines[old_start:old_end]]
+            else:
+                lines += ["-" + line for line in old_lines[old_start:old_end]]
+                lines += ["+" + line for line in new_lines[new_start:new_end]]
+    diff = "".join(line if line.endswith("\n") else line + NO_NEWLINE for line in lines)
+    return diff if len(diff) <= DIFF_MAX else ""
 
 
 NO_NEWLINE: Final = "\n\\ No newline at end of file\n"
@@ -427,15 +456,18 @@ def split_lines(text: str) -> list[str]:
     return [line + "\n" for line in lines] + ([last] if last else [])
 
 
-def _count_equal(old: Sequence[str], new: Sequence[str]) -> int:
-    count = 0
-    for one, other in zip(old, new, strict=False):
-        if one != other:
-            return count
-        count += 1
-    return count
+def _count_equal(old: str, new: str) -> int:
+    """Return the number of characters that both texts begin with, by comparing halves of what is undecided."""
+    low, high = 0, min(len(old), len(new))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if old[low:middle] == new[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
-def _range(start: int, count: int) -> str:
+def _format_range(start: int, count: int) -> str:
     # Lines are numbered from 1; an empty range is named by the line before it.
     return f"{start + 1 if count else start},{count}"

@@ -19,6 +19,8 @@ from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support.boards import Board
+from tests.support.cpu_time import measure_cpu_time
+from tests.support.each_case import for_each
 from tests.support.forms import FORM, form
 
 FORTNIGHT = timedelta(days=14)
@@ -216,6 +218,37 @@ def test_diff_leads_back_to_the_old_text(old, new, count):
     block = "".join(f"{number}\n" for number in range(count))
     old, new = old + block, new + block + old
     assert revert_diff(new, diff_texts(old, new)) == old
+
+
+BLANK_BETWEEN = "".join(f"{number}\n\n" for number in range(100))
+SHORT_LINES = "".join(f"{number % 1000:03}\n" for number in range(100_000))
+LONG_CHANGES = {
+    "a paragraph in front of short lines": (SHORT_LINES, "A new paragraph.\n" + SHORT_LINES),
+    "a change at both ends": (SHORT_LINES, f"First.\n{SHORT_LINES}Last.\n"),
+    "no line is kept": (SHORT_LINES, SHORT_LINES.replace("\n", ".\n")),
+    "a word of one line": ("x" * 400_000, "x" * 200_000 + "y" + "x" * 200_000),
+    "few lines, mostly the same one": ("a\nb\n" * 100, "a\n" * 200),
+    "every second line is kept": (BLANK_BETWEEN, BLANK_BETWEEN.replace("\n\n", ".\n\n")),
+}
+
+
+@for_each("change", LONG_CHANGES)
+def test_diff_takes_little_time_in_a_transaction(change: str):
+    old, new = LONG_CHANGES[change]
+    assert measure_cpu_time(lambda: diff_texts(old, new), enough=0.01) < 0.01
+
+
+def test_diff_of_a_long_text_contains_only_what_has_changed():
+    equal, block = "ab\n" * 1_000, "x\n" * 500
+    context = " ab\n" * 3
+    assert diff_texts(SHORT_LINES, f"First.\n{SHORT_LINES}Last.\n") == ""
+    assert diff_texts(equal + equal, equal + "New.\n" + equal) == (
+        f"@@ -998,6 +998,7 @@\n{context}+New.\n{context}"
+    )
+    removed = "-x\n" * 500
+    assert diff_texts(equal + block + equal, equal + equal) == (
+        f"@@ -998,506 +998,6 @@\n{context}{removed}{context}"
+    )
 
 
 def test_diff_of_another_text_cannot_be_reverted():
