@@ -40,8 +40,8 @@ async def launch(url: str, token: str, workspace: str) -> list[str]:
         # --8<-- [start:names]
         halls = [{"title": "Book hall A"}, {"title": "Book hall B"}]
         await call("create_cards_bulk", projectId="Launch", cards=halls)
-        await call("move_card", cardId="Book hall", targetColumn="Done")  # ambiguous: the error lists both
-        moved = await call("move_card", cardId="Book hall B", targetColumn="dnoe")
+        await call("move_card", cardId="Book hall", targetColumn="Done")  # refused: the error lists both
+        moved = await call("move_card", cardId="Book hall B", targetColumn="done")
         # --8<-- [end:names]
         results.append(f"{moved['key']} {moved['title']} is moved")
         hits = await call("search", q="hall")

@@ -1,7 +1,8 @@
 """Parameters of actions: operations that automations, agents and approved proposals run on a user's behalf.
 
 Items are given by id or by name: a project by its name or key, a column by its name, a card by ``LAUNCH-12`` or its
-title, a person by e-mail address or name. Small spelling mistakes are accepted if exactly one item matches.
+title, a person by e-mail address, name or unique first name. Only case, accents and blanks may differ. A similar name
+is refused, and the error lists up to five candidates.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ class CreateCardParams(CreateCard):
     """The fields of a new card.
 
     Attributes:
-        column: The column, by id or name. Default: the project's first column.
+        column: The column, by id or name. A name is looked up in the first scope, and in the others if it has no such
+            column. Default: the project's first column.
     """
 
     project_id: IdOrName
@@ -125,8 +127,8 @@ class MoveCardParams(CardParams):
     """A card, and its destination.
 
     Attributes:
-        target_column: The column, by id or name. If several columns have this name, one in the card's scope is
-            preferred.
+        target_column: The column, by its id, or by its name in the card's scope. A column of another scope is given by
+            its id.
         order: The new position among the column's unarchived cards, from 0. Default: the end.
         before, after: Put the card directly before or after this card of the column. Each takes precedence over
             ``order``.

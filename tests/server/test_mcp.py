@@ -270,9 +270,9 @@ def test_unknown_arguments_are_rejected(sqlite_site):
     assert result.texts == ["colour is not a field of this request (invalid)"]
 
 
-def test_items_are_found_by_approximate_names(site):
+def test_items_are_found_by_name(site):
     site.board.card("Write the spec", checklist=[{"title": "outline"}])
-    moved = call(site.server, site.token, "move_card", cardId="wrtie the spec", targetColumn="dnoe")
+    moved = call(site.server, site.token, "move_card", cardId="write the  spec", targetColumn="done")
     assert not moved.failed
     assert call(site.server, site.token, "get_card_details", cardId=moved.data["key"]).data == moved.data
     assert site.titles("Done") == ["Write the spec"]
@@ -287,12 +287,15 @@ def test_items_are_found_by_approximate_names(site):
 
 
 def test_ambiguous_name_is_rejected_with_candidates(site):
-    for title in ("Write the spec A", "Write the spec B"):
+    for title in ("Write the spec", "write the spec", "Write the spec A"):
         site.board.card(title)
-    result = call(site.server, site.token, "move_card", cardId="Write the spec", targetColumn="Done")
+    result = call(site.server, site.token, "move_card", cardId="write The spec", targetColumn="Done")
     assert (result.status, result.data["code"]) == (400, "ambiguous_name")
-    assert "Write the spec A" in result.texts[0]
-    assert "Write the spec B" in result.texts[0]
+    assert "'Write the spec' (" in result.texts[0]
+    assert "'write the spec' (" in result.texts[0]
+    result = call(site.server, site.token, "move_card", cardId="Write the spec B", targetColumn="Done")
+    assert (result.status, result.data["code"]) == (400, "invalid")
+    assert "the most similar names are 'Write the spec A' (" in result.texts[0]
     assert site.titles("Done") == []
 
 

@@ -6,11 +6,11 @@ Each function checks access to the workspace, so that names only match items tha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, literal, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import CardRef, ProjectRef, WorkspaceRef
@@ -19,33 +19,40 @@ from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts import people
 from stellary.core.accounts.agent_users import list_assignable_agents
 from stellary.core.board.queries import searching
-from stellary.core.board.row_types import NamedCardRow
-from stellary.core.board.rules.name_matching import Candidate, build_ambiguity_error, first_names, resolve_one
+from stellary.core.board.row_types import NamedCardRow, TitleRow
+from stellary.core.board.rules.name_matching import (
+    Candidate,
+    build_ambiguity_error,
+    build_no_match_error,
+    find_matches,
+    first_names,
+    resolve_one,
+)
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, labels, projects, scopes
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 
-NEAR_CARDS = 1_000
+_Titled = TypeVar("_Titled", bound=TitleRow)
 _KEY = re.compile(r"([A-Za-z]{2,6})-([0-9]{1,9})", re.ASCII)
 
 _IN_WORKSPACE = projects.c.workspace_id == bindparam("_workspace_id")
 _IN_PROJECT = projects.c.id == bindparam("_project_id")
 _PROJECTS: Select[Any] = select(projects.c.id, projects.c.name, projects.c.key).where(_IN_WORKSPACE)
 _COLUMNS: Select[Any] = (
-    select(columns.c.id, columns.c.name, columns.c.scope_id)
+    select(columns.c.id, columns.c.name, columns.c.scope_id, scopes.c.name.label("place"))
     .join_from(columns, projects, projects.c.id == columns.c.project_id)
     .join(scopes, scopes.c.id == columns.c.scope_id)
     .where(_IN_WORKSPACE, _IN_PROJECT)
     .order_by(scopes.c.position, scopes.c.id, columns.c.position, columns.c.id)
 )
 _LABELS: Select[Any] = (
-    select(labels.c.id, labels.c.name)
+    select(labels.c.id, labels.c.name, literal("").label("place"))
     .join_from(labels, projects, projects.c.id == labels.c.project_id)
     .where(_IN_WORKSPACE, _IN_PROJECT)
 )
 _SCOPES: Select[Any] = (
-    select(scopes.c.id, scopes.c.name)
+    select(scopes.c.id, scopes.c.name, literal("").label("place"))
     .join_from(scopes, projects, projects.c.id == scopes.c.project_id)
     .where(_IN_WORKSPACE, _IN_PROJECT)
 )
@@ -58,11 +65,17 @@ _CARD_BY_ID = Query(NamedCardRow, _CARDS.where(cards.c.id == bindparam("_text"))
 _CARD_BY_KEY = Query(
     NamedCardRow, _CARDS.where(projects.c.key == bindparam("_key"), cards.c.number == bindparam("_number"))
 )
-_WITH_TITLE = _CARDS.where(searching.folded(cards.c.title) == searching.folded(bindparam("_text"))).limit(10)
-_RECENT = _CARDS.where(~cards.c.archived).order_by(cards.c.updated_at.desc(), cards.c.id).limit(NEAR_CARDS)
-_BY_TITLE, _NEWEST, _BY_TITLE_HERE, _NEWEST_HERE = (
-    Query(NamedCardRow, rows)
-    for rows in (_WITH_TITLE, _RECENT, _WITH_TITLE.where(_IN_PROJECT), _RECENT.where(_IN_PROJECT))
+_RECENT = (
+    _CARDS.where(~cards.c.archived)
+    .order_by(cards.c.updated_at.desc(), cards.c.id)
+    .limit(searching.TITLES_MAX)
+)
+_ANYWHERE, _HERE = (
+    [
+        Query(NamedCardRow, rows.where(*conditions))
+        for rows in (*searching.select_titled(_CARDS, cards.c.title), _RECENT)
+    ]
+    for conditions in ((), (_IN_PROJECT,))
 )
 
 
@@ -71,7 +84,7 @@ class ResolvedCard:
     """A card that a name was resolved to.
 
     Attributes:
-        scope_id: The scope of the card, whose columns match first.
+        scope_id: The scope of the card, whose columns match by name.
     """
 
     ref: CardRef
@@ -133,7 +146,8 @@ def resolve_column(
         ref: The project.
         text: The id or the name.
         field: The wire name of the field that has the text.
-        scope_id: The scope whose columns match first; the first scope of the project by default.
+        scope_id: The only scope whose columns match by name. Default: the first scope of the project if it has such a
+            column, else any scope.
 
     Raises:
         NotFound: The caller has no access to the workspace.
@@ -150,15 +164,18 @@ class ColumnNames:
     Args:
         uow: The unit of work.
         ref: The project.
-        scope_id: The scope whose columns match first; the first scope of the project by default.
+        scope_id: The only scope whose columns match by name. Default: the first scope of the project if it has such a
+            column, else any scope.
     """
 
     def __init__(self, uow: UnitOfWork, ref: ProjectRef, scope_id: str | None = None) -> None:
         parameters = {"_workspace_id": resolve_workspace(uow, ref), "_project_id": ref.project_id}
         rows = uow.connection.execute(_COLUMNS, parameters).fetchall()
         first = scope_id or (rows[0].scope_id if rows else None)
-        self._all = [Candidate(row.id, (row.name,)) for row in rows]
-        self._near = [Candidate(row.id, (row.name,)) for row in rows if row.scope_id == first]
+        self._is_scope_fixed = scope_id is not None
+        self._all = [Candidate(row.id, (row.name,), place=row.place) for row in rows]
+        in_scope = {row.id for row in rows if row.scope_id == first}
+        self._in_scope = [candidate for candidate in self._all if candidate.id in in_scope]
 
     def resolve(self, text: str | Unset, field: str) -> str:
         """Return the id of the column that a text refers to; the first column without a text.
@@ -174,13 +191,14 @@ class ColumnNames:
             if not self._all:
                 raise unknown(field)
             return self._all[0].id
-        folded_text = text.casefold()
-        matches = [
-            candidate
-            for candidate in self._near
-            if text == candidate.id or folded_text == candidate.names[0].casefold()
-        ]
-        return resolve_one(text, matches or self._all, field)
+        if any(text == candidate.id for candidate in self._all):
+            return text
+        if find_matches(text, self._in_scope):
+            return resolve_one(text, self._in_scope, field)
+        elsewhere = find_matches(text, self._all)
+        if elsewhere and self._is_scope_fixed:
+            raise build_ambiguity_error(field, text, elsewhere)
+        return resolve_one(text, self._all, field)
 
 
 def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:
@@ -220,7 +238,9 @@ def _list_candidates(
     uow: UnitOfWork, rows: Select[Any], workspace_id: str, project_id: str
 ) -> list[Candidate]:
     parameters = {"_workspace_id": workspace_id, "_project_id": project_id}
-    return [Candidate(row.id, (row.name,)) for row in uow.connection.execute(rows, parameters)]
+    return [
+        Candidate(row.id, (row.name,), place=row.place) for row in uow.connection.execute(rows, parameters)
+    ]
 
 
 def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
@@ -330,7 +350,7 @@ def resolve_card(
 ) -> ResolvedCard:
     """Return the card that an id, a key or a title refers to.
 
-    A title without an exact match is compared with those of the most recently changed cards that are not archived.
+    The error for an unknown title suggests similar ones, of the most recently changed cards that are not archived.
 
     Args:
         uow: The unit of work.
@@ -366,19 +386,37 @@ def _card(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str)
 
 
 def _card_by_title(uow: UnitOfWork, text: str, parameters: Mapping[str, str], field: str) -> NamedCardRow:
+    queries = _HERE if "_project_id" in parameters else _ANYWHERE
+    return resolve_title(uow, queries, parameters, text, field, lambda row: _is_visible(uow, row.project_id))
+
+
+def resolve_title(
+    uow: UnitOfWork,
+    queries: Sequence[Query[_Titled]],
+    parameters: Mapping[str, str | None],
+    text: str,
+    field: str,
+    is_visible: Callable[[_Titled], bool] = lambda row: True,
+) -> _Titled:
+    """Return the row with a title.
+
+    Args:
+        uow: The unit of work.
+        queries: Those of ``searching.select_titled``, and one for the rows whose titles an error suggests.
+        parameters: The other parameters of the queries.
+        text: The title.
+        field: The field with the title, for the message of an error.
+        is_visible: Returns whether the caller may see a row.
+
+    Raises:
+        Invalid: No row has the title, or several do.
+    """
     searching.prepare(uow)
-    by_title, newest = (_BY_TITLE_HERE, _NEWEST_HERE) if "_project_id" in parameters else (_BY_TITLE, _NEWEST)
-    rows = [
-        row
-        for row in by_title.all(uow.connection, {**parameters, "_text": text})
-        if _is_visible(uow, row.project_id)
-    ]
-    if len(rows) > 1:
-        raise build_ambiguity_error(field, text, [Candidate(row.id, (row.title,)) for row in rows])
-    if rows:
-        return rows[0]
-    newest_rows = newest.all(uow.connection, parameters)
-    rows_by_id = {row.id: row for row in newest_rows if _is_visible(uow, row.project_id)}
-    return rows_by_id[
-        resolve_one(text, [Candidate(row.id, (row.title,)) for row in rows_by_id.values()], field)
-    ]
+    values = {**parameters, "_text": text, "_words": " ".join(text.split())}
+    candidates: list[Candidate] = []
+    for query in queries:
+        rows_by_id = {row.id: row for row in query.all(uow.connection, values) if is_visible(row)}
+        candidates = [Candidate(row.id, (row.title,)) for row in rows_by_id.values()]
+        if candidates and query is not queries[-1]:
+            return rows_by_id[resolve_one(text, candidates, field)]
+    raise build_no_match_error(field, text, candidates)

@@ -235,11 +235,16 @@ class LoadedAttachmentRow(AttachmentRow):
     of_project: str
 
 
-class NamedCardRow(RowType):
-    """A card that a text may refer to."""
+class TitleRow(RowType):
+    """An item by its title."""
 
     id: str
     title: str
+
+
+class NamedCardRow(TitleRow):
+    """A card that a text may refer to."""
+
     project_id: str
     scope_id: str
 

@@ -10,34 +10,29 @@ from sqlalchemy import Select, bindparam, select
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import WorkspaceRef
 from stellary.core.board.queries import searching
-from stellary.core.board.rules.name_matching import Candidate, resolve_one
-from stellary.core.board.rules.references import unknown
+from stellary.core.board.resolve_names import resolve_title
+from stellary.core.board.row_types import TitleRow
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import access
 from stellary.core.knowledge.listing import VISIBLE_HERE
-from stellary.core.knowledge.row_types import TitleRow
 from stellary.core.knowledge.tables import documents
 
-CANDIDATES_MAX = 1_000
-
 _SELECT_TITLES: Select[Any] = select(documents.c.id, documents.c.title).where(*VISIBLE_HERE)
-_BY_ID, _BY_TITLE, _NEWEST = (
+_BY_ID = Query(TitleRow, _SELECT_TITLES.where(documents.c.id == bindparam("_name")))
+_BY_TITLE = [
     Query(TitleRow, rows)
     for rows in (
-        _SELECT_TITLES.where(documents.c.id == bindparam("_name")),
-        _SELECT_TITLES.where(
-            searching.folded(documents.c.title) == searching.folded(bindparam("_name"))
-        ).limit(10),
-        _SELECT_TITLES.order_by(documents.c.updated_at.desc(), documents.c.id).limit(CANDIDATES_MAX),
+        *searching.select_titled(_SELECT_TITLES, documents.c.title),
+        _SELECT_TITLES.order_by(documents.c.updated_at.desc(), documents.c.id).limit(searching.TITLES_MAX),
     )
-)
+]
 
 
 def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str = "documentId") -> str:
     """Return the id of the document that a name refers to.
 
-    A name that is not an exact id or title is compared with the documents that were changed last.
+    The error for an unknown title suggests similar ones, of the documents that were changed last.
 
     Args:
         uow: The unit.
@@ -58,11 +53,6 @@ def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str =
         row = _BY_ID.first(uow.connection, {**parameters, "_name": name})
         if row is not None:
             return row.id
-    searching.prepare(uow)
-    rows = _BY_TITLE.all(uow.connection, {**parameters, "_name": name})
-    rows = rows or _NEWEST.all(uow.connection, parameters)
-    if not rows:
-        raise unknown(field)
-    id = resolve_one(name, [Candidate(row.id, (row.title,)) for row in rows], field)
+    id = resolve_title(uow, _BY_TITLE, parameters, name, field).id
     uow.record_dependency("named document", id)
     return id

@@ -74,10 +74,3 @@ class ParentRow(RowType):
     context_id: str
     project_id: str | None
     scope_id: str | None
-
-
-class TitleRow(RowType):
-    """A document by its title."""
-
-    id: str
-    title: str

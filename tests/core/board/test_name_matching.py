@@ -1,13 +1,16 @@
-"""Name matching: exact, without regard to case, or approximate; never one of two candidates."""
+"""Name matching: exact, or without regard to case, blanks and accents; never another name, never one of two candidates."""
 
 from __future__ import annotations
+
+from unicodedata import combining, normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.errors import Invalid
-from stellary.core.board.rules.name_matching import Candidate, first_names, resolve_one
+from stellary.core.board.rules.name_matching import Candidate, find_matches, first_names, resolve_one
+from tests.support.each_case import for_each
 
 STAGES = [
     Candidate("1", ("To Do",)),
@@ -24,7 +27,7 @@ def problem(name, things=STAGES, field="column"):
 
 
 @pytest.mark.parametrize(
-    ("name", "id"), [("1", "1"), ("To Do", "1"), ("to  do", "1"), ("todo", "1"), ("Done", "3"), ("done", "4")]
+    ("name", "id"), [("1", "1"), ("To Do", "1"), (" to  do ", "1"), ("Done", "3"), ("done", "4")]
 )
 def test_best_match_wins(name, id):
     assert resolve_one(name, STAGES, "column") == id
@@ -35,18 +38,36 @@ ACCENTS = [
     Candidate("2", ("Übergröße",)),
     Candidate("3", ("Café",)),
     Candidate("4", ("CAFÉ",)),
+    Candidate("5", ("Мой",)),
+    Candidate("6", ("कि",)),
+    Candidate("7", ("Άλφα",)),
+    Candidate("8", ("jörg@example.com",)),
 ]
 
 
 @pytest.mark.parametrize(
     ("name", "id"),
-    [("ol", "1"), ("ubergrosse", "2"), ("UBERGROSE", "2"), ("Cafe\u0301", None), ("CAFÉ", "4")],
+    [
+        ("ol", "1"),
+        ("ubergrosse", "2"),
+        ("UBERGROSSE", "2"),
+        ("Cafe\u0301", None),
+        ("cafe", None),
+        ("CAFÉ", "4"),
+        ("мой", "5"),
+        ("αλφα", "7"),
+    ],
 )
 def test_accents_are_optional(name, id):
     if id is None:
         assert problem(name, ACCENTS).code == "ambiguous_name"
     else:
         assert resolve_one(name, ACCENTS, "column") == id
+
+
+@for_each("name", ["мои", "क", "jorg@example.com", "Jörg@example.com", "cafés", "ö"])
+def test_other_letters_are_another_name(name):
+    assert find_matches(name, ACCENTS) == []
 
 
 def test_ambiguous_name_is_refused():
@@ -96,6 +117,35 @@ def test_similar_email_address_does_not_match():
 def test_error_for_a_shared_first_name_lists_both_people():
     message = "assigneeId 'Rob' could be 'Rob Ray' (2), 'Rob Roy' (3): give an id"
     assert problem("Rob", PEOPLE, "assigneeId").message == message
+
+
+NAMES = ("Client A", "Spec v2", "Done", "Ända", "v1.2", "Anna Berg", "Anne Bo")
+
+
+def misspell(name):
+    """Return every text that differs from a name by one inserted, deleted, replaced or swapped letter."""
+    cuts = [(name[:index], name[index:]) for index in range(len(name) + 1)]
+    changed = {
+        start + new + end[old:]
+        for start, end in cuts
+        for new in ("", "e", "A", "é", "1", " ")
+        for old in (0, 1)
+    }
+    return changed | {start + end[1] + end[0] + end[2:] for start, end in cuts if len(end) > 1}
+
+
+def spell_plainly(name):
+    return "".join(c for c in normalize("NFD", " ".join(name.casefold().split())) if not combining(c))
+
+
+def test_a_name_with_two_other_letters_is_never_another_item():
+    items = [Candidate(name, (name,), first_names(name) if "Ann" in name else ()) for name in NAMES]
+    spellings = {spell_plainly(name): name for name in NAMES} | {"anna": "Anna Berg", "anne": "Anne Bo"}
+    for name in NAMES:
+        once = misspell(name)
+        for text in once.union(*map(misspell, once)):
+            expected = [spellings[plain]] if (plain := spell_plainly(text)) in spellings else []
+            assert [item.id for item in find_matches(text, items)] == expected, text
 
 
 @given(st.text(max_size=12), st.lists(st.text(min_size=1, max_size=12), max_size=6))

@@ -32,7 +32,7 @@ def test_document_is_created_from_a_text_for_a_project_by_name(document_api):
         title="Plan",
         content="**Go.**",
         projectId="launch",
-        parentId="handbok",
+        parentId="handbook",
     )
     assert (document.context_type, document.context_id, document.parent_id) == (
         "project",
@@ -64,7 +64,7 @@ def test_a_document_is_read_and_changed_by_its_title(document_api):
     assert run(
         document_api, "get_document", documentId=document["id"], contentFormat="tiptap"
     ).content == content("a")
-    changed = run(document_api, "update_document", documentId="Relase notes", content="b", tags=["x"])
+    changed = run(document_api, "update_document", documentId="Reléase  notes", content="b", tags=["x"])
     assert (changed.content, changed.tags, changed.version) == ("b", ["x"], 2)
     changed = run(
         document_api, "update_document", documentId=document["id"], content=content("c"), parentId=None

@@ -1,11 +1,11 @@
-"""Name matching: finding the item that an id, a name or a misspelled name refers to."""
+"""Name matching: finding the item that an id or a name refers to. Similar names are only suggested."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
-from unicodedata import combining, normalize
+from unicodedata import normalize
 
 import attrs
 
@@ -14,10 +14,13 @@ from stellary.contract.limits import ID_PATTERN
 from stellary.contract.wire import invalid
 from stellary.core.board.rules.references import unknown
 
-NEAR = 0.75
 _COMPARED_MAX = 100
+_CANDIDATES_MAX = 1_000
 _SHOWN_MAX = 5
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+# In other scripts a mark makes another letter, such as й, or another word.
+ACCENTED = "([a-zæøα-ω])[\u0300-\u0331]+"  # noqa: RUF001
+"""The regular expression of a Latin or Greek letter with accents, for Python and PostgreSQL."""
 
 
 @attrs.frozen
@@ -28,11 +31,13 @@ class Candidate:
         id: The id, which always matches.
         names: The names; the first one is shown in messages.
         short_names: Short forms, such as the first name of a person. A form that two candidates share matches neither.
+        place: The name of what the item is in, to tell items of the same name apart in messages.
     """
 
     id: str
     names: tuple[str, ...]
     short_names: tuple[str, ...] = ()
+    place: str = ""
 
 
 def first_names(name: str) -> tuple[str, ...]:
@@ -44,9 +49,6 @@ def first_names(name: str) -> tuple[str, ...]:
 def resolve_one(text: str, candidates: Sequence[Candidate], field: str) -> str:
     """Return the id of the one candidate that a text refers to.
 
-    An exact match wins over one that differs in case, then in accents, then over a short name, then over a similar
-    name. Nothing is guessed between two equally good matches.
-
     Args:
         text: An id or a name.
         candidates: The items to choose from.
@@ -55,13 +57,28 @@ def resolve_one(text: str, candidates: Sequence[Candidate], field: str) -> str:
     Raises:
         Invalid: No candidate matches, or several do: the message lists up to five of them.
     """
+    matches = find_matches(text, candidates)
+    if not matches:
+        raise build_no_match_error(field, text, candidates)
+    if len(matches) > 1:
+        raise build_ambiguity_error(field, text, matches)
+    return matches[0].id
+
+
+def find_matches(text: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates that a text refers to by the strictest comparison that any of them passes.
+
+    An exact match wins over one that differs in case or blanks, then in accents, then over a short name. A name with
+    any other difference is another name.
+
+    Args:
+        text: An id or a name.
+        candidates: The items to choose from.
+    """
     for is_match in _build_matchers(text):
-        matches = [candidate for candidate in candidates if is_match(candidate)]
-        if len(matches) == 1:
-            return matches[0].id
-        if matches:
-            raise build_ambiguity_error(field, text, matches)
-    raise build_no_match_error(field, text, candidates)
+        if matches := [candidate for candidate in candidates if is_match(candidate)]:
+            return matches
+    return []
 
 
 def build_no_match_error(field: str, text: str, candidates: Sequence[Candidate]) -> Invalid:
@@ -76,16 +93,16 @@ def build_no_match_error(field: str, text: str, candidates: Sequence[Candidate])
     """
     if not candidates or re.fullmatch(ID_PATTERN, text):
         return unknown(field)
-    matcher = SequenceMatcher(b=_simplify(text)[:_COMPARED_MAX], autojunk=False)
+    matcher = SequenceMatcher(b=fold_accents(text)[:_COMPARED_MAX], autojunk=False)
 
     def distance(candidate: Candidate) -> float:
         likeness = 0.0
         for name in (*candidate.names, *candidate.short_names):
-            matcher.set_seq1(_simplify(name)[:_COMPARED_MAX])
+            matcher.set_seq1(fold_accents(name)[:_COMPARED_MAX])
             likeness = max(likeness, matcher.quick_ratio())
         return -likeness
 
-    nearest = _list_candidates(sorted(candidates, key=distance))
+    nearest = _list_candidates(sorted(candidates[:_CANDIDATES_MAX], key=distance))
     return invalid(
         (
             field,
@@ -95,10 +112,13 @@ def build_no_match_error(field: str, text: str, candidates: Sequence[Candidate])
 
 
 def _list_candidates(candidates: Sequence[Candidate]) -> str:
-    names = ", ".join(
-        f"{_shorten(candidate.names[0])!r} ({candidate.id})" for candidate in candidates[:_SHOWN_MAX]
-    )
+    names = ", ".join(_describe(candidate) for candidate in candidates[:_SHOWN_MAX])
     return f"{names} and {len(candidates) - _SHOWN_MAX} more" if len(candidates) > _SHOWN_MAX else names
+
+
+def _describe(candidate: Candidate) -> str:
+    place = f" in {_shorten(candidate.place)!r}" if candidate.place else ""
+    return f"{_shorten(candidate.names[0])!r}{place} ({candidate.id})"
 
 
 def _shorten(name: str) -> str:
@@ -120,38 +140,25 @@ def build_ambiguity_error(field: str, text: str, matches: Sequence[Candidate]) -
 
 def _build_matchers(text: str) -> Iterator[Callable[[Candidate], bool]]:
     """Yield predicates that match a candidate, the strictest first."""
-    folded_text, simple_text = _fold(text), _simplify(text)
+    folded_text, simple_text = _fold(text), fold_accents(text)
     yield lambda candidate: candidate.id == text
     yield lambda candidate: text in candidate.names
     yield lambda candidate: any(_fold(name) == folded_text for name in candidate.names)
-    yield lambda candidate: any(_simplify(name) == simple_text for name in candidate.names)
-    yield lambda candidate: any(_simplify(name) == simple_text for name in candidate.short_names)
-    matcher = SequenceMatcher(b=simple_text[:_COMPARED_MAX], autojunk=False)
-    # E-mail addresses must match exactly: a similar one belongs to another person.
-    if not _ADDRESS.fullmatch(text):
-        yield lambda candidate: any(
-            _is_near(matcher, simple_text, _simplify(name))
-            for name in candidate.names
-            if not _ADDRESS.fullmatch(name)
-        )
-
-
-def _is_near(matcher: SequenceMatcher[str], text: str, name: str) -> bool:
-    # A spelling mistake may split a word, but does not add one: "Ann Lee soon" is not "Ann Lee".
-    if text.count(" ") > name.count(" ") and text.replace(" ", "") != name.replace(" ", ""):
-        return False
-    matcher.set_seq1(name[:_COMPARED_MAX])
-    # The quick ratios are upper bounds, so that the slow one is seldom computed.
-    return matcher.real_quick_ratio() >= NEAR and matcher.quick_ratio() >= NEAR and matcher.ratio() >= NEAR
+    yield lambda candidate: any(fold_accents(name) == simple_text for name in candidate.names)
+    yield lambda candidate: any(fold_accents(name) == simple_text for name in candidate.short_names)
 
 
 def _fold(text: str) -> str:
-    return " ".join(text.casefold().split())
+    """Return a case-folded text with single blanks. In an e-mail address, other letters are another mailbox."""
+    words = " ".join(text.split())
+    if _ADDRESS.fullmatch(words):
+        return words.lower() if words.isascii() else words
+    return normalize("NFC", normalize("NFC", words).casefold())
 
 
-def _simplify(text: str) -> str:
-    """Return a case-folded text without accents: ``Übergröße`` becomes ``ubergrosse``."""
+def fold_accents(text: str) -> str:
+    """Return a case-folded text without the accents of Latin and Greek letters: ``Öl`` becomes ``ol``."""
     folded = _fold(text)
-    if folded.isascii():
+    if folded.isascii() or _ADDRESS.fullmatch(folded):
         return folded
-    return "".join(letter for letter in normalize("NFKD", folded) if not combining(letter))
+    return normalize("NFC", re.sub(ACCENTED, r"\1", normalize("NFD", folded)))
