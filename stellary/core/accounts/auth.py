@@ -86,20 +86,17 @@ def register(units: Units, actor: Actor, ref: Ref, request: Register) -> Session
     check_registration(units, email)
     check_new_password(request.password, email, "password")
     password_hash = hash_password(request.password, units.env.bcrypt_rounds)
-    try:
-        with raise_api_errors(), units.transaction(NOBODY) as uow:
-            user = create_user(
-                uow,
-                email,
-                request.name or default_name(email),
-                password_hash=password_hash,
-                is_verified=not uow.env.verify_email,
-            )
-            if not user.email_verified:
-                send_verification(uow, user)
-            access_token = start_session(uow, user.id, 0, request.device or None)
-    except Conflict:
-        raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
+    with raise_api_errors(), units.transaction(NOBODY) as uow:
+        user = create_user(
+            uow,
+            email,
+            request.name or default_name(email),
+            password_hash=password_hash,
+            is_verified=not uow.env.verify_email,
+        )
+        if not user.email_verified:
+            send_verification(uow, user)
+        access_token = start_session(uow, user.id, 0, request.device or None)
     return Session(access_token=access_token, user=user)
 
 

@@ -10,11 +10,10 @@ from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import Table, and_, bindparam, delete, exists, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.activities import ActivityType
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, Forbidden, NotFound
+from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.fields import replace_fields
 from stellary.contract.organizations import Organization
 from stellary.contract.paging import Listing, Paged
@@ -48,6 +47,7 @@ from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.trash import trash
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import refuse_duplicate
 
 _FIELDS = RowFields(
     TrashedContainer,
@@ -172,15 +172,10 @@ def restore_container(
     row = trashed_container(uow, ref)
     slug = row.slug if request.slug is UNSET else request.slug
     parameters = {"_id": row.item_id, "_trash_id": None, "_slug": slug}
-    try:
-        # A savepoint, so that an embedding host can continue the unit after a conflict.
-        with uow.attempt():
-            _take(uow, ref)
-            uow.connection.execute(_MARK[row.kind], parameters)
-    except IntegrityError:
-        raise Conflict(
-            f"another {row.kind} has the slug {slug!r}: pass another one as slug", code="duplicate_slug"
-        ) from None
+    message = f"another {row.kind} has the slug {slug!r}: pass another one as slug"
+    with refuse_duplicate(uow, message, "duplicate_slug"):
+        _take(uow, ref)
+        uow.connection.execute(_MARK[row.kind], parameters)
     if row.kind == "workspace":
         restored_ids = [row.item_id]
     else:

@@ -6,11 +6,9 @@ from datetime import timedelta
 from typing import TypedDict
 
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.auth import CHANGE_EMAIL, CONFIRM_EMAIL, ChangeEmail, ConfirmEmail, User
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict
 from stellary.contract.refs import Ref
 from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.confirmations import check_confirmed, use_confirmation
@@ -26,11 +24,12 @@ from stellary.core.accounts.email_tokens import (
 from stellary.core.accounts.emails import build_email
 from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.tables import users
-from stellary.core.accounts.users import id_by_address
+from stellary.core.accounts.users import ADDRESS_TAKEN, id_by_address
 from stellary.core.kernel import jobs
 from stellary.core.kernel.events import AddressGivenUp
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
+from stellary.core.kernel.writes import refuse_duplicate
 
 SEND = "accounts.send_email_link"
 """The kind of job that sends a link."""
@@ -172,11 +171,9 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
         "updated_at": uow.now,
     }
     former = uow.connection.execute(_EMAIL, {"_user_id": owner.user_id}).scalar_one()
-    try:
+    with refuse_duplicate(uow, ADDRESS_TAKEN, "duplicate_email"):
         # Locks the account, so that of two confirmations at the same time the second one finds no token.
         uow.connection.execute(_UPDATE, {"_id": owner.user_id, **columns})
-    except IntegrityError:
-        raise Conflict("an account with this e-mail address exists already", code="duplicate_email") from None
     take_email_token(uow, request.token, "change_email")
     # Links that were mailed to the old address must not reset the password or confirm a change any more.
     delete_email_tokens(uow, owner.user_id, "reset_password", "confirm_change", "confirm_deletion")

@@ -6,7 +6,6 @@ from functools import partial
 
 import attrs
 from sqlalchemy import bindparam, exists, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.errors import ApiError, Conflict
 from stellary.core.accounts.addresses import address, address_key
@@ -20,6 +19,7 @@ from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
+from stellary.core.kernel.writes import refuse_duplicate
 
 _others = identities.alias("others")
 _USERS = select(users, exists().where(_others.c.user_id == users.c.id).label("has_identity"))
@@ -29,6 +29,7 @@ _BY_IDENTITY = Query(
         identities.c.issuer == bindparam("_issuer"), identities.c.subject == bindparam("_subject")
     ),
 )
+
 _BY_EMAIL = Query(IdentifiedUserRow, _USERS.where(users.c.email_key == bindparam("_email_key")))
 _INSERT = insert(identities)
 
@@ -77,8 +78,8 @@ def sign_in(units: Units, identity: Identity, device: str) -> str | None:
             check_registration(units, email)
         try:
             return units.run(work, NOBODY)
-        except IntegrityError:
-            # Another request of the same user has created the account at the same moment.
+        except Conflict:
+            # Another request of the same user may have created the account at the same moment.
             return units.run(work, NOBODY)
 
 
@@ -105,7 +106,7 @@ def link_identity(units: Units, identity: Identity, user_id: str) -> None:
     with raise_api_errors():
         try:
             units.run(link, NOBODY)
-        except IntegrityError:
+        except Conflict:
             # The same user may have sent the form twice.
             units.run(link, NOBODY)
 
@@ -156,7 +157,8 @@ def _insert(uow: UnitOfWork, identity: Identity, user_id: str) -> None:
         "user_id": user_id,
         "created_at": uow.now,
     }
-    uow.connection.execute(_INSERT, row)
+    with refuse_duplicate(uow, "the identity belongs to an account already", "duplicate_identity"):
+        uow.connection.execute(_INSERT, row)
 
 
 def _build_taken() -> ApiError:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import Executable, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, update_value
 from stellary.contract.organizations import (
     CREATE_ORGANIZATION,
@@ -30,6 +28,7 @@ from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import refuse_duplicate
 
 _FIELDS = RowFields(Organization, organizations, computed=("my_role",), internal=("trash_id",))
 _INSERT, _INSERT_MEMBER = insert(organizations), insert(organization_members)
@@ -129,12 +128,9 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
 def _write(
     uow: UnitOfWork, statement: Executable, organization: Organization, columns: dict[str, object]
 ) -> None:
-    try:
+    message = f"the slug {organization.slug!r} belongs to another organization"
+    with refuse_duplicate(uow, message, "duplicate_slug"):
         uow.connection.execute(statement, columns)
-    except IntegrityError:
-        raise Conflict(
-            f"the slug {organization.slug!r} belongs to another organization", code="duplicate_slug"
-        ) from None
 
 
 def _organization(row: OrganizationRow, roles: CallerRoles) -> Organization:

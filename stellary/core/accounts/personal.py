@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from contextlib import suppress
 
 from sqlalchemy import bindparam, insert, select
-from sqlalchemy.exc import IntegrityError
 
+from stellary.contract.errors import Conflict
 from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import refuse_duplicate
 
 _SLUG_MAX = 60
 _TAKEN = select(organizations.c.id).where(organizations.c.slug == bindparam("slug"))
@@ -51,13 +53,10 @@ def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
 def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, object]) -> str:
     """Insert the organization with the preferred slug or a similar one, and return the slug."""
     if uow.connection.execute(_TAKEN, {"slug": preferred_slug}).first() is None:
-        try:
-            with uow.connection.begin_nested():
-                uow.connection.execute(_ORGANIZATION, {**row, "slug": preferred_slug})
+        # A user with the same name may be created at the same moment.
+        with suppress(Conflict), refuse_duplicate(uow, "the slug is taken", "duplicate_slug"):
+            uow.connection.execute(_ORGANIZATION, {**row, "slug": preferred_slug})
             return preferred_slug
-        except IntegrityError:
-            # A user with the same name was created at the same moment.
-            pass
     # A random suffix; the next number would reveal the number of accounts, and collide under concurrency.
     slug = f"{preferred_slug[: _SLUG_MAX - 9].rstrip('-')}-{secrets.token_hex(4)}"
     uow.connection.execute(_ORGANIZATION, {**row, "slug": slug})

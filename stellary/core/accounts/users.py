@@ -11,7 +11,9 @@ from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.row_types import UserRow
 from stellary.core.accounts.tables import users
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import refuse_duplicate
 
+ADDRESS_TAKEN = "an account with this e-mail address exists already"
 _INSERT = insert(users)
 _BY_ADDRESS = select(users.c.id).where(users.c.email_key == bindparam("_key"))
 _BY_VERIFIED_ADDRESS = _BY_ADDRESS.where(users.c.unverified_since.is_(None))
@@ -40,7 +42,7 @@ def create_user(
         is_verified: Whether the address is known to be the user's. Default: True.
 
     Raises:
-        IntegrityError: Another account has the address or the external id.
+        Conflict: Another account has the address or the external id.
     """
     user_id = uow.new_id()
     email = email or f"{user_id}@users.invalid"
@@ -65,7 +67,8 @@ def create_user(
         "created_at": uow.now,
         "updated_at": uow.now,
     }
-    uow.connection.execute(_INSERT, row)
+    with refuse_duplicate(uow, ADDRESS_TAKEN, "duplicate_email"):
+        uow.connection.execute(_INSERT, row)
     if has_home:
         personal.create_home(uow, user.id, name, email)
     return user

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import Executable, and_, bindparam, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import WorkspaceRef, WorkspacesRef
@@ -30,6 +28,7 @@ from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import refuse_duplicate
 
 FIRST_CYCLE = "v1"
 
@@ -170,9 +169,6 @@ def workspace_value(row: WorkspaceRow, roles: CallerRoles) -> Workspace:
 
 
 def _write(uow: UnitOfWork, statement: Executable, workspace: Workspace, columns: dict[str, object]) -> None:
-    try:
+    message = f"the organization has a workspace {workspace.slug!r} already"
+    with refuse_duplicate(uow, message, "duplicate_slug"):
         uow.connection.execute(statement, columns)
-    except IntegrityError:
-        raise Conflict(
-            f"the organization has a workspace {workspace.slug!r} already", code="duplicate_slug"
-        ) from None

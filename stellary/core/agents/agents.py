@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import get_args
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.agents import (
     AGENTS_MAX,
@@ -46,12 +45,13 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import refuse_duplicate
 
 _HERE = agents.c.workspace_id == bindparam("_workspace_id")
 _LIST = Pages(AgentRow, select(agents).where(_HERE), agents.c.id)
 _COUNT = select(func.count()).select_from(agents).where(_HERE)
 _SLUGS = select(agents.c.slug).where(_HERE)
-_INSERT = Query(AgentRow, insert(agents).returning(*agents.c))
+_INSERT = insert(agents)
 _UPDATE = Query(AgentRow, update(agents).where(agents.c.id == bindparam("_id")).returning(*agents.c))
 _DELETE = delete(agents).where(agents.c.id == bindparam("_id"))
 _PROJECTS = select_project_ids(bindparam("_workspace_id"))
@@ -93,9 +93,10 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
         created_at=uow.now,
         updated_at=uow.now,
     )
-    create_agent_user(uow, agent.id, workspace_id, agent.name)
     row = rows.AGENT_FIELDS.to_row(agent, window_began_at=uow.now, window_actions=0)
-    _write_agent(uow, _INSERT, agent.slug, row)
+    with _refuse_duplicate_slug(uow, slug):
+        create_agent_user(uow, agent.id, workspace_id, agent.name)
+        uow.connection.execute(_INSERT, row)
     emit_change(uow, workspace_id, None, agent)
     return agent
 
@@ -131,6 +132,9 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     changed = find_changed_fields(before, after)
     if "runtime" in changed or "model" in changed:
         check_runtime(uow.env, after.runtime, after.model)
+    columns = {"_id": after.id, **rows.AGENT_FIELDS.to_changes(before, after)}
+    with _refuse_duplicate_slug(uow, after.slug):
+        updated = rows.agent(require_row(_UPDATE.first(uow.connection, columns), "Agent"))
     if "name" in changed:
         rename_agent_user(uow, after.id, after.name)
     if "runtime" in changed or ("status" in changed and after.status == "active"):
@@ -139,8 +143,6 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
         external_mission_timeout.schedule_checks_of_agent(uow, after.id)
     # An agent that was suspended, or has fewer tools or projects now, may have open streams.
     uow.send_on_commit(ACCESS)
-    columns = {"_id": after.id, **rows.AGENT_FIELDS.to_changes(before, after)}
-    updated = rows.agent(require_row(_write_agent(uow, _UPDATE, after.slug, columns), "Agent"))
     emit_change(uow, row.workspace_id, before, updated)
     return updated
 
@@ -157,19 +159,8 @@ def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
     return Ok()
 
 
-def _write_agent(
-    uow: UnitOfWork, query: Query[AgentRow], slug: str, row: Mapping[str, object]
-) -> AgentRow | None:
-    """Execute a statement that returns the agent's row; None if there is no row to update.
-
-    Raises:
-        Conflict: The slug is taken.
-    """
-    try:
-        with uow.connection.begin_nested():
-            return query.first(uow.connection, row)
-    except IntegrityError:
-        raise Conflict(f"the workspace has an agent {slug!r} already", code="duplicate_slug") from None
+def _refuse_duplicate_slug(uow: UnitOfWork, slug: str) -> AbstractContextManager[None]:
+    return refuse_duplicate(uow, f"the workspace has an agent {slug!r} already", "duplicate_slug")
 
 
 def _check_tools_and_projects(

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select, update
 from sqlalchemy import insert as inserting
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.agent_missions import (
     CANCEL_MISSION,
@@ -47,6 +46,7 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, UnitOfWork, serves
 from stellary.core.kernel.units import Units
+from stellary.core.kernel.writes import refuse_duplicate
 
 RUN = "agents.run"
 AT_WORK = ("running", "awaiting_approval")
@@ -65,6 +65,7 @@ _MISSIONS: Select[Any] = select(*rows.MISSION).where(_OF_AGENT)
 _MISSIONS_ON_CARD: Select[Any] = select(*rows.MISSION).where(
     _ON_CARD, equals_unindexed(missions.c.agent_id, bindparam("_agent_id"))
 )
+
 _HAS_STATUS = equals_unindexed(missions.c.status, bindparam("_status"))
 
 
@@ -350,9 +351,9 @@ def begin_mission(uow: UnitOfWork, mission_id: str) -> bool:
         mission_id: The mission.
     """
     try:
-        with uow.connection.begin_nested():
+        with refuse_duplicate(uow, "the card has a running mission", "mission_running"):
             row_count = uow.connection.execute(_BEGIN, {"_id": mission_id, "_now": uow.now}).rowcount
-    except IntegrityError:
+    except Conflict:
         # On PostgreSQL, two concurrent transactions can both see a free card; the unique index rejects the second.
         return False
     if row_count:

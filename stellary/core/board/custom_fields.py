@@ -17,7 +17,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.cards import Card
 from stellary.contract.custom_fields import (
@@ -48,6 +47,7 @@ from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import refuse_duplicate
 
 _COUNT = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
 _INSERT = insert(custom_fields)
@@ -157,14 +157,8 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
 
 
 def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: dict[str, object]) -> None:
-    try:
-        # The savepoint lets an embedding host continue the unit after this error.
-        with uow.connection.begin_nested():
-            uow.connection.execute(statement, {**columns, "name_key": field.name.casefold()})
-    except IntegrityError:
-        raise Conflict(
-            f"the project has a custom field {field.name!r} already", code="duplicate_name"
-        ) from None
+    with refuse_duplicate(uow, f"the project has a custom field {field.name!r} already", "duplicate_name"):
+        uow.connection.execute(statement, {**columns, "name_key": field.name.casefold()})
 
 
 @attrs.frozen

@@ -17,7 +17,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.cards import LABELS_MAX
 from stellary.contract.endpoint import Ok
@@ -48,6 +47,7 @@ from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import refuse_duplicate
 
 _FIELDS = RowFields(Label, labels, internal=("name_key",))
 _INSERT = insert(labels)
@@ -181,12 +181,8 @@ def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
 
 
 def _write(uow: UnitOfWork, statement: Executable, label: Label, columns: dict[str, object]) -> None:
-    try:
-        # The savepoint lets an embedding host continue the unit after this error.
-        with uow.connection.begin_nested():
-            uow.connection.execute(statement, {**columns, "name_key": label.name.casefold()})
-    except IntegrityError:
-        raise Conflict(f"the project has a label {label.name!r} already", code="duplicate_name") from None
+    with refuse_duplicate(uow, f"the project has a label {label.name!r} already", "duplicate_name"):
+        uow.connection.execute(statement, {**columns, "name_key": label.name.casefold()})
 
 
 def _label(row: LabelRow) -> Label:

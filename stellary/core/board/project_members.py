@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import bindparam, delete, insert, select
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.errors import NotFound
 from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.projects import (
@@ -26,6 +25,7 @@ from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import refuse_duplicate
 
 _FIELDS = RowFields(ProjectMember, project_members, computed=("email", "name"), internal=("project_id",))
 _LIST = Pages(
@@ -61,10 +61,8 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
     member = build_value(
         ProjectMember, request, user_id=person.id, email=person.email, name=person.name, created_at=uow.now
     )
-    try:
+    with refuse_duplicate(uow, "already a member of the project", "already_member"):
         uow.connection.execute(_INSERT, _FIELDS.to_row(member, project_id=at.row.id))
-    except IntegrityError:
-        raise Conflict("already a member of the project", code="already_member") from None
     uow.emit(
         ProjectMemberAdded(
             workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id, member=member

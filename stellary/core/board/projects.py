@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, convert, find_changed_fields, replace_fields, update_value
 from stellary.contract.labels import Label
 from stellary.contract.naming import camel
@@ -54,6 +53,7 @@ from stellary.core.kernel.events import ProjectCreated, ProjectUpdated
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import refuse_duplicate
 
 DEFAULT_SCOPE = "Main"
 
@@ -71,6 +71,7 @@ _LIST_ARCHIVED = Pages(
     select(*_PROJECT).where(_IN_WORKSPACE, projects.c.archived == bindparam("_archived")),
     projects.c.id,
 )
+
 _ONE = Query(ListedProjectRow, select(*_PROJECT).where(projects.c.id == bindparam("_id")))
 _KEYS = select(projects.c.key).where(_IN_WORKSPACE)
 _INSERT = insert(projects)
@@ -194,14 +195,14 @@ def _write_with_free_key(
     previous_key = None
     while True:
         key = choose_key(taken_keys(uow, project.workspace_id))
-        if key == previous_key:
-            # The key is free, so another reference failed: the workspace was deleted.
-            raise NotFound("Workspace not found")
         try:
-            with uow.connection.begin_nested():
+            with refuse_duplicate(uow, f"another project has the key {key!r}", "duplicate_key"):
                 write(key)
             return replace_fields(project, key=key)
-        except IntegrityError:
+        except Conflict:
+            # In a snapshot, the host's transaction never sees the project that has the key.
+            if key == previous_key:
+                raise
             previous_key = key
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from stellary.contract.errors import (
     ApiError,
     Conflict,
+    NotFound,
     ServerError,
     StorageFull,
     Unauthenticated,
@@ -117,12 +118,18 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
             "the tables in the database are missing or out of date; call core.migrate() first",
             code=NOT_MIGRATED,
         )
-    if isinstance(error, IntegrityError):
-        if _is_in_use(error, state):
-            return Conflict("this cannot be deleted, because other records refer to it", code="in_use")
-        if state == "23505" or "UNIQUE" in str(error.orig):
-            return Conflict("the item exists already, or was created at the same time")
-    return ServerError("the database has rejected this unexpectedly; the log has the reason")
+    refused = _to_refusal(error, state) if isinstance(error, IntegrityError) else None
+    return refused or ServerError("the database has rejected this unexpectedly; the log has the reason")
+
+
+def _to_refusal(error: IntegrityError, state: str | None) -> ApiError | None:
+    if _is_in_use(error, state):
+        return Conflict("this cannot be deleted, because other records refer to it", code="in_use")
+    if is_duplicate(error):
+        return Conflict("the item exists already, or was created at the same time")
+    if _is_foreign_key(error) and not _is_deletion(error):
+        return NotFound("an item that this refers to was deleted at the same time")
+    return None
 
 
 def may_become_reachable(error: Exception) -> bool:
@@ -149,6 +156,21 @@ def is_statement_stale(error: DBAPIError) -> bool:
     return getattr(diagnosis, "source_function", None) == "RevalidateCachedQuery"
 
 
+def _is_deletion(error: IntegrityError) -> bool:
+    # A deferred foreign key fails at the commit, which has no statement.
+    return (error.statement or "DELETE").lstrip().upper().startswith("DELETE")
+
+
+def is_duplicate(error: IntegrityError) -> bool:
+    """Return whether a row was rejected because another one has the same unique value."""
+    return getattr(error.orig, "sqlstate", None) == "23505" or "UNIQUE" in str(error.orig)
+
+
+def _is_foreign_key(error: IntegrityError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return getattr(error.orig, "sqlstate", None) in _FOREIGN_KEY or code in _SQLITE_FOREIGN_KEY
+
+
 def _is_unavailable(error: DBAPIError) -> bool:
     # SQLite's driver raises OperationalError for invalid statements too.
     wrong_statement = getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR
@@ -164,8 +186,7 @@ def _is_schema_missing(error: DBAPIError, state: str | None) -> bool:
 
 def _is_in_use(error: IntegrityError, state: str | None) -> bool:
     """Return whether a deletion failed because a row of the host refers to the deleted one."""
-    # A deferred foreign key fails at the commit, which has no statement.
-    if not (error.statement or "DELETE").lstrip().upper().startswith("DELETE"):
+    if not _is_deletion(error):
         return False
     if state in _FOREIGN_KEY:
         # With asyncpg, the details are on the error that SQLAlchemy's adapter wraps.

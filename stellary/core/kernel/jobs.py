@@ -32,13 +32,14 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
+from stellary.contract.errors import Conflict
 from stellary.core.db.base import IdSource, IdType, Json, UtcDateTime, metadata
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.kernel.retention import RetentionRule
 from stellary.core.kernel.signals import JOBS
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import refuse_duplicate
 
 LEASE = timedelta(seconds=60)
 """How long a claim is valid; a long job renews it."""
@@ -200,8 +201,12 @@ def enqueue(
     }
     if key is None:
         uow.connection.execute(_INSERT, row)
-    elif not _insert_unless_exists(uow.connection, row):
-        return
+    else:
+        try:
+            with refuse_duplicate(uow, "a job with this key exists", "duplicate_key"):
+                uow.connection.execute(_INSERT, row)
+        except Conflict:
+            return
     uow.send_on_commit(topic)
 
 
@@ -231,15 +236,6 @@ def enqueue_all(
     ]
     uow.connection.execute(_INSERT, rows)
     uow.send_on_commit(topic)
-
-
-def _insert_unless_exists(connection: Connection, row: dict[str, Any]) -> bool:
-    try:
-        with connection.begin_nested():
-            connection.execute(_INSERT, row)
-    except IntegrityError:
-        return False
-    return True
 
 
 def due_by_kind(connection: Connection, kinds: Collection[str]) -> list[tuple[datetime, str]]:

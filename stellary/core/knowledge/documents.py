@@ -7,7 +7,6 @@ from typing import TypedDict, cast
 
 import attrs
 from sqlalchemy import bindparam, delete, insert, update
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.documents import (
     CREATE_DOCUMENT,
@@ -21,7 +20,6 @@ from stellary.contract.documents import (
     UpdateDocument,
 )
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import NotFound
 from stellary.contract.fields import build_value, find_changed_fields, replace_fields
 from stellary.contract.naming import camel
 from stellary.contract.refs import DocumentRef, WorkspaceRef
@@ -111,11 +109,7 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
         created_at=uow.now,
         updated_at=uow.now,
     )
-    try:
-        uow.connection.execute(_INSERT, rows.STORED.to_row(document))
-    except IntegrityError:
-        # All other rows that it refers to are locked.
-        raise NotFound("Workspace not found") from None
+    uow.connection.execute(_INSERT, rows.STORED.to_row(document))
     uow.emit(DocumentCreated(**describe_change(None, document)))
     uow.emit(written_event(document, is_new=True))
     return rows.to_document(document, request.content_format)

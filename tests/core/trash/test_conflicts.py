@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import orjson
 import pytest
-
-from stellary.contract.errors import Conflict
-from stellary.contract.refs import TrashedItemRef
-from stellary.contract.trash import RestoreItem
-from stellary.core.trash.trash import restore_item
 
 
 def restore_problem(api, item_id, body=None):
@@ -58,16 +51,6 @@ def test_key_that_was_taken_returns_409_and_another_one_can_be_given(trash_api):
     assert [listed["key"] for listed in trash_api.ask("GET", "/cards")] == ["OTHER-1"]
     hits = trash_api.ask("GET", f"{trash_api.project.workspace.path}/search?q=OTHER-1")
     assert [hit["id"] for hit in hits] == [card["id"]]
-
-
-def test_host_can_continue_a_unit_after_a_conflict(trash_api, core):
-    label = trash_api.ask("POST", "/labels", {"name": "Urgent"})
-    trash_api.ask("DELETE", f"{trash_api.project.workspace.path}/labels/{label['id']}")
-    trash_api.ask("POST", "/labels", {"name": "Urgent"})
-    ref = trash_api.project.workspace.ref.child(TrashedItemRef, trash_api.entry(label["id"]))
-    with core.begin(trash_api.person.actor) as uow, suppress(Conflict):
-        restore_item(uow, ref, RestoreItem())
-    trash_api.restore(label["id"], {"name": "Urgent 2"})
 
 
 def test_name_for_an_item_without_unique_names_returns_400(trash_api):

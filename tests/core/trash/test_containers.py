@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -10,10 +9,6 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
-from stellary.contract.errors import Conflict
-from stellary.contract.refs import TrashedContainerRef
-from stellary.contract.trash import RestoreContainer
-from stellary.core.accounts.deleted_containers import restore_container
 from stellary.core.accounts.tables import organizations, workspaces
 from stellary.core.db.base import metadata
 from stellary.core.kernel.unit import NOBODY
@@ -98,17 +93,6 @@ def test_deleted_container_is_out_of_reach_and_restored_whole(trash_api, kind):
     assert read_all(trash_api) == before
     assert world.ask(bob, "GET", "/notifications") == notifications
     assert world.status(bob, "GET", workspace.path) == 200
-
-
-def test_host_can_continue_a_unit_after_a_conflict(trash_api, core, kind):
-    world, workspace = trash_api.world, trash_api.project.workspace
-    path = drop(trash_api, kind)
-    slug = workspace.slug if kind == "workspace" else workspace.organization.slug
-    parent = f"/orgs/{workspace.organization.slug}/workspaces" if kind == "workspace" else "/organizations"
-    world.ask(trash_api.person, "POST", parent, {"name": "Another", "slug": slug})
-    with core.begin(trash_api.person.actor) as uow, suppress(Conflict):
-        restore_container(uow, TrashedContainerRef(path.rpartition("/")[2]), RestoreContainer())
-    assert restore(trash_api, path, {"slug": "free"})["slug"] == slug
 
 
 def test_slug_that_was_taken_returns_409_and_another_one_can_be_given(trash_api, kind):

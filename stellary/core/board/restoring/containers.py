@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Column, Table, bindparam, select
-from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem, TrashKind
@@ -17,10 +16,12 @@ from stellary.core.board.tables import projects, scopes
 from stellary.core.kernel import trash
 from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import refuse_duplicate
 
 _OF_WORKSPACE = select(projects.c.id).where(
     projects.c.workspace_id == bindparam("_workspace_id"), projects.c.id == bindparam("_project_id")
 )
+
 _SCOPE = select(scopes.c.id).where(scopes.c.id == bindparam("_scope_id"))
 _PROJECT = select(projects.c.id).where(projects.c.id == bindparam("_project_id"))
 
@@ -122,9 +123,5 @@ def reinsert_named(
     Raises:
         Conflict: The name is taken.
     """
-    try:
-        # A savepoint, so that an embedding host can continue the unit after this error.
-        with uow.connection.begin_nested():
-            trash.reinsert(uow, item.id, changes=changes, skip=skip)
-    except IntegrityError:
-        raise Conflict(f"{taken}: pass another one as {field}", code=f"duplicate_{field}") from None
+    with refuse_duplicate(uow, f"{taken}: pass another one as {field}", f"duplicate_{field}"):
+        trash.reinsert(uow, item.id, changes=changes, skip=skip)

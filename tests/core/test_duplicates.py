@@ -1,0 +1,154 @@
+"""Refused duplicates in the unit of a host: nothing is changed, and the unit can continue."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import func, select
+
+import stellary.core
+from stellary.contract.errors import Conflict
+from stellary.contract.port import RawRequest
+from stellary.core.accounts import identities
+from stellary.core.accounts.email_tokens import create_email_token
+from stellary.core.accounts.identities import Identity
+from stellary.core.accounts.users import create_user
+from stellary.core.api import dispatch
+from stellary.core.board import projects
+from stellary.core.db.base import metadata
+from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from tests.core.agents.agent_api import AgentApi
+
+ROOT = Path(stellary.core.__file__).parent
+Write = Callable[[UnitOfWork], object]
+
+
+@pytest.fixture
+def agent_api(world):
+    return AgentApi(world, world.person("ann"))
+
+
+def request(agent_api: AgentApi, method: str, path: str, body: Any, *, public: bool = False) -> Write:
+    """Return a function that sends a request within a unit."""
+    headers = {"content-type": "application/json"}
+    raw = RawRequest(method, path, "", headers, orjson.dumps(body))
+    actor = None if public else agent_api.owner.actor
+
+    def send(uow: UnitOfWork) -> object:
+        call = dispatch._call(agent_api.world.core.units, raw, actor, None)
+        return call._run_in_unit(uow, call.parse_request())
+
+    return send
+
+
+def create_twice(tail: str, **body: object) -> Callable[[AgentApi], Write]:
+    def prepare(agent_api: AgentApi) -> Write:
+        organization = agent_api.workspace.organization.slug
+        path = tail.format(path=agent_api.path, flat=agent_api.flat, organization=organization)
+        agent_api.world.ask(agent_api.owner, "POST", path, body)
+        return request(agent_api, "POST", path, body)
+
+    return prepare
+
+
+def add_member_twice(agent_api: AgentApi) -> Write:
+    return request(agent_api, "POST", f"{agent_api.path}/members", {"email": agent_api.owner.email})
+
+
+def restore_item(agent_api: AgentApi) -> Write:
+    label = agent_api.label()
+    agent_api.world.ask(agent_api.owner, "DELETE", f"{agent_api.flat}/labels/{label['id']}")
+    agent_api.label()
+    (entry,) = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.flat}/trash")
+    return request(agent_api, "POST", f"{agent_api.flat}/trash/{entry['id']}/restore", {})
+
+
+def restore_container(agent_api: AgentApi) -> Write:
+    world, other = agent_api.world, agent_api.world.workspace(agent_api.owner)
+    world.ask(agent_api.owner, "DELETE", other.path)
+    body = {"name": "Another", "slug": other.slug}
+    world.ask(agent_api.owner, "POST", f"/orgs/{other.organization.slug}/workspaces", body)
+    (entry,) = world.ask(agent_api.owner, "GET", "/trash")
+    return request(agent_api, "POST", f"/trash/{entry['id']}/restore", {})
+
+
+def take_address(agent_api: AgentApi) -> Write:
+    world, bob = agent_api.world, agent_api.world.person("bob")
+    work = (agent_api.owner.id, "change_email", timedelta(hours=1), bob.email)
+    token = world.core.run(NOBODY, lambda uow: create_email_token(uow, *work))
+    return request(agent_api, "POST", "/auth/confirm-email", {"token": token}, public=True)
+
+
+def insert_identity(agent_api: AgentApi) -> Write:
+    identity = Identity("https://issuer.example", "7", agent_api.owner.email, "Ann")
+    identities.link_identity(agent_api.world.core.units, identity, agent_api.owner.id)
+    return lambda uow: identities._insert(uow, identity, agent_api.owner.id)
+
+
+CASES: dict[str, Callable[[AgentApi], Write]] = {
+    "accounts.deleted_containers": restore_container,
+    "accounts.email_changes": take_address,
+    "accounts.identities": insert_identity,
+    "accounts.organizations": create_twice("/organizations", name="Acme", slug="acme"),
+    "accounts.users": lambda agent_api: lambda uow: create_user(uow, agent_api.owner.email, "Ann"),
+    "accounts.workspaces": create_twice("/orgs/{organization}/workspaces", name="Eng", slug="eng"),
+    "agents.agents": create_twice("{flat}/agents", name="Scribe", slug="scribe", tools=[]),
+    "board.custom_fields": create_twice("{path}/custom-fields", name="Size", type="text"),
+    "board.labels": create_twice("{path}/labels", name="bug"),
+    "board.project_members": add_member_twice,
+    "board.projects": create_twice("{flat}/projects", name="Other", key="OTH"),
+    "board.restoring.containers": restore_item,
+}
+NOT_REFUSED = {"accounts.personal", "agents.missions", "kernel.jobs"}
+"""The modules that do something else in place of a duplicate."""
+
+
+def count_rows(uow: UnitOfWork) -> dict[str, Any]:
+    return {
+        table.name: uow.connection.execute(select(func.count()).select_from(table)).scalar()
+        for table in metadata.sorted_tables
+    }
+
+
+@pytest.mark.parametrize("module", CASES)
+def test_host_can_continue_a_unit_after_a_refused_duplicate(
+    agent_api: AgentApi, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = CASES[module](agent_api)
+    # Otherwise a key is refused before it is written, unless a concurrent unit takes it in between.
+    monkeypatch.setattr(projects, "taken_keys", lambda *_: set())
+    with agent_api.world.core.begin(agent_api.owner.actor) as uow:
+        before = count_rows(uow)
+        with pytest.raises(Conflict, match=r"already|slug|key"):
+            write(uow)
+        uow.actor = agent_api.owner.actor
+        assert (count_rows(uow), uow.events) == (before, [])
+        request(agent_api, "POST", f"{agent_api.path}/labels", {"name": "after"})(uow)
+    labels = agent_api.world.ask(agent_api.owner, "GET", f"{agent_api.path}/labels")
+    assert "after" in [label["name"] for label in labels]
+
+
+def test_every_refused_duplicate_has_a_case() -> None:
+    refusing = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in ROOT.rglob("*.py")
+        if "refuse_duplicate(" in path.read_text() and path.name != "writes.py"
+    }
+    assert refusing == CASES.keys() | NOT_REFUSED
+
+
+def test_integrity_errors_are_handled_in_one_place() -> None:
+    """An error that is handled without a savepoint leaves a unit on PostgreSQL in which every statement fails."""
+    handling = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and "IntegrityError" in ast.unparse(node.type or node)
+    }
+    assert handling == {"kernel/writes.py"}
