@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -152,3 +153,25 @@ def test_integrity_errors_are_handled_in_one_place() -> None:
         if isinstance(node, ast.ExceptHandler) and "IntegrityError" in ast.unparse(node.type or node)
     }
     assert handling == {"kernel/writes.py"}
+
+
+COUNTED_DELETIONS = {"kernel.retention", "kernel.writes", "accounts.container_purge"}
+COUNTED_UPDATES = {"board.restoring.cards", "kernel.jobs", "migrations.operations"}
+"""The modules whose counted statements are no names of the module."""
+
+
+def test_row_counts_are_those_of_updates_and_deletions() -> None:
+    """The number of rows of an INSERT … SELECT is unknown if SQLAlchemy executes it."""
+    unresolved = set()
+    for path in ROOT.rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr == "rowcount" and not name.startswith("db."):
+                call = node.value
+                statement = ast.unparse(call.args[0] if isinstance(call, ast.Call) else call)
+                value = getattr(importlib.import_module(f"stellary.core.{name}"), statement, None)
+                if value is None:
+                    unresolved.add(name)
+                else:
+                    assert value.is_update or value.is_delete, f"{name}: {statement}"
+    assert unresolved == COUNTED_DELETIONS | COUNTED_UPDATES

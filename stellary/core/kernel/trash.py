@@ -236,7 +236,7 @@ def put(
         "deleted_at": uow.now,
         "expires_at": uow.now + timedelta(days=uow.env.trash_days),
     }
-    if not uow.connection.execute(build_entry(trash, rows, dialect), entry).rowcount:
+    if uow.connection.execute(build_entry(trash, rows, dialect), entry).first() is None:
         raise NotFound(f"{kind.replace('_', ' ').capitalize()} not found")
     return trash_id
 

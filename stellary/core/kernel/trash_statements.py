@@ -187,6 +187,8 @@ def build_links(root: Table, rows: Table) -> Executable | None:
 def build_entry(trash: Table, rows: Table, dialect: str) -> Executable:
     """Return the statement that inserts an entry, with the number of its rows and their bytes, if it has any rows.
 
+    It returns the id of the entry, since the number of inserted rows is not known for every INSERT … SELECT.
+
     Args:
         trash: The table of entries.
         rows: The table of their rows.
@@ -211,7 +213,7 @@ def build_entry(trash: Table, rows: Table, dialect: str) -> Executable:
         .where(rows.c.trash_id == _TRASH_ID)
         .having(func.count() > 0)
     )
-    return insert(trash).from_select(list(values), counted, include_defaults=False)
+    return insert(trash).from_select(list(values), counted, include_defaults=False).returning(trash.c.id)
 
 
 @functools.lru_cache(maxsize=256)
