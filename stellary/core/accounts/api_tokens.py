@@ -13,7 +13,7 @@ from stellary.contract.api_tokens import (
     CreatedApiToken,
 )
 from stellary.contract.endpoint import TOKEN_SCOPES, Ok
-from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ApiTokenRef, Ref
@@ -28,6 +28,7 @@ from stellary.core.kernel.events import TokensRevoked
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 
 LIVE_MAX = 100
 _PREFIX_LENGTH = len(API_TOKEN_PREFIX) + 4
@@ -92,8 +93,7 @@ def delete_api_token(uow: UnitOfWork, ref: ApiTokenRef) -> Ok:
         NotFound: The caller has no such token, or another request has just revoked it.
     """
     token = access.api_token(uow, ref)
-    if not uow.connection.execute(_DELETE, {"_id": token.id}).rowcount:
-        raise NotFound("API token not found")
+    delete_row(uow, _DELETE, {"_id": token.id}, "API token")
     uow.send_on_commit(ACCESS)
     return Ok()
 

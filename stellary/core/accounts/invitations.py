@@ -43,6 +43,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 from stellary.core.ports.mail import Email
 
 LIFETIME = timedelta(days=7)
@@ -192,9 +193,7 @@ def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
         NotFound: The invitation does not exist, or was accepted or revoked before.
     """
     at = access.invitation(uow, ref)
-    if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
-        # It was accepted at the same moment, so the caller must not believe that it was revoked in time.
-        raise NotFound("Invitation not found")
+    delete_row(uow, _DELETE, {"_id": at.row.id}, "Invitation")
     emit_change(uow, at.roles.workspace_id, INVITATION.to_value(at.row), None)
     return Ok()
 

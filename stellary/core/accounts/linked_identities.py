@@ -17,6 +17,7 @@ from stellary.core.accounts.row_types import IdentityRow
 from stellary.core.accounts.tables import identities
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 
 _OF_USER = identities.c.user_id == bindparam("_user_id")
 _LIST = Pages(IdentityRow, select(identities).where(_OF_USER), identities.c.id)
@@ -50,7 +51,7 @@ def unlink_identity(uow: UnitOfWork, ref: IdentityRef) -> Ok:
             " delete the account if you no longer need it",
             code="last_identity",
         )
-    uow.connection.execute(_DELETE, {**parameters, "_id": identity.id})
+    delete_row(uow, _DELETE, {**parameters, "_id": identity.id}, "Identity")
     return Ok()
 
 

@@ -25,6 +25,7 @@ from stellary.core.accounts.tables import users, workspace_members
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 
 _LIST = Pages(
     WorkspaceMemberRow,
@@ -98,7 +99,7 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
     _check(at, member, None)
     workspace_id = at.roles.workspace_id
     assert workspace_id is not None
-    uow.connection.execute(_DELETE, {"_workspace_id": workspace_id, "_member_id": at.row.user_id})
+    delete_row(uow, _DELETE, {"_workspace_id": workspace_id, "_member_id": at.row.user_id}, "Member")
     emit_change(uow, workspace_id, member, None)
     people.emit_left(uow, workspace_id, at.row.user_id, _owner_id(at))
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))

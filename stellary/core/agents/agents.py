@@ -45,7 +45,7 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import refuse_duplicate
+from stellary.core.kernel.writes import delete_row, refuse_duplicate
 
 _HERE = agents.c.workspace_id == bindparam("_workspace_id")
 _LIST = Pages(AgentRow, select(agents).where(_HERE), agents.c.id)
@@ -153,7 +153,7 @@ def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
     agent = access.agent(uow, ref).row
     retire_agent_user(uow, agent.id)
     unassign_cards(uow, agent.workspace_id, agent.id)
-    uow.connection.execute(_DELETE, {"_id": agent.id})
+    delete_row(uow, _DELETE, {"_id": agent.id}, "Agent")
     emit_change(uow, agent.workspace_id, rows.agent(agent), None)
     uow.send_on_commit(ACCESS)
     return Ok()

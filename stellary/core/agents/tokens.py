@@ -16,7 +16,7 @@ from stellary.contract.agents import (
     CreatedAgentToken,
 )
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, NotFound, Unauthenticated
+from stellary.contract.errors import Conflict, Unauthenticated
 from stellary.contract.fields import build_value, convert
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AgentRef, AgentTokenRef
@@ -31,6 +31,7 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 
 PREFIX = "synth_agent_"
 TOUCH_AFTER = timedelta(minutes=1)
@@ -119,8 +120,7 @@ def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
         NotFound: The agent has no such token, or another request has just revoked it.
     """
     at = access.token(uow, ref)
-    if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
-        raise NotFound("Token not found")
+    delete_row(uow, _DELETE, {"_id": at.row.id}, "Token")
     emit_change(uow, at.roles.workspace_id, rows.token(at.row), None, agent=at.row.agent_name)
     uow.send_on_commit(ACCESS)
     return Ok()

@@ -42,6 +42,7 @@ from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 
 _IN_PROJECT = automations.c.project_id == bindparam("_project_id")
 _LIST = Pages(AutomationRow, select(automations).where(_IN_PROJECT), automations.c.id)
@@ -160,7 +161,7 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
 def delete_automation(uow: UnitOfWork, ref: AutomationRef) -> Ok:
     """Delete a rule and its traces."""
     at = access.automation(uow, ref)
-    uow.connection.execute(_DELETE, {"_id": at.row.id})
+    delete_row(uow, _DELETE, {"_id": at.row.id}, "Automation")
     emit_change(uow, at.roles.workspace_id, rows.automation(at.row), None)
     return Ok()
 

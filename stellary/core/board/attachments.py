@@ -21,7 +21,6 @@ from stellary.contract.attachments import (
     Attachment,
 )
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import NotFound
 from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AttachmentRef, CardRef
@@ -36,6 +35,7 @@ from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
 from stellary.core.kernel.units import Units
+from stellary.core.kernel.writes import delete_row
 from stellary.core.ports.blobs import StoredFile, is_key
 
 SWEEP_AFTER = timedelta(hours=1)
@@ -136,8 +136,7 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
         workspace_id=at.roles.workspace_id,
         project_id=row.of_project,
     )
-    if not uow.connection.execute(_DELETE, {"_id": row.id}).rowcount:
-        raise NotFound("Attachment not found")
+    delete_row(uow, _DELETE, {"_id": row.id}, "Attachment")
     uow.emit(
         AttachmentRemoved(
             workspace_id=at.roles.workspace_id or "",

@@ -28,6 +28,7 @@ from stellary.core.kernel import trash
 from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 
 _FIELDS = RowFields(Comment, comments, selected={"author_name": name_of(comments.c.author_id)})
 _COMMENTS = select(*_FIELDS.columns).where(comments.c.card_id == bindparam("_card_id"))
@@ -106,8 +107,7 @@ def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
         workspace_id=at.roles.workspace_id,
         project_id=at.card.project_id,
     )
-    if not uow.connection.execute(_DELETE, {"_id": at.row.comment_id}).rowcount:
-        raise NotFound("Comment not found")
+    delete_row(uow, _DELETE, {"_id": at.row.comment_id}, "Comment")
     count = _count(uow, at.card.id, -1)
     uow.emit(
         CommentDeleted(

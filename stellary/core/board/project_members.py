@@ -25,7 +25,7 @@ from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import ProjectMemberAdded, ProjectMemberRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import refuse_duplicate
+from stellary.core.kernel.writes import delete_row, refuse_duplicate
 
 _FIELDS = RowFields(ProjectMember, project_members, computed=("email", "name"), internal=("project_id",))
 _LIST = Pages(
@@ -75,7 +75,7 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
 def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
     """Remove a member; cards stay assigned to that person."""
     at = access.project_member(uow, ref)
-    uow.connection.execute(_DELETE, {"_project_id": at.row.id, "_user_id": at.row.member_id})
+    delete_row(uow, _DELETE, {"_project_id": at.row.id, "_user_id": at.row.member_id}, "Member")
     uow.emit(
         ProjectMemberRemoved(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=at.row.member_id)
     )

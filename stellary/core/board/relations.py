@@ -46,6 +46,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import RelationAdded, RelationRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 
 _FIELDS = RowFields(
     Relation,
@@ -183,8 +184,7 @@ def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> li
 def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
     """Delete a relation of both cards."""
     at = relation_access.relation(uow, ref)
-    if not uow.connection.execute(_DELETE, {"_id": at.row.id}).rowcount:
-        raise NotFound("Relation not found")
+    delete_row(uow, _DELETE, {"_id": at.row.id}, "Relation")
     edge = Edge(at.row.source_id, at.row.target_id, at.row.type)
     _emit_events(uow, RelationRemoved, at.roles.workspace_id or "", at.row.id, edge)
     return Ok()

@@ -23,6 +23,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import PilotageChanged
 from stellary.core.kernel.paging import Pages, equals_unindexed
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import delete_row
 from stellary.core.pilotage import rows, rules
 from stellary.core.pilotage.row_types import (
     ActionRow,
@@ -205,8 +206,7 @@ class Ledger(Generic[Row, T]):
             NotFound: Another request has deleted it.
         """
         parameters = _row_parameters(row.workspace_id, row.number)
-        if not uow.connection.execute(self._delete, parameters).rowcount:
-            raise self._not_found()
+        delete_row(uow, self._delete, parameters, self.name)
         self.emit_change(uow, row, "deleted", self.to_value(uow, row), None)
 
     def resolve_reference(
@@ -267,11 +267,8 @@ class Ledger(Generic[Row, T]):
 
     def _require_row(self, row: Row | None) -> Row:
         if row is None:
-            raise self._not_found()
+            raise NotFound(f"{self.name} not found")
         return row
-
-    def _not_found(self) -> NotFound:
-        return NotFound(f"{self.name} not found")
 
 
 def _row_parameters(workspace_id: str, number: int) -> dict[str, object]:

@@ -34,6 +34,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import delete_row
 from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.row_types import WebhookRow
 from stellary.core.webhooks.rules.addresses import check_url
@@ -125,7 +126,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
 def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
     """Delete a webhook and its messages. A message that is being sent may still arrive."""
     row = access.webhook(uow, ref).row
-    uow.connection.execute(_DELETE, {"_id": row.id})
+    delete_row(uow, _DELETE, {"_id": row.id}, "Webhook")
     emit_change(uow, row.workspace_id, hide_path(webhook_value(row)), None)
     return Ok()
 

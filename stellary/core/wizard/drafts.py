@@ -42,6 +42,7 @@ from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
 from stellary.core.kernel.units import Units
+from stellary.core.kernel.writes import delete_row
 from stellary.core.knowledge.documents import get_document
 from stellary.core.ports.planner import Brief, Refinement, Text
 from stellary.core.wizard import access, rows
@@ -192,7 +193,7 @@ def delete_project_draft(uow: UnitOfWork, ref: DraftRef) -> Ok:
     """Delete a draft. A project that was created from it is kept."""
     row = access.draft(uow, ref).row
     uow.require_version(row.version)
-    uow.connection.execute(_DELETE, {"_id": row.id})
+    delete_row(uow, _DELETE, {"_id": row.id}, "Project draft")
     return Ok()
 
 
