@@ -54,6 +54,9 @@ def main(database_url: str = "sqlite://") -> None:
     member = core.provision("43", Membership("acme", "eng", role="admin"), email="john@example.com")
     core.deprovision("43", organization="acme", workspace="eng")
     # --8<-- [end:provision]
+    # --8<-- [start:memberships]
+    member = core.set_memberships("43", [Membership("globex", "ops"), Membership("globex", "sales")])
+    # --8<-- [end:memberships]
     # --8<-- [start:deactivate]
     core.deactivate("43")
     core.reactivate("43")

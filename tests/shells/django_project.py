@@ -224,6 +224,49 @@ def map_users() -> dict[str, Any]:
     return facts
 
 
+def move_users() -> dict[str, list[str]]:
+    """Return the workspaces that a user sees over the API, as the companies of the user change."""
+    from django.contrib.auth.models import User
+
+    from stellary.core import Membership
+
+    memberships: dict[str, Any] = {
+        "acme": Membership("acme", "eng"),
+        "evil": Membership("evil", "lab"),
+        "two": [Membership("acme", "eng"), Membership("evil", "lab")],
+        "none": None,
+    }
+    ann, eve = User.objects.create_user("ann-moves"), User.objects.create_user("eve-moves")
+    companies = {ann.pk: "acme", eve.pk: "evil"}
+
+    def list_workspaces(user: Any) -> list[str]:
+        client = Client()
+        client.force_login(user)
+
+        def get(path: str) -> Any:
+            return json.loads(b"".join(client.get(f"/deep/pm{path}")))
+
+        slugs = [item["slug"] for item in get("/organizations")]
+        return sorted(
+            f"{slug}/{workspace['slug']}"
+            for slug in slugs
+            for workspace in get(f"/orgs/{slug}/workspaces")
+            if not workspace["isPersonal"]
+        )
+
+    setting = settings.STELLARY | {"MEMBERSHIP": lambda user: memberships[companies[user.pk]]}
+    facts = {}
+    with override_settings(STELLARY=setting):
+        for company in ("acme", "evil", "two", "none"):
+            companies[ann.pk] = company
+            facts[company] = list_workspaces(ann)
+            facts["eve"] = list_workspaces(eve)
+    with override_settings(STELLARY=setting | {"MANAGES": "acme".__eq__}):
+        companies[eve.pk] = "none"
+        facts["not managed"] = list_workspaces(eve)
+    return facts
+
+
 # ------------------------------------------------------------------------------------------------- units
 
 
@@ -375,6 +418,7 @@ def main(folder: str, database_url: str) -> dict[str, Any]:
         "wsgi": call("wsgi"),
         "asgi": call("asgi"),
         "users": map_users(),
+        "moves": move_users(),
         "units": open_units(),
         "setting errors": find_setting_errors(),
         "urls": build_urls(),

@@ -74,6 +74,14 @@ def test_project_uses_the_core(empty_url, tmp_path):
         "deletion undone": False,
         "deleted": True,
     }
+    assert facts["moves"] == {
+        "acme": ["acme/eng"],
+        "evil": ["evil/lab"],
+        "two": ["acme/eng", "evil/lab"],
+        "none": [],
+        "eve": ["evil/lab"],
+        "not managed": ["evil/lab"],
+    }
     assert facts["units"] == {
         "in the transaction": ["alone"],
         "effects": ["alone", "before", "inside"],

@@ -43,7 +43,10 @@ class Configuration:
         hide: The operations to leave out of the API. By default, those of ``auth`` that Django handles.
         limits: The limits of requests. By default, those of the reference server.
         jobs: Whether processes that serve requests also run background jobs. Default: True.
-        membership: Returns the ``Membership`` of a user, or None for a user with a workspace of their own.
+        membership: Returns the ``Membership`` of a user, or several of them, or None for a user with a workspace of their
+            own. Memberships that it does not return end.
+        manages: Returns whether ``membership`` decides on the members of an organization, by its slug. By default, it
+            decides on those of all organizations.
         follow_users: What ends the accounts of users: ``deactivate`` (default) deactivates those of inactive and deleted
             users, ``erase`` erases those of deleted users, and ``off`` keeps all.
         configure: Called with each new core, to register handlers.
@@ -58,6 +61,7 @@ class Configuration:
     limits: Limits | None = None
     jobs: bool = True
     membership: Callable[[Any], Any] | None = None
+    manages: Callable[[str], bool] = lambda _: True
     follow_users: str = "deactivate"
     configure: Callable[[Core], object] | None = None
     core: Mapping[str, Any] = attrs.field(factory=dict)
@@ -176,6 +180,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "LIMITS": _read_limits,
     "JOBS": _read_bool,
     "MEMBERSHIP": _read_function,
+    "MANAGES": _read_function,
     "FOLLOW_USERS": _read_following,
     "CONFIGURE": _read_function,
     "CORE": _read_core,

@@ -13,7 +13,7 @@ from stellary import Stellary
 from stellary.contract.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from stellary.contrib.django.configuration import load_configuration
 from stellary.contrib.django.cores import get_core, join_transaction
-from stellary.core import Actor, UnitOfWork
+from stellary.core import Actor, Membership, UnitOfWork
 
 NAME_MAX = 100
 
@@ -94,11 +94,15 @@ def get_actor(user: Any, connection: Connection | None = None) -> Actor:
 def _map_user(user: Any, email: str | None, connection: Connection | None) -> Actor:
     core = get_core()
     external_id, name = str(user.pk), _find_name(user)
-    find_membership = load_configuration().membership
-    membership = None if find_membership is None else find_membership(user)
-    if membership is None:
+    configuration = load_configuration()
+    if configuration.membership is None:
         return core.user(external_id=external_id, email=email, name=name, connection=connection)
-    return core.provision(external_id, membership, email=email, name=name, connection=connection)
+    memberships = configuration.membership(user)
+    if memberships is None or isinstance(memberships, Membership):
+        memberships = () if memberships is None else (memberships,)
+    return core.set_memberships(
+        external_id, memberships, email=email, name=name, manages=configuration.manages, connection=connection
+    )
 
 
 def _find_name(user: Any) -> str | None:

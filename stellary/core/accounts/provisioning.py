@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import attrs
-from sqlalchemy import Connection, and_, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, null, select, union_all
 
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.organizations import CreateOrganization, UpdateOrganizationMember
@@ -18,6 +20,7 @@ from stellary.contract.refs import (
     WorkspacesRef,
 )
 from stellary.contract.roles import MemberRole, PilotageRole
+from stellary.contract.wire import invalid
 from stellary.contract.workspaces import CreateWorkspace, UpdateWorkspaceMember
 from stellary.core.accounts.hosted import find_user, map_user
 from stellary.core.accounts.joining import join_organization, join_workspace
@@ -27,8 +30,9 @@ from stellary.core.accounts.organization_members import (
     update_organization_member,
 )
 from stellary.core.accounts.organizations import create_organization
-from stellary.core.accounts.row_types import ProvisionedRow
+from stellary.core.accounts.row_types import ProvisionedRow, ProvisionedSeatRow
 from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
+from stellary.core.accounts.users import create_user, default_name
 from stellary.core.accounts.workspace_members import remove_workspace_member, update_workspace_member
 from stellary.core.accounts.workspaces import create_workspace
 from stellary.core.db.row_types import Query
@@ -70,6 +74,35 @@ _MEMBERSHIP = Query(
     )
     .where(organizations.c.slug == bindparam("_organization_slug")),
 )
+_ORGANIZATION_SEAT = (
+    organizations.c.slug.label("organization"),
+    organizations.c.owner_id.label("organization_owner_id"),
+)
+_SEATS = Query(
+    ProvisionedSeatRow,
+    union_all(
+        select(
+            *_ORGANIZATION_SEAT,
+            null().label("workspace"),
+            organizations.c.owner_id,
+            organization_members.c.role,
+            null().label("pilotage_role"),
+        )
+        .join_from(organization_members, organizations)
+        .where(organization_members.c.user_id == bindparam("_user_id"), organizations.c.trash_id.is_(None)),
+        select(
+            *_ORGANIZATION_SEAT,
+            workspaces.c.slug,
+            workspaces.c.owner_id,
+            workspace_members.c.role,
+            workspace_members.c.pilotage_role,
+        )
+        .join_from(workspace_members, workspaces)
+        .join(organizations)
+        .where(workspace_members.c.user_id == bindparam("_user_id"), workspaces.c.trash_id.is_(None)),
+    ),
+)
+"""The seats of a user in organizations, in whose rows the workspace is null, and in workspaces."""
 
 
 @attrs.frozen
@@ -90,51 +123,56 @@ class Membership:
     organization_role: MemberRole = "member"
     pilotage_role: PilotageRole = "viewer"
 
-    def matches(self, row: ProvisionedRow | None, user_id: str) -> bool:
-        """Return whether a user has this membership; owners keep their own roles.
-
-        Args:
-            row: The stored roles of the user; None if the organization does not exist.
-            user_id: The user.
-        """
-        if row is None or row.workspace_id is None or row.organization_role is None or row.role is None:
-            return False
-        has_organization_role = user_id == row.owner_id or row.organization_role == self.organization_role
-        is_owner = user_id == row.workspace_owner_id
-        return has_organization_role and (
-            is_owner or (row.role, row.pilotage_role) == (self.role, self.pilotage_role)
-        )
-
 
 def provision(
     units: Units,
     external_id: str,
-    membership: Membership,
+    memberships: Sequence[Membership],
     email: str | None,
     name: str | None,
     connection: Connection | None,
+    manages: Callable[[str], bool] | None = None,
 ) -> Actor:
-    """Create or update a user of the host and one membership; see ``Core.provision``.
+    """Create or update a user of the host and memberships; see ``Core.provision`` and ``Core.set_memberships``.
 
     Args:
         units: Opens the units of work.
         external_id: The id of the user in the host's application.
-        membership: The organization, the workspace and the roles that the user gets.
+        memberships: The organizations, the workspaces and the roles that the user gets.
         email: The address; None keeps the current one.
         name: The name; None keeps the current one.
         connection: The host's connection, in whose transaction everything is written; None opens transactions.
+        manages: Returns whether other memberships in an organization end, by its slug. New organizations then belong to
+            an account of their own. By default, other memberships stay, and the user owns new organizations.
+
+    Raises:
+        Invalid: A workspace is named twice, or an organization with two roles.
     """
-    actor = map_user(units, external_id, email, name, connection, has_home=False)
-    load = partial(_load, membership=membership, user_id=_get_id(actor))
-    if not membership.matches(units.run(load, NOBODY, connection, read_only=True), _get_id(actor)):
-        establish = partial(_establish, membership=membership)
+    _check_distinct(memberships)
+    actor = map_user(units, external_id, email, name, connection, has_home=not memberships)
+    assert actor.user_id is not None
+    find = partial(_find_differences, memberships=memberships, user_id=actor.user_id, manages=manages)
+
+    def work(uow: UnitOfWork) -> None:
+        missing, surplus = find(uow)
+        for organization in sorted({item.organization for item in (*missing, *surplus)}):
+            lock_organization(uow, OrganizationRef(organization))
+        for seat in surplus:
+            with suppress(NotFound):
+                _end_membership(
+                    uow, seat.organization, seat.workspace, uow.user_id, seat.organization_owner_id
+                )
+        for membership in missing:
+            _establish(uow, membership, is_owner=manages is None)
+
+    if any(units.run(find, NOBODY, connection, read_only=True)):
         try:
-            units.run(establish, actor, connection)
+            units.run(work, actor, connection)
         except Conflict as error:
             if error.code != "duplicate_slug":
                 raise
             # Another thread has created the organization at the same moment.
-            units.run(establish, actor, connection)
+            units.run(work, actor, connection)
     return actor
 
 
@@ -158,20 +196,82 @@ def remove(
         row = None if user_id is None else _load(uow, membership=target, user_id=user_id)
         if user_id is None or row is None or row.organization_role is None:
             return False
-        with uow.caused_by(None, Actor(row.owner_id, acts_for_host=True)):
-            if workspace is None:
-                remove_organization_member(uow, OrganizationMemberRef(organization, user_id))
-                return True
-            try:
-                remove_workspace_member(uow, WorkspaceMemberRef(organization, workspace, user_id))
-            except NotFound:
-                return False
-            return True
+        try:
+            _end_membership(uow, organization, workspace, user_id, row.owner_id)
+        except NotFound:
+            return False
+        return True
 
     return units.run(work, NOBODY, connection)
 
 
-def _establish(uow: UnitOfWork, membership: Membership) -> None:
+def _check_distinct(memberships: Sequence[Membership]) -> None:
+    organization_roles = {(item.organization, item.organization_role) for item in memberships}
+    organizations_named = {item.organization for item in memberships}
+    if len({(item.organization, item.workspace) for item in memberships}) < len(memberships):
+        raise invalid(("memberships", "must not name a workspace twice"))
+    if len(organization_roles) > len(organizations_named):
+        raise invalid(("memberships", "must not give a user two roles in one organization"))
+
+
+def _find_differences(
+    uow: UnitOfWork,
+    memberships: Sequence[Membership],
+    user_id: str,
+    manages: Callable[[str], bool] | None,
+) -> tuple[list[Membership], list[ProvisionedSeatRow]]:
+    """Return the memberships that a user lacks, and the seats to end. What the user owns stays."""
+    seats = _SEATS.all(uow.connection, {"_user_id": user_id})
+    by_slugs = {(seat.organization, seat.workspace): seat for seat in seats}
+    missing = [item for item in memberships if not _is_held(item, by_slugs, user_id)]
+    listed = {slugs for item in memberships for slugs in ((item.organization, None), _get_slugs(item))}
+    surplus = [
+        seat
+        for slugs, seat in by_slugs.items()
+        if manages is not None
+        and slugs not in listed
+        # A member who leaves an organization leaves its workspaces.
+        and (seat.workspace is None or (seat.organization, None) in listed)
+        and user_id not in (seat.owner_id, seat.organization_owner_id)
+        and manages(seat.organization)
+    ]
+    return missing, surplus
+
+
+def _get_slugs(membership: Membership) -> tuple[str, str | None]:
+    return membership.organization, membership.workspace
+
+
+def _is_held(
+    membership: Membership, by_slugs: Mapping[tuple[str, str | None], ProvisionedSeatRow], user_id: str
+) -> bool:
+    """Return whether a user has a membership; owners keep their own roles."""
+    organization = by_slugs.get((membership.organization, None))
+    workspace = by_slugs.get(_get_slugs(membership))
+    if organization is None or workspace is None:
+        return False
+    has_organization_role = (
+        user_id == organization.owner_id or organization.role == membership.organization_role
+    )
+    return has_organization_role and (user_id == workspace.owner_id or _has_roles(membership, workspace))
+
+
+def _end_membership(
+    uow: UnitOfWork, organization: str, workspace: str | None, user_id: str, owner_id: str
+) -> None:
+    """Remove a user from a workspace, or from an organization, as its owner."""
+    with uow.caused_by(None, Actor(owner_id, acts_for_host=True)):
+        if workspace is None:
+            remove_organization_member(uow, OrganizationMemberRef(organization, user_id))
+        else:
+            remove_workspace_member(uow, WorkspaceMemberRef(organization, workspace, user_id))
+
+
+def _has_roles(membership: Membership, row: ProvisionedRow | ProvisionedSeatRow) -> bool:
+    return (row.role, row.pilotage_role) == (membership.role, membership.pilotage_role)
+
+
+def _establish(uow: UnitOfWork, membership: Membership, *, is_owner: bool) -> None:
     """Create what is missing of a membership, and set the roles, as the owner of the organization."""
     user_id = uow.user_id
     organization_ref = OrganizationRef(membership.organization)
@@ -179,7 +279,13 @@ def _establish(uow: UnitOfWork, membership: Membership) -> None:
     row = _load(uow, membership, user_id)
     if row is None:
         new_organization = CreateOrganization(name=membership.organization, slug=membership.organization)
-        create_organization(uow, Ref(), new_organization)
+        owner_id = (
+            user_id
+            if is_owner
+            else create_user(uow, None, default_name(membership.organization), has_home=False).id
+        )
+        with uow.caused_by(None, Actor(owner_id, acts_for_host=True)):
+            create_organization(uow, Ref(), new_organization)
     else:
         lock_organization(uow, organization_ref)
     row = _require(uow, membership, user_id)
@@ -201,7 +307,7 @@ def _establish(uow: UnitOfWork, membership: Membership) -> None:
         if row.role is None:
             join_workspace(uow, row.workspace_id, user_id, membership.role)
             row = _require(uow, membership, user_id)
-        if not membership.matches(row, user_id):
+        if user_id != row.workspace_owner_id and not _has_roles(membership, row):
             seat = WorkspaceMemberRef(membership.organization, membership.workspace, user_id)
             roles = UpdateWorkspaceMember(role=membership.role, pilotage_role=membership.pilotage_role)
             update_workspace_member(uow, seat, roles)
@@ -221,8 +327,3 @@ def _load(uow: UnitOfWork, membership: Membership, user_id: str) -> ProvisionedR
         "_user_id": user_id,
     }
     return _MEMBERSHIP.first(uow.connection, parameters)
-
-
-def _get_id(actor: Actor) -> str:
-    assert actor.user_id is not None
-    return actor.user_id

@@ -57,6 +57,17 @@ class ProvisionedRow(RowType):
     pilotage_role: PilotageRole | None
 
 
+class ProvisionedSeatRow(RowType):
+    """A user's seat in an organization, or in one of its workspaces; each with its owner."""
+
+    organization: str
+    organization_owner_id: str
+    workspace: str | None
+    owner_id: str
+    role: str
+    pilotage_role: str | None
+
+
 class CallerRow(UserWithRoleRow):
     """The caller, with the password generation that the caller's login needs; None if the session has ended."""
 

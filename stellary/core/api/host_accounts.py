@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from sqlalchemy import Connection
 
 from stellary.core.accounts.deactivation import deactivate, reactivate
@@ -83,7 +85,47 @@ class HostAccounts:
             Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors():
-            return provision(self.units, external_id, membership, email, name, connection)
+            return provision(self.units, external_id, (membership,), email, name, connection)
+
+    def set_memberships(
+        self,
+        external_id: str,
+        memberships: Iterable[Membership],
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        manages: Callable[[str], bool] = lambda _: True,
+        connection: Connection | None = None,
+    ) -> Actor:
+        """Return the actor for a user of your application, whose memberships are these and no others.
+
+        Memberships are created and changed as with ``provision``. Those that are not listed end as with ``deprovision``,
+        in the same transaction, even if somebody has given them to the user over HTTP. Organizations and workspaces that
+        the user owns stay. A new organization belongs to an account of its own, to which nobody can log in, so that each
+        member can leave. A new user without memberships gets a personal workspace. If everything is as requested, the
+        call only reads, with two statements.
+
+        Args:
+            external_id: Your id of the user; 1-200 characters.
+            memberships: All memberships of the user.
+            email: The email address, as with ``user``.
+            name: The name, as with ``user``.
+            manages: Returns whether your application decides on the members of an organization, by its slug. In others,
+                memberships stay. It is called with the slugs that ``memberships`` lacks. By default, it decides on all.
+            connection: A connection of yours, in a transaction that you commit. By default, the core uses its own.
+
+        Returns:
+            The actor.
+
+        Raises:
+            Invalid: The id, the address, the name or a slug is not valid, a workspace is listed twice, or an organization
+                with two roles.
+            Conflict: The address belongs to another user.
+            Forbidden: The account is deactivated.
+            Unavailable: The database does not answer, or was busy for too long.
+        """
+        with raise_api_errors():
+            return provision(self.units, external_id, tuple(memberships), email, name, connection, manages)
 
     def deprovision(
         self,

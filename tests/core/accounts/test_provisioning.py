@@ -1,8 +1,9 @@
-"""Memberships that a host decides on: ``Core.provision`` and ``Core.deprovision``."""
+"""Memberships that a host decides on: ``Core.provision``, ``Core.set_memberships`` and ``Core.deprovision``."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 
 import pytest
 from sqlalchemy import create_engine
@@ -156,3 +157,82 @@ def test_owner_of_a_shared_organization_is_not_erased(core, ann):
     with pytest.raises(Conflict, match="you own organizations with other members: acme"):
         core.erase("1")
     assert core.provision("1", ENGINEERING) == ann
+
+
+def read_slugs(core, actor):
+    """Return the organizations and workspaces of a user, without the personal ones."""
+    client = client_of(core, actor)
+    return sorted(
+        f"{organization.slug}/{workspace.slug}"
+        for organization in client.organizations.list()
+        for workspace in client.organization(organization).workspaces.list()
+        if not workspace.is_personal
+    )
+
+
+@pytest.fixture
+def moved(core):
+    """Return a user whom the host has moved from one company and team to others, and a colleague who stays."""
+    teams = [ENGINEERING, Membership("acme", "old"), Membership("globex", "ops", organization_role="admin")]
+    moved = core.set_memberships("1", teams, email="ann@example.com")
+    core.set_memberships("2", [*teams, Membership("evil", "lab", role="admin")], email="ben@example.com")
+    assert read_slugs(core, moved) == ["acme/eng", "acme/old", "globex/ops"]
+    return moved
+
+
+@pytest.mark.parametrize(
+    ("memberships", "kept"),
+    [
+        ([Membership("evil", "lab")], ["evil/lab"]),
+        ([ENGINEERING], ["acme/eng"]),
+        ([ENGINEERING, Membership("new", "new")], ["acme/eng", "new/new"]),
+        ([], []),
+    ],
+)
+def test_memberships_that_the_host_no_longer_lists_end(core, moved, memberships, kept, statements):
+    ben = core.user(external_id="2")
+    column = make_column(core, ben)
+    board = client_of(core, ben).workspace("acme", "eng").project(column.project_id)
+    card = board.column(column).cards.create(title="Write", assignee_id=moved.user_id)
+    assert core.set_memberships("1", memberships) == moved
+    assert read_slugs(core, moved) == kept
+    assert board.card(card).get().assignee_id == (moved.user_id if "acme/eng" in kept else None)
+    assert read_slugs(core, ben) == ["acme/eng", "acme/old", "evil/lab", "globex/ops"]
+    with statements() as sent:
+        core.set_memberships("1", memberships)
+    assert [statement.split()[0] for statement in sent] == ["SELECT", "SELECT"]
+
+
+def test_what_a_user_owns_and_organizations_of_others_stay(core, moved):
+    own = client_of(core, moved).organizations.create(name="Side", slug="side")
+    client_of(core, moved).organization(own).workspaces.create(name="Project", slug="project")
+    core.set_memberships("1", [Membership("evil", "lab")], manages=lambda slug: slug != "globex")
+    assert read_slugs(core, moved) == ["evil/lab", "globex/ops", "side/project"]
+
+
+def test_new_user_without_memberships_has_a_personal_workspace(core):
+    (organization,) = client_of(core, core.set_memberships("1", [])).organizations.list()
+    assert organization.my_role == "owner"
+
+
+@pytest.mark.parametrize(
+    "memberships",
+    [
+        [ENGINEERING, Membership("acme", "eng", role="admin")],
+        [ENGINEERING, Membership("acme", "ops", organization_role="admin")],
+        [Membership("a" * 200, "eng")],
+    ],
+)
+def test_contradictory_or_invalid_memberships_change_nothing(core, memberships):
+    with pytest.raises(Invalid):
+        core.set_memberships("1", memberships)
+    assert read_slugs(core, core.user(external_id="1")) == []
+
+
+def test_concurrent_moves_leave_one_membership(core, moved):
+    ids = [str(number) for number in range(3, 7)]
+    for external_id in ids:
+        core.set_memberships(external_id, [ENGINEERING])
+    lab = [Membership("evil", "lab")]
+    at_once(*[partial(core.set_memberships, external_id, lab) for external_id in [*ids, *ids]])
+    assert [read_slugs(core, core.user(external_id=item)) for item in ids] == [["evil/lab"]] * 4
