@@ -52,7 +52,7 @@ def make_app(
     proxied_users = None
     if settings.user_header is not None:
         proxied_users = ProxiedUsers(core.units, settings.user_header, settings.trusted_proxies)
-    handler = Handler(api, proxied_users)
+    handler = Handler(api, core.env, proxied_users)
     app[STATE], app[HANDLER] = api.state, handler
     app.router.add_route("*", _TAIL, handler.__call__, expect_handler=_expect_later)
 

@@ -15,11 +15,12 @@ from reference_server.detached import DetachableConnection, StreamProtocol, Tran
 from reference_server.proxied_users import ProxiedUsers
 from stellary.contract.endpoint import EVENT_STREAM
 from stellary.contract.port import RawResponse
-from stellary.core.http.addresses import client_address
+from stellary.core.http.addresses import client_address, is_within
 from stellary.core.http.api import Api
 from stellary.core.http.body import incomplete_body
 from stellary.core.http.context import RequestContext, create_context, encode_target, remove_prefix
 from stellary.core.http.streams import StreamStart
+from stellary.core.kernel.environment import Environment
 
 NOT_INFLATED = web.RequestKey("NOT_INFLATED", bool)
 """Marks a request whose connection does not inflate its content; a host's connections do."""
@@ -30,6 +31,7 @@ class Handler:
 
     Args:
         api: The API that answers them.
+        env: The environment of its core, whose URL tells whether people use HTTPS.
         proxied_users: The users that a proxy has signed in; None if only tokens are accepted.
 
     Attributes:
@@ -37,8 +39,9 @@ class Handler:
         prefix: The prefix of paths, if the application is part of a host's; empty otherwise.
     """
 
-    def __init__(self, api: Api, proxied_users: ProxiedUsers | None = None) -> None:
+    def __init__(self, api: Api, env: Environment, proxied_users: ProxiedUsers | None = None) -> None:
         self.api = api
+        self._env = env
         self._proxied_users = proxied_users
         self.prefix = ""
 
@@ -68,6 +71,8 @@ class Handler:
             body=AiohttpBody(request),
             # Only requests that repeat a header are searched, which are few.
             repeats_authorization=len(headers) < len(sent) and len(sent.getall("Authorization", ())) > 1,
+            is_secure=self._env.public_url.startswith("https:")
+            or (headers.get("x-forwarded-proto") == "https" and is_within(request.remote, proxies)),
             identify=identify,
         )
 
@@ -168,6 +173,8 @@ def build_response(raw: RawResponse, headers: Mapping[str, str]) -> web.Response
         headers: All headers of the response, except the name of the server.
     """
     sent: CIMultiDict[str] = CIMultiDict(headers, server="stellary")
+    for cookie in raw.cookies:
+        sent.add("set-cookie", cookie)
     if raw.blocks is not None or raw.headers.get("content-type") == EVENT_STREAM:
         return web.StreamResponse(status=raw.status, headers=sent)
     body: Any = raw.body or None

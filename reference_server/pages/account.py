@@ -9,7 +9,7 @@ import attrs
 
 from reference_server.pages.layout import alert, form, heading, link, paragraph, render_page, text_field
 from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
-from reference_server.pages.sessions import build_cookie, build_header, render_sign_in
+from reference_server.pages.sessions import build_header, build_session_cookie, render_sign_in
 from stellary.contract.auth import CHANGE_EMAIL, DELETE_ACCOUNT, ME, SEND_CONFIRMATION, ConfirmedAction
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawResponse
@@ -61,7 +61,7 @@ def _submit_change(
                 "Your account is deleted",
                 paragraph('What you have shared with others stays, under the name "former member".'),
             )
-            return attrs.evolve(page, headers={**page.headers, "set-cookie": build_cookie(request, "")})
+            return attrs.evolve(page, cookies=(build_session_cookie(request, ""),))
     else:
         email = request.form.get("email", "").strip()
         response = api.call_as_user(CHANGE_EMAIL, {"email": email, **confirmation})
@@ -121,12 +121,12 @@ def _build_form(request: PageRequest, do: str) -> str:
             length_max=128,
         )
         fields.append(password)
-    return form(request.path, _BUTTONS[do], *fields, choice=("do", do))
+    return form(request, _BUTTONS[do], *fields, choice=("do", do))
 
 
 def _build_request(request: PageRequest, do: str) -> str:
     """Return the form that sends the link which confirms a change."""
-    return form(request.path, f"{_BUTTONS[do]} with a link by e-mail", choice=("do", do))
+    return form(request, f"{_BUTTONS[do]} with a link by e-mail", choice=("do", do))
 
 
 def _render_confirmation(

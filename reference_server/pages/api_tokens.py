@@ -78,7 +78,7 @@ def _render_tokens(
 ) -> RawResponse:
     tokens = client.api_tokens.list(limit=TOKENS_MAX)
     revocations = [
-        form(request.path, f"Revoke {token.name} ({token.prefix}…)", hidden_field("revoke", token.id))
+        form(request, f"Revoke {token.name} ({token.prefix}…)", hidden_field("revoke", token.id))
         for token in tokens
     ]
     return render_page(
@@ -88,7 +88,7 @@ def _render_tokens(
             "A token lets the command line, a script or an AI client act for you, with all your rights."
         ),
         form(
-            request.path,
+            request,
             "Create a token",
             text_field("name", "Name", "text", "off", hint="What it is for, such as Laptop.", length_max=100),
         ),

@@ -24,7 +24,7 @@ def show_confirm_email(request: PageRequest, api: PageApi) -> RawResponse:
     return render_page(
         "Confirm your e-mail address",
         paragraph(sentence),
-        form(request.path, "Confirm the address"),
+        form(request, "Confirm the address"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +15,7 @@ import orjson
 
 from reference_server.oidc import OidcProvider
 from reference_server.pages.layout import paragraph, render_page
-from reference_server.pages.requests import ApiResponse, PageRequest, parse_form, parse_response
+from reference_server.pages.requests import FORM_COOKIE, ApiResponse, PageRequest, parse_form, parse_response
 from reference_server.pages.routes import (
     CALLBACK_PATH,
     CALLS_OF_PROVIDER,
@@ -22,7 +23,6 @@ from reference_server.pages.routes import (
     PROVIDER_PAGES,
     PageFunction,
 )
-from reference_server.pages.sessions import COOKIE, read_cookie
 from reference_server.settings import Settings
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawRequest, RawResponse
@@ -33,8 +33,10 @@ from stellary.core.accounts.identities import Identity, link_identity, sign_in
 from stellary.core.accounts.pending_logins import finish_login, open_pending_login
 from stellary.core.api import dispatch
 from stellary.core.db.errors import error_response
+from stellary.core.http.api import check_same_site
 from stellary.core.http.body import PASSWORD, RequestBody
 from stellary.core.http.context import OperationHandler, RequestContext
+from stellary.core.http.cors import read_origin
 from stellary.core.http.password_limits import PasswordLimits
 from stellary.core.http.shares import Owner
 from stellary.core.http.threads import Threads
@@ -83,39 +85,43 @@ class PageHandlers:
     ) -> RawResponse:
         assert context.match is not None
         try:
-            form: dict[str, str] = {}
-            if context.method == "POST":
-                body = await RequestBody(context, PASSWORD.size).read_small()
-                form = parse_form(context.headers, body or b"")
-            cookies = context.headers.get("cookie", "")
-            session = read_cookie(cookies, COOKIE)
-            actor = None
-            if session is None and context.identify is not None:
-                actor = await context.identify()
             request = PageRequest(
                 prefix=context.prefix,
                 path=f"{context.prefix}{context.path}",
                 token=getattr(context.match.ref, "token", ""),
-                form=form,
                 parameters=attrs.asdict(context.match.ref),
-                session=session,
-                is_secure=self._core.env.public_url.startswith("https:"),
+                is_secure=context.is_secure,
                 query=dict(parse_qsl(context.query)),
-                cookies=cookies,
+                cookies=context.headers.get("cookie", ""),
                 provider=None if self._provider is None else self._provider.settings.label,
             )
-            api = _Api(self._core, self._password_limits, context, session, actor, self._provider)
+            # The token is bound to the login of the browser, or before that to a cookie of its own.
+            bound = request.session or request.get_cookie(FORM_COOKIE)
+            browser = bound or secrets.token_urlsafe(24)
+            form_token = self._core.env.signer.derive("form", browser).hex()
+            request = attrs.evolve(request, form_token=form_token)
+            if context.method == "POST":
+                check_same_site(context.headers, (read_origin(self._core.env.public_url),))
+                body = await RequestBody(context, PASSWORD.size).read_small()
+                request = attrs.evolve(request, form=parse_form(context.headers, body or b""))
+                request.check_form_token()
+            actor = None
+            if request.session is None and context.identify is not None:
+                actor = await context.identify()
+            api = _Api(self._core, self._password_limits, context, request.session, actor, self._provider)
             if page_function in CALLS_OF_PROVIDER:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._provider_threads, page_function, request, api)
             user = context.client if session is None else session
             owner = Owner(user=user if actor is None else actor.user_id)
-            if context.method == "POST":
-                # A form may contain a password, which is hashed.
-                return await threads.pools["self_managed"].run(lambda: page_function(request, api), owner)
-            return await threads.pages.run(
-                lambda: page_function(request, api), owner, is_gone=context.body.is_gone
+            # A form may contain a password, which is hashed. It is handled even if its client disconnects.
+            is_form = context.method == "POST"
+            page = await (threads.pools["self_managed"] if is_form else threads.pages).run(
+                lambda: page_function(request, api), owner, is_gone=None if is_form else context.body.is_gone
             )
+            if bound is None and page.body:
+                page = attrs.evolve(page, cookies=(*page.cookies, request.build_cookie(FORM_COOKIE, browser)))
+            return page
         except ApiError as error:
             raw = error_response(error, context.request_id)
             page = render_page(

@@ -18,8 +18,8 @@ from reference_server.pages.layout import (
 from reference_server.pages.requests import PageApi, PageRequest
 from reference_server.pages.sessions import (
     PageLogin,
-    build_cookie,
     build_provider_link,
+    build_session_cookie,
     log_in,
     render_code_form,
 )
@@ -64,7 +64,7 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
         api.call(LOGOUT, {}, token=token)
         return _render_invalid()
     page = _render_accepted(request, invitation)
-    return attrs.evolve(page, headers={**page.headers, "set-cookie": build_cookie(request, token)})
+    return attrs.evolve(page, cookies=(build_session_cookie(request, token),))
 
 
 def _accept_signed_in(request: PageRequest, api: PageApi, invitation: PendingInvitation) -> RawResponse:
@@ -123,19 +123,19 @@ def _render_invitation(
         paragraph(f"The invitation is for {invitation.email}."),
     ]
     if _is_signed_in(api, invitation):
-        accept = form(request.path, "Accept", choice=("account", SIGNED_IN))
+        accept = form(request, "Accept", choice=("account", SIGNED_IN))
         return render_page(f"Join {invitation.workspace}", *introduction, accept, status=status)
     # Both forms are always there: the page does not reveal to the inviter, who may open it, whether there is an account.
     email, chosen = invitation.email, request.form.get("account")
     sign_in = form(
-        request.path,
+        request,
         "Sign in and accept",
         text_field("email", "E-mail address", "email", "username", text=email, is_fixed=True),
         text_field("password", "Password", "password", "current-password", length_max=128),
         choice=("account", EXISTING),
     )
     register = form(
-        request.path,
+        request,
         "Create the account and accept",
         text_field("email", "E-mail address", "email", "username", text=email, is_fixed=True, id="new-email"),
         text_field("name", "Your name", "text", "name", text=request.form.get("name", ""), length_max=100),

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from html import escape
 
+from reference_server.pages.requests import TOKEN_FIELD, PageRequest
 from stellary.contract.port import RawResponse
 
 _STYLE = """\
@@ -56,8 +57,8 @@ _HEADERS = {
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action 'self';"
         " base-uri 'none'; frame-ancestors 'none'"
     ),
-    # The address of a page may contain a secret.
-    "referrer-policy": "no-referrer",
+    # The address of a page may contain a secret. With "no-referrer", browsers would not name the origin of a form.
+    "referrer-policy": "same-origin",
 }
 # Views have styles of their own, also in attributes. All text in them is escaped, and nothing can be loaded or run.
 _VIEW_HEADERS = {
@@ -120,7 +121,7 @@ def redirect(path: str, cookie: str) -> RawResponse:
         path: The path to go to, with the prefix, or the URL of another site.
         cookie: The ``Set-Cookie`` header.
     """
-    return RawResponse(303, {**_HEADERS, "location": path, "set-cookie": cookie})
+    return RawResponse(303, {**_HEADERS, "location": path}, cookies=(cookie,))
 
 
 def paragraph(text: str) -> str:
@@ -194,16 +195,24 @@ def hidden_field(name: str, text: str) -> str:
     return f'<input type="hidden" name="{escape(name)}" value="{escape(text)}">'
 
 
-def form(action: str, button: str, *fields: str, choice: tuple[str, str] | None = None) -> str:
-    """Return a form.
+def form(
+    request: PageRequest,
+    button: str,
+    *fields: str,
+    choice: tuple[str, str] | None = None,
+    path: str | None = None,
+) -> str:
+    """Return a form, with the token that shows that a page of this server has sent it.
 
     Args:
-        action: The path that the form is sent to.
+        request: The request for the page.
         button: The text of its button.
         fields: Its fields.
         choice: A name and a value that tell the form from others on the page. Default: none.
+        path: The path that the form is sent to, without the prefix. Default: that of the page.
     """
-    content = "\n".join(fields)
+    action = request.path if path is None else f"{request.prefix}{path}"
+    content = "\n".join([hidden_field(TOKEN_FIELD, request.form_token), *fields])
     sent = "" if choice is None else f' name="{escape(choice[0])}" value="{escape(choice[1])}"'
     return (
         f'<form method="post" action="{escape(action)}">\n{content}\n'

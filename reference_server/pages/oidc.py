@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping
 from datetime import timedelta
 
+import attrs
+
 from reference_server.oidc import OidcProvider, ProviderUnavailable, SignInRefused, SignInRequest
 from reference_server.pages.layout import (
     alert,
@@ -21,10 +23,9 @@ from reference_server.pages.layout import (
 from reference_server.pages.requests import PageApi, PageRequest
 from reference_server.pages.sessions import (
     DEVICE,
-    build_cookie,
+    build_session_cookie,
     choose_target,
     log_in,
-    read_cookie,
     render_code_form,
 )
 from stellary.contract.auth import LOGOUT
@@ -52,19 +53,22 @@ def start_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
         "verifier": sign_in.verifier,
         "next": choose_target(request, request.query.get("next", "")),
     }
-    secure = "; Secure" if request.is_secure else ""
-    # The provider's redirect is a navigation from another site, with which Lax cookies are sent.
-    attributes = f"Path={request.prefix}/sign-in/oidc; Max-Age={int(LIFETIME.total_seconds())}; HttpOnly; SameSite=Lax{secure}"
-    return redirect(url, f"{COOKIE}={_seal(api, _BEGUN, data)}; {attributes}")
+    return redirect(url, request.build_cookie(COOKIE, _seal(api, _BEGUN, data), LIFETIME))
 
 
 def finish_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
     """Sign in the user who comes back from the provider, or ask for the password of an account to link."""
-    data = _unseal(api, _BEGUN, read_cookie(request.cookies, COOKIE) or "")
+    data = _unseal(api, _BEGUN, request.get_cookie(COOKIE) or "")
     if data is None or not hmac.compare_digest(
         data["state"].encode(), request.query.get("state", "").encode()
     ):
         return _render_expired(request)
+    page = _finish_sign_in(request, api, data)
+    # The secrets of the sign-in are used once, whatever became of it.
+    return attrs.evolve(page, cookies=(*page.cookies, request.build_cookie(COOKIE, "")))
+
+
+def _finish_sign_in(request: PageRequest, api: PageApi, data: Mapping[str, str]) -> RawResponse:
     if "code" not in request.query:
         return _render_refused(request, "The sign-in service has not signed you in.")
     sign_in = SignInRequest(data["state"], data["nonce"], data["verifier"])
@@ -88,7 +92,7 @@ def finish_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
             "next": target,
         }
         return _render_link(request, identity.email, _seal(api, _LINK, fields))
-    return redirect(choose_target(request, target), build_cookie(request, str(token)))
+    return redirect(choose_target(request, target), build_session_cookie(request, str(token)))
 
 
 def submit_link(request: PageRequest, api: PageApi) -> RawResponse:
@@ -109,7 +113,7 @@ def submit_link(request: PageRequest, api: PageApi) -> RawResponse:
     if response.problem is not None:
         api.call(LOGOUT, {}, token=login.token)
         return _render_refused(request, response.problem, response.status)
-    return redirect(choose_target(request, data["next"]), build_cookie(request, login.token))
+    return redirect(choose_target(request, data["next"]), build_session_cookie(request, login.token))
 
 
 def _provider_of(api: PageApi) -> OidcProvider:
@@ -142,11 +146,12 @@ def _render_link(
             f" {request.provider}."
         ),
         form(
-            f"{request.prefix}/sign-in/oidc/link",
+            request,
             "Sign in and link",
             hidden_field("identity", sealed),
             text_field("email", "E-mail address", "email", "username", text=email, is_fixed=True),
             text_field("password", "Password", "password", "current-password", length_max=128),
+            path="/sign-in/oidc/link",
         ),
         link(f"{request.prefix}/forgot-password", "Forgot your password?"),
         status=status,

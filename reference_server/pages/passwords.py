@@ -34,7 +34,7 @@ def _render_forgot_password(
             "Enter the e-mail address of your account to get a link with which you can choose a new password."
         ),
         form(
-            request.path,
+            request,
             "Send the link",
             text_field("email", "E-mail address", "email", "username", text=request.form.get("email", "")),
         ),
@@ -94,7 +94,7 @@ def _render_reset_password(
         "Choose a new password",
         alert(problem),
         form(
-            request.path,
+            request,
             "Change the password",
             text_field("email", "Account", "email", "username", text=owner.email, is_fixed=True),
             new_password_field("newPassword", "New password"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
+from datetime import timedelta
+from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 FIELDS_MAX = 20
+SESSION_COOKIE, FORM_COOKIE = "stellary_session", "stellary_form"
+TOKEN_FIELD = "formToken"
+"""The field of each form with the token that its page contains."""
 _LABELS = {
     "email": "The e-mail address",
     "name": "The name",
@@ -44,11 +50,11 @@ class PageRequest:
         token: The secret at the end of the path; empty for pages without one.
         form: The fields of the form; empty for a GET.
         parameters: The parameters in the path.
-        session: The login that the browser has stored; None without one.
         is_secure: Whether people reach the server over HTTPS.
         query: The parameters of the query.
         cookies: The ``Cookie`` header.
         provider: The name of the OpenID Connect provider; None without one.
+        form_token: The token of the forms of this browser.
     """
 
     prefix: str
@@ -56,11 +62,57 @@ class PageRequest:
     token: str = attrs.field(default="", repr=False)
     form: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     parameters: Mapping[str, str] = attrs.field(factory=dict)
-    session: str | None = attrs.field(default=None, repr=False)
     is_secure: bool = False
     query: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     cookies: str = attrs.field(default="", repr=False)
     provider: str | None = None
+    form_token: str = attrs.field(default="", repr=False)
+
+    @property
+    def session(self) -> str | None:
+        """The login that the browser has stored; None without one."""
+        return self.get_cookie(SESSION_COOKIE)
+
+    def get_cookie(self, name: str) -> str | None:
+        """Return a cookie; None without one.
+
+        Args:
+            name: The name, without its prefix.
+        """
+        try:
+            morsel = SimpleCookie(self.cookies).get(self._name_cookie(name))
+        except CookieError:
+            return None
+        return morsel.value if morsel is not None and morsel.value else None
+
+    def build_cookie(self, name: str, text: str, lifetime: timedelta | None = None) -> str:
+        """Return a ``Set-Cookie`` header.
+
+        Args:
+            name: The name, without its prefix.
+            text: The text; empty to delete the cookie.
+            lifetime: How long the browser keeps it. By default, until it is closed.
+        """
+        seconds = None if lifetime is None else int(lifetime.total_seconds())
+        age = "; Max-Age=0" if not text else "" if seconds is None else f"; Max-Age={seconds}"
+        secure = "; Secure" if self.is_secure else ""
+        # Scripts cannot read it, and other sites cannot send it with a form.
+        return f"{self._name_cookie(name)}={text}; Path={self.prefix}/; HttpOnly; SameSite=Lax{secure}{age}"
+
+    def check_form_token(self) -> None:
+        """Check that the form has the token of a page that this browser has opened.
+
+        Raises:
+            Forbidden: It has none, or that of another browser or login.
+        """
+        if not hmac.compare_digest(self.form.get(TOKEN_FIELD, "").encode(), self.form_token.encode()):
+            raise Forbidden("this form has expired: open the page again", code="form_expired")
+
+    def _name_cookie(self, name: str) -> str:
+        """Return the name of a cookie, whose prefix lets no other host and no connection in plain text set it."""
+        if not self.is_secure:
+            return name
+        return f"{'__Secure' if self.prefix else '__Host'}-{name}"
 
 
 @attrs.frozen
@@ -162,19 +214,16 @@ def parse_response(raw: RawResponse) -> ApiResponse:
 
 
 def parse_form(headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-    """Return the fields of a form that a page of this server has sent.
+    """Return the fields of a form.
 
     Args:
         headers: The headers of the request, with lower-case names.
         body: The body.
 
     Raises:
-        Forbidden: A page of another site has sent it.
         UnsupportedMedia: It is not an HTML form.
         Invalid: It is not in UTF-8, or has too many fields.
     """
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Forbidden("a page of another site has sent this form", code="other_site")
     if (
         headers.get("content-type", "").partition(";")[0].strip().lower()
         != "application/x-www-form-urlencoded"

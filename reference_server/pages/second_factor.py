@@ -132,7 +132,7 @@ def _build_unlinking(request: PageRequest, api: PageApi) -> list[str]:
         paragraph("These identities sign you in without your password and without a code."),
         *(
             form(
-                request.path,
+                request,
                 f"Unlink {identity.subject} at {identity.issuer}",
                 hidden_field("identity", identity.id),
                 choice=("do", _UNLINK),
@@ -150,7 +150,7 @@ def _build_enrolling(request: PageRequest) -> list[str]:
             " Google Authenticator. Nobody can sign in with a stolen password."
         ),
         form(
-            request.path,
+            request,
             "Set up the second factor",
             text_field("password", "Your password", "password", "current-password", length_max=128),
             choice=("do", _ENROLL),
@@ -167,7 +167,7 @@ def _build_disabling(request: PageRequest, factor: ApiResponse) -> list[str]:
         heading("Disable it"),
         paragraph("Your recovery codes end as well. Set it up again to get a new secret and new codes."),
         form(
-            request.path,
+            request,
             "Disable the second factor",
             text_field("password", "Your password", "password", "current-password", length_max=128),
             text_field("code", "Code", "text", "one-time-code", length_max=40),
@@ -190,7 +190,7 @@ def _render_secret(
         code_list([" ".join(groups)]),
         link(uri, "Open the app on this device") if is_uri else "",
         form(
-            request.path,
+            request,
             "Enable the second factor",
             hidden_field("secret", secret),
             hidden_field("uri", uri),

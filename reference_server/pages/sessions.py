@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
 
 import attrs
@@ -18,12 +17,11 @@ from reference_server.pages.layout import (
     render_page,
     text_field,
 )
-from reference_server.pages.requests import PageApi, PageRequest
+from reference_server.pages.requests import SESSION_COOKIE, PageApi, PageRequest
 from stellary.contract.auth import LOGIN, LOGOUT
 from stellary.contract.port import RawResponse
 from stellary.core.accounts.pending_logins import find_pending_login, seal_pending_login
 
-COOKIE = "stellary_session"
 DEVICE = "Browser"
 """The name of the sessions of browsers."""
 _TARGETS = ("/boards/", "/invitations/", "/second-factor", "/my-tokens", "/account")
@@ -31,37 +29,20 @@ _TARGETS = ("/boards/", "/invitations/", "/second-factor", "/my-tokens", "/accou
 _PRINTABLE = re.compile(r"[!-~]{1,2000}")
 
 
-def read_cookie(cookies: str, name: str) -> str | None:
-    """Return a cookie; None without one.
-
-    Args:
-        cookies: The ``Cookie`` header.
-        name: The name of the cookie.
-    """
-    try:
-        morsel = SimpleCookie(cookies).get(name)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None and morsel.value else None
-
-
-def build_cookie(request: PageRequest, token: str) -> str:
+def build_session_cookie(request: PageRequest, token: str) -> str:
     """Return the ``Set-Cookie`` header that stores a login until the browser is closed.
 
     Args:
         request: The request.
         token: The login; empty to delete it.
     """
-    lifetime = "" if token else "; Max-Age=0"
-    secure = "; Secure" if request.is_secure else ""
-    # Scripts cannot read it, and other sites cannot send it with a form.
-    return f"{COOKIE}={token}; Path={request.prefix}/; HttpOnly; SameSite=Lax{secure}{lifetime}"
+    return request.build_cookie(SESSION_COOKIE, token)
 
 
 def build_header(request: PageRequest) -> str:
     """Return the parts above the pages of a user who has signed in."""
     home = f'<a href="{request.prefix}/home">Stellary</a>'
-    return home + form(f"{request.prefix}/sign-out", "Sign out")
+    return home + form(request, "Sign out", path="/sign-out")
 
 
 def show_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
@@ -77,7 +58,7 @@ def submit_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
         return render_code_form(request, login, hidden_field("next", target))
     if login.problem is not None:
         return render_sign_in(request, target, login.problem, login.status)
-    return redirect(choose_target(request, target), build_cookie(request, login.token))
+    return redirect(choose_target(request, target), build_session_cookie(request, login.token))
 
 
 def choose_target(request: PageRequest, target: str) -> str:
@@ -147,7 +128,7 @@ def render_code_form(request: PageRequest, login: PageLogin, *fields: str) -> Ra
         "Enter your code",
         alert(login.problem),
         form(
-            request.path,
+            request,
             "Sign in",
             *fields,
             hidden_field("pending", login.pending or ""),
@@ -168,7 +149,7 @@ def submit_sign_out(request: PageRequest, api: PageApi) -> RawResponse:
     """End the session of the browser."""
     if request.session is not None:
         api.call(LOGOUT, {}, token=request.session)
-    return redirect(f"{request.prefix}/sign-in", build_cookie(request, ""))
+    return redirect(f"{request.prefix}/sign-in", build_session_cookie(request, ""))
 
 
 def render_sign_in(
@@ -186,11 +167,12 @@ def render_sign_in(
         "Sign in",
         alert(problem),
         form(
-            f"{request.prefix}/sign-in",
+            request,
             "Sign in",
             hidden_field("next", target),
             text_field("email", "E-mail address", "email", "username", text=request.form.get("email", "")),
             text_field("password", "Password", "password", "current-password", length_max=128),
+            path="/sign-in",
         ),
         link(f"{request.prefix}/forgot-password", "Forgot your password?"),
         *build_provider_link(request, target),

@@ -37,12 +37,14 @@ class RawResponse:
 
     Attributes:
         blocks: A body that is not held in memory; can be read once. From a port, the body of a stream.
+        cookies: The ``Set-Cookie`` headers of a page; the API sets none.
     """
 
     status: int
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=show_headers)
     body: bytes = attrs.field(default=b"", repr=show_body)
     blocks: Iterator[bytes] | None = attrs.field(default=None, eq=False, repr=False)
+    cookies: tuple[str, ...] = attrs.field(default=(), repr=False, kw_only=True)
 
 
 class Port(Protocol):

@@ -197,7 +197,8 @@ def reply(connection: socket.socket, method: str = "GET") -> Reply:
 
 
 def read(answer: HTTPResponse) -> Reply:
-    headers = {name.lower(): text for name, text in answer.getheaders()}
+    # Of a repeated header, the first is kept.
+    headers = {name.lower(): text for name, text in reversed(answer.getheaders())}
     return Reply(answer.status, headers, answer.read())
 
 

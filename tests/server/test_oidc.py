@@ -117,10 +117,10 @@ def test_signing_in_leads_to_no_other_site(sqlite_oidc_server, provider, target)
 def test_request_to_the_provider_is_bound_to_the_browser(sqlite_oidc_server, provider):
     started = sqlite_oidc_server.ask("GET", START)
     assert started.headers["set-cookie"].split("; ")[1:] == [
-        "Path=/sign-in/oidc",
-        "Max-Age=600",
+        "Path=/",
         "HttpOnly",
         "SameSite=Lax",
+        "Max-Age=600",
     ]
     query = parse_qs(urlsplit(started.headers["location"]).query)
     assert query["scope"] == ["openid email profile"]

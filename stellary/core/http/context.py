@@ -70,6 +70,7 @@ class RequestContext:
         client: The client's address.
         body: The body.
         repeats_authorization: Whether there are several ``Authorization`` headers.
+        is_secure: Whether the client uses HTTPS.
         identify: Returns the actor that the host's application has logged in, or None; None uses bearer tokens only.
         match: The endpoint, once it is known.
         host_actor: The caller, if the host's application has logged them in.
@@ -90,6 +91,7 @@ class RequestContext:
     client: str
     body: BodySource
     repeats_authorization: bool = False
+    is_secure: bool = False
     identify: Callable[[], Awaitable[Actor | None]] | None = None
     match: Match | None = None
     host_actor: Actor | None = None
@@ -132,6 +134,7 @@ def create_context(
     client: str,
     body: BodySource,
     repeats_authorization: bool,
+    is_secure: bool = False,
     identify: Callable[[], Awaitable[Actor | None]] | None = None,
 ) -> RequestContext:
     """Return the context of a request.
@@ -145,6 +148,7 @@ def create_context(
         client: The client's address.
         body: The body.
         repeats_authorization: Whether there are several ``Authorization`` headers.
+        is_secure: Whether the client uses HTTPS, for cookies. Default: False.
         identify: Returns the actor that the host's application has logged in. By default, bearer tokens decide.
     """
     if "if-match" in headers:
@@ -161,6 +165,7 @@ def create_context(
         client=client,
         body=body,
         repeats_authorization=repeats_authorization,
+        is_secure=is_secure,
         identify=identify,
     )
 

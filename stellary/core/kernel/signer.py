@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import hmac
 import re
 import secrets
 from collections.abc import Mapping
@@ -80,6 +81,16 @@ class Signer:
         if claims.expires_at <= now.timestamp():
             raise _invalid_token()
         return claims
+
+    def derive(self, purpose: str, text: str) -> bytes:
+        """Return 32 bytes that depend on a text, and that only holders of the secret can compute.
+
+        Args:
+            purpose: The name of the purpose.
+            text: The text.
+        """
+        message = f"{ISSUER}-{purpose}:{text}".encode("utf-8", "surrogateescape")
+        return hmac.digest(self._secret.encode(), message, "sha256")
 
     def seal(self, purpose: str, data: Mapping[str, object], now: datetime, lifetime: timedelta) -> str:
         """Return data as a signed text, which is valid for one purpose and is no login. Anyone can read the data.

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import attrs
 
@@ -22,6 +21,7 @@ from stellary.core.api.authentication import parse_bearer
 from stellary.core.db.errors import error_response
 from stellary.core.http.body import LARGE, RequestBody
 from stellary.core.http.context import RequestContext
+from stellary.core.http.cors import read_origin
 from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.http.shares import Owner
 from stellary.core.http.state import State
@@ -66,7 +66,7 @@ class McpEndpoint:
         self._state = state
         self._hidden_operations = hidden_operations
         self._token = token
-        self._origins = {_origin(core.env.public_url), *origins}
+        self._origins = {read_origin(core.env.public_url), *origins}
         self._bridge: asyncio.Future[Bridge] | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -184,11 +184,6 @@ class McpEndpoint:
             product_version(),
             LARGE.size,
         )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _check_installed() -> None:
