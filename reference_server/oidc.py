@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 SECONDS_MAX = 5.0
 """The seconds to wait for a connection to the provider, and for each part of its response."""
 BYTES_MAX = 1024 * 1024
-METADATA_SECONDS = 3600.0
-"""The seconds for which the provider's description is kept."""
+KEPT_SECONDS = 3600.0
+"""The seconds for which the provider's description and keys are kept."""
+RENEWAL_SECONDS = 60.0
+"""The seconds between two requests for the keys because of a key that is not among them."""
 LEEWAY_SECONDS = 60
 """The seconds by which the clock of the provider may be wrong."""
 ALGORITHMS = (
@@ -88,6 +90,8 @@ class OidcProvider:
         self._metadata: Mapping[str, object] = {}
         self._metadata_expires_at = 0.0
         self._keys: KeySet | None = None
+        self._keys_expire_at = 0.0
+        self._renewable_at = 0.0
 
     def build_authorization_url(self, request: SignInRequest) -> str:
         """Return the URL of the provider at which the user signs in.
@@ -130,10 +134,10 @@ class OidcProvider:
             profile = self._fetch_profile(str(tokens.get("access_token", "")))
             if profile.get("sub") != subject:
                 raise SignInRefused("The sign-in service has answered for another user.")
-            claims = {**profile, **claims}
+            # The address is that of the profile, and so is the word that it is verified.
+            claims = profile
         email, name = claims.get("email"), claims.get("name")
-        # Some providers send the word instead of the value.
-        if not isinstance(email, str) or claims.get("email_verified") not in (True, "true"):
+        if not isinstance(email, str) or claims.get("email_verified") is not True:
             raise SignInRefused(f"{self.settings.label} has not verified your e-mail address.")
         return Identity(
             issuer=self.settings.issuer,
@@ -169,23 +173,31 @@ class OidcProvider:
         claims: Mapping[str, object] = decoded.claims
         audience, subject = claims["aud"], claims["sub"]
         is_shared = isinstance(audience, list) and len(audience) > 1
-        if is_shared and claims.get("azp") != self.settings.client_id:
+        if (is_shared or "azp" in claims) and claims.get("azp") != self.settings.client_id:
             raise SignInRefused("The answer of the sign-in service is meant for another program.")
         if not isinstance(subject, str) or not 1 <= len(subject) <= 255:
             raise SignInRefused("The answer of the sign-in service is not valid.")
         return claims
 
     def _load_keys(self, *, renew: bool = False) -> KeySet:
-        """Return the keys of the provider, fetched again if they have changed."""
+        """Return the keys of the provider, fetched at most once an hour, or once a minute to find a new one."""
         from joserfc.errors import JoseError
         from joserfc.jwk import KeySet
 
-        if self._keys is None or renew:
-            try:
-                self._keys = KeySet.import_key_set(_fetch_json(self._read_url("jwks_uri")))  # type: ignore[arg-type]
-            except (JoseError, KeyError, TypeError, ValueError) as error:
-                raise ProviderUnavailable(f"its keys cannot be read: {error}") from error
-        return self._keys
+        now = time.monotonic()
+        with self._lock:
+            may_renew = renew and now >= self._renewable_at
+            if self._keys is not None and now < self._keys_expire_at and not may_renew:
+                return self._keys
+            if may_renew:
+                self._renewable_at = now + RENEWAL_SECONDS
+        try:
+            keys = KeySet.import_key_set(_fetch_json(self._read_url("jwks_uri")))  # type: ignore[arg-type]
+        except (JoseError, KeyError, TypeError, ValueError) as error:
+            raise ProviderUnavailable(f"its keys cannot be read: {error}") from error
+        with self._lock:
+            self._keys, self._keys_expire_at = keys, now + KEPT_SECONDS
+        return keys
 
     # ------------------------------------------------------------------------------------------ requests
 
@@ -230,7 +242,7 @@ class OidcProvider:
         if metadata.get("issuer") != issuer:
             raise ProviderUnavailable(f"it calls itself {metadata.get('issuer')!r}, not {issuer!r}")
         with self._lock:
-            self._metadata, self._metadata_expires_at = metadata, time.monotonic() + METADATA_SECONDS
+            self._metadata, self._metadata_expires_at = metadata, time.monotonic() + KEPT_SECONDS
         return metadata
 
 

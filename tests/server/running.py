@@ -197,8 +197,9 @@ def reply(connection: socket.socket, method: str = "GET") -> Reply:
 
 
 def read(answer: HTTPResponse) -> Reply:
-    # Of a repeated header, the first is kept.
-    headers = {name.lower(): text for name, text in reversed(answer.getheaders())}
+    headers = {name.lower(): text for name, text in answer.getheaders()}
+    if "set-cookie" in headers:
+        headers["set-cookie"] = "\n".join(answer.headers.get_all("set-cookie", ()))
     return Reply(answer.status, headers, answer.read())
 
 

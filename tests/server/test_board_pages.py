@@ -12,6 +12,7 @@ from stellary import Stellary
 from stellary.core.http.limits import NO_LIMITS
 from tests.server.running import running
 from tests.server.test_pages import ANN, send_form, text_of
+from tests.support.each_case import for_each
 
 PASSWORD = "correct horse"
 LIMITS = Settings(limits=NO_LIMITS)
@@ -147,11 +148,22 @@ def test_cookie_of_a_page_is_no_login_for_the_api(sqlite_server):
     assert sqlite_server.ask("GET", "/auth/me", cookie=cookie_of(sign_in(sqlite_server))).status == 401
 
 
-def test_cookie_is_sent_over_https_only(sqlite_core):
-    sqlite_core.env.public_url = "https://pm.example.com"
-    with running(sqlite_core, LIMITS) as server:
-        server.register()
-        assert sign_in(server).headers["set-cookie"].endswith("; Secure")
+@for_each(
+    "url, proxies, host, name, has_hsts",
+    [
+        ("https://pm.example.com", (), "pm.example.com", "__Host-stellary_form", True),
+        ("https://localhost", (), "localhost:3001", "__Host-stellary_form", False),
+        ("http://pm.example.com", (ip_network("127.0.0.1"),), "x", "__Host-stellary_form", True),
+        ("http://localhost:3001", (), "localhost:3001", "stellary_form", False),
+    ],
+)
+def test_cookies_are_sent_over_https_only(sqlite_core, url, proxies, host, name, has_hsts):
+    sqlite_core.env.public_url = url
+    with running(sqlite_core, Settings(limits=NO_LIMITS, jobs=False, trusted_proxies=proxies)) as server:
+        reply = server.ask("GET", "/sign-in", host=host, x_forwarded_proto="https")
+    cookie = reply.headers["set-cookie"]
+    assert (cookie.partition("=")[0], cookie.endswith("; Secure")) == (name, name.startswith("__"))
+    assert ("strict-transport-security" in reply.headers) == has_hsts
 
 
 def test_user_of_a_trusted_proxy_needs_no_form(sqlite_core):

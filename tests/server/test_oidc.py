@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -174,7 +176,9 @@ def test_user_who_cancels_is_told_so(sqlite_oidc_server):
         {"email": "no address"},
         {"email_verified": None},
         {"email_verified": False},
-        {"email_verified": "false"},
+        {"email_verified": "true"},
+        {"email_verified": 1},
+        {"azp": "other"},
     ],
     ids=str,
 )
@@ -222,9 +226,29 @@ def test_key_that_is_not_published_is_refused(sqlite_oidc_server, provider):
     provider.signing_key = provider.add_key()
     provider.keys.pop()
     provider.calls.clear()
-    reply = come_back(sqlite_oidc_server, provider)
-    assert (reply.status, is_signed_in(reply)) == (401, False)
+    for _ in range(3):
+        reply = come_back(sqlite_oidc_server, provider)
+        assert (reply.status, is_signed_in(reply)) == (401, False)
     assert [path.rpartition("/")[2] for path in provider.calls].count("keys") == 2
+
+
+def test_key_that_the_provider_has_removed_is_refused_after_an_hour(
+    sqlite_oidc_server, provider, monkeypatch
+):
+    now = time.monotonic()
+    monkeypatch.setattr("reference_server.oidc.time", SimpleNamespace(monotonic=lambda: now))
+    assert is_signed_in(come_back(sqlite_oidc_server, provider))
+    provider.keys = [type(provider.signing_key).generate_key("P-256", {"kid": "new"})]
+    now += 3601
+    assert not is_signed_in(come_back(sqlite_oidc_server, provider))
+
+
+def test_state_of_a_sign_in_ends_when_the_browser_comes_back(sqlite_oidc_server, provider):
+    for claims in ({}, {"nonce": "other"}):
+        provider.token_claims = claims
+        reply = come_back(sqlite_oidc_server, provider)
+        (ended,) = re.findall(r"stellary_oidc=;.*", reply.headers["set-cookie"])
+        assert "; Max-Age=0" in ended
 
 
 def test_forged_signature_with_a_published_kid_is_refused(sqlite_oidc_server, provider):
@@ -242,8 +266,15 @@ def test_forged_signature_with_a_published_kid_is_refused(sqlite_oidc_server, pr
 def test_address_is_read_from_the_profile(sqlite_oidc_server, provider, subject, status):
     provider.token_claims = {"email": None, "email_verified": None}
     provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
-    provider.profile = {"sub": subject, "email": ANN, "email_verified": "true"}
+    provider.profile = {"sub": subject, "email": ANN, "email_verified": True}
     assert come_back(sqlite_oidc_server, provider).status == status
+
+
+def test_address_of_the_profile_is_verified_by_the_profile(sqlite_oidc_server, provider):
+    provider.token_claims = {"email": None}
+    provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
+    provider.profile = {"sub": "1001", "email": ANN}
+    assert come_back(sqlite_oidc_server, provider).status == 401
 
 
 @pytest.mark.parametrize("secret", ["basic", "post", "wrong"])
