@@ -105,10 +105,11 @@ class CreatedInvitation(Invitation):
     """An invitation that has just been sent.
 
     Attributes:
-        token: The secret token; only returned in this response.
+        token: The secret token, only returned in this response; None if the server sends e-mails, since the token then proves
+            that the caller reads those of the address.
     """
 
-    token: Annotated[str, Secret()]
+    token: Annotated[str | None, Secret()]
 
 
 @value
@@ -235,7 +236,7 @@ INVITE_MEMBER = creates(
     "workspaces.invite",
     WorkspaceRef,
     "members/invite",
-    summary="Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person.",
+    summary="Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.",
     takes=InviteMember,
     returns=CreatedInvitation,
     policy=WORKSPACE_ADMIN,

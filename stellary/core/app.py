@@ -87,7 +87,8 @@ class Core(HostAccounts):
             others can add the account by it. Default: False.
         trash_days: The number of days that deleted items can be restored. Default: 30.
         retention: The numbers of days for which other rows are kept, such as read notifications. Default: ``Retention()``.
-        mailer: Sends an ``Email`` (invitations). By default, emails are logged.
+        mailer: Sends an ``Email`` (invitations). By default, emails are logged, and the response to an invitation contains its
+            token.
         public_url: The URL at which people reach the product, for the links in emails.
         clock: Returns the current time in UTC. By default, the system clock.
         ids: Returns a new id of 24 lower-case hex digits at each call. By default, ids sort by creation.
@@ -157,6 +158,7 @@ class Core(HostAccounts):
             trash_days=trash_days,
             retention=retention or Retention(),
             mailer=mailer,
+            sends_email=mailer is not log_email,
             public_url=public_url.rstrip("/"),
             planner=planner or BriefReader(),
             webhook_sender=webhook_sender,

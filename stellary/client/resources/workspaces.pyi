@@ -691,7 +691,7 @@ class WorkspaceMembers(Resource[C]):
     def invite(
         self: WorkspaceMembers[Sync], *, email: str, role: Literal["admin", "member"] = "member"
     ) -> CreatedInvitation:
-        """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person.
+        """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Requires a token with all scopes.
 
@@ -712,7 +712,7 @@ class WorkspaceMembers(Resource[C]):
     async def invite(
         self: WorkspaceMembers[Async], *, email: str, role: Literal["admin", "member"] = "member"
     ) -> CreatedInvitation:
-        """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person.
+        """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.
 
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Requires a token with all scopes.
 

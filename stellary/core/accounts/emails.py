@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from html import escape
 from types import MappingProxyType
@@ -26,6 +28,23 @@ background:#2447b3;color:#fff;text-decoration:none">{action}</a></p>
 </body>
 </html>
 """
+
+_URL = re.compile(r"\S*:/\S*")
+# Mail programs make links of host names too.
+_DOT = re.compile(r"(?<=\w)[.\u3002](?=[^\W\d_])")
+
+
+def clean_name(name: str) -> str:
+    """Return the name of a user or a thing for an e-mail: on one line, without URLs and invisible characters.
+
+    Anyone can choose a name and have it sent to a stranger, so it must not look like a part of the message.
+
+    Args:
+        name: The name.
+    """
+    normal = unicodedata.normalize("NFKC", name)
+    visible = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in normal)
+    return " ".join(_DOT.sub(" ", _URL.sub(" ", visible)).split()) or "…"
 
 
 def build_email(

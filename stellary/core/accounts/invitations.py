@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import attrs
-from sqlalchemy import bindparam, delete, insert, or_, select
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.errors import Conflict, Forbidden, NotFound, RateLimited
 from stellary.contract.fields import build_value, convert
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import InvitationRef, InvitationTokenRef, OrganizationRef, WorkspaceRef
@@ -25,9 +25,10 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.addresses import address, address_key
-from stellary.core.accounts.emails import build_email
+from stellary.core.accounts.emails import build_email, clean_name
 from stellary.core.accounts.joining import join_organization, join_workspace
 from stellary.core.accounts.locks import lock_caller, lock_organization, lock_workspace
+from stellary.core.accounts.login_attempts import attempts_key, count_attempt
 from stellary.core.accounts.member_rows import INVITATION
 from stellary.core.accounts.row_types import AcceptedInvitationRow, InvitationByTokenRow, InvitationRow
 from stellary.core.accounts.tables import (
@@ -47,6 +48,11 @@ from stellary.core.kernel.writes import delete_row
 from stellary.core.ports.mail import Email
 
 LIFETIME = timedelta(days=7)
+PAUSE = timedelta(hours=1)
+"""The time in which a person who is invited to a workspace again gets no other e-mail."""
+WINDOW = timedelta(days=1)
+PER_USER_MAX, PER_ADDRESS_MAX = 50, 10
+"""The numbers of e-mails with invitations that a user can send, and that an address gets, within a day."""
 
 _IS_MEMBER = (
     select(workspace_members.c.user_id)
@@ -56,7 +62,16 @@ _IS_MEMBER = (
         users.c.email_key == bindparam("_email_key"),
     )
 )
-_INVITER = select(users.c.name).where(users.c.id == bindparam("_user_id"))
+_INVITER = select(users.c.name, users.c.unverified_since).where(users.c.id == bindparam("_user_id"))
+_RECENT = Query(
+    InvitationRow,
+    select(invitations).where(
+        invitations.c.workspace_id == bindparam("_workspace_id"),
+        invitations.c.email_key == bindparam("_email_key"),
+        invitations.c.created_at > bindparam("_since"),
+    ),
+)
+_UPDATE = update(invitations).where(invitations.c.id == bindparam("_id"))
 _INSERT = insert(invitations)
 _MAKE_ROOM = delete(invitations).where(
     invitations.c.workspace_id == bindparam("_workspace_id"),
@@ -140,20 +155,33 @@ def find_pending_invitation(uow: UnitOfWork, token: str) -> PendingInvitation | 
 
 @serves(INVITE_MEMBER)
 def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> CreatedInvitation:
-    """Invite a person by e-mail. An earlier invitation of the same person is replaced.
+    """Invite a person by e-mail. An earlier invitation of the same person is replaced; within an hour, it only gets the new role.
 
     Raises:
         Invalid: It is not an e-mail address.
         Conflict: The person is already a member, or the workspace is personal.
+        Forbidden: The caller has not confirmed their own address, on a server that verifies addresses.
+        RateLimited: The caller has sent, or the person has got, too many e-mails with invitations.
     """
     lock_workspace(uow, ref)
     workspace = access.workspace(uow, ref).row
+    inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).one()
+    if uow.env.verify_email and inviter.unverified_since is not None:
+        raise Forbidden(
+            "confirm your own e-mail address before you invite others", code="address_not_verified"
+        )
     email = address(request.email)
     rules.check_shared(is_personal=workspace.is_personal)
     parameters = {"_workspace_id": workspace.id, "_email_key": address_key(email)}
     if uow.connection.execute(_IS_MEMBER, parameters).first() is not None:
         raise Conflict("this person is a member already", code="already_member")
+    if uow.env.sends_email:
+        recent = _RECENT.first(uow.connection, {**parameters, "_since": uow.now - PAUSE})
+        if recent is not None:
+            return _change_recent(uow, workspace.id, recent, request)
+        _count_email(uow, email)
     uow.connection.execute(_MAKE_ROOM, {**parameters, "_now": uow.now})
+    secret = new_secret()
     invitation = build_value(
         CreatedInvitation,
         request,
@@ -162,20 +190,52 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
         invited_by_id=uow.user_id,
         expires_at=uow.now + LIFETIME,
         created_at=uow.now,
-        token=new_secret(),
+        token=None if uow.env.sends_email else secret,
     )
     row = INVITATION.to_row(
         invitation,
         workspace_id=workspace.id,
         email_key=parameters["_email_key"],
-        token_digest=digest(invitation.token),
+        token_digest=digest(secret),
     )
     uow.connection.execute(_INSERT, row)
     emit_change(uow, workspace.id, None, convert(Invitation, invitation))
-    inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).scalar_one()
-    message = _build_email(invitation, inviter, workspace.name, uow.env.public_url)
+    link = f"{uow.env.public_url}/invitations/{secret}"
+    message = _build_email(invitation, clean_name(inviter.name), clean_name(workspace.name), link)
     uow.after_commit.append(lambda: uow.env.mailer(message))
     return invitation
+
+
+def _change_recent(
+    uow: UnitOfWork, workspace_id: str, row: InvitationRow, request: InviteMember
+) -> CreatedInvitation:
+    """Give an invitation whose e-mail was just sent the role and the sender of a new one."""
+    before = INVITATION.to_value(row)
+    after = attrs.evolve(before, role=request.role, invited_by_id=uow.user_id)
+    if after != before:
+        columns = {"role": after.role, "invited_by_id": after.invited_by_id}
+        uow.connection.execute(_UPDATE, {"_id": row.id, **columns})
+        emit_change(uow, workspace_id, before, after)
+    return convert(CreatedInvitation, after, token=None)
+
+
+def _count_email(uow: UnitOfWork, email: str) -> None:
+    """Count an e-mail with an invitation.
+
+    Raises:
+        RateLimited: The caller has sent, or the mailbox has got, too many within a day.
+    """
+    # Addresses such as ann+1@example.com lead to one mailbox.
+    local, _, domain = address_key(email).rpartition("@")
+    mailbox = f"{local.partition('+')[0]}@{domain}"
+    for key, amount, reason in (
+        (uow.user_id, PER_USER_MAX, "you have sent too many invitations"),
+        (mailbox, PER_ADDRESS_MAX, "this address has got too many invitations"),
+    ):
+        count, ends_at = count_attempt(uow.connection, attempts_key("invitations", key), WINDOW, uow.now)
+        if count > amount:
+            seconds = max(1.0, (ends_at - uow.now).total_seconds())
+            raise RateLimited(f"{reason}; try again in {round(seconds)} seconds", retry_after=seconds)
 
 
 @serves(LIST_INVITATIONS)
@@ -250,14 +310,14 @@ def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> tuple[WorkspaceR
     return granted, taken.invited_by_id
 
 
-def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, public_url: str) -> Email:
+def _build_email(invitation: CreatedInvitation, inviter: str, workspace: str, link: str) -> Email:
     return build_email(
         invitation.email,
-        f"Invitation to {' '.join(workspace.split())}",
+        f"Invitation to {workspace}",
         kind="invitation",
         intro=[f"{inviter} invites you to the workspace {workspace}."],
         action="Accept the invitation",
-        link=f"{public_url}/invitations/{invitation.token}",
+        link=link,
         outro=[f"The invitation is for {invitation.email} and expires in 7 days."],
         data={"inviter": inviter, "workspace": workspace, "role": invitation.role},
     )

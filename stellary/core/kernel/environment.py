@@ -39,6 +39,7 @@ class Environment:
         retention: The numbers of days for which other rows are kept.
         stored_rounds: The highest cost of any stored password hash; None until the first login reads it.
         mailer: Sends an ``Email``.
+        sends_email: Whether the mailer reaches people. If not, the e-mails are logged, and inviters hand links on.
         public_url: The URL at which people reach the product, without a trailing slash.
         planner: Asks the questions of project drafts and creates their roadmaps.
         webhook_sender: Sends webhook messages; None keeps them queued.
@@ -66,6 +67,7 @@ class Environment:
     trash_days: int
     retention: Retention
     mailer: Mailer
+    sends_email: bool
     public_url: str
     planner: Planner
     webhook_sender: WebhookSender | None

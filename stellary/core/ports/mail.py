@@ -24,7 +24,8 @@ class Email:
         html: The same message as an HTML page; empty for an email in plain text only.
         kind: The occasion; None for an email that is not the core's.
         data: The values in the message: ``link`` in all kinds; ``inviter``, ``workspace`` and ``role`` of an invitation;
-            ``newEmail`` of a notice of a changed address; ``action`` of the confirmation of a change of an account. Names are as their users have written them, so escape them.
+            ``newEmail`` of a notice of a changed address; ``action`` of the confirmation of a change of an account. Names contain
+            no URLs, but other characters of HTML: escape them.
     """
 
     to: str

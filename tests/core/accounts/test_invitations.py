@@ -7,6 +7,10 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from stellary.core.accounts.emails import clean_name
+from stellary.core.accounts.tables import users
+from stellary.core.kernel.unit import NOBODY
+from tests.support.each_case import for_each
 from tests.support.world import at_once, links
 
 
@@ -60,6 +64,82 @@ def test_names_in_an_email_stay_on_their_line(world, eng):
     (email,) = world.emails
     assert email.subject == "Invitation to Eng Bcc: all"
     assert email.text.startswith("Ann Your account is locked invites you")
+
+
+@for_each(
+    "name, shown",
+    [
+        ("Pay at https://evil.example.com/x?y now", "Pay at now"),
+        ("evil.com, www.evil.com/x", "evil com, www evil com/x"),
+        ("evil\u200b.com\u202e\x1b\u2028x", "evil .com x"),
+        ("ev\uff49l\uff0ecom", "evil com"),
+        ("https://evil.example.com", "…"),
+        ("Dr. Ann O'Neil v1.2", "Dr. Ann O'Neil v1.2"),
+        ("Zoë 설계 & Co. <b>", "Zoë 설계 & Co. <b>"),
+    ],
+)
+def test_names_in_an_email_have_no_urls(name, shown):
+    assert clean_name(name) == shown
+
+
+def test_email_names_its_sender_and_the_workspace_without_urls(world, eng):
+    world.ask(eng["ann"], "PATCH", "/auth/me", {"name": "Ann http://evil.com"})
+    world.ask(eng["ann"], "PATCH", eng["at"].path, {"name": "Eng evil.com"})
+    invite(world, eng)
+    (email,) = world.emails
+    assert "evil.com" not in email.subject + email.text + email.html + str(email.data)
+
+
+@pytest.fixture
+def mailing(world):
+    """Make the core one that sends e-mails."""
+    world.core.env.sends_email = True
+    return world.stop_clock()
+
+
+def test_token_is_only_in_the_email(world, eng, mailing):
+    assert invite(world, eng)["token"] is None
+    (link,) = links(world.emails[0])
+    assert accept(world, eng["eve"], link.rpartition("/")[2]).status == 200
+
+
+def test_person_who_is_invited_again_gets_no_other_email_within_an_hour(world, eng, mailing):
+    first = invite(world, eng)
+    again = invite(world, eng, role="admin")
+    assert again == {**first, "role": "admin"}
+    mailing.advance(timedelta(hours=1))
+    assert invite(world, eng)["id"] != first["id"]
+    assert len(world.emails) == 2
+
+
+def test_emails_to_one_mailbox_are_limited(world, eng, mailing):
+    answers = []
+    for number in range(11):
+        workspace = world.workspace(eng["ann"], slug=f"team-{number}")
+        body = {"email": f"Eve+{number}@Example.com"}
+        answers.append(outcome(world.call(eng["ann"], "POST", f"{workspace.path}/members/invite", body)))
+    assert answers == [(201, None)] * 10 + [(429, "rate_limited")]
+    mailing.advance(timedelta(days=1))
+    assert invite(world, eng)["email"] == "eve@example.com"
+
+
+def test_emails_of_one_user_are_limited(world, eng, mailing):
+    for number in range(50):
+        invite(world, eng, f"p{number}@example.com")
+    answer = world.call(eng["ann"], "POST", f"{eng['at'].path}/members/invite", {"email": "x@example.com"})
+    assert outcome(answer) == (429, "rate_limited")
+    assert (len(world.emails), len(pending_invitations(world, eng))) == (50, 50)
+
+
+def test_user_with_an_unverified_address_invites_nobody(world, eng, mailing):
+    world.core.env.verify_email = True
+    with world.core.begin(NOBODY) as uow:
+        uow.connection.execute(
+            users.update().where(users.c.id == eng["ann"].id).values(unverified_since=uow.now)
+        )
+    answer = world.call(eng["ann"], "POST", f"{eng['at'].path}/members/invite", {"email": "x@example.com"})
+    assert outcome(answer) == (403, "address_not_verified")
+    assert world.emails == []
 
 
 def test_rolled_back_invitation_sends_no_email(world, eng):
