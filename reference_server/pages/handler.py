@@ -112,8 +112,7 @@ class PageHandlers:
             if page_function in CALLS_OF_PROVIDER:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._provider_threads, page_function, request, api)
-            user = context.client if session is None else session
-            owner = Owner(user=user if actor is None else actor.user_id)
+            owner = Owner(user=(request.session or context.client) if actor is None else actor.user_id)
             # A form may contain a password, which is hashed. It is handled even if its client disconnects.
             is_form = context.method == "POST"
             page = await (threads.pools["self_managed"] if is_form else threads.pages).run(
