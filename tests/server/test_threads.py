@@ -14,7 +14,7 @@ from functools import partial
 
 import pytest
 
-from reference_server.pages.sessions import COOKIE
+from reference_server.pages.requests import SESSION_COOKIE
 from stellary.contract.errors import Unavailable
 from stellary.contract.projects import GET_BOARD
 from stellary.contract.refs import ProjectRef, Ref
@@ -564,7 +564,7 @@ def test_plan_whose_client_has_left_before_its_turn_is_not_made(server, core, sl
 def test_pages_of_one_person_do_not_delay_the_sign_in_page_of_others(server, core):
     world = World(core)
     board = Board(world, world.person())
-    session = f"{COOKIE}={world.bearer(board.owner)}"
+    session = f"{SESSION_COOKIE}={world.bearer(board.owner)}"
     began, gate = threading.Semaphore(0), threading.Event()
 
     def wait_in_boards(uow: UnitOfWork, endpoint: AnyEndpoint, ref: Ref) -> None:
