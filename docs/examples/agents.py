@@ -79,7 +79,7 @@ def split_and_move(client: Stellary, organization: str, workspace: str) -> list[
     task = f"""
         split this card into three subtasks: write the notes, build, publish
         block this card on {blocker.key}
-        tell me that the release is planned
+        tell me: the release is planned
         move this card to In Progress
     """
     mission = ws.mission(ws.agents(planner).missions.create(card_id=card.id, prompt=task))

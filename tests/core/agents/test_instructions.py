@@ -157,7 +157,7 @@ def test_condition_negation_quantifier_or_delay_at_the_beginning_is_refused(prom
 def test_several_instructions_do_what_each_says_or_nothing(prompts: list[str]):
     expected = [call for prompt in prompts for call in read(prompt, CONTEXT)]
     calls, refusal = try_read("\n".join(f"- {prompt}" for prompt in prompts))
-    assert calls == expected or "a second value" in refusal
+    assert calls == expected or "a second value" in refusal or "could be the new card" in refusal
 
 
 @given(

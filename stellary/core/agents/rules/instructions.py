@@ -26,19 +26,21 @@ STEPS_MAX = 100
 _DAYS = [name.lower() for name in calendar.day_name]
 _MONTHS = [name.lower() for name in calendar.month_abbr]
 _GRAMMAR = Grammar(Path(__file__))
-_CHANGING, _FIELDS, _TIMES, _REPEATABLE = (
-    frozenset(_GRAMMAR.vocabulary[name].split()) for name in ("changing", "fields", "times", "repeatable")
+_CHANGING, _TIMES, _REPEATABLE = (
+    frozenset(_GRAMMAR.vocabulary[name].split()) for name in ("changing", "times", "repeatable")
 )
 _NUMBERS = {"a": 1, "an": 1} | {
     word: number for number, word in enumerate(_GRAMMAR.vocabulary["numbers"].split(), 1)
 }
 _BULLET = re.compile(r"\s*+(?:[-*\u2022]|\d{1,3}[.)])\s++")
 _SEPARATOR = re.compile(r"[,;.]\s*+(?:(?:and|then)\s++)*+|\s(?:and|then)\s++", re.IGNORECASE)
-_TO_CARD = re.compile(
-    r"\s(?:to|on)\s+(?:this|the|that)\s+(?:card|task|ticket|issue)$|\sto\s+it$|\?$", re.IGNORECASE
-)
 _NEXT_WORD = re.compile(r"[\s,;:.]*+(?:(?:and|then)\s++)*+([^\s,;:.!]+)")
 _STATUSES = {"o": "open", "t": "open", "i": "in_progress", "s": "in_progress"}  # by their first letters
+_PLURALS = frozenset({"them", "these", "those"})
+_PRONOUNS = _PLURALS | {"it"}
+# Commands that are about no card that exists.
+_CARDLESS = frozenset({"create_card", "create_cards", "notify"})
+_YEARS_MAX = 10
 _LEVELS = {"normal": "medium", "urgent": "high", "critical": "high", "": None}
 
 
@@ -67,9 +69,12 @@ def read(prompt: str, context: InstructionContext) -> list[ParsedAction]:
     """
     calls: list[ParsedAction] = []
     written: set[tuple[object, str]] = set()
+    creates = False
     for line in _join_lists(prompt):
-        commands = list_trees(_parse(line))
-        for action, params in (call for tree in commands for call in _Command(line, context, tree).read()):
+        commands = [_Command(line, context, tree) for tree in list_trees(_parse(line))]
+        _check_questions(line, commands)
+        creates = _check_references(line, commands, creates)
+        for action, params in (call for command in commands for call in command.read()):
             calls.append((action, params))
             for field in () if action in _REPEATABLE else params.keys() - {"cardId", "done"}:
                 value = str(params[field]).casefold() if field in ("label", "itemId") else field
@@ -81,6 +86,44 @@ def read(prompt: str, context: InstructionContext) -> list[ParsedAction]:
     if not 0 < len(calls) <= STEPS_MAX:
         raise InstructionError(f"I understand tasks of 1 to {STEPS_MAX} changes; this one has {len(calls)}.")
     return calls
+
+
+def _check_questions(line: str, commands: Iterable[_Command]) -> None:
+    """Check that a question mark ends a request, such as "can you archive this and tell Bob?", and no question."""
+    is_asked = False
+    for command in commands:
+        is_asked = is_asked or "ASK" in command.tokens
+        if "QUESTION" in command.tokens and not is_asked:
+            raise _refuse(line, command.tokens["QUESTION"].start_pos or 0, ["."])
+
+
+def _check_references(line: str, commands: Iterable[_Command], creates: bool) -> bool:
+    """Check that no command is about a card that another one creates, since that card has no id yet.
+
+    Args:
+        line: The line.
+        commands: Its commands.
+        creates: Whether a line before creates cards: then "it" may be one of them.
+
+    Returns:
+        Whether a command of this line or one before creates cards.
+
+    Raises:
+        InstructionError: A command does not say which card it is about.
+    """
+    creates_here = False
+    for command in commands:
+        names_none = command.kind in _CARDLESS
+        word = command.tokens.get("OBJECT", "")
+        is_pronoun = word.lower() in _PRONOUNS
+        if (is_pronoun and creates) or (creates_here and not names_none and (is_pronoun or not word)):
+            raise InstructionError(
+                f"I did not understand {str(word or command.kind.replace('_', ' '))!r} in {line[:200]!r}: it could be the new card. Say"
+                " 'this card', or give the new card in a separate task."
+            )
+        creates_here = creates_here or command.kind in ("create_card", "create_cards", "split")
+        creates = creates or creates_here
+    return creates
 
 
 def _join_lists(prompt: str) -> list[str]:
@@ -150,14 +193,28 @@ def _to_number(word: str) -> int:
 
 
 def _shift(day: _Day, span: str, sign: int = 1) -> _Day:
-    """Return a day that is some days, weeks or months later, or earlier for a negative sign."""
+    """Return a day that is some days, weeks or months later, or earlier for a negative sign.
+
+    Raises:
+        ValueError: The span is longer than ten years.
+    """
     number, unit = span.lower().split()
     count = sign * _to_number(number)
+    if abs(count) > _YEARS_MAX * {"day": 366, "week": 52, "month": 12}[unit.removesuffix("s")]:
+        raise ValueError(span)
     if not unit.startswith("month"):
         return day + timedelta(days=count * (7 if unit.startswith("week") else 1))
     years, month = divmod(day.month - 1 + count, 12)
     last = calendar.monthrange(day.year + years, month + 1)[1]
     return day.replace(year=day.year + years, month=month + 1, day=min(day.day, last))
+
+
+def _find_end(today: date, unit: str) -> date:
+    """Return the last day of the current week, which is a Sunday, or of the current month or year."""
+    if unit == "week":
+        return today + timedelta(days=6 - today.weekday())
+    month = today.month if unit == "month" else 12
+    return today.replace(month=month, day=calendar.monthrange(today.year, month)[1])
 
 
 class _Command:
@@ -187,8 +244,9 @@ class _Command:
         Raises:
             InstructionError: A name, a text, a date or a number in it is not possible.
         """
-        if "QUESTION" in self.tokens and "ASK" not in self.tokens:
-            raise _refuse(self.line, self.tokens["QUESTION"].start_pos or 0, ["."])
+        word = self.tokens.get("OBJECT")
+        if word is not None and word.lower() in _PLURALS:
+            raise _refuse(self.line, word.start_pos or 0, ["this card"])
         action, list_params = _ACTIONS[self.kind]
         for params in list_params(self):
             yield action, params if "projectId" in params else {"cardId": self.card_id, **params}
@@ -213,6 +271,13 @@ class _Command:
 
     def read_name(self) -> str:
         return self.join(self.trees.get("name") or self.trees["listed"])
+
+    def read_quoted(self) -> str:
+        """Return a text that must be in quotes."""
+        word = next(part for part in self.trees["listed"].children if isinstance(part, Token))
+        if word.type != "QUOTED":
+            raise _refuse(self.line, word.start_pos or 0)
+        return word[1:-1]
 
     def read_names(self) -> list[str]:
         names = list_trees(self.trees["names"]) if "names" in self.trees else [self.trees["listed"]]
@@ -244,8 +309,8 @@ class _Command:
         if positions := [*_find_words(text, refused), *times]:
             raise _refuse(self.line, start + min(positions))
 
-    def read_text(self, refused: Collection[str], token: Token | None = None) -> str:
-        """Return a text. Unless it is in quotes, certain words and further instructions in it are rejected."""
+    def read_text(self, token: Token | None = None) -> str:
+        """Return a text in quotes or after a colon. After a colon, further instructions in it are rejected."""
         token = token or self.tokens.get("QUOTED") or self.tokens["TEXT"]
         if token.type == "QUOTED":
             return token[1:-1]
@@ -253,32 +318,24 @@ class _Command:
         for separator in _SEPARATOR.finditer(text):
             if _GRAMMAR.is_command(_SEPARATOR.split(text[separator.end() :], maxsplit=1)[0]):
                 raise _refuse(self.line, start + separator.end())
-        if refused:
-            text = text.removesuffix("?" if "ASK" in self.tokens else ".")
-            if card_match := _TO_CARD.search(text):
-                raise _refuse(self.line, start + card_match.start())
-            self.check(text, start, refused)
         return text
 
     def read_prose(self) -> str | None:
-        """Return the text of a comment, a message or a description, if there is one. After a colon, any text is accepted."""
+        """Return the text of a comment, a message, a title or a description, if there is one."""
         if not self.tokens.keys() & {"TEXT", "QUOTED"}:
             return None
-        return self.read_text(() if "COLON" in self.tokens else _CHANGING)
+        return self.read_text()
 
     def read_titles(self) -> tuple[list[str], dict[str, object]]:
         """Return the titles of new cards or items, and the parameter ``column`` if the instruction names a column."""
         parts = self.trees["list"].children if "list" in self.trees else [*self.tokens.values()]
         tokens = [part for part in parts if isinstance(part, Token) and part.type in ("TEXT", "QUOTED")]
-        titles = [self.read_text(_CHANGING | _FIELDS, token) for token in tokens]
+        titles = [self.read_text(token) for token in tokens]
         column = self.read_name() if "name" in self.trees else ""
-        if tokens[0].type == "TEXT":
-            if self.kind.startswith("create") and " in " in titles[0]:
-                titles[0], _, column = titles[0].rpartition(" in ")
-                column = column.removeprefix("the ").removeprefix("column ").removesuffix(" column")
-            if "list" in self.trees:
-                *titles, last = [text.strip() for text in titles[0].split(";" if ";" in titles[0] else ",")]
-                titles += [last[4:]] if last.startswith("and ") else last.split(" and ")
+        if tokens[0].type == "TEXT" and "list" in self.trees:
+            *titles, last = [text.strip() for text in titles[0].split(";" if ";" in titles[0] else ",")]
+            last = last.removesuffix("?") if "ASK" in self.tokens else last
+            titles += [last[4:]] if last.startswith("and ") else last.split(" and ")
             titles = [title for text in titles if (title := text.strip(" \"'“”"))]
         count = self.tokens.get("COUNT", "").lower()
         if count and _to_number(count) != len(titles):
@@ -297,6 +354,10 @@ class _Command:
                 day = _shift(today, " ".join(words[1:]))
             elif words[0] in _DAYS:
                 day = today + timedelta(days=(_DAYS.index(words[0]) - today.weekday() - 1) % 7 + 1)
+            elif words[0] == "next":
+                day = today + timedelta(days=7 + _DAYS.index(words[1]) - today.weekday())
+            elif "end" in words:
+                day = _find_end(today, words[-1])
             elif len(words) == 1:
                 day = date.fromisoformat(words[0])
             else:
@@ -321,7 +382,10 @@ class _Command:
         due, span = self.context.card.due_date, self.tokens["SPAN"]
         if due is None or self.card_id != self.context.card.id:
             raise _refuse(self.line, span.start_pos or 0, ["a date such as 2027-03-15"])
-        return _shift(due, span, -1 if self.kind == "advance" else 1).isoformat()
+        try:
+            return _shift(due, span, -1 if self.kind == "advance" else 1).isoformat()
+        except (ValueError, OverflowError):
+            raise _refuse(self.line, span.start_pos or 0, ["a span of at most ten years"]) from None
 
 
 def _set(**params: object) -> Callable[[_Command], _Params]:
@@ -370,12 +434,12 @@ _ACTIONS: Mapping[str, tuple[str, Callable[[_Command], _Params]]] = {
     "comment": ("add_comment", _read("content", _Command.read_prose)),
     "notify": ("notify", _Command.read_notification),
     "describe": ("update_card", _read("description", _Command.read_prose)),
-    "rename": ("update_card", _read("title", lambda command: command.read_text(_CHANGING | _FIELDS))),
+    "rename": ("update_card", _read("title", _Command.read_prose)),
     "create_card": ("create_card", _Command.create_cards),
     "create_cards": ("create_cards_bulk", _Command.create_cards),
     "split": ("split_card", _read("titles", lambda command: command.read_titles()[0])),
     "add_items": ("add_checklist_item", _read_each("title", lambda command: command.read_titles()[0])),
-    "add_item": ("add_checklist_item", _read("title", _Command.read_name)),
+    "add_item": ("add_checklist_item", _read("title", _Command.read_quoted)),
     "check": ("toggle_checklist_item", _read("itemId", _Command.read_name, done=True)),
     "uncheck": ("toggle_checklist_item", _read("itemId", _Command.read_name, done=False)),
     "complete_checklist": ("toggle_checklist_item", _complete_checklist),
