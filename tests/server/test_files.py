@@ -147,6 +147,31 @@ def test_download_headers_prevent_display_and_execution(sqlite_attachments):
     assert answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize(
+    ("mime_type", "kind"),
+    [
+        (b"image/png", "inline"),
+        (b"image/jpeg", "inline"),
+        (b"image/svg+xml", "attachment"),
+        (b"text/html", "attachment"),
+        (b"application/pdf", "attachment"),
+    ],
+)
+def test_only_images_that_run_nothing_are_displayed(sqlite_attachments, mime_type: bytes, kind: str):
+    attachment = sqlite_attachments.server.ask(
+        "POST",
+        sqlite_attachments.path,
+        form(b"x", b"a.bin", mime_type),
+        sqlite_attachments.token,
+        content_type=FORM,
+    ).json
+    answer = sqlite_attachments.server.ask(
+        "GET", f"{sqlite_attachments.path}/{attachment['id']}", token=sqlite_attachments.token
+    )
+    assert answer.headers["content-disposition"] == f'{kind}; filename="a.bin"'
+    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+
+
 def test_head_returns_the_headers_of_get(sqlite_attachments):
     attachment = sqlite_attachments.upload().json
     path = f"{sqlite_attachments.path}/{attachment['id']}"

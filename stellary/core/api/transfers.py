@@ -1,4 +1,4 @@
-"""Large responses: file downloads, whole or a byte range, that browsers neither display nor run; and large JSON."""
+"""Large responses: file downloads, whole or a byte range, of which browsers display only images; and large JSON."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ _BLOCK = 256 * 1024
 _RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 # The characters that a quoted file name may contain, for clients that do not support RFC 5987.
 _PLAIN = re.compile(r"[A-Za-z0-9 !#$&'()+,.;=@\[\]^_`{}~-]*")
+_IMAGES = frozenset({"image/avif", "image/gif", "image/jpeg", "image/png", "image/webp"})
+"""The types that browsers may display: nothing in such a file runs. SVG is not among them, since it may hold scripts."""
 _ALWAYS = {
     "accept-ranges": "bytes",
     # An uploaded HTML file must not run with the rights of this site.
@@ -48,7 +50,7 @@ def build_file_response(blobs: Blobs, file: StoredFile, request_headers: Mapping
     if matches_tag(request_headers.get("if-none-match", ""), tag):
         return RawResponse(304, headers)
     headers["content-type"] = file.mime_type or "application/octet-stream"
-    headers["content-disposition"] = disposition(file.name)
+    headers["content-disposition"] = disposition(file.name, is_image=file.mime_type in _IMAGES)
     part = (
         _part(request_headers.get("range", ""), file.size)
         if request_headers.get("if-range", tag).strip() == tag
@@ -119,12 +121,18 @@ def open_body(response: RawResponse) -> RawResponse:
     return attrs.evolve(response, blocks=chain((first,), response.blocks))
 
 
-def disposition(name: str) -> str:
-    """Return a ``Content-Disposition`` by RFC 6266, always an attachment."""
+def disposition(name: str, *, is_image: bool = False) -> str:
+    """Return a ``Content-Disposition`` by RFC 6266: an attachment, or inline for an image.
+
+    Args:
+        name: The name of the file.
+        is_image: Whether browsers may display the file.
+    """
+    kind = "inline" if is_image else "attachment"
     if _PLAIN.fullmatch(name):
-        return f'attachment; filename="{name}"'
+        return f'{kind}; filename="{name}"'
     plain = "".join(letter if _PLAIN.fullmatch(letter) else "_" for letter in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def matches_tag(header: str, tag: str) -> bool:
