@@ -495,7 +495,7 @@ def create_token(
 @click.argument("token")
 @pass_session
 def revoke_token(session: CommandContext, token: str) -> None:
-    """Revoke a token, given its name, the start of its secret, or its id.
+    """Revoke a token, given its name, the start of its secret as the list shows it, or its id.
 
     \b
     Example:

@@ -26,7 +26,7 @@ from stellary.contract.unset import UNSET
 
 @click.group(cls=Group)
 def card() -> None:
-    """Manage cards. Refer to a card by its key or number (LAUNCH-12, 12), or by its title or the start of it.
+    """Manage cards. Refer to a card by its key or number (LAUNCH-12, 12), or by its title.
 
     \b
     Example:
@@ -231,8 +231,8 @@ def move(
     """
     project = session.project_handle()
     board = project.board()
-    target = find_column(board, column, scope)
     card = find_card(project, query, board)
+    target = find_column(board, column, scope, card.scope_id)
     moved = project.cards.update(card, column_id=target.id, order=0 if top else UNSET)
     report(moved, f'Moved to "{target.name}":', as_json)
 

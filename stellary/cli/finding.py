@@ -1,4 +1,4 @@
-"""Finding the item that a user refers to by a key, a title, or the start of one."""
+"""Finding the item that a user refers to by a key, a name or an id."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from stellary.contract.columns import Column
 from stellary.contract.labels import Label
 from stellary.contract.projects import Board, BoardMember, Project
 from stellary.contract.scopes import Scope
+from stellary.contract.spellings import find_named
 
 T = TypeVar("T")
+_NUMBER = re.compile(r"#?(?:[A-Za-z]+-)?\d+")
 
 
 def match_one(
@@ -26,11 +28,11 @@ def match_one(
     names: Callable[[T], Sequence[str]],
     describe: Callable[[T], str],
 ) -> T:
-    """Return the only item with a name equal to the query, else the only one with a name that starts with it.
+    """Return the only item with a name. Case, blanks and accents may differ; similar names are only suggested.
 
     Args:
         kind: The kind of item, for error messages.
-        query: The text that the user typed; case does not matter.
+        query: The text that the user typed.
         items: The items to search.
         names: Returns the names of an item.
         describe: Returns a description of an item, for error messages.
@@ -39,16 +41,14 @@ def match_one(
         click.ClickException: No item matches, or several do.
     """
     items = list(items)
-    key = query.strip().casefold()
-    for is_match in (str.__eq__, str.startswith):
-        matches = [item for item in items if any(is_match(name.casefold(), key) for name in names(item))]
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            raise click.ClickException(f'"{query}" is ambiguous: {format_candidates(matches, describe)}')
+    matches = find_named(query, items, names)
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise click.ClickException(f'"{query}" is ambiguous: {format_candidates(matches, describe)}')
     all_names = [name for item in items for name in names(item)]
-    # For numbers, no similar one is suggested, since it is probably not meant.
-    hint = "" if query[-1:].isdigit() else nearest(query, all_names)
+    # For numbers and keys, no similar one is suggested, since it is probably not meant.
+    hint = "" if _NUMBER.fullmatch(query) else nearest(query, all_names)
     raise click.ClickException(f'there is no {kind} "{query}"{hint}')
 
 
@@ -80,41 +80,46 @@ def find_card(project: Any, query: str, board: Board | None = None) -> Card:
         return (card.key,) if number else (card.key, card.title, card.id)
 
     cards = loaded.cards
-    if not any(_has_match(key, names(card)) for card in cards):
+    if not find_named(key, cards, names):
         archived = list(project.cards.iterate(archived=True))
-        if any(_has_match(key, names(card)) for card in archived):
-            cards = archived
+        cards = archived if find_named(key, archived, names) else cards
     return match_one("card", key, cards, names, lambda card: f'{card.key} "{card.title}"')
 
 
-def _has_match(query: str, names: Sequence[str]) -> bool:
-    return any(name.casefold().startswith(query.strip().casefold()) for name in names)
-
-
-def find_column(board: Board, query: str, scope: str | None = None) -> Column:
+def find_column(
+    board: Board, query: str, scope: str | None = None, card_scope_id: str | None = None
+) -> Column:
     """Return a column by name or id.
 
     Args:
         board: The board to search.
         query: The text that the user typed.
-        scope: The scope to search, by name or id; None for all scopes, the default one first.
+        scope: The scope to search, by name or id. Default: that of the card, else the default scope and then all.
+        card_scope_id: The scope of the card that is to be moved.
+
+    Raises:
+        click.ClickException: The scope has no such column, or several.
     """
-    scopes = [find_scope(board, scope)] if scope else board.scopes
     scope_names = {item.id: item.name for item in board.scopes}
 
-    def match_column(columns: list[Column]) -> Column:
-        return match_one(
-            "column",
-            query,
-            columns,
-            lambda column: (column.name, column.id),
-            lambda column: f'"{column.name}" of "{scope_names[column.scope_id]}"',
-        )
+    def names(column: Column) -> Sequence[str]:
+        return column.name, column.id
 
-    columns_of_default = [column for item in scopes if item.is_default for column in item.columns]
-    if any(_has_match(query, (column.name, column.id)) for column in columns_of_default):
-        return match_column(columns_of_default)
-    return match_column([column for item in scopes for column in item.columns])
+    def describe(column: Column) -> str:
+        return f'"{column.name}" of "{scope_names[column.scope_id]}"'
+
+    every_column = [column for item in board.scopes for column in item.columns]
+    scope_id = find_scope(board, scope).id if scope else card_scope_id
+    first_id = scope_id or next((item.id for item in board.scopes if item.is_default), None)
+    columns = [column for column in every_column if first_id == column.scope_id or query == column.id]
+    is_here = find_named(query, columns, names)
+    elsewhere = find_named(query, every_column, names)
+    if elsewhere and scope_id and not is_here:
+        raise click.ClickException(
+            f'"{scope_names[scope_id]}" has no column "{query}", which could be '
+            f"{format_candidates(elsewhere, describe)}; pass --scope"
+        )
+    return match_one("column", query, columns if is_here or scope_id else every_column, names, describe)
 
 
 def find_scope(board: Board, query: str) -> Scope:
@@ -132,12 +137,21 @@ def find_label(board: Board, query: str) -> Label:
 
 
 def find_person(people: Iterable[Any], query: str) -> BoardMember:
-    """Return a person by e-mail address or name."""
+    """Return a person by e-mail address, name, or the first name if only one person has it."""
+    members = list(people)
+
+    def names(person: Any) -> Sequence[str]:
+        return person.email, person.name
+
+    def first_names(person: Any) -> Sequence[str]:
+        return person.name.split()[:1]
+
+    is_first_name = not find_named(query, members, names) and find_named(query, members, first_names)
     match: BoardMember = match_one(
         "person",
         query,
-        people,
-        lambda person: (person.email, person.name),
+        members,
+        first_names if is_first_name else names,
         lambda person: f"{person.name} <{person.email}>",
     )
     return match

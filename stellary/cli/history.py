@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeAlias, TypeVar, cast, get_args
 
 import click
 
 from stellary.cli.card_changes import report
 from stellary.cli.completing import complete_cards
-from stellary.cli.finding import find_card
+from stellary.cli.finding import find_card, match_one
 from stellary.cli.options import Group, confirm, dry_run, fail_usage
 from stellary.cli.output import (
     JsonCommand,
     JsonOptions,
     as_json,
-    format_candidates,
     print_json,
     print_line,
     show,
@@ -36,7 +35,7 @@ Entry: TypeAlias = TrashedItem | TrashedContainer
 
 @click.group(cls=Group)
 def trash() -> None:
-    """Manage deleted items. Refer to an item by its key, its name or the start of it, or its id in the trash.
+    """Manage deleted items. Refer to an item by its key, its name, or its id in the trash.
 
     \b
     Example:
@@ -163,17 +162,12 @@ def find_item(session: CommandContext, query: str) -> TrashedItem:
 
     Args:
         session: The session of the command.
-        query: An id, a key, a name or the start of a name. If several items have the same key or id, the one that was deleted
-            last.
+        query: An id, a key or a name.
 
     Raises:
         click.ClickException: There is no such item, or several have that name.
     """
-    items = list(session.workspace().trash.iterate())
-    for item in items:
-        if query in (item.id, item.item_id) or (item.key or "").casefold() == query.casefold():
-            return item
-    return _find_by_name(items, query)
+    return _find_entry(session.workspace().trash.iterate(), query, lambda item: item.key)
 
 
 def find_container(session: CommandContext, query: str) -> TrashedContainer:
@@ -181,33 +175,25 @@ def find_container(session: CommandContext, query: str) -> TrashedContainer:
 
     Args:
         session: The session of the command.
-        query: An id, a slug, a name or the start of a name. If several have the same slug or id, the one that was deleted
-            last.
+        query: An id, a slug or a name.
 
     Raises:
         click.ClickException: There is none, or several have that name.
     """
-    containers = list(session.client.trash.iterate())
-    for container in containers:
-        if query in (container.id, container.item_id, container.slug):
-            return container
-    return _find_by_name(containers, query)
+    return _find_entry(session.client.trash.iterate(), query, lambda container: container.slug)
 
 
 E = TypeVar("E", TrashedItem, TrashedContainer)
 
 
-def _find_by_name(entries: Sequence[E], query: str) -> E:
-    folded = query.casefold()
-    matches = [entry for entry in entries if entry.name.casefold() == folded] or [
-        entry for entry in entries if entry.name.casefold().startswith(folded)
-    ]
-    if not matches:
-        raise click.ClickException(f"the trash has no item {query!r}")
-    if len(matches) > 1:
-        candidates = format_candidates(matches, lambda entry: f"{describe(entry)} ({entry.id})")
-        raise click.ClickException(f"several items are called {query!r}: {candidates}; pass an id")
-    return matches[0]
+def _find_entry(entries: Iterable[E], query: str, get_key: Callable[[E], str | None]) -> E:
+    return match_one(
+        "item in the trash",
+        query,
+        entries,
+        lambda entry: (entry.id, entry.item_id, entry.name, get_key(entry) or entry.id),
+        lambda entry: f"{describe(entry)} ({entry.id})",
+    )
 
 
 def describe(entry: Entry) -> str:

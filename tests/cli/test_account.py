@@ -209,9 +209,12 @@ def test_selection_is_saved_shown_and_overridden(shell):
         == "PATH must be ORG/SLUG or ORG/SLUG/KEY (see stellary use --help)"
     )
     assert shell.error("use", "acme/eng").startswith("404 Not Found: ")
-    assert shell.error("use", "--project", "Lunch") == "there is no project \"Lunch\"; did you mean 'LAUNCH'?"
+    assert (
+        shell.error("use", "--project", "Lunch")
+        == "there is no project \"Lunch\"; did you mean 'LAUNCH' or 'Q1 Launch'?"
+    )
     assert shell.error("board", STELLARY_PROJECT="OTHER") == 'there is no project "OTHER"'
-    assert shell.run("board", "--project", "q1", STELLARY_PROJECT="OTHER").stdout
+    assert shell.run("board", "--project", "q1 launch", STELLARY_PROJECT="OTHER").stdout
     assert shell.error("projects", "--workspace", "acme/eng").startswith("404 Not Found: ")
     assert shell.run("projects", "--workspace", "jane-doe").stdout
     assert shell.error("projects", "--org", "acme").startswith("404 Not Found: ")

@@ -59,7 +59,7 @@ def test_edit_adds_and_removes_labels(shell):
 
 def test_archive_and_restore(shell):
     key = add(shell, "Old flyers")
-    assert shell("card", "archive", "old fly") == f'Archived {key} "Old flyers".\n'
+    assert shell("card", "archive", "old  flyers") == f'Archived {key} "Old flyers".\n'
     assert key in shell("card", "list", "--archived")
     assert shell("card", "restore", key) == f'Restored {key} "Old flyers".\n'
     assert shell.json("card", "show", key)["archived"] is False

@@ -11,7 +11,7 @@ def test_show_a_board(shell):
     assert "Announce it" in output
     assert "Announce it" in shell("board", "--view", "list")
     assert "By column" in shell("board", "--view", "stats")
-    marketing = shell("board", "--scope", "market")
+    marketing = shell("board", "--scope", "marketing")
     assert "Announce it" in marketing
     assert "Build it" not in marketing
     board = shell.json("board")
@@ -46,7 +46,7 @@ def test_add_move_comment_on_and_complete_a_card(shell):
     assert [item["title"] for item in card["checklist"]] == ["Ask", "Pay"]
     assert shell("card", "add", "Call the baker").startswith("Added LAUNCH-")
     assert (
-        shell("card", "move", "call the p", "to do", "--top")
+        shell("card", "move", "call the  Printer", "to do", "--top")
         == f'Moved to "To do": {key} "Call the printer".\n'
     )
     assert shell.json("card", "show", key)["order"] == 0
@@ -66,7 +66,7 @@ def test_add_move_comment_on_and_complete_a_card(shell):
 
 
 def test_card_in_scope_without_done_column_stays_in_its_column(shell):
-    before = shell.json("card", "show", "Announce")
+    before = shell.json("card", "show", "Announce it")
     after = shell.json("card", "done", "Announce it")
     assert (after["columnId"], after["status"]) == (before["columnId"], "done")
 
@@ -91,27 +91,34 @@ def test_list_cards_with_filters(shell):
 def test_ambiguous_and_unknown_names_are_errors(shell):
     shell("card", "add", "Paint the wall")
     shell("card", "add", "Paint the door")
-    error = shell.error("card", "show", "paint")
-    assert error.startswith('"paint" is ambiguous: LAUNCH-')
-    assert error.endswith('"Paint the door"')
+    shell("card", "add", "PAINT the door")
+    error = shell.error("card", "show", "Paint the DOOR")
+    assert error.startswith('"Paint the DOOR" is ambiguous: LAUNCH-')
+    assert error.endswith('"PAINT the door"')
+    assert shell.error("card", "show", "Paint the w") == (
+        "there is no card \"Paint the w\"; did you mean 'Paint the wall' or 'PAINT the door'?"
+    )
     assert shell.error("card", "show", "Pant the wall") == (
-        "there is no card \"Pant the wall\"; did you mean 'Paint the wall'?"
+        "there is no card \"Pant the wall\"; did you mean 'Paint the wall' or 'PAINT the door'?"
     )
     assert shell.error("card", "show", "999") == 'there is no card "LAUNCH-999"'
-    assert shell.error("card", "move", "Build", "Nowhere") == 'there is no column "Nowhere"'
+    assert shell.error("card", "move", "Build it", "Nowhere") == 'there is no column "Nowhere"'
     assert (
-        shell.error("card", "move", "Build", "Nowhere", "--scope", "Product")
+        shell.error("card", "move", "Build it", "Nowhere", "--scope", "Product")
         == 'there is no column "Nowhere"'
     )
-    assert shell.error("card", "move", "Build", "Doing", "--scope", "Prodct") == (
+    assert shell.error("card", "move", "Build it", "Doing", "--scope", "Prodct") == (
         "there is no scope \"Prodct\"; did you mean 'Product'?"
     )
     assert (
         shell.error("card", "add", "A", "--label", "Bgu") == "there is no label \"Bgu\"; did you mean 'Bug'?"
     )
     assert shell.error("card", "add", "A", "--assignee", "Bob") == 'there is no person "Bob"'
-    assert shell.error("card", "move", "Build", "do") == (
-        '"do" is ambiguous: "Doing" of "Product", "Done" of "Product"'
+    assert shell.error("card", "move", "Build it", "do") == (
+        "there is no column \"do\"; did you mean 'Doing' or 'Done'?"
+    )
+    assert shell.error("card", "move", "Announce it", "Doing").endswith(
+        'has no column "Doing", which could be "Doing" of "Product"; pass --scope'
     )
 
 
@@ -125,7 +132,7 @@ def test_archived_card_is_found(shell):
         board = client.workspace("jane-doe", "jane-doe").project(shell.json("board")["project"]["id"])
         card = board.cards.create(board.columns.list()[0], title="Old news")
         board.cards.update(card, archived=True)
-        assert shell.json("card", "show", "old")["archived"] is True
+        assert shell.json("card", "show", "old news")["archived"] is True
         # Other tests of the board list what is archived.
         board.cards.delete(card)
 

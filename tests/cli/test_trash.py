@@ -23,13 +23,13 @@ def test_deleted_card_is_listed_and_restored_by_its_key(shell):
     assert shell.json("card", "show", key)["title"] == "Fold the flyers"
 
 
-def test_item_is_restored_by_the_start_of_its_name_under_another_one(shell):
+def test_item_is_restored_by_its_name_under_another_one(shell):
     labels = "/orgs/{org}/workspaces/{workspace}/projects/{project}/labels"
     label = json.loads(shell("api", "POST", labels, "-f", "name=Printed"))
     shell("api", "DELETE", f"/orgs/{{org}}/workspaces/{{workspace}}/labels/{label['id']}")
     shell("api", "POST", labels, "-f", "name=Printed")
-    assert "already" in shell.error("trash", "restore", "Print")
-    restored = shell("trash", "restore", "Print", "--name", "Printed (old)")
+    assert "already" in shell.error("trash", "restore", "printed")
+    restored = shell("trash", "restore", "printed", "--name", "Printed (old)")
     assert restored == 'Restored label "Printed".\n'
 
 
@@ -37,7 +37,7 @@ def test_purged_item_is_gone(shell):
     key = delete(shell, "Burn the flyers")
     assert "pass --yes" in shell.error("trash", "purge", key)
     assert shell("trash", "purge", key, "--yes") == f'Deleted card {key} "Burn the flyers" for good.\n'
-    assert "has no item" in shell.error("trash", "restore", key)
+    assert "there is no item" in shell.error("trash", "restore", key)
 
 
 def test_deleted_workspace_is_restored_by_its_slug(shell):
@@ -47,18 +47,18 @@ def test_deleted_workspace_is_restored_by_its_slug(shell):
     assert [entry["slug"] for entry in shell.json("trash", "list", "--workspaces")] == ["print"]
     assert shell("trash", "restore", "print", "--workspaces") == 'Restored workspace print "Print shop".\n'
     shell("api", "DELETE", "/orgs/{org}/workspaces/print")
-    renamed = shell.json("trash", "restore", "Print s", "--workspaces", "--slug", "press")
+    renamed = shell.json("trash", "restore", "print  shop", "--workspaces", "--slug", "press")
     assert renamed["name"] == "Print shop"
     shell("api", "DELETE", "/orgs/{org}/workspaces/press")
     assert "for good" in shell("trash", "purge", "press", "--workspaces", "--yes")
-    assert "has no item" in shell.error("trash", "restore", "press", "--workspaces")
+    assert "there is no item" in shell.error("trash", "restore", "press", "--workspaces")
     assert "--slug needs --workspaces" in shell.error("trash", "restore", "x", "--slug", "y", code=2)
 
 
 def test_ambiguous_name_is_refused(shell):
     first, second = delete(shell, "Twin"), delete(shell, "Twin")
     line = shell.error("trash", "restore", "Twin")
-    assert "several items" in line
+    assert "is ambiguous" in line
     assert first in line
     assert second in line
     item = shell.json("trash", "list")[0]

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+SUGGESTED_MAX = 5
+
 
 def nearest(name: str, candidates: Iterable[str]) -> str:
-    """Return a clause that suggests the most similar name, to append to a message; empty if none is similar.
+    """Return a clause that suggests longer and similar names, to append to a message; empty if there are none.
 
     Args:
         name: The unknown name.
         candidates: The existing names.
 
     Returns:
-        The clause with a leading semicolon, such as ``; did you mean 'Bug'?``.
+        The clause with a leading semicolon, such as ``; did you mean 'Bug' or 'Bags'?``, with at most five names.
     """
+    folded = name.casefold()
     by_key = {candidate.casefold(): candidate for candidate in candidates}
-    matches = get_close_matches(name.casefold(), by_key, n=1, cutoff=0.6)
-    return f"; did you mean {by_key[matches[0]]!r}?" if matches else ""
+    similar = [key for key in by_key if folded and key.startswith(folded)]
+    similar += get_close_matches(folded, by_key, SUGGESTED_MAX, cutoff=0.6)
+    names = [repr(by_key[key]) for key in dict.fromkeys(similar)][:SUGGESTED_MAX]
+    return f"; did you mean {' or '.join(names)}?" if names else ""

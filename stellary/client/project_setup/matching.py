@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,7 @@ from stellary.client.project_setup.reading import are_readable
 from stellary.client.project_setup.state import Person, ProjectState
 from stellary.contract import cards as wire_cards
 from stellary.contract import scopes as wire
+from stellary.contract.spellings import find_named
 from stellary.contract.unset import UNSET, Unset
 
 D = TypeVar("D")
@@ -271,12 +273,11 @@ class Matched:
         return None
 
     @cached_property
-    def _card_ids(self) -> dict[str, str]:
-        """The ids of cards by key and title. Titles win over keys, and declared cards over others."""
-        ids: dict[str, str] = {card.key: card.id for card in self.state.cards}
-        # Of several cards with one title the oldest is taken, wherever it is.
-        unmatched = sorted(self.cards.unmatched, key=lambda card: card.number, reverse=True)
-        ids |= {card.title: card.id for card in unmatched}
+    def _card_ids(self) -> dict[str, str | None]:
+        """The ids of cards by key and title, None if several have it. Titles win over keys, and declared cards over others."""
+        counts = Counter(card.title for card in self.cards.unmatched)
+        ids: dict[str, str | None] = {card.key: card.id for card in self.state.cards}
+        ids |= {card.title: card.id if counts[card.title] == 1 else None for card in self.cards.unmatched}
         return ids | {card.title: existing.id if existing else "" for card, existing, _ in self.cards.pairs}
 
     def find_card(self, name: str, path: str) -> str | None:
@@ -287,6 +288,8 @@ class Matched:
             path: The place in the declaration, such as ``cards[0].parent``.
         """
         if name in self._card_ids:
+            if self._card_ids[name] is None:
+                self.problems.note(path, f'several cards are called "{name}"; use a key')
             return self._card_ids[name]
         self._note_missing("card", name, [card.title for card, _, _ in self.cards.pairs], path)
         return None
@@ -295,19 +298,16 @@ class Matched:
         """Return a person by e-mail address or unambiguous name. An unknown name is added to the problems.
 
         Args:
-            name: The address or name, regardless of case.
+            name: The address or name, regardless of case, blanks and accents.
             path: The place in the declaration, such as ``cards[0].assignee``.
         """
         people = self.state.people
-        for matches in (
-            [person for person in people if fold_case(person.email) == fold_case(name)],
-            [person for person in people if fold_case(person.name) == fold_case(name)],
-        ):
-            if len(matches) == 1:
-                return matches[0]
-            if matches:
-                self.problems.note(path, f'several people are called "{name}"; use an e-mail address')
-                return None
+        matches = find_named(name, people, lambda person: (person.email, person.name))
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            self.problems.note(path, f'several people are called "{name}"; use an e-mail address')
+            return None
         names = [person.email for person in people] + [person.name for person in people]
         self.problems.note(path, f'the workspace has no person "{name}"{nearest(name, names)}')
         return None

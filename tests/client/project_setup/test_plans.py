@@ -146,7 +146,7 @@ def test_unknown_names_are_problems(ws):
             members=["bob@example.com"],
         ),
     ) == [
-        "members[0]: the workspace has no person \"bob@example.com\"; did you mean 'joe@example.com'?",
+        "members[0]: the workspace has no person \"bob@example.com\"; did you mean 'joe@example.com' or 'ann@example.com' or 'jane@example.com'?",
         'cards[0].assignee: the workspace has no person "Bob"',
         "cards[0].labels[0]: the project has no label \"Bgu\"; did you mean 'Bug'?",
         "cards[0].fields.Level: must be one of the field's options",

@@ -341,8 +341,8 @@ def test_all_problems_are_reported_together_with_their_lines(any_ws, tmp_path):
         "launch.yaml:6: cards[0].labels[0]: the label \"Bgu\" is not declared; did you mean 'Bug'?",
         "launch.yaml:7: cards[1].start_date: must not be after due_date",
         'launch.yaml:8: cards[2].labels[0]: the label "Gub" is not declared',
-        "launch.yaml:11: members[0]: the workspace has no person \"stranger@example.com\"; did you mean 'jane@example.com'?",
-        "launch.yaml:7: cards[1].assignee: the workspace has no person \"nobody@example.com\"; did you mean 'joe@example.com'?",
+        "launch.yaml:11: members[0]: the workspace has no person \"stranger@example.com\"; did you mean 'jane@example.com' or 'ann@example.com' or 'joe@example.com'?",
+        "launch.yaml:7: cards[1].assignee: the workspace has no person \"nobody@example.com\"; did you mean 'joe@example.com' or 'ann@example.com' or 'jane@example.com'?",
         'launch.yaml:9: cards[3].blocks[0]: creates a cycle: "Five" blocks "Four" blocks "Five"',
     ]
     assert [project.name for project in any_ws.projects.list() if project.name == "All at once"] == []

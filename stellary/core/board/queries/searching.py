@@ -9,7 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
-from stellary.core.board.rules.name_matching import ACCENTED, fold_accents
+from stellary.contract.spellings import ACCENTED, fold_accents
 from stellary.core.kernel.unit import UnitOfWork
 
 TITLES_MAX = 1_000

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from difflib import SequenceMatcher
-from unicodedata import normalize
 
 import attrs
 
 from stellary.contract.errors import Invalid
 from stellary.contract.limits import ID_PATTERN
+from stellary.contract.spellings import find_named, fold_accents
 from stellary.contract.wire import invalid
 from stellary.core.board.rules.references import unknown
 
 _COMPARED_MAX = 100
 _CANDIDATES_MAX = 1_000
 _SHOWN_MAX = 5
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
-# In other scripts a mark makes another letter, such as й, or another word.
-ACCENTED = "([a-zæøα-ω])[\u0300-\u0331]+"  # noqa: RUF001
-"""The regular expression of a Latin or Greek letter with accents, for Python and PostgreSQL."""
 
 
 @attrs.frozen
@@ -66,19 +62,17 @@ def resolve_one(text: str, candidates: Sequence[Candidate], field: str) -> str:
 
 
 def find_matches(text: str, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that a text refers to by the strictest comparison that any of them passes.
-
-    An exact match wins over one that differs in case or blanks, then in accents, then over a short name. A name with
-    any other difference is another name.
+    """Return the candidates that a text refers to: by id, else by name, else by a short name.
 
     Args:
         text: An id or a name.
         candidates: The items to choose from.
     """
-    for is_match in _build_matchers(text):
-        if matches := [candidate for candidate in candidates if is_match(candidate)]:
-            return matches
-    return []
+    return (
+        [candidate for candidate in candidates if candidate.id == text]
+        or find_named(text, candidates, lambda candidate: candidate.names)
+        or find_named(text, candidates, lambda candidate: candidate.short_names)
+    )
 
 
 def build_no_match_error(field: str, text: str, candidates: Sequence[Candidate]) -> Invalid:
@@ -136,29 +130,3 @@ def build_ambiguity_error(field: str, text: str, matches: Sequence[Candidate]) -
     return Invalid(
         f"{field} {text!r} could be {_list_candidates(matches)}: give an id", code="ambiguous_name"
     )
-
-
-def _build_matchers(text: str) -> Iterator[Callable[[Candidate], bool]]:
-    """Yield predicates that match a candidate, the strictest first."""
-    folded_text, simple_text = _fold(text), fold_accents(text)
-    yield lambda candidate: candidate.id == text
-    yield lambda candidate: text in candidate.names
-    yield lambda candidate: any(_fold(name) == folded_text for name in candidate.names)
-    yield lambda candidate: any(fold_accents(name) == simple_text for name in candidate.names)
-    yield lambda candidate: any(fold_accents(name) == simple_text for name in candidate.short_names)
-
-
-def _fold(text: str) -> str:
-    """Return a case-folded text with single blanks. In an e-mail address, other letters are another mailbox."""
-    words = " ".join(text.split())
-    if _ADDRESS.fullmatch(words):
-        return words.lower() if words.isascii() else words
-    return normalize("NFC", normalize("NFC", words).casefold())
-
-
-def fold_accents(text: str) -> str:
-    """Return a case-folded text without the accents of Latin and Greek letters: ``Öl`` becomes ``ol``."""
-    folded = _fold(text)
-    if folded.isascii() or _ADDRESS.fullmatch(folded):
-        return folded
-    return normalize("NFC", re.sub(ACCENTED, r"\1", normalize("NFD", folded)))
