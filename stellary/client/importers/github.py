@@ -54,7 +54,8 @@ def read_github_issues(
         comments: The comments of the repository (``GET /repos/{owner}/{repo}/issues/comments``), in the same forms. The
             issues themselves have only the number of their comments.
         people: E-mail addresses by login, since GitHub does not export them: ``{"octocat": "jane@acme.com"}``. These people
-            become members and assignees, if they have access to the workspace.
+            become members and assignees, if they have access to the workspace. The report lists logins that the file does
+            not have.
         pull_requests: Whether to include pull requests, which GitHub lists among the issues.
 
     Returns:
@@ -174,6 +175,7 @@ class _Issues:
 
     def _members(self, issues: Iterable[dict[str, Any]]) -> list[ImportedMember]:
         logins = {_login(user): None for issue in issues for user in (issue.get("user"), *_assignees(issue))}
+        self.report.note_unknown("people", self.people, logins)
         return [
             ImportedMember(name=login[:NAME_MAX], email=self.people[login])
             for login in logins

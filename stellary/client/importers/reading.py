@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import attrs
 
+from stellary.client.calling.nearest import nearest
 from stellary.client.errors import UnsuitableFile
 from stellary.contract.project_imports import (
     CARDS_MAX,
@@ -103,6 +104,18 @@ class LossReport:
         """
         if where not in self._notes.get((kind, reason), ()):
             self.note(kind, reason, where)
+
+    def note_unknown(self, kind: str, names: Iterable[str], known: Collection[str]) -> None:
+        """Note the names in an argument that the file does not have, each with the most similar names in the file.
+
+        Args:
+            kind: The argument.
+            names: The names in it.
+            known: The names in the file.
+        """
+        for name in names:
+            if name not in known:
+                self.note(kind, f"the file does not have {name!r}{nearest(name, known)}", name)
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return all notes."""

@@ -64,9 +64,10 @@ def read_trello(
     Args:
         file: A path, bytes, an open file, or the content as a dict.
         people: E-mail addresses by Trello username, since the export does not have them: ``{"jdoe": "jane@acme.com"}``.
-            These people become members and assignees, if they have access to the workspace.
+            These people become members and assignees, if they have access to the workspace. The report lists usernames
+            that the file does not have.
         statuses: The status of the cards of a list, by its name: ``{"Doing": "in_progress", "Done": "done"}``. By default
-            only cards whose due date is marked as complete are done.
+            only cards whose due date is marked as complete are done. The report lists names that no list has.
 
     Returns:
         The project, and a report of everything that was omitted or changed.
@@ -136,6 +137,9 @@ class _Board:
     def _columns(self, cards: Iterable[dict[str, Any]]) -> list[ImportedColumn]:
         used = {card.get("idList") for card in cards}
         columns = []
+        self.report.note_unknown(
+            "statuses", self.statuses, {trello_list.get("name", "") for trello_list in self.board["lists"]}
+        )
         for trello_list in _sort_by_position(self.board["lists"]):
             name = trello_list.get("name", "")
             where = f"list {name[:NAME_MAX]!r}"
@@ -205,6 +209,8 @@ class _Board:
 
     def _members(self, members: Iterable[dict[str, Any]]) -> list[ImportedMember]:
         imported = []
+        members = list(members)
+        self.report.note_unknown("people", self.people, {member.get("username", "") for member in members})
         for member in members:
             username = member.get("username", "")
             if username in self.people:
