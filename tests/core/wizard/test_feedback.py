@@ -270,6 +270,14 @@ def test_between_two_things_nothing_is_guessed():
     assert sentence.reason == ("“shop” could be “Build the small shop”, “Build the large shop”")
 
 
+def test_a_misspelt_name_is_refused_with_similar_ones():
+    roadmap = plan("- Sprint 11\n- Sprint 10", "remove Sprint 12. Rename Sprnt 11 to Last.")
+    assert [sentence.reason for sentence in roadmap.not_understood] == [
+        "“Sprint 12” could be “Sprint 11”, “Sprint 10”",
+        "“Sprnt 11” could be “Sprint 11”, “Sprint 10”",
+    ]
+
+
 def test_what_is_understood_is_done_whatever_else_is_reasons():
     roadmap = plan(TEXT, "remove Discovery. Paint it blue. Rename Launch to Party.")
     assert list(phases(roadmap)) == ["Design", "Build", "Party"]

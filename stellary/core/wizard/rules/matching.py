@@ -14,6 +14,7 @@ from stellary.core.wizard.rules.vocabulary import fold, word_numbers, word_set
 
 NEAR = 0.8
 COMPARED_MAX = 120
+SUGGESTED_OF_MAX = 200
 SHOWN_MAX = 4
 QUOTES = " \t\"'“”«».,;:!"
 
@@ -88,10 +89,16 @@ def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> Pl
     matches = next(filter(None, _compare(name, targets)), [])
     if len(matches) == 1:
         return matches[0]
-    if matches:
-        names = ", ".join(f"“{target.name}”" for target in matches[:SHOWN_MAX])
+    if suggested := [target.name for target in matches] or _suggest(name, targets):
+        names = ", ".join(f"“{suggestion}”" for suggestion in suggested[:SHOWN_MAX])
         raise refuse(plan, "several", text=name[:100], names=names)
     raise refuse(plan, "no_such", text=(name or text.strip(QUOTES))[:100])
+
+
+def _suggest(name: str, targets: Sequence[PlanTarget]) -> list[str]:
+    """Return similar names, of the first targets only, since comparing takes long."""
+    by_key = {fold(target.name)[:COMPARED_MAX]: target.name for target in targets[:SUGGESTED_OF_MAX]}
+    return [by_key[key] for key in get_close_matches(fold(name)[:COMPARED_MAX], by_key, SHOWN_MAX, NEAR)]
 
 
 def find_phase(plan: WorkPlan, text: str) -> PlannedPhase:
@@ -130,6 +137,3 @@ def _compare(name: str, targets: Sequence[PlanTarget]) -> Iterator[list[PlanTarg
     for matches in equal:
         yield [target for target in matches if target.item is None] or matches
     yield [target for target in targets if words and words <= content_words(target.name)]
-    names = {fold(target.name)[:COMPARED_MAX] for target in targets}
-    near = get_close_matches(plain, names, SHOWN_MAX, NEAR)
-    yield [target for target in targets if fold(target.name)[:COMPARED_MAX] in near]
