@@ -130,7 +130,7 @@ def _run_command(settings: Settings, options: argparse.Namespace) -> int:
     if options.command == "usage":
         return usage.show(settings, as_json=options.json)
     if options.command == "sweep":
-        jobs.sweep(settings)
+        jobs.sweep(settings, adopts_files=options.adopt_files)
         return 0
     if options.command == "reset-password":
         return operator_resets.print_reset_link(settings, options.email)
@@ -193,10 +193,15 @@ def _add_commands(parser: argparse.ArgumentParser) -> None:
         "worker", parents=[common], help="run background jobs, in addition to servers on PostgreSQL"
     )
     commands.add_parser("migrate", parents=[common], help="bring the schema of the database up to date")
-    commands.add_parser(
+    sweep = commands.add_parser(
         "sweep",
         parents=[common],
         help="delete rows whose time is over and unused files, as servers do every hour",
+    )
+    sweep.add_argument(
+        "--adopt-files",
+        action="store_true",
+        help="first make the file store belong to this database; no other one may use it",
     )
     sizes = commands.add_parser(
         "usage", parents=[common], help="print rows and bytes by table and by organization"

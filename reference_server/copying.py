@@ -76,16 +76,16 @@ def copy(settings: Settings, database: str | None, data_dir: Path | None, blobs:
 @contextmanager
 def _copied_secret(source: Path, target: Path) -> Iterator[None]:
     """Copy the secret that signs logins, if it is in another file; delete the copy after an exception."""
-    if source == target or not source.exists():
+    if not source.exists() or (target.exists() and source.samefile(target)):
         yield
         return
     if target.exists():
         raise SettingsError(f"the copy has failed: {target} already exists")
-    shutil.copy2(source, target)
     try:
+        shutil.copy2(source, target)
         yield
     except BaseException:
-        target.unlink()
+        target.unlink(missing_ok=True)
         raise
 
 

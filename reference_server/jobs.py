@@ -11,10 +11,11 @@ from typing import Any
 from reference_server.log import configure
 from reference_server.mail import sending_in_thread
 from reference_server.serve import exclusive_database, migrate, open_core
-from reference_server.settings import Settings
+from reference_server.settings import Settings, SettingsError
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary.core import Core
 from stellary.core.kernel.jobs import Job
+from stellary.core.kernel.owned_blobs import ForeignStore
 from stellary.core.ports.mail import Mailer, log_email
 
 
@@ -57,16 +58,25 @@ def bring_up_to_date(settings: Settings) -> None:
         sys.stdout.write("the schema of the database is up to date\n")
 
 
-def sweep(settings: Settings) -> None:
+def sweep(settings: Settings, *, adopts_files: bool = False) -> None:
     """Delete the rows whose time is over and unused files, as a server does every hour, and print their numbers.
 
+    Args:
+        settings: The settings of the server.
+        adopts_files: Whether the file store may have belonged to another database.
+
     Raises:
-        SettingsError: The database cannot be used.
+        SettingsError: The database or the file store cannot be used.
     """
     with open_migrated(settings) as core:
+        if adopts_files:
+            core.adopt_files()
         for table, count in sorted(core.delete_expired().items()):
             sys.stdout.write(f"{table}\t{count}\n")
-        sys.stdout.write(f"files\t{core.sweep()}\n")
+        try:
+            sys.stdout.write(f"files\t{core.sweep()}\n")
+        except ForeignStore as error:
+            raise SettingsError(error.message) from error
 
 
 def show(settings: Settings, *, given_up: bool) -> int:

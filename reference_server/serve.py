@@ -150,7 +150,7 @@ def start_store(core: Core) -> None:
     try:
         core.env.blobs.start()
     except Unavailable as error:
-        raise SettingsError(f"the file store cannot be used: {error.__cause__}") from error
+        raise SettingsError(f"the file store cannot be used: {error.__cause__ or error.message}") from error
 
 
 def migrate(core: Core, patience: float = 0) -> None:

@@ -46,6 +46,7 @@ from stellary.core.kernel.claims import ClaimOwner
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import E, EventDelivery
 from stellary.core.kernel.events import CardEvent
+from stellary.core.kernel.owned_blobs import OwnedBlobs
 from stellary.core.kernel.retention import apply_rules
 from stellary.core.kernel.retention_days import Retention
 from stellary.core.kernel.signer import Signer
@@ -53,7 +54,7 @@ from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 from stellary.core.notifications import stream
 from stellary.core.notifications.channels import Channel
-from stellary.core.ports.blob_stores import open_blobs
+from stellary.core.ports.blob_stores import MEMORY, open_blobs
 from stellary.core.ports.blobs import Blobs
 from stellary.core.ports.mail import Mailer, log_email
 from stellary.core.ports.planner import Planner
@@ -139,7 +140,7 @@ class Core(HostAccounts):
         planner: Planner | None = None,
         webhook_sender: WebhookSender | None = None,
         private_webhooks: bool = False,
-        blobs: Blobs | str | PathLike[str] = "memory:",
+        blobs: Blobs | str | PathLike[str] = MEMORY,
         agent_models: Collection[str] = (),
         brains: Mapping[str, Brain] | None = None,
         actions: Sequence[AnyAction] = (),
@@ -174,6 +175,8 @@ class Core(HostAccounts):
         self.units = Units(
             Database(database, direct_database), self.env, reactions.settle, seeds_ids=ids is None
         )
+        if blobs != MEMORY:
+            self.env.blobs = OwnedBlobs(self.env.blobs, self.units, self._find_used_keys)
         self._borrowing: Borrowing | None = None
         self.login_attempts = LoginAttempts(self.units)
         self.relay = Relay(self.units)
@@ -217,10 +220,28 @@ class Core(HostAccounts):
             The number of deleted files.
 
         Raises:
-            Unavailable: The store or the database does not answer.
+            Unavailable: The store or the database does not answer, or the store belongs to another database.
         """
         self.delete_expired()
-        return attachments.sweep(self.units, (proposing.find_pending_blobs, trash.find_used_blobs))
+        return attachments.sweep(self.units, self._find_used_keys)
+
+    def _find_used_keys(self, keys: list[str]) -> set[str]:
+        """Return those keys of files that rows refer to."""
+        finders = (attachments.find_used_blobs, proposing.find_pending_blobs, trash.find_used_blobs)
+        with self.units.read(NOBODY) as uow:
+            return set[str]().union(*(find(uow, keys) for find in finders))
+
+    def adopt_files(self) -> None:
+        """Make the file store belong to this database, after ``sweep`` or an upload has refused it.
+
+        A store belongs to the database that sweeps it, since a sweep deletes all files that the database does not refer to. Adopt
+        it after you have restored an earlier state of the database, and if no other database uses it.
+
+        Raises:
+            Unavailable: The store or the database does not answer.
+        """
+        if isinstance(self.env.blobs, OwnedBlobs):
+            self.env.blobs.adopt()
 
     def delete_expired(self) -> dict[str, int]:
         """Delete the rows whose time is over: read notifications, messages of webhooks, traces, audit entries, and others.

@@ -18,6 +18,7 @@ import pytest
 from stellary.contract.errors import StorageFull, Unavailable
 from stellary.core import Core
 from stellary.core.board import attachments
+from stellary.core.kernel.owned_blobs import MARKER
 from stellary.core.ports.blob_stores import open_blobs
 from stellary.core.ports.blobs import Blobs, discard, new_key
 from tests.support.boards import Board
@@ -103,10 +104,11 @@ def test_sweep_deletes_unused_files_in_batches(sqlite_url, monkeypatch):
     monkeypatch.setattr(attachments, "SWEEP_BATCH", 2)
     store = open_blobs("memory:")
     with closing(Core(sqlite_url, blobs=store, clock=lambda: LATER)) as core:
+        core.sweep()
         for _ in range(5):
             store.put(new_key(), b"x")
         assert core.sweep() == 5
-    assert list_keys(store) == []
+    assert list_keys(store) == [MARKER]
 
 
 def test_sweep_leaves_other_files(sqlite_url, tmp_path):
@@ -229,11 +231,9 @@ def test_blob_that_cannot_be_discarded_is_left_to_the_sweep(unreachable, caplog)
 
 
 def test_a_folder_does_not_load_the_library(sqlite_url, tmp_path):
-    (tmp_path / "ab").mkdir()
-    (tmp_path / KEY).write_bytes(b"x")
     code = (
         "import sys; from stellary.core import Core; core = Core(*sys.argv[1:2], blobs=sys.argv[2]);"
-        "core.sweep(); core.env.blobs.put('ab/' + '1' * 32, b'x'); core.env.blobs.probe(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
+        "core.sweep(); core.env.blobs.put('ab/' + '1' * 32, b'x'); core.sweep(); core.env.blobs.probe(); print(*sorted({'obstore', 'multipart'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code, sqlite_url, tmp_path]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == ""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -18,12 +22,16 @@ from stellary.core.db.bulk_loads import read_last_number
 from stellary.core.db.database import Database
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.tables import activities
-from stellary.core.ports.blob_stores import FolderBlobs
+from stellary.core.ports.blob_stores import FolderBlobs, open_blobs
+from stellary.core.ports.blobs import Blobs
 from tests.conftest import RUN
+from tests.core.test_blobs import bucket  # noqa: F401 - a fixture
 from tests.support.boards import Board
 from tests.support.databases import KINDS
 from tests.support.forms import FORM, form
 from tests.support.world import World
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -112,6 +120,73 @@ def test_interrupted_copy_leaves_the_target_empty(core, board, target, tmp_path)
     assert list_tables(target) == []
     assert [path for path in files.rglob("*") if path.is_file()] == []
     assert copy(core, target).rows["stellary_documents"] == 2
+
+
+PLACES = {
+    "relative path": lambda folder: f"{os.path.relpath(folder)}/",
+    "symlink": lambda folder: str(folder.with_name("link")),
+    "prefix with a slash": lambda folder: "s3://files/copied/",
+    "used": lambda folder: str(folder.with_name("used")),
+}
+"""Stores that must not be copied to, by the way in which they are spelled: all but the last are that of the source."""
+
+
+@pytest.fixture(params=PLACES)
+def stores(
+    request: pytest.FixtureRequest, core: Core, board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Blobs, Blobs]:
+    """Return the store of the core's files, and one of ``PLACES``, with files of their own."""
+    folder = tmp_path / "files"
+    folder.with_name("link").symlink_to(folder)
+    source, target = open_blobs(str(folder)), open_blobs(PLACES[request.param](folder))
+    if request.param == "prefix with a slash":
+        for name, text in request.getfixturevalue("bucket").items():
+            monkeypatch.setenv(name, text)
+        source = open_blobs("s3://files/copied")
+    with core.database.reading() as connection:
+        (key,) = core.list_files(connection)
+    source.put(key, b"Hello.")
+    if request.param == "used":
+        target.put(key, b"Hello.")
+    return source, target
+
+
+@contextmanager
+def fail_after(opened: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+    """Open a context, and fail when it has ended."""
+    with opened() as value:
+        yield value
+    raise KeyboardInterrupt
+
+
+def read_blobs(store: Blobs) -> dict[str, bytes]:
+    return {
+        key: b"".join(store.read(key, 0, 100)) for key in store.older_than(datetime.max.replace(tzinfo=UTC))
+    }
+
+
+def test_copy_leaves_the_files_of_the_source_and_of_others(core, target, stores, monkeypatch):
+    def interrupt(name: str, done: int, total: int) -> None:
+        if name == phase or (phase == "checks" and done > total / 2):
+            raise KeyboardInterrupt
+
+    before = list(map(read_blobs, stores))
+    for phase in ("stellary_users", "checks", "files", "after the commit"):
+        if phase == "after the commit":
+            monkeypatch.setattr(target, "open_migrating", partial(fail_after, target.open_migrating))
+        with suppress(KeyboardInterrupt, CopyFailed):
+            copy(core, target, stores=stores, on_progress=interrupt)
+        assert list(map(read_blobs, stores)) == before, phase
+
+
+def test_copy_that_is_interrupted_after_its_commit_keeps_its_files(
+    core, board, target, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(target, "open_migrating", partial(fail_after, target.open_migrating))
+    copied = FolderBlobs(tmp_path / "copied")
+    with pytest.raises(KeyboardInterrupt):
+        copy(core, target, stores=(core.env.blobs, copied))
+    assert list(read_blobs(copied).values()) == [b"Hello."]
 
 
 def test_copy_that_differs_is_refused(core, board, target, monkeypatch):

@@ -57,6 +57,7 @@ OWNERLESS = {
     "stellary_login_attempts",
     "stellary_organizations",
     "stellary_search_prefixes",
+    "stellary_store_tokens",
     "stellary_trash",
     "stellary_trash_rows",
     "stellary_users",

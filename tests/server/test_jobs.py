@@ -88,6 +88,19 @@ def test_command_deletes_expired_rows(sqlite_url, tmp_path, capsys, monkeypatch)
     assert output[-1] == "files\t0"
 
 
+def test_store_of_another_database_is_refused_until_it_is_adopted(sqlite_url, tmp_path, capsys):
+    owner = ["--data-dir", str(tmp_path)]
+    other = ["--database-url", sqlite_url, "--data-dir", str(tmp_path)]
+    assert main(["sweep", *owner]) == 0
+    assert main(["sweep", *other]) == 2
+    assert "stellary: the file store belongs to another database;" in capsys.readouterr().err
+    code, output = run_failing(tmp_path, "--port", "0", *other)
+    assert code == 2
+    assert "the file store cannot be used: the file store belongs to another database;" in output
+    assert main(["sweep", *other, "--adopt-files"]) == 0
+    assert main(["sweep", *owner]) == 2
+
+
 def test_operator_prints_a_link_that_resets_a_password(sqlite_url, tmp_path, capsys):
     core = Core(sqlite_url, bcrypt_rounds=4)
     core.migrate()

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import attrs
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Table, func, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from stellary.core import migrations
@@ -26,7 +27,7 @@ from stellary.core.db.bulk_loads import (
 )
 from stellary.core.db.database import Database, begin_sqlite
 from stellary.core.migrations.schema import metadata
-from stellary.core.ports.blobs import Blobs
+from stellary.core.ports.blobs import Blobs, is_key, new_key
 
 STEPS_PER_REPORT = 1_000
 T = TypeVar("T")
@@ -74,27 +75,55 @@ def copy_database(
         source: The database to copy. Writes to it wait until the copy ends, or fail.
         target: A database without tables of the core, of either kind.
         list_files: Returns the files that a database refers to, from a connection to it.
-        stores: The store of the source's files, and the store to copy them to; None if both databases use the same one.
+        stores: The store of the source's files, and the empty store to copy them to. Nothing is copied if it is the same
+            place. None if both databases use the same one.
         on_progress: Called from time to time.
 
     Raises:
-        CopyFailed: The target has tables of the core, the source is empty or in use, a database does not answer
+        CopyFailed: The target has tables of the core, or files, the source is empty or in use, a database does not answer
             or rejects a row, or the copy differs from the source.
         OSError: A file cannot be read or written.
         ApiError: A store of files does not answer.
     """
-    copied: list[str] = []
+    created: list[str] = []
+    lost: list[str] = []
+    if stores is not None and any(map(is_key, stores[1].older_than(datetime.max.replace(tzinfo=UTC)))):
+        if not _is_same_place(*stores):
+            raise CopyFailed("the store to copy the files to is not empty")
+        stores = None
     try:
         with _freeze(source) as reading, _open_target(target) as writing:
             rows = _copy_tables(reading, writing, on_progress)
-            lost = [] if stores is None else _copy_files(list_files(reading), *stores, copied, on_progress)
+            if stores is not None:
+                lost = _copy_files(list_files(reading), *stores, created, on_progress)
     except BaseException as error:
-        if stores is not None:
-            stores[1].delete(copied)
+        if stores is not None and created and not _may_be_committed(target):
+            stores[1].delete(created)
         if isinstance(error, DBAPIError):
             raise CopyFailed(_reason(error)) from error
         raise
-    return Copy(rows, len(copied), lost)
+    return Copy(rows, len(created) - len(lost), lost)
+
+
+def _is_same_place(source: Blobs, target: Blobs) -> bool:
+    """Return whether two stores are one, however each is spelled: a file written to one can be read from the other."""
+    key = new_key()
+    target.put(key, b"probe")
+    try:
+        return b"".join(source.read(key, 0, 5)) == b"probe"
+    except FileNotFoundError:
+        return False
+    finally:
+        target.delete([key])
+
+
+def _may_be_committed(target: Database) -> bool:
+    """Return whether a database has the tables of a copy. True if it does not answer: then the files of the copy stay."""
+    try:
+        with target.reading() as connection:
+            return inspect(connection).has_table(migrations.VERSION_TABLE)
+    except Exception:  # noqa: BLE001 - whatever a driver raises, nothing is known
+        return True
 
 
 @contextmanager
@@ -176,15 +205,17 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _copy_files(
-    files: FileIndex, source: Blobs, target: Blobs, copied: list[str], on_progress: OnProgress
+    files: FileIndex, source: Blobs, target: Blobs, created: list[str], on_progress: OnProgress
 ) -> list[str]:
-    """Copy files, add their keys to a list, and return the keys of those that are missing or damaged in the source."""
+    """Copy files, and return the keys of those that are missing or damaged in the source.
+
+    Each key is added to ``created`` before the file is written: an interrupted write may have created it.
+    """
     lost = []
     progress = _Progress(on_progress, len(files))
     for key, (size, sha256) in progress.follow("files", files.items()):
-        if copy_file(source, target, key, size, sha256):
-            copied.append(key)
-        else:
+        created.append(key)
+        if not copy_file(source, target, key, size, sha256):
             lost.append(key)
     return sorted(lost)
 

@@ -6,7 +6,7 @@ therefore always has its file; after a crash there may be a file without a row, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -33,7 +33,7 @@ from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.unit import NOBODY, UnitOfWork, serves, serves_download, serves_upload
+from stellary.core.kernel.unit import UnitOfWork, serves, serves_download, serves_upload
 from stellary.core.kernel.units import Units
 from stellary.core.kernel.writes import delete_row
 from stellary.core.ports.blobs import StoredFile, is_key
@@ -153,20 +153,28 @@ def all_files(uow: UnitOfWork) -> dict[str, tuple[int, str]]:
     return {row.blob_key: (row.size, row.sha256) for row in uow.connection.execute(_ALL)}
 
 
-def sweep(units: Units, finders: Sequence[Callable[[UnitOfWork, list[str]], set[str]]]) -> int:
+def find_used_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:
+    """Return the blob keys among ``keys`` that belong to attachments.
+
+    Args:
+        uow: The unit of work.
+        keys: The keys of blobs.
+    """
+    return set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
+
+
+def sweep(units: Units, find_used_keys: Callable[[list[str]], set[str]]) -> int:
     """Delete the files that have had no row for an hour, and return their number.
 
     Args:
         units: The units of the application.
-        finders: Functions that return those keys that the rows of another area refer to.
+        find_used_keys: Returns those keys that rows refer to.
     """
     deleted_count = 0
     names = units.env.blobs.older_than(units.env.clock() - SWEEP_AFTER)
     all_keys = (name for name in names if is_key(name))
     while keys := list(islice(all_keys, SWEEP_BATCH)):
-        with units.read(NOBODY) as uow:
-            used_keys = set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())
-            used_keys = used_keys.union(*(find_used_keys(uow, keys) for find_used_keys in finders))
+        used_keys = find_used_keys(keys)
         unused_keys = [key for key in keys if key not in used_keys]
         if unused_keys:
             units.env.blobs.delete(unused_keys)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BLOCK = 64 * 1024
 LISTED = 500
+MEMORY = "memory:"
+"""The URL of a store in the memory of the process."""
 
 
 def open_blobs(url: str, **options: Any) -> Blobs:
@@ -33,7 +35,7 @@ def open_blobs(url: str, **options: Any) -> Blobs:
         **options: Passed to the S3 store: ``endpoint``, ``access_key_id``, ``region`` …; by default the environment
             variables ``AWS_…`` apply.
     """
-    if url == "memory:" or url.startswith("s3://"):
+    if url == MEMORY or url.startswith("s3://"):
         return ObjectStoreBlobs(url, **options)
     return FolderBlobs(Path(unquote(url.removeprefix("file://")) if url.startswith("file://") else url))
 
@@ -57,7 +59,7 @@ class ObjectStoreBlobs:
         if self._opened is None:
             from obstore.store import MemoryStore, S3Store
 
-            is_memory = self._url == "memory:"
+            is_memory = self._url == MEMORY
             self._opened = MemoryStore() if is_memory else S3Store.from_url(self._url, **self._options)
         return self._opened
 
@@ -67,7 +69,7 @@ class ObjectStoreBlobs:
         Raises:
             Unavailable: The process has too few descriptors.
         """
-        if self._url != "memory:":
+        if self._url != MEMORY:
             from obstore.store import MemoryStore
 
             _look_up(MemoryStore())
@@ -141,7 +143,7 @@ class ObjectStoreBlobs:
         Raises:
             Unavailable: The store does not answer.
         """
-        if self._opened is None and self._url == "memory:":
+        if self._opened is None and self._url == MEMORY:
             return
         import obstore
 
