@@ -53,11 +53,11 @@ def read_all(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
-def age(core: Core, *others: Core) -> None:
+def age(*cores: Core) -> None:
     """Let an hour pass for cores, so that they sweep."""
-    later = core.env.clock() + SWEEP_AFTER + timedelta(minutes=1)
-    for each in (core, *others):
-        each.env.clock = lambda: later
+    later = cores[0].env.clock() + SWEEP_AFTER + timedelta(minutes=1)
+    for core in cores:
+        core.env.clock = lambda: later
 
 
 def delete_in_all_ways(files: CardFiles) -> None:

@@ -66,6 +66,18 @@ def test_server_moves_to_postgresql_and_back(settings, empty_postgres_url, tmp_p
         copied_server.kill()
 
 
+def test_copy_of_a_running_server_on_postgresql_is_refused(settings, postgres_url, tmp_path, capsys):
+    in_postgresql = attrs.evolve(settings, database_url=postgres_url)
+    arguments = ["--database-url", postgres_url, "--data-dir", str(settings.data_dir)]
+    copy = ["copy", *arguments, "--to-data-dir", str(tmp_path / "copy")]
+    server = Forked(serve, in_postgresql)
+    Uploader().begin(server)
+    assert main(copy) == 2
+    assert "servers or workers use the source; stop them first" in capsys.readouterr().err
+    server.kill()
+    assert main(copy) == 0
+
+
 def test_copy_of_a_running_server_is_refused(settings, tmp_path, capsys):
     assert main(["migrate", "--data-dir", str(settings.data_dir)]) == 0
     with exclusive_database(settings):

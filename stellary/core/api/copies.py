@@ -28,8 +28,10 @@ from stellary.core.db.bulk_loads import (
 from stellary.core.db.database import Database, begin_sqlite
 from stellary.core.migrations.schema import metadata
 from stellary.core.ports.blobs import Blobs, is_key, new_key
+from stellary.core.streaming.relay import PRESENCE
 
 STEPS_PER_REPORT = 1_000
+_CLAIM_ALONE = text(f"SELECT pg_try_advisory_xact_lock({PRESENCE})")
 T = TypeVar("T")
 OnProgress = Callable[[str, int, int], object]
 """Called with the name of the current table or ``files``, the steps done, and all steps: each row is copied, then checked."""
@@ -135,6 +137,8 @@ def _freeze(database: Database) -> Iterator[Connection]:
         return
     with database.open_dedicated() as connection:
         migrations.begin_step(connection)
+        if connection.execute(_CLAIM_ALONE).scalar() is False:
+            raise CopyFailed("servers or workers use the source; stop them first")
         names = ", ".join(metadata.tables)
         with _reporting("the source is in use; stop its servers first", connection):
             connection.execute(text(f"LOCK TABLE {names} IN SHARE MODE"))

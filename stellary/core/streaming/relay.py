@@ -31,6 +31,9 @@ RETRY_SECONDS = 2.0
 PAYLOAD_MAX = 7_000
 """The maximum size of a payload; PostgreSQL accepts 8,000 bytes."""
 
+PRESENCE = "(1465799962::bigint << 32) + to_regclass('stellary_jobs')::oid::bigint"
+"""The key of an advisory lock that each server and worker shares on the session that receives signals. It belongs to a schema."""
+
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
 
 
@@ -156,6 +159,8 @@ class Relay:
         peer.close()
 
     def _receive(self, driver: Any, peer: socket.socket) -> None:
+        # Refused while a copy is made, which needs a database that nobody uses.
+        driver.execute(f"SELECT pg_advisory_lock_shared({PRESENCE})")
         driver.execute(f"LISTEN {CHANNEL}")
         # Signals may have been missed before LISTEN.
         self._units.env.signals.send(EVERYTHING)
