@@ -25,13 +25,14 @@ from urllib.parse import quote
 from stellary.contract.port import RawResponse
 from stellary.core import Core
 from stellary.core.http.addresses import Network, client_address
-from stellary.core.http.api import Api, select_endpoints
+from stellary.core.http.api import Api, hide_tokens, refuse_tokens, select_endpoints
 from stellary.core.http.context import RequestContext, create_context, encode_target
 from stellary.core.http.limits import Limits
 from stellary.core.http.observers import AccessLog
 from stellary.core.kernel.unit import Actor
 
 T = TypeVar("T")
+R = TypeVar("R")
 _log = logging.getLogger("stellary.server")
 FLUSH_SECONDS = 10.0
 """The longest wait for a client to receive the last events of a stream that has ended."""
@@ -41,6 +42,9 @@ AsgiReceive = Callable[[], Awaitable[AsgiMessage]]
 AsgiSend = Callable[[AsgiMessage], Awaitable[None]]
 Who = Callable[[AsgiScope], Actor | Awaitable[Actor | None] | None]
 """Returns the actor that the host's application has logged in, or None. A function that is not a coroutine runs in a thread."""
+
+IsActive = Callable[[str], bool | Awaitable[bool]]
+"""Returns whether the user with an external id may still use the API. A function that is not a coroutine runs in a thread."""
 
 
 class AsgiApp:
@@ -52,6 +56,9 @@ class AsgiApp:
         core: A migrated core, which the caller closes.
         who: Returns the actor for the scope of a request, from the session of the host's application. If it returns
             None, the bearer token of the request decides, as it does without this argument.
+        is_active: Returns whether the user of the host with an external id may still use the API. It is called for each
+            request with a bearer token of such a user. Without it, a host with ``who`` has no API tokens: their operations
+            are left out, and tokens of its users are refused. Tokens of agents belong to a workspace, and are accepted.
         hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section.
         limits: The limits of requests and logins. By default, those of the reference server.
         trusted_proxies: The proxies whose ``X-Forwarded-For`` headers are used, unless the server does so itself.
@@ -68,6 +75,7 @@ class AsgiApp:
         core: Core,
         *,
         who: Who | None = None,
+        is_active: IsActive | None = None,
         hide: Collection[str] = (),
         limits: Limits | None = None,
         trusted_proxies: Sequence[Network] = (),
@@ -75,6 +83,7 @@ class AsgiApp:
         jobs: bool = True,
         access_log: AccessLog | None = None,
     ) -> None:
+        hide = hide_tokens(hide, who, is_active)
         self._create_api = partial(
             Api,
             core,
@@ -87,6 +96,7 @@ class AsgiApp:
         )
         select_endpoints(hide)
         self._who = who
+        self._is_active = is_active or refuse_tokens
         self._trusted_proxies = trusted_proxies
         self._api: Api | None = None
 
@@ -166,7 +176,8 @@ class AsgiApp:
             body=body,
             repeats_authorization=len(headers) < len(sent)
             and sum(name == "authorization" for name, _ in sent) > 1,
-            identify=None if self._who is None else partial(identify_caller, self._who, scope),
+            identify=None if self._who is None else partial(call_host, self._who, scope),
+            is_active=None if self._who is None else partial(call_host, self._is_active),
         )
 
 
@@ -352,18 +363,18 @@ def _calling_on_signals(function: Callable[[], None]) -> Iterator[None]:
                 signal.signal(handled, handler)
 
 
-async def identify_caller(
-    who: Callable[[T], Actor | Awaitable[Actor | None] | None], request: T
-) -> Actor | None:
-    """Return the actor that a function of the host finds for a request.
+async def call_host(function: Callable[[T], R | Awaitable[R]], argument: T) -> R:
+    """Return the result of a function of the host.
 
     Args:
-        who: The function. If it is not a coroutine function, it runs in a thread, since it may query a database.
-        request: Its argument.
+        function: The function. If it is not a coroutine function, it runs in a thread, since it may query a database.
+        argument: Its argument.
     """
-    is_coroutine = inspect.iscoroutinefunction(who) or inspect.iscoroutinefunction(type(who).__call__)
-    actor = who(request) if is_coroutine else await asyncio.to_thread(who, request)
-    return await actor if isinstance(actor, Awaitable) else actor
+    is_coroutine = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        type(function).__call__
+    )
+    result = function(argument) if is_coroutine else await asyncio.to_thread(function, argument)
+    return await result if isinstance(result, Awaitable) else result
 
 
 def _split_path(scope: AsgiScope) -> tuple[str, str]:

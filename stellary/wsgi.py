@@ -24,7 +24,7 @@ from stellary.contract.port import RawResponse
 from stellary.core import Core
 from stellary.core.db import forks
 from stellary.core.http.addresses import Network, client_address
-from stellary.core.http.api import Api, select_endpoints
+from stellary.core.http.api import Api, hide_tokens, refuse_tokens, select_endpoints
 from stellary.core.http.body import incomplete_body
 from stellary.core.http.context import RequestContext, create_context, encode_target
 from stellary.core.http.limits import Limits
@@ -34,6 +34,8 @@ from stellary.core.kernel.unit import Actor
 Environ = dict[str, Any]
 Who = Callable[[Environ], Actor | None]
 """Returns the actor that the host's application has logged in, or None. It runs in the thread of the request."""
+IsActive = Callable[[str], bool]
+"""Returns whether the user with an external id may still use the API. It runs in the thread of the request."""
 
 STREAMS_MAX = 20
 CHUNK = 64 << 10
@@ -57,6 +59,9 @@ class WsgiApp:
         core: A migrated core, which the caller closes after this application.
         who: Returns the actor for the environment of a request, from the session of the host's application. If it
             returns None, the bearer token of the request decides, as it does without this argument.
+        is_active: Returns whether the user of the host with an external id may still use the API. It is called for each
+            request with a bearer token of such a user. Without it, a host with ``who`` has no API tokens: their operations
+            are left out, and tokens of its users are refused. Tokens of agents belong to a workspace, and are accepted.
         hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section.
         limits: The limits of requests and logins. By default, those of the reference server.
         trusted_proxies: The proxies whose ``X-Forwarded-For`` headers are used, unless the host does so itself.
@@ -74,6 +79,7 @@ class WsgiApp:
         core: Core,
         *,
         who: Who | None = None,
+        is_active: IsActive | None = None,
         hide: Collection[str] = (),
         limits: Limits | None = None,
         trusted_proxies: Sequence[Network] = (),
@@ -82,6 +88,7 @@ class WsgiApp:
         jobs: bool = True,
         access_log: AccessLog | None = None,
     ) -> None:
+        hide = hide_tokens(hide, who, is_active)
         select_endpoints(hide)
         self._create_api = partial(
             Api,
@@ -95,6 +102,7 @@ class WsgiApp:
             access_log=access_log,
         )
         self._who = who
+        self._is_active = is_active or refuse_tokens
         self._trusted_proxies = trusted_proxies
         self._lock = threading.Lock()
         self._thread: _ApiThread | None = None
@@ -107,7 +115,7 @@ class WsgiApp:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         thread = self._start_once()
-        exchange = _Exchange(environ, self._who)
+        exchange = _Exchange(environ, self._who, self._is_active)
         exchange.begin(thread, self._create_context(environ, exchange))
         return exchange.respond(start_response)
 
@@ -143,6 +151,7 @@ class WsgiApp:
             # Servers join repeated headers, which makes them invalid.
             repeats_authorization=False,
             identify=None if self._who is None else exchange.identify,
+            is_active=None if self._who is None else exchange.is_active,
         )
 
 
@@ -232,9 +241,10 @@ class _Exchange:
 
     is_inflated = False
 
-    def __init__(self, environ: Environ, who: Who | None) -> None:
+    def __init__(self, environ: Environ, who: Who | None, is_active: IsActive) -> None:
         self._environ = environ
         self._who = who
+        self._is_active = is_active
         self._steps: SimpleQueue[_Call | _Start | _Block | _End] = SimpleQueue()
         length = environ.get("CONTENT_LENGTH") or ""
         self._remaining = int(length) if length.isdecimal() else None
@@ -324,6 +334,11 @@ class _Exchange:
         assert self._who is not None
         actor: Actor | None = await self._call(partial(self._who, self._environ))
         return actor
+
+    async def is_active(self, external_id: str) -> bool:
+        """Return whether a user of the host may still use the API."""
+        active: bool = await self._call(partial(self._is_active, external_id))
+        return active
 
     async def _call(self, function: Callable[[], Any]) -> Any:
         future = self._thread.loop.create_future()

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from stellary.asgi import AsgiApp, AsgiScope, identify_caller
+from stellary.asgi import AsgiApp, AsgiScope, IsActive, call_host
 from stellary.contract.errors import BY_STATUS, ApiError
 from stellary.core import Core
 from stellary.core.db.errors import error_response
@@ -24,6 +24,7 @@ def mount(
     core: Core,
     *,
     who: Callable[[Request], Actor | Awaitable[Actor | None] | None] | None = None,
+    is_active: IsActive | None = None,
     hide: Collection[str] = (),
     limits: Limits | None = None,
     jobs: bool = True,
@@ -40,6 +41,8 @@ def mount(
         who: Returns the actor of a request, from the session of the application; None if nobody is logged in. Functions
             that are not coroutines run in a thread. It may raise ``HTTPException`` with a status of 400 to 499. By default,
             bearer tokens decide.
+        is_active: Returns whether your user with an external id may still use the API; called for each request with an API
+            token of yours. By default, your users have no API tokens: their operations are left out.
         hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section. Pass
             ``LOGIN_OPERATIONS`` of ``stellary.contrib`` if your users log in to your application. Default: none.
         limits: The limits of requests and logins. By default, those of the reference server.
@@ -55,11 +58,18 @@ def mount(
     async def identify(scope: AsgiScope) -> Actor | None:
         assert who is not None
         try:
-            return await identify_caller(who, Request(scope))
+            return await call_host(who, Request(scope))
         except HTTPException as error:
             raise _convert_error(error) from error
 
-    api = AsgiApp(core, who=None if who is None else identify, hide=hide, limits=limits, jobs=jobs)
+    api = AsgiApp(
+        core,
+        who=None if who is None else identify,
+        is_active=is_active,
+        hide=hide,
+        limits=limits,
+        jobs=jobs,
+    )
     lifespan = app.router.lifespan_context
 
     @asynccontextmanager

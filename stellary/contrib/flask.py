@@ -14,7 +14,7 @@ from stellary.core.db.errors import error_response
 from stellary.core.http.context import make_request_id
 from stellary.core.http.limits import Limits
 from stellary.core.kernel.unit import Actor
-from stellary.wsgi import STREAMS_MAX, WsgiApp
+from stellary.wsgi import STREAMS_MAX, IsActive, WsgiApp
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -25,6 +25,7 @@ def mount(
     core: Core,
     *,
     who: Callable[[], Actor | None] | None = None,
+    is_active: IsActive | None = None,
     hide: Collection[str] = (),
     limits: Limits | None = None,
     streams_max: int = STREAMS_MAX,
@@ -41,6 +42,8 @@ def mount(
         core: A migrated core, which the caller closes.
         who: Returns the actor of the current request, from ``flask.session`` or ``flask.g``; None if nobody is logged in.
             By default, bearer tokens decide.
+        is_active: Returns whether your user with an external id may still use the API; called for each request with an API
+            token of yours. By default, your users have no API tokens: their operations are left out.
         hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section.
         limits: The limits of requests and logins. By default, those of the reference server.
         streams_max: The number of event streams in this process. Each occupies a thread of the server. Default: 20.
@@ -60,6 +63,7 @@ def mount(
     api = WsgiApp(
         core,
         who=None if who is None else identify,
+        is_active=is_active,
         hide=hide,
         limits=limits,
         streams_max=streams_max,

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from stellary.contract.errors import Unauthenticated
 from stellary.contract.refs import CardRef, Ref
 from stellary.contract.roles import Registration
 from stellary.contract.router import AnyEndpoint
 from stellary.core import migrations
 from stellary.core.accounts.authentication import touch
+from stellary.core.accounts.hosted import find_external_id
 from stellary.core.accounts.login_attempts import LoginAttempts
 from stellary.core.agents import proposing
 from stellary.core.agents.brains import Brain, RulesBrain
@@ -516,6 +518,24 @@ class Core(HostAccounts):
         """
         with raise_api_errors(), self.database.reading() as connection:
             return authenticate_bearer(connection, bearer, self.env)[0]
+
+    def find_external_id(self, bearer: str, connection: Connection | None = None) -> str | None:
+        """Return your id of the user that a bearer token belongs to.
+
+        Args:
+            bearer: The token. That of an agent belongs to its workspace, and to no user.
+            connection: A connection of yours, in whose transaction the core reads. By default, it uses its own.
+
+        Returns:
+            The id; None if the token is not valid, or does not belong to a user of your application.
+
+        Raises:
+            Unavailable: The database does not answer, or was busy for too long.
+        """
+        with suppress(Unauthenticated), self.view(NOBODY, connection) as uow:
+            actor = authenticate_bearer(uow.connection, bearer, self.env)[0]
+            return find_external_id(uow, actor.user_id)
+        return None
 
     def touch(self, actor: Actor) -> None:
         """Record the current time as the last use of the actor's API token."""

@@ -36,6 +36,7 @@ SHARED = {
     "ProjectsHandle": _HANDLE,
     "RateLimit": _SAME,
     "Scope": _DECLARED,
+    "IsActive": _SAME,
     "Who": _SAME,
     "Workspace": _IS_HANDLE,
 }

@@ -152,6 +152,17 @@ def call(kind: str) -> dict[str, Any]:
     head = send("HEAD", attachment)
     facts["head"] = [read(head).decode(), head["Content-Length"]]
     facts["stream"] = read_stream(send("GET", f"/orgs/{slug}/workspaces/eng/events?lastEventId=0"), runner)
+    token = send_json("POST", "/api-tokens", {"name": "script", "scopes": ["projects:read"]})["token"]
+    run(client.alogout() if kind == "asgi" else client.logout())
+
+    def use_token() -> int:
+        status: int = send("GET", "/organizations", authorization=f"Bearer {token}").status_code
+        return status
+
+    facts["token"] = [use_token()]
+    # Django sends no signal for this change.
+    User.objects.filter(username=f"ann-{kind}").update(is_active=False)
+    facts["token"].append(use_token())
     facts["error of a view"] = json.loads(read(run(client.get("/fail"))))["message"]
     runner.close()
     return facts

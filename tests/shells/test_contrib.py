@@ -24,7 +24,7 @@ LIFE: list[str] = []
 
 
 @contextmanager
-def serving_fastapi(core: Core) -> Iterator[Reachable]:
+def serving_fastapi(core: Core, **options: Any) -> Iterator[Reachable]:
     """Serve a FastAPI application that has mounted the API for its users."""
 
     @asynccontextmanager
@@ -48,13 +48,13 @@ def serving_fastapi(core: Core) -> Iterator[Reachable]:
         user = request.headers.get("x-user")
         return core.user(external_id=user, email=f"{user}@example.com") if user else None
 
-    fastapi_helper.mount(app, "/pm", core, who=who, hide={"auth.login"})
+    fastapi_helper.mount(app, "/pm", core, who=who, hide={"auth.login"}, **options)
     with serving_asgi(app) as server:
         yield server
 
 
 @contextmanager
-def serving_flask(core: Core) -> Iterator[Reachable]:
+def serving_flask(core: Core, **options: Any) -> Iterator[Reachable]:
     """Serve a Flask application that has mounted the API for its users."""
     app = flask.Flask("host")
 
@@ -72,7 +72,7 @@ def serving_flask(core: Core) -> Iterator[Reachable]:
         user = flask.g.user
         return core.user(external_id=user, email=f"{user}@example.com") if user else None
 
-    api = flask_helper.mount(app, "/pm", core, who=who, hide={"auth.login"})
+    api = flask_helper.mount(app, "/pm", core, who=who, hide={"auth.login"}, **options)
     with serving_wsgi(app) as server:
         yield server
     api.close()
@@ -92,6 +92,24 @@ def test_users_of_the_host_call_the_api(host):
     assert created.status == 201, created
     assert host.ask("GET", "/pm/organizations/toys", x_user="bob").status == 404
     assert host.ask("OPTIONS", "/pm/organizations", x_user="ann").status == 405
+
+
+@pytest.mark.parametrize("serve", [serving_fastapi, serving_flask])
+def test_token_ends_with_the_user_of_the_host(core, serve):
+    active = {"ann"}
+    with serve(core, is_active=active.__contains__) as host:
+        body = {"name": "script", "scopes": ["projects:read"]}
+        token = host.ask("POST", "/pm/api-tokens", body, x_user="ann").json["token"]
+        bearer = f"Bearer {token}"
+        assert host.ask("GET", "/pm/organizations", authorization=bearer).status == 200
+        active.clear()
+        assert host.ask("GET", "/pm/organizations", authorization=bearer).status == 401
+        assert host.ask("POST", "/pm/mcp", {}, authorization=bearer).status == 401
+        assert host.ask("GET", "/pm/organizations", authorization="Bearer sty_wrong").status == 401
+    with serve(core) as host:
+        active.add("ann")
+        assert host.ask("GET", "/pm/organizations", authorization=bearer).status == 401
+        assert host.ask("POST", "/pm/api-tokens", body, x_user="ann").json["code"] == "unknown_path"
 
 
 def test_paths_and_documentation_have_the_prefix(host):

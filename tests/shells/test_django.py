@@ -40,6 +40,7 @@ OVER_HTTP = {
     "range": [206, [1, 2, 3]],
     "head": ["", str(256 * 2000)],
     "stream": ["text/event-stream", "retry: 1000\n\n", True],
+    "token": [200, 401],
     "error of a view": "It burns",
 }
 

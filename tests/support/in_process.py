@@ -114,7 +114,7 @@ def calling_wsgi(
     who = None
     if find_actor is not None:
         who = partial(_find_in_environ, find_actor)
-    app = WsgiApp(core, who=who, limits=limits, jobs=False)
+    app = WsgiApp(core, who=who, is_active=bool, limits=limits, jobs=False)
     try:
         yield partial(call_wsgi, app, "")
     finally:
@@ -137,7 +137,7 @@ def calling_flask(
         return find_actor(user) if user and find_actor else None
 
     host = flask.Flask("host")
-    api = flask_helper.mount(host, PREFIX, core, who=who, limits=limits, jobs=False)
+    api = flask_helper.mount(host, PREFIX, core, who=who, is_active=bool, limits=limits, jobs=False)
     try:
         yield partial(call_wsgi, host, PREFIX)
     finally:
@@ -227,7 +227,7 @@ def calling_asgi(
         user = dict(scope["headers"]).get(USER_HEADER.encode())
         return find_actor(user.decode()) if user and find_actor else None
 
-    app = AsgiApp(core, who=who if find_actor else None, limits=limits, jobs=False)
+    app = AsgiApp(core, who=who if find_actor else None, is_active=bool, limits=limits, jobs=False)
     with calling_on_loop(app, "", app.running()) as call:
         yield call
 
@@ -243,7 +243,7 @@ def calling_fastapi(
         return find_actor(user) if user and find_actor else None
 
     host = FastAPI()
-    fastapi_helper.mount(host, PREFIX, core, who=who, limits=limits, jobs=False)
+    fastapi_helper.mount(host, PREFIX, core, who=who, is_active=bool, limits=limits, jobs=False)
     with calling_on_loop(host, PREFIX, host.router.lifespan_context(host)) as call:
         yield call
 

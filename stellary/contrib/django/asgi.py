@@ -16,6 +16,7 @@ from stellary.asgi import AsgiApp, AsgiMessage, AsgiScope
 from stellary.contrib.django.configuration import load_configuration
 from stellary.contrib.django.cores import close_with_core, get_core
 from stellary.contrib.django.requests import find_actor, read_headers, set_headers, split_path
+from stellary.contrib.django.units import is_active
 from stellary.core import Actor
 
 CHUNK = 64 << 10
@@ -70,6 +71,7 @@ class _Runner:
         self.app = AsgiApp(
             get_core(),
             who=_identify,
+            is_active=sync_to_async(is_active),
             hide=configuration.hide,
             limits=configuration.limits,
             jobs=configuration.jobs,

@@ -9,13 +9,15 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from sqlalchemy import Connection
 
-from stellary.contract.errors import ApiError, Unavailable
+from stellary.contract.errors import ApiError, Unauthenticated, Unavailable
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import Router
 from stellary.contrib.django.configuration import load_configuration
 from stellary.contrib.django.cores import get_core, join_transaction
 from stellary.contrib.django.requests import find_actor, read_headers, set_headers, split_path
+from stellary.contrib.django.units import is_active
 from stellary.core.api import dispatch
+from stellary.core.api.authentication import parse_bearer
 from stellary.core.db.errors import error_response
 from stellary.core.http.api import check_same_site, select_endpoints
 from stellary.core.http.context import build_headers, make_request_id
@@ -71,6 +73,10 @@ def _build_router(hide: tuple[str, ...]) -> Router:
 
 def _answer(request: HttpRequest, raw: RawRequest, connection: Connection) -> RawResponse:
     actor = find_actor(request, connection)
+    if actor is None:
+        external_id = get_core().find_external_id(parse_bearer(raw.headers.get("authorization")), connection)
+        if external_id is not None and not is_active(external_id, connection):
+            raise Unauthenticated("the user of this token is not active in the application")
     if actor is not None and raw.method != "GET":
         check_same_site(raw.headers)
     answer = dispatch.answer(get_core().units.join(connection), raw, actor)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import connections
 from sqlalchemy import Connection
 
@@ -89,6 +91,20 @@ def get_actor(user: Any, connection: Connection | None = None) -> Actor:
         if email is None:
             raise
         return _map_user(user, None, connection)
+
+
+def is_active(external_id: str, connection: Connection | None = None) -> bool:
+    """Return whether a user of Django exists and is active; the account is updated, as by ``get_actor``.
+
+    Args:
+        external_id: The primary key of the user, as text.
+        connection: A connection that has joined a transaction, as with ``get_actor``.
+    """
+    with suppress(Forbidden, ObjectDoesNotExist, ValidationError, ValueError):
+        users = get_user_model()._default_manager  # noqa: SLF001 - as in the backends of Django
+        get_actor(users.get(pk=external_id), connection)
+        return True
+    return False
 
 
 def _map_user(user: Any, email: str | None, connection: Connection | None) -> Actor:

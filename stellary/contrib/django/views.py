@@ -16,6 +16,7 @@ from stellary.contrib.django import asgi, testing
 from stellary.contrib.django.configuration import load_configuration
 from stellary.contrib.django.cores import close_with_core, get_core
 from stellary.contrib.django.requests import find_actor, set_headers
+from stellary.contrib.django.units import is_active
 from stellary.core import Actor, Core
 from stellary.core.db import forks
 from stellary.wsgi import Environ, WsgiApp
@@ -98,6 +99,7 @@ def _get_wsgi_app() -> WsgiApp:
             _wsgi.app = WsgiApp(
                 core,
                 who=_identify,
+                is_active=is_active,
                 hide=configuration.hide,
                 limits=configuration.limits,
                 jobs=configuration.jobs,

@@ -22,6 +22,7 @@ from stellary.core.kernel.units import Units
 EXTERNAL_ID_MAX = 200
 
 _FIND = Query(UserRow, select(users).where(users.c.external_id == bindparam("external_id")))
+_FIND_EXTERNAL_ID = select(users.c.external_id).where(users.c.id == bindparam("_id"))
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
 
@@ -86,6 +87,17 @@ def find_user(uow: UnitOfWork, external_id: str) -> UserRow | None:
         external_id: The id of the user in the host's application.
     """
     return _FIND.first(uow.connection, {"external_id": external_id})
+
+
+def find_external_id(uow: UnitOfWork, user_id: str | None) -> str | None:
+    """Return the host's id of a user; None if the user is not one of the host.
+
+    Args:
+        uow: The unit.
+        user_id: The user.
+    """
+    external_id: str | None = uow.connection.execute(_FIND_EXTERNAL_ID, {"_id": user_id}).scalar()
+    return external_id
 
 
 def find_active_user(uow: UnitOfWork, external_id: str) -> UserRow | None:

@@ -100,8 +100,8 @@ class HostAccounts:
         """Return the actor for a user of your application, whose memberships are these and no others.
 
         Memberships are created and changed as with ``provision``. Those that are not listed end as with ``deprovision``,
-        in the same transaction, even if somebody has given them to the user over HTTP. Organizations and workspaces that
-        the user owns stay. A new organization belongs to an account of its own, to which nobody can log in, so that each
+        in the same transaction, also those that were given to the user over HTTP. Organizations and workspaces that
+        the user owns stay. A new organization belongs to an account of its own without a login, so that each
         member can leave. A new user without memberships gets a personal workspace. If everything is as requested, the
         call only reads, with two statements.
 

@@ -248,6 +248,8 @@ class Api:
             except RateLimited:
                 if not await self._is_good_token(caller):
                     raise
+        if context.is_active is not None and context.host_actor is None and not is_public:
+            await self._check_active(parse_bearer(caller.authorization), context.is_active)
         if system_operation is not None:
             raw = await system_operation(context)
         else:
@@ -300,6 +302,16 @@ class Api:
             raise RuntimeError("the host's application could not identify the caller") from error
         if context.host_actor is not None and context.method != "GET":
             check_same_site(context.headers, self._origins)
+
+    async def _check_active(self, bearer: str, is_active: Callable[[str], Awaitable[bool]]) -> None:
+        """Check that the host still knows the user of a token. Whether it is valid is checked later.
+
+        Raises:
+            Unauthenticated: The user is not active in the host's application.
+        """
+        external_id = bearer and await self._threads.run("read", lambda: self._core.find_external_id(bearer))
+        if external_id and not await is_active(external_id):
+            raise Unauthenticated("the user of this token is not active in the application")
 
     async def _is_good_token(self, caller: Caller) -> bool:
         """Return whether a token is valid. Called if its address has sent too many invalid tokens."""
@@ -485,6 +497,22 @@ def select_endpoints(hide: Collection[str]) -> list[AnyEndpoint]:
         for endpoint in ENDPOINTS
         if endpoint.operation not in hide and f"{endpoint.operation.partition('.')[0]}.*" not in hide
     ]
+
+
+def hide_tokens(hide: Collection[str], who: object, is_active: object) -> Collection[str]:
+    """Return the operations to hide: also those of API tokens, if a host decides on callers and not on those with a token.
+
+    Args:
+        hide: The operations that the host hides.
+        who: The function of the host that identifies callers, or None.
+        is_active: The function of the host that decides on users with a token, or None.
+    """
+    return hide if who is None or is_active is not None else [*hide, "api_tokens.*"]
+
+
+def refuse_tokens(external_id: str) -> bool:
+    """Return False: without a function of the host, it is unknown whether its user is still active."""
+    return False
 
 
 def make_router(

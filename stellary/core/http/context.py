@@ -72,6 +72,8 @@ class RequestContext:
         repeats_authorization: Whether there are several ``Authorization`` headers.
         is_secure: Whether the client uses HTTPS.
         identify: Returns the actor that the host's application has logged in, or None; None uses bearer tokens only.
+        is_active: Returns whether the user of a bearer token, who is one of the host, may still use the API; None if the
+            host does not decide on callers.
         match: The endpoint, once it is known.
         host_actor: The caller, if the host's application has logged them in.
         actor: The caller, once authenticated.
@@ -93,6 +95,7 @@ class RequestContext:
     repeats_authorization: bool = False
     is_secure: bool = False
     identify: Callable[[], Awaitable[Actor | None]] | None = None
+    is_active: Callable[[str], Awaitable[bool]] | None = None
     match: Match | None = None
     host_actor: Actor | None = None
     actor: Actor | None = None
@@ -117,7 +120,7 @@ class RequestContext:
         """Note that the stream goes on after the request's task, and free what the request no longer needs."""
         self.status = status
         self.continues = True
-        del self.headers, self.body, self.identify
+        del self.headers, self.body, self.identify, self.is_active
 
     def to_raw_request(self, body: bytes = b"") -> RawRequest:
         """Return the request in the form of the core's port."""
@@ -136,6 +139,7 @@ def create_context(
     repeats_authorization: bool,
     is_secure: bool = False,
     identify: Callable[[], Awaitable[Actor | None]] | None = None,
+    is_active: Callable[[str], Awaitable[bool]] | None = None,
 ) -> RequestContext:
     """Return the context of a request.
 
@@ -150,6 +154,8 @@ def create_context(
         repeats_authorization: Whether there are several ``Authorization`` headers.
         is_secure: Whether the client uses HTTPS, for cookies. Default: False.
         identify: Returns the actor that the host's application has logged in. By default, bearer tokens decide.
+        is_active: Returns whether the user of a bearer token, who is one of the host, may still use the API. By default,
+            each valid token is accepted.
     """
     if "if-match" in headers:
         headers["if-match"] = strip_encoding(headers["if-match"])
@@ -167,6 +173,7 @@ def create_context(
         repeats_authorization=repeats_authorization,
         is_secure=is_secure,
         identify=identify,
+        is_active=is_active,
     )
 
 

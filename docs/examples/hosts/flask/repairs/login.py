@@ -45,6 +45,13 @@ def find_actor(services: HasCore) -> Actor | None:
         return None if user is None else provision(services.core, user, session.connection())
 
 
+def is_active(services: HasCore, external_id: str) -> bool:
+    """Return whether a user may use API tokens. It is called for each request with one."""
+    with services.sessions() as session:
+        user = session.get(User, int(external_id))
+        return user is not None and user.is_active and user.is_staff
+
+
 # --8<-- [end:who]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from repairs.board import configure
-from repairs.login import find_actor
+from repairs.login import find_actor, is_active
 from stellary.contract.errors import Unavailable
 from stellary.contrib import LOGIN_OPERATIONS
 from stellary.contrib.flask import mount
@@ -86,7 +86,14 @@ def add_services(app: Flask, settings: Settings) -> None:
         public_url=settings.public_url,
     )
     configure(core)
-    api = mount(app, PREFIX, core, who=lambda: find_actor(get_services()), hide=LOGIN_OPERATIONS)
+    api = mount(
+        app,
+        PREFIX,
+        core,
+        who=lambda: find_actor(get_services()),
+        is_active=lambda external_id: is_active(get_services(), external_id),
+        hide=LOGIN_OPERATIONS,
+    )
     app.extensions[NAME] = Services(engine, sessionmaker(engine), core, api)
 
 
