@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import queue
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -53,7 +54,8 @@ class StartResponse(Protocol):
 class WsgiApp:
     """The API of a core as a WSGI application.
 
-    The first request in a process starts its threads, so that the application may be created before a fork.
+    The first request in a process starts its threads, so that the application may be created before a fork. With gevent,
+    it must be imported after ``gevent.monkey.patch_all()``.
 
     Args:
         core: A migrated core, which the caller closes after this application.
@@ -132,6 +134,12 @@ class WsgiApp:
             with self._lock:
                 thread = self._thread
                 if thread is None or thread.pid != os.getpid():
+                    if queue.SimpleQueue is not SimpleQueue:
+                        # gevent has replaced it, and the locks that exist already would block all greenlets.
+                        raise RuntimeError(
+                            "gevent patched this process after stellary was imported: call gevent.monkey.patch_all() "
+                            "first, in the configuration file of gunicorn if the application is preloaded"
+                        )
                     thread = self._thread = _ApiThread(self._create_api)
         return thread
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import queue
 import threading
 import time
 from collections.abc import Iterable
@@ -163,3 +164,11 @@ def test_application_mounted_beside_flask(app):
     with serving_wsgi(host) as server:
         assert server.ask("GET", "/").body == b"hello"
         assert server.ask("GET", "/pm/openapi.json").json["servers"] == [{"url": "/pm"}]
+
+
+def test_application_that_gevent_patches_too_late_is_refused(sqlite_core, monkeypatch):
+    # What gevent.monkey.patch_all() does, here after stellary was imported.
+    monkeypatch.setattr(queue, "SimpleQueue", queue.Queue)
+    app = WsgiApp(sqlite_core)
+    with pytest.raises(RuntimeError, match=r"call gevent\.monkey\.patch_all\(\) first"):
+        app({"REQUEST_METHOD": "GET", "PATH_INFO": "/health/live"}, lambda *_: None)

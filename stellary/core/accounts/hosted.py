@@ -22,6 +22,9 @@ from stellary.core.kernel.units import Units
 EXTERNAL_ID_MAX = 200
 
 _FIND = Query(UserRow, select(users).where(users.c.external_id == bindparam("external_id")))
+_FIND_DEACTIVATED = Query(
+    UserRow, select(users).where(users.c.email_key == bindparam("_key"), users.c.deactivated_at.is_not(None))
+)
 _FIND_EXTERNAL_ID = select(users.c.external_id).where(users.c.id == bindparam("_id"))
 _UPDATE = update(users).where(users.c.id == bindparam("_id"))
 
@@ -50,7 +53,8 @@ def map_user(
 
     Raises:
         Invalid: The id, the address or the name is not valid.
-        Conflict: The address belongs to another user, whose account is not taken over, since it may have a password.
+        Conflict: The address belongs to another user, whose account is not taken over, since it may have a password. A
+            deactivated account gives its address up.
         Forbidden: The account is deactivated.
     """
     if not 0 < len(external_id) <= EXTERNAL_ID_MAX:
@@ -120,12 +124,18 @@ def _create_or_update(
     external_id: str, email: str | None, name: str | None, has_home: bool, uow: UnitOfWork
 ) -> str:
     user = find_active_user(uow, external_id)
+    holder = email and _FIND_DEACTIVATED.first(uow.connection, {"_key": address_key(email)})
+    if holder:
+        _update(uow, holder, f"{holder.id}@users.invalid", holder.name)
     if user is None:
         name = name or default_name(email or external_id)
         return create_user(uow, email, name, external_id=external_id, has_home=has_home).id
-    email = email or user.email
-    columns = {"email": email, "email_key": address_key(email), "name": name or user.name}
+    _update(uow, user, email or user.email, name or user.name)
+    return user.id
+
+
+def _update(uow: UnitOfWork, user: UserRow, email: str, name: str) -> None:
+    columns = {"email": email, "email_key": address_key(email), "name": name}
     uow.connection.execute(_UPDATE, {"_id": user.id, "updated_at": uow.now, **columns})
     if email != user.email:
         uow.emit(AddressGivenUp(user_id=user.id, email=user.email))
-    return user.id

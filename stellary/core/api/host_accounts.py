@@ -45,7 +45,7 @@ class HostAccounts:
 
         Raises:
             Invalid: The id, the address or the name is not valid.
-            Conflict: The address belongs to another user.
+            Conflict: The address belongs to another user, who is not deactivated.
             Forbidden: The account is deactivated.
             Unavailable: The database does not answer, or was busy for too long.
         """
@@ -80,7 +80,7 @@ class HostAccounts:
 
         Raises:
             Invalid: The id, the address, the name or a slug is not valid.
-            Conflict: The address belongs to another user.
+            Conflict: The address belongs to another user, who is not deactivated.
             Forbidden: The account is deactivated.
             Unavailable: The database does not answer, or was busy for too long.
         """
@@ -120,7 +120,7 @@ class HostAccounts:
         Raises:
             Invalid: The id, the address, the name or a slug is not valid, a workspace is listed twice, or an organization
                 with two roles.
-            Conflict: The address belongs to another user.
+            Conflict: The address belongs to another user, who is not deactivated.
             Forbidden: The account is deactivated.
             Unavailable: The database does not answer, or was busy for too long.
         """
@@ -162,7 +162,8 @@ class HostAccounts:
         In one transaction, sessions, streams, API tokens and agents' tokens of the user end, sent invitations are deleted, rules
         are disabled, missions are cancelled, and webhooks are disabled and handed over to an owner of the workspace
         or organization. Memberships and assignments stay, also those of an owner; members are listed
-        with ``deactivated_at``. The user gets no notifications, and cannot be mentioned or assigned. ``user``,
+        with ``deactivated_at``. The user gets no notifications, and cannot be mentioned or assigned. Another user of yours
+        may take the address; the account then has one in the reserved domain ``users.invalid``. ``user``,
         ``provision`` and requests with an actor of the user in a workspace or organization raise ``Forbidden``.
 
         Args:

@@ -236,3 +236,17 @@ def test_concurrent_moves_leave_one_membership(core, moved):
     lab = [Membership("evil", "lab")]
     at_once(*[partial(core.set_memberships, external_id, lab) for external_id in [*ids, *ids]])
     assert [read_slugs(core, core.user(external_id=item)) for item in ids] == [["evil/lab"]] * 4
+
+
+def test_new_or_renamed_user_takes_over_the_address_of_a_deactivated_account(core, ann):
+    for former, successor in (("1", "new"), ("new", "old")):
+        if successor == "old":
+            core.user(external_id="old", email="old@example.com")
+        core.deactivate(former)
+        actor = core.provision(successor, ENGINEERING, email="ANN@example.com")
+        assert core.known_by("ann@example.com") == actor
+        assert core.reactivate(former)
+        email = client_of(core, core.user(external_id=former)).auth.me().user.email
+        assert email.endswith("@users.invalid")
+        with pytest.raises(Conflict, match="belongs to another user"):
+            core.provision(former, ENGINEERING, email="ann@example.com")
