@@ -16,7 +16,7 @@ from stellary.client.calling.caller import AsyncCaller, Credentials, SyncCaller
 from stellary.client.calling.capture import Exchange, RequestHook, ResponseHook, Watch
 from stellary.client.calling.embedded import AsyncPortCarrier, PortCarrier
 from stellary.client.calling.method import Async, C, IdLike, Later, Resource, Sync
-from stellary.client.calling.settings import ClientSettings, check_headers, settings, start_logging
+from stellary.client.calling.settings import ClientSettings, Token, check_headers, settings, start_logging
 from stellary.client.resources.organizations import OrganizationHandle, Organizations
 from stellary.contract.port import Port
 from stellary.contract.redaction import conceal, conceal_headers
@@ -76,7 +76,8 @@ class Client(Resource[C], Generic[C, H]):
     Args:
         url: The base URL of the API; by default ``STELLARY_URL`` or http://localhost:3001.
         token: A JWT or a personal access token; by default ``STELLARY_TOKEN``. An empty string means no token, even if the
-            environment has one.
+            environment has one. A function is called before each attempt of each request and returns the token, so that
+            it can renew one that expires; with AsyncStellary it may be a coroutine function.
         timeout: Seconds for a call as a whole, including pauses and retries; by default ``STELLARY_TIMEOUT``.
             Without either: 5 to connect, 30 between bytes, 90 for the whole call.
         max_retries: The number of retries, at most; by default ``STELLARY_MAX_RETRIES`` or 2.
@@ -96,7 +97,7 @@ class Client(Resource[C], Generic[C, H]):
     def __init__(
         self,
         url: str | None = None,
-        token: str | None = None,
+        token: Token | None = None,
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
@@ -114,7 +115,7 @@ class Client(Resource[C], Generic[C, H]):
 
     @classmethod
     def embedded(
-        cls, port: Port, *, token: str | None = None, org: str | None = None, workspace: str | None = None
+        cls, port: Port, *, token: Token | None = None, org: str | None = None, workspace: str | None = None
     ) -> Self:
         """Return a client that calls a port in process, with the same errors: ``Stellary.embedded(core.port(actor))``.
 
@@ -126,7 +127,12 @@ class Client(Resource[C], Generic[C, H]):
 
         Returns:
             The client.
+
+        Raises:
+            TypeError: ``port`` is not a port.
         """
+        if not hasattr(port, "send"):
+            raise TypeError(f"embedded() takes a port, such as core.port(actor), not {type(port).__name__}")
         token = conceal(token)
         client = cls.__new__(cls)
         resolved = settings(url="http://embedded", token=token or "", org=org, workspace=workspace)
@@ -258,7 +264,7 @@ class Client(Resource[C], Generic[C, H]):
 
         Args:
             hook: Takes the ``RawRequest``, and returns another one to send instead, or None to send it unchanged. An async
-                client calls it on the event loop. It sees the token.
+                client calls it on the event loop. It sees the token, unless a function returns it.
         """
         self._caller.watch.request_hooks.append(hook)
 

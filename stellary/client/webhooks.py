@@ -38,11 +38,18 @@ def verify(
         already processed; and the message.
 
     Raises:
+        TypeError: The body is not bytes, or the secret is no text.
         UnverifiedWebhook: A header is missing, the signature does not match, or the message is too old or not valid.
         ValueError: The secret is not a webhook secret.
     """
+    if secret is None or isinstance(secret, bytes):
+        raise TypeError(f"the secret must be a text, not {type(secret).__name__}")
     secrets = [SecretStr(secret)] if isinstance(secret, str) else [SecretStr(text) for text in secret]
     secret = ""  # A traceback with local variables must not show the secret.
+    if not isinstance(body, bytes | bytearray):
+        raise TypeError(f"the body must be the bytes of the request, not {type(body).__name__}")
+    if not hasattr(headers, "items"):
+        raise TypeError(f"the headers must be a mapping, not {type(headers).__name__}")
     lower_headers = {name.lower(): text for name, text in headers.items()}
     id, sent_at, signed = (
         lower_headers.get(name, "") for name in (ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER)

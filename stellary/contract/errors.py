@@ -24,6 +24,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -103,7 +104,17 @@ class ApiError(StellaryError):
         if self.retries:
             where.append(f"after {self.retries} {'retry' if self.retries == 1 else 'retries'}")
         place = f" ({', '.join(where)})" if where else ""
-        return f"{self.status} {self.reason}: {self.message}{place}"
+        return f"{self.status} {self.reason}: {self._add_python_names()}{place}"
+
+    def _add_python_names(self) -> str:
+        """Return the message with the Python name of each invalid field before its wire name: ``due_date (dueDate) must …``."""
+        message = self.message
+        for problem in self.details:
+            name = re.sub("(?<=[a-z])[A-Z]", lambda match: f"_{match.group().lower()}", problem.field)
+            if name != problem.field:
+                sentence = f"{problem.field} {problem.message}"
+                message = message.replace(sentence, f"{name} ({problem.field}) {problem.message}")
+        return message
 
     def to_body(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the error as JSON: the shape of the API reference, with this product's additional fields."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import SupportsIndex, overload
+from typing import SupportsIndex, TypeVar, cast
 
+T = TypeVar("T")
 HIDDEN = "***"
 """The text that stands for a secret."""
 _SECRET_WORDS = ("auth", "cookie", "token", "secret", "password", "key")
@@ -32,15 +33,9 @@ class SecretStr(str):
         return SecretStr(super().strip(chars))
 
 
-@overload
-def conceal(text: None) -> None: ...
-@overload
-def conceal(text: str) -> str: ...
-@overload
-def conceal(text: str | None) -> str | None: ...
-def conceal(text: str | None) -> str | None:
+def conceal(text: T) -> T:
     """Return the text as a ``SecretStr``. None and other types are returned unchanged."""
-    return SecretStr(text) if isinstance(text, str) else text
+    return cast("T", SecretStr(text)) if isinstance(text, str) else text
 
 
 def conceal_headers(headers: Mapping[str, str]) -> dict[str, str]:

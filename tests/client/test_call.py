@@ -55,7 +55,7 @@ def test_a_segment_is_quoted_as_the_contract_quotes_it(text):
 
 @pytest.mark.parametrize("text", ["", ".", ".."])
 def test_segment_cannot_change_the_path(text):
-    with pytest.raises(Invalid, match="projectId must not be"):
+    with pytest.raises(Invalid, match="project must not be"):
         segment("project_id", text)
 
 
@@ -75,7 +75,7 @@ def test_member_is_accepted_as_user_id():
 
 @pytest.mark.parametrize("value", [None, 3, object(), b"x"])
 def test_value_without_id_raises_type_error(value):
-    with pytest.raises(TypeError, match="card_id must be a text"):
+    with pytest.raises(TypeError, match="card must be a text"):
         segment("card_id", value)
 
 

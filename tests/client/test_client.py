@@ -158,11 +158,11 @@ def test_handle_may_be_passed_instead_of_its_id(port, client):
     assert (updated.ref.card_id, updated.body) == ("APP-1", {"columnId": "k1", "labelIds": ["l1"]})
     assert (project.ref.project_id, workspace.ref.ws_slug) == ("p 1", "eng")
     with pytest.raises(
-        TypeError, match="card_id must be a text, or a value that has one, not WorkspaceHandle"
+        TypeError, match=r"^card must be a text, or a value that has its id, not WorkspaceHandle"
     ):
         board.cards.get(ws)
     with pytest.raises(
-        TypeError, match="column_id must be a text, or a value that has one, not WorkspaceHandle"
+        TypeError, match=r"^column_id must be a text, or a value that has its id, not WorkspaceHandle"
     ):
         board.cards.update("c1", column_id=ws)
 

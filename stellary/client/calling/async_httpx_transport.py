@@ -110,7 +110,7 @@ class AsyncHttpCarrier:
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient | None = None) -> None:
-        self._requests = RequestBuilder(url, client)
+        self._requests = RequestBuilder(url, client, httpx.AsyncClient)
         self.wait = self._requests.wait
         self._client = client
         self._secure = url.startswith("https:")

@@ -6,30 +6,33 @@ import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import attrs
 import orjson
 
 from stellary.client.calling.encoding import encode_body, encode_query
+from stellary.client.calling.nearest import nearest
 from stellary.client.errors import CallFailed, Proposed, UnreadableAnswer
 from stellary.contract.addressing import parameter_names
 from stellary.contract.endpoint import Nothing
 from stellary.contract.errors import Invalid
-from stellary.contract.limits import Secret
-from stellary.contract.naming import marks
+from stellary.contract.limits import Reference, Secret
+from stellary.contract.naming import base, marks
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.redaction import SecretStr, conceal
 from stellary.contract.rendering import Displayable
 from stellary.contract.router import AnyEndpoint
-from stellary.contract.wire import camel, read, read_in_place, wire_fields
+from stellary.contract.wire import read, read_in_place, wire_fields
 
 # Toggling twice restores the original state, so a repetition would undo the call.
 _FLIPS = frozenset({"automations.toggle"})
 # Operations that revoke the token and return a new one for the same person. A login is not one of them:
 # a client never switches to another account.
 _RENEWS = frozenset({"auth.change_password"})
+ROOTS = {"org_slug": "organization", "ws_slug": "workspace"}
+"""The names of parameters for fields of refs, apart from ``card`` for ``card_id``."""
 
 
 @attrs.frozen
@@ -93,11 +96,8 @@ class CallPlan:
         self.returns: Any = endpoint.returns
         hidden = {field.name for field in attrs.fields(endpoint.ref) if not field.repr}
         self.hides = tuple(index for index, name in enumerate(self.names) if name in hidden)
-        self.secret_fields = frozenset(
-            field.name
-            for field in wire_fields(endpoint.request_class).values()
-            if any(isinstance(mark, Secret) for mark in marks(field.type))
-        )
+        self.fields = {field.name: field.type for field in wire_fields(endpoint.request_class).values()}
+        self.secret_fields = frozenset(name for name, kind in self.fields.items() if _has_mark(kind, Secret))
         self.takes_secrets = bool(self.hides or self.secret_fields)
 
     def conceal(
@@ -125,13 +125,29 @@ class CallPlan:
         """Return the request object with these keywords as its fields.
 
         Raises:
-            TypeError: A keyword is missing or unknown. The message names the method.
+            TypeError: A keyword is missing or unknown, or takes no value of that class. The message names the method.
         """
+        for name in keywords.keys() - self.fields.keys():
+            hint = nearest(name, self.fields)
+            raise TypeError(f"{self.operation}() got an unexpected keyword argument {name!r}{hint}")
         try:
-            return self.takes(**{name: _to_id(name, value) for name, value in keywords.items()})
+            return self.takes(**{name: self._to_field(name, value) for name, value in keywords.items()})
         except TypeError as error:
             message = re.sub(r"^\w+(\.__init__)?\(\)", f"{self.operation}()", str(error))
             raise TypeError(message) from None
+
+    def _to_field(self, name: str, value: Any) -> Any:
+        """Replace a value or a handle by its id if the field is a reference; return everything else unchanged."""
+        is_object = isinstance(value, Displayable) and not isinstance(value, list)
+        if not is_object and not name.endswith("_ids"):
+            return value
+        kind = self.fields[name]
+        if _has_mark(kind, Reference) or any(_has_mark(part, Reference) for part in get_args(base(kind))):
+            return _to_id(name, value)
+        if is_object:
+            expected = "a text" if base(kind) is str else "a plain value"
+            raise TypeError(f"{self.operation}(): {name} must be {expected}, not {type(value).__name__}")
+        return value
 
     def call(
         self, path_params: Mapping[str, str], payload: Any, headers: Mapping[str, str], options: CallOptions
@@ -244,36 +260,47 @@ def segment(name: str, text: object) -> str:
         Invalid: The text is empty, ``.`` or ``..``, which would lead to another resource.
         TypeError: The value is neither a string nor an object with an id.
     """
+    parameter = ROOTS.get(name, name.removesuffix("_id"))
     if not isinstance(text, str):
-        text = _extract_id(name, text)
+        text = _extract_id(name, text, parameter)
     if text in ("", ".", ".."):
-        raise Invalid(f"{camel(name)} must not be {text!r}", code="invalid_path")
+        raise Invalid(f"{parameter} must not be {text!r}", code="invalid_path")
     try:
         quoted = quote(text, safe="")
         return SecretStr(quoted) if isinstance(text, SecretStr) else quoted
     except UnicodeEncodeError:
-        raise Invalid(f"{camel(name)} must not contain half a surrogate pair", code="invalid_path") from None
+        raise Invalid(f"{parameter} must not contain half a surrogate pair", code="invalid_path") from None
 
 
-def _extract_id(name: str, value: object) -> str:
-    """Return the string that identifies a value: its slug for a slug parameter, its user's id for a user parameter, else its id."""
+def _extract_id(name: str, value: object, parameter: str) -> str:
+    """Return the string that identifies a value: its slug for a slug parameter, its user's id for a user parameter, else its id.
+
+    Args:
+        name: The field of the ref or of the request.
+        value: The value or the handle.
+        parameter: The name of the parameter, for the message.
+    """
     for attribute in ("slug",) if name.endswith("_slug") else (name, "id") if name == "user_id" else ("id",):
         part = getattr(value, attribute, None)
         if isinstance(part, str):
             return part
-    raise TypeError(f"{name} must be a text, or a value that has one, not {type(value).__name__}")
+    raise TypeError(
+        f"{parameter} must be a text, or a value that has its {attribute}, not {type(value).__name__}"
+    )
 
 
 def _to_id(name: str, value: Any) -> Any:
     """Replace a value or a handle by its id; return everything else unchanged."""
     if isinstance(value, Displayable) and not isinstance(value, list):
-        # The name of the keyword, for the message.
-        return _extract_id(
-            "user_id" if hasattr(value, "user_id") and not hasattr(value, "id") else name, value
-        )
-    if name.endswith("_ids") and isinstance(value, Sequence) and not isinstance(value, str):
-        return [_to_id("id", item) for item in value]
+        has_user_id = hasattr(value, "user_id") and not hasattr(value, "id")
+        return _extract_id("user_id" if has_user_id else name, value, name)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_to_id(name, item) for item in value]
     return value
+
+
+def _has_mark(kind: Any, mark: type) -> bool:
+    return any(isinstance(candidate, mark) for candidate in marks(kind))
 
 
 def _to_argument_error(operation: str, error: Exception) -> Exception:

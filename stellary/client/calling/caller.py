@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
 from stellary.client.calling.call import Call, CallOptions, CallPlan, next_cursor
 from stellary.client.calling.capture import Watch
 from stellary.client.calling.page import AsyncPage, FollowedCursors, Page, async_rows, page, rows
-from stellary.client.calling.retries import AsyncCarrier, Carrier, arun, flow, run
+from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run
+from stellary.client.calling.settings import Token
 from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow, never
+from stellary.client.calling.token_carrier import AsyncTokenCarrier, TokenCarrier
 from stellary.contract.port import RawResponse
 from stellary.contract.redaction import SecretStr
 
@@ -23,13 +25,18 @@ PathParams = Mapping[str, str]
 
 
 class Credentials:
-    """The token of a client, shared with its handles, so that a renewed token reaches all of them."""
+    """The token of a client, shared with its handles, so that a renewed token reaches all of them.
 
-    __slots__ = ("headers", "token")
+    Attributes:
+        source: The function that returns the token of each request; None if the token is fixed.
+    """
 
-    def __init__(self, token: str | None, headers: Mapping[str, str]) -> None:
+    __slots__ = ("headers", "source", "token")
+
+    def __init__(self, token: Token | None, headers: Mapping[str, str]) -> None:
         self.headers: dict[str, str] = dict(headers)
-        self.renew(token)
+        self.source = token if callable(token) else None
+        self.renew(None if callable(token) else token)
 
     def renew(self, token: str | None) -> None:
         """Replace the token; None removes it."""
@@ -38,7 +45,7 @@ class Credentials:
         if token is not None:
             self.headers["authorization"] = SecretStr(f"Bearer {token}")
 
-    def with_token(self, token: str | None) -> Credentials:
+    def with_token(self, token: Token | None) -> Credentials:
         """Return separate credentials with another token and the same other headers."""
         return Credentials(token, self.headers)
 
@@ -58,6 +65,15 @@ class _Caller:
     credentials: Credentials
     watch: Watch
     options: CallOptions
+    _token_carrier: ClassVar[type[TokenCarrier]]
+
+    def _start(self, call: Call) -> tuple[Flow, Any]:
+        """Return the flow of a call, and the carrier that performs its steps."""
+        return flow(call, self.watch), self._get_carrier()
+
+    def _get_carrier(self) -> Any:
+        source = self.credentials.source
+        return self.carrier if source is None else self._token_carrier(self.carrier, source)
 
     def _call(self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None) -> Call:
         call = plan.call(path_params, payload, self.credentials.headers, self.options)
@@ -100,7 +116,7 @@ class _Caller:
         )
 
     def _renew_token(self, plan: CallPlan, value: Any) -> Any:
-        if plan.renews:
+        if plan.renews and self.credentials.source is None:
             self.credentials.renew(value.access_token)
         return value
 
@@ -114,6 +130,7 @@ class SyncCaller(_Caller):
     """A caller that blocks the calling thread."""
 
     carrier: Carrier
+    _token_carrier = TokenCarrier
 
     def one(self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None) -> Any:
         """Make a call, and return the value in the response.
@@ -128,7 +145,7 @@ class SyncCaller(_Caller):
             ApiError: The status of the response is not 2xx.
             ConnectionFailed: No response arrived after all retries.
         """
-        result = run(flow(self._call(plan, path_params, payload, form), self.watch), self.carrier)
+        result = run(*self._start(self._call(plan, path_params, payload, form)))
         return self._renew_token(plan, result[1])
 
     def response(self, plan: CallPlan, path_params: PathParams, payload: Any) -> RawResponse:
@@ -142,7 +159,7 @@ class SyncCaller(_Caller):
         Raises:
             ApiError: The status of the response is not 2xx.
         """
-        response: RawResponse = run(flow(self._call(plan, path_params, payload), self.watch), self.carrier)[0]
+        response: RawResponse = run(*self._start(self._call(plan, path_params, payload)))[0]
         return response
 
     def request(self, method: str, path: str, arguments: Mapping[str, Any]) -> Response[Any]:
@@ -159,7 +176,7 @@ class SyncCaller(_Caller):
         """
         from stellary.client.calling.generic_request import make_response
 
-        return make_response(run(flow(self._request(method, path, arguments), self.watch), self.carrier))
+        return make_response(run(*self._start(self._request(method, path, arguments))))
 
     def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> Page[Any]:
         """Return one page.
@@ -177,7 +194,7 @@ class SyncCaller(_Caller):
         """
         followed = FollowedCursors()
         while True:
-            result = run(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
+            result = run(*self._start(self._call(plan, path_params, payload)))
             listing: Page[Any] = self._page(Page, plan, path_params, payload, result, self.list)
             if listing or listing.next_cursor is None:
                 return listing
@@ -208,13 +225,14 @@ class SyncCaller(_Caller):
             payload: The request, with the id of the last event.
             ends: Tells whether an event is the last one; by default no event is.
         """
-        return EventStream(self.carrier, self._start_flow(plan, path_params, payload, ends))
+        return EventStream(self._get_carrier(), self._start_flow(plan, path_params, payload, ends))
 
 
 class AsyncCaller(_Caller):
     """A caller that awaits on the event loop."""
 
     carrier: AsyncCarrier
+    _token_carrier = AsyncTokenCarrier
 
     async def one(
         self, plan: CallPlan, path_params: PathParams, payload: Any, form: Form | None = None
@@ -231,7 +249,7 @@ class AsyncCaller(_Caller):
             ApiError: The status of the response is not 2xx.
             ConnectionFailed: No response arrived after all retries.
         """
-        result = await arun(flow(self._call(plan, path_params, payload, form), self.watch), self.carrier)
+        result = await arun(*self._start(self._call(plan, path_params, payload, form)))
         return self._renew_token(plan, result[1])
 
     async def response(self, plan: CallPlan, path_params: PathParams, payload: Any) -> RawResponse:
@@ -245,7 +263,7 @@ class AsyncCaller(_Caller):
         Raises:
             ApiError: The status of the response is not 2xx.
         """
-        result = await arun(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
+        result = await arun(*self._start(self._call(plan, path_params, payload)))
         response: RawResponse = result[0]
         return response
 
@@ -263,9 +281,7 @@ class AsyncCaller(_Caller):
         """
         from stellary.client.calling.generic_request import make_response
 
-        return make_response(
-            await arun(flow(self._request(method, path, arguments), self.watch), self.carrier)
-        )
+        return make_response(await arun(*self._start(self._request(method, path, arguments))))
 
     async def list(self, plan: CallPlan, path_params: PathParams, payload: Any) -> AsyncPage[Any]:
         """Return one page.
@@ -283,7 +299,7 @@ class AsyncCaller(_Caller):
         """
         followed = FollowedCursors()
         while True:
-            result = await arun(flow(self._call(plan, path_params, payload), self.watch), self.carrier)
+            result = await arun(*self._start(self._call(plan, path_params, payload)))
             listing: AsyncPage[Any] = self._page(AsyncPage, plan, path_params, payload, result, self.list)
             if listing or listing.next_cursor is None:
                 return listing
@@ -314,4 +330,4 @@ class AsyncCaller(_Caller):
             payload: The request, with the id of the last event.
             ends: Tells whether an event is the last one; by default no event is.
         """
-        return AsyncEventStream(self.carrier, self._start_flow(plan, path_params, payload, ends))
+        return AsyncEventStream(self._get_carrier(), self._start_flow(plan, path_params, payload, ends))

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import attrs
 
+from stellary.client.calling.call import ROOTS
 from stellary.client.calling.page import DEFAULT_LIMIT, AsyncPage, Page
 from stellary.client.calling.stream import AsyncEventStream, EventStream
 from stellary.contract.addressing import parameter_names
@@ -24,7 +25,6 @@ from stellary.contract.schemas import documentation
 from stellary.contract.statuses import statuses
 from stellary.contract.unset import Unset
 
-_ROOTS = {"org_slug": "organization", "ws_slug": "workspace"}
 # The statuses that any call can have; the guide describes their errors.
 _COMMON = {401, 412, 413, 415, 422, 429, 500, 503, 507}
 _TOKENS = {
@@ -56,7 +56,7 @@ def _id_name(endpoint: AnyEndpoint, field: str) -> str:
     if field == "id":
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", endpoint.ref.__name__.removesuffix("Ref")).lower()
         return words.removeprefix("pilotage_")
-    name = _ROOTS.get(field, field.removesuffix("_id"))
+    name = ROOTS.get(field, field.removesuffix("_id"))
     return f"{name}_" if iskeyword(name) else name
 
 
@@ -98,7 +98,7 @@ def _describe_id(endpoint: AnyEndpoint, name: str) -> str:
     words = name.replace("_", " ").strip()
     if name == "token":
         return "The token from the e-mail."
-    if name in _ROOTS.values():
+    if name in ROOTS.values():
         return f"The slug of the {words}, or a value or a handle of one."
     key = ", its key" if name == "card" else ""
     return f"The id of the {words}{key}, or a value or a handle of one."

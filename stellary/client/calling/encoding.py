@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 import orjson
 
+from stellary.contract.naming import base, wire_fields
 from stellary.contract.wire import MOMENT_WITHOUT_ZONE, Request, Value, as_dict, invalid
 
 # Without this option, orjson takes a naive datetime as UTC and does not encode subclasses of datetime.
@@ -131,23 +132,28 @@ def _refuse(request: Any) -> None:
         raise invalid(*problems)
 
 
-def _find_problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _find_problems(value: Any, path: str, depth: int, kind: Any = Any) -> Iterator[tuple[str, str]]:
+    kinds: dict[Any, Any] = {}
     if isinstance(value, (Request, Value)):
+        kinds = {name: base(field.type) for name, field in wire_fields(type(value)).items()}
         value = as_dict(value)
     if depth and isinstance(value, dict):
         for name, item in value.items():
-            yield from _find_problems(item, f"{path}.{name}" if path else str(name), depth - 1)
+            path_of_item = f"{path}.{name}" if path else str(name)
+            yield from _find_problems(item, path_of_item, depth - 1, kinds.get(name, Any))
     elif depth and isinstance(value, (list, tuple)):
+        kind_of_items = base((get_args(kind) or (Any,))[0])
         for index, item in enumerate(value):
-            yield from _find_problems(item, f"{path}[{index}]", depth - 1)
-    elif problem := _problem_with(_to_plain(value) if _is_scalar(value) else value):
+            yield from _find_problems(item, f"{path}[{index}]", depth - 1, kind_of_items)
+    elif problem := _problem_with(_to_plain(value) if _is_scalar(value) else value, kind):
         yield path, problem
 
 
-def _problem_with(value: Any) -> str | None:
-    """Return the problem with a number or a moment, or None."""
+def _problem_with(value: Any, kind: Any) -> str | None:
+    """Return the problem with a number or a moment in a field of a type, or None."""
     if isinstance(value, float) and not math.isfinite(value):
-        return f"must be a finite number, not {float(value)}"
+        expected = {str: "a text", int: "an integer", date: "a date or a time"}.get(kind, "a finite number")
+        return f"must be {expected}, not {float(value)}"
     if isinstance(value, datetime):
         try:
             _to_moment(value)

@@ -36,9 +36,15 @@ class RequestBuilder:
         url: The base URL, prepended to each path.
         client: The caller's own client, whose headers, parameters, cookies and time-outs are merged in. Without one, requests
             are built here, because ``client.build_request`` costs more than all other Python code of a call.
+        kind: The class that the caller's own client must have.
+
+    Raises:
+        TypeError: The client has another class, such as the async one for a blocking client.
     """
 
-    def __init__(self, url: str, client: httpx.Client | httpx.AsyncClient | None) -> None:
+    def __init__(self, url: str, client: httpx.Client | httpx.AsyncClient | None, kind: type) -> None:
+        if client is not None and not isinstance(client, kind):
+            raise TypeError(f"http_client must be an httpx.{kind.__name__}, not {type(client).__name__}")
         self._base = url
         self._client = client
         self._urls: dict[str, httpx.URL] = {}
@@ -250,7 +256,7 @@ class HttpCarrier:
     """
 
     def __init__(self, url: str, client: httpx.Client | None = None) -> None:
-        self._requests = RequestBuilder(url, client)
+        self._requests = RequestBuilder(url, client, httpx.Client)
         self.wait = self._requests.wait
         self._client = client
         self._secure = url.startswith("https:")

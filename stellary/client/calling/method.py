@@ -19,7 +19,13 @@ from stellary.client.calling.caller import AsyncCaller, SyncCaller
 from stellary.client.calling.describing import describe_method, id_names, make_signature
 from stellary.client.calling.display_registry import get_display
 from stellary.client.calling.page import DEFAULT_LIMIT
-from stellary.client.calling.settings import check_headers, check_retries, check_timeout, check_token
+from stellary.client.calling.settings import (
+    Token,
+    check_headers,
+    check_retries,
+    check_timeout,
+    check_token,
+)
 from stellary.client.calling.stream import never
 from stellary.contract.endpoint import Endpoint
 from stellary.contract.redaction import conceal, conceal_headers
@@ -90,7 +96,7 @@ class Resource(Displayable, Generic[C]):
         headers: Mapping[str, str] | Unset = UNSET,
         idempotency_key: str | Unset | None = UNSET,
         if_match: str | int | HasVersion | Unset | None = UNSET,
-        token: str | Unset | None = UNSET,
+        token: Token | Unset | None = UNSET,
     ) -> Self:
         """Return the same handle with other options, for its calls and those of the handles below it.
 
@@ -101,8 +107,8 @@ class Resource(Displayable, Generic[C]):
             idempotency_key: Your own key for one POST that creates something, so that another process can repeat it: within
                 24 hours the same key and body return the first response again.
             if_match: A version, or a value that has one: a PATCH or DELETE of any other version fails with 412.
-            token: The token of the calls: a JWT, a personal access token or an agent's token; None or an empty string for no
-                token. Connections are shared with the original handle.
+            token: The token of the calls: a JWT, a personal access token or an agent's token, or a function that returns it
+                for each request; None or an empty string for no token. Connections are shared with the original handle.
 
         Returns:
             A new handle; this one is unchanged.

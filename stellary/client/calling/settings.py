@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import attrs
 
 from stellary.contract.redaction import conceal, conceal_headers
 
+TokenSource = Callable[[], str | Awaitable[str]]
+Token = str | TokenSource
+"""A token, or a function that returns the token of each request. For async clients it may be a coroutine function."""
+T = TypeVar("T", bound=Token | None)
 DEFAULT_URL = "http://localhost:3001"
 DEFAULT_RETRIES = 2
 _LEVELS = {
@@ -34,7 +39,7 @@ class ClientSettings:
     """
 
     url: str
-    token: str | None = attrs.field(repr=False)
+    token: Token | None = attrs.field(repr=False)
     timeout: float | None
     retries: int
     org: str | None
@@ -44,7 +49,7 @@ class ClientSettings:
 def settings(
     *,
     url: str | None = None,
-    token: str | None = None,
+    token: Token | None = None,
     timeout: float | None = None,
     max_retries: int | None = None,
     org: str | None = None,
@@ -55,7 +60,8 @@ def settings(
 
     Args:
         url: The base URL; ``http://localhost:3001`` if neither is given.
-        token: A JWT, a personal access token or an agent's token. An empty string means no token, even if the environment has one.
+        token: A JWT, a personal access token or an agent's token, or a function that returns one. An empty string means no
+            token, even if the environment has one.
         timeout: Seconds for a call as a whole.
         max_retries: The number of retries, at most; 2 if neither is given.
         org: The slug of an organization.
@@ -108,14 +114,19 @@ def _url_problem(url: str) -> str | None:
     return None
 
 
-def check_token(token: str | None) -> str | None:
+def check_token(token: T) -> T:
     """Return the token without surrounding white space, which tokens read from files often have.
 
     Raises:
+        TypeError: It is neither a text nor a function.
         ValueError: The token cannot be sent in a header. The message does not show it.
     """
-    if token is None:
-        return None
+    if token is None or callable(token):
+        return token
+    if not isinstance(token, str):
+        raise TypeError(
+            f"the token must be a text, or a function that returns one, not {type(token).__name__}"
+        )
     token = conceal(token).strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError("the token contains characters that no token can have")

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 from stellary.client.calling.form import ReportProgress
-from stellary.client.calling.method import Async, Later, Sync
+from stellary.client.calling.method import Async, Later, Resource, Sync
 from stellary.client.errors import StalePlan, UnsuitableDeclaration
 from stellary.client.project_setup import _steps
 from stellary.client.project_setup.applying import Applied, ChangeCallback, apply_plan
@@ -143,4 +143,6 @@ def _describe(project: ProjectHandle[Any]) -> _steps.PlanSteps[Declaration]:
 
 
 def _run(at: Any, steps: _steps.PlanSteps[Any]) -> Any:
+    if not isinstance(at, Resource):
+        raise TypeError(f"pass a handle, such as workspace.project(…), not {type(at).__name__}")
     return _steps.run_async(steps) if at._awaits else _steps.run_blocking(steps)  # noqa: SLF001 - of the SDK

@@ -1,0 +1,150 @@
+"""Arguments of the wrong type, and tokens that a function returns."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import httpx
+import pytest
+
+from stellary import AsyncStellary, Invalid, Stellary
+from stellary.client import project_setup, webhooks
+from stellary.client.testing import RecordingPort, make
+from stellary.contract.cards import Card
+from stellary.contract.organizations import OrganizationMember
+from stellary.contract.wire import invalid
+from tests.support.each_case import for_each
+
+PORT = RecordingPort()
+CLIENT = Stellary.embedded(PORT, token="synth_x")
+BOARD = CLIENT.workspace("acme", "eng").project("p1")
+CARD = make(Card)
+SECRET = "whsec_c2VjcmV0"
+
+
+@for_each(
+    "call, message",
+    [
+        (
+            lambda: BOARD.cards.update("c1", title=CARD),
+            "cards.update(): title must be a text, not Card",
+        ),
+        (
+            lambda: BOARD.labels.create(name=BOARD.card("c1"), color="#ffffff"),
+            "labels.create(): name must be a text, not CardHandle",
+        ),
+        (
+            lambda: BOARD.cards.update("c1", due_date=CARD),
+            "cards.update(): due_date must be a plain value, not Card",
+        ),
+        (
+            lambda: CLIENT.organizations.create(name="A", slug=make(OrganizationMember)),
+            "organizations.create(): slug must be a text, not OrganizationMember",
+        ),
+        (
+            lambda: BOARD.cards.create("k1", titel="x"),
+            "cards.create() got an unexpected keyword argument 'titel'; did you mean 'title'?",
+        ),
+        (lambda: BOARD.cards.get(3), "card must be a text, or a value that has its id, not int"),
+        (
+            lambda: CLIENT.workspace("acme", 3),
+            "workspace must be a text, or a value that has its slug, not int",
+        ),
+        (
+            lambda: Stellary(token=b"synth_x"),
+            "the token must be a text, or a function that returns one, not bytes",
+        ),
+        (
+            lambda: CLIENT.with_options(token=b"synth_x"),
+            "the token must be a text, or a function that returns one, not bytes",
+        ),
+        (
+            lambda: Stellary(http_client=httpx.AsyncClient()),
+            "http_client must be an httpx.Client, not AsyncClient",
+        ),
+        (
+            lambda: AsyncStellary(http_client=httpx.Client()),
+            "http_client must be an httpx.AsyncClient, not Client",
+        ),
+        (
+            lambda: Stellary.embedded("http://x"),
+            "embedded() takes a port, such as core.port(actor), not str",
+        ),
+        (
+            lambda: project_setup.plan("p1", {"project": {"name": "P"}}),
+            "pass a handle, such as workspace.project(…), not str",
+        ),
+        (lambda: webhooks.verify({}, b"{}", None), "the secret must be a text, not NoneType"),
+        (lambda: webhooks.verify({}, b"{}", SECRET.encode()), "the secret must be a text, not bytes"),
+        (
+            lambda: webhooks.verify({}, "{}", SECRET),
+            "the body must be the bytes of the request, not str",
+        ),
+        (
+            lambda: webhooks.verify({}, None, SECRET),
+            "the body must be the bytes of the request, not NoneType",
+        ),
+        (lambda: webhooks.verify(None, b"{}", SECRET), "the headers must be a mapping, not NoneType"),
+    ],
+)
+def test_argument_of_the_wrong_type_raises_a_type_error_that_names_it(call, message):
+    sent = len(PORT.requests)
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        call()
+    assert len(PORT.requests) == sent
+
+
+@for_each(
+    "keywords, message",
+    [
+        ({"title": float("nan")}, "title must be a text, not nan"),
+        ({"due_date": float("nan")}, "due_date (dueDate) must be a date or a time, not nan"),
+        ({"order": float("inf")}, "order must be an integer, not inf"),
+        ({"label_ids": [float("nan")]}, "label_ids[0] (labelIds[0]) must be a text, not nan"),
+    ],
+)
+def test_nan_is_reported_by_the_type_of_its_parameter(keywords, message):
+    with pytest.raises(Invalid) as caught:
+        BOARD.cards.update("c1", **keywords)
+    assert str(caught.value) == f"400 Bad Request: {message}"
+
+
+def test_text_of_an_error_has_python_names_beside_wire_names():
+    error = invalid(
+        ("cards[0].dueDate", "must be a date"), ("title", "is required"), ("fields.Size", "is wrong")
+    )
+    assert str(error) == (
+        "400 Bad Request: cards[0].due_date (cards[0].dueDate) must be a date; title is required; fields.Size is wrong"
+    )
+    assert error.message == "cards[0].dueDate must be a date; title is required; fields.Size is wrong"
+    assert error.details[0].field == "cards[0].dueDate"
+
+
+def test_function_returns_the_token_of_each_attempt():
+    port, tokens = RecordingPort(), iter(["one", "two\n", "three"])
+    client = Stellary.embedded(port, token=lambda: next(tokens))
+    client.organizations.list()
+    client.with_options(timeout=3).request("GET", "/organizations")
+    assert [request.headers["authorization"] for request in port.requests] == ["Bearer one", "Bearer two"]
+    with client.workspace("acme", "eng").events():
+        assert port.requests[-1].headers["authorization"] == "Bearer three"
+
+
+def test_coroutine_function_returns_the_token_of_an_async_client():
+    async def load_token() -> str:
+        return "fresh"
+
+    async def list_organizations(client: AsyncStellary) -> object:
+        return await client.organizations.list()
+
+    port = RecordingPort()
+    client = AsyncStellary.embedded(port, token=load_token)
+    asyncio.run(list_organizations(client))
+    asyncio.run(list_organizations(client.with_options(token=lambda: "plain")))
+    assert [request.headers["authorization"] for request in port.requests] == [
+        "Bearer fresh",
+        "Bearer plain",
+    ]
+    with pytest.raises(TypeError, match=r"^the function for the token must return a text, not coroutine$"):
+        Stellary.embedded(port, token=load_token).organizations.list()
