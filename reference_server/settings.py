@@ -357,6 +357,12 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def _log_format(text: str) -> str | None:
+    # The SDK reads the same variable, for a level.
+    is_level = text.lower() in ("warning", "info", "debug", "wire")
+    return None if is_level else _one_of("json", "console", "off")(text)
+
+
 def _switch(text: str) -> bool:
     return _one_of("on", "off")(text) == "on"
 
@@ -393,7 +399,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_TRUSTED_PROXIES": ("trusted_proxies", networks),
     "STELLARY_USER_HEADER": ("user_header", header_name),
     "STELLARY_CORS_ORIGINS": ("cors_origins", origins),
-    "STELLARY_LOG": ("log", _one_of("json", "console", "off")),
+    "STELLARY_LOG": ("log", _log_format),
     "STELLARY_JOBS": ("jobs", _switch),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", _switch),
     "STELLARY_PLANNER_MODEL": ("planner_model", model_name),

@@ -42,7 +42,7 @@ def verify(
         UnverifiedWebhook: A header is missing, the signature does not match, or the message is too old or not valid.
         ValueError: The secret is not a webhook secret.
     """
-    if secret is None or isinstance(secret, bytes):
+    if not isinstance(secret, str | list | tuple):
         raise TypeError(f"the secret must be a text, not {type(secret).__name__}")
     secrets = [SecretStr(secret)] if isinstance(secret, str) else [SecretStr(text) for text in secret]
     secret = ""  # A traceback with local variables must not show the secret.

@@ -113,7 +113,9 @@ class ApiError(StellaryError):
             name = re.sub("(?<=[a-z])[A-Z]", lambda match: f"_{match.group().lower()}", problem.field)
             if name != problem.field:
                 sentence = f"{problem.field} {problem.message}"
-                message = message.replace(sentence, f"{name} ({problem.field}) {problem.message}")
+                message = message.replace(
+                    sentence, f"{name.rpartition('].')[2]} ({problem.field}) {problem.message}"
+                )
         return message
 
     def to_body(self, request_id: str | None = None) -> dict[str, Any]:

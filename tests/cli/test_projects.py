@@ -124,6 +124,11 @@ def test_import_files_of_other_tools(shell, tmp_path):
     )
     (tmp_path / "x.json").write_text("{")
     assert shell.error("import", "x.json") == "x.json is neither JSON nor an archive"
+    for foreign in ({"name": "left-pad", "version": "1.3.0"}, {"project": "X"}, {"project": {"key": "X"}}):
+        Path("foreign.json").write_text(json.dumps(foreign))
+        assert shell.error("import", "foreign.json") == (
+            "this is not an exported project: it has no 'project' with a 'name'"
+        )
     assert shell.error("import", "x.json", "--from", "trello").startswith(
         "this is not the JSON export of a Trello"
     )

@@ -198,7 +198,9 @@ def test_an_unknown_status_is_an_error_of_its_class(server, colour):
 
 def test_redirect_raises(server, colour):
     server.then(answer("301 Moved Permanently", b"", "Location: https://pm.example.com/"))
-    with pytest.raises(StellaryError, match="use that as the URL"):
+    with pytest.raises(
+        StellaryError, match=r"redirects to https://pm.example.com/; check the URL of the client"
+    ):
         colour.ask(server.url, me)
 
 

@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 
-from stellary import AsyncPage, AsyncStellary, EndlessPages, Page, Stellary
+from stellary import AsyncPage, AsyncStellary, Conflict, EndlessPages, Page, Stellary
 from stellary.client.testing import Recorded, RecordingPort, make
 from stellary.contract.cards import Card
 from stellary.contract.port import RawResponse
@@ -142,3 +142,34 @@ def test_a_copy_of_a_page_is_a_plain_list_without_the_client(port, copy_page):
     page = cards(Stellary.embedded(port, token="synth_secret")).list(limit=2)
     copied_page = copy_page(page)
     assert (copied_page, type(copied_page)) == (CARDS[:2], list)
+
+
+@pytest.mark.parametrize("failing", [0, 1], ids=["first page", "second page"])
+def test_iterating_continues_after_an_error(port, failing):
+    lose_page(port, failing)
+    rows, loaded = cards(Stellary.embedded(port)).iterate(limit=2), []
+    with pytest.raises(Conflict):
+        loaded.extend(rows if failing == 0 else [next(rows), next(rows), next(rows)])
+    assert [*(CARDS[:2] if failing else []), *rows] == CARDS
+    assert list(rows) == []
+
+
+async def test_iterating_continues_after_an_error_awaited(port):
+    lose_page(port, 0)
+    rows = cards(AsyncStellary.embedded(port)).iterate(limit=2)
+    with pytest.raises(Conflict):
+        await anext(rows)
+    assert [card async for card in rows] == CARDS
+
+
+def test_endless_pages_raise_again(port):
+    port.answer("cards.list", answer_same_cursor)
+    rows = cards(Stellary.embedded(port)).iterate()
+    for _ in range(2):
+        with pytest.raises(EndlessPages):
+            list(rows)
+
+
+def lose_page(port, failing):
+    """Fail the request for one page once."""
+    port.answer("cards.list", *[answer_page] * failing, Conflict("busy"), answer_page)

@@ -14,6 +14,7 @@ from stellary.client.calling.capture import Watch
 from stellary.client.calling.retries import READ, RETRY_AFTER_MAX, SLOW, WHOLE, retry_after
 from stellary.client.errors import ConnectionFailed, Unanswered, UnreadableAnswer
 from stellary.contract import ENDPOINTS
+from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, Conflict, NotFound, RateLimited, ServerError, Unavailable
 from stellary.contract.wire import dump
 from tests.client.simulation import NOON, Outcome, build_call, find_endpoint, simulate
@@ -237,9 +238,40 @@ def test_conflict_is_never_retried():
     assert (type(seen.error), len(seen.sent)) == (Conflict, 1)
 
 
-def test_redirect_error_has_its_location():
-    seen = simulate(build_call("cards.get"), [Outcome(301, headers={"location": "https://example.com/"})])
-    assert "use that as the URL" in str(seen.error)
+@for_each(
+    "location, advice",
+    [
+        ("https://pm.example/api{path}", "use https://pm.example/api as the URL of the client"),
+        ("https://pm.example{path}?limit=2", "use https://pm.example as the URL of the client"),
+        ("https://pm.example{path}/", "check the URL of the client"),
+        ("https://example.com/login", "check the URL of the client"),
+        ("{path}", "check the URL of the client"),
+    ],
+)
+def test_redirect_error_says_what_to_use_as_the_url(location, advice):
+    call = build_call("cards.get")
+    location = location.format(path=call.request.path)
+    seen = simulate(call, [Outcome(301, headers={"location": location})])
+    assert seen.error.message == f"the server redirects to {location}; {advice}"
+
+
+@for_each(
+    "operation, outcomes, is_done",
+    [
+        ("cards.delete", [Outcome(None), Outcome(404)], True),
+        ("cards.delete", [Outcome(504), Outcome(404)], True),
+        ("cards.delete", [Outcome(404)], False),
+        ("cards.delete", [Outcome(None, reached=False), Outcome(404)], False),
+        ("cards.delete", [Outcome(503), Outcome(404)], False),
+        ("cards.delete", [Outcome(None), Outcome(403)], False),
+        ("cards.update", [Outcome(None), Outcome(404)], False),
+        ("workspaces.remove_member", [Outcome(None), Outcome(404)], False),
+    ],
+)
+def test_delete_whose_answer_was_lost_is_done_if_the_item_is_gone(operation, outcomes, is_done):
+    seen = simulate(build_call(operation, retries=2), outcomes)
+    assert (seen.error is None) == is_done
+    assert not is_done or seen.result[1] == Ok()
 
 
 def test_unreadable_response_raises_with_its_request():

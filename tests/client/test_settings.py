@@ -8,6 +8,7 @@ import pytest
 
 from stellary import Stellary
 from stellary.client.calling.settings import check_headers, check_url, settings, start_logging
+from tests.support.each_case import for_each
 
 FULL = {
     "STELLARY_URL": "https://pm.example.com/",
@@ -116,6 +117,21 @@ def test_the_environment_turns_the_log_on_once(logger):
     start_logging({"STELLARY_LOG": "debug"})
     start_logging({"STELLARY_LOG": "DEBUG"})
     assert (logger.level, len(logger.handlers)) == (logging.DEBUG, 1)
+
+
+@for_each("level", [None, logging.DEBUG, logging.ERROR])
+def test_each_line_is_printed_once_if_the_program_prints_logs_itself(logger, capsys, level):
+    root = logging.getLogger()
+    handlers, root.handlers = root.handlers, [] if level is None else [logging.StreamHandler()]
+    for handler in root.handlers:
+        handler.setLevel(level)
+    try:
+        start_logging({"STELLARY_LOG": "debug"})
+        logger.debug("GET /orgs")
+    finally:
+        root.handlers = handlers
+        logger.handlers.clear()
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_nothing_is_logged_by_default(logger):

@@ -139,7 +139,7 @@ def test_error_names_the_card_among_all_cards(core: Core, workspace: Any):
     file = large_file()
     file["cards"][1_100]["columnIndex"] = 60
     with pytest.raises(
-        Invalid, match=r"cards\[1100\]\.columnIndex must be the index of one of the file's 60"
+        Invalid, match=r"cards\[1100\]\.columnIndex\) must be the index of one of the file's 60"
     ):
         workspace.projects.import_file(file)
     assert workspace.projects.list() == []

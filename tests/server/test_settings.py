@@ -74,6 +74,7 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
             ("https://a.example", "http://localhost:5173"),
         ),
         ("STELLARY_LOG", "json", "log", "json"),
+        ("STELLARY_LOG", "debug", "log", None),  # a level of the SDK
         ("STELLARY_STOP_DELAY", "5", "stop_delay", 5.0),
         ("STELLARY_PLANNER_MODEL", "openai:gpt-5-mini", "planner_model", "openai:gpt-5-mini"),
         (

@@ -9,7 +9,7 @@ import attrs
 
 from stellary.client.calling.call import Call, CallOptions, CallPlan, next_cursor
 from stellary.client.calling.capture import Watch
-from stellary.client.calling.page import AsyncPage, FollowedCursors, Page, async_rows, page, rows
+from stellary.client.calling.page import AsyncPage, AsyncRows, FollowedCursors, Page, Rows, page
 from stellary.client.calling.retries import AsyncCarrier, Carrier, Flow, arun, flow, run
 from stellary.client.calling.settings import Token
 from stellary.client.calling.stream import AsyncEventStream, EventStream, StreamFlow, never
@@ -212,7 +212,7 @@ class SyncCaller(_Caller):
         Returns:
             An iterator that loads each page when it is needed.
         """
-        return rows(lambda: self.list(plan, path_params, payload))
+        return Rows(lambda: self.list(plan, path_params, payload))
 
     def follow(
         self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never
@@ -317,7 +317,7 @@ class AsyncCaller(_Caller):
         Returns:
             An iterator that loads each page when it is needed.
         """
-        return async_rows(lambda: self.list(plan, path_params, payload))
+        return AsyncRows(lambda: self.list(plan, path_params, payload))
 
     def follow(
         self, plan: CallPlan, path_params: PathParams, payload: Any, ends: Callable[[Any], bool] = never

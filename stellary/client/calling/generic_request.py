@@ -23,6 +23,7 @@ class AnyPlan:
 
     operation = "request"
     slow = False
+    returns = None
 
     def redact_path(self, path: str) -> str:
         """Return the path unchanged: it holds no known secrets."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Generic, TypeVar
 
 from stellary.client.errors import EndlessPages
 from stellary.contract.rendering import Displayable
@@ -21,6 +21,7 @@ class _BasePage(list[T], Displayable):
     """
 
     next_cursor: str | None = None
+    next_page: Callable[[], Any]
     _follow: Callable[[str], Any] | None = None
 
     @property
@@ -91,29 +92,57 @@ class FollowedCursors:
         self._cursors.add(cursor)
 
 
-def rows(first: Callable[[], Page[T]]) -> Iterator[T]:
-    """Iterate over all rows, from the first page on.
+class _BaseRows(Generic[T]):
+    """The rows of all pages, each loaded when it is needed. After an error, the next step loads the same page again.
 
-    Raises:
-        EndlessPages: A page links to a page that has been read before.
+    Args:
+        first: Loads the first page.
     """
-    seen = FollowedCursors()
-    page = first()
-    yield from page
-    while page.next_cursor is not None:
-        seen.follow(page.next_cursor)
-        page = page.next_page()
-        yield from page
+
+    def __init__(self, first: Callable[[], Any]) -> None:
+        self._load = first
+        self._page: _BasePage[T] | None = None
+        self._rows: Iterator[T] = iter(())
+        self._seen = FollowedCursors()
+
+    def _prepare_load(self) -> Callable[[], Any] | None:
+        """Return the function that loads the next page; None after the last one.
+
+        Raises:
+            EndlessPages: The page links to a page that has been read before.
+        """
+        if self._page is not None:
+            if self._page.next_cursor is None:
+                return None
+            self._seen.follow(self._page.next_cursor)
+            self._load, self._page = self._page.next_page, None
+        return self._load
+
+    def _add(self, page: _BasePage[T]) -> None:
+        self._page, self._rows = page, iter(page)
 
 
-async def async_rows(first: Callable[[], Coroutine[Any, Any, AsyncPage[T]]]) -> AsyncIterator[T]:
-    """Iterate over all rows like ``rows``, for async callers."""
-    seen = FollowedCursors()
-    page = await first()
-    for row in page:
-        yield row
-    while page.next_cursor is not None:
-        seen.follow(page.next_cursor)
-        page = await page.next_page()
-        for row in page:
-            yield row
+class Rows(_BaseRows[T], Iterator[T]):
+    """The iterator of ``iterate``."""
+
+    def __next__(self) -> T:
+        while True:
+            for row in self._rows:
+                return row
+            load = self._prepare_load()
+            if load is None:
+                raise StopIteration
+            self._add(load())
+
+
+class AsyncRows(_BaseRows[T], AsyncIterator[T]):
+    """The iterator of ``iterate``, for async callers."""
+
+    async def __anext__(self) -> T:
+        while True:
+            for row in self._rows:
+                return row
+            load = self._prepare_load()
+            if load is None:
+                raise StopAsyncIteration
+            self._add(await load())

@@ -7,6 +7,8 @@ The drivers ``run`` and ``arun``, at the end, perform the steps. A call is repea
   ``Idempotency-Key`` that each call gets where the endpoint supports it, the same for all attempts,
 - or no connection was made, so that the request cannot have had an effect.
 
+If the answer to a DELETE was lost and another attempt is answered by 404, the item is gone, and the call succeeds.
+
 A 409 is never repeated: another attempt would fail in the same way.
 """
 
@@ -25,6 +27,7 @@ from stellary.client.calling.capture import Exchange, Watch, log
 from stellary.client.calling.telemetry import end_span, start_span
 from stellary.client.calling.wire_log import log_attempt
 from stellary.client.errors import CallFailed, Unanswered
+from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, ServerError, error_from
 from stellary.contract.port import RawRequest, RawResponse
 
@@ -103,6 +106,7 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
     longest = options.timeout or longest
     tries = 0
     response: RawResponse | None = None
+    is_lost = False
     value: Any
     span = start_span(call)
     try:
@@ -114,6 +118,7 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
                 response = yield Send(request, min(longest, max(deadline - world.clock(), 0.001)))
             except Unanswered as error:
                 failure, response = error, None
+                is_lost = is_lost or error.reached
                 log_attempt(call, request, None)
             else:
                 assert response is not None
@@ -122,7 +127,11 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
                 if 200 <= response.status < 300:
                     value = call.plan.answer(response)
                     break
-                failure = _to_api_error(response, world)
+                if is_lost and _is_gone(call, response):
+                    value = Ok()
+                    break
+                failure = _to_api_error(call, response, world)
+                is_lost = is_lost or response.status in (502, 504)
             pause = _pause_before_retry(failure, tries, world)
             if tries > options.retries or not _may_retry(call, failure) or world.clock() + pause >= deadline:
                 raise failure
@@ -140,6 +149,11 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
         raise
     _finish(call, watch, span, response, tries, world.clock() - began, None)
     return response, value
+
+
+def _is_gone(call: Call, response: RawResponse) -> bool:
+    """Return whether the item of a DELETE does not exist, and the call returns nothing but a confirmation."""
+    return response.status == 404 and call.request.method == "DELETE" and call.plan.returns is Ok
 
 
 def _finish(
@@ -188,16 +202,20 @@ def failure_of(call: Call, response: RawResponse, world: World) -> ApiError:
         response: A response whose status is not 2xx.
         world: The clock of the client.
     """
-    error = _to_api_error(response, world)
+    error = _to_api_error(call, response, world)
     _add_request_details(error, call, response, 1)
     return error
 
 
-def _to_api_error(response: RawResponse, world: World) -> ApiError:
+def _to_api_error(call: Call, response: RawResponse, world: World) -> ApiError:
     error = error_from(response.status, response.body, response.headers)
     error.retry_after = retry_after(response.headers.get("retry-after"), world.now)
     if 300 <= response.status < 400 and "location" in response.headers:
-        error.message = f"the server redirects to {response.headers['location'][:200]}; use that as the URL"
+        location = response.headers["location"][:200]
+        base, _, rest = location.partition(call.request.path)
+        moved = base and len(base) < len(location) and rest[:1] in ("", "?")
+        advice = f"use {base} as the URL of the client" if moved else "check the URL of the client"
+        error.message = f"the server redirects to {location}; {advice}"
     return error
 
 

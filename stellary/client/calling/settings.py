@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import TypeVar
@@ -189,7 +190,7 @@ def start_logging(environment: Mapping[str, str] = os.environ) -> None:
 
 
 def log(level: str) -> None:
-    """Log the calls of all clients to standard error.
+    """Log the calls of all clients to standard error, once: if the program prints its own logs there, as part of these.
 
     Args:
         level: ``warning`` for nothing, ``info`` for retries, ``debug`` for a line per call, or ``wire`` for every request and
@@ -206,5 +207,14 @@ def log(level: str) -> None:
     logging.getLogger("stellary.client.wire").setLevel(logging.DEBUG if level == "wire" else logging.WARNING)
     if not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
         handler = logging.StreamHandler()
+        handler.addFilter(lambda record: not _is_printed(record))
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
         logger.addHandler(handler)
+
+
+def _is_printed(record: logging.LogRecord) -> bool:
+    """Return whether a handler of the root logger prints a record."""
+    return any(
+        getattr(handler, "stream", None) in (sys.stderr, sys.stdout) and record.levelno >= handler.level
+        for handler in logging.getLogger().handlers
+    )

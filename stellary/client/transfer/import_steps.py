@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import orjson
 
 from stellary.client.calling.call import CallPlan
+from stellary.client.errors import UnsuitableFile
 from stellary.client.transfer.bulk_steps import count_from_first, with_own_key
 from stellary.client.transfer.json_file import parse_json_file
 from stellary.client.transfer.steps import Steps
@@ -80,6 +81,9 @@ def import_file(
         else parse_json_file(file, "an exported project")
     )
     content = payload if isinstance(payload, dict) else orjson.loads(dump(payload))
+    project = content.get("project")
+    if not isinstance(project, dict) or "name" not in project:
+        raise UnsuitableFile("this is not an exported project: it has no 'project' with a 'name'")
     if not _needs_parts(content):
         created: ProjectImport = yield partial(send, payload)
         return created
