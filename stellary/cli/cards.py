@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -17,8 +18,13 @@ from stellary.cli.completing import (
 )
 from stellary.cli.finding import find_card, find_column, find_label, find_scope
 from stellary.cli.options import DayParam, Group, dry_run
-from stellary.cli.output import JsonOptions, as_json, print_handle, print_json, print_line, show
+from stellary.cli.output import JsonOptions, as_json, print_fields, print_handle, print_json, print_line, show
 from stellary.cli.session import CommandContext, in_project
+from stellary.client.display._activity import summarize_change
+from stellary.client.display._look import collect_names
+from stellary.client.display._rows import summarize
+from stellary.client.display._words import format_utc, humanize
+from stellary.contract.activities import Activity
 from stellary.contract.checklists import AddChecklistItem
 from stellary.contract.projects import Board
 from stellary.contract.unset import UNSET
@@ -70,7 +76,9 @@ def card() -> None:
     help="A person in the workspace, by e-mail address or name; or me.",
 )
 @click.option("--start", type=DayParam(), help="The start date.")
-@click.option("--due", type=DayParam(), help="The due date.")
+@click.option(
+    "--due", type=DayParam(), help="The due date: 2026-04-01, today, tomorrow, friday, +3d, or a time."
+)
 @click.option("--step", "steps", metavar="TITLE", multiple=True, help="An item of its checklist; repeatable.")
 @as_json
 @in_project
@@ -80,7 +88,7 @@ def add(session: CommandContext, title: str, as_json: JsonOptions, **options: An
 
     \b
     Example:
-      stellary card add "Write the spec" --column "To do" --label Bug --assignee me --due 2026-04-01
+      stellary card add "Write the spec" --column "To do" --label Bug --assignee me --due friday
     """
     project = session.project_handle()
     board = project.board()
@@ -165,7 +173,7 @@ def list_cards(session: CommandContext, as_json: JsonOptions, **options: Any) ->
             archived=options["archived"],
         )
     )
-    show(cards, as_json, "No cards match.")
+    show(cards, as_json, "No cards match.", collect_names(board.labels, board.members, board.columns))
 
 
 @card.command("show")
@@ -203,7 +211,22 @@ def history(session: CommandContext, query: str, limit: int, as_json: JsonOption
     """
     project = session.project_handle()
     card = find_card(project, query)
-    show(project.card(card).history(limit=limit), as_json)
+    activities = project.card(card).history(limit=limit)
+    if as_json:
+        print_json(activities, as_json)
+    for activity in () if as_json else activities:
+        print_fields(_describe(activity))
+
+
+def _describe(activity: Activity) -> Iterator[str]:
+    """Yield the time, the actor, the type, the changes and the means of an activity in words."""
+    yield from (format_utc(activity.created_at), activity.actor_name or "", humanize(activity.type))
+    details = [
+        activity.meta[name] for name in ("fileName", "message", "otherCardKey") if name in activity.meta
+    ]
+    yield ", ".join([*map(summarize_change, activity.changes), *details])
+    if activity.via is not None:
+        yield f"by {summarize(activity.via)}"
 
 
 @card.command("move")

@@ -20,7 +20,9 @@ def _completion_session(ctx: click.Context) -> Iterator[CommandContext]:
     """Yield a session for completing a word: with a short timeout, and without error messages."""
     session = CommandContext(url=ctx.find_root().params.get("url"), timeout=2, max_retries=0)
     session.org = ctx.params.get("org")
-    if path := ctx.params.get("workspace"):
+    # While a word is completed, click leaves arguments in ``args``.
+    path_of_use = "".join(ctx.args) if ctx.info_name == "use" else ""
+    if path := ctx.params.get("workspace") or path_of_use:
         select_workspace(session, path)
     session.project_name = ctx.params.get("project")
     with (

@@ -20,6 +20,7 @@ from stellary.cli.output import (
     show,
 )
 from stellary.cli.session import CommandContext, in_project, in_workspace
+from stellary.client.display._activity import summarize_change
 from stellary.contract.trash import TrashedContainer, TrashedItem, TrashKind
 from stellary.contract.unset import UNSET
 
@@ -152,7 +153,8 @@ def undo(session: CommandContext, query: str, as_json: JsonOptions) -> None:
     card = find_card(project, query)
     for activity in project.activity.iterate(card_id=card.id):
         if activity.type in UNDOABLE and activity.changes:
-            report(project.undo(activity), "Took back the last change of", as_json)
+            changes = ", ".join(map(summarize_change, activity.changes))
+            report(project.undo(activity), f"Took back {changes}:", as_json)
             return
     raise click.ClickException(f"{card.key} has no change that can be undone")
 

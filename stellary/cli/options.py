@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable
-from datetime import date, datetime
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -21,22 +23,37 @@ NONE = "none"
 """The word that clears a field."""
 
 
-class DayParam(click.ParamType[date]):
-    """A day such as 2026-04-01."""
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-    name = "YYYY-MM-DD"
+
+class DayParam(click.ParamType[date]):
+    """A day or a time as the API takes it, or a day in words; a weekday is the next one after today."""
+
+    name = "DAY"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        try:
-            return datetime.strptime(str(value), "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no time zone
-        except ValueError:
-            return self.fail(f"{value!r} is not a day such as 2026-04-01", param, ctx)
+        text, today = str(value).strip().lower(), date.today()  # noqa: DTZ011 - the user's own day
+        weekdays = [number for number, name in enumerate(_WEEKDAYS) if text in (name, name[:3])]
+        if text in ("today", "tomorrow"):
+            return today + timedelta(days=text == "tomorrow")
+        if weekdays:
+            return today + timedelta(days=(weekdays[0] - today.weekday() - 1) % 7 + 1)
+        if days := re.fullmatch(r"\+(\d{1,4})d", text):
+            return today + timedelta(days=int(days[1]))
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(str(value))
+            return moment.date() if re.fullmatch(r"[\d-]+", text) else moment.astimezone()
+        return self.fail(
+            f"{value!r} is not a day such as 2026-04-01, today, tomorrow, friday or +3d, nor a time",
+            param,
+            ctx,
+        )
 
 
 class DayOrNone(click.ParamType[date | str]):
     """A day, or ``none`` to clear the field."""
 
-    name = "YYYY-MM-DD|none"
+    name = "DAY|none"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date | str:
         return NONE if value == NONE else DayParam().convert(value, param, ctx)

@@ -19,6 +19,7 @@ import orjson
 
 from stellary.client.calling.method import Resource, Sync
 from stellary.client.calling.nearest import nearest
+from stellary.client.display._look import Names
 from stellary.client.display._markup import readable
 from stellary.contract.cards import Card
 from stellary.contract.wire import Request, Value, dump
@@ -96,20 +97,30 @@ def as_json(command: F) -> F:
     return result
 
 
-def show(value: object, as_json: JsonOptions, empty_message: str = "") -> None:
+def is_terminal() -> bool:
+    """Return whether people read the output."""
+    return sys.stdout.isatty()
+
+
+def show(value: object, as_json: JsonOptions, empty_message: str = "", names: Names | None = None) -> None:
     """Print a value, or a list of values: for people, or without a terminal as lines of tab-separated fields.
 
     Args:
         value: A value of the API, or a list of them.
         as_json: Whether to print JSON.
         empty_message: The line to print for an empty list.
+        names: The names that replace ids in a list of cards.
     """
     if as_json:
         print_json(value, as_json)
     elif isinstance(value, Sequence) and not value:
-        print_line(empty_message, err=not sys.stdout.isatty())
-    elif isinstance(value, Sequence) and not sys.stdout.isatty():
-        print_rows(value)
+        print_line(empty_message, err=not is_terminal())
+    elif isinstance(value, Sequence) and not is_terminal():
+        print_rows(value, names)
+    elif names is not None:
+        from stellary.client.display._board import build_cards
+
+        draw(build_cards(value, names))
     else:
         from stellary.client.display import view
 
@@ -117,28 +128,40 @@ def show(value: object, as_json: JsonOptions, empty_message: str = "") -> None:
 
 
 # What scripts need of a card; other values have the columns of their tables.
-_CARD_COLUMNS = ("key", "title", "status", "priority", "due_date", "assignee_id", "column_id")
+_CARD_COLUMNS = ("key", "title", "status", "priority", "due_date", "assignee_id", "column_id", "label_ids")
 
 
-def print_rows(values: Sequence[object]) -> None:
-    """Print values as lines of tab-separated fields, of which nothing is cut off."""
+def print_rows(values: Sequence[object], names: Names | None = None) -> None:
+    """Print values as lines of tab-separated fields, of which nothing is cut off.
+
+    Args:
+        values: The values.
+        names: The names that replace the ids of cards.
+    """
     from stellary.client.display._rows import columns_of
 
-    names = _CARD_COLUMNS if isinstance(values[0], Card) else columns_of(type(values[0]))
+    columns = _CARD_COLUMNS if isinstance(values[0], Card) else columns_of(type(values[0]))
     for value in values:
-        click.echo("\t".join(_to_cell(value, name) for name in names))
+        click.echo("\t".join(_to_cell(value, column, names) for column in columns))
 
 
-def _to_cell(value: object, name: str) -> str:
+def _to_cell(value: object, name: str, names: Names | None) -> str:
     """Return a field as text on one line, without control characters."""
     for part in name.split("."):
         value = getattr(value, part, None)
+    if names is not None and name.endswith(("_id", "_ids")):
+        value = names.replace_ids(value)
     if value is None:
         return ""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     text = value if isinstance(value, str) else json.dumps(_to_wire(value), ensure_ascii=False)
     return readable(" ".join(text.split()))
+
+
+def print_fields(fields: Iterable[str]) -> None:
+    """Print a line of fields, of which nothing is cut off."""
+    print_line(("  " if is_terminal() else "\t").join(" ".join(field.split()) for field in fields))
 
 
 def print_handle(handle: Resource[Sync], view_name: str | None = None) -> None:
@@ -153,7 +176,7 @@ def draw(renderable: object) -> None:
     """Print an object that rich can render."""
     from rich.console import Console
 
-    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    has_width = is_terminal() or "COLUMNS" in os.environ
     Console(file=sys.stdout, width=None if has_width else WIDTH, highlight=False).print(renderable)
 
 

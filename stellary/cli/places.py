@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from stellary.cli.completing import complete_projects
 from stellary.cli.finding import find_project
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, show
 from stellary.cli.session import CommandContext, in_workspace, pass_session
@@ -57,7 +58,13 @@ def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> N
 
 @click.command()
 @click.argument("path", required=False)
-@click.option("-p", "--project", metavar="KEY", help="A project of the selected workspace.")
+@click.option(
+    "-p",
+    "--project",
+    metavar="KEY",
+    shell_complete=complete_projects,
+    help="A project of the selected workspace.",
+)
 @pass_session
 def use(session: CommandContext, path: str | None, project: str | None) -> None:
     """Select a workspace (ORG/SLUG) or project (ORG/SLUG/KEY) to work in.

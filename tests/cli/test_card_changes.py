@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, date, datetime
+
+from stellary.cli.options import DayParam
+from tests.support.each_case import for_each
 
 
-def add(shell, title: str) -> str:
+def add(shell, title: str, *options: str) -> str:
     """Add a card, and return its key."""
-    return shell.json("card", "add", title, "--priority", "high", "--label", "Bug", "--due", "2026-04-01")[
-        "key"
-    ]
+    fields = ("--priority", "high", "--label", "Bug", "--due", "2026-04-01", *options)
+    return shell.json("card", "add", title, *fields)["key"]
 
 
 def test_edit_changes_only_the_fields_that_are_named(shell):
@@ -73,7 +77,39 @@ def test_history_names_the_changed_fields(shell):
     assert (updated["type"], created["type"]) == ("card_updated", "card_created")
     assert updated["changes"][0]["from"] == "Print the flyers"
     (line,) = shell("card", "history", key, "--limit", "1").splitlines()
-    assert '"from": "Print the flyers", "to": "Print posters"' in line
+    assert line.split("\t")[1:] == ["Jane Doe", "card updated", "title Print the flyers → Print posters"]
+
+
+def test_history_is_in_words_in_a_terminal_too(shell, monkeypatch):
+    key = add(shell, "Order the flyers", "--due", "2026-05-01")
+    shell("card", "move", key, "Doing")
+    monkeypatch.setattr("stellary.cli.output.is_terminal", lambda: True)
+    moved, created = re.sub(r", order \d+ → \d+", "", shell("card", "history", key)).splitlines()
+    assert moved.endswith("  Jane Doe  card moved  column To do → Doing, status open → in progress")
+    assert "due date — → 2026-05-01" in created
+
+
+@for_each(
+    "text, day",
+    [
+        ("2026-05-01", date(2026, 5, 1)),
+        ("2026-05-01T09:30Z", datetime(2026, 5, 1, 9, 30, tzinfo=UTC)),
+        ("today", date(2026, 4, 3)),
+        ("Tomorrow", date(2026, 4, 4)),
+        ("+10d", date(2026, 4, 13)),
+        ("fri", date(2026, 4, 10)),
+        ("saturday", date(2026, 4, 4)),
+        ("thursday", date(2026, 4, 9)),
+    ],
+)
+def test_day_may_be_in_words(monkeypatch, text, day):
+    class Friday(date):
+        @classmethod
+        def today(cls) -> date:
+            return date(2026, 4, 3)
+
+    monkeypatch.setattr("stellary.cli.options.date", Friday)
+    assert DayParam().convert(text, None, None) == day
 
 
 def test_delete_asks_for_confirmation(shell, monkeypatch):
@@ -105,10 +141,17 @@ def test_piped_lists_are_complete_lines_of_fields(shell):
     title = "A title that is long enough to be cut off in any table of a terminal, " * 4
     key = shell.json("card", "add", title.strip(), "--priority", "low", "--due", "2026-05-01")["key"]
     lines = [line.split("\t") for line in shell("card", "list", "--search", "cut off in any").splitlines()]
-    ((printed_key, printed_title, status, priority, due, assignee, column),) = lines
-    assert (printed_key, printed_title) == (key, title.strip())
-    assert (status, priority, due, assignee) == ("open", "low", "2026-05-01T00:00:00Z", "")
-    assert len(column) == 24
+    assert lines == [[key, title.strip(), "open", "low", "2026-05-01T00:00:00Z", "", "To do", ""]]
+
+
+@for_each("is_terminal", [False, True])
+def test_list_has_names_of_columns_people_and_labels(shell, monkeypatch, is_terminal):
+    key = add(shell, "Name the flyers", "--column", "Doing", "--assignee", "me", "--label", "Risk")
+    monkeypatch.setattr("stellary.cli.output.is_terminal", lambda: is_terminal)
+    line = next(line for line in shell("card", "list").splitlines() if line.startswith(key))
+    for name in ("Doing", "Jane Doe", "Bug", "Risk"):
+        assert name in line
+    shell("card", "delete", key, "--yes")
 
 
 def test_json_prints_the_fields_that_are_named(shell):

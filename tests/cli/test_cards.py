@@ -72,6 +72,7 @@ def test_card_in_scope_without_done_column_stays_in_its_column(shell):
 
 
 def test_list_cards_with_filters(shell):
+    shell("card", "edit", "Write the spec", "--assignee", "me")
     shell("card", "add", "Write a letter", "--scope", "Marketing", "--priority", "low", "--due", "2026-01-01")
 
     def keys(*options: str) -> list[str]:
@@ -142,7 +143,7 @@ def test_archived_card_is_found(shell):
     [
         (
             ("card", "add", "A", "--due", "soon"),
-            "Invalid value for '--due': 'soon' is not a day such as 2026-04-01",
+            "Invalid value for '--due': 'soon' is not a day such as 2026-04-01, today, tomorrow, friday or +3d, nor a time",
         ),
         (("card", "add"), "Missing argument 'TITLE'."),
         (("card", "mvoe"), "No such command 'mvoe'; did you mean 'move'?"),

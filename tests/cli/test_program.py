@@ -91,6 +91,9 @@ def test_words_are_completed(shell):
     assert complete(shell, "setup", "") == ["apply", "describe", "plan"]
     assert complete(shell, "board", "--view", "k") == ["kanban"]
     assert complete(shell, "board", "--project", "la") == ["LAUNCH"]
+    assert complete(shell, "use", "--project", "la") == ["LAUNCH"]
+    assert complete(shell, "use", "jane-doe/jane-doe", "--project", "la") == ["LAUNCH"]
+    assert complete(shell, "use", "no/where", "--project", "la") == []
     assert complete(shell, "board", "--workspace", "no/where", "--project", "la") == []
     assert "LAUNCH-1" in complete(shell, "card", "done", "launch-1")
     assert complete(shell, "card", "add", "A", "--column", "do") == ["Doing", "Done"]

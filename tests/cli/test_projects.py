@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.conftest import LAUNCH
+from tests.cli.conftest import LAUNCH, PASSWORD
 
 IMPORTERS = Path(__file__).parents[1] / "client" / "importers"
 SMALL = "project: Small\ncolumns: [To do]\nlabels: [{name: Bug, color: '#ff0000'}]\n"
@@ -136,3 +136,8 @@ def test_import_files_of_other_tools(shell, tmp_path):
 
 def test_unwritable_file_is_an_error(shell):
     assert shell.error("export", "/nowhere/x.json") == "/nowhere/x.json: No such file or directory"
+
+
+def test_example_of_the_help_works_for_anybody(new_shell):
+    new_shell.run("register", "--email", "zoe@example.com", "--name", "Zoe", input=PASSWORD)
+    assert new_shell("setup", "apply", str(LAUNCH), "--yes").endswith("changes made.\n")

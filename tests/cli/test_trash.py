@@ -69,7 +69,9 @@ def test_undo_takes_back_the_last_change_of_a_card_and_repeats_it(shell):
     key = add(shell, "Draft the flyers")
     assert "no change that can be undone" in shell.error("undo", key)
     shell("card", "edit", key, "--title", "Draw the flyers")
-    assert shell("undo", key) == f'Took back the last change of {key} "Draft the flyers".\n'
+    assert shell("undo", key) == (
+        f'Took back title Draft the flyers → Draw the flyers: {key} "Draft the flyers".\n'
+    )
     assert shell.json("undo", key)["title"] == "Draw the flyers"
 
 

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -17,7 +16,6 @@ from stellary.contract.redaction import conceal, conceal_headers
 TokenSource = Callable[[], str | Awaitable[str]]
 Token = str | TokenSource
 """A token, or a function that returns the token of each request. For async clients it may be a coroutine function."""
-T = TypeVar("T", bound=Token | None)
 DEFAULT_URL = "http://localhost:3001"
 DEFAULT_RETRIES = 2
 _LEVELS = {
@@ -115,7 +113,7 @@ def _url_problem(url: str) -> str | None:
     return None
 
 
-def check_token(token: T) -> T:
+def check_token(token: Token | None) -> Token | None:
     """Return the token without surrounding white space, which tokens read from files often have.
 
     Raises:

@@ -39,4 +39,8 @@ def _format_value(value: Any, change: FieldChange) -> str:
         return ", ".join(_format_value(item, change) for item in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return change.names.get(value, value) if isinstance(value, str) else str(value)
+    if not isinstance(value, str):
+        return str(value)
+    # A moment at midnight is a date.
+    text = w.humanize(value) if change.field == "status" else value.removesuffix("T00:00:00Z")
+    return change.names.get(value, text)

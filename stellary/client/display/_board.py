@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -190,6 +191,12 @@ def build_card_table(
         note=describe_hidden(len(cards) - len(visible_cards), more),
         empty="No cards.",
     )
+
+
+def build_cards(cards: Sequence[Card], names: Names) -> View:
+    """Render cards as a table with the names of their columns, labels and assignees."""
+    table = build_card_table(cards, RenderOptions(datetime.now(UTC)), names)
+    return View("Cards", w.format_count(len(cards), "card"), (table,))
 
 
 def describe_hidden(hidden: int, more: bool) -> str | None:

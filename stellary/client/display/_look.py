@@ -41,6 +41,11 @@ class Names:
         """Return the labels with these ids, without unknown ones."""
         return tuple(self.labels[label_id] for label_id in ids or () if label_id in self.labels)
 
+    def replace_ids(self, ids: Any) -> str:
+        """Return the names of labels, people or columns in place of one id or of several."""
+        names = {id: chip.text for id, chip in self.labels.items()} | self.people | self.columns
+        return ", ".join(names.get(id, id) for id in ([ids] if isinstance(ids, str) else ids or ()))
+
     def person(self, id: str | None) -> Span | None:
         """Return the name of a member; None without an id, or if the member is unknown."""
         name = None if id is None else self.people.get(id)
