@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -162,15 +163,21 @@ def main(url: str) -> None:
     def register(name: str) -> Stellary:
         return Stellary.register(url, f"{name}-{uuid4().hex[:8]}@example.com", "a-long-password", name=name)
 
-    with register("jane") as owner, register("joe") as guest:
+    with ExitStack() as clients:
+
+        def connect(token: str) -> Stellary:
+            return clients.enter_context(Stellary(url, token=token))
+
+        owner, guest = clients.enter_context(register("jane")), clients.enter_context(register("joe"))
         slug = f"acme-{uuid4().hex[:8]}"
         owner.organizations.create(name="Acme", slug=slug)
         owner.organization(slug).workspaces.create(name="Engineering", slug="eng")
-        observations = team(owner, guest, slug, "eng", lambda token: Stellary(url, token=token))
+        observations = team(owner, guest, slug, "eng", connect)
         print(*observations, sep="\n")
         email = guest.auth.me().user.email
-        print(end_other_sessions(guest, email, "a-long-password", lambda token: Stellary(url, token=token)))
-        delete_account(guest, "a-long-password")
+        print(end_other_sessions(guest, email, "a-long-password", connect))  # also that of ``guest``
+        session = guest.auth.login(email=email, password="a-long-password")
+        delete_account(connect(session.access_token), "a-long-password")
 
 
 if __name__ == "__main__":

@@ -5,18 +5,22 @@ from __future__ import annotations
 import gc
 import importlib.util
 import re
+import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from reference_server.webhook_sender import HttpWebhookSender
 from stellary import AsyncStellary, Stellary
 from stellary.contract.projects import Board
 from stellary.core import Core
 from tests.server.running import running
+from tests.support.each_case import for_each
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -168,3 +172,32 @@ def test_look_around_example_lists_the_account(core: Core, capsys: pytest.Captur
         example("look_around").main(server.url, *account)
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["jane owner", "  jane []", "acme owner", "  eng ['Launch']"]
+
+
+PROGRAMS = [path for path in sorted(EXAMPLES.glob("*.py")) if "def main(" in path.read_text()]
+UNTIL_STOPPED = {"webhook_receiver"}
+"""The programs that receive requests until they are stopped, which have a test of their own."""
+
+
+@for_each("path", [path for path in PROGRAMS if path.stem not in UNTIL_STOPPED])
+def test_program_of_an_example_runs(path: Path, example_server: str, tmp_path: Path, monkeypatch):
+    arguments = {"url": example_server, "email": "ann@example.com", "password": "a-long-password"}
+    arguments["database_url"] = f"sqlite:///{tmp_path / path.stem}.db"
+    (names,) = re.findall(r"^(?:async )?def main\((.*?)\)", path.read_text(), re.MULTILINE)
+    values = [arguments[name] for name in re.findall(r"(\w+): ", names)]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(path), *values])
+    runpy.run_path(str(path), run_name="__main__")
+
+
+@pytest.fixture
+def example_server(sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> Iterator[str]:
+    """Yield the URL of a server with the account of Ann, without printing what the programs print."""
+    core = Core(sqlite_url, bcrypt_rounds=4, webhook_sender=HttpWebhookSender())
+    core.env.private_webhooks = True
+    try:
+        with running(core) as server:
+            Stellary.register(server.url, "ann@example.com", "a-long-password").close()
+            yield server.url
+    finally:
+        core.close()

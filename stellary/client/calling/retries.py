@@ -212,8 +212,8 @@ def _to_api_error(call: Call, response: RawResponse, world: World) -> ApiError:
     error.retry_after = retry_after(response.headers.get("retry-after"), world.now)
     if 300 <= response.status < 400 and "location" in response.headers:
         location = response.headers["location"][:200]
-        base, _, rest = location.partition(call.request.path)
-        moved = base and len(base) < len(location) and rest[:1] in ("", "?")
+        base, _, ending = location.partition(call.request.path)
+        moved = base and len(base) < len(location) and ending[:1] in ("", "?")
         advice = f"use {base} as the URL of the client" if moved else "check the URL of the client"
         error.message = f"the server redirects to {location}; {advice}"
     return error
