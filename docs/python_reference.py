@@ -109,6 +109,7 @@ def _title(docstring: str) -> str:
 def _index() -> Iterator[str]:
     yield "# Python reference\n"
     yield "The classes and functions of the package, from the same sources that your editor and `help()` show.\n"
+    yield "Read this one if you write Python. The paths, statuses and JSON of the endpoints are in the [API reference](../reference/index.md).\n"
     yield "| page | content |\n|---|---|"
     for name, (title, introduction, _) in PAGES.items():
         yield f"| [{title}]({name}.md) | {introduction.replace('../', '../')} |"

@@ -86,6 +86,7 @@ def _title(tag: Json) -> str:
 def _index(tags: list[Json], operations: dict[str, list[tuple[str, str, Json]]]) -> Iterator[str]:
     yield "# API reference\n"
     yield "Every endpoint of the HTTP API, with its call in Python and with curl. [Values](values.md) describes the types.\n"
+    yield "Read this one if you call the API over HTTP, or from another language. In Python, start with the [Python reference](../python/index.md).\n"
     for tag in tags:
         page = _page_of(tag["name"]).removeprefix("reference/")
         yield f"## [{_title(tag)}]({page})\n\n{tag['description']}\n\n| endpoint | what it does |\n|---|---|"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,6 +147,11 @@ def server(wheel: Path, tmp_path: Path) -> Iterator[str]:
 def test_the_sdk_alone_installs_little(sdk: Path):
     listed = run(UV, "pip", "freeze", "--python", sdk)
     assert {re.split(r"[ =@]", line)[0] for line in listed.splitlines()} == SDK_ALONE
+
+
+def test_no_file_of_the_wheel_is_large(wheel: Path):
+    with zipfile.ZipFile(wheel) as packed:
+        assert [file.filename for file in packed.infolist() if file.file_size > 500_000] == []
 
 
 def test_the_sdk_alone_talks_to_a_server_from_the_wheel(sdk: Path, server: str, tmp_path: Path):

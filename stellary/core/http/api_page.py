@@ -110,7 +110,7 @@ def api_page(prefix: str) -> ApiPage:
 
 
 def _text(name: str) -> str:
-    text = (_FILES / name).read_text(encoding="utf-8")
+    text = gzip.decompress((_FILES / f"{name}.gz").read_bytes()).decode()
     # Without the reference to a source map, which is not served.
     return text.partition("/*# sourceMappingURL=")[0]
 
