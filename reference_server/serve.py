@@ -73,6 +73,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
         core = open_core(
             settings,
             jwt_secret=secret,
+            former_jwt_secrets=settings.former_jwt_secrets,
             jwt_lifetime=settings.jwt_lifetime,
             bcrypt_rounds=settings.bcrypt_rounds,
             registration=settings.registration or "open",

@@ -79,6 +79,7 @@ class Settings:
     data_dir: Path = Path("stellary-data")
     blobs_url: str | None = None
     jwt_secret: str | None = attrs.field(default=None, repr=False)
+    former_jwt_secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     jwt_lifetime: timedelta = timedelta(days=7)
     bcrypt_rounds: int = 12
     registration: Registration | None = None
@@ -383,6 +384,10 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_DATA_DIR": ("data_dir", Path),
     "STELLARY_BLOBS_URL": ("blobs_url", blobs_url),
     "JWT_SECRET": ("jwt_secret", str),
+    "JWT_FORMER_SECRETS": (
+        "former_jwt_secrets",
+        lambda text: tuple(part.strip() for part in text.split(",")),
+    ),
     "JWT_EXPIRES_IN": ("jwt_lifetime", duration),
     "STELLARY_BCRYPT_ROUNDS": ("bcrypt_rounds", lambda text: _integer(text, 4, 16)),
     "STELLARY_TRASH_DAYS": ("trash_days", lambda text: _integer(text, 0, 3650)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -81,8 +80,9 @@ class Core(HostAccounts):
         database: ``sqlite:///stellary.db``, ``postgresql://…`` as libpq spells it, or a SQLAlchemy ``Engine`` of yours,
             which ``close`` does not dispose of.
         jwt_secret: The key that signs logins, at least 32 bytes. By default a random key, so that logins end with this
-            object.
+            object, and second factors are stored in plain text.
         jwt_lifetime: How long a login is valid. Default: 7 days.
+        former_jwt_secrets: The keys before ``jwt_secret``, with which second factors may still be encrypted. Default: none.
         bcrypt_rounds: The cost of a password hash; each step doubles it. Default: 12, about 0.3 s.
         registration: Who may create an account with ``auth.register``: everyone (``open``), people whose address has a
             pending invitation (``invited``), or nobody (``closed``). ``user`` creates users in any case. Default: ``open``.
@@ -130,6 +130,7 @@ class Core(HostAccounts):
         *,
         jwt_secret: str | None = None,
         jwt_lifetime: timedelta = timedelta(days=7),
+        former_jwt_secrets: Sequence[str] = (),
         bcrypt_rounds: int = 12,
         registration: Registration = "open",
         verify_email: bool = False,
@@ -154,7 +155,7 @@ class Core(HostAccounts):
         self.env = Environment(
             clock=clock,
             new_id=new_id,
-            signer=Signer(jwt_secret or secrets.token_hex(32), jwt_lifetime),
+            signer=Signer(jwt_secret, jwt_lifetime, former_jwt_secrets),
             bcrypt_rounds=bcrypt_rounds,
             registration=registration,
             verify_email=verify_email,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, Table, create_engine, event, inspect, text
 
 from stellary.core import Core
-from stellary.core.accounts.addresses import digest_address
+from stellary.core.accounts.addresses import address_key, digest_address
 from stellary.core.db.base import IdType, metadata
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.migrations import PREFIX, VERSION_TABLE, upgrade
@@ -172,6 +173,33 @@ def test_addresses_in_records_that_were_there_before_are_found(empty_url):
     migrate(empty_url)
     rows = run(empty_url, "SELECT address_digest FROM stellary_activities ORDER BY seq")
     assert [row[0] for row in rows] == [digest_address("ann@example.com"), None, None]
+
+
+def test_addresses_that_were_there_before_are_told_apart(empty_url):
+    addresses = {"1": "\u017fue@example.com", "2": "Ann@bücher.example", "3": "Bob@Example.com"}
+    record = {
+        "entity": "invitation",
+        "meta": json.dumps({"name": "\u017fue@example.com"}),
+        "address_digest": "0" * 64,
+    }
+    write_at(
+        empty_url,
+        "0038",
+        *PLACE,
+        *(
+            ("users", {"id": digit * 24, "email": email, "email_key": email.casefold()})
+            for digit, email in addresses.items()
+        ),
+        ("invitations", {"id": "1" * 24, "email": "ß@example.com", "email_key": "ss@example.com"}),
+        ("activities", {**record, "id": "1" * 24, "seq": 1}),
+    )
+    migrate(empty_url)
+    keys = run(empty_url, "SELECT id, email_key FROM stellary_users WHERE email <> 'a'")
+    assert dict(map(tuple, keys)) == {digit * 24: address_key(email) for digit, email in addresses.items()}
+    assert run(empty_url, "SELECT email_key FROM stellary_invitations") == [("ß@example.com",)]
+    assert run(empty_url, "SELECT address_digest FROM stellary_activities") == [
+        (digest_address("\u017fue@example.com"),)
+    ]
 
 
 def test_identities_that_were_there_before_get_ids(empty_url):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from contextlib import suppress
 
 from stellary.contract.errors import Invalid
 from stellary.contract.wire import invalid
@@ -51,8 +52,19 @@ def host_address(email: str) -> str:
 
 
 def address_key(email: str) -> str:
-    """Return the form in which addresses are compared, regardless of case and of the encoding of accents."""
-    return unicodedata.normalize("NFC", email).casefold()
+    """Return the form in which addresses are compared.
+
+    Upper and lower case are the same in ASCII only: nearly all mail servers ignore that case, while other letters that
+    Unicode takes for the same (``ß`` and ``ss``) are different mailboxes. Domains are compared in the form of DNS.
+    """
+    local, at, domain = unicodedata.normalize("NFC", email).rpartition("@")
+    if not domain.isascii():
+        # Loaded on first use, as in ``address``.
+        import idna
+
+        with suppress(UnicodeError):
+            domain = idna.encode(domain, uts46=True).decode()
+    return f"{local}{at}{domain}".encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
 
 
 def digest_address(email: str) -> str:

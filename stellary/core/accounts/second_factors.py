@@ -2,10 +2,15 @@
 
 A secret counts once the user has confirmed it with a code. Each code is accepted once: the row of the factor contains
 the time step of the last one, and a recovery code is deleted with its use, so that of two logins with one code one wins.
+
+Secrets are encrypted with the key that signs logins. One in plain text, of an earlier version, or encrypted with a former
+key is encrypted with the present key when a code of it is used.
 """
 
 from __future__ import annotations
 
+import base64
+import logging
 import secrets
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -38,11 +43,13 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
 
+_log = logging.getLogger("stellary.server")
 RECOVERY_CODES = 10
 """The number of recovery codes of an account."""
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 """The characters of recovery codes: those that are not mistaken for others."""
 _GROUPS, _GROUP_LENGTH = 4, 4
+_ENCRYPTED, _PURPOSE = "encrypted:", "second-factor"
 
 _OF_USER = second_factors.c.user_id == bindparam("_user_id")
 _FIND = Query(SecondFactorRow, select(second_factors).where(_OF_USER))
@@ -95,7 +102,7 @@ def enroll_second_factor(
         uow.connection.execute(_DELETE, {"_user_id": user.id})
         row = {
             "user_id": user.id,
-            "secret": secret,
+            "secret": _encrypt(uow, user.id, secret),
             "last_step": 0,
             "confirmed_at": None,
             "created_at": uow.now,
@@ -141,7 +148,8 @@ def confirm_second_factor(
 
 def _confirm(uow: UnitOfWork, factor: SecondFactorRow, code: str) -> list[str]:
     """Enable a factor, and return its recovery codes; none if the code is wrong."""
-    step = find_step(factor.secret, code, uow.now, factor.last_step)
+    secret = _decrypt(uow, uow.user_id, factor.secret)
+    step = None if secret is None else find_step(secret, code, uow.now, factor.last_step)
     if step is None:
         return []
     parameters = {"_user_id": uow.user_id, "_step": step, "last_step": step, "confirmed_at": uow.now}
@@ -241,12 +249,33 @@ def _use_code(
     problem = count_guess(uow, user_id)
     if problem is not None:
         return problem
-    step = find_step(factor.secret, code, uow.now, factor.last_step)
-    parameters |= {"_step": step, "last_step": step}
+    secret = _decrypt(uow, user_id, factor.secret)
+    if secret is None:
+        _log.error("the second factor of the user %s is encrypted with an unknown JWT_SECRET", user_id)
+        return Unauthenticated("codes cannot be checked; use a recovery code", code="wrong_code")
+    step = find_step(secret, code, uow.now, factor.last_step)
+    parameters |= {"_step": step, "last_step": step, "secret": _encrypt(uow, user_id, secret)}
     if step is None or not uow.connection.execute(_USE_STEP, parameters).rowcount:
         return wrong
     forget_guesses(uow, user_id)
     return None
+
+
+def _encrypt(uow: UnitOfWork, user_id: str, secret: str) -> str:
+    """Return a secret as it is stored: in plain text only if no later process could decrypt it."""
+    if not uow.env.signer.is_lasting:
+        return secret
+    encrypted = uow.env.signer.encrypt(_PURPOSE, user_id, base64.b32decode(secret))
+    return _ENCRYPTED + base64.b64encode(encrypted).decode()
+
+
+def _decrypt(uow: UnitOfWork, user_id: str, stored: str) -> str | None:
+    """Return a secret from its stored form; None if it is encrypted with an unknown key."""
+    if not stored.startswith(_ENCRYPTED):
+        return stored
+    encrypted = base64.b64decode(stored.removeprefix(_ENCRYPTED))
+    secret = uow.env.signer.decrypt(_PURPOSE, user_id, encrypted)
+    return None if secret is None else base64.b32encode(secret).decode()
 
 
 def _build_wrong_code(message: str) -> ApiError:

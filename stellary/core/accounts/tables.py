@@ -158,7 +158,7 @@ second_factors = Table(
     "stellary_second_factors",
     metadata,
     Column("user_id", IdType, ForeignKey("stellary_users.id", ondelete="CASCADE"), primary_key=True),
-    # In plain text, since checking a code needs the secret.
+    # Encrypted with the key that signs logins, since checking a code needs the secret; see ``second_factors``.
     Column("secret", String(64), nullable=False),
     # The time step of the last code that was used: no code of that step or an earlier one is accepted again.
     Column("last_step", BigInteger, nullable=False),

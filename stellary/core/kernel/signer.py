@@ -7,7 +7,7 @@ import functools
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import attrs
@@ -19,6 +19,7 @@ ISSUER = "stellary"
 AUDIENCE = "stellary-api"
 _REQUIRED = ["exp", "iat", "sub", "gen", "iss", "aud", "jti"]
 _ID = re.compile(r"[0-9a-f]{24}")
+_TAG_BYTES = 16
 
 
 @attrs.frozen
@@ -35,13 +36,21 @@ class Claims:
 class Signer:
     """A signer and verifier of JWTs with one secret. Verified signatures are cached; rights never are.
 
+    Args:
+        secret: The secret; None uses a random one, which ends with this object.
+        lifetime: How long a JWT is valid.
+        former_secrets: The secrets that were used before, only to decrypt what was encrypted with them.
+
     Attributes:
         lifetime: How long a JWT is valid.
+        is_lasting: Whether later processes have the secret too.
     """
 
-    def __init__(self, secret: str, lifetime: timedelta) -> None:
-        self._secret = secret
+    def __init__(self, secret: str | None, lifetime: timedelta, former_secrets: Sequence[str] = ()) -> None:
+        self._secret = secret or secrets.token_hex(32)
+        self.is_lasting = secret is not None
         self.lifetime = lifetime
+        self._former = [Signer(former_secret, lifetime) for former_secret in former_secrets]
         self._verify_cached = functools.lru_cache(maxsize=4096)(self._verify)
 
     def issue(self, user_id: str, generation: int, now: datetime, token_id: str | None = None) -> str:
@@ -91,6 +100,38 @@ class Signer:
         """
         message = f"{ISSUER}-{purpose}:{text}".encode("utf-8", "surrogateescape")
         return hmac.digest(self._secret.encode(), message, "sha256")
+
+    def encrypt(self, purpose: str, owner: str, data: bytes) -> bytes:
+        """Return encrypted data, which cannot be changed, or be given to another owner.
+
+        The tag over the data is also the nonce of their key (a synthetic initialization vector, as in RFC 5297), so that
+        HMAC-SHA-256 suffices, and no library is needed.
+
+        Args:
+            purpose: The name of the purpose.
+            owner: The id of the item that the data belong to.
+            data: At most 32 bytes.
+        """
+        assert len(data) <= 32
+        tag = self.derive(f"{purpose}-tag", f"{owner}:{data.hex()}")[:_TAG_BYTES]
+        key = self.derive(f"{purpose}-key", f"{owner}:{tag.hex()}")
+        return tag + bytes(byte ^ mask for byte, mask in zip(data, key, strict=False))
+
+    def decrypt(self, purpose: str, owner: str, encrypted: bytes) -> bytes | None:
+        """Return decrypted data; None if they are damaged, or were encrypted with an unknown secret.
+
+        Args:
+            purpose: The name of the purpose.
+            owner: The id of the item that the data belong to.
+            encrypted: The encrypted data.
+        """
+        tag = encrypted[:_TAG_BYTES]
+        for signer in (self, *self._former):
+            key = signer.derive(f"{purpose}-key", f"{owner}:{tag.hex()}")
+            data = bytes(byte ^ mask for byte, mask in zip(encrypted[_TAG_BYTES:], key, strict=False))
+            if hmac.compare_digest(signer.encrypt(purpose, owner, data), encrypted):
+                return data
+        return None
 
     def seal(self, purpose: str, data: Mapping[str, object], now: datetime, lifetime: timedelta) -> str:
         """Return data as a signed text, which is valid for one purpose and is no login. Anyone can read the data.

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from stellary.core.accounts import tables
 from stellary.core.accounts.password_resets import create_reset_link
 from stellary.core.accounts.second_factors import RECOVERY_CODES, remove_second_factor
+from stellary.core.kernel.signer import Signer
 from stellary.core.kernel.unit import NOBODY
 from tests.support.authenticator import enroll, show_code
 from tests.support.world import PASSWORD, at_once
@@ -66,6 +67,29 @@ def test_confirmed_secret_is_asked_for_at_each_login(world, ann, clock):
     assert outcome(log_in(world)) == (401, "code_required")
     assert outcome(log_in(world, "000000")) == (401, "wrong_code")
     assert log_in(world, show_code(secret, clock.now)).status == 201
+
+
+def test_stored_secret_is_encrypted_with_the_key_of_the_server(world, ann, clock):
+    def use_keys(key, *former):
+        world.core.env.signer = Signer(key, timedelta(days=7), former)
+        clock.advance(STEP)
+
+    def read_stored():
+        with world.core.view(NOBODY) as uow:
+            return uow.connection.execute(select(tables.second_factors.c.secret)).scalar_one()
+
+    secret, recovery_codes = enroll(world, ann)
+    assert read_stored() == secret  # the core has a random key, which later processes lack
+    for keys in (("a" * 32,), ("b" * 32, "c" * 32, "a" * 32), ("b" * 32,)):
+        use_keys(*keys)
+        assert log_in(world, show_code(secret, clock.now)).status == 201
+        assert secret not in read_stored()
+    use_keys("d" * 32)
+    assert outcome(log_in(world, show_code(secret, clock.now))) == (401, "wrong_code")
+    assert log_in(world, recovery_codes[0]).status == 201
+    assert disable(world, world.bearer(ann), recovery_codes[1]).status == 200
+    again = world.ask(world.bearer(ann), "POST", PATH, {"currentPassword": PASSWORD})["secret"]
+    assert again not in read_stored()
 
 
 def test_wrong_code_confirms_nothing(world, ann):
