@@ -138,20 +138,20 @@ def find_label(board: Board, query: str) -> Label:
 
 def find_person(people: Iterable[Any], query: str) -> BoardMember:
     """Return a person by e-mail address, name, or the first name if only one person has it."""
-    members = list(people)
-
-    def names(person: Any) -> Sequence[str]:
-        return person.email, person.name
-
-    def first_names(person: Any) -> Sequence[str]:
-        return person.name.split()[:1]
-
-    is_first_name = not find_named(query, members, names) and find_named(query, members, first_names)
-    match: BoardMember = match_one(
+    members: list[BoardMember] = list(people)
+    is_first_name = not find_named(query, members, _names) and find_named(query, members, _first_names)
+    return match_one(
         "person",
         query,
         members,
-        first_names if is_first_name else names,
+        _first_names if is_first_name else _names,
         lambda person: f"{person.name} <{person.email}>",
     )
-    return match
+
+
+def _names(person: BoardMember) -> Sequence[str]:
+    return person.email, person.name
+
+
+def _first_names(person: BoardMember) -> Sequence[str]:
+    return person.name.split()[:1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,20 +12,28 @@ import orjson
 from sqlalchemy import bindparam, func, insert, select
 
 from stellary.contract.errors import Conflict
+from stellary.contract.limits import ID_PATTERN
+from stellary.contract.naming import camel
 from stellary.contract.proposals import Proposal
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.router import AnyEndpoint
 from stellary.contract.wire import Request, dump, load
+from stellary.core.accounts import people
+from stellary.core.accounts.agent_users import list_assignable_agents
 from stellary.core.agents.row_types import ProposalRow
 from stellary.core.agents.rules import proposals as rules
 from stellary.core.agents.tables import proposals
+from stellary.core.board.queries.item_names import load_descriptions
 from stellary.core.kernel import actions
 from stellary.core.kernel.actions import AnyAction
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import AgentLimits, UnitOfWork, find_service
+from stellary.core.knowledge.resolve_names import load_titles
 from stellary.core.ports.blobs import StoredFile
 
 PENDING_MAX = 500
+_NAMED_MAX = 100
+_ID = re.compile(rf"\b{ID_PATTERN}\b")
 _INSERT = insert(proposals)
 _COUNT = select(func.count()).where(
     proposals.c.agent_id == bindparam("_agent_id"), proposals.c.status == "pending"
@@ -105,6 +114,8 @@ def propose_call(
         "file": file and attrs.asdict(file),
     }
     params = {"path": ref.path() + endpoint.path.removeprefix(type(ref).template), "body": body}
+    names = _load_names(uow, limits, {**attrs.asdict(ref), "body": body})
+    named = {camel(field): id for field, id in attrs.asdict(ref).items() if id in names}
     return _propose(
         uow,
         limits,
@@ -112,7 +123,7 @@ def propose_call(
         params=params,
         call=call,
         blob_key=file and file.key,
-        summary=rules.summarize(endpoint.summary, body),
+        summary=rules.summarize(endpoint.summary, {**named, **body}, names),
         seen=seen,
     )
 
@@ -144,14 +155,27 @@ def propose_action(
     """
     with rehearse(uow) as seen:
         actions.run(uow, ref, action.name, params)
+    params = rules.put_ids(params, seen)
     return _propose(
         uow,
         limits,
         action=action.name,
-        params=dict(params),
+        params=params,
         call_id=call_id,
-        summary=rules.summarize(action.summary, params),
+        summary=rules.summarize(action.summary, params, _load_names(uow, limits, params)),
         seen=seen,
+    )
+
+
+def _load_names(uow: UnitOfWork, limits: AgentLimits, params: Mapping[str, object]) -> dict[str, str]:
+    """Return the names of the items and people that parameters refer to, by id, for at most 100 of the ids."""
+    ids = list(dict.fromkeys(_ID.findall(orjson.dumps(params).decode())))[:_NAMED_MAX]
+    members = people.queue_members(uow, limits.workspace_id, ids)()
+    return (
+        {id: repr(name) for id, name in list_assignable_agents(uow, limits.workspace_id)}
+        | {id: repr(person.name) for id, person in members.items()}
+        | load_titles(uow, limits.workspace_id, ids)
+        | load_descriptions(uow, limits.workspace_id, ids)
     )
 
 

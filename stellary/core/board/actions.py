@@ -243,6 +243,7 @@ def _toggle_checklist_item(
     flat = _card(uow, ref, params).ref.parent(FlatCardRef)
     items = access.flat_card(uow, flat).card.checklist
     id = resolve_one(params.item_id, [Candidate(item.id, (item.title,)) for item in items], "itemId")
+    uow.record_dependency("checklist item in itemId", id)
     done = params.done
     if done is UNSET:
         done = not next(item.done for item in items if item.id == id)

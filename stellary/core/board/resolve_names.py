@@ -128,7 +128,9 @@ def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = 
 def _project(uow: UnitOfWork, ref: WorkspaceRef, workspace_id: str, text: str, field: str) -> ProjectRef:
     rows = uow.connection.execute(_PROJECTS, {"_workspace_id": workspace_id})
     candidates = [Candidate(row.id, (row.name, row.key)) for row in rows if _is_visible(uow, row.id)]
-    return ref.child(ProjectRef, resolve_one(text, candidates, field))
+    id = resolve_one(text, candidates, field)
+    uow.record_dependency(f"project in {field}", id)
+    return ref.child(ProjectRef, id)
 
 
 def _is_visible(uow: UnitOfWork, project_id: str) -> bool:
@@ -153,9 +155,7 @@ def resolve_column(
         NotFound: The caller has no access to the workspace.
         Invalid: No column matches, or several do.
     """
-    id = ColumnNames(uow, ref, scope_id).resolve(text, field)
-    uow.record_dependency("named column", id)
-    return id
+    return ColumnNames(uow, ref, scope_id).resolve(text, field)
 
 
 class ColumnNames:
@@ -169,6 +169,7 @@ class ColumnNames:
     """
 
     def __init__(self, uow: UnitOfWork, ref: ProjectRef, scope_id: str | None = None) -> None:
+        self._uow = uow
         parameters = {"_workspace_id": resolve_workspace(uow, ref), "_project_id": ref.project_id}
         rows = uow.connection.execute(_COLUMNS, parameters).fetchall()
         first = scope_id or (rows[0].scope_id if rows else None)
@@ -187,10 +188,13 @@ class ColumnNames:
         Raises:
             Invalid: No column matches, or several do.
         """
-        if text is UNSET:
-            if not self._all:
-                raise unknown(field)
-            return self._all[0].id
+        if text is UNSET and not self._all:
+            raise unknown(field)
+        id = self._all[0].id if text is UNSET else self._resolve(text, field)
+        self._uow.record_dependency(f"column in {field}", id)
+        return id
+
+    def _resolve(self, text: str, field: str) -> str:
         if any(text == candidate.id for candidate in self._all):
             return text
         if find_matches(text, self._in_scope):
@@ -277,7 +281,7 @@ def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "
         Invalid: No label matches, or several do.
     """
     id = resolve_one(text, list_labels(uow, card.workspace_id, card.ref.project_id), field)
-    uow.record_dependency("named label", id)
+    uow.record_dependency(f"label in {field}", id)
     return id
 
 
@@ -308,7 +312,7 @@ def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) 
         Invalid: No person and no agent matches, or several do.
     """
     id = resolve_one(text, list_assignees(uow, workspace_id), field)
-    uow.record_dependency("named person", id)
+    uow.record_dependency(f"person in {field}", id)
     return id
 
 
@@ -340,8 +344,8 @@ def resolve_people(uow: UnitOfWork, workspace_id: str, texts: Mapping[str, str])
     """
     candidates = list_people(uow, workspace_id)
     ids = {field: resolve_one(text, candidates, field) for field, text in texts.items()}
-    for id in ids.values():
-        uow.record_dependency("named person", id)
+    for field, id in ids.items():
+        uow.record_dependency(f"person in {field}", id)
     return ids
 
 
@@ -372,6 +376,7 @@ def resolve_card(
     row = _card(uow, text, parameters, field)
     if project_id not in (None, row.project_id) or not _is_visible(uow, row.project_id):
         raise unknown(field)
+    uow.record_dependency(f"card in {field}", row.id)
     return ResolvedCard(ref.child(CardRef, row.project_id, row.id), workspace_id, row.scope_id)
 
 

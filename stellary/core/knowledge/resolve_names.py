@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select
@@ -27,6 +28,13 @@ _BY_TITLE = [
         _SELECT_TITLES.order_by(documents.c.updated_at.desc(), documents.c.id).limit(searching.TITLES_MAX),
     )
 ]
+_BY_IDS = Query(
+    TitleRow,
+    select(documents.c.id, documents.c.title).where(
+        documents.c.workspace_id == bindparam("_workspace_id"),
+        documents.c.id.in_(bindparam("_ids", expanding=True)),
+    ),
+)
 
 
 def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str = "documentId") -> str:
@@ -52,7 +60,20 @@ def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str =
     if re.fullmatch(ID_PATTERN, name):
         row = _BY_ID.first(uow.connection, {**parameters, "_name": name})
         if row is not None:
+            uow.record_dependency(f"document in {field}", row.id)
             return row.id
     id = resolve_title(uow, _BY_TITLE, parameters, name, field).id
-    uow.record_dependency("named document", id)
+    uow.record_dependency(f"document in {field}", id)
     return id
+
+
+def load_titles(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, str]:
+    """Return the quoted titles of documents of a workspace, by id.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        ids: The ids; others than those of documents are left out.
+    """
+    rows = _BY_IDS.all(uow.connection, {"_workspace_id": workspace_id, "_ids": list(ids)})
+    return {row.id: repr(row.title) for row in rows}

@@ -8,7 +8,9 @@ import orjson
 import pytest
 from sqlalchemy import insert
 
+from stellary.contract.port import RawRequest
 from stellary.core.agents.tables import proposals
+from stellary.core.api import action_calls
 from stellary.core.kernel import paging
 from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.agent_api import AgentApi
@@ -150,10 +152,12 @@ def test_a_supervised_agent_waits_for_each_change(agent_api: AgentApi):
     move, priority, comment = agent_api.proposals(mission)
     assert (move["action"], move["params"]["targetColumn"], move["status"]) == (
         "move_card",
-        "Done",
+        done := agent_api.columns[2]["id"],
         "pending",
     )
-    assert move["summary"] == f"Move a card to a column: cardId {card['id']}, targetColumn Done"
+    assert move["summary"] == (
+        f"Move a card to a column: cardId 'Write' ({card['id']}), targetColumn 'Done' in 'Main' ({done})"
+    )
     # What one of them changes makes no other one stale.
     approved = orjson.loads(agent_api.decide(move).body)
     assert (approved["status"], approved["decidedById"], approved["result"]["id"]) == (
@@ -268,17 +272,85 @@ def test_stale_proposal_changes_nothing(agent_api: AgentApi):
 
 
 def test_proposal_keeps_its_meaning(agent_api: AgentApi):
-    card = agent_api.card()
-    mission = agent_api.mission(agent_api.agent("supervised"), "move to Done", card)
-    agent_api.run_mission(mission)
-    (proposal,) = agent_api.proposals(mission)
+    moved, other = agent_api.card(), agent_api.card()
+    proposals = []
+    for card in (moved, other):
+        mission = agent_api.mission(agent_api.agent("supervised"), "move to Done", card)
+        agent_api.run_mission(mission)
+        proposals += agent_api.proposals(mission)
     columns = f"{agent_api.path}/columns"
-    agent_api.world.ask(
-        agent_api.owner, "PATCH", f"{columns}/{agent_api.columns[2]['id']}", {"name": "Shipped"}
-    )
-    assert error(agent_api.decide(proposal)) == (409, "stale")
+    done = f"{columns}/{agent_api.columns[2]['id']}"
+    agent_api.world.ask(agent_api.owner, "PATCH", done, {"name": "Shipped"})
     agent_api.world.ask(agent_api.owner, "POST", columns, {"name": "Done"})
-    assert error(agent_api.decide(proposal)) == (409, "stale")
+    assert agent_api.decide(proposals[0]).status == 200
+    assert agent_api.read(moved)["columnId"] == agent_api.columns[2]["id"]
+    target = agent_api.columns[0]["id"]
+    agent_api.world.ask(agent_api.owner, "DELETE", f"{done}?moveCardsTo={target}")
+    answer = agent_api.decide(proposals[1])
+    assert error(answer) == (409, "stale")
+    assert orjson.loads(answer.body)["message"] == (
+        "the proposed change is no longer possible: targetColumn must be the id of an existing item"
+    )
+    assert agent_api.read(other)["columnId"] == target
+
+
+def propose(agent_api: AgentApi, token, action, **params) -> dict:
+    """Call an action with the token of an agent, and return the proposal that it becomes."""
+    core = agent_api.world.core
+    request = RawRequest("POST", "/mcp", "", {"authorization": f"Bearer {token}"}, b"")
+    answer = action_calls.act(core.units, request, action, params)
+    assert answer.status == 202, answer.body
+    return orjson.loads(answer.body)
+
+
+def test_proposals_hold_ids_and_show_names(agent_api: AgentApi):
+    bug = agent_api.label("bug")
+    document = agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat}/documents", {"title": "Spec"})
+    card, other = agent_api.card("One", checklist=[{"title": "Step"}]), agent_api.card("Two")
+    step, ann, done = card["checklist"][0]["_id"], agent_api.owner.id, agent_api.columns[2]["id"]
+    first, launch = agent_api.columns[0]["id"], agent_api.project["id"]
+    tools = ["board.read", "board.write", "documents.write"]
+    token = agent_api.token(agent_api.agent("supervised", tools=tools))
+    ids = {"cardId": card["id"]}
+    for action, params, expected, shown in (
+        ("assign_card", {"cardId": "one", "assigneeId": "ann"}, {**ids, "assigneeId": ann}, f"'ann' ({ann})"),
+        ("add_label", {"cardId": "one", "label": "BUG"}, {**ids, "label": bug["id"]}, f"'bug' ({bug['id']})"),
+        (
+            "add_relation",
+            {"cardId": "one", "targetCardId": "two", "type": "blocks"},
+            {**ids, "targetCardId": other["id"], "type": "blocks"},
+            f"'Two' ({other['id']})",
+        ),
+        (
+            "notify",
+            {"cardId": "one", "to": ["creator", "Ann"], "message": "Look"},
+            {**ids, "to": ["creator", ann], "message": "Look"},
+            f"'ann' ({ann})",
+        ),
+        ("toggle_checklist_item", {"cardId": "one", "itemId": "step"}, {**ids, "itemId": step}, step),
+        (
+            "create_card",
+            {"projectId": "launch", "title": "New"},
+            {"projectId": launch, "title": "New", "column": first},
+            f"'To Do' in 'Main' ({first})",
+        ),
+        (
+            "create_cards_bulk",
+            {"projectId": "launch", "cards": [{"title": "New", "column": "done"}]},
+            {"projectId": launch, "cards": [{"title": "New", "column": done}]},
+            f"'Done' in 'Main' ({done})",
+        ),
+        (
+            "update_document",
+            {"documentId": "spec", "title": "Plan"},
+            {"documentId": document["id"], "title": "Plan"},
+            f"'Spec' ({document['id']})",
+        ),
+    ):
+        proposal = propose(agent_api, token, action, **params)
+        assert proposal["params"] == expected
+        assert shown in proposal["summary"]
+        assert agent_api.decide(proposal).status == 200
 
 
 def test_proposal_made_with_a_token_is_listed_and_approved(agent_api: AgentApi):

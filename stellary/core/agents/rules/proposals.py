@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import orjson
 
@@ -10,21 +11,63 @@ from stellary.contract.errors import Conflict
 
 SUMMARY_MAX = 500
 _VALUE_MAX = 100
+_NAME_MAX = 60
 
 
-def summarize(action_summary: str, params: Mapping[str, object]) -> str:
-    """Return a proposal as a sentence: ``Move a card to a column: cardId LAUNCH-12, targetColumn Done``.
+def summarize(
+    action_summary: str, params: Mapping[str, object], names: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Return a proposal as a sentence: ``Move a card to a column: cardId 'Write' (6f…), targetColumn 'Done' (6f…)``.
 
     Args:
         action_summary: The summary of the action or endpoint.
         params: The parameters, each shown with at most 100 characters.
+        names: Names by id, shown before the id.
 
     Returns:
         At most 500 characters.
     """
-    shown_params = ", ".join(f"{name} {_format_value(value)}" for name, value in params.items())
+    shown_params = ", ".join(
+        f"{name} {_format_value(_put_names(value, names))}" for name, value in params.items()
+    )
     sentence = action_summary.rstrip(".") + (f": {shown_params}" if shown_params else "")
     return ellipsize(sentence, SUMMARY_MAX)
+
+
+def _put_names(value: object, names: Mapping[str, str]) -> object:
+    """Return a value with the name before each id that has one."""
+    if isinstance(value, list):
+        return [_put_names(item, names) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _put_names(item, names) for key, item in value.items()}
+    is_named = isinstance(value, str) and value in names
+    return f"{ellipsize(names[value], _NAME_MAX)} ({value})" if is_named else value
+
+
+def put_ids(params: Mapping[str, object], seen: Mapping[str, str]) -> dict[str, object]:
+    """Return the parameters of an action with the ids that their names were resolved to.
+
+    Args:
+        params: The parameters as JSON.
+        seen: The versions that the action has read, with keys such as ``column in cards[0].column 6f…`` for names.
+    """
+    ids = {}
+    for key in seen:
+        kind, _, id = key.rpartition(" ")
+        _, is_named, path = kind.rpartition(" in ")
+        if is_named:
+            ids[path] = id
+    # The column of a new card is resolved even if no parameter names it.
+    top = {path: id for path, id in ids.items() if path.isidentifier()}
+    return {name: _put_ids(value, ids, name) for name, value in params.items()} | top
+
+
+def _put_ids(value: object, ids: Mapping[str, str], path: str) -> object:
+    if isinstance(value, list):
+        return [_put_ids(item, ids, f"{path}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {key: _put_ids(item, ids, f"{path}.{key}") for key, item in value.items()}
+    return ids.get(path, value)
 
 
 def _format_value(value: object) -> str:

@@ -1,12 +1,12 @@
-"""Names of the labels, custom fields and scopes that changes of cards refer to by id."""
+"""Names of the items that changes refer to by id."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import bindparam, select, union_all
+from sqlalchemy import bindparam, null, select, union_all
 
-from stellary.core.board.tables import custom_fields, labels, scopes
+from stellary.core.board.tables import cards, columns, custom_fields, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
 
 IDS_MAX = 5_000
@@ -20,6 +20,43 @@ _NAMES = union_all(
         for table in (labels, custom_fields, scopes)
     )
 )
+
+_BOARD_ITEMS = (
+    select(projects.c.id, projects.c.name, null().label("place")),
+    select(columns.c.id, columns.c.name, scopes.c.name.label("place"))
+    .join_from(columns, scopes, scopes.c.id == columns.c.scope_id)
+    .join(projects, projects.c.id == columns.c.project_id),
+    *(
+        select(table.c.id, name.label("name"), null().label("place")).join_from(
+            table, projects, projects.c.id == table.c.project_id
+        )
+        for table, name in (
+            (cards, cards.c.title),
+            *((table, table.c.name) for table in (labels, custom_fields, scopes)),
+        )
+    ),
+)
+_IN_WORKSPACE = union_all(
+    *(
+        rows.where(
+            projects.c.workspace_id == bindparam("_workspace_id"),
+            rows.selected_columns.id.in_(bindparam("_ids", expanding=True)),
+        )
+        for rows in _BOARD_ITEMS
+    )
+)
+
+
+def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[str, str]:
+    """Return the quoted names of projects and of what is on their boards, by id; of columns with the scope.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        ids: The ids; others than those of such items are left out.
+    """
+    rows = uow.connection.execute(_IN_WORKSPACE, {"_workspace_id": workspace_id, "_ids": list(ids)})
+    return {row.id: repr(row.name) + (f" in {row.place!r}" if row.place else "") for row in rows}
 
 
 def load_item_names(uow: UnitOfWork, project_ids: Collection[str], ids: set[str]) -> dict[str, str]:
