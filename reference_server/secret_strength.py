@@ -19,12 +19,24 @@ _WORDS = (
     "secure security server session shared should sign signing some something stage staging staple "
     "battery stellary string strong super supersecret symmetric test testing that thing this todo token "
     "unsafe value very welcome with word world your yours zxcvbnm 1q2w3e4r 1qaz2wsx bits bytes character "
-    "characters chars at be in is least no of on only the to use used"
+    "characters chars at be in is least no of on only the to use used "
+    "dragon monkey shadow master sunshine princess football baseball iloveyou superman batman summer winter"
 )
 # Longer words come first, so that they are removed as a whole.
 _WORD = re.compile("|".join(sorted(_WORDS.split(), key=len, reverse=True)), re.IGNORECASE)
 _YEARS = re.compile(r"(?:19|20)[0-9]{2}")
 _SEPARATORS = re.compile(r"[\W_]+")
+_LEET = str.maketrans("01345789@$!", "oieastbgasi")
+# The rows of keyboards in several languages, columns of keys, the alphabet and the digits.
+_ROWS = (
+    "qwertyuiop qwertzuiopü azertyuiop asdfghjkl asdfghjklöä qsdfghjklm zxcvbnm yxcvbnm wxcvbn 1qaz2wsx3edc4rfv5tgb6yhn7ujm"
+    " pyfgcrl aoeuidhtns qjkxbmwvz abcdefghijklmnopqrstuvwxyz 01234567890"
+)
+_RUNS = f"{_ROWS} {_ROWS[::-1]}"
+RUN_MIN = 3
+"""The number of characters of a run or a repetition."""
+CHECKED_MAX = 500
+"""The number of characters that are searched for them; a longer secret is judged by these."""
 
 
 def find_weakness(secret: str) -> str | None:
@@ -46,10 +58,25 @@ def find_weakness(secret: str) -> str | None:
     if _is_sequence(secret):
         return "is easy to guess: it counts up or down"
     # The part that an attacker who knows the words still has to guess.
-    remainder = _SEPARATORS.sub("", _YEARS.sub("", _WORD.sub("", secret)))
-    if len(remainder.encode()) < REST_MIN or _is_repetition(remainder) or _is_sequence(remainder):
-        return "is easy to guess: it consists of well-known words"
+    for text in (secret, secret.translate(_LEET)):
+        remainder = _SEPARATORS.sub("", _YEARS.sub("", _WORD.sub("", text)))
+        unknown = _remove_runs(remainder.lower()[:CHECKED_MAX])
+        if len(unknown.encode()) < REST_MIN or _is_repetition(remainder) or _is_sequence(remainder):
+            return "is easy to guess: it consists of well-known words, rows of keys or repetitions"
     return None
+
+
+def _remove_runs(text: str) -> str:
+    """Return a text without runs along keyboards and alphabets, and without what it repeats."""
+    kept, start = [], 0
+    while start < len(text):
+        end = start + RUN_MIN
+        while end <= len(text) and (text[start:end] in _RUNS or text[start:end] in text[:start]):
+            end += 1
+        # One character stands for the choice of the run.
+        kept.append(text[start])
+        start = end - 1 if end > start + RUN_MIN else start + 1
+    return "".join(kept)
 
 
 def _is_repetition(text: str) -> bool:
