@@ -29,6 +29,7 @@ from stellary.core.http.mcp.operator_token import McpToken
 from tests.core.test_host_actions import CREATE_INVOICE
 from tests.server.running import WITHOUT_JOBS, running
 from tests.support.boards import Board
+from tests.support.each_case import for_each
 from tests.support.mcp import ACCEPT, call, post, send, tools
 from tests.support.world import World
 
@@ -154,6 +155,40 @@ def test_other_methods_return_405(sqlite_site):
 def test_invalid_json_returns_a_parse_error(sqlite_site, body):
     answer = post(sqlite_site.server, body, sqlite_site.token)
     assert (answer.status, answer.json["error"]["code"]) == (400, -32700)
+
+
+@for_each(
+    "media, status",
+    [
+        ("application/json; charset=UTF-8", 200),
+        ("Application/JSON", 200),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/json; charset=latin-1", 415),
+        ("", 415),
+    ],
+)
+def test_valid_body_of_another_type_returns_415(sqlite_site, media, status):
+    message = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    answer = post(sqlite_site.server, message, sqlite_site.token, content_type=media)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
+
+
+@for_each("version", [{"mcp_protocol_version": "2025-03-26"}, {}])
+def test_batch_of_the_version_that_has_them_is_answered(sqlite_site, version):
+    ping = {"jsonrpc": "2.0", "method": "ping"}
+    sent = {"accept": ACCEPT, **version}
+
+    def ask(batch):
+        return sqlite_site.server.ask("POST", "/mcp", batch, sqlite_site.token, **sent)
+
+    answer = ask(
+        [{**ping, "id": 1}, {"jsonrpc": "2.0", "method": "notifications/initialized"}, {**ping, "id": "b"}, 7]
+    )
+    assert answer.status == 200
+    assert [part.get("id") for part in answer.json] == [1, "b", None]
+    assert ask([{"jsonrpc": "2.0", "method": "notifications/initialized"}]).status == 202
+    assert (ask([]).status, ask([{**ping, "id": 1}] * 51).status) == (400, 400)
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28", "1999-01-01", "x"])

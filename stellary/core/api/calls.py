@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -225,10 +225,7 @@ class ServiceCall:
         return [*(pair for pair in pairs if pair[0] != "lastEventId"), ("lastEventId", last_event_id)]
 
     def _parse_json(self, values_max: int) -> object:
-        media, _, parameters = self.request.headers.get("content-type", "").partition(";")
-        charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-        if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
-            raise UnsupportedMedia("Content-Type must be application/json in UTF-8")
+        check_media_type(self.request.headers)
         return parse(self.request.body, values_max)
 
     def _run_self_managed(self, payload: Request | ApiError) -> RawResponse:
@@ -426,3 +423,18 @@ def _parse_if_match(header: str | None) -> frozenset[str] | None:
     if header is None or header.strip() == "*":
         return None
     return frozenset(part.strip().strip('"') for part in header.split(","))
+
+
+def check_media_type(headers: Mapping[str, str]) -> None:
+    """Check that a body is declared as JSON.
+
+    Args:
+        headers: The headers of the request, with lower-case names.
+
+    Raises:
+        UnsupportedMedia: It is another type, or not in UTF-8.
+    """
+    media, _, parameters = headers.get("content-type", "").partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if media.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+        raise UnsupportedMedia("Content-Type must be application/json in UTF-8")

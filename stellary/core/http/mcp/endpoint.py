@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import attrs
+import orjson
 
 from stellary.contract.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from stellary.contract.jsonic import parse
@@ -18,6 +19,7 @@ from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
 from stellary.core import Core
 from stellary.core.api.authentication import parse_bearer
+from stellary.core.api.calls import check_media_type
 from stellary.core.db.errors import error_response
 from stellary.core.http.body import LARGE, RequestBody
 from stellary.core.http.context import RequestContext
@@ -38,6 +40,10 @@ READING = frozenset({"projects:read", "pilotage:read"})
 
 _LOOPBACK = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?")
 _PARSE_ERROR = -32700
+BATCH_VERSION = "2025-03-26"
+"""The only version of the protocol that has batches, and the version of clients that name none."""
+BATCH_MAX = 50
+"""The number of messages in a batch."""
 
 
 class McpEndpoint:
@@ -89,25 +95,38 @@ class McpEndpoint:
             return error_response(error, context.request_id)
         context.actor = client.actor
         try:
-            body = await self._read(context)
+            body, message = await self._read(context)
         except Invalid as error:
             return _not_json(error)
         bridge = await self._get_bridge()
-        return await bridge.answer(context.to_raw_request(body), client)
+        request = context.to_raw_request(body)
+        # The library compares the type byte by byte.
+        request = attrs.evolve(request, headers={**request.headers, "content-type": "application/json"})
+        version = request.headers.get("mcp-protocol-version", BATCH_VERSION)
+        if not isinstance(message, list) or not message or version != BATCH_VERSION:
+            return await bridge.answer(request, client)
+        if len(message) > BATCH_MAX:
+            return _not_json(Invalid(f"a batch has at most {BATCH_MAX} messages"))
+        parts = [
+            await bridge.answer(attrs.evolve(request, body=orjson.dumps(part)), client) for part in message
+        ]
+        bodies = [part.body for part in parts if part.body]
+        if not bodies:
+            return parts[0]
+        return RawResponse(200, {"content-type": "application/json"}, b"[" + b",".join(bodies) + b"]")
 
-    async def _read(self, context: RequestContext) -> bytes:
-        """Read the body, and reject JSON that the API does not accept, since the library is less strict."""
+    async def _read(self, context: RequestContext) -> tuple[bytes, object]:
+        """Read the body, and reject what the API does not accept, since the library is less strict."""
         body = RequestBody(context, LARGE.size)
         small = await body.read_small()
+        check_media_type(context.headers)
         if small is not None:
-            parse(small)
-            return small
+            return small, parse(small)
         await body.read()
 
-        def inflate_and_check() -> bytes:
+        def inflate_and_check() -> tuple[bytes, object]:
             inflated = body.inflate()
-            parse(inflated, LARGE.values)
-            return inflated
+            return inflated, parse(inflated, LARGE.values)
 
         owner = Owner(user=context.headers.get("authorization", context.client))
         return await self._threads.bodies.run(inflate_and_check, owner, is_gone=context.body.is_gone)
