@@ -123,6 +123,7 @@ def open_migrated(settings: Settings, mailer: Mailer = log_email) -> Iterator[Co
         blobs=settings.blobs,
         webhook_sender=HttpWebhookSender(),
         private_webhooks=settings.private_webhooks,
+        webhook_ports=settings.webhook_ports,
     )
     try:
         migrate(core, settings.database_wait)

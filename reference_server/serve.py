@@ -85,6 +85,7 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
             blobs=settings.blobs,
             webhook_sender=HttpWebhookSender(),
             private_webhooks=settings.private_webhooks,
+            webhook_ports=settings.webhook_ports,
             planner=create_planner(settings),
             agent_models=settings.agent_models,
         )

@@ -101,6 +101,7 @@ class Settings:
     database_wait: float = 60.0
     jobs: bool = True
     private_webhooks: bool = False
+    webhook_ports: tuple[int, ...] = ()
     mcp_token: McpToken | None = None
     planner_model: str | None = None
     agent_models: tuple[str, ...] = ()
@@ -407,6 +408,10 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "STELLARY_LOG": ("log", _log_format),
     "STELLARY_JOBS": ("jobs", _switch),
     "STELLARY_PRIVATE_WEBHOOKS": ("private_webhooks", _switch),
+    "STELLARY_WEBHOOK_PORTS": (
+        "webhook_ports",
+        lambda text: tuple(_integer(part.strip(), 1, 65535) for part in text.split(",")),
+    ),
     "STELLARY_PLANNER_MODEL": ("planner_model", model_name),
     "STELLARY_AGENT_MODELS": ("agent_models", model_names),
     "STELLARY_DATABASE_WAIT": ("database_wait", lambda text: float(_integer(text, 0, 3600))),

@@ -109,7 +109,8 @@ class CreateWebhook(Request):
     """The fields of a new webhook. A workspace has at most 20.
 
     Attributes:
-        url: ``https://…`` or ``http://…``; must resolve to a public address.
+        url: ``https://…`` or ``http://…``; must resolve to a public address, and lead to port 80, 443 or one that the
+            operator allows.
         events: Activity types. Default: all.
     """
 

@@ -98,7 +98,8 @@ class Core(HostAccounts):
         planner: Asks the questions of project drafts and creates their roadmaps. By default, a built-in planner that
             uses no language model. ``close`` closes a planner that has a method of that name.
         webhook_sender: Sends webhook messages. By default, messages stay queued.
-        private_webhooks: Whether webhooks may have receivers at addresses that are not public. Default: False.
+        private_webhooks: Whether webhooks may have receivers at addresses that are not public, and at any port. Default: False.
+        webhook_ports: The ports at which webhooks may have receivers, besides 80 and 443. Default: none.
         blobs: The store of attachments: a folder, ``s3://bucket/prefix``, or a ``Blobs`` of your own. By default they
             are kept in memory, as long as this object.
         agent_models: The language models that agents may use, such as ``openai:gpt-5-mini``. Default: none.
@@ -143,6 +144,7 @@ class Core(HostAccounts):
         planner: Planner | None = None,
         webhook_sender: WebhookSender | None = None,
         private_webhooks: bool = False,
+        webhook_ports: Collection[int] = (),
         blobs: Blobs | str | PathLike[str] = MEMORY,
         agent_models: Collection[str] = (),
         brains: Mapping[str, Brain] | None = None,
@@ -167,6 +169,7 @@ class Core(HostAccounts):
             planner=planner or BriefReader(),
             webhook_sender=webhook_sender,
             private_webhooks=private_webhooks,
+            webhook_ports=frozenset(webhook_ports),
             blobs=open_blobs(fspath(blobs)) if isinstance(blobs, (str, PathLike)) else blobs,
             watermark=stream.commit_watermark(),
             brains={"built_in": RulesBrain(), "model": ModelBrain(agent_models), **(brains or {})},

@@ -67,6 +67,8 @@ SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
             (ip_network("10.0.0.0/8"), ip_network("::1")),
         ),
         ("STELLARY_CORS_ORIGINS", "*", "cors_origins", ("*",)),
+        ("STELLARY_WEBHOOK_PORTS", "8443, 9000", "webhook_ports", (8443, 9000)),
+        ("JWT_FORMER_SECRETS", "a, b", "former_jwt_secrets", ("a", "b")),
         (
             "STELLARY_CORS_ORIGINS",
             "https://a.example, http://localhost:5173",

@@ -117,7 +117,7 @@ class Webhooks(Resource[C]):
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Requires a token with all scopes.
 
         Args:
-            url: ``https://…`` or ``http://…``; must resolve to a public address. 1-2000 characters.
+            url: ``https://…`` or ``http://…``; must resolve to a public address, and lead to port 80, 443 or one that the operator allows.
             events: Activity types. Default: all. At most 100 items.
             active: The active.
 
@@ -234,7 +234,7 @@ class Webhooks(Resource[C]):
         ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Requires a token with all scopes.
 
         Args:
-            url: ``https://…`` or ``http://…``; must resolve to a public address. 1-2000 characters.
+            url: ``https://…`` or ``http://…``; must resolve to a public address, and lead to port 80, 443 or one that the operator allows.
             events: Activity types. Default: all. At most 100 items.
             active: The active.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 import attrs
@@ -44,6 +44,7 @@ class Environment:
         planner: Asks the questions of project drafts and creates their roadmaps.
         webhook_sender: Sends webhook messages; None keeps them queued.
         private_webhooks: Whether webhooks may have receivers at addresses that are not public.
+        webhook_ports: The ports of receivers that are allowed besides 80 and 443.
         blobs: The store of attachments.
         signals: Wakes the listeners in this process after a change.
         watermark: The commit watermark of the activity table, used on PostgreSQL.
@@ -72,6 +73,7 @@ class Environment:
     planner: Planner
     webhook_sender: WebhookSender | None
     private_webhooks: bool
+    webhook_ports: Collection[int]
     blobs: Blobs
     watermark: CommitWatermark
     brains: Mapping[str, object]

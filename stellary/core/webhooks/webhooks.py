@@ -61,7 +61,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
     """Create a webhook with a new secret.
 
     Raises:
-        Invalid: The URL is none, or leads to an address that is not public.
+        Invalid: The URL is none, or leads to an address that is not public, or to another port.
         Conflict: The workspace already has 20 webhooks.
     """
     lock_workspace(uow, ref)
@@ -71,7 +71,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
         request,
         id=uow.new_id(),
         workspace_id=workspace.id,
-        url=check_url(request.url, private=uow.env.private_webhooks),
+        url=check_url(request.url, private=uow.env.private_webhooks, ports=uow.env.webhook_ports),
         events=list(dict.fromkeys(request.events or ())),
         created_by_id=uow.user_id,
         created_at=uow.now,
@@ -98,13 +98,13 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
     """Change the given fields of a webhook.
 
     Raises:
-        Invalid: The URL is none, or leads to an address that is not public.
+        Invalid: The URL is none, or leads to an address that is not public, or to another port.
     """
     row = access.webhook(uow, ref).row
     before = webhook_value(row)
     changes = get_set_fields(request, Webhook)
     if request.url is not UNSET:
-        changes["url"] = check_url(request.url, private=uow.env.private_webhooks)
+        changes["url"] = check_url(request.url, private=uow.env.private_webhooks, ports=uow.env.webhook_ports)
     if request.events is not UNSET:
         changes["events"] = list(dict.fromkeys(request.events))
     if not changes:

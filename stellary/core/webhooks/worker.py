@@ -23,6 +23,7 @@ from stellary.core.kernel.units import Units
 from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.reports import ClaimedWebhook, DeliveryReport, PendingMessage, Sent
+from stellary.core.webhooks.rules.addresses import is_allowed_port
 from stellary.core.webhooks.rules.retries import FURTHEST, is_failure
 
 _log = logging.getLogger("stellary.core")
@@ -366,9 +367,12 @@ class WebhookWorker:
     def _send(self, webhook: ClaimedWebhook, message: PendingMessage) -> DeliveryResult:
         if not webhook.active:
             return DeliveryResult(error=TURNED_OFF, final=True)
-        assert self._units.env.webhook_sender is not None
+        env = self._units.env
+        if not env.private_webhooks and not is_allowed_port(webhook.url, env.webhook_ports):
+            return DeliveryResult(error="its port is not allowed", final=True)
+        assert env.webhook_sender is not None
         body = message.payload.encode()
-        timestamp = int(self._units.env.clock().timestamp())
+        timestamp = int(env.clock().timestamp())
         headers = {
             "content-type": "application/json",
             "user-agent": "Stellary-Webhooks/1",
@@ -376,6 +380,4 @@ class WebhookWorker:
             TIMESTAMP_HEADER: str(timestamp),
             SIGNATURE_HEADER: signature(webhook.secret, message.id, timestamp, body),
         }
-        return self._units.env.webhook_sender(
-            OutgoingRequest(webhook.url, headers, body, self._units.env.private_webhooks)
-        )
+        return env.webhook_sender(OutgoingRequest(webhook.url, headers, body, env.private_webhooks))

@@ -65,6 +65,8 @@ def test_update_with_the_same_values_in_the_same_moment_changes_nothing(webhook_
         ("http://[::ffff:10.0.0.1]/", "url must lead to a public address"),
         ("http://[64:ff9b::7f00:1]/", "url must lead to a public address"),
         ("http://0.0.0.0/", "url must lead to a public address"),
+        ("https://example.com:22/", "url must lead to one of the ports 80, 443"),
+        ("http://example.com:0/", "url must lead to one of the ports 80, 443"),
     ],
 )
 def test_webhook_needs_a_public_url(webhook_api, url, message):
@@ -85,6 +87,20 @@ def test_private_address_is_accepted_if_allowed(webhook_api):
         )["url"]
         == "http://localhost/"
     )
+
+
+def test_message_is_sent_to_an_allowed_port_only(webhook_api):
+    env = webhook_api.world.core.env
+    env.webhook_ports = {8443}
+    urls = ["http://example.com:443/", "https://example.com:80/", "https://example.com:8443/"]
+    hooks = [webhook_api.hook(url=url) for url in urls]
+    # The operator has changed the setting since.
+    env.webhook_ports = ()
+    webhook_api.card("Write")
+    webhook_api.send()
+    assert {request.url for request in webhook_api.requests} == set(urls[:2])
+    (delivery,) = webhook_api.deliveries(hooks[2])
+    assert (delivery["status"], delivery["attempts"][0]["error"]) == ("failed", "its port is not allowed")
 
 
 def test_workspace_has_at_most_twenty_webhooks(webhook_api):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 from stellary.contract.wire import invalid
 
+PORTS = (80, 443)
 # Networks whose addresses contain an IPv4 address, to which a gateway may translate them.
 _CARRIERS = (
     IPv6Network("64:ff9b::/96"),
@@ -52,15 +54,28 @@ def _is_public(address: IPv4Address | IPv6Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
-def check_url(url: str, *, private: bool) -> str:
+def is_allowed_port(url: str, ports: Collection[int]) -> bool:
+    """Return whether a valid URL leads to a port of the web, or one that the operator allows.
+
+    Args:
+        url: The URL.
+        ports: The ports that are allowed besides 80 and 443.
+    """
+    parts = urlsplit(url)
+    port = (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
+    return port in PORTS or port in ports
+
+
+def check_url(url: str, *, private: bool, ports: Collection[int]) -> str:
     """Check the URL of a webhook, and return it. The address of its host is checked at each delivery.
 
     Args:
         url: The URL.
-        private: Whether addresses that are not public are allowed.
+        private: Whether addresses that are not public, and all ports, are allowed.
+        ports: The ports that are allowed besides 80 and 443.
 
     Raises:
-        Invalid: The URL is malformed, contains credentials, or names a host that is not public.
+        Invalid: The URL is malformed, contains credentials, or names a host that is not public or another port.
     """
     try:
         parts = urlsplit(url)
@@ -78,6 +93,9 @@ def check_url(url: str, *, private: bool) -> str:
         raise invalid(("url", "must not hold a user name or a password"))
     if not private and not _may_be_public(host):
         raise invalid(("url", "must lead to a public address"))
+    if not (private or is_allowed_port(url, ports)):
+        names = ", ".join(map(str, sorted({*PORTS, *ports})))
+        raise invalid(("url", f"must lead to one of the ports {names}"))
     return url
 
 
