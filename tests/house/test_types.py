@@ -47,6 +47,7 @@ JSON = {
     "knowledge/rules/markdown_text.py": 1,
     "knowledge/rules/markdown_writing.py": 3,
     "ports/planner.py": 1,
+    "webhooks/erased_messages.py": 2,
     "webhooks/queue.py": 3,
     "webhooks/row_types.py": 2,
 }

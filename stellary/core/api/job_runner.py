@@ -29,6 +29,7 @@ from stellary.core.kernel.units import Units
 from stellary.core.notifications import erasure
 from stellary.core.search import indexing
 from stellary.core.trash import purging
+from stellary.core.webhooks import erased_messages
 
 _log = logging.getLogger("stellary.core")
 
@@ -96,6 +97,7 @@ HANDLERS: Mapping[str, JobHandler | LongRunningJob] = {
     container_purge.DELETE: JobHandler(container_purge.delete_batch, attempts=None),
     email_changes.SEND: JobHandler(email_changes.send_email_link),
     erasure.ERASE: JobHandler(erasure.erase_batch, attempts=None),
+    erasure.ERASE_MESSAGES: JobHandler(erased_messages.erase_batch, attempts=None),
     indexing.INDEX: JobHandler(indexing.index_batch, attempts=None, first={}),
 }
 """The handler of each kind of job."""

@@ -30,6 +30,8 @@ from stellary.core.notifications.tables import OF_MEMBERS, OF_PEOPLE, activities
 
 ERASE: Final = "notifications.erase"
 """The kind of the job."""
+ERASE_MESSAGES: Final = "webhooks.erase"
+"""The kind of the job for the messages of the webhooks of a workspace, whose payload is the same."""
 FORMER_ADDRESS: Final = "former address"
 BATCH_MAX: Final = 200
 """The number of records that a transaction changes at most, of those that are found by an index."""
@@ -198,6 +200,17 @@ def _revise_organization_memberships(uow: UnitOfWork, erasure: Erasure) -> Erasu
     return {**erasure, "after": rows[-1].id} if len(rows) == BATCH_MAX else None
 
 
+def _enqueue_messages(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
+    """Schedule the removal from the messages of the webhooks of the next workspace."""
+    parameters = {"_user_id": erasure["userId"], "_workspace_id": erasure["workspaceId"]}
+    workspace_id: str | None = uow.connection.execute(_NEXT_WORKSPACE, parameters).scalar()
+    if workspace_id is None:
+        return None
+    following: Erasure = {**erasure, "workspaceId": workspace_id}
+    jobs.enqueue(uow, ERASE_MESSAGES, following)
+    return following
+
+
 def _revise_other_records(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
     """Remove the name from the next activities of a workspace, such as those of cards that the user was assigned to."""
     workspace_id, after = erasure["workspaceId"], erasure["after"]
@@ -227,8 +240,9 @@ def _revise_other_records(uow: UnitOfWork, erasure: Erasure) -> Erasure | None:
 _STEPS: Final = (
     _remove_address,
     _revise_memberships,
+    _enqueue_messages,
     _revise_organization_memberships,
     _revise_other_records,
 )
-_STEPS_WITHOUT_NAME: Final = 2
+_STEPS_WITHOUT_NAME: Final = 3
 """The number of steps after an account has got another address."""

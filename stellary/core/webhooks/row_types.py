@@ -51,6 +51,13 @@ class LockedWebhookRow(RowType):
     trash_id: str | None
 
 
+class StoredMessageRow(RowType):
+    """A message, whatever has become of it."""
+
+    id: str
+    payload: str
+
+
 class PendingMessageRow(RowType):
     """A pending message."""
 

@@ -1,0 +1,79 @@
+"""The removal of e-mail addresses, and of the names of deleted accounts, from stored messages. A job does it in batches."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import bindparam, select, update
+
+from stellary.core.accounts.addresses import digest_address
+from stellary.core.accounts.rules import FORMER_NAME
+from stellary.core.db.row_types import Query
+from stellary.core.kernel import jobs
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications import erased_names
+from stellary.core.notifications.erasure import ERASE_MESSAGES, FORMER_ADDRESS, Erasure
+from stellary.core.webhooks.row_types import StoredMessageRow
+from stellary.core.webhooks.tables import deliveries, webhooks
+
+BATCH_MAX: Final = 500
+"""The number of messages that a transaction reads at most."""
+
+_READ = Query(
+    StoredMessageRow,
+    select(deliveries.c.id, deliveries.c.payload)
+    .where(
+        deliveries.c.webhook_id.in_(
+            select(webhooks.c.id).where(webhooks.c.workspace_id == bindparam("_workspace_id"))
+        ),
+        deliveries.c.id > bindparam("_after"),
+    )
+    .order_by(deliveries.c.id)
+    .limit(BATCH_MAX),
+)
+_REVISE = update(deliveries).where(deliveries.c.id == bindparam("_id")).values(payload=bindparam("_payload"))
+
+
+def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
+    """Remove a person from the next messages, and schedule the removal from those after them.
+
+    Args:
+        uow: The unit of the job.
+        payload: The payload of the job.
+    """
+    rows = _READ.all(uow.connection, {"_workspace_id": payload["workspaceId"], "_after": payload["after"]})
+    revised = []
+    for row in rows:
+        message = orjson.loads(row.payload)
+        data = _forget(message["data"], payload)
+        if data != message["data"]:
+            text = orjson.dumps({**message, "data": data}).decode()
+            revised.append({"_id": row.id, "_payload": text})
+    if revised:
+        uow.connection.execute(_REVISE, revised)
+    if len(rows) == BATCH_MAX:
+        jobs.enqueue(uow, ERASE_MESSAGES, {**payload, "after": rows[-1].id})
+
+
+def _forget(data: dict[str, Any], erasure: Erasure) -> dict[str, Any]:
+    """Return the data of a message without a person."""
+    user_id, name = erasure["userId"], erasure["name"]
+    meta, changes, item, assignee = (data[field] for field in ("meta", "changes", "item", "assignee"))
+    if data["entity"] == "invitation" and digest_address(meta["name"]) == erasure["addressDigest"]:
+        meta, item = {**meta, "name": FORMER_ADDRESS}, None
+    if data["entity"] in ("member", "workspace_member") and data["entityId"] == user_id:
+        item = None
+        if name is not None:
+            meta, changes = erased_names.forget_member(meta, changes, user_id)
+    if assignee is not None and assignee["userId"] == user_id:
+        assignee = {**assignee, "email": FORMER_ADDRESS, "name": FORMER_NAME if name else assignee["name"]}
+    data = {**data, "meta": meta, "changes": changes, "item": item, "assignee": assignee}
+    if name is None:
+        return data
+    data["meta"] = erased_names.forget_meta(meta, erased_names.find_names(changes or (), user_id) | {name})
+    data["changes"] = changes and erased_names.forget_changes(changes, user_id)
+    for field in ("item", "card"):
+        data[field] = erased_names.forget_item(data[field], user_id)
+    # The data have the id and the name of the actor, as an item has those of its author.
+    return erased_names.forget_item(data, user_id) or {}
