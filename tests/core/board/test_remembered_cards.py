@@ -177,15 +177,16 @@ def test_lists_with_other_filters_are_read_again(board, loads):
     assert len(loads) == 4
 
 
-def test_commit_of_another_process_is_seen(board):
+@pytest.mark.parametrize("increment", [0, 1])
+def test_commit_of_another_process_is_seen(board, increment):
     engine = create_engine(board.world.core.database.engine.url)
     for title in ("First", "Second"):
         assert read(board) == read(board)
+        version = {"version": cards.c.version + 1} if increment else {}
         with engine.begin() as connection:
-            connection.execute(
-                update(cards).where(cards.c.title != "One").values(title=title, version=cards.c.version + 1)
-            )
+            connection.execute(update(cards).where(cards.c.title != "One").values(title=title, **version))
         assert titles(board) == ["One", title, title]
+        assert read(board) == read_rows(board)
     engine.dispose()
 
 

@@ -54,21 +54,41 @@ def _compile_on_postgresql(function: joined_lines, compiler: SQLCompiler, **opti
     return f"string_agg({compiler.process(function.clauses, **options)}, chr(10))"
 
 
-_FINGERPRINT: ColumnElement[str] = functools.reduce(
-    lambda text, column: text + literal_column("' '") + sql_cast(column, Text),
-    (
-        cards.c.column_id,
-        cards.c.version,
-        cards.c.updated_at,
-        cards.c.comment_count,
-        cards.c.attachment_count,
-        func.coalesce(cards.c.assignee_id, literal_column("''")),
-    ),
-    sql_cast(cards.c.id, Text),
-)
-"""A text that differs after every change of a row, except for a change of its position.
+class fingerprint(FunctionElement[str]):  # noqa: N801 - a function of SQL
+    """The id of a card, and its state: on SQLite the parts that are passed, on PostgreSQL the transaction that wrote the row."""
 
-Most changes increment the version, but comments, attachments and the deletion of an assignee's account do not.
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(fingerprint)
+def _compile_parts(function: fingerprint, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(function.clauses, **options)
+
+
+@compiles(fingerprint, "postgresql")
+def _compile_transaction(_: fingerprint, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{compiler.process(cards.c.id, **options)} || ' ' || {cards.name}.xmin::text"
+
+
+_FINGERPRINT: ColumnElement[str] = fingerprint(
+    functools.reduce(
+        lambda text, column: text + literal_column("' '") + sql_cast(column, Text),
+        (
+            cards.c.column_id,
+            cards.c.version,
+            cards.c.updated_at,
+            cards.c.comment_count,
+            cards.c.attachment_count,
+            func.coalesce(cards.c.assignee_id, literal_column("''")),
+        ),
+        sql_cast(cards.c.id, Text),
+    )
+)
+"""A text that differs after every change of a row; on SQLite, except for a change of its position.
+
+On SQLite, most changes increment the version, by ``VERSION_TRIGGER`` if they do not themselves, but comments, attachments and the
+deletion of an assignee's account do not.
 """
 
 _INDEXES = {name: index for index, name in enumerate(card_rows.FIELDS.names)}
