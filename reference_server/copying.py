@@ -48,12 +48,14 @@ def copy(settings: Settings, database: str | None, data_dir: Path | None, blobs:
         raise SettingsError("--to names the database that is to be copied")
     keeps_files = target.blobs == settings.blobs
     stores = None if keeps_files else (open_blobs(settings.blobs), open_blobs(target.blobs))
+    new_files = _list_missing_files(target.sqlite_file)
     show, end = _progress_bar()
     try:
         # Locking the target also prevents a server from starting on it before the copy is complete.
         with (
             exclusive_database(settings),
             exclusive_database(target),
+            _deleted_on_failure(new_files),
             _copied_secret(settings.data_dir / FILE_NAME, target.data_dir / FILE_NAME),
             open_migrated(settings) as core,
             closing(Database(target.database)) as target_database,
@@ -73,6 +75,26 @@ def copy(settings: Settings, database: str | None, data_dir: Path | None, blobs:
     return int(bool(copied.lost))
 
 
+def _list_missing_files(database: Path | None) -> list[Path]:
+    """Return the files of a SQLite database that do not exist yet."""
+    if database is None:
+        return []
+    suffixes = ("", "-wal", "-shm", "-journal", ".lock")
+    paths = [database.with_name(f"{database.name}{suffix}") for suffix in suffixes]
+    return [path for path in paths if not path.exists()]
+
+
+@contextmanager
+def _deleted_on_failure(files: list[Path]) -> Iterator[None]:
+    """Delete files after an exception."""
+    try:
+        yield
+    except BaseException:
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise
+
+
 @contextmanager
 def _copied_secret(source: Path, target: Path) -> Iterator[None]:
     """Copy the secret that signs logins, if it is in another file; delete the copy after an exception."""
@@ -81,12 +103,9 @@ def _copied_secret(source: Path, target: Path) -> Iterator[None]:
         return
     if target.exists():
         raise SettingsError(f"the copy has failed: {target} already exists")
-    try:
+    with _deleted_on_failure([target]):
         shutil.copy2(source, target)
         yield
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
 
 
 def _progress_bar() -> tuple[Callable[[str, int, int], None], Callable[[], None]]:

@@ -111,6 +111,18 @@ def test_source_without_data_is_refused(settings, tmp_path, capsys):
     assert main(["migrate", *places[:2]]) == 0
     assert main(["copy", *places]) == 2
     assert "the copy has failed: the source has no rows" in capsys.readouterr().err
+    assert list((tmp_path / "copy").iterdir()) == []
+
+
+def test_failed_copy_deletes_only_files_that_it_created(settings, tmp_path):
+    copied = tmp_path / "copy"
+    places = ["--data-dir", str(settings.data_dir), "--to-data-dir", str(copied)]
+    assert main(["migrate", *places[:2]]) == main(["migrate", "--data-dir", str(copied)]) == 0
+    (copied / "stellary.db.lock").unlink()
+    before = (copied / "stellary.db").read_bytes()
+    assert main(["copy", *places]) == 2
+    assert (copied / "stellary.db").read_bytes() == before
+    assert [path.name for path in copied.iterdir() if "jwt" not in path.name] == ["stellary.db"]
 
 
 def test_failed_copy_leaves_no_secret(settings, tmp_path, capsys):

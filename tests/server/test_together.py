@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from stellary.core.http import threads
 from stellary.core.http.threads import Pool
 
 
@@ -76,7 +77,16 @@ async def test_jobs_of_a_failed_group_run_one_by_one(caplog):
     groups = Groups(OSError)
     assert await run_queued(groups, groups.job("a"), groups.job("b")) == ["A", "B"]
     assert "".join(groups.done) == "(ab)ab"
-    assert "one by one" in caplog.text
+    assert "one by one: OSError" in caplog.text
+
+
+async def test_lost_groups_are_logged_once_a_minute_without_a_traceback(caplog, monkeypatch):
+    monkeypatch.setattr(threads, "GROUP_MAX", 2)
+    groups = Groups(OSError)
+    await run_queued(groups, *map(groups.job, "abcdef"))
+    assert "".join(groups.done) == "(ab)ab(cd)cd(ef)ef"
+    (record,) = caplog.records
+    assert record.exc_info is None
 
 
 async def test_size_of_a_group_is_bounded():

@@ -40,6 +40,7 @@ FILE_THREADS = 4
 THINKING_THREADS = 16
 BODY_THREADS = 2
 PAGE_THREADS = 2
+WARNING_SECONDS = 60.0
 WAITING_MAX = 256
 INSPECTION_SECONDS = 1.0
 WAITING_SECONDS = 30.0
@@ -148,6 +149,7 @@ class Pool:
         self._held_back_max = max(1, waiting * 3 // 4)
         self._free = waiting
         self._niceness = niceness
+        self._warned_at = -WARNING_SECONDS
         self._threads = [
             threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True)
             for number in range(threads)
@@ -295,18 +297,27 @@ class Pool:
             try:
                 with self._together():
                     outcomes = [_outcome(job) for job in jobs]
-            except Exception:  # noqa: BLE001 - each job gets its own error
-                _log.warning(
-                    "%d units could not be committed together, and run again one by one",
-                    len(jobs),
-                    exc_info=True,
-                )
+            except Exception as error:  # noqa: BLE001 - each job gets its own error
+                self._warn_of_lost_group(len(jobs), error)
             else:
                 return outcomes
             if jobs[0].group_order is not None:
                 # They run in several threads, since each may wait for a row.
                 return None
         return [_outcome(job) for job in jobs]
+
+    def _warn_of_lost_group(self, count: int, error: Exception) -> None:
+        """Log that a group is lost, once a minute: on a full disk, every group is."""
+        now = time.monotonic()
+        if now - self._warned_at >= WARNING_SECONDS:
+            self._warned_at = now
+            reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            _log.warning(
+                "%d units could not be committed together, and run again one by one: %s: %s",
+                count,
+                type(error).__name__,
+                reason,
+            )
 
     def _finish(self, jobs: list[_Job], outcomes: list[_Outcome] | None) -> None:
         """Set the results of jobs, and hand the next ones over."""
