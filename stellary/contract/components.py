@@ -112,7 +112,7 @@ PARAMETERS: Json = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "A unique string chosen by the caller, 1-255 characters. A repeated request with the same key and body "
-        "within 24 hours returns the first response and creates nothing; with another body, it fails with a 422.",
+        "within 24 hours returns the first response and changes nothing; with another body, it fails with a 422.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     },
     "Range": {

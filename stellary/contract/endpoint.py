@@ -8,7 +8,7 @@ created.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
 
 import attrs
@@ -85,6 +85,27 @@ class Policy:
     agent: AgentRule = "-"
 
 
+_NO_OWNER = "without a caller, nobody owns the key"
+_SEVERAL_TRANSACTIONS = (
+    "it checks passwords between its transactions, so no transaction has both key and effect"
+)
+WITHOUT_KEY: Mapping[str, str] = {
+    "auth.change_email": _SEVERAL_TRANSACTIONS,
+    "auth.change_password": _SEVERAL_TRANSACTIONS,
+    "auth.confirm_email": _NO_OWNER,
+    "auth.confirm_second_factor": _SEVERAL_TRANSACTIONS,
+    "auth.delete_account": _SEVERAL_TRANSACTIONS,
+    "auth.disable_second_factor": _SEVERAL_TRANSACTIONS,
+    "auth.enroll_second_factor": _SEVERAL_TRANSACTIONS,
+    "auth.forgot_password": _NO_OWNER,
+    "auth.login": _NO_OWNER,
+    "auth.logout": "it ends the login with which a repetition would be sent",
+    "auth.register": _NO_OWNER,
+    "auth.reset_password": _NO_OWNER,
+}
+"""The operations that write and ignore ``Idempotency-Key``, with the reasons."""
+
+
 @request
 class Nothing(Request):
     """The request class of an endpoint without parameters."""
@@ -118,7 +139,7 @@ class Endpoint(Generic[R, P, Q, T]):
         media: The media type of the response: JSON; a page or plain text (``returns`` is then ``str``); or a stream of
             server-sent events, whose data has the type ``returns``.
         thinks: Whether a language model may be involved, which can take a minute.
-        idempotent: Whether it creates something and honors ``Idempotency-Key``.
+        idempotent: Whether it writes and honors ``Idempotency-Key``.
     """
 
     operation: str
@@ -159,7 +180,7 @@ class Endpoint(Generic[R, P, Q, T]):
 
     @functools.cached_property
     def idempotent(self) -> bool:
-        return self.method == "POST" and self.status == 201 and self.policy.role != "public"
+        return self.method != "GET" and self.operation not in WITHOUT_KEY
 
     @functools.cached_property
     def request_class(self) -> type[Q]:

@@ -76,8 +76,8 @@ def create(client):
     return client.organizations.create(name="Acme", slug="acme")
 
 
-def leave(client):
-    return client.organizations.leave("acme")
+def log_out(client):
+    return client.auth.logout()
 
 
 def test_a_good_answer_is_a_value(server, colour):
@@ -117,7 +117,7 @@ def test_refused_connection_raises(colour):
     with socket.create_server(("127.0.0.1", 0)) as free:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     with pytest.raises(ConnectionFailed, match=f"no connection to {url}: ") as caught:
-        colour.ask(url, leave)
+        colour.ask(url, log_out)
     assert (caught.value.reached, caught.value.retries) == (False, 2)
 
 
@@ -142,7 +142,7 @@ def test_creation_is_retried_with_the_same_key(server, colour):
 def test_request_without_key_is_not_retried(server, colour):
     server.then(reset)
     with pytest.raises(ConnectionFailed):
-        colour.ask(server.url, leave)
+        colour.ask(server.url, log_out)
     assert len(server.requests) == 1
 
 

@@ -203,12 +203,12 @@ def test_possible_errors_are_documented():
     assert statuses("system.health") == {"200"} | everywhere
     assert statuses("cards.list") == {"200", "304", "400", "404"} | authenticated
     assert statuses("cards.get") == {"200", "404"} | authenticated
-    update = {"200", "202", "400", "404", "409", "412", "413", "415", "507"}
+    update = {"200", "202", "400", "404", "409", "412", "413", "415", "422", "507"}
     assert statuses("cards.update") == update | authenticated
     assert statuses("cards.update_many") == update - {"412"} | authenticated
-    assert statuses("cards.create") == update - {"200", "412"} | {"201", "422"} | authenticated
+    assert statuses("cards.create") == update - {"200", "412"} | {"201"} | authenticated
     # Requests of an agent may have to wait for an approval; an agent deletes nothing.
-    assert statuses("cards.delete") == {"200", "404", "409", "412", "507"} | authenticated
+    assert statuses("cards.delete") == {"200", "400", "404", "409", "412", "422", "507"} | authenticated
 
 
 def test_versioned_resources_have_etag_and_if_match():
@@ -226,11 +226,12 @@ def test_versioned_resources_have_etag_and_if_match():
     }
 
 
-def test_creating_operations_accept_an_idempotency_key():
+def test_operations_that_write_accept_an_idempotency_key():
     key = {"$ref": "#/components/parameters/IdempotencyKey"}
-    assert key in OPERATIONS["cards.create"]["parameters"]
+    for operation in ("cards.create", "cards.update", "cards.delete", "invitations.accept"):
+        assert key in OPERATIONS[operation]["parameters"]
     assert key not in OPERATIONS["auth.register"].get("parameters", ())
-    assert key not in OPERATIONS["invitations.accept"]["parameters"]
+    assert key not in OPERATIONS["cards.list"]["parameters"]
 
 
 def test_a_list_has_a_link_and_rows():

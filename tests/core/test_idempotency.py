@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from stellary.contract.labels import CREATE_LABEL
+from stellary.contract.port import RawRequest
 from stellary.core import Core
 from stellary.core.kernel.idempotency import Attempt, keys
 from stellary.core.kernel.unit import NOBODY
@@ -19,6 +20,9 @@ from tests.support.world import World, at_once
 @pytest.fixture
 def board(world):
     return Board(world, world.person("ann"))
+
+
+REQUEST = RawRequest("POST", "/", "", {}, b"")
 
 
 def post(board, name, key, *, by=None, path=None):
@@ -102,7 +106,7 @@ def test_rejected_request_can_be_repeated(board):
 def test_a_key_is_undone_with_its_effect(board):
     def half_done():
         with board.world.core.begin(board.owner.actor) as uow:
-            attempt = Attempt(uow, "k", CREATE_LABEL, "/", b"")
+            attempt = Attempt(uow, "k", CREATE_LABEL, REQUEST, b"")
             attempt.store(post_answer)
             raise LookupError
 
@@ -162,7 +166,7 @@ def test_request_in_progress_returns_409_immediately(postgres_url):
     world = World(core)
     board = Board(world, world.person("ann"))
     with core.begin(board.owner.actor) as uow:
-        Attempt(uow, "k", CREATE_LABEL, "/", b"")
+        Attempt(uow, "k", CREATE_LABEL, REQUEST, b"")
         assert code(post(board, "bug", "k")) == (409, "in_flight")
     assert post(board, "bug", "k").status == 201
     core.close()

@@ -90,7 +90,7 @@ class CallPlan:
         self.in_query = endpoint.in_query
         self.empty = endpoint.takes is Nothing
         self.repeatable = endpoint.method != "POST" and endpoint.operation not in _FLIPS
-        self.keyed = endpoint.idempotent and not endpoint.keeps_secret
+        self.keyed = endpoint.idempotent and not self.repeatable and not endpoint.keeps_secret
         self.slow = endpoint.takes_file or endpoint.returns_file or endpoint.thinks
         self.renews = endpoint.operation in _RENEWS
         self.returns: Any = endpoint.returns

@@ -158,7 +158,9 @@ def _describe_result(endpoint: AnyEndpoint, *, all: bool) -> str:
 
 
 def _describe_errors(endpoint: AnyEndpoint) -> list[str]:
-    errors = [BY_STATUS[status] for status in statuses(endpoint) if status not in _COMMON]
+    # Without a body or parameters, only headers could be invalid.
+    hidden = _COMMON if endpoint.takes_file or endpoint.takes is not Nothing else _COMMON | {400}
+    errors = [BY_STATUS[status] for status in statuses(endpoint) if status not in hidden]
     return [f"{error.__name__}: {_describe_error(error)}" for error in errors]
 
 

@@ -104,7 +104,7 @@ class Resource(Displayable, Generic[C]):
             timeout: Seconds for a call as a whole, including pauses and retries.
             retries: The number of retries, at most.
             headers: Headers to add to the current ones.
-            idempotency_key: Your own key for one POST that creates something, so that another process can repeat it: within
+            idempotency_key: Your own key for one POST, so that another process can repeat it: within
                 24 hours the same key and body return the first response again.
             if_match: A version, or a value that has one: a PATCH or DELETE of any other version fails with 412.
             token: The token of the calls: a JWT, a personal access token or an agent's token, or a function that returns it

@@ -3,7 +3,7 @@
 The drivers ``run`` and ``arun``, at the end, perform the steps. A call is repeated if
 
 - there was no response, or one of 408, 425, 429, 502, 503, 504 (also an unexplained 500 for a GET),
-- and repeating it is safe: GET, PATCH (which only sets values) and DELETE always; a POST only with the
+- and repeating it is safe: GET, PATCH (which only sets values) and DELETE always; a POST with the
   ``Idempotency-Key`` that each call gets where the endpoint supports it, the same for all attempts,
 - or no connection was made, so that the request cannot have had an effect.
 

@@ -192,7 +192,6 @@ class Imports(Resource[C]):
             The created project, and a report on the import.
 
         Raises:
-            Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
@@ -210,7 +209,6 @@ class Imports(Resource[C]):
             The created project, and a report on the import.
 
         Raises:
-            Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
@@ -327,7 +325,6 @@ class ImportHandle(Resource[C]):
             The created project, and a report on the import.
 
         Raises:
-            Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
@@ -342,7 +339,6 @@ class ImportHandle(Resource[C]):
             The created project, and a report on the import.
 
         Raises:
-            Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.

@@ -220,7 +220,6 @@ class Labels(Resource[C]):
             A confirmation.
 
         Raises:
-            Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
@@ -239,7 +238,6 @@ class Labels(Resource[C]):
             A confirmation.
 
         Raises:
-            Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
@@ -296,7 +294,6 @@ class CardLabels(Resource[C]):
             A confirmation.
 
         Raises:
-            Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.
@@ -314,7 +311,6 @@ class CardLabels(Resource[C]):
             A confirmation.
 
         Raises:
-            Invalid: The request is invalid; ``details`` lists the fields.
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
             Conflict: A duplicate, or a state that does not allow the change.

@@ -8,13 +8,16 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import attrs
 from sqlalchemy.exc import DBAPIError
 
-from stellary.contract.endpoint import Nothing, Policy
+from stellary.contract.endpoint import Nothing, Ok, Policy
 from stellary.contract.errors import (
     ApiError,
     Conflict,
+    Forbidden,
     Invalid,
+    NotFound,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -24,8 +27,10 @@ from stellary.contract.jsonic import VALUES_MAX, parse
 from stellary.contract.paging import Listing
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.proposals import Proposal
+from stellary.contract.refs import OrganizationRef, Ref, WorkspaceRef, WorkspacesRef
 from stellary.contract.router import AnyEndpoint, Match
 from stellary.contract.wire import Request, dump, load, load_query
+from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.authentication import confirm_login, start_login, touch
 from stellary.core.agents import audit, gate, proposing, tokens
 from stellary.core.api.authentication import authenticate_bearer, parse_bearer
@@ -36,12 +41,16 @@ from stellary.core.board.changes.settled_answers import settle_answer
 from stellary.core.db.direct_connection import allow_statement
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.batches import dump_in_parts
-from stellary.core.kernel.idempotency import Attempt
+from stellary.core.kernel.idempotency import Attempt, is_key_used
 from stellary.core.kernel.signer import Claims
 from stellary.core.kernel.unit import NOBODY, Actor, AgentLimits, Service, UnitOfWork, check_restrictions
 from stellary.core.kernel.units import Units
 from stellary.core.ports.blobs import StoredFile, discard, new_key
 from stellary.core.streaming.streams import Record, build_stream_response
+
+_SLUGS: Mapping[type[Ref], str] = {OrganizationRef: "org_slug", WorkspaceRef: "ws_slug"}
+_READING_WORKSPACE = Policy("ws_read", "any", agent="r")
+_READING_ORGANIZATION = Policy("org_read", "any")
 
 
 class ServiceCall:
@@ -135,6 +144,7 @@ class ServiceCall:
         def check(uow: UnitOfWork) -> None:
             uow.actor = self._authenticate(uow)
             self._require(uow)
+            self.ref = resolve_card_key(uow, self.ref)
             if uow.actor.agent_limits is not None:
                 gate.check_active(uow, uow.actor.agent_limits)
             check_restrictions(uow, self.endpoint, self.ref)
@@ -153,8 +163,17 @@ class ServiceCall:
         if self.service.prepare is None or isinstance(payload, ApiError):
             return {}
         self._authorize()
+        if self.endpoint.thinks and self._is_repetition():
+            return {}
         assert self.caller is not None
         return {"prepared": self.service.prepare(self.units, self.caller, self.ref, payload)}
+
+    def _is_repetition(self) -> bool:
+        """Return whether an earlier request with the same key has been answered, so that no model has to think again."""
+        key, actor = self._idempotency_key, self.caller
+        if key is None or actor is None:
+            return False
+        return self.units.run(lambda uow: is_key_used(uow, key), actor, read_only=True)
 
     def _upload_file(self, payload: Request | ApiError) -> RawResponse:
         if self.upload is not None:
@@ -309,11 +328,10 @@ class ServiceCall:
         return self._run_once(uow, payload, self._propose if proposes else call)
 
     def _require(self, uow: UnitOfWork) -> None:
-        """Check what the token allows, before anything is read; then resolve a card key in the path."""
+        """Check what the token allows, before anything is read."""
         uow.actor.require(self.endpoint.policy)
         if uow.actor.agent_limits is not None and self.endpoint.policy.role != "public":
             gate.check_call(uow.actor.agent_limits, self.endpoint, registered_actions(self.units.env))
-        self.ref = resolve_card_key(uow, self.ref)
 
     def _run_once(
         self,
@@ -322,22 +340,57 @@ class ServiceCall:
         call: Callable[[UnitOfWork, Request], RawResponse],
     ) -> RawResponse:
         """Run the call, unless an earlier request with the same idempotency key has run it."""
+        key = None if isinstance(payload, ApiError) else self._idempotency_key
+        if key is not None:
+            attempt = Attempt(uow, key, self.endpoint, self.request, self._fingerprint())
+            earlier = attempt.find_response()
+            if earlier is not None:
+                self._check_repetition(uow, earlier)
+                return earlier
+        self.ref = resolve_card_key(uow, self.ref)
         if isinstance(payload, ApiError):
             self._check_access(uow)
             raise payload
         uow.if_match = _parse_if_match(self.request.headers.get("if-match"))
-        key = self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
-        if key is None:
-            return call(uow, payload)
-        attempt = Attempt(uow, key, self.endpoint, self.request.path, self._fingerprint())
-        earlier = attempt.find_response()
-        if earlier is not None:
-            # A caller who has lost access since must not get the earlier response.
-            self._check_access(uow)
-            return earlier
         response = call(uow, payload)
-        attempt.store(response)
+        if key is not None:
+            attempt.store(response)
         return response
+
+    @property
+    def _idempotency_key(self) -> str | None:
+        return self.request.headers.get("idempotency-key") if self.endpoint.idempotent else None
+
+    def _check_repetition(self, uow: UnitOfWork, earlier: RawResponse) -> None:
+        """Check that the caller has not lost access since the earlier request, which may itself have removed the item.
+
+        Args:
+            uow: The unit of work.
+            earlier: The response to the earlier request.
+
+        Raises:
+            Forbidden, NotFound: The caller has lost access.
+        """
+        if issubclass(self.endpoint.returns, Ok):
+            # It shows nothing of a workspace.
+            return
+        ref = self.ref = resolve_card_key(uow, self.ref)
+        try:
+            self._check_access(uow)
+        except (Forbidden, NotFound):
+            name = _SLUGS.get(type(ref))
+            if name is not None and self.endpoint.method == "PATCH":
+                # The request may have changed the slug.
+                self.ref = attrs.evolve(ref, **{name: parse(earlier.body)["slug"]})
+                self._check_access(uow)
+            elif name is not None or type(ref) is WorkspacesRef:
+                raise
+            elif isinstance(ref, WorkspaceRef):
+                with uow.checking(_READING_WORKSPACE):
+                    accounts_access.workspace(uow, ref.parent(WorkspaceRef))
+            elif isinstance(ref, OrganizationRef):
+                with uow.checking(_READING_ORGANIZATION):
+                    accounts_access.organization(uow, ref.parent(OrganizationRef))
 
     def _call_service(self, uow: UnitOfWork, payload: Request, **prepared: object) -> RawResponse:
         result = self.service.function(uow, self.ref, *self._arguments(payload), **prepared)

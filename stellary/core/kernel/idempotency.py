@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.errors import Conflict, Invalid, Unprocessable
-from stellary.contract.port import RawResponse
+from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.router import AnyEndpoint
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 from stellary.core.db.direct_connection import queue_statement
@@ -59,7 +59,7 @@ class Attempt:
         uow: The unit; its actor owns the key.
         key: The key as sent, 1-255 characters.
         endpoint: The endpoint of the request.
-        path: The path, to tell a repetition from another request.
+        request: The request, whose path and query tell a repetition from another request.
         body: The body, for the same purpose.
 
     Raises:
@@ -67,13 +67,16 @@ class Attempt:
         Conflict: A request with the same key is running.
     """
 
-    def __init__(self, uow: UnitOfWork, key: str, endpoint: AnyEndpoint, path: str, body: bytes) -> None:
+    def __init__(
+        self, uow: UnitOfWork, key: str, endpoint: AnyEndpoint, request: RawRequest, body: bytes
+    ) -> None:
         if not 0 < len(key) <= KEY_MAX:
             raise Invalid(f"Idempotency-Key must be 1 to {KEY_MAX} characters")
         self._uow = uow
         self._endpoint = endpoint
-        self._key = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-        self._row_key = {"user": uow.user_id, "digest": self._key}
+        self._row_key = _build_row_key(uow, key)
+        self._key = self._row_key["digest"]
+        path = f"{request.path}?{request.query}" if endpoint.in_query and request.query else request.path
         self._request = hashlib.sha256(
             b"\0".join((endpoint.method.encode(), path.encode(), body))
         ).hexdigest()
@@ -121,3 +124,18 @@ class Attempt:
                 "created_at": self._uow.now,
             },
         )
+
+
+def is_key_used(uow: UnitOfWork, key: str) -> bool:
+    """Return whether a response of the actor's is stored for a key.
+
+    Args:
+        uow: The unit; its actor owns the key.
+        key: The key as sent.
+    """
+    return uow.connection.execute(_FIND, _build_row_key(uow, key)).first() is not None
+
+
+def _build_row_key(uow: UnitOfWork, key: str) -> dict[str, str]:
+    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    return {"user": uow.user_id, "digest": digest}
