@@ -17,6 +17,7 @@ from reference_server.secret_strength import find_weakness
 from stellary.contract.limits import SLUG_PATTERN
 from stellary.contract.roles import Registration
 from stellary.core.http.addresses import Network
+from stellary.core.http.cors import check_origins
 from stellary.core.http.limits import NO_LIMITS, Limits, RateLimit, parse_limit
 from stellary.core.http.mcp.operator_token import McpToken
 from stellary.core.kernel.retention_days import Retention
@@ -300,11 +301,7 @@ def header_name(text: str) -> str:
 
 def origins(text: str) -> tuple[str, ...]:
     """Parse ``*``, or origins such as ``https://app.example.com``, separated by commas."""
-    values = tuple(part.strip() for part in text.split(",") if part.strip())
-    for origin in values:
-        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
-            raise ValueError(f"must be origins such as https://app.example.com, not {origin!r}")
-    return values
+    return check_origins([part.strip() for part in text.split(",") if part.strip()])
 
 
 def model_name(text: str) -> str:

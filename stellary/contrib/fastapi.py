@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,6 +27,7 @@ def mount(
     is_active: IsActive | None = None,
     hide: Collection[str] = (),
     limits: Limits | None = None,
+    cors_origins: Sequence[str] = (),
     jobs: bool = True,
 ) -> AsgiApp:
     """Mount the API of a core in an application, run it in the application's lifespan, and answer its errors.
@@ -46,6 +47,9 @@ def mount(
         hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section. Pass
             ``LOGIN_OPERATIONS`` of ``stellary.contrib`` if your users log in to your application. Default: none.
         limits: The limits of requests and logins. By default, those of the reference server.
+        cors_origins: The origins whose pages may call the API from a browser. Leave it empty if ``CORSMiddleware`` of the
+            application adds such headers; the API itself refuses changes with a cookie from pages of other origins. Default:
+            none.
         jobs: Whether this process runs background jobs and sends webhook messages. Default: True.
 
     Returns:
@@ -68,6 +72,7 @@ def mount(
         is_active=is_active,
         hide=hide,
         limits=limits,
+        cors_origins=cors_origins,
         jobs=jobs,
     )
     lifespan = app.router.lifespan_context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from flask import Flask, request
@@ -28,6 +28,7 @@ def mount(
     is_active: IsActive | None = None,
     hide: Collection[str] = (),
     limits: Limits | None = None,
+    cors_origins: Sequence[str] = (),
     streams_max: int = STREAMS_MAX,
     jobs: bool = True,
 ) -> WsgiApp:
@@ -46,6 +47,7 @@ def mount(
             token of yours. By default, your users have no API tokens: their operations are left out.
         hide: The operations to leave out, such as ``auth.login``, or ``auth.*`` for all of a section.
         limits: The limits of requests and logins. By default, those of the reference server.
+        cors_origins: The origins whose pages may call the API from a browser. Default: none.
         streams_max: The number of event streams in this process. Each occupies a thread of the server. Default: 20.
         jobs: Whether this process runs background jobs and sends webhook messages. Default: True.
 
@@ -66,6 +68,7 @@ def mount(
         is_active=is_active,
         hide=hide,
         limits=limits,
+        cors_origins=cors_origins,
         streams_max=streams_max,
         jobs=jobs,
     )

@@ -9,26 +9,59 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from stellary.core.accounts.provisioning import Membership
+    from stellary.core.agents.brains import Brain, Task, ToolAnswer, ToolCall, Turn
     from stellary.core.app import Core
+    from stellary.core.automations.triggers import Trigger
+    from stellary.core.board import resolve_names
+    from stellary.core.kernel import events
+    from stellary.core.kernel.actions import Action
+    from stellary.core.kernel.event_handlers import EventDelivery
     from stellary.core.kernel.retention_days import Retention
-    from stellary.core.kernel.unit import Actor, UnitOfWork
+    from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
+    from stellary.core.migrations import include_name
+    from stellary.core.notifications.channels import Channel, NotificationDelivery
+    from stellary.core.ports.blob_stores import FolderBlobs, ObjectStoreBlobs, open_blobs
+    from stellary.core.ports.blobs import Blobs, StoredFile
+    from stellary.core.ports.mail import Email, Mailer, log_email
+    from stellary.core.ports.planner import Brief, Planner, Refinement
+    from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest, WebhookSender
 
-__all__ = ["Actor", "Core", "Membership", "Retention", "UnitOfWork"]
+__all__ = ["Action", "Actor", "Blobs", "Brain", "Brief", "Channel", "Core", "DeliveryResult", "Email"]
+__all__ += ["NOBODY", "EventDelivery", "FolderBlobs", "Mailer", "Membership", "NotificationDelivery"]
+__all__ += ["ObjectStoreBlobs", "OutgoingRequest", "Planner", "Refinement", "Retention", "StoredFile"]
+__all__ += ["Task", "ToolAnswer", "ToolCall", "Trigger", "Turn", "UnitOfWork", "WebhookSender"]
+__all__ += ["events", "include_name", "log_email", "open_blobs", "resolve_names"]
 
-_MODULES = {
-    "Actor": "kernel.unit",
-    "Core": "app",
-    "Membership": "accounts.provisioning",
-    "Retention": "kernel.retention_days",
-    "UnitOfWork": "kernel.unit",
+_NAMES = {
+    "accounts.provisioning": "Membership",
+    "agents.brains": "Brain Task ToolAnswer ToolCall Turn",
+    "app": "Core",
+    "automations.triggers": "Trigger",
+    "board": "resolve_names",
+    "kernel": "events",
+    "kernel.actions": "Action",
+    "kernel.event_handlers": "EventDelivery",
+    "kernel.retention_days": "Retention",
+    "kernel.unit": "NOBODY Actor UnitOfWork",
+    "migrations": "include_name",
+    "notifications.channels": "Channel NotificationDelivery",
+    "ports.blob_stores": "FolderBlobs ObjectStoreBlobs open_blobs",
+    "ports.blobs": "Blobs StoredFile",
+    "ports.mail": "Email Mailer log_email",
+    "ports.planner": "Brief Planner Refinement",
+    "ports.webhook_sender": "DeliveryResult OutgoingRequest WebhookSender",
 }
+"""The public names, by the module that defines them."""
+
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    module = import_module(f"{__name__}.{_MODULES[name]}")
+    value: object = getattr(module, name, None) or import_module(f"{module.__name__}.{name}")
     globals()[name] = value
     return value

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from stellary import core
 from stellary.core.api.dispatch import SERVICES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -53,6 +56,16 @@ def test_public_names_exist():
     ]
     assert len(read_rows()) > 10
     assert missing == []
+
+
+def test_core_exports_all_public_names_and_loads_them_when_they_are_used():
+    names = {name for names in read_rows().values() for name in names}
+    assert set(core.__all__) == set(core._MODULES) == names
+    for module, exported in read_rows().items():
+        for name in exported:
+            assert getattr(core, name) is getattr(importlib.import_module(module), name), name
+    loaded = "import stellary.core, sys; print(sorted(name for name in sys.modules if name.startswith('stellary.core.')))"
+    assert subprocess.check_output([sys.executable, "-c", loaded], text=True) == "[]\n"
 
 
 def test_examples_use_only_public_names():

@@ -26,6 +26,7 @@ from stellary.contract.errors import ApiError, Conflict
 from tests.support.django_hosts import build_database
 
 FORM = "multipart/form-data; boundary=the-boundary"
+ORIGIN = "https://app.example.com"
 DATA = bytes(range(256)) * 2000
 
 
@@ -84,7 +85,7 @@ def configure(folder: str, database_url: str) -> None:
         SECRET_KEY="secret",
         TIME_ZONE="Asia/Kolkata",
         USE_TZ=True,
-        STELLARY={"BLOBS": f"{folder}/files", "JOBS": False, "LIMITS": "off"},
+        STELLARY={"BLOBS": f"{folder}/files", "JOBS": False, "LIMITS": "off", "CORS_ORIGINS": [ORIGIN]},
     )
     django.setup()
 
@@ -163,6 +164,7 @@ def call(kind: str) -> dict[str, Any]:
     # Django sends no signal for this change.
     User.objects.filter(username=f"ann-{kind}").update(is_active=False)
     facts["token"].append(use_token())
+    facts["cors"] = send("GET", "/health/live", origin=ORIGIN)["Access-Control-Allow-Origin"]
     facts["error of a view"] = json.loads(read(run(client.get("/fail"))))["message"]
     runner.close()
     return facts
@@ -210,7 +212,11 @@ def map_users() -> dict[str, Any]:
     first = User.objects.create_user("first", "same@example.com", first_name="Ann", last_name="Lee")
     second = User.objects.create_user("second", "SAME@example.com")
     third = User.objects.create_user("third", "no address")
+    # As in a model of cookiecutter-django, whose parts of the name are None.
+    named = User(pk=98, username="x")
+    named.first_name, named.last_name, named.name = None, None, "Ann Lee"
     facts: dict[str, Any] = {
+        "without parts of a name": read_profile(named)[0],
         "with an address": read_profile(first),
         "same address": read_profile(second)[0],
         "addresses differ": read_profile(second)[1].endswith("users.invalid"),
@@ -360,6 +366,8 @@ def find_setting_errors() -> list[str]:
         {"LIMITS": {"request": "1/hour"}},
         {"LIMITS": {"requests": "often"}},
         {"JOBS": "no"},
+        {"CORS_ORIGINS": "https://app.example.com"},
+        {"CORS_ORIGINS": ["https://app.example.com/"]},
         {"MEMBERSHIP": "nowhere.find"},
         {"CONFIGURE": 3},
         {"FOLLOW_USERS": "yes"},

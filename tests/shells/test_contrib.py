@@ -135,6 +135,19 @@ def test_files_pass_through_the_host(host):
     assert ask("GET", f"{path}/{attachment}").body == data
 
 
+@pytest.mark.parametrize("serve", [serving_fastapi, serving_flask])
+def test_pages_of_an_allowed_origin_may_call_the_api(sqlite_core, serve):
+    origin = "https://app.example.com"
+    with serve(sqlite_core, cors_origins=[origin]) as host:
+        preflight = host.ask("OPTIONS", "/pm/auth/me", origin=origin, access_control_request_method="GET")
+        assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (204, origin)
+        assert (
+            "access-control-allow-origin" not in host.ask("GET", "/pm/auth/me", origin="https://a.b").headers
+        )
+        change = {"name": "Toys", "slug": "toys"}
+        assert host.ask("POST", "/pm/organizations", change, x_user="ann", origin=origin).status == 201
+
+
 def test_error_of_the_core_in_a_route_of_the_host_is_a_response(host):
     reply = host.ask("GET", "/fail", x_request_id="abc")
     assert (reply.status, reply.headers["retry-after"]) == (503, "3")

@@ -41,6 +41,7 @@ OVER_HTTP = {
     "head": ["", str(256 * 2000)],
     "stream": ["text/event-stream", "retry: 1000\n\n", True],
     "token": [200, 401],
+    "cors": "https://app.example.com",
     "error of a view": "It burns",
 }
 
@@ -64,6 +65,7 @@ def test_project_uses_the_core(empty_url, tmp_path):
     assert facts["wsgi"] == OVER_HTTP | {"me": "ann@wsgi.example"}
     assert facts["asgi"] == OVER_HTTP | {"me": "ann@asgi.example"}
     assert facts["users"] == {
+        "without parts of a name": "Ann Lee",
         "with an address": ["Ann Lee", "same@example.com"],
         "same address": "second",
         "addresses differ": True,
@@ -120,6 +122,8 @@ def test_project_uses_the_core(empty_url, tmp_path):
         "STELLARY['LIMITS'] must be 'off', or limits such as '1000/hour' by " + ", ".join(LIMITS),
         "STELLARY['LIMITS'] must be a limit such as '20 per 15 minutes', not 'often'",
         "STELLARY['JOBS'] must be True or False, not 'no'",
+        "STELLARY['CORS_ORIGINS'] must be a list of origins, not 'https://app.example.com'",
+        "STELLARY['CORS_ORIGINS'] must be origins such as https://app.example.com, not 'https://app.example.com/'",
         "STELLARY['MEMBERSHIP'] No module named 'nowhere'",
         "STELLARY['CONFIGURE'] must be a function or its dotted path, not 3",
         "STELLARY['FOLLOW_USERS'] must be one of off, deactivate, erase, not 'yes'",

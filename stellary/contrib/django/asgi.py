@@ -74,6 +74,7 @@ class _Runner:
             is_active=sync_to_async(is_active),
             hide=configuration.hide,
             limits=configuration.limits,
+            cors_origins=configuration.cors_origins,
             jobs=configuration.jobs,
         )
         self.ready: asyncio.Future[None] = loop.create_future()

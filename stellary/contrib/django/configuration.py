@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 from stellary.contrib import LOGIN_OPERATIONS
 from stellary.core import Core
 from stellary.core.http.api import select_endpoints
+from stellary.core.http.cors import check_origins
 from stellary.core.http.limits import NO_LIMITS, Limits, parse_limit
 
 SETTING = "STELLARY"
@@ -42,6 +43,7 @@ class Configuration:
         public_url: The URL at which people reach the product, for the links in e-mails.
         hide: The operations to leave out of the API. By default, those of ``auth`` that Django handles.
         limits: The limits of requests. By default, those of the reference server.
+        cors_origins: The origins whose pages may call the API from a browser. Default: none.
         jobs: Whether processes that serve requests also run background jobs. Default: True.
         membership: Returns the ``Membership`` of a user, or several of them, or None for a user with a workspace of their
             own. Memberships that it does not return end.
@@ -59,6 +61,7 @@ class Configuration:
     public_url: str | None = None
     hide: Collection[str] = LOGIN_OPERATIONS
     limits: Limits | None = None
+    cors_origins: Collection[str] = ()
     jobs: bool = True
     membership: Callable[[Any], Any] | None = None
     manages: Callable[[str], bool] = lambda _: True
@@ -178,6 +181,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "PUBLIC_URL": _read_url,
     "HIDE": _read_hidden,
     "LIMITS": _read_limits,
+    "CORS_ORIGINS": check_origins,
     "JOBS": _read_bool,
     "MEMBERSHIP": _read_function,
     "MANAGES": _read_function,

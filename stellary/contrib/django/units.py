@@ -123,8 +123,11 @@ def _map_user(user: Any, email: str | None, connection: Connection | None) -> Ac
 
 def _find_name(user: Any) -> str | None:
     """Return the full name of a user, or else a user name that is no address; None if there is neither."""
+    # Models such as that of cookiecutter-django set the parts to None, and have a name instead.
+    has_parts = None not in (getattr(user, "first_name", ""), getattr(user, "last_name", ""))
     find_full_name = getattr(user, "get_full_name", None)
-    name = str(find_full_name() if find_full_name is not None else "").strip()
+    full_name = find_full_name() if find_full_name is not None and has_parts else ""
+    name = str(full_name or getattr(user, "name", None) or "").strip()
     if not name and user.get_email_field_name() != user.USERNAME_FIELD:
         name = str(user.get_username())
     return name[:NAME_MAX].strip() or None

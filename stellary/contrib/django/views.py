@@ -102,6 +102,7 @@ def _get_wsgi_app() -> WsgiApp:
                 is_active=is_active,
                 hide=configuration.hide,
                 limits=configuration.limits,
+                cors_origins=configuration.cors_origins,
                 jobs=configuration.jobs,
             )
             close_with_core(_wsgi.app.close)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from stellary.contract.port import RawResponse
@@ -21,11 +22,25 @@ def read_origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def check_origins(origins: Collection[str]) -> tuple[str, ...]:
+    """Return origins such as ``https://app.example.com``, or ``*`` for all.
+
+    Raises:
+        ValueError: One of them is not an origin.
+    """
+    if isinstance(origins, str):
+        raise ValueError(f"must be a list of origins, not {origins!r}")
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise ValueError(f"must be origins such as https://app.example.com, not {origin!r}")
+    return tuple(origins)
+
+
 class Cors:
     """The CORS headers for the configured origins. Cookies are not allowed, since clients send tokens themselves."""
 
     def __init__(self, origins: Sequence[str]) -> None:
-        self._origins = frozenset(origins)
+        self._origins = frozenset(check_origins(origins))
 
     def headers(self, origin: str | None) -> Mapping[str, str]:
         """Return the headers to add to every response."""
