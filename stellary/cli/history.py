@@ -112,7 +112,8 @@ def restore(
     if as_json:
         print_json(entry, as_json)
     else:
-        print_line(f"Restored {describe(entry)}.")
+        place = getattr(entry, "place", None)
+        print_line(f"Restored {describe(entry)}{f' to {place}' if place else ''}.")
 
 
 @trash.command("purge")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 import click
@@ -120,7 +120,7 @@ def show(value: object, as_json: JsonOptions, empty_message: str = "", names: Na
     elif names is not None:
         from stellary.client.display._board import build_cards
 
-        draw(build_cards(value, names))
+        draw(build_cards(cast("Sequence[Card]", value), names))
     else:
         from stellary.client.display import view
 

@@ -42,6 +42,8 @@ class TrashedItem(Value):
         row_count: The number of stored rows: the item, its comments, cards, etc.
         size: The size of these rows and of their files, in bytes.
         expires_at: The time at which it is purged.
+        place: In the response to restoring a card, a comment, an attachment or a column: its place, such as
+            ``column "To do" of "Product"``. Otherwise None.
     """
 
     id: str
@@ -56,6 +58,7 @@ class TrashedItem(Value):
     size: int
     deleted_at: datetime
     expires_at: datetime
+    place: str | None
 
 
 @request

@@ -19,7 +19,9 @@ def test_deleted_card_is_listed_and_restored_by_its_key(shell):
     items = shell.json("trash", "list", "--kind", "card")
     assert (items[0]["key"], items[0]["name"]) == (key, "Fold the flyers")
     assert shell("trash", "list").splitlines()[0].split("\t")[:3] == ["card", key, "Fold the flyers"]
-    assert shell("trash", "restore", key) == f'Restored card {key} "Fold the flyers".\n'
+    assert shell("trash", "restore", key) == (
+        f'Restored card {key} "Fold the flyers" to column "To do" of "Product".\n'
+    )
     assert shell.json("card", "show", key)["title"] == "Fold the flyers"
 
 

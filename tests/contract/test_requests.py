@@ -235,7 +235,8 @@ def test_python_date_means_midnight_utc(moment):
 
 def test_naive_datetime_raises_with_a_remedy():
     with pytest.raises(
-        Invalid, match=r"dueDate must have a time zone: pass tzinfo=UTC, or call \.astimezone\(\)"
+        Invalid,
+        match=r"due_date \(dueDate\) must have a time zone: pass tzinfo=UTC, or call \.astimezone\(\)",
     ):
         check(CreateCard(title="x", due_date=NAIVE))
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
 from stellary.contract.activities import FieldChange
 from stellary.contract.cards import Card
+from stellary.contract.naming import snake
 from stellary.contract.wire import dump
 from stellary.core.notifications.changes import revert_diff
 
 StoredItem = dict[str, object]
 """An item of a checklist as a request contains it. A deleted item comes back without its id, and gets a new one."""
 
+VALUE_MAX = 200
+"""The number of characters of a value that a message contains."""
 _FOLLOWING = ("scopeId", "completedAt")
 """Fields that follow from the column and the status."""
 
@@ -112,3 +115,33 @@ class Reversal:
 def _content(item: StoredItem) -> StoredItem:
     """Return the fields of a checklist item that a change records, without its order."""
     return {"title": item["title"], "done": item["done"]}
+
+
+def name_field(field: str, names: Mapping[str, str]) -> str:
+    """Return the field of a change in words: ``due date``, or the name of a custom field.
+
+    Args:
+        field: The wire name.
+        names: Names by id.
+    """
+    name, _, key = field.partition(".")
+    if name == "checklist":
+        return "a checklist item" if key else "the checklist"
+    return names.get(key) or snake(name).removesuffix("_ids").removesuffix("_id").replace("_", " ")
+
+
+def name_value(value: object, names: Mapping[str, str]) -> str:
+    """Return the value of a field in words, with names instead of ids.
+
+    Args:
+        value: The value in the form of a response.
+        names: Names by id.
+    """
+    if isinstance(value, list):
+        return ", ".join(name_value(item, names) for item in value) or "empty"
+    if isinstance(value, dict):
+        return f"{name_value(value['title'], names)}{' (done)' if value['done'] else ''}"
+    if isinstance(value, str):
+        text = names.get(value, value.removesuffix("T00:00:00Z"))
+        return f'"{text if len(text) <= VALUE_MAX else f"{text[:VALUE_MAX]}…"}"'
+    return "empty" if value is None else orjson.dumps(value).decode()

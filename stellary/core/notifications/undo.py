@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import orjson
-
-from stellary.contract.activities import UNDO_ACTIVITY
+from stellary.contract.activities import UNDO_ACTIVITY, FieldChange
 from stellary.contract.cards import Card, UpdateCard
 from stellary.contract.errors import Conflict, FieldProblem, Invalid, PreconditionFailed
 from stellary.contract.refs import ActivityRef, CardRef, ProjectRef
 from stellary.contract.wire import load
+from stellary.core.accounts.people import load_people
 from stellary.core.board import access as board_access
 from stellary.core.board import cards
 from stellary.core.board.order.locks import retry_transaction
+from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.kernel.events import Cause, Chain
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
-from stellary.core.notifications.reversal import Reversal
+from stellary.core.notifications.reversal import Reversal, name_field, name_value
 from stellary.core.notifications.rows import read_changes
 from stellary.core.notifications.via import find_means
 
@@ -38,9 +38,10 @@ def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
     card_ref = ref.parent(ProjectRef).child(CardRef, activity.card_id)
     card = board_access.card(uow, card_ref).card
     uow.require_version(card.version)
-    reversal = Reversal(card, read_changes(activity.changes), activity.meta.get("toOrder"))
+    changes = read_changes(activity.changes)
+    reversal = Reversal(card, changes, activity.meta.get("toOrder"))
     if reversal.problems:
-        raise _changed_since_error(reversal.problems)
+        raise _changed_since_error(reversal.problems, _load_names(uow, card, changes))
     via = find_means(uow.actor)
     via["undo"] = {"id": activity.id, "name": activity.type}
     if_match, uow.if_match = uow.if_match, frozenset({str(card.version)})
@@ -52,15 +53,35 @@ def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
         retry_transaction(uow)
         raise
     except Invalid as error:
-        raise Conflict(f"an old value is no longer valid: {error.message}", code="not_undoable") from None
+        names = _load_names(uow, card, changes)
+        fields = {detail.field.partition("[")[0] for detail in error.details}
+        values = [
+            f"{name_field(change.field, names)} {name_value(change.from_, names)}"
+            for change in changes
+            if change.field in fields
+        ]
+        message = f"an old value is no longer valid: {', '.join(values) or error.message}"
+        raise Conflict(message, code="not_undoable", details=error.details) from None
     finally:
         uow.if_match = if_match
 
 
-def _changed_since_error(problems: Mapping[str, object]) -> Conflict:
-    """Return the error for fields that have changed since, with their current values."""
-    details = [
-        FieldProblem(field, f"is now {orjson.dumps(value).decode()}") for field, value in problems.items()
-    ]
-    sentence = ", ".join(f"{detail.field} {detail.message}" for detail in details[:5])
+def _load_names(uow: UnitOfWork, card: Card, changes: Sequence[FieldChange]) -> dict[str, str]:
+    """Return the names of what a card and its changes refer to, by id: the current ones, else those at that time."""
+    names = {id: name for change in changes for id, name in change.names.items()}
+    ids = {card.column_id, *card.label_ids, *card.custom_fields, *names}
+    people_ids = {*names, card.assignee_id or ""}
+    names |= load_item_names(uow, [card.project_id], ids)
+    return names | {id: person.name for id, person in load_people(uow, people_ids).items()}
+
+
+def _changed_since_error(problems: Mapping[str, object], names: Mapping[str, str]) -> Conflict:
+    """Return the error for fields that have changed since, with their current values.
+
+    Args:
+        problems: The current values by field.
+        names: Names by id.
+    """
+    details = [FieldProblem(field, f"is now {name_value(value, names)}") for field, value in problems.items()]
+    sentence = ", ".join(f"{name_field(detail.field, names)} {detail.message}" for detail in details[:5])
     return Conflict(f"the card has been changed since: {sentence}", code="changed_since", details=details)

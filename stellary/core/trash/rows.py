@@ -11,6 +11,7 @@ from stellary.core.trash.row_types import TrashedItemRow
 _FIELDS = RowFields(
     TrashedItem,
     trash,
+    computed=("place",),
     selected={"deleted_by_name": name_of(trash.c.deleted_by_id)},
     internal=("organization_id", "workspace_id", "author_id", "slug"),
 )
@@ -18,6 +19,11 @@ COLUMNS = (*trash.c, name_of(trash.c.deleted_by_id).label("deleted_by_name"))
 """The columns that a statement selects of an item."""
 
 
-def trashed_item(row: TrashedItemRow) -> TrashedItem:
-    """Return the item of a row."""
-    return _FIELDS.to_value(row)
+def trashed_item(row: TrashedItemRow, place: str | None = None) -> TrashedItem:
+    """Return the item of a row.
+
+    Args:
+        row: The row.
+        place: Where it is after it was restored. Default: it is in the trash.
+    """
+    return _FIELDS.to_value(row, place=place)

@@ -56,7 +56,7 @@ def _restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> Non
     documents.restore_children(uow, item)
 
 
-RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem], None]]] = {
+RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem], str | None]]] = {
     "card": restored_cards.restore_card,
     "comment": restored_cards.restore_comment,
     "attachment": restored_cards.restore_attachment,
@@ -67,7 +67,7 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
     "project": _restore_project,
     "document": documents.restore_document,
 }
-"""The function that restores each kind of item, and emits the events of it."""
+"""The function that restores each kind of item, emits the events of it, and returns its place if that can differ."""
 
 
 _OF_PROJECT = (
@@ -122,8 +122,8 @@ def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> 
     with uow.attempt():
         if stored.take(uow, at.row.id) is None:
             raise NotFound("Trashed item not found")
-        RESTORERS[at.row.kind](uow, at.row, request)
-    return rows.trashed_item(at.row)
+        place = RESTORERS[at.row.kind](uow, at.row, request)
+    return rows.trashed_item(at.row, place)
 
 
 @serves(PURGE_ITEM)

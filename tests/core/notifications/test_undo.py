@@ -160,8 +160,40 @@ def test_old_value_that_is_no_longer_valid_is_a_conflict(board, ann):
     change(board, card, labelIds=[])
     (activity,) = feed(board, "limit=1")
     board.world.ask(ann, "DELETE", f"{board.flat}/labels/{label['id']}")
-    assert error(board, activity)[:2] == (409, "not_undoable")
+    assert error(board, activity) == (
+        409,
+        "not_undoable",
+        'an old value is no longer valid: label "bug"',
+    )
     assert board.read(card)["labelIds"] == []
+
+
+def test_conflict_of_an_undo_names_fields_and_values_in_words(board, ann):
+    label = board.label("bug")["id"]
+    body = {"name": "Estimate", "type": "number"}
+    field = board.world.ask(ann, "POST", f"{board.path}/custom-fields", body)["id"]
+    card = board.card()
+    _, doing, review, *_ = [column["id"] for column in board.columns]
+    cases = [
+        ({"dueDate": "2026-04-01"}, {"dueDate": "2026-05-02"}, 'due date is now "2026-05-02"'),
+        ({"labelIds": []}, {"labelIds": [label]}, 'label is now "bug"'),
+        ({"customFields": {field: 1}}, {"customFields": {field: 2}}, "Estimate is now 2"),
+        ({"assigneeId": None}, {"assigneeId": ann.id}, 'assignee is now "ann"'),
+        ({"columnId": doing}, {"columnId": review}, 'column is now "Done"'),
+        ({"description": "Short"}, {"description": "x" * 300}, f'description is now "{"x" * 200}…"'),
+    ]
+    for first, second, sentence in cases:
+        change(board, card, **second)
+        change(board, card, **first)
+        activity = feed(board, "limit=1")[0]
+        change(board, card, **second)
+        message = error(board, activity)[2]
+        assert message.partition(", ")[0] == f"the card has been changed since: {sentence}"
+    path = f"{board.flat_of(card)}/checklist"
+    item = board.world.ask(ann, "POST", path, {"title": "One"})
+    activity = feed(board, "limit=1")[0]
+    board.world.ask(ann, "PATCH", f"{path}/{item['_id']}", {"title": "Two", "done": True})
+    assert error(board, activity)[2].endswith('a checklist item is now "Two" (done)')
 
 
 def test_other_activities_cannot_be_undone(board):

@@ -17,7 +17,7 @@ _NAMES = union_all(
             table.c.project_id.in_(bindparam("_project_ids", expanding=True)),
             table.c.id.in_(bindparam("_ids", expanding=True)),
         )
-        for table in (labels, custom_fields, scopes)
+        for table in (labels, custom_fields, scopes, columns)
     )
 )
 
@@ -60,7 +60,7 @@ def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) 
 
 
 def load_item_names(uow: UnitOfWork, project_ids: Collection[str], ids: set[str]) -> dict[str, str]:
-    """Return the names of labels, custom fields and scopes of projects by id; deleted ones are left out.
+    """Return the names of labels, custom fields, scopes and columns of projects by id; deleted ones are left out.
 
     Names that the unit has read already need no statement.
 

@@ -14,6 +14,7 @@ from stellary.core.board import access
 from stellary.core.board.order import ordering
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.ordering import InsertionPoint
+from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.restoring.containers import lock_project_of, missing_container, refuse_names
 from stellary.core.board.restoring.events import describe_position, emit_restored
 from stellary.core.board.restoring.references import drop_missing_references, restore_relations
@@ -47,8 +48,8 @@ _TOUCH = (
 )
 
 
-def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
-    """Restore a card to its column and position, or to the end of the first column of its scope.
+def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+    """Restore a card to its column and position, or to the end of the first column of its scope; return the column in words.
 
     Args:
         uow: The unit of work.
@@ -81,10 +82,12 @@ def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
     uow.connection.execute(_TOUCH, {"_id": item.item_id, "_now": uow.now})
     card = _load_card(uow, item.item_id)
     emit_restored(uow, item, card=card, meta=describe_position(card, column.name))
+    scope_names = load_item_names(uow, [project_id], {column.scope_id})
+    return f'column "{column.name}" of "{scope_names[column.scope_id]}"'
 
 
-def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
-    """Restore a comment of a card.
+def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+    """Restore a comment of a card; return the card in words.
 
     Args:
         uow: The unit of work.
@@ -95,11 +98,11 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> No
         Conflict: The card is gone.
     """
     refuse_names(request, "a comment")
-    _restore_to_card(uow, item, comments, _ADD_COMMENT)
+    return _restore_to_card(uow, item, comments, _ADD_COMMENT)
 
 
-def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
-    """Restore an attachment of a card.
+def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+    """Restore an attachment of a card; return the card in words.
 
     Args:
         uow: The unit of work.
@@ -110,17 +113,19 @@ def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) ->
         Conflict: The card is gone.
     """
     refuse_names(request, "an attachment")
-    _restore_to_card(uow, item, attachments, _ADD_ATTACHMENT)
+    return _restore_to_card(uow, item, attachments, _ADD_ATTACHMENT)
 
 
-def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Update) -> None:
+def _restore_to_card(uow: UnitOfWork, item: TrashRow, table: Table, count: Update) -> str:
     """Restore an item of a card, whose count ``count`` increases."""
     lock_project_of(uow, item)
     card_id: str = trash.load_rows(uow, item.id, table)[item.item_id]["card_id"]
     if not uow.connection.execute(count, {"_card_id": card_id, "_now": uow.now}).rowcount:
         raise missing_container(uow, "card", card_id)
     trash.reinsert(uow, item.id)
-    emit_restored(uow, item, card=_load_card(uow, card_id))
+    card = _load_card(uow, card_id)
+    emit_restored(uow, item, card=card)
+    return f'card {card.key} "{card.title}"'
 
 
 def _load_card(uow: UnitOfWork, card_id: str) -> Card:

@@ -20,6 +20,7 @@ from stellary.core.board.labels import project_labels
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.siblings import find_place
 from stellary.core.board.projects import load_project
+from stellary.core.board.queries.item_names import load_item_names
 from stellary.core.board.restoring.containers import lock_project_of, refuse_names, reinsert_named
 from stellary.core.board.restoring.events import emit_cards, emit_columns, emit_restored
 from stellary.core.board.restoring.references import (
@@ -121,8 +122,8 @@ def _reinsert_with_name(uow: UnitOfWork, item: TrashRow, table: Table, name: str
     reinsert_named(uow, item, changes, f"the project has a {kind} {name!r} already", "name")
 
 
-def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None:
-    """Restore a column to its scope, or the default one; cards that were moved out of it return.
+def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+    """Restore a column to its scope, or the default one, and return the scope in words; cards that were moved out return.
 
     Args:
         uow: The unit of work.
@@ -151,6 +152,7 @@ def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> Non
     column = next(column for column in scope_columns(uow, project_id, scope_id) if column.id == item.item_id)
     emit_restored(uow, item, column)
     emit_cards(uow, item, [column], returned_cards, {**names, column.id: column.name})
+    return f'scope "{load_item_names(uow, [project_id], {scope_id})[scope_id]}"'
 
 
 def _get_names(locked_columns: Mapping[str, LockedColumn]) -> dict[str, str]:
