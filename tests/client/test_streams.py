@@ -89,6 +89,29 @@ def test_permanent_failure_ends_the_stream(follow):
     assert caught.value.path == "/orgs/acme/workspaces/eng/events"
 
 
+SCRIPT = [say(text) for text in (HEAD + frame(8, FIRST), answer_not_found(), HEAD + frame(9, SECOND), END)]
+
+
+def test_stream_continues_after_an_error():
+    with serve_script(*SCRIPT) as server, Stellary(server.url, token="synth_x") as client:
+        events = client.workspace("acme", "eng").events()
+        assert next(events) == FIRST
+        with pytest.raises(NotFound):
+            next(events)
+        assert list(events) == [SECOND]
+    assert b"last-event-id: 8" in server.requests[2]
+
+
+async def test_async_stream_continues_after_an_error():
+    with serve_script(*SCRIPT) as server:
+        async with AsyncStellary(server.url, token="synth_x") as client:
+            events = client.workspace("acme", "eng").events()
+            assert await anext(events) == FIRST
+            with pytest.raises(NotFound):
+                await anext(events)
+            assert [event async for event in events] == [SECOND]
+
+
 def test_stream_without_retries_ends_with_its_connection(follow):
     with serve_script(reset) as server, pytest.raises(ConnectionFailed):
         follow(server.url, retries=0)

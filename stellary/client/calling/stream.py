@@ -16,7 +16,7 @@ from stellary.client.calling.call import Call
 from stellary.client.calling.retries import PASSING, WORLD, World, failure_of
 from stellary.client.calling.sse import Decoder
 from stellary.client.errors import Unanswered, UnreadableAnswer
-from stellary.contract.errors import ApiError
+from stellary.contract.errors import ApiError, StellaryError
 from stellary.contract.port import RawRequest, RawResponse
 
 T = TypeVar("T")
@@ -175,8 +175,16 @@ class EventStream(Generic[T]):
 
     def __next__(self) -> T:
         self._connect()
-        event: T = next(self._items)
+        event: T = self._step()
         return event
+
+    def _step(self, *default: None) -> Any:
+        """Return the next item; after an error, the next step connects again and continues after the last event."""
+        try:
+            return next(self._items, *default)
+        except StellaryError:
+            self._started, self._items = False, self._iterate()
+            raise
 
     def __enter__(self) -> Self:
         self._connect()
@@ -186,7 +194,7 @@ class EventStream(Generic[T]):
         """Connect, unless the stream is connected already."""
         if not self._started:
             self._started = True
-            next(self._items, None)
+            self._step(None)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -250,8 +258,15 @@ class AsyncEventStream(Generic[T]):
 
     async def __anext__(self) -> T:
         await self._connect()
-        event: T = await anext(self._items)
+        event: T = await self._step()
         return event
+
+    async def _step(self, *default: None) -> Any:
+        try:
+            return await anext(self._items, *default)
+        except StellaryError:
+            self._started, self._items = False, self._iterate()
+            raise
 
     async def __aenter__(self) -> Self:
         await self._connect()
@@ -260,7 +275,7 @@ class AsyncEventStream(Generic[T]):
     async def _connect(self) -> None:
         if not self._started:
             self._started = True
-            await anext(self._items, None)
+            await self._step(None)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
