@@ -10,7 +10,7 @@ import click
 
 from stellary import Forbidden, Stellary, StellaryError, Unauthenticated
 from stellary.cli.finding import match_one
-from stellary.cli.options import Group
+from stellary.cli.options import Group, has_terminal
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show
 from stellary.cli.session import CommandContext, pass_session
 from stellary.client.calling.settings import DEFAULT_URL
@@ -18,6 +18,10 @@ from stellary.contract.auth import ConfirmedAction, User
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.redaction import SecretStr
 from stellary.contract.unset import UNSET
+
+_URL = click.option(
+    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
+)
 
 
 def _read_secret(prompt: str, *, twice: bool = False) -> str:
@@ -27,7 +31,7 @@ def _read_secret(prompt: str, *, twice: bool = False) -> str:
         prompt: The name of the secret.
         twice: Whether to prompt for it again, since nobody can see a typing error.
     """
-    if _has_terminal():
+    if has_terminal():
         return SecretStr(click.prompt(prompt, hide_input=True, err=True, confirmation_prompt=twice))
     line = SecretStr(sys.stdin.readline().rstrip("\r\n"))
     if not line:
@@ -35,18 +39,12 @@ def _read_secret(prompt: str, *, twice: bool = False) -> str:
     return line
 
 
-def _has_terminal() -> bool:
-    return sys.stdin.isatty()
-
-
 def _resolve_url(session: CommandContext, url: str | None) -> str:
     return url or session.setting("url") or DEFAULT_URL
 
 
 @click.command(short_help="Log in, and save the login.")
-@click.option(
-    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
-)
+@_URL
 @click.option("--email", metavar="ADDRESS", help="The address of your account. Prompted for if omitted.")
 @click.option("--token", is_flag=True, help="Use a personal access token instead of a password.")
 @pass_session
@@ -86,9 +84,7 @@ def _log_in(client: Stellary, email: str, password: str) -> str:
 
 
 @click.command(short_help="Create an account, and log in.")
-@click.option(
-    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
-)
+@_URL
 @click.option("--email", metavar="ADDRESS", prompt="E-mail", help="The address of the new account.")
 @click.option("--name", metavar="NAME", help="Your display name. Default: derived from the address.")
 @pass_session
@@ -108,9 +104,7 @@ def register(session: CommandContext, url: str | None, email: str, name: str | N
 
 
 @click.command("forgot-password", short_help="Get a link to reset your password.")
-@click.option(
-    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
-)
+@_URL
 @click.option("--email", metavar="ADDRESS", prompt="E-mail", help="The address of your account.")
 @pass_session
 def forgot_password(session: CommandContext, url: str | None, email: str) -> None:
@@ -207,9 +201,7 @@ def change_email(session: CommandContext, email: str, by_link: bool) -> None:
 
 
 @click.command("confirm-email", short_help="Confirm your e-mail address.")
-@click.option(
-    "--url", metavar="URL", help=f"The URL of the API. Default: the one used last, or {DEFAULT_URL}."
-)
+@_URL
 @pass_session
 def confirm_email(session: CommandContext, url: str | None) -> None:
     """Confirm the address of a new account, or a new address, with the link in the e-mail.

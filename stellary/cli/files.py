@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from stellary import UnsuitableFile
-from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line
+from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_json, print_line, show_progress
 from stellary.cli.session import CommandContext, in_project, in_workspace
 from stellary.client.importers import read_github_issues, read_trello
 from stellary.contract.wire import dump
@@ -75,7 +73,7 @@ def import_file(
     if kind == "archive":
         imported = [projects.import_archive(file)]
     elif kind == "stellary":
-        with _show_progress() as progress:
+        with show_progress("Importing") as progress:
             imported = [projects.import_file(file, progress=progress)]
     else:
         if kind == "trello":
@@ -95,27 +93,6 @@ def import_file(
             print_line(f"not carried over: {loss.path} {loss.name}: {loss.reason}")
     for item in left_out:
         print_line(f"left out: {item}")
-
-
-@contextmanager
-def _show_progress() -> Iterator[Callable[[int, int], None] | None]:
-    """Show a progress bar on standard error if that is a terminal; yield a callback for the number of cards, and of all.
-
-    The bar appears with the first call, since small files report nothing.
-    """
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with ExitStack() as stack:
-        bars: list[Any] = []
-
-        def update(sent: int, total: int) -> None:
-            if not bars:
-                bar = click.progressbar(length=total, label="Importing", file=sys.stderr)
-                bars.append(stack.enter_context(bar))
-            bars[0].update(sent - bars[0].pos)
-
-        yield update
 
 
 def _parse_person(argument: str) -> tuple[str, str]:

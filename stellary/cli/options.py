@@ -95,12 +95,13 @@ def confirm(question: str, *, is_confirmed: bool) -> None:
     """
     if is_confirmed:
         return
-    if not _has_terminal():
+    if not has_terminal():
         raise click.ClickException("cannot ask for confirmation without a terminal; pass --yes")
     click.confirm(f"{question}?", abort=True, err=True)
 
 
-def _has_terminal() -> bool:
+def has_terminal() -> bool:
+    """Return whether a person can answer questions."""
     return sys.stdin.isatty()
 
 

@@ -9,9 +9,10 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TextIO, TypeVar, cast
 
 import attrs
 import click
@@ -97,9 +98,9 @@ def as_json(command: F) -> F:
     return result
 
 
-def is_terminal() -> bool:
-    """Return whether people read the output."""
-    return sys.stdout.isatty()
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Return whether people read a stream, by default standard output."""
+    return (stream or sys.stdout).isatty()
 
 
 def show(value: object, as_json: JsonOptions, empty_message: str = "", names: Names | None = None) -> None:
@@ -269,3 +270,27 @@ def format_candidates(matches: Iterable[T], describe: Callable[[T], str], limit:
     """
     texts = [describe(match) for match in matches]
     return ", ".join(texts[:limit]) + (f" and {len(texts) - limit} more" if len(texts) > limit else "")
+
+
+@contextmanager
+def show_progress(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a progress bar on standard error if that is a terminal; yield a callback for the amount done, and the total.
+
+    The bar appears with the first call, since little work reports nothing.
+
+    Args:
+        label: The text before the bar.
+    """
+    if not is_terminal(sys.stderr):
+        yield None
+        return
+    with ExitStack() as stack:
+        bars: list[Any] = []
+
+        def update(done: int, total: int) -> None:
+            if not bars:
+                bar = click.progressbar(length=total, label=label, file=sys.stderr)
+                bars.append(stack.enter_context(bar))
+            bars[0].update(done - bars[0].pos)
+
+        yield update

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from stellary.cli.completing import complete_projects
 from stellary.cli.finding import find_project
 from stellary.cli.output import JsonCommand, JsonOptions, as_json, print_line, show
-from stellary.cli.session import CommandContext, in_workspace, pass_session
+from stellary.cli.session import PROJECT, CommandContext, in_workspace, pass_session
 
 
 @click.command(cls=JsonCommand)
@@ -58,13 +57,7 @@ def projects(session: CommandContext, archived: bool, as_json: JsonOptions) -> N
 
 @click.command()
 @click.argument("path", required=False)
-@click.option(
-    "-p",
-    "--project",
-    metavar="KEY",
-    shell_complete=complete_projects,
-    help="A project of the selected workspace.",
-)
+@PROJECT
 @pass_session
 def use(session: CommandContext, path: str | None, project: str | None) -> None:
     """Select a workspace (ORG/SLUG) or project (ORG/SLUG/KEY) to work in.

@@ -163,13 +163,7 @@ def _add_selection(command: F, *, project: bool) -> F:
     decorated = click.option("--org", metavar="SLUG", help="The organization.")(decorated)
     decorated = click.option("-w", "--workspace", metavar="[ORG/]SLUG", help=workspace_help)(decorated)
     if project:
-        decorated = click.option(
-            "-p",
-            "--project",
-            metavar="KEY",
-            shell_complete=_complete_projects,
-            help="The project, by its key or name.",
-        )(decorated)
+        decorated = PROJECT(decorated)
     result: F = decorated
     return result
 
@@ -179,6 +173,15 @@ def _complete_projects(ctx: click.Context, param: click.Parameter, prefix: str) 
     from stellary.cli.completing import complete_projects
 
     return complete_projects(ctx, param, prefix)
+
+
+PROJECT = click.option(
+    "-p",
+    "--project",
+    metavar="KEY",
+    shell_complete=_complete_projects,
+    help="The project, by its key or name.",
+)
 
 
 def select_workspace(session: CommandContext, path: str) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
-from stellary.cli.options import Group
-from stellary.cli.output import JsonOptions, as_json, print_json, print_line
+from stellary.cli.options import Group, confirm
+from stellary.cli.output import JsonOptions, as_json, print_json, print_line, show_progress
 from stellary.cli.session import CommandContext, in_project
 from stellary.client import project_setup
 from stellary.client.display._markup import readable
@@ -125,28 +122,10 @@ def apply(session: CommandContext, file: str, prune: bool, yes: bool) -> None:
     _print_plan(new_plan)
     if not new_plan:
         return
-    if not yes:
-        if not _is_terminal(sys.stdin):
-            raise click.ClickException("cannot ask for confirmation without a terminal; pass --yes")
-        click.confirm("Apply these changes?", abort=True, err=True)
-    with _show_progress(len(new_plan.changes)) as on_change:
-        applied = project_setup.apply(new_plan, on_change=on_change)
+    confirm("Apply these changes", is_confirmed=yes)
+    with show_progress("Applying") as progress:
+        applied = project_setup.apply(new_plan, progress=progress)
     print_line(str(applied) + ".")
-
-
-def _is_terminal(stream: Any) -> bool:
-    is_terminal: bool = stream.isatty()
-    return is_terminal
-
-
-@contextlib.contextmanager
-def _show_progress(length: int) -> Iterator[Callable[[Any], None]]:
-    """Show a progress bar on standard error if that is a terminal; yield a callback to call after each change."""
-    if not _is_terminal(sys.stderr):
-        yield lambda change: None
-        return
-    with click.progressbar(length=length, label="Applying", file=sys.stderr) as bar:
-        yield lambda change: bar.update(1)
 
 
 @setup.command("describe")

@@ -152,7 +152,7 @@ def test_forgotten_password_gets_the_same_output_for_any_address(shell):
 
 
 def test_password_prompt_does_not_echo(shell, monkeypatch):
-    monkeypatch.setattr("stellary.cli.account._has_terminal", lambda: True)
+    monkeypatch.setattr("stellary.cli.account.has_terminal", lambda: True)
     result = shell.run("login", "--email", "jane@example.com", input=f"{PASSWORD}\n")
     assert "Password: " in result.stderr
     assert PASSWORD not in result.output

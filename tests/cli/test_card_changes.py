@@ -83,7 +83,7 @@ def test_history_names_the_changed_fields(shell):
 def test_history_is_in_words_in_a_terminal_too(shell, monkeypatch):
     key = add(shell, "Order the flyers", "--due", "2026-05-01")
     shell("card", "move", key, "Doing")
-    monkeypatch.setattr("stellary.cli.output.is_terminal", lambda: True)
+    monkeypatch.setattr("stellary.cli.output.is_terminal", lambda stream=None: True)
     moved, created = re.sub(r", order \d+ → \d+", "", shell("card", "history", key)).splitlines()
     assert moved.endswith("  Jane Doe  card moved  column To do → Doing, status open → in progress")
     assert "due date — → 2026-05-01" in created
@@ -115,7 +115,7 @@ def test_day_may_be_in_words(monkeypatch, text, day):
 def test_delete_asks_for_confirmation(shell, monkeypatch):
     key = add(shell, "Wrong flyers")
     assert shell.error("card", "delete", key) == "cannot ask for confirmation without a terminal; pass --yes"
-    monkeypatch.setattr("stellary.cli.options._has_terminal", lambda: True)
+    monkeypatch.setattr("stellary.cli.options.has_terminal", lambda: True)
     refused = shell.run("card", "delete", key, input="n\n", code=130)
     assert f'Delete {key} "Wrong flyers" with its comments and files? [y/N]' in refused.stderr
     assert shell.json("card", "show", key)["key"] == key
@@ -147,7 +147,7 @@ def test_piped_lists_are_complete_lines_of_fields(shell):
 @for_each("is_terminal", [False, True])
 def test_list_has_names_of_columns_people_and_labels(shell, monkeypatch, is_terminal):
     key = add(shell, "Name the flyers", "--column", "Doing", "--assignee", "me", "--label", "Risk")
-    monkeypatch.setattr("stellary.cli.output.is_terminal", lambda: is_terminal)
+    monkeypatch.setattr("stellary.cli.output.is_terminal", lambda stream=None: is_terminal)
     line = next(line for line in shell("card", "list").splitlines() if line.startswith(key))
     for name in ("Doing", "Jane Doe", "Bug", "Risk"):
         assert name in line

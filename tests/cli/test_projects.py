@@ -42,7 +42,8 @@ def test_apply_asks_for_confirmation(shell, tmp_path, monkeypatch):
     (tmp_path / "asked.yaml").write_text("project: Asked\n")
     refusal = shell.run("setup", "apply", "asked.yaml", code=1)
     assert refusal.stderr == "stellary: cannot ask for confirmation without a terminal; pass --yes\n"
-    monkeypatch.setattr("stellary.cli.setups._is_terminal", lambda stream: True)
+    monkeypatch.setattr("stellary.cli.options.has_terminal", lambda: True)
+    monkeypatch.setattr("stellary.cli.output.is_terminal", lambda stream=None: True)
     assert shell.run("setup", "apply", "asked.yaml", input="n\n", code=130).stderr.endswith("interrupted\n")
     result = shell.run("setup", "apply", "asked.yaml", input="y\n")
     assert "Applying" in result.stderr
