@@ -12,7 +12,7 @@ from typing import Final
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, blockquote, list_block, table
-from markdown_it.rules_inline import StateInline, image
+from markdown_it.rules_inline import StateInline, image, link
 from markdown_it.rules_inline.state_inline import Delimiter
 from markdown_it.token import Token
 
@@ -24,6 +24,9 @@ BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
 LEVEL_MAX = DEPTH_MAX - 3
 """The nesting depth of blocks; the document, a paragraph and its text are three more levels."""
+
+BRACKETS_MAX = 10
+"""The number of brackets, one in the other, up to which the outer ones may be links."""
 
 _PAIRS: Final = {"~": "strike", "+": "underline", "=": "highlight"}
 _TAG_MARKS: Final = {"sub": "subscript", "sup": "superscript", "u": "underline", "mark": "highlight"}
@@ -55,6 +58,7 @@ def markdown_parser() -> MarkdownIt:
     parser.block.ruler.at("blockquote", _limit_depth(blockquote, 1), {"alt": [*interrupts, "list"]})
     parser.block.ruler.at("list", _limit_depth(list_block, 2), {"alt": interrupts})
     parser.inline.ruler.at("image", _image)
+    parser.inline.ruler.at("link", _link)
     parser.inline.ruler.before("autolink", "tag", _tag)
     parser.inline.ruler.before("entity", "number", _number)
     parser.inline.ruler.before("emphasis", "pair", _pair)
@@ -80,6 +84,14 @@ def _image(state: StateInline, silent: bool) -> bool:
         return image(state, silent)
     finally:
         state.env["inside_image"] = False
+
+
+def _link(state: StateInline, silent: bool) -> bool:
+    """Read a link; the text of a bracket in too many others ends with the paragraph, to avoid reading it repeatedly."""
+    if silent and state.level > BRACKETS_MAX:
+        state.pos = state.posMax
+        return True
+    return link(state, silent)
 
 
 def _number(state: StateInline, silent: bool) -> bool:
