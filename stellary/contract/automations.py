@@ -9,6 +9,7 @@ from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updat
 from stellary.contract.limits import Length, Name
 from stellary.contract.paging import Paged
 from stellary.contract.policies import AUTOMATIONS_READ, PROJECT_MANAGE
+from stellary.contract.proposed_actions import ActionReference
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
@@ -28,7 +29,9 @@ class AutomationAction(Value):
 
     Attributes:
         type: The name of an action.
-        params: The action's parameters. ``cardId`` and ``projectId`` default to those of the event.
+        params: The action's parameters, with ids in place of names. ``cardId`` and ``projectId`` default to those of the
+            event. If columns of several scopes have the name of ``targetColumn`` or ``column``, this is a list of their ids,
+            of which the scope of the card selects one.
     """
 
     type: str
@@ -41,6 +44,10 @@ class Automation(Value):
 
     Attributes:
         conditions: ``{"all" | "any": [{"field", "op", "value"}]}``; empty for a rule that always runs.
+        references: The items that the conditions and the action refer to by id, with their present names.
+        broken: Whether the rule does not run since an item that it needs is missing. It runs again once the item is restored,
+            or a change of the rule replaces it.
+        problem: What a broken rule lacks, in words; None for other rules.
         owner_id: The id of the user with whose rights the rule runs: the last one to change its behavior or enable it.
     """
 
@@ -51,6 +58,9 @@ class Automation(Value):
     conditions: dict[str, Any]
     action: AutomationAction
     enabled: bool
+    references: list[ActionReference]
+    broken: bool
+    problem: str | None
     owner_id: str
     created_at: datetime
     updated_at: datetime
@@ -104,8 +114,8 @@ class AutomationTrace(Value):
         actor_id: The id of the user with whose rights the rule ran.
         triggered_by_id: The id of the user or agent that caused the event; None for a scheduled event.
         target: None if the event does not concern a card.
-        result: ``skipped`` if the conditions did not match.
-        error: The reason of a failure.
+        result: ``skipped`` if the conditions did not match, the rule is broken, or its own change was undone.
+        error: The reason of a failure, or of skipping an event whose conditions matched.
         duration_ms: The duration of the action, in milliseconds.
         depth: The number of rules that led to the event; 0 for an event that was not caused by a rule.
     """

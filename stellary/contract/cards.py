@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.checklists import CHECKLIST_MAX, AddChecklistItem, ChecklistItem, ChecklistProgress
-from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Deleted, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Named, Pattern, Place
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
@@ -260,7 +260,7 @@ DELETE_CARD = deletes(
     "cards.delete",
     CardRef,
     summary="Move a card to the trash, with its comments and attachments.",
-    returns=Ok,
+    returns=Deleted,
     policy=BOARD_DELETE,
 )
 CREATE_CARDS = creates(

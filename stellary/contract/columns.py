@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from stellary.contract.cards import CardStatus
-from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
 from stellary.contract.limits import Id, Name, Place, Range
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
@@ -139,7 +139,7 @@ DELETE_COLUMN = deletes(
     ColumnRef,
     summary="Delete a column. If the column has cards, `moveCardsTo` is required.",
     takes=DeleteColumn,
-    returns=Ok,
+    returns=Deleted,
     policy=BOARD_DELETE,
 )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from stellary.contract.cards import Card
-from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import Deleted, creates, deletes, lists, updates
 from stellary.contract.limits import Items, Length, Name, Whole
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
@@ -117,7 +117,7 @@ DELETE_CUSTOM_FIELD = deletes(
     "custom_fields.delete",
     CustomFieldRef,
     summary="Delete a custom field and its values on all cards.",
-    returns=Ok,
+    returns=Deleted,
     policy=BOARD_DELETE,
 )
 SET_CUSTOM_FIELDS = updates(

@@ -118,6 +118,25 @@ class Ok(Value):
     ok: bool = True
 
 
+@value
+class BrokenAutomation(Value):
+    """An automation rule that a deletion broke."""
+
+    id: str
+    name: str
+
+
+@value
+class Deleted(Ok):
+    """The response to the deletion of an item that automation rules may need.
+
+    Attributes:
+        broken_automations: The rules that no longer run, since they need the item. Restoring it mends them.
+    """
+
+    broken_automations: list[BrokenAutomation]
+
+
 @attrs.frozen
 class Endpoint(Generic[R, P, Q, T]):
     """An operation of the API.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
+from stellary.contract.endpoint import Deleted, Ok, creates, deletes, lists, updates
 from stellary.contract.limits import Length, Pattern
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
@@ -82,7 +82,7 @@ DELETE_LABEL = deletes(
     "labels.delete",
     LabelRef,
     summary="Delete a label and remove it from all cards.",
-    returns=Ok,
+    returns=Deleted,
     policy=BOARD_DELETE,
 )
 ADD_LABEL_TO_CARD = creates(

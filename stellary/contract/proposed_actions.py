@@ -19,6 +19,37 @@ from stellary.contract.wire import Request, Value, request, value
 
 ProposedActionStatus = Literal["suggested", "approved", "rejected", "applied"]
 
+ReferenceKind = Literal[
+    "project",
+    "scope",
+    "column",
+    "label",
+    "custom_field",
+    "person",
+    "card",
+    "document",
+    "mission",
+    "priority",
+    "todo",
+]
+
+
+@value
+class ActionReference(Value):
+    """An item that a rule or a proposed action needs.
+
+    Attributes:
+        kind: The kind of the item; ``person`` for an agent, too.
+        id: The id of the item.
+        name: Its present name; of a deleted item the last one.
+        missing: Whether it was deleted, or has left the workspace.
+    """
+
+    kind: ReferenceKind
+    id: str
+    name: str
+    missing: bool
+
 
 @value
 class ProposedAction(Value):
@@ -27,9 +58,11 @@ class ProposedAction(Value):
     Attributes:
         id: ``act-001``.
         action_type: The name of an action: ``move_card``.
-        payload: The action's parameters.
-        problem: Why the action cannot be applied as it is, as far as its parameters alone show; None if they show no
-            problem, or if the action is applied or rejected.
+        payload: The action's parameters, as they were proposed.
+        references: The items that the payload named when the action was proposed. Another item that gets one of these names
+            does not take their place.
+        problem: Why the action cannot be applied, because of its parameters or because an item was deleted; such an action
+            cannot be approved. None if there is no problem, or if the action is applied or rejected.
         reviewed_by_id: The id of the user who approved or rejected it. An approved action is applied with this user's
             rights.
         applied_by_id: The id of the user who applied it.
@@ -42,6 +75,7 @@ class ProposedAction(Value):
     explanation: str
     status: ProposedActionStatus
     payload: dict[str, Any]
+    references: list[ActionReference]
     problem: str | None
     proposed_by_id: str
     reviewed_by_id: str | None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from stellary.contract.cards import CardStatus
 from stellary.contract.columns import Column, WipLimit
-from stellary.contract.endpoint import Ok, creates, deletes, lists, reads, updates
+from stellary.contract.endpoint import Deleted, creates, deletes, lists, reads, updates
 from stellary.contract.limits import Id, Items, Length, Name, Place
 from stellary.contract.paging import Paged
 from stellary.contract.policies import BOARD_DELETE, BOARD_READ, BOARD_WRITE
@@ -167,7 +167,7 @@ DELETE_SCOPE = deletes(
     ScopeRef,
     summary="Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.",
     takes=DeleteScope,
-    returns=Ok,
+    returns=Deleted,
     policy=BOARD_DELETE,
 )
 

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -231,6 +232,78 @@ def test_rules_and_webhooks_that_were_there_before_are_still_looked_for(empty_ur
     migrate(empty_url)
     rows = run(empty_url, "SELECT id FROM stellary_workspaces WHERE has_listeners ORDER BY id")
     assert [id for (id,) in rows] == [observed, KNOWN["workspace_id"]]
+
+
+def test_names_in_rules_and_proposals_that_were_there_before_become_ids(empty_url):
+    blocked, blocker, bug = "1" * 24, "2" * 24, "4" * 24
+    rules = {
+        "move_card": ({"targetColumn": "blocked"}, {"targetColumn": blocked}, None),
+        "split_card": ({"column": "Blockd"}, {"column": "Blockd"}, "column 'Blockd' is the name of no item"),
+        "add_label": ({"label": bug}, {"label": bug}, None),
+        "remove_label": (
+            {"label": "5" * 24},
+            {"label": "5" * 24},
+            f"label '{'5' * 24}' is the name of no item",
+        ),
+        "assign_card": ({"assigneeId": "Ann"}, {"assigneeId": "0" * 24}, None),
+        "create_card": (
+            {"title": "Bug", "column": "To Do"},
+            {"title": "Bug", "column": KNOWN["column_id"]},
+            None,
+        ),
+    }
+    condition = '{"all":[{"field":"toColumn","op":"ne","value":"Blocker"}]}'
+    write_at(
+        empty_url,
+        "0038",
+        ("users", {"id": "0" * 24, "email": "a", "email_key": "a", "name": "Ann Lee"}),
+        *PLACE[1:3],
+        ("projects", {**PLACE[3][1], "workspace_id": KNOWN["workspace_id"]}),
+        ("scopes", {"id": KNOWN["scope_id"], "name": "Main"}),
+        ("columns", {"id": KNOWN["column_id"], "name": "To Do"}),
+        ("columns", {"id": blocked, "name": "Blocked"}),
+        ("columns", {"id": blocker, "name": "Blocker"}),
+        ("labels", {"id": bug, "name": "Bug", "name_key": "bug"}),
+        ("cards", {"id": KNOWN["card_id"], "title": "Write", "number": 7}),
+        *[
+            (
+                "automations",
+                {
+                    "id": f"{number}" * 24,
+                    "conditions": condition,
+                    "action_type": kind,
+                    "action_params": orjson.dumps(params).decode(),
+                },
+            )
+            for number, (kind, (params, *_)) in enumerate(rules.items(), 1)
+        ],
+        (
+            "pilotage_actions",
+            {
+                "action_type": "move_card",
+                "payload": '{"cardId":"lau-7","targetColumn":"Blocked"}',
+                "status": "approved",
+            },
+        ),
+    )
+    migrate(empty_url)
+    stored = run(
+        empty_url, "SELECT action_type, conditions, action_params FROM stellary_automations ORDER BY id"
+    )
+    problems = run(
+        empty_url,
+        "SELECT a.action_type, r.name FROM stellary_action_references r"
+        " JOIN stellary_automations a ON a.id = r.automation_id WHERE r.missing",
+    )
+    assert {kind: orjson.loads(params) for kind, _, params in stored} == {
+        kind: resolved for kind, (_, resolved, _) in rules.items()
+    }
+    assert {orjson.loads(text)["all"][0]["value"] for _, text, _ in stored} == {blocker}
+    assert {kind: name.removeprefix("action.params.") for kind, name in problems} == {
+        kind: problem for kind, (*_, problem) in rules.items() if problem
+    }
+    payload = run(empty_url, "SELECT resolved_payload FROM stellary_pilotage_actions")[0][0]
+    assert orjson.loads(payload) == {"cardId": KNOWN["card_id"], "targetColumn": blocked}
 
 
 def objects(url):

@@ -46,6 +46,8 @@ JSON = {
     "knowledge/rules/markdown_reading.py": 4,
     "knowledge/rules/markdown_text.py": 1,
     "knowledge/rules/markdown_writing.py": 3,
+    "migrations/versions/0039_action_references.py": 18,
+    "pilotage/action_params.py": 6,
     "ports/planner.py": 1,
     "webhooks/erased_messages.py": 2,
     "webhooks/queue.py": 3,

@@ -18,7 +18,7 @@ from stellary.client.transfer.progress import Progress
 from stellary.contract.activities import Activity
 from stellary.contract.cards import Card, CardChange, CardInColumn, ChecklistEntry
 from stellary.contract.checklists import AddChecklistItem
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted
 from stellary.contract.unset import UNSET, Unset
 
 class Cards(Resource[C]):
@@ -444,7 +444,7 @@ class Cards(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Cards[Sync], card: IdLike, /) -> Ok:
+    def delete(self: Cards[Sync], card: IdLike, /) -> Deleted:
         """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
@@ -453,7 +453,7 @@ class Cards(Resource[C]):
             card: The id of the card, its key, or a value or a handle of one.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.
@@ -461,7 +461,7 @@ class Cards(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Cards[Async], card: IdLike, /) -> Ok:
+    async def delete(self: Cards[Async], card: IdLike, /) -> Deleted:
         """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
@@ -470,7 +470,7 @@ class Cards(Resource[C]):
             card: The id of the card, its key, or a value or a handle of one.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.
@@ -791,13 +791,13 @@ class CardHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: CardHandle[Sync]) -> Ok:
+    def delete(self: CardHandle[Sync]) -> Deleted:
         """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.
@@ -805,13 +805,13 @@ class CardHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: CardHandle[Async]) -> Ok:
+    async def delete(self: CardHandle[Async]) -> Deleted:
         """Move a card to the trash, with its comments and attachments.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.

@@ -8,7 +8,7 @@ from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Resourc
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.client.resources.cards import ColumnCards
 from stellary.contract.columns import Column
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted
 from stellary.contract.unset import UNSET, Unset
 
 class Columns(Resource[C]):
@@ -236,7 +236,7 @@ class Columns(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Columns[Sync], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
+    def delete(self: Columns[Sync], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
@@ -246,7 +246,7 @@ class Columns(Resource[C]):
             move_cards_to: The column to whose end all cards move, archived ones included. If the column has cards, this is required.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
@@ -255,7 +255,9 @@ class Columns(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Columns[Async], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
+    async def delete(
+        self: Columns[Async], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET
+    ) -> Deleted:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
@@ -265,7 +267,7 @@ class Columns(Resource[C]):
             move_cards_to: The column to whose end all cards move, archived ones included. If the column has cards, this is required.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
@@ -334,7 +336,7 @@ class ColumnHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: ColumnHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
+    def delete(self: ColumnHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
@@ -343,7 +345,7 @@ class ColumnHandle(ItemHandle[C]):
             move_cards_to: The column to whose end all cards move, archived ones included. If the column has cards, this is required.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
@@ -352,7 +354,7 @@ class ColumnHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: ColumnHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
+    async def delete(self: ColumnHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
@@ -361,7 +363,7 @@ class ColumnHandle(ItemHandle[C]):
             move_cards_to: The column to whose end all cards move, archived ones included. If the column has cards, this is required.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.

@@ -9,7 +9,7 @@ from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
 from stellary.contract.cards import Card
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted
 from stellary.contract.unset import UNSET, Unset
 
 class CustomFields(Resource[C]):
@@ -213,7 +213,7 @@ class CustomFields(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: CustomFields[Sync], field: IdLike, /) -> Ok:
+    def delete(self: CustomFields[Sync], field: IdLike, /) -> Deleted:
         """Delete a custom field and its values on all cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Requires a token with the scope ``projects:write``.
@@ -222,7 +222,7 @@ class CustomFields(Resource[C]):
             field: The id of the field, or a value or a handle of one.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.
@@ -230,7 +230,7 @@ class CustomFields(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: CustomFields[Async], field: IdLike, /) -> Ok:
+    async def delete(self: CustomFields[Async], field: IdLike, /) -> Deleted:
         """Delete a custom field and its values on all cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Requires a token with the scope ``projects:write``.
@@ -239,7 +239,7 @@ class CustomFields(Resource[C]):
             field: The id of the field, or a value or a handle of one.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.

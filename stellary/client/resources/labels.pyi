@@ -6,7 +6,7 @@ from typing import overload
 
 from stellary.client.calling.method import Async, C, IdLike, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted, Ok
 from stellary.contract.labels import Label
 from stellary.contract.unset import UNSET, Unset
 
@@ -173,7 +173,7 @@ class Labels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: Labels[Sync], label: IdLike, /) -> Ok:
+    def delete(self: Labels[Sync], label: IdLike, /) -> Deleted:
         """Delete a label and remove it from all cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -182,7 +182,7 @@ class Labels(Resource[C]):
             label: The id of the label, or a value or a handle of one.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.
@@ -190,7 +190,7 @@ class Labels(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: Labels[Async], label: IdLike, /) -> Ok:
+    async def delete(self: Labels[Async], label: IdLike, /) -> Deleted:
         """Delete a label and remove it from all cards.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Requires a token with the scope ``projects:write``.
@@ -199,7 +199,7 @@ class Labels(Resource[C]):
             label: The id of the label, or a value or a handle of one.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Forbidden: The role or the token's scopes are insufficient.

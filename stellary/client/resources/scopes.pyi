@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 
 from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted
 from stellary.contract.scope_views import ScopeViews
 from stellary.contract.scopes import Scope, ScopeColumn
 from stellary.contract.unset import UNSET, Unset
@@ -114,7 +114,7 @@ class AnyScopes(Resource[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: AnyScopes[Sync], scope: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
+    def delete(self: AnyScopes[Sync], scope: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
@@ -124,7 +124,7 @@ class AnyScopes(Resource[C]):
             move_cards_to: A column of another scope of the project, to whose end all cards move, archived ones included. If omitted, the cards are deleted with the scope.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
@@ -135,7 +135,7 @@ class AnyScopes(Resource[C]):
     @overload
     async def delete(
         self: AnyScopes[Async], scope: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET
-    ) -> Ok:
+    ) -> Deleted:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
@@ -145,7 +145,7 @@ class AnyScopes(Resource[C]):
             move_cards_to: A column of another scope of the project, to whose end all cards move, archived ones included. If omitted, the cards are deleted with the scope.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
@@ -498,7 +498,7 @@ class ScopeHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    def delete(self: ScopeHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
+    def delete(self: ScopeHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
@@ -507,7 +507,7 @@ class ScopeHandle(ItemHandle[C]):
             move_cards_to: A column of another scope of the project, to whose end all cards move, archived ones included. If omitted, the cards are deleted with the scope.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.
@@ -516,7 +516,7 @@ class ScopeHandle(ItemHandle[C]):
             Conflict: A duplicate, or a state that does not allow the change.
         """
     @overload
-    async def delete(self: ScopeHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Ok:
+    async def delete(self: ScopeHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
         ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
@@ -525,7 +525,7 @@ class ScopeHandle(ItemHandle[C]):
             move_cards_to: A column of another scope of the project, to whose end all cards move, archived ones included. If omitted, the cards are deleted with the scope.
 
         Returns:
-            A confirmation.
+            The response to the deletion of an item that automation rules may need.
 
         Raises:
             Invalid: The request is invalid; ``details`` lists the fields.

@@ -12,6 +12,7 @@ from stellary.core.agents import delegation
 from stellary.core.agents import on_member_removed as agents_on_member_removed
 from stellary.core.agents import on_restored as agents_on_restored
 from stellary.core.automations import acting
+from stellary.core.automations import on_items_changed as rules_on_items_changed
 from stellary.core.automations import on_member_removed as automations_on_member_removed
 from stellary.core.board import on_member_removed
 from stellary.core.kernel import signals
@@ -96,7 +97,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     CardArchived: (activity.record,),
     CardAssigned: (activity.record, acting.react, delegation.start_missions),
     CardUnassigned: (activity.record,),
-    CardDeleted: (activity.record,),
+    CardDeleted: (activity.record, rules_on_items_changed.mark_references),
     CommentAdded: (activity.record, index.update_index, delegation.start_missions),
     CommentUpdated: (activity.record, index.update_index),
     CommentDeleted: (activity.record, index.update_index),
@@ -107,7 +108,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     RelationRemoved: (activity.record,),
     ProjectCreated: (activity.record, index.update_index),
     ProjectUpdated: (activity.record, index.update_index),
-    ItemChanged: (activity.record,),
+    ItemChanged: (activity.record, rules_on_items_changed.mark_references),
     ItemPurged: (activity.record,),
     OrganizationItemChanged: (organization_activity.record,),
     WorkspacesRestored: (queue.resume_restored,),
@@ -120,7 +121,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     DocumentCreated: (activity.record,),
     DocumentUpdated: (activity.record,),
     DocumentRevised: (revisions.merge_revisions,),
-    DocumentDeleted: (activity.record,),
+    DocumentDeleted: (activity.record, rules_on_items_changed.mark_references),
     DocumentSubmitted: (activity.record,),
     DocumentApproved: (activity.record,),
     ChangesRequested: (activity.record,),
@@ -129,20 +130,22 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         activity.record,
         index.update_index,
         agents_on_restored.cancel_missions,
+        rules_on_items_changed.mark_references,
         trash.forget_rows,
     ),
-    ContentRestored: (activity.record,),
+    ContentRestored: (activity.record, rules_on_items_changed.mark_references),
     ActivitiesRecorded: (outbox.write_messages,),
     ChecklistCompleted: (acting.react,),
     CardDue: (acting.react,),
     TriggerFired: (acting.react,),
-    PilotageChanged: (activity.record,),
+    PilotageChanged: (activity.record, rules_on_items_changed.mark_references),
     # Proposed actions first: applying one locks it before the cards.
     WorkspaceLeft: (
         end_streams,
         proposed_actions.reopen_approved,
         on_member_removed.leave_boards,
         automations_on_member_removed.turn_off,
+        rules_on_items_changed.mark_references,
         agents_on_member_removed.revoke_tokens,
         agents_on_member_removed.cancel_missions,
         webhooks_on_member_removed.hand_over,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -19,21 +19,25 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from stellary.contract.automations import TraceResult
 from stellary.contract.errors import ApiError, Forbidden, NotFound
 from stellary.contract.refs import WorkspaceRef
-from stellary.contract.wire import wire_fields
+from stellary.contract.wire import invalid, wire_fields
 from stellary.core.accounts import people
 from stellary.core.accounts.places import workspace_ref
 from stellary.core.automations import traces
-from stellary.core.automations.row_types import AutomationRow
+from stellary.core.automations.row_types import EnabledRow
 from stellary.core.automations.rules import occurrences as rules
 from stellary.core.automations.rules.conditions import is_satisfied
 from stellary.core.automations.rules.occurrences import Occurrence
 from stellary.core.automations.tables import automations
 from stellary.core.automations.tables import traces as traces_table
+from stellary.core.board.access import read_cards
+from stellary.core.board.columns import scope_columns
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions, jobs
 from stellary.core.kernel.events import CardEvent, Cause, Chain
 from stellary.core.kernel.unit import Actor, UnitOfWork
+from stellary.core.pilotage.action_params import COLUMN_PARAMS
+from stellary.core.pilotage.references import describe_rules, is_broken
 
 _log = logging.getLogger("stellary.core")
 
@@ -44,17 +48,16 @@ TURNED_OFF = "it was disabled before it could run"
 # SQLSTATEs: lock not available, deadlock detected, serialization failure.
 _BUSY = ("55P03", "40P01", "40001")
 
+_RULES = select(automations, is_broken(automations.c.id).label("broken"))
 _ENABLED = Query(
-    AutomationRow,
-    select(automations)
-    .where(
+    EnabledRow,
+    _RULES.where(
         automations.c.project_id.in_(bindparam("_project_ids", expanding=True)),
         automations.c.trigger.in_(bindparam("_triggers", expanding=True)),
         automations.c.enabled,
-    )
-    .order_by(automations.c.id),
+    ).order_by(automations.c.id),
 )
-_ONE = Query(AutomationRow, select(automations).where(automations.c.id == bindparam("_id")))
+_ONE = Query(EnabledRow, _RULES.where(automations.c.id == bindparam("_id")))
 _TURN_OFF = (
     update(automations)
     .where(automations.c.id == bindparam("_id"), automations.c.owner_id == bindparam("_owner_id"))
@@ -127,13 +130,13 @@ def react(uow: UnitOfWork, events: Sequence[CardEvent]) -> None:
 
 def _load_enabled_rules(
     uow: UnitOfWork, occurrences: Sequence[Occurrence]
-) -> Mapping[tuple[str, str], list[AutomationRow]]:
+) -> Mapping[tuple[str, str], list[EnabledRow]]:
     """Load the enabled rules for some occurrences, by project and trigger."""
     parameters = {
         "_project_ids": sorted({occurrence.event.project_id for occurrence in occurrences}),
         "_triggers": sorted({occurrence.trigger for occurrence in occurrences}),
     }
-    enabled_rules: dict[tuple[str, str], list[AutomationRow]] = defaultdict(list)
+    enabled_rules: dict[tuple[str, str], list[EnabledRow]] = defaultdict(list)
     for rule in _ENABLED.all(uow.connection, parameters):
         enabled_rules[rule.project_id, rule.trigger].append(rule)
     return enabled_rules
@@ -149,7 +152,7 @@ class _RuleRunner:
         self.original_timeout: str | None = None
 
     def act(
-        self, occurrences: Sequence[Occurrence], enabled_rules: Mapping[tuple[str, str], list[AutomationRow]]
+        self, occurrences: Sequence[Occurrence], enabled_rules: Mapping[tuple[str, str], list[EnabledRow]]
     ) -> None:
         chains: dict[int, Chain] = {}
         for occurrence in occurrences:
@@ -165,7 +168,7 @@ class _RuleRunner:
             self.uow.connection.execute(_SET_LOCK_TIMEOUT, {"timeout": self.original_timeout})
         traces.record(self.uow, self.traces)
 
-    def _build_case(self, rule: AutomationRow, occurrence: Occurrence, event_id: str, chain: Chain) -> Case:
+    def _build_case(self, rule: EnabledRow, occurrence: Occurrence, event_id: str, chain: Chain) -> Case:
         card = occurrence.event.card
         return Case(
             rule_id=rule.id,
@@ -181,9 +184,11 @@ class _RuleRunner:
             card_title=card.title,
         )
 
-    def _handle(self, rule: AutomationRow, occurrence: Occurrence, case: Case, chain: Chain) -> None:
+    def _handle(self, rule: EnabledRow, occurrence: Occurrence, case: Case, chain: Chain) -> None:
         if not is_satisfied(rule.conditions, rules.facts(occurrence.event)):
             self.traces.append(case.trace(rule.owner_id, "skipped"))
+        elif rule.broken:
+            self.traces.append(case.trace(rule.owner_id, "skipped", _describe_problem(self.uow, rule.id)))
         elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain)) is not None:
             self.traces.append(case.trace(rule.owner_id, "failure", stop_reason))
         elif self.uow.rule_action_count >= rules.UNIT_ACTIONS_MAX:
@@ -191,7 +196,7 @@ class _RuleRunner:
         else:
             self._run(rule, case, chain)
 
-    def _run(self, rule: AutomationRow, case: Case, chain: Chain) -> None:
+    def _run(self, rule: EnabledRow, case: Case, chain: Chain) -> None:
         if self.original_timeout is None and uses_row_locks(self.uow):
             self.original_timeout = self.uow.connection.execute(_GET_LOCK_TIMEOUT).scalar_one()
             self.uow.connection.execute(_SET_LOCK_TIMEOUT, {"timeout": LOCK_TIMEOUT})
@@ -230,6 +235,8 @@ def act(uow: UnitOfWork, payload: Any) -> None:
     )
     if not rule.enabled:
         trace = case.trace(rule.owner_id, "skipped", TURNED_OFF)
+    elif rule.broken:
+        trace = case.trace(rule.owner_id, "skipped", _describe_problem(uow, rule.id))
     elif (stop_reason := rules.find_stop_reason(case.depth, chain)) is not None:
         trace = case.trace(rule.owner_id, "failure", stop_reason)
     else:
@@ -239,7 +246,7 @@ def act(uow: UnitOfWork, payload: Any) -> None:
     traces.record(uow, [trace])
 
 
-def run(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain) -> dict[str, object]:
+def run(uow: UnitOfWork, rule: EnabledRow, case: Case, chain: Chain) -> dict[str, object]:
     """Run a rule on behalf of its owner, and return the row of its trace.
 
     Args:
@@ -257,7 +264,7 @@ def run(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain) -> dict[
     return case.trace(rule.owner_id, "success" if error is None else "failure", error, ms)
 
 
-def _find_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain) -> str | None:
+def _find_problem(uow: UnitOfWork, rule: EnabledRow, case: Case, chain: Chain) -> str | None:
     """Run a rule's action, and return what went wrong; None if nothing did."""
     cause = Cause(chain, rule.owner_id, case.depth + 1, {"rule": {"id": rule.id, "name": rule.name}})
     try:
@@ -284,8 +291,27 @@ def _find_problem(uow: UnitOfWork, rule: AutomationRow, case: Case, chain: Chain
     return None
 
 
-def _run_action(uow: UnitOfWork, ref: WorkspaceRef, rule: AutomationRow, case: Case) -> None:
+def _run_action(uow: UnitOfWork, ref: WorkspaceRef, rule: EnabledRow, case: Case) -> None:
     action = actions.find(uow, rule.action_type)
     takes = set(wire_fields(action.takes))
     params = rules.with_event_ids(rule.action_params, takes, case.project_id, case.card_id)
+    for name in COLUMN_PARAMS:
+        if isinstance(params.get(name), list):
+            params[name] = _select_column(uow, case, params[name], name)
     actions.run(uow, ref, action.name, params)
+
+
+def _select_column(uow: UnitOfWork, case: Case, ids: Collection[str], name: str) -> str:
+    """Return the one of several columns that is in the scope of the card."""
+    card = read_cards(uow, {case.card_id}).get(case.card_id)
+    if card is None:
+        raise NotFound("Card not found")
+    columns = [column for column in scope_columns(uow, case.project_id, card.scope_id) if column.id in ids]
+    if len(columns) != 1:
+        raise invalid((name, "must be a column of the card's scope, where the rule names none"))
+    return columns[0].id
+
+
+def _describe_problem(uow: UnitOfWork, rule_id: str) -> str:
+    """Return what a broken rule lacks, for its trace."""
+    return f"the rule is broken: {describe_rules(uow, [rule_id])[rule_id].problem}"

@@ -24,7 +24,7 @@ from stellary.contract.automations import (
 )
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, Invalid
-from stellary.contract.fields import build_value, update_value
+from stellary.contract.fields import build_value, replace_fields, update_value
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import AutomationRef, ProjectRef
 from stellary.contract.unset import UNSET
@@ -43,6 +43,8 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row
+from stellary.core.pilotage.action_params import COLUMN_PARAMS, Candidates, resolve_params
+from stellary.core.pilotage.references import NOTHING, PARTS, describe_rules, save_references
 
 _IN_PROJECT = automations.c.project_id == bindparam("_project_id")
 _LIST = Pages(AutomationRow, select(automations).where(_IN_PROJECT), automations.c.id)
@@ -90,16 +92,20 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     """
     project = board_access.load_locked_project(uow, ref).row
     trigger = triggers.check_trigger(uow, request.trigger)
-    candidates = targets.Candidates(uow, ref, project.workspace_id)
-    action = _resolve_action(candidates, request.action)
+    parts = {part: Candidates(uow, ref, project.workspace_id) for part in PARTS}
+    action = _resolve_action(parts["action"], request.action)
+    conditions = _resolve_conditions(parts["conditions"], request.conditions or {}, trigger)
     rule = build_value(
         Automation,
         request,
         id=uow.new_id(),
         project_id=project.id,
         name=request.name or default_name(action, request.trigger),
-        conditions=_resolve_conditions(candidates, request.conditions or {}, trigger),
+        conditions=conditions,
         action=action,
+        references=[],
+        broken=False,
+        problem=None,
         owner_id=uow.user_id,
         created_at=uow.now,
         updated_at=uow.now,
@@ -108,6 +114,9 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
     uow.connection.execute(_INSERT, rows.FIELDS.to_row(rule, armed_at=uow.now))
     mark_subscribed(uow, project.workspace_id)
+    references = {part: candidates.references for part, candidates in parts.items()}
+    save_references(uow, project.workspace_id, rule.id, references)
+    rule = replace_fields(rule, references=describe_rules(uow, [rule.id]).get(rule.id, NOTHING).references)
     emit_change(uow, project.workspace_id, None, rule)
     return rule
 
@@ -116,21 +125,27 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
 def list_automations(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Listing[Automation]:
     """Return the rules of a project, oldest first, which is the order in which they act."""
     project = board_access.project(uow, ref).row
-    return _LIST.fetch(uow, request, rows.automation, _project_id=project.id)
+    page = _LIST.fetch(uow, request, _keep_row, _project_id=project.id)
+    return Listing(rows.automations_of(uow, page.items), page.next)
+
+
+def _keep_row(row: AutomationRow) -> AutomationRow:
+    return row
 
 
 @serves(GET_AUTOMATION)
 def get_automation(uow: UnitOfWork, ref: AutomationRef) -> Automation:
     """Return one rule."""
-    return rows.automation(access.automation(uow, ref).row)
+    return rows.automation(uow, access.automation(uow, ref).row)
 
 
 @serves(UPDATE_AUTOMATION)
 def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutomation) -> Automation:
     """Update a rule. A caller who changes its trigger, conditions or action becomes its owner."""
     at = access.automation(uow, ref)
-    before = rows.automation(at.row)
-    candidates = targets.Candidates(uow, ref.parent(ProjectRef), at.roles.workspace_id or "")
+    before = rows.automation(uow, at.row)
+    workspace_id = at.roles.workspace_id or ""
+    parts = {part: Candidates(uow, ref.parent(ProjectRef), workspace_id) for part in PARTS}
     resolved: dict[str, object] = {}
     trigger = triggers.find_trigger(uow, before.trigger)
     if request.trigger:
@@ -138,22 +153,25 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
         if request.conditions is UNSET:
             check_conditions(before.conditions, data_fields=trigger.condition_fields)
     if request.conditions is not UNSET:
-        resolved["conditions"] = _resolve_conditions(candidates, request.conditions or {}, trigger)
+        resolved["conditions"] = _resolve_conditions(parts["conditions"], request.conditions or {}, trigger)
     if request.action is not UNSET:
-        resolved["action"] = _resolve_action(candidates, request.action)
+        resolved["action"] = _resolve_action(parts["action"], request.action)
     after = update_value(before, request, uow.now, **resolved)
-    if after is before:
-        return before
-    changes = rows.FIELDS.to_changes(before, after)
-    if changes.keys() & _OWNED and (after.enabled or changes.keys() & _OWNED != {"enabled"}):
-        changes["owner_id"] = uow.user_id
-    if changes.keys() & {"trigger", "enabled"}:
-        changes["armed_at"] = uow.now
-    row = board_access.require_row(_UPDATE.first(uow.connection, {"_id": before.id, **changes}), "Automation")
-    updated = rows.automation(row)
+    save_references(uow, workspace_id, before.id, {part: parts[part].references for part in resolved})
+    row = at.row
+    if after is not before:
+        changes = rows.FIELDS.to_changes(before, after)
+        if changes.keys() & _OWNED and (after.enabled or changes.keys() & _OWNED != {"enabled"}):
+            changes["owner_id"] = uow.user_id
+        if changes.keys() & {"trigger", "enabled"}:
+            changes["armed_at"] = uow.now
+        row = board_access.require_row(
+            _UPDATE.first(uow.connection, {"_id": before.id, **changes}), "Automation"
+        )
+    updated = rows.automation(uow, row)
     if updated.enabled and not before.enabled:
         triggers.require_trigger(uow, updated.trigger)
-    emit_change(uow, at.roles.workspace_id, before, updated)
+    emit_change(uow, workspace_id, before, updated)
     return updated
 
 
@@ -161,8 +179,9 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
 def delete_automation(uow: UnitOfWork, ref: AutomationRef) -> Ok:
     """Delete a rule and its traces."""
     at = access.automation(uow, ref)
+    rule = rows.automation(uow, at.row)
     delete_row(uow, _DELETE, {"_id": at.row.id}, "Automation")
-    emit_change(uow, at.roles.workspace_id, rows.automation(at.row), None)
+    emit_change(uow, at.roles.workspace_id, rule, None)
     return Ok()
 
 
@@ -175,8 +194,8 @@ def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutoma
         row = _FLIP.first(uow.connection, parameters)
     else:
         row = _SET.first(uow.connection, {**parameters, "_enabled": request.enabled})
-    updated = rows.automation(board_access.require_row(row, "Automation"))
-    before = rows.automation(at.row)
+    updated = rows.automation(uow, board_access.require_row(row, "Automation"))
+    before = rows.automation(uow, at.row)
     if updated.enabled and not before.enabled:
         triggers.require_trigger(uow, updated.trigger)
     if updated.enabled != before.enabled:
@@ -195,7 +214,7 @@ def default_name(action: AutomationAction, trigger: str) -> str:
 
 
 def _resolve_conditions(
-    candidates: targets.Candidates, conditions: Mapping[str, Any], trigger: Trigger | None
+    candidates: Candidates, conditions: Mapping[str, Any], trigger: Trigger | None
 ) -> dict[str, Any]:
     """Return the conditions of a rule, with ids in place of names.
 
@@ -207,16 +226,15 @@ def _resolve_conditions(
     return targets.resolve_conditions(candidates, check_conditions(renamed, data_fields=data_fields))
 
 
-def _resolve_action(candidates: targets.Candidates, request: ActionToRun) -> AutomationAction:
-    """Check the action of a rule, and return it.
+def _resolve_action(candidates: Candidates, request: ActionToRun) -> AutomationAction:
+    """Check the action of a rule, and return it with ids in place of names.
 
     Raises:
         Invalid: The action does not exist or only reads, the params are malformed, or name an item that does not exist.
     """
     params = request.params or {}
     action, loaded = check_action(candidates.uow, request.type, params)
-    targets.check_params(candidates, params, loaded)
-    return action
+    return replace_fields(action, params=resolve_params(candidates, params, loaded, "action.params."))
 
 
 def check_action(
@@ -245,8 +263,12 @@ def check_action(
     action = write_actions.get(type)
     if action is None:
         raise invalid((f"{path}.type", f"must be one of {', '.join(write_actions)}"))
-    # The event will provide the ids; placeholders are enough for validation.
-    complete_params = with_event_ids(params, set(wire_fields(action.takes)), "the project", "the card")
+    # The event will provide the ids, and select one of several columns; placeholders are enough for validation.
+    single = {
+        name: value[0] if name in COLUMN_PARAMS and isinstance(value, list) and value else value
+        for name, value in params.items()
+    }
+    complete_params = with_event_ids(single, set(wire_fields(action.takes)), "the project", "the card")
     try:
         loaded: Request = load(action.takes, complete_params)
     except Invalid as error:

@@ -48,6 +48,8 @@ from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.knowledge import project_files
+from stellary.core.pilotage.action_params import Candidates, resolve_params
+from stellary.core.pilotage.references import PARTS, UNRESOLVED, StoredReference, save_references
 
 _OF_PROJECT = Query(
     AutomationRow,
@@ -65,7 +67,7 @@ def export_project(uow: UnitOfWork, ref: ProjectRef) -> ProjectFile:
     if workspace_id in uow.workspaces_without_subscribers:
         # The access check has read that the workspace has no rules.
         return file
-    rules = [rows.automation(row) for row in _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id})]
+    rules = rows.automations_of(uow, _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id}))
     if not rules:
         return file
     ids = {rule.owner_id for rule in rules}
@@ -132,7 +134,7 @@ def _add_rules(uow: UnitOfWork, ref: WorkspaceRef, imported: Imported, file: Pro
         not_carried = [_not_carried(entry, index, error.message) for index, entry in enumerate(entries)]
     else:
         project = ref.child(ProjectRef, imported.answer.id)
-        candidates = targets.Candidates(uow, project, imported.answer.workspace_id)
+        candidates = Candidates(uow, project, imported.answer.workspace_id)
         addresses = {
             email: id for id, email in resolve_names.list_addresses(uow, imported.answer.workspace_id)
         }
@@ -146,40 +148,54 @@ def _add_rules(uow: UnitOfWork, ref: WorkspaceRef, imported: Imported, file: Pro
 
 
 def _create_rules(
-    candidates: targets.Candidates,
+    candidates: Candidates,
     entries: list[ImportedAutomation],
     new_ids: Mapping[str, Mapping[str, str]],
 ) -> Iterator[NotCarried]:
     """Insert the rules of a file, and yield those that are disabled since they refer to an item that does not exist."""
-    uow, created = candidates.uow, []
+    uow = candidates.uow
     for index, entry in enumerate(entries):
         path = f"automations[{index}]"
         rule_parts = _rename_and_check(uow, entry, path, new_ids)
-        conditions, params, enabled = rule_parts.conditions, rule_parts.params, entry.enabled
-        try:
-            if (foreign := file_references.find_foreign(params)) is not None:
-                raise Invalid(f"it names {foreign} of the workspace that the file comes from")
-            conditions = targets.resolve_conditions(candidates, conditions, f"{path}.conditions")
-            targets.check_params(candidates, params, rule_parts.request, f"{path}.action.params.")
-        except Invalid as error:
-            enabled = False
-            yield _not_carried(entry, index, f"it is disabled: {error.message}")
+        resolved = {"conditions": rule_parts.conditions, "action": rule_parts.params}
+        references, problems = dict[str, set[StoredReference]](), list[str]()
+        for part in PARTS:
+            candidates.references = set()
+            try:
+                resolved[part] = _resolve_part(candidates, rule_parts, part, path)
+            except Invalid as error:
+                candidates.references = {StoredReference(UNRESOLVED, error.message)}
+                problems.append(error.message)
+            references[part] = candidates.references
+        if problems:
+            yield _not_carried(entry, index, f"it is disabled: {'; '.join(problems)}")
         rule = build_value(
             Automation,
             entry,
             id=uow.new_id(),
             project_id=candidates.ref.project_id,
             name=entry.name or default_name(rule_parts.action, entry.trigger),
-            conditions=dict(conditions),
-            action=rule_parts.action,
-            enabled=enabled,
+            conditions=resolved["conditions"],
+            action=replace_fields(rule_parts.action, params=resolved["action"]),
+            enabled=entry.enabled and not problems,
+            references=[],
+            broken=False,
+            problem=None,
             owner_id=uow.user_id,
             created_at=uow.now,
             updated_at=uow.now,
         )
-        created.append(rows.FIELDS.to_row(rule, armed_at=uow.now))
-    uow.connection.execute(_INSERT, created)
+        uow.connection.execute(_INSERT, rows.FIELDS.to_row(rule, armed_at=uow.now))
+        save_references(uow, candidates.workspace_id, rule.id, references)
     mark_subscribed(uow, candidates.workspace_id)
+
+
+def _resolve_part(candidates: Candidates, parts: _RuleParts, part: str, path: str) -> dict[str, object]:
+    if part == "conditions":
+        return targets.resolve_conditions(candidates, parts.conditions, f"{path}.conditions")
+    if (foreign := file_references.find_foreign(parts.params)) is not None:
+        raise Invalid(f"it names {foreign} of the workspace that the file comes from")
+    return resolve_params(candidates, parts.params, parts.request, f"{path}.action.params.")
 
 
 @attrs.frozen

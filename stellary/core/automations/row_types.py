@@ -26,6 +26,12 @@ class AutomationRow(RowType):
     updated_at: datetime
 
 
+class EnabledRow(AutomationRow):
+    """An enabled rule, and whether it lacks an item that it needs."""
+
+    broken: bool
+
+
 class TraceRow(RowType):
     """A trace of a rule."""
 

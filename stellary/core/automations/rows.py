@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stellary.contract.automations import Automation, AutomationAction, AutomationTrace, TraceTarget
 from stellary.core.automations.row_types import AutomationRow, TraceRow
 from stellary.core.automations.tables import automations, traces
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.pilotage.references import NOTHING, describe_rules
 
 RULE = tuple(automations.c)
 _ACTION_FIELDS = RowFields(
@@ -14,7 +18,13 @@ _ACTION_FIELDS = RowFields(
     renamed={"type": "action_type", "params": "action_params"},
     internal=automations.c.keys(),
 )
-FIELDS = RowFields(Automation, automations, nested={"action": _ACTION_FIELDS}, internal=("armed_at",))
+FIELDS = RowFields(
+    Automation,
+    automations,
+    nested={"action": _ACTION_FIELDS},
+    computed=("references", "broken", "problem"),
+    internal=("armed_at",),
+)
 _TARGET_FIELDS = RowFields(TraceTarget, traces, internal=traces.c.keys())
 _TRACE_FIELDS = RowFields(
     AutomationTrace,
@@ -24,9 +34,32 @@ _TRACE_FIELDS = RowFields(
 )
 
 
-def automation(row: AutomationRow) -> Automation:
-    """Convert a row to a rule."""
-    return FIELDS.to_value(row)
+def automation(uow: UnitOfWork, row: AutomationRow) -> Automation:
+    """Convert a row to a rule.
+
+    Args:
+        uow: The unit of work.
+        row: The row.
+    """
+    (rule,) = automations_of(uow, [row])
+    return rule
+
+
+def automations_of(uow: UnitOfWork, rule_rows: Sequence[AutomationRow]) -> list[Automation]:
+    """Convert rows to rules.
+
+    Args:
+        uow: The unit of work.
+        rule_rows: The rows.
+    """
+    described = describe_rules(uow, [row.id for row in rule_rows])
+    needs = [described.get(row.id, NOTHING) for row in rule_rows]
+    return [
+        FIELDS.to_value(
+            row, references=need.references, broken=need.problem is not None, problem=need.problem
+        )
+        for row, need in zip(rule_rows, needs, strict=True)
+    ]
 
 
 def trace(row: TraceRow) -> AutomationTrace:

@@ -17,7 +17,7 @@ from stellary.contract.cards import (
     UpdateCard,
 )
 from stellary.contract.custom_fields import CustomField
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CardRef, ColumnRef
 from stellary.contract.unset import UNSET
@@ -284,7 +284,7 @@ class _Update:
 
 
 @serves(DELETE_CARD)
-def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
+def delete_card(uow: UnitOfWork, ref: CardRef) -> Deleted:
     """Move a card with its comments, relations and attachments to the trash. Its number is not used again."""
     at = access.card(uow, ref)
     columns = {}
@@ -316,4 +316,4 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Ok:
     if column is not None:
         ordering.index_removal(uow, column, at.position)
     uow.emit(event)
-    return Ok()
+    return Deleted(broken_automations=[])

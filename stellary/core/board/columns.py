@@ -25,7 +25,7 @@ from stellary.contract.columns import (
     ListColumns,
     UpdateColumn,
 )
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, get_set_fields, replace_fields
 from stellary.contract.paging import Listing
@@ -172,7 +172,7 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
 
 
 @serves(DELETE_COLUMN)
-def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
+def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Deleted:
     """Move a column to the trash; its cards, including archived ones, move to the column of ``moveCardsTo``."""
     at = access.column(uow, ref)
     if request.move_cards_to == ref.column_id:
@@ -213,7 +213,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Ok:
     uow.connection.execute(_DELETE, {"_id": before.id})
     COLUMN_ORDERS.leave(uow, before.scope_id, before.position)
     emit_change(uow, at.roles.workspace_id, column_value(before), None)
-    return Ok()
+    return Deleted(broken_automations=[])
 
 
 def _load_locked(uow: UnitOfWork, ref: ColumnRef) -> ColumnRow:

@@ -31,7 +31,7 @@ from stellary.contract.custom_fields import (
     SetCustomFields,
     UpdateCustomField,
 )
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted
 from stellary.contract.errors import Conflict
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import CustomFieldRef, FlatCardRef, ProjectRef
@@ -118,7 +118,7 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
 
 
 @serves(DELETE_CUSTOM_FIELD)
-def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Ok:
+def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
     """Move a field to the trash, with the values that cards have of it."""
     at = field_access.custom_field(uow, ref)
     before = field_rows.field(at.row)
@@ -142,7 +142,7 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Ok:
     emit_change(
         uow, at.roles.workspace_id, before, None, **describe_values([card.value for card in changed_cards])
     )
-    return Ok()
+    return Deleted(broken_automations=[])
 
 
 @serves(SET_CUSTOM_FIELDS)

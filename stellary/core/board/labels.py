@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from stellary.contract.cards import LABELS_MAX
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted, Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import build_value, update_value
 from stellary.contract.labels import (
@@ -128,7 +128,7 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
 
 
 @serves(DELETE_LABEL)
-def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
+def delete_label(uow: UnitOfWork, ref: LabelRef) -> Deleted:
     """Move a label to the trash, and remove it from all cards."""
     at = access.label(uow, ref)
     label = at.row
@@ -154,7 +154,7 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Ok:
         ChangedValue(row.id, former_ids.get(row.id), row.label_ids, row.version) for row in changed_rows
     ]
     emit_change(uow, at.roles.workspace_id, _label(label), None, **describe_values(values))
-    return Ok()
+    return Deleted(broken_automations=[])
 
 
 @serves(ADD_LABEL_TO_CARD)

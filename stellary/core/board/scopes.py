@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from stellary.contract.columns import Column
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted
 from stellary.contract.fields import build_value, field_names, replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef, ScopeRef
@@ -158,7 +158,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
 
 
 @serves(DELETE_SCOPE)
-def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
+def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Deleted:
     """Move a scope to the trash with its columns; its cards move to the column of ``moveCardsTo``, or go with it."""
     at = scope_access.load_locked_scope(uow, ref)
     row, workspace_id = at.row, at.roles.workspace_id or ""
@@ -196,7 +196,7 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Ok:
     for column in deleted_scope.columns:
         emit_change(uow, workspace_id, column, None)
     emit_change(uow, workspace_id, deleted_scope, None)
-    return Ok()
+    return Deleted(broken_automations=[])
 
 
 @serves(SET_VIEW)

@@ -72,7 +72,7 @@ ITEM_CLASSES: Final[Mapping[type[Value], ItemClass]] = {
         left_out=("prompt", "result", "progress", "pending_proposals"),
     ),
     AgentToken: ItemClass("agent_token", verbs=_REVOCABLE, left_out=("prefix",)),
-    Automation: ItemClass("automation"),
+    Automation: ItemClass("automation", left_out=("references",)),
     Column: ItemClass("column"),
     CustomField: ItemClass("custom_field"),
     Invitation: ItemClass("invitation", name="email", verbs=_REVOCABLE),
@@ -81,7 +81,9 @@ ITEM_CLASSES: Final[Mapping[type[Value], ItemClass]] = {
     OrganizationMember: ItemClass("organization_member", id="user_id", verbs=_MEMBERSHIP),
     Project: ItemClass("project", project_id="id"),
     Proposal: ItemClass("proposal", name="summary", left_out=("params", "result")),
-    ProposedAction: ItemClass("action", name="action_type", left_out=("payload", "problem", "result")),
+    ProposedAction: ItemClass(
+        "action", name="action_type", left_out=("payload", "references", "problem", "result")
+    ),
     Scope: ItemClass("scope"),
     Webhook: ItemClass("webhook", name="url"),
     Workspace: ItemClass("workspace", left_out=("my_role", "my_pilotage_role")),

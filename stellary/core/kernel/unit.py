@@ -151,6 +151,7 @@ class UnitOfWork:
         item_names: The names of labels and custom fields that the unit has read, by id.
         ended_counts: The numbers of items that ended in the unit together with a user's rights, by field of
             ``EndedRights``.
+        broken_rules: The names of automation rules that lack an item since a deletion in the unit, by id.
         workspaces_without_subscribers: The ids of workspaces known to have no automation rule and no webhook.
     """
 
@@ -161,6 +162,7 @@ class UnitOfWork:
         "_react",
         "actor",
         "after_commit",
+        "broken_rules",
         "cause",
         "connection",
         "dependencies",
@@ -204,6 +206,7 @@ class UnitOfWork:
         self.handled_count = 0
         self.members: dict[tuple[str, str], str] = {}
         self.item_names: dict[str, str] = {}
+        self.broken_rules: dict[str, str] = {}
         self.ended_counts: defaultdict[str, int] = defaultdict(int)
         self.workspaces_without_subscribers: set[str] = set()
         self._react = react

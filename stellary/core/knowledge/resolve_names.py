@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import WorkspaceRef
@@ -35,6 +35,11 @@ _BY_IDS = Query(
         documents.c.id.in_(bindparam("_ids", expanding=True)),
     ),
 )
+
+
+def title_of(id: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """Return a subquery for the title of a document, regardless of access; null if it is deleted."""
+    return select(documents.c.title).where(documents.c.id == id).scalar_subquery()
 
 
 def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str = "documentId") -> str:

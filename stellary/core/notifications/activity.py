@@ -206,7 +206,9 @@ def _build_entry(
         return _Entry(event, rules.project_meta(event), [], changes, event.project)
     if isinstance(event, ItemChanged):
         changes = list_item_changes(event.before, event.after)
-        return _Entry(event, rules.item_meta(event), [], changes, event.after or event.before)
+        owner_id = rules.find_owner_of_broken(event)
+        recipients = [] if owner_id is None or not reaches(uow, event.workspace_id, owner_id) else [owner_id]
+        return _Entry(event, rules.item_meta(event), recipients, changes, event.after or event.before)
     if isinstance(event, TrashEvent):
         return _trash_entry(event)
     if isinstance(event, PilotageChanged):

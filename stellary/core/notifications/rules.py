@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, get_args
 
 from stellary.contract.activities import ActivityType
+from stellary.contract.automations import Automation
 from stellary.contract.cards import CardStatus
 from stellary.core.kernel.events import (
     AttachmentAdded,
@@ -321,6 +322,17 @@ def find_card_recipients(event: CardEvent) -> set[str]:
         case _:
             pass
     return {user_id for user_id in user_ids if user_id}
+
+
+def find_owner_of_broken(event: ItemChanged) -> str | None:
+    """Return the id of the owner of a rule that is newly broken, or works again; None for other changes.
+
+    The owner may be the actor, since this is a consequence of another change.
+    """
+    before, after = event.before, event.after
+    if isinstance(before, Automation) and isinstance(after, Automation) and before.broken != after.broken:
+        return after.owner_id
+    return None
 
 
 def find_document_recipients(event: DocumentEvent) -> set[str]:

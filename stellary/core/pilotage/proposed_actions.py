@@ -33,7 +33,8 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel import actions
 from stellary.core.kernel.events import Cause, Chain, WorkspaceLeft
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
-from stellary.core.pilotage import access, rows, rules
+from stellary.core.pilotage import access, references, rows, rules
+from stellary.core.pilotage.action_params import resolve_payload
 from stellary.core.pilotage.ledger import ACTIONS
 from stellary.core.pilotage.row_types import ActionRow, OpenCountRow
 from stellary.core.pilotage.tables import actions as table
@@ -75,21 +76,29 @@ _LATEST = Query(
 def propose_action(uow: UnitOfWork, ref: WorkspaceRef, request: ProposeAction) -> ProposedAction:
     """Propose an action. Nothing is executed."""
     workspace = accounts_access.workspace(uow, ref).row
-    values = {**get_set_fields(request, ProposedAction), "payload": request.payload or {}}
-    return ACTIONS.add(uow, workspace.id, {**values, "status": "suggested"}, change="proposed")
+    payload = request.payload or {}
+    resolved_payload, needed = resolve_payload(uow, ref, workspace.id, request.action_type, payload)
+    values = {"payload": payload, "resolved_payload": resolved_payload, "status": "suggested"}
+    item = ACTIONS.add(
+        uow, workspace.id, {**get_set_fields(request, ProposedAction), **values}, change="proposed"
+    )
+    references.add_references(uow, workspace.id, needed, action_number=ACTIONS.parse_number(item.id))
+    return _describe(uow, workspace.id, item)
 
 
 @serves(LIST_ACTIONS)
 def list_actions(uow: UnitOfWork, ref: WorkspaceRef, request: ListActions) -> Listing[ProposedAction]:
     """Return the proposed actions of a workspace, oldest first."""
     workspace = accounts_access.workspace(uow, ref).row
-    return ACTIONS.fetch(uow, workspace.id, request, request.status)
+    listing = ACTIONS.fetch(uow, workspace.id, request, request.status)
+    return Listing(rows.with_references(uow, workspace.id, listing.items), listing.next)
 
 
 @serves(GET_ACTION)
 def get_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
     """Return one proposed action."""
-    return rows.action(uow, access.action(uow, ref).row)
+    row = access.action(uow, ref).row
+    return _describe(uow, row.workspace_id, rows.action(uow, row))
 
 
 @serves(REVIEW_ACTION)
@@ -97,7 +106,7 @@ def review_action(uow: UnitOfWork, ref: ProposedActionRef, request: ReviewAction
     """Approve or reject a suggested action.
 
     Raises:
-        Conflict: The action is no longer suggested.
+        Conflict: The action is no longer suggested; or it was approved, but cannot be applied.
     """
     action_row = access.action(uow, ref).row
     # The action will run with the approver's rights, so the membership is locked until the approval is committed.
@@ -105,10 +114,13 @@ def review_action(uow: UnitOfWork, ref: ProposedActionRef, request: ReviewAction
         raise NotFound("Workspace not found")
     status: ProposedActionStatus = "approved" if request.approved else "rejected"
     reason = (request.reason or "").strip() or None
+    problem = _describe(uow, action_row.workspace_id, rows.action(uow, action_row)).problem
+    if request.approved and problem is not None and action_row.status == rules.BEFORE[status]:
+        raise _failed_error(problem)
     row = _change_status(
         uow, action_row, status, reviewed_by_id=uow.user_id, review_reason=reason, reviewed_at=uow.now
     )
-    return rows.action(uow, row)
+    return _describe(uow, row.workspace_id, rows.action(uow, row))
 
 
 @serves(APPLY_ACTION)
@@ -119,10 +131,18 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
         Conflict: The action is not approved, was applied already, or is not possible; then nothing is changed.
     """
     action_row = access.action(uow, ref).row
+    problem = _describe(uow, action_row.workspace_id, rows.action(uow, action_row)).problem
+    if problem is not None and action_row.status == rules.BEFORE["applied"]:
+        raise _failed_error(problem)
     row = _change_status(uow, action_row, "applied", applied_by_id=uow.user_id, applied_at=uow.now)
     answer = settle_answer(uow, _run_as_approver(uow, ref.parent(WorkspaceRef), row))
     parameters = {"_workspace_id": row.workspace_id, "_number": row.number, "result": as_json(answer)}
-    return rows.action(uow, _UPDATE.one(uow.connection, parameters))
+    return _describe(uow, row.workspace_id, rows.action(uow, _UPDATE.one(uow.connection, parameters)))
+
+
+def _describe(uow: UnitOfWork, workspace_id: str, item: ProposedAction) -> ProposedAction:
+    (described,) = rows.with_references(uow, workspace_id, [item])
+    return described
 
 
 def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
@@ -160,7 +180,7 @@ def list_latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Proposed
         limit: The maximum number of actions.
     """
     action_rows = _LATEST.all(uow.connection, {"_workspace_id": workspace_id, "_limit": limit})
-    return [rows.action(uow, row) for row in action_rows]
+    return rows.with_references(uow, workspace_id, [rows.action(uow, row) for row in action_rows])
 
 
 def _change_status(
@@ -184,15 +204,12 @@ def _change_status(
 
 
 def _run_as_approver(uow: UnitOfWork, ref: WorkspaceRef, row: ActionRow) -> object:
-    problem = rows.find_problem(uow, row.action_type, row.payload)
-    if problem is not None:
-        raise _failed_error(problem)
     # Only an approved action is applied.
     approver = row.reviewed_by_id or ""
     try:
         via = {"action": {"id": rules.short_id("action", row.number), "name": row.action_type}}
         with uow.caused_by(Cause(Chain(uow.new_id()), approver, 0, via), Actor(approver)):
-            return actions.run(uow, ref, row.action_type, row.payload)
+            return actions.run(uow, ref, row.action_type, row.resolved_payload or row.payload)
     except ServerError:
         raise
     except (NotFound, Forbidden) as error:

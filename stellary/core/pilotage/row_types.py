@@ -70,6 +70,7 @@ class ActionRow(LedgerRow):
     action_type: str
     explanation: str
     payload: dict[str, object]
+    resolved_payload: dict[str, object] | None
     status: ProposedActionStatus
     reviewed_by_id: str | None
     review_reason: str | None
@@ -77,6 +78,18 @@ class ActionRow(LedgerRow):
     applied_by_id: str | None
     applied_at: datetime | None
     result: object
+
+
+class ReferenceRow(RowType):
+    """An item that a rule or a proposed action needs, with its present name."""
+
+    automation_id: str | None
+    action_number: int | None
+    kind: str
+    item_id: str
+    name: str | None
+    missing: bool
+    present_name: str | None
 
 
 class OpenCountRow(RowType):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stellary.contract.active_docs import ActiveDoc
 from stellary.contract.errors import Invalid
+from stellary.contract.fields import replace_fields
 from stellary.contract.pilotage import Decision, Mission, PilotagePriority, Todo
 from stellary.contract.proposed_actions import ProposedAction
 from stellary.contract.wire import load
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.pilotage.references import NOTHING, describe_actions
 from stellary.core.pilotage.row_types import ActionRow, DecisionRow, DocRow, MissionRow, PriorityRow, TodoRow
-from stellary.core.pilotage.rules import OPEN, short_id
+from stellary.core.pilotage.rules import OPEN, parse_short_id, short_id
 from stellary.core.pilotage.tables import actions, decisions, docs, missions, priorities, todos
 
 _NUMBERED = ("workspace_id", "number")
@@ -28,9 +32,9 @@ _DOC_FIELDS = RowFields(ActiveDoc, docs, computed=("id",), internal=_NUMBERED)
 _ACTION_FIELDS = RowFields(
     ProposedAction,
     actions,
-    computed=("id", "problem"),
+    computed=("id", "problem", "references"),
     renamed={"proposed_by_id": "created_by_id"},
-    internal=_NUMBERED,
+    internal=(*_NUMBERED, "resolved_payload"),
 )
 
 
@@ -91,14 +95,37 @@ def doc(uow: UnitOfWork, row: DocRow) -> ActiveDoc:
 
 
 def action(uow: UnitOfWork, row: ActionRow) -> ProposedAction:
-    """Convert a row to a proposed action.
+    """Convert a row to a proposed action, without its references.
 
     Args:
         uow: The unit of work, with the registered actions.
         row: The row.
     """
     problem = find_problem(uow, row.action_type, row.payload) if row.status in OPEN else None
-    return _ACTION_FIELDS.to_value(row, id=short_id("action", row.number), problem=problem)
+    return _ACTION_FIELDS.to_value(row, id=short_id("action", row.number), problem=problem, references=[])
+
+
+def with_references(
+    uow: UnitOfWork, workspace_id: str, items: Sequence[ProposedAction]
+) -> list[ProposedAction]:
+    """Return proposed actions with the items that they need, and the problems of those that are missing.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        items: The actions.
+    """
+    numbers = [parse_short_id("action", item.id) for item in items]
+    described = describe_actions(uow, workspace_id, numbers)
+    needs = [described.get(number, NOTHING) for number in numbers]
+    return [
+        replace_fields(
+            item,
+            references=need.references,
+            problem=item.problem or (need.problem if item.status in OPEN else None),
+        )
+        for item, need in zip(items, needs, strict=True)
+    ]
 
 
 def find_problem(uow: UnitOfWork, action_type: str, payload: object) -> str | None:

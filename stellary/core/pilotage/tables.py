@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
 from stellary.core.db.base import IdType, Json, UtcDateTime, metadata
 
@@ -70,6 +70,8 @@ actions = _build_table(
     Column("action_type", String(100), nullable=False),
     Column("explanation", String(500), nullable=False),
     Column("payload", Json, nullable=False),
+    # The payload with ids in place of names.
+    Column("resolved_payload", Json),
     Column("status", String(20), nullable=False),
     Column("reviewed_by_id", IdType, ForeignKey("stellary_users.id")),
     Column("review_reason", String(200)),
@@ -80,6 +82,28 @@ actions = _build_table(
     Column("result", Json),
     Index("ix_stellary_pilotage_actions_workspace_id_status_number", "workspace_id", "status", "number"),
 )
+
+references = Table(
+    "stellary_action_references",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("workspace_id", IdType, ForeignKey("stellary_workspaces.id", ondelete="CASCADE"), nullable=False),
+    # The rule, or the number of the proposed action, that needs the item.
+    Column("automation_id", IdType, ForeignKey("stellary_automations.id", ondelete="CASCADE"), index=True),
+    Column("action_number", Integer),
+    # ``conditions`` or ``action``.
+    Column("part", String(20), nullable=False),
+    Column("kind", String(20), nullable=False),
+    # No foreign key: the item may be in the trash. Empty for a name that could not be resolved.
+    Column("item_id", String(24), nullable=False),
+    # The last name of a missing item, or the reason why a name could not be resolved.
+    Column("name", Text),
+    Column("is_alternative", Boolean, nullable=False),
+    Column("missing", Boolean, nullable=False),
+    Index("ix_stellary_action_references_item_id", "item_id"),
+    Index("ix_stellary_action_references_workspace_id_action_number", "workspace_id", "action_number"),
+)
+"""The items that rules and proposed actions need."""
 
 numbers = Table(
     "stellary_pilotage_numbers",

@@ -253,7 +253,7 @@ def test_an_action_that_fails_leaves_the_change_and_what_others_did(automation_a
         automation_api.columns[0]["id"],
     )
     (result,) = automation_api.results(failing)
-    assert result.startswith("targetColumn must be the id or the name of an existing item")
+    assert result == "the rule is broken: the column 'Nowhere' was deleted"
     assert automation_api.results(acting) == ["success"]
 
 

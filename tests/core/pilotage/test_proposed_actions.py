@@ -53,6 +53,14 @@ def test_the_published_example_moves_a_card_to_the_column_of_that_name(pilotage_
         "explanation": "All subtasks complete, move to Done",
         "status": "suggested",
         "payload": {"cardId": card["id"], "targetColumn": "Done"},
+        "references": [
+            {"kind": kind, "id": id, "name": name, "missing": False}
+            for kind, id, name in (
+                ("card", card["id"], card["title"]),
+                ("column", pilotage_api.columns[2]["id"], "Done"),
+                ("project", pilotage_api.project["id"], pilotage_api.project["name"]),
+            )
+        ],
         "problem": None,
         "proposedById": pilotage_api.owner.id,
         "reviewedById": None,
@@ -159,13 +167,11 @@ def test_invalid_review_is_refused(pilotage_api, body):
 def test_inapplicable_action_is_refused_when_proposed(pilotage_api, action_type, payload, problem):
     action = pilotage_api.propose(action_type, **payload)
     assert action["problem"].startswith(problem)
-    approved = step(pilotage_api, action, "approved")
-    assert approved["problem"] == action["problem"]
-    status, message, code = cannot(pilotage_api, action, "applied")
+    status, message, code = cannot(pilotage_api, action, "approved")
     assert (status, code) == (409, "action_failed")
     assert message == f"the action cannot be applied: {action['problem']}"
-    assert pilotage_api.action(action) == approved
-    rejected = step(pilotage_api, pilotage_api.propose(action_type, **payload), "rejected")
+    assert pilotage_api.action(action) == action
+    rejected = step(pilotage_api, action, "rejected")
     assert rejected["problem"] is None
 
 
@@ -177,16 +183,48 @@ def test_inapplicable_action_is_refused_when_proposed(pilotage_api, action_type,
         ({"targetColumn": "Done", "before": "a" * 24}, "before must be the id of an existing item"),
     ],
 )
-def test_failed_application_changes_nothing(pilotage_api, payload, reason):
+def test_action_on_an_unknown_item_cannot_be_approved(pilotage_api, payload, reason):
     card = pilotage_api.card()
-    action = pilotage_api.approve("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
-    assert cannot(pilotage_api, action, "applied") == (
+    action = pilotage_api.propose("move_card", **({"cardId": card["id"], "targetColumn": "Done"} | payload))
+    assert action["problem"] == f"payload.{reason}"
+    assert cannot(pilotage_api, action, "approved") == (
         409,
-        f"the action cannot be applied: {reason}",
+        f"the action cannot be applied: payload.{reason}",
         "action_failed",
     )
     assert pilotage_api.action(action) == action
     assert pilotage_api.read(card) == card
+
+
+@pytest.mark.parametrize("status", ["suggested", "approved"])
+def test_action_keeps_to_the_items_that_it_named(pilotage_api, status):
+    card, done = pilotage_api.card("Write"), pilotage_api.columns[2]
+    action = pilotage_api.propose("move_card", cardId="write", targetColumn="Done")
+    if status == "approved":
+        step(pilotage_api, action, "approved")
+    columns = f"{pilotage_api.path}/columns"
+    pilotage_api.world.ask(pilotage_api.owner, "PATCH", f"{columns}/{done['id']}", {"name": "Shipped"})
+    pilotage_api.world.ask(pilotage_api.owner, "POST", columns, {"name": "Done"})
+    renamed = pilotage_api.action(action)
+    assert (renamed["payload"], renamed["problem"]) == (action["payload"], None)
+    assert {(item["kind"], item["id"], item["name"]) for item in renamed["references"]} > {
+        ("column", done["id"], "Shipped"),
+        ("card", card["id"], "Write"),
+    }
+    pilotage_api.world.ask(pilotage_api.owner, "DELETE", f"{columns}/{done['id']}")
+    lacking = pilotage_api.action(action)
+    assert lacking["problem"] == "the column 'Shipped' was deleted"
+    following = {"suggested": "approved", "approved": "applied"}[status]
+    message = f"the action cannot be applied: {lacking['problem']}"
+    assert cannot(pilotage_api, action, following) == (409, message, "action_failed")
+    assert pilotage_api.action(action) == lacking
+    (entry,) = pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.workspace.path}/trash")
+    path = f"{pilotage_api.workspace.path}/trash/{entry['id']}/restore"
+    pilotage_api.world.ask(pilotage_api.owner, "POST", path)
+    assert pilotage_api.action(action) == renamed
+    if status == "suggested":
+        step(pilotage_api, action, "approved")
+    assert step(pilotage_api, action, "applied")["result"]["columnId"] == done["id"]
 
 
 def test_applied_action_names_the_created_item(pilotage_api):
@@ -200,17 +238,21 @@ def test_applied_action_names_the_created_item(pilotage_api):
 
 def test_failed_application_can_be_retried(pilotage_api):
     card = pilotage_api.card()
-    action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Verified")
+    column = pilotage_api.columns[2]
+    of_column = f"{pilotage_api.path}/columns/{column['id']}"
+    pilotage_api.card(column=2)
+    pilotage_api.world.ask(pilotage_api.owner, "PATCH", of_column, {"wipLimit": 1})
+    action = pilotage_api.approve("move_card", cardId=card["id"], targetColumn="Done")
     assert cannot(pilotage_api, action, "applied")[2] == "action_failed"
-    column = pilotage_api.world.ask(
-        pilotage_api.owner, "POST", f"{pilotage_api.path}/columns", {"name": "Verified"}
-    )
+    pilotage_api.world.ask(pilotage_api.owner, "PATCH", of_column, {"wipLimit": None})
     assert step(pilotage_api, action, "applied")["status"] == "applied"
     assert pilotage_api.read(card)["columnId"] == column["id"]
 
 
 def test_partly_applied_action_is_rolled_back(pilotage_api):
-    bulk = [{"title": "One"}, {"title": "Two", "column": "Nowhere"}]
+    of_column = f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}"
+    pilotage_api.world.ask(pilotage_api.owner, "PATCH", of_column, {"wipLimit": 1})
+    bulk = [{"title": "One", "column": "Done"}, {"title": "Two", "column": "Done"}]
     action = pilotage_api.approve("create_cards_bulk", projectId=pilotage_api.project["id"], cards=bulk)
     assert cannot(pilotage_api, action, "applied")[0] == 409
     assert pilotage_api.world.ask(pilotage_api.owner, "GET", f"{pilotage_api.path}/cards") == []

@@ -20,6 +20,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "toAssigneeId": "people",
     "to": "people",
     "cardId": "cards",
+    "targetCardId": "cards",
     "before": "cards",
     "after": "cards",
 }

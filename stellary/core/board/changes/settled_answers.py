@@ -9,6 +9,8 @@ import orjson
 
 from stellary.contract.cards import Card
 from stellary.contract.checklists import ChecklistItem
+from stellary.contract.endpoint import BrokenAutomation, Deleted
+from stellary.contract.fields import replace_fields
 from stellary.contract.paging import Listing
 from stellary.contract.wire import dump
 from stellary.core.board import access
@@ -30,10 +32,14 @@ def settle_answer(uow: UnitOfWork, answer: T) -> T:
         answer: The result of a service: a value, or a list of values.
 
     Returns:
-        The same result, with the current state of its cards and checklist items. Deleted ones are unchanged.
+        The same result, with the current state of its cards and checklist items; deleted ones are unchanged. That of a
+        deletion has the rules that it broke.
     """
     count = len(uow.events)
     uow.settle()
+    if isinstance(answer, Deleted):
+        broken_rules = [BrokenAutomation(id=id, name=name) for id, name in uow.broken_rules.items()]
+        return replace_fields(answer, broken_automations=broken_rules)
     if len(uow.events) == count or not any(isinstance(event, CardEvent) for event in uow.events[count:]):
         return answer
     ids = {card.id for card in _find_cards(answer)}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import bindparam, null, select, union_all
+from sqlalchemy import ColumnElement, bindparam, func, null, select, union_all
 
 from stellary.core.board.tables import cards, columns, custom_fields, labels, projects, scopes
 from stellary.core.kernel.unit import UnitOfWork
@@ -57,6 +58,14 @@ def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) 
     """
     rows = uow.connection.execute(_IN_WORKSPACE, {"_workspace_id": workspace_id, "_ids": list(ids)})
     return {row.id: repr(row.name) + (f" in {row.place!r}" if row.place else "") for row in rows}
+
+
+def name_of_item(id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an expression for the name of a project, scope, column, label, custom field or card; null if it is deleted."""
+    names = [table.c.name for table in (projects, scopes, columns, labels, custom_fields)]
+    return func.coalesce(
+        *(select(name).where(name.table.c.id == id).scalar_subquery() for name in (*names, cards.c.title))
+    )
 
 
 def load_item_names(uow: UnitOfWork, project_ids: Collection[str], ids: set[str]) -> dict[str, str]:

@@ -1,0 +1,285 @@
+"""The items that stored actions need, of rules and of proposed actions, and which of them are missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, TypeVar
+
+import attrs
+from sqlalchemy import ColumnElement, String, bindparam, delete, exists, func, insert, select, update
+
+from stellary.contract.proposed_actions import ActionReference, ReferenceKind
+from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.subscribers import mark_subscribed
+from stellary.core.board.queries.item_names import name_of_item
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.events import (
+    CardDeleted,
+    DocumentDeleted,
+    Event,
+    ItemChanged,
+    ItemRestored,
+    PilotageChanged,
+    WorkspaceLeft,
+)
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.knowledge.resolve_names import title_of
+from stellary.core.pilotage.row_types import ReferenceRow
+from stellary.core.pilotage.tables import references as table
+
+K = TypeVar("K", str, int)
+
+UNRESOLVED: Final = "unresolved"
+"""The kind of a row that stands for a name that could not be resolved; its name is the reason."""
+PARTS: Final = ("conditions", "action")
+"""The parts of a rule that refer to items."""
+_BATCH: Final = 500
+_DELETABLE: Final = ("column", "scope", "label", "custom_field", "project", "agent")
+_id = table.c.item_id
+_PRESENT_NAME = func.coalesce(name_of(_id), name_of_item(_id), title_of(_id))
+_ALL = select(*table.c, _PRESENT_NAME.label("present_name")).order_by(table.c.id)
+_OF_RULES = Query(ReferenceRow, _ALL.where(table.c.automation_id.in_(bindparam("_ids", expanding=True))))
+_OF_ACTIONS = Query(
+    ReferenceRow,
+    _ALL.where(
+        table.c.workspace_id == bindparam("_workspace_id"),
+        table.c.action_number.in_(bindparam("_ids", expanding=True)),
+    ),
+)
+_DELETE = delete(table).where(
+    table.c.automation_id == bindparam("_rule_id"), table.c.part == bindparam("_part")
+)
+_INSERT = insert(table)
+_FIND = select(table.c.item_id, table.c.automation_id).where(
+    table.c.workspace_id == bindparam("_workspace_id"),
+    table.c.item_id.in_(bindparam("_ids", expanding=True)),
+)
+_THIS = (table.c.workspace_id == bindparam("_workspace_id"), table.c.item_id == bindparam("_id"))
+_MARK = (
+    update(table)
+    .where(*_THIS)
+    .values(missing=bindparam("_missing"), name=func.coalesce(bindparam("_name", type_=String), table.c.name))
+)
+_other = table.alias("other")
+# A rule does not need the column of a deleted scope as long as it has that of another scope.
+_FORGET_ALTERNATIVE = delete(table).where(
+    *_THIS,
+    table.c.is_alternative,
+    exists().where(
+        _other.c.automation_id == table.c.automation_id,
+        _other.c.is_alternative,
+        _other.c.item_id != table.c.item_id,
+        ~_other.c.missing,
+    ),
+)
+
+
+def is_broken(rule_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a rule lacks an item that it needs."""
+    return exists().where(table.c.automation_id == rule_id, table.c.missing)
+
+
+@attrs.frozen
+class StoredReference:
+    """An item that an action names; or, of the kind ``UNRESOLVED``, the reason why a name could not be resolved."""
+
+    kind: ReferenceKind | str
+    id: str
+    is_alternative: bool = False
+
+
+def save_references(
+    uow: UnitOfWork, workspace_id: str, rule_id: str, parts: Mapping[str, Iterable[StoredReference]]
+) -> None:
+    """Store the references of a rule, in place of those that the parts had.
+
+    Args:
+        uow: A unit of work that writes.
+        workspace_id: The workspace.
+        rule_id: The rule.
+        parts: The references of ``conditions`` and ``action``.
+    """
+    for part, references in parts.items():
+        uow.connection.execute(_DELETE, {"_rule_id": rule_id, "_part": part})
+        add_references(uow, workspace_id, references, automation_id=rule_id, part=part)
+
+
+def add_references(
+    uow: UnitOfWork,
+    workspace_id: str,
+    references: Iterable[StoredReference],
+    *,
+    automation_id: str | None = None,
+    action_number: int | None = None,
+    part: str = "action",
+) -> None:
+    """Store the references of a new rule or a proposed action.
+
+    Args:
+        uow: A unit of work that writes.
+        workspace_id: The workspace.
+        references: The references.
+        automation_id: The rule.
+        action_number: The number of the proposed action.
+        part: The part of the rule.
+    """
+    rows = [
+        {
+            "id": uow.new_id(),
+            "workspace_id": workspace_id,
+            "automation_id": automation_id,
+            "action_number": action_number,
+            "part": part,
+            "kind": reference.kind,
+            "item_id": "" if reference.kind == UNRESOLVED else reference.id,
+            "name": reference.id if reference.kind == UNRESOLVED else None,
+            "is_alternative": reference.is_alternative,
+            "missing": reference.kind == UNRESOLVED,
+        }
+        for reference in sorted(references, key=lambda reference: (reference.kind, reference.id))
+    ]
+    if rows:
+        uow.connection.execute(_INSERT, rows)
+        mark_subscribed(uow, workspace_id)
+
+
+@attrs.frozen
+class Described:
+    """The references of an action, and what it lacks; None if it lacks nothing."""
+
+    references: list[ActionReference]
+    problem: str | None
+
+
+NOTHING = Described([], None)
+
+
+def describe_rules(uow: UnitOfWork, rule_ids: Collection[str]) -> Mapping[str, Described]:
+    """Return the references of rules with the present names of the items, by rule; nothing for rules without any.
+
+    Args:
+        uow: The unit of work.
+        rule_ids: The ids of the rules.
+    """
+    rows = _OF_RULES.all(uow.connection, {"_ids": list(rule_ids)}) if rule_ids else []
+    return _describe_all([(row.automation_id or "", row) for row in rows])
+
+
+def describe_actions(uow: UnitOfWork, workspace_id: str, numbers: Collection[int]) -> Mapping[int, Described]:
+    """Return the references of proposed actions, by number, like ``describe_rules``.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the actions.
+        numbers: Their numbers.
+    """
+    parameters = {"_workspace_id": workspace_id, "_ids": list(numbers)}
+    rows = _OF_ACTIONS.all(uow.connection, parameters) if numbers else []
+    return _describe_all([(row.action_number or 0, row) for row in rows])
+
+
+def _describe_all(owned_rows: list[tuple[K, ReferenceRow]]) -> Mapping[K, Described]:
+    by_owner: dict[K, list[ReferenceRow]] = defaultdict(list)
+    for owner, row in owned_rows:
+        by_owner[owner].append(row)
+    return {owner: _describe(rows) for owner, rows in by_owner.items()}
+
+
+def _describe(rows: list[ReferenceRow]) -> Described:
+    references, problems = [], []
+    for row in rows:
+        name = (row.name if row.missing else None) or row.present_name or row.item_id
+        if row.kind != UNRESOLVED:
+            references.append(ActionReference(kind=row.kind, id=row.item_id, name=name, missing=row.missing))
+        if row.missing and row.kind == UNRESOLVED:
+            problems.append(name)
+        elif row.missing and row.kind == "person":
+            problems.append(f"{name} is no longer in the workspace")
+        elif row.missing:
+            problems.append(f"the {row.kind.replace('_', ' ')} {name!r} was deleted")
+    return Described(references, "; ".join(problems) or None)
+
+
+@attrs.frozen
+class PresenceChange:
+    """The deletion of an item that actions may need, or its return.
+
+    Attributes:
+        name: The last name of a deleted item; None for a person, whose name is known.
+        has_lost_scope: Whether it is a column that was deleted with its scope.
+    """
+
+    missing: bool
+    name: str | None = None
+    has_lost_scope: bool = False
+
+
+@attrs.frozen
+class PresenceChanges:
+    """PresenceChanges of items that actions need, by workspace and id; and the rules that need them, with their workspaces."""
+
+    by_item: Mapping[tuple[str, str], PresenceChange]
+    workspaces_by_rule: Mapping[str, str]
+
+
+def find_changes(uow: UnitOfWork, events: Iterable[Event]) -> PresenceChanges:
+    """Return the deletions and returns among events of items that rules or proposed actions need.
+
+    Args:
+        uow: The unit of work.
+        events: The events, of which others are ignored.
+    """
+    changes: dict[str, dict[str, PresenceChange]] = defaultdict(dict)
+    scope_ids = {
+        event.item_id
+        for event in events
+        if isinstance(event, ItemChanged) and event.kind == "scope" and event.after is None
+    }
+    for event in events:
+        if event.workspace_id not in uow.workspaces_without_subscribers:
+            changes[event.workspace_id] |= _find_change(event, scope_ids)
+    needed, workspaces_by_rule = dict[tuple[str, str], PresenceChange](), dict[str, str]()
+    for workspace_id, items in changes.items():
+        ids = sorted(items)
+        for first in range(0, len(ids), _BATCH):
+            parameters = {"_workspace_id": workspace_id, "_ids": ids[first : first + _BATCH]}
+            for item_id, rule_id in uow.connection.execute(_FIND, parameters):
+                needed[workspace_id, item_id] = items[item_id]
+                if rule_id is not None:
+                    workspaces_by_rule[rule_id] = workspace_id
+    return PresenceChanges(needed, workspaces_by_rule)
+
+
+def _find_change(event: Event, deleted_scope_ids: Collection[str]) -> dict[str, PresenceChange]:
+    """Return the change of an event by the id of its item; nothing if the event is no deletion and no return."""
+    match event:
+        case ItemChanged(after=None) if event.kind in _DELETABLE:
+            has_lost_scope = getattr(event.before, "scope_id", None) in deleted_scope_ids
+            return {event.item_id: PresenceChange(True, event.name, has_lost_scope)}
+        case ItemChanged(before=None, kind="workspace_member") | ItemRestored():
+            return {event.item_id: PresenceChange(False)}
+        case CardDeleted():
+            return {event.card.id: PresenceChange(True, event.card.title)}
+        case DocumentDeleted():
+            return {event.document.id: PresenceChange(True, event.document.title)}
+        case PilotageChanged(after=None):
+            return {event.thing_id: PresenceChange(True, event.title)}
+        case WorkspaceLeft():
+            return {event.user_id: PresenceChange(True)}
+        case _:
+            return {}
+
+
+def mark(uow: UnitOfWork, changes: PresenceChanges) -> None:
+    """Mark the references to deleted items as missing, and those to returned ones as present.
+
+    Args:
+        uow: A unit of work that writes.
+        changes: The deletions and returns.
+    """
+    for (workspace_id, item_id), change in changes.by_item.items():
+        parameters = {"_workspace_id": workspace_id, "_id": item_id}
+        if change.has_lost_scope:
+            uow.connection.execute(_FORGET_ALTERNATIVE, parameters)
+        uow.connection.execute(_MARK, {**parameters, "_missing": change.missing, "_name": change.name})

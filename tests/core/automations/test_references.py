@@ -1,0 +1,188 @@
+"""References in rules: they follow their items, break the rule when one is deleted, and mend it when it is restored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.core.automations.automation_api import AutomationApi
+from tests.core.automations.test_chains import EXAMPLES, api_for, worlds
+
+__all__ = ["worlds"]
+
+Json = dict[str, Any]
+NAMES = ["Blocked", "Blocker", "Done"]
+
+
+class ReferenceApi(AutomationApi):
+    """A board with items that rules name, and calls that rename, delete and restore them."""
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        return self.world.ask(self.owner, method, f"{self.path}/{path}", body)
+
+    def restore(self, item_id: str) -> None:
+        trash = f"{self.flat}/trash"
+        entries = self.world.ask(self.owner, "GET", trash)
+        (entry,) = [entry["id"] for entry in entries if entry["itemId"] == item_id]
+        self.world.ask(self.owner, "POST", f"{trash}/{entry}/restore")
+
+    def create(self, kind: str, name: str) -> Json:
+        """Create an item, and return it."""
+        if kind == "cards":
+            return self.card(name)
+        extra = {"custom-fields": {"type": "text"}}.get(kind, {})
+        item: Json = self.ask("POST", kind, {"name": name, **extra})
+        return item
+
+
+@pytest.fixture
+def reference_api(world):
+    return ReferenceApi(world, world.person("ann"))
+
+
+def when(field: str, op: str, value: Any) -> Json:
+    return {"all": [{"field": field, "op": op, "value": value}]}
+
+
+CASES = [
+    ("columns", "column", "Blocked", "move_card", {"targetColumn": "Blocked"}, None),
+    ("columns", "column", "Blocked", "archive_card", {}, when("toColumn", "ne", "Blocked")),
+    ("labels", "label", "bug", "add_label", {"label": "Bug"}, None),
+    ("scopes", "scope", "Next", "archive_card", {}, when("scopeId", "ne", "next")),
+    ("cards", "card", "Epic", "add_relation", {"targetCardId": "epic", "type": "blocks"}, None),
+    ("custom-fields", "custom_field", "Size", "update_card", {"customFields": {"ID": "S"}}, None),
+    ("custom-fields", "custom_field", "Size", "archive_card", {}, when("customFields.Size", "is_set", False)),
+]
+
+
+@pytest.mark.parametrize(("kind", "word", "name", "action", "params", "conditions"), CASES)
+def test_rule_follows_its_item_and_is_broken_without_it(
+    reference_api, kind, word, name, action, params, conditions
+):
+    item = reference_api.create(kind, name)
+    params = orjson.loads(orjson.dumps(params).replace(b"ID", item["id"].encode()))
+    rule = reference_api.rule("task_moved", action, conditions, **params)
+    reference = {"kind": word, "id": item["id"], "name": name, "missing": False}
+    assert (rule["references"], rule["broken"], rule["problem"]) == ([reference], False, None)
+    field = "title" if kind == "cards" else "name"
+    reference_api.ask("PATCH", f"{kind}/{item['id']}", {field: "Renamed"})
+    renamed = reference_api.rule_now(rule)
+    assert renamed["references"] == [{**reference, "name": "Renamed"}]
+    # An item that gets the name does not take the place of the other one.
+    reference_api.create(kind, name)
+    reference_api.move(reference_api.card(), 1)
+    assert set(reference_api.results(rule)) == {"success"}
+    query = f"?moveCardsTo={reference_api.columns[0]['id']}" if kind == "columns" else ""
+    deletion = reference_api.ask("DELETE", f"{kind}/{item['id']}{query}")
+    assert deletion == {"ok": True, "brokenAutomations": [{"id": rule["id"], "name": rule["name"]}]}
+    broken = reference_api.rule_now(rule)
+    problem = f"the {word.replace('_', ' ')} 'Renamed' was deleted"
+    assert (broken["broken"], broken["problem"], broken["enabled"]) == (True, problem, True)
+    assert broken["references"] == [{**reference, "name": "Renamed", "missing": True}]
+    notice = reference_api.world.ask(reference_api.owner, "GET", "/notifications")[0]["activity"]
+    assert (notice["type"], notice["meta"]["id"]) == ("automation_updated", rule["id"])
+    before = reference_api.read(reference_api.card())
+    after = reference_api.move(before, 1)
+    assert (after["archived"], after["labelIds"], after["customFields"]) == (False, [], {})
+    assert after["columnId"] == reference_api.columns[1]["id"]
+    assert reference_api.traces(rule)[0]["error"] == f"the rule is broken: {problem}"
+    reference_api.restore(item["id"])
+    assert reference_api.rule_now(rule) == renamed
+    reference_api.move(reference_api.card(), 1)
+    assert reference_api.traces(rule)[0]["result"] == "success"
+
+
+def test_rule_of_a_person_who_left_is_broken_until_it_is_saved_again(reference_api):
+    bob = reference_api.world.person("bob")
+    reference_api.join(bob)
+    rule = reference_api.rule("task_moved", "assign_card", assigneeId="bob")
+    reference_api.world.ask(reference_api.owner, "DELETE", f"{reference_api.flat}/members/{bob.id}")
+    assert reference_api.rule_now(rule)["problem"] == "bob is no longer in the workspace"
+    action = {"type": "assign_card", "params": {"assigneeId": None}}
+    reference_api.ask("PATCH", f"automations/{rule['id']}", {"conditions": {}})
+    assert reference_api.rule_now(rule)["broken"] is True
+    assert reference_api.ask("PATCH", f"automations/{rule['id']}", {"action": action})["broken"] is False
+
+
+def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(reference_api):
+    scope = reference_api.ask("POST", "scopes", {"name": "Next"})
+    ids = [reference_api.columns[2]["id"], scope["columns"][2]["id"]]
+    rule = reference_api.rule("task_created", "move_card", when("title", "ne", "x"), targetColumn="Done")
+    assert rule["action"]["params"]["targetColumn"] == ids
+    # A rule can be sent back as it was shown.
+    reference_api.ask("PATCH", f"automations/{rule['id']}", {"action": rule["action"]})
+    starts = [reference_api.columns[0], scope["columns"][0]]
+    for start, id in zip(starts, ids, strict=True):
+        path = f"columns/{start['id']}/cards"
+        assert reference_api.ask("POST", path, {"title": "y"})["columnId"] == id
+    later = reference_api.ask("POST", "scopes", {"name": "Later"})["columns"][0]
+    path = f"columns/{later['id']}/cards"
+    assert reference_api.ask("POST", path, {"title": "y"})["columnId"] == later["id"]
+    assert reference_api.traces(rule)[0]["result"] == "failure"
+    # The rule does not need the column of a scope that is deleted as a whole.
+    reference_api.ask("DELETE", f"scopes/{scope['id']}")
+    assert reference_api.rule_now(rule)["broken"] is False
+    reference_api.ask("DELETE", f"columns/{ids[0]}?moveCardsTo={reference_api.columns[1]['id']}")
+    assert reference_api.rule_now(rule)["broken"] is True
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["rename", "delete", "restore", "act", "act", "undo"]),
+        st.integers(0, 5),
+        st.sampled_from(NAMES),
+    ),
+    min_size=3,
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_rule_does_what_it_was_saved_with_or_is_broken(worlds, request, kind):
+    url = request.getfixturevalue(f"{kind}_url")
+
+    @settings(max_examples=EXAMPLES // 2, suppress_health_check=list(HealthCheck), deadline=None)
+    @given(st.sampled_from(NAMES), steps)
+    def check(target, drawn_steps):
+        board = api_for(worlds, kind, url)
+        api = ReferenceApi(board.world, board.owner, board.workspace)
+        scope = api.ask("POST", "scopes", {"name": "Next"})
+        starts = [api.columns[0]["id"], scope["columns"][0]["id"]]
+        columns = [api.columns[2], scope["columns"][2]]
+        columns += [
+            api.ask("POST", "columns", {"name": name, "scopeId": scope_id})
+            for name in ("Blocked", "Blocker")
+            for scope_id in (api.columns[0]["scopeId"], scope["id"])
+        ]
+        scopes = {column["id"]: column["scopeId"] for column in columns}
+        rule = api.rule("task_created", "move_card", targetColumn=target)
+        saved = set(rule["action"]["params"]["targetColumn"])
+        present, deleted = [column["id"] for column in columns], []
+        for step, number, name in drawn_steps:
+            if step == "rename" and present:
+                api.ask("PATCH", f"columns/{present[number % len(present)]}", {"name": name})
+            elif step == "delete" and present:
+                deleted.append(present.pop(number % len(present)))
+                api.ask("DELETE", f"columns/{deleted[-1]}?moveCardsTo={starts[0]}")
+            elif step == "restore" and deleted:
+                present.append(deleted.pop(number % len(deleted)))
+                api.restore(present[-1])
+            elif step in ("act", "undo"):
+                start = starts[number % 2]
+                card = api.ask("POST", f"columns/{start}/cards", {"title": "x"})
+                scopes_of_starts = [api.columns[0]["scopeId"], scope["id"]]
+                expected = [id for id in saved if scopes[id] == scopes_of_starts[number % 2]]
+                broken = not saved.issubset(present)
+                assert api.rule_now(rule)["broken"] is broken
+                assert card["columnId"] == (start if broken else expected[0])
+                if step == "undo" and not broken:
+                    (activity,) = api.ask("GET", f"activity?cardId={card['id']}&type=card_moved")
+                    undone = api.ask("POST", f"activity/{activity['id']}/undo")
+                    assert undone["columnId"] == start
+
+    check()
+    worlds.pop(kind)[0].core.close()
