@@ -194,6 +194,7 @@ class Via(Value):
         import_: The project that an import created. In JSON ``import``.
         action: The proposed action that was applied on behalf of the actor, who approved it; its name is the action type.
         undo: The activity that was undone; its name is the type.
+        skipped_rule: The rule that had made the change that was undone, and did not react to the undo.
     """
 
     rule: ViaItem | None = None
@@ -202,6 +203,7 @@ class Via(Value):
     import_: Annotated[ViaItem | None, Named("import")] = None
     action: ViaItem | None = None
     undo: ViaItem | None = None
+    skipped_rule: ViaItem | None = None
 
 
 @value

@@ -44,6 +44,7 @@ _log = logging.getLogger("stellary.core")
 ACT = "automations.act"
 LOCK_TIMEOUT = "100ms"
 OWNER_LEFT = "its owner no longer has access to the workspace: the rule was disabled"
+UNDONE = "its own change was undone"
 TURNED_OFF = "it was disabled before it could run"
 # SQLSTATEs: lock not available, deadlock detected, serialization failure.
 _BUSY = ("55P03", "40P01", "40001")
@@ -187,6 +188,8 @@ class _RuleRunner:
     def _handle(self, rule: EnabledRow, occurrence: Occurrence, case: Case, chain: Chain) -> None:
         if not is_satisfied(rule.conditions, rules.facts(occurrence.event)):
             self.traces.append(case.trace(rule.owner_id, "skipped"))
+        elif rule.id == chain.undone_rule_id:
+            self.traces.append(case.trace(rule.owner_id, "skipped", UNDONE))
         elif rule.broken:
             self.traces.append(case.trace(rule.owner_id, "skipped", _describe_problem(self.uow, rule.id)))
         elif (stop_reason := rules.find_stop_reason(occurrence.depth, chain)) is not None:

@@ -27,10 +27,12 @@ class Chain:
     Attributes:
         id: The id of the chain.
         actions: The number of actions that have run.
+        undone_rule_id: The automation whose change was undone by the event, so that it must not react; None otherwise.
     """
 
     id: str
     actions: int = 0
+    undone_rule_id: str | None = None
 
 
 @attrs.frozen

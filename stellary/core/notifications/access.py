@@ -52,6 +52,7 @@ activity = AccessCheck(
         activities.c.card_id,
         activities.c.changes,
         activities.c.meta,
+        activities.c.via,
     ),
 )
 """The access check for an activity of a project."""

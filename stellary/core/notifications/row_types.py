@@ -55,6 +55,7 @@ class UndoableActivityRow(RowType):
     card_id: str | None
     changes: list[dict[str, object]] | None
     meta: dict[str, object]
+    via: dict[str, object] | None
 
 
 class ActivityMetaRow(RowType):

@@ -18,7 +18,7 @@ from stellary.core.kernel.events import Cause, Chain
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.notifications import access
 from stellary.core.notifications.reversal import Reversal, name_field, name_value
-from stellary.core.notifications.rows import read_changes
+from stellary.core.notifications.rows import read_changes, read_via
 from stellary.core.notifications.via import find_means
 
 UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned")
@@ -26,7 +26,7 @@ UNDOABLE = ("card_updated", "card_moved", "card_archived", "card_assigned")
 
 @serves(UNDO_ACTIVITY)
 def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
-    """Undo a change of a card.
+    """Undo a change of a card. If a rule made it, the rule does not react.
 
     Raises:
         NotFound: The project has no such activity, or its card was deleted.
@@ -44,9 +44,13 @@ def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
         raise _changed_since_error(reversal.problems, _load_names(uow, card, changes))
     via = find_means(uow.actor)
     via["undo"] = {"id": activity.id, "name": activity.type}
+    rule = None if (former_via := read_via(activity.via)) is None else former_via.rule
+    if rule is not None:
+        via["skippedRule"] = {"id": rule.id, "name": rule.name}
+    chain = Chain(uow.new_id(), undone_rule_id=rule and rule.id)
     if_match, uow.if_match = uow.if_match, frozenset({str(card.version)})
     try:
-        with uow.caused_by(Cause(Chain(uow.new_id()), uow.user_id, 0, via), uow.actor):
+        with uow.caused_by(Cause(chain, uow.user_id, 0, via), uow.actor):
             return cards.update_card(uow, card_ref, load(UpdateCard, reversal.body))
     except PreconditionFailed:
         # Another unit has changed the card in between.
