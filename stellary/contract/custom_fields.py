@@ -20,6 +20,7 @@ FIELDS_MAX = 100
 
 FieldType = Literal["text", "number", "select", "multi-select", "date", "boolean"]
 Options = Annotated[list[Annotated[str, Length(1, 100)]], Items(0, OPTIONS_MAX)]
+OptionIds = Annotated[list[Annotated[str, Length(0, 24)]], Items(0, OPTIONS_MAX)]
 
 
 @value
@@ -28,6 +29,7 @@ class CustomField(Value):
 
     Attributes:
         options: The choices of a ``select`` or ``multi-select`` field; empty for other types.
+        option_ids: The id of each option, in the same order. An option keeps its id when it is renamed or moved.
     """
 
     id: str
@@ -35,6 +37,7 @@ class CustomField(Value):
     name: str
     type: FieldType
     options: list[str]
+    option_ids: list[str]
     required: bool
     created_at: datetime
     updated_at: datetime
@@ -64,12 +67,15 @@ class UpdateCustomField(Request):
     Attributes:
         type: The new type. Values that can be converted to it and back are kept; a value that cannot is a 409.
         options: Replaces all options. Options left out are cleared from the cards. If the number of options stays the
-            same, a new option renames the one at its position, on the cards too.
+            same, a new option renames the one at its position, on the cards too, also on those in the trash.
+        option_ids: The ids of ``options``, in the same order, with an empty string for each new one. Then an option with
+            another name is renamed wherever it is.
     """
 
     name: Name | Unset = UNSET
     type: FieldType | Unset = UNSET
     options: Options | Unset = UNSET
+    option_ids: OptionIds | Unset = UNSET
     required: bool | Unset = UNSET
 
 

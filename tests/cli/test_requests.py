@@ -24,7 +24,7 @@ def test_fields_are_the_body_or_the_query(shell, tmp_path):
     (tmp_path / "body.json").write_text('{"name": "seven"}')
     assert json.loads(shell("api", "PATCH", path, "--input", "body.json"))["name"] == "seven"
     assert json.loads(shell("api", "PATCH", path, "--input", "-", input='{"name": "VII"}'))["name"] == "VII"
-    assert json.loads(shell("api", "DELETE", path)) == {"ok": True}
+    assert json.loads(shell("api", "DELETE", path)) == {"ok": True, "brokenAutomations": []}
     cards = json.loads(shell("api", "GET", f"{PROJECT}/cards", "-F", "limit=1", "-F", "archived=false"))
     assert len(cards) == 1
     everything = json.loads(shell("api", "GET", f"{PROJECT}/cards", "-F", "limit=1", "--paginate"))

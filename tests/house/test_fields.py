@@ -90,6 +90,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "Label.created_at": _NEW,
     "Label.updated_at": _NEW,
     "CustomField.project_id": _IN_FILE,
+    "CustomField.option_ids": _NEW,
     "CustomField.created_at": _NEW,
     "CustomField.updated_at": _NEW,
     "Card.key": "made of the project's key and the number",

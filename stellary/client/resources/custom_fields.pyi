@@ -159,6 +159,7 @@ class CustomFields(Resource[C]):
         name: str | Unset = UNSET,
         type: Literal["text", "number", "select", "multi-select", "date", "boolean"] | Unset = UNSET,
         options: builtins.list[str] | Unset = UNSET,
+        option_ids: builtins.list[str] | Unset = UNSET,
         required: bool | Unset = UNSET,
     ) -> CustomField:
         """Update a custom field's name, type or options. A type change that would lose values is a 409.
@@ -169,7 +170,8 @@ class CustomFields(Resource[C]):
             field: The id of the field, or a value or a handle of one.
             name: 1-100 characters.
             type: The new type. Values that can be converted to it and back are kept; a value that cannot is a 409.
-            options: Replaces all options. Options left out are cleared from the cards. If the number of options stays the same, a new option renames the one at its position, on the cards too. At most 100 items.
+            options: Replaces all options. Options left out are cleared from the cards. If the number of options stays the same, a new option renames the one at its position, on the cards too, also on those in the trash. At most 100 items.
+            option_ids: The ids of ``options``, in the same order, with an empty string for each new one. Then an option with another name is renamed wherever it is. At most 100 items.
             required: The required.
 
         Returns:
@@ -190,6 +192,7 @@ class CustomFields(Resource[C]):
         name: str | Unset = UNSET,
         type: Literal["text", "number", "select", "multi-select", "date", "boolean"] | Unset = UNSET,
         options: builtins.list[str] | Unset = UNSET,
+        option_ids: builtins.list[str] | Unset = UNSET,
         required: bool | Unset = UNSET,
     ) -> CustomField:
         """Update a custom field's name, type or options. A type change that would lose values is a 409.
@@ -200,7 +203,8 @@ class CustomFields(Resource[C]):
             field: The id of the field, or a value or a handle of one.
             name: 1-100 characters.
             type: The new type. Values that can be converted to it and back are kept; a value that cannot is a 409.
-            options: Replaces all options. Options left out are cleared from the cards. If the number of options stays the same, a new option renames the one at its position, on the cards too. At most 100 items.
+            options: Replaces all options. Options left out are cleared from the cards. If the number of options stays the same, a new option renames the one at its position, on the cards too, also on those in the trash. At most 100 items.
+            option_ids: The ids of ``options``, in the same order, with an empty string for each new one. Then an option with another name is renamed wherever it is. At most 100 items.
             required: The required.
 
         Returns:

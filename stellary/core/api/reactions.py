@@ -108,7 +108,11 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
     RelationRemoved: (activity.record,),
     ProjectCreated: (activity.record, index.update_index),
     ProjectUpdated: (activity.record, index.update_index),
-    ItemChanged: (activity.record, rules_on_items_changed.mark_references),
+    ItemChanged: (
+        activity.record,
+        rules_on_items_changed.mark_references,
+        rules_on_items_changed.follow_options,
+    ),
     ItemPurged: (activity.record,),
     OrganizationItemChanged: (organization_activity.record,),
     WorkspacesRestored: (queue.resume_restored,),

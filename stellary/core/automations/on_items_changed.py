@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
 from stellary.contract.automations import Automation
+from stellary.contract.custom_fields import CustomField
 from stellary.core.automations import rows
 from stellary.core.automations.row_types import AutomationRow
+from stellary.core.automations.rules.file_references import rename_options
 from stellary.core.automations.tables import automations
+from stellary.core.board.rules import custom_fields
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import Event
+from stellary.core.kernel.events import Event, ItemChanged
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.pilotage import references
 
+_UPDATE = update(automations).where(automations.c.id == bindparam("_id"))
 _RULES = Query(
     AutomationRow,
     select(automations)
@@ -40,6 +44,47 @@ def mark_references(uow: UnitOfWork, events: Sequence[Event]) -> None:
             emit_change(uow, workspace_id, before[rule.id], rule)
             if rule.broken:
                 uow.broken_rules[rule.id] = rule.name
+
+
+def follow_options(uow: UnitOfWork, events: Sequence[ItemChanged]) -> None:
+    """Rename the options of custom fields in rules, and mark rules that name a removed option as broken.
+
+    Args:
+        uow: The unit of work.
+        events: Changes of items, some of which are changes of custom fields.
+    """
+    for event in events:
+        before, after = event.before, event.after
+        if not (isinstance(before, CustomField) and isinstance(after, CustomField)):
+            continue
+        names = custom_fields.renamed_options(before, after)
+        removed = custom_fields.find_removed_options(before, after)
+        if names or removed:
+            for rule in _load_rules(uow, references.find_rules(uow, event.workspace_id, after.id)).values():
+                _rename_options(uow, event, rule, names, removed)
+
+
+def _rename_options(
+    uow: UnitOfWork, event: ItemChanged, rule: Automation, names: Mapping[str, str], removed: Collection[str]
+) -> None:
+    used: set[object] = set()
+
+    def rename(value: object) -> object:
+        used.update(name for name in (value if isinstance(value, list) else [value]) if name in removed)
+        return custom_fields.rename_options(value, names)
+
+    conditions, params = rename_options(rule.conditions, rule.action.params, event.item_id, rename)
+    changes = {"conditions": conditions, "action_params": params}
+    uow.connection.execute(_UPDATE, {"_id": rule.id, **changes})
+    lost = {
+        references.StoredReference(
+            references.UNRESOLVED, f"the option {name!r} of {event.name!r} was removed"
+        )
+        for name in used
+    }
+    references.add_references(uow, event.workspace_id, lost, automation_id=rule.id)
+    (changed,) = _load_rules(uow, [rule.id]).values()
+    emit_change(uow, event.workspace_id, rule, changed)
 
 
 def _load_rules(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Automation]:

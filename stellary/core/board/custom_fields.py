@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import attrs
+import orjson
 from sqlalchemy import (
     Executable,
     Text,
@@ -104,13 +105,14 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
     """Update a field, and convert the values that cards have if the type or the options change."""
     at = field_access.load_locked_custom_field(uow, ref)
     before = field_rows.field(at.row)
-    after = rules.apply_update(before, request, uow.now)
+    after = rules.apply_update(before, request, uow.now, uow.new_id)
     if after is before:
         return before
     follow = after.type != before.type or rules.loses_options(before, after)
     changed_cards = _convert_values(uow, before, after) if follow else []
     _write(uow, _UPDATE, after, {"_id": after.id, **field_rows.FIELDS.to_changes(before, after)})
     _rewrite(uow, changed_cards)
+    _rename_in_trash(uow, before, after)
     emit_change(
         uow, at.roles.workspace_id, before, after, **describe_values([card.value for card in changed_cards])
     )
@@ -187,6 +189,19 @@ def _convert_values(uow: UnitOfWork, before: CustomField, after: CustomField | N
             value = ChangedValue(row.id, old_value, new_value, row.version + 1)
             changed_cards.append(_ChangedCard(value, values))
     return changed_cards
+
+
+def _rename_in_trash(uow: UnitOfWork, before: CustomField, after: CustomField) -> None:
+    """Rename options on deleted cards, which may be restored."""
+    names = rules.renamed_options(before, after)
+    if not names:
+        return
+    for trash_id, key, row in trash.find_project_rows(uow, before.project_id, cards, before.id):
+        values = orjson.loads(row["custom_fields"])
+        if before.id in values:
+            values[before.id] = rules.rename_options(values[before.id], names)
+            row["custom_fields"] = orjson.dumps(values).decode()
+            trash.rewrite_row(uow, trash_id, cards, key, row)
 
 
 def _rewrite(uow: UnitOfWork, changed_cards: Sequence[_ChangedCard]) -> None:

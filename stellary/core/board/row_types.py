@@ -176,6 +176,7 @@ class CustomFieldRow(RowType):
     name: str
     type: FieldType
     options: list[str]
+    option_ids: list[str]
     required: bool
     created_at: datetime
     updated_at: datetime

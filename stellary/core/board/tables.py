@@ -238,6 +238,8 @@ custom_fields = Table(
     # As for labels; a case-folded name can be three times as long.
     Column("name_key", String(300), nullable=False),
     Column("type", String(20), nullable=False),
+    # Empty as long as no option was changed: then the ids follow from the names.
+    Column("option_ids", Json, nullable=False, server_default="[]"),
     Column("options", Json, nullable=False),
     Column("required", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

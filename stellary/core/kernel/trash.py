@@ -167,6 +167,15 @@ _OF_ITEMS: Select[Any] = (
         rows.c.data.like(bindparam("_text")),
     )
 )
+_OF_PROJECT: Select[Any] = (
+    select(rows.c.trash_id, rows.c.key, rows.c.data)
+    .join_from(trash, rows, rows.c.trash_id == trash.c.id)
+    .where(
+        trash.c.project_id == bindparam("_project_id"),
+        rows.c.table_name == bindparam("_table"),
+        rows.c.data.like(bindparam("_text")),
+    )
+)
 _EXPIRE = {
     column.name: update(trash)
     .where(column == bindparam("_container_id", type_=IdType))
@@ -373,6 +382,22 @@ def find_item_rows(
     parameters = {"_kind": kind, "_project_id": project_id, "_table": str(source)}
     rows_of_items = uow.connection.execute(_OF_ITEMS, {**parameters, "_text": f'%"{referenced_id}"%'})
     return [(trash_id, key, orjson.loads(data)) for trash_id, key, data in rows_of_items]
+
+
+def find_project_rows(
+    uow: UnitOfWork, project_id: str, table: Table, referenced_id: str
+) -> list[tuple[str, str, JsonRow]]:
+    """Return the rows of a table in all entries of a project that contain an id: the entry, the key, and the row.
+
+    Args:
+        uow: The unit of work.
+        project_id: The project.
+        table: The table of the rows.
+        referenced_id: The id.
+    """
+    parameters = {"_project_id": project_id, "_table": table.name, "_text": f"%{referenced_id}%"}
+    found_rows = uow.connection.execute(_OF_PROJECT, parameters)
+    return [(trash_id, key, orjson.loads(data)) for trash_id, key, data in found_rows]
 
 
 def rewrite_row(

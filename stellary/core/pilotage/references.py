@@ -251,6 +251,20 @@ def find_changes(uow: UnitOfWork, events: Iterable[Event]) -> PresenceChanges:
     return PresenceChanges(needed, workspaces_by_rule)
 
 
+def find_rules(uow: UnitOfWork, workspace_id: str, item_id: str) -> set[str]:
+    """Return the ids of the rules that need an item.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace.
+        item_id: The item.
+    """
+    if workspace_id in uow.workspaces_without_subscribers:
+        return set()
+    rows = uow.connection.execute(_FIND, {"_workspace_id": workspace_id, "_ids": [item_id]})
+    return {row.automation_id for row in rows} - {None}
+
+
 def _find_change(event: Event, deleted_scope_ids: Collection[str]) -> dict[str, PresenceChange]:
     """Return the change of an event by the id of its item; nothing if the event is no deletion and no return."""
     match event:

@@ -108,6 +108,22 @@ def test_rule_of_a_person_who_left_is_broken_until_it_is_saved_again(reference_a
     assert reference_api.ask("PATCH", f"automations/{rule['id']}", {"action": action})["broken"] is False
 
 
+def test_rule_follows_a_renamed_option_and_is_broken_without_it(reference_api):
+    body = {"name": "Size", "type": "select", "options": ["S", "L"]}
+    field = reference_api.ask("POST", "custom-fields", body)
+    size = field["id"]
+    condition = when(f"customFields.{size}", "in", ["S", "L"])
+    rule = reference_api.rule("task_created", "update_card", condition, customFields={size: "L"})
+    path = f"custom-fields/{size}"
+    reference_api.ask("PATCH", path, {"options": ["S", "Large"]})
+    renamed = reference_api.rule_now(rule)
+    assert renamed["conditions"] == when(f"customFields.{size}", "in", ["S", "Large"])
+    assert (renamed["action"]["params"], renamed["broken"]) == ({"customFields": {size: "Large"}}, False)
+    assert reference_api.read(reference_api.card(customFields={size: "S"}))["customFields"] == {size: "Large"}
+    reference_api.ask("PATCH", path, {"options": ["S"]})
+    assert reference_api.rule_now(rule)["problem"] == "the option 'Large' of 'Size' was removed"
+
+
 def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(reference_api):
     scope = reference_api.ask("POST", "scopes", {"name": "Next"})
     ids = [reference_api.columns[2]["id"], scope["columns"][2]["id"]]

@@ -413,7 +413,7 @@ def test_invalid_fields_are_reported_before_stale_versions(card_api, todo_column
 
 def test_deleted_card_is_gone(card_api, todo_column):
     card = card_api.card(todo_column)["id"]
-    assert card_api.ask("DELETE", f"/cards/{card}") == {"ok": True}
+    assert card_api.ask("DELETE", f"/cards/{card}") == {"ok": True, "brokenAutomations": []}
     for method in ("GET", "PATCH", "DELETE"):
         assert card_api.error(method, f"/cards/{card}")[0] == 404
 

@@ -462,6 +462,44 @@ def test_an_option_that_is_removed_is_cleared_from_cards(board):
     assert error(board, "PATCH", f"{board.flat_of(new_cards[0])}/custom-fields", {one["id"]: "low"})[0] == 400
 
 
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [(["low", "urgent", "late"], None), (["urgent", "low", "new", "late"], [1, 0, None, 2])],
+    ids=["position", "ids"],
+)
+def test_values_follow_a_renamed_option_also_in_the_trash(board, options, ids):
+    one, several = field(board, "select"), field(board, "multi-select")
+    values = {one["id"]: "high", several["id"]: ["low", "high"]}
+    scope = ask(board, "POST", f"{board.path}/scopes", {"name": "Next"})
+    path = f"{board.path}/columns/{scope['columns'][0]['id']}/cards"
+    cards = [board.card(customFields=values), board.card(customFields=values)]
+    cards.append(ask(board, "POST", path, {"title": "x", "customFields": values}))
+    ask(board, "DELETE", board.of(cards[1]))
+    ask(board, "DELETE", f"{board.path}/scopes/{scope['id']}")
+    for changed in (one, several):
+        body = {"options": options}
+        if ids:
+            body["optionIds"] = ["" if index is None else changed["optionIds"][index] for index in ids]
+        after = ask(board, "PATCH", path_of(board, changed), body)
+        assert after["optionIds"][options.index("urgent")] == changed["optionIds"][1]
+        assert len(set(after["optionIds"])) == len(options)
+    for entry in ask(board, "GET", f"{board.flat}/trash"):
+        ask(board, "POST", f"{board.flat}/trash/{entry['id']}/restore")
+    expected = {one["id"]: "urgent", several["id"]: ["low", "urgent"]}
+    assert [values_of(board, card) for card in cards] == [expected] * 3
+
+
+@pytest.mark.parametrize("indexes", [[0, 1], [0, 0, None], ["f" * 24, None, None]], ids=str)
+def test_wrong_option_ids_are_refused(board, indexes):
+    new_field = field(board, "select")
+    known = dict(enumerate(new_field["optionIds"])) | {None: ""}
+    body = {"options": ["a", "b", "c"], "optionIds": [known.get(index, index) for index in indexes]}
+    status, message = error(board, "PATCH", path_of(board, new_field), body)
+    expected = "as many items as options" if len(indexes) == 2 else "different ids of the field's options"
+    assert (status, expected in message) == (400, True)
+    assert ask(board, "GET", f"{board.path}/custom-fields") == [new_field]
+
+
 KEEPS = [
     ("select", "high", "text", {}, "high"),
     ("text", "high", "select", {"options": ["high"]}, "high"),
@@ -540,7 +578,7 @@ def test_a_deleted_field_takes_its_values_along(board):
     deleted_field, stays = field(board, name="gone"), field(board, name="stays")
     card = board.card(customFields={deleted_field["id"]: "x", stays["id"]: f'"{deleted_field["id"]}":'})
     other = board.card(customFields={stays["id"]: "y"})
-    assert ask(board, "DELETE", path_of(board, deleted_field)) == {"ok": True}
+    assert ask(board, "DELETE", path_of(board, deleted_field)) == {"ok": True, "brokenAutomations": []}
     now = board.read(card)
     assert (now["customFields"], now["version"]) == ({stays["id"]: f'"{deleted_field["id"]}":'}, 2)
     assert board.read(other) == other

@@ -250,7 +250,7 @@ def test_default_scope_is_not_deleted(card_api, phases):
 
 
 def test_deleted_scope_leaves_no_gap(card_api, phases):
-    assert card_api.ask("DELETE", f"/scopes/{phases['b']}") == {"ok": True}
+    assert card_api.ask("DELETE", f"/scopes/{phases['b']}") == {"ok": True, "brokenAutomations": []}
     assert names(card_api) == "Main a c"
     assert card_api.error("GET", f"/scopes/{phases['b']}") == (404, "Scope not found")
 

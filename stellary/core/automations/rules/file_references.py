@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Final, cast
 
 _KINDS: Final[Mapping[str, str]] = {
     "columnId": "columns",
@@ -124,6 +124,38 @@ def _rename_value(name: str, value: object, rename: Rename) -> object:
     if isinstance(value, list):
         return [_rename_value(name, item, rename) for item in value]
     return rename(name, value) if isinstance(value, str) else value
+
+
+def rename_options(
+    conditions: Mapping[str, object],
+    params: Mapping[str, object],
+    field_id: str,
+    rename: Callable[[object], object],
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Return a rule's conditions and params with other names of a custom field's options.
+
+    Args:
+        conditions: The rule's conditions.
+        params: The params of its action.
+        field_id: The custom field.
+        rename: Returns the new value for a value of the field.
+    """
+
+    def rename_in(part: object) -> object:
+        if isinstance(part, list):
+            return [rename_in(item) for item in part]
+        if not isinstance(part, Mapping):
+            return part
+        if part.get("field") == _FIELD + field_id:
+            return {**part, "value": rename(part["value"])} if "value" in part else part
+        return {
+            name: {**value, field_id: rename(value[field_id])}
+            if name == "customFields" and isinstance(value, Mapping) and field_id in value
+            else rename_in(value)
+            for name, value in part.items()
+        }
+
+    return cast("tuple[dict[str, object], dict[str, object]]", (rename_in(conditions), rename_in(params)))
 
 
 def find_foreign(params: Mapping[str, object]) -> str | None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, exists, select
 
 from stellary.contract.custom_fields import FIELDS_MAX, CustomField
 from stellary.core.board.row_types import CustomFieldRow
+from stellary.core.board.rules.custom_fields import find_option_ids
 from stellary.core.board.tables import custom_fields
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
@@ -30,7 +31,7 @@ def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 def field(row: CustomFieldRow) -> CustomField:
     """Return the custom field of a row."""
-    return FIELDS.to_value(row)
+    return FIELDS.to_value(row, option_ids=find_option_ids(row.id, row.options, row.option_ids))
 
 
 def field_row(field: CustomField) -> dict[str, object]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Final
 
 import orjson
@@ -18,7 +19,7 @@ from stellary.contract.custom_fields import (
 )
 from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.fields import build_value, update_value
-from stellary.contract.unset import Unset
+from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid
 from stellary.core.board.rules.fields import value_or
 from stellary.core.board.rules.references import unknown
@@ -188,6 +189,7 @@ def build_field(
             id=id,
             project_id=project_id,
             options=options,
+            option_ids=find_option_ids(id, options, ()),
             created_at=now,
             updated_at=now,
         ),
@@ -195,7 +197,20 @@ def build_field(
     )
 
 
-def apply_update(before: CustomField, request: UpdateCustomField, now: datetime) -> CustomField:
+def find_option_ids(field_id: str, options: Sequence[str], option_ids: Sequence[str]) -> list[str]:
+    """Return the ids of options; they follow from the names as long as no option was changed.
+
+    Args:
+        field_id: The id of the field.
+        options: Its options.
+        option_ids: The stored ids; empty if no option was ever changed.
+    """
+    return list(option_ids) or [sha256(f"{field_id}:{name}".encode()).hexdigest()[:24] for name in options]
+
+
+def apply_update(
+    before: CustomField, request: UpdateCustomField, now: datetime, new_id: Callable[[], str]
+) -> CustomField:
     """Return a field with an update applied; the same field if nothing changes.
 
     A field whose new type has no options loses them.
@@ -204,15 +219,36 @@ def apply_update(before: CustomField, request: UpdateCustomField, now: datetime)
         before: The field before the update.
         request: The update.
         now: The time of the update.
+        new_id: Returns a new id, for new options.
 
     Raises:
-        Invalid: The options do not match the type.
+        Invalid: The options do not match the type, or their ids do not match the options.
     """
     kind = request.type or before.type
-    default_options = before.options if kind in CHOSEN_FROM else []
-    return _check_options(
-        update_value(before, request, now, options=value_or(request.options, default_options))
-    )
+    options = value_or(request.options, before.options if kind in CHOSEN_FROM else [])
+    ids = _identify_options(before, options, request.option_ids, new_id)
+    return _check_options(update_value(before, request, now, options=options, option_ids=ids))
+
+
+def _identify_options(
+    before: CustomField, options: Sequence[str], given_ids: Sequence[str] | Unset, new_id: Callable[[], str]
+) -> list[str]:
+    """Return the ids of new options: those of the request, or those of the options with these names or positions."""
+    if given_ids is not UNSET:
+        known_ids = [id for id in given_ids if id]
+        if len(given_ids) != len(options):
+            raise invalid(("optionIds", "must have as many items as options"))
+        if not set(known_ids) <= set(before.option_ids) or len(set(known_ids)) != len(known_ids):
+            raise invalid(
+                ("optionIds", "must be different ids of the field's options, or empty for new ones")
+            )
+        return [id or new_id() for id in given_ids]
+    ids = dict(zip(before.options, before.option_ids, strict=True))
+    if len(options) == len(before.options):
+        for old, new in zip(before.options, options, strict=True):
+            if old not in options and new not in ids:
+                ids[new] = ids[old]
+    return [ids.get(name) or new_id() for name in options]
 
 
 def _check_options(field: CustomField, path: str = "") -> CustomField:
@@ -237,26 +273,30 @@ def loses_options(before: CustomField, after: CustomField) -> bool:
         before: The field before the update.
         after: The field after the update.
     """
-    return not set(before.options) <= set(after.options)
+    return not set(before.options) <= set(after.options) or bool(renamed_options(before, after))
 
 
 def renamed_options(before: CustomField, after: CustomField) -> dict[str, str]:
-    """Return the new names of options by their old ones.
-
-    An option is renamed if the number of options stays the same, and a new option is at its position.
+    """Return the new names of options by their old ones: those with the same id and another name.
 
     Args:
         before: The field before the update.
         after: The field after the update.
     """
-    if after.type not in CHOSEN_FROM or len(before.options) != len(after.options):
-        return {}
-    old_names, new_names = set(before.options), set(after.options)
-    return {
-        old: new
-        for old, new in zip(before.options, after.options, strict=True)
-        if old not in new_names and new not in old_names
-    }
+    names = dict(zip(after.option_ids, after.options, strict=True))
+    pairs = zip(before.option_ids, before.options, strict=True)
+    return {old: names[id] for id, old in pairs if names.get(id, old) != old}
+
+
+def find_removed_options(before: CustomField, after: CustomField) -> set[str]:
+    """Return the names of options that an update removes; none if the new type has no options.
+
+    Args:
+        before: The field before the update.
+        after: The field after the update.
+    """
+    pairs = zip(before.option_ids, before.options, strict=True)
+    return {old for id, old in pairs if after.type in CHOSEN_FROM and id not in after.option_ids}
 
 
 def convert_value(value: object, before: CustomField, after: CustomField) -> object:
@@ -281,7 +321,8 @@ def convert_value(value: object, before: CustomField, after: CustomField) -> obj
     if after.type == before.type:
         if after.type not in CHOSEN_FROM:
             return value
-        return _keep_options(_rename(value, renamed_options(before, after)), after.options)
+        kept = set(before.options) - find_removed_options(before, after)
+        return rename_options(_keep_options(value, kept), renamed_options(before, after))
     text = as_text(value)
     converted = None if text is None else from_text(after, text)
     if converted is None or as_text(converted) != text:
@@ -291,7 +332,13 @@ def convert_value(value: object, before: CustomField, after: CustomField) -> obj
     return converted
 
 
-def _rename(value: object, names: Mapping[str, str]) -> object:
+def rename_options(value: object, names: Mapping[str, str]) -> object:
+    """Return a value with the new names of options.
+
+    Args:
+        value: An option, several options, or any other value, which is returned as it is.
+        names: The new names by the old ones.
+    """
     if isinstance(value, list):
         return [names.get(option, option) for option in value]
     return names.get(value, value) if isinstance(value, str) else value
