@@ -299,8 +299,8 @@ def _run_action(uow: UnitOfWork, ref: WorkspaceRef, rule: EnabledRow, case: Case
     takes = set(wire_fields(action.takes))
     params = rules.with_event_ids(rule.action_params, takes, case.project_id, case.card_id)
     for name in COLUMN_PARAMS:
-        if isinstance(params.get(name), list):
-            params[name] = _select_column(uow, case, params[name], name)
+        if isinstance(ids := params.get(name), list):
+            params[name] = _select_column(uow, case, ids, name)
     actions.run(uow, ref, action.name, params)
 
 

@@ -47,7 +47,7 @@ def undo_activity(uow: UnitOfWork, ref: ActivityRef) -> Card:
     rule = None if (former_via := read_via(activity.via)) is None else former_via.rule
     if rule is not None:
         via["skippedRule"] = {"id": rule.id, "name": rule.name}
-    chain = Chain(uow.new_id(), undone_rule_id=rule and rule.id)
+    chain = Chain(uow.new_id(), undone_rule_id=None if rule is None else rule.id)
     if_match, uow.if_match = uow.if_match, frozenset({str(card.version)})
     try:
         with uow.caused_by(Cause(chain, uow.user_id, 0, via), uow.actor):

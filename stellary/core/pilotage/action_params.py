@@ -59,6 +59,7 @@ class Candidates:
         self.ref = ref
         self.workspace_id = workspace_id
         self.references: set[StoredReference] = set()
+        self._by_kind: dict[ReferenceKind, Sequence[Candidate]] = {}
 
     def of_project(self, ref: ProjectRef) -> Candidates:
         """Return the candidates of another project, whose use is noted together with that of these."""
@@ -91,7 +92,7 @@ class Candidates:
         Raises:
             Invalid: No item has the name, or several have it.
         """
-        return self.add(kind, resolve_one(text, _KINDS[kind](self), path))
+        return self.add(kind, resolve_one(text, self.list_candidates(kind), path))
 
     def resolve_columns(
         self, texts: Sequence[str], paths: Sequence[str], *, one_per_scope: bool = False
@@ -110,9 +111,10 @@ class Candidates:
         for text, path in zip(texts, paths, strict=True):
             matching = [column for column in self.columns if column.name.casefold() == text.casefold()]
             if len(matching) < 2 or any(column.id == text for column in self.columns):
-                ids.append(resolve_one(text, _KINDS["column"](self), path))
+                ids.append(resolve_one(text, self.list_candidates("column"), path))
             elif one_per_scope and len({column.scope_id for column in matching}) < len(matching):
-                named = [Candidate(column.id, (column.name,)) for column in matching]
+                ids_of_name = {column.id for column in matching}
+                named = [item for item in self.list_candidates("column") if item.id in ids_of_name]
                 raise build_ambiguity_error(path, text, named)
             else:
                 ids += [column.id for column in matching]
@@ -123,31 +125,33 @@ class Candidates:
         return column_values(self.uow, self.ref.project_id)
 
     @cached_property
-    def scopes(self) -> Sequence[Candidate]:
-        return resolve_names.list_scopes(self.uow, self.workspace_id, self.ref.project_id)
-
-    @cached_property
-    def labels(self) -> Sequence[Candidate]:
-        return resolve_names.list_labels(self.uow, self.workspace_id, self.ref.project_id)
-
-    @cached_property
-    def people(self) -> Sequence[Candidate]:
-        """The people with access to the workspace, and its agents, which cards can be assigned to as well."""
-        return resolve_names.list_assignees(self.uow, self.workspace_id)
-
-    @cached_property
     def fields(self) -> Mapping[str, CustomField]:
         return {field.id: field for field in field_rows.project_fields(self.uow, self.ref.project_id)}
 
+    def list_candidates(self, kind: ReferenceKind) -> Sequence[Candidate]:
+        """Return the items of a kind, which are loaded once."""
+        if kind not in self._by_kind:
+            self._by_kind[kind] = _LISTS[kind](self)
+        return self._by_kind[kind]
 
-_KINDS: Final[Mapping[ReferenceKind, Callable[[Candidates], Sequence[Candidate]]]] = {
-    "column": lambda candidates: [Candidate(column.id, (column.name,)) for column in candidates.columns],
-    "scope": lambda candidates: candidates.scopes,
-    "label": lambda candidates: candidates.labels,
-    "person": lambda candidates: candidates.people,
-    "custom_field": lambda candidates: [
-        Candidate(field.id, (field.name,)) for field in candidates.fields.values()
-    ],
+
+def _list_fields(candidates: Candidates) -> list[Candidate]:
+    return [Candidate(field.id, (field.name,)) for field in candidates.fields.values()]
+
+
+def _list_of_project(
+    function: Callable[[UnitOfWork, str, str], Sequence[Candidate]],
+) -> Callable[[Candidates], Sequence[Candidate]]:
+    return lambda candidates: function(candidates.uow, candidates.workspace_id, candidates.ref.project_id)
+
+
+_LISTS: Final[Mapping[ReferenceKind, Callable[[Candidates], Sequence[Candidate]]]] = {
+    "column": _list_of_project(resolve_names.list_columns),
+    "scope": _list_of_project(resolve_names.list_scopes),
+    "label": _list_of_project(resolve_names.list_labels),
+    # Cards can be assigned to agents as well.
+    "person": lambda candidates: resolve_names.list_assignees(candidates.uow, candidates.workspace_id),
+    "custom_field": _list_fields,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import attrs
 from sqlalchemy import ColumnElement, String, bindparam, delete, exists, func, insert, select, update
@@ -191,7 +191,8 @@ def _describe(rows: list[ReferenceRow]) -> Described:
     for row in rows:
         name = (row.name if row.missing else None) or row.present_name or row.item_id
         if row.kind != UNRESOLVED:
-            references.append(ActionReference(kind=row.kind, id=row.item_id, name=name, missing=row.missing))
+            kind = cast("ReferenceKind", row.kind)
+            references.append(ActionReference(kind=kind, id=row.item_id, name=name, missing=row.missing))
         if row.missing and row.kind == UNRESOLVED:
             problems.append(name)
         elif row.missing and row.kind == "person":
@@ -217,7 +218,7 @@ class PresenceChange:
 
 @attrs.frozen
 class PresenceChanges:
-    """PresenceChanges of items that actions need, by workspace and id; and the rules that need them, with their workspaces."""
+    """Deletions and returns of items by workspace and id, and the workspaces of the rules that need them."""
 
     by_item: Mapping[tuple[str, str], PresenceChange]
     workspaces_by_rule: Mapping[str, str]
@@ -231,21 +232,18 @@ def find_changes(uow: UnitOfWork, events: Iterable[Event]) -> PresenceChanges:
         events: The events, of which others are ignored.
     """
     changes: dict[str, dict[str, PresenceChange]] = defaultdict(dict)
-    scope_ids = {
-        event.item_id
-        for event in events
-        if isinstance(event, ItemChanged) and event.kind == "scope" and event.after is None
-    }
+    items = (event for event in events if isinstance(event, ItemChanged) and event.after is None)
+    scope_ids = {event.item_id for event in items if event.kind == "scope"}
     for event in events:
         if event.workspace_id not in uow.workspaces_without_subscribers:
             changes[event.workspace_id] |= _find_change(event, scope_ids)
     needed, workspaces_by_rule = dict[tuple[str, str], PresenceChange](), dict[str, str]()
-    for workspace_id, items in changes.items():
-        ids = sorted(items)
+    for workspace_id, by_id in changes.items():
+        ids = sorted(by_id)
         for first in range(0, len(ids), _BATCH):
             parameters = {"_workspace_id": workspace_id, "_ids": ids[first : first + _BATCH]}
             for item_id, rule_id in uow.connection.execute(_FIND, parameters):
-                needed[workspace_id, item_id] = items[item_id]
+                needed[workspace_id, item_id] = by_id[item_id]
                 if rule_id is not None:
                     workspaces_by_rule[rule_id] = workspace_id
     return PresenceChanges(needed, workspaces_by_rule)
