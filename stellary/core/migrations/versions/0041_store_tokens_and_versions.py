@@ -8,7 +8,7 @@ from alembic import op
 from stellary.core.board.tables import VERSION_TRIGGER
 
 revision = "0041"
-down_revision = "0039"
+down_revision = "0040"
 
 
 def upgrade() -> None:
