@@ -25,7 +25,12 @@ from stellary.core.board.columns import column_values
 from stellary.core.board.order import ordering
 from stellary.core.board.rows import field_rows
 from stellary.core.board.rules import custom_fields
-from stellary.core.board.rules.name_matching import Candidate, build_ambiguity_error, resolve_one
+from stellary.core.board.rules.name_matching import (
+    Candidate,
+    build_ambiguity_error,
+    find_matches,
+    resolve_one,
+)
 from stellary.core.board.rules.references import unknown
 from stellary.core.kernel import actions
 from stellary.core.kernel.unit import UnitOfWork
@@ -109,20 +114,25 @@ class Candidates:
         """
         ids: list[str] = []
         for text, path in zip(texts, paths, strict=True):
-            matching = [column for column in self.columns if column.name.casefold() == text.casefold()]
-            if len(matching) < 2 or any(column.id == text for column in self.columns):
-                ids.append(resolve_one(text, self.list_candidates("column"), path))
-            elif one_per_scope and len({column.scope_id for column in matching}) < len(matching):
-                ids_of_name = {column.id for column in matching}
-                named = [item for item in self.list_candidates("column") if item.id in ids_of_name]
-                raise build_ambiguity_error(path, text, named)
-            else:
-                ids += [column.id for column in matching]
+            matching = [find_matches(text, columns) for columns in self.columns_by_scope.values()]
+            if one_per_scope and (shared := [columns for columns in matching if len(columns) > 1]):
+                raise build_ambiguity_error(path, text, shared[0])
+            ids += [column.id for columns in matching for column in columns] or [
+                resolve_one(text, self.list_candidates("column"), path)
+            ]
         return [self.add("column", id, is_alternative=len(ids) > 1) for id in ids]
 
     @cached_property
     def columns(self) -> Sequence[Column]:
         return column_values(self.uow, self.ref.project_id)
+
+    @cached_property
+    def columns_by_scope(self) -> Mapping[str, Sequence[Candidate]]:
+        scope_ids = {column.id: column.scope_id for column in self.columns}
+        by_scope: dict[str, list[Candidate]] = {}
+        for column in self.list_candidates("column"):
+            by_scope.setdefault(scope_ids[column.id], []).append(column)
+        return by_scope
 
     @cached_property
     def fields(self) -> Mapping[str, CustomField]:

@@ -257,6 +257,21 @@ def test_changed_rule_is_checked_as_a_new_one_is(automation_api: AutomationApi):
     assert automation_api.rule_now(rule) == rule
 
 
+def test_error_for_a_column_of_two_scopes_names_the_scopes(automation_api: AutomationApi):
+    scope = automation_api.world.ask(
+        automation_api.owner, "POST", f"{automation_api.path}/scopes", {"name": "Next"}
+    )
+    message = refusal(automation_api, when("columnId", "eq", "done"))
+    assert f"could be 'Done' in 'Main' ({automation_api.columns[2]['id']}), 'Done' in 'Next' (" in message
+    path = f"{automation_api.path}/columns"
+    for name in ("DONE", "Dóne"):
+        automation_api.world.ask(automation_api.owner, "POST", path, {"name": name, "scopeId": scope["id"]})
+    action = {"type": "move_card", "params": {"targetColumn": "done"}}
+    assert "could be 'Done' in 'Next' (" in refusal(automation_api, action=action)
+    rule = automation_api.rule("task_moved", "move_card", targetColumn="Done")
+    assert len(rule["action"]["params"]["targetColumn"]) == 2
+
+
 def test_things_of_another_project_are_not_there(automation_api: AutomationApi):
     other = AutomationApi(automation_api.world, automation_api.owner, automation_api.workspace)
     theirs, unknown = (
