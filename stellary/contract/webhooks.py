@@ -77,7 +77,7 @@ class WebhookDelivery(Value):
         status: ``failed`` once there are no more attempts.
         attempts: The attempts so far, oldest first.
         next_attempt_at: The time of the next attempt; None if there is none.
-        payload: The exact body that is sent.
+        payload: The exact body that is sent. None from a day after the message was created, once it is delivered.
     """
 
     id: str
@@ -86,7 +86,7 @@ class WebhookDelivery(Value):
     status: DeliveryStatus
     attempts: list[DeliveryAttempt]
     next_attempt_at: datetime | None
-    payload: str
+    payload: str | None
     created_at: datetime
 
 

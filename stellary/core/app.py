@@ -34,7 +34,7 @@ from stellary.core.api.host_jobs import (
     build_kind,
 )
 from stellary.core.api.job_runner import ATTEMPTS_MAX, HANDLERS, JobHandler, JobRunner
-from stellary.core.api.retention import RULES
+from stellary.core.api.retention import CONTENT_RULES, RULES
 from stellary.core.automations.triggers import Trigger, build_triggers, fire
 from stellary.core.board import attachments
 from stellary.core.db.base import Clock, Ids, IdSource, check_ids, system_clock
@@ -252,6 +252,8 @@ class Core(HostAccounts):
     def delete_expired(self) -> dict[str, int]:
         """Delete the rows whose time is over: read notifications, messages of webhooks, traces, audit entries, and others.
 
+        The bodies of messages of webhooks that were delivered are also deleted, after a day.
+
         The argument ``retention`` of the core sets the times. Each transaction deletes at most 200 rows. ``sweep`` calls this
         method.
 
@@ -262,6 +264,7 @@ class Core(HostAccounts):
             Unavailable: The database does not answer, or was busy for too long.
         """
         with raise_api_errors():
+            apply_rules(self.units, CONTENT_RULES)
             return apply_rules(self.units, RULES)
 
     def back_up(self, folder: str | PathLike[str], also: Sequence[str | PathLike[str]] = ()) -> Backup:

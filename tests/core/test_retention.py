@@ -11,7 +11,7 @@ from sqlalchemy import DateTime, Integer, LargeBinary, func, insert, select
 
 from stellary.core import Core, Retention
 from stellary.core.__main__ import main
-from stellary.core.api.retention import RULES
+from stellary.core.api.retention import CONTENT_RULES, RULES
 from stellary.core.automations.tables import traces
 from stellary.core.db.base import IdType, Json
 from stellary.core.kernel.retention import BatchSize, apply_rules
@@ -160,9 +160,11 @@ def test_no_batch_takes_longer_than_50_ms_if_a_row_takes_at_most_2_ms(seconds_pe
     assert size.rows <= BatchSize.MAX
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.table.name}.{rule.column.name}")
-def test_deletion_reads_only_rows_of_an_index(core, rule):
-    with sent_statements(("WITH", "DELETE")) as statements:
+@pytest.mark.parametrize(
+    "rule", [*RULES, *CONTENT_RULES], ids=lambda rule: f"{rule.table.name}.{rule.column.name}.{rule in RULES}"
+)
+def test_rule_reads_only_rows_of_an_index(core, rule):
+    with sent_statements(("WITH", "DELETE", "UPDATE")) as statements:
         rule.delete_batch(core.units, 25)
     (statement,) = statements
     if core.database.is_sqlite:

@@ -18,7 +18,7 @@ import attrs
 import orjson
 import psycopg
 import pytest
-from sqlalchemy import insert, make_url, text, update
+from sqlalchemy import delete, insert, make_url, text, update
 
 import stellary.core
 from stellary.contract.cards import UpdateCard
@@ -32,7 +32,7 @@ from stellary.core.db.direct_connection import execute_queued
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import idempotency, jobs, trash, trash_statements
 from stellary.core.kernel.commit_watermark import CommitWatermark
-from stellary.core.kernel.retention import RetentionRule, build_deletion
+from stellary.core.kernel.retention import RetentionRule, restrict
 from stellary.core.kernel.unit import NOBODY
 from stellary.core.notifications.stream import commit_watermark
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
@@ -551,7 +551,7 @@ class Lock:
         if owner is trash_statements:
             monkeypatch.setattr(trash, "build_locks", trash_statements.build_locks.__wrapped__)
         if isinstance(owner, RetentionRule):
-            statement = build_deletion(owner.table, owner._oldest, "postgresql")
+            statement = restrict(delete(owner.table), owner._oldest, "postgresql")
             monkeypatch.setitem(owner.statements, "postgresql", statement)
 
 

@@ -12,7 +12,7 @@ from stellary.contract.trash import ContainerKind
 from stellary.core.accounts.agent_users import delete_agent_users
 from stellary.core.accounts.tables import organizations, workspaces
 from stellary.core.kernel import jobs, trash
-from stellary.core.kernel.retention import BatchSize, build_deletion
+from stellary.core.kernel.retention import BatchSize, restrict
 from stellary.core.kernel.trash_statements import find_contents
 from stellary.core.kernel.unit import UnitOfWork
 
@@ -104,8 +104,8 @@ def _build_deletions(kind: ContainerKind, dialect: str) -> tuple[Delete, ...]:
     """Return the statements that each delete some rows of a table in a container, from the inside out."""
     contents = find_contents(_TABLES[kind])
     return tuple(
-        build_deletion(
-            table,
+        restrict(
+            delete(table),
             select(*table.primary_key.columns).where(or_(*conditions)).limit(bindparam("_limit")),
             dialect,
         )

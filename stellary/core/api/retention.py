@@ -23,4 +23,6 @@ RULES: Final[tuple[RetentionRule, ...]] = (
     email_tokens.RETENTION,
     *login_attempts.RETENTION,
 )
-"""The rules. The trash and unfinished imports end by jobs of their own."""
+"""The rules by which rows are deleted. The trash and unfinished imports end by jobs of their own."""
+CONTENT_RULES: Final[tuple[RetentionRule, ...]] = (outbox.BODY_RETENTION,)
+"""The rules by which rows lose a part of their contents."""

@@ -1,19 +1,33 @@
-"""Retention: the rules by which rows are deleted that have served their purpose, a few at a time."""
+"""Retention: the rules by which rows, or their contents, are deleted that have served their purpose, a few at a time."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Delete, Select, Table, bindparam, delete, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Delete,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    select,
+    tuple_,
+    update,
+)
 
 from stellary.core.db.base import UtcDateTime
 from stellary.core.kernel.retention_days import Retention
 from stellary.core.kernel.units import Units
+
+C = TypeVar("C", Delete, Update)
 
 NOW = bindparam("_now", type_=UtcDateTime)
 """The current time, for the condition of a rule."""
@@ -59,7 +73,7 @@ class BatchSize:
 
 
 class RetentionRule:
-    """A rule that deletes the rows of a table whose time is over.
+    """A rule that deletes or changes the rows of a table whose time is over.
 
     Args:
         table: The table. No row refers to its rows.
@@ -67,6 +81,8 @@ class RetentionRule:
         lifetime: Returns how long a row is kept after that time.
         condition: A condition that the rows fulfil as well, for which the index may be partial. It may use ``NOW``.
             Default: none.
+        values: The values of columns that the rows get instead of being deleted; they must not fulfil the condition then.
+            Default: none, and rows are deleted.
     """
 
     def __init__(
@@ -75,6 +91,7 @@ class RetentionRule:
         column: Column[datetime],
         lifetime: Callable[[Retention], timedelta],
         condition: ColumnElement[bool] | None = None,
+        values: Mapping[str, object] | None = None,
     ) -> None:
         self.table = table
         self.column = column
@@ -90,12 +107,13 @@ class RetentionRule:
             # A sweep does not wait for a request or another sweep that has locked some of the rows.
             .with_for_update(skip_locked=True)
         )
+        change: Delete | Update = delete(table) if values is None else update(table).values(values)
         self.statements = {
-            dialect: build_deletion(table, self._oldest, dialect) for dialect in ("sqlite", "postgresql")
+            dialect: restrict(change, self._oldest, dialect) for dialect in ("sqlite", "postgresql")
         }
 
     def delete_batch(self, units: Units, limit: int) -> int:
-        """Delete the oldest rows whose time is over, in a transaction of their own, and return their number.
+        """Apply the rule to the oldest rows whose time is over, in a transaction of their own, and return their number.
 
         Args:
             units: The core.
@@ -107,18 +125,18 @@ class RetentionRule:
             return connection.execute(self.statements[connection.dialect.name], parameters).rowcount
 
 
-def build_deletion(table: Table, oldest: Select[Any], dialect: str) -> Delete:
-    """Return the statement that deletes the rows of a table whose primary keys another statement selects.
+def restrict(change: C, oldest: Select[Any], dialect: str) -> C:
+    """Return a statement that is restricted to the rows whose primary keys another statement selects.
 
     Args:
-        table: The table.
+        change: The statement.
         oldest: The other statement.
         dialect: The name of the database's dialect.
     """
-    key = tuple(table.primary_key.columns)
+    key = tuple(change.table.primary_key.columns)
     # PostgreSQL might evaluate a subquery with a limit for each row, but evaluates a materialized expression once.
     keys = oldest if dialect == "sqlite" else select(oldest.cte("oldest").prefix_with("MATERIALIZED"))
-    return delete(table).where((tuple_(*key) if len(key) > 1 else key[0]).in_(keys))
+    return change.where((tuple_(*key) if len(key) > 1 else key[0]).in_(keys))
 
 
 def apply_rules(
@@ -132,7 +150,7 @@ def apply_rules(
         clock: Measures the batches, in seconds. Default: the monotonic clock.
 
     Returns:
-        The number of deleted rows by the name of the table.
+        The number of deleted or changed rows by the name of the table.
     """
     counts = Counter[str]()
     for rule in rules:

@@ -41,7 +41,7 @@ _THIS = deliveries.c.id == bindparam("_id")
 _AGAIN = Query(
     DeliveryRow,
     update(deliveries)
-    .where(_THIS, deliveries.c.status != "pending")
+    .where(_THIS, deliveries.c.status != "pending", deliveries.c.payload != "")
     .values(status="pending", tries=0, queued_at=bindparam("_now"), next_attempt_at=bindparam("_now"))
     .returning(*_SHOWN),
 )
@@ -65,9 +65,13 @@ def redeliver(uow: UnitOfWork, ref: DeliveryRef) -> WebhookDelivery:
     """Send a message again. It is sent immediately, even if its receiver has failed.
 
     Raises:
-        Conflict: The message is being delivered already.
+        Conflict: The message is being delivered already, or its body has been deleted.
     """
     row = access.delivery(uow, ref).row
+    if not row.payload:
+        raise Conflict(
+            "the message was delivered more than a day ago, and its body was deleted", code="body_deleted"
+        )
     after = _AGAIN.first(uow.connection, {"_id": row.id, "_now": uow.now})
     if after is None:
         raise Conflict("the message is being delivered already", code="delivery_pending")
@@ -81,4 +85,6 @@ def _delivery(row: DeliveryRow, retry_at: datetime | None) -> WebhookDelivery:
         # A pending message may also be waiting for its failing receiver.
         next_attempt_at = max(next_attempt_at, retry_at)
     attempts = [read(DeliveryAttempt, attempt) for attempt in row.attempts]
-    return _FIELDS.to_value(row, next_attempt_at=next_attempt_at, attempts=attempts)
+    return _FIELDS.to_value(
+        row, next_attempt_at=next_attempt_at, attempts=attempts, payload=row.payload or None
+    )

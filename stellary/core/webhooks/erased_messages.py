@@ -28,6 +28,7 @@ _READ = Query(
             select(webhooks.c.id).where(webhooks.c.workspace_id == bindparam("_workspace_id"))
         ),
         deliveries.c.id > bindparam("_after"),
+        deliveries.c.payload != "",
     )
     .order_by(deliveries.c.id)
     .limit(BATCH_MAX),

@@ -22,7 +22,7 @@ from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.rows import assignee_of, read_changes, read_via
 from stellary.core.webhooks import queue
 from stellary.core.webhooks.row_types import SubscriberRow
-from stellary.core.webhooks.tables import deliveries, webhooks
+from stellary.core.webhooks.tables import HAS_BODY, deliveries, webhooks
 
 DELIVERIES_MAX = 1_000
 DELETE_OLD_EVERY = 100
@@ -54,6 +54,10 @@ RETENTION = RetentionRule(
     deliveries.c.status != literal_column("'pending'"),
 )
 """The rule for old messages; pending ones stay."""
+BODY_RETENTION = RetentionRule(
+    deliveries, deliveries.c.created_at, lambda _: timedelta(days=1), HAS_BODY, {"payload": ""}
+)
+"""The rule for the bodies of messages that were delivered. They cannot be sent again then."""
 
 
 def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> None:

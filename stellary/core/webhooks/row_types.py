@@ -74,6 +74,7 @@ class DeliveryRow(RowType):
     id: str
     attempts: list[Any]
     next_attempt_at: datetime | None
+    payload: str
 
 
 class LoadedDeliveryRow(DeliveryRow):

@@ -29,13 +29,16 @@ webhooks = Table(
     Index("ix_stellary_webhooks_workspace_id_id", "workspace_id", "id"),
 )
 
+HAS_BODY = text("status = 'succeeded' AND payload <> ''")
+"""The condition of messages whose body will be deleted."""
+
 deliveries = Table(
     "stellary_webhook_deliveries",
     metadata,
     Column("id", IdType, primary_key=True),
     Column("webhook_id", IdType, ForeignKey("stellary_webhooks.id", ondelete="CASCADE"), nullable=False),
     Column("event", String(40), nullable=False),
-    # The exact text that is signed and sent, the same at each attempt.
+    # The exact text that is signed and sent, the same at each attempt. Empty a day later, if it was delivered.
     Column("payload", Text, nullable=False),
     Column("status", String(20), nullable=False),
     Column("attempts", Json, nullable=False),
@@ -60,5 +63,12 @@ deliveries = Table(
         "created_at",
         sqlite_where=text("status <> 'pending'"),
         postgresql_where=text("status <> 'pending'"),
+    ),
+    # For the deletion of bodies.
+    Index(
+        "ix_stellary_webhook_deliveries_bodies",
+        "created_at",
+        sqlite_where=HAS_BODY,
+        postgresql_where=HAS_BODY,
     ),
 )

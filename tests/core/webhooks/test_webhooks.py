@@ -306,6 +306,26 @@ def test_a_message_is_sent_again_with_the_same_id(webhook_api):
     )
 
 
+def test_body_of_a_delivered_message_is_deleted_after_a_day(webhook_api):
+    hook = webhook_api.hook()
+    webhook_api.card()
+    webhook_api.answers = [DeliveryResult(410)]
+    webhook_api.send()
+    webhook_api.card()
+    webhook_api.send()
+    core, (delivered, failed) = webhook_api.world.core, webhook_api.deliveries(hook)
+    for hours, payload in ((23, delivered["payload"]), (2, None)):
+        webhook_api.clock.now += timedelta(hours=hours)
+        assert core.delete_expired()["stellary_webhook_deliveries"] == 0
+        assert [row["payload"] for row in webhook_api.deliveries(hook)] == [payload, failed["payload"]]
+    path = f"{webhook_api.of_hook(hook)}/deliveries/"
+    assert problem(webhook_api, f"{path}{delivered['id']}/redeliver", None) == (
+        409,
+        "the message was delivered more than a day ago, and its body was deleted",
+    )
+    assert webhook_api.world.ask(webhook_api.owner, "POST", f"{path}{failed['id']}/redeliver")["payload"]
+
+
 def test_concurrent_redeliveries_succeed_once(webhook_api):
     hook = webhook_api.hook()
     webhook_api.card()
