@@ -311,12 +311,9 @@ class Pool:
         now = time.monotonic()
         if now - self._warned_at >= WARNING_SECONDS:
             self._warned_at = now
-            reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+            reason = getattr(error, "orig", None) or error
             _log.warning(
-                "%d units could not be committed together, and run again one by one: %s: %s",
-                count,
-                type(error).__name__,
-                reason,
+                "%d units could not be committed together, and run again one by one: %r", count, reason
             )
 
     def _finish(self, jobs: list[_Job], outcomes: list[_Outcome] | None) -> None:

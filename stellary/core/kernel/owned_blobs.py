@@ -29,6 +29,10 @@ _KEPT = timedelta(days=30)
 _TOKEN_BYTES = 16
 _CONTESTED = 2 * _TOKEN_BYTES * b"0"
 _LISTED = 500
+_FOREIGN = (
+    "the file store belongs to another database; choose another store, or adopt this one with 'sweep --adopt-files'"
+    " if no other database uses it"
+)
 
 tokens = Table(
     "stellary_store_tokens",
@@ -45,12 +49,6 @@ _DELETE_OLD = delete(tokens).where(
 
 class ForeignStore(Unavailable):
     """The file store belongs to another database, or to a newer state of this one."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the file store belongs to another database; choose another store, or adopt this one with"
-            " 'sweep --adopt-files' if no other database uses it"
-        )
 
 
 class OwnedBlobs:
@@ -154,7 +152,7 @@ class OwnedBlobs:
         with self._units.database.reading() as connection:
             created = {row.token: row.created_at for row in connection.execute(_TOKENS)}
         if marker not in created if marker is not None else self._has_unknown_files():
-            raise ForeignStore
+            raise ForeignStore(_FOREIGN)
         if claims and (not created or max(created.values()) <= self._units.env.clock() - RENEW_AFTER):
             self._replace_token(marker or "")
         elif claims and marker is None:
