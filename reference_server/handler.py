@@ -80,11 +80,8 @@ class Handler:
         self, request: web.BaseRequest, context: RequestContext, raw: RawResponse, headers: dict[str, str]
     ) -> web.StreamResponse:
         # Browsers obey it over HTTPS only. It would also hold for the other programs of a developer's machine.
-        if (
-            context.is_secure
-            and not self.prefix
-            and not context.headers.get("host", "").startswith("localhost")
-        ):
+        host = context.headers.get("host", "")
+        if context.is_secure and not self.prefix and not host.startswith("localhost"):
             headers["strict-transport-security"] = "max-age=31536000"
         response = build_response(raw, headers)
         connection = request.protocol

@@ -8,8 +8,8 @@ from typing import Final
 import attrs
 
 from reference_server.pages.layout import alert, form, heading, link, paragraph, render_page, text_field
-from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
-from reference_server.pages.sessions import build_header, build_session_cookie, render_sign_in
+from reference_server.pages.requests import SESSION_COOKIE, ApiResponse, PageApi, PageRequest
+from reference_server.pages.sessions import build_header, render_sign_in
 from stellary.contract.auth import CHANGE_EMAIL, DELETE_ACCOUNT, ME, SEND_CONFIRMATION, ConfirmedAction
 from stellary.contract.errors import Invalid
 from stellary.contract.port import RawResponse
@@ -61,7 +61,7 @@ def _submit_change(
                 "Your account is deleted",
                 paragraph('What you have shared with others stays, under the name "former member".'),
             )
-            return attrs.evolve(page, cookies=(build_session_cookie(request, ""),))
+            return attrs.evolve(page, cookies=(request.build_cookie(SESSION_COOKIE, ""),))
     else:
         email = request.form.get("email", "").strip()
         response = api.call_as_user(CHANGE_EMAIL, {"email": email, **confirmation})

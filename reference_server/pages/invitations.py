@@ -15,11 +15,10 @@ from reference_server.pages.layout import (
     render_page,
     text_field,
 )
-from reference_server.pages.requests import PageApi, PageRequest
+from reference_server.pages.requests import SESSION_COOKIE, PageApi, PageRequest
 from reference_server.pages.sessions import (
     PageLogin,
     build_provider_link,
-    build_session_cookie,
     log_in,
     render_code_form,
 )
@@ -64,7 +63,7 @@ def submit_invitation(request: PageRequest, api: PageApi) -> RawResponse:
         api.call(LOGOUT, {}, token=token)
         return _render_invalid()
     page = _render_accepted(request, invitation)
-    return attrs.evolve(page, cookies=(build_session_cookie(request, token),))
+    return attrs.evolve(page, cookies=(request.build_cookie(SESSION_COOKIE, token),))
 
 
 def _accept_signed_in(request: PageRequest, api: PageApi, invitation: PendingInvitation) -> RawResponse:

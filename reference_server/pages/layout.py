@@ -196,11 +196,7 @@ def hidden_field(name: str, text: str) -> str:
 
 
 def form(
-    request: PageRequest,
-    button: str,
-    *fields: str,
-    choice: tuple[str, str] | None = None,
-    path: str | None = None,
+    request: PageRequest, button: str, *fields: str, choice: tuple[str, str] | None = None, path: str = ""
 ) -> str:
     """Return a form, with the token that shows that a page of this server has sent it.
 
@@ -211,7 +207,7 @@ def form(
         choice: A name and a value that tell the form from others on the page. Default: none.
         path: The path that the form is sent to, without the prefix. Default: that of the page.
     """
-    action = request.path if path is None else f"{request.prefix}{path}"
+    action = f"{request.prefix}{path}" if path else request.path
     content = "\n".join([hidden_field(TOKEN_FIELD, request.form_token), *fields])
     sent = "" if choice is None else f' name="{escape(choice[0])}" value="{escape(choice[1])}"'
     return (

@@ -20,10 +20,9 @@ from reference_server.pages.layout import (
     render_page,
     text_field,
 )
-from reference_server.pages.requests import PageApi, PageRequest
+from reference_server.pages.requests import SESSION_COOKIE, PageApi, PageRequest
 from reference_server.pages.sessions import (
     DEVICE,
-    build_session_cookie,
     choose_target,
     log_in,
     render_code_form,
@@ -92,7 +91,7 @@ def _finish_sign_in(request: PageRequest, api: PageApi, data: Mapping[str, str])
             "next": target,
         }
         return _render_link(request, identity.email, _seal(api, _LINK, fields))
-    return redirect(choose_target(request, target), build_session_cookie(request, str(token)))
+    return redirect(choose_target(request, target), request.build_cookie(SESSION_COOKIE, str(token)))
 
 
 def submit_link(request: PageRequest, api: PageApi) -> RawResponse:
@@ -113,7 +112,7 @@ def submit_link(request: PageRequest, api: PageApi) -> RawResponse:
     if response.problem is not None:
         api.call(LOGOUT, {}, token=login.token)
         return _render_refused(request, response.problem, response.status)
-    return redirect(choose_target(request, data["next"]), build_session_cookie(request, login.token))
+    return redirect(choose_target(request, data["next"]), request.build_cookie(SESSION_COOKIE, login.token))
 
 
 def _provider_of(api: PageApi) -> OidcProvider:

@@ -110,9 +110,7 @@ class PageRequest:
 
     def _name_cookie(self, name: str) -> str:
         """Return the name of a cookie, whose prefix lets no other host and no connection in plain text set it."""
-        if not self.is_secure:
-            return name
-        return f"{'__Secure' if self.prefix else '__Host'}-{name}"
+        return f"{'__Secure' if self.prefix else '__Host'}-{name}" if self.is_secure else name
 
 
 @attrs.frozen

@@ -29,16 +29,6 @@ _TARGETS = ("/boards/", "/invitations/", "/second-factor", "/my-tokens", "/accou
 _PRINTABLE = re.compile(r"[!-~]{1,2000}")
 
 
-def build_session_cookie(request: PageRequest, token: str) -> str:
-    """Return the ``Set-Cookie`` header that stores a login until the browser is closed.
-
-    Args:
-        request: The request.
-        token: The login; empty to delete it.
-    """
-    return request.build_cookie(SESSION_COOKIE, token)
-
-
 def build_header(request: PageRequest) -> str:
     """Return the parts above the pages of a user who has signed in."""
     home = f'<a href="{request.prefix}/home">Stellary</a>'
@@ -58,7 +48,7 @@ def submit_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
         return render_code_form(request, login, hidden_field("next", target))
     if login.problem is not None:
         return render_sign_in(request, target, login.problem, login.status)
-    return redirect(choose_target(request, target), build_session_cookie(request, login.token))
+    return redirect(choose_target(request, target), request.build_cookie(SESSION_COOKIE, login.token))
 
 
 def choose_target(request: PageRequest, target: str) -> str:
@@ -149,7 +139,7 @@ def submit_sign_out(request: PageRequest, api: PageApi) -> RawResponse:
     """End the session of the browser."""
     if request.session is not None:
         api.call(LOGOUT, {}, token=request.session)
-    return redirect(f"{request.prefix}/sign-in", build_session_cookie(request, ""))
+    return redirect(f"{request.prefix}/sign-in", request.build_cookie(SESSION_COOKIE, ""))
 
 
 def render_sign_in(

@@ -177,30 +177,23 @@ def test_addresses_in_records_that_were_there_before_are_found(empty_url):
 
 
 def test_addresses_that_were_there_before_are_told_apart(empty_url):
-    addresses = {"1": "\u017fue@example.com", "2": "Ann@bücher.example", "3": "Bob@Example.com"}
-    record = {
-        "entity": "invitation",
-        "meta": json.dumps({"name": "\u017fue@example.com"}),
-        "address_digest": "0" * 64,
-    }
+    sue, ann = {"email": "\u017fue@example.com", "email_key": "sue@example.com"}, "Ann@bücher.example"
+    record = {"entity": "invitation", "meta": json.dumps({"name": sue["email"]}), "address_digest": "0"}
     write_at(
         empty_url,
         "0038",
         *PLACE,
-        *(
-            ("users", {"id": digit * 24, "email": email, "email_key": email.casefold()})
-            for digit, email in addresses.items()
-        ),
-        ("invitations", {"id": "1" * 24, "email": "ß@example.com", "email_key": "ss@example.com"}),
+        ("users", {"id": "1" * 24, **sue}),
+        ("users", {"id": "2" * 24, "email": ann, "email_key": ann.casefold()}),
+        ("invitations", {"id": "1" * 24, **sue}),
         ("activities", {**record, "id": "1" * 24, "seq": 1}),
     )
     migrate(empty_url)
-    keys = run(empty_url, "SELECT id, email_key FROM stellary_users WHERE email <> 'a'")
-    assert dict(map(tuple, keys)) == {digit * 24: address_key(email) for digit, email in addresses.items()}
-    assert run(empty_url, "SELECT email_key FROM stellary_invitations") == [("ß@example.com",)]
-    assert run(empty_url, "SELECT address_digest FROM stellary_activities") == [
-        (digest_address("\u017fue@example.com"),)
-    ]
+    keys = [row[0] for row in run(empty_url, "SELECT email_key FROM stellary_users ORDER BY id")]
+    assert keys == ["a", address_key(sue["email"]), address_key(ann)]
+    assert run(empty_url, "SELECT email_key FROM stellary_invitations") == [(keys[1],)]
+    digests = run(empty_url, "SELECT address_digest FROM stellary_activities")
+    assert digests == [(digest_address(sue["email"]),)]
 
 
 def test_identities_that_were_there_before_get_ids(empty_url):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_network
 from itertools import product
 from urllib.parse import urlencode
@@ -16,7 +15,7 @@ from stellary.core.http.limits import NO_LIMITS
 from stellary.core.kernel.unit import NOBODY
 from tests.server.running import running
 from tests.server.test_board_pages import cookie_of, sign_in
-from tests.server.test_pages import ANN, FORM, send_form, text_of
+from tests.server.test_pages import ANN, FORM, open_form, send_form, text_of
 
 FORMS = [endpoint.path for endpoint in [*PAGES, *PROVIDER_PAGES] if endpoint.method == "POST"]
 SETTINGS = Settings(
@@ -38,19 +37,12 @@ def read_rows(core):
         }
 
 
-def open_form(server, **headers):
-    """Open a page with a form, and return its cookie and its token."""
-    page = server.ask("GET", "/forgot-password", **headers)
-    token = re.search(r'name="formToken" value="(\w+)"', page.body.decode())[1]
-    return page.headers.get("set-cookie", headers.get("cookie", "")).partition(";")[0], token
-
-
 def test_forms_of_other_pages_are_refused(core):
     with running(core, SETTINGS) as server:
         server.register()
         session = cookie_of(sign_in(server))
         cookie, token = open_form(server)
-        own_token = open_form(server, cookie=session)[1]
+        own_token = open_form(server, session)[1]
         refused = [
             ("", {}, ""),
             ("", {}, token),

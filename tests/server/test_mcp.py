@@ -176,19 +176,14 @@ def test_valid_body_of_another_type_returns_415(sqlite_site, media, status):
 
 @for_each("version", [{"mcp_protocol_version": "2025-03-26"}, {}])
 def test_batch_of_the_version_that_has_them_is_answered(sqlite_site, version):
-    ping = {"jsonrpc": "2.0", "method": "ping"}
-    sent = {"accept": ACCEPT, **version}
+    def ask(*batch):
+        return sqlite_site.server.ask("POST", "/mcp", batch, sqlite_site.token, accept=ACCEPT, **version)
 
-    def ask(batch):
-        return sqlite_site.server.ask("POST", "/mcp", batch, sqlite_site.token, **sent)
-
-    answer = ask(
-        [{**ping, "id": 1}, {"jsonrpc": "2.0", "method": "notifications/initialized"}, {**ping, "id": "b"}, 7]
-    )
-    assert answer.status == 200
-    assert [part.get("id") for part in answer.json] == [1, "b", None]
-    assert ask([{"jsonrpc": "2.0", "method": "notifications/initialized"}]).status == 202
-    assert (ask([]).status, ask([{**ping, "id": 1}] * 51).status) == (400, 400)
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    answer = ask(ping, note, {**ping, "id": "b"}, 7)
+    assert (answer.status, [part.get("id") for part in answer.json]) == (200, [1, "b", None])
+    assert [ask(note).status, ask().status, ask(*[ping] * 51).status] == [202, 400, 400]
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28", "1999-01-01", "x"])

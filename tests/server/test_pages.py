@@ -28,12 +28,16 @@ NEW_PASSWORD = "a new password"
 def send_form(server, path, headers=None, **fields):
     """Send a form as the browser does that has opened a page with a form: with its token, and its cookie."""
     headers = dict(headers or {})
-    cookies = [headers["cookie"]] if "cookie" in headers else []
-    page = server.ask("GET", "/forgot-password", **{"cookie": cookies[0]} if cookies else {})
-    cookies += [page.headers["set-cookie"].partition(";")[0]] if "set-cookie" in page.headers else []
-    fields["formToken"] = re.search(r'name="formToken" value="(\w+)"', page.body.decode())[1]
-    headers["cookie"] = "; ".join(cookies)
+    headers["cookie"], fields["formToken"] = open_form(server, headers.get("cookie", ""))
     return server.ask("POST", path, urlencode(fields).encode(), content_type=FORM, **headers)
+
+
+def open_form(server, cookie=""):
+    """Open a page with a form, and return the cookies of the browser and the token of the form."""
+    page = server.ask("GET", "/forgot-password", cookie=cookie)
+    token = re.search(r'name="formToken" value="(\w+)"', page.body.decode())[1]
+    cookies = [cookie, page.headers.get("set-cookie", "").partition(";")[0]]
+    return "; ".join(filter(None, cookies)), token
 
 
 def text_of(reply):

@@ -37,15 +37,8 @@ def count_guess(uow: UnitOfWork, user_id: str) -> RateLimited | None:
         uow: The unit that checks the code. It commits even if the code is wrong.
         user_id: The account.
     """
-    count, ends_at = count_attempt(uow.connection, _key(user_id), WINDOW, uow.now)
-    if count <= GUESSES_MAX:
-        return None
-    seconds = max(1.0, (ends_at - uow.now).total_seconds())
-    return RateLimited(
-        f"too many wrong codes; use a recovery code, or try again in {round(seconds)} seconds",
-        code="too_many_codes",
-        retry_after=seconds,
-    )
+    reason = "too many wrong codes; use a recovery code, or"
+    return count_attempt(uow, _key(user_id), GUESSES_MAX, WINDOW, reason, "too_many_codes")
 
 
 def forget_guesses(uow: UnitOfWork, user_id: str) -> None:

@@ -8,8 +8,8 @@ import attrs
 from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from stellary.contract.endpoint import Ok
-from stellary.contract.errors import Conflict, Forbidden, NotFound, RateLimited
-from stellary.contract.fields import build_value, convert
+from stellary.contract.errors import Conflict, Forbidden, NotFound
+from stellary.contract.fields import build_value, convert, replace_fields
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import InvitationRef, InvitationTokenRef, OrganizationRef, WorkspaceRef
 from stellary.contract.roles import WorkspaceRole
@@ -167,9 +167,7 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     workspace = access.workspace(uow, ref).row
     inviter = uow.connection.execute(_INVITER, {"_user_id": uow.user_id}).one()
     if uow.env.verify_email and inviter.unverified_since is not None:
-        raise Forbidden(
-            "confirm your own e-mail address before you invite others", code="address_not_verified"
-        )
+        raise Forbidden("confirm your address before you invite others", code="address_not_verified")
     email = address(request.email)
     rules.check_shared(is_personal=workspace.is_personal)
     parameters = {"_workspace_id": workspace.id, "_email_key": address_key(email)}
@@ -178,7 +176,8 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     if uow.env.sends_email:
         recent = _RECENT.first(uow.connection, {**parameters, "_since": uow.now - PAUSE})
         if recent is not None:
-            return _change_recent(uow, workspace.id, recent, request)
+            changed = _change_recent(uow, workspace.id, recent, request.role)
+            return convert(CreatedInvitation, changed, token=None)
         _count_email(uow, email)
     uow.connection.execute(_MAKE_ROOM, {**parameters, "_now": uow.now})
     secret = new_secret()
@@ -206,17 +205,15 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
     return invitation
 
 
-def _change_recent(
-    uow: UnitOfWork, workspace_id: str, row: InvitationRow, request: InviteMember
-) -> CreatedInvitation:
+def _change_recent(uow: UnitOfWork, workspace_id: str, row: InvitationRow, role: WorkspaceRole) -> Invitation:
     """Give an invitation whose e-mail was just sent the role and the sender of a new one."""
     before = INVITATION.to_value(row)
-    after = attrs.evolve(before, role=request.role, invited_by_id=uow.user_id)
+    after = replace_fields(before, role=role, invited_by_id=uow.user_id)
     if after != before:
         columns = {"role": after.role, "invited_by_id": after.invited_by_id}
         uow.connection.execute(_UPDATE, {"_id": row.id, **columns})
         emit_change(uow, workspace_id, before, after)
-    return convert(CreatedInvitation, after, token=None)
+    return after
 
 
 def _count_email(uow: UnitOfWork, email: str) -> None:
@@ -228,14 +225,13 @@ def _count_email(uow: UnitOfWork, email: str) -> None:
     # Addresses such as ann+1@example.com lead to one mailbox.
     local, _, domain = address_key(email).rpartition("@")
     mailbox = f"{local.partition('+')[0]}@{domain}"
-    for key, amount, reason in (
-        (uow.user_id, PER_USER_MAX, "you have sent too many invitations"),
-        (mailbox, PER_ADDRESS_MAX, "this address has got too many invitations"),
+    for name, amount, reason in (
+        (uow.user_id, PER_USER_MAX, "you have sent too many invitations;"),
+        (mailbox, PER_ADDRESS_MAX, "this address has got too many invitations;"),
     ):
-        count, ends_at = count_attempt(uow.connection, attempts_key("invitations", key), WINDOW, uow.now)
-        if count > amount:
-            seconds = max(1.0, (ends_at - uow.now).total_seconds())
-            raise RateLimited(f"{reason}; try again in {round(seconds)} seconds", retry_after=seconds)
+        error = count_attempt(uow, attempts_key("invitations", name), amount, WINDOW, reason)
+        if error is not None:
+            raise error
 
 
 @serves(LIST_INVITATIONS)

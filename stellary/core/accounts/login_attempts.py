@@ -17,11 +17,12 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
-from stellary.contract.errors import Unavailable
+from stellary.contract.errors import RateLimited, Unavailable
 from stellary.core.accounts.row_types import LoginAttemptsRow
 from stellary.core.accounts.tables import login_attempts
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.retention import NOW, RetentionRule
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.units import Units
 
 KNOWN_FOR = timedelta(days=90)
@@ -100,18 +101,25 @@ def attempts_key(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def count_attempt(connection: Connection, key: str, window: timedelta, now: datetime) -> tuple[int, datetime]:
-    """Count an attempt within a transaction, and return the count and the end of its window.
+def count_attempt(
+    uow: UnitOfWork, key: str, amount: int, window: timedelta, reason: str, code: str = "rate_limited"
+) -> RateLimited | None:
+    """Count an attempt within a transaction, and return the error if there were too many.
 
     Args:
-        connection: The connection of the transaction. Concurrent attempts wait for its end.
+        uow: The unit. Concurrent attempts wait for its end.
         key: The key under which the attempt counts.
+        amount: The number of attempts that a window allows.
         window: The length of a window that begins with this attempt.
-        now: The time.
+        reason: The beginning of the message, before the time to wait.
+        code: The code of the error. Default: ``rate_limited``.
     """
-    row = {"key": key, "account": None, "failures": 1, "window_ends_at": now + window, "_now": now}
-    counted = connection.execute(_COUNT_AND_READ[connection.dialect.name], row).one()
-    return counted.failures, counted.window_ends_at
+    row = {"key": key, "account": None, "failures": 1, "window_ends_at": uow.now + window, "_now": uow.now}
+    counted = uow.connection.execute(_COUNT_AND_READ[uow.connection.dialect.name], row).one()
+    if counted.failures <= amount:
+        return None
+    seconds = max(1.0, (counted.window_ends_at - uow.now).total_seconds())
+    return RateLimited(f"{reason} try again in {round(seconds)} seconds", code=code, retry_after=seconds)
 
 
 def delete_attempts(connection: Connection, key: str) -> None:

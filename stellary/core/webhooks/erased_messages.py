@@ -49,8 +49,7 @@ def erase_batch(uow: UnitOfWork, payload: Erasure) -> None:
         message = orjson.loads(row.payload)
         data = _forget(message["data"], payload)
         if data != message["data"]:
-            text = orjson.dumps({**message, "data": data}).decode()
-            revised.append({"_id": row.id, "_payload": text})
+            revised.append({"_id": row.id, "_payload": orjson.dumps({**message, "data": data}).decode()})
     if revised:
         uow.connection.execute(_REVISE, revised)
     if len(rows) == BATCH_MAX:

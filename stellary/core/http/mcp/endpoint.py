@@ -102,8 +102,8 @@ class McpEndpoint:
         request = context.to_raw_request(body)
         # The library compares the type byte by byte.
         request = attrs.evolve(request, headers={**request.headers, "content-type": "application/json"})
-        version = request.headers.get("mcp-protocol-version", BATCH_VERSION)
-        if not isinstance(message, list) or not message or version != BATCH_VERSION:
+        is_batch = request.headers.get("mcp-protocol-version", BATCH_VERSION) == BATCH_VERSION
+        if not is_batch or not isinstance(message, list) or not message:
             return await bridge.answer(request, client)
         if len(message) > BATCH_MAX:
             return _not_json(Invalid(f"a batch has at most {BATCH_MAX} messages"))
