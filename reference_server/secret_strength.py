@@ -68,15 +68,15 @@ def find_weakness(secret: str) -> str | None:
 
 def _remove_runs(text: str) -> str:
     """Return a text without runs along keyboards and alphabets, and without what it repeats."""
-    kept, start = [], 0
+    characters, start = [], 0
     while start < len(text):
         end = start + RUN_MIN
         while end <= len(text) and (text[start:end] in _RUNS or text[start:end] in text[:start]):
             end += 1
         # One character stands for the choice of the run.
-        kept.append(text[start])
+        characters.append(text[start])
         start = end - 1 if end > start + RUN_MIN else start + 1
-    return "".join(kept)
+    return "".join(characters)
 
 
 def _is_repetition(text: str) -> bool:

@@ -68,8 +68,8 @@ def test_user_of_a_proxy_creates_a_token_on_the_page_only(sqlite_core):
     with running(sqlite_core, SETTINGS) as server:
         user = {"x_forwarded_email": ANN}
         assert send_form(server, "/my-tokens", {**user, **FOREIGN}, name="CI").status == 403
-        own = {**user, "origin": server.url}
-        assert "Copy your token" in text_of(send_form(server, "/my-tokens", own, name="CI"))
+        headers = {**user, "origin": server.url}
+        assert "Copy your token" in text_of(send_form(server, "/my-tokens", headers, name="CI"))
 
 
 def test_form_behind_a_proxy_names_the_public_origin(sqlite_core):
