@@ -58,7 +58,7 @@ def address_key(email: str) -> str:
     Unicode takes for the same (``ß`` and ``ss``) are different mailboxes. Domains are compared in the form of DNS.
     """
     local, at, domain = unicodedata.normalize("NFC", email).rpartition("@")
-    if not domain.isascii():
+    if not domain.isascii() and len(domain) <= ADDRESS_MAX:
         # Loaded on first use, as in ``address``.
         import idna
 
