@@ -19,6 +19,7 @@ from stellary import Stellary
 from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.errors import ApiError, Conflict, Invalid, NotFound, ServerError, Unavailable
 from stellary.contract.paging import Paged
+from stellary.contract.port import RawRequest
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref
 from stellary.core import Actor, Core
 from stellary.core.accounts import organizations
@@ -282,14 +283,15 @@ def test_what_a_hosts_row_refers_to_cannot_be_deleted(board, timing):
         assert board.world.status(board.owner, "DELETE", path) == 200
 
 
-def test_a_unit_that_deletes_what_a_hosts_row_refers_to_is_a_conflict(database_url):
+@pytest.mark.parametrize("timing", ["", "DEFERRABLE INITIALLY DEFERRED"])
+def test_a_unit_that_deletes_what_a_hosts_row_refers_to_is_a_conflict(database_url, timing):
     engine = create_engine(database_url)
     core = Core(engine, bcrypt_rounds=4)
     board = Board(World(core), World(core).person("ann"))
     card = board.card()
     ref = ref_of(board).child(CardRef, card["id"])
     with core.begin(NOBODY) as uow:
-        uow.connection.execute(text(HOST_TABLE.format(timing="")))
+        uow.connection.execute(text(HOST_TABLE.format(timing=timing)))
         uow.connection.execute(text("INSERT INTO orders (card_id) VALUES (:id)"), {"id": card["id"]})
     for connect in (nullcontext, engine.begin):
         with connect() as connection:
@@ -298,6 +300,16 @@ def test_a_unit_that_deletes_what_a_hosts_row_refers_to_is_a_conflict(database_u
             assert caught.value.code == "in_use"
             with pytest.raises(Conflict), core.begin(board.owner.actor, connection) as uow:
                 cards.delete_card(uow, ref)
+            port = core.port(board.owner.actor, connection=connection)
+            answer = port.send(RawRequest("DELETE", f"{board.path}/cards/{card['id']}", "", {}, b""))
+            assert (answer.status, orjson.loads(answer.body)["code"]) == (409, "in_use")
+            if connection is not None:
+                # The keys are deferred again: the host can insert a row before the one that it refers to.
+                later, unknown = {"id": card["id"]}, {"id": "f" * 24}
+                connection.execute(
+                    text("INSERT INTO orders (card_id) VALUES (:id)"), unknown if timing else later
+                )
+                connection.execute(text("DELETE FROM orders WHERE card_id = :id"), unknown)
     assert titles(board) == [card["title"]]
     engine.dispose()
 

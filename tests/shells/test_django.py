@@ -20,7 +20,7 @@ from tests.server.processes import ForkedProgram, run_script
 from tests.server.running import Reachable
 from tests.support.django_hosts import HOST, build_environment, manage, run_file, run_manage, start_file
 
-TEST_COUNT = 16
+TEST_COUNT = 17
 """The number of tests of the example."""
 TABLE_COUNT = len(metadata.tables) + 1
 

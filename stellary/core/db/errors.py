@@ -124,12 +124,17 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
 
 def _to_refusal(error: IntegrityError, state: str | None) -> ApiError | None:
     if _is_in_use(error, state):
-        return Conflict("this cannot be deleted, because other records refer to it", code="in_use")
+        return build_in_use()
     if is_duplicate(error):
         return Conflict("the item exists already, or was created at the same time")
     if _is_foreign_key(error) and not _is_deletion(error):
         return NotFound("an item that this refers to was deleted at the same time")
     return None
+
+
+def build_in_use() -> Conflict:
+    """Return the error for a deletion of a row that a row of the host refers to."""
+    return Conflict("this cannot be deleted, because other records refer to it", code="in_use")
 
 
 def may_become_reachable(error: Exception) -> bool:

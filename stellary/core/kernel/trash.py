@@ -223,6 +223,7 @@ def put(
     Raises:
         NotFound: Another unit has deleted the item.
     """
+    uow.has_deleted = True
     dialect = uow.connection.dialect.name
     trash_id = uow.new_id()
     parameters = {"_trash_id": trash_id, "_item_id": item_id}

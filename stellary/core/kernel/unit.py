@@ -147,6 +147,7 @@ class UnitOfWork:
             its own.
         settled_count: The number of events that have been passed to the reactions.
         handled_count: The number of events that have been passed to the handlers of the host.
+        has_deleted: Whether the unit has deleted rows to which rows of a host may refer.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
         item_names: The names of labels and custom fields that the unit has read, by id.
         ended_counts: The numbers of items that ended in the unit together with a user's rights, by field of
@@ -170,6 +171,7 @@ class UnitOfWork:
         "env",
         "events",
         "handled_count",
+        "has_deleted",
         "if_match",
         "item_names",
         "members",
@@ -204,6 +206,7 @@ class UnitOfWork:
         self.sees_only_committed = False
         self.settled_count = 0
         self.handled_count = 0
+        self.has_deleted = False
         self.members: dict[tuple[str, str], str] = {}
         self.item_names: dict[str, str] = {}
         self.broken_rules: dict[str, str] = {}

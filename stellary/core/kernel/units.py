@@ -18,6 +18,7 @@ from stellary.core.db.joined import check_not_joined
 from stellary.core.db.retries import Retries
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
+from stellary.core.kernel.writes import check_references
 
 T = TypeVar("T")
 
@@ -111,6 +112,8 @@ class Units:
                 uow = self._writing_unit(connection, actor)
                 yield uow
                 uow.settle()
+                if uow.has_deleted:
+                    check_references(uow)
             after_commit(connection, uow.after_commit)
             return
         check_not_joined()

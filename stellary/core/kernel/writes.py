@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy import Delete
+from sqlalchemy import Delete, TextClause, text
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.errors import Conflict, NotFound
-from stellary.core.db.errors import is_duplicate
+from stellary.core.db.errors import build_in_use, is_duplicate
 from stellary.core.kernel.unit import UnitOfWork
 
 
@@ -34,6 +34,43 @@ def refuse_duplicate(uow: UnitOfWork, message: str, code: str) -> Iterator[None]
         raise Conflict(message, code=code) from None
 
 
+_DEFERRED: Mapping[str, TextClause] = {
+    "sqlite": text(
+        "SELECT DISTINCT host.name FROM sqlite_master AS host, pragma_foreign_key_list(host.name) AS key "
+        "WHERE upper(host.sql) LIKE '%DEFERRED%' AND key.\"table\" LIKE 'stellary_%'"
+    ),
+    "postgresql": text(
+        "SELECT format('%I.%I', nspname, conname) FROM pg_constraint JOIN pg_class ON pg_class.oid = confrelid "
+        "JOIN pg_namespace ON pg_namespace.oid = connamespace "
+        "WHERE contype = 'f' AND condeferred AND relname LIKE 'stellary_%'"
+    ),
+}
+"""By dialect, the statement that finds the host's keys to our tables that are checked at the commit: on SQLite their tables."""
+_VIOLATIONS = text("SELECT 1 FROM pragma_foreign_key_check(:_table) WHERE parent LIKE 'stellary_%' LIMIT 1")
+
+
+def check_references(uow: UnitOfWork) -> None:
+    """Check the host's deferred foreign keys now, since its own commit would fail with an error of the driver.
+
+    Args:
+        uow: A unit that has deleted rows, and joined a transaction of the host.
+
+    Raises:
+        Conflict: A row of the host refers to a deleted row.
+    """
+    connection = uow.connection
+    names = connection.execute(_DEFERRED[connection.dialect.name]).scalars().all()
+    if connection.dialect.name == "sqlite":
+        if any(connection.execute(_VIOLATIONS, {"_table": name}).first() for name in names):
+            raise build_in_use()
+    elif names:
+        try:
+            for mode in ("IMMEDIATE", "DEFERRED"):
+                connection.execute(text(f"SET CONSTRAINTS {', '.join(names)} {mode}"))
+        except IntegrityError:
+            raise build_in_use() from None
+
+
 def delete_row(uow: UnitOfWork, statement: Delete, keys: Mapping[str, object], kind: str) -> None:
     """Delete a row that the unit has read, and report it as not found if another unit has deleted it since.
 
@@ -46,5 +83,6 @@ def delete_row(uow: UnitOfWork, statement: Delete, keys: Mapping[str, object], k
     Raises:
         NotFound: Another unit has deleted the row.
     """
+    uow.has_deleted = True
     if not uow.connection.execute(statement, keys).rowcount:
         raise NotFound(f"{kind} not found")

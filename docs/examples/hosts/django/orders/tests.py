@@ -44,6 +44,13 @@ class OrderTest(TestCase):
 
     # --8<-- [end:test]
 
+    def test_card_of_an_order_is_in_use(self) -> None:
+        self.client.post("/orders/", {"product": "kite"})
+        project = f"{PROJECTS}/{read_json(self.client.get(PROJECTS))[0]['id']}"
+        response = self.client.delete(f"{project}/cards/{Order.objects.get().card.pk}")
+        assert (response.status_code, read_json(response)["code"]) == (409, "in_use")
+        assert Card.objects.exists()
+
     def test_order_that_fails_leaves_no_card(self) -> None:
         with patch.object(Order.objects, "create", side_effect=OSError), self.assertRaises(OSError):
             self.client.post("/orders/", {"product": "kite"})
