@@ -150,3 +150,19 @@ class StalePlan(StellaryError):
 
 class UnverifiedWebhook(StellaryError, ValueError):
     """A message is not from the webhook, or is too old."""
+
+
+def check_type(name: str, value: object, *kinds: type) -> None:
+    """Check the class of an argument.
+
+    Args:
+        name: The name of the parameter.
+        value: The argument.
+        kinds: The classes that it may have.
+
+    Raises:
+        TypeError: It has another class.
+    """
+    if not isinstance(value, kinds):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name} must be {expected}, not {type(value).__name__}")

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from stellary.client.errors import UnverifiedWebhook
-from stellary.contract.redaction import SecretStr
+from stellary.client.errors import UnverifiedWebhook, check_type
+from stellary.contract.redaction import SecretStr, conceal_headers
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.contract.webhooks import WebhookMessage
 from stellary.contract.wire import read
@@ -42,17 +42,13 @@ def verify(
         UnverifiedWebhook: A header is missing, the signature does not match, or the message is too old or not valid.
         ValueError: The secret is not a webhook secret.
     """
-    if not isinstance(secret, str | list | tuple):
-        raise TypeError(f"the secret must be a text, not {type(secret).__name__}")
+    check_type("secret", secret, str, list, tuple)
     secrets = [SecretStr(secret)] if isinstance(secret, str) else [SecretStr(text) for text in secret]
     secret = ""  # A traceback with local variables must not show the secret.
-    if not isinstance(body, bytes | bytearray):
-        raise TypeError(f"the body must be the bytes of the request, not {type(body).__name__}")
-    if not hasattr(headers, "items"):
-        raise TypeError(f"the headers must be a mapping, not {type(headers).__name__}")
-    lower_headers = {name.lower(): text for name, text in headers.items()}
+    check_type("body", body, bytes, bytearray)
+    lower_headers = {name.lower(): text for name, text in conceal_headers(headers).items()}
     id, sent_at, signed = (
-        lower_headers.get(name, "") for name in (ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER)
+        str(lower_headers.get(name, "")) for name in (ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER)
     )
     if not (id and sent_at.isascii() and sent_at.isdigit() and len(sent_at) < 12 and signed):
         raise UnverifiedWebhook(

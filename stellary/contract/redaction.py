@@ -39,7 +39,13 @@ def conceal(text: T) -> T:
 
 
 def conceal_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers with a hidden repr for each value that may be a credential, judging by the header's name."""
+    """Return the headers with a hidden repr for each value that may be a credential, judging by the header's name.
+
+    Raises:
+        TypeError: The headers are no mapping.
+    """
+    if not hasattr(headers, "items"):
+        raise TypeError(f"headers must be Mapping, not {type(headers).__name__}")
     return {name: conceal(text) if _is_secret(name) else text for name, text in headers.items()}
 
 

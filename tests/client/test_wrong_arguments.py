@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 
 import httpx
 import pytest
 
-from stellary import AsyncStellary, Invalid, Stellary
+from stellary import ApiError, AsyncStellary, Invalid, Stellary
 from stellary.client import project_setup, webhooks
 from stellary.client.testing import RecordingPort, make
 from stellary.contract.cards import Card
@@ -19,8 +20,8 @@ PORT = RecordingPort()
 CLIENT = Stellary.embedded(PORT, token="synth_x")
 BOARD = CLIENT.workspace("acme", "eng").project("p1")
 CARD = make(Card)
-DECLARATION = {"project": {"name": "P"}}
 SECRET = "whsec_c2VjcmV0"
+SIGNED = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 @for_each(
@@ -36,32 +37,13 @@ SECRET = "whsec_c2VjcmV0"
         ),
         (lambda: BOARD.cards.get(3), "card must be a text, or a value that has its id, not int"),
         (lambda: CLIENT.workspace("acme", 3), "workspace must be a text, or a value that has its slug"),
-        (
-            lambda: Stellary(token=b"synth_x"),
-            "token must be a text, or a function that returns one, not bytes",
-        ),
-        (
-            lambda: CLIENT.with_options(token=b"synth_x"),
-            "token must be a text, or a function that returns one, not bytes",
-        ),
-        (
-            lambda: Stellary(http_client=httpx.AsyncClient()),
-            "http_client must be an httpx.Client, not AsyncClient",
-        ),
-        (
-            lambda: AsyncStellary(http_client=httpx.Client()),
-            "http_client must be an httpx.AsyncClient, not Client",
-        ),
+        (lambda: Stellary(token=b"synth_x"), "token must be str, not bytes"),
+        (lambda: Stellary(http_client=httpx.AsyncClient()), "http_client must be Client, not AsyncClient"),
+        (lambda: AsyncStellary(http_client=httpx.Client()), "http_client must be AsyncClient, not Client"),
         (lambda: Stellary.embedded("http://x"), "embedded() takes a port, such as core.port(actor), not str"),
-        (
-            lambda: project_setup.plan("p1", DECLARATION),
-            "pass a handle, such as workspace.project(…), not str",
-        ),
-        (lambda: webhooks.verify({}, b"{}", None), "the secret must be a text, not NoneType"),
-        (lambda: webhooks.verify({}, b"{}", SECRET.encode()), "the secret must be a text, not bytes"),
-        (lambda: webhooks.verify({}, "{}", SECRET), "the body must be the bytes of the request, not str"),
-        (lambda: webhooks.verify({}, None, SECRET), "must be the bytes of the request, not NoneType"),
-        (lambda: webhooks.verify(None, b"{}", SECRET), "the headers must be a mapping, not NoneType"),
+        (lambda: webhooks.verify({}, b"{}", None), "secret must be str or list or tuple, not NoneType"),
+        (lambda: webhooks.verify({}, "{}", SECRET), "body must be bytes or bytearray, not str"),
+        (lambda: project_setup.plan("p1", {}), "at must be WorkspaceHandle or ProjectHandle, not str"),
     ],
 )
 def test_argument_of_the_wrong_type_raises_a_type_error_that_names_it(call, message):
@@ -69,6 +51,40 @@ def test_argument_of_the_wrong_type_raises_a_type_error_that_names_it(call, mess
     with pytest.raises(TypeError, match=re.escape(message)):
         call()
     assert len(PORT.requests) == sent
+
+
+WRONG = (None, 3, b"x", 1.5, [1], {"a": 1}, object(), CARD, CLIENT, BOARD)
+
+
+@for_each(
+    "call",
+    [
+        lambda value: Stellary(token=value),
+        lambda value: Stellary(headers=value),
+        lambda value: Stellary(headers={"x": value}),
+        lambda value: Stellary(http_client=value),
+        lambda value: BOARD.with_options(headers=value),
+        lambda value: BOARD.with_options(idempotency_key=value),
+        lambda value: BOARD.with_options(token=value),
+        lambda value: BOARD.with_options(if_match=value),
+        lambda value: CLIENT.request(value, "/organizations"),
+        lambda value: CLIENT.request("GET", value),
+        lambda value: CLIENT.request("GET", "/organizations", params=value, headers=value),
+        lambda value: project_setup.plan(value, {"project": {"name": "P"}}),
+        project_setup.apply,
+        project_setup.describe,
+        lambda value: webhooks.verify(value, b"{}", SECRET),
+        lambda value: webhooks.verify(dict.fromkeys(SIGNED, value), b"{}", SECRET),
+        lambda value: webhooks.verify({}, value, SECRET),
+        lambda value: webhooks.verify({}, b"{}", value),
+        lambda value: BOARD.card("c1").attachments.upload(value, name="x"),
+        lambda value: BOARD.card("c1").attachments.upload(b"x", name=value),
+    ],
+)
+def test_value_of_any_class_is_taken_or_refused_by_a_documented_error(call):
+    for value in WRONG:
+        with suppress(TypeError, ValueError, ApiError):
+            call(value)
 
 
 @for_each(

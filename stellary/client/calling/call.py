@@ -127,25 +127,29 @@ class CallPlan:
         Raises:
             TypeError: A keyword is missing or unknown, or takes no value of that class. The message names the method.
         """
-        for name in keywords.keys() - self.fields.keys():
-            hint = nearest(name, self.fields)
-            raise TypeError(f"{self.operation}() got an unexpected keyword argument {name!r}{hint}")
         try:
             return self.takes(**{name: self._to_field(name, value) for name, value in keywords.items()})
         except TypeError as error:
             message = re.sub(r"^\w+(\.__init__)?\(\)", f"{self.operation}()", str(error))
+            for name in keywords.keys() - self.fields.keys():
+                hint = nearest(name, self.fields)
+                message = f"{self.operation}() got an unexpected keyword argument {name!r}{hint}"
             raise TypeError(message) from None
+
+    @functools.cached_property
+    def references(self) -> frozenset[str]:
+        """The fields of the request that are ids of other items, or lists of ids."""
+        kinds = {name: (kind, *get_args(base(kind))) for name, kind in self.fields.items()}
+        return frozenset(
+            name for name, parts in kinds.items() if any(_has_mark(part, Reference) for part in parts)
+        )
 
     def _to_field(self, name: str, value: Any) -> Any:
         """Replace a value or a handle by its id if the field is a reference; return everything else unchanged."""
-        is_object = isinstance(value, Displayable) and not isinstance(value, list)
-        if not is_object and not name.endswith("_ids"):
-            return value
-        kind = self.fields[name]
-        if _has_mark(kind, Reference) or any(_has_mark(part, Reference) for part in get_args(base(kind))):
+        if name in self.references:
             return _to_id(name, value)
-        if is_object:
-            expected = "a text" if base(kind) is str else "a plain value"
+        if isinstance(value, Displayable) and not isinstance(value, list) and name in self.fields:
+            expected = "a text" if base(self.fields[name]) is str else "a plain value"
             raise TypeError(f"{self.operation}(): {name} must be {expected}, not {type(value).__name__}")
         return value
 
@@ -299,7 +303,7 @@ def _to_id(name: str, value: Any) -> Any:
     return value
 
 
-def _has_mark(kind: Any, mark: type) -> bool:
+def _has_mark(kind: object, mark: type) -> bool:
     return any(isinstance(candidate, mark) for candidate in marks(kind))
 
 

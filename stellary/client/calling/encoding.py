@@ -19,6 +19,7 @@ from stellary.contract.wire import MOMENT_WITHOUT_ZONE, Request, Value, as_dict,
 
 # Without this option, orjson takes a naive datetime as UTC and does not encode subclasses of datetime.
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME
+_EXPECTED: dict[object, str] = {str: "a text", int: "an integer", date: "a date or a time"}
 _DEPTH_MAX = 254
 """The nesting depth that orjson supports."""
 
@@ -132,27 +133,27 @@ def _refuse(request: Any) -> None:
         raise invalid(*problems)
 
 
-def _find_problems(value: Any, path: str, depth: int, kind: Any = Any) -> Iterator[tuple[str, str]]:
-    kinds: dict[Any, Any] = {}
+def _find_problems(value: Any, path: str, depth: int, kind: object = None) -> Iterator[tuple[str, str]]:
+    kinds: dict[str, object] = {}
     if isinstance(value, (Request, Value)):
         kinds = {name: base(field.type) for name, field in wire_fields(type(value)).items()}
         value = as_dict(value)
     if depth and isinstance(value, dict):
         for name, item in value.items():
             path_of_item = f"{path}.{name}" if path else str(name)
-            yield from _find_problems(item, path_of_item, depth - 1, kinds.get(name, Any))
+            yield from _find_problems(item, path_of_item, depth - 1, kinds.get(name))
     elif depth and isinstance(value, (list, tuple)):
-        kind_of_items = base((get_args(kind) or (Any,))[0])
+        kind_of_items = base((get_args(kind) or (None,))[0])
         for index, item in enumerate(value):
             yield from _find_problems(item, f"{path}[{index}]", depth - 1, kind_of_items)
     elif problem := _problem_with(_to_plain(value) if _is_scalar(value) else value, kind):
         yield path, problem
 
 
-def _problem_with(value: Any, kind: Any) -> str | None:
+def _problem_with(value: Any, kind: object) -> str | None:
     """Return the problem with a number or a moment in a field of a type, or None."""
     if isinstance(value, float) and not math.isfinite(value):
-        expected = {str: "a text", int: "an integer", date: "a date or a time"}.get(kind, "a finite number")
+        expected = _EXPECTED.get(kind, "a finite number")
         return f"must be {expected}, not {float(value)}"
     if isinstance(value, datetime):
         try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Any
 
+from stellary.client.errors import check_type
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import StellaryError, TooLarge
 
@@ -102,6 +103,7 @@ def _guess_mime_type(name: str) -> str:
 
 def _filename_parameter(name: str) -> str:
     """Return the ``filename`` parameter as browsers write it, preceded by ``filename*`` if quoting would change the name."""
+    check_type("name", name, str)
     quoted = name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
     plain = f'filename="{quoted}"'
     if "%" not in name and "*" not in name:

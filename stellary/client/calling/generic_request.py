@@ -12,7 +12,7 @@ from stellary.client.calling.call import Call, CallOptions
 from stellary.client.calling.encoding import encode_body
 from stellary.client.calling.response import Response
 from stellary.client.calling.settings import check_headers
-from stellary.client.errors import UnreadableAnswer
+from stellary.client.errors import UnreadableAnswer, check_type
 from stellary.contract.port import RawRequest, RawResponse
 
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
@@ -71,8 +71,12 @@ def make_call(
         headers: Additional headers for this request.
 
     Raises:
+        TypeError: An argument has another class.
         ValueError: The method, the path or a header cannot be sent.
     """
+    check_type("method", method, str)
+    check_type("path", path, str)
+    check_type("params", params or {}, Mapping)
     method = method.upper()
     if method not in _METHODS:
         raise ValueError(f"there is no HTTP method {method!r}")

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 import httpx
 
-from stellary.client.errors import ConnectionFailed, TimedOut
+from stellary.client.errors import ConnectionFailed, TimedOut, check_type
 from stellary.contract.errors import StellaryError
 from stellary.contract.port import RawRequest, RawResponse
 
@@ -43,8 +43,8 @@ class RequestBuilder:
     """
 
     def __init__(self, url: str, client: httpx.Client | httpx.AsyncClient | None, kind: type) -> None:
-        if client is not None and not isinstance(client, kind):
-            raise TypeError(f"http_client must be an httpx.{kind.__name__}, not {type(client).__name__}")
+        if client is not None:
+            check_type("http_client", client, kind)
         self._base = url
         self._client = client
         self._urls: dict[str, httpx.URL] = {}

@@ -127,7 +127,7 @@ class Resource(Displayable, Generic[C]):
         if headers is not UNSET:
             changes["headers"] = {**self._caller.options.headers, **check_headers(headers)}
         if idempotency_key is not UNSET:
-            check_headers({"idempotency-key": idempotency_key or ""})
+            check_headers({"idempotency-key": "" if idempotency_key is None else idempotency_key})
             changes["idempotency_key"] = idempotency_key
         if if_match is not UNSET:
             changes["if_match"] = None if if_match is None else version_tag(if_match)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from stellary.client.errors import check_type
 from stellary.contract.redaction import conceal, conceal_headers
 
 TokenSource = Callable[[], str | Awaitable[str]]
@@ -122,10 +123,7 @@ def check_token(token: Token | None) -> Token | None:
     """
     if token is None or callable(token):
         return token
-    if not isinstance(token, str):
-        raise TypeError(
-            f"the token must be a text, or a function that returns one, not {type(token).__name__}"
-        )
+    check_type("token", token, str)
     token = conceal(token).strip()
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError("the token contains characters that no token can have")
@@ -166,10 +164,13 @@ def check_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with lower-case names; the repr of credentials among them is hidden.
 
     Raises:
+        TypeError: The headers are no mapping.
         ValueError: A name or a value is not valid in a header.
     """
     headers = conceal_headers(headers)
     for name, text in headers.items():
+        check_type("the name of a header", name, str)
+        check_type(f"the header {name!r}", text, str)
         if (
             not text.isascii()
             or not text.isprintable()

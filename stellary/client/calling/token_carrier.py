@@ -24,24 +24,44 @@ class TokenCarrier:
     carrier: Any
     source: TokenSource
 
-    def send(self, request: RawRequest, seconds: float, /) -> Any:
-        """Send the request with the current token."""
+    def send(self, request: RawRequest, seconds: float, /) -> object:
+        """Send the request with the current token.
+
+        Args:
+            request: The request, without a token.
+            seconds: The time limit, in seconds.
+        """
         return self.carrier.send(_authorize(request, conceal(self.source())), seconds)
 
-    def open(self, request: RawRequest, seconds: float, /) -> Any:
-        """Open a stream with the current token."""
+    def open(self, request: RawRequest, seconds: float, /) -> object:
+        """Open a stream with the current token.
+
+        Args:
+            request: The request, without a token.
+            seconds: The time limit, in seconds.
+        """
         return self.carrier.open(_authorize(request, conceal(self.source())), seconds)
 
 
 class AsyncTokenCarrier(TokenCarrier):
     """A carrier for async callers. The function may be a coroutine function."""
 
-    async def send(self, request: RawRequest, seconds: float, /) -> Any:
-        """Send the request with the current token."""
+    async def send(self, request: RawRequest, seconds: float, /) -> object:
+        """Send the request with the current token.
+
+        Args:
+            request: The request, without a token.
+            seconds: The time limit, in seconds.
+        """
         return await self.carrier.send(_authorize(request, await self._load_token()), seconds)
 
-    async def open(self, request: RawRequest, seconds: float, /) -> Any:
-        """Open a stream with the current token."""
+    async def open(self, request: RawRequest, seconds: float, /) -> object:
+        """Open a stream with the current token.
+
+        Args:
+            request: The request, without a token.
+            seconds: The time limit, in seconds.
+        """
         return await self.carrier.open(_authorize(request, await self._load_token()), seconds)
 
     async def _load_token(self) -> object:

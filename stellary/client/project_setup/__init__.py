@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import Any, overload
 
 from stellary.client.calling.form import ReportProgress
-from stellary.client.calling.method import Async, Later, Resource, Sync
-from stellary.client.errors import StalePlan, UnsuitableDeclaration
+from stellary.client.calling.method import Async, Later, Sync
+from stellary.client.errors import StalePlan, UnsuitableDeclaration, check_type
 from stellary.client.project_setup import _steps
 from stellary.client.project_setup.applying import Applied, ChangeCallback, apply_plan
 from stellary.client.project_setup.changes import Change, Difference
@@ -86,6 +86,7 @@ def plan(at: Any, declaration: DeclarationSource, *, prune: bool = False) -> Any
         UnsuitableDeclaration: The declaration is invalid, or refers to something that does not exist.
         OSError: The file cannot be read.
     """
+    check_type("at", at, WorkspaceHandle, ProjectHandle)
     loaded, problems = load_source(declaration)
     return _run(at, make_plan(at, loaded, problems, prune))
 
@@ -111,6 +112,7 @@ def apply(
     Raises:
         StalePlan: The project has changed since the plan was made. Only the changes passed to ``on_change`` were applied.
     """
+    check_type("plan", plan, Plan)
 
     def run(report: ReportProgress | None) -> Any:
         count = 0
@@ -134,6 +136,7 @@ def describe(project: ProjectHandle[Sync]) -> Declaration: ...
 def describe(project: ProjectHandle[Async]) -> Later[Declaration]: ...
 def describe(project: ProjectHandle[Any]) -> Any:
     """Return the declaration of an existing project; ``dumps`` writes it as YAML."""
+    check_type("project", project, ProjectHandle)
     return _run(project, _describe(project))
 
 
@@ -143,6 +146,4 @@ def _describe(project: ProjectHandle[Any]) -> _steps.PlanSteps[Declaration]:
 
 
 def _run(at: Any, steps: _steps.PlanSteps[Any]) -> Any:
-    if not isinstance(at, Resource):
-        raise TypeError(f"pass a handle, such as workspace.project(…), not {type(at).__name__}")
     return _steps.run_async(steps) if at._awaits else _steps.run_blocking(steps)  # noqa: SLF001 - of the SDK

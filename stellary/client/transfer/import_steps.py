@@ -74,6 +74,9 @@ def import_file(
 
     Returns:
         The response to the import.
+
+    Raises:
+        UnsuitableFile: The file is not an exported project.
     """
     payload = (
         file
