@@ -14,7 +14,6 @@ from stellary.client.calling.capture import Watch
 from stellary.client.calling.retries import READ, RETRY_AFTER_MAX, SLOW, WHOLE, retry_after
 from stellary.client.errors import ConnectionFailed, Unanswered, UnreadableAnswer
 from stellary.contract import ENDPOINTS
-from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, Conflict, NotFound, RateLimited, ServerError, Unavailable
 from stellary.contract.wire import dump
 from tests.client.simulation import NOON, Outcome, build_call, find_endpoint, simulate
@@ -272,7 +271,7 @@ def test_redirect_error_says_what_to_use_as_the_url(location, advice):
 def test_delete_whose_answer_was_lost_is_done_if_the_item_is_gone(operation, outcomes, is_done):
     seen = simulate(build_call(operation, retries=2), outcomes)
     assert (seen.error is None) == is_done
-    assert not is_done or seen.result[1] == Ok()
+    assert not is_done or seen.result[1].ok
 
 
 def test_unreadable_response_raises_with_its_request():

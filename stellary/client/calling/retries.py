@@ -30,6 +30,7 @@ from stellary.client.errors import CallFailed, Unanswered
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import ApiError, ServerError, error_from
 from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.wire import as_dict, read
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -127,8 +128,8 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
                 if 200 <= response.status < 300:
                     value = call.plan.answer(response)
                     break
-                if is_lost and _is_gone(call, response):
-                    value = Ok()
+                value = _confirm_deletion(call, response) if is_lost else None
+                if value is not None:
                     break
                 failure = _to_api_error(call, response, world)
                 is_lost = is_lost or response.status in (502, 504)
@@ -151,9 +152,12 @@ def flow(call: Call, watch: Watch, world: World = WORLD) -> Flow:
     return response, value
 
 
-def _is_gone(call: Call, response: RawResponse) -> bool:
-    """Return whether the item of a DELETE does not exist, and the call returns nothing but a confirmation."""
-    return response.status == 404 and call.request.method == "DELETE" and call.plan.returns is Ok
+def _confirm_deletion(call: Call, response: RawResponse) -> Ok | None:
+    """Return the confirmation of a DELETE whose item does not exist, unless it contains more than lists of consequences."""
+    if response.status != 404 or call.request.method != "DELETE" or call.plan.returns is None:
+        return None
+    value: Ok = read(call.plan.returns, {"ok": True})
+    return None if None in as_dict(value).values() else value
 
 
 def _finish(
