@@ -136,7 +136,7 @@ def load_query(cls: type[R], pairs: Iterable[tuple[str, str]]) -> R:
         if problem := character_problem(text):
             raise invalid((name, f"must not contain {problem}"))
         if get_origin(kind) is list:
-            data.setdefault(name, []).append(text)
+            data.setdefault(name, []).append(_from_text(base(get_args(kind)[0]), text))
         else:
             takes_null = type(None) in members(fields[name].type)
             data[name] = None if takes_null and text == "none" else _from_text(kind, text)
@@ -154,6 +154,8 @@ def invalid(*problems: tuple[str, str]) -> Invalid:
 def _from_text(kind: Any, text: str) -> Any:
     if kind is int and re.fullmatch(r"-?[0-9]{1,18}", text):
         return int(text)
+    if kind is float and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", text):
+        return float(text)
     if kind is bool:
         return {"true": True, "1": True, "false": False, "0": False}.get(text, text)
     return text

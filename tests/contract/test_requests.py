@@ -9,12 +9,14 @@ import re
 import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated, Literal, get_args, get_origin
+from urllib.parse import parse_qsl
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stellary.client.calling.encoding import encode_query
 from stellary.contract import jsonic
 from stellary.contract.api_tokens import CreateApiToken
 from stellary.contract.auth import Login
@@ -331,6 +333,26 @@ def test_query_values_are_parsed_from_text():
         ListCards, [("limit", "20"), ("archived", "false"), ("dueBefore", "2026-04-01"), ("q", "5")]
     )
     assert query == ListCards(limit=20, archived=False, due_before=datetime(2026, 4, 1, tzinfo=UTC), q="5")
+
+
+@request
+class Estimated(Request):
+    """A request with numbers."""
+
+    estimate: float | Unset = UNSET
+    sizes: list[int] | Unset = UNSET
+
+
+@for_each("number", [5.0, -0.25, 1e-7, 1.5e16, 123456.789])
+def test_number_in_a_query_is_read_as_clients_send_it(number: float):
+    pairs = parse_qsl(encode_query(Estimated(estimate=number, sizes=[3, -4])))
+    assert load_query(Estimated, pairs) == Estimated(estimate=number, sizes=[3, -4])
+
+
+@for_each("text", ["", "x", "nan", "inf", "1e999", "1_0", "0x1", "1" * 400])
+def test_text_that_is_no_number_is_refused(text: str):
+    with pytest.raises(Invalid, match="estimate must be a number"):
+        load_query(Estimated, [("estimate", text)])
 
 
 def test_list_parameter_is_repeated():
