@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from attrs import NOTHING
 
@@ -43,6 +43,8 @@ def shared_names(kind: type, other: type) -> tuple[str, ...]:
 
 def convert(kind: type[C], source: object, **overrides: object) -> C:
     """Return an instance of a class with the fields that it shares with another class.
+
+    Nested instances, also in lists, are converted if the fields of the two classes have different classes.
 
     Args:
         kind: The class.
@@ -134,7 +136,30 @@ def _reader(kind: type) -> Callable[[Any], tuple[Any, ...]]:
 @once
 def _copier(kind: type[C], source: type) -> Callable[[object, Mapping[str, object]], C]:
     """Return a function that builds an instance from the fields that it shares with another class, and from overrides."""
-    return _compile(kind, {name: f"source.{name}" for name in shared_names(kind, source)})
+    types, source_types = (
+        {field.name: field.type for field in wire_fields(cls).values()} for cls in (kind, source)
+    )
+    expressions, scope = {}, {}
+    for name in shared_names(kind, source):
+        convert_nested = _nested_converter(types[name], source_types[name])
+        scope[f"convert_{name}"] = convert_nested
+        expressions[name] = f"convert_{name}(source.{name})" if convert_nested else f"source.{name}"
+    return _compile(kind, expressions, scope)
+
+
+def _nested_converter(kind: Any, source: Any) -> Callable[[Any], Any] | None:
+    """Return a function that converts the value of a field; None if the types of both fields have the same classes."""
+    kind, source = base(kind), base(source)
+    if get_origin(kind) is list is get_origin(source):
+        convert_item = _nested_converter(get_args(kind)[0], get_args(source)[0])
+        return convert_item and (
+            lambda items: [*map(convert_item, items)] if isinstance(items, list) else items
+        )
+    if kind is source or not all(
+        isinstance(cls, type) and issubclass(cls, (Request, Value)) for cls in (kind, source)
+    ):
+        return None
+    return lambda item: item if item is None or item is UNSET else convert(kind, item)
 
 
 @once
@@ -151,7 +176,9 @@ def _builder(kind: type[V], request: type[Request]) -> Callable[[object, Mapping
     return _compile(kind, expressions)
 
 
-def _compile(kind: type[C], expressions: Mapping[str, str]) -> Callable[[object, Mapping[str, object]], C]:
+def _compile(
+    kind: type[C], expressions: Mapping[str, str], nested: Mapping[str, object] | None = None
+) -> Callable[[object, Mapping[str, object]], C]:
     """Compile a function from a source and overrides to an instance, which takes a third of the time of its constructor.
 
     It fills an instance of a mutable subclass, and then changes its class.
@@ -160,6 +187,7 @@ def _compile(kind: type[C], expressions: Mapping[str, str]) -> Callable[[object,
         kind: The class.
         expressions: The expressions for fields, by name, from ``source`` and ``overrides``. The other fields have a default, or
             are overridden.
+        nested: Functions that the expressions call, by name. Default: none.
     """
     defaults = {
         field.name: field.default for field in wire_fields(kind).values() if field.default is not NOTHING
@@ -177,7 +205,7 @@ def _compile(kind: type[C], expressions: Mapping[str, str]) -> Callable[[object,
         "    instance.__class__ = kind",
         "    return instance",
     ]
-    scope: dict[str, object] = {"kind": kind, "mutable": mutable_subclass(kind)}
+    scope: dict[str, object] = {"kind": kind, "mutable": mutable_subclass(kind), **(nested or {})}
     scope |= {"defaults": defaults, "required": required, "get_override": _get_override}
     scope |= {"UNSET": UNSET, "date": date, "utc": utc}
     exec("\n".join(lines), scope)

@@ -71,6 +71,36 @@ def test_convert_prefers_the_value_that_is_given():
     assert convert(FileTask, TASK, owner="ann", note=None).note is None
 
 
+@value
+class Step(Value):
+    """A value with another one in it."""
+
+    task: Task | None
+    others: list[Task]
+
+
+@value
+class FileStep(Value):
+    """Another value, in which the same fields have another class."""
+
+    task: FileNote | None
+    others: list[FileNote]
+
+
+@value
+class FileNote(Value):
+    """A value that shares fields with a task."""
+
+    title: str
+    note: str | None
+
+
+def test_convert_converts_nested_values():
+    note = FileNote(title="Write", note="soon")
+    assert convert(FileStep, Step(task=TASK, others=[TASK])) == FileStep(task=note, others=[note])
+    assert convert(FileStep, Step(task=None, others=[])) == FileStep(task=None, others=[])
+
+
 def test_convert_raises_for_a_missing_field():
     with pytest.raises(TypeError, match="owner"):
         convert(FileTask, TASK)
