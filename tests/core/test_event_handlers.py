@@ -12,6 +12,7 @@ from stellary.contract.cards import Card, UpdateCard
 from stellary.contract.errors import Conflict, Unavailable
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import Actor
+from stellary.core.api.reactions import REACTIONS
 from stellary.core.board import cards
 from stellary.core.kernel.event_handlers import INTERNAL_EVENTS, EventDelivery, dump_delivery, read_delivery
 from stellary.core.kernel.events import (
@@ -282,6 +283,16 @@ def event_types(base=BaseEvent):
     for event_type in base.__subclasses__():
         yield event_type
         yield from event_types(event_type)
+
+
+def test_every_event_has_an_entry_in_the_table_of_reactions():
+    # Tests define events of their own.
+    emitted = {
+        type
+        for type in event_types()
+        if type.__module__.startswith("stellary.") and not type.__subclasses__()
+    }
+    assert {type.__name__ for type in emitted - REACTIONS.keys()} == set()
 
 
 def test_every_event_that_occurs_survives_its_storage(core, world):

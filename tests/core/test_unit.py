@@ -236,8 +236,8 @@ def test_reactions_come_in_the_order_of_the_table(core, monkeypatch):
     assert order == [("one", 1), ("one", 2), ("two", 1), ("two", 2)]
 
 
-def test_event_without_a_reaction_is_allowed(core):
-    with core.begin(NOBODY) as uow:
+def test_event_that_the_table_does_not_list_is_refused(core):
+    with pytest.raises(KeyError, match="Fell"), core.begin(NOBODY) as uow:
         uow.emit(Fell(workspace_id="", number=1))
 
 

@@ -175,7 +175,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         leaving.end_invitations,
     ),
 }
-"""The reactions to each type of event, in order."""
+"""The reactions to each type of event, in order; an event without one is listed with the reason."""
 
 
 def settle(uow: UnitOfWork) -> None:
@@ -197,7 +197,7 @@ def _acting_user(event: BaseEvent) -> str | None:
 def _react(uow: UnitOfWork, events: Iterable[BaseEvent]) -> None:
     due: dict[Reaction, list[BaseEvent]] = defaultdict(list)
     for event in events:
-        for react in REACTIONS.get(type(event), ()):
+        for react in REACTIONS[type(event)]:
             due[react].append(event)
     for react, matching in due.items():
         react(uow, matching)

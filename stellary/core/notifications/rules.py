@@ -138,8 +138,10 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
                 "otherCardKey": event.other.key,
                 "otherCardTitle": event.other.title,
             }
-        case _:
+        case CardCreated() | CardMoved() | CardReturned() | CardArchived() | CardUnassigned() | CardDeleted():
             pass
+        case _:
+            raise TypeError(f"there is no meta of {type(event).__name__}")
     if mentioned:
         meta["mentioned"] = sorted(names[user_id] for user_id in mentioned)
     return meta
@@ -245,8 +247,10 @@ def document_meta(event: DocumentEvent) -> dict[str, object]:
             meta["number"] = event.number
         case DocumentReviewed():
             meta |= {"number": event.number, "notes": document.review_notes}
-        case _:
+        case DocumentCreated() | DocumentRevised() | DocumentDeleted():
             pass
+        case _:
+            raise TypeError(f"there is no meta of {type(event).__name__}")
     return meta
 
 
