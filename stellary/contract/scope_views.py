@@ -240,7 +240,7 @@ class SetView(Request):
 
     Attributes:
         active_view: The view in which the scope opens for everyone from now on.
-        type: The view that ``settings`` belong to. Default: the active view, after the change.
+        type: The view that ``settings`` belong to; not valid without them. Default: the active view, after the change.
         settings: Settings to merge into the stored ones; None removes one. At most 50 settings and 10 000 bytes of
             JSON.
     """

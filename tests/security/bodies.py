@@ -50,6 +50,13 @@ OTHER_MEDIA_TYPES = (
     "application/json; charset=latin-1",
 )
 
+OPEN = {
+    "settings": "of a view, which only clients read",
+    "payload": "published as optional context data",
+    "conditions": "refused as a whole",
+}
+"""Objects to which unknown names may be added, or whose unknown names have no path of their own, with the reason."""
+
 
 @attrs.frozen
 class Bad:
@@ -83,6 +90,8 @@ def _bad_objects(cls: type[Request], good: Mapping[str, Any]) -> Iterator[Bad]:
     for name, field in wire_fields(cls).items():
         for bad in make_bad_values(field.type, good.get(name)):
             yield bad.below(name, {**good, name: bad.value})
+        if get_origin(base(field.type)) is dict and name in good and name not in OPEN:
+            yield Bad("an unknown name", {**good, name: {**good[name], "unknown": 1}}, f"{name}.unknown")
         if name in good and field.default is attrs.NOTHING:
             yield Bad("missing", {key: value for key, value in good.items() if key != name}, name)
     if not cls.tolerant:

@@ -105,3 +105,12 @@ def test_body_of_another_media_type_is_refused(permission_world: PermissionWorld
 def test_invalid_query_is_refused(permission_world: PermissionWorld, row: Row):
     queries = make_bad_queries(request_class(row))
     assert find_problems(permission_world, row, ((bad, {"query": bad.value}) for bad in queries)) == []
+
+
+@each_row(SERVED)
+def test_unknown_parameter_or_body_where_none_is_read_is_refused(permission_world: PermissionWorld, row: Row):
+    if row in WITH_QUERY:
+        request = Bad("a body", {"noSuchField": 1}, "noSuchField"), {"body": {"noSuchField": 1}}
+    else:
+        request = Bad("a parameter", None, "noSuchField"), {"query": "noSuchField=1"}
+    assert find_problems(permission_world, row, [request]) == []

@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import orjson
 import pytest
@@ -16,10 +16,10 @@ from hypothesis import settings
 from stellary.core.api.dispatch import SERVICES
 from tests.conftest import RUN
 from tests.security.each_row import each_row
-from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
-from tests.security.permission_world import PathParams, PermissionWorld, open_permission_world
+from tests.security.good_requests import make_path_params, send
+from tests.security.permission_world import PermissionWorld, open_permission_world
 from tests.security.table import SERVED, Row
-from tests.security.text_slots import SHAPES, SIZE_MAX, Slot, fill, find_slots
+from tests.security.text_slots import SHAPES, SIZE_MAX, Slot, fill, find_slots, make_good_request
 from tests.support.databases import Sqlite
 
 LONG = settings.get_current_profile_name() == "long"
@@ -59,33 +59,6 @@ REFUSED: Mapping[str, str] = {
 }
 """The slots, as regular expressions, in which no hostile value is valid, with the reason; refusing it must be as quick."""
 
-_RULE = {"trigger": "task_moved", "action": {"type": "add_comment", "params": {"content": "Well done."}}}
-_RULE_CONDITIONS = {"all": [{"field": "title", "op": "contains", "value": "x"}]}
-_FILE = {
-    "scopes": [{"id": "s", "name": "Phase", "views": [{"type": "list", "settings": {"sortBy": "title"}}]}],
-    "columns": [{"id": "c", "name": "To Do"}],
-    "labels": [{"id": "l", "name": "Bug", "color": "#22c55e"}],
-    "customFields": [{"id": "f", "name": "Severity", "type": "select", "options": ["high"]}],
-    "automations": [_RULE | {"name": "Praise", "conditions": _RULE_CONDITIONS}],
-}
-_CARDS = {"cards": [{"title": "First", "columnIndex": 0}]}
-COMPLETED: Mapping[str, Callable[[PathParams], dict[str, Any]]] = {
-    "projects.import": lambda _: _FILE | _CARDS,
-    "imports.create": lambda _: _FILE,
-    "automations.create": lambda _: {"conditions": _RULE_CONDITIONS},
-    "automations.update": lambda _: _RULE | {"conditions": _RULE_CONDITIONS},
-    "cards.list": lambda here: {"customField": [f"{here['fieldId']}:x"]},
-    "cards.create": lambda here: {"customFields": {here["fieldId"]: "x"}},
-    "cards.update": lambda here: {"customFields": {here["fieldId"]: "x"}},
-    "cards.create_many": lambda here: {
-        "cards": [{"title": "x", "columnId": here["columnId"], "customFields": {here["fieldId"]: "x"}}]
-    },
-    "cards.update_many": lambda here: {
-        "cards": [{"id": here["cardId"], "customFields": {here["fieldId"]: "x"}}]
-    },
-}
-"""What the requests have beside those of the permission tests, by operation."""
-
 ROWS = [
     row
     for row in SERVED
@@ -99,15 +72,6 @@ def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[Permissi
     """Yield a permission world on SQLite, which runs in the process that is measured."""
     with open_permission_world(Sqlite, request.config.stash[RUN]) as opened_world:
         yield opened_world
-
-
-def make_good_request(permission_world: PermissionWorld, row: Row) -> dict[str, Any]:
-    good_request = GOOD_REQUESTS[row.operation]
-    good = dict(parse_qsl(good_request.query))
-    if good_request.body:
-        good = good_request.body(permission_world)
-    complete = COMPLETED.get(row.operation)
-    return good | (complete(permission_world.here) if complete else {})
 
 
 def measure(do: Callable[[], Any]) -> tuple[float, Any]:
@@ -137,7 +101,8 @@ class Trial:
                 return
             self._write("second", slot.build_value(shape, size, 1), slot)
             for number in range(2, STORED if LONG and is_large else 2):
-                self._write("further", slot.build_value(shape, size, number), slot)
+                self._write("stored", slot.build_value(shape, min(size, SIZE), number), slot)
+            self._write("further", slot.build_value(shape, size, STORED), slot)
             self.costs["jobs"], _ = measure(permission_world.core.work.run_due)
             for other in READS:
                 is_same = other.operation.partition(".")[0] == row.operation.partition(".")[0]

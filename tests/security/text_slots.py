@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
+from urllib.parse import parse_qsl
 
 import attrs
 
@@ -14,6 +15,9 @@ from stellary.contract.limits import EmailFormat, Items, Length, Pattern, Refere
 from stellary.contract.naming import base, marks, whole, wire_fields
 from stellary.contract.rich_text import RichText
 from stellary.contract.wire import Request
+from tests.security.good_requests import GOOD_REQUESTS
+from tests.security.permission_world import PathParams, PermissionWorld
+from tests.security.table import Row
 
 Step = str | int
 FIXED_FORMS = (Reference, EmailFormat, Pattern, Secret)
@@ -195,3 +199,40 @@ def fill(cls: type[Request], good: Mapping[str, Any], slot: Slot, value: Any) ->
         if following is not None:
             container = container[step]
     return body
+
+
+_RULE = {"trigger": "task_moved", "action": {"type": "add_comment", "params": {"content": "Well done."}}}
+_RULE_CONDITIONS = {"all": [{"field": "title", "op": "contains", "value": "x"}]}
+_FILE = {
+    "scopes": [{"id": "s", "name": "Phase", "views": [{"type": "list", "settings": {"sortBy": "title"}}]}],
+    "columns": [{"id": "c", "name": "To Do"}],
+    "labels": [{"id": "l", "name": "Bug", "color": "#22c55e"}],
+    "customFields": [{"id": "f", "name": "Severity", "type": "select", "options": ["high"]}],
+    "automations": [_RULE | {"name": "Praise", "conditions": _RULE_CONDITIONS}],
+}
+_CARDS = {"cards": [{"title": "First", "columnIndex": 0}]}
+COMPLETED: Mapping[str, Callable[[PathParams], dict[str, Any]]] = {
+    "projects.import": lambda _: _FILE | _CARDS,
+    "imports.create": lambda _: _FILE,
+    "automations.create": lambda _: {"conditions": _RULE_CONDITIONS},
+    "automations.update": lambda _: _RULE | {"conditions": _RULE_CONDITIONS},
+    "cards.list": lambda here: {"customField": [f"{here['fieldId']}:x"]},
+    "cards.create": lambda here: {"customFields": {here["fieldId"]: "x"}},
+    "cards.update": lambda here: {"customFields": {here["fieldId"]: "x"}},
+    "cards.create_many": lambda here: {
+        "cards": [{"title": "x", "columnId": here["columnId"], "customFields": {here["fieldId"]: "x"}}]
+    },
+    "cards.update_many": lambda here: {
+        "cards": [{"id": here["cardId"], "customFields": {here["fieldId"]: "x"}}]
+    },
+}
+"""What the requests have beside those of the permission tests, by operation."""
+
+
+def make_good_request(permission_world: PermissionWorld, row: Row) -> dict[str, Any]:
+    good_request = GOOD_REQUESTS[row.operation]
+    good = dict(parse_qsl(good_request.query))
+    if good_request.body:
+        good = good_request.body(permission_world)
+    complete = COMPLETED.get(row.operation)
+    return good | (complete(permission_world.here) if complete else {})

@@ -69,9 +69,11 @@ def test_request_without_a_token_is_rejected_before_its_body_is_read(sqlite_serv
         assert b"401 Unauthorized" in connection.recv(1000)
 
 
-def test_unexpected_body_is_ignored(sqlite_server: Running):
+def test_body_of_a_request_whose_fields_are_in_the_query_is_refused(sqlite_server: Running):
     token = sqlite_server.register()
-    assert sqlite_server.ask("GET", "/auth/me", b"{" * 1000, token=token).status == 200
+    answer = sqlite_server.ask("GET", "/auth/me", {"noSuchField": 1}, token=token)
+    assert (answer.status, answer.json["message"]) == (400, "noSuchField is not a field of this request")
+    assert sqlite_server.ask("GET", "/auth/me", {}, token=token).status == 200
 
 
 def test_request_ids_are_unique(sqlite_server: Running):

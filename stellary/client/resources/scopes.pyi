@@ -218,7 +218,7 @@ class AnyScopes(Resource[C]):
         Args:
             scope: The id of the scope, or a value or a handle of one.
             active_view: The view in which the scope opens for everyone from now on.
-            type: The view that ``settings`` belong to. Default: the active view, after the change.
+            type: The view that ``settings`` belong to; not valid without them. Default: the active view, after the change.
             settings: Settings to merge into the stored ones; None removes one. At most 50 settings and 10 000 bytes of JSON.
 
         Returns:
@@ -247,7 +247,7 @@ class AnyScopes(Resource[C]):
         Args:
             scope: The id of the scope, or a value or a handle of one.
             active_view: The view in which the scope opens for everyone from now on.
-            type: The view that ``settings`` belong to. Default: the active view, after the change.
+            type: The view that ``settings`` belong to; not valid without them. Default: the active view, after the change.
             settings: Settings to merge into the stored ones; None removes one. At most 50 settings and 10 000 bytes of JSON.
 
         Returns:
@@ -589,7 +589,7 @@ class ScopeHandle(ItemHandle[C]):
 
         Args:
             active_view: The view in which the scope opens for everyone from now on.
-            type: The view that ``settings`` belong to. Default: the active view, after the change.
+            type: The view that ``settings`` belong to; not valid without them. Default: the active view, after the change.
             settings: Settings to merge into the stored ones; None removes one. At most 50 settings and 10 000 bytes of JSON.
 
         Returns:
@@ -615,7 +615,7 @@ class ScopeHandle(ItemHandle[C]):
 
         Args:
             active_view: The view in which the scope opens for everyone from now on.
-            type: The view that ``settings`` belong to. Default: the active view, after the change.
+            type: The view that ``settings`` belong to; not valid without them. Default: the active view, after the change.
             settings: Settings to merge into the stored ones; None removes one. At most 50 settings and 10 000 bytes of JSON.
 
         Returns:

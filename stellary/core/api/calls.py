@@ -222,11 +222,15 @@ class ServiceCall:
             The request, or the error in it. The error is raised later, since 401, 403 and 404 take precedence.
         """
         request_class: type[Request] = self.endpoint.request_class
-        if self.endpoint.takes_file:
-            return request_class()
         try:
             if self.endpoint.in_query:
+                if self.request.body:
+                    load(Nothing, self._parse_json(values_max))
                 return load_query(request_class, self._parse_query())
+            if self.request.query:
+                load_query(Nothing, self._parse_query())
+            if self.endpoint.takes_file:
+                return request_class()
             return load(request_class, self._parse_json(values_max) if self.request.body else {})
         except (Invalid, UnsupportedMedia, TooLarge) as error:
             # The frames of the traceback hold the body, which may be large.

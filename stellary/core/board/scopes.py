@@ -204,6 +204,8 @@ def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
     """Switch the active view of a scope for everyone, or save settings of a view."""
     at = scope_access.load_locked_scope(uow, ref)
     row = at.row
+    if request.type is not UNSET and request.settings is UNSET:
+        raise invalid(("type", "must be given together with settings; activeView switches the view"))
     active, settings = rules.apply_view(row.active_view, row.view_settings, request)
     if (active, settings) != (row.active_view, row.view_settings):
         changes = {"active_view": active, "view_settings": settings, "updated_at": uow.now}

@@ -329,7 +329,8 @@ class Api:
         assert context.match is not None
         match, endpoint = context.match, context.match.endpoint
         has_token = context.host_actor is not None or "authorization" in context.headers
-        if endpoint.in_query or not (has_token or endpoint.policy.role == "public"):
+        has_body = bool(context.content_length) or "transfer-encoding" in context.headers
+        if not has_body or not (has_token or endpoint.policy.role == "public"):
             # There is no body, or the response is a 401 regardless of the body.
             return await self._run_service(context, caller, context.to_raw_request())
         limits = body_limits(endpoint)

@@ -1,0 +1,70 @@
+"""Each field of a request is read by its service, so that none is valid and without effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stellary.contract.fields import field_names
+from stellary.contract.port import RawRequest, RawResponse
+from stellary.contract.wire import Request, load
+from stellary.core.api import dispatch
+from tests.security.each_row import each_row
+from tests.security.good_requests import make_path_params, send
+from tests.security.permission_world import PermissionWorld
+from tests.security.table import SERVED, Row
+from tests.security.test_bad_requests import PERSONA, request_class
+from tests.security.text_slots import make_good_request
+
+UNREAD: Mapping[str, str] = {
+    "auth.change_email confirmation": "only if there is no password",
+    "auth.delete_account confirmation": "only if there is no password",
+    "auth.disable_second_factor code": "only if the second factor is confirmed",
+    "projects.import format": "what an export says about itself",
+    "projects.import exported_at": "what an export says about itself",
+    "projects.import members.name": "members are found by their addresses",
+}
+"""Fields that need not be read, with the reason."""
+
+
+def watch(request: Any, name: str, reads: set[str], fields: set[str]) -> None:
+    """Add the fields of a request and of those within it to ``fields``, and to ``reads`` when they are read."""
+    if isinstance(request, list):
+        for item in request[:1]:
+            watch(item, name, reads, fields)
+    if not isinstance(request, Request):
+        return
+    cls = type(request)
+    for field in field_names(cls):
+        fields.add(name + field)
+        watch(getattr(request, field), f"{name}{field}.", reads, fields)
+
+    def read(self: Any, attribute: str) -> Any:
+        reads.add(name + attribute)
+        return object.__getattribute__(self, attribute)
+
+    object.__setattr__(
+        request, "__class__", type(cls.__name__, (cls,), {"__slots__": (), "__getattribute__": read})
+    )
+
+
+@each_row(SERVED)
+def test_each_field_is_read(permission_world: PermissionWorld, row: Row):
+    reads: set[str] = set()
+    fields: set[str] = set()
+    cls = request_class(row)
+    if not field_names(cls):
+        return
+    request = load(cls, make_good_request(permission_world, row))
+    watch(request, "", reads, fields)
+
+    def call(bearer: str | None, method: str, path: str, body: Any, **headers: str) -> RawResponse:
+        raw = RawRequest(method, path, "", {"authorization": f"Bearer {bearer}"})
+        return dispatch.answer(permission_world.core.units, raw, payload=request)
+
+    params = make_path_params(permission_world, row, PERSONA)
+    with permission_world.sandbox.discard_changes():
+        answer = send(permission_world, row, PERSONA, params, call=call, query="")
+    # A good request may still conflict with what the caller has.
+    assert answer.status in (200, 201, 409), answer.body
+    assert [name for name in sorted(fields - reads) if f"{row.operation} {name}" not in UNREAD] == []
