@@ -15,6 +15,7 @@ from sqlalchemy import (
     Delete,
     Select,
     Table,
+    TextClause,
     Update,
     bindparam,
     delete,
@@ -90,13 +91,15 @@ class RetentionRule:
         table: Table,
         column: Column[datetime],
         lifetime: Callable[[Retention], timedelta],
-        condition: ColumnElement[bool] | None = None,
+        condition: ColumnElement[bool] | TextClause | None = None,
         values: Mapping[str, object] | None = None,
     ) -> None:
         self.table = table
         self.column = column
         self.lifetime = lifetime
-        conditions = [column <= bindparam("_before", type_=UtcDateTime)]
+        conditions: list[ColumnElement[bool] | TextClause] = [
+            column <= bindparam("_before", type_=UtcDateTime)
+        ]
         if condition is not None:
             conditions.append(condition)
         self._oldest: Select[Any] = (
@@ -107,9 +110,11 @@ class RetentionRule:
             # A sweep does not wait for a request or another sweep that has locked some of the rows.
             .with_for_update(skip_locked=True)
         )
-        change: Delete | Update = delete(table) if values is None else update(table).values(values)
-        self.statements = {
-            dialect: restrict(change, self._oldest, dialect) for dialect in ("sqlite", "postgresql")
+        self.statements: dict[str, Delete | Update] = {
+            dialect: restrict(delete(table), self._oldest, dialect)
+            if values is None
+            else restrict(update(table).values(values), self._oldest, dialect)
+            for dialect in ("sqlite", "postgresql")
         }
 
     def delete_batch(self, units: Units, limit: int) -> int:
@@ -133,7 +138,7 @@ def restrict(change: C, oldest: Select[Any], dialect: str) -> C:
         oldest: The other statement.
         dialect: The name of the database's dialect.
     """
-    key = tuple(change.table.primary_key.columns)
+    key = tuple(change.table.primary_key)
     # PostgreSQL might evaluate a subquery with a limit for each row, but evaluates a materialized expression once.
     keys = oldest if dialect == "sqlite" else select(oldest.cte("oldest").prefix_with("MATERIALIZED"))
     return change.where((tuple_(*key) if len(key) > 1 else key[0]).in_(keys))

@@ -62,29 +62,28 @@ class fingerprint(FunctionElement[str]):  # noqa: N801 - a function of SQL
 
 
 @compiles(fingerprint)
-def _compile_parts(function: fingerprint, compiler: SQLCompiler, **options: Any) -> str:
+def _compile_parts(function: fingerprint, compiler: SQLCompiler, **options: object) -> str:
     return compiler.process(function.clauses, **options)
 
 
 @compiles(fingerprint, "postgresql")
-def _compile_transaction(_: fingerprint, compiler: SQLCompiler, **options: Any) -> str:
+def _compile_transaction(_: fingerprint, compiler: SQLCompiler, **options: object) -> str:
     return f"{compiler.process(cards.c.id, **options)} || ' ' || {cards.name}.xmin::text"
 
 
-_FINGERPRINT: ColumnElement[str] = fingerprint(
-    functools.reduce(
-        lambda text, column: text + literal_column("' '") + sql_cast(column, Text),
-        (
-            cards.c.column_id,
-            cards.c.version,
-            cards.c.updated_at,
-            cards.c.comment_count,
-            cards.c.attachment_count,
-            func.coalesce(cards.c.assignee_id, literal_column("''")),
-        ),
-        sql_cast(cards.c.id, Text),
-    )
+_PARTS: ColumnElement[str] = functools.reduce(
+    lambda text, column: text + literal_column("' '") + sql_cast(column, Text),
+    (
+        cards.c.column_id,
+        cards.c.version,
+        cards.c.updated_at,
+        cards.c.comment_count,
+        cards.c.attachment_count,
+        func.coalesce(cards.c.assignee_id, literal_column("''")),
+    ),
+    sql_cast(cards.c.id, Text),
 )
+_FINGERPRINT = fingerprint(_PARTS)
 """A text that differs after every change of a row; on SQLite, except for a change of its position.
 
 On SQLite, most changes increment the version, by ``VERSION_TRIGGER`` if they do not themselves, but comments, attachments and the
