@@ -83,8 +83,8 @@ class CreateCardParams(CreateCard):
     """The fields of a new card.
 
     Attributes:
-        column: The column, by id or name. A name is looked up in the first scope, and in the others if it has no such
-            column. Default: the project's first column.
+        column: The column, by its id, or by its name if no other scope has a column of that name. Default: the project's
+            first column.
     """
 
     project_id: IdOrName

@@ -148,8 +148,7 @@ def resolve_column(
         ref: The project.
         text: The id or the name.
         field: The wire name of the field that has the text.
-        scope_id: The only scope whose columns match by name. Default: the first scope of the project if it has such a
-            column, else any scope.
+        scope_id: The only scope whose columns match by name. Default: all scopes.
 
     Raises:
         NotFound: The caller has no access to the workspace.
@@ -164,19 +163,15 @@ class ColumnNames:
     Args:
         uow: The unit of work.
         ref: The project.
-        scope_id: The only scope whose columns match by name. Default: the first scope of the project if it has such a
-            column, else any scope.
+        scope_id: The only scope whose columns match by name. Default: all scopes.
     """
 
     def __init__(self, uow: UnitOfWork, ref: ProjectRef, scope_id: str | None = None) -> None:
         self._uow = uow
         parameters = {"_workspace_id": resolve_workspace(uow, ref), "_project_id": ref.project_id}
         rows = uow.connection.execute(_COLUMNS, parameters).fetchall()
-        first = scope_id or (rows[0].scope_id if rows else None)
-        self._is_scope_fixed = scope_id is not None
         self._all = [Candidate(row.id, (row.name,), place=row.place) for row in rows]
-        in_scope = {row.id for row in rows if row.scope_id == first}
-        self._in_scope = [candidate for candidate in self._all if candidate.id in in_scope]
+        self._elsewhere = {row.id for row in rows if scope_id not in (None, row.scope_id)}
 
     def resolve(self, text: str | Unset, field: str) -> str:
         """Return the id of the column that a text refers to; the first column without a text.
@@ -195,14 +190,16 @@ class ColumnNames:
         return id
 
     def _resolve(self, text: str, field: str) -> str:
-        if any(text == candidate.id for candidate in self._all):
-            return text
-        if find_matches(text, self._in_scope):
-            return resolve_one(text, self._in_scope, field)
-        elsewhere = find_matches(text, self._all)
-        if elsewhere and self._is_scope_fixed:
+        here = [
+            candidate
+            for candidate in self._all
+            if candidate.id == text or candidate.id not in self._elsewhere
+        ]
+        matches = find_matches(text, here)
+        elsewhere = [] if matches else find_matches(text, self._all)
+        if elsewhere:
             raise build_ambiguity_error(field, text, elsewhere)
-        return resolve_one(text, self._all, field)
+        return resolve_one(text, matches or self._all, field)
 
 
 def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Candidate]:

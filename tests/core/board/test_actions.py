@@ -163,8 +163,10 @@ def test_a_column_name_does_not_lead_a_card_into_another_scope(board, card):
         == later["To Do"]
     )
     assert run(board, "move_card", cardId=card["id"], targetColumn=later["Done"]).column_id == later["Done"]
-    message = problem(board, "move_card", cardId=card["id"], targetColumn="To Do")
-    assert "could be 'To Do' in " in message
+    assert run(board, "create_card", projectId="Launch", title="b").column_id == board.columns[0]["id"]
+    message = problem(board, "create_card", projectId="Launch", title="c", column="In Progress")
+    assert message.startswith("column 'In Progress' could be 'In Progress' in 'Main' (")
+    assert "'In Progress' in 'Sprint 2' (" in message
 
 
 def test_the_exact_one_of_two_titles_wins(board):
