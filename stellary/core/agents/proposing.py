@@ -115,7 +115,7 @@ def propose_call(
     }
     params = {"path": ref.path() + endpoint.path.removeprefix(type(ref).template), "body": body}
     names = _load_names(uow, limits, {**attrs.asdict(ref), "body": body})
-    named = {camel(field): id for field, id in attrs.asdict(ref).items() if id in names}
+    path_params = {camel(field): id for field, id in attrs.asdict(ref).items() if id in names}
     return _propose(
         uow,
         limits,
@@ -123,7 +123,7 @@ def propose_call(
         params=params,
         call=call,
         blob_key=file and file.key,
-        summary=rules.summarize(endpoint.summary, {**named, **body}, names),
+        summary=rules.summarize(endpoint.summary, {**path_params, **body}, names),
         seen=seen,
     )
 
