@@ -243,6 +243,10 @@ class Matched:
         }
         by_id = {column.id: (column.id, column.name) for column in unmatched}
         by_id |= {existing.id: (existing.id, column.name) for column, existing, _ in pairs if existing}
+        is_declared = any(column.name == name for column, _, _ in pairs)
+        if name not in by_id and not is_declared and [column.name for column in unmatched].count(name) > 1:
+            self.problems.note(path, f'there are several columns "{name}"; use its id')
+            return None
         return by_id.get(name) or by_name.get(name) or self._note_missing("column", name, by_name, path)
 
     def find_label(self, name: str, path: str) -> str | None:
@@ -289,7 +293,7 @@ class Matched:
         """
         if name in self._card_ids:
             if self._card_ids[name] is None:
-                self.problems.note(path, f'several cards are called "{name}"; use a key')
+                self.problems.note(path, f'there are several cards "{name}"; use its key')
             return self._card_ids[name]
         self._note_missing("card", name, [card.title for card, _, _ in self.cards.pairs], path)
         return None

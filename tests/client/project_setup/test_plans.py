@@ -159,6 +159,24 @@ def test_unknown_names_are_problems(ws):
     ]
 
 
+def test_names_of_several_items_are_problems(ws):
+    at = create_project(ws)
+    scope = next(scope for scope in at.scopes.list() if scope.name == "Main")
+    twins = [at.columns.create(name="Twin", scope_id=scope.id) for _ in range(2)]
+    for column in twins:
+        at.cards.create(column, title="Same")
+
+    def plan(column, card):
+        rule = ps.Automation("R", "task_moved", ps.Action("archive_card", {"cardId": {"card": card}}))
+        return declare(cards=[ps.Card("New", column=column)], automations=[rule])
+
+    assert plan_problems(at, plan("Twin", "Same")) == [
+        'cards[0].column: there are several columns "Twin"; use its id',
+        'automations[0].action.params.cardId: there are several cards "Same"; use its key',
+    ]
+    assert ps.plan(at, plan(twins[1].id, "LAUNCH-4")).changes
+
+
 def test_dates_that_contradict_existing_dates_are_problems(ws):
     cards = [ps.Card("A", start_date=date(2026, 3, 1), due_date=date(2026, 4, 1))]
     at = create_project(ws, ps.Declaration(ps.Project("Launch"), columns=[ps.Column("To do")], cards=cards))

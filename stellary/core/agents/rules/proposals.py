@@ -40,8 +40,9 @@ def _put_names(value: object, names: Mapping[str, str]) -> object:
         return [_put_names(item, names) for item in value]
     if isinstance(value, Mapping):
         return {key: _put_names(item, names) for key, item in value.items()}
-    is_named = isinstance(value, str) and value in names
-    return f"{ellipsize(names[value], _NAME_MAX)} ({value})" if is_named else value
+    if isinstance(value, str) and value in names:
+        return f"{ellipsize(names[value], _NAME_MAX)} ({value})"
+    return value
 
 
 def put_ids(params: Mapping[str, object], seen: Mapping[str, str]) -> dict[str, object]:
