@@ -61,7 +61,7 @@ class Configuration:
     public_url: str | None = None
     hide: Collection[str] = LOGIN_OPERATIONS
     limits: Limits | None = None
-    cors_origins: Collection[str] = ()
+    cors_origins: tuple[str, ...] = ()
     jobs: bool = True
     membership: Callable[[Any], Any] | None = None
     manages: Callable[[str], bool] = lambda _: True

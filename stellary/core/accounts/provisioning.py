@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -104,6 +104,9 @@ _SEATS = Query(
 )
 """The seats of a user in organizations, in whose rows the workspace is null, and in workspaces."""
 
+_Slugs = tuple[str, str | None]
+_Roles = dict[_Slugs, tuple[str, str | None]]
+
 
 @attrs.frozen
 class Membership:
@@ -146,24 +149,28 @@ def provision(
             an account of their own. By default, other memberships stay, and the user owns new organizations.
 
     Raises:
-        Invalid: A workspace is named twice, or an organization with two roles.
+        Invalid: An organization or a workspace is listed with two roles.
     """
-    _check_distinct(memberships)
+    roles = _collect_roles(memberships)
     actor = map_user(units, external_id, email, name, connection, has_home=not memberships)
     assert actor.user_id is not None
-    find = partial(_find_differences, memberships=memberships, user_id=actor.user_id, manages=manages)
+    find = partial(_find_differences, roles=roles, user_id=actor.user_id, manages=manages)
 
     def work(uow: UnitOfWork) -> None:
         missing, surplus = find(uow)
-        for organization in sorted({item.organization for item in (*missing, *surplus)}):
+        changed = {slugs[0] for slugs in missing} | {seat.organization for seat in surplus}
+        for organization in sorted(changed):
             lock_organization(uow, OrganizationRef(organization))
         for seat in surplus:
             with suppress(NotFound):
                 _end_membership(
                     uow, seat.organization, seat.workspace, uow.user_id, seat.organization_owner_id
                 )
-        for membership in missing:
-            _establish(uow, membership, is_owner=manages is None)
+        for membership in memberships:
+            if {(membership.organization, None), (membership.organization, membership.workspace)} & {
+                *missing
+            }:
+                _establish(uow, membership, is_owner=manages is None)
 
     if any(units.run(find, NOBODY, connection, read_only=True)):
         try:
@@ -205,55 +212,43 @@ def remove(
     return units.run(work, NOBODY, connection)
 
 
-def _check_distinct(memberships: Sequence[Membership]) -> None:
-    organization_roles = {(item.organization, item.organization_role) for item in memberships}
-    organizations_named = {item.organization for item in memberships}
-    if len({(item.organization, item.workspace) for item in memberships}) < len(memberships):
-        raise invalid(("memberships", "must not name a workspace twice"))
-    if len(organization_roles) > len(organizations_named):
-        raise invalid(("memberships", "must not give a user two roles in one organization"))
+def _collect_roles(memberships: Sequence[Membership]) -> _Roles:
+    """Return the roles in organizations and in workspaces, by slugs."""
+    roles: _Roles = {}
+    for item in memberships:
+        for slugs, seat in (
+            ((item.organization, None), (item.organization_role, None)),
+            ((item.organization, item.workspace), (item.role, item.pilotage_role)),
+        ):
+            if roles.setdefault(slugs, seat) != seat:
+                raise invalid(("memberships", f"must not give a user two roles in {slugs[1] or slugs[0]}"))
+    return roles
 
 
 def _find_differences(
-    uow: UnitOfWork,
-    memberships: Sequence[Membership],
-    user_id: str,
-    manages: Callable[[str], bool] | None,
-) -> tuple[list[Membership], list[ProvisionedSeatRow]]:
-    """Return the memberships that a user lacks, and the seats to end. What the user owns stays."""
-    seats = _SEATS.all(uow.connection, {"_user_id": user_id})
-    by_slugs = {(seat.organization, seat.workspace): seat for seat in seats}
-    missing = [item for item in memberships if not _is_held(item, by_slugs, user_id)]
-    listed = {slugs for item in memberships for slugs in ((item.organization, None), _get_slugs(item))}
+    uow: UnitOfWork, roles: _Roles, user_id: str, manages: Callable[[str], bool] | None
+) -> tuple[list[_Slugs], list[ProvisionedSeatRow]]:
+    """Return the slugs of the seats that a user lacks, and the seats to end. What the user owns stays."""
+    seats = {
+        (seat.organization, seat.workspace): seat
+        for seat in _SEATS.all(uow.connection, {"_user_id": user_id})
+    }
+    held = {
+        slugs
+        for slugs, seat in seats.items()
+        if seat.owner_id == user_id or (seat.role, seat.pilotage_role) == roles.get(slugs)
+    }
     surplus = [
         seat
-        for slugs, seat in by_slugs.items()
+        for slugs, seat in seats.items()
         if manages is not None
-        and slugs not in listed
+        and slugs not in roles
         # A member who leaves an organization leaves its workspaces.
-        and (seat.workspace is None or (seat.organization, None) in listed)
+        and (seat.workspace is None or (seat.organization, None) in roles)
         and user_id not in (seat.owner_id, seat.organization_owner_id)
         and manages(seat.organization)
     ]
-    return missing, surplus
-
-
-def _get_slugs(membership: Membership) -> tuple[str, str | None]:
-    return membership.organization, membership.workspace
-
-
-def _is_held(
-    membership: Membership, by_slugs: Mapping[tuple[str, str | None], ProvisionedSeatRow], user_id: str
-) -> bool:
-    """Return whether a user has a membership; owners keep their own roles."""
-    organization = by_slugs.get((membership.organization, None))
-    workspace = by_slugs.get(_get_slugs(membership))
-    if organization is None or workspace is None:
-        return False
-    has_organization_role = (
-        user_id == organization.owner_id or organization.role == membership.organization_role
-    )
-    return has_organization_role and (user_id == workspace.owner_id or _has_roles(membership, workspace))
+    return [slugs for slugs in roles if slugs not in held], surplus
 
 
 def _end_membership(
@@ -267,10 +262,6 @@ def _end_membership(
             remove_workspace_member(uow, WorkspaceMemberRef(organization, workspace, user_id))
 
 
-def _has_roles(membership: Membership, row: ProvisionedRow | ProvisionedSeatRow) -> bool:
-    return (row.role, row.pilotage_role) == (membership.role, membership.pilotage_role)
-
-
 def _establish(uow: UnitOfWork, membership: Membership, *, is_owner: bool) -> None:
     """Create what is missing of a membership, and set the roles, as the owner of the organization."""
     user_id = uow.user_id
@@ -279,11 +270,9 @@ def _establish(uow: UnitOfWork, membership: Membership, *, is_owner: bool) -> No
     row = _load(uow, membership, user_id)
     if row is None:
         new_organization = CreateOrganization(name=membership.organization, slug=membership.organization)
-        owner_id = (
-            user_id
-            if is_owner
-            else create_user(uow, None, default_name(membership.organization), has_home=False).id
-        )
+        owner_id = user_id
+        if not is_owner:
+            owner_id = create_user(uow, None, default_name(new_organization.slug), has_home=False).id
         with uow.caused_by(None, Actor(owner_id, acts_for_host=True)):
             create_organization(uow, Ref(), new_organization)
     else:
@@ -307,10 +296,11 @@ def _establish(uow: UnitOfWork, membership: Membership, *, is_owner: bool) -> No
         if row.role is None:
             join_workspace(uow, row.workspace_id, user_id, membership.role)
             row = _require(uow, membership, user_id)
-        if user_id != row.workspace_owner_id and not _has_roles(membership, row):
+        roles = (membership.role, membership.pilotage_role)
+        if user_id != row.workspace_owner_id and roles != (row.role, row.pilotage_role):
             seat = WorkspaceMemberRef(membership.organization, membership.workspace, user_id)
-            roles = UpdateWorkspaceMember(role=membership.role, pilotage_role=membership.pilotage_role)
-            update_workspace_member(uow, seat, roles)
+            new_roles = UpdateWorkspaceMember(role=membership.role, pilotage_role=membership.pilotage_role)
+            update_workspace_member(uow, seat, new_roles)
 
 
 def _require(uow: UnitOfWork, membership: Membership, user_id: str) -> ProvisionedRow:

@@ -118,8 +118,8 @@ class HostAccounts:
             The actor.
 
         Raises:
-            Invalid: The id, the address, the name or a slug is not valid, a workspace is listed twice, or an organization
-                with two roles.
+            Invalid: The id, the address, the name or a slug is not valid, or an organization or a workspace is listed with
+                two roles.
             Conflict: The address belongs to another user, who is not deactivated.
             Forbidden: The account is deactivated.
             Unavailable: The database does not answer, or was busy for too long.

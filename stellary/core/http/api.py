@@ -309,8 +309,10 @@ class Api:
         Raises:
             Unauthenticated: The user is not active in the host's application.
         """
-        external_id = bearer and await self._threads.run("read", lambda: self._core.find_external_id(bearer))
-        if external_id and not await is_active(external_id):
+        if not bearer:
+            return
+        external_id = await self._threads.run("read", lambda: self._core.find_external_id(bearer))
+        if external_id is not None and not await is_active(external_id):
             raise Unauthenticated("the user of this token is not active in the application")
 
     async def _is_good_token(self, caller: Caller) -> bool:

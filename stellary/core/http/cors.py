@@ -22,13 +22,13 @@ def read_origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def check_origins(origins: Collection[str]) -> tuple[str, ...]:
+def check_origins(origins: object) -> tuple[str, ...]:
     """Return origins such as ``https://app.example.com``, or ``*`` for all.
 
     Raises:
         ValueError: One of them is not an origin.
     """
-    if isinstance(origins, str):
+    if isinstance(origins, str) or not isinstance(origins, Collection):
         raise ValueError(f"must be a list of origins, not {origins!r}")
     for origin in origins:
         if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
