@@ -63,6 +63,7 @@ SHARED_TESTS = (
     "tests/cli",
     "tests/core/accounts",
     "tests/core/board/test_cards.py",
+    "tests/core/test_internals.py",
     "tests/server/test_aiohttp_internals.py",
     "tests/server/test_slow_clients.py",
 )
@@ -424,7 +425,7 @@ def services(arguments: list[str]) -> None:
 
 
 def versions(arguments: list[str]) -> None:
-    """Run a share of the tests on Python 3.12 and 3.13, and with the oldest libraries that are allowed.
+    """Run a share of the tests on Python 3.12 and 3.13, and with the oldest and the newest libraries that are allowed.
 
     A Python that is not installed is named and left out. What is installed goes into `.venvs/`.
     """
@@ -440,17 +441,18 @@ def versions(arguments: list[str]) -> None:
         run_uv("sync", "--quiet", "--frozen", "--python", version, *SELECTIONS[FULL], directory=directory)
         if not passes_tests(f"Python {version}", directory):
             failed.append(version)
-    directory, pins = OTHER_VENVS / "oldest", OTHER_VENVS / "oldest.txt"
-    python = directory / "bin" / "python"
-    if not python.exists():
-        run_uv("venv", "--quiet", "--python", base_python(), str(directory))
-    resolve = ("pip", "compile", "--quiet", "--resolution", "lowest-direct", "--python", str(python))
-    run_uv(*resolve, "--all-extras", "pyproject.toml", "--output-file", str(pins))
-    run_uv(
-        "pip", "install", "--quiet", "--python", str(python), "-r", str(pins), "--group", "test", "-e", "."
-    )
-    if not passes_tests("the oldest libraries", directory):
-        failed.append("the oldest libraries")
+    # The oldest SQLAlchemy and psycopg, and later the newest, are not known to stellary/core/db/internals.py.
+    for age, resolution in (("oldest", "lowest-direct"), ("newest", "highest")):
+        directory, pins = OTHER_VENVS / age, OTHER_VENVS / f"{age}.txt"
+        python = directory / "bin" / "python"
+        if not python.exists():
+            run_uv("venv", "--quiet", "--python", base_python(), str(directory))
+        resolve = ("pip", "compile", "--quiet", "--upgrade", "--resolution", resolution)
+        target = ("--python", str(python))
+        run_uv(*resolve, *target, "--all-extras", "pyproject.toml", "--output-file", str(pins))
+        run_uv("pip", "install", "--quiet", *target, "-r", str(pins), "--group", "test", "-e", ".")
+        if not passes_tests(f"the {age} libraries", directory):
+            failed.append(f"the {age} libraries")
     if failed:
         sys.exit(f"dev.py: failed: {', '.join(failed)}")
 

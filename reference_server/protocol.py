@@ -9,16 +9,19 @@ from __future__ import annotations
 import array
 import asyncio
 import fcntl
+import logging
 import socket
 import termios
 from contextlib import suppress
 from typing import Any
 
+import aiohttp
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 
+from reference_server.aiohttp_internals import ARE_KNOWN
 from reference_server.app import HANDLER
 from reference_server.detached import DetachableConnection, DiscardingProtocol, SendWatch
 from reference_server.handler import NOT_INFLATED, build_response
@@ -27,6 +30,7 @@ from stellary.contract.errors import ApiError, Invalid, ServerError, Unsupported
 from stellary.core.db.errors import error_response
 from stellary.core.http.context import build_headers, make_request_id
 
+_log = logging.getLogger("stellary.server")
 HEADER_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75.0
 POLL_SECONDS = 0.02
@@ -171,6 +175,10 @@ class Connection(DetachableConnection):
         """Return whether the rest of the body may still arrive."""
         return self._body is not None and not self._body.is_eof() and self._body.exception() is None
 
+    @property
+    def is_answered(self) -> bool:
+        return self._body is None or self._is_answered
+
     def _discard_body(self) -> None:
         """Discard the rest of the body, without parsing it, and close the connection after that."""
         transport = self.transport
@@ -227,6 +235,11 @@ class HttpServer:
         self._app = app
         self._shutdown_timeout = shutdown_timeout
         self._loop = asyncio.get_running_loop()
+        if not ARE_KNOWN:
+            _log.warning(
+                "this release does not know the internals of aiohttp %s: it stops less promptly",
+                aiohttp.__version__,
+            )
         self._server = web.Server(app[HANDLER], request_factory=self._make_request)
         self._listening: tuple[asyncio.Server, socket.socket] | None = None
         self.detached_protocols: set[asyncio.BaseProtocol] = set()

@@ -71,7 +71,6 @@ DRIVER = {
     "db/joined.py": 4,
     "db/postgres.py": 8,
     "db/prepared_statements.py": 2,
-    "db/psycopg_cursor.py": 2,
     "db/statement_plans.py": 7,
     "db/watchdog.py": 4,
     "http/mcp/bridge.py": 5,

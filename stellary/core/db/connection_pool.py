@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
-from stellary.core.db import forks, watchdog
-from stellary.core.db.direct_connection import DirectConnection
+from stellary.core.db import forks, internals, watchdog
+from stellary.core.db.direct_connection import CoreConnection, DirectConnection
 from stellary.core.db.errors import is_statement_stale
 from stellary.core.db.fair_lock import FairSemaphore
 from stellary.core.db.statement_plans import Plans
@@ -30,6 +30,9 @@ class ConnectionPool:
         size: The maximum number of connections in use; the engine must be able to open as many.
         wait: The maximum number of seconds that a unit waits for a connection.
         same_server: Other pools of the same server: if one connection is lost, the idle ones of all pools are closed.
+
+    Attributes:
+        is_direct: Whether the connections execute statements directly on the driver.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class ConnectionPool:
     ) -> None:
         self._engine = engine
         self._plans: Plans = Plans()
+        self.is_direct = internals.are_known(engine.dialect.driver)
         self._size = size
         self._turns = FairSemaphore(size)
         self._wait = wait
@@ -44,7 +48,7 @@ class ConnectionPool:
         # The watchdog shuts down sockets, which SQLite does not have.
         self._is_watched = engine.dialect.name != "sqlite"
         self._mutex = threading.Lock()
-        self._idle: list[tuple[ConnectionOptions, DirectConnection]] = []
+        self._idle: list[tuple[ConnectionOptions, CoreConnection]] = []
 
     def connect(
         self, options: ConnectionOptions = NO_OPTIONS, statements: int | None = None
@@ -61,7 +65,7 @@ class ConnectionPool:
         """
         return PooledConnection(self, options, statements)
 
-    def take(self, options: ConnectionOptions) -> DirectConnection:
+    def take(self, options: ConnectionOptions) -> CoreConnection:
         """Take a connection from the pool, for ``PooledConnection``.
 
         Args:
@@ -79,7 +83,11 @@ class ConnectionPool:
                 position = positions[0] if positions else -1
                 present, connection = self._idle.pop(position) if self._idle else (NO_OPTIONS, None)
             if connection is None:
-                connection = DirectConnection(self._engine, self._plans)
+                connection = (
+                    DirectConnection(self._engine, self._plans)
+                    if self.is_direct
+                    else CoreConnection(self._engine)
+                )
             if present is not options:
                 connection.execution_options(**options)
             if self._is_watched:
@@ -89,7 +97,7 @@ class ConnectionPool:
             raise
         return connection
 
-    def put_back(self, connection: DirectConnection, options: ConnectionOptions) -> None:
+    def put_back(self, connection: CoreConnection, options: ConnectionOptions) -> None:
         """Return a connection to the pool.
 
         Args:
@@ -104,7 +112,7 @@ class ConnectionPool:
         finally:
             self._turns.release()
 
-    def _put_back(self, connection: DirectConnection, options: ConnectionOptions) -> None:
+    def _put_back(self, connection: CoreConnection, options: ConnectionOptions) -> None:
         if connection.invalidated:
             # The server has restarted or is down: the other connections are lost, too.
             connection.close()
@@ -168,9 +176,9 @@ class PooledConnection:
 
     def __init__(self, pool: ConnectionPool, options: ConnectionOptions, statements: int | None) -> None:
         self._pool, self._options, self._statements = pool, options, statements
-        self._connection: DirectConnection | None = None
+        self._connection: CoreConnection | None = None
 
-    def __enter__(self) -> DirectConnection:
+    def __enter__(self) -> CoreConnection:
         self._connection = connection = self._pool.take(self._options)
         connection.statements_left = self._statements
         return connection

@@ -70,7 +70,7 @@ class Database:
         # Opens a connection for a reader; None if readers use the connection of the writer.
         self._reader: Callable[[], AbstractContextManager[Connection]] | None = None
         self._writer: Callable[[], AbstractContextManager[Connection]]
-        # Opens a connection for single statements without a transaction; None if that would not be faster.
+        # Opens a connection for single statements without a transaction; None if that is not faster, or not counted.
         self._single_reader: Callable[[], AbstractContextManager[Connection]] | None = None
         if isinstance(database, Engine):
             self._engine = database
@@ -86,7 +86,8 @@ class Database:
             if not _is_in_memory(make_url(database)):
                 readers = self._create_pool(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX)
                 self._reader = readers.connect
-                self._single_reader = partial(readers.connect, statements=SINGLE_STATEMENTS)
+                if readers.is_direct:
+                    self._single_reader = partial(readers.connect, statements=SINGLE_STATEMENTS)
         else:
             url = postgres.parse_url(database)
             self._engine = postgres.create_postgres_engine(url, postgres.WRITERS + postgres.READERS)
@@ -94,7 +95,8 @@ class Database:
             readers = self._create_pool(self._engine, postgres.READERS, WAIT_MAX / 3)
             self._writer = partial(writers.connect, postgres.WRITES)
             self._reader = partial(readers.connect, postgres.READS)
-            self._single_reader = partial(readers.connect, postgres.SINGLE_READS, SINGLE_STATEMENTS)
+            if readers.is_direct:
+                self._single_reader = partial(readers.connect, postgres.SINGLE_READS, SINGLE_STATEMENTS)
         # The connections of a host's engine have its own settings.
         self._limits_locks = isinstance(database, Engine) and not self.is_sqlite
         self._direct = self._engine
@@ -180,8 +182,8 @@ class Database:
 
     @property
     def can_gather(self) -> bool:
-        """True if ``gathering`` can be used; False for PostgreSQL with an engine of the host, which may use any driver."""
-        return self.is_sqlite or bool(self._pools)
+        """True if ``gathering`` can be used; False for PostgreSQL with connections that are not direct, such as a host's."""
+        return self.is_sqlite or any(pool.is_direct for pool in self._pools)
 
     def _can_commit(self, connection: Connection) -> bool:
         """Return whether the transaction of a connection is open, and no error has aborted it."""

@@ -161,12 +161,8 @@ class ExecutedResult:
 _COMMIT = QueuedResult(BoundStatement(b"COMMIT", is_command=True), None, lambda: None)
 
 
-class DirectConnection(Connection):
-    """A connection of the core's own engine.
-
-    Args:
-        engine: The engine.
-        plans: The plans of statements on this engine.
+class CoreConnection(Connection):
+    """A connection of the core's own engine, on which SQLAlchemy executes all statements.
 
     Attributes:
         statements_left: The number of SELECTs that may still be executed without a transaction; None in a transaction.
@@ -175,6 +171,22 @@ class DirectConnection(Connection):
 
     statements_left: int | None = None
     watchdog_ticket: int | None = None
+
+    def end_statements(self) -> None:
+        """End the statements that are executed without a transaction."""
+        self.statements_left = None
+        if self.in_transaction():
+            # SQLAlchemy has begun one for a statement without a plan.
+            self.rollback()
+
+
+class DirectConnection(CoreConnection):
+    """A connection that executes statements directly on the driver.
+
+    Args:
+        engine: The engine.
+        plans: The plans of statements on this engine.
+    """
 
     def __init__(self, engine: Engine, plans: Plans) -> None:
         super().__init__(engine)
@@ -334,13 +346,6 @@ class DirectConnection(Connection):
         elif key not in plans.plans and len(plans.plans) < PLANS_MAX:
             plans.plans[key] = build_plan(statement, rows[0], result, is_several=True)
         return result
-
-    def end_statements(self) -> None:
-        """End the statements that are executed without a transaction."""
-        self.statements_left = None
-        if self._transaction is not None:
-            # SQLAlchemy has begun one for a statement without a plan.
-            self.rollback()
 
     def _count(self, statement: Executable) -> None:
         if not self.statements_left or not isinstance(statement, SelectBase):

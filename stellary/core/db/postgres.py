@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
-from stellary.core.db import watchdog
+from stellary.core.db import internals, watchdog
 
 WRITERS = 8
 READERS = 4
@@ -92,12 +92,8 @@ def create_postgres_engine(url: URL, connections: int) -> Engine:
             uses after which a statement is prepared (default 5); ``off`` never prepares.
         connections: The maximum number of connections in the pool.
     """
-    # Imported here, since the driver is installed only where PostgreSQL is used.
-    from stellary.core.db.psycopg_cursor import Cursor
-
     threshold = _read_threshold(url)
     arguments: dict[str, Any] = {name: value for name, value in _NETWORK.items() if name not in url.query}
-    arguments["cursor_factory"] = Cursor
     if _PREPARE in url.query:
         arguments[_PREPARE] = threshold
     engine = create_engine(
@@ -147,8 +143,6 @@ def _is_pooled(driver: Any) -> bool:
 
 
 def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
-    from stellary.core.db.prepared_statements import keep_statements
-
     pooled = False
     for_session, for_transaction = (
         "SELECT " + ", ".join(f"set_config('{name}', '{value}', {local})" for name, value in settings.items())
@@ -165,7 +159,11 @@ def _keep_settings(engine: Engine, settings: Mapping[str, str]) -> None:
             if not pooled:
                 driver.execute(for_session)
             driver.autocommit = False
-            keep_statements(driver)
+            if internals.are_known("psycopg"):
+                # Imported here, since the driver is installed only where PostgreSQL is used.
+                from stellary.core.db.prepared_statements import keep_statements
+
+                keep_statements(driver)
         finally:
             watchdog.forget(watched)
 
