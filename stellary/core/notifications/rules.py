@@ -90,6 +90,9 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
 }
 """The activity type of each event: the nine of section Activity Types of the API reference, and additional ones."""
 
+PURGED: Final = "purged"
+"""What activities contain in place of the texts of an item that was deleted for good."""
+
 OF_PILOTAGE: Final = frozenset(
     activity_type
     for activity_type in get_args(ActivityType)
@@ -221,11 +224,11 @@ def import_meta(event: ProjectImported) -> dict[str, object]:
 
 
 def trash_meta(event: TrashEvent) -> dict[str, object]:
-    """Return the meta of an item that was restored or purged."""
+    """Return the meta of an item that was restored or purged; the name of a purged item is erased."""
     meta: dict[str, object] = {
         "kind": event.kind,
         "itemId": event.item_id,
-        "name": event.name,
+        "name": PURGED if isinstance(event, ItemPurged) else event.name,
         "key": event.key,
     }
     return meta | dict(event.meta) if isinstance(event, ItemRestored) else meta

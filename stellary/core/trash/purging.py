@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
-from typing import Final, TypedDict
+from typing import Final, NotRequired, TypedDict
 
 from sqlalchemy import bindparam, delete, select, tuple_
 
@@ -14,6 +15,7 @@ from stellary.core.kernel import jobs
 from stellary.core.kernel.retention import BatchSize
 from stellary.core.kernel.trash import TrashRow, rows, trash
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications.purged_texts import erase_texts
 from stellary.core.ports.blobs import discard
 
 PURGE: Final = "trash.purge"
@@ -27,19 +29,18 @@ _EXPIRED = select(trash.c.id).where(trash.c.expires_at <= bindparam("_now")).lim
 _DELETE = (
     delete(trash)
     .where(trash.c.id.in_(bindparam("_ids", expanding=True)))
-    .returning(trash.c.id, trash.c.kind, trash.c.item_id)
+    .returning(trash.c.id, trash.c.kind, trash.c.item_id, trash.c.workspace_id, trash.c.project_id)
 )
 _DELETE_INSIDE = delete(trash).where(trash.c.project_id == bindparam("_project_id")).returning(trash.c.id)
+_NEXT_ROWS = (
+    select(rows.c.table_name, rows.c.key)
+    .where(rows.c.trash_id == bindparam("_trash_id"))
+    .order_by(rows.c.table_name, rows.c.key)
+    .limit(bindparam("_limit"))
+)
 _DELETE_ROWS = (
     delete(rows)
-    .where(
-        rows.c.trash_id == bindparam("_trash_id"),
-        tuple_(rows.c.table_name, rows.c.key).in_(
-            select(rows.c.table_name, rows.c.key)
-            .where(rows.c.trash_id == bindparam("_trash_id"))
-            .limit(bindparam("_limit"))
-        ),
-    )
+    .where(rows.c.trash_id == bindparam("_trash_id"), tuple_(rows.c.table_name, rows.c.key).in_(_NEXT_ROWS))
     .returning(rows.c.blob_key)
 )
 
@@ -66,35 +67,49 @@ def purge_now(uow: UnitOfWork, item: TrashRow) -> bool:
         return False
     if item.kind == "project":
         inside = uow.connection.execute(_DELETE_INSIDE, {"_project_id": item.item_id})
-        _delete_rows_later(uow, inside.scalars().all())
+        payload = _PurgedItems(
+            trashIds=list(inside.scalars()),
+            rows=BatchSize.MIN,
+            workspaceId=item.workspace_id,
+            projectId=item.item_id,
+        )
+        _delete_rows_later(uow, payload)
     return True
 
 
 class _PurgedItems(TypedDict):
-    """The payload of the job: the entries of the items, and the number of rows to delete next."""
+    """The payload of the job: the entries of items in a project or a workspace, and the number of rows to delete next."""
 
     trashIds: list[str]
     rows: int
+    # A job of an earlier version has no containers, and erases only texts about cards.
+    workspaceId: NotRequired[str | None]
+    projectId: NotRequired[str | None]
 
 
 def delete_rows(uow: UnitOfWork, payload: _PurgedItems) -> None:
-    """Delete a batch of the rows of purged items, and their files after the commit.
+    """Erase the texts of purged items from activities, delete a batch of their rows, and their files after the commit.
 
     Args:
         uow: The unit of work.
-        payload: The entries of the items, ``trashIds``, and the size of the batch, ``rows``.
+        payload: The payload of the job.
     """
     trash_id, *remaining = payload["trashIds"]
     # A job of an earlier version has no size.
     size = BatchSize(payload.get("rows", BatchSize.MIN))
     limit = size.rows
-    if size.delete(partial(_delete_rows, uow, trash_id)) == limit:
+    if size.delete(partial(_delete_rows, uow, trash_id, payload)) == limit:
         remaining = [trash_id, *remaining]
-    _delete_rows_later(uow, remaining, size.rows)
+    _delete_rows_later(uow, {**payload, "trashIds": remaining, "rows": size.rows})
 
 
-def _delete_rows(uow: UnitOfWork, trash_id: str, limit: int) -> int:
-    """Delete rows of an item, and their files after the commit; return the number of rows."""
+def _delete_rows(uow: UnitOfWork, trash_id: str, payload: _PurgedItems, limit: int) -> int:
+    """Delete rows of an item once no activity contains its texts, and their files; return ``limit`` if some may be left."""
+    keys_by_table: dict[str, list[str]] = defaultdict(list)
+    for table_name, key in uow.connection.execute(_NEXT_ROWS, {"_trash_id": trash_id, "_limit": limit}):
+        keys_by_table[table_name].append(key)
+    if not erase_texts(uow, payload.get("workspaceId"), payload.get("projectId"), keys_by_table):
+        return limit
     blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id, "_limit": limit}).scalars().all()
     for blob_key in blob_keys:
         if blob_key is not None:
@@ -109,10 +124,17 @@ def _delete_items(uow: UnitOfWork, ids: Collection[str]) -> bool:
     deleted = uow.connection.execute(_DELETE, {"_ids": list(ids)}).all()
     containers = [(row.kind, row.item_id) for row in deleted if row.kind in ("workspace", "organization")]
     container_purge.enqueue(uow, containers)
-    _delete_rows_later(uow, [row.id for row in deleted])
+    by_container: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
+    for row in deleted:
+        by_container[row.workspace_id, row.project_id].append(row.id)
+    for (workspace_id, project_id), trash_ids in by_container.items():
+        payload = _PurgedItems(
+            trashIds=trash_ids, rows=BatchSize.MIN, workspaceId=workspace_id, projectId=project_id
+        )
+        _delete_rows_later(uow, payload)
     return bool(deleted)
 
 
-def _delete_rows_later(uow: UnitOfWork, trash_ids: Collection[str], rows: int = BatchSize.MIN) -> None:
-    if trash_ids:
-        jobs.enqueue(uow, DELETE_ROWS, _PurgedItems(trashIds=list(trash_ids), rows=rows))
+def _delete_rows_later(uow: UnitOfWork, payload: _PurgedItems) -> None:
+    if payload["trashIds"]:
+        jobs.enqueue(uow, DELETE_ROWS, payload)

@@ -192,7 +192,7 @@ def test_purging_is_recorded_as_an_activity(trash_api):
     assert activity["meta"] == {
         "kind": "card",
         "itemId": card["id"],
-        "name": "findable",
+        "name": "purged",
         "key": card["key"],
     }
 

@@ -11,8 +11,11 @@ from sqlalchemy import func, select
 from stellary.core.kernel.retention import BatchSize
 from stellary.core.kernel.trash import rows
 from stellary.core.kernel.unit import NOBODY
+from stellary.core.notifications import purged_texts
+from stellary.core.notifications.tables import activities
 from tests.core.trash.conftest import TrashApi
 from tests.support.blobs import list_blob_keys
+from tests.support.forms import FORM, form
 from tests.support.world import at_once
 
 
@@ -143,3 +146,60 @@ def test_comment_is_refused_or_restored_with_its_card(trash_api, rounds):
         assert (deleted, commented in (201, 404)) == (200, True)
         trash_api.restore(card["id"])
         assert len(trash_api.ask("GET", comments)) == (commented == 201)
+
+
+SECRET = "Secret"
+
+
+def create_secret_items(api: TrashApi) -> dict[str, tuple[str, str]]:
+    """Create items with secret texts, change each, and return the path and the id of each by its kind."""
+    workspace = api.project.workspace.path
+    card, other = api.card(f"{SECRET} card", description=f"{SECRET} " * 500), api.card("Other")
+    api.ask("PATCH", f"/cards/{card['id']}", {"title": f"{SECRET} title"})
+    relation = {"targetCardId": card["id"], "type": "blocks"}
+    api.ask("POST", f"{workspace}/cards/{other['id']}/relations", relation)
+    file = form(b"Hello.", f"{SECRET}.txt".encode())
+    attachment = api.ask("POST", f"/cards/{other['id']}/attachments", file, content_type=FORM)
+    project_of_its_own = {"name": f"{SECRET} project"}
+    project = api.ask("POST", f"{workspace}/projects", project_of_its_own)
+    api.ask("POST", f"{workspace}/projects/{project['id']}/labels", {"name": f"{SECRET} label"})
+    created = {
+        "column": (api.project.path, "columns", {"name": f"{SECRET} column"}),
+        "scope": (api.project.path, "scopes", {"name": f"{SECRET} scope"}),
+        "label": (api.project.path, "labels", {"name": f"{SECRET} label"}),
+        "custom_field": (api.project.path, "custom-fields", {"name": f"{SECRET} field", "type": "text"}),
+        "document": (
+            workspace,
+            "documents",
+            {"title": SECRET, "content": SECRET, "contentFormat": "markdown"},
+        ),
+    }
+    paths = {
+        "card": (f"/cards/{card['id']}", card["id"]),
+        "attachment": (f"/cards/{other['id']}/attachments/{attachment['id']}", attachment["id"]),
+        "project": (f"{workspace}/projects/{project['id']}", project["id"]),
+    }
+    for kind, (base, collection, body) in created.items():
+        item = api.ask("POST", f"{base}/{collection}", body)
+        place = base if kind == "column" else workspace
+        paths[kind] = (f"{place}/{collection}/{item['id']}", item["id"])
+        name = "title" if kind == "document" else "name"
+        api.ask("PATCH", paths[kind][0], {name: f"{SECRET} renamed"})
+    return paths
+
+
+def test_purged_texts_remain_in_no_activity(trash_api, core, monkeypatch):
+    monkeypatch.setattr(purged_texts, "BATCH_MAX", 2)
+    items = create_secret_items(trash_api)
+    for path, _ in items.values():
+        trash_api.ask("DELETE", path)
+    for number, (_, id) in enumerate(items.values()):
+        trash_api.ask("DELETE", f"{trash_api.trash}/{trash_api.entry(id)}")
+        core.work.run_due()
+        with core.view(NOBODY) as uow:
+            records = [dict(row._mapping) for row in uow.connection.execute(select(activities))]
+        remaining = {record["entity_id"] for record in records if SECRET in str(record)}
+        assert not remaining & {item_id for _, item_id in list(items.values())[: number + 1]}
+    assert [record for record in records if SECRET in str(record)] == []
+    purges = [record["meta"]["kind"] for record in records if record["type"] == "item_purged"]
+    assert sorted(purges) == sorted(items)

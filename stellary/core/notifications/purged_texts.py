@@ -1,0 +1,144 @@
+"""The removal of the texts of purged items from activities: what remains is who changed which item, when and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Text, bindparam, not_, null, select, type_coerce, update
+
+from stellary.core.db.row_types import Query
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.notifications.row_types import ActivityMetaRow
+from stellary.core.notifications.rules import PURGED
+from stellary.core.notifications.tables import APART_FROM_CARDS, NOT_OF_CARDS, activities
+
+BATCH_MAX: Final = 200
+"""The number of activities that are changed at most before the transaction ends."""
+
+_KINDS: Final = {
+    "stellary_attachments": "attachment",
+    "stellary_automations": "automation",
+    "stellary_columns": "column",
+    "stellary_custom_fields": "custom_field",
+    "stellary_documents": "document",
+    "stellary_labels": "label",
+    "stellary_scopes": "scope",
+}
+"""The kinds of items whose activities are found by the item's id, by the table of the items."""
+
+_TEXTS: Final = frozenset(
+    {
+        "cardTitle",
+        "documentTitle",
+        "fileName",
+        "message",
+        "name",
+        "notes",
+        "otherCardTitle",
+        "project",
+        "title",
+    }
+)
+"""The fields of a meta that contain texts of the item."""
+
+
+def _select(*conditions: ColumnElement[bool]) -> Query[ActivityMetaRow]:
+    """Build the statement for activities that still contain texts."""
+    is_purged = type_coerce(activities.c.meta, Text).like('%"purged":true%')
+    statement = select(activities.c.seq, activities.c.meta).where(*conditions, not_(is_purged))
+    return Query(ActivityMetaRow, statement.limit(bindparam("_limit")))
+
+
+def _is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    return column.in_(bindparam(name, expanding=True))
+
+
+_OF_CARDS = _select(_is_one_of(activities.c.card_id, "_keys"))
+_IN_PROJECT = (activities.c.project_id == bindparam("_project_id"), NOT_OF_CARDS)
+_OF_PROJECT = _select(*_IN_PROJECT)
+_OF_ITEMS = _select(
+    *_IN_PROJECT, _is_one_of(activities.c.entity, "_kinds"), _is_one_of(activities.c.entity_id, "_keys")
+)
+_OF_DOCUMENTS = _select(
+    activities.c.workspace_id == bindparam("_workspace_id"),
+    APART_FROM_CARDS,
+    activities.c.project_id.is_(None),
+    _is_one_of(activities.c.entity_id, "_keys"),
+)
+_RELATIONS = Query(
+    ActivityMetaRow,
+    select(activities.c.seq, activities.c.meta).where(
+        _is_one_of(activities.c.card_id, "_keys"), activities.c.entity == "relation"
+    ),
+)
+_UPDATE_META = update(activities).where(activities.c.seq == bindparam("_seq")).values(meta=bindparam("_meta"))
+_ERASE = _UPDATE_META.values(changes=null(), item=null())
+
+
+def erase_texts(
+    uow: UnitOfWork,
+    workspace_id: str | None,
+    project_id: str | None,
+    keys_by_table: Mapping[str, Sequence[str]],
+) -> bool:
+    """Remove the texts of purged items from some activities.
+
+    Args:
+        uow: The unit of work.
+        workspace_id: The workspace of the items.
+        project_id: Their project; None if they belong to no project.
+        keys_by_table: The ids of the items by the name of their table.
+
+    Returns:
+        False if more activities may contain texts.
+    """
+    kinds = sorted(_KINDS.keys() & keys_by_table.keys())
+    item_ids = [id for name in kinds for id in keys_by_table[name]]
+    parameters = {"_workspace_id": workspace_id, "_project_id": project_id, "_limit": BATCH_MAX}
+    if card_ids := keys_by_table.get("stellary_cards"):
+        rows = _OF_CARDS.all(uow.connection, {"_keys": card_ids, "_limit": BATCH_MAX})
+        _erase(uow, rows)
+        _erase_other_titles(uow, rows, set(card_ids))
+        if len(rows) == BATCH_MAX:
+            return False
+    if "stellary_projects" in keys_by_table:
+        rows = _OF_PROJECT.all(uow.connection, parameters)
+    elif item_ids and project_id is not None:
+        filters = {"_keys": item_ids, "_kinds": [_KINDS[name] for name in kinds]}
+        rows = _OF_ITEMS.all(uow.connection, {**parameters, **filters})
+    elif item_ids:
+        rows = _OF_DOCUMENTS.all(uow.connection, {**parameters, "_keys": item_ids})
+    else:
+        return True
+    _erase(uow, rows)
+    return len(rows) < BATCH_MAX
+
+
+def _erase(uow: UnitOfWork, rows: Sequence[ActivityMetaRow]) -> None:
+    erased = [
+        {
+            "_seq": row.seq,
+            "_meta": {
+                **{name: PURGED if name in _TEXTS and text else text for name, text in row.meta.items()},
+                "purged": True,
+            },
+        }
+        for row in rows
+    ]
+    if erased:
+        uow.connection.execute(_ERASE, erased)
+
+
+def _erase_other_titles(uow: UnitOfWork, rows: Sequence[ActivityMetaRow], card_ids: set[str]) -> None:
+    """Remove the titles of purged cards from the activities of cards that had a relation with them."""
+    other_ids = sorted({str(row.meta["otherCardId"]) for row in rows if "otherCardId" in row.meta} - card_ids)
+    if not other_ids:
+        return
+    revised = [
+        {"_seq": row.seq, "_meta": {**row.meta, "otherCardTitle": PURGED}}
+        for row in _RELATIONS.all(uow.connection, {"_keys": other_ids})
+        if row.meta.get("otherCardId") in card_ids
+    ]
+    if revised:
+        uow.connection.execute(_UPDATE_META, revised)
