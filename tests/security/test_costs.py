@@ -52,7 +52,7 @@ REFUSED: Mapping[str, str] = {
     r"webhooks\.\w+ url": "an address without spaces and line breaks",
     r"agents\.\w+ model": "only for a runtime that no test has",
     r"(columnId|scopeId|parentId|labelIds(\[\])?|relations|targetCardId|targetKey|_id|customField\[\])": "compared as a whole",
-    r"custom_fields\.update options(\[\])?": "only for a field of another type; creating one takes the same",
+    r"custom_fields\.update option(s|Ids)(\[\])?": "only for a field of another type; creating one takes the same",
     r"(projects\.import|imports\.add_part) cards\[\]\.customFields": "of fields of the file; creating a card takes the same",
     r"trash\.restore name": "only for a project, which takes the same when it is updated",
     r"cards\.update_many cards": "each card is changed once, and there are few",

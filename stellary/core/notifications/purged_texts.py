@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, bindparam, not_, null, select, type_coerce, update
+from sqlalchemy import ColumnElement, Text, TextClause, bindparam, not_, null, select, type_coerce, update
 
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
@@ -43,7 +43,7 @@ _TEXTS: Final = frozenset(
 """The fields of a meta that contain texts of the item."""
 
 
-def _select(*conditions: ColumnElement[bool]) -> Query[ActivityMetaRow]:
+def _select(*conditions: ColumnElement[bool] | TextClause) -> Query[ActivityMetaRow]:
     """Build the statement for activities that still contain texts."""
     is_purged = type_coerce(activities.c.meta, Text).like('%"purged":true%')
     statement = select(activities.c.seq, activities.c.meta).where(*conditions, not_(is_purged))

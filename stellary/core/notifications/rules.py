@@ -117,6 +117,9 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
         event: The event.
         names: Names of users by id.
         mentioned: The ids of users that it newly mentions.
+
+    Raises:
+        TypeError: The type of the event is not listed here.
     """
     meta: dict[str, object] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
     meta |= _flow(event)
@@ -235,7 +238,11 @@ def trash_meta(event: TrashEvent) -> dict[str, object]:
 
 
 def document_meta(event: DocumentEvent) -> dict[str, object]:
-    """Return the meta of a document's activity."""
+    """Return the meta of a document's activity.
+
+    Raises:
+        TypeError: The type of the event is not listed here.
+    """
     document = event.document
     meta: dict[str, object] = {
         "documentId": document.id,
