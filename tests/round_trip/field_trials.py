@@ -272,6 +272,12 @@ TRIALS: Mapping[str, FieldTrial] = {
     "custom_fields.create.options": FieldTrial(["red", "green"]),
     "custom_fields.update.type": FieldTrial("number"),
     "custom_fields.update.options": FieldTrial(["red", "green"], body={"type": "select"}),
+    "custom_fields.update.optionIds": FieldTrial(
+        ["", ""],
+        body={"type": "select", "options": ["red", "green"]},
+        read=lambda c: [len(id) for id in c.answer["optionIds"]],
+        expected=[24, 24],
+    ),
     "cards.create.labelIds": FieldTrial(_here("labelId")),
     "cards.create.customFields": FieldTrial(
         lambda permission_world: {permission_world.here["fieldId"]: TEXT}

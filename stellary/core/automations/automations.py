@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
 
@@ -32,7 +32,7 @@ from stellary.contract.wire import Request, invalid, load, wire_fields
 from stellary.core.accounts.subscribers import mark_subscribed
 from stellary.core.automations import access, rows, targets, triggers
 from stellary.core.automations.row_types import AutomationRow
-from stellary.core.automations.rules.conditions import check_conditions
+from stellary.core.automations.rules.conditions import ENTRIES_MAX, check_conditions
 from stellary.core.automations.rules.occurrences import with_event_ids
 from stellary.core.automations.tables import automations
 from stellary.core.automations.triggers import Trigger
@@ -237,6 +237,12 @@ def _resolve_action(candidates: Candidates, request: ActionToRun) -> AutomationA
     return replace_fields(action, params=resolve_params(candidates, params, loaded, "action.params."))
 
 
+def is_list_of_ids(value: object) -> TypeGuard[list[str]]:
+    """Return whether a param is a list of 1 to 100 texts, which a rule shows for a name that several columns have."""
+    is_list = isinstance(value, list) and 1 <= len(value) <= ENTRIES_MAX
+    return is_list and all(isinstance(item, str) and len(item) <= 24 for item in cast("list[object]", value))
+
+
 def check_action(
     uow: UnitOfWork, type: str, params: dict[str, Any], path: str = "action"
 ) -> tuple[AutomationAction, Request]:
@@ -264,11 +270,11 @@ def check_action(
     if action is None:
         raise invalid((f"{path}.type", f"must be one of {', '.join(write_actions)}"))
     # The event will provide the ids, and select one of several columns; placeholders are enough for validation.
-    single = {
-        name: value[0] if name in COLUMN_PARAMS and isinstance(value, list) and value else value
-        for name, value in params.items()
-    }
-    complete_params = with_event_ids(single, set(wire_fields(action.takes)), "the project", "the card")
+    texts = {name: value for name in COLUMN_PARAMS if is_list_of_ids(value := params.get(name))}
+    single = {name: value[0] for name, value in texts.items()}
+    complete_params = with_event_ids(
+        params | single, set(wire_fields(action.takes)), "the project", "the card"
+    )
     try:
         loaded: Request = load(action.takes, complete_params)
     except Invalid as error:

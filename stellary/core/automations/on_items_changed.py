@@ -65,12 +65,13 @@ def follow_options(uow: UnitOfWork, events: Sequence[ItemChanged]) -> None:
 
 
 def _rename_options(
-    uow: UnitOfWork, event: ItemChanged, rule: Automation, names: Mapping[str, str], removed: Collection[str]
+    uow: UnitOfWork, event: ItemChanged, rule: Automation, names: Mapping[str, str], removed: set[str]
 ) -> None:
     used: set[object] = set()
 
     def rename(value: object) -> object:
-        used.update(name for name in (value if isinstance(value, list) else [value]) if name in removed)
+        texts = (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
+        used.update(removed.intersection(texts))
         return custom_fields.rename_options(value, names)
 
     conditions, params = rename_options(rule.conditions, rule.action.params, event.item_id, rename)

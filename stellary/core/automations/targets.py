@@ -125,9 +125,9 @@ def _resolve_columns(candidates: Candidates, field: str, op: str, value: Any, pa
     """Return a comparison of a column's name as one of its id, or of the ids of all columns with the name."""
     names = value if isinstance(value, list) else [value]
     paths = [f"{path}[{index}]" for index in range(len(names))] if names is value else [path]
-    named = [(name, name_path) for name, name_path in zip(names, paths, strict=True) if name is not None]
-    ids: list[str | None] = [*candidates.resolve_columns(*zip(*named, strict=True))] if named else []
-    ids += [None] * (len(names) - len(named))
+    texts = [(name, name_path) for name, name_path in zip(names, paths, strict=True) if name is not None]
+    ids: list[str | None] = [*candidates.resolve_columns(*zip(*texts, strict=True))] if texts else []
+    ids += [None] * (len(names) - len(texts))
     if len(ids) == 1 and names is not value:
         return {"field": f"{field}Id", "op": op, "value": ids[0]}
     return {"field": f"{field}Id", "op": _BY_NAME[op], "value": ids}

@@ -110,7 +110,9 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
         return before
     follow = after.type != before.type or rules.loses_options(before, after)
     changed_cards = _convert_values(uow, before, after) if follow else []
-    _write(uow, _UPDATE, after, {"_id": after.id, **field_rows.FIELDS.to_changes(before, after)})
+    # The ids of an earlier version follow from the names, which may change now.
+    changes = {**field_rows.FIELDS.to_changes(before, after), "option_ids": after.option_ids}
+    _write(uow, _UPDATE, after, {"_id": after.id, **changes})
     _rewrite(uow, changed_cards)
     _rename_in_trash(uow, before, after)
     emit_change(

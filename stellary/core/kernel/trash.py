@@ -397,8 +397,8 @@ def find_project_rows(
         referenced_id: The id.
     """
     parameters = {"_project_id": project_id, "_table": table.name, "_text": f"%{referenced_id}%"}
-    found_rows = uow.connection.execute(_OF_PROJECT, parameters)
-    return [(trash_id, key, orjson.loads(data)) for trash_id, key, data in found_rows]
+    stored_rows = uow.connection.execute(_OF_PROJECT, parameters)
+    return [(trash_id, key, orjson.loads(data)) for trash_id, key, data in stored_rows]
 
 
 def rewrite_row(

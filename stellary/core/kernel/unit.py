@@ -150,8 +150,7 @@ class UnitOfWork:
         has_deleted: Whether the unit has deleted rows to which rows of a host may refer.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
         item_names: The names of labels and custom fields that the unit has read, by id.
-        ended_counts: The numbers of items that ended in the unit together with a user's rights, by field of
-            ``EndedRights``.
+        ended_counts: The numbers of items that ended in the unit with a user's rights, by field of ``EndedRights``.
         broken_rules: The names of automation rules that lack an item since a deletion in the unit, by id.
         workspaces_without_subscribers: The ids of workspaces known to have no automation rule and no webhook.
     """

@@ -73,6 +73,25 @@ def test_rules_are_imported_with_the_ids_of_the_new_project(automation_api: Auto
     assert loss_reasons(answer, "automation") == loss_reasons(answer, "creator") == []
 
 
+def test_columns_of_several_scopes_are_imported_with_those_of_the_new_project(automation_api: AutomationApi):
+    path = f"{automation_api.path}/scopes"
+    automation_api.world.ask(automation_api.owner, "POST", path, {"name": "Next"})
+    automation_api.rule("task_created", "move_card", when("toColumn", "eq", "Done"), targetColumn="Done")
+    gone = automation_api.label("gone")
+    automation_api.rule("task_created", "add_label", label="gone")
+    automation_api.world.ask(automation_api.owner, "DELETE", f"{automation_api.path}/labels/{gone['id']}")
+    answer, (rule, broken) = import_file(automation_api, export(automation_api))
+    columns = automation_api.world.ask(
+        automation_api.owner, "GET", f"{automation_api.flat}/projects/{answer['id']}/columns"
+    )
+    ids = [column["id"] for column in columns if column["name"] == "Done"]
+    assert len(ids) == 2
+    assert rule["action"]["params"]["targetColumn"] == ids
+    assert rule["conditions"] == when("toColumnId", "in", ids)
+    assert (rule["broken"], rule["enabled"]) == (False, True)
+    assert (broken["broken"], broken["enabled"]) == (True, False)
+
+
 def test_imported_rule_acts(automation_api: AutomationApi):
     automation_api.rule("task_moved", "set_priority", when("toColumn", "eq", "Done"), priority="high")
     automation_api.card()
@@ -112,6 +131,7 @@ def test_rule_with_unknown_references_is_imported_turned_off(automation_api: Aut
         automation_api, export(automation_api), bob, automation_api.world.home(bob).path
     )
     assert [rule["enabled"] for rule in rules] == [False, False, False, False, True]
+    assert [rule["broken"] for rule in rules] == [True, True, True, True, False]
     reasons = dict(loss_reasons(answer, "automation"))
     assert list(reasons) == [f"automations[{place}]" for place in range(4)]
     assert reasons["automations[0]"].startswith(

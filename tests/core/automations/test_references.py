@@ -129,6 +129,10 @@ def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(referen
     ids = [reference_api.columns[2]["id"], scope["columns"][2]["id"]]
     rule = reference_api.rule("task_created", "move_card", when("title", "ne", "x"), targetColumn="Done")
     assert rule["action"]["params"]["targetColumn"] == ids
+    for wrong in ([], [5], [ids], ["x"] * 101):
+        body = {"action": {"type": "move_card", "params": {"targetColumn": wrong}}}
+        path = reference_api.of_rule(rule)
+        assert reference_api.world.status(reference_api.owner, "PATCH", path, body) == 400
     # A rule can be sent back as it was shown.
     reference_api.ask("PATCH", f"automations/{rule['id']}", {"action": rule["action"]})
     starts = [reference_api.columns[0], scope["columns"][0]]

@@ -489,6 +489,16 @@ def test_values_follow_a_renamed_option_also_in_the_trash(board, options, ids):
     assert [values_of(board, card) for card in cards] == [expected] * 3
 
 
+def test_options_of_an_earlier_version_keep_their_ids(board):
+    new_field = field(board, "select")
+    with board.world.core.begin(board.owner.actor) as uow:
+        uow.connection.exec_driver_sql("UPDATE stellary_custom_fields SET option_ids = '[]'")
+    (earlier,) = ask(board, "GET", f"{board.path}/custom-fields")
+    ask(board, "PATCH", path_of(board, new_field), {"options": ["low", "urgent", "late"]})
+    (renamed,) = ask(board, "GET", f"{board.path}/custom-fields")
+    assert renamed["optionIds"] == earlier["optionIds"]
+
+
 @pytest.mark.parametrize("indexes", [[0, 1], [0, 0, None], ["f" * 24, None, None]], ids=str)
 def test_wrong_option_ids_are_refused(board, indexes):
     new_field = field(board, "select")

@@ -231,18 +231,18 @@ def apply_update(
 
 
 def _identify_options(
-    before: CustomField, options: Sequence[str], given_ids: Sequence[str] | Unset, new_id: Callable[[], str]
+    before: CustomField, options: Sequence[str], option_ids: Sequence[str] | Unset, new_id: Callable[[], str]
 ) -> list[str]:
     """Return the ids of new options: those of the request, or those of the options with these names or positions."""
-    if given_ids is not UNSET:
-        known_ids = [id for id in given_ids if id]
-        if len(given_ids) != len(options):
+    if option_ids is not UNSET:
+        known_ids = [id for id in option_ids if id]
+        if len(option_ids) != len(options):
             raise invalid(("optionIds", "must have as many items as options"))
         if not set(known_ids) <= set(before.option_ids) or len(set(known_ids)) != len(known_ids):
             raise invalid(
                 ("optionIds", "must be different ids of the field's options, or empty for new ones")
             )
-        return [id or new_id() for id in given_ids]
+        return [id or new_id() for id in option_ids]
     ids = dict(zip(before.options, before.option_ids, strict=True))
     if len(options) == len(before.options):
         for old, new in zip(before.options, options, strict=True):
@@ -321,8 +321,8 @@ def convert_value(value: object, before: CustomField, after: CustomField) -> obj
     if after.type == before.type:
         if after.type not in CHOSEN_FROM:
             return value
-        kept = set(before.options) - find_removed_options(before, after)
-        return rename_options(_keep_options(value, kept), renamed_options(before, after))
+        remaining_options = set(before.options) - find_removed_options(before, after)
+        return rename_options(_keep_options(value, remaining_options), renamed_options(before, after))
     text = as_text(value)
     converted = None if text is None else from_text(after, text)
     if converted is None or as_text(converted) != text:
