@@ -131,6 +131,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "Automation.updated_at": _NEW,
     "UpdateScope.order": "declared by the order of the list",
     "UpdateColumn.order": "declared by the order of the list",
+    "UpdateCustomField.option_ids": "a declaration names options",
     "UpdateProject.archived": "a set-up is about a project in use",
     "UpdateCard.assignee_id": "declared as assignee, by e-mail address or name",
     "UpdateCard.column_id": "declared as column, by name",
