@@ -171,6 +171,7 @@ class ColumnNames:
         parameters = {"_workspace_id": resolve_workspace(uow, ref), "_project_id": ref.project_id}
         rows = uow.connection.execute(_COLUMNS, parameters).fetchall()
         self._all = [Candidate(row.id, (row.name,), place=row.place) for row in rows]
+        self._ids: dict[str | Unset, str] = {}
         self._elsewhere = {row.id for row in rows if scope_id not in (None, row.scope_id)}
 
     def resolve(self, text: str | Unset, field: str) -> str:
@@ -185,7 +186,9 @@ class ColumnNames:
         """
         if text is UNSET and not self._all:
             raise unknown(field)
-        id = self._all[0].id if text is UNSET else self._resolve(text, field)
+        if text not in self._ids:
+            self._ids[text] = self._all[0].id if text is UNSET else self._resolve(text, field)
+        id = self._ids[text]
         self._uow.record_dependency(f"column in {field}", id)
         return id
 

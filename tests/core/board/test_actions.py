@@ -169,6 +169,21 @@ def test_a_column_name_does_not_lead_a_card_into_another_scope(board, card):
     assert "'In Progress' in 'Sprint 2' (" in message
 
 
+def test_accents_of_titles_may_differ_and_letters_may_not(board):
+    for title in ("Übergröße", "Café", "Ρόδος", "Мой", "Sprint ²"):
+        card = board.card(title)
+        for text in {
+            "Übergröße": ("ubergrosse", "  ÜBERGRÖSSE ", "U\u0308bergröße"),
+            "Café": ("CAFE", "cafe\u0301", "Çafè"),
+            "Ρόδος": ("ροδος", "ΡΟΔΟΣ"),
+        }.get(title, (title.upper(),)):
+            assert run(board, "get_card_details", cardId=text).id == card["id"]
+    for text in ("Мои", "Sprint 2", "Cafés", "Ubergrose"):
+        assert "is neither; the most similar names are" in problem(board, "get_card_details", cardId=text)
+    board.card("Cafè")
+    assert "could be 'Caf" in problem(board, "get_card_details", cardId="cafe")
+
+
 def test_the_exact_one_of_two_titles_wins(board):
     lower, upper = board.card("ship it"), board.card("SHIP IT")
     assert run(board, "get_card_details", cardId="ship it").id == lower["id"]

@@ -41,6 +41,7 @@ def _lower(element: folded, compiler: SQLCompiler, **options: object) -> str:
 @compiles(plain, "postgresql")
 def _remove_accents(element: plain, compiler: SQLCompiler, **options: object) -> str:
     text = f"normalize(lower({compiler.process(element.clauses, **options)}), NFD)"
+    text = f"replace(replace({text}, 'ß', 'ss'), 'ς', 'σ')"  # noqa: RUF001
     return rf"regexp_replace({text}, '{ACCENTED}', '\1', 'g')"
 
 
