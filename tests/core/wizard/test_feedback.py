@@ -276,6 +276,8 @@ def test_a_misspelt_name_is_refused_with_similar_ones():
         "“Sprint 12” could be “Sprint 11”, “Sprint 10”",
         "“Sprnt 11” could be “Sprint 11”, “Sprint 10”",
     ]
+    (sentence,) = plan("- Client B\n- Client", "remove Client A").not_understood
+    assert sentence.reason == "“Client A” could be “Client B”, “Client”"
 
 
 def test_what_is_understood_is_done_whatever_else_is_reasons():

@@ -10,7 +10,7 @@ import attrs
 
 from stellary.core.wizard.rules.messages import format_message
 from stellary.core.wizard.rules.plans import PlannedItem, PlannedPhase, WorkPlan, content_words
-from stellary.core.wizard.rules.vocabulary import fold, word_numbers, word_set
+from stellary.core.wizard.rules.vocabulary import fold, split_words, word_numbers, word_set
 
 NEAR = 0.8
 COMPARED_MAX = 120
@@ -126,14 +126,15 @@ def _find_by_number(plan: WorkPlan, name: str, *, is_phase: bool) -> PlannedPhas
 
 def _compare(name: str, targets: Sequence[PlanTarget]) -> Iterator[list[PlanTarget]]:
     """Yield the targets that match a name, by the strictest comparison first. Of equal names, those of phases match."""
-    plain, words = fold(name)[:COMPARED_MAX], content_words(name)
+    words, every_word = content_words(name), set(split_words(name))
     if not name:
         return
+    worded = [target for target in targets if words and every_word <= set(split_words(target.name))]
     equal = [
         [target for target in targets if target.name == name],
-        [target for target in targets if fold(target.name) == plain],
-        [target for target in targets if words and content_words(target.name) == words],
+        [target for target in targets if fold(target.name) == fold(name)],
+        [target for target in worded if content_words(target.name) == words],
     ]
     for matches in equal:
         yield [target for target in matches if target.item is None] or matches
-    yield [target for target in targets if words and words <= content_words(target.name)]
+    yield worded
