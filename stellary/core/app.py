@@ -111,6 +111,9 @@ class Core(HostAccounts):
         channels: Channels over which notifications are delivered, beside the list in the API. By default, none.
         direct_database: The URL of the same PostgreSQL database without PgBouncer, for LISTEN, migrations and backups.
             By default, ``database``.
+        readers: The number of units that may read at the same time, each with a connection. Default: 4 on PostgreSQL, 3 on
+            SQLite in a file. An engine of yours has a pool of its own.
+        writers: The number of units that may write at the same time on PostgreSQL, each with a connection. Default: 8.
 
     Attributes:
         env: The environment: the clock, settings and ports that were passed in.
@@ -152,6 +155,8 @@ class Core(HostAccounts):
         triggers: Sequence[Trigger] = (),
         channels: Sequence[Channel] = (),
         direct_database: str | None = None,
+        readers: int | None = None,
+        writers: int | None = None,
     ) -> None:
         new_id = Ids() if ids is None else check_ids(ids)
         self.env = Environment(
@@ -179,7 +184,10 @@ class Core(HostAccounts):
             services=dispatch.SERVICES,
         )
         self.units = Units(
-            Database(database, direct_database), self.env, reactions.settle, seeds_ids=ids is None
+            Database(database, direct_database, readers, writers),
+            self.env,
+            reactions.settle,
+            seeds_ids=ids is None,
         )
         if blobs != MEMORY:
             self.env.blobs = OwnedBlobs(self.env.blobs, self.units, self._find_used_keys)
@@ -495,8 +503,9 @@ class Core(HostAccounts):
     ) -> T:
         """Call a function with a unit of work, commit the unit, and retry if the database aborts it.
 
-        A database aborts a transaction on a deadlock or a serialization failure. The function is then called again with a
-        new unit, at most 20 times in all. It should therefore have no side effects outside the unit, or repeatable ones.
+        A database aborts a transaction on a deadlock or a serialization failure, or if it has waited two seconds for a row
+        that another transaction has locked. The function is then called again with a new unit, at most 20 times in all, and
+        not after ten seconds of waiting for rows. Columns that an attempt has needed are locked first in the next one. It should therefore have no side effects outside the unit, or repeatable ones.
 
         Args:
             actor: The user or agent on whose behalf the unit works; ``NOBODY`` for none.
@@ -514,7 +523,7 @@ class Core(HostAccounts):
             ApiError: A service raised it; or a statement failed, with the error of the database as the cause.
         """
         with raise_api_errors():
-            return self.units.run(work, actor, connection, read_only=read_only)
+            return self.units.run(work, actor, connection, read_only=read_only, waits_for_locks=True)
 
     def authenticate(self, bearer: str) -> Actor:
         """Return the actor that a bearer token (JWT, personal access token or agent token) belongs to.

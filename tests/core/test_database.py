@@ -28,6 +28,7 @@ from stellary.core.db import database, postgres
 from stellary.core.db.database import Database
 from stellary.core.db.fair_lock import FairLock
 from stellary.core.kernel.unit import NOBODY
+from tests.support.each_case import for_each
 from tests.support.world import World
 
 COUNT = text("SELECT count(*) FROM stellary_users")
@@ -309,6 +310,30 @@ def test_writers_and_readers_wait_for_their_own_connections_only(
             pass
         with getattr(core, other)(NOBODY) as uow:
             uow.connection.execute(COUNT)
+
+
+@pytest.mark.parametrize(("unit", "option"), [("begin", "writers"), ("view", "readers")])
+def test_numbers_of_writers_and_readers_can_be_set(postgres_url, monkeypatch, unit, option):
+    monkeypatch.setattr(database, "WAIT_MAX", 0.2)
+    with closing(Core(postgres_url, **{option: 12})) as core, ExitStack() as units:
+        for _ in range(12):
+            units.enter_context(getattr(core, unit)(NOBODY)).connection.execute(COUNT)
+        with pytest.raises(Unavailable), getattr(core, unit)(NOBODY):
+            pass
+
+
+@for_each(
+    "url, options, message",
+    [
+        ("sqlite:///a.db", {"writers": 2}, "writers cannot be set: SQLite has one writer"),
+        ("sqlite://", {"readers": 2}, "readers cannot be set: SQLite in memory has one connection"),
+        ("postgresql://localhost/a", {"readers": 0}, "readers must be at least 1"),
+        (create_engine("sqlite://"), {"readers": 2}, "readers cannot be set for an engine"),
+    ],
+)
+def test_number_that_a_database_cannot_have_is_refused(url, options, message):
+    with pytest.raises(ValueError, match=message):
+        Core(url, **options)
 
 
 def test_connections_that_the_server_has_ended_are_replaced_all_at_once(postgres_url):

@@ -399,8 +399,8 @@ def test_a_unit_on_a_hosts_engine_waits_for_a_lock_for_two_seconds_at_most(postg
     with engine.begin() as connection:
         # Of the host's own, which no unit has joined.
         connection.execute(lock, {"id": ann.id})
-        with pytest.raises(Unavailable) as caught:
-            core.run(ann.actor, lambda uow: uow.connection.execute(lock, {"id": ann.id}))
+        with pytest.raises(Unavailable) as caught, core.begin(ann.actor) as uow:
+            uow.connection.execute(lock, {"id": ann.id})
         assert caught.value.code == "busy"
     with core.begin(NOBODY) as uow:
         assert uow.connection.execute(text("SHOW lock_timeout")).scalar() == "2s"

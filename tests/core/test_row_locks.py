@@ -28,6 +28,7 @@ from stellary.core import Core
 from stellary.core.accounts import api_tokens, deletion, tables
 from stellary.core.api import dispatch
 from stellary.core.board.cards import update_card
+from stellary.core.board.order.locks import lock_columns
 from stellary.core.db.direct_connection import execute_queued
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import idempotency, jobs, trash, trash_statements
@@ -40,6 +41,7 @@ from stellary.core.search import indexing
 from stellary.core.search.tables import entries
 from stellary.core.webhooks import queue
 from tests.core.agents.agent_api import AgentApi
+from tests.support.concurrency import wait_until_blocked
 from tests.support.search_prefixes import find_wrong_prefixes
 from tests.support.world import Person, World
 
@@ -148,6 +150,23 @@ def fill_column(agent_api: AgentApi) -> None:
         race(agent_api, (agent_api.owner, "PATCH", first, move), (agent_api.owner, "PATCH", second, move))
         == 409
     )
+
+
+def lock_columns_against_the_order(agent_api: AgentApi) -> None:
+    core, project_id = agent_api.world.core, agent_api.project["id"]
+    low, high, *_ = sorted(column["id"] for column in agent_api.columns)
+    work = (NOBODY, lambda uow: [lock_columns(uow, project_id, [id]) for id in (high, low)])
+    thread = threading.Thread(target=core.run, args=work)
+    with core.begin(NOBODY) as uow:
+        lock_columns(uow, project_id, [low])
+        thread.start()
+        wait_until_blocked(core)
+        began = time.monotonic()
+        lock_columns(uow, project_id, [high])
+        seconds = time.monotonic() - began
+    thread.join()
+    # PostgreSQL takes a second to notice that two units wait for each other.
+    assert seconds < 0.5
 
 
 def change_moved_card(agent_api: AgentApi) -> None:
@@ -608,6 +627,7 @@ LOCKS = [
     Lock("board.rows.field_rows", "_NAMED_LOCKED", narrow_field),
     Lock("board.rows.field_rows", "_NAMED_LOCKED", restore_card_with_deleted_field),
     Lock("board.order.locks", "_PROJECT", add_columns),
+    Lock("board.order.locks", "_FREE", lock_columns_against_the_order),
     Lock("board.order.locks", "_COLUMNS", fill_column, ("_ALL", "_TWO", "_MANY")),
     Lock("board.labels", "_KEEP", add_deleted_label),
     Lock("board.relations", "_ENDS", relate_to_deleted_card),

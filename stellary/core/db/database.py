@@ -40,6 +40,7 @@ LOCK_POLL = 0.001
 """The seconds between two attempts to lock a SQLite file that another process has locked."""
 SINGLE_STATEMENTS = 2
 """The number of statements that a unit may execute without a snapshot: the access check, and one for the data."""
+_SQLITE_LIMITS = {"readers": "SQLite in memory has one connection", "writers": "SQLite has one writer"}
 FORK_SECONDS = 5.0
 """The seconds that a fork waits for the end of a unit on SQLite."""
 
@@ -51,14 +52,27 @@ class Database:
         database: ``sqlite:///stellary.db``, ``postgresql://…``, or an ``Engine``. From now on, an engine of SQLite
             enforces foreign keys on new connections, since deletions rely on them.
         direct: The URL of the same PostgreSQL database without a pooler, for ``dedicated``. Default: ``database``.
+        readers: The number of connections for readers. Default: 4 on PostgreSQL, 3 on SQLite in a file.
+        writers: The number of connections for writers on PostgreSQL. Default: 8.
 
     Raises:
-        ValueError: The URL does not name a supported database, or names an asynchronous driver.
+        ValueError: The URL does not name a supported database, or names an asynchronous driver. Or the database has no
+            readers or writers of that number.
         TypeError: The database is neither a URL nor an ``Engine``, or an asynchronous one.
     """
 
-    def __init__(self, database: str | Engine, direct: str | None = None) -> None:
+    def __init__(
+        self,
+        database: str | Engine,
+        direct: str | None = None,
+        readers: int | None = None,
+        writers: int | None = None,
+    ) -> None:
         _check_kind(database)
+        _check_counts(database, readers, writers)
+        name = database.dialect.name if isinstance(database, Engine) else database
+        self.reader_count = readers or (READERS if name.startswith("sqlite") else postgres.READERS)
+        self.writer_count = 1 if name.startswith("sqlite") else writers or postgres.WRITERS
         self._pools: list[ConnectionPool] = []
         self._own: list[Engine] = []
         self._lock: FairLock | None = None
@@ -84,19 +98,20 @@ class Database:
             self._engine = _sqlite(database, "BEGIN IMMEDIATE", 1)
             self._writer = self._create_pool(self._engine, 1, WAIT_MAX).connect
             if not _is_in_memory(make_url(database)):
-                readers = self._create_pool(_sqlite(database, "BEGIN", READERS), READERS, WAIT_MAX)
-                self._reader = readers.connect
-                if readers.is_direct:
-                    self._single_reader = partial(readers.connect, statements=SINGLE_STATEMENTS)
+                count = self.reader_count
+                reader_pool = self._create_pool(_sqlite(database, "BEGIN", count), count, WAIT_MAX)
+                self._reader = reader_pool.connect
+                if reader_pool.is_direct:
+                    self._single_reader = partial(reader_pool.connect, statements=SINGLE_STATEMENTS)
         else:
             url = postgres.parse_url(database)
-            self._engine = postgres.create_postgres_engine(url, postgres.WRITERS + postgres.READERS)
-            writers = self._create_pool(self._engine, postgres.WRITERS, WAIT_MAX / 3)
-            readers = self._create_pool(self._engine, postgres.READERS, WAIT_MAX / 3)
-            self._writer = partial(writers.connect, postgres.WRITES)
-            self._reader = partial(readers.connect, postgres.READS)
-            if readers.is_direct:
-                self._single_reader = partial(readers.connect, postgres.SINGLE_READS, SINGLE_STATEMENTS)
+            self._engine = postgres.create_postgres_engine(url, self.writer_count + self.reader_count)
+            writer_pool = self._create_pool(self._engine, self.writer_count, WAIT_MAX / 3)
+            reader_pool = self._create_pool(self._engine, self.reader_count, WAIT_MAX / 3)
+            self._writer = partial(writer_pool.connect, postgres.WRITES)
+            self._reader = partial(reader_pool.connect, postgres.READS)
+            if reader_pool.is_direct:
+                self._single_reader = partial(reader_pool.connect, postgres.SINGLE_READS, SINGLE_STATEMENTS)
         # The connections of a host's engine have its own settings.
         self._limits_locks = isinstance(database, Engine) and not self.is_sqlite
         self._direct = self._engine
@@ -473,6 +488,23 @@ def _retry_while_locked(
 def _pause_task(seconds: float) -> None:
     """Let the other tasks of the event loop continue, one of which may have locked the file."""
     await_only(asyncio.sleep(seconds))
+
+
+def _check_counts(database: str | Engine, readers: int | None, writers: int | None) -> None:
+    """Check the numbers of connections.
+
+    Raises:
+        ValueError: The database has no readers or writers of that number.
+    """
+    for name, count in (("readers", readers), ("writers", writers)):
+        if count is None:
+            continue
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1")
+        if isinstance(database, Engine):
+            raise ValueError(f"{name} cannot be set for an engine: set the size of its pool")
+        if database.startswith("sqlite") and (name == "writers" or _is_in_memory(make_url(database))):
+            raise ValueError(f"{name} cannot be set: {_SQLITE_LIMITS[name]}")
 
 
 def _keep_foreign_keys(driver: Any, _: ConnectionPoolEntry | None = None) -> None:

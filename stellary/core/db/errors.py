@@ -106,7 +106,7 @@ def to_api_error(error: DBAPIError) -> ApiError | None:
         text = str(error.orig)
         if "disk is full" in text or "No space left" in text:
             return StorageFull("the disk of the server is full")
-        if state == "55P03":
+        if is_lock_timeout(error):
             return Unavailable(
                 "another request is changing the same data; try again", code="busy", retry_after=1
             )
@@ -150,6 +150,11 @@ def can_retry(error: DBAPIError) -> bool:
     This is the case after a deadlock, a serialization failure, or a migration that made a prepared statement stale.
     """
     return getattr(error.orig, "sqlstate", None) in _ABORTED or is_statement_stale(error)
+
+
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Return whether PostgreSQL has not granted a lock in time."""
+    return getattr(error.orig, "sqlstate", None) == "55P03"
 
 
 def is_statement_stale(error: DBAPIError) -> bool:

@@ -21,8 +21,6 @@ import attrs
 
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
-from stellary.core.db.database import READERS as SQLITE_READERS
-from stellary.core.db.postgres import READERS, WRITERS
 from stellary.core.http.large_reads import LARGE_OPERATIONS, LargeReads, ReadKey
 from stellary.core.http.shares import NO_OWNER, Owner, Shares
 from stellary.core.kernel.unit import Mode
@@ -395,12 +393,12 @@ class Threads:
         hashers = Pool("stellary-hash", PASSWORD_HASHERS, WAITING_HASHES_MAX)
         if core.database.is_sqlite:
             writer = Pool("stellary-write", 1, WAITING_MAX, core.database.gathering, ahead=GROUP_MAX)
-            readers = SQLITE_READERS
         else:
             together = core.database.gathering if core.database.can_gather else None
-            writer = Pool("stellary-write", WRITERS, WAITING_MAX, together, Shares(WRITERS), ahead=WRITERS)
-            readers = READERS
-        reader = Pool("stellary-read", readers - LARGE_READERS, WAITING_MAX, ahead=READS_AHEAD)
+            count = core.database.writer_count
+            writer = Pool("stellary-write", count, WAITING_MAX, together, Shares(count), ahead=count)
+        read_count = max(1, core.database.reader_count - LARGE_READERS)
+        reader = Pool("stellary-read", read_count, WAITING_MAX, ahead=READS_AHEAD)
         self._large_reader = Pool(
             "stellary-large-read", LARGE_READERS, WAITING_MAX, niceness=LARGE_READ_NICENESS
         )

@@ -19,6 +19,7 @@ from stellary.core.db.direct_connection import execute_queued
 from stellary.core.kernel.environment import Environment
 from stellary.core.kernel.event_handlers import NESTED_MAX
 from stellary.core.kernel.events import BaseEvent, Cause
+from stellary.core.kernel.lock_plan import LockPlan
 from stellary.core.kernel.signals import Signals
 from stellary.core.kernel.signer import Claims
 from stellary.core.ports.blobs import StoredFile
@@ -34,8 +35,7 @@ class AgentLimits:
     """The current limits of an acting agent. The rights of its principal limit it as well.
 
     Attributes:
-        principal_id: The user within whose rights the agent acts: the one who issued its token, started its mission or approves
-            its proposal.
+        principal_id: The user within whose rights it acts, who issued its token, started its mission or approves its proposal.
         workspace_id: The only workspace to which the agent has access.
         tools: The actions and categories of actions that it may use, by name.
         project_ids: The projects to which it has access; None for all projects of the workspace.
@@ -143,14 +143,14 @@ class UnitOfWork:
         rule_action_count: The number of actions that automation rules have run in the unit.
         pending_login: The caller's JWT, until its password generation has been compared with the account's.
         dependencies: The versions that access checks have read, by kind and id, while a proposal is made; None otherwise.
-        sees_only_committed: Whether the unit cannot see rows that may still be rolled back: it only reads, on a connection of
-            its own.
+        lock_plan: The rows that it locks, if it is repeated when the database aborts it; None otherwise.
+        sees_only_committed: Whether the unit only reads, on a connection of its own, so that it sees only committed rows.
         settled_count: The number of events that have been passed to the reactions.
         handled_count: The number of events that have been passed to the handlers of the host.
         has_deleted: Whether the unit has deleted rows to which rows of a host may refer.
         members: Users known to have access to a workspace until the unit ends: their names, by workspace id and user id.
         item_names: The names of labels and custom fields that the unit has read, by id.
-        ended_counts: The numbers of items that ended in the unit with a user's rights, by field of ``EndedRights``.
+        ended_counts: The numbers of items that ended together with a user's rights, by field of ``EndedRights``.
         broken_rules: The names of automation rules that lack an item since a deletion in the unit, by id.
         workspaces_without_subscribers: The ids of workspaces known to have no automation rule and no webhook.
     """
@@ -173,6 +173,7 @@ class UnitOfWork:
         "has_deleted",
         "if_match",
         "item_names",
+        "lock_plan",
         "members",
         "new_id",
         "now",
@@ -199,6 +200,7 @@ class UnitOfWork:
         self.events: list[BaseEvent] = []
         self.after_commit: list[Callable[[], None]] = []
         self.cause: Cause | None = None
+        self.lock_plan: LockPlan | None = None
         self.pending_login: Claims | None = None
         self.rule_action_count = 0
         self.dependencies: dict[str, str] | None = None
@@ -243,12 +245,10 @@ class UnitOfWork:
 
         Args:
             user_id: The account. Another one than the caller's is ignored.
-            generation: The number of passwords that the account has had; None if there is no such account, or the session
-                ``pending_session_id`` has ended.
+            generation: The number of its passwords so far; None if it does not exist, or ``pending_session_id`` has ended.
 
         Raises:
-            Unauthenticated: The password has been changed since the login, the session has ended, or the account was
-                deleted.
+            Unauthenticated: Since the login, the password has been changed, or the session or the account has ended.
         """
         login = self.pending_login
         if login is None or login.user_id != user_id:

@@ -17,6 +17,7 @@ from stellary.core.db.host_connection import check_host_connection, check_is_con
 from stellary.core.db.joined import check_not_joined
 from stellary.core.db.retries import Retries
 from stellary.core.kernel.environment import Environment
+from stellary.core.kernel.lock_plan import LockPlan
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.writes import check_references
 
@@ -131,6 +132,7 @@ class Units:
         *,
         read_only: bool = False,
         snapshot: bool = True,
+        waits_for_locks: bool = False,
     ) -> T:
         """Call a function with a unit of work, commit the unit, and retry if the database aborts it, 20 attempts in all.
 
@@ -142,6 +144,7 @@ class Units:
             read_only: Whether the unit only reads. Default: False.
             snapshot: Whether a unit that only reads needs a snapshot. A unit that turns out to need one runs again.
                 Default: True.
+            waits_for_locks: Whether to retry also after a lock time-out. Default: False.
 
         Returns:
             The result of the function, from the attempt that was committed.
@@ -149,6 +152,7 @@ class Units:
         Raises:
             DBAPIError: A statement failed, or every attempt was aborted.
         """
+        lock_plan: LockPlan | None = None
 
         def try_once() -> T:
             if read_only and not snapshot:
@@ -158,9 +162,15 @@ class Units:
                 except SnapshotNeeded:
                     pass
             with (self.read if read_only else self.transaction)(actor, connection) as uow:
+                if lock_plan is not None:
+                    uow.lock_plan = lock_plan
+                    lock_plan.begin(uow.connection)
                 return work(uow)
 
-        return try_once() if connection is not None or self.is_joined else self._retries.run(try_once)
+        if connection is not None or self.is_joined:
+            return try_once()
+        lock_plan = None if read_only else LockPlan()
+        return self._retries.run(try_once, waits_for_locks=waits_for_locks)
 
     def _writing_unit(self, connection: Connection, actor: Actor) -> UnitOfWork:
         if self._seeds_ids:

@@ -7,15 +7,17 @@ writing unit is alone from its start, so no locks are needed.
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select, text
+from sqlalchemy import Connection, Select, bindparam, select, text
 
 from stellary.core.board.row_types import LockedColumnRow
 from stellary.core.board.rules.cards import LockedColumn
 from stellary.core.board.rules.position_index import PositionIndex
 from stellary.core.board.tables import columns, projects
 from stellary.core.db.row_types import Query, QueuedRows
+from stellary.core.kernel.lock_plan import ALL, LockPlan
 from stellary.core.kernel.unit import UnitOfWork
 
 _LOCKED_COLUMN = (
@@ -37,6 +39,12 @@ _ALL, _TWO, _MANY = (
         _COLUMNS.where(columns.c.id.in_([bindparam("_first"), bindparam("_second")])),
         _COLUMNS.where(columns.c.id.in_(bindparam("_ids", expanding=True))),
     )
+)
+_FREE: Select[Any] = (
+    select(columns.c.id)
+    .where(_IN_PROJECT, columns.c.id.in_(bindparam("_ids", expanding=True)))
+    .order_by(columns.c.id)
+    .with_for_update(key_share=True, skip_locked=True)
 )
 _PROJECT: Select[Any] = (
     select(projects.c.id).where(projects.c.id == bindparam("_project_id")).with_for_update(key_share=True)
@@ -93,6 +101,14 @@ def queue_column_locks(
         The rows for ``read_locked_columns``.
     """
     parameters: dict[str, object] = {"_project_id": project_id}
+    plan = uow.lock_plan
+    if plan is not None and uses_row_locks(uow):
+        plan.lock_all = partial(_lock_planned, plan)
+        if plan.add(project_id, [ALL] if ids is None else ids) and ids is not None:
+            # Another unit may hold them and wait for the columns of this one: the next attempt locks all at first.
+            free = uow.connection.execute(_FREE, {**parameters, "_ids": list(ids)}).all()
+            if len(free) < len({*ids}):
+                retry_transaction(uow)
     if ids is None:
         return _ALL.queue(uow.connection, parameters)
     if len(ids) > 2:
@@ -100,6 +116,15 @@ def queue_column_locks(
     first, *remaining = ids
     id_pair = {"_first": first, "_second": remaining[0] if remaining else first}
     return _TWO.queue(uow.connection, {**parameters, **id_pair})
+
+
+def _lock_planned(plan: LockPlan, connection: Connection) -> None:
+    """Lock all columns that earlier attempts of a unit have needed."""
+    for project_id, ids in sorted(plan.needed.items()):
+        if ALL in ids:
+            connection.execute(_ALL.statement, {"_project_id": project_id})
+        else:
+            connection.execute(_MANY.statement, {"_project_id": project_id, "_ids": list(ids)})
 
 
 def read_locked_columns(rows: QueuedRows[LockedColumnRow]) -> dict[str, LockedColumn]:

@@ -1,0 +1,64 @@
+"""Units that lock rows of the board several times, beside others: all of them succeed in the end."""
+
+from __future__ import annotations
+
+import random
+import threading
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from stellary.contract.cards import UpdateCard
+from stellary.contract.refs import CardRef
+from stellary.core import Core
+from stellary.core.board.cards import update_card
+from tests.support.boards import Board
+from tests.support.world import World, at_once
+
+THREADS = 8
+
+
+@pytest.mark.race
+def test_concurrent_units_of_several_moves_all_succeed(world: World, rounds: int) -> None:
+    board = Board(world, world.person("ann"))
+    boards = [board, Board(world, board.owner, board.workspace)]
+    refs = [
+        (board, board.workspace.ref.child(CardRef, board.project["id"], board.card(column=number % 3)["id"]))
+        for board in boards
+        for number in range(THREADS)
+    ]
+
+    def work(seed: int) -> None:
+        choose = random.Random(seed)
+        for _ in range(4 * rounds):
+            moves = [
+                (ref, choose.choice(board.columns)["id"]) for board, ref in choose.sample(refs[:THREADS], 2)
+            ]
+            moves += [(ref, choose.choice(board.columns)["id"]) for board, ref in choose.sample(refs, 1)]
+
+            def change(uow, moves=moves):
+                update_card(uow, moves[0][0], UpdateCard(title="Renamed"))
+                for ref, column_id in moves:
+                    update_card(uow, ref, UpdateCard(column_id=column_id))
+
+            world.core.run(board.owner.actor, change)
+
+    at_once(*[lambda seed=seed: work(seed) for seed in range(THREADS)])
+
+
+def test_unit_waits_longer_than_a_lock_timeout(postgres_url: str) -> None:
+    lock = text("SELECT FROM stellary_users WHERE id = :id FOR UPDATE")
+    with closing(Core(postgres_url, bcrypt_rounds=4)) as core, closing(Core(postgres_url)) as host:
+        ann = World(core).person("ann")
+        with host.begin(ann.actor) as uow:
+            uow.connection.execute(lock, {"id": ann.id})
+            thread = threading.Thread(
+                target=core.run,
+                args=(ann.actor, lambda uow: done.append(uow.connection.execute(lock, {"id": ann.id}))),
+            )
+            done: list[object] = []
+            thread.start()
+            thread.join(2.5)
+        thread.join()
+    assert len(done) == 1
