@@ -345,6 +345,7 @@ class ServiceCall:
     ) -> RawResponse:
         """Run the call, unless an earlier request with the same idempotency key has run it."""
         key = None if isinstance(payload, ApiError) else self._idempotency_key
+        attempt = None
         if key is not None:
             attempt = Attempt(uow, key, self.endpoint, self.request, self._fingerprint())
             earlier = attempt.find_response()
@@ -357,7 +358,7 @@ class ServiceCall:
             raise payload
         uow.if_match = _parse_if_match(self.request.headers.get("if-match"))
         response = call(uow, payload)
-        if key is not None:
+        if attempt is not None:
             attempt.store(response)
         return response
 
