@@ -365,6 +365,9 @@ def diff_texts(old: str, new: str) -> str:
     Returns:
         The diff; an empty string if it has more than ``DIFF_MAX`` characters.
     """
+    if not (old and new):
+        # The common case of an item that is created or deleted, perhaps with thousands of others.
+        return _diff_with_nothing(old or new, "-" if old else "+")
     prefix = _count_equal(old, new)
     suffix = _count_equal(old[prefix:][::-1], new[prefix:][::-1])
     changed = [text[prefix : len(text) - suffix] for text in (old, new)]
@@ -399,6 +402,15 @@ def diff_texts(old: str, new: str) -> str:
                 lines += ["+" + line for line in new_lines[new_start:new_end]]
     diff = "".join(line if line.endswith("\n") else line + NO_NEWLINE for line in lines)
     return diff if len(diff) <= DIFF_MAX else ""
+
+
+def _diff_with_nothing(text: str, sign: str) -> str:
+    """Return the diff of a text that is added (``+``) or removed (``-``) as a whole."""
+    ranges = {sign: _format_range(0, text.count("\n") + (not text.endswith("\n")))}
+    end = "\n" if text.endswith("\n") else NO_NEWLINE
+    lines = text.removesuffix("\n").replace("\n", f"\n{sign}")
+    diff = f"@@ -{ranges.get('-', '0,0')} +{ranges.get('+', '0,0')} @@\n{sign}{lines}{end}"
+    return diff if text and len(diff) <= DIFF_MAX else ""
 
 
 NO_NEWLINE: Final = "\n\\ No newline at end of file\n"

@@ -13,7 +13,7 @@ from stellary.contract.streaming import Follow
 from stellary.core.agents.tokens import authenticate
 from stellary.core.db.base import system_clock
 from stellary.core.kernel.unit import NOBODY
-from stellary.core.notifications.changes import TEXT_MAX, diff_texts, revert_diff
+from stellary.core.notifications.changes import TEXT_MAX, diff_texts, revert_diff, split_lines
 from stellary.core.notifications.stream import stream_events
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
@@ -249,6 +249,16 @@ def test_diff_of_a_long_text_contains_only_what_has_changed():
     assert diff_texts(equal + block + equal, equal + equal) == (
         f"@@ -998,506 +998,6 @@\n{context}{removed}{context}"
     )
+
+
+@for_each("text", ["a", "a\n", "\n", "a\nb", "a\n\nb\n", ""])
+def test_diff_with_an_empty_text_has_all_lines(text: str):
+    lines = len(split_lines(text))
+    removed, added = diff_texts(text, ""), diff_texts("", text)
+    assert (removed.split("\n")[0], added.split("\n")[0]) == (
+        (f"@@ -1,{lines} +0,0 @@", f"@@ -0,0 +1,{lines} @@") if text else ("", "")
+    )
+    assert (revert_diff("", removed), revert_diff(text, added)) == (text, "")
 
 
 def test_diff_of_another_text_cannot_be_reverted():
