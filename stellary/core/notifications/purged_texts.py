@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import ColumnElement, Text, TextClause, bindparam, not_, null, select, type_coerce, update
 
+from stellary.contract.activities import EntityKind
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.row_types import ActivityMetaRow
@@ -43,11 +44,13 @@ _TEXTS: Final = frozenset(
 """The fields of a meta that contain texts of the item."""
 
 
-def _select(*conditions: ColumnElement[bool] | TextClause) -> Query[ActivityMetaRow]:
-    """Build the statement for activities that still contain texts."""
+def _select(
+    *conditions: ColumnElement[bool] | TextClause, order: Sequence[ColumnElement[Any]] = ()
+) -> Query[ActivityMetaRow]:
+    """Build the statement for activities that still contain texts; the order selects its index."""
     is_purged = type_coerce(activities.c.meta, Text).like('%"purged":true%')
     statement = select(activities.c.seq, activities.c.meta).where(*conditions, not_(is_purged))
-    return Query(ActivityMetaRow, statement.limit(bindparam("_limit")))
+    return Query(ActivityMetaRow, statement.order_by(*order).limit(bindparam("_limit")))
 
 
 def _is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -55,16 +58,19 @@ def _is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
 
 
 _OF_CARDS = _select(_is_one_of(activities.c.card_id, "_keys"))
-_IN_PROJECT = (activities.c.project_id == bindparam("_project_id"), NOT_OF_CARDS)
-_OF_PROJECT = _select(*_IN_PROJECT)
-_OF_ITEMS = _select(
-    *_IN_PROJECT, _is_one_of(activities.c.entity, "_kinds"), _is_one_of(activities.c.entity_id, "_keys")
+_IN_PROJECT = (
+    activities.c.project_id == bindparam("_project_id"),
+    NOT_OF_CARDS,
+    _is_one_of(activities.c.entity, "_kinds"),
 )
+_OF_PROJECT = _select(*_IN_PROJECT)
+_OF_ITEMS = _select(*_IN_PROJECT, _is_one_of(activities.c.entity_id, "_keys"))
 _OF_DOCUMENTS = _select(
     activities.c.workspace_id == bindparam("_workspace_id"),
     APART_FROM_CARDS,
     activities.c.project_id.is_(None),
     _is_one_of(activities.c.entity_id, "_keys"),
+    order=[activities.c.id],
 )
 _RELATIONS = Query(
     ActivityMetaRow,
@@ -95,7 +101,11 @@ def erase_texts(
     """
     kinds = sorted(_KINDS.keys() & keys_by_table.keys())
     item_ids = [id for name in kinds for id in keys_by_table[name]]
-    parameters = {"_workspace_id": workspace_id, "_project_id": project_id, "_limit": BATCH_MAX}
+    parameters: dict[str, object] = {
+        "_workspace_id": workspace_id,
+        "_project_id": project_id,
+        "_limit": BATCH_MAX,
+    }
     if card_ids := keys_by_table.get("stellary_cards"):
         rows = _OF_CARDS.all(uow.connection, {"_keys": card_ids, "_limit": BATCH_MAX})
         _erase(uow, rows)
@@ -103,29 +113,23 @@ def erase_texts(
         if len(rows) == BATCH_MAX:
             return False
     if "stellary_projects" in keys_by_table:
-        rows = _OF_PROJECT.all(uow.connection, parameters)
-    elif item_ids and project_id is not None:
-        filters = {"_keys": item_ids, "_kinds": [_KINDS[name] for name in kinds]}
-        rows = _OF_ITEMS.all(uow.connection, {**parameters, **filters})
+        query = _OF_PROJECT
+        parameters["_kinds"] = [kind for kind in get_args(EntityKind) if kind != "card"]
     elif item_ids:
-        rows = _OF_DOCUMENTS.all(uow.connection, {**parameters, "_keys": item_ids})
+        query = _OF_DOCUMENTS if project_id is None else _OF_ITEMS
+        parameters |= {"_keys": item_ids, "_kinds": [_KINDS[name] for name in kinds]}
     else:
         return True
+    rows = query.all(uow.connection, parameters)
     _erase(uow, rows)
     return len(rows) < BATCH_MAX
 
 
 def _erase(uow: UnitOfWork, rows: Sequence[ActivityMetaRow]) -> None:
-    erased = [
-        {
-            "_seq": row.seq,
-            "_meta": {
-                **{name: PURGED if name in _TEXTS and text else text for name, text in row.meta.items()},
-                "purged": True,
-            },
-        }
-        for row in rows
-    ]
+    erased = []
+    for row in rows:
+        texts = {name: PURGED for name in _TEXTS & row.meta.keys() if row.meta[name]}
+        erased.append({"_seq": row.seq, "_meta": {**row.meta, **texts, "purged": True}})
     if erased:
         uow.connection.execute(_ERASE, erased)
 
@@ -133,11 +137,9 @@ def _erase(uow: UnitOfWork, rows: Sequence[ActivityMetaRow]) -> None:
 def _erase_other_titles(uow: UnitOfWork, rows: Sequence[ActivityMetaRow], card_ids: set[str]) -> None:
     """Remove the titles of purged cards from the activities of cards that had a relation with them."""
     other_ids = sorted({str(row.meta["otherCardId"]) for row in rows if "otherCardId" in row.meta} - card_ids)
-    if not other_ids:
-        return
     revised = [
         {"_seq": row.seq, "_meta": {**row.meta, "otherCardTitle": PURGED}}
-        for row in _RELATIONS.all(uow.connection, {"_keys": other_ids})
+        for row in (_RELATIONS.all(uow.connection, {"_keys": other_ids}) if other_ids else ())
         if row.meta.get("otherCardId") in card_ids
     ]
     if revised:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Final, NotRequired, TypedDict
@@ -66,14 +66,8 @@ def purge_now(uow: UnitOfWork, item: TrashRow) -> bool:
     if not _delete_items(uow, [item.id]):
         return False
     if item.kind == "project":
-        inside = uow.connection.execute(_DELETE_INSIDE, {"_project_id": item.item_id})
-        payload = _PurgedItems(
-            trashIds=list(inside.scalars()),
-            rows=BatchSize.MIN,
-            workspaceId=item.workspace_id,
-            projectId=item.item_id,
-        )
-        _delete_rows_later(uow, payload)
+        inside = uow.connection.execute(_DELETE_INSIDE, {"_project_id": item.item_id}).scalars().all()
+        _delete_rows_later(uow, inside, item.workspace_id, item.item_id)
     return True
 
 
@@ -98,17 +92,20 @@ def delete_rows(uow: UnitOfWork, payload: _PurgedItems) -> None:
     # A job of an earlier version has no size.
     size = BatchSize(payload.get("rows", BatchSize.MIN))
     limit = size.rows
-    if size.delete(partial(_delete_rows, uow, trash_id, payload)) == limit:
+    containers = payload.get("workspaceId"), payload.get("projectId")
+    if size.delete(partial(_delete_rows, uow, trash_id, *containers)) == limit:
         remaining = [trash_id, *remaining]
-    _delete_rows_later(uow, {**payload, "trashIds": remaining, "rows": size.rows})
+    _delete_rows_later(uow, remaining, *containers, size.rows)
 
 
-def _delete_rows(uow: UnitOfWork, trash_id: str, payload: _PurgedItems, limit: int) -> int:
+def _delete_rows(
+    uow: UnitOfWork, trash_id: str, workspace_id: str | None, project_id: str | None, limit: int
+) -> int:
     """Delete rows of an item once no activity contains its texts, and their files; return ``limit`` if some may be left."""
     keys_by_table: dict[str, list[str]] = defaultdict(list)
     for table_name, key in uow.connection.execute(_NEXT_ROWS, {"_trash_id": trash_id, "_limit": limit}):
         keys_by_table[table_name].append(key)
-    if not erase_texts(uow, payload.get("workspaceId"), payload.get("projectId"), keys_by_table):
+    if not erase_texts(uow, workspace_id, project_id, keys_by_table):
         return limit
     blob_keys = uow.connection.execute(_DELETE_ROWS, {"_trash_id": trash_id, "_limit": limit}).scalars().all()
     for blob_key in blob_keys:
@@ -127,14 +124,18 @@ def _delete_items(uow: UnitOfWork, ids: Collection[str]) -> bool:
     by_container: dict[tuple[str | None, str | None], list[str]] = defaultdict(list)
     for row in deleted:
         by_container[row.workspace_id, row.project_id].append(row.id)
-    for (workspace_id, project_id), trash_ids in by_container.items():
-        payload = _PurgedItems(
-            trashIds=trash_ids, rows=BatchSize.MIN, workspaceId=workspace_id, projectId=project_id
-        )
-        _delete_rows_later(uow, payload)
+    for container_ids, trash_ids in by_container.items():
+        _delete_rows_later(uow, trash_ids, *container_ids)
     return bool(deleted)
 
 
-def _delete_rows_later(uow: UnitOfWork, payload: _PurgedItems) -> None:
-    if payload["trashIds"]:
-        jobs.enqueue(uow, DELETE_ROWS, payload)
+def _delete_rows_later(
+    uow: UnitOfWork,
+    trash_ids: Sequence[str],
+    workspace_id: str | None,
+    project_id: str | None,
+    rows: int = BatchSize.MIN,
+) -> None:
+    if trash_ids:
+        containers = {"workspaceId": workspace_id, "projectId": project_id}
+        jobs.enqueue(uow, DELETE_ROWS, {"trashIds": trash_ids, "rows": rows, **containers})
