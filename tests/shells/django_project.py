@@ -109,7 +109,7 @@ def call(kind: str) -> dict[str, Any]:
         return runner.run(result) if asyncio.iscoroutine(result) else result
 
     def send(method: str, path: str, body: Any = None, **headers: str) -> Any:
-        data = body if isinstance(body, bytes) else json.dumps(body)
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body)
         content_type = FORM if isinstance(body, bytes) else "application/json"
         return run(client.generic(method, f"/deep/pm{path}", data, content_type, headers=headers))
 

@@ -331,7 +331,8 @@ class Api:
         assert context.match is not None
         match, endpoint = context.match, context.match.endpoint
         has_token = context.host_actor is not None or "authorization" in context.headers
-        has_body = bool(context.content_length) or "transfer-encoding" in context.headers
+        # Over HTTP/2, a body needs no header that announces it.
+        has_body = not endpoint.in_query or context.content_length or "transfer-encoding" in context.headers
         if not has_body or not (has_token or endpoint.policy.role == "public"):
             # There is no body, or the response is a 401 regardless of the body.
             return await self._run_service(context, caller, context.to_raw_request())
