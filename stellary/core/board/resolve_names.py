@@ -255,7 +255,13 @@ def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
         workspace_id: The workspace.
     """
     members = people.all_reaching(uow, workspace_id)
-    return [Candidate(person.id, (person.name, person.email), first_names(person.name)) for person in members]
+    # A name can be chosen freely: one with an "@" could be the address of another person.
+    return [
+        Candidate(person.id, (person.email,))
+        if "@" in person.name
+        else Candidate(person.id, (person.name, person.email), first_names(person.name))
+        for person in members
+    ]
 
 
 def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:

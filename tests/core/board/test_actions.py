@@ -215,6 +215,16 @@ def test_card_is_assigned_and_unassigned(board, card, assignee):
     assert run(board, "assign_card", cardId=card["id"], assigneeId=None).assignee_id is None
 
 
+def test_display_name_that_is_an_address_names_nobody(board, card):
+    jane, impostor = board.world.people("jane impostor")
+    board.join(impostor)
+    board.world.ask(impostor, "PATCH", "/auth/me", {"name": "jane@example.com"})
+    message = problem(board, "assign_card", cardId=card["id"], assigneeId="jane@example.com")
+    assert message.startswith("assigneeId must be the id or the name of an existing item")
+    board.join(jane)
+    assert run(board, "assign_card", cardId=card["id"], assigneeId="jane@example.com").assignee_id == jane.id
+
+
 def test_card_is_assigned_by_a_first_name(board, card):
     jane, rob, roy = people = board.world.people("jane rob roy")
     board.join(*people)
