@@ -14,6 +14,7 @@ from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import Actor
 from stellary.core.api.reactions import REACTIONS
 from stellary.core.board import cards
+from stellary.core.kernel import events
 from stellary.core.kernel.event_handlers import INTERNAL_EVENTS, EventDelivery, dump_delivery, read_delivery
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
@@ -314,7 +315,17 @@ def test_every_event_that_occurs_survives_its_storage(core, world):
     assert len({type(event) for event in received}) >= 8
     for event in received:
         delivery = EventDelivery("id", event, board.owner.id, core.env.clock())
-        assert read_delivery(dump_delivery(delivery), BaseEvent) == delivery
+        stored = dump_delivery(delivery)
+        assert read_delivery(stored, BaseEvent) == delivery
+        former = next((old for old, new in events.RENAMED.items() if new == stored["type"]), stored["type"])
+        assert read_delivery(stored | {"type": former}, BaseEvent) == delivery
+
+
+def test_former_name_of_an_event_is_deprecated():
+    with pytest.warns(DeprecationWarning, match="CommentAdded is called CommentCreated now"):
+        assert events.CommentAdded is events.CommentCreated
+    with pytest.raises(AttributeError, match="no attribute 'CommentRemoved'"):
+        events.CommentRemoved  # noqa: B018
 
 
 # ------------------------------------------------------------------------------------------- kinds of jobs

@@ -26,6 +26,7 @@ SHARED = {
     "Command": "Django finds a command by this name",
     "Edge": _SAME,
     "ImportHandle": _HANDLE,
+    "IsActive": _SAME,
     "Json": "a schema of OpenAPI, and a type of columns",
     "Label": _DECLARED,
     "MissionStatus": "missions of pilotage and of agents, as in the API",
@@ -36,7 +37,6 @@ SHARED = {
     "ProjectsHandle": _HANDLE,
     "RateLimit": _SAME,
     "Scope": _DECLARED,
-    "IsActive": _SAME,
     "Who": _SAME,
     "Workspace": _IS_HANDLE,
 }

@@ -22,7 +22,7 @@ from stellary.core.agents.row_types import AgentNameRow
 from stellary.core.agents.tables import agents
 from stellary.core.agents.tables import missions as missions_table
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import CardAssigned, CardCreated, CardEvent, CommentAdded
+from stellary.core.kernel.events import CardAssigned, CardCreated, CardEvent, CommentCreated
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.rules import find_mentions, handles, may_mention
 
@@ -47,7 +47,7 @@ class _Delegation:
     prompt: str
 
 
-def start_missions(uow: UnitOfWork, events: Sequence[CardAssigned | CardCreated | CommentAdded]) -> None:
+def start_missions(uow: UnitOfWork, events: Sequence[CardAssigned | CardCreated | CommentCreated]) -> None:
     """Start the missions that a person delegates by assignments and comments.
 
     Args:
@@ -64,7 +64,7 @@ def start_missions(uow: UnitOfWork, events: Sequence[CardAssigned | CardCreated 
 
 
 def _find_delegations(uow: UnitOfWork, event: CardEvent) -> Iterator[_Delegation]:
-    if isinstance(event, CommentAdded):
+    if isinstance(event, CommentCreated):
         yield from _find_mentioned(uow, event)
         return
     card, assignee_id = event.card, event.card.assignee_id
@@ -79,7 +79,7 @@ def _find_delegations(uow: UnitOfWork, event: CardEvent) -> Iterator[_Delegation
         yield _Delegation(event, assignee_id, text)
 
 
-def _find_mentioned(uow: UnitOfWork, event: CommentAdded) -> Iterator[_Delegation]:
+def _find_mentioned(uow: UnitOfWork, event: CommentCreated) -> Iterator[_Delegation]:
     if not may_mention(event):
         return
     rows = _IN_WORKSPACE.all(uow.connection, {"_workspace_id": event.workspace_id})

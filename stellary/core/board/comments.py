@@ -25,7 +25,7 @@ from stellary.core.board.tables import cards, comments
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
-from stellary.core.kernel.events import CommentAdded, CommentDeleted, CommentUpdated
+from stellary.core.kernel.events import CommentCreated, CommentDeleted, CommentUpdated
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
 from stellary.core.kernel.writes import delete_row
@@ -64,7 +64,7 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
     uow.connection.execute(_INSERT, {**get_set_fields(request, Comment), **keys, **times})
     comment = _read(uow, at.card.id, id)
     uow.emit(
-        CommentAdded(
+        CommentCreated(
             workspace_id=at.roles.workspace_id or "",
             project_id=at.card.project_id,
             card=replace_fields(at.card, comment_count=count, updated_at=uow.now),

@@ -12,6 +12,7 @@ import orjson
 from stellary.contract.naming import once
 from stellary.contract.wire import Value, dump, read
 from stellary.core.kernel.events import (
+    RENAMED,
     ActivitiesRecorded,
     AddressGivenUp,
     BaseEvent,
@@ -121,7 +122,8 @@ def read_delivery(payload: object, base: type[BaseEvent]) -> EventDelivery[BaseE
         LookupError: There is no such type any more.
     """
     stored = cast("Mapping[str, object]", payload)
-    event_type = _find_subclass(base, cast("str", stored["type"]))
+    name = cast("str", stored["type"])
+    event_type = _find_subclass(base, RENAMED.get(name, name))
     fields = cast("Mapping[str, object]", stored["fields"])
     event = event_type(
         **{field.name: _read_field(field.type, fields[field.name]) for field in _stored_fields(event_type)}

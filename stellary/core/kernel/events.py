@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -18,6 +19,9 @@ from stellary.contract.relations import SeenRelationType
 from stellary.contract.rich_text import Node
 from stellary.contract.trash import TrashKind
 from stellary.contract.wire import Value
+
+RENAMED = {"CommentAdded": "CommentCreated"}
+"""The former names of events, which are deprecated, and may stand in stored jobs."""
 
 
 @attrs.define
@@ -286,7 +290,7 @@ class CardDue(CardEvent):
 
 
 @attrs.frozen(kw_only=True)
-class CommentAdded(CardEvent):
+class CommentCreated(CardEvent):
     """A comment was posted."""
 
     comment: Comment
@@ -560,3 +564,11 @@ class ActivitiesRecorded(Event):
 
     rows: tuple[Mapping[str, Any], ...]
     cards: Mapping[str, Card] = attrs.field(factory=dict, repr=False)
+
+
+def __getattr__(name: str) -> type[BaseEvent]:
+    if name not in RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"{name} is called {RENAMED[name]} now", DeprecationWarning, stacklevel=2)
+    renamed: type[BaseEvent] = globals()[RENAMED[name]]
+    return renamed

@@ -23,7 +23,7 @@ from stellary.core.kernel.events import (
     CardUnassigned,
     CardUpdated,
     ChangesRequested,
-    CommentAdded,
+    CommentCreated,
     CommentDeleted,
     CommentUpdated,
     ContentRestored,
@@ -63,7 +63,7 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     CardDeleted: "card_deleted",
     CardAssigned: "card_assigned",
     CardUnassigned: "card_assigned",
-    CommentAdded: "comment_added",
+    CommentCreated: "comment_added",
     ProjectMemberAdded: "member_added",
     ProjectMemberRemoved: "member_removed",
     ProjectMemberLeft: "member_removed",
@@ -129,7 +129,7 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
         case CardAssigned():
             meta["assignee"] = names.get(event.card.assignee_id or "")
             meta["formerAssignee"] = names.get(event.before.assignee_id or "")
-        case CommentAdded() | CommentUpdated():
+        case CommentCreated() | CommentUpdated():
             meta["commentId"] = event.comment.id
         case NoticeGiven():
             meta["message"] = event.message
@@ -288,7 +288,7 @@ def find_entity(
         type: The type of its activity.
     """
     match event:
-        case CommentAdded() | CommentUpdated():
+        case CommentCreated() | CommentUpdated():
             return "comment", event.comment.id
         case CommentDeleted():
             return "comment", event.comment_id
@@ -370,7 +370,7 @@ def has_commenters(event: CardEvent) -> bool:
     """Return whether the card has comments, other than the event's own."""
     if isinstance(event, _IGNORES_COMMENTERS):
         return False
-    return event.card.comment_count > (1 if isinstance(event, CommentAdded) else 0)
+    return event.card.comment_count > (1 if isinstance(event, CommentCreated) else 0)
 
 
 def find_excluded(event: CardEvent, actor_id: str) -> set[str]:
@@ -413,7 +413,7 @@ _AT = ("@", "\ufe6b", "\uff20")
 def find_text_change(event: CardEvent) -> tuple[str, str]:
     """Return the text that can mention users, before and after the event."""
     match event:
-        case CommentAdded():
+        case CommentCreated():
             return "", event.comment.content
         case CommentUpdated():
             return event.before, event.comment.content

@@ -16,7 +16,7 @@ from stellary.core.kernel.events import (
     CardCreated,
     CardsImported,
     CardUpdated,
-    CommentAdded,
+    CommentCreated,
     CommentDeleted,
     CommentUpdated,
     DocumentWritten,
@@ -191,7 +191,7 @@ def _card_updated(uow: UnitOfWork, changes: _IndexChanges, event: CardUpdated) -
         changes.change(search_entries.card_entry(event.workspace_id, event.card))
 
 
-def _comment_added(uow: UnitOfWork, changes: _IndexChanges, event: CommentAdded) -> None:
+def _comment_added(uow: UnitOfWork, changes: _IndexChanges, event: CommentCreated) -> None:
     changes.create(search_entries.comment_entry(event.workspace_id, event.project_id, event.comment))
 
 
@@ -225,7 +225,7 @@ _HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _IndexChanges, Any], None]
     CardsImported: _cards_imported,
     CardCreated: _card_created,
     CardUpdated: _card_updated,
-    CommentAdded: _comment_added,
+    CommentCreated: _comment_added,
     CommentUpdated: _comment_updated,
     CommentDeleted: _comment_deleted,
     DocumentWritten: _document_written,

@@ -9,7 +9,7 @@ import pytest
 from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
 from stellary.core.board import comments
-from stellary.core.kernel.events import CommentAdded
+from stellary.core.kernel.events import CommentCreated
 from tests.support.boards import Board
 from tests.support.world import at_once
 
@@ -134,5 +134,5 @@ def test_event_of_a_comment_has_the_current_card(board):
     with board.world.core.begin(board.owner.actor) as uow:
         new_comment = comments.create_comment(uow, ref, CreateComment(content="Well."))
         (event,) = uow.events
-    assert isinstance(event, CommentAdded)
+    assert isinstance(event, CommentCreated)
     assert (event.comment, event.card.comment_count, event.card.id) == (new_comment, 1, card["id"])

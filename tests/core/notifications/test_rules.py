@@ -28,7 +28,7 @@ from stellary.core.kernel.events import (
     CardEvent,
     CardMoved,
     CardUpdated,
-    CommentAdded,
+    CommentCreated,
     CommentDeleted,
     CommentUpdated,
     ProjectCreated,
@@ -210,7 +210,7 @@ def test_each_published_type_has_its_event():
             CardAssigned(**PLACE, card=CARD, before=card(assignee_id=None)),
             {"assignee": "Bob", "formerAssignee": None},
         ),
-        (CommentAdded(**PLACE, card=CARD, comment=comment("secret")), {"commentId": "comment"}),
+        (CommentCreated(**PLACE, card=CARD, comment=comment("secret")), {"commentId": "comment"}),
         (CORRECTED, {"commentId": "comment"}),
         (RETRACTED, {"commentId": "comment"}),
         (
@@ -243,7 +243,7 @@ def test_details_of_a_removed_member_have_a_name():
 
 
 def test_details_of_a_mention_have_names():
-    event = CommentAdded(**PLACE, card=CARD, comment=comment("@bob @ann"))
+    event = CommentCreated(**PLACE, card=CARD, comment=comment("@bob @ann"))
     assert rules.card_meta(event, NAMES, {"bob", "ann"})["mentioned"] == ["Ann", "Bob"]
 
 
@@ -289,7 +289,7 @@ def test_commenters_are_queried_only_if_there_are_comments(count, expected):
 
 @pytest.mark.parametrize(("count", "expected"), [(1, False), (2, True)])
 def test_a_first_comment_has_no_commenters_before_it(count, expected):
-    event = CommentAdded(**PLACE, card=card(comment_count=count), comment=comment("x"))
+    event = CommentCreated(**PLACE, card=card(comment_count=count), comment=comment("x"))
     assert rules.has_commenters(event) is expected
 
 
@@ -342,7 +342,7 @@ PEOPLE = {
 def test_mention_is_a_name_or_the_local_part_of_an_address(text, expected):
     assert rules.find_mentions(text, PEOPLE) == expected
     if expected:
-        assert rules.may_mention(CommentAdded(**PLACE, card=CARD, comment=comment(text)))
+        assert rules.may_mention(CommentCreated(**PLACE, card=CARD, comment=comment(text)))
 
 
 def test_mention_reaches_everyone_with_the_name():
@@ -350,7 +350,7 @@ def test_mention_reaches_everyone_with_the_name():
 
 
 MENTIONING = {
-    "a comment": (CommentAdded(**PLACE, card=CARD, comment=comment("@ann")), {"ann"}),
+    "a comment": (CommentCreated(**PLACE, card=CARD, comment=comment("@ann")), {"ann"}),
     "a corrected comment": (CORRECTED, {"ann"}),
     "a comment that mentions the same people": (attrs.evolve(CORRECTED, before="ask @ann"), set()),
     "a new card's description": (CardCreated(**PLACE, card=card(description="@ann")), {"ann"}),
@@ -376,7 +376,7 @@ MENTIONING = {
         set(),
     ),
     "a title": (CardCreated(**PLACE, card=card(title="@ann", description=None)), set()),
-    "an address": (CommentAdded(**PLACE, card=CARD, comment=comment("a@ann")), set()),
+    "an address": (CommentCreated(**PLACE, card=CARD, comment=comment("a@ann")), set()),
     "a deleted comment": (RETRACTED, set()),
 }
 
@@ -390,7 +390,7 @@ def test_only_new_text_mentions(event, expected):
 
 def test_people_are_not_queried_without_a_possible_mention():
     for content in ("nobody", "a@b", "@ b"):
-        assert not rules.may_mention(CommentAdded(**PLACE, card=CARD, comment=comment(content)))
+        assert not rules.may_mention(CommentCreated(**PLACE, card=CARD, comment=comment(content)))
 
 
 def test_a_name_of_nothing_is_no_handle():
