@@ -69,6 +69,12 @@ def is_reachable(workspace_id: ColumnElement[Any]) -> ColumnElement[bool]:
     return trash_id_of(workspace_id).is_(None)
 
 
+def organization_of(workspace_id: ColumnElement[Any]) -> ScalarSelect[str]:
+    """Return a subquery for the id of the organization of a workspace."""
+    is_this = workspaces.c.id == workspace_id
+    return select(workspaces.c.organization_id).where(is_this).correlate_except(workspaces).scalar_subquery()
+
+
 def trash_id_of(workspace_id: ColumnElement[Any]) -> ScalarSelect[str | None]:
     """Return a subquery for the entry in the trash of a workspace; null unless it, or its organization, was deleted.
 

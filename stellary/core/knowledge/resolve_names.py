@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, select
 
 from stellary.contract.limits import ID_PATTERN
 from stellary.contract.refs import WorkspaceRef
+from stellary.core.accounts.audience import organization_of
 from stellary.core.board.queries import searching
 from stellary.core.board.resolve_names import resolve_title
 from stellary.core.board.row_types import TitleRow
@@ -37,9 +38,15 @@ _BY_IDS = Query(
 )
 
 
-def title_of(id: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """Return a subquery for the title of a document, regardless of access; null if it is deleted."""
-    return select(documents.c.title).where(documents.c.id == id).scalar_subquery()
+def title_of(id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """Return a subquery for the title of a document; null if it is deleted.
+
+    Args:
+        id: The id of the document.
+        workspace_id: The id of the workspace that it must be in; a document of its organization is in each.
+    """
+    is_here = documents.c.organization_id == organization_of(workspace_id)
+    return select(documents.c.title).where(documents.c.id == id, is_here).scalar_subquery()
 
 
 def resolve_document(uow: UnitOfWork, ref: WorkspaceRef, name: str, field: str = "documentId") -> str:

@@ -37,7 +37,8 @@ PARTS: Final = ("conditions", "action")
 _BATCH: Final = 500
 _DELETABLE: Final = ("column", "scope", "label", "custom_field", "project", "agent")
 _id = table.c.item_id
-_PRESENT_NAME = func.coalesce(name_of(_id), name_of_item(_id), title_of(_id))
+_workspace_id = table.c.workspace_id
+_PRESENT_NAME = func.coalesce(name_of(_id), name_of_item(_id, _workspace_id), title_of(_id, _workspace_id))
 _ALL = select(*table.c, _PRESENT_NAME.label("present_name")).order_by(table.c.id)
 _OF_RULES = Query(ReferenceRow, _ALL.where(table.c.automation_id.in_(bindparam("_ids", expanding=True))))
 _OF_ACTIONS = Query(

@@ -42,7 +42,7 @@ def test_items_are_created_and_updated_by_actions(pilotage_api):
     [("update_mission", "missionId"), ("update_priority", "priorityId"), ("update_todo", "todoId")],
 )
 def test_unknown_item_is_a_problem_of_the_params(pilotage_api, name, field):
-    with pytest.raises(Invalid, match=f"{field} must be the id of an existing item"):
+    with pytest.raises(Invalid, match=rf"{field}\) must be the id of an existing item"):
         run(pilotage_api, name, **{field: "x-001"})
 
 

@@ -60,12 +60,19 @@ def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) 
     return {row.id: repr(row.name) + (f" in {row.place!r}" if row.place else "") for row in rows}
 
 
-def name_of_item(id: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return an expression for the name of a project, scope, column, label, custom field or card; null if it is deleted."""
-    names = [table.c.name for table in (projects, scopes, columns, labels, custom_fields)]
-    return func.coalesce(
-        *(select(name).where(name.table.c.id == id).scalar_subquery() for name in (*names, cards.c.title))
-    )
+def name_of_item(id: ColumnElement[Any], workspace_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an expression for the name of a project, or of what is on a board; null if it is deleted.
+
+    Args:
+        id: The id of the item.
+        workspace_id: The id of the workspace that it must be in.
+    """
+    names = []
+    for rows in _BOARD_ITEMS:
+        item_id, name, _ = rows.selected_columns
+        here = rows.with_only_columns(name, maintain_column_froms=True)
+        names.append(here.where(projects.c.workspace_id == workspace_id, item_id == id).scalar_subquery())
+    return func.coalesce(*names)
 
 
 def load_item_names(uow: UnitOfWork, project_ids: Collection[str], ids: set[str]) -> dict[str, str]:
