@@ -161,6 +161,7 @@ def test_importers(client: Stellary, tmp_path: Path, capsys: pytest.CaptureFixtu
         "WR: Website relaunch, 2 cards",
         "OOOR: octo-org/octo-repo, 1 cards",
         "2 comment: the list contains no comments: pass `comments` (issue 4)",
+        "1 people: the file does not have 'octocat' (octocat)",
     ]
     warning = "1 attachment: the export has no files; a comment has the link (card 'Write the copy')\n"
     assert capsys.readouterr().out == warning

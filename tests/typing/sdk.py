@@ -26,7 +26,7 @@ from stellary.contract.cards import Card, CardInColumn
 from stellary.contract.columns import Column
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.documents import Document, DocumentSummary, DocumentVersionSummary
-from stellary.contract.endpoint import Ok
+from stellary.contract.endpoint import Deleted, Ok
 from stellary.contract.labels import Label
 from stellary.contract.pilotage import Mission, Todo
 from stellary.contract.pilotage_state import PilotageState
@@ -59,7 +59,7 @@ def blocking(client: Stellary) -> None:
     assert_type(board.cards.update(card.id, column_id=column.id, order=0, due_date=None), Card)
     assert_type(board.cards.update(card), Card)
     assert_type(board.card(card).update(title="y"), Card)
-    assert_type(board.cards.delete(card), Ok)
+    assert_type(board.cards.delete(card), Deleted)
     assert_type(board.cards.list(limit=3, priority="low"), Page[Card])
     assert_type(board.cards.list().next_page(), Page[Card])
     assert_type(board.cards.iterate(q="x"), Iterator[Card])
@@ -109,7 +109,7 @@ def blocking(client: Stellary) -> None:
     assert_type(board.scopes.list(), Page[Scope])
     assert_type(ws.scopes(scope).views(type="stats"), ScopeViews)
     assert_type(board.scope(scope).set_view(active_view="list"), ScopeViews)
-    assert_type(board.scopes.delete(scope, move_cards_to="k1"), Ok)
+    assert_type(board.scopes.delete(scope, move_cards_to="k1"), Deleted)
     assert_type(ws.projects.portfolio(), Page[PortfolioProject])
     assert_type(ws.projects.import_file(read_trello("x", statuses={"Done": "done"}).project), ProjectImport)
     assert_type(read_github_issues([]).left_out, tuple[LeftOut, ...])
@@ -169,7 +169,7 @@ async def awaiting(client: AsyncStellary) -> None:
     async for card in board.cards.iterate(limit=50):
         assert_type(card, Card)
         assert_type(await board.cards.update(card, title="x"), Card)
-    assert_type(await board.cards.delete("c"), Ok)
+    assert_type(await board.cards.delete("c"), Deleted)
     assert_type(await with_raw_response(board.cards.get)("c"), Response[Card])
     assert_type(await client.request("GET", "/auth/me"), Response[Any])
     assert_type(await board.export_to("x"), Path)

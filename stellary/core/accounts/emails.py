@@ -29,7 +29,6 @@ background:#2447b3;color:#fff;text-decoration:none">{action}</a></p>
 </html>
 """
 
-_URL = re.compile(r"\S*:/\S*")
 # Mail programs make links of host names too.
 _DOT = re.compile(r"(?<=\w)[.\u3002](?=[^\W\d_])")
 
@@ -44,7 +43,8 @@ def clean_name(name: str) -> str:
     """
     normal = unicodedata.normalize("NFKC", name)
     visible = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in normal)
-    return " ".join(_DOT.sub(" ", _URL.sub(" ", visible)).split()) or "…"
+    words = " ".join(word for word in visible.split() if ":/" not in word)
+    return " ".join(_DOT.sub(" ", words).split()) or "…"
 
 
 def build_email(

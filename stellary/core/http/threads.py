@@ -152,8 +152,8 @@ class Pool:
             threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True)
             for number in range(threads)
         ]
-        for thread in self._threads:
-            thread.start()
+        # Threads take memory, and a server may never need those of a pool.
+        self._is_started = False
 
     def run(
         self,
@@ -209,6 +209,10 @@ class Pool:
     def _hand_over(self, jobs: list[_Job]) -> None:
         self._slots -= 1
         self._jobs.put(jobs)
+        if not self._is_started:
+            self._is_started = True
+            for thread in self._threads:
+                thread.start()
 
     def _hold_back(self, jobs: list[_Job]) -> None:
         """Let a group wait for the turn of its user."""
@@ -261,7 +265,7 @@ class Pool:
 
     def join(self, timeout: float) -> None:
         """Wait until the threads have ended."""
-        for thread in self._threads:
+        for thread in self._threads if self._is_started else ():
             thread.join(timeout)
 
     def _serve(self) -> None:
