@@ -103,10 +103,10 @@ def get_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
 
 @serves(REVIEW_ACTION)
 def review_action(uow: UnitOfWork, ref: ProposedActionRef, request: ReviewAction) -> ProposedAction:
-    """Approve or reject a suggested action.
+    """Approve or reject a suggested action, or reject an approved one that can no longer be applied.
 
     Raises:
-        Conflict: The action is no longer suggested; or it was approved, but cannot be applied.
+        Conflict: The status of the action does not allow it; or the action is to be approved, but cannot be applied.
     """
     action_row = access.action(uow, ref).row
     # The action will run with the approver's rights, so the membership is locked until the approval is committed.
@@ -117,9 +117,10 @@ def review_action(uow: UnitOfWork, ref: ProposedActionRef, request: ReviewAction
     problem = _describe(uow, action_row.workspace_id, rows.action(uow, action_row)).problem
     if request.approved and problem is not None and action_row.status == rules.BEFORE[status]:
         raise _failed_error(problem)
-    row = _change_status(
-        uow, action_row, status, reviewed_by_id=uow.user_id, review_reason=reason, reviewed_at=uow.now
-    )
+    is_stuck = action_row.status == "approved" and problem is not None and not request.approved
+    before: ProposedActionStatus = "approved" if is_stuck else rules.BEFORE[status]
+    review = {"reviewed_by_id": uow.user_id, "review_reason": reason, "reviewed_at": uow.now}
+    row = _change_status(uow, action_row, before, status, **review)
     return _describe(uow, row.workspace_id, rows.action(uow, row))
 
 
@@ -134,7 +135,9 @@ def apply_action(uow: UnitOfWork, ref: ProposedActionRef) -> ProposedAction:
     problem = _describe(uow, action_row.workspace_id, rows.action(uow, action_row)).problem
     if problem is not None and action_row.status == rules.BEFORE["applied"]:
         raise _failed_error(problem)
-    row = _change_status(uow, action_row, "applied", applied_by_id=uow.user_id, applied_at=uow.now)
+    row = _change_status(
+        uow, action_row, rules.BEFORE["applied"], "applied", applied_by_id=uow.user_id, applied_at=uow.now
+    )
     answer = settle_answer(uow, _run_as_approver(uow, ref.parent(WorkspaceRef), row))
     parameters = {"_workspace_id": row.workspace_id, "_number": row.number, "result": as_json(answer)}
     return _describe(uow, row.workspace_id, rows.action(uow, _UPDATE.one(uow.connection, parameters)))
@@ -184,13 +187,17 @@ def list_latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Proposed
 
 
 def _change_status(
-    uow: UnitOfWork, action_row: ActionRow, status: ProposedActionStatus, **values: object
+    uow: UnitOfWork,
+    action_row: ActionRow,
+    before: ProposedActionStatus,
+    status: ProposedActionStatus,
+    **values: object,
 ) -> ActionRow:
-    """Change the status of an action, if its current status allows it."""
+    """Change the status of an action, if it still has the status before."""
     parameters = {
         "_workspace_id": action_row.workspace_id,
         "_number": action_row.number,
-        "_from": rules.BEFORE[status],
+        "_from": before,
     }
     row = _CHANGE_STATUS.first(uow.connection, {**parameters, "_now": uow.now, "status": status, **values})
     if row is None:
@@ -198,8 +205,10 @@ def _change_status(
             ACTIONS.load_row(uow, action_row.workspace_id, action_row.number).status, status
         )
     # The condition of the update has checked the status, which may differ from the one that was loaded.
-    before = replace_fields(rows.action(uow, action_row), status=rules.BEFORE[status])
-    ACTIONS.emit_change(uow, row, status, before, rows.action(uow, row), concerned_id=row.created_by_id)
+    action_before = replace_fields(rows.action(uow, action_row), status=before)
+    ACTIONS.emit_change(
+        uow, row, status, action_before, rows.action(uow, row), concerned_id=row.created_by_id
+    )
     return row
 
 

@@ -227,6 +227,16 @@ def test_action_keeps_to_the_items_that_it_named(pilotage_api, status):
     assert step(pilotage_api, action, "applied")["result"]["columnId"] == done["id"]
 
 
+def test_approved_action_is_rejected_only_if_it_can_no_longer_be_applied(pilotage_api):
+    pilotage_api.card("Write")
+    action = pilotage_api.approve("move_card", cardId="write", targetColumn="Done")
+    assert cannot(pilotage_api, action, "rejected")[0] == 409
+    path = f"{pilotage_api.path}/columns/{pilotage_api.columns[2]['id']}"
+    pilotage_api.world.ask(pilotage_api.owner, "DELETE", path)
+    assert step(pilotage_api, action, "rejected")["status"] == "rejected"
+    assert cannot(pilotage_api, action, "applied")[0] == 409
+
+
 def test_applied_action_names_the_created_item(pilotage_api):
     action = pilotage_api.approve("create_card", projectId=pilotage_api.project["id"], title="Write")
     assert action["result"] is None
