@@ -200,7 +200,8 @@ def _describe(rows: list[ReferenceRow]) -> Described:
             problems.append(f"{name} is no longer in the workspace")
         elif row.missing:
             problems.append(f"the {row.kind.replace('_', ' ')} {name!r} was deleted")
-    return Described(references, "; ".join(problems) or None)
+    # The conditions and the action of a rule may refer to the same item.
+    return Described(list(dict.fromkeys(references)), "; ".join(dict.fromkeys(problems)) or None)
 
 
 @attrs.frozen

@@ -96,6 +96,14 @@ def test_rule_follows_its_item_and_is_broken_without_it(
     assert reference_api.traces(rule)[0]["result"] == "success"
 
 
+def test_rule_lists_an_item_of_conditions_and_action_once(reference_api):
+    label = reference_api.create("labels", "v1")
+    rule = reference_api.rule("task_created", "add_label", when("labelIds", "contains", "v1"), label="v1")
+    assert [item["id"] for item in rule["references"]] == [label["id"]]
+    reference_api.ask("DELETE", f"labels/{label['id']}")
+    assert reference_api.rule_now(rule)["problem"] == "the label 'v1' was deleted"
+
+
 def test_rule_of_a_person_who_left_is_broken_until_it_is_saved_again(reference_api):
     bob = reference_api.world.person("bob")
     reference_api.join(bob)
