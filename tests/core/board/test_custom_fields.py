@@ -510,6 +510,13 @@ def test_wrong_option_ids_are_refused(board, indexes):
     assert ask(board, "GET", f"{board.path}/custom-fields") == [new_field]
 
 
+def test_option_ids_without_options_are_refused(board):
+    new_field = field(board, "select")
+    body = {"optionIds": new_field["optionIds"][::-1]}
+    message = "options is required together with optionIds"
+    assert error(board, "PATCH", path_of(board, new_field), body) == (400, message)
+
+
 KEEPS = [
     ("select", "high", "text", {}, "high"),
     ("text", "high", "select", {"options": ["high"]}, "high"),

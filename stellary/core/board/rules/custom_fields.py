@@ -225,6 +225,8 @@ def apply_update(
         Invalid: The options do not match the type, or their ids do not match the options.
     """
     kind = request.type or before.type
+    if request.options is UNSET and request.option_ids is not UNSET:
+        raise invalid(("options", "is required together with optionIds"))
     options = value_or(request.options, before.options if kind in CHOSEN_FROM else [])
     ids = _identify_options(before, options, request.option_ids, new_id)
     return _check_options(update_value(before, request, now, options=options, option_ids=ids))
