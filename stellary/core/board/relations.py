@@ -121,6 +121,11 @@ def _select_relations() -> Select[Any]:
 _PATH_TO_SOURCE = _select_path()
 _RELATIONS = _select_relations()
 _LIST = Pages(RelationRow, _RELATIONS, _RELATIONS.selected_columns.id)
+_LIST_IN_PROJECTS = Pages(
+    RelationRow,
+    _RELATIONS.where(_RELATIONS.selected_columns.project_id.in_(bindparam("_project_ids", expanding=True))),
+    _RELATIONS.selected_columns.id,
+)
 _BETWEEN = Query(
     RelationRow, _RELATIONS.where(_RELATIONS.selected_columns.other_id == bindparam("_target_id"))
 )
@@ -162,9 +167,16 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
 
 @serves(LIST_RELATIONS)
 def list_relations(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> Listing[Relation]:
-    """Return the relations of a card in order of creation, as the card sees them."""
+    """Return the relations of a card in order of creation, as the card sees them.
+
+    An agent sees only those with cards of its projects.
+    """
     card = access.flat_card(uow, ref).card
-    return _LIST.fetch(uow, request, partial(_build_relation, card.id), _card_id=card.id)
+    build, limits = partial(_build_relation, card.id), uow.actor.agent_limits
+    if limits is None or limits.project_ids is None:
+        return _LIST.fetch(uow, request, build, _card_id=card.id)
+    project_ids = sorted(limits.project_ids)
+    return _LIST_IN_PROJECTS.fetch(uow, request, build, _card_id=card.id, _project_ids=project_ids)
 
 
 def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> list[Relation]:

@@ -263,6 +263,13 @@ def test_agent_sees_only_its_projects(agent_api: AgentApi):
         assert ask(token, "GET", path).status == 404
     relate = {"targetCardId": theirs["id"], "type": "blocks"}
     assert ask(token, "POST", f"{agent_api.flat_of(mine)}/relations", relate).status == 400
+    agent_api.world.ask(agent_api.owner, "POST", f"{agent_api.flat_of(mine)}/relations", relate)
+    nearby = agent_api.card("Nearby")["id"]
+    agent_api.world.ask(
+        agent_api.owner, "POST", f"{agent_api.flat_of(mine)}/relations", {**relate, "targetCardId": nearby}
+    )
+    seen = agent_api.world.ask(token, "GET", f"{agent_api.flat_of(mine)}/relations?limit=1")
+    assert [relation["targetCardId"] for relation in seen] == [nearby]
     for method, path in (("POST", "/projects"), ("GET", "/projects/portfolio")):
         answer = ask(token, method, agent_api.flat + path, {"name": "x"} if method == "POST" else None)
         assert error(answer) == (403, "outside_projects")
