@@ -280,6 +280,13 @@ def test_a_misspelt_name_is_refused_with_similar_ones():
     assert sentence.reason == "“Client A” could be “Client B”, “Client”"
 
 
+def test_a_deliverable_for_a_misspelt_phase_is_refused():
+    roadmap = plan(TEXT, "add “Tax” to Lanch. Add a link to Excel to Launch.")
+    assert [sentence.reason for sentence in roadmap.not_understood] == ["“Lanch” could be “Launch”"]
+    assert "Link to Excel" in phases(roadmap)["Launch"]
+    assert not any("Tax" in title for titles in phases(roadmap).values() for title in titles)
+
+
 def test_what_is_understood_is_done_whatever_else_is_reasons():
     roadmap = plan(TEXT, "remove Discovery. Paint it blue. Rename Launch to Party.")
     assert list(phases(roadmap)) == ["Design", "Build", "Party"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -22,6 +21,7 @@ from stellary.core.wizard.rules.dates import DAYS_MAX, DateReader
 from stellary.core.wizard.rules.matching import (
     QUOTES,
     NotMatched,
+    SimilarOnly,
     find_phase,
     find_target,
     list_targets,
@@ -318,9 +318,13 @@ class _Change(Transformer[Token, None]):
     def add_item(self, *parts: str) -> None:
         """Add a deliverable to the phase after the last ``to`` that a phase follows, else to the phase most like it."""
         for end in range(len(parts) - 2, 0, -2):
-            with suppress(NotMatched):
+            try:
                 phase = find_phase(self._plan, " ".join(parts[end + 1 :]))
                 break
+            except SimilarOnly:
+                raise
+            except NotMatched:
+                continue  # It is a part of the title.
         else:
             end, words, phase = len(parts), content_words(" ".join(parts)), self._plan.phases[-1]
             for other in reversed(self._plan.phases):

@@ -25,6 +25,10 @@ class NotMatched(Exception):
     """A change that cannot be made; the message is the reason."""
 
 
+class SimilarOnly(NotMatched):
+    """A change that cannot be made, since several names match, or similar ones only; the message lists them."""
+
+
 def refuse(plan: WorkPlan, key: str, **values: object) -> NotMatched:
     """Return the error with a message in the language of a plan.
 
@@ -79,7 +83,7 @@ def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> Pl
         kind: ``phase`` or ``item`` if it must be that.
 
     Raises:
-        NotMatched: No target matches, or several do.
+        NotMatched: No target matches, or several do. It is a ``SimilarOnly`` if there are names to choose from.
     """
     name, role = strip_role(text)
     kind = kind or role
@@ -91,7 +95,7 @@ def find_target(plan: WorkPlan, text: str, kind: TargetKind | None = None) -> Pl
         return matches[0]
     if suggested := [target.name for target in matches] or _suggest(name, targets):
         names = ", ".join(f"“{suggestion}”" for suggestion in suggested[:SHOWN_MAX])
-        raise refuse(plan, "several", text=name[:100], names=names)
+        raise SimilarOnly(format_message(plan.language, "several", text=name[:100], names=names))
     raise refuse(plan, "no_such", text=(name or text.strip(QUOTES))[:100])
 
 
