@@ -55,7 +55,7 @@ def import_file(
     as_json: JsonOptions,
     **options: Any,
 ) -> None:
-    r"""Create a project from a file.
+    """Create a project from a file.
 
     The file is a Stellary export (JSON, or an archive with attachments), a Trello board, or the issues of a GitHub repository.
 

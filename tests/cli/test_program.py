@@ -36,6 +36,7 @@ COMMANDS = list(iterate_commands(cli))
 def test_help_of_each_command_has_an_example(new_shell, words, command):
     output = new_shell(*words, "--help")
     assert "Example" in output
+    assert "\\b" not in output
     assert f"stellary {' '.join(words)}".strip() in output.partition("Example")[2]
 
 
