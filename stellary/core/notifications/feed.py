@@ -181,28 +181,33 @@ def _activity(row: ActivityRow) -> Activity:
 
 
 _ACTIVITIES: Select[Any] = select(activities.c.id, *ACTIVITY)
-OF_PROJECT = Feed(
-    activities.c.project_id,
-    _ACTIVITIES,
-    {
-        **_RESIDUAL,
-        # Most activities are about cards, so these are read from the index of the project.
-        "of_cards": activities.c.entity == literal_column("'card'"),
-    },
-    indexed={
-        "card_id": activities.c.card_id == bindparam("card_id"),
-        "entity": and_(_INDEXED["entity"], NOT_OF_CARDS),
-        "actor_id": _INDEXED["actor_id"],
-        "type": _INDEXED["type"],
-    },
-    ends={"since": and_(activities.c.id >= _first_id, _INDEXED["since"])},
+_VISIBLE = activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))
+OF_PROJECT, OF_PROJECT_FOR_AGENTS = (
+    Feed(
+        activities.c.project_id,
+        _ACTIVITIES,
+        {
+            **_RESIDUAL,
+            # Most activities are about cards, so these are read from the index of the project.
+            "of_cards": activities.c.entity == literal_column("'card'"),
+        },
+        indexed={
+            "card_id": activities.c.card_id == bindparam("card_id"),
+            "entity": and_(_INDEXED["entity"], NOT_OF_CARDS),
+            "actor_id": _INDEXED["actor_id"],
+            "type": _INDEXED["type"],
+        },
+        ends={"since": and_(activities.c.id >= _first_id, _INDEXED["since"])},
+        visible=visible,
+    )
+    for visible in ((), (_VISIBLE,))
 )
-"""The feed of a project."""
+"""The feed of a project, for people and for agents."""
 OF_WORKSPACE = Feed(
     activities.c.workspace_id,
     _ACTIVITIES.where(APART_FROM_CARDS),
     _RESIDUAL,
-    visible=[activities.c.entity.not_in(bindparam("_hidden_kinds", expanding=True))],
+    visible=[_VISIBLE],
 )
 """The feed of a workspace, without the activities of cards, which are in the feeds of their projects."""
 OF_ORGANIZATION = Feed(
@@ -241,23 +246,27 @@ def _find_card(uow: UnitOfWork, ref: ProjectRef, workspace_id: str, key: str) ->
 
 @serves(LIST_ACTIVITY)
 def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Listing[Activity]:
-    """Return the activities of a project; users who see the board see all of them.
+    """Return the activities of a project; users who see the board see all of them, agents those of items that they may read.
 
     Raises:
         Invalid: A card or an actor does not exist, and no activity refers to it.
     """
-    project = access.project(uow, ref).row
+    at = access.project(uow, ref)
+    project, feed, parameters = at.row, OF_PROJECT, dict[str, object]()
+    if uow.actor.agent_limits is not None:
+        feed = OF_PROJECT_FOR_AGENTS
+        parameters["_hidden_kinds"] = list_hidden_kinds(uow.actor, at.roles)
     card_id = request.card_id
     if card_id is not UNSET and _IS_KEY(card_id):
         card_id = _find_card(uow, ref, project.workspace_id, card_id)
-    listing = OF_PROJECT.fetch(uow, request, project.id, card_id=card_id)
+    listing = feed.fetch(uow, request, project.id, card_id=card_id, **parameters)
     if not listing.items:
         if card_id is not UNSET and not (
             is_in_project(uow, project.workspace_id, project.id, "cardId", card_id)
             or uow.connection.execute(_OF_CARD, {"_container_id": project.id, "card_id": card_id}).first()
         ):
             raise unknown("cardId")
-        _check_actor(uow, project.workspace_id, request, OF_PROJECT, project.id)
+        _check_actor(uow, project.workspace_id, request, feed, project.id, **parameters)
     return listing
 
 

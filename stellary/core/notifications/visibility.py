@@ -58,11 +58,18 @@ READ_POLICIES: Final[Mapping[EntityKind, Policy]] = {
 def list_hidden_kinds(actor: Actor, roles: CallerRoles) -> tuple[EntityKind, ...]:
     """Return the kinds of items whose activities a caller may not read.
 
+    Relations name cards of other projects, so an agent of some projects reads none of their activities.
+
     Args:
         actor: The caller.
         roles: The caller's roles in the workspace.
     """
-    return tuple(kind for kind in get_args(EntityKind) if not _may_read(READ_POLICIES[kind], actor, roles))
+    is_limited = actor.agent_limits is not None and actor.agent_limits.project_ids is not None
+    return tuple(
+        kind
+        for kind in get_args(EntityKind)
+        if (is_limited and kind == "relation") or not _may_read(READ_POLICIES[kind], actor, roles)
+    )
 
 
 def list_role_policies(actor: Actor, roles: CallerRoles, base: Policy) -> frozenset[Policy]:

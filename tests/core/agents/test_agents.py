@@ -268,6 +268,8 @@ def test_agent_sees_only_its_projects(agent_api: AgentApi):
     agent_api.world.ask(
         agent_api.owner, "POST", f"{agent_api.flat_of(mine)}/relations", {**relate, "targetCardId": nearby}
     )
+    feeds = ("/activity", "/activity?limit=50", f"/activity?cardId={mine['id']}")
+    assert not any(b"Theirs" in ask(token, "GET", agent_api.path + feed).body for feed in feeds)
     seen = agent_api.world.ask(token, "GET", f"{agent_api.flat_of(mine)}/relations?limit=1")
     assert [relation["targetCardId"] for relation in seen] == [nearby]
     for method, path in (("POST", "/projects"), ("GET", "/projects/portfolio")):
