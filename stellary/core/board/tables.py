@@ -186,11 +186,23 @@ card_terms = Table(
 )
 """The cards by label and by value, in order of creation. Triggers keep it: see ``card_terms``."""
 
-VERSION_TRIGGER = """CREATE TRIGGER stellary_cards_version AFTER UPDATE ON stellary_cards WHEN NEW.version = OLD.version
+_TEXTS = ("title", "description", "status", "priority", "checklist", "label_ids", "custom_fields")
+_OTHERS = (
+    "start_date",
+    "due_date",
+    "completed_at",
+    "archived",
+    "scope_id",
+    "number",
+    "created_by_id",
+    "created_at",
+)
+_NEW, _OLD = (", ".join(f"{row}.{name}" for name in (*_TEXTS, *_OTHERS)) for row in ("NEW", "OLD"))
+VERSION_TRIGGER = f"""CREATE TRIGGER stellary_cards_version AFTER UPDATE ON stellary_cards WHEN NEW.version = OLD.version
     AND NEW.updated_at = OLD.updated_at AND NEW.position = OLD.position AND NEW.column_id = OLD.column_id
     AND NEW.comment_count = OLD.comment_count AND NEW.attachment_count = OLD.attachment_count
-    AND NEW.assignee_id IS OLD.assignee_id
-BEGIN UPDATE stellary_cards SET version = version + 1 WHERE id = NEW.id; END"""
+    AND NEW.assignee_id IS OLD.assignee_id AND ({_NEW}) IS NOT ({_OLD})
+BEGIN UPDATE stellary_cards SET version = version + 1 WHERE id = NEW.id; END"""  # noqa: S608 - no input
 """A trigger of SQLite that increments the version of a card after a change that lists could not see otherwise."""
 event.listen(cards, "after_create", DDL(VERSION_TRIGGER).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 

@@ -122,6 +122,12 @@ def test_cards_are_changed_in_the_order_given(card_api, todo_column, done_column
     assert (card_api.titles(todo_column), card_api.titles(done_column)) == ("c A", "b")
 
 
+def test_card_that_stays_in_its_place_keeps_its_version(card_api, todo_column):
+    card = card_api.card(todo_column, "Write")
+    assert change(card_api, {"id": card["id"], "order": 2}) == [card]
+    assert card_api.ask("GET", f"/cards/{card['id']}") == card
+
+
 def test_card_shifted_by_others_is_not_changed_itself(card_api, todo_column):
     a, _, c = card_api.cards(todo_column, "a b c")
     answers = change(card_api, {"id": c, "order": 0}, {"id": a, "title": "a"})
