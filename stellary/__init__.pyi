@@ -28,6 +28,7 @@ from stellary.contract.cards import CardInColumn as CardInColumn
 from stellary.contract.checklists import ChecklistItem as ChecklistItem
 from stellary.contract.columns import Column as Column
 from stellary.contract.comments import Comment as Comment
+from stellary.contract.comments import DocumentComment as DocumentComment
 from stellary.contract.custom_fields import CustomField as CustomField
 from stellary.contract.documents import Document as Document
 from stellary.contract.errors import ApiError as ApiError
@@ -75,6 +76,7 @@ __all__ = [
     "ConnectionFailed",
     "CustomField",
     "Document",
+    "DocumentComment",
     "EndlessPages",
     "FieldProblem",
     "Forbidden",

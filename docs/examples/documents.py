@@ -53,6 +53,14 @@ def documents(author: Stellary, reviewer: Stellary, organization: str, workspace
         print(error.message)
     # --8<-- [end:save]
 
+    # --8<-- [start:comments]
+    comment = ws.document(spec).comments.create(content="@Rob Roe, is this what you meant?")
+    reviewer.workspace(organization, workspace).document(spec).comments.create(content="Nearly.")
+    ws.document(spec).comments.update(comment, content="@Rob Roe, is this what you mean?")
+    for remark in ws.document(spec).comments.list():  # oldest first
+        print(f"{remark.author_name}: {remark.content}")
+    # --8<-- [end:comments]
+
     # --8<-- [start:review]
     ws.document(saved).submit_review()
     try:

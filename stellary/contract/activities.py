@@ -40,6 +40,9 @@ ActivityType = Literal[
     "document_submitted",
     "document_approved",
     "document_changes_requested",
+    "document_comment_added",
+    "document_comment_updated",
+    "document_comment_deleted",
     "item_restored",
     "mission_created",
     "mission_updated",
@@ -119,6 +122,7 @@ EntityKind = Literal[
     "custom_field",
     "automation",
     "document",
+    "document_comment",
     "mission",
     "priority",
     "todo",
@@ -255,7 +259,7 @@ class WorkspaceEvent(Activity):
             in a stream: the position follows from ``changes`` and ``meta``.
         assignee: The assignee of ``card``; None if there is none.
         item: The changed item, unless it is a card or belongs to one, after the change, or its last state before a
-            deletion, in the form in which responses contain it; otherwise None.
+            deletion, in the form in which responses contain it; for a comment on a document, the document; otherwise None.
     """
 
     card: Card | None

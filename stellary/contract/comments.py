@@ -1,4 +1,4 @@
-"""Comments on cards. Section Comments of the API reference."""
+"""Comments on cards and documents. Section Comments of the API reference."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from typing import Annotated
 from stellary.contract.endpoint import Ok, creates, deletes, lists, updates
 from stellary.contract.limits import Length
 from stellary.contract.paging import Paged
-from stellary.contract.policies import BOARD_AUTHOR, BOARD_READ, BOARD_WRITE
-from stellary.contract.refs import CardRef, CommentRef
+from stellary.contract.policies import (
+    BOARD_AUTHOR,
+    BOARD_READ,
+    BOARD_WRITE,
+    DOCUMENT_AUTHOR,
+    DOCUMENT_READ,
+    DOCUMENT_WRITE,
+)
+from stellary.contract.refs import CardRef, CommentRef, DocumentCommentRef, DocumentRef
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import Request, Value, request, value
 
@@ -31,6 +38,24 @@ class Comment(Value):
 
     id: str
     card_id: str
+    author_id: str
+    author_name: str
+    imported_from: str | None = None
+    content: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@value
+class DocumentComment(Value):
+    """A comment on a document. ``@name`` in the text notifies that user.
+
+    Attributes:
+        author_id, author_name, imported_from: As in a comment on a card.
+    """
+
+    id: str
+    document_id: str
     author_id: str
     author_name: str
     imported_from: str | None = None
@@ -90,5 +115,47 @@ DELETE_COMMENT = deletes(
     returns=Ok,
     policy=BOARD_AUTHOR,
 )
+LIST_DOCUMENT_COMMENTS = lists(
+    "document_comments.list",
+    DocumentRef,
+    "comments",
+    summary="List the comments on a document, oldest first.",
+    takes=Paged,
+    item=DocumentComment,
+    policy=DOCUMENT_READ,
+)
+CREATE_DOCUMENT_COMMENT = creates(
+    "document_comments.create",
+    DocumentRef,
+    "comments",
+    summary="Post a comment on a document.",
+    takes=CreateComment,
+    returns=DocumentComment,
+    policy=DOCUMENT_WRITE,
+)
+UPDATE_DOCUMENT_COMMENT = updates(
+    "document_comments.update",
+    DocumentCommentRef,
+    summary="Update a comment on a document. Requires its author or a workspace admin.",
+    takes=UpdateComment,
+    returns=DocumentComment,
+    policy=DOCUMENT_AUTHOR,
+)
+DELETE_DOCUMENT_COMMENT = deletes(
+    "document_comments.delete",
+    DocumentCommentRef,
+    summary="Delete a comment on a document. Requires its author or a workspace admin.",
+    returns=Ok,
+    policy=DOCUMENT_AUTHOR,
+)
 
-ENDPOINTS = (LIST_COMMENTS, CREATE_COMMENT, UPDATE_COMMENT, DELETE_COMMENT)
+ENDPOINTS = (
+    LIST_COMMENTS,
+    CREATE_COMMENT,
+    UPDATE_COMMENT,
+    DELETE_COMMENT,
+    LIST_DOCUMENT_COMMENTS,
+    CREATE_DOCUMENT_COMMENT,
+    UPDATE_DOCUMENT_COMMENT,
+    DELETE_DOCUMENT_COMMENT,
+)

@@ -194,6 +194,7 @@ class FileDocument(Value):
     status: DocumentStatus
     author: FilePerson
     content: dict[str, Any]
+    comments: list[FileComment]
     created_at: datetime
     updated_at: datetime
 

@@ -37,9 +37,9 @@ LABELS_MAX = 1_000
 MEMBERS_MAX = 5_000
 DOCUMENTS_MAX = 1_000
 BELOW_CARD_MAX = 5_000
-"""The maximum number of comments, of relations and of attachments per card."""
+"""The maximum number of comments, of relations and of attachments per card, and of comments per document."""
 IN_ALL_MAX = 20_000
-"""The maximum number of comments, and of relations, over all cards."""
+"""The maximum number of comments, and of relations, over all cards, and of comments over all documents."""
 
 FileId = Annotated[str, Length(1, 100)]
 """An id inside the file, for references from other parts of the file."""
@@ -171,7 +171,7 @@ class ImportedChecklistItem(AddChecklistItem):
 
 @request
 class ImportedComment(Request):
-    """A comment. The comments of a card are created in the order of the file.
+    """A comment. The comments of a card or a document are created in the order of the file.
 
     Attributes:
         author: The author. Default: the importing user.
@@ -282,6 +282,7 @@ class ImportedDocument(Request):
     status: DocumentStatus = "draft"
     author: ImportedPerson | Unset = UNSET
     content: TipTap | Unset = UNSET
+    comments: Annotated[list[ImportedComment], Items(0, BELOW_CARD_MAX)] | Unset = UNSET
     created_at: date | Unset = UNSET
     updated_at: date | Unset = UNSET
 

@@ -361,6 +361,14 @@ class DocumentVersionRef(DocumentRef):
 
 
 @attrs.frozen(eq=False, repr=False)
+class DocumentCommentRef(DocumentRef):
+    """A comment on a document."""
+
+    template: ClassVar[str] = _WORKSPACE + "/documents/:documentId/comments/:commentId"
+    comment_id: str
+
+
+@attrs.frozen(eq=False, repr=False)
 class WebhookRef(WorkspaceRef):
     """A webhook of a workspace."""
 

@@ -16,7 +16,7 @@ from stellary.contract.wire import Value, request, value
 QUERY_MAX = 200
 WORDS_MAX = 32
 
-FoundKind = Literal["card", "comment", "project", "document"]
+FoundKind = Literal["card", "comment", "project", "document", "document_comment"]
 
 
 @value
@@ -25,11 +25,12 @@ class Hit(Value):
 
     Attributes:
         id: The id of the card, comment, project or document.
-        title: The title of the card, project or document; for a comment, the title of its card.
+        title: The title of the card, project or document; for a comment, that of its card or document.
         snippet: About 200 characters of plain text around the match, with ``…`` where text was cut. None if there is no
             text besides the title, and for documents larger than 256 kB.
         project_id: The project that contains it; None for a document that belongs to no project.
-        card_id, card_key: The card, for a card or a comment.
+        card_id, card_key: The card, for a card or a comment on one.
+        document_id: The document, for a document or a comment on one.
         archived: Whether the card or project is archived.
     """
 
@@ -40,6 +41,7 @@ class Hit(Value):
     project_id: str | None
     card_id: str | None
     card_key: str | None
+    document_id: str | None
     archived: bool
     created_at: datetime
     updated_at: datetime

@@ -19,6 +19,7 @@ TrashKind = Literal[
     "comment",
     "attachment",
     "document",
+    "document_comment",
     "label",
     "custom_field",
     "column",
@@ -35,7 +36,7 @@ class TrashedItem(Value):
         id: The id of the entry in the trash.
         kind: The kind of the item.
         item_id: The id of the item, which it keeps when it is restored.
-        name: The title or name of the item; for a comment, the title of its card.
+        name: The title or name of the item; for a comment, the title of its card or document.
         key: The key of a card or a project: ``LAUNCH-12``. None for other kinds.
         project_id: The project that the item belonged to; for a project, its own id; None if there is none.
         deleted_by_id: The id of the user who deleted it.

@@ -157,6 +157,28 @@ TABLE = [
         lambda c: workspace(c).documents.get_version("d1", "v1"),
         f"GET {WORKSPACE}/documents/d1/versions/v1?contentFormat=tiptap",
     ),
+    Row(
+        "document_comments.list",
+        lambda c: workspace(c).document("d1").comments.list(),
+        f"GET {WORKSPACE}/documents/d1/comments",
+    ),
+    Row(
+        "document_comments.create",
+        lambda c: workspace(c).documents("d1").comments.create(content="Fine"),
+        f"POST {WORKSPACE}/documents/d1/comments",
+        {"content": "Fine"},
+    ),
+    Row(
+        "document_comments.update",
+        lambda c: workspace(c).document("d1").comments.update("m1", content="Good"),
+        f"PATCH {WORKSPACE}/documents/d1/comments/m1",
+        {"content": "Good"},
+    ),
+    Row(
+        "document_comments.delete",
+        lambda c: workspace(c).document("d1").comments.delete("m1"),
+        f"DELETE {WORKSPACE}/documents/d1/comments/m1",
+    ),
     Row("auth.me", lambda c: c.auth.me(), "GET /auth/me"),
     Row("auth.update_me", lambda c: c.auth.update_me(name="B"), "PATCH /auth/me", {"name": "B"}),
     Row(

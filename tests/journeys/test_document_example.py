@@ -15,6 +15,8 @@ def test_documents(core: Core, capsys: pytest.CaptureFixture[str]):
 
     assert capsys.readouterr().out.splitlines() == [
         "the current version is 2",
+        "Jane Doe: @Rob Roe, is this what you mean?",
+        "Rob Roe: Nearly.",
         "authors cannot approve their own documents",
         "2: approved by Rob Roe",
         "1: changes_requested by Rob Roe",

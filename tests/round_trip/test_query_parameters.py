@@ -102,6 +102,7 @@ SECOND_ROW: Mapping[str, Callable[[Conversation], object]] = {
     "checklist.list": repeat("checklist.add"),
     "comments.list": repeat("comments.create"),
     "custom_fields.list": repeat("custom_fields.create"),
+    "document_comments.list": repeat("document_comments.create"),
     "documents.versions": _submit_again,
     "proposals.list": _run_mission,
     "relations.list": repeat("relations.create"),

@@ -59,6 +59,8 @@ def _with_body(**body: Any) -> GoodRequest:
 _PLAIN = GoodRequest()
 # Pilotage has missions of its own.
 _OF_MISSION = GoodRequest(path_items={"missionId": "agentMissionId"})
+# Cards have comments of their own.
+_ON_DOCUMENT = {"commentId": "documentCommentId"}
 
 GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     "auth.register": _with_body(email="somebody@example.com", password="long enough"),
@@ -225,6 +227,12 @@ GOOD_REQUESTS: Mapping[str, GoodRequest] = {
     ),
     "documents.versions": GoodRequest(path_items={"documentId": "pendingDocumentId"}),
     "documents.get_version": GoodRequest(path_items={"documentId": "pendingDocumentId"}),
+    "document_comments.list": _PLAIN,
+    "document_comments.create": _with_body(content="What about errors?"),
+    "document_comments.update": GoodRequest(
+        lambda permission_world: {"content": "What about them?"}, path_items=_ON_DOCUMENT
+    ),
+    "document_comments.delete": GoodRequest(path_items=_ON_DOCUMENT),
     "trash.list": _PLAIN,
     "trash.restore": _PLAIN,
     "trash.delete": _PLAIN,

@@ -284,6 +284,8 @@ class PermissionWorld:
         params["tokenId"] = token["id"]
         documents = f"{workspace.path}/documents"
         params["documentId"] = self.ask(owner, "POST", documents, {"title": "Plan"})["id"]
+        remarks = f"{documents}/{params['documentId']}/comments"
+        params["documentCommentId"] = self.ask(owner, "POST", remarks, {"content": "Well."})["id"]
         params["pendingDocumentId"] = self.ask(owner, "POST", documents, {"title": "Decision"})["id"]
         pending = f"{documents}/{params['pendingDocumentId']}"
         self.ask(owner, "POST", f"{pending}/submit-review")
@@ -382,6 +384,7 @@ class PermissionWorld:
             f"{base}/project-drafts/{params['draftId']}",
             f"{base}/webhooks/{params['webhookId']}",
             f"{base}/project-drafts/{params['plannedDraftId']}",
+            f"{base}/documents/{params['documentId']}/comments/{params['documentCommentId']}",
             f"{base}/documents/{params['documentId']}",
             f"{base}/documents/{params['pendingDocumentId']}",
             f"{project}/columns/{params['columnId']}",

@@ -17,6 +17,8 @@ from tests.security.table import ROW_BY_OPERATION, ROWS, SERVED, Row
 AUTHORED_BY = {
     "comments.update": "comments.create",
     "comments.delete": "comments.create",
+    "document_comments.update": "document_comments.create",
+    "document_comments.delete": "document_comments.create",
     "attachments.delete": "attachments.upload",
     "imports.delete": "imports.create",
 }

@@ -30,6 +30,7 @@ READERS: Final[Mapping[EntityKind, str]] = {
     "custom_field": "custom_fields.list",
     "automation": "automations.list",
     "document": "documents.list",
+    "document_comment": "document_comments.list",
     "mission": "pilotage.list_missions",
     "priority": "pilotage.list_priorities",
     "todo": "pilotage.list_todos",

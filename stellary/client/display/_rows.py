@@ -34,6 +34,7 @@ SHOWN: dict[str, str] = {
     "Comment": "created_at author_name content",
     "CustomField": "name type options required",
     "Decision": "id title impact created_at",
+    "DocumentComment": "created_at author_name content",
     "DocumentSummary": "title doc_type status tags author_name updated_at",
     "DraftSummary": "name stage readiness_score round updated_at",
     "Hit": "kind card_key title snippet archived updated_at",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stellary.client.calling.method import (
     C,
     IdLike,
@@ -24,6 +26,9 @@ from stellary.contract.documents import (
     UPDATE_DOCUMENT,
 )
 
+if TYPE_CHECKING:
+    from stellary.client.resources.comments import DocumentComments
+
 
 class Documents(Resource[C]):
     """The documents of a workspace. Call it with an id for the handle of one."""
@@ -44,7 +49,7 @@ class Documents(Resource[C]):
 
 
 class DocumentHandle(ItemHandle[C]):
-    """One document, and its submitted versions."""
+    """One document, its submitted versions, and the comments on it."""
 
     get = method(GET_DOCUMENT)
     update = method(UPDATE_DOCUMENT)
@@ -53,3 +58,10 @@ class DocumentHandle(ItemHandle[C]):
     review = method(REVIEW_DOCUMENT)
     versions = method(LIST_VERSIONS)
     get_version = by_id(GET_VERSION)
+
+    @property
+    def comments(self) -> DocumentComments[C]:
+        """The comments on the document."""
+        from stellary.client.resources.comments import DocumentComments
+
+        return DocumentComments(self._caller, self._path_params)

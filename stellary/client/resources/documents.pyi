@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 
 from stellary.client.calling.method import Async, C, IdLike, ItemHandle, Resource, Sync
 from stellary.client.calling.page import AsyncPage, Page
+from stellary.client.resources.comments import DocumentComments
 from stellary.contract.documents import Document, DocumentSummary, DocumentVersion, DocumentVersionSummary
 from stellary.contract.endpoint import Ok
 from stellary.contract.unset import UNSET, Unset
@@ -630,7 +631,7 @@ class Documents(Resource[C]):
     def __call__(self, document: IdLike) -> DocumentHandle[C]: ...
 
 class DocumentHandle(ItemHandle[C]):
-    """One document, and its submitted versions."""
+    """One document, its submitted versions, and the comments on it."""
     @overload
     def get(
         self: DocumentHandle[Sync], *, content_format: Literal["tiptap", "markdown"] = "tiptap"
@@ -939,3 +940,6 @@ class DocumentHandle(ItemHandle[C]):
             Forbidden: The role or the token's scopes are insufficient.
             NotFound: The item does not exist or is not visible to the caller, without distinction.
         """
+    @property
+    def comments(self) -> DocumentComments[C]:
+        """The comments on the document."""

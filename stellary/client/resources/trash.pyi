@@ -19,7 +19,16 @@ class Trash(Resource[C]):
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
         kind: Literal[
-            "card", "comment", "attachment", "document", "label", "custom_field", "column", "scope", "project"
+            "card",
+            "comment",
+            "attachment",
+            "document",
+            "document_comment",
+            "label",
+            "custom_field",
+            "column",
+            "scope",
+            "project",
         ]
         | Unset = UNSET,
         project_id: IdLike | Unset = UNSET,
@@ -49,7 +58,16 @@ class Trash(Resource[C]):
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
         kind: Literal[
-            "card", "comment", "attachment", "document", "label", "custom_field", "column", "scope", "project"
+            "card",
+            "comment",
+            "attachment",
+            "document",
+            "document_comment",
+            "label",
+            "custom_field",
+            "column",
+            "scope",
+            "project",
         ]
         | Unset = UNSET,
         project_id: IdLike | Unset = UNSET,
@@ -79,7 +97,16 @@ class Trash(Resource[C]):
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
         kind: Literal[
-            "card", "comment", "attachment", "document", "label", "custom_field", "column", "scope", "project"
+            "card",
+            "comment",
+            "attachment",
+            "document",
+            "document_comment",
+            "label",
+            "custom_field",
+            "column",
+            "scope",
+            "project",
         ]
         | Unset = UNSET,
         project_id: IdLike | Unset = UNSET,
@@ -109,7 +136,16 @@ class Trash(Resource[C]):
         limit: int | Unset = UNSET,
         cursor: str | Unset = UNSET,
         kind: Literal[
-            "card", "comment", "attachment", "document", "label", "custom_field", "column", "scope", "project"
+            "card",
+            "comment",
+            "attachment",
+            "document",
+            "document_comment",
+            "label",
+            "custom_field",
+            "column",
+            "scope",
+            "project",
         ]
         | Unset = UNSET,
         project_id: IdLike | Unset = UNSET,

@@ -392,7 +392,7 @@ class WorkspaceHandle(SlugHandle[C]):
         q: str,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        kind: list[Literal["card", "comment", "project", "document"]] | Unset = UNSET,
+        kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
         project_id: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> Page[Hit]:
@@ -426,7 +426,7 @@ class WorkspaceHandle(SlugHandle[C]):
         q: str,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        kind: list[Literal["card", "comment", "project", "document"]] | Unset = UNSET,
+        kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
         project_id: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> AsyncPage[Hit]:
@@ -460,7 +460,7 @@ class WorkspaceHandle(SlugHandle[C]):
         q: str,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        kind: list[Literal["card", "comment", "project", "document"]] | Unset = UNSET,
+        kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
         project_id: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> Iterator[Hit]:
@@ -494,7 +494,7 @@ class WorkspaceHandle(SlugHandle[C]):
         q: str,
         limit: int = 50,
         cursor: str | Unset = UNSET,
-        kind: list[Literal["card", "comment", "project", "document"]] | Unset = UNSET,
+        kind: list[Literal["card", "comment", "project", "document", "document_comment"]] | Unset = UNSET,
         project_id: IdLike | Unset = UNSET,
         archived: bool | Unset = UNSET,
     ) -> AsyncIterator[Hit]:

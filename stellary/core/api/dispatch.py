@@ -78,6 +78,7 @@ from stellary.core.kernel.unit import Actor, Service, UnitOfWork, service_of
 from stellary.core.kernel.units import Units
 from stellary.core.knowledge import access as knowledge_access
 from stellary.core.knowledge import actions as knowledge_actions
+from stellary.core.knowledge import comments as document_comments
 from stellary.core.knowledge import documents, reviews
 from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.notifications import access as notifications_access
@@ -215,6 +216,10 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     documents.delete_document,
     reviews.submit_review,
     reviews.review_document,
+    document_comments.list_document_comments,
+    document_comments.create_document_comment,
+    document_comments.update_document_comment,
+    document_comments.delete_document_comment,
     knowledge_listing.list_versions,
     knowledge_listing.get_version,
     trash.list_trash,

@@ -31,11 +31,12 @@ from stellary.core.accounts import people
 from stellary.core.board import access
 from stellary.core.board.board import MEMBERS
 from stellary.core.board.columns import column_values
+from stellary.core.board.comments import ROWS
 from stellary.core.board.labels import project_labels
 from stellary.core.board.listing import in_board_order
 from stellary.core.board.row_types import (
     ExportedAttachmentRow,
-    ExportedCommentRow,
+    ExportedCardCommentRow,
     ExportedRelationRow,
     ProjectRow,
 )
@@ -50,19 +51,13 @@ from stellary.core.kernel.batches import Batches
 from stellary.core.kernel.unit import UnitOfWork
 
 T = TypeVar("T")
-OnCardRow = TypeVar("OnCardRow", ExportedCommentRow, ExportedAttachmentRow, ExportedRelationRow)
+OnCardRow = TypeVar("OnCardRow", ExportedCardCommentRow, ExportedAttachmentRow, ExportedRelationRow)
 ByCard = Mapping[str, Sequence[T]]
 
 _PROJECT_FIELDS = RowFields(
     FileProject,
     projects,
     internal=("id", "workspace_id", "template_id", "created_by_id", "version", "created_at", "updated_at"),
-)
-_COMMENT_FIELDS = RowFields(
-    FileComment,
-    comments,
-    computed=("author",),
-    internal=("id", "card_id", "author_id", "imported_from"),
 )
 _ATTACHMENT_FIELDS = RowFields(
     FileAttachment,
@@ -85,7 +80,7 @@ _CARDS = _SELECT.where(
 _LOWEST = -(2**63)
 _IDS: ColumnElement[Any] = bindparam("_ids", expanding=True)
 _COMMENTS = Query(
-    ExportedCommentRow, select(comments).where(comments.c.card_id.in_(_IDS)).order_by(comments.c.id)
+    ExportedCardCommentRow, select(comments).where(comments.c.card_id.in_(_IDS)).order_by(comments.c.id)
 )
 _ATTACHMENTS = Query(
     ExportedAttachmentRow,
@@ -249,7 +244,7 @@ class _CardReader:
         )
         relation_rows = filter(self._is_first, _RELATIONS.all(connection, parameters))
         on_cards = _OnCards(
-            comments=_by_card(comment_rows, lambda row: _comment(row, self._people)),
+            comments=_by_card(comment_rows, lambda row: ROWS.to_file(row, self._people.person)),
             attachments=_by_card(attachment_rows, lambda row: _attachment(row, self._people)),
             relations=_by_card(relation_rows, lambda row: _relation(row, self._project.id)),
         )
@@ -319,11 +314,6 @@ def _card(card: Card, on_cards: _OnCards, people_in_file: People) -> FileCard:
         attachments=list(on_cards.attachments.get(card.id, ())),
         created_by=people_in_file.person(card.created_by_id),
     )
-
-
-def _comment(row: ExportedCommentRow, people_in_file: People) -> FileComment:
-    author = FilePerson(**row.imported_from) if row.imported_from else people_in_file.person(row.author_id)
-    return _COMMENT_FIELDS.to_value(row, author=author)
 
 
 def _attachment(row: ExportedAttachmentRow, people_in_file: People) -> FileAttachment:

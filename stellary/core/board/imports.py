@@ -28,8 +28,8 @@ from stellary.contract.unset import Unset
 from stellary.core.accounts import access, people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
+from stellary.core.board import comments
 from stellary.core.board.columns import column_row
-from stellary.core.board.comments import comment_row
 from stellary.core.board.labels import label_row
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
 from stellary.core.board.rows import card_rows, field_rows, scope_rows
@@ -39,7 +39,6 @@ from stellary.core.board.rules.keys import find_free_key
 from stellary.core.board.tables import (
     cards,
     columns,
-    comments,
     custom_fields,
     labels,
     project_members,
@@ -55,7 +54,6 @@ _COLUMNS = insert(columns)
 _LABELS = insert(labels)
 _FIELDS = insert(custom_fields)
 _CARDS = insert(cards)
-_COMMENTS = insert(comments)
 _RELATIONS = insert(relations)
 
 
@@ -299,8 +297,7 @@ def write_cards(
     """
     if new_cards:
         uow.connection.execute(_CARDS, [card_rows.row(card, position) for card, position in new_cards])
-    if new_comments:
-        uow.connection.execute(_COMMENTS, [comment_row(comment, email) for comment, email in new_comments])
+    comments.ROWS.insert_imported(uow, new_comments)
 
 
 def write_relations(uow: UnitOfWork, rows: Sequence[NewRow]) -> None:

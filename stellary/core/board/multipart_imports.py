@@ -17,6 +17,7 @@ import orjson
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from stellary.contract.columns import Column
+from stellary.contract.comments import Comment
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
 from stellary.contract.fields import convert
@@ -226,7 +227,7 @@ def _add_cards(uow: UnitOfWork, row: ImportRow, request: AddImportPart, digest: 
     index_ids(request.cards, "cards")
     _check_numbers(uow, row, request)
     new_cards = list(plan_cards(request.cards, ids, _load_targets(uow, row), by, last_number, counts))
-    new_comments = list(plan_comments(request.cards, ids, by))
+    new_comments = list(plan_comments(Comment, "card", request.cards, ids, by))
     single_imports.write_cards(uow, new_cards, new_comments)
     highest = max(last_number, *(card.number for card, _ in new_cards))
     uow.connection.execute(_SET_LAST_NUMBER, {**parameters, "last_number": highest})

@@ -122,16 +122,10 @@ class CommentOnCardRow(CardRow):
 
 
 class CommentRow(RowType):
-    """A comment on a card, with the name of its author."""
+    """A comment with the name of its author, which ``CommentRows`` reads."""
 
-    id: str
-    card_id: str
-    author_id: str
     author_name: str
     imported_from: dict[str, str] | None
-    content: str
-    created_at: datetime
-    updated_at: datetime
 
 
 class LabelRow(RowType):
@@ -320,9 +314,14 @@ class ColumnEndRow(RowType):
 class ExportedCommentRow(RowType):
     """A comment for a project file."""
 
-    card_id: str
     author_id: str
     imported_from: dict[str, str] | None
+
+
+class ExportedCardCommentRow(ExportedCommentRow):
+    """A comment on a card for a project file."""
+
+    card_id: str
     content: str
     created_at: datetime
     updated_at: datetime

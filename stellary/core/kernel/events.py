@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import attrs
@@ -12,7 +12,7 @@ import attrs
 from stellary.contract.activities import ActivityType, EntityKind
 from stellary.contract.attachments import Attachment
 from stellary.contract.cards import Card
-from stellary.contract.comments import Comment
+from stellary.contract.comments import Comment, DocumentComment
 from stellary.contract.documents import DocumentStatus, DocumentSummary
 from stellary.contract.projects import Project, ProjectMember
 from stellary.contract.relations import SeenRelationType
@@ -165,11 +165,9 @@ class ItemChanged(Event):
 
     Attributes:
         type: The type of the activity.
-        kind: The kind of the item.
-        item_id, name: The id and the name of the item.
+        kind, item_id, name: The kind, the id and the name of the item.
         project_id: The project that it belongs to; None if there is none.
-        before: Its state before the change; None if it was created.
-        after: Its state after the change; None if it was deleted.
+        before, after: Its state before and after the change; None if it was created, or deleted.
         meta: Further details of the activity.
     """
 
@@ -413,8 +411,7 @@ class PilotageChanged(Event):
     Attributes:
         type: The type of the activity.
         thing_id, title: The item that was changed.
-        before: Its state before the change; None if it was created.
-        after: Its state after the change; None if it was deleted.
+        before, after: Its state before and after the change; None if it was created, or deleted.
         changed: The changed fields, by their wire names.
         concerned_id: The user to notify, besides the one who made the change.
     """
@@ -434,14 +431,15 @@ class DocumentEvent(Event):
 
     Attributes:
         project_id: The project that the document belongs to; None for a document of a workspace or an organization.
-        old: The recorded fields before the change; None if the document was created.
-        new: The recorded fields after the change; None if the document was deleted.
+        old, new: The recorded fields before and after the change; None if the document was created, or deleted.
+        texts: The plain texts of the content before and after the change; empty unless the change has written it.
     """
 
     project_id: str | None
     document: DocumentSummary
-    old: Value | None = attrs.field(repr=False)
-    new: Value | None = attrs.field(repr=False)
+    old: Value | None = attrs.field(default=None, repr=False)
+    new: Value | None = attrs.field(default=None, repr=False)
+    texts: tuple[str, str] = attrs.field(default=("", ""), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -471,8 +469,10 @@ class DocumentWritten(Event):
     """The content or the context of a document was changed. Emitted for each change, unlike ``DocumentUpdated``.
 
     Attributes:
+        is_moved: Whether it has another context than before.
         organization_id: The organization whose workspaces all show it; None if only its own workspace does.
         content: The content as TipTap JSON.
+        comments: The comments that were imported with it.
     """
 
     document_id: str
@@ -482,6 +482,8 @@ class DocumentWritten(Event):
     title: str
     tags: list[str]
     content: Node
+    is_moved: bool = False
+    comments: Sequence[DocumentComment] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -512,6 +514,30 @@ class DocumentApproved(DocumentReviewed):
 @attrs.frozen(kw_only=True)
 class ChangesRequested(DocumentReviewed):
     """Changes of a document were requested."""
+
+
+@attrs.frozen(kw_only=True)
+class DocumentCommentEvent(DocumentEvent):
+    """Something that has happened to a comment on a document; ``comment`` is its state afterwards, or its last one."""
+
+    comment: DocumentComment
+
+
+@attrs.frozen(kw_only=True)
+class DocumentCommentCreated(DocumentCommentEvent):
+    """A comment was posted on a document."""
+
+
+@attrs.frozen(kw_only=True)
+class DocumentCommentUpdated(DocumentCommentEvent):
+    """The text of a comment on a document was changed: ``before`` is the old text."""
+
+    before: str
+
+
+@attrs.frozen(kw_only=True)
+class DocumentCommentDeleted(DocumentCommentEvent):
+    """A comment on a document was deleted."""
 
 
 @attrs.frozen(kw_only=True)

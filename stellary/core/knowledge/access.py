@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from sqlalchemy import and_, bindparam, or_, select
 
 from stellary.contract.errors import Forbidden, NotFound
 from stellary.contract.policies import DOCUMENT_READ
-from stellary.contract.refs import DocumentRef, DocumentVersionRef, WorkspaceRef
+from stellary.contract.refs import DocumentCommentRef, DocumentRef, DocumentVersionRef, WorkspaceRef
 from stellary.core.accounts.access_checks import (
     ORGANIZATION_ID,
     WORKSPACE_ID,
@@ -17,17 +19,22 @@ from stellary.core.accounts.access_checks import (
     by_ref,
 )
 from stellary.core.accounts.audience import name_of
+from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.db.base import IdType
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import rows
 from stellary.core.knowledge.row_types import (
     CallerNameRow,
+    LoadedCommentRow,
     LoadedDocumentRow,
+    LoadedSummaryRow,
     StoredDocumentRow,
     VersionContentRow,
 )
-from stellary.core.knowledge.tables import documents, versions
+from stellary.core.knowledge.tables import comments, documents, versions
+
+R = TypeVar("R", LoadedDocumentRow, LoadedSummaryRow, LoadedCommentRow)
 
 _CALLER_NAME = name_of(bindparam("_caller_id", type_=IdType)).label("caller_name")
 _DOCUMENT = Link(
@@ -70,6 +77,23 @@ _THIS = select(*rows.DOCUMENT).where(documents.c.id == bindparam("_document_id")
 _CURRENT = Query(StoredDocumentRow, _THIS)
 
 
+_summary = AccessCheck(DocumentRef, LoadedSummaryRow, _DOCUMENT, columns=rows.SUMMARY)
+_comment = AccessCheck(
+    DocumentCommentRef,
+    LoadedCommentRow,
+    _DOCUMENT,
+    Link("Comment", comments, "comment_id", comments.c.document_id == documents.c.id),
+    columns=(
+        comments.c.id.label("comment_id"),
+        comments.c.author_id.label("comment_author_id"),
+        *rows.SUMMARY,
+    ),
+    author="comment_author_id",
+)
+_KEEP = select(documents.c.id).where(documents.c.id == bindparam("_document_id"))
+_KEEP = _KEEP.with_for_update(read=True, key_share=True)
+
+
 def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
     """Check access to a document; return its row, and ``caller_name``.
 
@@ -82,7 +106,44 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
         Forbidden: The caller's role is insufficient; or the caller wants to change a document that was created in another
             workspace of the organization.
     """
-    at = _document(uow, ref)
+    return _check_place(uow, _document(uow, ref))
+
+
+def document_summary(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedSummaryRow]:
+    """Check access to a document like ``document``, without reading its content.
+
+    Args:
+        uow: The unit of work.
+        ref: The document.
+    """
+    return _check_place(uow, _summary(uow, ref))
+
+
+def comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Loaded[LoadedCommentRow]:
+    """Check access to a comment like ``document``; return the row of its document, with the comment's id and author.
+
+    Args:
+        uow: The unit of work.
+        ref: The comment.
+    """
+    return _check_place(uow, _comment(uow, ref))
+
+
+def keep_document(uow: UnitOfWork, document_id: str) -> None:
+    """Keep a document from being deleted until the transaction ends.
+
+    Args:
+        uow: The unit of work.
+        document_id: The document.
+
+    Raises:
+        NotFound: It was deleted in the meantime.
+    """
+    if uses_row_locks(uow) and uow.connection.execute(_KEEP, {"_document_id": document_id}).first() is None:
+        raise NotFound("Document not found")
+
+
+def _check_place(uow: UnitOfWork, at: Loaded[R]) -> Loaded[R]:
     if uow.policy != DOCUMENT_READ and at.row.workspace_id != at.roles.workspace_id:
         raise Forbidden(
             "a document of the organization can be changed only in the workspace in which it was created",
@@ -108,4 +169,4 @@ def reload_document(uow: UnitOfWork, document_id: str) -> StoredDocumentRow:
     return row
 
 
-ACCESS_BY_REF: AccessByRef = {**by_ref(version), DocumentRef: document}
+ACCESS_BY_REF: AccessByRef = {**by_ref(version), DocumentRef: document, DocumentCommentRef: comment}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypedDict, cast
 
 import attrs
 from sqlalchemy import bindparam, delete, insert, update
 
+from stellary.contract.comments import DocumentComment
 from stellary.contract.documents import (
     CREATE_DOCUMENT,
     DELETE_DOCUMENT,
@@ -43,6 +44,7 @@ from stellary.core.knowledge.row_types import LoadedDocumentRow, StoredDocumentR
 from stellary.core.knowledge.rules import documents as rules
 from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
+from stellary.core.knowledge.rules.plain_text import AT_SIGNS, plain_text
 from stellary.core.knowledge.tables import documents, versions
 
 _INSERT = insert(documents)
@@ -141,7 +143,8 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
     if after.status != before.status == "pending_review":
         uow.connection.execute(_WITHDRAW_SUBMISSION, {"_id": before.id, "_number": before.submissions})
     if not _SEARCHED_FIELDS.isdisjoint(changed):
-        uow.emit(written_event(after, is_new=False))
+        is_moved = before.context_id != after.context_id
+        uow.emit(written_event(after, is_new=False, is_moved=is_moved))
     if after is not before:
         event_class = (
             DocumentUpdated if rules.is_news(before, after, uow.user_id, uow.now) else DocumentRevised
@@ -207,17 +210,27 @@ def change_document(
     return before, before
 
 
-def written_event(document: StoredDocument, *, is_new: bool) -> DocumentWritten:
+def written_event(
+    document: StoredDocument,
+    *,
+    is_new: bool,
+    is_moved: bool = False,
+    comments: Sequence[DocumentComment] = (),
+) -> DocumentWritten:
     """Return the event from which search indexes the current content of a document.
 
     Args:
         document: The document as it is stored now.
         is_new: Whether it has just been created.
+        is_moved: Whether it has another context than before. Default: False.
+        comments: The comments that were imported with it. Default: none.
     """
     return DocumentWritten(
         **event_location(document),
         document_id=document.id,
         is_new=is_new,
+        is_moved=is_moved,
+        comments=comments,
         organization_id=document.organization_id if document.context_type == "organization" else None,
         title=document.title,
         tags=document.tags,
@@ -233,6 +246,7 @@ class DocumentChange(TypedDict):
     document: DocumentSummary
     old: Value | None
     new: Value | None
+    texts: tuple[str, str]
 
 
 def describe_change(before: StoredDocument | None, after: StoredDocument | None) -> DocumentChange:
@@ -248,6 +262,13 @@ def describe_change(before: StoredDocument | None, after: StoredDocument | None)
     assert document is not None
     has_new_content = before is not None and after is not None and before.content != after.content
 
+    old_text = new_text = ""
+    if has_new_content or before is None:
+        new_text = plain_text(document.content)
+        # A large text takes a while, and only mentions are compared with the text before.
+        if before is not None and any(at in new_text for at in AT_SIGNS):
+            old_text = plain_text(before.content)
+
     def to_recorded(state: StoredDocument | None) -> Value | None:
         if state is None:
             return None
@@ -258,6 +279,7 @@ def describe_change(before: StoredDocument | None, after: StoredDocument | None)
         "document": rows.to_summary(document),
         "old": to_recorded(before),
         "new": to_recorded(after),
+        "texts": (old_text, new_text),
     }
 
 
@@ -268,7 +290,7 @@ class EventLocation(TypedDict):
     project_id: str | None
 
 
-def event_location(document: StoredDocument) -> EventLocation:
+def event_location(document: DocumentSummary) -> EventLocation:
     """Return the workspace and project of a document, as fields of an event."""
     return {"workspace_id": document.workspace_id, "project_id": document.project_id}
 

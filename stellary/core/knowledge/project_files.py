@@ -5,32 +5,42 @@ from __future__ import annotations
 import attrs
 from sqlalchemy import bindparam, insert, select
 
+from stellary.contract.comments import DocumentComment
 from stellary.contract.fields import replace_fields
 from stellary.contract.multipart_imports import CreateImport
-from stellary.contract.project_exports import FileDocument, ProjectFile
+from stellary.contract.project_exports import FileComment, FileDocument, ProjectFile
 from stellary.contract.project_imports import ImportProject, ProjectHeader
 from stellary.contract.refs import ImportRef, ProjectRef, WorkspaceRef
 from stellary.contract.safe_content import make_safe
 from stellary.core.accounts import people
 from stellary.core.board import exports, imports, multipart_imports
 from stellary.core.board.row_types import ImportRow
+from stellary.core.board.rules.import_cards import plan_comments
 from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.knowledge import rows
+from stellary.core.knowledge import comments, rows
 from stellary.core.knowledge.documents import written_event
-from stellary.core.knowledge.row_types import ExportedDocumentRow
+from stellary.core.knowledge.row_types import ExportedDocumentCommentRow, ExportedDocumentRow
 from stellary.core.knowledge.rules import imports as rules
+from stellary.core.knowledge.tables import comments as comments_table
 from stellary.core.knowledge.tables import documents
 
 _OF_PROJECT = Query(
     ExportedDocumentRow,
     (select(documents).where(documents.c.project_id == bindparam("_project_id")).order_by(documents.c.id)),
 )
+_COMMENTS = Query(
+    ExportedDocumentCommentRow,
+    select(comments_table)
+    .join_from(comments_table, documents)
+    .where(documents.c.project_id == bindparam("_project_id"))
+    .order_by(comments_table.c.id),
+)
 _FILE_FIELDS = RowFields(
     FileDocument,
     documents,
-    computed=("author",),
+    computed=("author", "comments"),
     internal=(
         *("organization_id", "workspace_id", "context_type", "context_id", "project_id", "tag_keys"),
         *("author_id", "reviewer_id", "review_notes", "submitted_at", "reviewed_at", "submissions"),
@@ -49,18 +59,21 @@ def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     """
     file, workspace_id = exports.project_file(uow, ref)
     document_rows = _OF_PROJECT.all(uow.connection, {"_project_id": ref.project_id})
-    authors = exports.People(
-        people.load_with_membership(uow, workspace_id, {row.author_id for row in document_rows})
-    )
-    ids = {row.id for row in document_rows}
+    comment_rows = _COMMENTS.all(uow.connection, {"_project_id": ref.project_id}) if document_rows else ()
+    author_ids = {row.author_id for row in document_rows} | {row.author_id for row in comment_rows}
+    authors = exports.People(people.load_with_membership(uow, workspace_id, author_ids))
+    comments_by_document: dict[str, list[FileComment]] = {row.id: [] for row in document_rows}
+    for row in comment_rows:
+        comments_by_document[row.document_id].append(comments.ROWS.to_file(row, authors.person))
     with_documents = replace_fields(
         file,
         documents=[
             _FILE_FIELDS.to_value(
                 row,
-                parent_id=row.parent_id if row.parent_id in ids else None,
+                parent_id=row.parent_id if row.parent_id in comments_by_document else None,
                 author=authors.person(row.author_id),
                 content=make_safe(row.content),
+                comments=comments_by_document[row.id],
             )
             for row in document_rows
         ],
@@ -115,12 +128,18 @@ def _add_documents(uow: UnitOfWork, imported: imports.Imported, file: ProjectHea
         "told_of_id": uow.user_id,
         "told_at": uow.now,
     }
-    ids = [uow.new_id() for _ in file.documents or ()]
+    entries, ids = file.documents or [], [uow.new_id() for _ in file.documents or ()]
     new_documents = rules.build_documents(file, ids, imported.scope_ids, common, uow.now)
     if new_documents:
         uow.connection.execute(_INSERT, [rows.STORED.to_row(document) for document in new_documents])
+    by = imports.build_importer(uow, imported.importer, imported.answer.id, assignees={})
+    new_comments = list(plan_comments(DocumentComment, "document", entries, ids, by))
+    comments.ROWS.insert_imported(uow, new_comments)
+    comments_by_document: dict[str, list[DocumentComment]] = {id: [] for id in ids}
+    for comment, _ in new_comments:
+        comments_by_document[comment.document_id].append(comment)
     for document in new_documents:
         # For search, which indexes each document; members are notified of the project as a whole.
-        uow.emit(written_event(document, is_new=True))
+        uow.emit(written_event(document, is_new=True, comments=comments_by_document[document.id]))
     not_carried = [*imported.answer.not_carried, *rules.list_losses(file, imported.importer.email)]
     return attrs.evolve(imported, answer=replace_fields(imported.answer, not_carried=not_carried))

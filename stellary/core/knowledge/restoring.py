@@ -1,4 +1,4 @@
-"""Restoring documents from the trash."""
+"""Restoring documents and comments on them from the trash."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from sqlalchemy import Column, bindparam, select, update
 
 from stellary.contract.errors import Conflict
 from stellary.contract.trash import RestoreItem
-from stellary.core.board.restoring.containers import has_scope, lock_project_of, refuse_names
+from stellary.core.board.restoring.containers import (
+    has_scope,
+    lock_project_of,
+    missing_container,
+    refuse_names,
+)
 from stellary.core.board.restoring.events import emit_restored
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
@@ -14,7 +19,7 @@ from stellary.core.kernel.trash import TrashRow
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.knowledge import placing, rows
 from stellary.core.knowledge.row_types import DocumentSummaryRow
-from stellary.core.knowledge.tables import documents
+from stellary.core.knowledge.tables import comments, documents
 
 _SUMMARY = Query(DocumentSummaryRow, select(*rows.SUMMARY).where(documents.c.id == bindparam("_id")))
 _CHILD = select(documents.c.id, documents.c.parent_id).where(documents.c.id == bindparam("_id"))
@@ -56,6 +61,29 @@ def restore_document(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> N
     restore_children(uow, item)
     document = _SUMMARY.first(uow.connection, {"_id": item.item_id})
     emit_restored(uow, item, None if document is None else rows.summary(document))
+
+
+def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
+    """Restore a comment on a document; return the document in words.
+
+    Args:
+        uow: The unit of work.
+        item: The entry of the item.
+        request: The request.
+
+    Raises:
+        Conflict: The document is gone.
+    """
+    refuse_names(request, "a comment")
+    document_id = trash.load_rows(uow, item.id, comments)[item.item_id]["document_id"]
+    trash.lock(uow, documents, document_id)
+    row = _SUMMARY.first(uow.connection, {"_id": document_id})
+    if row is None:
+        raise missing_container(uow, "document", document_id)
+    trash.reinsert(uow, item.id)
+    document = rows.summary(row)
+    emit_restored(uow, item, document)
+    return f'document "{document.title}"'
 
 
 def restore_children(uow: UnitOfWork, item: TrashRow) -> None:

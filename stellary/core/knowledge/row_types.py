@@ -6,6 +6,7 @@ from datetime import datetime
 
 from stellary.contract.documents import ContextType
 from stellary.contract.rich_text import Node
+from stellary.core.board.row_types import ExportedCommentRow
 from stellary.core.db.row_types import RowType
 
 
@@ -35,6 +36,20 @@ class DocumentSummaryRow(RowType):
     """A document without its content, which ``rows.summary`` reads."""
 
 
+class LoadedSummaryRow(DocumentSummaryRow):
+    """A document without its content, for an access check."""
+
+    id: str
+    workspace_id: str
+
+
+class LoadedCommentRow(LoadedSummaryRow):
+    """A document without its content, and a comment on it."""
+
+    comment_id: str
+    comment_author_id: str
+
+
 class VersionRow(RowType):
     """A submitted version of a document, which ``rows.version_summary`` reads."""
 
@@ -55,15 +70,22 @@ class ExportedDocumentRow(RowType):
 
 
 class DocumentHitRow(RowType):
-    """A document that a search finds; without its content if that is too long for a snippet."""
+    """A document or a comment that a search finds; without its content if that is too long for a snippet."""
 
     id: str
+    document_id: str
     title: str
     project_id: str | None
     tags: list[str]
-    content: Node | None
+    content: Node | str | None
     created_at: datetime
     updated_at: datetime
+
+
+class ExportedDocumentCommentRow(ExportedCommentRow):
+    """A comment on a document for a project file."""
+
+    document_id: str
 
 
 class ParentRow(RowType):

@@ -1,4 +1,4 @@
-"""The tables of knowledge: documents, and their submitted versions."""
+"""The tables of knowledge: documents, their submitted versions, and the comments on them."""
 
 from __future__ import annotations
 
@@ -64,4 +64,18 @@ versions = Table(
     Column("reviewed_at", UtcDateTime),
     UniqueConstraint("document_id", "number"),
     Index("ix_stellary_document_versions_document_id_id", "document_id", "id"),
+)
+
+comments = Table(
+    "stellary_document_comments",
+    metadata,
+    Column("id", IdType, primary_key=True),
+    Column("document_id", IdType, ForeignKey("stellary_documents.id", ondelete="CASCADE"), nullable=False),
+    # As in the table of the comments on cards.
+    Column("author_id", IdType, ForeignKey("stellary_users.id"), nullable=False),
+    Column("imported_from", Json),
+    Column("content", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index("ix_stellary_document_comments_document_id_id", "document_id", "id"),
 )

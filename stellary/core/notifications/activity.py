@@ -29,6 +29,7 @@ from stellary.core.db.direct_connection import queue_rows
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
     CardEvent,
+    DocumentCommentCreated,
     DocumentEvent,
     DocumentSubmitted,
     ItemChanged,
@@ -44,6 +45,7 @@ from stellary.core.kernel.events import (
 )
 from stellary.core.kernel.signals import of_workspace
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.knowledge.comments import select_document_commenters
 from stellary.core.notifications import channels, rules
 from stellary.core.notifications.changes import (
     StoredChange,
@@ -72,6 +74,9 @@ def _people_statement(*queries: Select[Any]) -> Select[Any]:
 
 
 _CARD_PEOPLE = _people_statement(select_commenters(bindparam("_card_ids", expanding=True)))
+_DOCUMENT_PEOPLE = _people_statement(
+    select_document_commenters(bindparam("_document_id", type_=IdType)).add_columns(_NO_CARD)
+)
 _PROJECT_PEOPLE = _people_statement(select_project_members(_PROJECT_ID).add_columns(_NO_CARD)).add_columns(
     select_project_name(_PROJECT_ID).label("project")
 )
@@ -345,18 +350,39 @@ def _pilotage_recipients(uow: UnitOfWork, event: PilotageChanged) -> list[str]:
 
 def _document_entry(uow: UnitOfWork, event: DocumentEvent) -> _Entry:
     """Build the entry of a document event, for its author or its reviewers."""
-    parameters = {"_workspace_id": event.workspace_id}
+    parameters: dict[str, object] = {"_workspace_id": event.workspace_id}
+    is_comment = isinstance(event, DocumentCommentCreated)
     if isinstance(event, DocumentSubmitted):
         candidates = set(uow.connection.execute(_REVIEWERS, parameters).scalars())
     else:
         candidates = rules.find_document_recipients(event) - {uow.user_id}
-        if candidates:
-            people_parameters = {"_user_ids": sorted(candidates), "_card_ids": []}
-            rows = uow.connection.execute(_CARD_PEOPLE, {**people_parameters, **parameters})
+        if candidates or is_comment:
+            parameters |= {"_user_ids": sorted(candidates)}
+            if is_comment:
+                of_document = {**parameters, "_document_id": event.document.id}
+                rows = uow.connection.execute(_DOCUMENT_PEOPLE, of_document)
+            else:
+                rows = uow.connection.execute(_CARD_PEOPLE, {**parameters, "_card_ids": []})
             candidates = {row.id for row in rows if row.sees}
+    mentioned = find_mentioned(uow, event)
     changes = list_item_changes(event.old, event.new)
-    recipients = rules.recipients(candidates, uow.user_id)
-    return _Entry(event, rules.document_meta(event), recipients, changes, event.document)
+    recipients = rules.recipients(candidates | mentioned.keys(), uow.user_id)
+    meta = rules.document_meta(event) | ({"mentioned": sorted(mentioned.values())} if mentioned else {})
+    return _Entry(event, meta, recipients, changes, event.document)
+
+
+def find_mentioned(uow: UnitOfWork, event: DocumentEvent) -> dict[str, str]:
+    """Return the names of the users that a document or a comment on it newly mentions, by id.
+
+    Args:
+        uow: The unit of work.
+        event: The event. If its text has no mentions, no user is looked up.
+    """
+    if not rules.may_mention(event):
+        return {}
+    names: dict[str, str] = {}
+    ids_by_handle = _load_handles(uow, event.workspace_id, names)
+    return {user_id: names[user_id] for user_id in rules.find_new_mentions(event, ids_by_handle)}
 
 
 def _trash_entry(event: TrashEvent) -> _Entry:

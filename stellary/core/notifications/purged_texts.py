@@ -22,6 +22,7 @@ _KINDS: Final = {
     "stellary_automations": "automation",
     "stellary_columns": "column",
     "stellary_custom_fields": "custom_field",
+    "stellary_document_comments": "document_comment",
     "stellary_documents": "document",
     "stellary_labels": "label",
     "stellary_scopes": "scope",

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import DocumentRevised
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.notifications.activity import record
+from stellary.core.notifications.activity import find_mentioned, record
 from stellary.core.notifications.changes import merge_changes, to_json
 from stellary.core.notifications.row_types import RevisedActivityRow
 from stellary.core.notifications.tables import APART_FROM_CARDS, activities
@@ -34,7 +34,8 @@ _UPDATE = update(activities).where(activities.c.seq == bindparam("_seq"))
 def merge_revisions(uow: UnitOfWork, events: Sequence[DocumentRevised]) -> None:
     """Add further changes of documents to the last records of their changes.
 
-    A document without such a record, such as one that was just imported, gets one.
+    A document without such a record, such as one that was just imported, gets one, and so does a change that mentions
+    users.
 
     Args:
         uow: The unit of work.
@@ -43,7 +44,7 @@ def merge_revisions(uow: UnitOfWork, events: Sequence[DocumentRevised]) -> None:
     for event in events:
         parameters = {"_workspace_id": event.workspace_id, "_document_id": event.document.id}
         row = _LAST.first(uow.connection, {**parameters, "_actor_id": uow.user_id})
-        if row is None or event.old is None or event.new is None:
+        if row is None or event.old is None or event.new is None or find_mentioned(uow, event):
             record(uow, [event])
             continue
         changes = merge_changes(row.changes or (), event.old, event.new)

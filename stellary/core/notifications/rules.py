@@ -28,6 +28,10 @@ from stellary.core.kernel.events import (
     CommentUpdated,
     ContentRestored,
     DocumentApproved,
+    DocumentCommentCreated,
+    DocumentCommentDeleted,
+    DocumentCommentEvent,
+    DocumentCommentUpdated,
     DocumentCreated,
     DocumentDeleted,
     DocumentEvent,
@@ -53,6 +57,7 @@ from stellary.core.kernel.events import (
     RelationRemoved,
     TrashEvent,
 )
+from stellary.core.knowledge.rules.plain_text import AT_SIGNS
 
 TYPES: Final[Mapping[type[Event], ActivityType]] = {
     CardCreated: "card_created",
@@ -80,6 +85,9 @@ TYPES: Final[Mapping[type[Event], ActivityType]] = {
     DocumentCreated: "document_created",
     DocumentUpdated: "document_updated",
     DocumentRevised: "document_updated",
+    DocumentCommentCreated: "document_comment_added",
+    DocumentCommentUpdated: "document_comment_updated",
+    DocumentCommentDeleted: "document_comment_deleted",
     DocumentDeleted: "document_deleted",
     DocumentSubmitted: "document_submitted",
     DocumentApproved: "document_approved",
@@ -257,6 +265,8 @@ def document_meta(event: DocumentEvent) -> dict[str, object]:
             meta["number"] = event.number
         case DocumentReviewed():
             meta |= {"number": event.number, "notes": document.review_notes}
+        case DocumentCommentEvent():
+            meta["commentId"] = event.comment.id
         case DocumentCreated() | DocumentRevised() | DocumentDeleted():
             pass
         case _:
@@ -303,7 +313,11 @@ def find_entity(
         case ProjectEvent():
             return "project", event.project_id
         case DocumentEvent():
-            return "document", event.document.id
+            return (
+                ("document_comment", event.comment.id)
+                if isinstance(event, DocumentCommentEvent)
+                else ("document", event.document.id)
+            )
         case ItemChanged():
             return event.kind, event.item_id
         case _:
@@ -352,10 +366,13 @@ def find_owner_of_broken(event: ItemChanged) -> str | None:
 def find_document_recipients(event: DocumentEvent) -> set[str]:
     """Return the ids of the users that a document's event concerns, except reviewers of a submission.
 
-    These are the author, if the document was reviewed, deleted, or changed so that its review is void; and the user
-    who submitted it.
+    These are the author, if the document was reviewed, deleted, or changed so that its review is void; the user who
+    submitted it; and of a comment the author and the latest reviewer. Commenters are added by the caller.
     """
     match event:
+        case DocumentCommentCreated():
+            document = event.document
+            return {document.author_id, *([document.reviewer_id] if document.reviewer_id else [])}
         case DocumentReviewed():
             return {event.document.author_id, event.submitted_by_id}
         case DocumentDeleted():
@@ -406,32 +423,31 @@ _END = re.compile(r"(?!\w|[.+-]\w)")
 _WORD = re.compile(r"\w+")
 
 
-_AT = ("@", "\ufe6b", "\uff20")
-"""Characters that fold to ``@``: most texts have none, and then need not be folded."""
-
-
-def find_text_change(event: CardEvent) -> tuple[str, str]:
+def find_text_change(event: CardEvent | DocumentEvent) -> tuple[str, str]:
     """Return the text that can mention users, before and after the event."""
     match event:
-        case CommentCreated():
+        case CommentCreated() | DocumentCommentCreated():
             return "", event.comment.content
-        case CommentUpdated():
+        case CommentUpdated() | DocumentCommentUpdated():
             return event.before, event.comment.content
         case CardCreated():
             return "", event.card.description or ""
         case CardUpdated() if "description" in event.changed:
             return event.before.description or "", event.card.description or ""
+        case DocumentEvent():
+            return event.texts
         case _:
             return "", ""
 
 
-def may_mention(event: CardEvent) -> bool:
+def may_mention(event: CardEvent | DocumentEvent) -> bool:
     """Return whether a text might mention users, so that their handles have to be loaded."""
     text = find_text_change(event)[1]
-    return any(at in text for at in _AT) and _MENTION.search(_fold(text)) is not None
+    # Most texts have no such character, and then need not be folded.
+    return any(at in text for at in AT_SIGNS) and _MENTION.search(_fold(text)) is not None
 
 
-def find_new_mentions(event: CardEvent, people: Mapping[str, Iterable[str]]) -> set[str]:
+def find_new_mentions(event: CardEvent | DocumentEvent, people: Mapping[str, Iterable[str]]) -> set[str]:
     """Return the ids of users that a text mentions after the event, but not before.
 
     Args:

@@ -35,6 +35,7 @@ READ_POLICIES: Final[Mapping[EntityKind, Policy]] = {
     "custom_field": BOARD_READ,
     "automation": AUTOMATIONS_READ,
     "document": DOCUMENT_READ,
+    "document_comment": DOCUMENT_READ,
     "mission": PILOTAGE_READ,
     "priority": PILOTAGE_READ,
     "todo": PILOTAGE_READ,

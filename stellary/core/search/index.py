@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Insert, Integer, Text, bindparam, delete, func, insert, select, update
 
+from stellary.contract.documents import DocumentSummary
 from stellary.core.board import search_entries
 from stellary.core.board.order.ordering import find_card_ids
 from stellary.core.db.direct_connection import queue_rows
@@ -19,6 +20,10 @@ from stellary.core.kernel.events import (
     CommentCreated,
     CommentDeleted,
     CommentUpdated,
+    DocumentCommentCreated,
+    DocumentCommentDeleted,
+    DocumentCommentEvent,
+    DocumentCommentUpdated,
     DocumentWritten,
     Event,
     ItemRestored,
@@ -49,6 +54,11 @@ _INSERT_OF_DOCUMENT = insert(entries).from_select(
 _THIS_ENTRY = (entries.c.workspace_id == bindparam("_workspace_id"), entries.c.id == bindparam("_id"))
 _UPDATE = update(entries).where(*_THIS_ENTRY)
 _DELETE = delete(entries).where(*_THIS_ENTRY)
+_MOVE_COMMENTS = update(entries).where(
+    entries.c.workspace_id == bindparam("_workspace_id"),
+    entries.c.document_id == bindparam("_document_id"),
+    entries.c.kind == "document_comment",
+)
 # The title of a card begins with its key, folded: `` eng 12 fix the login ``.
 _RENAME_KEY = (
     update(entries)
@@ -206,6 +216,22 @@ def _comment_deleted(uow: UnitOfWork, changes: _IndexChanges, event: CommentDele
 def _document_written(uow: UnitOfWork, changes: _IndexChanges, event: DocumentWritten) -> None:
     entry = knowledge.document_entry(event)
     (changes.create if event.is_new else changes.change)(entry)
+    for comment in event.comments:
+        changes.create(
+            attrs.evolve(entry, kind="document_comment", id=comment.id, title="", text=comment.content)
+        )
+    if event.is_moved:
+        place = {"organization_id": event.organization_id, "project_id": event.project_id}
+        document = {"_workspace_id": event.workspace_id, "_document_id": event.document_id}
+        uow.connection.execute(_MOVE_COMMENTS, {**document, **place})
+
+
+def _document_comment_changed(uow: UnitOfWork, changes: _IndexChanges, event: DocumentCommentEvent) -> None:
+    entry = knowledge.comment_entry(event.document, event.comment.id, event.comment.content)
+    if isinstance(event, DocumentCommentDeleted):
+        changes.delete(entry.id, entry.workspace_id)
+    else:
+        (changes.create if isinstance(event, DocumentCommentCreated) else changes.change)(entry)
 
 
 def _item_restored(uow: UnitOfWork, changes: _IndexChanges, event: ItemRestored) -> None:
@@ -213,6 +239,9 @@ def _item_restored(uow: UnitOfWork, changes: _IndexChanges, event: ItemRestored)
     if event.kind == "comment":
         for entry in search_entries.list_comment_entries(uow, event.workspace_id, event.item_id):
             changes.create(entry)
+    elif isinstance(event.item, DocumentSummary) and event.kind == "document_comment":
+        content = knowledge.load_comment(uow, event.item_id)
+        changes.create(knowledge.comment_entry(event.item, event.item_id, content))
     elif event.new_name is not None and event.kind == "project":
         for entry in search_entries.list_project_entries(uow, event.workspace_id, event.item_id):
             changes.change(entry)
@@ -229,6 +258,9 @@ _HANDLERS: Mapping[type[Event], Callable[[UnitOfWork, _IndexChanges, Any], None]
     CommentUpdated: _comment_updated,
     CommentDeleted: _comment_deleted,
     DocumentWritten: _document_written,
+    DocumentCommentCreated: _document_comment_changed,
+    DocumentCommentUpdated: _document_comment_changed,
+    DocumentCommentDeleted: _document_comment_changed,
     ItemRestored: _item_restored,
 }
 """The function that applies each event to the index."""

@@ -66,6 +66,7 @@ RESTORERS: Final[Mapping[TrashKind, Callable[[UnitOfWork, TrashRow, RestoreItem]
     "scope": _restore_scope,
     "project": _restore_project,
     "document": documents.restore_document,
+    "document_comment": documents.restore_comment,
 }
 """The function that restores each kind of item, emits the events of it, and returns its place if that can differ."""
 

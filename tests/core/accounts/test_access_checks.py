@@ -27,6 +27,7 @@ MISSING = {
     "ChecklistItemRef": "Card",
     "CustomFieldRef": "Custom field",
     "DeliveryRef": "Webhook",
+    "DocumentCommentRef": "Document",
     "DocumentRef": "Document",
     "DocumentVersionRef": "Document",
     "DraftRef": "Project draft",

@@ -185,7 +185,9 @@ def create_secret_items(api: TrashApi) -> dict[str, tuple[str, str]]:
         paths[kind] = (f"{place}/{collection}/{item['id']}", item["id"])
         name = "title" if kind == "document" else "name"
         api.ask("PATCH", paths[kind][0], {name: f"{SECRET} renamed"})
-    return paths
+    comments = f"{paths['document'][0]}/comments"
+    comment, _ = (api.ask("POST", comments, {"content": SECRET}) for _ in range(2))
+    return {"document_comment": (f"{comments}/{comment['id']}", comment["id"]), **paths}
 
 
 def test_purged_texts_remain_in_no_activity(trash_api, core, monkeypatch):

@@ -17,6 +17,7 @@ KINDS = (
     "comment",
     "attachment",
     "document",
+    "document_comment",
     "label",
     "custom_field",
     "column",
@@ -73,6 +74,10 @@ def fill(api: TrashApi) -> Items:
     document = api.ask(
         "POST", f"{workspace}/documents", {"title": "Plan", "parentId": top["id"], "tags": ["x"]}
     )
+    comments += [
+        api.ask("POST", f"{workspace}/documents/{document['id']}/comments", {"content": text})
+        for text in ("Three.", "Four.")
+    ]
     api.ask("POST", f"{workspace}/documents", {"title": "Part", "parentId": document["id"]})
     of_scope = {"contextType": "scope", "contextId": scope["id"]}
     api.ask("POST", f"{workspace}/documents", {"title": "Notes", **of_scope})
@@ -85,6 +90,7 @@ def fill(api: TrashApi) -> Items:
         "comment": comments[0]["id"],
         "attachment": attachment["id"],
         "document": document["id"],
+        "document_comment": comments[2]["id"],
         "label": label["id"],
         "custom_field": field["id"],
         "column": column["id"],
@@ -97,6 +103,7 @@ def fill(api: TrashApi) -> Items:
         "comment": f"/cards/{card['id']}/comments/{comments[0]['id']}",
         "attachment": f"/cards/{card['id']}/attachments/{attachment['id']}",
         "document": f"{workspace}/documents/{document['id']}",
+        "document_comment": f"{workspace}/documents/{document['id']}/comments/{comments[2]['id']}",
         "label": f"{workspace}/labels/{label['id']}",
         "custom_field": f"{workspace}/custom-fields/{field['id']}",
         "column": f"/columns/{column['id']}?moveCardsTo={done}",

@@ -32,7 +32,7 @@ _WORKSPACE_OPERATIONS = frozenset(
 def category(endpoint: AnyEndpoint) -> str:
     """Return the category of tools that an endpoint belongs to: such as ``board.read`` or ``pilotage.write``."""
     area = "board"
-    if endpoint.resource == "documents":
+    if endpoint.resource in ("documents", "document_comments"):
         area = "documents"
     elif endpoint.policy.token.startswith("pilotage:"):
         area = "pilotage"

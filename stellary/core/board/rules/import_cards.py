@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 import attrs
 
 from stellary.contract.cards import Card, CreateCard
 from stellary.contract.columns import Column
-from stellary.contract.comments import Comment
+from stellary.contract.comments import Comment, DocumentComment
 from stellary.contract.custom_fields import CustomField
 from stellary.contract.fields import build_value, convert, replace_fields
-from stellary.contract.project_imports import IN_ALL_MAX, ImportedCard, ImportedComment, ImportedPerson
+from stellary.contract.project_imports import (
+    IN_ALL_MAX,
+    ImportedCard,
+    ImportedComment,
+    ImportedDocument,
+    ImportedPerson,
+)
 from stellary.contract.unset import UNSET, Unset
 from stellary.contract.wire import invalid, utc
 from stellary.core.board.rules import cards as card_rules
@@ -23,6 +30,7 @@ from stellary.core.board.rules.import_references import Importer, resolve_refere
 from stellary.core.board.rules.positions import GAP
 
 NAME_MAX = 100
+C = TypeVar("C", Comment, DocumentComment)
 
 
 @attrs.frozen
@@ -175,36 +183,57 @@ def _times(card: ImportedCard, new_card: Card, now: datetime, path: str) -> tupl
     return created_at, completed_at if new_card.status == "done" else None
 
 
-def plan_comments(
-    cards: Sequence[ImportedCard], ids: Sequence[str], by: Importer
-) -> Iterator[tuple[Comment, str | None]]:
-    """Yield the comments of cards, with the addresses of their authors.
+def check_comment_count(entries: Sequence[ImportedCard | ImportedDocument], path: str) -> None:
+    """Check that the items of a file do not have too many comments.
 
     Args:
-        cards: The cards, as the file has them.
+        entries: The items, as the file has them.
+        path: The path of their list.
+
+    Raises:
+        Invalid: There are too many comments.
+    """
+    if sum(len(entry.comments or ()) for entry in entries) > IN_ALL_MAX:
+        raise invalid((path, f"must not have more than {IN_ALL_MAX} comments in all"))
+
+
+def plan_comments(
+    kind: type[C],
+    item: str,
+    entries: Sequence[ImportedCard | ImportedDocument],
+    ids: Sequence[str],
+    by: Importer,
+) -> Iterator[tuple[C, str | None]]:
+    """Yield the comments of cards or documents, with the addresses of their authors.
+
+    Args:
+        kind: The class of the comments.
+        item: What they are on: ``card`` or ``document``.
+        entries: The items, as the file has them.
         ids: Their new ids.
         by: The importing user.
 
     Raises:
         Invalid: There are too many comments.
     """
-    if sum(len(card.comments or ()) for card in cards) > IN_ALL_MAX:
-        raise invalid(("cards", f"must not have more than {IN_ALL_MAX} comments in all"))
-    for card_id, card in zip(ids, cards, strict=True):
-        for comment in card.comments or ():
-            yield _comment(comment, card_id, by)
+    check_comment_count(entries, f"{item}s")
+    for id, entry in zip(ids, entries, strict=True):
+        for comment in entry.comments or ():
+            yield _comment(kind, comment, {f"{item}_id": id}, by)
 
 
-def _comment(entry: ImportedComment, card_id: str, by: Importer) -> tuple[Comment, str | None]:
+def _comment(
+    kind: type[C], entry: ImportedComment, item: Mapping[str, str], by: Importer
+) -> tuple[C, str | None]:
     created_at = min(moment(entry.created_at, None) or by.now, by.now)
     updated_at = min(moment(entry.updated_at, None) or created_at, by.now)
     author = entry.author or ImportedPerson(name=by.name, email=by.email)
     email = value_or(author.email, None)
     comment = build_value(
-        Comment,
+        kind,
         entry,
         id=by.new_id(),
-        card_id=card_id,
+        **item,
         # The importer is responsible for the comment: the authors that a file names are not verified.
         author_id=by.user_id,
         author_name=by.name,

@@ -92,7 +92,7 @@ def plan_import(file: ImportProject, by: Importer, default_scope: str) -> Import
         labels=labels,
         custom_fields=list(fields),
         cards=card_positions,
-        comments=list(plan_comments(cards, card_ids, by)),
+        comments=list(plan_comments(Comment, "card", cards, card_ids, by)),
         relations=build_relation_rows(edges, by),
         last_number=max([file.project.last_number, *(card.number for card, _ in card_positions)]),
         not_carried=[*outside, *list_losses(cards, by.assignees, by.email)],

@@ -11,6 +11,7 @@ from stellary.contract.fields import build_value
 from stellary.contract.project_imports import ImportedDocument, NotCarried, ProjectHeader
 from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid, utc
+from stellary.core.board.rules.import_cards import check_comment_count
 from stellary.core.board.rules.import_losses import list_other_creators
 from stellary.core.board.rules.import_references import index_ids, resolve_reference
 from stellary.core.knowledge.rules.documents import NOT_REVIEWED, StoredDocument, check_tags, tag_keys
@@ -75,6 +76,7 @@ def check_documents(
     """
     entries = file.documents or []
     scopes, indexes = index_ids(file.scopes or (), "scopes"), index_ids(entries, "documents")
+    check_comment_count(entries, "documents")
     placements = []
     for index, entry in enumerate(entries):
         path = f"documents[{index}]"

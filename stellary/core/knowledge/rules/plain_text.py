@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from stellary.contract.rich_text import Node, nodes
 
+AT_SIGNS = ("@", "\ufe6b", "\uff20")
+"""The characters that begin a mention: the last two fold to the first."""
+
 
 def plain_text(document: Node) -> str:
     """Return the text of a document: a line for each block, with the names of mentioned people and the descriptions of images."""

@@ -1,0 +1,186 @@
+"""The rows of comments: the statements and conversions that all kinds of items with comments share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
+
+from stellary.contract.comments import Comment, CreateComment, DocumentComment, UpdateComment
+from stellary.contract.errors import NotFound
+from stellary.contract.fields import get_set_fields, update_value
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.project_exports import FileComment, FilePerson
+from stellary.contract.trash import TrashKind
+from stellary.core.accounts.audience import name_of
+from stellary.core.accounts.rules import CallerRoles
+from stellary.core.board.row_types import CommentRow, ExportedCommentRow
+from stellary.core.db.row_fields import RowFields
+from stellary.core.db.row_types import Query
+from stellary.core.kernel import trash
+from stellary.core.kernel.paging import Pages
+from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import delete_row
+
+C = TypeVar("C", Comment, DocumentComment)
+
+
+class CommentRows(Generic[C]):
+    """The comments on one kind of item.
+
+    Args:
+        kind: The class of the comments.
+        table: Their table.
+        item_id: The column with the id of the item.
+        trash_kind: Their kind in the trash.
+    """
+
+    def __init__(
+        self, kind: type[C], table: Table, item_id: ColumnElement[str], trash_kind: TrashKind
+    ) -> None:
+        self._kind: type[C] = kind
+        self._table, self._item_id, self._trash_kind = table, item_id.name, trash_kind
+        self._fields: RowFields[C] = RowFields(
+            kind, table, selected={"author_name": name_of(table.c.author_id)}
+        )
+        not_in_files = ("id", item_id.name, "author_id", "imported_from")
+        self._file_fields = RowFields(FileComment, table, computed=("author",), internal=not_in_files)
+        rows = select(*self._fields.columns).where(item_id == bindparam("_item_id"))
+        this = table.c.id == bindparam("_id")
+        self._list = Pages(CommentRow, rows, table.c.id)
+        self._one = Query(CommentRow, rows.where(this))
+        self._insert, self._update, self._delete = (
+            insert(table),
+            update(table).where(this),
+            delete(table).where(this),
+        )
+
+    def fetch(self, uow: UnitOfWork, request: Paged, item_id: str) -> Listing[C]:
+        """Return the comments on an item, oldest first.
+
+        Args:
+            uow: The unit of work.
+            request: The page.
+            item_id: The item.
+        """
+        return self._list.fetch(uow, request, self._to_comment, _item_id=item_id)
+
+    def insert(self, uow: UnitOfWork, request: CreateComment, item_id: str) -> C:
+        """Insert a comment of the caller.
+
+        Args:
+            uow: The unit of work.
+            request: The text.
+            item_id: The item, which is locked.
+        """
+        id = uow.new_id()
+        keys = {"id": id, self._item_id: item_id, "author_id": uow.user_id}
+        times = {"created_at": uow.now, "updated_at": uow.now}
+        uow.connection.execute(self._insert, {**get_set_fields(request, self._kind), **keys, **times})
+        return self.read(uow, item_id, id)
+
+    def update(self, uow: UnitOfWork, request: UpdateComment, item_id: str, id: str) -> tuple[C, C]:
+        """Change a comment, and return it before and after; the same value twice if nothing changes.
+
+        Args:
+            uow: The unit of work.
+            request: The fields to change.
+            item_id: The item.
+            id: The comment.
+
+        Raises:
+            NotFound: Another unit has deleted the comment.
+        """
+        before = self.read(uow, item_id, id)
+        after = update_value(before, request, uow.now)
+        if after is not before:
+            changes = {"_id": id, **self._fields.to_changes(before, after)}
+            if not uow.connection.execute(self._update, changes).rowcount:
+                raise NotFound("Comment not found")
+        return before, after
+
+    def delete(
+        self,
+        uow: UnitOfWork,
+        roles: CallerRoles,
+        id: str,
+        author_id: str,
+        *,
+        name: str,
+        project_id: str | None,
+        key: str | None = None,
+    ) -> None:
+        """Move a comment to the trash.
+
+        Args:
+            uow: A unit that has locked the item.
+            roles: The caller's roles in the workspace.
+            id: The comment.
+            author_id: Its author.
+            name: The title of the item.
+            project_id: The project of the item.
+            key: The key of a card. Default: none.
+
+        Raises:
+            NotFound: Another unit has deleted the comment.
+        """
+        trash.put(
+            uow,
+            self._table,
+            kind=self._trash_kind,
+            item_id=id,
+            name=name,
+            key=key,
+            author_id=author_id,
+            organization_id=roles.organization_id,
+            workspace_id=roles.workspace_id,
+            project_id=project_id,
+        )
+        delete_row(uow, self._delete, {"_id": id}, "Comment")
+
+    def insert_imported(self, uow: UnitOfWork, new_comments: Sequence[tuple[C, str | None]]) -> None:
+        """Insert the comments of a project file.
+
+        Args:
+            uow: The unit of work.
+            new_comments: The comments, with the e-mail addresses of their authors as the file has them.
+        """
+        rows = [
+            self._fields.to_row(comment, imported_from={"name": comment.imported_from, "email": email})
+            for comment, email in new_comments
+        ]
+        if rows:
+            uow.connection.execute(self._insert, rows)
+
+    def to_file(self, row: ExportedCommentRow, find_person: Callable[[str], FilePerson]) -> FileComment:
+        """Return a comment for a project file.
+
+        Args:
+            row: The row of the comment.
+            find_person: Returns a user by id.
+        """
+        author = FilePerson(**row.imported_from) if row.imported_from else find_person(row.author_id)
+        return self._file_fields.to_value(row, author=author)
+
+    def read(self, uow: UnitOfWork, item_id: str, id: str) -> C:
+        """Return a comment.
+
+        Args:
+            uow: The unit of work.
+            item_id: The item.
+            id: The comment.
+
+        Raises:
+            NotFound: Another unit has deleted the comment.
+        """
+        row = self._one.first(uow.connection, {"_item_id": item_id, "_id": id})
+        if row is None:
+            raise NotFound("Comment not found")
+        return self._to_comment(row)
+
+    def _to_comment(self, row: CommentRow) -> C:
+        importer, imported_from = row.author_name, row.imported_from["name"] if row.imported_from else None
+        # The authors of imported comments are not verified, so the importer is named as well.
+        name = f"{imported_from} (imported by {importer})" if imported_from else importer
+        return self._fields.to_value(row, author_name=name, imported_from=imported_from)

@@ -1,0 +1,78 @@
+"""Comments on documents. Section Comments of the API reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+
+from stellary.contract.comments import (
+    CREATE_DOCUMENT_COMMENT,
+    DELETE_DOCUMENT_COMMENT,
+    LIST_DOCUMENT_COMMENTS,
+    UPDATE_DOCUMENT_COMMENT,
+    CreateComment,
+    DocumentComment,
+    UpdateComment,
+)
+from stellary.contract.endpoint import Ok
+from stellary.contract.paging import Listing, Paged
+from stellary.contract.refs import DocumentCommentRef, DocumentRef
+from stellary.core.board.rows.comment_rows import CommentRows
+from stellary.core.kernel.events import DocumentCommentCreated, DocumentCommentDeleted, DocumentCommentUpdated
+from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.knowledge import access, rows
+from stellary.core.knowledge.documents import event_location
+from stellary.core.knowledge.tables import comments
+
+ROWS = CommentRows(DocumentComment, comments, comments.c.document_id, "document_comment")
+"""The rows of comments on documents."""
+
+
+def select_document_commenters(document_id: ColumnElement[str]) -> Select[Any]:
+    """Return a statement for the user ids of a document's commenters."""
+    return select(comments.c.author_id).where(comments.c.document_id == document_id)
+
+
+@serves(LIST_DOCUMENT_COMMENTS)
+def list_document_comments(uow: UnitOfWork, ref: DocumentRef, request: Paged) -> Listing[DocumentComment]:
+    """Return the comments on a document, oldest first."""
+    return ROWS.fetch(uow, request, access.document_summary(uow, ref).row.id)
+
+
+@serves(CREATE_DOCUMENT_COMMENT)
+def create_document_comment(uow: UnitOfWork, ref: DocumentRef, request: CreateComment) -> DocumentComment:
+    """Comment on a document. Its version stays: a comment does not conflict with a change of the document."""
+    document = rows.summary(access.document_summary(uow, ref).row)
+    access.keep_document(uow, document.id)
+    comment = ROWS.insert(uow, request, document.id)
+    uow.emit(DocumentCommentCreated(**event_location(document), document=document, comment=comment))
+    return comment
+
+
+@serves(UPDATE_DOCUMENT_COMMENT)
+def update_document_comment(
+    uow: UnitOfWork, ref: DocumentCommentRef, request: UpdateComment
+) -> DocumentComment:
+    """Change the content of a comment."""
+    row = access.comment(uow, ref).row
+    document = rows.summary(row)
+    before, after = ROWS.update(uow, request, document.id, row.comment_id)
+    if after is not before:
+        place, text = event_location(document), before.content
+        uow.emit(DocumentCommentUpdated(**place, document=document, comment=after, before=text))
+    return after
+
+
+@serves(DELETE_DOCUMENT_COMMENT)
+def delete_document_comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Ok:
+    """Move a comment to the trash."""
+    at = access.comment(uow, ref)
+    document, id = rows.summary(at.row), at.row.comment_id
+    # Locked first, as when the document is deleted, so that two units never wait for each other.
+    access.keep_document(uow, document.id)
+    comment = ROWS.read(uow, document.id, id)
+    project_id = document.project_id
+    ROWS.delete(uow, at.roles, id, comment.author_id, name=document.title, project_id=project_id)
+    uow.emit(DocumentCommentDeleted(**event_location(document), document=document, comment=comment))
+    return Ok()
