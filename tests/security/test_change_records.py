@@ -81,7 +81,6 @@ NOT_SENT: Final[Mapping[str, str]] = dict.fromkeys(
         "organizations.create",
         "organizations.update",
         "organizations.delete",
-        "organizations.add_member",
         "organizations.update_member",
         "workspaces.create",
         "workspaces.delete",

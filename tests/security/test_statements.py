@@ -19,6 +19,7 @@ from tests.security.table import ROW_BY_OPERATION, SERVED, Row
 from tests.support.each_case import for_each
 
 RESTORED = "ids of the rows of an item in the trash, after the access check of the item"
+HOME = "the personal workspace of the new member, where the addition is recorded"
 ADMINISTERED = "the deleted containers that the memberships of the caller reach"
 KNOWN_FILES = "which files of the store are known, once per process, before the first one is written"
 EXCEPTIONS = {
@@ -26,6 +27,14 @@ EXCEPTIONS = {
     ("deleted_containers.restore", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
     ("deleted_containers.delete", "stellary_organizations, stellary_workspaces"): ADMINISTERED,
     ("auth.register", "stellary_organizations"): "whether a slug is taken",
+    ("organizations.add_member", "stellary_workspaces"): HOME,
+    ("organizations.add_member", "stellary_activities.workspace_id"): HOME,
+    ("organizations.add_member", "stellary_notifications.workspace_id"): HOME,
+    ("organizations.add_member", "stellary_webhooks"): HOME,
+    (
+        "organizations.add_member",
+        "stellary_organization_members, stellary_workspace_members, stellary_workspaces",
+    ): HOME,
     (
         "auth.login",
         "stellary_workspace_members, stellary_workspaces",

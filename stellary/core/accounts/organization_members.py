@@ -28,8 +28,9 @@ from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.login_attempts import LoginAttempts, attempts_key
 from stellary.core.accounts.member_rows import ORGANIZATION_MEMBER
 from stellary.core.accounts.row_types import OrganizationMemberRow
-from stellary.core.accounts.tables import organization_members, users
+from stellary.core.accounts.tables import organization_members, users, workspaces
 from stellary.core.accounts.users import id_by_address
+from stellary.core.kernel.events import ItemChanged
 from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves
@@ -62,6 +63,9 @@ UNKNOWN_MAX = 30
 UNKNOWN_WINDOW = timedelta(hours=1)
 """How many addresses without an account a caller can name within this time, when adding members."""
 
+_HOME = select(workspaces.c.id).where(
+    workspaces.c.owner_id == bindparam("_member_id"), workspaces.c.is_personal
+)
 _INSERT = insert(organization_members)
 _UPDATE = update(organization_members).where(
     organization_members.c.organization_id == bindparam("_organization_id"),
@@ -134,6 +138,22 @@ def add_organization_member(
     )
     uow.connection.execute(_INSERT, ORGANIZATION_MEMBER.to_row(member, organization_id=at.row.id))
     emit_organization_change(uow, at.row.id, None, member)
+    home_id = uow.connection.execute(_HOME, {"_member_id": member.user_id}).scalar()
+    if home_id is not None:
+        # The member may see no workspace of the organization yet, so it is recorded in their own.
+        uow.emit(
+            ItemChanged(
+                workspace_id=home_id,
+                project_id=None,
+                type="organization_member_added",
+                kind="organization",
+                item_id=at.row.id,
+                name=at.row.name,
+                before=None,
+                after=None,
+                meta={"userId": member.user_id, "role": member.role},
+            )
+        )
     return member
 
 

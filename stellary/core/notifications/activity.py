@@ -211,8 +211,12 @@ def _build_entry(
         return _Entry(event, rules.project_meta(event), [], changes, event.project)
     if isinstance(event, ItemChanged):
         changes = list_item_changes(event.before, event.after)
-        owner_id = rules.find_owner_of_broken(event)
-        recipients = [] if owner_id is None or not reaches(uow, event.workspace_id, owner_id) else [owner_id]
+        recipient_id = rules.find_owner_of_broken(event)
+        if recipient_id is None and (member_id := rules.find_added_member(event)) != uow.user_id:
+            recipient_id = member_id
+        recipients = []
+        if recipient_id is not None and reaches(uow, event.workspace_id, recipient_id):
+            recipients = [recipient_id]
         return _Entry(event, rules.item_meta(event), recipients, changes, event.after or event.before)
     if isinstance(event, TrashEvent):
         return _trash_entry(event)

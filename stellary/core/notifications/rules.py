@@ -363,6 +363,13 @@ def find_owner_of_broken(event: ItemChanged) -> str | None:
     return None
 
 
+def find_added_member(event: ItemChanged) -> str | None:
+    """Return the id of the user who has become a member of a workspace or an organization; None for other changes."""
+    if event.type == "organization_member_added":
+        return str(event.meta["userId"])
+    return event.item_id if event.type == "workspace_member_added" else None
+
+
 def find_document_recipients(event: DocumentEvent) -> set[str]:
     """Return the ids of the users that a document's event concerns, except reviewers of a submission.
 

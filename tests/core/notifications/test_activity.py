@@ -129,6 +129,30 @@ def test_mention_notifies_the_mentioned_person_once(board, ann, bob, cid):
     assert pop_types(board, ann) == []
 
 
+def test_new_member_of_an_organization_or_a_workspace_is_notified(board, ann, bob):
+    dan = board.world.person("dan")
+    organization = board.workspace.organization
+    member = {"email": dan.email, "role": "member"}
+    board.world.ask(ann, "POST", f"{organization.path}/members", member)
+    added = {"id": organization.id, "name": organization.slug, "userId": dan.id, "role": "member"}
+    assert pop_notifications(board, dan) == [("organization_member_added", added)]
+    # Whoever accepts an invitation knows about it.
+    invite = f"{board.workspace.path}/members/invite"
+    token = board.world.ask(ann, "POST", invite, {"email": dan.email, "role": "admin"})["token"]
+    board.world.ask(dan, "POST", f"/invitations/{token}/accept")
+    assert pop_types(board, dan) == []
+    # The workspaces of a member who leaves get the owner of the organization as a member.
+    eve = board.world.person("eve")
+    board.world.join_organization(eve, organization)
+    board.world.workspace(eve, organization, "hers")
+    board.world.ask(ann, "DELETE", f"{organization.path}/members/{eve.id}")
+    assert pop_types(board, ann) == []
+    board.world.join_organization(eve, organization, "admin")
+    board.world.workspace(dan, organization, "his")
+    board.world.ask(eve, "DELETE", f"{organization.path}/members/{dan.id}")
+    assert pop_types(board, ann) == ["workspace_member_added"]
+
+
 def test_unique_first_name_mentions_a_person(board, ann, bob, cid):
     for person, name in ((ann, "Ann Lee"), (bob, "Rob Ray"), (cid, "Rob Roy")):
         board.world.ask(person, "PATCH", "/auth/me", {"name": name})

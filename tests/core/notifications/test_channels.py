@@ -82,9 +82,10 @@ def test_recipient_has_the_id_of_the_host(board, chat):
     membership_path = f"{board.workspace.organization.path}/members"
     board.world.ask(board.owner, "POST", membership_path, {"email": "cid@example.com", "role": "admin"})
     cid = core.user(external_id="42")
+    # Of the membership, and of the card.
     board.card(assigneeId=cid.user_id)
     core.work.run_due()
-    assert [delivery.recipient.external_id for delivery in chat.deliveries] == ["42"]
+    assert [delivery.recipient.external_id for delivery in chat.deliveries] == ["42", "42"]
 
 
 def test_failed_delivery_is_repeated_without_delaying_the_other_channel(board, chat, push, clock):
