@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -148,9 +149,11 @@ def _core() -> Iterator[str]:
         if module == "stellary.core":
             import stellary.core as package
 
-            homes = {name: getattr(package, name).__module__ for name in names}
             for name in names:
-                yield from _show(f"{homes[name]}.{name}", _DOCUMENTED)
+                member = getattr(package, name)
+                # The module of events is listed as a whole.
+                if not isinstance(member, ModuleType):
+                    yield from _show(f"{member.__module__}.{name}", _DOCUMENTED)
         else:
             yield f"## `{module}`\n"
             for name in names:

@@ -234,13 +234,14 @@ def test_a_database_that_is_not_migrated_says_what_to_do(empty_url, call):
 
 def test_a_database_of_an_older_version_says_what_to_do(core):
     actor = core.user(external_id="1")
-    with core.begin(NOBODY) as uow:
-        uow.connection.execute(text("ALTER TABLE stellary_cards RENAME COLUMN comment_count TO comments"))
     client = Stellary.embedded(core.port(actor))
     home = client.organizations.list()[0].slug
-    project = client.workspace(home, home).projects.create(name="Plan")
+    board = client.workspace(home, home).project(client.workspace(home, home).projects.create(name="Plan"))
+    board.column(board.columns.list()[0]).cards.create(title="Write")
+    with core.begin(NOBODY) as uow:
+        uow.connection.execute(text("ALTER TABLE stellary_cards RENAME COLUMN comment_count TO comments"))
     with pytest.raises(ServerError, match="out of date"):
-        client.workspace(home, home).project(project).cards.list()
+        board.cards.list()
 
 
 HOST_TABLE = """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO, Final
 
@@ -25,6 +25,8 @@ MARKER: Final = "ff/" + 32 * "f"
 """The key of the marker."""
 RENEW_AFTER = timedelta(minutes=50)
 """The age at which a sweep replaces the token; less than the hour between two sweeps."""
+UNUSED_FOR = timedelta(hours=1)
+"""The age from which a file without a row is not part of an upload any more."""
 _KEPT = timedelta(days=30)
 _TOKEN_BYTES = 16
 _CONTESTED = 2 * _TOKEN_BYTES * b"0"
@@ -174,7 +176,10 @@ class OwnedBlobs:
             return None
 
     def _has_unknown_files(self) -> bool:
-        """Return whether the store has files, and the database refers to none of the first ones."""
-        names = self._store.older_than(datetime.max.replace(tzinfo=UTC))
+        """Return whether the store has files that are an hour old, and the database refers to none of the first ones.
+
+        The rows of younger ones may not be committed yet.
+        """
+        names = self._store.older_than(self._units.env.clock() - UNUSED_FOR)
         keys = list(islice(filter(is_key, names), _LISTED))
         return bool(keys) and not self._find_used_keys(keys)
