@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
+from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.db import connections, transaction
 from sqlalchemy import Connection
@@ -17,6 +18,7 @@ from stellary.contrib.django.database_url import build_url
 from stellary.contrib.django.host_core import HostCore
 from stellary.core import Core
 from stellary.core.db import forks
+from stellary.core.ports.blob_stores import MEMORY
 from stellary.core.ports.mail import Email
 
 
@@ -129,7 +131,9 @@ def _create_core(url: str) -> Core:
     options: dict[str, Any] = {"mailer": _send_email, "registration": "closed", **configuration.core}
     if configuration.public_url is not None:
         options["public_url"] = configuration.public_url
-    core = HostCore(url, jwt_secret=configuration.secret, blobs=configuration.blobs, **options)
+    # The files belong to the real database, and not to that of a test.
+    blobs = MEMORY if hasattr(mail, "outbox") else configuration.blobs
+    core = HostCore(url, jwt_secret=configuration.secret, blobs=blobs, **options)
     if configuration.configure is not None:
         configuration.configure(core)
     return core
