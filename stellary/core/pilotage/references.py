@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, TypeVar, cast
 
 import attrs
-from sqlalchemy import ColumnElement, String, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Boolean, ColumnElement, String, bindparam, delete, exists, func, insert, select, update
 
 from stellary.contract.proposed_actions import ActionReference, ReferenceKind
 from stellary.core.accounts.audience import name_of
@@ -60,25 +60,23 @@ _THIS = (table.c.workspace_id == bindparam("_workspace_id"), table.c.item_id == 
 _MARK = (
     update(table)
     .where(*_THIS)
-    .values(missing=bindparam("_missing"), name=func.coalesce(bindparam("_name", type_=String), table.c.name))
+    .values(
+        missing=bindparam("_missing"),
+        name=func.coalesce(bindparam("_name", type_=String), table.c.name),
+        # A rule does not need the column of a deleted scope as long as it has that of another scope.
+        is_alternative=table.c.is_alternative & bindparam("_stays_alternative", type_=Boolean),
+    )
 )
 _other = table.alias("other")
-# A rule does not need the column of a deleted scope as long as it has that of another scope.
-_FORGET_ALTERNATIVE = delete(table).where(
-    *_THIS,
-    table.c.is_alternative,
-    exists().where(
-        _other.c.automation_id == table.c.automation_id,
-        _other.c.is_alternative,
-        _other.c.item_id != table.c.item_id,
-        ~_other.c.missing,
-    ),
-)
 
 
 def is_broken(rule_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that a rule lacks an item that it needs."""
-    return exists().where(table.c.automation_id == rule_id, table.c.missing)
+    has_another = exists().where(
+        _other.c.automation_id == rule_id, _other.c.is_alternative, ~_other.c.missing
+    )
+    is_needed = ~table.c.is_alternative | ~has_another
+    return exists().where(table.c.automation_id == rule_id, table.c.missing, is_needed)
 
 
 @attrs.frozen
@@ -189,6 +187,7 @@ def _describe_all(owned_rows: list[tuple[K, ReferenceRow]]) -> Mapping[K, Descri
 
 def _describe(rows: list[ReferenceRow]) -> Described:
     references, problems = [], []
+    has_alternative = any(row.is_alternative and not row.missing for row in rows)
     for row in rows:
         name = (row.name if row.missing else None) or row.present_name or row.item_id
         if row.kind != UNRESOLVED:
@@ -198,7 +197,7 @@ def _describe(rows: list[ReferenceRow]) -> Described:
             problems.append(name)
         elif row.missing and row.kind == "person":
             problems.append(f"{name} is no longer in the workspace")
-        elif row.missing:
+        elif row.missing and not (row.is_alternative and has_alternative):
             problems.append(f"the {row.kind.replace('_', ' ')} {name!r} was deleted")
     # The conditions and the action of a rule may refer to the same item.
     return Described(list(dict.fromkeys(references)), "; ".join(dict.fromkeys(problems)) or None)
@@ -294,6 +293,6 @@ def mark(uow: UnitOfWork, changes: PresenceChanges) -> None:
     """
     for (workspace_id, item_id), change in changes.by_item.items():
         parameters = {"_workspace_id": workspace_id, "_id": item_id}
-        if change.has_lost_scope:
-            uow.connection.execute(_FORGET_ALTERNATIVE, parameters)
-        uow.connection.execute(_MARK, {**parameters, "_missing": change.missing, "_name": change.name})
+        stays = change.has_lost_scope or not change.missing
+        values = {"_missing": change.missing, "_name": change.name, "_stays_alternative": stays}
+        uow.connection.execute(_MARK, {**parameters, **values})

@@ -153,9 +153,17 @@ def test_card_stays_in_its_scope_if_the_columns_of_several_have_the_name(referen
     assert reference_api.traces(rule)[0]["result"] == "failure"
     # The rule does not need the column of a scope that is deleted as a whole.
     reference_api.ask("DELETE", f"scopes/{scope['id']}")
-    assert reference_api.rule_now(rule)["broken"] is False
+    without_scope = reference_api.rule_now(rule)
+    assert (without_scope["broken"], without_scope["problem"]) == (False, None)
+    assert [reference["missing"] for reference in without_scope["references"]] == [False, True]
     reference_api.ask("DELETE", f"columns/{ids[0]}?moveCardsTo={reference_api.columns[1]['id']}")
     assert reference_api.rule_now(rule)["broken"] is True
+    # Neither column may be missing once its scope exists again.
+    reference_api.restore(ids[0])
+    reference_api.restore(scope["id"])
+    assert reference_api.rule_now(rule)["broken"] is False
+    reference_api.ask("DELETE", f"columns/{ids[1]}?moveCardsTo={scope['columns'][0]['id']}")
+    assert reference_api.rule_now(rule)["problem"] == "the column 'Done' was deleted"
 
 
 def test_undo_of_a_move_of_a_rule_does_not_fire_the_rule(reference_api):
