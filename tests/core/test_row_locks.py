@@ -452,6 +452,17 @@ def delete_parent_document(agent_api: AgentApi) -> None:
     assert (after["title"], after["parentId"], after["version"]) == ("Child", None, 2)
 
 
+def delete_document_with_deleted_comment(agent_api: AgentApi) -> None:
+    ask, owner = agent_api.world.ask, agent_api.owner
+    document = make_document(agent_api, "Spec")
+    path = f"{agent_api.flat}/documents/{document['id']}"
+    comment = ask(owner, "POST", f"{path}/comments", {"content": "Hi"})
+    race(agent_api, (owner, "DELETE", f"{path}/comments/{comment['id']}"), (owner, "DELETE", path))
+    entries = {entry["kind"]: entry["id"] for entry in ask(owner, "GET", f"{agent_api.flat}/trash")}
+    ask(owner, "POST", f"{agent_api.flat}/trash/{entries['document']}/restore")
+    assert ask(owner, "GET", f"{path}/comments") == []
+
+
 def put_document_below_deleted_one(agent_api: AgentApi) -> None:
     parent = make_document(agent_api, "Parent")
     body = {"title": "Child", "parentId": parent["id"]}
@@ -635,6 +646,7 @@ LOCKS = [
     Lock("kernel.jobs", "_DUE", claim_job_twice),
     Lock("kernel.retention", "_oldest", forget_same_keys, owner=idempotency.RETENTION),
     Lock("kernel.trash_statements", "_LOCK", delete_parent_document),
+    Lock("knowledge.access", "_KEEP", delete_document_with_deleted_comment),
     Lock("knowledge.placing", "_PARENT", put_document_below_deleted_one),
     Lock("pilotage.ledger", "_lock_statement", set_status_of_todo, owner=TODOS),
     Lock("pilotage.ledger", "_share_lock_statement", refer_to_deleted_mission, owner=MISSIONS),

@@ -44,7 +44,6 @@ def list_document_comments(uow: UnitOfWork, ref: DocumentRef, request: Paged) ->
 def create_document_comment(uow: UnitOfWork, ref: DocumentRef, request: CreateComment) -> DocumentComment:
     """Comment on a document. Its version stays: a comment does not conflict with a change of the document."""
     document = rows.summary(access.document_summary(uow, ref).row)
-    access.keep_document(uow, document.id)
     comment = ROWS.insert(uow, request, document.id)
     uow.emit(DocumentCommentCreated(**event_location(document), document=document, comment=comment))
     return comment
