@@ -105,17 +105,17 @@ class LossReport:
         if where not in self._notes.get((kind, reason), ()):
             self.note(kind, reason, where)
 
-    def note_unknown(self, kind: str, names: Iterable[str], known: Collection[str]) -> None:
+    def note_unknown(self, kind: str, names: Iterable[str], file_names: Collection[str]) -> None:
         """Note the names in an argument that the file does not have, each with the most similar names in the file.
 
         Args:
             kind: The argument.
             names: The names in it.
-            known: The names in the file.
+            file_names: The names in the file.
         """
         for name in names:
-            if name not in known:
-                self.note(kind, f"the file does not have {name!r}{nearest(name, known)}", name)
+            if name not in file_names:
+                self.note(kind, f"the file does not have {name!r}{nearest(name, file_names)}", name)
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return all notes."""

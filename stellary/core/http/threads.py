@@ -91,7 +91,7 @@ def _busy() -> Unavailable:
     return Unavailable("the server is busy; try again", code="busy", retry_after=1)
 
 
-def _disconnected() -> ConnectionResetError:
+def _make_disconnect_error() -> ConnectionResetError:
     return ConnectionResetError("the client has disconnected")
 
 
@@ -228,7 +228,7 @@ class Pool:
             if jobs[0].queued_at <= latest:
                 self._drop(jobs, _busy())
             elif _is_unwanted(jobs):
-                self._drop(jobs, _disconnected())
+                self._drop(jobs, _make_disconnect_error())
         waits = bool(self._held_back)
         self._inspection = loop.call_later(INSPECTION_SECONDS, self._inspect) if waits else None
 
@@ -350,7 +350,7 @@ class Pool:
             if jobs is None:
                 return
             if _is_unwanted(jobs):
-                self._drop(jobs, _disconnected())
+                self._drop(jobs, _make_disconnect_error())
                 continue
             if self._shares is not None:
                 self._shares.take(jobs[0].owner)

@@ -84,9 +84,9 @@ def write_each_kind_of_record(world, ann, bob, board):
 def test_no_table_contains_the_name_or_the_address_afterwards(world, people, board):
     ann, bob = people
     write_each_kind_of_record(world, ann, bob, board)
-    found = find_text(world, NAME)
-    assert {"stellary_activities", "stellary_organization_activities", "stellary_users"} <= found
-    assert "stellary_webhook_deliveries" in found
+    tables = find_text(world, NAME)
+    assert {"stellary_activities", "stellary_organization_activities", "stellary_users"} <= tables
+    assert "stellary_webhook_deliveries" in tables
     with world.core.begin(NOBODY) as uow:
         first_id = select(func.min(deliveries.c.id)).scalar_subquery()
         uow.connection.execute(update(deliveries).where(deliveries.c.id == first_id).values(payload=""))

@@ -67,7 +67,7 @@ def test_names_in_an_email_stay_on_their_line(world, eng):
 
 
 @for_each(
-    "name, shown",
+    "name, cleaned",
     [
         ("Pay at https://evil.example.com/x?y now", "Pay at now"),
         ("evil.com, www.evil.com/x", "evil com, www evil com/x"),
@@ -78,8 +78,8 @@ def test_names_in_an_email_stay_on_their_line(world, eng):
         ("Zoë 설계 & Co. <b>", "Zoë 설계 & Co. <b>"),
     ],
 )
-def test_names_in_an_email_have_no_urls(name, shown):
-    assert clean_name(name) == shown
+def test_names_in_an_email_have_no_urls(name, cleaned):
+    assert clean_name(name) == cleaned
 
 
 def test_email_names_its_sender_and_the_workspace_without_urls(world, eng):

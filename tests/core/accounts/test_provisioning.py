@@ -171,17 +171,17 @@ def read_slugs(core, actor):
 
 
 @pytest.fixture
-def moved(core):
+def mover(core):
     """Return a user whom the host has moved from one company and team to others, and a colleague who stays."""
     teams = [ENGINEERING, Membership("acme", "old"), Membership("globex", "ops", organization_role="admin")]
-    moved = core.set_memberships("1", teams, email="ann@example.com")
+    mover = core.set_memberships("1", teams, email="ann@example.com")
     core.set_memberships("2", [*teams, Membership("evil", "lab", role="admin")], email="ben@example.com")
-    assert read_slugs(core, moved) == ["acme/eng", "acme/old", "globex/ops"]
-    return moved
+    assert read_slugs(core, mover) == ["acme/eng", "acme/old", "globex/ops"]
+    return mover
 
 
 @pytest.mark.parametrize(
-    ("memberships", "kept"),
+    ("memberships", "slugs"),
     [
         ([Membership("evil", "lab")], ["evil/lab"]),
         ([ENGINEERING], ["acme/eng"]),
@@ -189,25 +189,25 @@ def moved(core):
         ([], []),
     ],
 )
-def test_memberships_that_the_host_no_longer_lists_end(core, moved, memberships, kept, statements):
+def test_memberships_that_the_host_no_longer_lists_end(core, mover, memberships, slugs, statements):
     ben = core.user(external_id="2")
     column = make_column(core, ben)
     board = client_of(core, ben).workspace("acme", "eng").project(column.project_id)
-    card = board.column(column).cards.create(title="Write", assignee_id=moved.user_id)
-    assert core.set_memberships("1", memberships) == moved
-    assert read_slugs(core, moved) == kept
-    assert board.card(card).get().assignee_id == (moved.user_id if "acme/eng" in kept else None)
+    card = board.column(column).cards.create(title="Write", assignee_id=mover.user_id)
+    assert core.set_memberships("1", memberships) == mover
+    assert read_slugs(core, mover) == slugs
+    assert board.card(card).get().assignee_id == (mover.user_id if "acme/eng" in slugs else None)
     assert read_slugs(core, ben) == ["acme/eng", "acme/old", "evil/lab", "globex/ops"]
     with statements() as sent:
         core.set_memberships("1", memberships)
     assert [statement.split()[0] for statement in sent] == ["SELECT", "SELECT"]
 
 
-def test_what_a_user_owns_and_organizations_of_others_stay(core, moved):
-    own = client_of(core, moved).organizations.create(name="Side", slug="side")
-    client_of(core, moved).organization(own).workspaces.create(name="Project", slug="project")
+def test_what_a_user_owns_and_organizations_of_others_stay(core, mover):
+    organization = client_of(core, mover).organizations.create(name="Side", slug="side")
+    client_of(core, mover).organization(organization).workspaces.create(name="Project", slug="project")
     core.set_memberships("1", [Membership("evil", "lab")], manages=lambda slug: slug != "globex")
-    assert read_slugs(core, moved) == ["evil/lab", "globex/ops", "side/project"]
+    assert read_slugs(core, mover) == ["evil/lab", "globex/ops", "side/project"]
 
 
 def test_new_user_without_memberships_has_a_personal_workspace(core):
@@ -229,7 +229,7 @@ def test_contradictory_or_invalid_memberships_change_nothing(core, memberships):
     assert read_slugs(core, core.user(external_id="1")) == []
 
 
-def test_concurrent_moves_leave_one_membership(core, moved):
+def test_concurrent_moves_leave_one_membership(core, mover):
     ids = [str(number) for number in range(3, 7)]
     for external_id in ids:
         core.set_memberships(external_id, [ENGINEERING])

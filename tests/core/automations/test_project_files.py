@@ -77,9 +77,11 @@ def test_columns_of_several_scopes_are_imported_with_those_of_the_new_project(au
     path = f"{automation_api.path}/scopes"
     automation_api.world.ask(automation_api.owner, "POST", path, {"name": "Next"})
     automation_api.rule("task_created", "move_card", when("toColumn", "eq", "Done"), targetColumn="Done")
-    gone = automation_api.label("gone")
+    deleted_label = automation_api.label("gone")
     automation_api.rule("task_created", "add_label", label="gone")
-    automation_api.world.ask(automation_api.owner, "DELETE", f"{automation_api.path}/labels/{gone['id']}")
+    automation_api.world.ask(
+        automation_api.owner, "DELETE", f"{automation_api.path}/labels/{deleted_label['id']}"
+    )
     answer, (rule, broken) = import_file(automation_api, export(automation_api))
     columns = automation_api.world.ask(
         automation_api.owner, "GET", f"{automation_api.flat}/projects/{answer['id']}/columns"

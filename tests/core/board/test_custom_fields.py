@@ -502,8 +502,8 @@ def test_options_of_an_earlier_version_keep_their_ids(board):
 @pytest.mark.parametrize("indexes", [[0, 1], [0, 0, None], ["f" * 24, None, None]], ids=str)
 def test_wrong_option_ids_are_refused(board, indexes):
     new_field = field(board, "select")
-    known = dict(enumerate(new_field["optionIds"])) | {None: ""}
-    body = {"options": ["a", "b", "c"], "optionIds": [known.get(index, index) for index in indexes]}
+    option_ids = dict(enumerate(new_field["optionIds"])) | {None: ""}
+    body = {"options": ["a", "b", "c"], "optionIds": [option_ids.get(index, index) for index in indexes]}
     status, message = error(board, "PATCH", path_of(board, new_field), body)
     expected = "as many items as options" if len(indexes) == 2 else "different ids of the field's options"
     assert (status, expected in message) == (400, True)
