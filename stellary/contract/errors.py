@@ -110,7 +110,10 @@ class ApiError(StellaryError):
         """Return the message with the Python name of each invalid field before its wire name: ``due_date (dueDate) must …``."""
         message = self.message
         for problem in self.details:
-            name = re.sub("(?<=[a-z])[A-Z]", lambda match: f"_{match.group().lower()}", problem.field)
+            # Params of actions have the same names in Python.
+            head, params, tail = problem.field.partition("params.")
+            head = re.sub("(?<=[a-z])[A-Z]", lambda match: f"_{match.group().lower()}", head)
+            name = f"{head}{params}{tail}"
             if name != problem.field:
                 sentence = f"{problem.field} {problem.message}"
                 message = message.replace(

@@ -22,6 +22,7 @@ from stellary.contract.errors import (
     Unavailable,
     error_from,
 )
+from stellary.contract.wire import invalid
 from tests.contract.strategies import JSON
 
 STATUSES = st.integers(300, 599)
@@ -118,3 +119,15 @@ def test_text_of_an_error_has_request_and_retries():
     assert str(error) == "409 Conflict: the slug is taken (POST /organizations, request req_1, after 1 retry)"
     error.retries = 2
     assert str(error).endswith("after 2 retries)")
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("dueDate", "due_date (dueDate)"),
+        ("action.params.targetColumn", "action.params.targetColumn"),
+        ("cards[0].dueDate", "due_date (cards[0].dueDate)"),
+    ],
+)
+def test_text_names_fields_as_in_python_but_params_of_actions_as_they_are(field: str, name: str):
+    assert str(invalid((field, "is wrong"))) == f"400 Bad Request: {name} is wrong"

@@ -20,6 +20,7 @@ from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PermissionWorld, open_permission_world
 from tests.security.table import SERVED, Row
 from tests.security.text_slots import SHAPES, SIZE_MAX, Slot, fill, find_slots, make_good_request
+from tests.support.cpu_time import measure_cpu_time
 from tests.support.databases import Sqlite
 
 LONG = settings.get_current_profile_name() == "long"
@@ -32,7 +33,8 @@ SIZES = (SIZE_MAX, SIZE, 4_000, 500)
 GROWTH_MAX = 15
 """How many times as much time ten times the size may take."""
 
-SECONDS_MAX = 0.5
+REFERENCES_MAX = 40
+"""How many times as much time as ``scan_reference`` anything may take: half a second where that takes 12.5 ms."""
 FLOOR = 0.01
 """Seconds below which nothing is compared, since the measurement is not exact."""
 
@@ -72,6 +74,13 @@ def shared_permission_world(request: pytest.FixtureRequest) -> Iterator[Permissi
     """Yield a permission world on SQLite, which runs in the process that is measured."""
     with open_permission_world(Sqlite, request.config.stash[RUN]) as opened_world:
         yield opened_world
+
+
+def scan_reference() -> None:
+    """Do a fixed piece of work, whose time says how fast the processor is at the moment."""
+    for _ in range(20):
+        for _ in re.finditer(r"\w", "a[b](c) " * 4_000):
+            pass
 
 
 def measure(do: Callable[[], Any]) -> tuple[float, Any]:
@@ -131,8 +140,9 @@ def find_slow_steps(
         small = Trial(permission_world, row, slot, shape, size // 10).costs if size > SIZE else {}
         for attempt in range(TRIES):
             trial = Trial(permission_world, row, slot, shape, size)
+            longest = REFERENCES_MAX * measure_cpu_time(scan_reference, tries=2)
             times = {
-                step: (seconds, min(SECONDS_MAX, GROWTH_MAX * max(small.get(step, 0), FLOOR)))
+                step: (seconds, min(longest, GROWTH_MAX * max(small.get(step, 0), FLOOR)))
                 for step, seconds in trial.costs.items()
                 if not attempt or step in slow
             }
