@@ -219,7 +219,8 @@ def reference_server(
     """Run our server with its log and its limits, of which the one for all requests is never reached."""
     environment = {
         "STELLARY_DATABASE_URL": database.url,
-        "STELLARY_DATA_DIR": str(databases.directory / "data"),
+        # A store of files belongs to one database.
+        "STELLARY_DATA_DIR": str(databases.directory / f"data-{database.name}"),
         "STELLARY_LIMIT_REQUESTS": "10000000 per hour",
         "STELLARY_LOG": "json",
         "JWT_SECRET": SECRET,
