@@ -360,7 +360,7 @@ WITHOUT_TIME_LIMIT = ("-o", "faulthandler_timeout=0")
 def fuzz(arguments: list[str]) -> NoReturn:
     """Send 5,000 arbitrary requests to each operation on each database, and all hostile ones: `fuzz [PYTEST ARGUMENTS]`.
 
-    It takes about an hour. `--fuzz-count=N` sends another number, `--fuzz-seed=N` other ones.
+    It takes some hours. `--fuzz-count=N` sends another number, `--fuzz-seed=N` other ones, `-k sqlite` those to one database.
     """
     prepare(FULL)
     chosen = ("tests/server/test_fuzz.py", "tests/security", "--hypothesis-profile=long")
