@@ -119,7 +119,7 @@ class Settings:
 
     @property
     def verifies_email(self) -> bool:
-        """Whether owners of new accounts confirm their addresses: by default, if emails can be sent."""
+        """True if owners of new accounts confirm their addresses: by default, if emails can be sent."""
         return self.smtp is not None if self.verify_email is None else self.verify_email
 
     @property

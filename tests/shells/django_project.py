@@ -213,10 +213,10 @@ def map_users() -> dict[str, Any]:
     second = User.objects.create_user("second", "SAME@example.com")
     third = User.objects.create_user("third", "no address")
     # As in a model of cookiecutter-django, whose parts of the name are None.
-    named = User(pk=98, username="x")
-    named.first_name, named.last_name, named.name = None, None, "Ann Lee"
+    user = User(pk=98, username="x")
+    user.first_name, user.last_name, user.name = None, None, "Ann Lee"
     facts: dict[str, Any] = {
-        "without parts of a name": read_profile(named)[0],
+        "without parts of a name": read_profile(user)[0],
         "with an address": read_profile(first),
         "same address": read_profile(second)[0],
         "addresses differ": read_profile(second)[1].endswith("users.invalid"),

@@ -322,21 +322,6 @@ def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) 
     return id
 
 
-def resolve_person(uow: UnitOfWork, workspace_id: str, text: str, field: str) -> str:
-    """Return the id of the person that an id, an e-mail address, a name or a unique first name refers to.
-
-    Args:
-        uow: The unit of work.
-        workspace_id: The workspace.
-        text: The id, the e-mail address or the name.
-        field: The field with the text, for the message of an error.
-
-    Raises:
-        Invalid: No person matches, or several do.
-    """
-    return resolve_people(uow, workspace_id, {field: text})[field]
-
-
 def resolve_people(uow: UnitOfWork, workspace_id: str, texts: Mapping[str, str]) -> dict[str, str]:
     """Return the ids of the people that several texts refer to, by field.
 

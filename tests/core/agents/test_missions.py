@@ -312,7 +312,7 @@ def test_proposals_hold_ids_and_show_names(agent_api: AgentApi):
     tools = ["board.read", "board.write", "documents.write"]
     token = agent_api.token(agent_api.agent("supervised", tools=tools))
     ids = {"cardId": card["id"]}
-    for action, params, expected, shown in (
+    for action, params, expected, description in (
         ("assign_card", {"cardId": "one", "assigneeId": "ann"}, {**ids, "assigneeId": ann}, f"'ann' ({ann})"),
         ("add_label", {"cardId": "one", "label": "BUG"}, {**ids, "label": bug["id"]}, f"'bug' ({bug['id']})"),
         (
@@ -349,7 +349,7 @@ def test_proposals_hold_ids_and_show_names(agent_api: AgentApi):
     ):
         proposal = propose(agent_api, token, action, **params)
         assert proposal["params"] == expected
-        assert shown in proposal["summary"]
+        assert description in proposal["summary"]
         assert agent_api.decide(proposal).status == 200
 
 
