@@ -127,6 +127,7 @@ def build_ambiguity_error(field: str, text: str, matches: Sequence[Candidate]) -
         text: The name.
         matches: The candidates that match it.
     """
+    ordered = sorted(matches, key=lambda candidate: (candidate.names[0], candidate.id))
     return Invalid(
-        f"{field} {text!r} could be {_list_candidates(matches)}: give an id", code="ambiguous_name"
+        f"{field} {text!r} could be {_list_candidates(ordered)}: give an id", code="ambiguous_name"
     )
