@@ -279,10 +279,13 @@ class Postgres:
             yield url_of(self.server(), name)
         finally:
             count = self.delete_all_rows(name)
-            if count is not None and deleted + count <= DELETED_MAX:
-                self.idle[name] = deleted + count
-            else:
+            if count is None:
                 self.drop(name)
+            elif deleted + count > DELETED_MAX:
+                self.sweeper(name).execute("VACUUM")
+                self.idle[name] = 0
+            else:
+                self.idle[name] = deleted + count
 
     @contextlib.contextmanager
     def empty_database(self) -> Iterator[str]:

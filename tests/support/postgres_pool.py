@@ -18,7 +18,7 @@ from psycopg._preparing import PrepareManager
 from psycopg.pq import TransactionStatus
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-KEPT_MAX = 3
+KEPT_MAX = 8
 """Of each kind: few tests need more at once."""
 _SET_BACK = "RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all()"
 _idle: defaultdict[str, list[psycopg.Connection]] = defaultdict(list)
@@ -30,6 +30,9 @@ class _Prepared(PrepareManager):
     """Statements that stay prepared: tests ask for more than an application, and roll back what the schema survives."""
 
     prepared_max = 5_000
+
+    def clear(self) -> bool:
+        return False
 
     def _should_discard(self, *_: Any) -> bool:
         return False
@@ -95,7 +98,7 @@ def _connect(dialect: Any, *arguments: Any, **options: Any) -> psycopg.Connectio
     connection.kept_as = key
     threshold = connection.prepare_threshold
     connection._prepared = _Prepared()
-    connection.prepare_threshold = threshold
+    connection.prepare_threshold = None if threshold is None else 0
     return connection
 
 
@@ -111,7 +114,7 @@ def _close(dialect: Any, connection: Any) -> None:
         return
     try:
         connection.autocommit = True
-        connection.execute(_SET_BACK)
+        connection.execute(_SET_BACK, prepare=False)
         connection.autocommit = False
     except psycopg.Error:
         # The server has closed the connection.
