@@ -11,10 +11,10 @@ import pytest
 
 from stellary import Stellary, Unauthenticated
 from stellary.core import Core
-from stellary.core.accounts.identities import Identity, sign_in
 from tests.cli.conftest import PASSWORD, Shell
 from tests.server.running import running
 from tests.support.authenticator import show_code
+from tests.support.core_parts import Identity, sign_in
 from tests.support.world import links
 
 

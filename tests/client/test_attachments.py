@@ -19,9 +19,9 @@ from stellary.contract.attachments import SIZE_MAX, Attachment
 from stellary.contract.errors import ApiError
 from stellary.contract.port import RawResponse
 from stellary.contract.wire import dump
-from stellary.core.api.uploads import Upload
 from tests.client.misbehaving import answer, misbehaving, reset
 from tests.client.test_failures import Awaiting, Blocking
+from tests.support.core_parts import Upload
 
 PLACE = ("acme", "eng", "665f1a2b3c4d5e6f7a8b9c0d", "665f1a2b3c4d5e6f7a8b9c0e")
 ID = "665f1a2b3c4d5e6f7a8b9c0f"

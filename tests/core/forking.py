@@ -18,8 +18,7 @@ from typing import Self
 from sqlalchemy import create_engine, text
 
 from stellary import Stellary
-from stellary.core import Core
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY, Core
 
 CHILDREN = 4
 UNITS = 8

@@ -16,12 +16,10 @@ from pathlib import Path
 import pytest
 
 from stellary.contract.errors import StorageFull, Unavailable
-from stellary.core import Core
-from stellary.core.board import attachments
-from stellary.core.kernel.owned_blobs import MARKER
-from stellary.core.ports.blob_stores import open_blobs
-from stellary.core.ports.blobs import Blobs, discard, new_key
+from stellary.core import Blobs, Core, open_blobs
+from stellary.core.ports.blobs import discard, new_key
 from tests.support.boards import Board
+from tests.support.core_parts import MARKER, attachments
 from tests.support.forms import FORM, form
 from tests.support.world import World
 

@@ -12,10 +12,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core
-from stellary.core.api.job_runner import JobHandler, JobRunner, LongRunningJob
-from stellary.core.kernel import claims, jobs
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY, Core
+from stellary.core.api.job_runner import LongRunningJob
+from stellary.core.kernel import claims
+from tests.support.core_parts import JobHandler, JobRunner, jobs
 from tests.support.forkserver import context
 from tests.support.world import StoppedClock
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import Unavailable
 from stellary.core.db.connection_pool import ConnectionPool
-from stellary.core.db.database import Database
 from stellary.core.db.fair_lock import FairSemaphore
+from tests.support.core_parts import Database
 
 
 @pytest.fixture

@@ -15,20 +15,17 @@ import psycopg
 import pytest
 from sqlalchemy import delete, func, inspect, make_url, select
 
-from stellary.core import Core
+from stellary.core import NOBODY, Blobs, Core, FolderBlobs, open_blobs
 from stellary.core.api import copies
 from stellary.core.api.copies import Copy, CopyFailed, copy_database
 from stellary.core.db.bulk_loads import read_last_number
-from stellary.core.db.database import Database
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.notifications.tables import activities
-from stellary.core.ports.blob_stores import FolderBlobs, open_blobs
-from stellary.core.ports.blobs import Blobs
 from tests.conftest import RUN
 from tests.core.test_blobs import bucket  # noqa: F401 - a fixture
 from tests.support.boards import Board
+from tests.support.core_parts import Database
 from tests.support.databases import KINDS
 from tests.support.forms import FORM, form
+from tests.support.tables import activities
 from tests.support.world import World
 
 T = TypeVar("T")

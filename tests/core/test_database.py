@@ -22,12 +22,12 @@ from stellary.contract.organizations import CreateOrganization
 from stellary.contract.paging import Paged
 from stellary.contract.refs import Ref, WorkspaceRef
 from stellary.contract.workspaces import InviteMember
-from stellary.core import Core
-from stellary.core.accounts import invitations, organizations, tables
+from stellary.core import NOBODY, Core
 from stellary.core.db import database, postgres
 from stellary.core.db.database import Database
 from stellary.core.db.fair_lock import FairLock
-from stellary.core.kernel.unit import NOBODY
+from tests.support import tables
+from tests.support.core_parts import invitations, organizations
 from tests.support.each_case import for_each
 from tests.support.world import World
 

@@ -25,13 +25,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError, StatementError
 
-from stellary.core.accounts.tables import api_tokens, users
 from stellary.core.db.data_versions import remember_until_commit
-from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import DirectConnection, DirectResult
 from stellary.core.db.row_types import Query, RowType
 from stellary.core.db.statement_plans import ROWS_PER_INSERT
-from stellary.core.notifications.tables import activities
+from tests.support.core_parts import Database
+from tests.support.tables import activities, api_tokens, users
 
 NOW = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)
 USER = {"name": "Ann", "password_hash": None, "token_generation": 1, "created_at": NOW, "updated_at": NOW}

@@ -16,15 +16,10 @@ from sqlalchemy import func, select
 import stellary.core
 from stellary.contract.errors import Conflict
 from stellary.contract.port import RawRequest
-from stellary.core.accounts import identities
-from stellary.core.accounts.email_tokens import create_email_token
-from stellary.core.accounts.identities import Identity
-from stellary.core.accounts.users import create_user
-from stellary.core.api import dispatch
-from stellary.core.board import projects
-from stellary.core.db.base import metadata
-from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from stellary.core import NOBODY, UnitOfWork
 from tests.core.agents.agent_api import AgentApi
+from tests.support.core_parts import Identity, create_email_token, create_user, dispatch, identities, projects
+from tests.support.tables import metadata
 
 ROOT = Path(stellary.core.__file__).parent
 Write = Callable[[UnitOfWork], object]

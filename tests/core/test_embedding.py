@@ -21,13 +21,11 @@ from stellary.contract.errors import ApiError, Conflict, Invalid, NotFound, Serv
 from stellary.contract.paging import Paged
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef, Ref
-from stellary.core import Actor, Core
-from stellary.core.accounts import organizations
-from stellary.core.board import cards
+from stellary.core import NOBODY, Actor, Core
 from stellary.core.db.retries import TRIES
-from stellary.core.kernel.unit import NOBODY
 from tests.core.test_failing_databases import Undone, failing, of
 from tests.support.boards import Board
+from tests.support.core_parts import cards, organizations
 from tests.support.world import World
 
 

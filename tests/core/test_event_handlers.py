@@ -12,11 +12,9 @@ from sqlalchemy import text
 from stellary.contract.cards import Card, UpdateCard
 from stellary.contract.errors import Conflict, Unavailable
 from stellary.contract.refs import CardRef, ProjectRef
-from stellary.core import Actor
+from stellary.core import NOBODY, Actor, EventDelivery, events
 from stellary.core.api.reactions import REACTIONS
-from stellary.core.board import cards
-from stellary.core.kernel import events
-from stellary.core.kernel.event_handlers import INTERNAL_EVENTS, EventDelivery, dump_delivery, read_delivery
+from stellary.core.kernel.event_handlers import INTERNAL_EVENTS, dump_delivery, read_delivery
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
     BaseEvent,
@@ -25,9 +23,9 @@ from stellary.core.kernel.events import (
     CardMoved,
     CardUpdated,
 )
-from stellary.core.kernel.unit import NOBODY
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import Board
+from tests.support.core_parts import cards
 from tests.support.world import StoppedClock
 
 

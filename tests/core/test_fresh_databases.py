@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import create_engine, func, inspect, select
 
 from stellary.core import Core
-from stellary.core.migrations.schema import metadata
 from tests.conftest import RUN
 from tests.support.databases import KINDS, Sqlite
+from tests.support.tables import metadata
 from tests.support.world import World
 
 

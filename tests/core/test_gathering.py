@@ -10,8 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from stellary.contract.errors import ApiError, Unavailable
-from stellary.core import Core
-from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from stellary.core import NOBODY, Core, UnitOfWork
 from tests.support.each_case import for_each
 
 MAKE = text("INSERT INTO things VALUES (:name)")

@@ -11,13 +11,11 @@ from stellary.contract.errors import NotFound
 from stellary.contract.port import RawRequest
 from stellary.contract.webhooks import CREATE_WEBHOOK
 from stellary.contract.wire import request
-from stellary.core import Core
+from stellary.core import Action, Core, resolve_names
 from stellary.core.api import action_calls
-from stellary.core.board import cards, resolve_names
-from stellary.core.kernel import actions
-from stellary.core.kernel.actions import Action
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.core_parts import actions, cards
 from tests.support.world import World
 
 

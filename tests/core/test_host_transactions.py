@@ -21,10 +21,9 @@ from stellary.contract.cards import CreateCard
 from stellary.contract.errors import Conflict, NotFound, Unavailable
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.core import Core
-from stellary.core.board import cards
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY, Core
 from tests.support.boards import Board
+from tests.support.core_parts import cards
 from tests.support.world import PASSWORD, World
 
 

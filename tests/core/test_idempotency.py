@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 
 from stellary.contract.labels import CREATE_LABEL
 from stellary.contract.port import RawRequest
-from stellary.core import Core
-from stellary.core.kernel.idempotency import Attempt, keys
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY, Core
+from stellary.core.kernel.idempotency import Attempt
 from tests.support.boards import Board
+from tests.support.tables import idempotency_keys as keys
 from tests.support.world import World, at_once
 
 

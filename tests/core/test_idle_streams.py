@@ -8,8 +8,8 @@ import time
 import pytest
 
 from stellary import Stellary
-from stellary.core.streaming import streams
 from stellary.core.streaming.streams import StreamReader
+from tests.support.core_parts import streams
 
 IDLE_SECONDS = 1.0
 POLL_SECONDS = 0.1

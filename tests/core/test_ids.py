@@ -8,10 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from stellary.core import Core
+from stellary.core import NOBODY, Core
 from stellary.core.db import base
 from stellary.core.db.base import Ids
-from stellary.core.kernel.unit import NOBODY
 from tests.support.boards import Board
 from tests.support.world import World
 

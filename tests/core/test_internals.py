@@ -15,9 +15,9 @@ from stellary.contract.errors import Conflict, ServerError
 from stellary.contract.organizations import CreateOrganization
 from stellary.contract.refs import Ref
 from stellary.core import Core, Membership
-from stellary.core.accounts.organizations import create_organization
 from stellary.core.db import internals
 from stellary.core.db.direct_connection import DirectConnection
+from tests.support.core_parts import create_organization
 
 
 @pytest.fixture(params=["sqlalchemy", "psycopg"])

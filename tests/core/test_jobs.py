@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE, JobHandler, JobRunner
+from stellary.core import NOBODY
+from stellary.core.api.job_runner import ATTEMPTS_MAX, LONGEST_PAUSE
 from stellary.core.kernel import jobs
-from stellary.core.kernel.unit import NOBODY
+from tests.support.core_parts import JobHandler, JobRunner
 from tests.support.plans import explain, sent_statements, steps_that_read_much
 from tests.support.world import StoppedClock, at_once
 

@@ -9,11 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core
-from stellary.core.api.job_runner import JobHandler, JobRunner
-from stellary.core.db.base import system_clock
-from stellary.core.kernel import jobs
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY, Core
+from tests.support.core_parts import JobHandler, JobRunner, jobs, system_clock
 from tests.support.forkserver import context
 
 # Where the process is killed, and how often the job has had its effect in the end.

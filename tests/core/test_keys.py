@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, inspect
 
-from stellary.core.migrations import PREFIX
+from tests.support.core_parts import PREFIX
 
 LISTED = Path(__file__).with_name("keys.tsv")
 

@@ -11,16 +11,20 @@ from sqlalchemy import Dialect, Select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.core import Core
-from stellary.core.api import dispatch
-from stellary.core.board import listing
-from stellary.core.board.queries import card_counts, card_pages
-from stellary.core.board.queries.card_filters import CONDITIONS
 from stellary.core.kernel.paging import Pages
-from stellary.core.knowledge import listing as documents
-from stellary.core.notifications import feed
-from stellary.core.search import search, windows
-from stellary.core.trash import trash
 from tests.support.boards import Board
+from tests.support.core_parts import (
+    CONDITIONS,
+    card_counts,
+    card_pages,
+    dispatch,
+    feed,
+    search,
+    trash,
+    windows,
+)
+from tests.support.core_parts import board_listing as listing
+from tests.support.core_parts import knowledge_listing as documents
 from tests.support.plans import find_declared
 
 assert dispatch.SERVICES, "the services build the statements of their lists"

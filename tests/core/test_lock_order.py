@@ -12,8 +12,8 @@ from sqlalchemy import text
 from stellary.contract.cards import UpdateCard
 from stellary.contract.refs import CardRef
 from stellary.core import Core
-from stellary.core.board.cards import update_card
 from tests.support.boards import Board
+from tests.support.core_parts import update_card
 from tests.support.world import World, at_once
 
 THREADS = 8

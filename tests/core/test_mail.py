@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stellary.core.ports.mail import Email, log_email
+from stellary.core import Email, log_email
 from tests.support.world import PASSWORD
 
 

@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 from stellary.contract.errors import Unavailable
-from stellary.core import Core
+from stellary.core import Core, open_blobs
 from stellary.core.api.copies import copy_database
-from stellary.core.board.attachments import SWEEP_AFTER
 from stellary.core.kernel.owned_blobs import MARKER, ForeignStore, OwnedBlobs
-from stellary.core.ports.blob_stores import open_blobs
 from stellary.core.ports.blobs import new_key
 from tests.conftest import RUN
 from tests.core.test_backups import CardFiles
+from tests.support.core_parts import SWEEP_AFTER
 from tests.support.databases import KINDS
 from tests.support.forms import FORM, form
 

@@ -11,9 +11,8 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core, migrations
+from stellary.core import NOBODY, Core, migrations
 from stellary.core.kernel.signals import EVERYTHING
-from stellary.core.kernel.unit import NOBODY
 from tests.conftest import RUN
 from tests.core.test_relay import SOON, Ear
 from tests.support import pgbouncer

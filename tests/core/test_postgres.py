@@ -14,11 +14,10 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from stellary.contract.errors import Unavailable
-from stellary.core import Core
+from stellary.core import NOBODY, Core
 from stellary.core.db import watchdog
-from stellary.core.db.database import Database
 from stellary.core.db.postgres import parse_url
-from stellary.core.kernel.unit import NOBODY
+from tests.support.core_parts import Database
 
 
 def show(connection, name):

@@ -12,10 +12,9 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from stellary.contract.errors import NotFound
-from stellary.core import Core
-from stellary.core.db.database import Database
+from stellary.core import NOBODY, Core, UnitOfWork
 from stellary.core.db.prepared_statements import LastingStatements, keep_statements
-from stellary.core.kernel.unit import NOBODY, UnitOfWork
+from tests.support.core_parts import Database
 
 _PREPARED = text("SELECT name FROM pg_prepared_statements")
 _ROWS = text("SELECT * FROM stellary_test_rows")

@@ -12,11 +12,11 @@ from sqlalchemy import bindparam, delete, event, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from stellary.core import Core
-from stellary.core.accounts.tables import users
 from stellary.core.db.bound_statements import BoundStatement, StatementRejected
-from stellary.core.db.database import Database
 from stellary.core.db.direct_connection import queue_rows, queue_statement
 from stellary.core.db.psycopg_statements import StatementExecutor
+from tests.support.core_parts import Database
+from tests.support.tables import users
 from tests.support.world import World
 
 NOW = datetime(2026, 4, 1, 12, 30, tzinfo=UTC)

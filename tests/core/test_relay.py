@@ -9,9 +9,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from stellary.core import Core
+from stellary.core import NOBODY, Core
 from stellary.core.kernel.signals import EVERYTHING
-from stellary.core.kernel.unit import NOBODY
 from stellary.core.streaming import relay
 
 SOON = 10.0
@@ -134,7 +133,7 @@ def test_news_that_cannot_be_told_harm_nobody(two, monkeypatch, caplog):
 
 
 def test_what_is_to_be_done_later_wakes_whoever_does_it_elsewhere(two):
-    from stellary.core.kernel import jobs
+    from tests.support.core_parts import jobs
 
     here, there = two
     ear = Ear(there)

@@ -7,9 +7,8 @@ import pytest
 from stellary.contract.cards import UpdateCard
 from stellary.contract.errors import Forbidden
 from stellary.contract.refs import CardRef, ProjectRef
-from stellary.core.board import cards
-from stellary.core.kernel import actions
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.core_parts import actions, cards
 
 
 @pytest.fixture

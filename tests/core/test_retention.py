@@ -9,15 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import DateTime, Integer, LargeBinary, func, insert, select
 
-from stellary.core import Core, Retention
+from stellary.core import NOBODY, Core, Retention
 from stellary.core.__main__ import main
 from stellary.core.api.retention import CONTENT_RULES, RULES
-from stellary.core.automations.tables import traces
 from stellary.core.db.base import IdType, Json
 from stellary.core.kernel.retention import BatchSize, apply_rules
-from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.agent_api import AgentApi
 from tests.support.plans import explain, sent_statements
+from tests.support.tables import automation_traces as traces
 
 VALUES = {
     "stellary_webhook_deliveries": {"status": "delivered"},

@@ -24,25 +24,30 @@ import stellary.core
 from stellary.contract.cards import UpdateCard
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import CardRef
-from stellary.core import Core
-from stellary.core.accounts import api_tokens, deletion, tables
-from stellary.core.api import dispatch
-from stellary.core.board.cards import update_card
-from stellary.core.board.order.locks import lock_columns
+from stellary.core import NOBODY, Core
 from stellary.core.db.direct_connection import execute_queued
 from stellary.core.db.row_types import Query
-from stellary.core.kernel import idempotency, jobs, trash, trash_statements
+from stellary.core.kernel import idempotency, trash, trash_statements
 from stellary.core.kernel.commit_watermark import CommitWatermark
 from stellary.core.kernel.retention import RetentionRule, restrict
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.notifications.stream import commit_watermark
-from stellary.core.pilotage.ledger import MISSIONS, TODOS
-from stellary.core.search import indexing
-from stellary.core.search.tables import entries
-from stellary.core.webhooks import queue
 from tests.core.agents.agent_api import AgentApi
+from tests.support import tables
 from tests.support.concurrency import wait_until_blocked
+from tests.support.core_parts import (
+    MISSIONS,
+    TODOS,
+    api_tokens,
+    commit_watermark,
+    deletion,
+    dispatch,
+    indexing,
+    jobs,
+    lock_columns,
+    queue,
+    update_card,
+)
 from tests.support.search_prefixes import find_wrong_prefixes
+from tests.support.tables import search_entries as entries
 from tests.support.world import Person, World
 
 ROOT = Path(stellary.core.__file__).parent

@@ -7,9 +7,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine
 
-from stellary.core import Core
+from stellary.core import Core, include_name
 from stellary.core.__main__ import main
-from stellary.core.migrations import PREFIX, VERSION_TABLE, include_name
+from stellary.core.migrations import PREFIX, VERSION_TABLE
 from stellary.core.migrations import _revisions as revisions
 from tests.core.test_migrations import tables
 

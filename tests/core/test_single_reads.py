@@ -8,13 +8,12 @@ import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from stellary.core import Core
-from stellary.core.accounts.tables import users
-from stellary.core.api.dispatch import SERVICES
+from stellary.core import NOBODY, Core
 from stellary.core.db import postgres
 from stellary.core.db.direct_connection import fetch_rows
-from stellary.core.kernel.unit import NOBODY
 from tests.support.boards import Board
+from tests.support.core_parts import SERVICES
+from tests.support.tables import users
 
 REQUESTS = {
     "auth.me": "/auth/me",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from stellary.contract.errors import NotFound, RangeNotSatisfiable
+from stellary.core import StoredFile, open_blobs
 from stellary.core.api.transfers import build_file_response, disposition, open_body
-from stellary.core.ports.blob_stores import open_blobs
-from stellary.core.ports.blobs import StoredFile
 
 KEY = "ab/" + "0" * 32
 TAG = '"5af1"'

@@ -13,16 +13,13 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from stellary.core import Core
-from stellary.core.accounts import tables as accounts
-from stellary.core.automations import tables as automations
-from stellary.core.automations import traces
-from stellary.core.board import tables as board
-from stellary.core.kernel import idempotency, jobs
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY, Core
+from stellary.core.kernel import idempotency
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.test_row_locks import race, run_beside
+from tests.support import tables
+from tests.support.core_parts import jobs, traces
 from tests.support.world import World
 
 LISTED = Path(__file__).with_name("keys.tsv")
@@ -102,7 +99,7 @@ def invite(agent_api: AgentApi) -> None:
     path = f"{agent_api.flat}/members/invite"
     post_twice(agent_api, path, {"email": "bob@example.com"}, {"email": "BOB@example.com"})
     with agent_api.world.core.view(NOBODY) as uow:
-        assert len(uow.connection.execute(select(accounts.invitations.c.id)).all()) == 1
+        assert len(uow.connection.execute(select(tables.invitations.c.id)).all()) == 1
 
 
 def number_versions(agent_api: AgentApi) -> None:
@@ -158,7 +155,7 @@ def trace_event(agent_api: AgentApi) -> None:
     rule = automation_api.rule("task_created", "archive_card")
     automation_api.card()
     with core.view(NOBODY) as uow:
-        trace = dict(uow.connection.execute(select(automations.traces)).mappings().one())
+        trace = dict(uow.connection.execute(select(tables.automation_traces)).mappings().one())
     assert trace["automation_id"] == rule["id"]
 
     def record(uow: Any) -> None:
@@ -177,9 +174,9 @@ def trace_event(agent_api: AgentApi) -> None:
 def own_two_homes(agent_api: AgentApi) -> None:
     core = agent_api.world.core
     with core.view(NOBODY) as uow:
-        home = uow.connection.execute(select(accounts.workspaces).where(accounts.workspaces.c.is_personal))
+        home = uow.connection.execute(select(tables.workspaces).where(tables.workspaces.c.is_personal))
         row = dict(home.mappings().one())
-    assert insert_twice(core, accounts.workspaces, row, {"slug": "another"}, first=False) == "refused"
+    assert insert_twice(core, tables.workspaces, row, {"slug": "another"}, first=False) == "refused"
 
 
 def insert_twice(core: Core, table: Any, row: Any, changes: Any, *, first: bool = True) -> str:
@@ -245,5 +242,5 @@ def test_every_unique_key_has_its_race() -> None:
 def test_a_unique_number_is_refused_by_the_database(agent_api: AgentApi) -> None:
     agent_api.card()
     with agent_api.world.core.view(NOBODY) as uow:
-        row = dict(uow.connection.execute(select(board.cards)).mappings().one())
-    assert insert_twice(agent_api.world.core, board.cards, row, {}, first=False) == "refused"
+        row = dict(uow.connection.execute(select(tables.cards)).mappings().one())
+    assert insert_twice(agent_api.world.core, tables.cards, row, {}, first=False) == "refused"

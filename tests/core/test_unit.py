@@ -20,13 +20,12 @@ from stellary.contract.errors import (
 from stellary.contract.labels import CREATE_LABEL, LIST_LABELS, CreateLabel
 from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import ProjectRef
-from stellary.core import Actor
-from stellary.core.accounts import people
+from stellary.core import NOBODY, Actor
 from stellary.core.api import reactions
-from stellary.core.board import labels
 from stellary.core.kernel.events import Event
-from stellary.core.kernel.unit import NOBODY, serves, serves_self_managed, service_of
+from stellary.core.kernel.unit import serves, serves_self_managed, service_of
 from tests.support.boards import Board
+from tests.support.core_parts import labels, people
 
 PERSON = Actor("ann")
 

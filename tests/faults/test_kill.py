@@ -16,14 +16,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from reference_server.settings import Settings
-from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
-from stellary.core.webhooks.queue import LOAD_MAX
+from stellary.core import Core, DeliveryResult, OutgoingRequest
 from tests.server.processes import Forked, serve
 from tests.support.boards import Board
+from tests.support.core_parts import LOAD_MAX, NO_LIMITS
 from tests.support.forkserver import context
+from tests.support.server_parts import Settings
 from tests.support.world import World
 
 WRITERS = 4

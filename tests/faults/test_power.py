@@ -18,10 +18,10 @@ import pytest
 from sqlalchemy import create_engine
 
 from stellary.core import Core
-from stellary.core.db import database
 from tests.faults import driver
 from tests.faults.disk import Entry, Image, RecordingDisk, images
 from tests.support.boards import Board
+from tests.support.core_parts import database
 from tests.support.world import World
 
 IMAGES_PER_ROUND = 15

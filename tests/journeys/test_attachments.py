@@ -9,9 +9,9 @@ import pytest
 
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.kernel.owned_blobs import MARKER
 from tests.journeys.test_examples import example
 from tests.server.running import WITHOUT_JOBS, running
+from tests.support.core_parts import MARKER
 
 LEFT = ["prices.csv: text/csv, 360000 bytes", "notes.txt: text/plain, 13 bytes"]
 TOLD = """\

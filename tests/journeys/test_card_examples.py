@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from stellary import AsyncStellary, Stellary, Unauthenticated
-from stellary.core import Core
-from stellary.core.accounts.identities import Identity, link_identity, sign_in
-from stellary.core.ports.mail import Email
+from stellary.core import Core, Email
 from tests.journeys.test_examples import example
 from tests.support.authenticator import show_code
+from tests.support.core_parts import Identity, link_identity, sign_in
 from tests.support.world import links
 
 

@@ -16,10 +16,10 @@ from stellary.client import project_setup as ps
 from stellary.client.importers import read_github_issues, read_trello
 from stellary.contract.errors import ApiError
 from stellary.core import Core
-from stellary.core.kernel import actions
 from tests.cli.conftest import Shell
 from tests.core.agents.agent_api import AgentApi
 from tests.server.running import WITHOUT_JOBS, running
+from tests.support.core_parts import actions
 from tests.support.each_case import Failures
 from tests.support.mcp import call
 from tests.support.world import World

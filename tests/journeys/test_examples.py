@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from reference_server.webhook_sender import HttpWebhookSender
 from stellary import AsyncStellary, Stellary
 from stellary.contract.projects import Board
 from stellary.core import Core
 from tests.server.running import running
 from tests.support.each_case import for_each
+from tests.support.server_parts import HttpWebhookSender
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 

@@ -13,10 +13,9 @@ from stellary import AsyncStellary, Invalid, Stellary
 from stellary.contract.errors import ServerError
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.project_imports import ImportedCard, ImportedColumn, ImportedProject, ImportProject
-from stellary.core import Core
-from stellary.core.board.tables import imports, projects
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY, Core
 from tests.core.board.project_files import normalize
+from tests.support.tables import imports, projects
 
 CARDS = 1_203
 

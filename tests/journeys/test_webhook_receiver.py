@@ -16,17 +16,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from reference_server.settings import Settings
-from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
 from stellary.contract.signatures import ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.webhooks.rules import retries
-from stellary.core.webhooks.worker import WebhookWorker
 from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import clean_environment
 from tests.server.running import running
+from tests.support.core_parts import NO_LIMITS, WebhookWorker, retries
+from tests.support.server_parts import HttpWebhookSender, Settings
 
 
 class Program:

@@ -16,10 +16,10 @@ import orjson
 from stellary.contract.limits import Range
 from stellary.contract.naming import base, marks, wire_fields
 from stellary.contract.wire import Request
-from stellary.core.api.dispatch import SERVICES
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PathParams, PermissionWorld
 from tests.security.table import SERVED, Row
+from tests.support.core_parts import SERVICES
 
 CALLER = "OO"
 ROWS = {row.operation: row for row in SERVED}

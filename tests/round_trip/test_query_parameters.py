@@ -10,13 +10,12 @@ from urllib.parse import parse_qsl, urlencode
 import orjson
 
 from stellary.contract.naming import whole, wire_fields
-from stellary.core.accounts.identities import Identity, link_identity
-from stellary.core.api.dispatch import SERVICES
 from tests.round_trip.field_trials import CALLER, TEXT, Conversation, sample_value
 from tests.security.each_row import each_row
 from tests.security.good_requests import GOOD_REQUESTS, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
+from tests.support.core_parts import SERVICES, Identity, link_identity
 from tests.support.world import PASSWORD
 
 PAGING = ("limit", "cursor")

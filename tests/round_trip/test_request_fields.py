@@ -9,7 +9,6 @@ from typing import Any, get_args
 import orjson
 
 from stellary.contract.naming import base, members, whole, wire_fields
-from stellary.core.api.dispatch import SERVICES
 from tests.round_trip.field_trials import (
     CALLER,
     NOT_READ_BACK,
@@ -24,6 +23,7 @@ from tests.security.each_row import each_row
 from tests.security.good_requests import GOOD_REQUESTS, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import ROW_BY_OPERATION, SERVED, Row
+from tests.support.core_parts import SERVICES
 
 BULK = {"cards.create_many": "cards.create", "cards.update_many": "cards.update"}
 """Operations that take a list of what another operation takes one of."""

@@ -20,23 +20,22 @@ import jwt
 from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.endpoint import TOKEN_SCOPES
-from stellary.core import Core
-from stellary.core.accounts.email_tokens import create_email_token
-from stellary.core.accounts.identities import Identity, link_identity
-from stellary.core.accounts.password_resets import create_reset_link
-from stellary.core.accounts.sessions import start_session
-from stellary.core.accounts.tables import recovery_codes, second_factors, workspaces
-from stellary.core.accounts.tokens import digest
-from stellary.core.agents.tables import agents
-from stellary.core.agents.tables import audit as agent_audit
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
-from stellary.core.webhooks.worker import WebhookWorker
+from stellary.core import NOBODY, Core, DeliveryResult, OutgoingRequest
 from tests.security.sandbox import Sandbox
 from tests.security.table import AGENTS, PEOPLE, Row
+from tests.support.core_parts import (
+    Identity,
+    WebhookWorker,
+    create_email_token,
+    create_reset_link,
+    digest,
+    link_identity,
+    start_session,
+)
 from tests.support.databases import Postgres, Sqlite
 from tests.support.forms import FORM, form
 from tests.support.shared_run import Run
+from tests.support.tables import agent_audit, agents, recovery_codes, second_factors, workspaces
 from tests.support.world import PASSWORD, Workspace, World
 
 PathParams = dict[str, str]

@@ -13,10 +13,10 @@ import attrs
 from stellary.contract.limits import EmailFormat, Items, Length, Range, Reference
 from stellary.contract.naming import base, marks, whole, wire_fields
 from stellary.contract.wire import Request
-from stellary.core.api.dispatch import SERVICES
 from tests.security.good_requests import GOOD_REQUESTS, make_path_params
 from tests.security.permission_world import PathParams, PermissionWorld
 from tests.security.table import AGENTS, Row
+from tests.support.core_parts import SERVICES
 
 CALLERS = ("OO",) * 24 + ("WA", "PM", "WM", "PR", "PATfull", "OUT", *AGENTS)
 """Personas that send requests: mostly one who may do anything."""

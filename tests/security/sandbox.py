@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from stellary.core.db.base import metadata
-from stellary.core.db.database import Database
+from tests.support.core_parts import Database
+from tests.support.tables import metadata
 
 Dump = dict[str, object]
 

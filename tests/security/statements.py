@@ -29,9 +29,9 @@ from sqlalchemy.sql.elements import (
 )
 from sqlalchemy.sql.selectable import Alias, FromClause, Join, ScalarSelect, Select
 
-from stellary.core.db.base import metadata
-from stellary.core.kernel.paging import belongs_to, equals_unindexed
 from tests.security.sandbox import Sandbox
+from tests.support.core_parts import belongs_to, equals_unindexed
+from tests.support.tables import metadata
 
 ROOT = metadata.tables["stellary_organizations"]
 SECRETS = ("token_digest",)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import attrs
 
-from stellary.core.api.dispatch import SERVICES
+from tests.support.core_parts import SERVICES
 
 HERE = Path(__file__).parent
 PEOPLE = ("ANON", "OUT", "EX", "OM", "WM", "PM", "WA", "OA", "OO", "PV", "PR", "PO")

@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 
 from stellary.contract.port import RawResponse
-from stellary.core.api.dispatch import SERVICES
 from tests.security.bodies import OTHER_MEDIA_TYPES, Bad, make_bad_bodies, make_bad_queries, make_invalid_json
 from tests.security.each_row import each_row
 from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.sampling import sample
 from tests.security.table import SERVED, Row
+from tests.support.core_parts import SERVICES
 
 # Forms are not JSON: tests/server/test_files.py sends bad ones.
 WITH_BODY = [

@@ -8,13 +8,12 @@ from typing import Final
 import orjson
 from sqlalchemy import bindparam, func, insert, select, update
 
-from stellary.core.accounts.tables import workspaces
-from stellary.core.notifications.tables import activities, organization_activities
-from stellary.core.webhooks.tables import deliveries, webhooks
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import PEOPLE, SERVED, Row
+from tests.support.tables import activities, organization_activities, webhooks, workspaces
+from tests.support.tables import webhook_deliveries as deliveries
 
 _ACCOUNT = "belongs to one person, and to no workspace"
 _ATTEMPT = "sends a message again; its deliveries are a log of their own"

@@ -7,13 +7,13 @@ from functools import partial
 
 import pytest
 
-from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.kernel.units import Units
+from stellary.core import UnitOfWork
 from tests.conftest import RUN
 from tests.core.board.test_statements import sent
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import open_permission_world
 from tests.security.table import SERVED
+from tests.support.core_parts import Units
 from tests.support.databases import KINDS
 from tests.support.world import at_once
 

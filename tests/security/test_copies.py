@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from stellary.core.api.copies import copy_database
-from stellary.core.db.database import Database
-from stellary.core.ports.blob_stores import FolderBlobs
+from stellary.core import FolderBlobs
 from tests.conftest import RUN
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PermissionWorld, open_sandboxed_core
 from tests.security.table import PERSONAS, ROWS
+from tests.support.core_parts import Database, copy_database
 from tests.support.databases import KINDS
 
 OTHER_KIND = {"sqlite": "postgresql", "postgresql": "sqlite"}

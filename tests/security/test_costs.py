@@ -13,13 +13,13 @@ import orjson
 import pytest
 from hypothesis import settings
 
-from stellary.core.api.dispatch import SERVICES
 from tests.conftest import RUN
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PermissionWorld, open_permission_world
 from tests.security.table import SERVED, Row
 from tests.security.text_slots import SHAPES, SIZE_MAX, Slot, fill, find_slots, make_good_request
+from tests.support.core_parts import SERVICES
 from tests.support.cpu_time import measure_cpu_time
 from tests.support.databases import Sqlite
 

@@ -9,13 +9,13 @@ from typing import Any
 from stellary.contract.fields import field_names
 from stellary.contract.port import RawRequest, RawResponse
 from stellary.contract.wire import Request, load
-from stellary.core.api import dispatch
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import SERVED, Row
 from tests.security.test_bad_requests import PERSONA, request_class
 from tests.security.text_slots import make_good_request
+from tests.support.core_parts import dispatch
 
 UNREAD: Mapping[str, str] = {
     "auth.change_email confirmation": "only if there is no password",

@@ -10,7 +10,6 @@ from urllib.parse import quote
 import orjson
 
 from stellary.contract.port import RawResponse
-from stellary.core.api.dispatch import SERVICES
 from tests.security.bodies import find_references
 from tests.security.each_row import each_row
 from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
@@ -18,6 +17,7 @@ from tests.security.hostile import UNKNOWN_ID
 from tests.security.permission_world import PermissionWorld
 from tests.security.statements import Reader
 from tests.security.table import SERVED, Row
+from tests.support.core_parts import SERVICES
 
 # By operation, the fields that hold ids, and of what. ``a[]`` are the items of a list, ``a{}`` the names in an object.
 _CARD = {"assigneeId": "userId", "labelIds[]": "labelId", "customFields{}": "fieldId"}

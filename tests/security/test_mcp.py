@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from stellary.core.http.mcp.tools import TOOLS
 from tests.security.cells import AGENT_RECORDS, PROPOSAL_RECORDS
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import NOT_APPLICABLE, PERSONAS, ROW_BY_OPERATION
 from tests.server.running import WITHOUT_JOBS, Running, running
+from tests.support.core_parts import TOOLS
 from tests.support.each_case import for_each
 from tests.support.mcp import call, outcome, post
 

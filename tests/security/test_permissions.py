@@ -7,12 +7,12 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from stellary.core.api.dispatch import SERVICES
 from tests.security.cells import find_wrong_cells, list_cells
 from tests.security.each_row import each_row
 from tests.security.good_requests import GOOD_REQUESTS, make_path_params, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import ROW_BY_OPERATION, ROWS, SERVED, Row
+from tests.support.core_parts import SERVICES
 
 AUTHORED_BY = {
     "comments.update": "comments.create",

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import settings
 
 from stellary.contract.port import RawResponse
-from stellary.core.api.dispatch import SERVICES
 from tests.security.good_requests import send
 from tests.security.permission_world import PermissionWorld
 from tests.security.random_requests import RandomRequest, RequestMaker
 from tests.security.table import SERVED, Row
+from tests.support.core_parts import SERVICES
 
 ROUND = 25
 """Requests that see the changes of those before them; then all changes are discarded."""

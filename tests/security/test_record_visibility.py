@@ -9,13 +9,12 @@ import orjson
 from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.activities import EntityKind
-from stellary.core.accounts.tables import workspaces
-from stellary.core.notifications.tables import activities
-from stellary.core.notifications.visibility import READ_POLICIES
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PermissionWorld
 from tests.security.table import ROW_BY_OPERATION
+from tests.support.core_parts import READ_POLICIES
 from tests.support.each_case import for_each
+from tests.support.tables import activities, workspaces
 
 READERS: Final[Mapping[EntityKind, str]] = {
     "card": "cards.list",

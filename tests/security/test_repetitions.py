@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import update
 
 from stellary.contract.endpoint import WITHOUT_KEY
-from stellary.core.accounts.tables import users
-from stellary.core.api.dispatch import SERVICES
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PathParams, PermissionWorld
 from tests.security.sandbox import TABLES, Dump
 from tests.security.table import PEOPLE, ROW_BY_OPERATION, SERVED, Row
+from tests.support.core_parts import SERVICES
+from tests.support.tables import users
 
 OTHER_BODY = {"name": "Other", "slug": "other"}
 KEYED = [row for row in SERVED if SERVICES[row.operation].endpoint.idempotent]

@@ -8,8 +8,6 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, or_, select, text, update
 
 from stellary.contract.scopes import VIEW_TYPES
-from stellary.core.accounts.tables import invitations, organization_members, organizations, users, workspaces
-from stellary.core.board.tables import labels, project_members, projects
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PermissionWorld
@@ -17,6 +15,16 @@ from tests.security.sampling import sample_personas
 from tests.security.statements import Reader
 from tests.security.table import ROW_BY_OPERATION, SERVED, Row
 from tests.support.each_case import for_each
+from tests.support.tables import (
+    invitations,
+    labels,
+    organization_members,
+    organizations,
+    project_members,
+    projects,
+    users,
+    workspaces,
+)
 
 RESTORED = "ids of the rows of an item in the trash, after the access check of the item"
 HOME = "the personal workspace of the new member, where the addition is recorded"

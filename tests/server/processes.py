@@ -16,12 +16,9 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from reference_server.__main__ import main
-from reference_server.serve import run
-from reference_server.settings import Settings
-from reference_server.sockets import bind_socket
 from tests.server.running import Reachable
 from tests.support.forkserver import context
+from tests.support.server_parts import Settings, bind_socket, main, run
 
 ROOT = Path(__file__).parents[2]
 QUICK = {"STELLARY_LIMITS": "off", "STELLARY_BCRYPT_ROUNDS": "4", "STELLARY_LOG": "off"}

@@ -21,12 +21,10 @@ import uvloop
 from reference_server.app import STATE, make_app
 from reference_server.protocol import HttpServer
 from reference_server.serve import wind_down
-from reference_server.settings import Settings
-from reference_server.sockets import bind_socket
 from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.http.observers import AccessEntry
 from stellary.core.http.state import State
+from tests.support.core_parts import NO_LIMITS, AccessEntry
+from tests.support.server_parts import Settings, bind_socket
 
 
 @attrs.frozen

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stellary.core.accounts.identities import Identity, sign_in
 from tests.server.test_board_pages import cookie_of
 from tests.server.test_board_pages import sign_in as sign_in_with_password
 from tests.server.test_pages import send_form, text_of
+from tests.support.core_parts import Identity, sign_in
 from tests.support.world import links
 
 PATH = "/account"

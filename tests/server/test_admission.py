@@ -16,15 +16,12 @@ from multiprocessing.connection import Connection
 import orjson
 import pytest
 
-from reference_server import protocol
 from reference_server.protocol import KEPT_BODY_MAX
-from reference_server.serve import run
-from reference_server.settings import Settings
-from reference_server.sockets import bind_socket
 from stellary.core.http.body import LARGE, SMALL_MAX, STANDARD
-from stellary.core.http.limits import NO_LIMITS
 from tests.server.processes import Forked, memory_of, peak_memory_of, reset_peak_memory
 from tests.server.running import Reachable, Running, reply, wait_until
+from tests.support.core_parts import NO_LIMITS
+from tests.support.server_parts import Settings, bind_socket, protocol, run
 
 WS = "/orgs/acme/workspaces/eng"
 IMPORT = f"{WS}/projects/import"

@@ -17,16 +17,14 @@ import pytest
 from sqlalchemy import make_url
 
 from reference_server import backup
-from reference_server.__main__ import main
-from reference_server.settings import Settings
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.kernel.owned_blobs import MARKER
 from tests.conftest import RUN
 from tests.server.processes import Forked, serve
 from tests.server.test_uploads_killed import Uploader
+from tests.support.core_parts import MARKER, NO_LIMITS
 from tests.support.databases import Postgres, statement, url_of
 from tests.support.forms import FORM, form
 from tests.support.postgres import prepend_programs
+from tests.support.server_parts import Settings, main
 
 
 @pytest.fixture(autouse=True)

@@ -20,16 +20,16 @@ from pathlib import Path
 import attrs
 import pytest
 
-from reference_server.settings import Settings
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS
 from tests.journeys.test_examples import EXAMPLES
 from tests.server.processes import children_of, run_process
 from tests.server.running import Reachable, running
 from tests.server.test_streams import Listening
 from tests.server.test_workers import wait_until
+from tests.support.core_parts import NO_LIMITS
 from tests.support.forms import FORM, form
+from tests.support.server_parts import Settings
 
 pytestmark = [
     pytest.mark.slow,

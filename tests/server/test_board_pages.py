@@ -7,12 +7,12 @@ from ipaddress import ip_network
 
 import pytest
 
-from reference_server.settings import Settings
 from stellary import Stellary
-from stellary.core.http.limits import NO_LIMITS
 from tests.server.running import running
 from tests.server.test_pages import ANN, send_form, text_of
+from tests.support.core_parts import NO_LIMITS
 from tests.support.each_case import for_each
+from tests.support.server_parts import Settings
 
 PASSWORD = "correct horse"
 LIMITS = Settings(limits=NO_LIMITS)

@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from stellary.core import Core
-from stellary.core.db.database import Database
 from tests.core.agents.agent_api import AgentApi
 from tests.server.running import Reply, Running, running
 from tests.support.boards import Board
+from tests.support.core_parts import Database
 from tests.support.world import World
 
 CREATORS = 12

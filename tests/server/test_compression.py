@@ -11,15 +11,12 @@ import attrs
 import orjson
 import pytest
 
-from reference_server.settings import Settings
 from stellary.core import Core
-from stellary.core.api import transfers
-from stellary.core.api.dispatch import ServiceResponse
-from stellary.core.board.queries import card_lists
 from stellary.core.http.compression import SIZE_MIN, Compression, find_encodings, strip_encoding
-from stellary.core.http.limits import NO_LIMITS
 from tests.server.running import Running, running
 from tests.support.boards import Board
+from tests.support.core_parts import NO_LIMITS, ServiceResponse, card_lists, transfers
+from tests.support.server_parts import Settings
 from tests.support.world import World
 
 LONG = "d" * SIZE_MIN

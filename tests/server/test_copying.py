@@ -9,15 +9,14 @@ from pathlib import Path
 import attrs
 import pytest
 
-from reference_server.__main__ import main
 from reference_server.serve import exclusive_database
-from reference_server.settings import Settings
-from stellary.core.http.limits import NO_LIMITS
 from tests.conftest import RUN
 from tests.server.processes import Forked, serve
 from tests.server.test_uploads_killed import Uploader
+from tests.support.core_parts import NO_LIMITS
 from tests.support.databases import Postgres
 from tests.support.forms import FORM, form
+from tests.support.server_parts import Settings, main
 
 SECRET = hashlib.sha256(b"a server that moves").hexdigest()
 

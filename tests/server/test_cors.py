@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reference_server.settings import Settings
-from stellary.core.http.limits import NO_LIMITS
 from tests.server.running import Running, running
+from tests.support.core_parts import NO_LIMITS
+from tests.support.server_parts import Settings
 
 HERE, ELSEWHERE = "https://app.example", "https://evil.example"
 

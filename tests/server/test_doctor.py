@@ -7,10 +7,9 @@ import secrets
 
 import pytest
 
-from reference_server.__main__ import main
 from reference_server.secret_strength import find_weakness
-from reference_server.settings import SettingsError, from_environment
 from tests.server.processes import run_failing, run_process
+from tests.support.server_parts import SettingsError, from_environment, main
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 SAFE = {

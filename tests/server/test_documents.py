@@ -8,8 +8,9 @@ import orjson
 import pytest
 from sqlalchemy import update
 
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.knowledge.tables import documents, versions
+from stellary.core import NOBODY
+from tests.support.tables import document_versions as versions
+from tests.support.tables import documents
 from tests.support.world import World
 
 SPACES = " " * 30_000

@@ -16,17 +16,16 @@ from urllib.parse import unquote
 import attrs
 import pytest
 
-from reference_server.settings import Settings, SettingsError, from_environment
 from stellary.contract.attachments import SIZE_MAX
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
-from stellary.core.api import transfers
 from stellary.core.http import body, files
 from stellary.core.http.context import create_context
-from stellary.core.http.threads import Threads
 from tests.server.running import Reply, Running, reply, running
 from tests.support.blobs import list_blob_keys
+from tests.support.core_parts import Threads, transfers
 from tests.support.forms import END, FORM, form, part
+from tests.support.server_parts import Settings, SettingsError, from_environment
 from tests.support.world import Person, World, at_once
 
 

@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 import attrs
 
 from reference_server.pages.routes import PAGES, PROVIDER_PAGES
-from reference_server.settings import OidcSettings, Settings
-from stellary.core.accounts.tables import metadata
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.kernel.unit import NOBODY
+from reference_server.settings import OidcSettings
+from stellary.core import NOBODY
 from tests.server.running import running
 from tests.server.test_board_pages import cookie_of, sign_in
 from tests.server.test_pages import ANN, FORM, open_form, send_form, text_of
+from tests.support.core_parts import NO_LIMITS
+from tests.support.server_parts import Settings
+from tests.support.tables import metadata
 
 FORMS = [endpoint.path for endpoint in [*PAGES, *PROVIDER_PAGES] if endpoint.method == "POST"]
 SETTINGS = Settings(

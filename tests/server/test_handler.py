@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from stellary.contract.endpoints import ENDPOINTS
-from stellary.core.api.dispatch import SERVICES
 from stellary.core.http import system
 from stellary.core.http.api import make_router
 from tests.server.running import Running
+from tests.support.core_parts import SERVICES
 
 
 def test_all_endpoints_of_the_contract_are_served(sqlite_server: Running):

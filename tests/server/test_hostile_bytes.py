@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from reference_server import protocol
 from tests.server.running import Replies, Reply, Running, reply
+from tests.support.server_parts import protocol
 
 JSON = b"Content-Type: application/json\r\n"
 

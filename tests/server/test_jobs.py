@@ -13,16 +13,12 @@ from email import message_from_bytes, policy
 import pytest
 from sqlalchemy import update
 
-from reference_server.__main__ import main
-from reference_server.settings import Settings
 from stellary import Stellary
-from stellary.core import Core
-from stellary.core.api.job_runner import JobHandler, JobRunner
-from stellary.core.db.base import system_clock
-from stellary.core.kernel import jobs
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY, Core
 from tests.server.processes import clean_environment, run_failing, run_process
 from tests.server.running import running
+from tests.support.core_parts import JobHandler, JobRunner, jobs, system_clock
+from tests.support.server_parts import Settings, main
 
 
 def enqueue(core, kind="note", **more):

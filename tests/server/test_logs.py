@@ -17,8 +17,9 @@ import pytest
 from reference_server import log
 from reference_server.log import configure
 from stellary.contract.endpoints import ENDPOINTS
-from stellary.core.http.observers import PATH_MAX, AccessEntry, logged_path
+from stellary.core.http.observers import PATH_MAX, logged_path
 from tests.server.running import Running
+from tests.support.core_parts import AccessEntry
 
 BY_OPERATION = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
 ENTRY = AccessEntry("GET", "/x", 200, 1.5, "req_1", None, "1.2.3.4")

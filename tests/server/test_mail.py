@@ -13,7 +13,7 @@ from aiosmtpd.smtp import AuthResult
 from reference_server import mail
 from reference_server.mail import SmtpMailer
 from reference_server.settings import SmtpServer
-from stellary.core.ports.mail import Email
+from stellary.core import Email
 from tests.server.mailbox import Box, free_port
 
 EMAIL = Email("bob@example.com", "You are invited", "Go to https://x.example/invitations/s3cret")

@@ -20,17 +20,17 @@ from mcp.client import session as client_session
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
-from reference_server.settings import Settings
 from stellary.contract.openapi import document
 from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS, parse_limit
 from stellary.core.http.mcp.calling import ToolRunner
 from stellary.core.http.mcp.operator_token import McpToken
 from tests.core.test_host_actions import CREATE_INVOICE
 from tests.server.running import WITHOUT_JOBS, running
 from tests.support.boards import Board
+from tests.support.core_parts import NO_LIMITS, parse_limit
 from tests.support.each_case import for_each
 from tests.support.mcp import ACCEPT, call, post, send, tools
+from tests.support.server_parts import Settings
 from tests.support.world import World
 
 SECRET = secrets.token_hex(32)

@@ -13,10 +13,9 @@ import pytest
 from aiohttp import ClientSession, web
 
 from reference_server.app import make_app
-from reference_server.settings import Settings
 from stellary.core import Core
-from stellary.core.api import transfers
-from stellary.core.http.limits import NO_LIMITS
+from tests.support.core_parts import NO_LIMITS, transfers
+from tests.support.server_parts import Settings
 
 
 @pytest.fixture

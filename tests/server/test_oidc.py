@@ -13,17 +13,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import func, select
 
-from reference_server.settings import OidcSettings, Settings, SettingsError, from_environment
-from stellary.core import Core
-from stellary.core.accounts import tables
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.kernel.unit import NOBODY
+from reference_server.settings import OidcSettings
+from stellary.core import NOBODY, Core
 from tests.server.running import Reply, Running, running
 from tests.server.test_board_pages import cookie_of
 from tests.server.test_pages import ANN, invite, list_members, send_form, text_of
 from tests.server.test_second_factor_pages import enroll_over_http, hidden, stop_clock
+from tests.support import tables
 from tests.support.authenticator import show_code
+from tests.support.core_parts import NO_LIMITS
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, open_provider
+from tests.support.server_parts import Settings, SettingsError, from_environment
 
 PASSWORD = "correct horse"
 START = "/sign-in/oidc"

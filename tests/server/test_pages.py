@@ -10,14 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from reference_server.settings import Settings
-from stellary.core.accounts.email_tokens import create_email_token
-from stellary.core.accounts.password_resets import create_reset_link
-from stellary.core.accounts.users import id_by_address
-from stellary.core.http.limits import Limits
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.server.running import running
+from tests.support.core_parts import Limits, create_email_token, create_reset_link, id_by_address
 from tests.support.each_case import for_each
+from tests.support.server_parts import Settings
 from tests.support.world import links
 
 FORM = "application/x-www-form-urlencoded"

@@ -10,16 +10,15 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from reference_server.settings import Settings
 from stellary.contract.errors import RateLimited
 from stellary.core import Core
-from stellary.core.accounts import login_attempts
-from stellary.core.accounts.tables import login_attempts as table
 from stellary.core.http import password_limits
-from stellary.core.http.limits import NO_LIMITS, Limits, parse_limit
 from stellary.core.http.password_limits import PasswordLimits
 from stellary.core.http.throttle import Caller
 from tests.server.running import Running, running
+from tests.support.core_parts import NO_LIMITS, Limits, login_attempts, parse_limit
+from tests.support.server_parts import Settings
+from tests.support.tables import login_attempts as table
 
 HERE, THERE = Caller("1.1.1.1"), Caller("2.2.2.2")
 OFF = {"logins": None, "logins_per_account": None, "logins_per_address": None, "registrations": None}

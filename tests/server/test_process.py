@@ -18,15 +18,14 @@ from pathlib import Path
 
 import pytest
 
-from reference_server.__main__ import main
-from reference_server.serve import FILES_MAX, raise_file_limit, run
-from reference_server.settings import Settings
-from reference_server.sockets import bind_socket, url_of
+from reference_server.serve import FILES_MAX, raise_file_limit
+from reference_server.sockets import url_of
 from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS
 from tests.server.processes import clean_environment, run_failing, run_process
 from tests.server.running import reply
+from tests.support.core_parts import NO_LIMITS
 from tests.support.forkserver import context
+from tests.support.server_parts import Settings, bind_socket, main, run
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 MEMORY_MAX = 90 * 1024

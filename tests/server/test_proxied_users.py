@@ -8,10 +8,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from reference_server.settings import Settings, SettingsError, from_environment
 from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS
 from tests.server.running import Reply, Running, running
+from tests.support.core_parts import NO_LIMITS
+from tests.support.server_parts import Settings, SettingsError, from_environment
 
 ANN = "ann@example.com"
 PASSWORD = "correct horse"

@@ -15,10 +15,10 @@ import attrs
 import pytest
 
 from stellary.contract.openapi import document
-from stellary.core.api.dispatch import SERVICES
 from tests.conftest import RUN
 from tests.security.permission_world import PermissionWorld, open_permission_world
 from tests.server.running import Reply
+from tests.support.core_parts import SERVICES
 from tests.support.databases import Postgres, Sqlite
 from tests.support.each_case import for_each
 from tests.support.forms import FORM, form

@@ -10,13 +10,9 @@ from multiprocessing.connection import Connection
 import pytest
 
 from reference_server import jobs as worker
-from reference_server.serve import run
-from reference_server.settings import Settings
-from reference_server.sockets import bind_socket
-from stellary.core.automations.rules import occurrences
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.kernel import jobs
 from tests.server.processes import Forked
+from tests.support.core_parts import NO_LIMITS, jobs, occurrences
+from tests.support.server_parts import Settings, bind_socket, run
 
 CARDS = 16
 KILLS = (3, 8)

@@ -7,17 +7,15 @@ from datetime import timedelta
 
 import pytest
 
-from reference_server.__main__ import main
-from reference_server.settings import Settings
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.accounts.identities import Identity, link_identity
-from stellary.core.accounts.identities import sign_in as start_by_provider
-from stellary.core.http.limits import Limits, RateLimit
 from tests.server.running import running
 from tests.server.test_board_pages import cookie_of, sign_in
 from tests.server.test_pages import ANN, invite, list_members, send_form, text_of
 from tests.support.authenticator import enroll, show_code
+from tests.support.core_parts import Identity, Limits, RateLimit, link_identity
+from tests.support.core_parts import sign_in as start_by_provider
+from tests.support.server_parts import Settings, main
 from tests.support.world import PASSWORD as WORLD_PASSWORD
 from tests.support.world import StoppedClock, World
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reference_server.secret import signing_secret
-from reference_server.settings import Settings, SettingsError
+from tests.support.server_parts import Settings, SettingsError
 
 
 def test_configured_secret_is_used_and_not_stored(tmp_path):

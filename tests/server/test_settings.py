@@ -18,7 +18,7 @@ from reference_server.settings import (
     SmtpServer,
     from_environment,
 )
-from stellary.core.http.limits import NO_LIMITS, Limits, parse_limit
+from tests.support.core_parts import NO_LIMITS, Limits, parse_limit
 
 SECRET = "8f3b1c0d9e7a45626b0f4d2c7e1a9583"
 

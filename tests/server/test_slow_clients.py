@@ -9,9 +9,10 @@ import time
 import pytest
 import uvloop
 
-from reference_server import detached, protocol
+from reference_server import detached
 from stellary.core.http import body
 from tests.server.running import Replies, Running, reply
+from tests.support.server_parts import protocol
 
 HEAD = (
     b"POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"

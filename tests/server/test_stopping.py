@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reference_server import protocol, serve
+from reference_server import serve
 from tests.server.running import Replies, Running, reply, wait_until
+from tests.support.server_parts import protocol
 
 
 def test_stopping_server_is_not_ready_but_still_answers(sqlite_server: Running):

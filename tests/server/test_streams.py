@@ -14,11 +14,10 @@ import pytest
 
 from reference_server.app import HANDLER
 from stellary.core.http import streams as server_streams
-from stellary.core.http.threads import Threads
-from stellary.core.streaming import streams
 from tests.server.listening import SOON, Listening, listening
 from tests.server.running import Running, running, wait_until
 from tests.support.boards import Board
+from tests.support.core_parts import Threads, streams
 from tests.support.world import PASSWORD, World
 
 

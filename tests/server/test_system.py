@@ -13,8 +13,8 @@ import pytest
 from stellary.contract.errors import Unavailable
 from stellary.core import Core
 from stellary.core.http import system
-from stellary.core.http.threads import Threads
 from tests.server.running import Running
+from tests.support.core_parts import Threads
 
 
 def test_root_describes_the_server(sqlite_server: Running):

@@ -19,16 +19,14 @@ from stellary.contract.errors import Unavailable
 from stellary.contract.projects import GET_BOARD
 from stellary.contract.refs import ProjectRef, Ref
 from stellary.contract.router import AnyEndpoint
-from stellary.core import Core
-from stellary.core.db.postgres import READERS, WRITERS
+from stellary.core import Core, UnitOfWork
 from stellary.core.http import threads
 from stellary.core.http.large_reads import KNOWN_MAX, LARGE_SECONDS, LargeReads, ReadKey
 from stellary.core.http.shares import USERS_MAX, KnownUsers, Owner, Shares
 from stellary.core.http.threads import LARGE_READ_NICENESS, LARGE_READERS, THINKING_THREADS, Pool, Threads
-from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.wizard.reader import BriefReader
 from tests.server.running import wait_until
 from tests.support.boards import Board
+from tests.support.core_parts import READERS, WRITERS, BriefReader
 from tests.support.world import World
 
 

@@ -8,13 +8,13 @@ import attrs
 import pytest
 import time_machine
 
-from reference_server.settings import Settings
 from stellary.contract.errors import RateLimited
 from stellary.core import Core
 from stellary.core.http import throttle
-from stellary.core.http.limits import NO_LIMITS, Limits, RateLimit, parse_limit
 from stellary.core.http.throttle import Caller, Throttle, Windows
 from tests.server.running import Running, running
+from tests.support.core_parts import NO_LIMITS, Limits, RateLimit, parse_limit
+from tests.support.server_parts import Settings
 
 HERE, THERE = Caller("1.1.1.1"), Caller("2.2.2.2")
 

@@ -13,15 +13,12 @@ from typing import Any
 import attrs
 import pytest
 
-from reference_server.serve import run
-from reference_server.settings import Settings
-from reference_server.sockets import bind_socket
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.kernel import jobs
 from tests.conftest import RUN
 from tests.server.listening import Listening, listening
 from tests.server.processes import Forked
+from tests.support.core_parts import NO_LIMITS, jobs
 from tests.support.databases import Postgres
+from tests.support.server_parts import Settings, bind_socket, run
 from tests.support.world import at_once
 
 pytestmark = pytest.mark.postgres

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from reference_server.settings import Settings
 from stellary.core import Core
-from stellary.core.db.base import system_clock
-from stellary.core.http.limits import NO_LIMITS
 from tests.server.processes import Forked, serve
 from tests.support.blobs import list_blob_keys
+from tests.support.core_parts import NO_LIMITS, system_clock
 from tests.support.forms import FORM, form
+from tests.support.server_parts import Settings
 
 CYCLES = {"sqlite": 3, "postgresql": 2}
 WRITERS = 4

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from reference_server.__main__ import main
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.api import usage
-from stellary.core.db.base import metadata
+from tests.support.core_parts import usage
+from tests.support.server_parts import main
+from tests.support.tables import metadata
 
 
 @pytest.fixture

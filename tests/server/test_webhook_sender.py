@@ -11,16 +11,13 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from reference_server import webhook_sender
-from reference_server.settings import Settings
 from reference_server.webhook_sender import HttpWebhookSender
 from stellary import Stellary
-from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.ports.webhook_sender import OutgoingRequest
-from stellary.core.webhooks.rules import retries
-from stellary.core.webhooks.worker import WebhookWorker
+from stellary.core import Core, OutgoingRequest
 from tests.journeys.test_examples import example
 from tests.server.running import running
+from tests.support.core_parts import NO_LIMITS, WebhookWorker, retries
+from tests.support.server_parts import Settings
 from tests.support.world import World
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from reference_server import workers
-from reference_server.settings import Settings
 from reference_server.workers import Worker
 from tests.server.processes import Process, children_of, memory_of, run_failing, run_process
+from tests.support.server_parts import Settings
 
 WATCHER_MEMORY_MAX = 45 * 1024
 

@@ -39,8 +39,7 @@ def upgrade_old_tables() -> int:
 
     from stellary.contrib.django.database_url import build_url
     from stellary.contrib.django.operations import UpgradeTables
-    from stellary.core import migrations
-    from stellary.core.db.database import Database
+    from tests.support.core_parts import Database, migrations
 
     database = Database(build_url(connection))
     with database.open_migrating() as migrating:

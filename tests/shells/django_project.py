@@ -295,7 +295,7 @@ def open_units() -> dict[str, Any]:
     from stellary.contract.refs import Ref
     from stellary.contrib.django import client, unit
     from stellary.contrib.django.models import Organization
-    from stellary.core.accounts import organizations
+    from tests.support.core_parts import organizations
 
     user = User.objects.create_user("units")
     effects: list[str] = []

@@ -18,8 +18,8 @@ from typing import Any
 
 import django
 
-from reference_server.sockets import bind_socket
 from tests.support.django_hosts import HOST
+from tests.support.server_parts import bind_socket
 
 EMAIL = "ann@example.com"
 CLOSE_SECONDS = 10.0

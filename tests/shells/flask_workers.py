@@ -10,7 +10,7 @@ import os
 from flask import Response
 from sqlalchemy import text
 
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.support.flask_hosts import import_host
 
 app = import_host("flask", "repairs").create_app()

@@ -11,14 +11,10 @@ import pytest
 
 from stellary import Stellary
 from stellary.contract.errors import NotFound
-from stellary.core.api import transfers
-from stellary.core.api.uploads import FORM_MAX
-from stellary.core.http.body import STANDARD
-from stellary.core.http.limits import Limits, RateLimit
-from stellary.core.http.observers import AccessEntry
 from tests.server.listening import SOON, listening
 from tests.support import mcp
 from tests.support.boards import Board
+from tests.support.core_parts import FORM_MAX, STANDARD, AccessEntry, Limits, RateLimit, streams, transfers
 from tests.support.forms import FORM, form
 from tests.support.shells import running_asgi
 from tests.support.world import World
@@ -134,7 +130,7 @@ def test_stream_continues_after_the_last_event(server, world, board):
 
 
 def test_stream_of_a_client_that_has_gone_ends(serve, core, monkeypatch):
-    monkeypatch.setattr("stellary.core.streaming.streams.HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(streams, "HEARTBEAT_SECONDS", 0.2)
     entries: list[AccessEntry] = []
     with serve(core, access_log=entries.append) as server:
         world = World(core)

@@ -18,10 +18,9 @@ from starlette.routing import Mount
 from stellary import asgi
 from stellary.asgi import AsgiApp
 from stellary.core import Core
-from stellary.core.http import streams
-from stellary.core.http.limits import NO_LIMITS
-from stellary.core.http.observers import AccessEntry
 from tests.support.boards import Board
+from tests.support.core_parts import NO_LIMITS, AccessEntry
+from tests.support.core_parts import http_streams as streams
 from tests.support.shells import serving_asgi
 from tests.support.world import World
 

@@ -18,9 +18,9 @@ from stellary import Stellary
 from stellary.contract.cards import CreateCard, ListCards
 from stellary.contract.errors import Conflict, NotFound
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
-from stellary.core import Actor, Core, Membership, UnitOfWork
-from stellary.core.board import cards, listing
-from stellary.core.kernel.events import CardCreated
+from stellary.core import Actor, Core, Membership, UnitOfWork, events
+from tests.support.core_parts import board_listing as listing
+from tests.support.core_parts import cards
 
 TEAM = Membership("acme", "eng", role="admin")
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -185,10 +185,10 @@ async def test_core_refuses_an_asynchronous_engine(host):
 
 
 async def test_handler_vetoes_within_the_session(host):
-    def refuse(uow: UnitOfWork, created: CardCreated) -> None:
+    def refuse(uow: UnitOfWork, created: events.CardCreated) -> None:
         raise Conflict("the board is full")
 
-    host.core.on(CardCreated, refuse)
+    host.core.on(events.CardCreated, refuse)
     async with host.session() as session, session.begin():
         await session.execute(text("INSERT INTO notes VALUES ('Mine', NULL)"))
         with pytest.raises(Conflict, match="the board is full"):

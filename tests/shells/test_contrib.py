@@ -14,8 +14,7 @@ from starlette.testclient import TestClient
 from stellary.contract.errors import Unavailable
 from stellary.contrib import fastapi as fastapi_helper
 from stellary.contrib import flask as flask_helper
-from stellary.core import Core
-from stellary.core.kernel.unit import Actor
+from stellary.core import Actor, Core
 from tests.server.running import Reachable
 from tests.support.forms import FORM, form
 from tests.support.shells import serving_asgi, serving_wsgi

@@ -12,13 +12,12 @@ import attrs
 import pytest
 from sqlalchemy import create_engine
 
-from stellary.core import migrations
-from stellary.core.http.limits import Limits
-from stellary.core.migrations.schema import metadata
 from tests.server.listening import listening
 from tests.server.processes import ForkedProgram, run_script
 from tests.server.running import Reachable
+from tests.support.core_parts import Limits, migrations
 from tests.support.django_hosts import HOST, build_environment, manage, run_file, run_manage, start_file
+from tests.support.tables import metadata
 
 TEST_COUNT = 17
 """The number of tests of the example."""

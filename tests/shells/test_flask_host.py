@@ -18,13 +18,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from reference_server.sockets import bind_socket
 from tests.conftest import RUN
 from tests.server.listening import listening
 from tests.server.processes import clean_environment
 from tests.server.running import Reachable, Reply
 from tests.support.databases import KINDS
 from tests.support.flask_hosts import HOSTS, import_host
+from tests.support.server_parts import bind_socket
 from tests.support.shells import serving_wsgi
 
 SECRET = "a secret of the tests, at least 32 bytes"

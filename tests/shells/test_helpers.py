@@ -9,13 +9,13 @@ import pytest
 
 from stellary import Stellary
 from stellary.core import Core
-from stellary.core.http.limits import Limits, RateLimit
 from tests.server.listening import listening
 from tests.server.processes import run_script
 from tests.server.running import Reachable
 from tests.shells.test_contrib import serving_fastapi, serving_flask
 from tests.support.api_checks import REQUESTS_MAX, check_api
 from tests.support.boards import Board
+from tests.support.core_parts import Limits, RateLimit
 from tests.support.in_process import CALLERS, PREFIX
 
 LIMITS = Limits(requests=RateLimit(REQUESTS_MAX, 3600))

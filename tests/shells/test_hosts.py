@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from stellary.core import Core
-from stellary.core.http.limits import Limits, RateLimit
-from stellary.core.kernel.unit import Actor
+from stellary.core import Actor, Core
 from tests.server.listening import listening
 from tests.server.running import Reachable
 from tests.support import mcp
+from tests.support.core_parts import Limits, RateLimit
 from tests.support.shells import running_asgi
 from tests.support.world import World
 

@@ -17,10 +17,10 @@ from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from stellary.core import Core
-from stellary.core.http.limits import NO_LIMITS
 from stellary.wsgi import WsgiApp
 from tests.server.listening import SOON, listening
 from tests.support.boards import Board
+from tests.support.core_parts import NO_LIMITS
 from tests.support.shells import running_wsgi, serving_wsgi
 from tests.support.world import World
 

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Connection, DateTime, LargeBinary, Numeric, Table, insert
 from sqlalchemy.types import Integer, TypeDecorator
 
-from stellary.core.db.base import Json, metadata
+from tests.support.core_parts import Json
+from tests.support.tables import metadata
 
 _NUMBERS = itertools.count(1)
 _MOMENT = datetime(2026, 4, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from stellary.contract import ENDPOINTS
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import WorkspaceRef
-from stellary.core.api.dispatch import ACCESS_BY_REF
+from tests.support.core_parts import ACCESS_BY_REF
 from tests.support.each_case import for_each
 from tests.support.world import World
 

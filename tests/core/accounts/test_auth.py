@@ -10,9 +10,9 @@ import orjson
 import pytest
 from sqlalchemy import select, update
 
-from stellary.core.accounts import tables
+from stellary.core import NOBODY
 from stellary.core.accounts.passwords import hash_password, rounds_of
-from stellary.core.kernel.unit import NOBODY
+from tests.support import tables
 from tests.support.world import PASSWORD
 
 ANN = {"email": "ann@example.com", "password": "long enough"}

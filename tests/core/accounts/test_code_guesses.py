@@ -9,12 +9,12 @@ import orjson
 import pytest
 
 from stellary.contract.errors import RateLimited
+from stellary.core import NOBODY
 from stellary.core.accounts.code_guesses import GUESSES_MAX, WINDOW, is_guess
-from stellary.core.accounts.password_resets import create_reset_link
 from stellary.core.accounts.pending_logins import PendingLogin, finish_login
 from stellary.core.accounts.second_factors import remove_second_factor
-from stellary.core.kernel.unit import NOBODY
 from tests.support.authenticator import enroll, show_code
+from tests.support.core_parts import create_reset_link
 from tests.support.world import PASSWORD, at_once
 
 ANN = "ann@example.com"

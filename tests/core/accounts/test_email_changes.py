@@ -8,10 +8,9 @@ from functools import partial
 import orjson
 import pytest
 
-from stellary.core.accounts.email_tokens import create_email_token
-from stellary.core.accounts.password_resets import create_reset_link
+from stellary.core import NOBODY
 from stellary.core.accounts.proxied_users import find_or_create_user
-from stellary.core.kernel.unit import NOBODY
+from tests.support.core_parts import create_email_token, create_reset_link
 from tests.support.world import PASSWORD, at_once, links
 
 NEW = "new@example.com"

@@ -196,7 +196,7 @@ def test_removal_waits_for_a_concurrent_creation_of_a_webhook(postgres_url):
     removing = threading.Thread(
         target=lambda: answers.append(world.ask(ann, "DELETE", f"{place.organization.path}/members/{bob.id}"))
     )
-    from stellary.core.webhooks.tables import webhooks
+    from tests.support.tables import webhooks
 
     with core.database.writing() as connection:
         # What the service that makes a webhook does: lock the workspace, then write.

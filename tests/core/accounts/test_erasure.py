@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from stellary.core.db.base import metadata
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.notifications import erasure
-from stellary.core.notifications.tables import activities, organization_activities
-from stellary.core.webhooks.tables import deliveries
+from stellary.core import NOBODY
 from tests.support.boards import Board
+from tests.support.core_parts import erasure
 from tests.support.plans import explain, sent_statements, steps_that_read_much
+from tests.support.tables import activities, metadata, organization_activities
+from tests.support.tables import webhook_deliveries as deliveries
 from tests.support.world import PASSWORD
 
 NAME = "Robert Unmistakable"

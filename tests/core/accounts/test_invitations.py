@@ -7,10 +7,10 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from stellary.core import NOBODY
 from stellary.core.accounts.emails import clean_name
-from stellary.core.accounts.tables import users
-from stellary.core.kernel.unit import NOBODY
 from tests.support.each_case import for_each
+from tests.support.tables import users
 from tests.support.world import at_once, links
 
 

@@ -6,10 +6,9 @@ import attrs
 import pytest
 from sqlalchemy import func, select
 
-from stellary.core.accounts import tables
-from stellary.core.board import tables as board
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.core.accounts.rows import make_row, make_row_in_each_table
+from tests.support import tables
 
 
 def count(world, table, *conditions):
@@ -82,16 +81,16 @@ def two_workspaces(world):
     cards = {}
     with world.core.begin(NOBODY) as uow:
         for name, place in (("here", here), ("there", there)):
-            project = make_row(uow.connection, board.projects, workspace_id=place.id, created_by_id=ann.id)
+            project = make_row(uow.connection, tables.projects, workspace_id=place.id, created_by_id=ann.id)
             in_project = {"project_id": project["id"]}
-            scope = make_row(uow.connection, board.scopes, **in_project)
-            column = make_row(uow.connection, board.columns, scope_id=scope["id"], **in_project)
+            scope = make_row(uow.connection, tables.scopes, **in_project)
+            column = make_row(uow.connection, tables.columns, scope_id=scope["id"], **in_project)
             for who in (ann, bob):
-                make_row(uow.connection, board.project_members, user_id=who.id, **in_project)
+                make_row(uow.connection, tables.project_members, user_id=who.id, **in_project)
                 number = len(cards)
                 card = make_row(
                     uow.connection,
-                    board.cards,
+                    tables.cards,
                     scope_id=scope["id"],
                     column_id=column["id"],
                     assignee_id=who.id,
@@ -107,12 +106,14 @@ def assignments(world, two_workspaces):
     """Return the assignees and workspaces of the assigned cards."""
     ids = {card: key for key, card in two_workspaces.cards.items()}
     with world.core.view(NOBODY) as uow:
-        rows = uow.connection.execute(select(board.cards.c.id).where(board.cards.c.assignee_id.is_not(None)))
+        rows = uow.connection.execute(
+            select(tables.cards.c.id).where(tables.cards.c.assignee_id.is_not(None))
+        )
         return {ids[row.id] for row in rows}
 
 
 def count_memberships(world, person):
-    return count(world, board.project_members, board.project_members.c.user_id == person.id)
+    return count(world, tables.project_members, tables.project_members.c.user_id == person.id)
 
 
 EVERYTHING = {("ann", "here"), ("ann", "there"), ("bob", "here"), ("bob", "there")}
@@ -146,9 +147,9 @@ def test_former_member_of_the_organization_loses_all_assignments(world, two_work
 
 def test_a_card_that_lost_its_assignee_has_a_new_version(world, two_workspaces):
     def version():
-        card = board.cards.c.id == two_workspaces.cards["bob", "here"]
+        card = tables.cards.c.id == two_workspaces.cards["bob", "here"]
         with world.core.view(NOBODY) as uow:
-            return uow.connection.execute(select(board.cards.c.version).where(card)).scalar_one()
+            return uow.connection.execute(select(tables.cards.c.version).where(card)).scalar_one()
 
     before = version()
     world.ask(two_workspaces.ann, "DELETE", f"{two_workspaces.here.path}/members/{two_workspaces.bob.id}")
@@ -163,7 +164,7 @@ def test_demoted_organization_admin_loses_workspaces_without_membership(world, t
     with world.core.begin(NOBODY) as uow:
         for card in two_workspaces.cards.values():
             uow.connection.execute(
-                board.cards.update().where(board.cards.c.id == card).values(assignee_id=dot.id)
+                tables.cards.update().where(tables.cards.c.id == card).values(assignee_id=dot.id)
             )
     world.ask(two_workspaces.ann, "PATCH", f"{organization}/members/{dot.id}", {"role": "member"})
     assert assignments(world, two_workspaces) == {("ann", "here"), ("bob", "here")}

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from stellary.contract.errors import Conflict
-from stellary.core.accounts.identities import Identity, link_identity, sign_in
+from tests.support.core_parts import Identity, link_identity, sign_in
 from tests.support.world import at_once
 
 PATH = "/auth/identities"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import delete, select, update
 
-from stellary.core.accounts.tables import users
-from stellary.core.board.tables import cards
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.support.boards import Board
+from tests.support.tables import cards, users
 
 READ_CARD = ("GET", "{card}", None)
 REQUESTS = [

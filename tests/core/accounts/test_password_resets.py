@@ -9,9 +9,9 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
-from stellary.core.accounts import tables
+from stellary.core import NOBODY
 from stellary.core.accounts.password_resets import create_reset_link
-from stellary.core.kernel.unit import NOBODY
+from tests.support import tables
 from tests.support.world import PASSWORD, at_once, links
 
 NEW_PASSWORD = "a new password"

@@ -9,12 +9,11 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
-from stellary.core.accounts import tables
-from stellary.core.accounts.password_resets import create_reset_link
+from stellary.core import NOBODY
 from stellary.core.accounts.second_factors import RECOVERY_CODES, remove_second_factor
-from stellary.core.kernel.signer import Signer
-from stellary.core.kernel.unit import NOBODY
+from tests.support import tables
 from tests.support.authenticator import enroll, show_code
+from tests.support.core_parts import Signer, create_reset_link
 from tests.support.world import PASSWORD, at_once
 
 ANN = "ann@example.com"

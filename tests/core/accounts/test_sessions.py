@@ -10,8 +10,8 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
-from stellary.core.accounts import tables
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
+from tests.support import tables
 from tests.support.boards import Board
 from tests.support.world import PASSWORD, at_once
 

@@ -16,7 +16,7 @@ from stellary.core.accounts.addresses import address, address_key
 from stellary.core.accounts.passwords import hash_password, verify_password
 from stellary.core.accounts.personal import slugify
 from stellary.core.accounts.tokens import digest, looks_like_api_token, new_api_token, new_secret
-from stellary.core.kernel.signer import Signer
+from tests.support.core_parts import Signer
 from tests.support.each_case import for_each
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)

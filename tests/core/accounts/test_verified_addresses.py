@@ -8,11 +8,11 @@ import orjson
 import pytest
 from sqlalchemy import select
 
+from stellary.core import NOBODY
 from stellary.core.accounts.proxied_users import find_or_create_user
-from stellary.core.accounts.tables import users
-from stellary.core.automations.on_member_removed import TAKEN_OVER
-from stellary.core.kernel.unit import NOBODY
 from tests.core.accounts.test_email_changes import ask_for_change, confirm, mailed_token
+from tests.support.core_parts import TAKEN_OVER
+from tests.support.tables import users
 from tests.support.world import links
 
 EVE = "eve@example.com"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from stellary.contract.errors import ApiError, Conflict, Forbidden, Invalid
-from stellary.core.kernel import actions
 from tests.core.agents.agent_api import AgentApi
+from tests.support.core_parts import actions
 from tests.support.world import at_once
 
 EXTERNAL: dict[str, Any] = {"runtime": "external", "tools": ["missions"]}

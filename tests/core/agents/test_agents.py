@@ -8,13 +8,13 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from stellary.core.accounts.tables import users
+from stellary.core import NOBODY
 from stellary.core.agents import audit
-from stellary.core.agents import tables as agents_tables
 from stellary.core.agents.rules.agents import Window, count_in_window, free_slug
-from stellary.core.kernel.unit import NOBODY
 from tests.core.agents.agent_api import AgentApi
+from tests.support import tables
 from tests.support.forms import FORM, form
+from tests.support.tables import users
 
 NOON = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
@@ -122,7 +122,7 @@ def test_a_token_is_shown_once_and_kept_as_a_digest(agent_api: AgentApi):
     assert listed["prefix"].startswith("synth_agent_")
     assert "token" not in listed
     with agent_api.world.core.view(NOBODY) as uow:
-        (row,) = uow.connection.execute(select(agents_tables.agent_tokens)).all()
+        (row,) = uow.connection.execute(select(tables.agent_tokens)).all()
     assert token not in map(str, row)
 
 

@@ -10,15 +10,13 @@ import orjson
 import pytest
 
 from stellary.contract.errors import Unavailable
+from stellary.core import ToolCall, Turn
 from stellary.core.agents import audit, proposing, running
-from stellary.core.agents.brains import ToolCall, Turn
-from stellary.core.api.job_runner import HANDLERS, JobRunner
-from stellary.core.kernel.jobs import LEASE
-from stellary.core.kernel.unit import AgentLimits
 from tests.core.agents.agent_api import AgentApi
 from tests.core.agents.test_actions import code
 from tests.core.agents.test_brains import Scripted, call
 from tests.core.agents.test_missions import error
+from tests.support.core_parts import HANDLERS, LEASE, AgentLimits, JobRunner
 from tests.support.forms import FORM, form
 
 

@@ -9,9 +9,9 @@ from typing import Any, get_args
 import pytest
 from hypothesis import settings
 
-from stellary.core.agents.brains import Task, ToolCall, Turn
-from stellary.core.kernel.actions import Category
+from stellary.core import Task, ToolCall, Turn
 from tests.core.agents.agent_api import AgentApi
+from tests.support.core_parts import Category
 
 
 class Scripted:

@@ -14,9 +14,9 @@ from stellary import AsyncStellary, NotFound, Stellary
 from stellary.contract.port import RawRequest
 from stellary.contract.refs import AgentMissionRef
 from stellary.core.agents import mission_log
-from stellary.core.streaming import streams
 from tests.core.agents.agent_api import AgentApi
 from tests.server.running import running
+from tests.support.core_parts import streams
 
 KINDS = ["status", "status", "step", "message", "tool_call", "step", "status", "done"]
 KINDS_SO_FAR = ["status", "status", "step", "message", "proposal", "tool_call", "status"]

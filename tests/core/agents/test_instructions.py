@@ -18,10 +18,7 @@ from hypothesis import strategies as st
 
 from stellary.core.agents.rules import instructions
 from stellary.core.agents.rules.instructions import InstructionContext, InstructionError, read
-from stellary.core.api.dispatch import ACTIONS
-from stellary.core.kernel import grammars
-from stellary.core.kernel.grammars import Grammar
-from stellary.core.wizard.rules import feedback
+from tests.support.core_parts import ACTIONS, Grammar, feedback, grammars
 from tests.support.each_case import for_each
 
 WEDNESDAY = date(2026, 4, 1)

@@ -14,13 +14,11 @@ import orjson
 import pytest
 
 from stellary.contract.port import RawRequest
-from stellary.core import Core
+from stellary.core import Actor, Core
 from stellary.core.agents import running
 from stellary.core.agents.brains import RulesBrain
-from stellary.core.db.base import Ids, system_clock
-from stellary.core.kernel.jobs import LEASE
-from stellary.core.kernel.unit import Actor
 from tests.core.agents.agent_api import AgentApi
+from tests.support.core_parts import LEASE, Ids, system_clock
 from tests.support.forkserver import context
 
 PROMPT = "set priority high, add checklist: a\ncomment: On it."

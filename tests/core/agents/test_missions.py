@@ -9,11 +9,10 @@ import pytest
 from sqlalchemy import insert
 
 from stellary.contract.port import RawRequest
-from stellary.core.agents.tables import proposals
-from stellary.core.api import action_calls
-from stellary.core.kernel import paging
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.core.agents.agent_api import AgentApi
+from tests.support.core_parts import action_calls, paging
+from tests.support.tables import agent_proposals as proposals
 
 COMMENTS = "comment: On it."
 

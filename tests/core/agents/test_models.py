@@ -15,9 +15,8 @@ from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCall
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
 from stellary.core.agents.models import ModelBrain
-from stellary.core.api.job_runner import HANDLERS, JobRunner
-from stellary.core.ports import llm
 from tests.core.agents.agent_api import AgentApi
+from tests.support.core_parts import HANDLERS, JobRunner, llm
 from tests.support.provider import (
     Cut,
     Failure,

@@ -11,7 +11,7 @@ from stellary.contract.actions import CardParams
 from stellary.contract.automations import ActionToRun, CreateAutomation
 from stellary.contract.cards import UPDATE_CARD, CreateCard
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.core import Core
+from stellary.core import NOBODY, Core
 from stellary.core.automations import acting, automations, traces
 from stellary.core.automations.rules.occurrences import (
     CHAIN_ACTIONS_MAX,
@@ -19,11 +19,8 @@ from stellary.core.automations.rules.occurrences import (
     TOO_DEEP,
     TOO_MANY,
 )
-from stellary.core.board import cards
-from stellary.core.db.postgres import LOCK_TIMEOUT
-from stellary.core.kernel import actions
-from stellary.core.kernel.unit import NOBODY
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.core_parts import LOCK_TIMEOUT, actions, cards
 from tests.support.world import World
 
 TO_DO, DOING, DONE = 0, 1, 2

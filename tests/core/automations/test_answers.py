@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from stellary.contract.port import RawRequest
-from stellary.core.api import action_calls
 from tests.core.automations.automation_api import AutomationApi
+from tests.support.core_parts import action_calls
 
 DOING = 1
 

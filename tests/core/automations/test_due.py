@@ -7,11 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete
 
-from stellary.core.api.job_runner import HANDLERS, JobRunner
+from stellary.core import NOBODY
 from stellary.core.automations import due
-from stellary.core.kernel import jobs
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.search import indexing
+from tests.support.core_parts import HANDLERS, JobRunner, indexing, job_runner, jobs
 from tests.support.world import at_once
 
 
@@ -161,7 +159,7 @@ def test_clock_set_back_triggers_nothing_twice(automation_api, clock, work, rule
 def test_the_thread_notices_that_the_clock_was_set_back(automation_api, clock, work, monkeypatch):
     starts = []
     monkeypatch.setattr(work, "begin", lambda: starts.append(clock.now))
-    monkeypatch.setattr("stellary.core.api.job_runner.POLL_SECONDS", 0)
+    monkeypatch.setattr(job_runner, "POLL_SECONDS", 0)
 
     def run_due():
         if len(starts) == 1:

@@ -9,9 +9,7 @@ import pytest
 
 from stellary.contract.errors import NotFound
 from stellary.contract.refs import CardRef, ProjectRef
-from stellary.core import Core
-from stellary.core.automations.triggers import Trigger
-from stellary.core.kernel.events import CardEvent, CardMoved
+from stellary.core import Core, Trigger, events
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.world import World
 
@@ -125,8 +123,8 @@ def test_changed_trigger_must_have_the_fields_of_the_conditions(board):
 def test_handler_of_a_change_fires_the_trigger_with_its_event(board):
     core = board.world.core
     received = []
-    core.on(CardMoved, lambda uow, event: core.fire(uow, "invoice_paid", event, {"amount": 1}))
-    core.on(CardEvent, lambda uow, event: received.append(type(event).__name__))
+    core.on(events.CardMoved, lambda uow, event: core.fire(uow, "invoice_paid", event, {"amount": 1}))
+    core.on(events.CardEvent, lambda uow, event: received.append(type(event).__name__))
     board.rule("invoice_paid", "set_priority", compare("data.amount", 1), **HIGH)
     card = board.card()
     assert board.move(card, 1)["priority"] == "high"
@@ -135,7 +133,7 @@ def test_handler_of_a_change_fires_the_trigger_with_its_event(board):
 
 def test_rules_that_lead_to_their_own_trigger_are_stopped(board):
     core = board.world.core
-    core.on(CardMoved, lambda uow, event: core.fire(uow, "invoice_paid", event))
+    core.on(events.CardMoved, lambda uow, event: core.fire(uow, "invoice_paid", event))
     rules = [board.rule("invoice_paid", "move_card", targetColumn=board.columns[n]["name"]) for n in (0, 1)]
     board.move(board.card(), 1)
     errors = [trace["error"] for rule in rules for trace in board.traces(rule)]

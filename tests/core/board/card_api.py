@@ -11,11 +11,11 @@ from sqlalchemy import insert
 
 from stellary.contract.cards import Card, CreateCard
 from stellary.contract.fields import build_value, replace_fields
+from stellary.core import NOBODY
 from stellary.core.board.rows import card_rows
 from stellary.core.board.rules.checklists import progress
 from stellary.core.board.rules.positions import GAP
-from stellary.core.board.tables import cards
-from stellary.core.kernel.unit import NOBODY
+from tests.support.tables import cards
 from tests.support.world import Person, Workspace, World
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)

@@ -8,12 +8,10 @@ import pytest
 from stellary.contract.cards import UpdateCard
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound, PreconditionFailed
 from stellary.contract.refs import CardRef
-from stellary.core.api import dispatch
-from stellary.core.board import cards
+from stellary.core import Actor
 from stellary.core.board.actions import ACTIONS
-from stellary.core.kernel import actions
-from stellary.core.kernel.unit import Actor
 from tests.support.boards import Board
+from tests.support.core_parts import actions, cards, dispatch
 from tests.support.each_case import for_each
 
 

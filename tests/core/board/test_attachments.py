@@ -10,12 +10,12 @@ import orjson
 import pytest
 from sqlalchemy import delete, select
 
+from stellary.core import NOBODY
 from stellary.core.board import attachments
-from stellary.core.board.tables import attachments as table
-from stellary.core.board.tables import cards
-from stellary.core.kernel.unit import NOBODY
 from tests.support.blobs import list_blob_keys
 from tests.support.forms import FORM, form
+from tests.support.tables import attachments as table
+from tests.support.tables import cards
 from tests.support.world import World
 
 
@@ -217,7 +217,8 @@ def test_a_file_on_another_card_is_not_found(files):
 
 def test_a_host_can_put_a_file_by_itself_and_undo_it(files):
     from stellary.contract.refs import CardRef
-    from stellary.core.ports.blobs import StoredFile, new_key
+    from stellary.core import StoredFile
+    from tests.support.core_parts import new_key
 
     key = new_key()
     files.core.env.blobs.put(key, b"Hello.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stellary.core.db.statement_plans import ROWS_PER_INSERT
 from tests.support.card_terms import find_wrong_terms
+from tests.support.core_parts import ROWS_PER_INSERT
 
 NOWHERE = "f" * 24
 

@@ -8,7 +8,7 @@ import pytest
 
 from stellary import NotFound, Stellary
 from stellary.contract import ENDPOINTS
-from stellary.core.api.dispatch import SERVICES
+from tests.support.core_parts import SERVICES
 from tests.support.world import World
 
 

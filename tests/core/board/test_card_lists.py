@@ -11,7 +11,7 @@ from stellary.contract.wire import dump
 from stellary.core.board.listing import list_cards
 from stellary.core.board.queries import card_lists
 from stellary.core.board.queries.card_lists import CardList
-from stellary.core.kernel.batches import dump_in_parts
+from tests.support.core_parts import dump_in_parts
 
 
 @pytest.fixture

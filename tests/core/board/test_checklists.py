@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from stellary.contract.checklists import AddChecklistItem, ChecklistItem, UpdateChecklistItem
 from stellary.contract.errors import Conflict, Invalid, NotFound
 from stellary.contract.refs import ChecklistItemRef
+from stellary.core import events
 from stellary.core.board import checklists
 from stellary.core.board.rules import checklists as rules
-from stellary.core.kernel.events import CardUpdated, ChecklistCompleted
 from tests.support.boards import Board
 from tests.support.world import at_once
 
@@ -192,9 +192,9 @@ def tick(board, card, item):
 
 def test_completing_the_last_open_item_happens_once(board, card):
     first, second = card["checklist"]
-    assert [type(event) for event in tick(board, card, first)] == [CardUpdated]
+    assert [type(event) for event in tick(board, card, first)] == [events.CardUpdated]
     _, completed = tick(board, card, second)
-    assert isinstance(completed, ChecklistCompleted)
+    assert isinstance(completed, events.ChecklistCompleted)
     assert completed.card.checklist_progress.percent == 100
     assert tick(board, card, second) == []
 
@@ -207,6 +207,6 @@ def test_concurrent_ticks_are_all_kept(board):
         assert now["checklistProgress"]["percent"] == 100
         assert now["version"] == card["version"] + 4
         completed = [
-            event for events in happened for event in events if isinstance(event, ChecklistCompleted)
+            event for emitted in happened for event in emitted if isinstance(event, events.ChecklistCompleted)
         ]
         assert len(completed) == 1

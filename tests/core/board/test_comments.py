@@ -8,8 +8,8 @@ import pytest
 
 from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
+from stellary.core import events
 from stellary.core.board import comments
-from stellary.core.kernel.events import CommentCreated
 from tests.support.boards import Board
 from tests.support.world import at_once
 
@@ -134,5 +134,5 @@ def test_event_of_a_comment_has_the_current_card(board):
     with board.world.core.begin(board.owner.actor) as uow:
         new_comment = comments.create_comment(uow, ref, CreateComment(content="Well."))
         (event,) = uow.events
-    assert isinstance(event, CommentCreated)
+    assert isinstance(event, events.CommentCreated)
     assert (event.comment, event.card.comment_count, event.card.id) == (new_comment, 1, card["id"])

@@ -14,9 +14,10 @@ from stellary.contract.cards import CreateCard, UpdateCard
 from stellary.contract.custom_fields import SetCustomFields, UpdateCustomField
 from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.refs import CardRef, ColumnRef, CustomFieldRef, FlatCardRef, ProjectRef
-from stellary.core.board import cards, custom_fields
-from stellary.core.kernel.events import CardUpdated
+from stellary.core import events
+from stellary.core.board import custom_fields
 from tests.support.boards import Board
+from tests.support.core_parts import cards
 from tests.support.world import at_once
 
 UNKNOWN = "a" * 24
@@ -344,7 +345,7 @@ def test_event_lists_changed_fields(board):
         custom_fields.set_custom_fields(uow, ref, SetCustomFields(values={id: "x"}))
         custom_fields.set_custom_fields(uow, ref, SetCustomFields(values={id: "x"}))
         (event,) = uow.events
-    assert isinstance(event, CardUpdated)
+    assert isinstance(event, events.CardUpdated)
     assert (event.changed, event.before.custom_fields, event.card.custom_fields) == (
         ("customFields",),
         {},

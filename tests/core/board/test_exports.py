@@ -9,10 +9,9 @@ from stellary.contract.errors import Unavailable
 from stellary.contract.fields import replace_fields
 from stellary.contract.project_exports import ProjectFile
 from stellary.contract.wire import dump, read
-from stellary.core.api import transfers
 from stellary.core.board import exports
-from stellary.core.kernel.batches import Batches, dump_in_parts
 from tests.support.boards import Board
+from tests.support.core_parts import Batches, dump_in_parts, transfers
 from tests.support.forms import FORM, form
 from tests.support.world import World
 

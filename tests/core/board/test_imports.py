@@ -14,14 +14,14 @@ from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.contract.project_imports import ImportProject
 from stellary.contract.refs import CardRef, ProjectRef
 from stellary.contract.wire import load
-from stellary.core.automations.project_files import import_project
+from stellary.core import NOBODY
 from stellary.core.board.cards import delete_card
-from stellary.core.db.base import metadata
-from stellary.core.kernel.unit import NOBODY
 from tests.core.board.project_files import normalize, one_card, project_files
 from tests.core.board.test_import_rules import WRONG, related_cards
 from tests.support.boards import Board
+from tests.support.core_parts import import_project
 from tests.support.forms import FORM, form
+from tests.support.tables import metadata
 from tests.support.world import at_once
 
 PUBLISHED = {

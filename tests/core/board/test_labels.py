@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from stellary.contract.errors import Conflict
 from stellary.contract.labels import CreateLabel
 from stellary.contract.refs import CardLabelRef, ProjectRef
+from stellary.core import events
 from stellary.core.board import labels
-from stellary.core.kernel.events import CardUpdated
 from tests.support.boards import Board
 from tests.support.world import at_once
 
@@ -128,7 +128,7 @@ def test_label_changes_of_a_card_emit_events(board):
         labels.add_label_to_card(uow, ref)
         labels.add_label_to_card(uow, ref)
         (event,) = uow.events
-    assert isinstance(event, CardUpdated)
+    assert isinstance(event, events.CardUpdated)
     assert event.changed == ("labelIds",)
 
 

@@ -7,11 +7,11 @@ import random
 import pytest
 from sqlalchemy import select, update
 
+from stellary.core import NOBODY
 from stellary.core.board.rules.position_index import LARGE, STRETCH, PositionIndex
-from stellary.core.board.tables import cards, columns
-from stellary.core.kernel.paging import make_cursor
-from stellary.core.kernel.unit import NOBODY
 from tests.core.board.test_races import at_once, random_move, statuses
+from tests.support.core_parts import make_cursor
+from tests.support.tables import cards, columns
 
 SIZE = LARGE + 300
 

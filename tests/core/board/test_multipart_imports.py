@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from stellary.core import NOBODY
 from stellary.core.board import multipart_imports
-from stellary.core.board.tables import cards, columns, import_parts, imports, projects
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.search.tables import entries
 from tests.core.board.project_files import normalize, project_files
 from tests.core.board.test_imports import KNOWN, Importing
+from tests.support.tables import cards, columns, import_parts, imports, projects
+from tests.support.tables import search_entries as entries
 from tests.support.world import at_once
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from stellary.core.board.tables import cards
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.core.board.card_api import CardApi
+from tests.support.tables import cards
 
 PLACE = st.integers(0, 12)
 

@@ -12,11 +12,11 @@ import pytest
 from stellary.contract.cards import UpdateCard
 from stellary.contract.columns import DeleteColumn
 from stellary.contract.refs import CardRef, ColumnRef, ProjectRef
-from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.board.cards import delete_card, update_card
 from stellary.core.board.columns import delete_column
 from stellary.core.board.projects import delete_project
 from tests.support.concurrency import answered_meanwhile
+from tests.support.core_parts import delete_workspace
 
 WORKERS = 16
 

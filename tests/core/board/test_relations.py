@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from stellary.contract.refs import CardRef, ProjectRef, RelationRef
+from stellary.core import NOBODY
 from stellary.core.board.cards import delete_card
 from stellary.core.board.relations import delete_relation
-from stellary.core.board.tables import relations
-from stellary.core.kernel.unit import NOBODY
 from tests.support.boards import Board
 from tests.support.concurrency import answered_meanwhile, wait_until_blocked
+from tests.support.tables import relations
 from tests.support.world import at_once
 
 UNKNOWN = "a" * 24

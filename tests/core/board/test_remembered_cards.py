@@ -17,10 +17,10 @@ from stellary.contract.wire import dump
 from stellary.core.board import listing
 from stellary.core.board.listing import list_cards
 from stellary.core.board.queries import card_lists
-from stellary.core.board.tables import cards
-from stellary.core.kernel.item_memory import ItemMemory
 from tests.core.notifications.test_live_board import Writer
 from tests.support.boards import Board, Json
+from tests.support.core_parts import ItemMemory
+from tests.support.tables import cards
 
 STEPS = 40
 QUERIES = ("", "?limit=100", "?archived=false", "?q=e")

@@ -6,13 +6,11 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from stellary.core.board.rows import card_rows
-from stellary.core.board.rules.cards import replace_fields
-from stellary.core.board.tables import cards, columns, project_members, projects, scopes
-from stellary.core.db.base import Ids
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.core.board.card_api import CARD
 from tests.core.board.test_statements import sent
+from tests.support.core_parts import Ids, card_rows, replace_fields
+from tests.support.tables import cards, columns, project_members, projects, scopes
 
 
 def portfolio(card_api, query=""):

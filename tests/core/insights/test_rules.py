@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stellary.core.board.rules.card_counts import CardCount, Completion, ScopeProgress, percent
-from stellary.core.board.rules.cards import replace_fields
 from stellary.core.insights.rules import days, stats, views
 from tests.core.board.card_api import CARD
+from tests.support.core_parts import CardCount, Completion, ScopeProgress, percent, replace_fields
 
 NOW = datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
 

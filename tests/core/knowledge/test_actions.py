@@ -6,10 +6,10 @@ import orjson
 import pytest
 
 from stellary.contract.errors import ApiError, Forbidden
-from stellary.core.kernel import actions
-from stellary.core.kernel.unit import Actor
+from stellary.core import Actor
 from tests.core.knowledge.document_api import content
 from tests.support.boards import Board
+from tests.support.core_parts import actions
 
 
 def run(document_api, name, actor=None, **params):

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from stellary.contract.streaming import Follow
-from stellary.core.notifications.stream import stream_events
 from tests.core.knowledge.document_api import content
+from tests.support.core_parts import stream_events
 from tests.support.world import at_once
 
 

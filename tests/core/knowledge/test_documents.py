@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from stellary.contract.documents import DocType
-from stellary.core.kernel import paging
 from tests.core.knowledge.document_api import content
+from tests.support.core_parts import paging
 from tests.support.world import at_once
 
 UNKNOWN = "a" * 24

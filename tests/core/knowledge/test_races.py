@@ -12,11 +12,11 @@ import pytest
 
 from stellary.contract.documents import CreateDocument, UpdateDocument
 from stellary.contract.refs import DocumentRef
-from stellary.core.accounts.workspaces import delete_workspace
 from stellary.core.knowledge.documents import create_document, delete_document, update_document
 from stellary.core.knowledge.reviews import submit_review
 from tests.core.knowledge.document_api import content
 from tests.support.concurrency import answered_meanwhile
+from tests.support.core_parts import delete_workspace
 from tests.support.world import at_once
 
 CLIENTS = 16

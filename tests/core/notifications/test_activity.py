@@ -7,12 +7,12 @@ from sqlalchemy import func, select
 
 from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
-from stellary.core.board import comments
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from stellary.core.notifications import activity
-from stellary.core.notifications.tables import activities, notifications
 from tests.support.boards import Board
+from tests.support.core_parts import comments
 from tests.support.forms import FORM, form
+from tests.support.tables import activities, notifications
 
 
 @pytest.fixture

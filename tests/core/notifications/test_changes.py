@@ -10,15 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.streaming import Follow
-from stellary.core.agents.tokens import authenticate
-from stellary.core.db.base import system_clock
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from stellary.core.notifications.changes import TEXT_MAX, diff_texts, revert_diff, split_lines
-from stellary.core.notifications.stream import stream_events
 from tests.core.agents.agent_api import AgentApi
 from tests.core.automations.automation_api import AutomationApi
 from tests.core.pilotage.pilotage_api import PilotageApi
 from tests.support.boards import Board
+from tests.support.core_parts import authenticate, stream_events, system_clock
 from tests.support.cpu_time import measure_cpu_time
 from tests.support.each_case import for_each
 from tests.support.forms import FORM, form

@@ -7,11 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from stellary.core import Core
-from stellary.core.api.job_runner import ATTEMPTS_MAX
-from stellary.core.kernel.events import CardCreated
-from stellary.core.notifications.channels import Channel
+from stellary.core import Channel, Core, events
 from tests.support.boards import Board
+from tests.support.core_parts import ATTEMPTS_MAX
 from tests.support.world import StoppedClock, World
 
 
@@ -146,7 +144,7 @@ def test_change_that_is_rolled_back_is_not_delivered(board, chat):
     def refuse(uow, event):
         raise RuntimeError
 
-    board.world.core.on(CardCreated, refuse)
+    board.world.core.on(events.CardCreated, refuse)
     path = f"{board.path}/columns/{board.columns[0]['id']}/cards"
     body = {"title": "Write", "assigneeId": board.bob.id}
     assert board.world.status(board.owner, "POST", path, body) == 500

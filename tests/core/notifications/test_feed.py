@@ -7,12 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from stellary.core.db.base import system_clock
-from stellary.core.kernel import paging
 from stellary.core.notifications.feed import _first_id
-from stellary.core.notifications.tables import activities
 from tests.support.boards import Board
+from tests.support.core_parts import paging, system_clock
 from tests.support.forms import FORM, form
+from tests.support.tables import activities
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from stellary.contract.streaming import Follow
-from stellary.core.notifications.stream import stream_events
 from tests.core.notifications.live_board import LiveBoard
 from tests.support.boards import Board
+from tests.support.core_parts import stream_events
 
 STEPS = 60
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from stellary.core.accounts import tables
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
+from tests.support import tables
 from tests.support.boards import Board
 
 

@@ -18,26 +18,9 @@ from stellary.contract.checklists import ChecklistProgress
 from stellary.contract.comments import Comment
 from stellary.contract.fields import build_value
 from stellary.contract.projects import Project
-from stellary.core.kernel.events import (
-    AttachmentAdded,
-    AttachmentRemoved,
-    CardArchived,
-    CardAssigned,
-    CardCreated,
-    CardDeleted,
-    CardEvent,
-    CardMoved,
-    CardUpdated,
-    CommentCreated,
-    CommentDeleted,
-    CommentUpdated,
-    ProjectCreated,
-    ProjectMemberRemoved,
-    ProjectUpdated,
-    RelationAdded,
-)
-from stellary.core.kernel.item_changes import ITEM_CLASSES
+from stellary.core import events
 from stellary.core.notifications import rules
+from tests.support.core_parts import ITEM_CLASSES
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 CARD = build_value(
@@ -109,8 +92,8 @@ PROJECT = Project(
     updated_at=NOW,
 )
 OTHER = card(id="other", key="LAUNCH-13", title="Read")
-CORRECTED = CommentUpdated(**PLACE, card=card(comment_count=2), comment=comment("@ann"), before="@bob")
-RETRACTED = CommentDeleted(**PLACE, card=card(comment_count=2), comment_id="comment", author_id="ann")
+CORRECTED = events.CommentUpdated(**PLACE, card=card(comment_count=2), comment=comment("@ann"), before="@bob")
+RETRACTED = events.CommentDeleted(**PLACE, card=card(comment_count=2), comment_id="comment", author_id="ann")
 
 
 # ------------------------------------------------------------------------------------------------- what is told
@@ -126,12 +109,15 @@ def test_each_published_type_has_its_event():
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (CardCreated(**PLACE, card=CARD, column="To Do"), {"toColumn": "To Do", "toColumnId": "column"}),
-        (CardArchived(**PLACE, card=card(archived=True), before=CARD), {"fromColumnId": "column"}),
-        (CardDeleted(**PLACE, card=CARD), {"fromColumnId": "column"}),
-        (CardDeleted(**PLACE, card=card(archived=True)), {}),
         (
-            CardMoved(
+            events.CardCreated(**PLACE, card=CARD, column="To Do"),
+            {"toColumn": "To Do", "toColumnId": "column"},
+        ),
+        (events.CardArchived(**PLACE, card=card(archived=True), before=CARD), {"fromColumnId": "column"}),
+        (events.CardDeleted(**PLACE, card=CARD), {"fromColumnId": "column"}),
+        (events.CardDeleted(**PLACE, card=card(archived=True)), {}),
+        (
+            events.CardMoved(
                 **PLACE, card=card(column_id="done"), before=CARD, from_column="To Do", to_column="Done"
             ),
             {
@@ -143,7 +129,7 @@ def test_each_published_type_has_its_event():
             },
         ),
         (
-            CardMoved(
+            events.CardMoved(
                 **PLACE,
                 card=card(column_id="done", archived=True),
                 before=card(archived=True),
@@ -159,15 +145,15 @@ def test_each_published_type_has_its_event():
             },
         ),
         (
-            CardUpdated(**PLACE, card=CARD, before=card(archived=True), changed=("archived", "order")),
+            events.CardUpdated(**PLACE, card=CARD, before=card(archived=True), changed=("archived", "order")),
             {"changed": ["archived", "order"], "toColumnId": "column"},
         ),
         (
-            CardUpdated(**PLACE, card=CARD, before=CARD, changed=("title", "dueDate")),
+            events.CardUpdated(**PLACE, card=CARD, before=CARD, changed=("title", "dueDate")),
             {"changed": ["title", "dueDate"]},
         ),
         (
-            CardMoved(
+            events.CardMoved(
                 **PLACE,
                 card=card(status="in_progress", column_id="doing"),
                 before=CARD,
@@ -185,16 +171,16 @@ def test_each_published_type_has_its_event():
             },
         ),
         (
-            CardUpdated(**PLACE, card=card(status="done"), before=CARD, changed=("status",)),
+            events.CardUpdated(**PLACE, card=card(status="done"), before=CARD, changed=("status",)),
             {"changed": ["status"], "fromStatus": "open", "toStatus": "done"},
         ),
         # The move that came with it tells of the status.
         (
-            CardUpdated(**PLACE, card=card(status="done"), before=CARD, changed=("title",)),
+            events.CardUpdated(**PLACE, card=card(status="done"), before=CARD, changed=("title",)),
             {"changed": ["title"]},
         ),
         (
-            CardCreated(**PLACE, card=card(status="in_progress"), column="Doing"),
+            events.CardCreated(**PLACE, card=card(status="in_progress"), column="Doing"),
             {
                 "toColumn": "Doing",
                 "toColumnId": "column",
@@ -203,26 +189,26 @@ def test_each_published_type_has_its_event():
             },
         ),
         (
-            CardAssigned(**PLACE, card=card(assignee_id=None), before=CARD),
+            events.CardAssigned(**PLACE, card=card(assignee_id=None), before=CARD),
             {"assignee": None, "formerAssignee": "Bob"},
         ),
         (
-            CardAssigned(**PLACE, card=CARD, before=card(assignee_id=None)),
+            events.CardAssigned(**PLACE, card=CARD, before=card(assignee_id=None)),
             {"assignee": "Bob", "formerAssignee": None},
         ),
-        (CommentCreated(**PLACE, card=CARD, comment=comment("secret")), {"commentId": "comment"}),
+        (events.CommentCreated(**PLACE, card=CARD, comment=comment("secret")), {"commentId": "comment"}),
         (CORRECTED, {"commentId": "comment"}),
         (RETRACTED, {"commentId": "comment"}),
         (
-            AttachmentAdded(**PLACE, card=CARD, attachment=FILE),
+            events.AttachmentAdded(**PLACE, card=CARD, attachment=FILE),
             {"attachmentId": "file", "fileName": "plan.pdf"},
         ),
         (
-            AttachmentRemoved(**PLACE, card=CARD, attachment=FILE),
+            events.AttachmentRemoved(**PLACE, card=CARD, attachment=FILE),
             {"attachmentId": "file", "fileName": "plan.pdf"},
         ),
         (
-            RelationAdded(**PLACE, card=CARD, type="blocks", other=OTHER, relation_id="relation"),
+            events.RelationAdded(**PLACE, card=CARD, type="blocks", other=OTHER, relation_id="relation"),
             {
                 "relation": "blocks",
                 "otherCardId": "other",
@@ -231,25 +217,25 @@ def test_each_published_type_has_its_event():
             },
         ),
     ],
-    ids=lambda case: type(case).__name__ if isinstance(case, CardEvent) else repr(case),
+    ids=lambda case: type(case).__name__ if isinstance(case, events.CardEvent) else repr(case),
 )
 def test_details_of_a_card_event_have_names(event, expected):
     assert rules.card_meta(event, NAMES) == {"cardKey": "LAUNCH-12", "cardTitle": "Write", **expected}
 
 
 def test_details_of_a_removed_member_have_a_name():
-    event = ProjectMemberRemoved(**PLACE, user_id="bob")
+    event = events.ProjectMemberRemoved(**PLACE, user_id="bob")
     assert rules.member_meta(event, NAMES, "Launch") == {"member": "Bob", "project": "Launch"}
 
 
 def test_details_of_a_mention_have_names():
-    event = CommentCreated(**PLACE, card=CARD, comment=comment("@bob @ann"))
+    event = events.CommentCreated(**PLACE, card=CARD, comment=comment("@bob @ann"))
     assert rules.card_meta(event, NAMES, {"bob", "ann"})["mentioned"] == ["Ann", "Bob"]
 
 
 def test_details_of_a_project_event_have_a_name():
-    assert rules.project_meta(ProjectCreated(**PLACE, project=PROJECT)) == {"project": "Launch"}
-    changed = ProjectUpdated(**PLACE, before=PROJECT, project=PROJECT, changed=("description",))
+    assert rules.project_meta(events.ProjectCreated(**PLACE, project=PROJECT)) == {"project": "Launch"}
+    changed = events.ProjectUpdated(**PLACE, before=PROJECT, project=PROJECT, changed=("description",))
     assert rules.project_meta(changed) == {"project": "Launch", "changed": ["description"]}
 
 
@@ -257,19 +243,19 @@ def test_details_of_a_project_event_have_a_name():
 
 
 def test_a_card_concerns_its_assignee_and_its_creator():
-    assert rules.find_card_recipients(CardArchived(**PLACE, card=CARD, before=CARD)) == {"ann", "bob"}
-    assert rules.find_card_recipients(CardArchived(**PLACE, card=card(assignee_id=None), before=CARD)) == {
-        "ann"
-    }
+    assert rules.find_card_recipients(events.CardArchived(**PLACE, card=CARD, before=CARD)) == {"ann", "bob"}
+    assert rules.find_card_recipients(
+        events.CardArchived(**PLACE, card=card(assignee_id=None), before=CARD)
+    ) == {"ann"}
 
 
 def test_being_no_longer_the_assignee_concerns_the_former_one():
-    event = CardAssigned(**PLACE, card=card(assignee_id="cid"), before=CARD)
+    event = events.CardAssigned(**PLACE, card=card(assignee_id="cid"), before=CARD)
     assert rules.find_card_recipients(event) == {"ann", "bob", "cid"}
 
 
 def test_recipients_of_a_deleted_card_include_its_commenters():
-    event = CardDeleted(**PLACE, card=card(comment_count=1), commenter_ids=("cid",))
+    event = events.CardDeleted(**PLACE, card=card(comment_count=1), commenter_ids=("cid",))
     assert rules.find_card_recipients(event) == {"ann", "bob", "cid"}
     assert not rules.has_commenters(event)
 
@@ -283,13 +269,14 @@ def test_edited_or_deleted_comment_has_no_recipients(event):
 @pytest.mark.parametrize(("count", "expected"), [(0, False), (1, True)])
 def test_commenters_are_queried_only_if_there_are_comments(count, expected):
     assert (
-        rules.has_commenters(CardArchived(**PLACE, card=card(comment_count=count), before=CARD)) is expected
+        rules.has_commenters(events.CardArchived(**PLACE, card=card(comment_count=count), before=CARD))
+        is expected
     )
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, False), (2, True)])
 def test_a_first_comment_has_no_commenters_before_it(count, expected):
-    event = CommentCreated(**PLACE, card=card(comment_count=count), comment=comment("x"))
+    event = events.CommentCreated(**PLACE, card=card(comment_count=count), comment=comment("x"))
     assert rules.has_commenters(event) is expected
 
 
@@ -342,7 +329,7 @@ PEOPLE = {
 def test_mention_is_a_name_or_the_local_part_of_an_address(text, expected):
     assert rules.find_mentions(text, PEOPLE) == expected
     if expected:
-        assert rules.may_mention(CommentCreated(**PLACE, card=CARD, comment=comment(text)))
+        assert rules.may_mention(events.CommentCreated(**PLACE, card=CARD, comment=comment(text)))
 
 
 def test_mention_reaches_everyone_with_the_name():
@@ -350,12 +337,12 @@ def test_mention_reaches_everyone_with_the_name():
 
 
 MENTIONING = {
-    "a comment": (CommentCreated(**PLACE, card=CARD, comment=comment("@ann")), {"ann"}),
+    "a comment": (events.CommentCreated(**PLACE, card=CARD, comment=comment("@ann")), {"ann"}),
     "a corrected comment": (CORRECTED, {"ann"}),
     "a comment that mentions the same people": (attrs.evolve(CORRECTED, before="ask @ann"), set()),
-    "a new card's description": (CardCreated(**PLACE, card=card(description="@ann")), {"ann"}),
+    "a new card's description": (events.CardCreated(**PLACE, card=card(description="@ann")), {"ann"}),
     "a description": (
-        CardUpdated(
+        events.CardUpdated(
             **PLACE,
             card=card(description="@ann @jane"),
             before=card(description="@jane"),
@@ -364,19 +351,19 @@ MENTIONING = {
         {"ann"},
     ),
     "a description that was empty": (
-        CardUpdated(
+        events.CardUpdated(
             **PLACE, card=card(description="@ann"), before=card(description=None), changed=("description",)
         ),
         {"ann"},
     ),
     "a description that stays": (
-        CardUpdated(
+        events.CardUpdated(
             **PLACE, card=card(description="@ann"), before=card(description="@ann"), changed=("title",)
         ),
         set(),
     ),
-    "a title": (CardCreated(**PLACE, card=card(title="@ann", description=None)), set()),
-    "an address": (CommentCreated(**PLACE, card=CARD, comment=comment("a@ann")), set()),
+    "a title": (events.CardCreated(**PLACE, card=card(title="@ann", description=None)), set()),
+    "an address": (events.CommentCreated(**PLACE, card=CARD, comment=comment("a@ann")), set()),
     "a deleted comment": (RETRACTED, set()),
 }
 
@@ -390,7 +377,7 @@ def test_only_new_text_mentions(event, expected):
 
 def test_people_are_not_queried_without_a_possible_mention():
     for content in ("nobody", "a@b", "@ b"):
-        assert not rules.may_mention(CommentCreated(**PLACE, card=CARD, comment=comment(content)))
+        assert not rules.may_mention(events.CommentCreated(**PLACE, card=CARD, comment=comment(content)))
 
 
 def test_a_name_of_nothing_is_no_handle():

@@ -10,12 +10,10 @@ import orjson
 import pytest
 
 from stellary.contract.streaming import Follow
-from stellary.core.api import dispatch
-from stellary.core.kernel.signals import ACCESS
-from stellary.core.kernel.unit import NOBODY, Actor
+from stellary.core import NOBODY, Actor
 from stellary.core.notifications.stream import stream_events
-from stellary.core.streaming import streams
 from tests.support.boards import Board
+from tests.support.core_parts import ACCESS, dispatch, streams
 from tests.support.world import World
 
 WRITERS, CARDS = 6, 15

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from stellary.contract.streaming import Follow
-from stellary.core.kernel.unit import Actor
-from stellary.core.notifications.stream import stream_events
+from stellary.core import Actor
 from tests.support.boards import Board
+from tests.support.core_parts import stream_events
 from tests.support.each_case import for_each
 
 FAR_PAST = "2000-01-01"

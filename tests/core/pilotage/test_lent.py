@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from stellary.contract.errors import ApiError, Forbidden, Invalid, NotFound
-from stellary.core.insights import actions as insights_actions
-from stellary.core.kernel import actions
-from stellary.core.kernel.unit import Actor
+from stellary.core import Actor
 from stellary.core.pilotage.actions import ACTIONS
+from tests.support.core_parts import actions, insights_actions
 
 
 def run(pilotage_api, name, *, actor=None, **params):

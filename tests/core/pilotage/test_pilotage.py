@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select, update
 
 from stellary.contract.pilotage import CreateTodo
-from stellary.core.kernel import paging
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.pilotage import tables
+from stellary.core import NOBODY
 from stellary.core.pilotage.pilotage import create_todo
 from tests.core.pilotage.pilotage_api import PilotageApi
+from tests.support import tables
+from tests.support.core_parts import paging
 from tests.support.world import at_once
 
 KINDS = {
@@ -81,9 +81,11 @@ def test_id_of_a_deleted_item_is_not_reused(pilotage_api, kind):
 @kinds
 def test_lists_come_by_the_page_and_beyond_a_thousand(pilotage_api, kind):
     first = create(pilotage_api, kind)
-    table = getattr(tables, kind.partition("/")[0])
+    table = getattr(tables, f"pilotage_{kind.partition('/')[0]}")
     with pilotage_api.world.core.begin(NOBODY) as uow:
-        number = update(tables.numbers).where(tables.numbers.c.workspace_id == pilotage_api.workspace.id)
+        number = update(tables.pilotage_numbers).where(
+            tables.pilotage_numbers.c.workspace_id == pilotage_api.workspace.id
+        )
         uow.connection.execute(number.values(last=998))
     items = [first, *(create(pilotage_api, kind) for _ in range(3))]
     assert [item["id"].partition("-")[2] for item in items] == ["001", "999", "1000", "1001"]
@@ -116,9 +118,9 @@ def test_items_are_deleted_with_the_workspace(pilotage_api, kind):
     pilotage_api.world.delete_for_good(pilotage_api.owner, pilotage_api.flat)
     assert list_items(other, kind) == [other_item]
     pilotage_api.world.delete_for_good(pilotage_api.owner, other.workspace.organization.path)
-    table = getattr(tables, kind.partition("/")[0])
+    table = getattr(tables, f"pilotage_{kind.partition('/')[0]}")
     with pilotage_api.world.core.view(NOBODY) as uow:
-        for numbered_table in (table, tables.numbers):
+        for numbered_table in (table, tables.pilotage_numbers):
             rows = select(numbered_table).where(
                 numbered_table.c.workspace_id.in_([pilotage_api.workspace.id, other.workspace.id])
             )

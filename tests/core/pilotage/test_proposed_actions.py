@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from stellary.contract.errors import ServerError
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from stellary.core.pilotage import rules
 from tests.core.pilotage.pilotage_api import PilotageApi
 

@@ -13,8 +13,8 @@ from stellary.contract.activities import ActivityType
 from stellary.contract.errors import Conflict, Invalid
 from stellary.contract.pilotage import MissionStatus
 from stellary.contract.proposed_actions import ProposedActionStatus
-from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.pilotage import rules
+from tests.support.core_parts import OF_PILOTAGE
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 kinds = st.sampled_from(get_args(rules.PilotageKind))

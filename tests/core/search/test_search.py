@@ -13,20 +13,22 @@ from stellary.contract.cards import CreateCard
 from stellary.contract.columns import ListColumns
 from stellary.contract.projects import CreateProject
 from stellary.contract.refs import ColumnRef, ProjectRef
-from stellary.core.board import search_entries
-from stellary.core.board.cards import create_card
-from stellary.core.board.columns import list_columns
-from stellary.core.board.projects import create_project, delete_project
-from stellary.core.board.tables import projects
-from stellary.core.kernel.unit import NOBODY, Actor
-from stellary.core.knowledge.documents import written_event as written
-from stellary.core.knowledge.search_entries import document_entry
-from stellary.core.knowledge.tables import documents
+from stellary.core import NOBODY, Actor
 from stellary.core.search.indexing import index_batch
 from stellary.core.search.rules import fold
-from stellary.core.search.tables import entries
 from tests.support.boards import Board
+from tests.support.core_parts import (
+    create_card,
+    create_project,
+    delete_project,
+    document_entry,
+    list_columns,
+    search_entries,
+)
+from tests.support.core_parts import written_event as written
 from tests.support.search_prefixes import find_wrong_prefixes, index_entries
+from tests.support.tables import documents, projects
+from tests.support.tables import search_entries as entries
 from tests.support.world import at_once
 
 

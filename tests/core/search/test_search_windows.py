@@ -16,12 +16,13 @@ from stellary.core import Core
 from stellary.core.search import indexing, windows
 from stellary.core.search.prefixes import LONG, find_prefixes, number_prefix, write_prefixes
 from stellary.core.search.rules import fold, parse_terms
-from stellary.core.search.tables import IS_FRESH, entries
+from stellary.core.search.tables import IS_FRESH
 from tests.conftest import RUN
 from tests.support.boards import Board
 from tests.support.databases import KINDS
 from tests.support.plans import Statement, explain, sent_statements
 from tests.support.search_prefixes import find_wrong_prefixes, index_entries
+from tests.support.tables import search_entries as entries
 from tests.support.world import World
 
 SCAN_MAX = 20

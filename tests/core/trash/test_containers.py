@@ -9,13 +9,11 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
-from stellary.core.accounts.tables import organizations, workspaces
-from stellary.core.db.base import metadata
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.ports.webhook_sender import DeliveryResult
-from stellary.core.webhooks.worker import WebhookWorker
+from stellary.core import NOBODY, DeliveryResult
 from tests.core.trash.conftest import TrashApi
 from tests.core.trash.test_round_trips import fill, read_all
+from tests.support.core_parts import WebhookWorker
+from tests.support.tables import metadata, organizations, workspaces
 from tests.support.world import PASSWORD, at_once
 
 KINDS = ("workspace", "organization")

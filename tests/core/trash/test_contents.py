@@ -6,12 +6,11 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from stellary.core.db.base import metadata
-from stellary.core.kernel import paging
-from stellary.core.kernel.trash import rows, trash
-from stellary.core.kernel.trash_statements import LEFT_OUT
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.core.trash.test_round_trips import KINDS, fill
+from tests.support.core_parts import LEFT_OUT, paging
+from tests.support.tables import metadata, trash
+from tests.support.tables import trash_rows as rows
 
 
 def read_keys(core):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from stellary.core.kernel.trash import rows, trash
-from stellary.core.kernel.unit import NOBODY
+from stellary.core import NOBODY
 from tests.core.trash.test_round_trips import fill
+from tests.support.tables import trash
+from tests.support.tables import trash_rows as rows
 from tests.support.world import PASSWORD
 
 NAME = "bartholomew"

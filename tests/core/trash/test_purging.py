@@ -10,14 +10,13 @@ import pytest
 from sqlalchemy import func, select
 
 from stellary.contract.trash import TrashKind
-from stellary.core.kernel.retention import BatchSize
-from stellary.core.kernel.trash import rows
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.notifications import purged_texts
-from stellary.core.notifications.tables import activities
+from stellary.core import NOBODY
 from tests.core.trash.conftest import TrashApi
 from tests.support.blobs import list_blob_keys
+from tests.support.core_parts import BatchSize, purged_texts
 from tests.support.forms import FORM, form
+from tests.support.tables import activities
+from tests.support.tables import trash_rows as rows
 from tests.support.world import at_once
 
 

@@ -10,14 +10,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from stellary.core import Core
-from stellary.core.kernel import jobs
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.ports.webhook_sender import DeliveryResult
+from stellary.core import NOBODY, Core, DeliveryResult
 from stellary.core.webhooks import queue, worker
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX
-from stellary.core.webhooks.worker import WebhookWorker
+from tests.support.core_parts import WebhookWorker, jobs
 from tests.support.plans import explain, sent_statements, steps_that_read_much
 from tests.support.world import at_once
 

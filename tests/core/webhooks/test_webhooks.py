@@ -14,13 +14,11 @@ from stellary.client.webhooks import verify
 from stellary.contract.cards import CreateCard
 from stellary.contract.refs import ColumnRef
 from stellary.contract.webhooks import WEBHOOKS_MAX
-from stellary.core.board import cards
-from stellary.core.kernel import paging
-from stellary.core.kernel.unit import NOBODY
-from stellary.core.ports.webhook_sender import DeliveryResult
+from stellary.core import NOBODY, DeliveryResult
 from stellary.core.webhooks import outbox
-from stellary.core.webhooks.tables import deliveries
 from tests.core.webhooks.webhook_api import URL
+from tests.support.core_parts import cards, paging
+from tests.support.tables import webhook_deliveries as deliveries
 from tests.support.world import at_once
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from stellary.core.ports.webhook_sender import DeliveryResult, OutgoingRequest
-from stellary.core.webhooks.worker import WebhookWorker
+from stellary.core import DeliveryResult, OutgoingRequest
 from tests.support.boards import Board, Json
+from tests.support.core_parts import WebhookWorker
 from tests.support.world import Person, World
 
 URL = "https://hooks.example.com/stellary"

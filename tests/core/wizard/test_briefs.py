@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from stellary.core.ports.planner import Brief, Text
+from stellary.core import Brief
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules.fitting import fit_roadmap
+from tests.support.core_parts import Text
 
 BRIEFS = sorted((Path(__file__).parent / "briefs").glob("*.toml"))
 TODAY = date(2026, 4, 1)

@@ -18,10 +18,10 @@ from stellary.contract.wizard import (
     RefineProjectDraft,
     Roadmap,
 )
-from stellary.core.ports.planner import Refinement
+from stellary.core import Refinement
 from stellary.core.wizard import drafts
-from stellary.core.wizard.tables import drafts as drafts_table
 from tests.core.wizard.draft_api import BRIEF
+from tests.support.tables import project_drafts as drafts_table
 from tests.support.world import at_once
 
 

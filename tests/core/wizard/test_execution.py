@@ -10,10 +10,10 @@ import pytest
 
 from stellary.contract.refs import DraftRef
 from stellary.contract.wizard import ExecuteProjectDraft
-from stellary.core.board import imports
 from stellary.core.wizard.execution import execute_project_draft
 from tests.core.wizard.draft_api import BRIEF
 from tests.support.concurrency import answered_meanwhile
+from tests.support.core_parts import imports
 from tests.support.world import at_once
 
 

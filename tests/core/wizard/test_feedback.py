@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.wizard import FEEDBACK_MAX
-from stellary.core.kernel.grammars import Grammar
 from stellary.core.wizard.rules import feedback as feedback_module
 from tests.core.wizard.test_planning import check, deliverables, phases, plan
+from tests.support.core_parts import Grammar
 from tests.support.cpu_time import measure_cpu_time
 
 TEXT = """Phase 1: Discovery

@@ -10,9 +10,9 @@ import pytest
 from pydantic_ai.messages import ModelMessage
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
-from stellary.core.ports import llm
 from stellary.core.wizard.models import ModelPlanner
 from tests.core.wizard.draft_api import BRIEF, DraftApi
+from tests.support.core_parts import llm
 from tests.support.provider import (
     Failure,
     Garbage,

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stellary.contract.wire import load
-from stellary.core.ports.planner import Brief, Text
+from stellary.core import Brief
 from stellary.core.wizard.reader import BriefReader
 from stellary.core.wizard.rules.fitting import fit_roadmap
 from tests.core.wizard.draft_api import BRIEF
+from tests.support.core_parts import Text
 from tests.support.cpu_time import measure_cpu_time
 
 TODAY = date(2026, 4, 1)
