@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
-from sqlalchemy import Engine, event
 
 from stellary.core import Core
 from tests.conftest import RUN
 from tests.support.databases import KINDS
+from tests.support.statements import record_statements
 from tests.support.world import World
 
 
@@ -43,20 +42,5 @@ def other_url(request, kind):
 
 @pytest.fixture
 def statements() -> Callable[[], AbstractContextManager[list[str]]]:
-    """Return a context that collects the statements sent to any database, without begin, commit and savepoints."""
-
-    @contextmanager
-    def listening() -> Iterator[list[str]]:
-        statements_sent: list[str] = []
-
-        def hear(connection: Any, cursor: Any, sql: str, *remaining: Any) -> None:
-            if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-                statements_sent.append(sql)
-
-        event.listen(Engine, "after_cursor_execute", hear)
-        try:
-            yield statements_sent
-        finally:
-            event.remove(Engine, "after_cursor_execute", hear)
-
-    return listening
+    """Return a context that collects the statements sent to any database."""
+    return record_statements

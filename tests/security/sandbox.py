@@ -26,6 +26,7 @@ class Sandbox(Database):
         url: The URL of a migrated database.
 
     Attributes:
+        statements: The number of statements so far, without savepoints.
         units: The number of units of work so far.
     """
 
@@ -40,7 +41,7 @@ class Sandbox(Database):
         self._written: set[str] = set()
         # The threads of a server share the one connection.
         self._thread_lock = threading.RLock()
-        self.units = 0
+        self.statements = self.units = 0
 
     @property
     def has_readers(self) -> bool:
@@ -112,6 +113,7 @@ class Sandbox(Database):
 
     def _before_statement(self, statement: str) -> None:
         """Set the savepoints before the first statement that writes: most refused requests write nothing."""
+        self.statements += 1
         if statement.startswith("SELECT"):
             return
         table = _ONE_TABLE.match(statement)

@@ -9,12 +9,12 @@ import pytest
 
 from stellary.core import UnitOfWork
 from tests.conftest import RUN
-from tests.core.board.test_statements import sent
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import open_permission_world
 from tests.security.table import SERVED
 from tests.support.core_parts import Units
 from tests.support.databases import KINDS
+from tests.support.statements import record_statements
 from tests.support.world import at_once
 
 CALLERS = 4
@@ -55,7 +55,7 @@ def test_one_of_several_callers_deletes_an_item(
             emitting = record_emitting_units(world.core.units)
             if listens:
                 # As on the engine of a host, and for the first executions of a process.
-                stack.enter_context(sent())
+                stack.enter_context(record_statements())
             for row in DELETIONS:
                 emitting.clear()
                 params = make_path_params(world, row, "OO")

@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import pytest
-from sqlalchemy import Engine, event
 
-
-@contextmanager
-def sent():
-    """Yield the list of the statements that are sent in the block."""
-    statements = []
-
-    def note(connection, cursor, statement, parameters, context, executemany):
-        statements.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+from tests.support.statements import record_statements
 
 
 def fill(card_api, count):
@@ -40,45 +24,30 @@ def fill(card_api, count):
     return columns, [card["id"] for card in card_api.ask("POST", "/cards/bulk", {"cards": cards})]
 
 
-ASKED = {
-    "list": ("GET", "/cards", None),
-    "filtered": ("GET", "/cards?q=card&status=open", None),
-    "page": ("GET", "/cards?limit=5", None),
-    "board": ("GET", "/board", None),
-    "card": ("GET", "/cards/{card}", None),
-    "change": ("PATCH", "/cards/{card}", {"title": "new"}),
-    "move": ("PATCH", "/cards/{card}", {"columnId": "{column}", "order": 2}),
-    "move within": ("PATCH", "/cards/{card}", {"order": 2}),
-    "move to the end": ("PATCH", "/cards/{card}", {"columnId": "{column}"}),
-    "move beside": ("PATCH", "/cards/{card}", {"columnId": "{column}", "before": "{other}"}),
-    "create": ("POST", "/columns/{column}/cards", {"title": "new"}),
+# Cards that have been listed before are remembered: only their fingerprints are read.
+# The orders of cards that are not whole columns take two: the position indexes, and the counts.
+REQUESTS = {
+    "list": (2, "GET", "/cards", None),
+    "filtered": (4, "GET", "/cards?q=card&status=open", None),
+    "page": (4, "GET", "/cards?limit=5", None),
+    "board": (8, "GET", "/board", None),
+    "card": (1, "GET", "/cards/{card}", None),
+    "change": (4, "PATCH", "/cards/{card}", {"title": "new"}),
+    "move": (6, "PATCH", "/cards/{card}", {"columnId": "{column}", "order": 2}),
+    "move within": (6, "PATCH", "/cards/{card}", {"order": 2}),
+    "move to the end": (6, "PATCH", "/cards/{card}", {"columnId": "{column}"}),
+    "move beside": (7, "PATCH", "/cards/{card}", {"columnId": "{column}", "before": "{other}"}),
+    "create": (7, "POST", "/columns/{column}/cards", {"title": "new"}),
     "create with references": (
+        10,
         "POST",
         "/columns/{column}/cards",
         {"title": "new", "assigneeId": "{assignee}", "labelIds": ["{label}"]},
     ),
-    "delete": ("DELETE", "/cards/{card}", None),
-    "columns": ("GET", "/columns", None),
+    "delete": (10, "DELETE", "/cards/{card}", None),
+    "columns": (2, "GET", "/columns", None),
 }
-# Cards that have been listed before are remembered: only their fingerprints are read.
-# The orders of cards that are not whole columns take two: the position indexes, and the counts.
-# The numbers are those of PostgreSQL, which locks rows; SQLite needs at most two fewer.
-MOST = {
-    "list": 2,
-    "filtered": 4,
-    "page": 4,
-    "board": 8,
-    "card": 1,
-    "change": 4,
-    "move": 6,
-    "move within": 6,
-    "move to the end": 6,
-    "move beside": 7,
-    "create": 7,
-    "create with references": 10,
-    "delete": 10,
-    "columns": 2,
-}
+"""The requests, after the number of their statements on PostgreSQL, which locks rows; SQLite needs at most two fewer."""
 
 
 def fill_in(value, ids):
@@ -89,7 +58,7 @@ def fill_in(value, ids):
 
 
 def ask(card_api, name, columns, cards):
-    method, path, body = ASKED[name]
+    _, method, path, body = REQUESTS[name]
     ids = {
         "card": cards[0],
         "other": cards[4],
@@ -100,7 +69,7 @@ def ask(card_api, name, columns, cards):
     filled = body and {key: fill_in(value, ids) for key, value in body.items()}
     if method == "GET":
         card_api.ask(method, path.format(**ids))
-    with sent() as statements:
+    with record_statements() as statements:
         card_api.ask(method, path.format(**ids), filled)
     return statements
 
@@ -108,27 +77,27 @@ def ask(card_api, name, columns, cards):
 @pytest.mark.parametrize("count", [10, 300])
 def test_first_list_takes_one_more_statement(card_api, count):
     fill(card_api, count)
-    with sent() as statements:
+    with record_statements() as statements:
         card_api.ask("GET", "/cards")
-    assert len(statements) == MOST["list"] + 1
+    assert len(statements) == REQUESTS["list"][0] + 1
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_statements_do_not_grow_from_10_to_300_cards(card_api, name):
     few, many = (
         ask(api, name, *fill(api, count)) for api, count in ((card_api, 10), (card_api.another(), 300))
     )
     assert len(many) == len(few)
-    assert len(few) <= MOST[name]
+    assert len(few) <= REQUESTS[name][0]
 
 
 def test_bulk_statements_do_not_grow_from_10_to_300_cards(card_api):
     counts = []
     for api, count in ((card_api, 10), (card_api.another(), 300)):
-        with sent() as creating:
+        with record_statements() as creating:
             columns, cards = fill(api, count)
         changes = [{"id": card, "columnId": columns[0], "order": 0} for card in cards]
-        with sent() as changing:
+        with record_statements() as changing:
             api.ask("PATCH", "/cards/bulk", {"cards": changes})
         counts.append((len(creating), len(changing)))
     assert counts[0] == counts[1]

@@ -8,8 +8,8 @@ from sqlalchemy import insert
 
 from stellary.core import NOBODY
 from tests.core.board.card_api import CARD
-from tests.core.board.test_statements import sent
 from tests.support.core_parts import Ids, card_rows, replace_fields
+from tests.support.statements import record_statements
 from tests.support.tables import cards, columns, project_members, projects, scopes
 
 
@@ -157,7 +157,7 @@ def test_statements_do_not_grow_from_2_to_200_projects(card_api):
     counts = []
     for numbers in (range(1), range(1, 199)):
         furnish(card_api, numbers)
-        with sent() as statements:
+        with record_statements() as statements:
             summaries = portfolio(card_api)
         counts.append((len(summaries), len(statements)))
     assert counts == [(2, 7), (200, 7)]

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.core.board.test_statements import sent
+from tests.support.statements import record_statements
 
 VIEWS = ("kanban", "list", "calendar", "roadmap", "stats")
 
@@ -263,7 +263,7 @@ def test_statements_do_not_grow_from_9_to_300_cards(card_api, kind):
         scope = fill(api, count)
         # Remembers the cards.
         view(api, scope, kind)
-        with sent() as statements:
+        with record_statements() as statements:
             view(api, scope, kind)
         counts.append(len(statements))
     assert counts == [MOST[kind]] * 2

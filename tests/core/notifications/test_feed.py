@@ -181,7 +181,7 @@ def test_number_of_statements_does_not_depend_on_the_length_of_the_feed(board, s
         with statements() as sent_statements:
             feed(board, "limit=5")
         counts.append(len(sent_statements))
-    assert counts == [2, 2]
+    assert counts[0] == counts[1]
 
 
 def test_pages_look_through_a_bounded_number_of_activities(board, ann, bob, monkeypatch):

@@ -14,7 +14,7 @@ from stellary.core import NOBODY, Core, DeliveryResult
 from stellary.core.webhooks import queue, worker
 from stellary.core.webhooks.rules import retries
 from stellary.core.webhooks.rules.retries import DAY, WEBHOOK_PAUSE_MAX
-from tests.support.core_parts import WebhookWorker, jobs
+from tests.support.core_parts import WebhookWorker, jobs, system_clock
 from tests.support.plans import explain, sent_statements, steps_that_read_much
 from tests.support.world import at_once
 
@@ -270,7 +270,7 @@ def test_claim_is_renewed_during_slow_deliveries(webhook_api, receivers, monkeyp
 @pytest.fixture
 def running_worker(webhook_api, receivers):
     """Run the worker in its threads with a real clock."""
-    webhook_api.world.core.env.clock = Core.__init__.__kwdefaults__["clock"]
+    webhook_api.world.core.env.clock = system_clock
     webhook_api.worker.start()
     yield webhook_api.worker
     for gate in receivers.gate.values():

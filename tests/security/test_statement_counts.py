@@ -1,0 +1,36 @@
+"""The number of statements of each operation, in ``statement_counts.tsv``: for a good request that was sent before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.security.each_row import each_row
+from tests.security.good_requests import make_path_params, send
+from tests.security.permission_world import PermissionWorld
+from tests.security.sampling import UNRESTRICTED
+from tests.security.table import PEOPLE, SERVED, Row
+
+TABLE = Path(__file__).with_name("statement_counts.tsv")
+COUNTS = {
+    operation: {"sqlite": int(on_sqlite), "postgresql": int(on_postgresql)}
+    for operation, on_sqlite, on_postgresql in (
+        line.split("\t") for line in TABLE.read_text().splitlines()[1:]
+    )
+}
+
+
+@each_row(SERVED)
+def test_number_of_statements_is_that_of_the_table(permission_world: PermissionWorld, row: Row):
+    """The first requests compile statements, and remember cards and files, so that the third is the usual one."""
+    sandbox = permission_world.sandbox
+    personas = [name for name in (UNRESTRICTED, "WM", *PEOPLE) if row.expected_status(name) == 2]
+    persona = (personas or [UNRESTRICTED])[0]
+    for _ in range(3):
+        with sandbox.discard_changes():
+            before = sandbox.statements
+            send(permission_world, row, persona, make_path_params(permission_world, row, persona))
+    assert sandbox.statements - before == COUNTS[row.operation][sandbox.engine.dialect.name]
+
+
+def test_table_lists_each_operation():
+    assert COUNTS.keys() == {row.operation for row in SERVED}
