@@ -11,10 +11,10 @@ from sqlalchemy import Dialect, Select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stellary.core import Core
-from stellary.core.kernel.paging import Pages
 from tests.support.boards import Board
 from tests.support.core_parts import (
     CONDITIONS,
+    Pages,
     card_counts,
     card_pages,
     dispatch,
