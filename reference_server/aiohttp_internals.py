@@ -10,15 +10,18 @@ then closes idle connections later when it stops, and does not notice that a bod
   and whether what follows is valid HTTP.
 - ``_current_request``: the request that is being answered, whose body fails if what follows in it is invalid HTTP.
 - ``_next_keepalive_close_time``: the end of the keep-alive time, which shows when the last response was sent.
+- ``_task_handler``: the task that answers the requests of a connection, with which all that aiohttp keeps for it ends.
 """
 
 from __future__ import annotations
+
+import asyncio
 
 import aiohttp
 from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
-ATTRIBUTES = ("_waiter", "_messages", "_current_request", "_next_keepalive_close_time")
+ATTRIBUTES = ("_waiter", "_messages", "_current_request", "_next_keepalive_close_time", "_task_handler")
 """The attributes, for the test."""
 KNOWN = "3.14."
 """The first part of the versions with which the test has passed."""
@@ -63,3 +66,8 @@ class ObservableRequestHandler(web.RequestHandler):
     def answered_at(self) -> float:
         """The time of the last response, or else of the connection, on the clock of the event loop."""
         return self._next_keepalive_close_time - self.keepalive_timeout if ARE_KNOWN else 0.0
+
+    @property
+    def handler_task(self) -> asyncio.Task[None] | None:
+        """The task that answers the requests of the connection; with an unknown version, the one that answers the last."""
+        return self._task_handler if ARE_KNOWN else asyncio.current_task()

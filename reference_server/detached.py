@@ -169,6 +169,11 @@ class DiscardingProtocol(asyncio.BufferedProtocol):
         self._end_timer = self._loop.call_later(seconds, transport.close)
         self._pause_timer: asyncio.TimerHandle | None = None
 
+    def end_response(self) -> None:
+        """Tell the client that there is no further response."""
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+
     def get_buffer(self, sizehint: int) -> bytearray:
         return self._buffer
 

@@ -182,10 +182,12 @@ class Connection(DetachableConnection):
     def _discard_body(self) -> None:
         """Discard the rest of the body, without parsing it, and close the connection after that."""
         transport = self.transport
-        if transport is not None and not transport.is_closing():
-            self.detach(DiscardingProtocol(transport, LINGER_SECONDS, self.detached_protocols))
+        task = self.handler_task
+        if task is not None and transport is not None and not transport.is_closing():
+            discarding = DiscardingProtocol(transport, LINGER_SECONDS, self.detached_protocols)
+            self.detach(discarding)
             # The client learns that there is no further response, once nothing of aiohttp is left.
-            transport.write_eof()
+            task.add_done_callback(lambda _: discarding.end_response())
 
     def _fail_body(self) -> None:
         """Let the reader of a body fail if the body is invalid HTTP, since aiohttp would let the reader wait."""

@@ -66,6 +66,8 @@ async def test_connection_waits_except_while_a_request_is_answered():
         release.set()
         await settle()
         assert connection.is_waiting, f"{CHANGED}_waiter after a response"
+        task = connection.handler_task
+    assert task.done(), f"{CHANGED}_task_handler"
 
 
 async def test_time_of_the_last_response_is_known():
