@@ -19,7 +19,8 @@ from reference_server.settings import LogFormat
 from stellary.core.http.observers import AccessEntry
 
 RECORDS_MAX = 20_000
-"""The number of records that may wait to be written; newer ones are dropped and counted."""
+"""The number of records that may wait to be written. While there are as many, newer ones are dropped; once the reader has
+caught up, a line says how many."""
 FLUSH_SECONDS = 0.1
 """The seconds that the thread collects records before it writes them."""
 CLOSE_SECONDS = 5.0

@@ -152,31 +152,40 @@ def test_records_after_the_end_of_the_log_are_not_lost(restore_logging, capsys):
 
 
 class Stalled(io.RawIOBase):
-    """A stream whose reader has stopped."""
+    """A stream whose reader has stopped, and reads as many lines as the test allows."""
 
     def __init__(self) -> None:
-        self.reader = threading.Event()
+        self.begun_writes, self.read_lines = threading.Semaphore(0), threading.Semaphore(0)
         self.written = b""
 
     def write(self, data: bytes) -> int:
-        self.reader.wait(10)
+        self.begun_writes.release()
+        self.read_lines.acquire()
         self.written += data
         return len(data)
 
+    def read(self, count: int) -> None:
+        """Read lines, and wait until the next one is being written."""
+        self.read_lines.release(count)
+        for _ in range(count):
+            self.begun_writes.acquire()
 
-def test_stalled_reader_of_the_log_does_not_stall_the_server(restore_logging, monkeypatch):
+
+def test_lines_beyond_what_a_stalled_reader_leaves_room_for_are_counted(restore_logging, monkeypatch):
     monkeypatch.setattr(log, "RECORDS_MAX", 100)
     stream = Stalled()
     process_log = configure("json", stream)
-    for number in range(1000):
+    process_log.write_access(attrs.evolve(ENTRY, request_id="0"))
+    stream.begun_writes.acquire()
+    for number in range(1, 2000):
+        if number == 1000:
+            stream.read(20)
         process_log.write_access(attrs.evolve(ENTRY, request_id=str(number)))
-    stream.reader.set()
+    stream.read_lines.release(2000)
     process_log.close()
     *lines, report = [orjson.loads(line) for line in stream.written.splitlines()]
-    assert [line["request_id"] for line in lines] == [str(number) for number in range(len(lines))]
-    assert 100 <= len(lines) < 1000
-    assert report["level"] == "warning"
-    assert report["event"] == f"{1000 - len(lines)} lines of the log were lost"
+    assert [int(line["request_id"]) for line in lines] == [*range(101), *range(1000, 1020)]
+    assert (report["level"], report["event"]) == ("warning", "1879 lines of the log were lost")
 
 
 def test_stalled_reader_of_the_log_does_not_keep_the_process_from_ending(restore_logging, monkeypatch):
@@ -186,7 +195,7 @@ def test_stalled_reader_of_the_log_does_not_keep_the_process_from_ending(restore
     process_log.write_access(ENTRY)
     process_log.close()
     assert stream.written == b""
-    stream.reader.set()
+    stream.read_lines.release()
 
 
 def test_log_without_a_reader_does_not_fail(restore_logging):
