@@ -86,6 +86,7 @@ from stellary.core.notifications.visibility import READ_POLICIES
 from stellary.core.pilotage.ledger import MISSIONS, TODOS
 from stellary.core.ports import llm
 from stellary.core.ports.blobs import new_key
+from stellary.core.ports.mail import Email
 from stellary.core.ports.planner import Text
 from stellary.core.search import indexing, search, windows
 from stellary.core.streaming import streams
