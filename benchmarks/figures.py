@@ -110,6 +110,7 @@ TARGETS: Mapping[str, Target] = {
     "postgresql.streams.bytes": Target(16 * 1024),
     "postgresql.streams.delivery_us": Target(20),
     "start.first_s": Target(2),
+    "start.first_memory_mb": Target(92),
     "start.ready_s": Target(2),
     "start.memory_mb": Target(90),
     "import.stellary_ms": Target(5),

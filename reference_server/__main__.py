@@ -72,7 +72,7 @@ def _main(options: argparse.Namespace) -> int:
             command = [sys.executable, "-m", "reference_server", "--host", options.host]
             return asyncio.run(supervise(settings, environment, command, options.workers, print_banner))
     # Imported here, so that a process that only supervises workers stays small.
-    _load_signing()
+    _load_libraries()
     from reference_server.serve import run
 
     with listening:
@@ -99,18 +99,22 @@ def _warn_of_risks(settings: Settings) -> None:
         sys.stderr.write(f"stellary: risk: {sentence}\n")
 
 
-def _load_signing() -> None:
-    """Load the library that signs logins, without its public-key algorithms, which take 10 MB and are not used.
+def _load_libraries() -> None:
+    """Load libraries without parts that take memory and are not used. Only a process that belongs to the server may do this.
 
-    Otherwise they would be loaded if they are installed, as with the extra ``mcp``. Only a process that
-    belongs to the server may do this.
+    The public-key algorithms of the library that signs logins take 10 MB if they are installed, as with the extra ``mcp``.
+    The native variant of the lists of aiohttp's signals takes 1.5 MB, for the library of C++.
     """
-    if not {"jwt", "cryptography"} & sys.modules.keys():
-        sys.modules["cryptography"] = None  # type: ignore[assignment] # how an import is refused
-        try:
-            importlib.import_module("stellary.core.kernel.signer")
-        finally:
-            del sys.modules["cryptography"]
+    for name, unused in (
+        ("stellary.core.kernel.signer", "cryptography"),
+        ("aiohttp", "frozenlist._frozenlist"),
+    ):
+        if not {name, unused} & sys.modules.keys():
+            sys.modules[unused] = None  # type: ignore[assignment] # how an import is refused
+            try:
+                importlib.import_module(name)
+            finally:
+                del sys.modules[unused]
 
 
 def _run_command(settings: Settings, options: argparse.Namespace) -> int:

@@ -91,15 +91,32 @@ class Stored(ABC):
         """Return lists and dicts with wire names, and ``orjson.Fragment`` for parts that are JSON already."""
 
 
+class _Fields(tuple["attrs.Attribute[Any]", ...]):
+    """The fields of a class. Each is also an attribute."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> attrs.Attribute[Any]:
+        for field in self:
+            if field.name == name:
+                return field
+        raise AttributeError(name)
+
+
+def _build(cls: type[C], **options: Any) -> type[C]:
+    built: Any = attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False, **options)(cls)
+    # attrs has created a class for the fields of this one, with a property for each of them, which takes 4 KB.
+    built.__attrs_attrs__ = _Fields(built.__attrs_attrs__)
+    return typing.cast("type[C]", built)
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def request(cls: type[C]) -> type[C]:
     """Turn a class of annotated fields into a request: frozen, keyword-only, with slots.
 
     Its methods are inherited from ``Request`` and not generated for each class.
     """
-    return attrs.frozen(
-        kw_only=True, eq=False, repr=False, weakref_slot=False, field_transformer=_keep_inherited_positions
-    )(cls)
+    return _build(cls, field_transformer=_keep_inherited_positions)
 
 
 def _keep_inherited_positions(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
@@ -112,7 +129,7 @@ def _keep_inherited_positions(cls: type, fields: list[attrs.Attribute[Any]]) -> 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def value(cls: type[C]) -> type[C]:
     """Turn a class of annotated fields into a value. Its methods are inherited from ``Value``, not generated."""
-    return attrs.frozen(kw_only=True, eq=False, repr=False, weakref_slot=False, getstate_setstate=False)(cls)
+    return _build(cls, getstate_setstate=False)
 
 
 @once

@@ -204,6 +204,12 @@ def test_repr_shows_fields_but_no_secret():
     )
 
 
+def test_fields_of_a_class_are_found_by_name():
+    assert attrs.fields(Label).color is attrs.fields_dict(Label)["color"]
+    with pytest.raises(AttributeError):
+        attrs.fields(Label).colour  # noqa: B018
+
+
 def test_value_is_frozen():
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         read(Label, LABEL).name = "idea"

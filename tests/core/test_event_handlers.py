@@ -17,11 +17,15 @@ from stellary.core.api.reactions import REACTIONS
 from stellary.core.kernel.event_handlers import INTERNAL_EVENTS, dump_delivery, read_delivery
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
+    AddressGivenUp,
     BaseEvent,
     CardCreated,
     CardEvent,
     CardMoved,
     CardUpdated,
+    Cause,
+    Chain,
+    TokensRevoked,
 )
 from tests.core.automations.automation_api import AutomationApi
 from tests.support.boards import Board
@@ -51,6 +55,15 @@ def ref_of(board, card_id):
 
 def refuse(uow, event):
     raise Conflict("not today", code="frozen")
+
+
+def test_events_compare_by_their_fields_and_not_by_their_cause():
+    event = AddressGivenUp(user_id="1", email="a@example.com")
+    caused = event.because(Cause(Chain("2"), user_id="3", depth=1))
+    assert (event, hash(event)) == (caused, hash(caused))
+    assert event != AddressGivenUp(user_id="1", email="b@example.com")
+    assert event != TokensRevoked(user_id="1")
+    assert repr(caused) == "AddressGivenUp(user_id='1', email='a@example.com', name=None)"
 
 
 # ------------------------------------------------------------------------------------------- in the transaction

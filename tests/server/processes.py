@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -124,7 +123,6 @@ class Process(Reachable):
     Attributes:
         banner: The text that it prints when it accepts requests.
         log: The file of its standard error.
-        ready_after: The seconds from its start until the banner.
     """
 
     def __init__(
@@ -140,7 +138,6 @@ class Process(Reachable):
         within = ["sh", "-c", limit, "sh"] if address_space else []
         variables = {**clean_environment(), **QUICK, **environment}
         self._process: ForkedProgram | subprocess.Popen[str]
-        started_at = time.monotonic()
         if is_forked and not address_space:
             self._process = ForkedProgram(arguments, variables, directory, self.log)
         else:
@@ -155,7 +152,6 @@ class Process(Reachable):
                 )
         self.pid = self._process.pid
         self.banner = self._read_banner()
-        self.ready_after = time.monotonic() - started_at
         self.port = int(re.search(r"http://\S+:(\d+)", self.banner)[1])
 
     def _read_banner(self) -> str:
@@ -171,10 +167,6 @@ class Process(Reachable):
         patience.cancel()
         code = self._process.wait()
         raise AssertionError(f"it ended with {code}: {self.log.read_text()}")
-
-    def memory(self) -> int:
-        """Return the resident memory, in kilobytes."""
-        return memory_of(self.pid)
 
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
