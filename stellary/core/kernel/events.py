@@ -81,8 +81,8 @@ class BaseEvent:
         return hash(self._values())
 
     def __repr__(self) -> str:
-        shown = (field.name for field in attrs.fields(type(self)) if field.repr)
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+        names = (field.name for field in attrs.fields(type(self)) if field.repr)
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     def _values(self) -> tuple[object, ...]:
         return tuple(getattr(self, field.name) for field in attrs.fields(type(self)) if field.eq)
