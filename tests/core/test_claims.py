@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from contextlib import closing, contextmanager
 from datetime import timedelta
 
@@ -37,6 +38,31 @@ def enqueue(core, payload="a"):
         jobs.enqueue(uow, "note", payload)
 
 
+class CheckClock:
+    """The clock of the checks for dead processes. It stands still until the test moves it."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.checks = Counter()
+
+    def monotonic(self):
+        self.checks[threading.get_ident()] += 1
+        return self.now
+
+    def advance(self, sessions=1):
+        """Let so much time pass that a lock counts as missing, and wait until each session has checked twice."""
+        self.now += claims.ABSENT_SECONDS
+        self.checks.clear()
+        wait_for(lambda: len(self.checks) == sessions and min(self.checks.values()) > 2)
+
+
+@pytest.fixture
+def check_clock(monkeypatch):
+    clock = CheckClock()
+    monkeypatch.setattr(claims, "time", clock)
+    return clock
+
+
 def wait_for(condition, seconds=SOON):
     ends = time.monotonic() + seconds
     while not condition():
@@ -56,10 +82,22 @@ def worker(core, do=note):
 
 
 @pytest.fixture(autouse=True)
+def quick_checks(monkeypatch):
+    monkeypatch.setattr(claims, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(claims, "RECONNECT_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True)
 def notes_table(request):
     if "core" in request.fixturenames:
         with request.getfixturevalue("core").database.writing() as connection:
             connection.execute(text("CREATE TABLE notes (note TEXT)"))
+
+
+def find_holder(connection, session):
+    """Return the id of the database process that holds the lock of a session, if there is one."""
+    statement = text("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = :number")
+    return connection.execute(statement, {"number": session.number}).scalar()
 
 
 def long(do):
@@ -95,7 +133,8 @@ def process_with_a_job(url):
         process.join(20)
 
 
-def test_jobs_of_a_killed_process_are_done_long_before_their_lease_ends(core, database_url):
+def test_jobs_of_a_killed_process_are_done_long_before_their_lease_ends(core, database_url, monkeypatch):
+    monkeypatch.setattr(claims, "ABSENT_SECONDS", 0)
     enqueue(core)
     with process_with_a_job(database_url) as process:
         os.kill(process.pid, signal.SIGKILL)
@@ -104,16 +143,19 @@ def test_jobs_of_a_killed_process_are_done_long_before_their_lease_ends(core, da
             wait_for(lambda: notes(core) == ["a"])
 
 
-def test_jobs_of_a_living_process_are_left_to_it(core, database_url):
+def test_jobs_of_a_living_process_are_left_to_it(core, database_url, check_clock):
     enqueue(core)
     with process_with_a_job(database_url), worker(core):
-        time.sleep(claims.ABSENT_SECONDS + 4 * claims.CHECK_SECONDS)
+        if not core.database.is_sqlite:
+            check_clock.advance()
+        assert core.work.run_due() == 0
         (job,) = core.work.jobs()
         assert (job.attempts, notes(core)) == (1, [])
 
 
 @pytest.mark.postgres
-def test_a_running_process_takes_over_when_another_one_dies(postgres_url):
+def test_a_running_process_takes_over_when_another_one_dies(postgres_url, monkeypatch):
+    monkeypatch.setattr(claims, "ABSENT_SECONDS", 0)
     with closing(Core(postgres_url)) as core:
         with core.database.writing() as connection:
             connection.execute(text("CREATE TABLE notes (note TEXT)"))
@@ -125,7 +167,7 @@ def test_a_running_process_takes_over_when_another_one_dies(postgres_url):
 
 
 @pytest.mark.postgres
-def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
+def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url, check_clock):
     with closing(Core(postgres_url)) as core, closing(Core(postgres_url)) as other:
         with core.database.writing() as connection:
             connection.execute(text("CREATE TABLE notes (note TEXT)"))
@@ -144,16 +186,11 @@ def test_a_process_that_loses_its_session_keeps_its_claims(postgres_url):
         with worker(other):
             session = core.claims._session
             with other.database.writing() as connection:
-                ended = connection.execute(
-                    text(
-                        "SELECT pg_terminate_backend(pid) FROM pg_locks"
-                        " WHERE locktype = 'advisory' AND objid::bigint = :number"
-                    ),
-                    {"number": session.number},
-                ).all()
-            assert len(ended) == 1
-            time.sleep(claims.ABSENT_SECONDS + 4 * claims.CHECK_SECONDS)
-            assert session.is_locked.is_set()
+                former = find_holder(connection, session)
+                connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": former})
+                wait_for(lambda: find_holder(connection, session) not in (None, former))
+            for _ in range(2):
+                check_clock.advance(sessions=2)
             may_end.set()
             wait_for(lambda: work.jobs() == [])
         assert work.stop(20)
