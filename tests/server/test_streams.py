@@ -363,7 +363,8 @@ def test_open_stream_needs_no_task_and_is_logged_at_its_end(sqlite_server: Runni
         assert len(sqlite_server.http_server.detached_protocols) == 1
         assert sqlite_server.state.in_flight == 1
         assert sqlite_server.entries == []
-    wait_until(lambda: sqlite_server.state.in_flight == 0)
+    wait_until(lambda: sqlite_server.entries)
+    assert sqlite_server.state.in_flight == 0
     (entry,) = sqlite_server.entries
     assert (entry.path, entry.status, entry.user_id) == (f"{board.flat}/events", 200, board.owner.id)
     assert not sqlite_server.http_server.detached_protocols

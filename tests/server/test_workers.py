@@ -18,6 +18,8 @@ from tests.server.processes import Process, children_of, memory_of, run_failing,
 from tests.support.server_parts import Settings
 
 WATCHER_MEMORY_MAX = 45 * 1024
+UP = f"import os, socket; socket.socket(fileno=int(os.environ['{workers.VARIABLE}'])).sendall(b'u')"
+"""A program that reports that it accepts requests."""
 
 
 @pytest.fixture
@@ -124,13 +126,8 @@ def test_startup_error_of_workers_is_printed_once(tmp_path):
 
 
 async def test_worker_that_does_not_stop_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "STOPPING_SECONDS", 0.5)
-    deaf = (
-        "import os, signal, socket, time\n"
-        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        f"socket.socket(fileno=int(os.environ['{workers.VARIABLE}'])).sendall(b'u')\n"
-        "time.sleep(60)"
-    )
+    monkeypatch.setattr(workers, "STOPPING_SECONDS", 0.1)
+    deaf = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); {UP}; time.sleep(60)"
     code = await supervise(deaf, lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert code == 0
 
@@ -140,38 +137,36 @@ async def test_worker_that_cannot_start_ends_the_server(tmp_path):
     assert await supervise("pass", lambda: None) == 1
 
 
-@pytest.mark.slow
-async def test_first_worker_may_take_longer_to_start(tmp_path, monkeypatch):
-    monkeypatch.setattr(workers, "STARTING_SECONDS", 4)
-    slow = (
-        "import os, pathlib, signal, socket, time\n"
-        f"first = pathlib.Path({str(tmp_path / 'first')!r})\n"
-        "if not first.exists():\n"
-        "    first.touch()\n"
-        "    time.sleep(5)\n"
-        f"watched = socket.socket(fileno=int(os.environ['{workers.VARIABLE}']))\n"
-        "watched.sendall(b'u')\n"
-        "time.sleep(60)"
-    )
+async def test_first_worker_may_take_longer_to_start(monkeypatch):
+    patience: list[float | None] = []
+    wait_for_all = workers._all_up
+
+    async def note_patience(group, over, seconds):
+        patience.append(seconds)
+        return await wait_for_all(group, over, seconds)
+
+    monkeypatch.setattr(workers, "_all_up", note_patience)
     up = []
 
     def stop() -> None:
         up.append(True)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    assert await supervise(slow, stop) == 0
-    assert up == [True]
+    assert await supervise(f"{UP}; import time; time.sleep(60)", stop) == 0
+    assert (up, patience) == ([True], [None, workers.STARTING_SECONDS])
 
 
-async def test_stopping_worker_is_not_restarted(monkeypatch, capfd):
+async def test_stopping_worker_is_not_restarted(monkeypatch):
     monkeypatch.setattr(workers, "PAUSE", 30)
-    dying = f"import os, socket; socket.socket(fileno=int(os.environ['{workers.VARIABLE}'])).sendall(b'u')"
+    notices = []
 
-    def stop_soon() -> None:
-        asyncio.get_running_loop().call_later(1, os.kill, os.getpid(), signal.SIGTERM)
+    def stop(sentence: str) -> None:
+        notices.append(sentence)
+        os.kill(os.getpid(), signal.SIGTERM)
 
-    assert await asyncio.wait_for(supervise(dying, stop_soon), 20) == 0
-    assert "a worker has died (exit code 0) and is started again" in capfd.readouterr().err
+    monkeypatch.setattr(workers, "_print_notice", stop)
+    assert await asyncio.wait_for(supervise(UP, lambda: None), 20) == 0
+    assert set(notices) == {"a worker has died (exit code 0) and is started again"}
 
 
 async def test_worker_stopped_during_its_start_stops(tmp_path):

@@ -248,7 +248,9 @@ class Gunicorn(Reachable):
             self.port = reserved.getsockname()[1]
             environment["BIND"] = f"fd://{reserved.fileno()}"
             reserved.listen(64)
-            command = ["-m", "gunicorn", "--config", str(HOSTS / "flask" / "gunicorn.conf.py")]
+            config = str(HOSTS / "flask" / "gunicorn.conf.py")
+            # A worker waits so long for its open stream.
+            command = ["-m", "gunicorn", "--config", config, "--graceful-timeout", "1"]
             self.process = subprocess.Popen(
                 [sys.executable, *command, "tests.shells.flask_workers:app"],
                 env=environment,
