@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reference_server.pages.layout import (
-    alert,
-    code_list,
-    form,
-    heading,
-    hidden_field,
-    link,
-    paragraph,
-    render_page,
-    text_field,
-)
-from reference_server.pages.requests import PageApi, PageRequest
-from reference_server.pages.sessions import build_header, render_sign_in
+from reference_server.pages.rendering import render_page
+from reference_server.pages.requests import ApiResponse, PageApi, PageRequest
+from reference_server.pages.sessions import render_sign_in
 from stellary.contract.errors import Invalid, NotFound, Unauthenticated
 from stellary.contract.port import RawResponse
 
@@ -61,38 +51,12 @@ def _create_token(request: PageRequest, client: Stellary) -> RawResponse:
     try:
         token = client.api_tokens.create(name=request.form.get("name", "").strip())
     except Invalid as error:
-        problem = f"The name {error.details[0].message}." if error.details else error.message
-        return _render_tokens(request, client, problem, error.status)
-    return render_page(
-        "Copy your token",
-        paragraph(f"This is the token {token.name}. It is not shown again."),
-        code_list([token.token]),
-        paragraph('Use it with the command line ("stellary login --token"), the SDK, or an AI client.'),
-        link(request.path, "Back to your tokens"),
-        header=build_header(request),
-    )
+        return _render_tokens(request, client, ApiResponse(error.status, error.to_body()))
+    return render_page(request, "new_api_token", token=token)
 
 
 def _render_tokens(
-    request: PageRequest, client: Stellary, problem: str | None = None, status: int = 200
+    request: PageRequest, client: Stellary, response: ApiResponse | None = None
 ) -> RawResponse:
     tokens = client.api_tokens.list(limit=TOKENS_MAX)
-    revocations = [
-        form(request, f"Revoke {token.name} ({token.prefix}…)", hidden_field("revoke", token.id))
-        for token in tokens
-    ]
-    return render_page(
-        "Your API tokens",
-        alert(problem),
-        paragraph(
-            "A token lets the command line, a script or an AI client act for you, with all your rights."
-        ),
-        form(
-            request,
-            "Create a token",
-            text_field("name", "Name", "text", "off", hint="What it is for, such as Laptop.", length_max=100),
-        ),
-        *((heading("Tokens that you have"), *revocations) if revocations else ()),
-        status=status,
-        header=build_header(request),
-    )
+    return render_page(request, "api_tokens", response, tokens=list(tokens))

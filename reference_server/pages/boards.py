@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from reference_server.pages.layout import heading, link_list, paragraph, render_page, tabs
+from reference_server.pages.rendering import VIEW_HEADERS, render_message, render_page
 from reference_server.pages.requests import PageApi, PageRequest
-from reference_server.pages.sessions import build_header, render_sign_in
+from reference_server.pages.sessions import render_sign_in
 from stellary.contract.errors import NotFound, Unauthenticated
 from stellary.contract.port import RawResponse
 
@@ -50,8 +50,8 @@ def _show_signed_in(
             # The session has ended.
             pass
         except NotFound:
-            message = paragraph("There is no such page, or you have no access to it.")
-            return render_page("Not found", message, status=404, header=build_header(request))
+            sentence = "There is no such page, or you have no access to it."
+            return render_message(request, "Not found", sentence, status=404, is_signed_in=True)
     return render_sign_in(request, request.path, status=401)
 
 
@@ -61,26 +61,15 @@ def _render_home(request: PageRequest, client: Stellary) -> RawResponse:
         for organization in client.organizations.list()
         for workspace in client.organization(organization.slug).workspaces.list()
     ]
-    sections: list[str] = []
+    sections = []
     for organization, workspace in workspaces[:WORKSPACES_MAX]:
-        projects = client.workspace(organization.slug, workspace.slug).projects.list()
-        links = [
+        projects = [
             (_board_path(request, organization.slug, workspace.slug, project.id), project.name)
-            for project in projects
+            for project in client.workspace(organization.slug, workspace.slug).projects.list()
         ]
-        sections += [
-            heading(f"{organization.name} / {workspace.name}"),
-            link_list(links) if links else paragraph("No projects yet."),
-        ]
-    if len(workspaces) > WORKSPACES_MAX:
-        sections.append(paragraph(f"+ {len(workspaces) - WORKSPACES_MAX} more workspaces"))
-    account_pages = [
-        (f"{request.prefix}/account", "E-mail address and deletion"),
-        (f"{request.prefix}/my-tokens", "API tokens"),
-        (f"{request.prefix}/second-factor", "Second factor"),
-    ]
-    sections += [heading("Your account"), link_list(account_pages)]
-    return render_page("Your projects", *sections, header=build_header(request))
+        sections.append((f"{organization.name} / {workspace.name}", projects))
+    more = len(workspaces) - len(sections)
+    return render_page(request, "home", workspaces=sections, more=more)
 
 
 def _render_board(view: str, request: PageRequest, client: Stellary) -> RawResponse:
@@ -91,15 +80,15 @@ def _render_board(view: str, request: PageRequest, client: Stellary) -> RawRespo
         request.parameters[name] for name in ("org_slug", "ws_slug", "project_id")
     )
     project = client.workspace(organization, workspace).project(project_id)
-    name = project.get().name
     path = _board_path(request, organization, workspace, project_id)
-    links = [(path, "Board"), *((f"{path}/{name}", title) for name, title in OTHER_VIEWS.items())]
     return render_page(
-        name,
-        tabs("Views", links, OTHER_VIEWS.get(view, "Board")),
-        load(project, view).html(),
-        header=build_header(request),
-        is_wide=True,
+        request,
+        "board",
+        headers=VIEW_HEADERS,
+        name=project.get().name,
+        tabs={path: "Board", **{f"{path}/{name}": title for name, title in OTHER_VIEWS.items()}},
+        current=OTHER_VIEWS.get(view, "Board"),
+        view=load(project, view).html(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reference_server.pages.layout import form, paragraph, render_page
+from reference_server.pages.rendering import render_message, render_page
 from reference_server.pages.requests import PageApi, PageRequest
 from stellary.contract.auth import CONFIRM_EMAIL
 from stellary.contract.errors import Invalid
@@ -15,34 +15,25 @@ def show_confirm_email(request: PageRequest, api: PageApi) -> RawResponse:
     try:
         owner = api.read(lambda uow: find_email_owner(uow, request.token))
     except Invalid:
-        return _render_invalid()
-    sentence = (
-        f"This proves that {owner.email} is your address."
-        if owner.new_email == owner.email
-        else f"Use {owner.new_email} instead of {owner.email} for your account."
-    )
-    return render_page(
-        "Confirm your e-mail address",
-        paragraph(sentence),
-        form(request, "Confirm the address"),
-    )
+        return _render_invalid(request)
+    return render_page(request, "confirm_email", owner=owner)
 
 
 def submit_confirm_email(request: PageRequest, api: PageApi) -> RawResponse:
     """Change the address, or verify it."""
     response = api.call(CONFIRM_EMAIL, {"token": request.token})
     if response.code == "duplicate_email":
-        return render_page(
-            "This address is taken", paragraph("Another account has this address by now."), status=409
-        )
+        taken = "Another account has this address by now."
+        return render_message(request, "This address is taken", taken, status=409)
     if response.problem is not None:
-        return _render_invalid()
-    return render_page("Your address is confirmed", paragraph("Use this address to log in from now on."))
+        return _render_invalid(request)
+    return render_message(request, "Your address is confirmed", "Use this address to log in from now on.")
 
 
-def _render_invalid() -> RawResponse:
-    return render_page(
+def _render_invalid(request: PageRequest) -> RawResponse:
+    return render_message(
+        request,
         "This link is no longer valid",
-        paragraph("It has expired, or was used before. Change the address again to get a new one."),
+        "It has expired, or was used before. Change the address again to get a new one.",
         status=404,
     )

@@ -14,7 +14,7 @@ import attrs
 import orjson
 
 from reference_server.oidc import OidcProvider
-from reference_server.pages.layout import paragraph, render_page
+from reference_server.pages.rendering import render_message
 from reference_server.pages.requests import FORM_COOKIE, ApiResponse, PageRequest, parse_form, parse_response
 from reference_server.pages.routes import (
     CALLBACK_PATH,
@@ -123,9 +123,10 @@ class PageHandlers:
             return page
         except ApiError as error:
             raw = error_response(error, context.request_id)
-            page = render_page(
-                "This did not work", paragraph(parse_response(raw).problem or ""), status=raw.status
-            )
+            problem = parse_response(raw).problem or ""
+            render = partial(render_message, None, "This did not work", problem, status=raw.status)
+            # The first page of a process loads the templates, which takes longer than the event loop may wait.
+            page = await asyncio.to_thread(render)
             return attrs.evolve(page, headers={**raw.headers, **page.headers})
 
 

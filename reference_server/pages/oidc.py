@@ -10,23 +10,9 @@ from datetime import timedelta
 import attrs
 
 from reference_server.oidc import OidcProvider, ProviderUnavailable, SignInRefused, SignInRequest
-from reference_server.pages.layout import (
-    alert,
-    form,
-    hidden_field,
-    link,
-    paragraph,
-    redirect,
-    render_page,
-    text_field,
-)
-from reference_server.pages.requests import SESSION_COOKIE, PageApi, PageRequest
-from reference_server.pages.sessions import (
-    DEVICE,
-    choose_target,
-    log_in,
-    render_code_form,
-)
+from reference_server.pages.rendering import redirect, render_message, render_page
+from reference_server.pages.requests import SESSION_COOKIE, ApiResponse, PageApi, PageRequest
+from reference_server.pages.sessions import DEVICE, choose_target, log_in, render_code_form
 from stellary.contract.auth import LOGOUT
 from stellary.contract.port import RawResponse
 from stellary.core.accounts.identities import Identity
@@ -69,7 +55,7 @@ def finish_sign_in(request: PageRequest, api: PageApi) -> RawResponse:
 
 def _finish_sign_in(request: PageRequest, api: PageApi, data: Mapping[str, str]) -> RawResponse:
     if "code" not in request.query:
-        return _render_refused(request, "The sign-in service has not signed you in.")
+        return _render_refused(request, _refuse("The sign-in service has not signed you in."))
     sign_in = SignInRequest(data["state"], data["nonce"], data["verifier"])
     try:
         identity = _provider_of(api).fetch_identity(sign_in, request.query["code"])
@@ -77,10 +63,10 @@ def _finish_sign_in(request: PageRequest, api: PageApi, data: Mapping[str, str])
         return _render_unavailable(request, error)
     except SignInRefused as error:
         _log.warning("a sign-in by OpenID Connect was refused: %s (%s)", error, error.__cause__)
-        return _render_refused(request, str(error))
+        return _render_refused(request, _refuse(str(error)))
     response = api.sign_in(identity, DEVICE)
     if response.problem is not None:
-        return _render_refused(request, response.problem, response.status)
+        return _render_refused(request, response)
     target, token = data["next"], response.body.get("access_token")
     if token is None:
         fields = {
@@ -102,16 +88,16 @@ def submit_link(request: PageRequest, api: PageApi) -> RawResponse:
         return _render_expired(request)
     login = log_in(request, api, data["email"])
     if login.pending is not None:
-        return render_code_form(request, login, hidden_field("identity", sealed))
-    if login.problem is not None:
-        return _render_link(request, data["email"], sealed, login.problem, login.status)
+        return render_code_form(request, login, identity=sealed)
+    if login.response.problem is not None:
+        return _render_link(request, data["email"], sealed, login.response)
     identity = Identity(
         issuer=data["issuer"], subject=data["subject"], email=data["email"], name=data["name"]
     )
     response = api.link_identity(identity, login.token)
     if response.problem is not None:
         api.call(LOGOUT, {}, token=login.token)
-        return _render_refused(request, response.problem, response.status)
+        return _render_refused(request, response)
     return redirect(choose_target(request, data["next"]), request.build_cookie(SESSION_COOKIE, login.token))
 
 
@@ -135,51 +121,36 @@ def _unseal(api: PageApi, purpose: str, text: str) -> Mapping[str, str] | None:
 
 
 def _render_link(
-    request: PageRequest, email: str, sealed: str, problem: str | None = None, status: int = 200
+    request: PageRequest, email: str, sealed: str, response: ApiResponse | None = None
 ) -> RawResponse:
-    return render_page(
-        "Is this your account?",
-        alert(problem),
-        paragraph(
-            f"There is an account with the address {email}. Enter its password once; from then on you sign in with"
-            f" {request.provider}."
-        ),
-        form(
-            request,
-            "Sign in and link",
-            hidden_field("identity", sealed),
-            text_field("email", "E-mail address", "email", "username", text=email, is_fixed=True),
-            text_field("password", "Password", "password", "current-password", length_max=128),
-            path="/sign-in/oidc/link",
-        ),
-        link(f"{request.prefix}/forgot-password", "Forgot your password?"),
-        status=status,
-    )
+    return render_page(request, "link_identity", response, email=email, sealed=sealed)
 
 
 def _render_expired(request: PageRequest) -> RawResponse:
-    return render_page(
+    return render_message(
+        request,
         "This sign-in has expired",
-        paragraph("It took longer than ten minutes, or began in another browser."),
-        link(f"{request.prefix}/sign-in", "Sign in"),
+        "It took longer than ten minutes, or began in another browser.",
+        link=("/sign-in", "Sign in"),
         status=400,
     )
 
 
-def _render_refused(request: PageRequest, problem: str, status: int = 401) -> RawResponse:
-    return render_page(
-        "You are not signed in",
-        alert(problem),
-        link(f"{request.prefix}/sign-in", "Sign in in another way"),
-        status=status,
-    )
+def _render_refused(request: PageRequest, response: ApiResponse) -> RawResponse:
+    link = ("/sign-in", "Sign in in another way")
+    return render_message(request, "You are not signed in", response=response, link=link)
+
+
+def _refuse(message: str) -> ApiResponse:
+    return ApiResponse(401, {"message": message})
 
 
 def _render_unavailable(request: PageRequest, error: ProviderUnavailable) -> RawResponse:
     _log.warning("the OpenID Connect provider cannot be used: %s", error)
-    return render_page(
+    return render_message(
+        request,
         f"{request.provider} does not answer",
-        paragraph("Try again in a few minutes. Your account and your data are not affected."),
-        link(f"{request.prefix}/sign-in", "Back to the sign-in"),
+        "Try again in a few minutes. Your account and your data are not affected.",
+        link=("/sign-in", "Back to the sign-in"),
         status=503,
     )

@@ -128,9 +128,10 @@ def sdk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return install(wheel, tmp_path_factory.mktemp("sdk") / "venv")
 
 
-@pytest.fixture
-def server(wheel: Path, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def server(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a server from the wheel, and return its URL."""
+    tmp_path = tmp_path_factory.mktemp("server")
     python = install(wheel, tmp_path / "venv", "server")
     command = [python, "-m", "reference_server", "--port", "0", "--data-dir", tmp_path / "data"]
     process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, text=True)
@@ -164,6 +165,13 @@ project = client.workspace("acme", "eng").projects.create(name="Launch")
 print(project.key)
 """
     assert run(sdk, "-c", code, cwd=tmp_path) == "LAU\n"
+
+
+def test_a_server_from_the_wheel_has_the_templates_of_its_pages(sdk: Path, server: str, tmp_path: Path):
+    code = (
+        f"import httpx; assert '<style>:root' in httpx.get({server + '/sign-in'!r}).raise_for_status().text"
+    )
+    run(sdk, "-c", code, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("extras", EXTRAS)
