@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_args, get_origin
 import attrs
 import orjson
 
+from stellary.contract.compiling import compile_builder
 from stellary.contract.errors import FieldProblem, Invalid
 from stellary.contract.jsonic import character_problem
 from stellary.contract.naming import base, camel, members, once, wire_fields, wire_name
@@ -250,16 +251,19 @@ def _lazy_reader(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any],
 def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     """Return a reader that is compiled for the class and sets the slots directly, without ``__init__``.
 
-    It reads every known key without a check, and completes the data if one is missing. The reader fills a mutable
-    subclass of the class, and then changes the object's class: assigning to a slot costs a third of calling the slot's
-    descriptor. ``docs/decisions`` (0021) compares this with libraries.
+    It reads every known key without a check, and completes the data if one is missing. ``docs/decisions`` (0021)
+    compares this with libraries.
     """
-    fields = wire_fields(cls)
+    fields, name = wire_fields(cls), f"read_{cls.__name__}"
     # orjson uses the same strings for the keys of all objects, and a dict finds a string sooner than an equal one.
     keys = list(orjson.loads(orjson.dumps(dict.fromkeys(fields))))
-    scope: dict[str, Any] = {"cls": cls, "mutable": mutable_subclass(cls), "nulls": dict.fromkeys(fields)}
-    scope |= {"iso": datetime.fromisoformat, "UTC": UTC, "utc": utc}
-    lines = ["def read_value(data):", "    try:", "        value = mutable()"]
+    scope: dict[str, Any] = {
+        "nulls": dict.fromkeys(fields),
+        "iso": datetime.fromisoformat,
+        "UTC": UTC,
+        "utc": utc,
+    }
+    lines = ["try:"]
     for number, (key, field) in enumerate(zip(keys, fields.values(), strict=True)):
         scope |= {f"key{number}": key, f"default{number}": field.default}
         item, empty = f"data[key{number}]", _empty_value(number, field)
@@ -267,17 +271,14 @@ def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
             item = f"{empty} if (v := {item}) is None else {_conversion(scope, number, field.type)}"
         elif empty != "None":
             item = f"{empty} if (v := {item}) is None else v"
-        lines.append(f"        value.{field.name} = {item}")
+        lines.append(f"    value.{field.name} = {item}")
     lines += [
-        "    except KeyError:",
-        "        return read_value({**nulls, **data})",
-        f"    if len(data) > {len(fields)}:",
-        "        value._raw = {name: data[name] for name in data if name not in nulls}",
-        "    value.__class__ = cls",
-        "    return value",
+        "except KeyError:",
+        f"    return {name}({{**nulls, **data}})",
+        f"if len(data) > {len(fields)}:",
+        "    value._raw = {name: data[name] for name in data if name not in nulls}",
     ]
-    exec("\n".join(lines), scope)
-    return typing.cast("Callable[[Any], Any]", scope["read_value"])
+    return compile_builder(cls, name, "data", lines, scope)
 
 
 def _conversion(scope: dict[str, Any], number: int, kind: Any) -> str:
@@ -299,13 +300,3 @@ def _conversion(scope: dict[str, Any], number: int, kind: Any) -> str:
     scope[name] = _lazy_reader(scope, name, get_args(kind)[-1])
     # An empty list is copied sooner than a comprehension begins.
     return f"[{name}(item) for item in v] if v else [*v]"
-
-
-def mutable_subclass(cls: type) -> type:
-    """Return a class of the same layout whose fields can be assigned."""
-    names = ("__init__", "__setattr__", "__delattr__", "__repr__")
-    return type(
-        f"_Mutable{cls.__name__}",
-        (cls,),
-        {"__slots__": (), **{name: getattr(object, name) for name in names}},
-    )

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 import attrs
 import orjson
 
+from stellary.contract.compiling import compile_function
 from stellary.contract.limits import Secret
 from stellary.contract.naming import marks, members, once, whole, wire_fields
 from stellary.contract.rendering import Displayable
@@ -186,13 +187,10 @@ def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
     always = [(name, field) for name, field in fields.items() if Unset not in members(field.type)]
     maybe = [(name, field) for name, field in fields.items() if Unset in members(field.type)]
     inside = ", ".join(f"{name!r}: value.{field.name}" for name, field in always)
-    lines = ["def dump_fields(value):", f"    out = {{{inside}}}"]
+    lines = [f"out = {{{inside}}}"]
     for name, field in maybe:
-        lines += [f"    if (v := value.{field.name}) is not UNSET:", f"        out[{name!r}] = v"]
-    lines.append("    return out")
-    scope: dict[str, Any] = {"UNSET": UNSET}
-    exec("\n".join(lines), scope)
-    return typing.cast("Callable[[Any], dict[str, Any]]", scope["dump_fields"])
+        lines += [f"if (v := value.{field.name}) is not UNSET:", f"    out[{name!r}] = v"]
+    return compile_function(f"dump_{cls.__name__}", "value", [*lines, "return out"], {"UNSET": UNSET})
 
 
 def dump(data: Any, convert: Callable[[object], object] = as_dict) -> bytes:

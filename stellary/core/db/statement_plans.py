@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import CursorResult, Executable, Insert, Row, SelectBase, TextClause, UpdateBase
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from stellary.contract.compiling import compile_function
 from stellary.core.db.errors import OUR_TABLES
 
 if TYPE_CHECKING:
@@ -251,15 +252,12 @@ def _build_binder(
             expression = f"process_{index}({expression})"
         expressions.append(expression)
     if is_positional:
-        body = "".join(f"{expression}, " for expression in expressions)
-        source = f"lambda parameters: ({body})"
+        result = f"({''.join(f'{expression}, ' for expression in expressions)})"
     else:
-        pairs = zip(names, expressions, strict=True)
-        source = (
-            f"lambda parameters: {{{', '.join(f'{name!r}: {expression}' for name, expression in pairs)}}}"
-        )
-    bind: Callable[[Parameters], BoundParameters] = eval(source, scope)  # noqa: S307 - of names that repr() quotes
-    return bind
+        pairs = (f"{name!r}: {expression}" for name, expression in zip(names, expressions, strict=True))
+        result = f"{{{', '.join(pairs)}}}"
+    # Its names are quoted by repr().
+    return compile_function("bind", "parameters", [f"return {result}"], scope)
 
 
 def _find_list_names(compiled: SQLCompiler, parameters: Parameters) -> tuple[str, ...]:

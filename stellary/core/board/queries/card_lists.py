@@ -14,6 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from stellary.contract.cards import Card
+from stellary.contract.compiling import compile_function
 from stellary.contract.fields import field_names
 from stellary.contract.wire import camel, dump
 from stellary.core.board.rows import card_rows
@@ -404,14 +405,9 @@ def _compile_to_wire() -> Callable[[Iterable[Any], str], dict[str, Any]]:
         "checklist_progress": """progress(checklist.count('"done":true'), checklist.count('"done":'))""",
     }
     items = ", ".join(f"{camel(name)!r}: {expressions[name]}" for name in field_names(Card))
-    source = f"def to_wire(stored, project_key):\n    {', '.join(names)} = stored\n    return {{{items}}}"
-    scope: dict[str, Any] = {
-        "Fragment": orjson.Fragment,
-        "order": orjson.Fragment(_ORDER),
-        "progress": _progress,
-    }
-    exec(source, scope)
-    return cast("Callable[[Iterable[Any], str], dict[str, Any]]", scope["to_wire"])
+    body = [f"{', '.join(names)} = stored", f"return {{{items}}}"]
+    scope = {"Fragment": orjson.Fragment, "order": orjson.Fragment(_ORDER), "progress": _progress}
+    return compile_function("to_wire", "stored, project_key", body, scope)
 
 
 _to_wire = _compile_to_wire()
