@@ -102,7 +102,7 @@ def _warn_of_risks(settings: Settings) -> None:
 def _load_libraries() -> None:
     """Load libraries without parts that take memory and are not used. Only a process that belongs to the server may do this.
 
-    The public-key algorithms of the library that signs logins take 10 MB if they are installed, as with the extra ``mcp``.
+    The public-key algorithms of the library that signs logins take 9 of 99 MB if they are installed, as with the extra ``mcp``.
     The native variant of the lists of aiohttp's signals takes 1.5 MB, for the library of C++.
     """
     for name, unused in (

@@ -98,7 +98,9 @@ def run(settings: Settings, listening: socket.socket, url: str, up: Callable[[],
 def limit_address_space() -> None:
     """Limit the address space of new threads, so that a limit of 400 MB (``ulimit -v``) is enough.
 
-    By default, each of about twenty threads takes 8 MB for its stack, and 64 MB more when it first allocates.
+    By default, each of about twenty threads takes 8 MB for its stack, and 64 MB more when it first allocates. With these
+    limits, the address space of a server under load peaks at 300 MB instead of 1,170, and its memory after it is 120 MB
+    instead of 140.
     """
     threading.stack_size(STACK_BYTES)
     with suppress(AttributeError, OSError):

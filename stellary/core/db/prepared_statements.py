@@ -42,4 +42,6 @@ def keep_statements(driver: Connection[Any]) -> None:
     statements = driver._prepared  # noqa: SLF001 - see the contract test
     # A subclass may have other rules, which must not be overridden.
     if type(statements) is PrepareManager:
-        statements.__class__ = LastingStatements
+        lasting = LastingStatements()
+        vars(lasting).update(vars(statements))
+        driver._prepared = lasting  # noqa: SLF001
