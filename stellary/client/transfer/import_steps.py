@@ -97,8 +97,8 @@ def _needs_parts(content: JsonMapping) -> bool:
     cards, columns = _to_list(content.get("cards")), _to_list(content.get("columns"))
     if len(cards) > CARDS_MAX or len(columns) > COLUMNS_MAX:
         return True
-    in_all = max(sum(_count(card, name) for card in cards) for name in ("comments", "relations"))
-    return in_all > IN_ALL_MAX or len(orjson.dumps(content)) > FILE_MAX
+    total = max(sum(_count(card, name) for card in cards) for name in ("comments", "relations"))
+    return total > IN_ALL_MAX or len(orjson.dumps(content)) > FILE_MAX
 
 
 def _import_in_parts(

@@ -198,11 +198,11 @@ def organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> Loaded[L
         NotFound: The caller does not see the organization, or it has no such member.
         Forbidden: The caller's role is not enough.
     """
-    at = _load_in_organization(uow, _ORGANIZATION_MEMBER, ref, ref_user_id=ref.user_id)
+    loaded = _load_in_organization(uow, _ORGANIZATION_MEMBER, ref, ref_user_id=ref.user_id)
     # An outer join returns a row even without a member.
-    if at.row.user_id is None:
+    if loaded.row.user_id is None:
         raise NotFound("Member not found")
-    return at
+    return loaded
 
 
 def _load_in_organization(
@@ -225,7 +225,6 @@ def invitation_by_token(uow: UnitOfWork, ref: InvitationTokenRef) -> InvitationB
     """Check that the caller was invited.
 
     Args:
-        uow: The unit of work.
         ref: The token that was mailed.
 
     Raises:
@@ -247,7 +246,6 @@ def api_token(uow: UnitOfWork, ref: ApiTokenRef) -> IdRow:
     """Check access to an API token of the caller.
 
     Args:
-        uow: The unit of work.
         ref: The token.
 
     Raises:
@@ -264,7 +262,6 @@ def session(uow: UnitOfWork, ref: SessionRef) -> IdRow:
     """Check access to a session of the caller.
 
     Args:
-        uow: The unit of work.
         ref: The session.
 
     Raises:
@@ -282,7 +279,6 @@ def identity(uow: UnitOfWork, ref: IdentityRef) -> IdRow:
     """Check access to an identity of the caller.
 
     Args:
-        uow: The unit of work.
         ref: The identity.
 
     Raises:

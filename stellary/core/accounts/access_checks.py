@@ -4,7 +4,7 @@ An area declares its checks in its ``access`` module::
 
     webhook = AccessCheck(WebhookRef, WebhookRow, Link("Webhook", webhooks, "webhook_id", ...), columns=webhooks.c)
 
-    at = webhook(uow, ref)  # Loaded[WebhookRow]
+    loaded = webhook(uow, ref)  # Loaded[WebhookRow]
 """
 
 from __future__ import annotations
@@ -212,7 +212,6 @@ class AccessCheck(Generic[R, Row]):
         """Load a row with the caller's roles, and check only that the caller sees the workspace.
 
         Args:
-            uow: The unit of work.
             ref: The ref.
 
         Raises:

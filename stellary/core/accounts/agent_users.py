@@ -53,7 +53,6 @@ def find_assignable_agents(uow: UnitOfWork, workspace_id: str, ids: Collection[s
     """Return the ids among ``ids`` of a workspace's agents that are not deleted, and lock them until the commit.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the agents.
         ids: The ids of users, of which any may be unknown.
     """
@@ -67,7 +66,6 @@ def list_assignable_agents(uow: UnitOfWork, workspace_id: str) -> list[tuple[str
     """Return the id and name of each agent of a workspace that is not deleted.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the agents.
     """
     rows = uow.connection.execute(_ALL_ASSIGNABLE, {"_workspace_id": workspace_id})
@@ -78,7 +76,6 @@ def is_agent_user(uow: UnitOfWork, workspace_id: str, id: str) -> bool:
     """Return whether an id belongs to an agent of the workspace; a deleted agent counts too.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the agent.
         id: The id of a user.
     """
@@ -90,7 +87,6 @@ def rename_agent_user(uow: UnitOfWork, id: str, name: str) -> None:
     """Rename the user of an agent; past activity then shows the new name.
 
     Args:
-        uow: The unit of work.
         id: The id of the agent, which is also that of its user.
         name: The new name, of at most 100 characters.
     """
@@ -101,7 +97,6 @@ def retire_agent_user(uow: UnitOfWork, id: str) -> None:
     """Mark the user of a deleted agent: it keeps its name, but cards can no longer be assigned to it.
 
     Args:
-        uow: The unit of work.
         id: The id of the agent, which is also that of its user.
     """
     uow.connection.execute(_UPDATE, {"_id": id, "email_key": f"former-agent:{id}", "updated_at": uow.now})
@@ -111,7 +106,6 @@ def delete_agent_users(uow: UnitOfWork, workspace_ids: Collection[str]) -> None:
     """Delete the users of the agents of deleted workspaces.
 
     Args:
-        uow: The unit of work.
         workspace_ids: The deleted workspaces; may be empty.
     """
     if workspace_ids:

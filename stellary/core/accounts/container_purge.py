@@ -49,7 +49,6 @@ def enqueue(uow: UnitOfWork, containers: Iterable[tuple[ContainerKind, str]]) ->
     """Schedule the deletion of containers whose entries in the trash have been deleted.
 
     Args:
-        uow: The unit of work.
         containers: The kind and the id of each.
     """
     for kind, id in containers:
@@ -60,7 +59,6 @@ def delete_batch(uow: UnitOfWork, payload: Purge) -> None:
     """Delete the next rows of a container; in the end, the container itself.
 
     Args:
-        uow: The unit of work.
         payload: The payload of the job.
     """
     kind, id = payload["kind"], payload["id"]
@@ -83,7 +81,6 @@ def delete_container(uow: UnitOfWork, kind: ContainerKind, id: str) -> None:
     """Delete a workspace or an organization with everything that is left in it, which the database does by foreign keys.
 
     Args:
-        uow: The unit of work.
         kind: ``workspace`` or ``organization``.
         id: Its id.
     """

@@ -207,7 +207,6 @@ def trashed_container(uow: UnitOfWork, ref: TrashedContainerRef) -> TrashedConta
     """Check access to a deleted workspace or organization.
 
     Args:
-        uow: The unit of work.
         ref: The entry in the trash.
 
     Raises:

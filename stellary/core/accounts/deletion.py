@@ -30,7 +30,7 @@ from stellary.core.accounts.tables import (
 from stellary.core.accounts.tables import organization_members as members
 from stellary.core.accounts.tables import organizations as organization_table
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import AddressGivenUp
+from stellary.core.kernel.events import AddressReleased
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork, serves_self_managed
 from stellary.core.kernel.units import Units
@@ -134,7 +134,7 @@ def _delete(uow: UnitOfWork, generation: int, confirm: Callable[[UnitOfWork], No
         uow.connection.execute(statement, {"_user_id": uow.user_id})
     former = uow.connection.execute(_FORMER, {"_user_id": uow.user_id}).one()
     uow.connection.execute(_DELETE_INVITATIONS, {"_email_key": address_key(former.email)})
-    uow.emit(AddressGivenUp(user_id=uow.user_id, email=former.email, name=former.name))
+    uow.emit(AddressReleased(user_id=uow.user_id, email=former.email, name=former.name))
     forgotten = uow.connection.execute(
         _FORGET,
         {

@@ -26,7 +26,7 @@ from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import ADDRESS_TAKEN, id_by_address
 from stellary.core.kernel import jobs
-from stellary.core.kernel.events import AddressGivenUp
+from stellary.core.kernel.events import AddressReleased
 from stellary.core.kernel.unit import Actor, UnitOfWork, serves, serves_self_managed
 from stellary.core.kernel.units import Units
 from stellary.core.kernel.writes import refuse_duplicate
@@ -178,5 +178,5 @@ def confirm_email(uow: UnitOfWork, ref: Ref, request: ConfirmEmail) -> Ok:
     # Links that were mailed to the old address must not reset the password or confirm a change any more.
     delete_email_tokens(uow, owner.user_id, "reset_password", "confirm_change", "confirm_deletion")
     if former != owner.new_email:
-        uow.emit(AddressGivenUp(user_id=owner.user_id, email=former))
+        uow.emit(AddressReleased(user_id=owner.user_id, email=former))
     return Ok()

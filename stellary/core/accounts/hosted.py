@@ -15,7 +15,7 @@ from stellary.core.accounts.tables import users
 from stellary.core.accounts.users import check_not_deactivated, create_user, default_name
 from stellary.core.db.errors import raise_api_errors
 from stellary.core.db.row_types import Query
-from stellary.core.kernel.events import AddressGivenUp
+from stellary.core.kernel.events import AddressReleased
 from stellary.core.kernel.unit import NOBODY, Actor, UnitOfWork
 from stellary.core.kernel.units import Units
 
@@ -87,7 +87,6 @@ def find_user(uow: UnitOfWork, external_id: str) -> UserRow | None:
     """Return a user of the host; None if there is none.
 
     Args:
-        uow: The unit of work.
         external_id: The id of the user in the host's application.
     """
     return _FIND.first(uow.connection, {"external_id": external_id})
@@ -138,4 +137,4 @@ def _update(uow: UnitOfWork, user: UserRow, email: str, name: str) -> None:
     columns = {"email": email, "email_key": address_key(email), "name": name}
     uow.connection.execute(_UPDATE, {"_id": user.id, "updated_at": uow.now, **columns})
     if email != user.email:
-        uow.emit(AddressGivenUp(user_id=user.id, email=user.email))
+        uow.emit(AddressReleased(user_id=user.id, email=user.email))

@@ -248,9 +248,9 @@ def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
     Raises:
         NotFound: The invitation does not exist, or was accepted or revoked before.
     """
-    at = access.invitation(uow, ref)
-    delete_row(uow, _DELETE, {"_id": at.row.id}, "Invitation")
-    emit_change(uow, at.roles.workspace_id, INVITATION.to_value(at.row), None)
+    loaded = access.invitation(uow, ref)
+    delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Invitation")
+    emit_change(uow, loaded.roles.workspace_id, INVITATION.to_value(loaded.row), None)
     return Ok()
 
 
@@ -278,8 +278,10 @@ def accept_invitation(uow: UnitOfWork, ref: InvitationTokenRef) -> AcceptedInvit
     role, inviter_id = _take(uow, invitation)
     join_organization(uow, invitation.organization_id, uow.user_id)
     join_workspace(uow, invitation.workspace_id, uow.user_id, role, invitedById=inviter_id)
-    at = access.workspace.load(uow, place)
-    return AcceptedInvitation(org_slug=invitation.org_slug, workspace=workspace_value(at.row, at.roles))
+    loaded = access.workspace.load(uow, place)
+    return AcceptedInvitation(
+        org_slug=invitation.org_slug, workspace=workspace_value(loaded.row, loaded.roles)
+    )
 
 
 def _take(uow: UnitOfWork, invitation: InvitationByTokenRow) -> tuple[WorkspaceRole, str]:

@@ -54,7 +54,6 @@ def join_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> No
     """Make a user a member of an organization; a member keeps the present role. Lock the organization before.
 
     Args:
-        uow: The unit of work.
         organization_id: The organization.
         user_id: The new member.
     """

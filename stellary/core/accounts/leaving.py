@@ -78,7 +78,7 @@ _HEIRS_SEATS = and_(
 )
 _LOAD_HEIRS_SEATS = Query(SeatRow, select(*workspace_members.c, *select_user(_HEIR_ID)).where(_HEIRS_SEATS))
 _RAISE_THE_HEIR = update(workspace_members).where(_HEIRS_SEATS).values(role="admin", pilotage_role="owner")
-_HAND_OVER = Query(
+_TRANSFER_WORKSPACES = Query(
     WorkspaceRow,
     update(workspaces)
     .where(_OWNED)
@@ -132,7 +132,7 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
     seats, owners = _load_seats(uow, organization_id, user_id)
     who = {"_organization_id": organization_id, "_user_id": user_id}
     if user_id in owners.values():
-        _hand_over(uow, {**who, "_heir_id": owner_id, "_now": uow.now})
+        _transfer_workspaces(uow, {**who, "_heir_id": owner_id, "_now": uow.now})
     for seat in _LEAVE_WORKSPACES.all(uow.connection, who):
         emit_change(uow, seat.workspace_id, WORKSPACE_MEMBER.to_value(seat), None)
     # A pending invitation would let the user back in.
@@ -144,11 +144,10 @@ def leave_organization(uow: UnitOfWork, organization_id: str, owner_id: str, use
         people.emit_left(uow, workspace_id, user_id, owner_id if owner == user_id else owner)
 
 
-def _hand_over(uow: UnitOfWork, parameters: Mapping[str, object]) -> None:
+def _transfer_workspaces(uow: UnitOfWork, parameters: Mapping[str, object]) -> None:
     """Make the organization's owner the owner of the workspaces of a leaving user, and an admin there.
 
     Args:
-        uow: The unit of work.
         parameters: The organization, the leaving user, the organization's owner and the time.
     """
     heirs_seats = _LOAD_HEIRS_SEATS.all(uow.connection, parameters)
@@ -160,7 +159,7 @@ def _hand_over(uow: UnitOfWork, parameters: Mapping[str, object]) -> None:
     new_seats = _SEAT_THE_HEIR.all(uow.connection, parameters)
     for seat in new_seats:
         emit_change(uow, seat.workspace_id, None, WORKSPACE_MEMBER.to_value(seat))
-    for row in _HAND_OVER.all(uow.connection, parameters):
+    for row in _TRANSFER_WORKSPACES.all(uow.connection, parameters):
         roles = rules.CallerRoles(
             user_id=row.owner_id, organization_id=row.organization_id, org_role="owner", workspace_id=row.id
         )
@@ -174,7 +173,6 @@ def change_role(uow: UnitOfWork, organization_id: str, user_id: str, before: str
     """Emit the events of a role change, since admins have access to all workspaces without being members.
 
     Args:
-        uow: The unit of work.
         organization_id: The organization.
         user_id: The member whose role changes.
         before: The current role in the organization.

@@ -118,10 +118,10 @@ def add_organization_member(
         Conflict: The user is a member already.
     """
     lock_organization(uow, ref)
-    at = access.organization(uow, ref)
-    rules.check_grant(at.roles.org_role, request.role)
+    loaded = access.organization(uow, ref)
+    rules.check_grant(loaded.roles.org_role, request.role)
     user_row = uow.connection.execute(
-        _BY_EMAIL, {"_email_key": address_key(request.email), "_organization_id": at.row.id}
+        _BY_EMAIL, {"_email_key": address_key(request.email), "_organization_id": loaded.row.id}
     ).first()
     if user_row is None:
         raise NotFound("there is no account with this e-mail address", code="unknown_user")
@@ -136,8 +136,8 @@ def add_organization_member(
         deactivated_at=user_row.deactivated_at,
         created_at=uow.now,
     )
-    uow.connection.execute(_INSERT, ORGANIZATION_MEMBER.to_row(member, organization_id=at.row.id))
-    emit_organization_change(uow, at.row.id, None, member)
+    uow.connection.execute(_INSERT, ORGANIZATION_MEMBER.to_row(member, organization_id=loaded.row.id))
+    emit_organization_change(uow, loaded.row.id, None, member)
     home_id = uow.connection.execute(_HOME, {"_member_id": member.user_id}).scalar()
     if home_id is not None:
         # The member may see no workspace of the organization yet, so it is recorded in their own.
@@ -147,8 +147,8 @@ def add_organization_member(
                 project_id=None,
                 type="organization_member_added",
                 kind="organization",
-                item_id=at.row.id,
-                name=at.row.name,
+                item_id=loaded.row.id,
+                name=loaded.row.name,
                 before=None,
                 after=None,
                 meta={"userId": member.user_id, "role": member.role},
@@ -176,18 +176,18 @@ def update_organization_member(
         Forbidden: The caller does not outrank the member.
     """
     lock_organization(uow, ref)
-    at = access.organization_member(uow, ref)
-    before = ORGANIZATION_MEMBER.to_value(at.row)
+    loaded = access.organization_member(uow, ref)
+    before = ORGANIZATION_MEMBER.to_value(loaded.row)
     if not request.role:
         return _build_updated_member(uow, before)
-    rules.check_touch(at.roles.org_role, before.role)
-    rules.check_grant(at.roles.org_role, request.role)
+    rules.check_touch(loaded.roles.org_role, before.role)
+    rules.check_grant(loaded.roles.org_role, request.role)
     after = replace_fields(before, **get_set_fields(request, OrganizationMember))
-    leaving.change_role(uow, at.roles.organization_id, after.user_id, before.role, after.role)
+    leaving.change_role(uow, loaded.roles.organization_id, after.user_id, before.role, after.role)
     if changes := ORGANIZATION_MEMBER.to_changes(before, after):
-        keys = {"_organization_id": at.roles.organization_id, "_member_id": after.user_id}
+        keys = {"_organization_id": loaded.roles.organization_id, "_member_id": after.user_id}
         uow.connection.execute(_UPDATE, {**keys, **changes})
-        emit_organization_change(uow, at.roles.organization_id, before, after)
+        emit_organization_change(uow, loaded.roles.organization_id, before, after)
     return _build_updated_member(uow, after)
 
 
@@ -200,9 +200,11 @@ def remove_organization_member(uow: UnitOfWork, ref: OrganizationMemberRef) -> M
         Forbidden: The caller does not outrank the member.
     """
     lock_organization(uow, ref)
-    at = access.organization_member(uow, ref)
-    rules.check_touch(at.roles.org_role, at.row.role)
-    leaving.leave_organization(uow, at.roles.organization_id, at.row.owner_id, at.row.user_id, at.row.role)
+    loaded = access.organization_member(uow, ref)
+    rules.check_touch(loaded.roles.org_role, loaded.row.role)
+    leaving.leave_organization(
+        uow, loaded.roles.organization_id, loaded.row.owner_id, loaded.row.user_id, loaded.row.role
+    )
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
@@ -214,11 +216,11 @@ def leave_organization(uow: UnitOfWork, ref: OrganizationRef) -> MemberRemoved:
         Conflict: The caller is the owner.
     """
     lock_organization(uow, ref)
-    at = access.organization(uow, ref)
-    role = at.roles.org_role
+    loaded = access.organization(uow, ref)
+    role = loaded.roles.org_role
     assert role is not None
     rules.check_leave(role)
-    leaving.leave_organization(uow, at.row.id, at.row.owner_id, uow.user_id, role)
+    leaving.leave_organization(uow, loaded.row.id, loaded.row.owner_id, uow.user_id, role)
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 

@@ -88,8 +88,8 @@ def list_organizations(uow: UnitOfWork, ref: Ref, request: Paged) -> Listing[Org
 @serves(GET_ORGANIZATION)
 def get_organization(uow: UnitOfWork, ref: OrganizationRef) -> Organization:
     """Return one organization."""
-    at = access.organization(uow, ref)
-    return _organization(at.row, at.roles)
+    loaded = access.organization(uow, ref)
+    return _organization(loaded.row, loaded.roles)
 
 
 @serves(UPDATE_ORGANIZATION)
@@ -99,8 +99,8 @@ def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOr
     Raises:
         Conflict: The slug is taken.
     """
-    at = access.organization(uow, ref)
-    before = _organization(at.row, at.roles)
+    loaded = access.organization(uow, ref)
+    before = _organization(loaded.row, loaded.roles)
     after = update_value(before, request, uow.now)
     if after is not before:
         _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
@@ -116,8 +116,8 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
         Conflict: It is a personal organization, which exists as long as the account.
     """
     lock_organization(uow, ref)
-    at = access.organization(uow, ref)
-    organization = _organization(at.row, at.roles)
+    loaded = access.organization(uow, ref)
+    organization = _organization(loaded.row, loaded.roles)
     home = uow.connection.execute(_HOME, {"_organization_id": organization.id}).first()
     rules.check_shared(is_personal=home is not None)
     put_container(uow, organization)

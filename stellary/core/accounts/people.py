@@ -69,7 +69,6 @@ def load_people(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Person]:
     """Return users by id, in the order of the ids, whether or not they belong to any organization.
 
     Args:
-        uow: The unit of work.
         ids: The ids of the users; unknown ones are missing in the result.
     """
     return read_people(uow.connection, ids)
@@ -104,7 +103,6 @@ def reaching(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dict[s
     """Return the users who have access to a workspace, by id. A lock preserves their access until the transaction ends.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         ids: The ids of the users to check; those without access are missing in the result.
     """
@@ -117,7 +115,6 @@ def queue_reaching(
     """Send the statements of ``reaching`` together with later ones, and return a function that returns its result.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         ids: The ids of the users to check; those without access are missing in the result.
     """
@@ -133,7 +130,6 @@ def queue_members(
     """Send the statement of ``reaching`` together with later ones, without a lock, and return a function that returns its result.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         ids: The ids of the users to look up; those without access are missing in the result.
     """
@@ -154,7 +150,6 @@ def reaches(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
     """Return whether a user has access to a workspace now.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         user_id: The user.
     """
@@ -211,7 +206,6 @@ def is_in_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> b
     """Return whether a user is a member of an organization.
 
     Args:
-        uow: The unit of work.
         organization_id: The organization.
         user_id: The user.
     """
@@ -223,7 +217,6 @@ def has_other_members(uow: UnitOfWork, workspace_id: str, user_id: str) -> bool:
     """Return whether any other user has access to a workspace.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         user_id: The user who does not count.
     """
@@ -235,7 +228,6 @@ def all_reaching(uow: UnitOfWork, workspace_id: str) -> list[Person]:
     """Return all users with access to a workspace.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
     """
     rows = uow.connection.execute(_AUDIENCE, {"_workspace_id": workspace_id})
@@ -248,7 +240,6 @@ def load_with_membership(
     """Return users by id, with a flag for those who have access to the workspace now.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         ids: The ids of the users; unknown ones are missing in the result.
     """

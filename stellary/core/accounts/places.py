@@ -104,7 +104,6 @@ def workspace_ref(uow: UnitOfWork, workspace_id: str) -> WorkspaceRef:
     """Return the ref of a workspace by its id; a ref without slugs if it is deleted.
 
     Args:
-        uow: The unit of work.
         workspace_id: The id of the workspace.
     """
     row = uow.connection.execute(_SLUGS, {"_workspace_id": workspace_id}).first()

@@ -20,7 +20,6 @@ def mark_subscribed(uow: UnitOfWork, workspace_id: str) -> None:
     The flag is never reset: a query that returns no subscriber does no harm.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
     """
     uow.connection.execute(_MARK_SUBSCRIBED, {"_workspace_id": workspace_id})

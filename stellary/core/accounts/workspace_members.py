@@ -67,15 +67,15 @@ def update_workspace_member(
         Conflict: The member owns the workspace.
     """
     lock_workspace(uow, ref)
-    at = access.workspace_member(uow, ref)
-    before = WORKSPACE_MEMBER.to_value(at.row)
+    loaded = access.workspace_member(uow, ref)
+    before = WORKSPACE_MEMBER.to_value(loaded.row)
     after = replace_fields(before, **get_set_fields(request, WorkspaceMember))
-    _check(at, before, after)
+    _check(loaded, before, after)
     if changes := WORKSPACE_MEMBER.to_changes(before, after):
-        keys = {"_workspace_id": at.roles.workspace_id, "_member_id": after.user_id}
+        keys = {"_workspace_id": loaded.roles.workspace_id, "_member_id": after.user_id}
         uow.connection.execute(_UPDATE, {**keys, **changes})
-        emit_change(uow, at.roles.workspace_id, before, after)
-    _emit_admin_rights_lost(uow, at, before.role, after.role)
+        emit_change(uow, loaded.roles.workspace_id, before, after)
+    _emit_admin_rights_lost(uow, loaded, before.role, after.role)
     return convert(UpdatedWorkspaceMember, after, ended=leaving.settle_ended_rights(uow))
 
 
@@ -94,41 +94,41 @@ def remove_workspace_member(uow: UnitOfWork, ref: WorkspaceMemberRef) -> MemberR
         Conflict: The member owns the workspace.
     """
     lock_workspace(uow, ref)
-    at = access.workspace_member(uow, ref)
-    member = WORKSPACE_MEMBER.to_value(at.row)
-    _check(at, member, None)
-    workspace_id = at.roles.workspace_id
+    loaded = access.workspace_member(uow, ref)
+    member = WORKSPACE_MEMBER.to_value(loaded.row)
+    _check(loaded, member, None)
+    workspace_id = loaded.roles.workspace_id
     assert workspace_id is not None
-    delete_row(uow, _DELETE, {"_workspace_id": workspace_id, "_member_id": at.row.user_id}, "Member")
+    delete_row(uow, _DELETE, {"_workspace_id": workspace_id, "_member_id": loaded.row.user_id}, "Member")
     emit_change(uow, workspace_id, member, None)
-    people.emit_left(uow, workspace_id, at.row.user_id, _owner_id(at))
+    people.emit_left(uow, workspace_id, loaded.row.user_id, _owner_id(loaded))
     return MemberRemoved(ended=leaving.settle_ended_rights(uow))
 
 
 def _emit_admin_rights_lost(
-    uow: UnitOfWork, at: Loaded[LoadedWorkspaceMemberRow], before: str, after: str
+    uow: UnitOfWork, loaded: Loaded[LoadedWorkspaceMemberRow], before: str, after: str
 ) -> None:
     """Emit that the member is no longer an admin, unless a role in the organization makes them one."""
-    org_role, is_personal = at.row.member_org_role, at.roles.is_personal
+    org_role, is_personal = loaded.row.member_org_role, loaded.roles.is_personal
     if rules.is_admin(org_role, before, is_personal=is_personal) and not rules.is_admin(
         org_role, after, is_personal=is_personal
     ):
-        workspace_id = at.roles.workspace_id
+        workspace_id = loaded.roles.workspace_id
         assert workspace_id is not None
-        people.emit_admin_rights_lost(uow, workspace_id, at.row.user_id, _owner_id(at))
+        people.emit_admin_rights_lost(uow, workspace_id, loaded.row.user_id, _owner_id(loaded))
 
 
-def _owner_id(at: Loaded[LoadedWorkspaceMemberRow]) -> str:
-    owner_id = at.roles.workspace_owner_id
+def _owner_id(loaded: Loaded[LoadedWorkspaceMemberRow]) -> str:
+    owner_id = loaded.roles.workspace_owner_id
     assert owner_id is not None
     return owner_id
 
 
 def _check(
-    at: Loaded[LoadedWorkspaceMemberRow], before: WorkspaceMember, after: WorkspaceMember | None
+    loaded: Loaded[LoadedWorkspaceMemberRow], before: WorkspaceMember, after: WorkspaceMember | None
 ) -> None:
     rules.check_workspace_member(
-        at.roles.workspace_owner_id == before.user_id,
+        loaded.roles.workspace_owner_id == before.user_id,
         (before.role, before.pilotage_role),
         None if after is None else (after.role, after.pilotage_role),
     )

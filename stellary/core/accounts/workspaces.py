@@ -94,13 +94,13 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
 @serves(LIST_WORKSPACES)
 def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> Listing[Workspace]:
     """Return the workspaces that the caller has access to, oldest first."""
-    at = access.organization(uow, ref)
+    loaded = access.organization(uow, ref)
 
     def convert(row: ListedWorkspaceRow) -> Workspace:
         roles = CallerRoles(
-            user_id=at.roles.user_id,
+            user_id=loaded.roles.user_id,
             organization_id=row.organization_id,
-            org_role=at.roles.org_role,
+            org_role=loaded.roles.org_role,
             workspace_id=row.id,
             is_personal=row.is_personal,
             ws_role=row.role,
@@ -112,17 +112,17 @@ def list_workspaces(uow: UnitOfWork, ref: WorkspacesRef, request: Paged) -> List
         uow,
         request,
         convert,
-        _organization_id=at.row.id,
+        _organization_id=loaded.row.id,
         _user_id=uow.user_id,
-        _leads=at.roles.leads_organization,
+        _leads=loaded.roles.leads_organization,
     )
 
 
 @serves(GET_WORKSPACE)
 def get_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Workspace:
     """Return one workspace, with the caller's effective roles."""
-    at = access.workspace(uow, ref)
-    return workspace_value(at.row, at.roles)
+    loaded = access.workspace(uow, ref)
+    return workspace_value(loaded.row, loaded.roles)
 
 
 @serves(UPDATE_WORKSPACE)
@@ -132,8 +132,8 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
     Raises:
         Conflict: The slug is taken in the organization.
     """
-    at = access.workspace(uow, ref)
-    before = workspace_value(at.row, at.roles)
+    loaded = access.workspace(uow, ref)
+    before = workspace_value(loaded.row, loaded.roles)
     after = update_value(before, request, uow.now)
     if after is not before:
         _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
@@ -150,9 +150,9 @@ def delete_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> Ok:
     """
     # The record of the deletion refers to the organization.
     lock_organization(uow, ref)
-    at = access.workspace(uow, ref)
-    rules.check_shared(is_personal=at.row.is_personal)
-    workspace = workspace_value(at.row, at.roles)
+    loaded = access.workspace(uow, ref)
+    rules.check_shared(is_personal=loaded.row.is_personal)
+    workspace = workspace_value(loaded.row, loaded.roles)
     put_container(uow, workspace)
     emit_organization_change(uow, workspace.organization_id, workspace, None)
     return Ok()

@@ -107,13 +107,13 @@ def _report_step(uow: UnitOfWork, ref: WorkspaceRef, params: ReportStepParams) -
 
 def _complete_mission(uow: UnitOfWork, ref: WorkspaceRef, params: CompleteMissionParams) -> AgentMission:
     mission = _lock_own_mission(uow, ref, params.mission_id)
-    missions.end_mission(uow, mission.id, "completed", missions.AT_WORK, result=params.summary)
+    missions.end_mission(uow, mission.id, "completed", missions.STARTED, result=params.summary)
     return _comment_and_read(uow, ref, mission, params.summary)
 
 
 def _fail_mission(uow: UnitOfWork, ref: WorkspaceRef, params: FailMissionParams) -> AgentMission:
     mission = _lock_own_mission(uow, ref, params.mission_id)
-    missions.end_mission(uow, mission.id, "failed", missions.AT_WORK, error=params.reason)
+    missions.end_mission(uow, mission.id, "failed", missions.STARTED, error=params.reason)
     return _comment_and_read(uow, ref, mission, params.reason)
 
 
@@ -135,7 +135,7 @@ def _lock_own_mission(uow: UnitOfWork, ref: WorkspaceRef, mission_id: str) -> St
     if loaded.agent_id != limits.agent_id:
         raise Forbidden("the mission belongs to another agent", code="other_agent")
     mission = missions.lock_mission(uow, loaded.id)
-    if mission is None or mission.status not in missions.AT_WORK:
+    if mission is None or mission.status not in missions.STARTED:
         raise missions.mission_over_error()
     if not missions.is_external(uow, limits.agent_id):
         raise _not_external()

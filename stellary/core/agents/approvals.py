@@ -47,7 +47,6 @@ def carry_out(
     """Execute approved proposals of one mission in order, and store their results.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         approved: The row of each proposal, with the id of the person who approved it and whose rights apply.
         decided: The id of the proposal that the caller has just decided, if the others were approved before.
@@ -87,7 +86,6 @@ def perform(
     """Execute one proposal, and return the result of the service.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         row: The proposal's row.
         principal_id: The person whose rights apply.

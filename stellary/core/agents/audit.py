@@ -101,7 +101,6 @@ def delete_old_entries(uow: UnitOfWork, agent_id: str) -> None:
     """Delete all but the newest 10,000 entries of an agent.
 
     Args:
-        uow: The unit of work.
         agent_id: The agent.
     """
     uow.connection.execute(_DELETE_OLD, {"_agent_id": agent_id})

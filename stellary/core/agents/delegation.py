@@ -51,7 +51,6 @@ def start_missions(uow: UnitOfWork, events: Sequence[CardAssigned | CardCreated 
     """Start the missions that a person delegates by assignments and comments.
 
     Args:
-        uow: The unit of work.
         events: The assignments, new cards and comments of the unit. Those that a rule or an agent caused start
             none.
     """

@@ -42,7 +42,6 @@ def schedule_check(uow: UnitOfWork, mission_id: str) -> None:
     """Schedule the first check of a mission that an external program has claimed.
 
     Args:
-        uow: The unit of work.
         mission_id: The mission, which has just started.
     """
     jobs.enqueue(uow, CHECK, {"missionId": mission_id}, due_at=uow.now + LIMIT)
@@ -52,7 +51,6 @@ def schedule_checks_of_agent(uow: UnitOfWork, agent_id: str) -> None:
     """Schedule a check of each running mission of an agent that has become an external program.
 
     Args:
-        uow: The unit of work.
         agent_id: The agent.
     """
     for mission_id in uow.connection.execute(_RUNNING, {"_agent_id": agent_id}).scalars().all():
@@ -65,7 +63,6 @@ def check(uow: UnitOfWork, payload: Any) -> None:
     Each call with one of the agent's tokens counts. A suspended agent cannot make calls, so its missions do not fail.
 
     Args:
-        uow: The unit of work.
         payload: The payload of the job: ``missionId``.
     """
     mission_id = payload["missionId"]

@@ -80,7 +80,6 @@ def check_active(uow: UnitOfWork, limits: AgentLimits) -> None:
     """Check that an agent is active. ``count_call`` includes this check; use it where no call is counted.
 
     Args:
-        uow: The unit of work.
         limits: The limits of the agent.
 
     Raises:
@@ -94,7 +93,6 @@ def count_call(uow: UnitOfWork, limits: AgentLimits) -> None:
     """Count a call against the agent's rate limit. A rollback takes the count back.
 
     Args:
-        uow: The unit of work.
         limits: The limits of the agent.
 
     Raises:
@@ -119,7 +117,6 @@ def act_as_agent(uow: UnitOfWork, limits: AgentLimits) -> Iterator[None]:
     """Run a block as the agent: events emitted in it name the agent as their actor.
 
     Args:
-        uow: The unit of work.
         limits: The limits of the agent.
     """
     if_match, uow.if_match = uow.if_match, None

@@ -51,7 +51,6 @@ def write(uow: UnitOfWork, mission_id: str, *entries: NewEntry) -> None:
     """Append entries to the log of a mission.
 
     Args:
-        uow: The unit of work.
         mission_id: The mission.
         *entries: The kind and the data of each entry, in order.
     """
@@ -80,7 +79,6 @@ def read_log(uow: UnitOfWork, ref: AgentMissionRef, after: int = 0) -> list[Miss
     Call it within a service, or within ``uow.checking`` of its policy row: access is checked each time.
 
     Args:
-        uow: The unit of work.
         ref: The mission.
         after: The number of the last entry that the caller has; 0 for all.
 

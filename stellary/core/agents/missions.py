@@ -49,8 +49,8 @@ from stellary.core.kernel.units import Units
 from stellary.core.kernel.writes import refuse_duplicate
 
 RUN = "agents.run"
-AT_WORK = ("running", "awaiting_approval")
-ACTIVE = ("queued", *AT_WORK)
+STARTED = ("running", "awaiting_approval")
+ACTIVE = ("queued", *STARTED)
 ENDED = {
     "completed": "the mission has ended",
     "failed": "the mission has failed",
@@ -91,7 +91,7 @@ _NEXT_OF_CARD = (
     .limit(1)
 )
 _other = missions.alias("other")
-_CARD_IS_FREE = ~exists().where(_other.c.card_id == missions.c.card_id, _other.c.status.in_(AT_WORK))
+_CARD_IS_FREE = ~exists().where(_other.c.card_id == missions.c.card_id, _other.c.status.in_(STARTED))
 _BEGIN = (
     update(missions)
     .where(
@@ -347,7 +347,6 @@ def begin_mission(uow: UnitOfWork, mission_id: str) -> bool:
     """Set a queued mission to running; False if it is not queued, or the card has a running mission.
 
     Args:
-        uow: The unit of work.
         mission_id: The mission.
     """
     try:
@@ -376,7 +375,6 @@ def lock_mission(uow: UnitOfWork, mission_id: str) -> StoredMissionRow | None:
     """Lock a mission's row until the transaction ends, and return the current row; None if it is deleted.
 
     Args:
-        uow: The unit of work.
         mission_id: The mission.
     """
     return _LOCK.first(uow.connection, {"_id": mission_id})
@@ -386,7 +384,6 @@ def load_row(uow: UnitOfWork, mission_id: str) -> AgentMissionRow:
     """Return the row of an existing mission, with the columns that ``rows.mission`` needs.
 
     Args:
-        uow: The unit of work.
         mission_id: The mission, which must exist.
     """
     return _ONE.one(uow.connection, {"_id": mission_id})
@@ -396,7 +393,6 @@ def load_mission(uow: UnitOfWork, mission_id: str) -> AgentMission:
     """Return an existing mission.
 
     Args:
-        uow: The unit of work.
         mission_id: The mission, which must exist.
     """
     return rows.mission(load_row(uow, mission_id))
@@ -406,7 +402,6 @@ def is_external(uow: UnitOfWork, agent_id: str) -> bool:
     """Return whether an external program works on an agent's missions.
 
     Args:
-        uow: The unit of work.
         agent_id: The agent, which must exist.
     """
     runtime = uow.connection.execute(_RUNTIME, {"_agent_id": agent_id}).scalar_one()
@@ -417,7 +412,6 @@ def enqueue(uow: UnitOfWork, mission_id: str, due_at: datetime | None = None) ->
     """Enqueue the job that works on a mission, now or at ``due_at``.
 
     Args:
-        uow: The unit of work.
         mission_id: The mission.
         due_at: The time from which the job may run. Default: now.
     """
@@ -428,7 +422,6 @@ def enqueue_all_of_agent(uow: UnitOfWork, agent_id: str) -> None:
     """Enqueue jobs for an agent's queued and running missions, which stopped with the agent.
 
     Args:
-        uow: The unit of work.
         agent_id: The agent.
     """
     for mission_id in uow.connection.execute(_WAKE, {"_agent_id": agent_id}).scalars().all():

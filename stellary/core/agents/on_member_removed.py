@@ -49,7 +49,6 @@ def revoke_tokens(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsL
     """Revoke the agent tokens created by users who may no longer create any.
 
     Args:
-        uow: The unit of work.
         events: The users who have left a workspace, or are no longer admins there.
     """
     for event in events:
@@ -64,7 +63,6 @@ def revoke_all_tokens(uow: UnitOfWork, events: Sequence[TokensRevoked]) -> None:
     """Revoke the agent tokens that users created, in all workspaces.
 
     Args:
-        uow: The unit of work.
         events: The users who revoke all their tokens.
     """
     for event in events:
@@ -83,7 +81,6 @@ def cancel_missions(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     """Cancel the active missions that were created by users who left.
 
     Args:
-        uow: The unit of work.
         events: The users who have left a workspace.
     """
     for event in events:

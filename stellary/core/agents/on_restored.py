@@ -17,7 +17,6 @@ def cancel_missions(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
     """Cancel the restored missions that were open when their cards were deleted.
 
     Args:
-        uow: The unit of work.
         events: The restored items.
     """
     for event in events:

@@ -180,10 +180,10 @@ def _lock_mission(uow: UnitOfWork, mission_id: str | None) -> StoredMissionRow |
     if mission_id is None:
         return None
     mission = missions.lock_mission(uow, mission_id)
-    if mission is None or mission.status not in missions.AT_WORK:
+    if mission is None or mission.status not in missions.STARTED:
         raise missions.mission_over_error()
     if _is_batch(mission) and mission.status != "awaiting_approval":
-        raise _still_at_work_error()
+        raise _make_unfinished_error()
     return mission
 
 
@@ -191,11 +191,11 @@ def _lock_whole_mission(uow: UnitOfWork, ref: AgentMissionRef) -> StoredMissionR
     mission = _lock_mission(uow, access.mission(uow, ref).row.id)
     assert mission is not None
     if mission.status != "awaiting_approval":
-        raise _still_at_work_error()
+        raise _make_unfinished_error()
     return mission
 
 
-def _still_at_work_error() -> Conflict:
+def _make_unfinished_error() -> Conflict:
     return Conflict("the mission has not finished proposing its changes yet", code="still_at_work")
 
 

@@ -69,7 +69,6 @@ def record_versions(uow: UnitOfWork, seen: dict[str, str]) -> Iterator[None]:
     """Record the versions of the items that a block reads.
 
     Args:
-        uow: The unit of work.
         seen: Receives the versions by kind and id of the item, as ``card 5f2a…``.
     """
     uow.dependencies = seen
@@ -208,7 +207,6 @@ def find_pending_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:
     """Return the blob keys among ``keys`` that belong to files of pending proposals.
 
     Args:
-        uow: The unit of work.
         keys: The keys of blobs.
     """
     return set(uow.connection.execute(_PENDING_KEYS, {"_keys": keys}).scalars())
@@ -224,7 +222,6 @@ def perform(uow: UnitOfWork, ref: WorkspaceRef, row: ProposalRow) -> object:
     """Execute a proposal with the rights of the unit's actor, and return the result of the service.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         row: The proposal's row.
 

@@ -119,9 +119,9 @@ def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
     Raises:
         NotFound: The agent has no such token, or another request has just revoked it.
     """
-    at = access.token(uow, ref)
-    delete_row(uow, _DELETE, {"_id": at.row.id}, "Token")
-    emit_change(uow, at.roles.workspace_id, rows.token(at.row), None, agent=at.row.agent_name)
+    loaded = access.token(uow, ref)
+    delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Token")
+    emit_change(uow, loaded.roles.workspace_id, rows.token(loaded.row), None, agent=loaded.row.agent_name)
     uow.send_on_commit(ACCESS)
     return Ok()
 
@@ -162,7 +162,6 @@ def touch(uow: UnitOfWork, token_id: str) -> None:
     """Record that a token was used now, unless another request has done so within the minute.
 
     Args:
-        uow: The unit of work.
         token_id: The id of the agent's token.
     """
     uow.connection.execute(_TOUCH, {"_id": token_id, "_now": uow.now, "_before": uow.now - TOUCH_AFTER})

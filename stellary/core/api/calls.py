@@ -370,7 +370,6 @@ class ServiceCall:
         """Check that the caller has not lost access since the earlier request, which may itself have removed the item.
 
         Args:
-            uow: The unit of work.
             earlier: The response to the earlier request.
 
         Raises:

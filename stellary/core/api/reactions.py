@@ -19,7 +19,7 @@ from stellary.core.kernel import signals
 from stellary.core.kernel.events import (
     AccountTakenOver,
     ActivitiesRecorded,
-    AddressGivenUp,
+    AddressReleased,
     AdminRightsLost,
     AttachmentAdded,
     AttachmentRemoved,
@@ -86,7 +86,6 @@ def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLos
     """Make open streams check the access of their readers again.
 
     Args:
-        uow: The unit of work.
         events: The users who have left a workspace or lost admin rights; any one of them is enough.
     """
     uow.send_on_commit(signals.ACCESS)
@@ -158,7 +157,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         rules_on_items_changed.mark_references,
         agents_on_member_removed.revoke_tokens,
         agents_on_member_removed.cancel_missions,
-        webhooks_on_member_removed.hand_over,
+        webhooks_on_member_removed.transfer_webhooks,
         leaving.end_invitations,
         activity.delete_notifications,
     ),
@@ -168,16 +167,16 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         automations_on_member_removed.turn_off,
         agents_on_member_removed.revoke_tokens,
         agents_on_member_removed.cancel_missions,
-        webhooks_on_member_removed.hand_over,
+        webhooks_on_member_removed.transfer_webhooks,
         leaving.end_invitations,
     ),
-    AddressGivenUp: (erasure.enqueue_erasures,),
+    AddressReleased: (erasure.enqueue_erasures,),
     AccountTakenOver: (automations_on_member_removed.turn_off_all, webhooks_on_member_removed.disable),
     TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
     AdminRightsLost: (
         end_streams,
         agents_on_member_removed.revoke_tokens,
-        webhooks_on_member_removed.hand_over,
+        webhooks_on_member_removed.transfer_webhooks,
         leaving.end_invitations,
     ),
 }

@@ -114,7 +114,6 @@ def react(uow: UnitOfWork, events: Sequence[CardEvent]) -> None:
     """Run the rules that events trigger, in the order of the events and then of the rules.
 
     Args:
-        uow: The unit of work.
         events: The changes of cards in the unit.
     """
     occurrences = list(
@@ -226,7 +225,6 @@ def act(uow: UnitOfWork, payload: Any) -> None:
     """Run a rule as a job, since it could not run with the change.
 
     Args:
-        uow: The unit of work.
         payload: The payload of the job: the fields of ``Case``.
     """
     case = Case(**payload)

@@ -142,9 +142,9 @@ def get_automation(uow: UnitOfWork, ref: AutomationRef) -> Automation:
 @serves(UPDATE_AUTOMATION)
 def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutomation) -> Automation:
     """Update a rule. A caller who changes its trigger, conditions or action becomes its owner."""
-    at = access.automation(uow, ref)
-    before = rows.automation(uow, at.row)
-    workspace_id = at.roles.workspace_id or ""
+    loaded = access.automation(uow, ref)
+    before = rows.automation(uow, loaded.row)
+    workspace_id = loaded.roles.workspace_id or ""
     parts = {part: Candidates(uow, ref.parent(ProjectRef), workspace_id) for part in PARTS}
     resolved: dict[str, object] = {}
     trigger = triggers.find_trigger(uow, before.trigger)
@@ -158,7 +158,7 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
         resolved["action"] = _resolve_action(parts["action"], request.action)
     after = update_value(before, request, uow.now, **resolved)
     save_references(uow, workspace_id, before.id, {part: parts[part].references for part in resolved})
-    row = at.row
+    row = loaded.row
     if after is not before:
         changes = rows.FIELDS.to_changes(before, after)
         if changes.keys() & _OWNED and (after.enabled or changes.keys() & _OWNED != {"enabled"}):
@@ -178,28 +178,28 @@ def update_automation(uow: UnitOfWork, ref: AutomationRef, request: UpdateAutoma
 @serves(DELETE_AUTOMATION)
 def delete_automation(uow: UnitOfWork, ref: AutomationRef) -> Ok:
     """Delete a rule and its traces."""
-    at = access.automation(uow, ref)
-    rule = rows.automation(uow, at.row)
-    delete_row(uow, _DELETE, {"_id": at.row.id}, "Automation")
-    emit_change(uow, at.roles.workspace_id, rule, None)
+    loaded = access.automation(uow, ref)
+    rule = rows.automation(uow, loaded.row)
+    delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Automation")
+    emit_change(uow, loaded.roles.workspace_id, rule, None)
     return Ok()
 
 
 @serves(TOGGLE_AUTOMATION)
 def toggle_automation(uow: UnitOfWork, ref: AutomationRef, request: ToggleAutomation) -> Automation:
     """Turn a rule on or off; without ``enabled`` in the request, switch it."""
-    at = access.automation(uow, ref)
-    parameters = {"_id": at.row.id, "_user_id": uow.user_id, "_now": uow.now}
+    loaded = access.automation(uow, ref)
+    parameters = {"_id": loaded.row.id, "_user_id": uow.user_id, "_now": uow.now}
     if request.enabled is UNSET:
         row = _FLIP.first(uow.connection, parameters)
     else:
         row = _SET.first(uow.connection, {**parameters, "_enabled": request.enabled})
     updated = rows.automation(uow, board_access.require_row(row, "Automation"))
-    before = rows.automation(uow, at.row)
+    before = rows.automation(uow, loaded.row)
     if updated.enabled and not before.enabled:
         triggers.require_trigger(uow, updated.trigger)
     if updated.enabled != before.enabled:
-        emit_change(uow, at.roles.workspace_id, before, updated)
+        emit_change(uow, loaded.roles.workspace_id, before, updated)
     return updated
 
 
@@ -249,7 +249,6 @@ def check_action(
     """Check that rules can run an action, and that its params are well-formed.
 
     Args:
-        uow: The unit of work.
         type: The name of the action.
         params: Its params, without the card and the project of the event.
         path: The position of the action in the request, for errors.

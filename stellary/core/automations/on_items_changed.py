@@ -32,7 +32,6 @@ def mark_references(uow: UnitOfWork, events: Sequence[Event]) -> None:
     """Mark rules and proposed actions that lack an item as broken, mend those that have it again, and tell their owners.
 
     Args:
-        uow: The unit of work.
         events: The events, some of which are deletions or returns of items.
     """
     changes = references.find_changes(uow, events)
@@ -50,7 +49,6 @@ def follow_options(uow: UnitOfWork, events: Sequence[ItemChanged]) -> None:
     """Rename the options of custom fields in rules, and mark rules that name a removed option as broken.
 
     Args:
-        uow: The unit of work.
         events: Changes of items, some of which are changes of custom fields.
     """
     for event in events:

@@ -27,7 +27,6 @@ def turn_off(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     """Turn off the rules that act on behalf of users who left, and record a trace for each.
 
     Args:
-        uow: The unit of work.
         events: The users who have left a workspace.
     """
     trace_rows: list[dict[str, object]] = []
@@ -43,7 +42,6 @@ def turn_off_all(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
     """Turn off the rules of accounts that were given to the owners of their addresses, and record a trace for each.
 
     Args:
-        uow: The unit of work.
         events: The accounts.
     """
     trace_rows: list[dict[str, object]] = []

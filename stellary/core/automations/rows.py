@@ -38,7 +38,6 @@ def automation(uow: UnitOfWork, row: AutomationRow) -> Automation:
     """Convert a row to a rule.
 
     Args:
-        uow: The unit of work.
         row: The row.
     """
     (rule,) = automations_of(uow, [row])
@@ -49,7 +48,6 @@ def automations_of(uow: UnitOfWork, rule_rows: Sequence[AutomationRow]) -> list[
     """Convert rows to rules.
 
     Args:
-        uow: The unit of work.
         rule_rows: The rows.
     """
     described = describe_rules(uow, [row.id for row in rule_rows])

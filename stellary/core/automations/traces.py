@@ -66,7 +66,6 @@ def delete_old_traces(uow: UnitOfWork, rule_id: str) -> None:
     """Delete all but the newest 1,000 traces of a rule.
 
     Args:
-        uow: The unit of work.
         rule_id: The rule.
     """
     uow.connection.execute(_DELETE_OLD, {"_rule_id": rule_id})

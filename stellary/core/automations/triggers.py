@@ -160,8 +160,12 @@ def fire(uow: UnitOfWork, name: str, card: CardRef | CardEvent, data: Mapping[st
         workspace_id, project_id, current = card.workspace_id, card.project_id, card.card
     else:
         with uow.checking(service_of(get_card).endpoint.policy):
-            at = access.card(uow, card)
-        workspace_id, project_id, current = at.roles.workspace_id or "", at.card.project_id, at.card
+            loaded = access.card(uow, card)
+        workspace_id, project_id, current = (
+            loaded.roles.workspace_id or "",
+            loaded.card.project_id,
+            loaded.card,
+        )
     uow.emit(
         TriggerFired(
             workspace_id=workspace_id, project_id=project_id, card=current, trigger=name, data=dict(data)

@@ -199,17 +199,16 @@ def load_locked_project(uow: UnitOfWork, ref: ProjectRef) -> Loaded[ProjectRow]:
     """Check access to a project, and lock it: until the unit ends, no other unit changes it or its columns.
 
     Args:
-        uow: The unit of work.
         ref: The project.
 
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such project.
         Forbidden: The caller's role is not enough.
     """
-    at = project(uow, ref)
+    loaded = project(uow, ref)
     if not uses_row_locks(uow):
-        return at
-    lock_project(uow, at.row.id)
+        return loaded
+    lock_project(uow, loaded.row.id)
     return project(uow, ref)
 
 
@@ -217,7 +216,6 @@ def card(uow: UnitOfWork, ref: CardRef) -> LoadedCard:
     """Check access to a card.
 
     Args:
-        uow: The unit of work.
         ref: The card.
 
     Raises:
@@ -230,7 +228,6 @@ def flat_card(uow: UnitOfWork, ref: FlatCardRef) -> LoadedCard:
     """Check access to a card, by its flat path or below its project.
 
     Args:
-        uow: The unit of work.
         ref: The card.
 
     Raises:
@@ -243,110 +240,104 @@ def checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> LoadedCard:
     """Check access to an item of a card's checklist; return the card that has it.
 
     Args:
-        uow: The unit of work.
         ref: The item.
 
     Raises:
         NotFound: The caller has no access to the workspace, or there is no such item of such a card.
     """
-    at = flat_card(uow, ref)
-    checklists.find_item(at.card.checklist, ref.item_id)
-    return at
+    loaded = flat_card(uow, ref)
+    checklists.find_item(loaded.card.checklist, ref.item_id)
+    return loaded
 
 
 def card_label(uow: UnitOfWork, ref: CardLabelRef) -> LoadedCard:
     """Check access to a card and a label of its project, whether or not the card has the label.
 
     Args:
-        uow: The unit of work.
         ref: The card and the label.
 
     Raises:
         NotFound: The caller has no access to the workspace, or there is no such card, or no such label in its project.
     """
-    at = _card_label(uow, ref)
-    uow.record_dependency("label", at.row.label_id)
-    return _load_card(uow, at)
+    loaded = _card_label(uow, ref)
+    uow.record_dependency("label", loaded.row.label_id)
+    return _load_card(uow, loaded)
 
 
 def comment(uow: UnitOfWork, ref: CommentRef) -> LoadedComment:
     """Check access to a comment; return its card, and in the row ``comment_id``, ``author_id`` and ``content``.
 
     Args:
-        uow: The unit of work.
         ref: The comment.
 
     Raises:
         NotFound: The caller has no access to the workspace, or there is no such comment on such a card.
         Forbidden: The caller's role is not enough.
     """
-    at = _comment(uow, ref)
-    loaded = _load_card(uow, at)
-    return LoadedComment(row=at.row, roles=at.roles, card=loaded.card, position=loaded.position)
+    loaded = _comment(uow, ref)
+    card = _load_card(uow, loaded)
+    return LoadedComment(row=loaded.row, roles=loaded.roles, card=card.card, position=card.position)
 
 
-def lock_card(uow: UnitOfWork, at: LoadedCard) -> LoadedCard:
+def lock_card(uow: UnitOfWork, loaded: LoadedCard) -> LoadedCard:
     """Lock the row of a card until the transaction ends, and re-read it.
 
     On SQLite a writing unit is alone, so nothing is read again. Callers that move the card lock its columns first
     (``locks.lock_columns``).
 
     Args:
-        uow: The unit of work.
-        at: The card, as an access check has loaded it.
+        loaded: The card, as an access check has loaded it.
 
     Raises:
         NotFound: The card was deleted in between.
     """
     if not uses_row_locks(uow):
-        return at
-    row = _LOCK.first(uow.connection, {"_card_id": at.card.id})
-    if row is not None and row.version != at.card.version:
+        return loaded
+    row = _LOCK.first(uow.connection, {"_card_id": loaded.card.id})
+    if row is not None and row.version != loaded.card.version:
         # Another unit may have moved the card, since its order was computed before the lock was granted.
-        row = _CARD_BY_ID.first(uow.connection, {"_card_id": at.card.id})
+        row = _CARD_BY_ID.first(uow.connection, {"_card_id": loaded.card.id})
     if row is None:
         raise NotFound("Card not found")
-    if row.version != at.card.version:
+    if row.version != loaded.card.version:
         uow.record_dependency("held card", row.id, row.version)
-    return attrs.evolve(_load_card(uow, Loaded(row, at.roles)), row=at.row)
+    return attrs.evolve(_load_card(uow, Loaded(row, loaded.roles)), row=loaded.row)
 
 
-def queue_card_lock(uow: UnitOfWork, at: LoadedCard) -> Callable[[], LoadedCard | None]:
+def queue_card_lock(uow: UnitOfWork, loaded: LoadedCard) -> Callable[[], LoadedCard | None]:
     """Lock the row of a card until the transaction ends, in the same round trip as the locks of its columns before.
 
     Args:
-        uow: The unit of work.
-        at: The card, as an access check has loaded it.
+        loaded: The card, as an access check has loaded it.
 
     Returns:
         A function that returns the card with its current position, but its order as loaded; None if it has changed.
     """
     if not uses_row_locks(uow):
-        return lambda: at
-    rows = _LOCK_POSITION.queue(uow.connection, {"_card_id": at.card.id})
+        return lambda: loaded
+    rows = _LOCK_POSITION.queue(uow.connection, {"_card_id": loaded.card.id})
 
     def read() -> LoadedCard | None:
         row = rows.first()
-        if row is None or row.version != at.card.version:
+        if row is None or row.version != loaded.card.version:
             return None
-        return attrs.evolve(at, position=row.position)
+        return attrs.evolve(loaded, position=row.position)
 
     return read
 
 
-def queue_column_lock(uow: UnitOfWork, at: Loaded[LoadedColumnRow]) -> Callable[[], LockedColumn]:
+def queue_column_lock(uow: UnitOfWork, loaded: Loaded[LoadedColumnRow]) -> Callable[[], LockedColumn]:
     """Lock the row of a column until the transaction ends, in the same round trip as later statements.
 
     Args:
-        uow: The unit of work.
-        at: The column, as an access check has loaded it.
+        loaded: The column, as an access check has loaded it.
 
     Returns:
         A function that returns the current state of the column. It raises ``NotFound`` if the column was deleted in between.
     """
     if not uses_row_locks(uow):
-        return lambda: read_locked_column(at.row)
-    rows = queue_column_locks(uow, at.row.project_id, [at.row.id])
+        return lambda: read_locked_column(loaded.row)
+    rows = queue_column_locks(uow, loaded.row.project_id, [loaded.row.id])
     return lambda: read_locked_column(require_row(rows.first(), "Column"))
 
 
@@ -356,7 +347,6 @@ def read_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
     Deleted cards are left out.
 
     Args:
-        uow: The unit of work.
         ids: The ids of the cards.
     """
     rows = _CARDS_NOW.all(uow.connection, {"_ids": sorted(ids)})
@@ -378,11 +368,11 @@ def require_row(row: T | None, name: str) -> T:
     return row
 
 
-def _load_card(uow: UnitOfWork, at: Loaded[CardRow]) -> LoadedCard:
-    row = at.row
+def _load_card(uow: UnitOfWork, loaded: Loaded[CardRow]) -> LoadedCard:
+    row = loaded.row
     uow.record_dependency("card", row.id, row.version)
     card = card_rows.card(row[_STORED], row.project_key, load_order(uow, row))
-    return LoadedCard(row, at.roles, card, row.position)
+    return LoadedCard(row, loaded.roles, card, row.position)
 
 
 ACCESS_BY_REF: AccessByRef = {

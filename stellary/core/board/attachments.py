@@ -75,16 +75,15 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
     """Attach a file to a card.
 
     Args:
-        uow: The unit of work.
         ref: The card.
         file: The file, whose bytes are stored already. If the unit fails, ``sweep`` deletes them.
     """
-    at = access.card(uow, ref)
-    count = _count(uow, at.card.id, 1)
+    loaded = access.card(uow, ref)
+    count = _count(uow, loaded.card.id, 1)
     name = clean_name(file.name)
     attachment = Attachment(
         id=uow.new_id(),
-        card_id=at.card.id,
+        card_id=loaded.card.id,
         uploaded_by=uow.user_id,
         original_name=name,
         mime_type=detect_type(file.mime_type, name),
@@ -95,9 +94,9 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
     uow.connection.execute(_INSERT, row)
     uow.emit(
         AttachmentAdded(
-            workspace_id=at.roles.workspace_id or "",
-            project_id=at.card.project_id,
-            card=replace_fields(at.card, attachment_count=count, updated_at=uow.now),
+            workspace_id=loaded.roles.workspace_id or "",
+            project_id=loaded.card.project_id,
+            card=replace_fields(loaded.card, attachment_count=count, updated_at=uow.now),
             attachment=attachment,
         )
     )
@@ -109,7 +108,6 @@ def download_attachment(uow: UnitOfWork, ref: AttachmentRef) -> StoredFile:
     """Return the metadata of a file and the key of its bytes.
 
     Args:
-        uow: The unit of work.
         ref: The attachment.
     """
     row = attachment_access.attachment(uow, ref).row
@@ -119,8 +117,8 @@ def download_attachment(uow: UnitOfWork, ref: AttachmentRef) -> StoredFile:
 @serves(DELETE_ATTACHMENT)
 def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     """Move an attachment of a card to the trash, which keeps its file."""
-    at = attachment_access.attachment(uow, ref)
-    row = at.row
+    loaded = attachment_access.attachment(uow, ref)
+    row = loaded.row
     # The card is locked first, as when a card is deleted, so that two units never wait for each other.
     _count(uow, row.card_id, -1)
     card = load_cards(uow, [row.card_id])[row.card_id]
@@ -132,14 +130,14 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
         name=row.original_name,
         key=card.key,
         author_id=row.uploaded_by_id,
-        organization_id=at.roles.organization_id,
-        workspace_id=at.roles.workspace_id,
+        organization_id=loaded.roles.organization_id,
+        workspace_id=loaded.roles.workspace_id,
         project_id=row.of_project,
     )
     delete_row(uow, _DELETE, {"_id": row.id}, "Attachment")
     uow.emit(
         AttachmentRemoved(
-            workspace_id=at.roles.workspace_id or "",
+            workspace_id=loaded.roles.workspace_id or "",
             project_id=row.of_project,
             card=card,
             attachment=_row_to_attachment(row),
@@ -157,7 +155,6 @@ def find_used_blobs(uow: UnitOfWork, keys: list[str]) -> set[str]:
     """Return the blob keys among ``keys`` that belong to attachments.
 
     Args:
-        uow: The unit of work.
         keys: The keys of blobs.
     """
     return set(uow.connection.execute(_NAMED, {"_keys": keys}).scalars())

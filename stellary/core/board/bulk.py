@@ -39,11 +39,11 @@ from stellary.core.kernel.unit import UnitOfWork, serves
 @serves(CREATE_CARDS)
 def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list[Card]:
     """Create cards, each at the end of its column, in the order of the request."""
-    at = access.project(uow, ref)
+    loaded = access.project(uow, ref)
     requests = [(f"cards[{index}].", item) for index, item in enumerate(request.cards)]
-    fields = check_references(uow, at.row.workspace_id, at.row.id, requests)
-    numbers = queue_numbers(uow, at.row.id, len(requests))
-    columns = lock_columns(uow, at.row.id, {item.column_id for _, item in requests})
+    fields = check_references(uow, loaded.row.workspace_id, loaded.row.id, requests)
+    numbers = queue_numbers(uow, loaded.row.id, len(requests))
+    columns = lock_columns(uow, loaded.row.id, {item.column_id for _, item in requests})
     number, required = numbers()
     ends = ordering.find_column_ends(uow, columns)
     new_cards: list[tuple[Card, int]] = []
@@ -56,8 +56,8 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
             item,
             id=uow.new_id(),
             number=number + len(new_cards),
-            project_id=at.row.id,
-            project_key=at.row.key,
+            project_id=loaded.row.id,
+            project_key=loaded.row.key,
             column=column,
             order=point.order,
             created_by_id=uow.user_id,
@@ -78,7 +78,9 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
     for card, _ in new_cards:
         column_name = columns[card.column_id].name
         uow.emit(
-            CardCreated(workspace_id=at.row.workspace_id, project_id=at.row.id, card=card, column=column_name)
+            CardCreated(
+                workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, card=card, column=column_name
+            )
         )
     return [card for card, _ in new_cards]
 
@@ -86,14 +88,14 @@ def create_cards(uow: UnitOfWork, ref: ProjectRef, request: CreateCards) -> list
 @serves(UPDATE_CARDS)
 def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list[Card]:
     """Update cards one after the other, in the order of the request."""
-    at = access.project(uow, ref)
+    loaded = access.project(uow, ref)
     requests = [(f"cards[{index}].", item) for index, item in enumerate(request.cards)]
     _check_once(request.cards)
-    fields = check_references(uow, at.row.workspace_id, at.row.id, requests)
+    fields = check_references(uow, loaded.row.workspace_id, loaded.row.id, requests)
     columns: Mapping[str, LockedColumn] = {}
     if any(rules.changes_position(change) for change in request.cards):
-        columns = lock_columns(uow, at.row.id)
-    cards = lock_cards(uow, at.row.id, [change.id for change in request.cards])
+        columns = lock_columns(uow, loaded.row.id)
+    cards = lock_cards(uow, loaded.row.id, [change.id for change in request.cards])
     for path, change in requests:
         if change.id not in cards:
             raise unknown(f"{path}id")
@@ -102,8 +104,10 @@ def update_cards(uow: UnitOfWork, ref: ProjectRef, request: UpdateCards) -> list
     column_ids |= columns.keys() & {
         change.column_id for change in request.cards if change.column_id is not UNSET
     }
-    orders = ordering.load_column_orders(uow, at.row.id, column_ids)
-    return _CardUpdates(uow, at.row.workspace_id, at.row.id, columns, orders, cards, fields).apply(requests)
+    orders = ordering.load_column_orders(uow, loaded.row.id, column_ids)
+    return _CardUpdates(uow, loaded.row.workspace_id, loaded.row.id, columns, orders, cards, fields).apply(
+        requests
+    )
 
 
 def _check_once(changes: Sequence[CardChange]) -> None:

@@ -68,12 +68,12 @@ _DELETE = delete(cards).where(cards.c.id == bindparam("_id"))
 @serves(CREATE_CARD, shares_commit=True)
 def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
     """Create a card at the end of a column."""
-    at = access.column(uow, ref)
-    workspace_id = at.roles.workspace_id or ""
+    loaded = access.column(uow, ref)
+    workspace_id = loaded.roles.workspace_id or ""
     # One round trip, in which the project is locked.
     references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
     numbers = queue_numbers(uow, ref.project_id, 1)
-    column_lock = access.queue_column_lock(uow, at)
+    column_lock = access.queue_column_lock(uow, loaded)
     end = ordering.queue_column_end(uow, ref.project_id, ref.column_id)
     fields, (number, required), column = references(), numbers(), column_lock()
     point = ordering.read_column_end(column, end)
@@ -82,7 +82,7 @@ def create_card(uow: UnitOfWork, ref: ColumnRef, request: CreateCard) -> Card:
         id=uow.new_id(),
         number=number,
         project_id=ref.project_id,
-        project_key=at.row.project_key,
+        project_key=loaded.row.project_key,
         column=column,
         order=point.order,
         created_by_id=uow.user_id,
@@ -110,7 +110,6 @@ def queue_numbers(
     waits for the numbers.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         count: The number of new cards.
 
@@ -139,21 +138,23 @@ def get_card(uow: UnitOfWork, ref: CardRef) -> Card:
 @serves(UPDATE_CARD)
 def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     """Update a card. The position of a moved card refers to the cards that its column has when it is locked."""
-    at = access.card(uow, ref)
-    workspace_id = at.roles.workspace_id or ""
+    loaded = access.card(uow, ref)
+    workspace_id = loaded.roles.workspace_id or ""
     references = queue_references(uow, workspace_id, ref.project_id, [("", request)])
     # Those who are notified, if they have access. Read here, since the locks need a round trip anyway.
-    concerned_ids = {id for id in (at.card.assignee_id, at.card.created_by_id) if id and id != uow.user_id}
-    members = people.queue_members(uow, workspace_id, concerned_ids)
+    recipient_ids = {
+        id for id in (loaded.card.assignee_id, loaded.card.created_by_id) if id and id != uow.user_id
+    }
+    members = people.queue_members(uow, workspace_id, recipient_ids)
     columns: Mapping[str, LockedColumn] = {}
     neighbours: Neighbours | None = None
-    locked: access.LoadedCard | None = at
+    locked: access.LoadedCard | None = loaded
     if rules.changes_position(request):
-        entered_id = at.card.column_id if request.column_id is UNSET else request.column_id
-        locked_columns = queue_column_locks(uow, at.card.project_id, {at.card.column_id, entered_id})
-        card_lock = access.queue_card_lock(uow, at)
-        target = rules.find_target_position(at.card, request)
-        neighbours = queue_neighbours(uow, ref.project_id, entered_id, target, at.card.id)
+        entered_id = loaded.card.column_id if request.column_id is UNSET else request.column_id
+        locked_columns = queue_column_locks(uow, loaded.card.project_id, {loaded.card.column_id, entered_id})
+        card_lock = access.queue_card_lock(uow, loaded)
+        target = rules.find_target_position(loaded.card, request)
+        neighbours = queue_neighbours(uow, ref.project_id, entered_id, target, loaded.card.id)
         fields, columns, locked = references(), read_locked_columns(locked_columns), card_lock()
     else:
         fields = references()
@@ -161,7 +162,7 @@ def update_card(uow: UnitOfWork, ref: CardRef, request: UpdateCard) -> Card:
     # Concurrent changes of the same card are rare, so try without reading it again.
     updated = None if locked is None else change.apply(locked, is_current=not uses_row_locks(uow))
     if updated is None:
-        updated = change.apply(access.lock_card(uow, at), is_current=True)
+        updated = change.apply(access.lock_card(uow, loaded), is_current=True)
     if updated is None:
         # Another unit moved the card while this one waited for its column. Locks cannot be released.
         retry_transaction(uow)
@@ -190,17 +191,17 @@ class _Update:
     fields: Mapping[str, CustomField]
     neighbours: Neighbours | None
 
-    def apply(self, at: access.LoadedCard, *, is_current: bool) -> Card | None:
+    def apply(self, loaded: access.LoadedCard, *, is_current: bool) -> Card | None:
         """Apply the update.
 
         Args:
-            at: The card.
-            is_current: Whether ``at`` was read after the row of the card was locked.
+            loaded: The card.
+            is_current: Whether ``loaded`` was read after the row of the card was locked.
 
         Returns:
             The updated card; None if the card is in a column that is not locked, or was changed in between.
         """
-        before = at.card
+        before = loaded.card
         if rules.changes_position(self.request) and before.column_id not in self.columns:
             return None
         entered = self._find_entered_column(before)
@@ -214,12 +215,12 @@ class _Update:
         order = None if after.archived else before.order
         point = None
         if target is not None:
-            point = self._find_insertion_point(at, self.columns[after.column_id], target)
+            point = self._find_insertion_point(loaded, self.columns[after.column_id], target)
             order = point.order
         after = rules.increment_version(before, after, order, self.uow.now)
         if after is before:
             return before if is_current or target is None else None
-        if not self._write(at, after, point, is_locked=is_current or bool(self.columns)):
+        if not self._write(loaded, after, point, is_locked=is_current or bool(self.columns)):
             return None
         names = (self.columns[before.column_id].name, entered.name) if entered else ()
         for event in rules.build_events(before, after, self.workspace_id, *names):
@@ -228,21 +229,21 @@ class _Update:
 
     def _write(
         self,
-        at: access.LoadedCard,
+        loaded: access.LoadedCard,
         after: Card,
         point: ordering.InsertionPoint | None,
         *,
         is_locked: bool,
     ) -> bool:
         """Write the card and its position; return False if it is not locked, and another unit has changed it."""
-        before = at.card
+        before = loaded.card
         changes = card_rows.build_changes(before, after, None if point is None else point.position)
         written = {"_id": before.id, "_version": before.version, **changes}
         update = queue_statement(self.uow.connection, _UPDATE, written)
         if not is_locked and not update.row_count:
             return False
         if not before.archived and (after.archived or after.column_id != before.column_id):
-            ordering.index_removal(self.uow, self.columns[before.column_id], at.position)
+            ordering.index_removal(self.uow, self.columns[before.column_id], loaded.position)
         if point is not None:
             ordering.index_insertion(self.uow, self.columns[after.column_id], point)
         return True
@@ -265,15 +266,15 @@ class _Update:
                 raise unknown(name)
 
     def _find_insertion_point(
-        self, at: access.LoadedCard, into: LockedColumn, target: rules.TargetPosition
+        self, loaded: access.LoadedCard, into: LockedColumn, target: rules.TargetPosition
     ) -> ordering.InsertionPoint:
-        before = at.card
-        stands_there = into.id == before.column_id and not before.archived
-        position = at.position if stands_there else None
+        before = loaded.card
+        stays_in_column = into.id == before.column_id and not before.archived
+        position = loaded.position if stays_in_column else None
         point = ordering.find_insertion_point(
             self.uow, into, target, before.project_id, before.id, position, self.neighbours
         )
-        if into.wip_limit is not None and not stands_there:
+        if into.wip_limit is not None and not stays_in_column:
             other_count = (
                 point.order
                 if target == EndPosition()
@@ -286,34 +287,34 @@ class _Update:
 @serves(DELETE_CARD)
 def delete_card(uow: UnitOfWork, ref: CardRef) -> Deleted:
     """Move a card with its comments, relations and attachments to the trash. Its number is not used again."""
-    at = access.card(uow, ref)
+    loaded = access.card(uow, ref)
     columns = {}
-    if uses_row_locks(uow) or at.row.directory is not None:
-        columns = lock_columns(uow, at.card.project_id, [at.card.column_id])
-        at = access.lock_card(uow, at)
-        if at.card.column_id not in columns:
+    if uses_row_locks(uow) or loaded.row.directory is not None:
+        columns = lock_columns(uow, loaded.card.project_id, [loaded.card.column_id])
+        loaded = access.lock_card(uow, loaded)
+        if loaded.card.column_id not in columns:
             retry_transaction(uow)
-    uow.require_version(at.card.version)
-    column = None if at.card.archived else columns.get(at.card.column_id)
+    uow.require_version(loaded.card.version)
+    column = None if loaded.card.archived else columns.get(loaded.card.column_id)
     event = CardDeleted(
-        workspace_id=at.roles.workspace_id or "",
-        project_id=at.card.project_id,
-        card=at.card,
-        commenter_ids=load_commenter_ids(uow, at.card.id),
+        workspace_id=loaded.roles.workspace_id or "",
+        project_id=loaded.card.project_id,
+        card=loaded.card,
+        commenter_ids=load_commenter_ids(uow, loaded.card.id),
     )
     trash.put(
         uow,
         cards,
         kind="card",
-        item_id=at.card.id,
-        name=at.card.title,
-        key=at.card.key,
-        organization_id=at.roles.organization_id,
-        workspace_id=at.roles.workspace_id,
-        project_id=at.card.project_id,
+        item_id=loaded.card.id,
+        name=loaded.card.title,
+        key=loaded.card.key,
+        organization_id=loaded.roles.organization_id,
+        workspace_id=loaded.roles.workspace_id,
+        project_id=loaded.card.project_id,
     )
-    uow.connection.execute(_DELETE, {"_id": at.card.id})
+    uow.connection.execute(_DELETE, {"_id": loaded.card.id})
     if column is not None:
-        ordering.index_removal(uow, column, at.position)
+        ordering.index_removal(uow, column, loaded.position)
     uow.emit(event)
     return Deleted(broken_automations=[])

@@ -31,9 +31,9 @@ def list_checklist_items(uow: UnitOfWork, ref: FlatCardRef, request: Paged) -> L
 @serves(ADD_CHECKLIST_ITEM)
 def add_checklist_item(uow: UnitOfWork, ref: FlatCardRef, request: AddChecklistItem) -> ChecklistItem:
     """Add an item, at the end unless the request has an order."""
-    at = access.lock_card(uow, access.flat_card(uow, ref))
+    loaded = access.lock_card(uow, access.flat_card(uow, ref))
     id = uow.new_id()
-    after = _change(uow, at, rules.add_item(at.card.checklist, request, id))
+    after = _change(uow, loaded, rules.add_item(loaded.card.checklist, request, id))
     return rules.find_item(after.checklist, id)
 
 
@@ -42,18 +42,18 @@ def update_checklist_item(
     uow: UnitOfWork, ref: ChecklistItemRef, request: UpdateChecklistItem
 ) -> ChecklistItem:
     """Rename, check or move an item."""
-    at = access.lock_card(uow, access.checklist_item(uow, ref))
-    after = _change(uow, at, rules.update_item(at.card.checklist, ref.item_id, request))
+    loaded = access.lock_card(uow, access.checklist_item(uow, ref))
+    after = _change(uow, loaded, rules.update_item(loaded.card.checklist, ref.item_id, request))
     return rules.find_item(after.checklist, ref.item_id)
 
 
 @serves(DELETE_CHECKLIST_ITEM)
 def delete_checklist_item(uow: UnitOfWork, ref: ChecklistItemRef) -> Ok:
     """Delete an item."""
-    at = access.lock_card(uow, access.checklist_item(uow, ref))
-    _change(uow, at, rules.remove_item(at.card.checklist, ref.item_id))
+    loaded = access.lock_card(uow, access.checklist_item(uow, ref))
+    _change(uow, loaded, rules.remove_item(loaded.card.checklist, ref.item_id))
     return Ok()
 
 
-def _change(uow: UnitOfWork, at: access.LoadedCard, checklist: list[ChecklistItem]) -> Card:
-    return change_card(uow, at, checklist=checklist, checklist_progress=rules.progress(checklist))
+def _change(uow: UnitOfWork, loaded: access.LoadedCard, checklist: list[ChecklistItem]) -> Card:
+    return change_card(uow, loaded, checklist=checklist, checklist_progress=rules.progress(checklist))

@@ -133,7 +133,6 @@ def column_values(uow: UnitOfWork, project_id: str) -> list[Column]:
     """Return all columns of a project by scope and order.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
     """
     return [column_value(row) for row in _LIST.all(uow.connection, {"_project_id": project_id})]
@@ -143,7 +142,6 @@ def scope_columns(uow: UnitOfWork, project_id: str, scope_id: str) -> list[Colum
     """Return the columns of a scope by order.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the scope.
         scope_id: The scope.
     """
@@ -154,7 +152,7 @@ def scope_columns(uow: UnitOfWork, project_id: str, scope_id: str) -> list[Colum
 @serves(UPDATE_COLUMN)
 def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Column:
     """Update a column; another ``order`` moves it within its scope."""
-    at = access.column(uow, ref)
+    loaded = access.column(uow, ref)
     before = _load_locked(uow, ref)
     column = column_value(before)
     after = replace_fields(column, **get_set_fields(request, Column))
@@ -167,14 +165,14 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
     if changes := _FIELDS.to_changes(column, after):
         uow.connection.execute(_UPDATE, {"_id": before.id, **changes, "updated_at": uow.now})
     updated = column_value(_read(uow, ref))
-    emit_change(uow, at.roles.workspace_id, column, updated)
+    emit_change(uow, loaded.roles.workspace_id, column, updated)
     return updated
 
 
 @serves(DELETE_COLUMN)
 def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Deleted:
     """Move a column to the trash; its cards, including archived ones, move to the column of ``moveCardsTo``."""
-    at = access.column(uow, ref)
+    loaded = access.column(uow, ref)
     if request.move_cards_to == ref.column_id:
         raise invalid(("moveCardsTo", "must be another column"))
     before = _load_locked(uow, ref)
@@ -185,7 +183,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Del
             raise unknown("moveCardsTo")
         source, target = locked_columns[before.id], locked_columns[request.move_cards_to]
         moves = card_moves.empty_columns(
-            uow, at.roles.workspace_id or "", [source], target, before.project_id
+            uow, loaded.roles.workspace_id or "", [source], target, before.project_id
         )
     elif ordering.has_cards(uow, before.id):
         raise Conflict("the column has cards: moveCardsTo is required", code="column_not_empty")
@@ -195,8 +193,8 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Del
         kind="column",
         item_id=before.id,
         name=before.name,
-        organization_id=at.roles.organization_id,
-        workspace_id=at.roles.workspace_id,
+        organization_id=loaded.roles.organization_id,
+        workspace_id=loaded.roles.workspace_id,
         project_id=before.project_id,
     )
     trash.add_references(uow, trash_id, cards.c.column_id, moves)
@@ -212,7 +210,7 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Del
     )
     uow.connection.execute(_DELETE, {"_id": before.id})
     COLUMN_ORDERS.leave(uow, before.scope_id, before.position)
-    emit_change(uow, at.roles.workspace_id, column_value(before), None)
+    emit_change(uow, loaded.roles.workspace_id, column_value(before), None)
     return Deleted(broken_automations=[])
 
 

@@ -43,14 +43,14 @@ def list_comments(uow: UnitOfWork, ref: CardRef, request: Paged) -> Listing[Comm
 @serves(CREATE_COMMENT)
 def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Comment:
     """Comment on a card."""
-    at = access.card(uow, ref)
-    count = _count(uow, at.card.id, 1)
-    comment = ROWS.insert(uow, request, at.card.id)
+    loaded = access.card(uow, ref)
+    count = _count(uow, loaded.card.id, 1)
+    comment = ROWS.insert(uow, request, loaded.card.id)
     uow.emit(
         CommentCreated(
-            workspace_id=at.roles.workspace_id or "",
-            project_id=at.card.project_id,
-            card=replace_fields(at.card, comment_count=count, updated_at=uow.now),
+            workspace_id=loaded.roles.workspace_id or "",
+            project_id=loaded.card.project_id,
+            card=replace_fields(loaded.card, comment_count=count, updated_at=uow.now),
             comment=comment,
         )
     )
@@ -60,37 +60,37 @@ def create_comment(uow: UnitOfWork, ref: CardRef, request: CreateComment) -> Com
 @serves(UPDATE_COMMENT)
 def update_comment(uow: UnitOfWork, ref: CommentRef, request: UpdateComment) -> Comment:
     """Change the content of a comment."""
-    at = access.comment(uow, ref)
-    before, after = ROWS.update(uow, request, at.card.id, at.row.comment_id)
+    loaded = access.comment(uow, ref)
+    before, after = ROWS.update(uow, request, loaded.card.id, loaded.row.comment_id)
     if after is not before:
-        ids = {"workspace_id": at.roles.workspace_id or "", "project_id": at.card.project_id}
-        uow.emit(CommentUpdated(**ids, card=at.card, comment=after, before=before.content))
+        ids = {"workspace_id": loaded.roles.workspace_id or "", "project_id": loaded.card.project_id}
+        uow.emit(CommentUpdated(**ids, card=loaded.card, comment=after, before=before.content))
     return after
 
 
 @serves(DELETE_COMMENT)
 def delete_comment(uow: UnitOfWork, ref: CommentRef) -> Ok:
     """Move a comment to the trash."""
-    at = access.comment(uow, ref)
+    loaded = access.comment(uow, ref)
     # Locked first, as when a card is deleted, so that two units never wait for each other.
-    access.lock_card(uow, at)
+    access.lock_card(uow, loaded)
     ROWS.delete(
         uow,
-        at.roles,
-        at.row.comment_id,
-        at.row.author_id,
-        name=at.card.title,
-        project_id=at.card.project_id,
-        key=at.card.key,
+        loaded.roles,
+        loaded.row.comment_id,
+        loaded.row.author_id,
+        name=loaded.card.title,
+        project_id=loaded.card.project_id,
+        key=loaded.card.key,
     )
-    count = _count(uow, at.card.id, -1)
+    count = _count(uow, loaded.card.id, -1)
     uow.emit(
         CommentDeleted(
-            workspace_id=at.roles.workspace_id or "",
-            project_id=at.card.project_id,
-            card=replace_fields(at.card, comment_count=count, updated_at=uow.now),
-            comment_id=at.row.comment_id,
-            author_id=at.row.author_id,
+            workspace_id=loaded.roles.workspace_id or "",
+            project_id=loaded.card.project_id,
+            card=replace_fields(loaded.card, comment_count=count, updated_at=uow.now),
+            comment_id=loaded.row.comment_id,
+            author_id=loaded.row.author_id,
         )
     )
     return Ok()

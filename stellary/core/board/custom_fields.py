@@ -103,8 +103,8 @@ def list_custom_fields(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> List
 @serves(UPDATE_CUSTOM_FIELD)
 def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCustomField) -> CustomField:
     """Update a field, and convert the values that cards have if the type or the options change."""
-    at = field_access.load_locked_custom_field(uow, ref)
-    before = field_rows.field(at.row)
+    loaded = field_access.load_locked_custom_field(uow, ref)
+    before = field_rows.field(loaded.row)
     after = rules.apply_update(before, request, uow.now, uow.new_id)
     if after is before:
         return before
@@ -116,7 +116,11 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
     _rewrite(uow, changed_cards)
     _rename_in_trash(uow, before, after)
     emit_change(
-        uow, at.roles.workspace_id, before, after, **describe_values([card.value for card in changed_cards])
+        uow,
+        loaded.roles.workspace_id,
+        before,
+        after,
+        **describe_values([card.value for card in changed_cards]),
     )
     return after
 
@@ -124,8 +128,8 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
 @serves(DELETE_CUSTOM_FIELD)
 def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
     """Move a field to the trash, with the values that cards have of it."""
-    at = field_access.custom_field(uow, ref)
-    before = field_rows.field(at.row)
+    loaded = field_access.custom_field(uow, ref)
+    before = field_rows.field(loaded.row)
     # This locks the field. A unit that sets a value holds a share lock on it, so its value is visible afterwards.
     trash_id = trash.put(
         uow,
@@ -133,8 +137,8 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
         kind="custom_field",
         item_id=before.id,
         name=before.name,
-        organization_id=at.roles.organization_id,
-        workspace_id=at.roles.workspace_id,
+        organization_id=loaded.roles.organization_id,
+        workspace_id=loaded.roles.workspace_id,
         project_id=before.project_id,
     )
     parameters = {"_project_id": before.project_id, "_field_id": before.id}
@@ -144,7 +148,11 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
     changed_cards = _convert_values(uow, before, None)
     _rewrite(uow, changed_cards)
     emit_change(
-        uow, at.roles.workspace_id, before, None, **describe_values([card.value for card in changed_cards])
+        uow,
+        loaded.roles.workspace_id,
+        before,
+        None,
+        **describe_values([card.value for card in changed_cards]),
     )
     return Deleted(broken_automations=[])
 
@@ -152,12 +160,12 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
 @serves(SET_CUSTOM_FIELDS)
 def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomFields) -> Card:
     """Set and clear the values of the request; other values stay."""
-    at = access.flat_card(uow, ref)
-    fields = field_rows.load_share_locked_fields(uow, at.card.project_id, request.values.keys())
-    at = access.lock_card(uow, at)
-    values = rules.apply_values(at.card.custom_fields, request.values, fields)
-    uow.require_version(at.card.version)
-    return change_card(uow, at, custom_fields=values)
+    loaded = access.flat_card(uow, ref)
+    fields = field_rows.load_share_locked_fields(uow, loaded.card.project_id, request.values.keys())
+    loaded = access.lock_card(uow, loaded)
+    values = rules.apply_values(loaded.card.custom_fields, request.values, fields)
+    uow.require_version(loaded.card.version)
+    return change_card(uow, loaded, custom_fields=values)
 
 
 def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: dict[str, object]) -> None:

@@ -137,7 +137,6 @@ def project_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     """Return the file of a project without its documents and rules, and the id of its workspace.
 
     Args:
-        uow: The unit of work.
         ref: The project.
     """
     project = access.project(uow, ref).row
@@ -276,7 +275,6 @@ class People:
         """Load further people.
 
         Args:
-            uow: The unit of work.
             workspace_id: The workspace of the file.
             ids: The ids of users; those that have been loaded are ignored.
         """

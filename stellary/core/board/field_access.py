@@ -34,17 +34,16 @@ def load_locked_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Loaded[Cus
     """Check access to a custom field, and lock it: until the unit ends, no other unit changes it or sets a value of it.
 
     Args:
-        uow: The unit of work.
         ref: The custom field.
 
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such field (in that project).
     """
-    at = custom_field(uow, ref)
+    loaded = custom_field(uow, ref)
     if not uses_row_locks(uow):
-        return at
-    row = require_row(_LOCK.first(uow.connection, {"_field_id": at.row.id}), "Custom field")
-    return attrs.evolve(at, row=row)
+        return loaded
+    row = require_row(_LOCK.first(uow.connection, {"_field_id": loaded.row.id}), "Custom field")
+    return attrs.evolve(loaded, row=row)
 
 
 ACCESS_BY_REF = by_ref(custom_field)

@@ -32,19 +32,18 @@ def load_locked_import(uow: UnitOfWork, ref: ImportRef) -> Loaded[ImportRow]:
     The workspace is locked first, in the same order as when it is deleted with its imports.
 
     Args:
-        uow: The unit of work.
         ref: The import.
 
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such import.
         Forbidden: The caller has not started the import.
     """
-    at = multipart_import(uow, ref)
+    loaded = multipart_import(uow, ref)
     if not uses_row_locks(uow):
-        return at
-    people.reaching(uow, at.row.workspace_id, [uow.user_id])
-    row = require_row(_LOCK.first(uow.connection, {"_import_id": at.row.id}), "Import")
-    return Loaded(row, at.roles)
+        return loaded
+    people.reaching(uow, loaded.row.workspace_id, [uow.user_id])
+    row = require_row(_LOCK.first(uow.connection, {"_import_id": loaded.row.id}), "Import")
+    return Loaded(row, loaded.roles)
 
 
 ACCESS_BY_REF = by_ref(multipart_import)

@@ -80,7 +80,6 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     """Create a project from a file; the importer becomes a member.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         request: The file.
     """
@@ -152,7 +151,6 @@ def build_importer(
     """Return the importing user and the project, as the rules need them.
 
     Args:
-        uow: The unit of work.
         importer: The importing user.
         project_id: The new project.
         assignees: The ids of people with access to the workspace, by e-mail address as in the file.
@@ -172,7 +170,6 @@ def build_project(uow: UnitOfWork, file: ProjectHeader, id: str, workspace_id: s
     """Return the project of a file, without a key.
 
     Args:
-        uow: The unit of work.
         file: The file.
         id: The id of the project.
         workspace_id: The workspace.
@@ -193,7 +190,6 @@ def internal_columns(uow: UnitOfWork, last_number: int) -> dict[str, object]:
     """Return the columns of a new project that are no field.
 
     Args:
-        uow: The unit of work.
         last_number: The highest number that is not free.
     """
     return {"template_id": "import", "last_number": last_number, "created_by_id": uow.user_id}
@@ -255,7 +251,6 @@ def write_members(uow: UnitOfWork, project_id: str, member_ids: Sequence[str]) -
     """Insert the members of a project.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         member_ids: The ids of the members.
     """
@@ -267,7 +262,6 @@ def write_plan(uow: UnitOfWork, plan: ImportPlan) -> None:
     """Insert the rows of a plan, one batch per table.
 
     Args:
-        uow: The unit of work.
         plan: The plan.
     """
     rows_by_statement: tuple[tuple[Insert, Sequence[NewRow]], ...] = (
@@ -291,7 +285,6 @@ def write_cards(
     """Insert cards with their positions, and comments with the addresses of their authors.
 
     Args:
-        uow: The unit of work.
         new_cards: The cards, with their positions.
         new_comments: The comments, with the addresses of their authors.
     """
@@ -304,7 +297,6 @@ def write_relations(uow: UnitOfWork, rows: Sequence[NewRow]) -> None:
     """Insert relations.
 
     Args:
-        uow: The unit of work.
         rows: The rows.
     """
     if rows:
@@ -322,7 +314,6 @@ def emit_cards(
     """Emit the event by which imported cards and comments are indexed for search.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         project_id: The project.
         project_key: The key of the project.
@@ -349,7 +340,6 @@ def load_people_by_email(
     """Return the assignees of cards and the members of a file with access to the workspace, by e-mail key.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         cards: The cards, as the file has them.
         file: The file with the members; by default none.
@@ -379,7 +369,6 @@ def find_members(
     Only people with access to the workspace become members, and only if the importer has the right to add them.
 
     Args:
-        uow: The unit of work.
         request: The file.
         people_by_email: People with access to the workspace, by e-mail key.
     """

@@ -109,7 +109,6 @@ def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
     """Return all labels of a project in order of creation.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
     """
     return list(_LIST.fetch(uow, Paged(), _label, _project_id=project_id).items)
@@ -118,20 +117,20 @@ def project_labels(uow: UnitOfWork, project_id: str) -> list[Label]:
 @serves(UPDATE_LABEL)
 def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     """Change the name or the color of a label."""
-    at = access.label(uow, ref)
-    before = _label(at.row)
+    loaded = access.label(uow, ref)
+    before = _label(loaded.row)
     after = update_value(before, request, uow.now)
     if after is not before:
         _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
-        emit_change(uow, at.roles.workspace_id, before, after)
+        emit_change(uow, loaded.roles.workspace_id, before, after)
     return after
 
 
 @serves(DELETE_LABEL)
 def delete_label(uow: UnitOfWork, ref: LabelRef) -> Deleted:
     """Move a label to the trash, and remove it from all cards."""
-    at = access.label(uow, ref)
-    label = at.row
+    loaded = access.label(uow, ref)
+    label = loaded.row
     # This locks the label. A unit that adds it to a card holds a share lock on it, so the change is visible afterwards.
     trash_id = trash.put(
         uow,
@@ -139,8 +138,8 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Deleted:
         kind="label",
         item_id=label.id,
         name=label.name,
-        organization_id=at.roles.organization_id,
-        workspace_id=at.roles.workspace_id,
+        organization_id=loaded.roles.organization_id,
+        workspace_id=loaded.roles.workspace_id,
         project_id=label.project_id,
     )
     parameters = {"_project_id": label.project_id, "_label_id": label.id}
@@ -153,30 +152,30 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Deleted:
     values = [
         ChangedValue(row.id, former_ids.get(row.id), row.label_ids, row.version) for row in changed_rows
     ]
-    emit_change(uow, at.roles.workspace_id, _label(label), None, **describe_values(values))
+    emit_change(uow, loaded.roles.workspace_id, _label(label), None, **describe_values(values))
     return Deleted(broken_automations=[])
 
 
 @serves(ADD_LABEL_TO_CARD)
 def add_label_to_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     """Add a label of its project to a card; no effect if the card has it."""
-    at = access.card_label(uow, ref)
+    loaded = access.card_label(uow, ref)
     if uses_row_locks(uow):
         access.require_row(uow.connection.execute(_KEEP, {"_id": ref.label_id}).first(), "Label")
-    at = access.lock_card(uow, at)
-    ids = at.card.label_ids
+    loaded = access.lock_card(uow, loaded)
+    ids = loaded.card.label_ids
     if ref.label_id not in ids:
         if len(ids) >= LABELS_MAX:
             raise Conflict(f"a card has at most {LABELS_MAX} labels", code="labels_full")
-        change_card(uow, at, label_ids=[*ids, ref.label_id])
+        change_card(uow, loaded, label_ids=[*ids, ref.label_id])
     return Ok()
 
 
 @serves(REMOVE_LABEL_FROM_CARD)
 def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     """Remove a label from a card; no effect if the card does not have it."""
-    at = access.lock_card(uow, access.card_label(uow, ref))
-    change_card(uow, at, label_ids=[id for id in at.card.label_ids if id != ref.label_id])
+    loaded = access.lock_card(uow, access.card_label(uow, ref))
+    change_card(uow, loaded, label_ids=[id for id in loaded.card.label_ids if id != ref.label_id])
     return Ok()
 
 

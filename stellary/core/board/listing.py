@@ -100,7 +100,6 @@ def board_cards(uow: UnitOfWork, project_id: str, project_key: str) -> CardList:
     """Return the unarchived cards of a project in board order.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         project_key: Its key, with which the keys of cards begin.
     """
@@ -112,7 +111,6 @@ def scope_cards(uow: UnitOfWork, project_id: str, project_key: str, scope_id: st
     """Return the unarchived cards of a scope by column and order.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the scope.
         project_key: Its key, with which the keys of cards begin.
         scope_id: The scope.
@@ -166,7 +164,6 @@ def _load_whole_columns(
     """Return the cards of whole columns in board order.
 
     Args:
-        uow: The unit of work.
         names: The names of the filters, all from ``_WHOLE_COLUMNS``.
         parameters: Their values, and the project.
         project_key: The prefix of the cards' keys.

@@ -110,7 +110,6 @@ def create_hidden_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateImp
     """Start an import: create a hidden project with everything that its cards refer to.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         request: The file without its cards.
     """
@@ -303,7 +302,6 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
     """Move the project of an import into its workspace, with its relations and members.
 
     Args:
-        uow: The unit of work.
         ref: The import.
 
     Returns:
@@ -313,8 +311,8 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
         Invalid: The relations between cards contradict each other.
         Conflict: The import has been completed already.
     """
-    at = load_locked_import(uow, ref)
-    row = at.row
+    loaded = load_locked_import(uow, ref)
+    row = loaded.row
     _require_open(row)
     header = load(CreateImport, orjson.loads(row.header))
     sent = _load_sent(uow, row.id)
@@ -363,7 +361,7 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
     entries = zip((card.id for card in sent.cards), sent.new_ids, sent.numbers, strict=True)
     new_ids["cards"] = single_imports.index_card_ids(header, entries)
     scope_ids = [new_id for _, new_id in row.new_ids["scopes"]]
-    return Imported(answer, importer, at.roles.organization_id or "", scope_ids, new_ids), header
+    return Imported(answer, importer, loaded.roles.organization_id or "", scope_ids, new_ids), header
 
 
 def _count_column_cards(uow: UnitOfWork, row: ImportRow) -> tuple[dict[str, str | int], ...]:

@@ -34,7 +34,6 @@ def unassign_cards(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
     """Unassign the cards of a workspace that are assigned to a user or an agent.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         user_id: The id of the user, or of the agent.
     """
@@ -56,7 +55,6 @@ def leave_boards(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     """Delete the project memberships and card assignments of the users who left.
 
     Args:
-        uow: The unit of work.
         events: The users who have left a workspace.
     """
     for event in events:

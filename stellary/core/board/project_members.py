@@ -54,18 +54,18 @@ def list_project_members(uow: UnitOfWork, ref: ProjectRef, request: Paged) -> Li
 @serves(ADD_PROJECT_MEMBER)
 def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMember) -> ProjectMember:
     """Add a person with access to the workspace; others are reported as unknown."""
-    at = access.project(uow, ref)
-    person = people.reaching_by_email(uow, at.row.workspace_id, address_key(request.email))
+    loaded = access.project(uow, ref)
+    person = people.reaching_by_email(uow, loaded.row.workspace_id, address_key(request.email))
     if person is None:
         raise NotFound("no member of the workspace has this e-mail address", code="unknown_email")
     member = build_value(
         ProjectMember, request, user_id=person.id, email=person.email, name=person.name, created_at=uow.now
     )
     with refuse_duplicate(uow, "already a member of the project", "already_member"):
-        uow.connection.execute(_INSERT, _FIELDS.to_row(member, project_id=at.row.id))
+        uow.connection.execute(_INSERT, _FIELDS.to_row(member, project_id=loaded.row.id))
     uow.emit(
         ProjectMemberAdded(
-            workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=person.id, member=member
+            workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, user_id=person.id, member=member
         )
     )
     return member
@@ -74,10 +74,12 @@ def add_project_member(uow: UnitOfWork, ref: ProjectRef, request: AddProjectMemb
 @serves(REMOVE_PROJECT_MEMBER)
 def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
     """Remove a member; cards stay assigned to that person."""
-    at = access.project_member(uow, ref)
-    delete_row(uow, _DELETE, {"_project_id": at.row.id, "_user_id": at.row.member_id}, "Member")
+    loaded = access.project_member(uow, ref)
+    delete_row(uow, _DELETE, {"_project_id": loaded.row.id, "_user_id": loaded.row.member_id}, "Member")
     uow.emit(
-        ProjectMemberRemoved(workspace_id=at.row.workspace_id, project_id=at.row.id, user_id=at.row.member_id)
+        ProjectMemberRemoved(
+            workspace_id=loaded.row.workspace_id, project_id=loaded.row.id, user_id=loaded.row.member_id
+        )
     )
     return Ok()
 

@@ -126,7 +126,6 @@ def insert_project(
     """Insert a project with a free key, and try again if another unit takes the key.
 
     Args:
-        uow: The unit of work.
         project: The project; its key is ignored.
         choose_key: Returns the key for the set of keys that are taken.
         **internal: The values of columns that are not fields, except the version.
@@ -146,7 +145,6 @@ def insert_hidden_project(uow: UnitOfWork, project: Project, key: str, **interna
     """Insert a project that belongs to no workspace yet, so that no reader finds it.
 
     Args:
-        uow: The unit of work.
         project: The project; its key and its workspace are ignored.
         key: The key that it will have if the key is still free then.
         **internal: The columns that are no field, except the version.
@@ -161,7 +159,6 @@ def reveal_project(
     """Move a hidden project into its workspace, with a free key.
 
     Args:
-        uow: The unit of work.
         project: The project; its key is ignored.
         choose_key: Returns the key for the set of keys that are taken.
 
@@ -180,7 +177,6 @@ def taken_keys(uow: UnitOfWork, workspace_id: str) -> set[str]:
     """Return the keys of the projects of a workspace.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
     """
     return set(uow.connection.execute(_KEYS, {"_workspace_id": workspace_id}).scalars())
@@ -247,7 +243,6 @@ def list_projects_of_workspace(uow: UnitOfWork, workspace_id: str, request: List
     """Return the projects that a request selects, for a workspace whose access was checked.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         request: The filter and the page.
     """
@@ -296,8 +291,8 @@ def update_project(uow: UnitOfWork, ref: ProjectRef, request: UpdateProject) -> 
 @serves(DELETE_PROJECT)
 def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     """Move a project with its columns, cards, labels and members to the trash."""
-    at = access.load_locked_project(uow, ref)
-    before = at.row
+    loaded = access.load_locked_project(uow, ref)
+    before = loaded.row
     uow.require_version(before.version)
     lock_columns(uow, before.id)
     trash.put(
@@ -308,8 +303,8 @@ def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
         name=before.name,
         key=before.key,
         author_id=before.created_by_id,
-        organization_id=at.roles.organization_id,
-        workspace_id=at.roles.workspace_id,
+        organization_id=loaded.roles.organization_id,
+        workspace_id=loaded.roles.workspace_id,
         project_id=before.id,
     )
     for statement in _DELETE:
@@ -323,7 +318,6 @@ def load_project(uow: UnitOfWork, project_id: str) -> Project:
     """Return a project whose access was checked.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
     """
     return project_value(access.require_row(_ONE.first(uow.connection, {"_id": project_id}), "Project"))

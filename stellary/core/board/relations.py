@@ -136,25 +136,25 @@ def create_relation(uow: UnitOfWork, ref: FlatCardRef, request: CreateRelation) 
     """Relate a card to another card of the workspace."""
     # The lock serializes new relations of the workspace: two concurrent ones could together form a cycle.
     lock_workspace(uow, ref)
-    at = access.flat_card(uow, ref)
-    if request.target_card_id == at.card.id:
+    loaded = access.flat_card(uow, ref)
+    if request.target_card_id == loaded.card.id:
         raise invalid(("targetCardId", "must be another card"))
-    parameters = {"_card_id": at.card.id, "_target_id": request.target_card_id}
-    parameters["_workspace_id"] = at.roles.workspace_id or ""
+    parameters = {"_card_id": loaded.card.id, "_target_id": request.target_card_id}
+    parameters["_workspace_id"] = loaded.roles.workspace_id or ""
     ends = {row.other_id: row for row in _ENDS.all(uow.connection, parameters)}
-    if at.card.id not in ends:
+    if loaded.card.id not in ends:
         raise NotFound("Card not found")
     other, limits = ends.get(request.target_card_id), uow.actor.agent_limits
     if other is None or not (limits is None or limits.sees(other.project_id)):
         raise unknown("targetCardId")
     uow.record_dependency("other card", other.other_id)
-    edge = rules.build_edge(at.card.id, request.target_card_id, request.type)
+    edge = rules.build_edge(loaded.card.id, request.target_card_id, request.type)
     check_edge(uow, edge)
     relation = build_value(
         Relation,
         request,
         id=uow.new_id(),
-        card_id=at.card.id,
+        card_id=loaded.card.id,
         card=_build_related_card(other),
         created_by_id=uow.user_id,
         created_at=uow.now,
@@ -183,7 +183,6 @@ def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> li
     """Return the relations of a card with another card, as the first card sees them.
 
     Args:
-        uow: The unit of work.
         ref: The card.
         target_card_id: The other card.
     """
@@ -195,10 +194,10 @@ def find_relations(uow: UnitOfWork, ref: FlatCardRef, target_card_id: str) -> li
 @serves(DELETE_RELATION)
 def delete_relation(uow: UnitOfWork, ref: RelationRef) -> Ok:
     """Delete a relation of both cards."""
-    at = relation_access.relation(uow, ref)
-    delete_row(uow, _DELETE, {"_id": at.row.id}, "Relation")
-    edge = Edge(at.row.source_id, at.row.target_id, at.row.type)
-    _emit_events(uow, RelationRemoved, at.roles.workspace_id or "", at.row.id, edge)
+    loaded = relation_access.relation(uow, ref)
+    delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Relation")
+    edge = Edge(loaded.row.source_id, loaded.row.target_id, loaded.row.type)
+    _emit_events(uow, RelationRemoved, loaded.roles.workspace_id or "", loaded.row.id, edge)
     return Ok()
 
 
@@ -232,7 +231,6 @@ def lock_ends(uow: UnitOfWork, workspace_id: str, card_id: str, other_id: str) -
     """Lock two cards against deletion until the transaction ends, and return the ids of those that exist.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the cards.
         card_id: One of the cards.
         other_id: The other one.
@@ -245,7 +243,6 @@ def check_edge(uow: UnitOfWork, edge: Edge) -> None:
     """Check that a relation is not a duplicate or a second parent, and completes no cycle.
 
     Args:
-        uow: The unit of work.
         edge: The relation in its stored form.
 
     Raises:

@@ -100,7 +100,6 @@ def resolve_workspace(uow: UnitOfWork, ref: WorkspaceRef) -> str:
     """Return the id of the workspace.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
 
     Raises:
@@ -113,7 +112,6 @@ def resolve_project(uow: UnitOfWork, ref: WorkspaceRef, text: str, field: str = 
     """Return the project that an id, a key or a name refers to.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         text: The id, the key or the name.
         field: The field with the text, for the message of an error.
@@ -144,7 +142,6 @@ def resolve_column(
     """Return the id of the column that an id or a name refers to; the first column without a name.
 
     Args:
-        uow: The unit of work.
         ref: The project.
         text: The id or the name.
         field: The wire name of the field that has the text.
@@ -209,7 +206,6 @@ def list_columns(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Ca
     """Return the columns of a project in board order.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the project.
         project_id: The project.
     """
@@ -220,7 +216,6 @@ def list_scopes(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Can
     """Return the scopes of a project.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the project.
         project_id: The project.
     """
@@ -231,7 +226,6 @@ def list_labels(uow: UnitOfWork, workspace_id: str, project_id: str) -> list[Can
     """Return the labels of a project.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the project.
         project_id: The project.
     """
@@ -251,7 +245,6 @@ def list_people(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
     """Return the people with access to a workspace, by name and e-mail address.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
     """
     members = people.all_reaching(uow, workspace_id)
@@ -268,7 +261,6 @@ def list_addresses(uow: UnitOfWork, workspace_id: str) -> list[tuple[str, str]]:
     """Return the id and the e-mail address of each person with access to a workspace.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
     """
     return [(person.id, person.email) for person in people.all_reaching(uow, workspace_id)]
@@ -278,7 +270,6 @@ def resolve_label(uow: UnitOfWork, card: ResolvedCard, text: str, field: str = "
     """Return the id of the label of a card's project that an id or a name refers to.
 
     Args:
-        uow: The unit of work.
         card: The card, whose project has the label.
         text: The id or the name.
         field: The field with the text, for the message of an error.
@@ -295,7 +286,6 @@ def list_assignees(uow: UnitOfWork, workspace_id: str) -> list[Candidate]:
     """Return the people with access to a workspace, and its agents: cards can be assigned to all of them.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
     """
     agents = list_assignable_agents(uow, workspace_id)
@@ -309,7 +299,6 @@ def resolve_assignee(uow: UnitOfWork, workspace_id: str, text: str, field: str) 
     """Return the id of the person or agent that an id, an e-mail address or a name refers to.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         text: The id, the e-mail address or the name.
         field: The field with the text, for the message of an error.
@@ -326,7 +315,6 @@ def resolve_people(uow: UnitOfWork, workspace_id: str, texts: Mapping[str, str])
     """Return the ids of the people that several texts refer to, by field.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         texts: The ids, e-mail addresses or names, by the field that contains them.
 
@@ -348,7 +336,6 @@ def resolve_card(
     The error for an unknown title suggests similar ones, of the most recently changed cards that are not archived.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         text: The id, the key or the title.
         project_text: The project that the card must be in, by id, key or name.
@@ -397,7 +384,6 @@ def resolve_title(
     """Return the row with a title.
 
     Args:
-        uow: The unit of work.
         queries: Those of ``searching.select_titled``, and one for the rows whose titles an error suggests.
         parameters: The other parameters of the queries.
         text: The title.

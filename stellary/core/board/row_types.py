@@ -293,7 +293,7 @@ class PositionRow(RowType):
 class AnchorRow(PositionRow):
     """The card beside which another one is placed."""
 
-    stands_there: bool
+    is_in_column: bool
     place: int | None
 
 

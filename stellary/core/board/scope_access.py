@@ -25,16 +25,15 @@ def load_locked_scope(uow: UnitOfWork, ref: ScopeRef) -> Loaded[LoadedScopeRow]:
     """Check access to a scope, and lock its project: until the unit ends, no other unit changes its scopes or their columns.
 
     Args:
-        uow: The unit of work.
         ref: The scope.
 
     Raises:
         NotFound: The caller has no access to the workspace, or it has no such scope (in that project).
     """
-    at = scope(uow, ref)
+    loaded = scope(uow, ref)
     if not uses_row_locks(uow):
-        return at
-    lock_project(uow, at.row.project_id)
+        return loaded
+    lock_project(uow, loaded.row.project_id)
     return scope(uow, ref)
 
 

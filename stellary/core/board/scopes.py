@@ -140,8 +140,8 @@ def get_scope(uow: UnitOfWork, ref: ScopeRef) -> Scope:
 @serves(UPDATE_SCOPE)
 def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
     """Update a scope; another ``order`` moves it within its project."""
-    at = scope_access.load_locked_scope(uow, ref)
-    row = at.row
+    loaded = scope_access.load_locked_scope(uow, ref)
+    row = loaded.row
     before = _value(uow, row)
     # Checked before anything is moved, so that nothing has changed if a host continues the unit after an error.
     after = rules.apply_update(before, request, before.order, uow.now)
@@ -153,15 +153,15 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
             forget_place(uow, scopes.c.position, kind="scope", item_id=row.id, project_id=row.project_id)
     if after is not before:
         uow.connection.execute(_UPDATE, {"_id": row.id, **scope_rows.FIELDS.to_changes(before, after)})
-        emit_change(uow, at.roles.workspace_id, before, after)
+        emit_change(uow, loaded.roles.workspace_id, before, after)
     return after
 
 
 @serves(DELETE_SCOPE)
 def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Deleted:
     """Move a scope to the trash with its columns; its cards move to the column of ``moveCardsTo``, or go with it."""
-    at = scope_access.load_locked_scope(uow, ref)
-    row, workspace_id = at.row, at.roles.workspace_id or ""
+    loaded = scope_access.load_locked_scope(uow, ref)
+    row, workspace_id = loaded.row, loaded.roles.workspace_id or ""
     columns = lock_columns(uow, row.project_id)
     target = _target(columns, row.id, request)
     rules.check_deletable(row.is_default)
@@ -181,8 +181,8 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Delete
         kind="scope",
         item_id=row.id,
         name=row.name,
-        organization_id=at.roles.organization_id,
-        workspace_id=at.roles.workspace_id,
+        organization_id=loaded.roles.organization_id,
+        workspace_id=loaded.roles.workspace_id,
         project_id=row.project_id,
     )
     trash.add_references(uow, trash_id, cards.c.column_id, moves)
@@ -202,8 +202,8 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Delete
 @serves(SET_VIEW)
 def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
     """Switch the active view of a scope for everyone, or save settings of a view."""
-    at = scope_access.load_locked_scope(uow, ref)
-    row = at.row
+    loaded = scope_access.load_locked_scope(uow, ref)
+    row = loaded.row
     if request.type is not UNSET and request.settings is UNSET:
         raise invalid(("type", "must be given together with settings; activeView switches the view"))
     active, settings = rules.apply_view(row.active_view, row.view_settings, request)
@@ -212,7 +212,7 @@ def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
         uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
         before = _value(uow, row)
         after = replace_fields(before, active_view=active, views=rules.views(settings), updated_at=uow.now)
-        emit_change(uow, at.roles.workspace_id, before, after)
+        emit_change(uow, loaded.roles.workspace_id, before, after)
     return ScopeViews(active_view=active, views=rules.views(settings), data=None)
 
 

@@ -112,7 +112,6 @@ def load_project_entry(uow: UnitOfWork, workspace_id: str, project_id: str) -> S
     """Return the entry of a project itself; None if it does not exist.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         project_id: The project.
     """
@@ -133,7 +132,6 @@ def list_project_entries(uow: UnitOfWork, workspace_id: str, project_id: str) ->
     """Yield the entries of a project, its cards and their comments.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the project.
         project_id: The project.
     """
@@ -174,7 +172,6 @@ def list_comment_entries(uow: UnitOfWork, workspace_id: str, comment_id: str) ->
     """Yield the entry of a comment, if it exists.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the card.
         comment_id: The comment.
     """

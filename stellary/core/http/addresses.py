@@ -32,7 +32,7 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Sequence
         if before is None:
             break
         address = before
-    return _household(address)
+    return _to_network(address)
 
 
 def is_within(peer: str | None, networks: Sequence[Network]) -> bool:
@@ -50,7 +50,7 @@ def is_within(peer: str | None, networks: Sequence[Network]) -> bool:
 def _peer_address(peer: str) -> str:
     """Return the address of a client that is connected without a proxy."""
     address = _address(peer)
-    return UNKNOWN if address is None else _household(address)
+    return UNKNOWN if address is None else _to_network(address)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -68,7 +68,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 @functools.lru_cache(maxsize=4096)
-def _household(address: IPv4Address | IPv6Address) -> str:
+def _to_network(address: IPv4Address | IPv6Address) -> str:
     if isinstance(address, IPv4Address):
         return str(address)
     return str(IPv6Network((address, 64), strict=False))

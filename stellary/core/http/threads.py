@@ -194,7 +194,7 @@ class Pool:
         """Queue a job for the threads; hold it back while they are busy, or its owner already uses its share of them."""
         followers = None if job.group_order is None else self._followers.get(job.owner)
         if followers is None and self._slots > 0 and (self._shares is None or self._shares.take(job.owner)):
-            self._hand_over([job])
+            self._pass_to_threads([job])
         elif self._waiting_counts[job.owner.user] >= held_back_max:
             raise _busy()
         else:
@@ -206,7 +206,7 @@ class Pool:
         if job.group_order is not None:
             self._followers.setdefault(job.owner, [])
 
-    def _hand_over(self, jobs: list[_Job]) -> None:
+    def _pass_to_threads(self, jobs: list[_Job]) -> None:
         self._slots -= 1
         self._jobs.put(jobs)
         if not self._is_started:
@@ -355,7 +355,7 @@ class Pool:
             if self._shares is not None:
                 self._shares.take(jobs[0].owner)
             self._release(jobs)
-            self._hand_over(jobs)
+            self._pass_to_threads(jobs)
 
     def _queue_followers(self, owner: Owner) -> None:
         """Let the jobs that waited for an owner's group wait for a thread, as the next group."""

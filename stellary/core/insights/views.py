@@ -42,11 +42,11 @@ _BEGAN = first_in_progress(card_counts.COMPLETED_IDS)
 @serves(GET_VIEWS)
 def get_views(uow: UnitOfWork, ref: ScopeRef, request: GetViews) -> ScopeViews:
     """Return the views of a scope, with the content of the requested one."""
-    at = scope_access.scope(uow, ref)
+    loaded = scope_access.scope(uow, ref)
     if request.type is UNSET:
-        return views_of(at.row, None)
-    view = _BUILDERS[request.type](uow, at.row)
-    return views_of(at.row, ViewData(**{request.type: view}))
+        return views_of(loaded.row, None)
+    view = _BUILDERS[request.type](uow, loaded.row)
+    return views_of(loaded.row, ViewData(**{request.type: view}))
 
 
 def _load_kanban(uow: UnitOfWork, scope: LoadedScopeRow) -> KanbanView:

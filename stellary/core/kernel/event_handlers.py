@@ -14,7 +14,7 @@ from stellary.contract.wire import Value, dump, read
 from stellary.core.kernel.events import (
     RENAMED,
     ActivitiesRecorded,
-    AddressGivenUp,
+    AddressReleased,
     BaseEvent,
     CardsImported,
     DocumentRevised,
@@ -29,7 +29,7 @@ NESTED_MAX = 10
 """How deep handlers may trigger each other by their changes."""
 INTERNAL_EVENTS = (
     ActivitiesRecorded,
-    AddressGivenUp,
+    AddressReleased,
     CardsImported,
     DocumentRevised,
     DocumentWritten,

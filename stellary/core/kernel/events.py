@@ -110,11 +110,11 @@ class AccountTakenOver(BaseEvent):
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class AddressGivenUp(BaseEvent):
-    """An account has no longer an e-mail address: it was deleted, or has another address.
+class AddressReleased(BaseEvent):
+    """An account no longer has an e-mail address: it was deleted, or has another address.
 
     Attributes:
-        name: The name of the account if it was deleted, so that its name is given up too; otherwise None.
+        name: The name of the account if it was deleted, since others may use its name too from then on; otherwise None.
     """
 
     user_id: str

@@ -102,7 +102,6 @@ def emit_change(
     """Emit the creation, update or deletion of an item; nothing if its states are equal.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         before: The state before the change, of a class of ``ITEM_CLASSES``; None if the item was created.
         after: The state after the change, of the same class; None if it was deleted.
@@ -133,7 +132,6 @@ def emit_organization_change(
     """Emit a change that concerns an organization as a whole; nothing if the states of the item are equal.
 
     Args:
-        uow: The unit of work.
         organization_id: The organization.
         before: The state before the change, of a class of ``ITEM_CLASSES``; None if the item was created.
         after: The state after the change, of the same class; None if it was deleted.

@@ -206,7 +206,6 @@ def put(
     transaction ends.
 
     Args:
-        uow: The unit of work.
         table: The table of the item.
         kind: The kind of the item.
         item_id: The id of the item.
@@ -255,7 +254,6 @@ def lock(uow: UnitOfWork, table: Table, item_id: str) -> None:
     """Lock an item and its contents, so that nothing is added to them until the transaction ends.
 
     Args:
-        uow: The unit of work.
         table: The table of the item.
         item_id: The id of the item.
     """
@@ -268,7 +266,6 @@ def add_references(uow: UnitOfWork, trash_id: str, column: Column[Any], values: 
     """Store values of other rows that the deletion of an item changes, so that restoring can put them back.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry of the item.
         column: The column that changes.
         values: The values to store as JSON, by the id of the row.
@@ -303,7 +300,6 @@ def load_references(uow: UnitOfWork, trash_id: str, column: Column[Any]) -> Json
     """Return the values that ``add_references`` has stored for a column of an entry, by the id of the row.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry.
         column: The column.
     """
@@ -314,7 +310,6 @@ def list_references(uow: UnitOfWork, kind: TrashKind, project_id: str, column: C
     """Return the values that ``add_references`` has stored for a column, of all entries of a kind, by the id of the row.
 
     Args:
-        uow: The unit of work.
         kind: The kind of the entries.
         project_id: Their project.
         column: The column.
@@ -328,7 +323,6 @@ def load_rows(uow: UnitOfWork, trash_id: str, table: Table) -> dict[str, JsonRow
     """Return the rows of a table in an entry by their primary key, with values in the form of the database.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry.
         table: The table.
     """
@@ -339,7 +333,6 @@ def load_keys(uow: UnitOfWork, trash_id: str, table: Table) -> set[str]:
     """Return the primary keys of the rows of a table in an entry.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry.
         table: The table.
     """
@@ -355,7 +348,6 @@ def find_rows(uow: UnitOfWork, table: Table, keys: Sequence[str]) -> list[tuple[
     """Return the rows of a table that are in any entry: the entry, the key, and the row.
 
     Args:
-        uow: The unit of work.
         table: The table.
         keys: The primary keys to look for.
     """
@@ -374,7 +366,6 @@ def find_item_rows(
     """Return what is stored of deleted items of a project and contains an id: the entry, the key, and the data.
 
     Args:
-        uow: The unit of work.
         kind: The kind of the items.
         project_id: The project.
         source: The table of the items, or the column of ``add_references``.
@@ -391,7 +382,6 @@ def find_project_rows(
     """Return the rows of a table in all entries of a project that contain an id: the entry, the key, and the row.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         table: The table of the rows.
         referenced_id: The id.
@@ -407,7 +397,6 @@ def rewrite_row(
     """Replace a row in the trash, such as one that refers to something that was restored.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry.
         source: The table of the row, or the column of ``add_references``.
         key: Its primary key.
@@ -421,7 +410,6 @@ def move_row(uow: UnitOfWork, trash_id: str, other_id: str, table: Table, key: s
     """Move a row to another entry, with which it is restored.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry that has the row.
         other_id: The entry that gets it.
         table: The table of the row.
@@ -435,7 +423,6 @@ def to_stored_time(uow: UnitOfWork, time: datetime | None) -> str | None:
     """Return a time as ``rewrite_row`` takes it.
 
     Args:
-        uow: The unit of work.
         time: The time, if there is one.
     """
     if time is None:
@@ -449,7 +436,6 @@ def find_entry(uow: UnitOfWork, kind: TrashKind, item_id: str) -> str | None:
     """Return the id of the entry of an item; None if it is not in the trash.
 
     Args:
-        uow: The unit of work.
         kind: The kind of the item.
         item_id: The id of the item.
     """
@@ -461,7 +447,6 @@ def take(uow: UnitOfWork, trash_id: str) -> TrashRow | None:
     """Delete an entry and return it; its rows stay.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry.
 
     Returns:
@@ -482,7 +467,6 @@ def reinsert(
     A reference to something that no longer exists is cleared; a row that requires the reference is left out.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry.
         changes: New values by column, which all rows of its table get. Default: none.
         skip: Tables whose rows are left to ``reinsert_rows``.
@@ -500,7 +484,6 @@ def reinsert_rows(uow: UnitOfWork, trash_id: str, table: Table, keys: Sequence[s
     """Insert some rows of a table again.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry.
         table: The table.
         keys: The primary keys of the rows.
@@ -556,7 +539,6 @@ def expire(uow: UnitOfWork, container: Column[Any], id: str) -> None:
     """Let the items of a container expire, which is deleted for good. The next purge deletes them.
 
     Args:
-        uow: The unit of work.
         container: The column of the trash with the id of the container.
         id: The id of the container.
     """
@@ -567,7 +549,6 @@ def forget(uow: UnitOfWork, trash_id: str) -> None:
     """Delete the rows of an entry that has been restored.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry.
     """
     uow.connection.execute(_FORGET, {"_trash_id": trash_id})
@@ -577,7 +558,6 @@ def find_used_blobs(uow: UnitOfWork, keys: Sequence[str]) -> set[str]:
     """Return those of the given files that rows of the trash refer to; they are kept.
 
     Args:
-        uow: The unit of work.
         keys: The keys of the files.
     """
     return set(uow.connection.execute(_USED, {"_keys": list(keys)}).scalars())

@@ -431,7 +431,6 @@ def check_restrictions(uow: UnitOfWork, endpoint: object, ref: Ref) -> None:
     """Call the host's checks, each of which may refuse the call of an endpoint.
 
     Args:
-        uow: The unit of work.
         endpoint: The endpoint that is called.
         ref: The address of the item.
 
@@ -574,7 +573,6 @@ def find_service(uow: UnitOfWork, operation: str) -> Service:
     """Return the service of an operation, such as ``cards.create``.
 
     Args:
-        uow: The unit of work.
         operation: The name of the operation.
 
     Raises:

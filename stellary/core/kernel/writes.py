@@ -18,7 +18,6 @@ def refuse_duplicate(uow: UnitOfWork, message: str, code: str) -> Iterator[None]
     """Run a block that writes a unique value, in a savepoint, so that the unit can continue after a duplicate.
 
     Args:
-        uow: The unit of work.
         message: The message of the error if another row has the value.
         code: Its code.
 
@@ -75,7 +74,6 @@ def delete_row(uow: UnitOfWork, statement: Delete, keys: Mapping[str, object], k
     """Delete a row that the unit has read, and report it as not found if another unit has deleted it since.
 
     Args:
-        uow: The unit of work.
         statement: Deletes the row.
         keys: The parameters of the statement.
         kind: The kind of the item, for the message, such as ``Webhook``.

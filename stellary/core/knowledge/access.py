@@ -98,7 +98,6 @@ def document(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedDocumentRow]:
     """Check access to a document; return its row, and ``caller_name``.
 
     Args:
-        uow: The unit of work.
         ref: The document.
 
     Raises:
@@ -113,7 +112,6 @@ def document_summary(uow: UnitOfWork, ref: DocumentRef) -> Loaded[LoadedSummaryR
     """Check access to a document like ``document``, without reading its content.
 
     Args:
-        uow: The unit of work.
         ref: The document.
     """
     return _check_place(uow, _summary(uow, ref))
@@ -123,7 +121,6 @@ def comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Loaded[LoadedCommentRow
     """Check access to a comment like ``document``; return the row of its document, with the comment's id and author.
 
     Args:
-        uow: The unit of work.
         ref: The comment.
     """
     return _check_place(uow, _comment(uow, ref))
@@ -133,7 +130,6 @@ def keep_document(uow: UnitOfWork, document_id: str) -> None:
     """Keep a document from being deleted until the transaction ends.
 
     Args:
-        uow: The unit of work.
         document_id: The document.
 
     Raises:
@@ -143,20 +139,19 @@ def keep_document(uow: UnitOfWork, document_id: str) -> None:
         raise NotFound("Document not found")
 
 
-def _check_place(uow: UnitOfWork, at: Loaded[R]) -> Loaded[R]:
-    if uow.policy != DOCUMENT_READ and at.row.workspace_id != at.roles.workspace_id:
+def _check_place(uow: UnitOfWork, loaded: Loaded[R]) -> Loaded[R]:
+    if uow.policy != DOCUMENT_READ and loaded.row.workspace_id != loaded.roles.workspace_id:
         raise Forbidden(
             "a document of the organization can be changed only in the workspace in which it was created",
             code="other_workspace",
         )
-    return at
+    return loaded
 
 
 def reload_document(uow: UnitOfWork, document_id: str) -> StoredDocumentRow:
     """Return the last committed state of a document. The row is not locked, since writers compare its version.
 
     Args:
-        uow: The unit of work.
         document_id: The document.
 
     Raises:

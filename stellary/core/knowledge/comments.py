@@ -66,12 +66,12 @@ def update_document_comment(
 @serves(DELETE_DOCUMENT_COMMENT)
 def delete_document_comment(uow: UnitOfWork, ref: DocumentCommentRef) -> Ok:
     """Move a comment to the trash."""
-    at = access.comment(uow, ref)
-    document, id = rows.summary(at.row), at.row.comment_id
+    loaded = access.comment(uow, ref)
+    document, id = rows.summary(loaded.row), loaded.row.comment_id
     # Locked first, as when the document is deleted, so that two units never wait for each other.
     access.keep_document(uow, document.id)
     comment = ROWS.read(uow, document.id, id)
     project_id = document.project_id
-    ROWS.delete(uow, at.roles, id, comment.author_id, name=document.title, project_id=project_id)
+    ROWS.delete(uow, loaded.roles, id, comment.author_id, name=document.title, project_id=project_id)
     uow.emit(DocumentCommentDeleted(**event_location(document), document=document, comment=comment))
     return Ok()

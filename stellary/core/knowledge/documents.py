@@ -77,20 +77,20 @@ _SEARCHED_FIELDS = frozenset({"title", "content", "tags", "context_type", "conte
 @serves(CREATE_DOCUMENT)
 def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument) -> Document:
     """Create a document as a draft."""
-    at = access.workspace(uow, ref)
-    workspace_id = at.roles.workspace_id or ""
+    loaded = access.workspace(uow, ref)
+    workspace_id = loaded.roles.workspace_id or ""
     tags = request.tags or []
     rules.check_tags(tags)
     content = _parse_content(request.content, request.content_format)
     parent = placing.parent(uow, workspace_id, request)
-    context = placing.context(uow, ref, at, request, parent) or placing.DocumentContext(
+    context = placing.context(uow, ref, loaded, request, parent) or placing.DocumentContext(
         "workspace", workspace_id
     )
     document = build_value(
         StoredDocument,
         request,
         id=uow.new_id(),
-        organization_id=at.roles.organization_id,
+        organization_id=loaded.roles.organization_id,
         workspace_id=workspace_id,
         context_type=context.context_type,
         context_id=context.context_id,
@@ -103,7 +103,7 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
         status="draft",
         submissions=0,
         author_id=uow.user_id,
-        author_name=at.row.caller_name,
+        author_name=loaded.row.caller_name,
         **rules.NOT_REVIEWED,
         told_of_id=uow.user_id,
         told_at=uow.now,
@@ -128,8 +128,8 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
     """Change the given fields. Editors call this every few seconds, so a call without changes costs one statement."""
     if request.parent_id is not UNSET:
         lock_workspace(uow, ref)
-    at = access.document(uow, ref)
-    resolved = _resolve_changes(uow, ref, at, request)
+    loaded = access.document(uow, ref)
+    resolved = _resolve_changes(uow, ref, loaded, request)
 
     def decide(before: StoredDocument) -> StoredDocument:
         after = rules.apply_update(before, request, resolved, uow.now)
@@ -138,7 +138,7 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
             after = replace_fields(after, told_of_id=uow.user_id, told_at=uow.now)
         return after
 
-    before, after = change_document(uow, at, decide)
+    before, after = change_document(uow, loaded, decide)
     changed = find_changed_fields(before, after)
     if after.status != before.status == "pending_review":
         uow.connection.execute(_WITHDRAW_SUBMISSION, {"_id": before.id, "_number": before.submissions})
@@ -162,8 +162,8 @@ def update_document(uow: UnitOfWork, ref: DocumentRef, request: UpdateDocument) 
 @serves(DELETE_DOCUMENT)
 def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
     """Move a document and its versions to the trash. Its child documents move up to its parent."""
-    at = access.document(uow, ref)
-    row: StoredDocumentRow = at.row
+    loaded = access.document(uow, ref)
+    row: StoredDocumentRow = loaded.row
     if uses_row_locks(uow):
         trash.lock(uow, documents, row.id)
         row = access.reload_document(uow, row.id)
@@ -188,19 +188,19 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
 
 
 def change_document(
-    uow: UnitOfWork, at: Loaded[LoadedDocumentRow], decide: Callable[[StoredDocument], StoredDocument]
+    uow: UnitOfWork, loaded: Loaded[LoadedDocumentRow], decide: Callable[[StoredDocument], StoredDocument]
 ) -> tuple[StoredDocument, StoredDocument]:
     """Change a document. If another unit has changed it in the meantime, call ``decide`` again with the new state.
 
     Args:
         uow: The unit.
-        at: The result of the access check.
+        loaded: The result of the access check.
         decide: Returns the current document with its changes, or itself; it may be called several times.
 
     Returns:
         The document before and after the change.
     """
-    before = rows.STORED.to_value(at.row)
+    before = rows.STORED.to_value(loaded.row)
     while (after := decide(before)) is not before:
         after = replace_fields(after, version=before.version + 1, updated_at=uow.now)
         condition = {"_id": before.id, "_version": before.version}
@@ -266,7 +266,7 @@ def describe_change(before: StoredDocument | None, after: StoredDocument | None)
     if has_new_content or before is None:
         new_text = plain_text(document.content)
         # A large text takes a while, and only mentions are compared with the text before.
-        if before is not None and any(at in new_text for at in AT_SIGNS):
+        if before is not None and any(loaded in new_text for loaded in AT_SIGNS):
             old_text = plain_text(before.content)
 
     def to_recorded(state: StoredDocument | None) -> Value | None:
@@ -296,7 +296,7 @@ def event_location(document: DocumentSummary) -> EventLocation:
 
 
 def _resolve_changes(
-    uow: UnitOfWork, ref: DocumentRef, at: Loaded[LoadedDocumentRow], request: UpdateDocument
+    uow: UnitOfWork, ref: DocumentRef, loaded: Loaded[LoadedDocumentRow], request: UpdateDocument
 ) -> dict[str, object]:
     """Return the fields for the content, parent and context of a request."""
     if request.tags is not UNSET:
@@ -307,13 +307,13 @@ def _resolve_changes(
     if content is not UNSET:
         resolved["content"] = content
     if request.parent_id is not UNSET:
-        parent = placing.parent(uow, at.row.workspace_id, request)
+        parent = placing.parent(uow, loaded.row.workspace_id, request)
         parent_id = None if parent is None else parent.id
         resolved["parent_id"] = parent_id
-    if (context := placing.context(uow, ref, at, request)) is not None:
+    if (context := placing.context(uow, ref, loaded, request)) is not None:
         resolved |= attrs.asdict(context)
     if parent_id is not None:
-        placing.check_no_cycle(uow, at.row.workspace_id, at.row.id, parent_id)
+        placing.check_no_cycle(uow, loaded.row.workspace_id, loaded.row.id, parent_id)
     return resolved
 
 

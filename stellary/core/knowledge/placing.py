@@ -70,7 +70,6 @@ def parent(uow: UnitOfWork, workspace_id: str, request: CreateDocument | UpdateD
     """Return the row of the parent document in a request, with its id and context; None if the request has no parent.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the document.
         request: The request to create or update the document.
 
@@ -93,7 +92,6 @@ def check_no_cycle(uow: UnitOfWork, workspace_id: str, document_id: str, parent_
     """Check that a document is not moved below itself. The locked workspace prevents concurrent moves.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of both documents.
         document_id: The document to move.
         parent_id: Its new parent.
@@ -109,7 +107,7 @@ def check_no_cycle(uow: UnitOfWork, workspace_id: str, document_id: str, parent_
 def context(
     uow: UnitOfWork,
     ref: WorkspaceRef,
-    at: Loaded[RowType],
+    loaded: Loaded[RowType],
     request: CreateDocument | UpdateDocument,
     parent: ParentRow | None = None,
 ) -> DocumentContext | None:
@@ -118,7 +116,7 @@ def context(
     Args:
         uow: The unit.
         ref: The workspace.
-        at: The result of its access check.
+        loaded: The result of its access check.
         request: The request.
         parent: The parent document, whose context is the default.
 
@@ -136,7 +134,7 @@ def context(
             return DocumentContext(parent.context_type, parent.context_id, parent.project_id, parent.scope_id)
         raise invalid(("contextType", "is required with contextId"))
     if kind in ("organization", "workspace"):
-        own_id = at.roles.organization_id if kind == "organization" else at.roles.workspace_id or ""
+        own_id = loaded.roles.organization_id if kind == "organization" else loaded.roles.workspace_id or ""
         if context_id not in (UNSET, own_id):
             raise unknown("contextId")
         return DocumentContext(kind, own_id)

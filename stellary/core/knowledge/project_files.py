@@ -54,7 +54,6 @@ def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
     """Return the project with all its contents except automations, and the id of its workspace.
 
     Args:
-        uow: The unit of work.
         ref: The project.
     """
     file, workspace_id = exports.project_file(uow, ref)
@@ -85,7 +84,6 @@ def import_file(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> i
     """Create a project from a file, without its automations; the caller becomes its member and the author of its documents.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         request: The file.
     """
@@ -96,7 +94,6 @@ def create_import(uow: UnitOfWork, ref: WorkspaceRef, request: CreateImport) -> 
     """Start an import in parts. Its documents are checked now, and created when the import is completed.
 
     Args:
-        uow: The unit of work.
         ref: The workspace.
         request: The file without its cards.
     """
@@ -111,7 +108,6 @@ def complete_import(uow: UnitOfWork, ref: ImportRef) -> tuple[imports.Imported, 
     """Complete an import in parts, without its automations; return the project and the file without its cards.
 
     Args:
-        uow: The unit of work.
         ref: The import.
     """
     imported, header = multipart_imports.complete_hidden_project(uow, ref)

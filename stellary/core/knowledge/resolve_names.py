@@ -83,7 +83,6 @@ def load_titles(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) -> dic
     """Return the quoted titles of documents of a workspace, by id.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         ids: The ids; others than those of documents are left out.
     """

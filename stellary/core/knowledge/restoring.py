@@ -39,7 +39,6 @@ def restore_document(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> N
     """Restore a document with its versions, below its parent if that exists. Its child documents move back below it.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 
@@ -67,7 +66,6 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> st
     """Restore a comment on a document; return the document in words.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 
@@ -90,7 +88,6 @@ def restore_children(uow: UnitOfWork, item: TrashRow) -> None:
     """Move documents back below restored ones, if they are still where the deletion has moved them.
 
     Args:
-        uow: The unit of work.
         item: The restored item: a document, or a container of documents.
     """
     for child_id, parent_id in trash.load_references(uow, item.id, documents.c.parent_id).items():

@@ -34,14 +34,14 @@ _UPDATE_VERSION = (
 @serves(SUBMIT_REVIEW)
 def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
     """Submit a document for review, and store its content as a version."""
-    at = access.document(uow, ref)
+    loaded = access.document(uow, ref)
 
     def decide(before: StoredDocument) -> StoredDocument:
         status = next_status(before.status, "submit")
         uow.require_version(before.version)
         return replace_fields(before, status=status, submissions=before.submissions + 1, submitted_at=uow.now)
 
-    before, after = change_document(uow, at, decide)
+    before, after = change_document(uow, loaded, decide)
     version = convert(
         DocumentVersionSummary,
         after,
@@ -49,7 +49,7 @@ def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
         document_id=after.id,
         number=after.submissions,
         submitted_by_id=uow.user_id,
-        submitted_by_name=at.row.caller_name,
+        submitted_by_name=loaded.row.caller_name,
         submitted_at=uow.now,
         reviewer_id=None,
         reviewer_name=None,
@@ -64,12 +64,12 @@ def submit_review(uow: UnitOfWork, ref: DocumentRef) -> Document:
 @serves(REVIEW_DOCUMENT)
 def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) -> Document:
     """Approve a document or send it back. If two reviewers decide at the same time, the second one gets a conflict."""
-    at = access.document(uow, ref)
+    loaded = access.document(uow, ref)
     move = REVIEWS[request.status]
-    is_author = at.row.author_id == uow.user_id
-    is_alone = is_author and not people.has_other_members(uow, at.row.workspace_id, uow.user_id)
+    is_author = loaded.row.author_id == uow.user_id
+    is_alone = is_author and not people.has_other_members(uow, loaded.row.workspace_id, uow.user_id)
     check_reviewer(move, is_author=is_author, is_alone=is_alone)
-    submissions = at.row.submissions
+    submissions = loaded.row.submissions
 
     decision = {
         "reviewer_id": uow.user_id,
@@ -82,9 +82,9 @@ def review_document(uow: UnitOfWork, ref: DocumentRef, request: ReviewDocument) 
         uow.require_version(before.version)
         if before.submissions != submissions:
             raise Conflict("the document has been submitted again in the meantime", code="stale_submission")
-        return replace_fields(before, status=status, reviewer_name=at.row.caller_name, **decision)
+        return replace_fields(before, status=status, reviewer_name=loaded.row.caller_name, **decision)
 
-    before, after = change_document(uow, at, decide)
+    before, after = change_document(uow, loaded, decide)
     version = {"_id": after.id, "_number": after.submissions, "status": after.status, **decision}
     submitted_by_id = uow.connection.execute(_UPDATE_VERSION, version).scalar_one()
     event_class = DocumentApproved if move == "approve" else ChangesRequested

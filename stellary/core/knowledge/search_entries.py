@@ -82,7 +82,6 @@ def load_comment(uow: UnitOfWork, id: str) -> str:
     """Return the text of a comment.
 
     Args:
-        uow: The unit of work.
         id: The comment.
     """
     content: str = uow.connection.execute(_CONTENT, {"_id": id}).scalar_one()

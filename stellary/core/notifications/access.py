@@ -62,7 +62,6 @@ def notification(uow: UnitOfWork, ref: NotificationRef) -> NotificationRow:
     """Load a notification of the caller with its activity, with access checks.
 
     Args:
-        uow: The unit of work.
         ref: The notification.
 
     Raises:

@@ -142,7 +142,6 @@ def record(
     """Record the activities of events, and notify their recipients.
 
     Args:
-        uow: The unit of work.
         events: The events of the unit, in order.
     """
     by_workspace: dict[str, list[CardEvent]] = defaultdict(list)
@@ -260,7 +259,6 @@ def delete_notifications(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> No
     """Delete the notifications of users who left a workspace.
 
     Args:
-        uow: The unit of work.
         events: The users who have left a workspace.
     """
     uow.connection.execute(
@@ -379,7 +377,6 @@ def find_mentioned(uow: UnitOfWork, event: DocumentEvent) -> dict[str, str]:
     """Return the names of the users that a document or a comment on it newly mentions, by id.
 
     Args:
-        uow: The unit of work.
         event: The event. If its text has no mentions, no user is looked up.
     """
     if not rules.may_mention(event):

@@ -16,7 +16,7 @@ from stellary.core.accounts.addresses import digest_address
 from stellary.core.accounts.places import select_next_workspace
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import jobs
-from stellary.core.kernel.events import AddressGivenUp
+from stellary.core.kernel.events import AddressReleased
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications import erased_names
 from stellary.core.notifications.row_types import (
@@ -124,11 +124,10 @@ class Erasure(TypedDict):
     after: str
 
 
-def enqueue_erasures(uow: UnitOfWork, events: Sequence[AddressGivenUp]) -> None:
+def enqueue_erasures(uow: UnitOfWork, events: Sequence[AddressReleased]) -> None:
     """Schedule the removal of addresses that accounts no longer have, and of the names of deleted accounts.
 
     Args:
-        uow: The unit of work.
         events: The addresses.
     """
     for event in events:

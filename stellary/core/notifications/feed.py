@@ -147,7 +147,6 @@ class Feed:
         """Return the activities that a request asks for.
 
         Args:
-            uow: The unit of work.
             request: The filters.
             container_id: The id of the container.
             **parameters: Further parameters of the statement, and values of filters that replace those of the request.
@@ -167,7 +166,6 @@ class Feed:
         """Return whether an activity of the container has this actor.
 
         Args:
-            uow: The unit of work.
             container_id: The id of the container.
             actor_id: The id of the actor.
             **parameters: Further parameters of the statement.
@@ -251,11 +249,11 @@ def list_activity(uow: UnitOfWork, ref: ProjectRef, request: ListActivity) -> Li
     Raises:
         Invalid: A card or an actor does not exist, and no activity refers to it.
     """
-    at = access.project(uow, ref)
-    project, feed, parameters = at.row, OF_PROJECT, dict[str, object]()
+    loaded = access.project(uow, ref)
+    project, feed, parameters = loaded.row, OF_PROJECT, dict[str, object]()
     if uow.actor.agent_limits is not None:
         feed = OF_PROJECT_FOR_AGENTS
-        parameters["_hidden_kinds"] = list_hidden_kinds(uow.actor, at.roles)
+        parameters["_hidden_kinds"] = list_hidden_kinds(uow.actor, loaded.roles)
     card_id = request.card_id
     if card_id is not UNSET and _IS_KEY(card_id):
         card_id = _find_card(uow, ref, project.workspace_id, card_id)
@@ -279,11 +277,11 @@ def list_workspace_activity(
     Raises:
         Invalid: The actor does not exist, and no activity refers to it.
     """
-    at = accounts_access.workspace(uow, ref)
-    parameters = {"_hidden_kinds": list_hidden_kinds(uow.actor, at.roles)}
-    listing = OF_WORKSPACE.fetch(uow, request, at.row.id, **parameters)
+    loaded = accounts_access.workspace(uow, ref)
+    parameters = {"_hidden_kinds": list_hidden_kinds(uow.actor, loaded.roles)}
+    listing = OF_WORKSPACE.fetch(uow, request, loaded.row.id, **parameters)
     if not listing.items:
-        _check_actor(uow, at.row.id, request, OF_WORKSPACE, at.row.id, **parameters)
+        _check_actor(uow, loaded.row.id, request, OF_WORKSPACE, loaded.row.id, **parameters)
     return listing
 
 

@@ -64,7 +64,6 @@ def list_pilotage_activity(uow: UnitOfWork, workspace_id: str, limit: int) -> li
     """Return the latest activities of a workspace's pilotage, newest first.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         limit: The maximum number of activities.
     """

@@ -20,7 +20,6 @@ def record(uow: UnitOfWork, events: Sequence[OrganizationItemChanged]) -> None:
     """Record the activities of events.
 
     Args:
-        uow: The unit of work.
         events: The changes.
     """
     rows = [

@@ -92,7 +92,6 @@ def erase_texts(
     """Remove the texts of purged items from some activities.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the items.
         project_id: Their project; None if they belong to no project.
         keys_by_table: The ids of the items by the name of their table.

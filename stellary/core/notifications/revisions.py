@@ -38,7 +38,6 @@ def merge_revisions(uow: UnitOfWork, events: Sequence[DocumentRevised]) -> None:
     users.
 
     Args:
-        uow: The unit of work.
         events: The changes.
     """
     for event in events:

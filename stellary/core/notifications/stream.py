@@ -50,9 +50,9 @@ _AFTER = Query(
 @serves(STREAM_EVENTS)
 def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream[WorkspaceEvent]:
     """Stream the activities of a workspace whose items the caller may read."""
-    at = access.workspace(uow, ref)
-    workspace, limits = at.row, uow.actor.agent_limits
-    hidden_kinds = list_hidden_kinds(uow.actor, at.roles)
+    loaded = access.workspace(uow, ref)
+    workspace, limits = loaded.row, uow.actor.agent_limits
+    hidden_kinds = list_hidden_kinds(uow.actor, loaded.roles)
     after = None
     if request.last_event_id is not UNSET:
         # A number beyond the end means that the database was restored from a backup. The end is read now, so
@@ -65,7 +65,7 @@ def stream_events(uow: UnitOfWork, ref: WorkspaceRef, request: Follow) -> Stream
         after,
         partial(_read, parameters, partial(_sees_project, limits)),
         view=(hidden_kinds, limits and limits.project_ids),
-        policies=list_role_policies(uow.actor, at.roles, STREAM_EVENTS.policy),
+        policies=list_role_policies(uow.actor, loaded.roles, STREAM_EVENTS.policy),
     )
 
 

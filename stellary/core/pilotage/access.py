@@ -42,16 +42,15 @@ class _LedgerCheck(AccessCheck[R, Row]):
         """Check the caller's access to an item, and load it.
 
         Args:
-            uow: The unit of work.
             ref: The ref.
 
         Raises:
             NotFound: The caller has no access to the workspace, or it has no such item.
             Forbidden: The caller's role in pilotage is not enough.
         """
-        at = super().__call__(uow, ref)
-        self._record_version(uow, at.row)
-        return at
+        loaded = super().__call__(uow, ref)
+        self._record_version(uow, loaded.row)
+        return loaded
 
 
 mission = _LedgerCheck(MissionRef, MISSIONS)

@@ -104,7 +104,6 @@ class Ledger(Generic[Row, T]):
         """Record that the unit's changes depend on the current version of an item.
 
         Args:
-            uow: The unit of work.
             row: The row of the item.
         """
         uow.record_dependency(self._kind, f"{row.workspace_id} {row.number}", row.updated_at)
@@ -115,7 +114,6 @@ class Ledger(Generic[Row, T]):
         """Return the items of a workspace, or a page of them, oldest first.
 
         Args:
-            uow: The unit of work.
             workspace_id: The workspace.
             request: The page.
             status: The status to filter by; all by default.
@@ -133,7 +131,6 @@ class Ledger(Generic[Row, T]):
         """Return the current row of an item.
 
         Args:
-            uow: The unit of work.
             workspace_id: The workspace.
             number: The item's number.
 

@@ -152,7 +152,6 @@ def reopen_approved(uow: UnitOfWork, events: Sequence[WorkspaceLeft]) -> None:
     """Set actions that were approved by users who left back to ``suggested``, since these users have no rights any more.
 
     Args:
-        uow: The unit of work.
         events: The users who have left a workspace.
     """
     for event in events:
@@ -167,7 +166,6 @@ def count_open(uow: UnitOfWork, workspace_id: str) -> dict[ProposedActionStatus,
     """Return the number of actions to review and to apply, by status.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
     """
     status_rows = _COUNT_OPEN.all(uow.connection, {"_workspace_id": workspace_id})
@@ -178,7 +176,6 @@ def list_latest(uow: UnitOfWork, workspace_id: str, limit: int) -> list[Proposed
     """Return the latest proposed actions, newest first.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         limit: The maximum number of actions.
     """

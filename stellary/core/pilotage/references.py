@@ -158,7 +158,6 @@ def describe_rules(uow: UnitOfWork, rule_ids: Collection[str]) -> Mapping[str, D
     """Return the references of rules with the present names of the items, by rule; nothing for rules without any.
 
     Args:
-        uow: The unit of work.
         rule_ids: The ids of the rules.
     """
     rows = _OF_RULES.all(uow.connection, {"_ids": list(rule_ids)}) if rule_ids else []
@@ -169,7 +168,6 @@ def describe_actions(uow: UnitOfWork, workspace_id: str, numbers: Collection[int
     """Return the references of proposed actions, by number, like ``describe_rules``.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the actions.
         numbers: Their numbers.
     """
@@ -229,7 +227,6 @@ def find_changes(uow: UnitOfWork, events: Iterable[Event]) -> PresenceChanges:
     """Return the deletions and returns among events of items that rules or proposed actions need.
 
     Args:
-        uow: The unit of work.
         events: The events, of which others are ignored.
     """
     changes: dict[str, dict[str, PresenceChange]] = defaultdict(dict)
@@ -254,7 +251,6 @@ def find_rules(uow: UnitOfWork, workspace_id: str, item_id: str) -> set[str]:
     """Return the ids of the rules that need an item.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         item_id: The item.
     """

@@ -111,7 +111,6 @@ def with_references(
     """Return proposed actions with the items that they need, and the problems of those that are missing.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         items: The actions.
     """
@@ -132,7 +131,6 @@ def find_problem(uow: UnitOfWork, action_type: str, payload: object) -> str | No
     """Return the reason why an action's name or payload is not valid; None if they are valid.
 
     Args:
-        uow: The unit of work.
         action_type: The name of the action.
         payload: Its parameters, which need not be valid.
     """

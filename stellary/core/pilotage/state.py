@@ -29,15 +29,15 @@ _WHOLE = Paged()
 @serves(GET_STATE)
 def get_state(uow: UnitOfWork, ref: WorkspaceRef, request: GetState) -> PilotageState:
     """Return the items that a profile shows, in the order of an intent, at the requested level of detail."""
-    at = access.workspace(uow, ref)
-    workspace_id, role = at.row.id, at.roles.effective_pilotage_role
+    loaded = access.workspace(uow, ref)
+    workspace_id, role = loaded.row.id, loaded.roles.effective_pilotage_role
     assert role is not None
     items = rules.apply_intent(
         rules.apply_profile(_load_all(uow, workspace_id), request.profile), request.intent
     )
     minimal, detailed = request.detail_level == "minimal", request.detail_level == "detailed"
     return PilotageState(
-        cycle=at.row.pilotage_cycle,
+        cycle=loaded.row.pilotage_cycle,
         contract_version=CONTRACT_VERSION,
         missions=[] if minimal else list(items.missions),
         active_priorities=[] if minimal else list(items.active_priorities),

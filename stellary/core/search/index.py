@@ -102,7 +102,6 @@ def update_index(uow: UnitOfWork, events: Sequence[Event]) -> None:
     Entries of deleted projects, cards and documents are deleted with them.
 
     Args:
-        uow: The unit of work.
         events: The events of the unit, in order.
     """
     changes = _IndexChanges()

@@ -148,7 +148,6 @@ def load_extents(
     """Return the extents of the windows before an id, by the number of the index.
 
     Args:
-        uow: The unit of work.
         indexes: The numbers of the indexes.
         parameters: The parameters of the search.
         before: The id before which the items were created.

@@ -24,7 +24,7 @@ from stellary.core.kernel.units import Units
 
 _log = logging.getLogger("stellary.core")
 
-CHANNEL = "stellary_news"
+CHANNEL = "stellary_signals"
 BATCH_SECONDS = 0.015
 WAIT_SECONDS = 0.25
 RETRY_SECONDS = 2.0

@@ -57,7 +57,6 @@ def purge_now(uow: UnitOfWork, item: TrashRow) -> bool:
     """Delete an item for good, with what was deleted from it before.
 
     Args:
-        uow: The unit of work.
         item: The item.
 
     Returns:
@@ -85,7 +84,6 @@ def delete_rows(uow: UnitOfWork, payload: _PurgedItems) -> None:
     """Erase the texts of purged items from activities, delete a batch of their rows, and their files after the commit.
 
     Args:
-        uow: The unit of work.
         payload: The payload of the job.
     """
     trash_id, *remaining = payload["trashIds"]

@@ -117,23 +117,23 @@ def _pages(names: frozenset[str]) -> Pages[TrashedItemRow]:
 def restore_item(uow: UnitOfWork, ref: TrashedItemRef, request: RestoreItem) -> TrashedItem:
     """Restore an item to its place, or the nearest one that exists. References to missing items are left out."""
     lock_workspace(uow, ref)
-    at = access.trashed_item(uow, ref)
-    _check_may_restore(at.row, at.roles)
+    loaded = access.trashed_item(uow, ref)
+    _check_may_restore(loaded.row, loaded.roles)
     # A savepoint, so that an embedding host can continue the unit after a conflict.
     with uow.attempt():
-        if stored.take(uow, at.row.id) is None:
+        if stored.take(uow, loaded.row.id) is None:
             raise NotFound("Trashed item not found")
-        place = RESTORERS[at.row.kind](uow, at.row, request)
-    return rows.trashed_item(at.row, place)
+        place = RESTORERS[loaded.row.kind](uow, loaded.row, request)
+    return rows.trashed_item(loaded.row, place)
 
 
 @serves(PURGE_ITEM)
 def purge_item(uow: UnitOfWork, ref: TrashedItemRef) -> Ok:
     """Delete an item for good. A job deletes its rows and files."""
-    at = access.trashed_item(uow, ref)
-    if not purging.purge_now(uow, at.row):
+    loaded = access.trashed_item(uow, ref)
+    if not purging.purge_now(uow, loaded.row):
         raise NotFound("Trashed item not found")
-    uow.emit(ItemPurged(**describe_item(at.row)))
+    uow.emit(ItemPurged(**describe_item(loaded.row)))
     return Ok()
 
 
@@ -141,7 +141,6 @@ def forget_rows(uow: UnitOfWork, events: Sequence[ItemRestored]) -> None:
     """Delete the rows of restored items from the trash.
 
     Args:
-        uow: The unit of work.
         events: The restored items.
     """
     for event in events:

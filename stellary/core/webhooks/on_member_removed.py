@@ -20,7 +20,7 @@ _OF_USER = (
     webhooks.c.created_by_id == bindparam("_user_id"),
 )
 _LOAD = Query(WebhookRow, select(*SHOWN).where(*_OF_USER))
-_HAND_OVER = (
+_TRANSFER = (
     update(webhooks)
     .where(*_OF_USER)
     .values(active=False, created_by_id=bindparam("_successor_id"), updated_at=bindparam("_now"))
@@ -30,11 +30,10 @@ _LOAD_ACTIVE = Query(WebhookRow, select(*SHOWN).where(*_ACTIVE_OF_USER))
 _DISABLE = update(webhooks).where(*_ACTIVE_OF_USER).values(active=False, updated_at=bindparam("_now"))
 
 
-def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
+def transfer_webhooks(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
     """Disable the webhooks of users who lost admin rights, and transfer them to their successors.
 
     Args:
-        uow: The unit of work.
         events: The users who have lost the rights, with their successors.
     """
     for event in events:
@@ -43,7 +42,7 @@ def hand_over(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]
         if not rows:
             continue
         change = {"_successor_id": event.successor_id, "_now": uow.now}
-        uow.connection.execute(_HAND_OVER, parameters | change)
+        uow.connection.execute(_TRANSFER, parameters | change)
         uow.ended_counts["webhooks"] += len(rows)
         for row in rows:
             before = hide_path(webhook_value(row))
@@ -55,7 +54,6 @@ def disable(uow: UnitOfWork, events: Sequence[AccountTakenOver]) -> None:
     """Disable the webhooks of accounts that were given to the owners of their addresses.
 
     Args:
-        uow: The unit of work.
         events: The accounts.
     """
     for event in events:

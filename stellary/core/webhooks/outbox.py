@@ -64,7 +64,6 @@ def write_messages(uow: UnitOfWork, events: Sequence[ActivitiesRecorded]) -> Non
     """Write a message for each activity and each webhook that subscribes to its type.
 
     Args:
-        uow: The unit of work.
         events: The activities that the unit has recorded, by workspace.
     """
     for event in events:
@@ -130,7 +129,6 @@ def delete_old_deliveries(uow: UnitOfWork, webhook_id: str) -> None:
     """Delete all but the newest 1,000 messages of a webhook; messages that are still pending stay.
 
     Args:
-        uow: The unit of work.
         webhook_id: The webhook.
     """
     uow.connection.execute(_DELETE_OLD, {"_webhook_id": webhook_id})

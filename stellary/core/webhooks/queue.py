@@ -115,7 +115,6 @@ def enqueue(uow: UnitOfWork, webhook_ids: Sequence[str]) -> None:
     each other.
 
     Args:
-        uow: The unit of work.
         webhook_ids: The webhooks with new messages.
     """
     jobs.enqueue_all(uow, DELIVER, [{"webhookId": id} for id in webhook_ids], topic=WEBHOOKS)
@@ -125,7 +124,6 @@ def resume_restored(uow: UnitOfWork, events: Sequence[WorkspacesRestored]) -> No
     """Schedule the messages that the webhooks of restored workspaces had before the deletion.
 
     Args:
-        uow: The unit of work.
         events: The restored workspaces.
     """
     for event in events:
@@ -138,7 +136,6 @@ def resume(uow: UnitOfWork, webhook_id: str) -> None:
     """Let the waiting messages of a webhook be sent immediately, even if its receiver has failed.
 
     Args:
-        uow: The unit of work.
         webhook_id: The webhook.
     """
     uow.connection.execute(_RESUME, {"_id": webhook_id})

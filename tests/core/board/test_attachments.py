@@ -163,9 +163,9 @@ def test_upload_to_a_concurrently_deleted_card_stores_no_file(files, monkeypatch
     check_access = attachments.access.card
 
     def slow(uow, ref):
-        at = check_access(uow, ref)
-        uow.connection.execute(delete(cards).where(cards.c.id == at.card.id))
-        return at
+        loaded = check_access(uow, ref)
+        uow.connection.execute(delete(cards).where(cards.c.id == loaded.card.id))
+        return loaded
 
     monkeypatch.setattr(attachments.access, "card", slow)
     assert files.upload().status == 404
@@ -176,9 +176,9 @@ def test_concurrently_deleted_file_is_not_counted_twice(files, monkeypatch):
     path, check_access = files.create(), attachments.attachment_access.attachment
 
     def slow(uow, ref):
-        at = check_access(uow, ref)
-        uow.connection.execute(delete(table).where(table.c.id == at.row.id))
-        return at
+        loaded = check_access(uow, ref)
+        uow.connection.execute(delete(table).where(table.c.id == loaded.row.id))
+        return loaded
 
     monkeypatch.setattr(attachments.attachment_access, "attachment", slow)
     assert files.world.status(files.ann, "DELETE", path) == 404

@@ -15,19 +15,18 @@ from stellary.core.kernel.unit import UnitOfWork
 _UPDATE = update(cards).where(cards.c.id == bindparam("_id"))
 
 
-def change_card(uow: UnitOfWork, at: LoadedCard, **changes: object) -> Card:
+def change_card(uow: UnitOfWork, loaded: LoadedCard, **changes: object) -> Card:
     """Change fields of a locked card and emit the events; do nothing if no field changes.
 
     Args:
-        uow: The unit of work.
-        at: The card, as ``access.lock_card`` has loaded it.
+        loaded: The card, as ``access.lock_card`` has loaded it.
         changes: The new values by field name, except for the position.
     """
-    before = at.card
+    before = loaded.card
     after = increment_version(before, replace_fields(before, **changes), before.order, uow.now)
     if after is before:
         return before
     uow.connection.execute(_UPDATE, {"_id": before.id, **card_rows.build_changes(before, after)})
-    for event in build_events(before, after, at.roles.workspace_id or ""):
+    for event in build_events(before, after, loaded.roles.workspace_id or ""):
         uow.emit(event)
     return after

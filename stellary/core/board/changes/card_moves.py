@@ -51,7 +51,6 @@ def lock_cards(uow: UnitOfWork, project_id: str, ids: Sequence[str]) -> dict[str
     """Lock cards of a project until the transaction ends, and return their current state by id.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the cards.
         ids: The ids of the cards; those of other projects are missing in the result.
     """
@@ -67,7 +66,6 @@ def write_cards(uow: UnitOfWork, changed_cards: Iterable[tuple[Card, int]]) -> N
     """Write the new state of cards, each with its position, in one batch.
 
     Args:
-        uow: The unit of work.
         changed_cards: The cards, each with its position in its column.
     """
     rows = []
@@ -84,7 +82,6 @@ def lock_cards_of_columns(
     """Lock all cards of locked columns; return them by column and position, archived cards last.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the columns.
         column_ids: The columns, in the order of the result.
     """
@@ -109,7 +106,6 @@ def empty_columns(
     Archived cards stay archived.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace, for the events.
         sources: The columns to empty.
         target: The column that gets the cards.

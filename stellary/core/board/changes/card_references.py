@@ -40,7 +40,6 @@ def find_project_of_card(uow: UnitOfWork, workspace_id: str, card_id: str) -> st
     """Return the id of a card's project; None if the workspace has no such card.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         card_id: The card.
     """
@@ -58,7 +57,6 @@ def check_references(
     """Check the references of requests in a fixed number of statements.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace to which assignees must have access, or whose agents they are.
         project_id: The project that labels must belong to.
         requests: The requests, each with its path in a larger one, such as ``cards[3].`` or an empty string.
@@ -81,7 +79,6 @@ def queue_references(
     """Send the statements of ``check_references`` together with later ones, and return a function that returns its result.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace to which assignees must have access, or whose agents they are.
         project_id: The project that labels must belong to.
         requests: The requests, each with its path in a larger one, such as ``cards[3].`` or an empty string.
@@ -119,7 +116,6 @@ def share_lock_labels(uow: UnitOfWork, project_id: str, ids: Collection[str]) ->
     """Lock labels of a project against deletion until the transaction ends, and return the ids of those that exist.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         ids: The ids of the labels.
     """

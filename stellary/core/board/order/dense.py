@@ -33,7 +33,6 @@ class DenseOrders:
         """Make room for an item at an order.
 
         Args:
-            uow: The unit of work.
             container_id: The scope of columns, or the project of scopes.
             order: The order of the new item, from 0 to the number of items.
         """
@@ -43,7 +42,6 @@ class DenseOrders:
         """Close the gap that a removed item leaves.
 
         Args:
-            uow: The unit of work.
             container_id: The scope of columns, or the project of scopes.
             order: The order that the item had.
         """
@@ -53,7 +51,6 @@ class DenseOrders:
         """Make room for an item that moves; return its new order, which is at most the end.
 
         Args:
-            uow: The unit of work.
             container_id: The scope of columns, or the project of scopes.
             current: The order of the item.
             target: Its new order, which may be beyond the end.

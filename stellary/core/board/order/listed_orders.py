@@ -98,7 +98,6 @@ def load_orders(uow: UnitOfWork, project_id: str, positions: Sequence[ListedPosi
     The cost grows with the number of the cards, and not with the number of cards in their columns.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         positions: The positions of the cards.
     """

@@ -64,7 +64,6 @@ def lock_project(uow: UnitOfWork, project_id: str) -> None:
     """Lock a project until the transaction ends: no other unit changes it or its columns, or creates cards in it.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
     """
     if uses_row_locks(uow):
@@ -77,7 +76,6 @@ def lock_columns(
     """Lock columns of a project until the transaction ends: no other unit adds, moves or removes their cards.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         ids: The ids of the columns; all columns by default.
 
@@ -93,7 +91,6 @@ def queue_column_locks(
     """Lock columns like ``lock_columns``, in the same round trip as later statements.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         ids: The ids of the columns; all columns by default.
 

@@ -89,7 +89,6 @@ def queue_neighbours(
     """Read the cards beside a position in the same round trip as the lock of the column, which is queued before.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the card.
         column_id: The column.
         target: The position; None if the card keeps its position.

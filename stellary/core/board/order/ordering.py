@@ -107,7 +107,6 @@ def load_order(uow: UnitOfWork, row: CardOrderRow) -> int:
     """Return the order of a card whose statement selects ``ORDER``. For an archived card, the result has no meaning.
 
     Args:
-        uow: The unit of work.
         row: The row of the card.
     """
     position_index = PositionIndex.parse(row.directory)
@@ -151,7 +150,7 @@ _ANCHOR = Query(
     select(
         cards.c.position,
         cards.c.id,
-        and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false()).label("stands_there"),
+        and_(cards.c.column_id == bindparam("_column_id"), cards.c.archived == false()).label("is_in_column"),
         case(
             (
                 bindparam("_counts", type_=Integer) == 1,
@@ -194,7 +193,6 @@ def count_others(uow: UnitOfWork, column_id: str, card_id: str) -> int:
     """Return the number of unarchived cards in a column, except for one card.
 
     Args:
-        uow: The unit of work.
         column_id: The column.
         card_id: The card that is not counted.
     """
@@ -207,7 +205,6 @@ def queue_column_end(uow: UnitOfWork, project_id: str, column_id: str) -> Queued
     """Read the end of a column in the same round trip as the lock of the column, which is queued before.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the column.
         column_id: The column.
 
@@ -231,7 +228,6 @@ def find_column_ends(uow: UnitOfWork, column_ids: Collection[str]) -> dict[str, 
     """Return the insertion points at the ends of locked columns, by column id.
 
     Args:
-        uow: The unit of work.
         column_ids: The columns.
     """
     rows = uow.connection.execute(_ENDS, {"_ids": list(column_ids)})
@@ -245,7 +241,6 @@ def load_column_orders(
     """Load the order of the unarchived cards of columns, by column id.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the columns.
         column_ids: The columns.
     """
@@ -260,7 +255,6 @@ def find_card_ids(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> set
     """Return the ids that belong to cards of a project.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         ids: The ids to look up.
     """
@@ -274,7 +268,6 @@ def has_cards(uow: UnitOfWork, column_id: str) -> bool:
     """Return whether a column has cards, including archived ones.
 
     Args:
-        uow: The unit of work.
         column_id: The column.
     """
     return uow.connection.execute(_HAS_CARDS, {"_column_id": column_id}).first() is not None
@@ -292,7 +285,6 @@ def find_insertion_point(
     """Find the insertion point for a card in a locked column, ignoring the current position of the card.
 
     Args:
-        uow: The unit of work.
         column: The column.
         target: The requested position.
         project_id: The project of the column and the card.
@@ -321,7 +313,6 @@ def find_former_position(
     """Return the insertion point at the former position of a deleted card, or right beside it if it is taken.
 
     Args:
-        uow: The unit of work.
         column: The locked column.
         project_id: The project of the column.
         card_id: The card.
@@ -390,7 +381,7 @@ class _PositionSearch:
         anchor = _ANCHOR.first(self._uow.connection, {**self._ignored, **parameters})
         if anchor is None:
             raise unknown(target.field)
-        if not anchor.stands_there:
+        if not anchor.is_in_column:
             raise Conflict(f"{target.field} is not in that column", code="not_in_column")
         order = anchor.place
         if order is None:
@@ -458,7 +449,6 @@ def write_positions(uow: UnitOfWork, positions: Mapping[str, int]) -> None:
     """Write new positions of cards, by id.
 
     Args:
-        uow: The unit of work.
         positions: The positions, by the id of the card.
     """
     if positions:
@@ -479,7 +469,6 @@ def separate_positions(uow: UnitOfWork, project_id: str, column_ids: Collection[
     """Write new positions for all cards of those columns in which two cards have the same.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the columns.
         column_ids: The locked columns.
     """
@@ -494,7 +483,6 @@ def index_removal(uow: UnitOfWork, column: LockedColumn, position: int) -> None:
     """Update the position index of a locked column after a card was removed.
 
     Args:
-        uow: The unit of work.
         column: The column.
         position: The position that the card had.
     """
@@ -507,7 +495,6 @@ def index_insertion(uow: UnitOfWork, column: LockedColumn, point: InsertionPoint
     """Update the position index of a locked column after a card was inserted.
 
     Args:
-        uow: The unit of work.
         column: The column.
         point: The insertion point of the card.
     """
@@ -526,7 +513,6 @@ def index_changes(uow: UnitOfWork, column: LockedColumn, count: int) -> None:
     """Update the position index of a locked column after many changes.
 
     Args:
-        uow: The unit of work.
         column: The column.
         count: The number of its unarchived cards.
     """
@@ -538,7 +524,6 @@ def rebuild_index(uow: UnitOfWork, column_id: str) -> None:
     """Rebuild the position index of a locked column from its cards.
 
     Args:
-        uow: The unit of work.
         column_id: The column.
     """
     total = uow.connection.execute(_COUNT, {"_column_id": column_id}).scalar_one()

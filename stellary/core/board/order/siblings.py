@@ -25,7 +25,6 @@ def store_place(
     """Store which siblings stand before and after an item that is deleted.
 
     Args:
-        uow: The unit of work.
         trash_id: The entry of the item.
         position: The column with the position of an item.
         siblings: The ids of the item and its siblings, in order.
@@ -50,7 +49,6 @@ def forget_place(
     """Forget on which side of deleted siblings an item stood, since it moves.
 
     Args:
-        uow: The unit of work.
         position: The column with the position of an item.
         kind: The kind of the item.
         item_id: The id of the item.
@@ -65,7 +63,6 @@ def find_place(uow: UnitOfWork, item: TrashRow, position: Column[int], siblings:
     """Return the position at which a restored item stands among its siblings; the end if it has none of its former ones.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         position: The column with the position of an item.
         siblings: The ids of its siblings, in order.

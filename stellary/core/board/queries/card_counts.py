@@ -153,7 +153,6 @@ def load_card_counts(uow: UnitOfWork, scope_id: str) -> list[CardCount]:
     """Return the counts of the unarchived cards of a scope.
 
     Args:
-        uow: The unit of work.
         scope_id: The scope.
     """
     return [CardCount(*row) for row in uow.connection.execute(_CARD_COUNTS, {"_scope_id": scope_id})]
@@ -163,7 +162,6 @@ def load_completions(uow: UnitOfWork, scope_id: str, since: datetime) -> list[Co
     """Return the cards of a scope that were completed since a time and are still completed.
 
     Args:
-        uow: The unit of work.
         scope_id: The scope.
         since: The time from which completions count.
     """
@@ -175,7 +173,6 @@ def load_scope_progress(uow: UnitOfWork, project_id: str) -> list[ScopeProgress]
     """Return the progress of the scopes of a project, by position.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
     """
     return [ScopeProgress(*row) for row in uow.connection.execute(_PROGRESS, {"_project_id": project_id})]
@@ -185,7 +182,6 @@ def load_project_card_counts(uow: UnitOfWork, ids: Collection[str], since: Since
     """Return the card counts of projects, by column and status; those by time have no column.
 
     Args:
-        uow: The unit of work.
         ids: The ids of the projects.
         since: The boundaries of the periods in which cards are counted.
     """
@@ -197,7 +193,6 @@ def load_columns(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, Colum
     """Return the columns of projects by scope and position, each with the id of its project and a count of 0.
 
     Args:
-        uow: The unit of work.
         ids: The ids of the projects.
     """
     rows = uow.connection.execute(_COLUMNS, {"_ids": list(ids)})
@@ -211,7 +206,6 @@ def load_members(uow: UnitOfWork, ids: Collection[str]) -> list[tuple[str, Proje
     """Return the members of projects, each with the id of the project.
 
     Args:
-        uow: The unit of work.
         ids: The ids of the projects.
     """
     rows = _MEMBERS.all(uow.connection, {"_ids": list(ids)})

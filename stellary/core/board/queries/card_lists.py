@@ -212,7 +212,6 @@ def load_cards(
     units read complete rows, and remember nothing, since what they see may be rolled back.
 
     Args:
-        uow: The unit of work.
         statements: The statements of the list.
         parameters: Their parameters; ``_project_id`` is the project.
         project_key: The prefix of the cards' keys.

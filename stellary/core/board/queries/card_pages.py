@@ -190,7 +190,6 @@ def fetch_page(
     """Return the cards of a page, and the cursor of the next one; None if it is the last.
 
     Args:
-        uow: The unit of work.
         names: The names of the filters, and ``TERM`` if there is one.
         value_conditions: The conditions of filters by custom fields.
         parameters: The parameters of the statement, with the id ``_after`` which the page begins.

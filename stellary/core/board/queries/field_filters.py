@@ -26,7 +26,6 @@ def read_values(uow: UnitOfWork, project_id: str, filters: Sequence[str]) -> lis
     """Return the fields and values of filters; the value None is for cards without one.
 
     Args:
-        uow: The unit of work.
         project_id: The project of the cards and the fields.
         filters: The filters, each as ``<fieldId>:<value>``.
 
@@ -41,7 +40,6 @@ def build_conditions(uow: UnitOfWork, field_values: Sequence[FieldValue]) -> lis
     """Return the SQL conditions for cards that have all values.
 
     Args:
-        uow: The unit of work.
         field_values: The fields and their values.
     """
     condition = _in_jsonb if uses_row_locks(uow) else _in_text

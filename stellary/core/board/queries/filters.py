@@ -39,7 +39,6 @@ def is_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> 
     """Return whether a workspace has the project, the scope or the card that a filter names.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         field: The wire name of the filter: ``projectId``, ``scopeId`` or ``cardId``.
         id: The id in the request.
@@ -52,7 +51,6 @@ def check_in_workspace(uow: UnitOfWork, workspace_id: str, field: str, id: str) 
     """Check that the item that a filter names is in a workspace.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         field: The field of the filter, in wire form: ``assigneeId``.
         id: The value of the filter.
@@ -68,7 +66,6 @@ def is_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field: st
     """Return whether a project has the column, the scope, the label or the card that a filter names.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the project.
         project_id: The project.
         field: The field of the filter, in wire form: ``columnId``.
@@ -82,7 +79,6 @@ def check_in_project(uow: UnitOfWork, workspace_id: str, project_id: str, field:
     """Check that the item that a filter names is in a project.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace of the project.
         project_id: The project.
         field: The wire name of the filter: ``columnId``, ``scopeId``, ``labelId`` or ``cardId``.
@@ -99,7 +95,6 @@ def check_person(uow: UnitOfWork, workspace_id: str, field: str, id: str) -> Non
     """Check that the user in a filter has access to a workspace, or is one of its agents.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         field: The wire name of the filter.
         id: The id of the user.

@@ -52,7 +52,6 @@ def load_descriptions(uow: UnitOfWork, workspace_id: str, ids: Collection[str]) 
     """Return the quoted names of projects and of what is on their boards, by id; of columns with the scope.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         ids: The ids; others than those of such items are left out.
     """
@@ -81,7 +80,6 @@ def load_item_names(uow: UnitOfWork, project_ids: Collection[str], ids: set[str]
     Names that the unit has read already need no statement.
 
     Args:
-        uow: The unit of work.
         project_ids: The projects.
         ids: The ids.
     """

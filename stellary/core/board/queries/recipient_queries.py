@@ -44,7 +44,6 @@ def load_commenter_ids(uow: UnitOfWork, card_id: str) -> tuple[str, ...]:
     """Return the user ids of a card's commenters; read them before the card is deleted.
 
     Args:
-        uow: The unit of work.
         card_id: The card.
     """
     return tuple(uow.connection.execute(_COMMENTERS, {"_card_id": card_id}).scalars())
@@ -54,7 +53,6 @@ def load_cards(uow: UnitOfWork, ids: Collection[str]) -> dict[str, Card]:
     """Return cards by id, for events about them; their order is None.
 
     Args:
-        uow: The unit of work.
         ids: The ids of the cards; unknown ones are missing in the result.
     """
     rows = uow.connection.execute(_CARDS, {"_ids": list(ids)})

@@ -52,7 +52,6 @@ def restore_card(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str:
     """Restore a card to its column and position, or to the end of the first column of its scope; return the column in words.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 
@@ -90,7 +89,6 @@ def restore_comment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> st
     """Restore a comment of a card; return the card in words.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 
@@ -105,7 +103,6 @@ def restore_attachment(uow: UnitOfWork, item: TrashRow, request: RestoreItem) ->
     """Restore an attachment of a card; return the card in words.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 

@@ -30,7 +30,6 @@ def lock_project_of(uow: UnitOfWork, item: TrashRow) -> str:
     """Lock the project of a deleted item until the transaction ends, and return its id.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
 
     Raises:
@@ -47,7 +46,6 @@ def has_project(uow: UnitOfWork, workspace_id: str, project_id: str) -> bool:
     """Return whether a workspace has a project.
 
     Args:
-        uow: The unit of work.
         workspace_id: The workspace.
         project_id: The project.
     """
@@ -59,7 +57,6 @@ def has_scope(uow: UnitOfWork, scope_id: str) -> bool:
     """Return whether a scope exists.
 
     Args:
-        uow: The unit of work.
         scope_id: The scope.
     """
     return uow.connection.execute(_SCOPE, {"_scope_id": scope_id}).first() is not None
@@ -69,7 +66,6 @@ def missing_container(uow: UnitOfWork, kind: TrashKind, item_id: str) -> Conflic
     """Return the error of an item whose container is gone.
 
     Args:
-        uow: The unit of work.
         kind: The kind of the container.
         item_id: Its id.
     """
@@ -113,7 +109,6 @@ def reinsert_named(
     """Insert the rows of an item whose name or key must be free.
 
     Args:
-        uow: The unit of work.
         item: The item.
         changes: New values by column.
         taken: The message if the name is taken, such as ``the project has a label 'bug' already``.

@@ -58,7 +58,6 @@ def emit_restored(
     """Emit that an item was restored.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         state: Its state, unless it is a card or belongs to one. Default: none.
         new_name: Its new name or key. Default: it has the former one.
@@ -74,7 +73,6 @@ def emit_columns(uow: UnitOfWork, item: TrashRow, columns: Sequence[Column]) -> 
     """Emit the columns of a restored scope.
 
     Args:
-        uow: The unit of work.
         item: The entry of the scope.
         columns: Its columns, in order.
     """
@@ -92,7 +90,6 @@ def emit_cards(
     """Emit the cards of restored columns in their order, so that a reader can insert one after the other.
 
     Args:
-        uow: The unit of work.
         item: The entry of the column, or of the scope of the columns.
         columns: The columns, which are locked.
         returned_cards: The cards that moved back to the columns, as they were before, by id; the others were in the trash.

@@ -54,7 +54,6 @@ def restore_relations(uow: UnitOfWork, item: TrashRow) -> None:
     """Restore the relations among the restored cards, and those with other cards that are still possible.
 
     Args:
-        uow: The unit of work.
         item: The entry of the restored item.
     """
     stored = trash.load_rows(uow, item.id, relations)
@@ -92,7 +91,6 @@ def drop_missing_references(uow: UnitOfWork, item: TrashRow, project_id: str) ->
     """Remove the assignees, labels and values of restored cards that no longer exist.
 
     Args:
-        uow: The unit of work.
         item: The restored item: a card, or a container of cards.
         project_id: The project of the cards.
     """
@@ -157,7 +155,6 @@ def add_label_to_cards(
     """Add a restored label to the cards that had it, whether they exist or are in the trash.
 
     Args:
-        uow: The unit of work.
         item: The entry of the label.
         former_ids: The labels that each card had, by the id of the card.
 
@@ -188,7 +185,6 @@ def add_values_to_cards(uow: UnitOfWork, item: TrashRow, values: Mapping[str, ob
     """Restore the values of a restored custom field in cards, whether the cards exist or are in the trash.
 
     Args:
-        uow: The unit of work.
         item: The entry of the custom field.
         values: The values by the id of the card.
 

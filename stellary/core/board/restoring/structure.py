@@ -68,7 +68,6 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     """Restore a label, and add it to the cards that had it.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 
@@ -91,7 +90,6 @@ def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) 
     """Restore a custom field, and its values in cards.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 
@@ -126,7 +124,6 @@ def restore_column(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> str
     """Restore a column to its scope, or the default one, and return the scope in words; cards that were moved out return.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 
@@ -164,7 +161,6 @@ def restore_scope(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     """Restore a scope with its columns and cards; cards that were moved out of it return.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 
@@ -194,7 +190,6 @@ def restore_project(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> No
     """Restore a project with everything in it. Members and assignees who have left the workspace since are left out.
 
     Args:
-        uow: The unit of work.
         item: The entry of the item.
         request: The request.
 

@@ -60,7 +60,6 @@ class CommentRows(Generic[C]):
         """Return the comments on an item, oldest first.
 
         Args:
-            uow: The unit of work.
             request: The page.
             item_id: The item.
         """
@@ -70,7 +69,6 @@ class CommentRows(Generic[C]):
         """Insert a comment of the caller.
 
         Args:
-            uow: The unit of work.
             request: The text.
             item_id: The item, which is locked.
         """
@@ -84,7 +82,6 @@ class CommentRows(Generic[C]):
         """Change a comment, and return it before and after; the same value twice if nothing changes.
 
         Args:
-            uow: The unit of work.
             request: The fields to change.
             item_id: The item.
             id: The comment.
@@ -143,7 +140,6 @@ class CommentRows(Generic[C]):
         """Insert the comments of a project file.
 
         Args:
-            uow: The unit of work.
             new_comments: The comments, with the e-mail addresses of their authors as the file has them.
         """
         rows = [
@@ -167,7 +163,6 @@ class CommentRows(Generic[C]):
         """Return a comment.
 
         Args:
-            uow: The unit of work.
             item_id: The item.
             id: The comment.
 

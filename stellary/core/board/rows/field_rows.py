@@ -43,7 +43,6 @@ def project_fields(uow: UnitOfWork, project_id: str) -> list[CustomField]:
     """Return all custom fields of a project in order of creation.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
     """
     return [field(row) for row in _IN_ORDER.all(uow.connection, {"_project_id": project_id})]
@@ -53,7 +52,6 @@ def load_fields(uow: UnitOfWork, project_id: str, ids: Collection[str]) -> dict[
     """Return the fields of a project with the given ids, by id.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         ids: The ids of the fields; unknown ones are missing in the result.
     """
@@ -66,7 +64,6 @@ def load_share_locked_fields(
     """Return the same as ``load_fields``, and lock the fields against changes until the transaction ends.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         ids: The ids of the fields; unknown ones are missing in the result.
     """
@@ -79,7 +76,6 @@ def queue_share_locked_fields(
     """Send the statement of ``load_share_locked_fields`` with later ones, and return a function that returns its result.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         ids: The ids of the fields; unknown ones are missing in the result.
     """

@@ -57,7 +57,6 @@ def project_scopes(uow: UnitOfWork, project_id: str, columns: Iterable[Column]) 
     """Return all scopes of a project by order, with their columns.
 
     Args:
-        uow: The unit of work.
         project_id: The project.
         columns: The columns of the project, in the order of each scope.
     """
