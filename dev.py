@@ -40,8 +40,32 @@ SELECTIONS = {
 }
 
 # Processes of a run of all tests: more than a small machine has processors, since a test often waits for a database,
-# a server or a timer.
+# a server or a timer. The slow ones wait longer.
 PROCESSES = 3
+PROCESSES_OF_ALL = 4
+
+# What `test` runs by its options, as an expression of pytest's markers.
+BUILT = "not bench and not packaging"
+QUICK = f"{BUILT} and not slow and not wide"
+SETS = {"": QUICK, "--quick": f"{QUICK} and not postgres", "--all": BUILT}
+
+# What only wide changes break, and the paths of the files that it depends on. `test --changed` and .ci/run leave out a
+# part of which no file has changed; the marker `wide` names the part of a test.
+TOOLCHAIN = ("pyproject.toml", "uv.lock", "dev.py", ".ci/")
+SERVED = ("stellary/contract/", "stellary/core/api/", "stellary/core/http/")
+WIDE: dict[str, tuple[str, ...]] = {
+    "migrations": ("stellary/core/migrations/", "stellary/core/db/", "tests/core/"),
+    "requests": (*SERVED, "reference_server/", "tests/server/test_fuzz.py"),
+    "shells": (*SERVED, "stellary/asgi.py", "stellary/wsgi.py", "stellary/contrib/", "tests/security/"),
+    "hosts": (
+        *("stellary/asgi.py", "stellary/wsgi.py", "stellary/contrib/", "stellary/core/http/"),
+        *("stellary/core/app.py", "stellary/core/db/", "docs/examples/hosts/", "tests/shells/"),
+    ),
+    "patterns": ("tests/security/regular_expressions.py", "tests/security/test_regular_expressions.py"),
+    "benchmarks": ("benchmarks/", "stellary/core/app.py", "tests/house/test_benchmarks.py"),
+    "packaging": ("README.md", "reference_server/pages/", "stellary/core/app.py", "tests/packaging/"),
+    "versions": ("stellary/core/db/", "stellary/client/calling/", "stellary/contract/wire.py"),
+}
 
 # What `test --cov` has measured, and the share of all lines and branches that the tests must cover, in percent. Only
 # the processes of pytest are measured, and not the servers that tests start.
@@ -209,25 +233,87 @@ def become(module: str, *arguments: str, directory: Path | None = ROOT) -> NoRet
 
 
 def test(arguments: list[str]) -> NoReturn:
-    """Run the tests: `test [--cov] [PYTEST ARGUMENTS]`.
+    """Run the quick tests on both databases, or those that are chosen: `test [OPTIONS] [PYTEST ARGUMENTS]`.
 
-    Without a path and without -n they are shared out to three processes. --cov measures the coverage, for `coverage`.
+    `--quick` leaves PostgreSQL out. `--all` runs everything but what .ci/run builds, `--changed` leaves of this out what only
+    wide changes break and none has touched. Tests that a path names all run. `--cov` measures the coverage, for `coverage`.
     """
     prepare(FULL)
-    options: list[str] = []
-    if "--cov" in arguments:
-        arguments = [argument for argument in arguments if argument != "--cov"]
+    chosen = {argument for argument in arguments if argument in {*SETS, "--changed", "--cov"}}
+    arguments = [argument for argument in arguments if argument not in chosen]
+    measure = ()
+    if "--cov" in chosen:
         COVERAGE.unlink(missing_ok=True)
-        options += ["--json", "--out", str(COVERAGE), "-m", "pytest"]
-    module = "slipcover" if options else "pytest"
-    if not any(chooses_tests(argument) for argument in arguments):
-        options += ["-n", str(PROCESSES)]
-    become(module, *options, *arguments)
+        measure = ("--json", "--out", str(COVERAGE), "-m", "pytest")
+    options: list[str] = []
+    if not any(names_path(argument) or argument.startswith("-m") for argument in arguments):
+        options += choose_set(chosen)
+    if not any(chooses_processes(argument) for argument in arguments):
+        options += ["-n", str(PROCESSES_OF_ALL if "--slow-first" in options else PROCESSES)]
+    become("slipcover" if measure else "pytest", *measure, *options, *arguments)
 
 
-def chooses_tests(argument: str) -> bool:
-    """Return whether a pytest argument names tests or says how many processes to use."""
+def choose_set(chosen: set[str]) -> list[str]:
+    """Return the options of pytest for a set of tests, by the options of `test`."""
+    if "--changed" in chosen:
+        parts = [f"wide(when={part!r})" for part in sorted(find_affected_parts(read_changed_files()))]
+        return ["--slow-first", "-m", f"{BUILT} and {' or '.join(['(not wide', *parts])})"]
+    name = next((name for name in SETS if name in chosen), "")
+    return ["-m", SETS[name], *(["--slow-first"] if name == "--all" else ["--hypothesis-profile=quick"])]
+
+
+def chooses_processes(argument: str) -> bool:
+    """Return whether a pytest argument says how many processes to use, or names tests, which need only one."""
     return argument.startswith(("-n", "--numprocesses", "--pdb")) or names_path(argument)
+
+
+def affected(arguments: list[str]) -> None:
+    """Print the parts of WIDE of which a file has changed, or all with CI_ALL=1: `affected`."""
+    refuse(arguments)
+    print(*sorted(find_affected_parts(read_changed_files())))
+
+
+def find_affected_parts(changed: list[str] | None) -> set[str]:
+    """Return the parts of ``WIDE`` that changed files belong to.
+
+    Args:
+        changed: The paths of the files. None means that any may have changed.
+    """
+    return {
+        part
+        for part, paths in WIDE.items()
+        if changed is None or any(file.startswith((*paths, *TOOLCHAIN)) for file in changed)
+    }
+
+
+def read_changed_files() -> list[str] | None:
+    """Return the paths of the files that have changed, or None if it is unknown or CI_ALL is set.
+
+    They have changed since the commit CI_BASE, or since the branch left origin/main; on main itself, in the last commit.
+    """
+    if os.environ.get("CI_ALL"):
+        return None
+    base = os.environ.get("CI_BASE") or read_git("merge-base", "HEAD", "origin/main")
+    if base is None or base == read_git("rev-parse", "HEAD"):
+        base = "HEAD^"
+    changed = read_git("diff", "--name-only", base)
+    return None if changed is None else changed.splitlines()
+
+
+def read_git(*arguments: str) -> str | None:
+    """Return what git prints, or None if it fails."""
+    with contextlib.suppress(OSError):
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else None
+    return None
+
+
+def nightly(arguments: list[str]) -> None:
+    """Run all of .ci/run, also what only wide changes break, and then the longer races, faults and random requests."""
+    refuse(arguments)
+    run([str(ROOT / ".ci" / "run")], environment={**os.environ, "CI_ALL": "1"})
+    for command in (["races"], ["faults"], ["permissions", "-n", "2"], ["fuzz", "--fuzz-count=500"]):
+        run([sys.executable, str(ROOT / "dev.py"), *command])
 
 
 def names_path(argument: str) -> bool:
@@ -250,7 +336,7 @@ def coverage(arguments: list[str]) -> None:
 
 
 def check(arguments: list[str]) -> None:
-    """Check style, types, import rules and documentation, and name whatever failed."""
+    """Check style, types and import rules, and name whatever failed. The tests check the documentation, and pyright."""
     refuse(arguments)
     prepare(FULL)
     failed = [name for name, command in checks().items() if not passes(name, command)]
@@ -278,12 +364,8 @@ def checks() -> dict[str, list[str]]:
             f"mypy of the {path.name} example": ["mypy", str(path)]
             for path in sorted((ROOT / HOSTS).glob("*/"))
         },
-        "pyright": ["pyright", "--project", "tests/typing/pyrightconfig.json"],
         "import-linter": ["lint-imports", "--no-logo"],
-        "mkdocs": ["mkdocs", "build", "--strict"],
     }
-    if not (ROOT / "tests" / "typing").exists():
-        del commands["pyright"]
     return commands
 
 
@@ -499,6 +581,8 @@ def refuse(arguments: list[str]) -> None:
 
 COMMANDS: dict[str, Callable[[list[str]], None]] = {
     "test": test,
+    "affected": affected,
+    "nightly": nightly,
     "coverage": coverage,
     "check": check,
     "format": format_sources,

@@ -303,6 +303,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow("reads archives of maximum size")
 @pytest.mark.parametrize("case", WRONG)
 def test_invalid_archive_raises_before_first_request(case):
     data, message = WRONG[case]

@@ -1004,6 +1004,7 @@ def assert_sent(router: respx.Router, row: Row) -> None:
     assert sent.headers.get("content-type") == (None if row.body is None else "application/json")
 
 
+@pytest.mark.slow("calls each method of the client")
 @for_each("row", TABLE)
 def test_method_sends_request_and_returns_value(row):
     value, response = build_answer(row)
@@ -1013,6 +1014,7 @@ def test_method_sends_request_and_returns_value(row):
         assert_sent(router, row)
 
 
+@pytest.mark.slow("calls each method of the client")
 @for_each("row", TABLE)
 async def test_async_method_sends_request_and_returns_value(row):
     value, response = build_answer(row)

@@ -57,6 +57,7 @@ def statuses(operation: str) -> set[str]:
     return set(OPERATIONS[operation]["responses"])
 
 
+@pytest.mark.slow("reads the whole document")
 def test_document_is_valid():
     assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
 
@@ -87,6 +88,7 @@ def test_every_reference_resolves_and_every_schema_is_used():
     assert used == set(SCHEMAS)
 
 
+@pytest.mark.slow("makes values of each class")
 @each_class
 @few_each
 @given(data=st.data())
@@ -95,6 +97,7 @@ def test_written_values_match_their_schema(cls, data):
     validator(cls).validate(as_json(dump(value)))
 
 
+@pytest.mark.slow("makes values of each class")
 @for_each("cls", REQUESTS)
 @few_each
 @given(data=st.data())

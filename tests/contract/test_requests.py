@@ -58,6 +58,7 @@ def wrong_fields(cls: type[Request], body: object) -> list[str]:
     return []
 
 
+@pytest.mark.slow("makes requests of each class")
 @each_request
 @few_each
 @given(data=st.data())
@@ -66,6 +67,7 @@ def test_request_round_trips(cls, data):
     assert load(cls, jsonic.parse(dump(instance))) == instance
 
 
+@pytest.mark.slow("makes requests of each class")
 @each_request
 @few_each
 @given(data=st.data())
@@ -74,6 +76,7 @@ def test_valid_instance_passes_check(cls, data):
     assert check(instance) == instance
 
 
+@pytest.mark.slow("makes requests of each class")
 @each_request
 @few_each
 @given(data=JSON)
@@ -83,6 +86,7 @@ def test_any_json_is_accepted_or_raises_invalid(cls, data):
         assert load(cls, as_json(dump(instance))) == instance
 
 
+@pytest.mark.slow("makes requests of each class")
 @each_request
 @few_each
 @given(data=st.data())
@@ -492,6 +496,7 @@ def test_checking_limits_takes_linear_time(kind):
         assert measure_cpu_time(lambda text=text: [limit.problem(text) for limit in checks(kind)]) < 0.05
 
 
+@pytest.mark.slow("tries each character of Unicode")
 def test_not_blank_pattern_equals_str_isspace():
     assert all(
         (re.match(NOT_BLANK, chr(code_point)) is None) == chr(code_point).isspace()

@@ -45,6 +45,7 @@ LABEL = {
 }
 
 
+@pytest.mark.slow("makes values of each class")
 @each_value
 @few_each
 @given(data=st.data())
@@ -55,6 +56,7 @@ def test_value_round_trips(cls, data):
     assert copied.raw == {}
 
 
+@pytest.mark.slow("makes values of each class")
 @each_value
 @few_each
 @given(data=st.data())
@@ -66,6 +68,7 @@ def test_unknown_fields_are_kept(cls, data):
     assert parsed.raw == {"brandNew": {"a": [1]}}
 
 
+@pytest.mark.slow("makes values of each class")
 @for_each("cls, name", WORDS)
 @few_each
 @given(data=st.data())
@@ -76,6 +79,7 @@ def test_unknown_enum_value_is_kept(cls, name, data):
     assert as_json(dump(parsed))[name] == "unheard_of"
 
 
+@pytest.mark.slow("makes values of each class")
 @each_value
 @few_each
 @given(data=JSON)
@@ -95,6 +99,7 @@ def test_missing_and_null_fields_have_their_default(cls):
             assert getattr(parsed, field.name) == empty
 
 
+@pytest.mark.slow("makes values of each class")
 @each_value
 @few_each
 @given(data=st.data())

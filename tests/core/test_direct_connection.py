@@ -502,6 +502,7 @@ def test_connections_of_a_host_are_not_direct(database_url):
     engine.dispose()
 
 
+@pytest.mark.slow("builds many statements")
 def test_statement_that_is_built_for_one_call_is_not_kept(database):
     def execute(name):
         statement = select(users.c.id).where(users.c.name == name)

@@ -139,6 +139,7 @@ def test_every_refused_duplicate_has_a_case() -> None:
     assert refusing == CASES.keys() | NOT_REFUSED
 
 
+@pytest.mark.slow("reads all sources")
 def test_integrity_errors_are_handled_in_one_place() -> None:
     """An error that is handled without a savepoint leaves a unit on PostgreSQL in which every statement fails."""
     handling = {
@@ -155,6 +156,7 @@ COUNTED_UPDATES = {"cards", "comment_rows", "jobs", "operations"}
 """The modules whose counted statements are no names of the module."""
 
 
+@pytest.mark.slow("reads all sources")
 def test_row_counts_are_those_of_updates_and_deletions() -> None:
     """The number of rows of an INSERT … SELECT is unknown if SQLAlchemy executes it."""
     unresolved = set()

@@ -135,6 +135,7 @@ def test_what_the_database_aborts_in_a_block_is_unavailable(core, unit):
         uow.connection.execute(text("SELECT 1"))
 
 
+@pytest.mark.slow("runs many threads")
 @pytest.mark.postgres
 @pytest.mark.race
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])

@@ -17,7 +17,7 @@ from stellary.core.api.reactions import REACTIONS
 from stellary.core.kernel.event_handlers import INTERNAL_EVENTS, dump_delivery, read_delivery
 from stellary.core.kernel.events import (
     ActivitiesRecorded,
-    AddressGivenUp,
+    AddressReleased,
     BaseEvent,
     CardCreated,
     CardEvent,
@@ -58,12 +58,12 @@ def refuse(uow, event):
 
 
 def test_events_compare_by_their_fields_and_not_by_their_cause():
-    event = AddressGivenUp(user_id="1", email="a@example.com")
+    event = AddressReleased(user_id="1", email="a@example.com")
     caused = event.because(Cause(Chain("2"), user_id="3", depth=1))
     assert (event, hash(event)) == (caused, hash(caused))
-    assert event != AddressGivenUp(user_id="1", email="b@example.com")
+    assert event != AddressReleased(user_id="1", email="b@example.com")
     assert event != TokensRevoked(user_id="1")
-    assert repr(caused) == "AddressGivenUp(user_id='1', email='a@example.com', name=None)"
+    assert repr(caused) == "AddressReleased(user_id='1', email='a@example.com', name=None)"
 
 
 # ------------------------------------------------------------------------------------------- in the transaction

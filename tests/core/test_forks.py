@@ -72,6 +72,7 @@ def test_children_make_ids_of_their_own(sqlite_url):
     assert len({id[8:13] for id in ids}) == CHILDREN
 
 
+@pytest.mark.slow("looks at each class")
 def test_every_class_with_a_lock_renews_it_in_a_child() -> None:
     """A thread of the parent may hold it at that moment, and is not there to release it."""
     all_ids = set()

@@ -183,6 +183,7 @@ def test_an_effect_that_fails_stops_neither_the_others_nor_the_host(engine, core
     assert effects == ["after", "own"]
 
 
+@pytest.mark.slow("runs two thousand units")
 def test_a_thousand_units_in_one_transaction_cost_as_much_each_as_the_first(engine, core):
     world = World(core)
     board = Board(world, world.person("ann"))

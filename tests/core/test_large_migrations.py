@@ -100,7 +100,7 @@ def fill(url, count):
             )
 
 
-@pytest.mark.slow
+@pytest.mark.slow("migrates many rows")
 def test_two_hundred_thousand_cards_get_a_column_its_values_and_an_index(database_url, next_version):
     fill(database_url, CARDS)
     next_version(SHADE, UPDATE, INDEX)
@@ -115,7 +115,7 @@ def test_two_hundred_thousand_cards_get_a_column_its_values_and_an_index(databas
         ) == [(True,)]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("migrates many rows")
 def test_a_batch_is_committed_before_the_next_one(postgres_url, next_version):
     fill(postgres_url, 12_500)
     next_version(SHADE, UPDATE, "raise LookupError")
@@ -181,7 +181,7 @@ def plain(url):
     return url.replace("postgresql+psycopg://", "postgresql://")
 
 
-@pytest.mark.slow
+@pytest.mark.slow("migrates many rows")
 def test_a_step_that_cannot_have_a_lock_steps_back_and_tries_again(postgres_url, next_version, caplog):
     """Check that a migration does not wait long for a lock, since later queries queue behind it."""
     caplog.set_level(logging.INFO, "stellary.core")

@@ -172,12 +172,14 @@ def sorts(plan: str) -> bool:
     return "Sort Key" in plan or "TEMP B-TREE FOR ORDER BY" in plan
 
 
+@pytest.mark.slow("plans the query of each list")
 @pytest.mark.parametrize("select_statements", [page_statements, whole_statements, search_statements])
 def test_no_list_scans_a_table(core, select_statements):
     plans = list(explain(core, select_statements()))
     assert [f"{sql}\n{plan}" for sql, plan in plans if scanned_tables(plan)] == []
 
 
+@pytest.mark.slow("plans the query of each list")
 def test_no_page_is_sorted(core):
     plans = list(explain(core, page_statements()))
     assert [

@@ -19,6 +19,7 @@ from tests.support.world import World, at_once
 THREADS = 8
 
 
+@pytest.mark.slow("runs many threads")
 @pytest.mark.race
 def test_concurrent_units_of_several_moves_all_succeed(world: World, rounds: int) -> None:
     board = Board(world, world.person("ann"))
@@ -47,6 +48,7 @@ def test_concurrent_units_of_several_moves_all_succeed(world: World, rounds: int
     at_once(*[lambda seed=seed: work(seed) for seed in range(THREADS)])
 
 
+@pytest.mark.slow("waits for a lock time-out of the database")
 def test_unit_waits_longer_than_a_lock_timeout(postgres_url: str) -> None:
     lock = text("SELECT FROM stellary_users WHERE id = :id FOR UPDATE")
     with closing(Core(postgres_url, bcrypt_rounds=4)) as core, closing(Core(postgres_url)) as host:

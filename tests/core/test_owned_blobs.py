@@ -83,6 +83,7 @@ def test_new_database_leaves_the_files_of_another(files, other, places):
     assert files.core.sweep() == 0
 
 
+@pytest.mark.slow("copies a database several times")
 def test_older_copy_of_a_database_leaves_its_files(files, other, places):
     copy_database(files.core.database, other.database, files.core.list_files)
     age(files.core, other)

@@ -78,6 +78,7 @@ def lists(world):
     return lists
 
 
+@pytest.mark.slow("reads each list under random writes")
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     limit=st.integers(1, 4),

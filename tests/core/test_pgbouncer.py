@@ -21,7 +21,7 @@ from tests.support.world import World, at_once
 
 VERSION = text("SELECT version_num FROM stellary_alembic_version")
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow("starts a process"),
     pytest.mark.skipif(
         pgbouncer.PROGRAM is None,
         reason="PgBouncer is not installed: python3 dev.py services installs it",

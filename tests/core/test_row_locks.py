@@ -674,6 +674,7 @@ def test_race_goes_wrong_without_the_lock(
         lock.race(agent_api)
 
 
+@pytest.mark.slow("reads all sources")
 def test_every_lock_in_the_source_has_a_race() -> None:
     names = set()
     for path in ROOT.rglob("*.py"):

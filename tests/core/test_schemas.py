@@ -104,6 +104,7 @@ def test_streams_have_the_events_of_their_schema_only(urls):
         assert elsewhere.event()["meta"]["cardTitle"] == "Again"
 
 
+@pytest.mark.slow("migrates several schemas")
 def test_commands_manage_one_schema(urls, postgres_url, capsys):
     shop, forum = urls
     everything = count_tables(postgres_url, "public")

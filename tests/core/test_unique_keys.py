@@ -224,6 +224,7 @@ RANDOM = {
 ELSEWHERE = {"stellary_agent_missions card_id": "tests/core/agents/test_races.py"}
 
 
+@pytest.mark.slow("races for each unique key")
 @pytest.mark.parametrize("key", RACES)
 def test_two_at_once_do_not_get_the_same_key(agent_api: AgentApi, key: str) -> None:
     RACES[key](agent_api)

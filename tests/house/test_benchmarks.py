@@ -41,7 +41,7 @@ def expected_figures(names):
 
 
 @pytest.mark.bench
-@pytest.mark.slow
+@pytest.mark.slow("runs benchmarks")
 @pytest.mark.postgres
 @pytest.mark.parametrize("names", PARTS)
 def test_short_run_reports_every_figure_with_a_target(names, tmp_path):

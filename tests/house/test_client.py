@@ -95,6 +95,7 @@ def tail(endpoint) -> str:
     return endpoint.path.removeprefix(endpoint.ref.template)
 
 
+@pytest.mark.slow("calls each method of the client")
 def test_required_fields_are_sent(recorded_requests):
     by_operation = {endpoint.operation: endpoint for endpoint in ENDPOINTS}
     for request in recorded_requests:

@@ -101,6 +101,7 @@ def raises_error(statements: list[ast.stmt]) -> bool:
     return False
 
 
+@pytest.mark.slow("reads all sources")
 def test_public_functions_describe_parameters_and_errors():
     assert find_incomplete(*COMPLETE) == []
 

@@ -68,12 +68,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "report.pdf").write_bytes(b"%PDF-1.7")
 
 
+@pytest.mark.slow("runs the example of each endpoint")
 @for_each("operation", OPERATIONS)
 def test_python_sends_the_example_request(operation: str):
     endpoint = BY_OPERATION[operation]
     assert_sends_the_example(endpoint, record(render_python(endpoint), awaits=False))
 
 
+@pytest.mark.slow("runs the example of each endpoint")
 @for_each("operation", OPERATIONS)
 def test_async_python_sends_the_same_request(operation: str):
     endpoint = BY_OPERATION[operation]
@@ -83,6 +85,7 @@ def test_async_python_sends_the_same_request(operation: str):
     assert request.body == blocking.body or endpoint.takes_file
 
 
+@pytest.mark.slow("runs the example of each endpoint")
 @for_each("operation", OPERATIONS)
 def test_curl_sends_the_same_request(operation: str):
     endpoint = BY_OPERATION[operation]

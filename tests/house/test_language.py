@@ -29,6 +29,7 @@ def measure_part(part: str) -> dict[str, Measure]:
     return measure(paths, ROOT)
 
 
+@pytest.mark.slow("reads all sources")
 @pytest.mark.parametrize("part", FOLDERS)
 @for_each("kind", ["functions", "variables", "docstrings", "words"])
 def test_share_that_breaks_the_rules_of_language_is_within_its_limit(part, kind):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 600
 """Modules stay near 400 lines; one that is cohesive may be longer."""
@@ -25,6 +27,7 @@ def test_length_of_each_module_is_limited():
     assert {path: length for path, length in lengths.items() if length > LINES_MAX} == {}
 
 
+@pytest.mark.slow("reads all sources")
 def test_each_module_has_a_docstring():
     assert [str(path) for path, text in MODULES.items() if not ast.get_docstring(ast.parse(text))] == []
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 _DECLARED = "the item that a project set-up declares, beside the one that the API returns"
@@ -55,6 +57,7 @@ def iterate_types(module: ast.Module) -> Iterator[str]:
                 yield name
 
 
+@pytest.mark.slow("reads all sources")
 def test_name_has_one_meaning():
     homes = defaultdict(list)
     for folder in ("stellary", "reference_server"):

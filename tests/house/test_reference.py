@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 
+import pytest
+
 from stellary.contract import ENDPOINTS
 from stellary.contract.openapi import document
 from stellary.core.api.dispatch import SERVICES
@@ -22,6 +24,7 @@ class Pages:
         self.texts[file.src_uri] = file.content_string
 
 
+@pytest.mark.slow("reads the whole reference")
 def test_every_operation_and_value_has_a_heading():
     hook = load_module(EXAMPLES.parent / "reference.py")
     config = SimpleNamespace(

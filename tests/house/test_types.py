@@ -93,6 +93,7 @@ def test_packages_use_any_no_more_than_now():
     assert {package: count for package, count in counts.items() if count > ANY_MAX.get(package, 0)} == {}
 
 
+@pytest.mark.slow("reads all sources")
 def test_services_handle_no_rows_without_a_type():
     untyped = [
         f"{module}:{node.lineno}"

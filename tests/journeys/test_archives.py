@@ -68,6 +68,7 @@ def comparable_export(board: Any) -> Any:
     return normalize(file)
 
 
+@pytest.mark.slow("writes and reads a project of maximum size")
 def test_project_of_maximum_size_is_restored_with_its_files(core: Core, tmp_path: Path):
     world = World(core)
     ann, bob = world.people("ann bob")

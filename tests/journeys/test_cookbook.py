@@ -341,6 +341,7 @@ TRIALS: dict[str, Callable[[ModuleType, Kitchen], None]] = {
 }
 
 
+@pytest.mark.slow("runs each recipe")
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.py")))
 def test_recipe_works(name: str, kitchen: Kitchen):
     kitchen.configure()

@@ -231,6 +231,7 @@ def site(core: Core, tmp_path: Path) -> Iterator[Site]:
         yield Site(core, server, tmp_path)
 
 
+@pytest.mark.slow("misspells each name in each place")
 @pytest.mark.parametrize("kind", PLACES)
 def test_misspelt_names_are_refused_with_the_right_one(site: Site, kind: str):
     before, failures, name = site.read_all(), Failures(), NAMES[kind]

@@ -116,6 +116,7 @@ def test_code_of_the_readme_runs_twice_in_a_row(core: Core, capsys: pytest.Captu
     assert "Write the spec" in out
 
 
+@pytest.mark.slow("runs each example")
 def test_embedding_example_runs(database_url: str, capsys: pytest.CaptureFixture[str]):
     example("embedding").main(database_url)
 
@@ -179,6 +180,7 @@ UNTIL_STOPPED = {"webhook_receiver"}
 """The programs that receive requests until they are stopped, which have a test of their own."""
 
 
+@pytest.mark.slow("runs each example")
 @for_each("path", [path for path in PROGRAMS if path.stem not in UNTIL_STOPPED])
 def test_program_of_an_example_runs(path: Path, example_server: str, tmp_path: Path, monkeypatch):
     arguments = {"url": example_server, "email": "ann@example.com", "password": "a-long-password"}

@@ -77,6 +77,7 @@ def count(core: Core, table: Any) -> int:
         return number
 
 
+@pytest.mark.slow("imports a large project")
 def test_large_file_becomes_one_project(core: Core, workspace: Any, tmp_path: Path):
     seen: list[tuple[int, int]] = []
     imported = workspace.projects.import_file(large_file(), progress=lambda *numbers: seen.append(numbers))
@@ -99,6 +100,7 @@ async def test_async_client_imports_a_large_file(core: Core, workspace: Any, tmp
     assert len(imported.card_ids) == CARDS
 
 
+@pytest.mark.slow("imports a large project")
 def test_archive_of_a_large_project_includes_its_files(core: Core, workspace: Any, tmp_path: Path):
     imported = workspace.projects.import_file(large_file())
     board = workspace.project(imported)

@@ -70,7 +70,7 @@ def run(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     core.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs a notebook")
 def test_notebook_sets_up_a_project(run):
     outputs = run("set_up_a_project.ipynb")
     before, after = (view for view in outputs.after("board.show()"))
@@ -105,7 +105,7 @@ def test_notebook_sets_up_a_project(run):
     assert "cards: 100%" in outputs.streams()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs a notebook")
 def test_notebook_reviews_a_week(run):
     outputs = run("review_a_week.ipynb")
     (portfolio,) = outputs.after("ws.show()")

@@ -125,7 +125,7 @@ def start() -> Iterator[Callable[[str, int, Path], Program]]:
         program.end()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process")
 def test_receiver_processes_each_message_once_and_rejects_forged_ones(
     core: Core, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[..., Program]
 ):

@@ -16,7 +16,7 @@ from tests.server.processes import clean_environment
 ROOT = Path(__file__).resolve().parents[2]
 UV = ROOT / ".uv" / "bin" / "uv"
 
-pytestmark = [pytest.mark.packaging, pytest.mark.slow]
+pytestmark = [pytest.mark.packaging, pytest.mark.slow("builds and installs the wheel")]
 
 SDK_ALONE = {
     "anyio", "attrs", "cattrs", "certifi", "h11", "httpcore", "httpx", "idna", "orjson", "stellary",

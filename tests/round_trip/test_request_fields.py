@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 import orjson
+import pytest
 
 from stellary.contract.naming import base, members, whole, wire_fields
 from tests.round_trip.field_trials import (
@@ -216,6 +217,7 @@ EXPORTED = [
 ]
 
 
+@pytest.mark.slow("exports and imports a project for each field")
 @each_row(EXPORTED)
 def test_each_change_is_in_the_export_and_in_its_import(permission_world: PermissionWorld, row: Row):
     wrong = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
+import pytest
 
 from stellary.contract.port import RawResponse
 from tests.security.bodies import OTHER_MEDIA_TYPES, Bad, make_bad_bodies, make_bad_queries, make_invalid_json
@@ -81,6 +82,7 @@ def find_problem(answer: RawResponse, status: int, bad: Bad) -> str | None:
     return None
 
 
+@pytest.mark.slow("sends each field of each body with bad values")
 @each_row(WITH_BODY)
 def test_invalid_field_is_named(permission_world: PermissionWorld, row: Row):
     body = make_good_body(permission_world, row)
@@ -101,6 +103,7 @@ def test_body_of_another_media_type_is_refused(permission_world: PermissionWorld
     assert find_problems(permission_world, row, requests, 415) == []
 
 
+@pytest.mark.slow("sends each parameter with bad values")
 @each_row(WITH_QUERY)
 def test_invalid_query_is_refused(permission_world: PermissionWorld, row: Row):
     queries = make_bad_queries(request_class(row))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import orjson
+import pytest
 from sqlalchemy import bindparam, func, insert, select, update
 
 from tests.security.each_row import each_row
@@ -135,6 +136,7 @@ def subscribe_to_everything(permission_world: PermissionWorld) -> list[str]:
     return [row["id"] for row in rows]
 
 
+@pytest.mark.slow("sends each write")
 @each_row(WRITING)
 def test_each_write_is_recorded_with_its_values_and_sent(permission_world: PermissionWorld, row: Row):
     caller = find_caller(row)

@@ -42,6 +42,7 @@ def record_emitting_units(units: Units) -> set[UnitOfWork]:
     return emitting
 
 
+@pytest.mark.slow("races for each kind of item")
 @pytest.mark.race
 @pytest.mark.parametrize("listens", [False, pytest.param(True, id="through SQLAlchemy")])
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

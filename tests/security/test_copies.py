@@ -51,6 +51,7 @@ def copied_world(
             yield PermissionWorld.from_state(copied_core, sandbox, shared_permission_world.to_state())
 
 
+@pytest.mark.slow("calls each endpoint twice")
 def test_copy_answers_every_read_like_the_original(
     permission_world: PermissionWorld, copied_world: PermissionWorld
 ):

@@ -158,7 +158,7 @@ def find_slow_steps(
     return trial.error, slow
 
 
-@pytest.mark.slow
+@pytest.mark.slow("measures how processor time grows")
 @each_row(ROWS)
 def test_hostile_values_take_linear_time(permission_world: PermissionWorld, row: Row):
     problems: dict[str, object] = {}

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+import pytest
 
 from stellary.contract.port import RawResponse
 from tests.security.bodies import find_references
@@ -158,6 +159,7 @@ def read_answer(
     return answer.status, body
 
 
+@pytest.mark.slow("sends each id from another workspace")
 @each_reference
 def test_id_without_an_item_gets_one_fixed_answer(permission_world: PermissionWorld, row: Row, field: str):
     different = []
@@ -184,6 +186,7 @@ def test_id_of_an_item_is_accepted(permission_world: PermissionWorld, row: Row, 
             assert answer.status < 300, answer.body
 
 
+@pytest.mark.slow("sends each id from another workspace")
 @each_reference
 def test_id_is_looked_up_within_its_workspace(permission_world: PermissionWorld, row: Row, field: str):
     kind = REFERENCES[row.operation][field]

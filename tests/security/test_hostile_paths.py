@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.security import hostile
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
@@ -36,6 +38,7 @@ def send_to(
     return answer.status, answer.body
 
 
+@pytest.mark.slow("calls each endpoint with several paths")
 @each_row(row for row in SERVED if row.parameters)
 def test_missing_and_foreign_items_are_answered_like_unknown_ones(
     permission_world: PermissionWorld, row: Row

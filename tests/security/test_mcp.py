@@ -55,6 +55,7 @@ def test_each_tool_has_arguments():
     assert set(ARGUMENTS) == {name for name, tool in TOOLS.items() if not tool.for_agents}
 
 
+@pytest.mark.slow("tries each cell of the permission table")
 @for_each("name", ARGUMENTS)
 def test_tool_gives_each_persona_the_answer_of_the_table(
     server: Running, permission_world: PermissionWorld, name: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.security import hostile
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
@@ -24,6 +26,7 @@ def send_bad_requests(
     return statuses | {400 if status == 415 else status}
 
 
+@pytest.mark.slow("calls each endpoint with several paths")
 @each_row(SERVED)
 def test_bad_request_returns_400_only_where_a_good_one_succeeds(permission_world: PermissionWorld, row: Row):
     wrong = []
@@ -38,6 +41,7 @@ def test_bad_request_returns_400_only_where_a_good_one_succeeds(permission_world
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.slow("calls each endpoint with several paths")
 @each_row(row for row in SERVED if row.parameters)
 def test_bad_request_for_an_unknown_item_is_answered_like_a_good_one(
     permission_world: PermissionWorld, row: Row

@@ -30,6 +30,7 @@ def call_over_http(server: Reachable) -> Callable[..., Reply]:
     return lambda token, method, path, body, **headers: server.ask(method, path, body, token, **headers)
 
 
+@pytest.mark.slow("calls each endpoint over each shell")
 @for_each(
     "operation", ["organizations.get", "workspaces.get", "cards.get", "comments.delete", "labels.update"]
 )

@@ -25,6 +25,8 @@ from tests.server.running import Reply
 from tests.support.databases import KINDS
 from tests.support.in_process import CALLERS, SendRequest
 
+pytestmark = [pytest.mark.slow("tries the permission table over each shell"), pytest.mark.wide(when="shells")]
+
 HOST_ANSWERS = {"auth.logout": "409"}
 """By operations, the answers to users of a host that differ from the table: they have no login that could end."""
 DJANGO = Path(__file__).with_name("django_cells.py")

@@ -25,6 +25,7 @@ AUTHORED_BY = {
 """By operations that the author of an item may call: the operation that creates the item."""
 
 
+@pytest.mark.slow("tries each cell of the permission table")
 @each_row(SERVED)
 def test_each_persona_gets_the_answer_of_the_table(permission_world: PermissionWorld, row: Row):
     wrong = find_wrong_cells(permission_world, list_cells(row))

@@ -79,7 +79,7 @@ def test_every_call_names_its_pattern():
 
 
 # The expressions are collected by the test itself: it takes seconds, which each process would spend at import.
-@pytest.mark.slow
+@pytest.mark.slow("tries hostile texts on each pattern")
 def test_hostile_text_ends_within_time():
     all_expressions = expressions()
     assert len(all_expressions) > 100
@@ -92,6 +92,8 @@ def test_hostile_text_ends_within_time():
     failures.raise_if_any(len(all_expressions))
 
 
+@pytest.mark.slow("tries hostile texts on each pattern")
+@pytest.mark.wide(when="patterns")
 @pytest.mark.parametrize("pattern", [r"[\x00-\x20]*([^/?#:]*):", r"<([^>]*)>\s*;", r"(?:a|a)*b", r"\s+$"])
 def test_slow_pattern_is_found(pattern):
     expression = Expression("slow", re.compile(pattern), frozenset({"search"}))

@@ -54,6 +54,7 @@ def repeat(permission_world: PermissionWorld, row: Row, params: PathParams | Non
     assert dump_rows(permission_world) == before
 
 
+@pytest.mark.slow("repeats a request to each endpoint")
 @each_row(KEYED)
 def test_repetition_gets_the_first_response_and_has_no_effect(
     permission_world: PermissionWorld, row: Row

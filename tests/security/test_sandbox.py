@@ -21,6 +21,7 @@ def call(permission_world: PermissionWorld, operation: str) -> int:
     return send(permission_world, row, "OO", make_path_params(permission_world, row, "OO")).status
 
 
+@pytest.mark.slow("compares all rows many times")
 @pytest.mark.parametrize("operation", WRITTEN_TABLES)
 def test_change_is_seen_and_can_be_discarded(permission_world: PermissionWorld, operation: str):
     for _ in range(2):
@@ -30,6 +31,7 @@ def test_change_is_seen_and_can_be_discarded(permission_world: PermissionWorld, 
         assert permission_world.sandbox.find_changes() == []
 
 
+@pytest.mark.slow("compares all rows many times")
 def test_rows_that_a_deletion_cascades_to_are_seen(permission_world: PermissionWorld):
     assert call(permission_world, "projects.delete") in (200, 204)
     assert {"stellary_projects", "stellary_columns", "stellary_cards"} <= {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from sqlalchemy import bindparam, delete, insert, or_, select, text, update
 
 from stellary.contract.scopes import VIEW_TYPES
@@ -78,6 +79,7 @@ EXCEPTIONS = {
 """Statements without an anchor, by operation and tables, with what they read."""
 
 
+@pytest.mark.slow("sends a request for each row of each kind")
 @each_row(SERVED)
 def test_no_row_is_reached_by_its_bare_id(permission_world: PermissionWorld, row: Row):
     reader = Reader(permission_world.sandbox)

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 
 import pytest
 from aiosmtpd.controller import Controller
-from hypothesis import settings
 
 from stellary.core import Core
 from tests.server.mailbox import Box, free_port
 from tests.server.running import Running, running
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip half of a short fuzz run: it tries each operation on one database, a long run on both."""
-    if settings.get_current_profile_name() == "long":
-        return
-    skipped = [item for item in items if isinstance(item, pytest.Function) and _is_skipped(item)]
-    config.hook.pytest_deselected(items=skipped)
-    to_skip = set(skipped)
-    items[:] = [item for item in items if item not in to_skip]
-
-
-def _is_skipped(item: pytest.Function) -> bool:
-    if item.path.name != "test_fuzz.py" or "[" not in item.originalname:
-        return False
-    kind = ("sqlite", "postgresql")[zlib.crc32(item.originalname.encode()) % 2]
-    return bool(item.callspec.params["target"] != kind)
 
 
 @pytest.fixture

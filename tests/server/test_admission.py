@@ -223,7 +223,7 @@ def serve(settings: Settings, up: Connection) -> None:
         run(settings, listening, "", lambda: up.send(listening.getsockname()[1]))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("sends large bodies at once")
 def test_hostile_bodies_use_little_memory_and_do_not_delay_writes(tmp_path, database_url: str):
     settings = Settings(
         database_url=database_url,

@@ -80,7 +80,7 @@ class Writer(Uploader):
         return writers
 
 
-@pytest.mark.slow
+@pytest.mark.slow("writes during a backup")
 def test_backup_under_writes_contains_all_acknowledged_files(settings, tmp_path, request):
     server, writer, enough = Forked(serve, settings), Writer(), threading.Semaphore(0)
     writer.begin(server)

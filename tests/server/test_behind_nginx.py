@@ -32,7 +32,7 @@ from tests.support.forms import FORM, form
 from tests.support.server_parts import Settings
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow("starts a process"),
     pytest.mark.skipif(
         shutil.which("nginx") is None, reason="nginx is not installed: python3 dev.py services installs it"
     ),

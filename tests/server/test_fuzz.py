@@ -23,6 +23,8 @@ from tests.support.authenticator import show_code
 from tests.support.databases import Postgres, Sqlite
 from tests.support.world import PASSWORD
 
+pytestmark = [pytest.mark.slow("sends random requests to each endpoint"), pytest.mark.wide(when="requests")]
+
 LONG = settings.get_current_profile_name() == "long"
 CALLER = "OO"
 

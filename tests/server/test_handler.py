@@ -13,6 +13,7 @@ from tests.server.running import Running
 from tests.support.core_parts import SERVICES
 
 
+@pytest.mark.slow("calls each endpoint")
 def test_all_endpoints_of_the_contract_are_served(sqlite_server: Running):
     system_operations = {
         f"system.{name}" for name in ("root", "health", "ready", "openapi", "docs", "metrics")

@@ -120,7 +120,7 @@ def wait_until(condition):
     pytest.fail("the condition was never true")
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process")
 def test_worker_mails_links(postgres_url, tmp_path, mailbox):
     box, port = mailbox
     core = Core(postgres_url, bcrypt_rounds=4)
@@ -151,7 +151,7 @@ def test_worker_mails_links(postgres_url, tmp_path, mailbox):
         assert "https://pm.example.com/reset-password/" in message.get_body([kind]).get_content()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process")
 def test_worker_runs_until_sigterm(postgres_url, tmp_path):
     worker = subprocess.Popen(
         [sys.executable, "-m", "reference_server", "worker", "--database-url", postgres_url],
@@ -166,7 +166,7 @@ def test_worker_runs_until_sigterm(postgres_url, tmp_path):
     worker.stdout.close()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("starts a process")
 def test_worker_beside_a_server_on_sqlite_is_rejected(tmp_path):
     with run_process(tmp_path):
         code, stderr = run_failing(tmp_path, "worker")

@@ -6,10 +6,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from stellary.core.http import threads
 from tests.server.running import Running, running
 
 
+@pytest.mark.slow("sends many requests at once")
 def test_fifty_concurrent_logins_do_not_block_other_requests(server: Running):
     token = server.register()
     server.core.env.bcrypt_rounds = 8
@@ -55,6 +58,7 @@ def test_requests_beyond_the_queue_return_503(sqlite_core, monkeypatch):
     assert [answer.status for answer in created] == [201] * 3
 
 
+@pytest.mark.slow("sends many requests at once")
 def test_hundred_clients_write_concurrently(server: Running):
     token = server.register()
     with ThreadPoolExecutor(100) as pool:

@@ -587,6 +587,7 @@ anything = plain | objects | st.lists(plain | objects, max_size=4)
 names = st.sampled_from(["Launch", "LAU-1", "LAU", "To Do", "First", "0" * 24, "done", "high", "ann"])
 
 
+@pytest.mark.slow("calls each tool with arbitrary arguments")
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_arbitrary_arguments_cause_no_500(sqlite_site, data):

@@ -14,7 +14,7 @@ from tests.support.provider import calls, run_provider
 MODEL = "openai-chat:some"
 
 
-@pytest.mark.slow
+@pytest.mark.slow("runs a worker beside a server")
 def test_server_plans_and_runs_agents_with_the_configured_model(tmp_path: Path):
     with run_provider() as provider:
         environment = {

@@ -311,6 +311,7 @@ def check_call(call_api: SendRequest, permission_world: PermissionWorld, call: C
             assert find_difference(call.sample, answer.json) is None
 
 
+@pytest.mark.slow("calls each endpoint of the reference")
 @for_each("call", CALLED.values())
 def test_call_of_the_reference_returns_the_published_response(
     call_api: SendRequest, permission_world: PermissionWorld, call: Call

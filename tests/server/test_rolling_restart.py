@@ -22,7 +22,7 @@ from tests.server.test_behind_nginx import nginx_before
 CLIENTS = 8
 REQUESTS_DIRECTLY = 2_000
 REQUESTS_BEHIND_NGINX = 10_000
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow("starts servers")
 
 
 class Fleet:
@@ -131,6 +131,7 @@ def send_while(work: Callable[[], object], ports: Sequence[int], token: str, lea
     return sum((client.outcomes for client in clients), Counter())
 
 
+@pytest.mark.slow("starts servers")
 def test_clients_with_open_connections_see_no_failure(fleet: Fleet):
     token = fleet.servers[0].register()
     outcomes = send_while(fleet.restart_all, fleet.ports, token, REQUESTS_DIRECTLY)

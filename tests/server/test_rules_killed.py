@@ -39,7 +39,7 @@ def work(settings: Settings, up: Connection) -> None:
     worker.work(settings)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("kills a process again and again")
 @pytest.mark.parametrize(
     ("kind", "victim"),
     [

@@ -113,6 +113,7 @@ def test_incomplete_header_behind_a_long_request_times_out_after_its_response(
         seconds_until_dropped(connection)
 
 
+@pytest.mark.slow("sends many large responses")
 def test_slow_reader_gets_all_responses(sqlite_server: Running, monkeypatch):
     count = 60
     pauses = count_calls(monkeypatch, "pause_writing")

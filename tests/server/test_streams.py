@@ -305,6 +305,7 @@ async def test_streams_that_are_opened_at_the_same_time_are_limited(sqlite_core,
     await threads.close(5)
 
 
+@pytest.mark.slow("fills the buffers of a connection")
 def test_client_that_reads_nothing_is_disconnected(sqlite_server: Running, monkeypatch):
     monkeypatch.setattr(server_streams, "BACKLOG_MAX", 1 << 16)
     world = World(sqlite_server.core)

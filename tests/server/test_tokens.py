@@ -134,6 +134,7 @@ def test_claims_that_are_not_an_object_are_rejected(server_with_secret: Running,
     assert status(server_with_secret, sign({"alg": "HS256"}, claims)) == 401
 
 
+@pytest.mark.slow("changes each bit of a token")
 @pytest.mark.parametrize("part", [0, 1, 2])
 def test_token_with_a_changed_bit_is_rejected(server_with_secret: Running, part: int):
     token = server_with_secret.register()

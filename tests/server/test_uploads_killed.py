@@ -84,7 +84,7 @@ class Uploader:
             pass
 
 
-@pytest.mark.slow
+@pytest.mark.slow("kills a process again and again")
 def test_repeated_kills_lose_no_file_and_leave_none_behind(tmp_path, database_url):
     settings = Settings(
         database_url=database_url,

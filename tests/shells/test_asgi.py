@@ -270,6 +270,7 @@ async def test_stream_ends_if_a_middleware_refuses_its_events(sqlite_core, caplo
     assert "a stream broke off: LookupError: the connection is unknown" in caplog.text
 
 
+@pytest.mark.slow("opens two thousand streams")
 @pytest.mark.parametrize(("framework", "bytes_max"), [(None, 32 << 20), ("fastapi", 40 << 20)])
 async def test_two_thousand_idle_streams_need_little_memory(sqlite_core, monkeypatch, framework, bytes_max):
     """Check the memory of streams, apart from what a server keeps for a connection; alone, and mounted in a host."""

@@ -19,6 +19,8 @@ from tests.support.core_parts import Limits, migrations
 from tests.support.django_hosts import HOST, build_environment, manage, run_file, run_manage, start_file
 from tests.support.tables import metadata
 
+pytestmark = [pytest.mark.slow("starts a process"), pytest.mark.wide(when="hosts")]
+
 TEST_COUNT = 17
 """The number of tests of the example."""
 TABLE_COUNT = len(metadata.tables) + 1

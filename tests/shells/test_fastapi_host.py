@@ -16,6 +16,8 @@ from tests.server.listening import listening
 from tests.server.processes import ForkedProgram
 from tests.support.fastapi_hosts import HOST, Server, build_environment, run_prestart, run_pytest, serving
 
+pytestmark = [pytest.mark.slow("starts a process"), pytest.mark.wide(when="hosts")]
+
 TEST_COUNT = 18
 """The number of tests of the example."""
 EVENTS = "/board/orgs/helpdesk/workspaces/support/events"
@@ -69,7 +71,6 @@ def write_until_stopped(server: Server, token: str, name: str, acknowledged: lis
             acknowledged.append(reply.json["card_id"])
 
 
-@pytest.mark.slow
 def test_server_reads_writes_streams_and_stops(server):
     """Check that SIGTERM ends an open stream and the process, and that no confirmed write is lost."""
     assert server.ask("POST", "/users", USER).status == 201

@@ -27,6 +27,8 @@ from tests.support.flask_hosts import HOSTS, import_host
 from tests.support.server_parts import bind_socket
 from tests.support.shells import serving_wsgi
 
+pytestmark = pytest.mark.slow("starts a whole host")
+
 SECRET = "a secret of the tests, at least 32 bytes"
 PASSWORD = "correct horse"
 PROJECTS = "/board/orgs/workshop/workspaces/repairs/projects"
@@ -306,6 +308,7 @@ class Session:
         return reply
 
 
+@pytest.mark.wide(when="hosts")
 def test_preloaded_workers_share_no_connection_and_stop_cleanly(gunicorn: Gunicorn):
     first = Session(gunicorn, "first@example.com")
     assert first.send("POST", "/repairs", bicycle="tandem").status == 201

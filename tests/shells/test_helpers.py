@@ -21,6 +21,7 @@ from tests.support.in_process import CALLERS, PREFIX
 LIMITS = Limits(requests=RateLimit(REQUESTS_MAX, 3600))
 
 
+@pytest.mark.slow("calls the API over each shell")
 @pytest.mark.parametrize("helper", ["fastapi", "flask"])
 def test_api_behind_a_helper_passes_all_checks(core: Core, board: Board, helper: str):
     with CALLERS[helper](core, limits=LIMITS) as call_api:

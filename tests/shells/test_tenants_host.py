@@ -298,6 +298,7 @@ def list_endpoints(app: Flask) -> set[str]:
     }
 
 
+@pytest.mark.slow("calls each endpoint for another tenant")
 def test_no_endpoint_shows_or_changes_anything_of_another_tenant(app: Flask, lead: Client, stranger: Client):
     assert list_endpoints(app) == set(ENDPOINTS) | OF_THE_OPERATOR
     agent, card = lead.add("secretagent", "agent"), lead.open_ticket("Secret ticket")

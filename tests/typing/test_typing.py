@@ -158,6 +158,7 @@ def find_unexplained_by(server: LanguageServer, sample: str) -> list[str]:
     return list(find_unexplained(hover, show_signature, complete))
 
 
+@pytest.mark.slow("asks an editor about each method")
 def test_jedi_shows_signatures_and_names():
     # jedi shows no documentation of endpoints: it looks for the docstring of a stub's function under the same name in the
     # module beside the stub (StubNameMixin.py__doc__), and there an endpoint is an assignment without one.

@@ -120,6 +120,7 @@ def assert_is_declared(described: ps.Declaration, declared: ps.Declaration) -> N
     assert all(column.name in names for column in declared.columns)
 
 
+@pytest.mark.slow("applies whole declarations many times")
 @settings(max_examples=FEW, derandomize=SHORT, database=None)
 @given(
     first=declarations(),
@@ -164,6 +165,7 @@ def dump_project(project: Any) -> str:
     return re.sub("[0-9a-f]{24}", "…", ps.dumps(declaration))
 
 
+@pytest.mark.slow("applies whole declarations many times")
 @settings(max_examples=FEW, derandomize=SHORT, database=None)
 @given(
     first=declarations(),
@@ -191,6 +193,7 @@ def test_what_was_interrupted_is_planned_again_and_ends_the_same(
     assert dump_project(any_ws.project(resumed)) == dump_project(uninterrupted)
 
 
+@pytest.mark.slow("applies whole declarations many times")
 @settings(
     max_examples=3,
     derandomize=SHORT,

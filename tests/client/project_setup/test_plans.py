@@ -75,6 +75,7 @@ def test_apply_reports_changes_and_progress(ws):
     assert str(ps.apply(ps.plan(ws, one))) == 'Project "Launch" (LAUNCH): 1 change made'
 
 
+@pytest.mark.slow("plans a large project")
 def test_number_of_requests_is_independent_of_project_size(ws):
     client = Stellary.embedded(ws._caller.carrier._port)
     at = client.workspace("acme", "eng").project(create_project(ws).get())

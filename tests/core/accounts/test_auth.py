@@ -237,6 +237,7 @@ def login_cost(world, email):
     return min(once() for _ in range(5))
 
 
+@pytest.mark.slow("hashes passwords at full cost")
 @pytest.mark.parametrize(("stored", "configured"), [(4, 8), (8, 4), (8, 8)])
 def test_login_to_an_unknown_account_costs_what_a_wrong_password_costs(world, stored, configured):
     ann, bob = world.people("ann bob")

@@ -184,6 +184,7 @@ def hostile_calls(agent_api: AgentApi, ids: list[str], seed: int, count: int) ->
     return [ToolCall(f"c{number}", chance.choice(names), params()) for number in range(count)]
 
 
+@pytest.mark.slow("tries each tool of an agent")
 @pytest.mark.parametrize("mode", ["autonomous", "supervised"])
 def test_a_hostile_brain_achieves_nothing_beyond_its_gate(agent_api: AgentApi, mode):
     """200 calls; 2,000 with the profile ``long``."""
@@ -225,6 +226,7 @@ def test_a_hostile_brain_achieves_nothing_beyond_its_gate(agent_api: AgentApi, m
     assert agent_api.mission_now(mission)["status"] in ("completed", "awaiting_approval")
 
 
+@pytest.mark.slow("tries each tool of an agent")
 def test_a_hostile_brain_with_all_tools_achieves_no_more_than_whom_it_works_for(agent_api: AgentApi):
     """Somebody who only looks at pilotage: what an agent of the owner's does for that one is not the owner's doing."""
     count = 2_000 if settings().max_examples > 1_000 else 200

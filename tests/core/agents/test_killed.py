@@ -187,7 +187,7 @@ DEATHS = [(4, "before"), (4, "after"), (5, "after")]
 thought that it will take longer."""
 
 
-@pytest.mark.slow
+@pytest.mark.slow("kills a process again and again")
 @pytest.mark.parametrize(
     ("database_url", "mode"),
     [

@@ -283,6 +283,7 @@ TROUBLES = [
 ]
 
 
+@pytest.mark.slow("runs each mission five times")
 @ON_SQLITE
 @pytest.mark.parametrize(("answer", "why"), TROUBLES)
 def test_mission_ends_after_five_failed_tries(agent_api: AgentApi, provider: Provider, answer: Any, why: str):

@@ -114,6 +114,7 @@ def play_rules(automation_api, drawn_rules, change):
     return outcomes
 
 
+@pytest.mark.slow("runs many random rules on both databases")
 def test_random_rules_end_and_act_alike_on_both_databases(worlds, sqlite_url, postgres_url):
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(rules, changes)

@@ -198,6 +198,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow("runs random changes of each kind")
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_rule_does_what_it_was_saved_with_or_is_broken(worlds, request, kind):
     url = request.getfixturevalue(f"{kind}_url")

@@ -108,6 +108,7 @@ def test_a_project_alone_has_its_scope_and_nothing_else(importing):
     assert (exported["columns"], exported["cards"]) == ([], [])
 
 
+@pytest.mark.slow("imports whole projects many times")
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_import_and_export_round_trip(importing, data):
@@ -353,6 +354,7 @@ def test_relations_are_imported_from_either_end(importing):
     }
 
 
+@pytest.mark.slow("imports a project once for each statement")
 def test_a_failure_at_any_statement_leaves_nothing(importing):
     file = one_card(
         id="k",
@@ -489,6 +491,7 @@ def large(cards, columns):
     }
 
 
+@pytest.mark.slow("imports a project of maximum size")
 def test_largest_project_survives_a_round_trip(importing, statements):
     small, big = importing.import_file(large(10, 2)), importing.import_file(large(500, 50))
     for card in big["cardIds"][:20]:

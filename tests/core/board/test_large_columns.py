@@ -66,7 +66,7 @@ def test_column_counts_its_cards(card_api, large):
     assert card_api.columns()[0]["cardCount"] == SIZE + 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow("moves cards of a large column")
 def test_moves_leave_a_list(card_api, large):
     todo, model = large
     doing = card_api.columns()[1]["id"]
@@ -105,7 +105,7 @@ def test_moves_leave_a_list(card_api, large):
     assert card_ids(card_api, doing) == other
 
 
-@pytest.mark.slow
+@pytest.mark.slow("moves cards of a large column")
 def test_moves_to_one_place_make_room(card_api, large):
     todo, model = large
     place = STRETCH - 1
@@ -132,6 +132,7 @@ def test_bulk_keeps_the_directory(card_api, large):
     assert card_ids(card_api, todo) == model
 
 
+@pytest.mark.slow("moves cards of a large column")
 def test_column_that_takes_in_another_one_becomes_large(card_api, large):
     todo, model = large
     doing = card_api.columns()[1]["id"]
@@ -141,6 +142,7 @@ def test_column_that_takes_in_another_one_becomes_large(card_api, large):
     assert card_ids(card_api, doing) == [first, *model]
 
 
+@pytest.mark.slow("moves cards of a large column")
 @pytest.mark.parametrize("in_bulk", [True, False])
 def test_directory_goes_when_the_column_has_become_small(card_api, in_bulk):
     todo, doing, _ = (column["id"] for column in card_api.columns())
@@ -172,7 +174,7 @@ def test_stretch_that_becomes_long_is_parted(card_api, large):
     assert len(directory(card_api, todo).lows) == 4
 
 
-@pytest.mark.slow
+@pytest.mark.slow("moves cards of a large column")
 def test_moves_at_once_keep_the_directory(card_api, large):
     todo, ids = large
     doing = card_api.columns()[1]["id"]

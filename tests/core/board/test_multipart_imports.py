@@ -101,6 +101,7 @@ def file_of(count, **more):
     }
 
 
+@pytest.mark.slow("imports whole projects many times")
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_import_in_parts_round_trips(importing, data):
@@ -176,6 +177,7 @@ def test_hidden_project_cannot_be_reached_by_its_ids(importing):
         assert importing.world.status(importing.ann, "GET", workspace + tail) in (400, 404), tail
 
 
+@pytest.mark.slow("imports a large project")
 def test_cards_are_in_the_order_of_the_file_also_in_large_columns(importing):
     file = {
         "project": {"name": "Large"},

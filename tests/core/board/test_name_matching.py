@@ -138,6 +138,7 @@ def spell_plainly(name):
     return "".join(c for c in normalize("NFD", " ".join(name.casefold().split())) if not combining(c))
 
 
+@pytest.mark.slow("tries each pair of letters")
 def test_a_name_with_two_other_letters_is_never_another_item():
     items = [Candidate(name, (name,), first_names(name) if "Ann" in name else ()) for name in NAMES]
     spellings = {spell_plainly(name): name for name in NAMES} | {"anna": "Anna Berg", "anne": "Anne Bo"}

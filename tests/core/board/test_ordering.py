@@ -156,7 +156,7 @@ class Columns(RuleBasedStateMachine):
         assert lists == self.lists
 
 
-@pytest.mark.slow
+@pytest.mark.slow("makes random moves")
 def test_any_sequence_leaves_each_column_a_list(card_api):
     class Fresh(Columns):
         def __init__(self):

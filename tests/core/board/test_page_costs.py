@@ -108,6 +108,7 @@ def boards(request: pytest.FixtureRequest) -> Iterator[Boards]:
             core.close()
 
 
+@pytest.mark.slow("reads a large project")
 def test_page_costs_the_same_in_a_large_project(boards: Boards):
     costs = {}
     for name in (*boards.small.queries, *boards.small.sparse_queries):
@@ -131,6 +132,7 @@ def test_filters_by_an_index_find_few_cards_on_the_first_page(boards: Boards):
     }
 
 
+@pytest.mark.slow("reads a large project")
 @pytest.mark.parametrize("kind_of_query", ["queries", "sparse_queries"])
 def test_pages_have_the_cards_of_the_whole_list_in_order_of_creation(boards: Boards, kind_of_query: str):
     board = boards.small

@@ -66,7 +66,7 @@ def random_move(rng, cards, columns):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow("races many times")
 def test_concurrent_moves_leave_a_permutation(card_api):
     rng = random.Random(7)
     columns = [column["id"] for column in card_api.columns()]
@@ -77,7 +77,7 @@ def test_concurrent_moves_leave_a_permutation(card_api):
     assert check_places(card_api) == set(cards)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("races many times")
 def test_concurrent_moves_to_one_position_make_room(card_api):
     todo, doing, _ = (column["id"] for column in card_api.columns())
     first, _ = card_api.cards(todo, "first last")

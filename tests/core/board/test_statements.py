@@ -82,6 +82,7 @@ def test_first_list_takes_one_more_statement(card_api, count):
     assert len(statements) == REQUESTS["list"][0] + 1
 
 
+@pytest.mark.slow("creates hundreds of cards")
 @pytest.mark.parametrize("name", REQUESTS)
 def test_statements_do_not_grow_from_10_to_300_cards(card_api, name):
     few, many = (

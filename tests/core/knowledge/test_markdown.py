@@ -393,6 +393,7 @@ def test_problem_of_a_node_is_named(node, message):
     assert RichText().problem({"type": "page"}) == 'must be a TipTap document: an object whose type is "doc"'
 
 
+@pytest.mark.slow("reads a text of maximum size")
 def test_text_of_too_many_blocks_is_refused():
     with pytest.raises(Invalid, match="content must be at most 1 MB as a TipTap document"):
         from_markdown("---\n" * (TOKENS_MAX + 1))

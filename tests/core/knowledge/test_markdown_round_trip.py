@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -249,6 +250,7 @@ def test_document_survives_being_written_and_read(document):
     assert normalize(from_markdown(to_markdown(document))) == normalize(document)
 
 
+@pytest.mark.slow("reads many random texts")
 @given(DOCUMENTS)
 def test_markdown_read_twice_is_written_the_same(document):
     markdown = to_markdown(document)

@@ -522,7 +522,7 @@ def test_index_matches_the_data_after_random_changes(board, steps):
     assert find_wrong_prefixes(core) == set()
 
 
-@pytest.mark.slow
+@pytest.mark.slow("makes random changes")
 def test_index_matches_the_data_after_concurrent_writes(board, ann):
     cards = [board.card() for _ in range(4)]
     comments = [board.comment(card) for card in cards]

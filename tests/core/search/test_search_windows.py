@@ -160,6 +160,7 @@ def few_items(monkeypatch):
     monkeypatch.setattr(windows, "SCAN_MAX", SCAN_MAX)
 
 
+@pytest.mark.slow("searches thousands of items")
 @pytest.mark.usefixtures("few_items")
 def test_search_costs_the_same_in_a_large_workspace(workspaces):
     costs = {
@@ -169,6 +170,7 @@ def test_search_costs_the_same_in_a_large_workspace(workspaces):
     assert {name: cost for name, cost in costs.items() if cost[1] > RATIO_MAX * cost[0]} == {}
 
 
+@pytest.mark.slow("searches thousands of items")
 @pytest.mark.parametrize(
     "filters", [{}, {"kind": "card"}, {"archived": "false", "limit": "7"}, {"projectId": ""}]
 )
@@ -195,6 +197,7 @@ def test_first_page_finds_the_word_of_few_items_wherever_they_are(workspaces):
     assert hits[0]["cardKey"] == "LAU-1"
 
 
+@pytest.mark.slow("searches thousands of items")
 @pytest.mark.usefixtures("few_items")
 def test_first_page_of_a_common_word_has_the_newest_items(workspaces):
     hits, _ = workspaces.read(workspaces.large, "customer", kind="card")

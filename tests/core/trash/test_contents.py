@@ -23,6 +23,7 @@ def read_keys(core):
         }
 
 
+@pytest.mark.slow("compares all rows many times")
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_row_that_a_deletion_removes_is_in_the_trash(trash_api, core, kind):
     items = fill(trash_api)

@@ -142,6 +142,7 @@ class Player:
             self.restore()
 
 
+@pytest.mark.slow("deletes and restores each neighbour")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", ["card", "column", "scope"])
 def test_restored_item_stands_between_its_former_neighbours(trash_api, kind, seed):

@@ -59,6 +59,7 @@ def test_rows_are_deleted_in_batches_and_then_their_files(trash_api, core, monke
     assert (count_rows(core), count_files(core)) == (0, 0)
 
 
+@pytest.mark.slow("deletes many rows")
 def test_each_batch_is_a_job_of_its_own(trash_api, core):
     cards = [{"title": "a card", "columnId": trash_api.project.column_ids[0]}] * 500
     for _ in range(2):

@@ -129,6 +129,7 @@ def read_all(api: TrashApi) -> dict[str, object]:
     return {"export": export, "columns": columns, "cards": sorted(cards)}
 
 
+@pytest.mark.slow("compares all rows many times")
 @pytest.mark.parametrize("kind", KINDS)
 def test_deleted_and_restored_item_leaves_everything_equal(trash_api: TrashApi, kind: str):
     items = fill(trash_api)
@@ -149,6 +150,7 @@ def restore_if_possible(api: TrashApi, item_id: str) -> bool:
     return response.status == 200
 
 
+@pytest.mark.slow("compares all rows many times")
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_items_deleted_and_restored_in_any_order_leave_everything_equal(world, data: st.DataObject):
@@ -218,6 +220,7 @@ class Change:
 CHANGES = sorted(name for name in vars(Change) if "_" in name.strip("_"))
 
 
+@pytest.mark.slow("compares all rows many times")
 @settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([kind for kind in KINDS if kind != "project"]), st.permutations(CHANGES))
 def test_item_deleted_and_restored_under_other_changes_leaves_everything_equal(world, kind, order):

@@ -367,6 +367,7 @@ def test_a_sender_that_raises_ends_no_thread(webhook_api, receivers, running_wor
 # ------------------------------------------------------------------------------------------------ a backlog
 
 
+@pytest.mark.slow("delivers a large backlog")
 def test_no_statement_of_the_worker_reads_the_backlog(webhook_api, receivers):
     dead = webhook_api.hook("card_created", url=DEAD)
     receivers.down[DEAD] = DeliveryResult(500)

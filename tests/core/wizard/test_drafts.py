@@ -431,6 +431,7 @@ class Model:
         return Roadmap(start_date=None, days=3, phases=list(self.phases), notes=[], not_understood=[])
 
 
+@pytest.mark.slow("plans a project of maximum size")
 def test_what_a_planner_says_is_fitted_to_what_can_be_told(draft_api):
     deliverable = Deliverable(
         title="x" * 900,

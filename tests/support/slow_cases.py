@@ -1,0 +1,210 @@
+"""Slow cases, which ``dev.py test`` leaves out: what makes a case slow, and the check that all others are quick.
+
+A case is slow by its marker, ``@pytest.mark.slow("what it does")``, or by what its code uses, down to the functions of the tests
+that it calls and the fixtures that it requests. An unmarked case that is not quick fails.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import resource
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+CPU_SECONDS_MAX = 0.3
+"""Processor time of a quick case, with that of processes that end in it. A slower machine allows more."""
+SLEEP_SECONDS_MAX = 0.2
+POLL_SECONDS_MAX = 0.05
+"""Pauses up to this length belong to a wait for something that a busy machine delays."""
+TRIES = 3
+"""A case that is not quick at the first try may have loaded modules, or have been held up."""
+REFERENCE_SECONDS = 0.02
+"""Processor time of ``count_to_a_million`` on the machine for which the limit is."""
+
+REASONS = {
+    "subprocess": "starts a process",
+    "multiprocessing": "starts a process",
+    "tests.support.forkserver": "starts a process",
+    "tests.support.cpu_time": "measures how processor time grows",
+}
+"""Modules of which a slow case uses something, and what it then does."""
+
+LEFT_OUT_MARKERS = ("packaging", "bench", "wide", "slow", "postgres")
+"""A case that is left out is counted by the first of these that it has."""
+
+
+def mark(item: pytest.Item) -> None:
+    """Give a case its markers: ``postgres`` if it uses a PostgreSQL fixture, and ``slow`` if its code uses what is slow."""
+    if "postgres_url" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.postgres)
+    marker = item.get_closest_marker("slow")
+    if marker and not marker.args:
+        raise pytest.UsageError(f"{item.nodeid}: say what it does: @pytest.mark.slow('what it does')")
+    if isinstance(item, pytest.Function) and not marker:
+        fixtures = (
+            definition.func
+            for definitions in item._fixtureinfo.name2fixturedefs.values()
+            for definition in definitions
+            # A database takes its server from the run, which starts it once.
+            if definition.func.__module__ != "tests.conftest"
+        )
+        if reason := find_reason(item.function, *fixtures):
+            item.add_marker(pytest.mark.slow(reason))
+
+
+def find_reason(*functions: Callable[..., Any]) -> str | None:
+    """Return why functions are slow by what they use, or None."""
+    seen: set[FunctionType] = set()
+    waiting = [function for called in functions for function in _functions_of(called)]
+    while waiting:
+        function = waiting.pop()
+        if function in seen:
+            continue
+        seen.add(function)
+        reason, called = _read(function)
+        if reason:
+            return reason
+        waiting += called
+    return None
+
+
+@functools.cache
+def _read(function: FunctionType) -> tuple[str | None, tuple[FunctionType, ...]]:
+    """Return why the code of a function alone is slow, or None, and the functions of the tests that it uses."""
+    called: list[FunctionType] = []
+    names = set(_names(function.__code__))
+    for name in names:
+        value = function.__globals__.get(name)
+        module = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) or ""
+        # A module that is imported within the function is known by its name alone.
+        if reason := REASONS.get(module) or (REASONS.get(name) if value is None else None):
+            return reason, ()
+        if module.startswith("tests."):
+            values = vars(value) if isinstance(value, ModuleType) else {name: value}
+            called += [inner for each in names & values.keys() for inner in _functions_of(values[each])]
+    return None, tuple(called)
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    """Yield the names that code uses, with those of the functions within it."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+def _functions_of(value: object) -> list[FunctionType]:
+    """Return the functions of a callable of the tests: itself, or the methods of a class."""
+    if isinstance(value, type):
+        methods = (each for each in vars(value).values() if not isinstance(each, type))
+        return [inner for each in methods for inner in _functions_of(each)]
+    if isinstance(value, functools.partial | staticmethod | classmethod):
+        value = value.func if isinstance(value, functools.partial) else value.__func__
+    value = inspect.unwrap(value) if callable(value) else value
+    value = getattr(getattr(value, "hypothesis", None), "inner_test", value)
+    return [value] if isinstance(value, FunctionType) else []
+
+
+# --- Quick cases ------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """What a case has cost so far."""
+
+    slept = 0.0
+    """Seconds that the main thread has slept in pauses that are longer than those of a poll."""
+
+    def __init__(self) -> None:
+        self._cpu, self._slept = _read_cpu_seconds(), Clock.slept
+
+    def exceeds(self) -> str | None:
+        """Return what has been exceeded since this clock was made, or None."""
+        cpu, slept = _read_cpu_seconds() - self._cpu, Clock.slept - self._slept
+        if cpu > CPU_SECONDS_MAX * _measure_slowness(cpu):
+            return f"takes {cpu:.2f} s of processor time"
+        return f"sleeps for {slept:.2f} s" if slept > SLEEP_SECONDS_MAX else None
+
+
+def count_sleep() -> None:
+    """Let all clocks of this process see ``time.sleep`` of its main thread."""
+    sleep = time.sleep
+
+    def sleep_counted(seconds: float) -> None:
+        if seconds > POLL_SECONDS_MAX and threading.current_thread() is threading.main_thread():
+            Clock.slept += seconds
+        sleep(seconds)
+
+    time.sleep = sleep_counted
+
+
+def _read_cpu_seconds() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def _measure_slowness(cpu: float) -> float:
+    """Return how many times as slow as the reference the machine is at the moment, at least 1."""
+    return max(1.0, count_to_a_million() / REFERENCE_SECONDS) if cpu > CPU_SECONDS_MAX else 1.0
+
+
+def count_to_a_million() -> float:
+    """Return the processor time in seconds that counting takes."""
+    start = time.process_time()
+    for _ in range(1_000_000):
+        pass
+    return time.process_time() - start
+
+
+def run_quick_case(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Run a case, and report a failure if it is not quick in any of three tries: a hook wrapper."""
+    clock = Clock()
+    result = yield
+    excess = clock.exceeds()
+    for _ in range(TRIES - 1):
+        if excess is None:
+            return result
+        item._initrequest()
+        clock = Clock()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        # A case that fails is reported for that.
+        excess = clock.exceeds() if all(report.passed for report in reports) else None
+    if excess:
+        text = f"{item.nodeid} {excess}: make it quicker, or mark it: @pytest.mark.slow('what it does')"
+        report = pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "teardown")
+        item.ihook.pytest_runtest_logreport(report=report)
+    return result
+
+
+# --- What is left out -------------------------------------------------------------------------------------------
+
+
+def count_left_out(items: list[pytest.Item]) -> Counter[str]:
+    """Return how many cases were left out by the first marker that explains it."""
+    return Counter(
+        next((marker for marker in LEFT_OUT_MARKERS if item.get_closest_marker(marker)), "other")
+        for item in items
+    )
+
+
+def describe_left_out(counts: Counter[str]) -> str:
+    """Return the last line of a run: what it left out, and how it is run."""
+    names = {
+        "slow": "slow",
+        "wide": "of what only wide changes break",
+        "postgres": "on PostgreSQL",
+        "packaging": "of packages",
+        "bench": "of benchmarks",
+    }
+    parts = [f"{counts[marker]:,} {name}" for marker, name in names.items() if counts[marker]]
+    everything = "python3 dev.py test --all" + (
+        " (packages and benchmarks: .ci/run)" if counts["packaging"] or counts["bench"] else ""
+    )
+    return f"left out: {', '.join(parts)}. Run everything: {everything}"
