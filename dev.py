@@ -352,7 +352,7 @@ def checks() -> dict[str, list[str]]:
         for name in ("stellary", "reference_server", "benchmarks", "tools", "dev.py")
         if (ROOT / name).exists()
     ]
-    commands = {
+    return {
         "ruff check": ["ruff", "check", "."],
         "ruff format": ["ruff", "format", "--check", "."],
         "stubs": ["python", "-m", "tools.stubs", "--check"],
@@ -366,7 +366,6 @@ def checks() -> dict[str, list[str]]:
         },
         "import-linter": ["lint-imports", "--no-logo"],
     }
-    return commands
 
 
 def modules_with_stubs() -> list[str]:
