@@ -167,6 +167,7 @@ def test_id_without_an_item_gets_one_fixed_answer(permission_world: PermissionWo
     for persona in choose_personas(row):
         expected = read_answer(permission_world, row, persona, field, UNKNOWN_ID)
         assert expected[0] == 400
+        assert orjson.loads(expected[1])["message"].endswith(" must be the id of an existing item")
         for why, id in make_foreign_ids(permission_world, row, kind):
             if id == "" and field.endswith("{}"):
                 continue

@@ -191,10 +191,6 @@ def test_a_new_password_keeps_the_rules(world):
     assert (answer.status, orjson.loads(answer.body)["details"][0]["field"]) == (400, "newPassword")
 
 
-def test_an_api_token_changes_no_password(world):
-    assert change(world, world.api_token(world.person("ann"))).status == 403
-
-
 @pytest.mark.parametrize("password", ["password", "PassWord", "12345678", "iloveyou1", "Ann@Example.com"])
 def test_password_that_is_tried_first_returns_400(world, password):
     answer = world.call(None, "POST", "/auth/register", {**ANN, "password": password})

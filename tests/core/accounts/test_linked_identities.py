@@ -83,14 +83,6 @@ def test_identity_of_another_user_is_not_found(world, ann):
     assert len(world.ask(bob, "GET", PATH)) == 1
 
 
-def test_api_token_lists_and_unlinks_nothing(world, ann):
-    link_identity(world.core.units, build_identity("7"), ann.id)
-    (identity,) = world.ask(ann, "GET", PATH)
-    token = world.api_token(ann)
-    assert outcome(world.call(token, "GET", PATH)) == (403, "login_required")
-    assert outcome(unlink(world, token, identity)) == (403, "login_required")
-
-
 @pytest.mark.race
 def test_concurrent_requests_leave_one_way_to_sign_in(world, rounds):
     for number in range(rounds):

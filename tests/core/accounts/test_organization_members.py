@@ -38,12 +38,6 @@ def test_every_member_lists_the_members(world, acme):
     assert roles(world, acme["cid"]) == expected
 
 
-def test_members_can_be_had_by_the_page(world, acme):
-    answer = world.call(acme["ann"], "GET", f"{ACME}/members?limit=3")
-    assert [member["name"] for member in orjson.loads(answer.body)] == ["ann", "bob", "cid"]
-    assert 'rel="next"' in answer.headers["link"]
-
-
 @pytest.mark.parametrize("who", ["ann", "bob"])
 def test_an_admin_adds_people_by_address(world, acme, who):
     eve = world.person("eve")

@@ -72,11 +72,6 @@ def test_setting_the_current_role_of_the_owner_succeeds(world, eng):
     assert world.status(eng["bob"], "PATCH", member(eng, "ann"), body) == 200
 
 
-def test_member_cannot_change_members(world, eng):
-    assert world.status(eng["cid"], "PATCH", member(eng, "cid"), {"role": "admin"}) == 403
-    assert world.status(eng["cid"], "DELETE", member(eng, "bob")) == 403
-
-
 def test_a_role_is_refused_before_a_member_is_looked_for(world, eng):
     for child in ("dot", "boss"):
         assert world.status(eng["cid"], "DELETE", member(eng, child)) == 403

@@ -268,17 +268,6 @@ def test_runtime_of_the_host_drives_an_agent(agent_api: AgentApi):
     assert [task.prompt for task in brain.asked] == ["Review"]
 
 
-def test_unknown_runtime_is_rejected(agent_api: AgentApi):
-    world = agent_api.world
-    body = {"name": "Rita", "runtime": "reviewer"}
-    response = world.call(agent_api.owner, "POST", agent_api.agents, body)
-    assert response.status == 400
-    assert b"runtime must be one of built_in, model, external" in response.body
-    agent = agent_api.agent()
-    path = f"{agent_api.agents}/{agent['id']}"
-    assert world.status(agent_api.owner, "PATCH", path, {"runtime": "reviewer"}) == 400
-
-
 def test_mission_of_a_removed_runtime_fails_with_the_reason(agent_api: AgentApi):
     core = agent_api.world.core
     brains = core.env.brains

@@ -63,8 +63,3 @@ def test_board_lists_members_by_id(card_api):
     card_api.world.ask(bob, "PATCH", "/auth/me", {"name": "Robert"})
     ids = [member["userId"] for member in card_api.ask("GET", "/board")["members"]]
     assert ids == sorted(ids)
-
-
-def test_board_of_another_workspace_is_not_found(card_api):
-    stranger = card_api.world.person("stranger")
-    assert card_api.world.status(stranger, "GET", f"{card_api.path}/board") == 404

@@ -190,11 +190,6 @@ def test_invalid_change_is_named_and_none_is_made(card_api, todo_column, fields,
     assert card_api.titles(todo_column) == "a b"
 
 
-def test_card_of_another_project_is_unknown(card_api, todo_column):
-    card = card_api.card(todo_column)["id"]
-    assert error(card_api.another(), "PATCH", {"id": card})[0] == 400
-
-
 def test_cards_over_the_limit_of_a_column_do_not_move(card_api, todo_column):
     full = card_api.column("Full", wipLimit=1)
     a, b = card_api.cards(todo_column, "a b")

@@ -130,17 +130,6 @@ def test_items_are_listed_in_their_order(board, card):
     assert listed_items == board.read(card)["checklist"]
 
 
-def test_items_are_listed_by_the_page(board, card):
-    path = f"{board.flat_of(card)}/checklist"
-    first = board.world.call(board.owner, "GET", f"{path}?limit=1")
-    assert b'"title":"a"' in first.body
-    following = first.headers["link"].partition("?")[2].partition(">")[0]
-    second = board.world.call(board.owner, "GET", f"{path}?{following}")
-    assert b'"title":"b"' in second.body
-    assert "link" not in second.headers
-    assert board.world.status(board.owner, "GET", f"{path}?cursor=%F0") == 400
-
-
 def test_an_item_is_also_reached_below_its_project(board, card):
     item = card["checklist"][0]["_id"]
     path = f"{board.of(card)}/checklist/{item}"

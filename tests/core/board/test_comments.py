@@ -33,14 +33,6 @@ def test_comments_are_listed_oldest_first_with_their_authors_names(board):
     assert {comment["cardId"] for comment in new_comments} == {card["id"]}
 
 
-def test_comments_are_listed_by_the_page(board):
-    card = board.card()
-    new_comments = [board.comment(card, str(number)) for number in range(3)]
-    first = board.world.call(board.owner, "GET", f"{board.of(card)}/comments?limit=2")
-    following = first.headers["link"].partition("?")[2].partition(">")[0]
-    assert board.world.ask(board.owner, "GET", f"{board.of(card)}/comments?{following}") == new_comments[2:]
-
-
 @pytest.mark.parametrize(
     ("content", "expected"), [("", 400), ("  ", 400), ("x", 201), ("é" * 2000, 201), ("é" * 2001, 400)]
 )

@@ -74,16 +74,6 @@ def test_fields_are_listed_in_creation_order(board):
     assert (new_fields[0]["options"], new_fields[0]["required"]) == ([], False)
 
 
-def test_fields_are_listed_by_the_page(board):
-    for name in "abc":
-        field(board, name=name)
-    first = board.world.call(board.owner, "GET", f"{board.path}/custom-fields?limit=2")
-    following = first.headers["link"].partition("?")[2].partition(">")[0]
-    assert [
-        listed_field["name"] for listed_field in ask(board, "GET", f"{board.path}/custom-fields?{following}")
-    ] == ["c"]
-
-
 def test_name_is_unique_in_its_project_without_regard_to_case(board):
     new_field = field(board, name="Straße")
     assert status(board, "POST", f"{board.path}/custom-fields", {"name": "STRASSE", "type": "date"}) == 409
@@ -137,19 +127,6 @@ def test_update_keeps_other_properties_of_a_field(board):
     changed = ask(board, "PATCH", path_of(board, new_field), {"required": True})
     assert changed == new_field | {"required": True, "updatedAt": changed["updatedAt"]}
     assert changed["updatedAt"] > new_field["updatedAt"]
-
-
-def test_field_of_another_project_is_unknown(board):
-    other = Board(board.world, board.owner, board.workspace)
-    own_field, strange, card = field(board), field(other), board.card()
-    below = f"{board.path}/custom-fields/{strange['id']}"
-    assert error(board, "PATCH", below, {"name": "x"}) == (404, "Custom field not found")
-    assert ask(board, "PATCH", f"{board.path}/custom-fields/{own_field['id']}", {"name": "x"})["name"] == "x"
-    messages = {
-        error(board, "PATCH", f"{board.flat_of(card)}/custom-fields", {id: "x"})[1].replace(id, "<id>")
-        for id in (strange["id"], UNKNOWN)
-    }
-    assert messages == {"<id> must be the id of an existing item"}
 
 
 # ------------------------------------------------------------------------------------------------- values

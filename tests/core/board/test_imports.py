@@ -194,12 +194,6 @@ def test_at_most_100_unknown_names_are_listed(importing):
     assert (len(ignored), ignored[-1]) == (101, "and 50 more")
 
 
-def test_an_idempotency_key_makes_one_project(importing):
-    projects = [importing.import_file(PUBLISHED, idempotency_key="k") for _ in range(2)]
-    assert projects[0] == projects[1]
-    assert len(importing.world.ask(importing.ann, "GET", importing.path)) == 1
-
-
 def test_concurrent_imports_get_different_keys(importing):
     projects = at_once(*[lambda: importing.import_file(PUBLISHED)] * 4)
     assert len({project["key"] for project in projects}) == 4

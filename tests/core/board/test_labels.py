@@ -53,15 +53,6 @@ def test_labels_are_listed_in_creation_order(board):
     assert new_labels[0]["color"] == "#6b7280"
 
 
-def test_labels_are_listed_by_the_page(board):
-    for name in ("a", "b", "c"):
-        board.label(name)
-    first = board.world.call(board.owner, "GET", f"{board.path}/labels?limit=2")
-    assert first.body.count(b'"name"') == 2
-    following = first.headers["link"].partition("?")[2].partition(">")[0]
-    assert [label["name"] for label in ask(board, "GET", f"{board.path}/labels?{following}")] == ["c"]
-
-
 def test_name_is_unique_in_its_project_without_regard_to_case(board):
     board.label("Straße")
     assert status(board, "POST", f"{board.path}/labels", {"name": "STRASSE"}) == 409
@@ -130,19 +121,6 @@ def test_label_changes_of_a_card_emit_events(board):
         (event,) = uow.events
     assert isinstance(event, events.CardUpdated)
     assert event.changed == ("labelIds",)
-
-
-def test_label_of_another_project_is_unknown(board):
-    card, other = board.card(), Board(board.world, board.owner, board.workspace)
-    strange = f"{board.flat_of(card)}/labels/{other.label()['id']}"
-    unknown = f"{board.flat_of(card)}/labels/{'a' * 24}"
-    for method in ("POST", "DELETE"):
-        answers = {
-            board.world.call(board.owner, method, path, x_request_id="same").body
-            for path in (strange, unknown)
-        }
-        assert len(answers) == 1
-        assert b"Label not found" in answers.pop()
 
 
 def test_labels_on_cards_are_also_reached_below_the_project(board):

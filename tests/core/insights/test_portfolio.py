@@ -94,15 +94,6 @@ def test_archived_projects_are_listed_unless_filtered(card_api):
     assert [summary["id"] for summary in portfolio(card_api, "?archived=true")] == [other.project["id"]]
 
 
-def test_portfolio_by_the_page(card_api):
-    ids = [card_api.project["id"], *(card_api.another(name).project["id"] for name in "ab")]
-    answer = card_api.world.call(
-        card_api.person, "GET", f"{card_api.workspace.path}/projects/portfolio?limit=2"
-    )
-    assert 'rel="next"' in answer.headers["link"]
-    assert [summary["id"] for summary in portfolio(card_api, "?limit=2")] == ids[:2]
-
-
 def test_workspace_without_projects_has_an_empty_portfolio(card_api):
     card_api.ask("DELETE")
     assert portfolio(card_api) == []

@@ -57,10 +57,6 @@ def test_views_are_found_below_the_project_and_the_workspace(card_api, phase):
     )
 
 
-def test_unknown_view_is_refused(card_api, phase):
-    assert card_api.error("GET", f"/scopes/{phase['id']}/views?type=gantt")[0] == 400
-
-
 @pytest.mark.parametrize("kind", VIEWS)
 def test_view_of_an_empty_scope_is_empty(card_api, kind):
     for column in card_api.columns():

@@ -103,13 +103,6 @@ def test_filters_and_pages_of_the_organization_activity(world, acme, boss, ann):
     assert world.status(ann, "GET", f"{acme}/activity?actorId=ffffffffffffffffffffffff") == 400
 
 
-def test_only_admins_of_the_organization_read_its_activity(world, acme, boss, ann):
-    assert world.status(ann, "GET", f"{acme}/activity") == 200
-    world.ask(boss, "PATCH", f"{acme}/members/{ann.id}", {"role": "member"})
-    assert world.status(ann, "GET", f"{acme}/activity") == 403
-    assert world.status(world.person("eve"), "GET", f"{acme}/activity") == 404
-
-
 def test_change_of_an_organization_takes_one_insert_more(world, acme, boss, ann, statements):
     with statements() as sent:
         world.ask(boss, "PATCH", f"{acme}/members/{ann.id}", {"role": "member"})

@@ -96,16 +96,6 @@ def test_a_project_that_cannot_be_made_leaves_the_draft_as_it_was(draft_api, mon
     assert draft_api.execute(draft)["id"]
 
 
-def test_an_execution_that_is_sent_twice_is_answered_alike(draft_api):
-    draft = draft_api.plan(draft_api.draft())
-    sent = [
-        draft_api.world.call(draft_api.owner, "POST", draft_api.of(draft, "execute"), idempotency_key="k")
-        for _ in range(2)
-    ]
-    assert [answer.status for answer in sent] == [201, 201]
-    assert sent[0].body == sent[1].body
-
-
 def test_name_and_start_can_be_said_last(draft_api):
     draft = draft_api.plan(draft_api.draft(description="- Build a page\n- Launch it"))
     assert draft["roadmap"]["startDate"] is None
