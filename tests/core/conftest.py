@@ -9,15 +9,34 @@ import pytest
 
 from stellary.core import Core
 from tests.conftest import RUN
+from tests.support.boards import Board
 from tests.support.databases import KINDS
 from tests.support.statements import record_statements
-from tests.support.world import World
+from tests.support.world import Person, World
 
 
 @pytest.fixture
 def world(core: Core) -> World:
     """Return a world in a new core, on each kind of database."""
     return World(core)
+
+
+@pytest.fixture
+def ann(world: World) -> Person:
+    """Return a user."""
+    return world.person("ann")
+
+
+@pytest.fixture
+def bob(world: World) -> Person:
+    """Return another user."""
+    return world.person("bob")
+
+
+@pytest.fixture
+def board(world: World) -> Board:
+    """Return a board of ann's."""
+    return Board(world, world.person("ann"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

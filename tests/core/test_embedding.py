@@ -29,11 +29,6 @@ from tests.support.core_parts import cards, organizations
 from tests.support.world import World
 
 
-@pytest.fixture
-def board(world):
-    return Board(world, world.person("ann"))
-
-
 def ref_of(board):
     return board.workspace.ref.child(ProjectRef, board.project["id"])
 

@@ -34,11 +34,6 @@ from tests.support.world import StoppedClock
 
 
 @pytest.fixture
-def board(world):
-    return Board(world, world.person())
-
-
-@pytest.fixture
 def clock(core):
     core.env.clock = clock = StoppedClock()
     return clock

@@ -16,12 +16,6 @@ from tests.support.boards import Board
 from tests.support.tables import idempotency_keys as keys
 from tests.support.world import World, at_once
 
-
-@pytest.fixture
-def board(world):
-    return Board(world, world.person("ann"))
-
-
 REQUEST = RawRequest("POST", "/", "", {}, b"")
 
 

@@ -24,7 +24,6 @@ from stellary.core import NOBODY, Actor
 from stellary.core.api import reactions
 from stellary.core.kernel.events import Event
 from stellary.core.kernel.unit import serves, serves_self_managed, service_of
-from tests.support.boards import Board
 from tests.support.core_parts import labels, people
 
 PERSON = Actor("ann")
@@ -85,11 +84,6 @@ def careless(uow, ref, request: Paged) -> Listing:
 def careful(uow, ref, request: Paged) -> Listing:
     """A service of another's policy, which asks that one."""
     return labels.list_labels(uow, ref, request)
-
-
-@pytest.fixture
-def board(world):
-    return Board(world, world.person("ann"))
 
 
 @pytest.fixture

@@ -45,12 +45,7 @@ class Board:
 
     def walk(self, path: str) -> list[list[Json]]:
         """Return the pages of a list."""
-        pages = []
-        while path:
-            link = self.world.call(self.owner, "GET", path).headers.get("link", "")
-            pages.append(self.world.ask(self.owner, "GET", path))
-            path = link.partition(">")[0].removeprefix("<")
-        return pages
+        return list(self.world.walk(self.owner, path))
 
     def of(self, card: Json) -> str:
         """Return the path of a card below its project."""

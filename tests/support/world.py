@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -350,6 +350,14 @@ class World:
         assert 200 <= response.status < 300, response
         return orjson.loads(response.body)
 
+    def walk(self, who: Person | str | None, path: str) -> Iterator[Any]:
+        """Yield the pages of a list."""
+        while path:
+            response = self.call(who, "GET", path)
+            assert response.status == 200, response
+            yield orjson.loads(response.body)
+            path = response.headers.get("link", "").partition(">")[0].removeprefix("<")
+
     def status(
         self, who: Person | str | None, method: str, path: str, body: Any = None, **headers: str
     ) -> int:
@@ -380,3 +388,8 @@ def _write_member(uow: UnitOfWork, organization: Organization, person: Person, r
 def links(email: Email) -> list[str]:
     """Return the links in an email."""
     return re.findall(r"https?://\S+", email.text)
+
+
+def outcome(response: RawResponse) -> tuple[int, str | None]:
+    """Return the status of a response, and the code of its error."""
+    return response.status, orjson.loads(response.body).get("code")

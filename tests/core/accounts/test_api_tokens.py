@@ -9,15 +9,11 @@ import pytest
 
 from stellary.contract.endpoint import TOKEN_SCOPES
 from stellary.core.accounts.tokens import new_api_token
-from tests.support.world import at_once
+from tests.support.world import at_once, outcome
 
 
 def make(world, who, **body):
     return world.ask(who, "POST", "/api-tokens", {"name": "CI", **body})
-
-
-def outcome(answer):
-    return answer.status, orjson.loads(answer.body).get("code")
 
 
 def test_new_token_has_the_access_of_its_user(world):

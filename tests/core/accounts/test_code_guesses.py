@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-import orjson
 import pytest
 
 from stellary.contract.errors import RateLimited
@@ -15,15 +14,11 @@ from stellary.core.accounts.pending_logins import PendingLogin, finish_login
 from stellary.core.accounts.second_factors import remove_second_factor
 from tests.support.authenticator import enroll, show_code
 from tests.support.core_parts import create_reset_link
-from tests.support.world import PASSWORD, at_once
+from tests.support.world import PASSWORD, at_once, outcome
 
 ANN = "ann@example.com"
 PATH = "/auth/second-factor"
 STEP = timedelta(seconds=30)
-
-
-def outcome(response):
-    return response.status, orjson.loads(response.body).get("code")
 
 
 def log_in(world, code, password=PASSWORD):

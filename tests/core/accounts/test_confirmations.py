@@ -13,7 +13,7 @@ from stellary.core import NOBODY
 from stellary.core.accounts.confirmations import find_confirmed_action
 from stellary.core.accounts.proxied_users import find_or_create_user
 from tests.support.core_parts import Identity, sign_in
-from tests.support.world import PASSWORD, at_once, links
+from tests.support.world import PASSWORD, at_once, links, outcome
 
 EMAIL = "ann@example.com"
 NEW = "new@example.com"
@@ -47,10 +47,6 @@ def delete_account(world, who, **body):
 
 def change_email(world, who, email=NEW, **body):
     return world.call(who, "POST", "/auth/change-email", {"email": email, **body})
-
-
-def outcome(response):
-    return response.status, orjson.loads(response.body).get("code")
 
 
 def is_signed_in(world, token):

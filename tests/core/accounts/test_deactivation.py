@@ -13,7 +13,7 @@ from stellary.contract.errors import Forbidden, Unauthenticated
 from stellary.core import Core, Membership
 from tests.core.accounts.test_ended_rights import wait_for_locks
 from tests.support.boards import Board
-from tests.support.world import PASSWORD, World, at_once
+from tests.support.world import PASSWORD, World, at_once, outcome
 
 URL = "https://example.com/hook"
 CHANGE = {"currentPassword": PASSWORD, "newPassword": "another horse"}
@@ -50,10 +50,6 @@ def log_in(world, person):
     return world.call(None, "POST", "/auth/login", body)
 
 
-def code_of(response):
-    return response.status, orjson.loads(response.body).get("code")
-
-
 def test_sessions_and_tokens_end_and_do_not_return(board):
     world, bob = board.world, board.bob
     login = orjson.loads(log_in(world, bob).body)["access_token"]
@@ -65,7 +61,7 @@ def test_sessions_and_tokens_end_and_do_not_return(board):
     assert [world.status(bearer, "GET", f"{board.path}/cards") for bearer in bearers] == [200] * 3
     assert world.core.deactivate("bob")
     assert [world.status(bearer, "GET", f"{board.path}/cards") for bearer in bearers] == [401] * 3
-    assert code_of(log_in(world, bob)) == (403, "account_deactivated")
+    assert outcome(log_in(world, bob)) == (403, "account_deactivated")
     assert world.core.reactivate("bob")
     assert [world.status(bearer, "GET", f"{board.path}/cards") for bearer in bearers] == [401] * 3
     login = orjson.loads(log_in(world, bob).body)["access_token"]
@@ -75,7 +71,7 @@ def test_sessions_and_tokens_end_and_do_not_return(board):
 def test_wrong_password_does_not_reveal_that_the_account_is_deactivated(board):
     board.world.core.deactivate("bob")
     body = {"email": board.bob.email, "password": "wrong horse"}
-    assert code_of(board.world.call(None, "POST", "/auth/login", body)) == (401, "bad_credentials")
+    assert outcome(board.world.call(None, "POST", "/auth/login", body)) == (401, "bad_credentials")
 
 
 def test_rules_webhooks_invitations_and_missions_end(board):

@@ -11,15 +11,11 @@ from sqlalchemy import select
 from stellary.core import NOBODY
 from tests.support import tables
 from tests.support.boards import Board
-from tests.support.world import PASSWORD, at_once
+from tests.support.world import PASSWORD, at_once, outcome
 
 
 def delete_account(world, who, password=PASSWORD):
     return world.call(who, "POST", "/auth/delete-account", {"currentPassword": password})
-
-
-def outcome(response):
-    return response.status, orjson.loads(response.body).get("code")
 
 
 def list_organizations(world):

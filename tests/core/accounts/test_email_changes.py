@@ -11,7 +11,7 @@ import pytest
 from stellary.core import NOBODY
 from stellary.core.accounts.proxied_users import find_or_create_user
 from tests.support.core_parts import create_email_token, create_reset_link
-from tests.support.world import PASSWORD, at_once, links
+from tests.support.world import PASSWORD, at_once, links, outcome
 
 NEW = "new@example.com"
 
@@ -38,15 +38,6 @@ def confirm(world, token):
 
 def address_of(world, who):
     return world.ask(who, "GET", "/auth/me")["user"]["email"]
-
-
-def outcome(response):
-    return response.status, orjson.loads(response.body).get("code")
-
-
-@pytest.fixture
-def ann(world):
-    return world.person("ann")
 
 
 def test_address_changes_once_the_link_is_used(world, ann):

@@ -11,7 +11,7 @@ from stellary.core import NOBODY
 from stellary.core.accounts.emails import clean_name
 from tests.support.each_case import for_each
 from tests.support.tables import users
-from tests.support.world import at_once, links
+from tests.support.world import at_once, links, outcome
 
 
 @pytest.fixture
@@ -33,10 +33,6 @@ def accept(world, who, token):
 
 def pending_invitations(world, eng):
     return world.ask(eng["ann"], "GET", f"{eng['at'].path}/invitations")
-
-
-def outcome(answer):
-    return answer.status, orjson.loads(answer.body).get("code")
 
 
 def test_invitation_returns_its_fields(world, eng):

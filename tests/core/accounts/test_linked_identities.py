@@ -9,7 +9,7 @@ import pytest
 
 from stellary.contract.errors import Conflict
 from tests.support.core_parts import Identity, link_identity, sign_in
-from tests.support.world import at_once
+from tests.support.world import at_once, outcome
 
 PATH = "/auth/identities"
 ISSUER = "https://login.example.com"
@@ -29,16 +29,6 @@ def find_user_id(world, token):
 
 def unlink(world, who, identity):
     return world.call(who, "DELETE", f"{PATH}/{identity['id']}")
-
-
-def outcome(response):
-    return response.status, orjson.loads(response.body).get("code")
-
-
-@pytest.fixture
-def ann(world):
-    """Return a user with a password."""
-    return world.person("ann")
 
 
 def test_user_lists_and_unlinks_an_identity(world, ann):

@@ -7,6 +7,8 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from tests.support.world import outcome
+
 ACME = "/organizations/acme"
 
 
@@ -27,10 +29,6 @@ def roles(world, who):
 
 def member(person):
     return f"{ACME}/members/{person.id}"
-
-
-def outcome(answer):
-    return answer.status, orjson.loads(answer.body).get("code")
 
 
 def test_every_member_lists_the_members(world, acme):

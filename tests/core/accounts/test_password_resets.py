@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from stellary.core import NOBODY
 from stellary.core.accounts.password_resets import create_reset_link
 from tests.support import tables
-from tests.support.world import PASSWORD, at_once, links
+from tests.support.world import PASSWORD, at_once, links, outcome
 
 NEW_PASSWORD = "a new password"
 
@@ -36,15 +36,6 @@ def reset(world, token, password=NEW_PASSWORD, **more):
 
 def login_status(world, password, email="ann@example.com"):
     return world.status(None, "POST", "/auth/login", {"email": email, "password": password})
-
-
-def outcome(response):
-    return response.status, orjson.loads(response.body).get("code")
-
-
-@pytest.fixture
-def ann(world):
-    return world.person("ann")
 
 
 def test_link_in_the_email_sets_a_new_password(world, ann):

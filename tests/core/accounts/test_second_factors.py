@@ -14,16 +14,12 @@ from stellary.core.accounts.second_factors import RECOVERY_CODES, remove_second_
 from tests.support import tables
 from tests.support.authenticator import enroll, show_code
 from tests.support.core_parts import Signer, create_reset_link
-from tests.support.world import PASSWORD, at_once
+from tests.support.world import PASSWORD, at_once, outcome
 
 ANN = "ann@example.com"
 PATH = "/auth/second-factor"
 STEP = timedelta(seconds=30)
 NONE = {"enabled": False, "enabledAt": None, "recoveryCodes": 0}
-
-
-def outcome(response):
-    return response.status, orjson.loads(response.body).get("code")
 
 
 def log_in(world, code=None, password=PASSWORD, email=ANN):

@@ -6,14 +6,13 @@ from datetime import timedelta
 from functools import partial
 
 import jwt
-import orjson
 import pytest
 from sqlalchemy import func, select
 
 from stellary.core import NOBODY
 from tests.support import tables
 from tests.support.boards import Board
-from tests.support.world import PASSWORD, at_once
+from tests.support.world import PASSWORD, at_once, outcome
 
 
 def log_in(world, device=None):
@@ -33,15 +32,6 @@ def list_sessions(world, token):
 
 def revoke(world, token, session_id):
     return world.call(token, "DELETE", f"/auth/sessions/{session_id}")
-
-
-def outcome(response):
-    return response.status, orjson.loads(response.body).get("code")
-
-
-@pytest.fixture
-def ann(world):
-    return world.person("ann")
 
 
 def test_login_is_listed_with_its_device(world, ann):

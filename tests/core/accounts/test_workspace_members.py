@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import orjson
 import pytest
+
+from tests.support.world import outcome
 
 
 @pytest.fixture
@@ -27,10 +28,6 @@ def roles(world, eng):
 
 def member(eng, who):
     return f"{eng['at'].path}/members/{eng[who].id}"
-
-
-def outcome(answer):
-    return answer.status, orjson.loads(answer.body).get("code")
 
 
 def test_every_member_lists_the_members(world, eng):

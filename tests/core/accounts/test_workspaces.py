@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import orjson
 import pytest
+
+from tests.support.world import outcome
 
 ENG = {"name": "Engineering", "slug": "eng"}
 
@@ -18,10 +19,6 @@ def acme(world):
     world.join_organization(people["dot"], organization)
     world.ask(people["cid"], "POST", "/orgs/acme/workspaces", ENG)
     return people
-
-
-def outcome(answer):
-    return answer.status, orjson.loads(answer.body).get("code")
 
 
 def test_member_creates_and_owns_a_workspace(world, acme):

@@ -16,11 +16,6 @@ from tests.support.each_case import for_each
 
 
 @pytest.fixture
-def board(world):
-    return Board(world, world.person("ann"))
-
-
-@pytest.fixture
 def card(board):
     return board.card("Write the spec", checklist=[{"title": "outline"}, {"title": "draft"}])
 

@@ -163,13 +163,6 @@ def test_update_changes_only_given_fields(card_api, todo_column):
     assert card_api.read(card["id"]) == changed
 
 
-@pytest.mark.parametrize("field", ["description", "priority", "startDate", "dueDate", "assigneeId"])
-def test_null_clears(card_api, todo_column, field):
-    values = {"description": "d", "priority": "low", "startDate": "2026-04-01", "dueDate": "2026-04-02"}
-    card = card_api.card(todo_column, **values, assigneeId=card_api.person.id)
-    assert card_api.change(card["id"], **{field: None})[field] is None
-
-
 @pytest.mark.parametrize("field", ["title", "status", "columnId", "order", "archived", "labelIds"])
 def test_null_is_refused_for_required_fields(card_api, todo_column, field):
     card = card_api.card(todo_column)

@@ -109,11 +109,6 @@ def test_checklist_stays_dense_after_any_steps(steps):
 
 
 @pytest.fixture
-def board(world):
-    return Board(world, world.person("ann"))
-
-
-@pytest.fixture
 def card(board):
     return board.card(checklist=[{"title": "a"}, {"title": "b"}])
 

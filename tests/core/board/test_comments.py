@@ -10,13 +10,7 @@ from stellary.contract.comments import CreateComment
 from stellary.contract.refs import CardRef
 from stellary.core import events
 from stellary.core.board import comments
-from tests.support.boards import Board
 from tests.support.world import at_once
-
-
-@pytest.fixture
-def board(world):
-    return Board(world, world.person("ann"))
 
 
 def test_comments_are_listed_oldest_first_with_their_authors_names(board):

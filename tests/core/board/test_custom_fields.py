@@ -25,11 +25,6 @@ OPTIONS = ["low", "high", "late"]
 NUMBERS = itertools.count()
 
 
-@pytest.fixture
-def board(world):
-    return Board(world, world.person("ann"))
-
-
 def ask(board, method, path, body=None, **headers):
     return board.world.ask(board.owner, method, path, body, **headers)
 

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from stellary import Stellary
 from tests.support.boards import Board
-from tests.support.world import World
-
-
-@pytest.fixture
-def board(world: World) -> Board:
-    return Board(world, world.person("ann"))
 
 
 def titles(board: Board, query: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,12 +125,7 @@ def test_invalid_query_is_refused(card_api, query):
 
 
 def pages(card_api, query):
-    path, pages_ = f"{card_api.path}/cards?{query}", []
-    while path:
-        answer = card_api.world.call(card_api.person, "GET", path)
-        pages_.append(orjson.loads(answer.body))
-        path = answer.headers.get("link", "").partition("<")[2].partition(">")[0]
-    return pages_
+    return list(card_api.world.walk(card_api.person, f"{card_api.path}/cards?{query}"))
 
 
 def test_pages_come_in_the_order_of_creation(card_api, columns):

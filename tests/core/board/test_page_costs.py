@@ -46,11 +46,8 @@ class Boards:
         return self.world.ask(self.owner, "GET", path), cursor[1] if cursor else ""
 
     def walk(self, board: Board, query: str) -> Iterator[list[dict]]:
-        """Yield the pages of a list."""
-        cursor = "first"
-        while cursor:
-            page, cursor = self.read(board, query if cursor == "first" else f"{query}&cursor={cursor}")
-            yield page
+        """Return an iterator over the pages of a list."""
+        return self.world.walk(self.owner, f"{board.path}/cards?limit=100&{query}")
 
     def cost(self, board: Board, query: str) -> int:
         """Return the work of the database for a page, without the counts for the orders of its cards, which are bounded per card."""

@@ -112,11 +112,6 @@ def test_update_changes_only_given_fields(card_api):
     assert card_api.ask("GET") == changed
 
 
-def test_description_is_cleared(card_api):
-    card_api.ask("PATCH", "", {"description": "x"})
-    assert card_api.ask("PATCH", "", {"description": None})["description"] is None
-
-
 def test_update_without_changes_leaves_the_project_unchanged(card_api):
     assert card_api.ask("PATCH", "", {}) == card_api.project
     assert card_api.ask("PATCH", "", {"name": "Q1 Launch"}) == card_api.project

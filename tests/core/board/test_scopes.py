@@ -168,12 +168,6 @@ def test_update_changes_only_given_fields(card_api, phases):
     assert scopes(card_api)[1] == changed
 
 
-@pytest.mark.parametrize("field", ["description", "startDate", "dueDate"])
-def test_null_clears(card_api, field):
-    new_scope = scope(card_api, description="x", startDate="2026-04-01", dueDate="2026-05-01")
-    assert card_api.ask("PATCH", f"/scopes/{new_scope['id']}", {field: None})[field] is None
-
-
 def test_update_without_changes_leaves_the_scope_unchanged(card_api, phases):
     before = scopes(card_api)[1]
     assert card_api.ask("PATCH", f"/scopes/{phases['a']}", {"name": "a", "order": 1}) == before

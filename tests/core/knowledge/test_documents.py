@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import get_args
 
-import orjson
 import pytest
 
 from stellary.contract.documents import DocType
@@ -429,12 +428,8 @@ def test_pages_look_through_a_bounded_number_of_documents(document_api, monkeypa
     monkeypatch.setattr(paging, "SCAN_MAX", 4)
 
     def walk(query: str) -> list[list[str]]:
-        path, pages = f"{document_api.path}?{query}", []
-        while path:
-            response = document_api.world.call(document_api.ann, "GET", path)
-            pages.append([document["id"] for document in orjson.loads(response.body)])
-            path = response.headers.get("link", "").partition(">")[0].removeprefix("<")
-        return pages
+        pages = document_api.world.walk(document_api.ann, f"{document_api.path}?{query}")
+        return [[document["id"] for document in page] for page in pages]
 
     assert walk("limit=4") == [ids[:4], ids[4:8], ids[8:]]
     assert walk("limit=4&q=zebra") == [[], [ids[7]], []]

@@ -16,16 +16,6 @@ from tests.support.tables import activities, notifications
 
 
 @pytest.fixture
-def ann(world):
-    return world.person("ann")
-
-
-@pytest.fixture
-def bob(world):
-    return world.person("bob")
-
-
-@pytest.fixture
 def cid(world):
     return world.person("cid")
 

@@ -25,11 +25,6 @@ FORTNIGHT = timedelta(days=14)
 
 
 @pytest.fixture
-def ann(world):
-    return world.person("ann")
-
-
-@pytest.fixture
 def board(world, ann):
     return Board(world, ann)
 

@@ -15,16 +15,6 @@ from tests.support.tables import activities
 
 
 @pytest.fixture
-def ann(world):
-    return world.person("ann")
-
-
-@pytest.fixture
-def bob(world):
-    return world.person("bob")
-
-
-@pytest.fixture
 def board(world, ann, bob):
     board = Board(world, ann)
     board.join(bob)

@@ -25,11 +25,6 @@ def world(core):
 
 
 @pytest.fixture
-def board(world):
-    return Board(world, world.person())
-
-
-@pytest.fixture
 def record(core, board):
     """Return the record that a member follows from the beginning."""
     with core.view(board.owner.actor) as uow:

@@ -12,11 +12,6 @@ from tests.support.world import at_once
 
 
 @pytest.fixture
-def ann(world):
-    return world.person("ann")
-
-
-@pytest.fixture
 def board(world, ann):
     return Board(world, ann)
 

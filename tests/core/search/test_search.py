@@ -33,16 +33,6 @@ from tests.support.world import at_once
 
 
 @pytest.fixture
-def ann(world):
-    return world.person("ann")
-
-
-@pytest.fixture
-def bob(world):
-    return world.person("bob")
-
-
-@pytest.fixture
 def board(world, ann, bob):
     board = Board(world, ann)
     board.join(bob)
@@ -566,10 +556,9 @@ def test_pages_neither_repeat_nor_skip_while_others_write(board, ann):
     ]
     expected_ids = [hit["id"] for hit in search(board, "moon", limit=500)]
     assert sorted(expected_ids) == sorted(card_ids)
-    path, ids = f"{board.flat}/search?q=moon&limit=7", []
-    while path:
-        ids += [hit["id"] for hit in board.world.ask(ann, "GET", path)]
-        path = board.world.call(ann, "GET", path).headers.get("link", "").partition("<")[2].partition(">")[0]
+    ids = []
+    for page in board.world.walk(ann, f"{board.flat}/search?q=moon&limit=7"):
+        ids += [hit["id"] for hit in page]
         for title, description in (("moon", "moon"), ("moons", ""), ("x", "moon")):
             new = board.card(title, description=description)
             board.comment(new, "moon")

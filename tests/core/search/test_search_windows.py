@@ -68,11 +68,8 @@ class Workspaces:
 
     def walk(self, board: Board, query: str, **filters: str) -> list[dict]:
         """Return the hits of all pages."""
-        hits, path = self.read(board, query, **filters)
-        while path:
-            page, path = self.follow(board, path)
-            hits += page
-        return hits
+        path = f"{board.flat}/search?{urlencode({'q': query, **filters})}"
+        return [hit for page in board.walk(path) for hit in page]
 
     def measure(self, board: Board, query: str) -> int:
         """Return the work of the database for the first page."""

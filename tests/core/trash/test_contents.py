@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import orjson
 import pytest
 from sqlalchemy import select
 
@@ -66,9 +65,6 @@ def test_pages_by_kind_look_through_a_bounded_number_of_items(trash_api, monkeyp
             trash_api.ask("DELETE", f"{trash_api.project.workspace.path}/labels/{label['id']}")
         trash_api.ask("DELETE", f"/cards/{card['id']}")
     monkeypatch.setattr(paging, "SCAN_MAX", 4)
-    pages, path = [], f"{trash_api.trash}?kind=label&limit=3"
-    while path:
-        response = trash_api.world.call(trash_api.person, "GET", path)
-        pages.append([item["kind"] for item in orjson.loads(response.body)])
-        path = response.headers.get("link", "").partition(">")[0].removeprefix("<")
+    walk = trash_api.world.walk(trash_api.person, f"{trash_api.trash}?kind=label&limit=3")
+    pages = [[item["kind"] for item in page] for page in walk]
     assert sorted(pages, key=len) == [[], [], ["label"]]
