@@ -30,6 +30,7 @@ AREAS_OF_TESTS = {"server": ("reference_server", f"{CORE}.http")}
 REASONS = {
     ("tests/core/test_migrations.py", f"{CORE}.accounts"): "a migration computes keys as this area does",
     ("tests/security/regular_expressions.py", CORE): "names modules whose patterns are variables",
+    ("tests/server/test_process.py", CORE): "names modules that a server loads when it starts, and later",
 }
 """What a test may import from another area, and why."""
 IMPORTERS_MAX = 5
