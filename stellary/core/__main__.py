@@ -32,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return the exit code: 0 on success, 1 if ``check`` finds differences, 2 if it cannot run."""
     options = _build_parser().parse_args(arguments)
     if options.command == "sql":
-        build = migrations.build_downgrade_sql if options.downgrade else migrations.build_schema_sql
-        sys.stdout.write(build(options.dialect))
-        return 0
+        return _print_sql(options)
     url = options.database or os.environ.get(VARIABLE)
     if url is None:
         return _fail(f"pass a database: --database URL, or {VARIABLE}")
@@ -59,6 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error.orig).strip())
     except (ArgumentError, RuntimeError, ValueError) as error:
         return _fail(str(error))
+
+
+def _print_sql(options: argparse.Namespace) -> int:
+    build = migrations.build_downgrade_sql if options.downgrade else migrations.build_schema_sql
+    try:
+        sys.stdout.write(build(options.dialect))
+    except RuntimeError as error:
+        return _fail(str(error))
+    return 0
 
 
 def _migrate(connection: Connection) -> int:

@@ -11,6 +11,7 @@ from stellary.core import Core
 from tests.conftest import RUN
 from tests.support.boards import Board
 from tests.support.databases import KINDS
+from tests.support.migrations import NextVersion
 from tests.support.statements import record_statements
 from tests.support.world import Person, World
 
@@ -57,6 +58,12 @@ def other_url(request, kind):
     """Yield the URL of a second empty database, of the same kind."""
     with KINDS[kind](request.config.stash[RUN]).empty_database() as url:
         yield url
+
+
+@pytest.fixture
+def next_version(tmp_path, monkeypatch):
+    """Return a package that has one migration more."""
+    return NextVersion(tmp_path / "migrations", monkeypatch)
 
 
 @pytest.fixture

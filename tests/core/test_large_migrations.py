@@ -3,71 +3,31 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sqlite3
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from stellary.core import Core, migrations
 from stellary.core.db import database
 from tests.support.boards import Board
+from tests.support.migrations import NEXT, read_version, run_sql
 from tests.support.world import World, at_once
 
-CARDS = 200_000
-WRITTEN = """\
-import sqlalchemy as sa
-from alembic import op
-from stellary.core.migrations.operations import add_column, create_index, read_in_batches, update_in_batches
-
-revision = "9000"
-down_revision = "{newest}"
-
-
-def upgrade():
-{body}
-"""
+CARDS = 20_000
 SHADE = 'add_column("stellary_cards", sa.Column("shade", sa.Integer()))'
-UPDATE = 'update_in_batches("stellary_cards", "shade = number % 7", "shade IS NULL AND number % 5 = 0")'
+UPDATE = 'update_in_batches("stellary_cards", "shade = number % 7", "shade IS NULL AND number % 5 = 0"{})'
 INDEX = 'create_index("ix_test_shade", "stellary_cards", ["shade", "id"])'
-
-
-@pytest.fixture
-def next_version(tmp_path, monkeypatch):
-    """Make the package have one migration more, of these lines."""
-    copied = tmp_path / "migrations"
-    shutil.copytree(Path(migrations.__file__).parent, copied)
-    newest = migrations._newest()
-    monkeypatch.setattr(migrations, "files", lambda _: copied)
-
-    def write(*lines):
-        body = "\n".join(f"    {line}" for line in lines)
-        (copied / "versions" / "9000_next.py").write_text(WRITTEN.format(newest=newest, body=body))
-
-    return write
 
 
 def migrate(url):
     with closing(Core(url)) as core:
         core.migrate()
-
-
-def ask(url, statement):
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        rows = connection.execute(text(statement)).fetchall()
-    engine.dispose()
-    return [tuple(row) for row in rows]
-
-
-def version(url):
-    return ask(url, "SELECT version_num FROM stellary_alembic_version")
 
 
 def fill(url, count):
@@ -101,15 +61,15 @@ def fill(url, count):
 
 
 @pytest.mark.slow("migrates many rows")
-def test_two_hundred_thousand_cards_get_a_column_its_values_and_an_index(database_url, next_version):
+def test_thousands_of_cards_get_a_column_its_values_and_an_index(database_url, next_version):
     fill(database_url, CARDS)
-    next_version(SHADE, UPDATE, INDEX)
+    next_version.write(SHADE, UPDATE.format(""), INDEX)
     migrate(database_url)
-    assert version(database_url) == [("9000",)]
+    assert read_version(database_url) == NEXT
     counts = "SELECT count(shade), count(CASE WHEN shade = number % 7 THEN 1 END) FROM stellary_cards"
-    assert ask(database_url, counts) == [(CARDS // 5, CARDS // 5)]
+    assert run_sql(database_url, counts) == [(CARDS // 5, CARDS // 5)]
     if not database_url.startswith("sqlite"):
-        assert ask(
+        assert run_sql(
             database_url,
             "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_test_shade')",
         ) == [(True,)]
@@ -117,56 +77,57 @@ def test_two_hundred_thousand_cards_get_a_column_its_values_and_an_index(databas
 
 @pytest.mark.slow("migrates many rows")
 def test_a_batch_is_committed_before_the_next_one(postgres_url, next_version):
-    fill(postgres_url, 12_500)
-    next_version(SHADE, UPDATE, "raise LookupError")
+    fill(postgres_url, 2_500)
+    update = UPDATE.format(", size=200")
+    next_version.write(SHADE, update, "raise LookupError")
     with pytest.raises(LookupError):
         migrate(postgres_url)
     # Three transactions have written them, and none was undone by what failed later.
     written = "SELECT count(*), count(DISTINCT xmin::text) FROM stellary_cards WHERE shade IS NOT NULL"
-    assert ask(postgres_url, written) == [(2_500, 3)]
-    assert version(postgres_url) != [("9000",)]
-    next_version(SHADE, UPDATE, INDEX)
+    assert run_sql(postgres_url, written) == [(500, 3)]
+    assert read_version(postgres_url) != NEXT
+    next_version.write(SHADE, update, INDEX)
     migrate(postgres_url)
-    assert version(postgres_url) == [("9000",)]
+    assert read_version(postgres_url) == NEXT
 
 
 def test_rows_are_read_in_batches_by_their_key(database_url, next_version):
     fill(database_url, 25)
-    next_version(
+    next_version.write(
         'counts = [len(rows) for rows in read_in_batches("stellary_cards", ["title"], size=10)]',
         "assert counts == [10, 10, 6], counts",
     )
     migrate(database_url)
-    assert version(database_url) == [("9000",)]
+    assert read_version(database_url) == NEXT
 
 
 def test_an_index_that_failed_half_way_is_made_again(postgres_url, next_version):
     fill(postgres_url, 3)
-    next_version('create_index("ix_test_title", "stellary_cards", ["title"], unique=True)')
+    next_version.write('create_index("ix_test_title", "stellary_cards", ["title"], unique=True)')
     with pytest.raises(IntegrityError):
         migrate(postgres_url)
     valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('ix_test_title')"
-    assert ask(postgres_url, valid) == [(False,)]
+    assert run_sql(postgres_url, valid) == [(False,)]
     with closing(Core(postgres_url)) as core, core.database.writing() as connection:
         connection.execute(text("UPDATE stellary_cards SET title = id"))
     migrate(postgres_url)
-    assert ask(postgres_url, valid) == [(True,)]
+    assert run_sql(postgres_url, valid) == [(True,)]
 
 
 def test_indexes_may_be_partial_and_unique(database_url, next_version):
     fill(database_url, 3)
-    next_version(
+    next_version.write(
         """create_index("ix_test_title", "stellary_cards", ["title"], unique=True, where="title = 'None'")"""
     )
     migrate(database_url)
-    assert version(database_url) == [("9000",)]
+    assert read_version(database_url) == NEXT
 
 
 def test_a_step_has_no_limit_on_its_time(postgres_url, next_version):
-    next_version("""op.execute("SELECT pg_sleep(1.5)")""")
+    next_version.write("""op.execute("SELECT pg_sleep(0.6)")""")
     joint = "&" if "?" in postgres_url else "?"
-    migrate(f"{postgres_url}{joint}options=-c%20statement_timeout%3D1s")
-    assert version(postgres_url) == [("9000",)]
+    migrate(f"{postgres_url}{joint}options=-c%20statement_timeout%3D300ms")
+    assert read_version(postgres_url) == NEXT
 
 
 def wait_for(condition):
@@ -185,21 +146,21 @@ def plain(url):
 def test_a_step_that_cannot_have_a_lock_steps_back_and_tries_again(postgres_url, next_version, caplog):
     """Check that a migration does not wait long for a lock, since later queries queue behind it."""
     caplog.set_level(logging.INFO, "stellary.core")
-    next_version('op.add_column("stellary_cards", sa.Column("shade", sa.Integer()))')
+    next_version.write('op.add_column("stellary_cards", sa.Column("shade", sa.Integer()))')
     with psycopg.connect(plain(postgres_url)) as reader:
         reader.execute("SELECT count(*) FROM stellary_cards")
         thread = threading.Thread(target=migrate, args=[postgres_url])
         thread.start()
         wait_for(lambda: "migration 9000 waits for other transactions" in caplog.text)
-        assert version(postgres_url) != [("9000",)]
+        assert read_version(postgres_url) != NEXT
         reader.rollback()
     thread.join()
-    assert version(postgres_url) == [("9000",)]
+    assert read_version(postgres_url) == NEXT
 
 
 def test_others_wait_for_the_one_that_migrates_on_postgresql(postgres_url, next_version, caplog):
     caplog.set_level(logging.INFO, "stellary.core")
-    next_version(SHADE)
+    next_version.write(SHADE)
     with psycopg.connect(plain(postgres_url), autocommit=True) as first:
         first.execute("SELECT pg_advisory_lock(%s)", [migrations._LOCK])
         migrating = threading.Thread(target=lambda: at_once(*[lambda: migrate(postgres_url)] * 2))
@@ -212,13 +173,13 @@ def test_others_wait_for_the_one_that_migrates_on_postgresql(postgres_url, next_
         wait_for(lambda: first.execute(snapshots).fetchone() == (0,))
         first.execute("SELECT pg_advisory_unlock_all()")
         migrating.join()
-    assert version(postgres_url) == [("9000",)]
+    assert read_version(postgres_url) == NEXT
 
 
 def test_others_wait_for_the_one_that_migrates_on_sqlite(sqlite_url, next_version, caplog, monkeypatch):
     caplog.set_level(logging.INFO, "stellary.core")
     monkeypatch.setattr(database, "WAIT_MAX", 0.1)
-    next_version(SHADE)
+    next_version.write(SHADE)
     with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as first:
         first.execute("BEGIN IMMEDIATE")
         other = threading.Thread(target=migrate, args=[sqlite_url])
@@ -226,4 +187,4 @@ def test_others_wait_for_the_one_that_migrates_on_sqlite(sqlite_url, next_versio
         wait_for(lambda: caplog.text.count("waiting for another process") > 1)
         first.execute("COMMIT")
         other.join()
-    assert version(sqlite_url) == [("9000",)]
+    assert read_version(sqlite_url) == NEXT

@@ -17,6 +17,7 @@ from tests.conftest import RUN
 from tests.core.test_relay import SOON, Ear
 from tests.support import pgbouncer
 from tests.support.databases import Postgres, statement, url_of
+from tests.support.migrations import NEXT
 from tests.support.world import World, at_once
 
 VERSION = text("SELECT version_num FROM stellary_alembic_version")
@@ -106,17 +107,20 @@ def test_missing_direct_url_is_logged_once(pooled_url, caplog):
 
 
 @pytest.mark.parametrize("is_direct", [False, True])
-def test_an_old_database_is_migrated_through_the_pooler_or_past_it(request, tmp_path, is_direct):
+def test_an_old_database_is_migrated_through_the_pooler_or_past_it(
+    request, tmp_path, next_version, is_direct
+):
+    next_version.use_all_operations()
     server, name = Postgres(request.config.stash[RUN]), f"stellary_pooled_{secrets.token_hex(8)}"
     url = url_of(server.server(), name)
     with server.administrator() as administrator, pgbouncer.run_pgbouncer(url, tmp_path) as pooled_url:
         administrator.execute(statement("CREATE DATABASE {}", name))
         with closing(Core(pooled_url, direct_database=url if is_direct else None)) as core:
             with core.database.open_raw() as connection:
-                migrations.upgrade(connection, "0001")
+                migrations.upgrade(connection, next_version.newest)
             core.migrate()
             with core.database.reading() as connection:
-                assert connection.execute(VERSION).scalar() == migrations._newest()
+                assert connection.execute(VERSION).scalar() == NEXT
         administrator.execute(statement("DROP DATABASE {} WITH (FORCE)", name))
 
 

@@ -7,11 +7,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine
 
-from stellary.core import Core, include_name
+from stellary.core import Core, include_name, migrations
 from stellary.core.__main__ import main
-from stellary.core.migrations import PREFIX, VERSION_TABLE
-from stellary.core.migrations import _revisions as revisions
-from tests.core.test_migrations import tables
+from stellary.core.migrations.history import PREFIX, VERSION_TABLE, list_revisions
+from tests.support.migrations import NEXT, list_tables, run_sql
 
 
 @pytest.fixture
@@ -21,17 +20,9 @@ def host_url(empty_url):
     return empty_url
 
 
-def run_sql(url, *statements):
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-    engine.dispose()
-
-
 def test_migrate_creates_the_tables_beside_those_of_the_host(host_url, capsys):
     assert main(["migrate", "--database", host_url]) == 0
-    assert {"orders", "stellary_cards", VERSION_TABLE} <= tables(host_url)
+    assert {"orders", "stellary_cards", VERSION_TABLE} <= list_tables(host_url)
     assert main(["check", "--database", host_url]) == 0
     assert capsys.readouterr().out == "the schema is up to date\n" * 2
 
@@ -39,7 +30,7 @@ def test_migrate_creates_the_tables_beside_those_of_the_host(host_url, capsys):
 def test_url_is_taken_from_the_environment(host_url, monkeypatch):
     monkeypatch.setenv("STELLARY_DATABASE_URL", host_url)
     assert main(["migrate"]) == 0
-    assert VERSION_TABLE in tables(host_url)
+    assert VERSION_TABLE in list_tables(host_url)
 
 
 def test_check_reports_a_missing_schema(host_url, capsys):
@@ -82,26 +73,35 @@ def test_printed_sql_creates_the_schema(host_url, capsys):
     core.close()
 
 
-def test_downgrade_undoes_the_newest_migration(host_url, capsys):
+def test_downgrade_undoes_the_newest_migration(host_url, next_version, capsys):
+    next_version.use_all_operations()
+    previous = next_version.newest
     main(["migrate", "--database", host_url])
     assert main(["downgrade", "--database", host_url, "--yes"]) == 0
-    newest, previous = (list(revisions())[number] for number in (-1, -2))
     assert capsys.readouterr().out.splitlines()[-1] == f"the schema has version {previous}"
     assert main(["check", "--database", host_url]) == 1
-    outcome = f"the database has version {previous}; this package needs {newest}\n"
-    assert capsys.readouterr().out == outcome
+    assert capsys.readouterr().out == f"the database has version {previous}; this package needs {NEXT}\n"
     assert main(["migrate", "--database", host_url]) == 0
     assert main(["check", "--database", host_url]) == 0
-    assert "orders" in tables(host_url)
+    assert "orders" in list_tables(host_url)
 
 
-def test_printed_sql_of_a_downgrade_undoes_the_newest_migration(host_url, capsys):
+def test_printed_sql_of_a_downgrade_undoes_the_newest_migration(host_url, next_version, capsys):
+    next_version.use_all_operations()
+    dialect = host_url.partition(":")[0].partition("+")[0]
+    if dialect == "sqlite":
+        assert main(["sql", dialect, "--downgrade"]) == 2
+        assert "run the command downgrade" in capsys.readouterr().err
+        next_version.write(
+            'create_index("ix_stellary_jobs_claimed_by", "stellary_jobs", ["claimed_by"], where="claimed_by IS NOT NULL")',
+            downgrades=['drop_index("ix_stellary_jobs_claimed_by")'],
+        )
     main(["migrate", "--database", host_url])
     capsys.readouterr()
-    assert main(["sql", host_url.partition(":")[0].partition("+")[0], "--downgrade"]) == 0
+    assert main(["sql", dialect, "--downgrade"]) == 0
     run_sql(host_url, *capsys.readouterr().out.split(";\n")[:-1])
     main(["check", "--database", host_url])
-    assert capsys.readouterr().out.startswith(f"the database has version {revisions()[-2]}; ")
+    assert capsys.readouterr().out.startswith(f"the database has version {next_version.newest}; ")
     assert main(["migrate", "--database", host_url]) == 0
     assert main(["check", "--database", host_url]) == 0
 
@@ -110,7 +110,7 @@ def test_downgrade_needs_a_confirmation_and_an_earlier_version(host_url, capsys)
     assert main(["downgrade", "--database", host_url]) == 2
     assert "--yes" in capsys.readouterr().err
     problems = []
-    for version in (None, "0001", "9999"):
+    for version in (None, list_revisions()[0], "9999"):
         if version is not None:
             run_sql(host_url, f"UPDATE {VERSION_TABLE} SET version_num = '{version}'")
         assert main(["downgrade", "--database", host_url, "--yes"]) == 2
@@ -122,11 +122,17 @@ def test_downgrade_needs_a_confirmation_and_an_earlier_version(host_url, capsys)
     assert "9999" in problems[2]
 
 
+def test_printed_sql_of_a_downgrade_needs_an_earlier_version(monkeypatch, capsys):
+    monkeypatch.setattr(migrations, "_newest", lambda: "0100")
+    assert main(["sql", "sqlite", "--downgrade"]) == 2
+    assert capsys.readouterr().err == "stellary: 0100 is the first version; uninstall deletes the tables\n"
+
+
 def test_uninstall_removes_the_tables_of_the_core_alone(host_url, capsys):
     main(["migrate", "--database", host_url])
     assert main(["uninstall", "--database", host_url, "--yes"]) == 0
-    assert [name for name in tables(host_url) if name.startswith(PREFIX)] == []
-    assert "orders" in tables(host_url)
+    assert [name for name in list_tables(host_url) if name.startswith(PREFIX)] == []
+    assert "orders" in list_tables(host_url)
     assert main(["migrate", "--database", host_url]) == 0
 
 
@@ -134,7 +140,7 @@ def test_uninstall_needs_a_confirmation(host_url, capsys):
     main(["migrate", "--database", host_url])
     assert main(["uninstall", "--database", host_url]) == 2
     assert "--yes" in capsys.readouterr().err
-    assert VERSION_TABLE in tables(host_url)
+    assert VERSION_TABLE in list_tables(host_url)
 
 
 @pytest.mark.parametrize("url", ["mysql://localhost/stellary", "no url"])

@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, make_url, text
 from stellary import Stellary
 from stellary.core import Core, Membership
 from stellary.core.__main__ import main
-from tests.core.test_schema_commands import run_sql
 from tests.server.listening import SOON, listening
 from tests.support.boards import Board
+from tests.support.migrations import NEXT, run_sql
 from tests.support.shells import running_asgi
 from tests.support.world import World
 
@@ -105,8 +105,11 @@ def test_streams_have_the_events_of_their_schema_only(urls):
 
 
 @pytest.mark.slow("migrates several schemas")
-def test_commands_manage_one_schema(urls, postgres_url, capsys):
+def test_commands_manage_one_schema(urls, postgres_url, next_version, capsys):
     shop, forum = urls
+    next_version.use_all_operations()
+    for url in (*urls, postgres_url):
+        run_sql(url, f"UPDATE stellary_alembic_version SET version_num = '{NEXT}'")
     everything = count_tables(postgres_url, "public")
     assert [count_tables(postgres_url, schema) for schema in SCHEMAS] == [everything] * 2
     assert [main(["check", "--database", url]) for url in (*urls, postgres_url)] == [0] * 3

@@ -42,7 +42,7 @@ ANY_MAX = {
     "stellary/core/insights": 1,
     "stellary/core/kernel": 37,
     "stellary/core/knowledge": 11,
-    "stellary/core/migrations": 22,
+    "stellary/core/migrations": 1,
     "stellary/core/pilotage": 10,
     "stellary/core/ports": 7,
     "stellary/core/search": 3,

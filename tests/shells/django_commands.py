@@ -9,11 +9,14 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import django
+import pytest
 
 from tests.support.django_hosts import HOST
+from tests.support.migrations import NEXT, NextVersion
 
 
 def call(*arguments: str, **options: Any) -> str:
@@ -34,7 +37,7 @@ def count_tables() -> int:
 
 
 def upgrade_old_tables() -> int:
-    """Upgrade tables of an early revision as a later release does, and undo that; return their number before."""
+    """Upgrade tables of the version before as a later release does, and undo that; return their number before."""
     from django.db import connection
 
     from stellary.contrib.django.database_url import build_url
@@ -42,22 +45,23 @@ def upgrade_old_tables() -> int:
     from tests.support.core_parts import Database, migrations
 
     database = Database(build_url(connection))
-    with database.open_migrating() as migrating:
-        migrations.upgrade(migrating, "0003")
-    count = count_tables()
-    upgrade = UpgradeTables("0012", since="0003")
-    with connection.schema_editor(atomic=False) as editor:
-        upgrade.database_forwards("stellary", editor, None, None)
-    with database.open_migrating() as migrating:
-        assert migrations.find_version(migrating) == "0012"
-    assert count_tables() > count
-    with connection.schema_editor(atomic=False) as editor:
-        upgrade.database_backwards("stellary", editor, None, None)
-    with database.open_migrating() as migrating:
-        assert migrations.find_version(migrating) == "0003"
-    assert count_tables() == count
-    with connection.schema_editor(atomic=False) as editor:
-        upgrade.database_forwards("stellary", editor, None, None)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        next_version = NextVersion(Path(os.environ["DATA_DIR"]) / "migrations", monkeypatch)
+        next_version.use_all_operations()
+        with database.open_migrating() as migrating:
+            migrations.upgrade(migrating, next_version.newest)
+        count = count_tables()
+        upgrade = UpgradeTables(NEXT, since=next_version.newest)
+        for run, version, added in (
+            (upgrade.database_forwards, NEXT, 1),
+            (upgrade.database_backwards, next_version.newest, 0),
+            (upgrade.database_forwards, NEXT, 1),
+        ):
+            with connection.schema_editor(atomic=False) as editor:
+                run("stellary", editor, None, None)
+            with database.open_migrating() as migrating:
+                assert migrations.find_version(migrating) == version
+            assert count_tables() == count + added
     with database.open_migrating() as migrating:
         migrations.drop_all(migrating)
     database.close()

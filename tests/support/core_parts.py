@@ -78,7 +78,7 @@ from stellary.core.kernel.units import Units
 from stellary.core.knowledge import listing as knowledge_listing
 from stellary.core.knowledge.documents import written_event
 from stellary.core.knowledge.search_entries import document_entry
-from stellary.core.migrations import PREFIX
+from stellary.core.migrations.history import PREFIX
 from stellary.core.notifications import erasure, feed, purged_texts
 from stellary.core.notifications.rules import OF_PILOTAGE
 from stellary.core.notifications.stream import commit_watermark, stream_events

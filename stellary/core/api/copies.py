@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import attrs
-from sqlalchemy import Connection, Table, func, inspect, select, text
+from sqlalchemy import Connection, Table, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from stellary.core import migrations
@@ -26,6 +26,7 @@ from stellary.core.db.bulk_loads import (
     with_json_as_text,
 )
 from stellary.core.db.database import Database, begin_sqlite
+from stellary.core.migrations.history import read_version
 from stellary.core.migrations.schema import metadata
 from stellary.core.ports.blobs import Blobs, is_key, new_key
 from stellary.core.streaming.relay import PRESENCE
@@ -123,7 +124,7 @@ def _may_be_committed(target: Database) -> bool:
     """Return whether a database has the tables of a copy. True if it does not answer: then the files of the copy stay."""
     try:
         with target.reading() as connection:
-            return inspect(connection).has_table(migrations.VERSION_TABLE)
+            return read_version(connection) is not None
     except Exception:  # noqa: BLE001 - whatever a driver raises, nothing is known
         return True
 

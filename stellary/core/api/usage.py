@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from stellary.core.db.database import Database
 from stellary.core.kernel import trash
-from stellary.core.migrations import VERSION_TABLE
+from stellary.core.migrations.history import VERSION_TABLE
 from stellary.core.migrations.schema import metadata
 
 _USERS: Final = "stellary_users"

@@ -12,19 +12,16 @@ from typing import Final
 TERM_VALUE_MAX: Final = 64
 """The number of characters of a value that are part of its term. Numbers have no terms."""
 
-_LABELS = "json_each({card}.label_ids) AS label"
-_VALUES = """json_each({card}.custom_fields) AS field, json_each(CASE field.type
+_SQLITE_TERMS = f"""
+    SELECT label.value AS term FROM json_each({{card}}.label_ids) AS label
+    UNION
+    SELECT field.key || ':' || substr(element.value, 1, {TERM_VALUE_MAX}) FROM json_each({{card}}.custom_fields) AS field, json_each(CASE field.type
         WHEN 'array' THEN field.value
         WHEN 'text' THEN json_array(field.value)
         WHEN 'true' THEN '["true"]'
         WHEN 'false' THEN '["false"]'
         ELSE '[]'
     END) AS element"""
-_VALUE_TERM = f"field.key || ':' || substr(element.value, 1, {TERM_VALUE_MAX})"
-_SQLITE_TERMS = f"""
-    SELECT label.value AS term FROM {_LABELS}
-    UNION
-    SELECT {_VALUE_TERM} FROM {_VALUES}"""
 _POSTGRESQL_LABELS = "SELECT jsonb_array_elements_text({card}.label_ids::jsonb) AS term"
 _POSTGRESQL_VALUES = f"""SELECT field.key || ':' || left(element.value, {TERM_VALUE_MAX}) AS term
     FROM jsonb_each({{card}}.custom_fields::jsonb) AS field, jsonb_array_elements_text(CASE jsonb_typeof(field.value)
@@ -81,18 +78,3 @@ def _build_for_postgresql() -> tuple[str, ...]:
 
 TRIGGERS: Final = {"sqlite": _build_for_sqlite(), "postgresql": _build_for_postgresql()}
 """The statements that create the triggers, by dialect. A change of them needs a migration that creates them again."""
-
-_BATCH = "WHERE card.id >= :first AND card.id <= :last"
-INSERTS: Final = {
-    "sqlite": tuple(
-        "INSERT INTO stellary_card_terms (term, card_id) "
-        f"SELECT DISTINCT {term}, card.id FROM stellary_cards AS card, {values.format(card='card')} {_BATCH}"
-        for term, values in (("label.value", _LABELS), (_VALUE_TERM, _VALUES))
-    ),
-    "postgresql": tuple(
-        "INSERT INTO stellary_card_terms (term, card_id) SELECT terms.term, card.id FROM stellary_cards AS card "
-        f"CROSS JOIN LATERAL ({terms.format(card='card')}) AS terms {_BATCH} ON CONFLICT DO NOTHING"
-        for terms in (_POSTGRESQL_LABELS, _POSTGRESQL_VALUES)
-    ),
-}
-"""The statements that write the terms of the existing cards from ``:first`` to ``:last``, by dialect."""

@@ -1,6 +1,6 @@
 """Migrations: the history of the schema, as part of the package. ``Core.migrate`` runs them without an ini file.
 
-An empty database gets the current schema directly; only a database with Stellary's tables goes through the history. Tests
+An empty database gets the current schema directly; only a database with Stellary's tables goes through the ``history``. Tests
 ensure that both lead to the same schema.
 
 SQLite: all steps are one transaction. PostgreSQL: each step is a transaction without a time limit. It waits only 2 s for a
@@ -11,11 +11,9 @@ tables that run beside other transactions.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
 from io import StringIO
 
 from sqlalchemy import (
@@ -35,16 +33,23 @@ from sqlalchemy.engine.mock import MockConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.schema import ExecutableDDLElement
 
-from stellary.core.db import forks
 from stellary.core.db.database import begin_sqlite
 from stellary.core.db.postgres import LOCK_TIMEOUT, open_dedicated
+from stellary.core.migrations.development import adopt_tables
+from stellary.core.migrations.history import (
+    PREFIX,
+    VERSION_TABLE,
+    compare_tables,
+    find_previous,
+    is_ours,
+    list_revisions,
+    open_scripts,
+    read_version,
+    run_migrations,
+)
 
 _log = logging.getLogger("stellary.core")
 
-PREFIX = "stellary_"
-"""The prefix of all tables of the core; other tables belong to the host application."""
-
-VERSION_TABLE = "stellary_alembic_version"
 _version = Table(
     VERSION_TABLE,
     MetaData(),
@@ -54,7 +59,6 @@ _version = Table(
 """The version table as alembic creates it."""
 
 _TOUCH = text("UPDATE stellary_alembic_version SET version_num = version_num")
-_CURRENT = text("SELECT version_num FROM stellary_alembic_version")
 _LOCK = 7_355_608_204_117
 """The key of a PostgreSQL advisory lock: the first process migrates, the others wait and find nothing to do."""
 
@@ -74,20 +78,6 @@ _NO_LIMITS = text(
 _BUSY = ("55P03", "40P01")
 
 
-class _Alembic:
-    """A lock for the state that alembic keeps in its modules."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        forks.follow(self)
-
-    def after_fork_in_child(self) -> None:
-        self.lock = threading.Lock()
-
-
-_alembic = _Alembic()
-
-
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring the schema of a database up to a revision, or wait for a process that is doing so.
 
@@ -96,7 +86,8 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
         revision: The revision to reach; the newest by default.
 
     Raises:
-        RuntimeError: A newer version of this package has migrated the database.
+        RuntimeError: A newer version of this package has migrated the database, or a development version from before the
+            last one.
         DBAPIError: A step has failed. It is rolled back; the steps before it remain.
     """
     if revision == "head" and _is_current(connection):
@@ -124,26 +115,14 @@ def downgrade(connection: Connection) -> str:
         DBAPIError: The step has failed, and is rolled back.
     """
     if connection.dialect.name == "sqlite":
-        target = _find_previous(connection)
+        target = find_previous(find_version(connection))
         with _change_sqlite(connection):
-            _walk(connection, target, downgrades=True)
+            run_migrations(connection, target, downgrades=True)
         return target
     with _hold_migration_lock(connection):
-        target = _find_previous(connection)
+        target = find_previous(find_version(connection))
         _try_step(connection, target, downgrades=True)
         return target
-
-
-def _find_previous(connection: Connection) -> str:
-    """Return the version before that of a database."""
-    current, revisions = find_version(connection), _revisions()
-    if current not in revisions:
-        raise RuntimeError(
-            f"this package does not know version {current}; downgrade with the one that has migrated to it"
-        )
-    if current == revisions[0]:
-        raise RuntimeError(f"{current} is the first version; uninstall deletes the tables")
-    return revisions[revisions.index(current) - 1]
 
 
 def find_version(connection: Connection) -> str:
@@ -156,8 +135,7 @@ def find_version(connection: Connection) -> str:
         RuntimeError: There are no tables.
     """
     with _begin(connection):
-        exists = inspect(connection).has_table(VERSION_TABLE)
-        version: str | None = connection.scalars(_CURRENT).one_or_none() if exists else None
+        version = read_version(connection)
     if version is None:
         raise RuntimeError("the tables do not exist")
     return version
@@ -196,9 +174,7 @@ def _is_current(connection: Connection) -> bool:
         RuntimeError: A newer version of this package has migrated the database.
     """
     with _begin(connection):
-        if not inspect(connection).has_table(VERSION_TABLE):
-            return False
-        current, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
+        current, newest = read_version(connection), _newest()
         if current is not None and current > newest:
             raise RuntimeError(
                 f"a newer version of Stellary has migrated it to {current}; this version supports up to {newest}"
@@ -206,14 +182,8 @@ def _is_current(connection: Connection) -> bool:
         return current == newest
 
 
-def _revisions() -> list[str]:
-    """Return the numbers of all revisions, oldest first."""
-    paths = (files(__name__) / "versions").iterdir()
-    return sorted(path.name.partition("_")[0] for path in paths if path.name[0].isdigit())
-
-
 def _newest() -> str:
-    return _revisions()[-1]
+    return list_revisions()[-1]
 
 
 def include_name(name: str | None, kind: str, parents: object) -> bool:
@@ -228,11 +198,6 @@ def include_name(name: str | None, kind: str, parents: object) -> bool:
         parents: The names of the containing objects.
     """
     return kind != "table" or not is_ours(name, kind, parents)
-
-
-def is_ours(name: str | None, kind: str, parents: object) -> bool:
-    """Return whether Alembic manages a name in the migrations of the core: the opposite of ``include_name`` for tables."""
-    return kind != "table" or (name or "").startswith(PREFIX)
 
 
 def build_schema_sql(dialect: str) -> str:
@@ -260,13 +225,16 @@ def build_downgrade_sql(dialect: str) -> str:
 
     Args:
         dialect: ``postgresql`` or ``sqlite``.
+
+    Raises:
+        RuntimeError: There is only one.
     """
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    script = StringIO()
-    with _alembic.lock, as_file(files(__name__)) as folder:
+    previous, script = find_previous(_newest()), StringIO()
+    with open_scripts() as folder:
         context = MigrationContext.configure(
             dialect_name=dialect, opts={"as_sql": True, "output_buffer": script}
         )
@@ -274,7 +242,6 @@ def build_downgrade_sql(dialect: str) -> str:
         assert revision is not None
         with Operations.context(context):
             revision.module.downgrade()
-    previous = _revisions()[-2]
     script.write(f"UPDATE {VERSION_TABLE} SET version_num = '{previous}';\n")  # noqa: S608 - no input
     return "".join(f"{line}\n" for line in script.getvalue().splitlines() if line)
 
@@ -285,18 +252,13 @@ def find_differences(connection: Connection) -> list[str]:
     Args:
         connection: A connection without an open transaction.
     """
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
     from stellary.core.migrations.schema import metadata
 
     problem = find_version_problem(connection)
     if problem is not None:
         return [problem]
     with connection.begin():
-        options = {"include_name": is_ours, "version_table": VERSION_TABLE}
-        context = MigrationContext.configure(connection, opts=options)
-        return [_describe(difference) for difference in compare_metadata(context, metadata)]
+        return compare_tables(connection, metadata)
 
 
 def find_version_problem(connection: Connection) -> str | None:
@@ -306,20 +268,10 @@ def find_version_problem(connection: Connection) -> str | None:
         connection: A connection without an open transaction.
     """
     with connection.begin():
-        if not inspect(connection).has_table(VERSION_TABLE):
-            return "the tables do not exist"
-        current, newest = connection.scalars(_CURRENT).one_or_none(), _newest()
+        current, newest = read_version(connection), _newest()
+    if current is None:
+        return "the tables do not exist"
     return None if current == newest else f"the database has version {current}; this package needs {newest}"
-
-
-def _describe(difference: object) -> str:
-    """Return a difference that Alembic has found, described as the change that would resolve it."""
-    while isinstance(difference, list):
-        difference = difference[0]
-    assert isinstance(difference, tuple)
-    operation, *parts = difference
-    names = [part if isinstance(part, str) else getattr(part, "name", None) for part in parts]
-    return f"{operation.replace('_', ' ')} {'.'.join(name for name in names if name)}"
 
 
 def drop_all(connection: Connection) -> int:
@@ -352,7 +304,8 @@ def _upgrade_sqlite(connection: Connection, revision: str) -> None:
         if _is_empty(connection) and revision == "head":
             _create(connection)
         else:
-            _walk(connection, revision)
+            adopt_tables(connection)
+            run_migrations(connection, revision)
 
 
 @contextmanager
@@ -397,16 +350,18 @@ def _upgrade_postgres(connection: Connection, revision: str) -> None:
             connection.execute(_NO_LIMITS)
             _create(connection)
         return
+    with connection.begin():
+        connection.execute(_NO_LIMITS)
+        adopt_tables(connection)
     for step in _steps_to(connection, revision):
         _try_step(connection, step)
 
 
 def _steps_to(connection: Connection, revision: str) -> list[str]:
     with connection.begin():
-        there = inspect(connection).has_table(VERSION_TABLE)
-        current = connection.scalars(_CURRENT).one_or_none() if there else None
+        current = read_version(connection)
     newest = _newest() if revision == "head" else revision
-    return [step for step in _revisions() if (current or "") < step <= newest]
+    return [step for step in list_revisions() if (current or "") < step <= newest]
 
 
 def _try_step(connection: Connection, step: str, *, downgrades: bool = False) -> None:
@@ -420,7 +375,7 @@ def _try_step(connection: Connection, step: str, *, downgrades: bool = False) ->
     for attempt in range(1, TRIES + 1):
         begin_step(connection)
         try:
-            _walk(connection, step, downgrades=downgrades)
+            run_migrations(connection, step, downgrades=downgrades)
             connection.commit()
         except DBAPIError as error:
             connection.rollback()
@@ -475,15 +430,3 @@ def _create(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
     _version.create(connection)
     connection.execute(insert(_version), {"version_num": _newest()})
-
-
-def _walk(connection: Connection, revision: str, *, downgrades: bool = False) -> None:
-    from alembic import command
-    from alembic.config import Config
-
-    # Alembic keeps its current migration in module variables.
-    with _alembic.lock, as_file(files(__name__)) as folder:
-        config = Config()
-        config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        (command.downgrade if downgrades else command.upgrade)(config, revision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from stellary.core.migrations import VERSION_TABLE, is_ours
+from stellary.core.migrations.history import VERSION_TABLE, is_ours
 from stellary.core.migrations.schema import metadata
 
 context.configure(

@@ -98,7 +98,7 @@ def allow_null(table: str, column: str) -> None:
         table: The name of the table.
         column: The name of the column.
     """
-    if op.get_bind().dialect.name != "sqlite":
+    if op.get_context().dialect.name != "sqlite":
         op.alter_column(table, column, nullable=True)
         return
     _edit_definition(
@@ -108,7 +108,13 @@ def allow_null(table: str, column: str) -> None:
 
 
 def _edit_definition(table: str, edit: Callable[[str], str]) -> None:
-    """Edit the definition of a table that SQLite has stored."""
+    """Edit the definition of a table that SQLite has stored.
+
+    Raises:
+        RuntimeError: The migration is only printed.
+    """
+    if op.get_context().as_sql:
+        raise RuntimeError(f"no SQL changes {table} like this on SQLite; run the command downgrade instead")
     connection = op.get_bind()
     of_table = {"table": table}
     definition = connection.execute(_TABLE_DEFINITION, of_table).scalar_one()
@@ -128,7 +134,7 @@ def require_value(table: str, column: str) -> None:
         table: The name of the table.
         column: The name of the column.
     """
-    if op.get_bind().dialect.name != "sqlite":
+    if op.get_context().dialect.name != "sqlite":
         op.alter_column(table, column, nullable=False)
         return
     _edit_definition(

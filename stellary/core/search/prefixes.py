@@ -96,7 +96,6 @@ _EVENTS = {
     "update": ("UPDATE OF prefixes", "NEW.prefixes <> OLD.prefixes"),
     "delete": ("DELETE", "OLD.prefixes <> ''"),
 }
-TRIGGER_NAMES: Final = tuple(f"stellary_search_prefixes_{name}" for name in _EVENTS)
 
 
 def _build_triggers(row: str, bodies: dict[str, str]) -> tuple[str, ...]:

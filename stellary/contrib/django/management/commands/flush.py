@@ -10,7 +10,7 @@ from django.db import connections
 
 from stellary.contrib.django.configuration import load_configuration
 from stellary.contrib.django.cores import reset_core
-from stellary.core.migrations import PREFIX, VERSION_TABLE
+from stellary.core.migrations.history import PREFIX, VERSION_TABLE
 
 
 class Command(flush.Command):
