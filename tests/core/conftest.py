@@ -54,9 +54,9 @@ def empty_url(request, kind):
 
 
 @pytest.fixture
-def other_url(request, kind):
-    """Yield the URL of a second empty database, of the same kind."""
-    with KINDS[kind](request.config.stash[RUN]).empty_database() as url:
+def new_url(request, kind):
+    """Yield the URL of a new database of the same kind, with the tables in the code."""
+    with KINDS[kind](request.config.stash[RUN]).database() as url:
         yield url
 
 

@@ -9,45 +9,41 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine
 
 from stellary.core import Core, include_name, migrations
 from stellary.core.__main__ import main
-from stellary.core.migrations.history import PREFIX, VERSION_TABLE, list_revisions
+from stellary.core.migrations.history import PREFIX, VERSION_TABLE
 from tests.support.migrations import NEXT, list_tables, run_sql
+
+SET_VERSION = f"UPDATE {VERSION_TABLE} SET version_num = '{{}}'"
+ORDERS = "CREATE TABLE orders (number INTEGER NOT NULL PRIMARY KEY)"
 
 
 @pytest.fixture
-def host_url(empty_url):
-    """The URL of a database with one table of the host."""
-    run_sql(empty_url, "CREATE TABLE orders (number INTEGER NOT NULL PRIMARY KEY)")
-    return empty_url
+def host_url(database_url):
+    """The URL of a database with a table of the host beside those of the core."""
+    run_sql(database_url, ORDERS)
+    return database_url
 
 
-def test_migrate_creates_the_tables_beside_those_of_the_host(host_url, capsys):
-    assert main(["migrate", "--database", host_url]) == 0
-    assert {"orders", "stellary_cards", VERSION_TABLE} <= list_tables(host_url)
-    assert main(["check", "--database", host_url]) == 0
-    assert capsys.readouterr().out == "the schema is up to date\n" * 2
-
-
-def test_url_is_taken_from_the_environment(host_url, monkeypatch):
-    monkeypatch.setenv("STELLARY_DATABASE_URL", host_url)
+def test_migrate_creates_the_tables_beside_those_of_the_host(empty_url, monkeypatch, capsys):
+    run_sql(empty_url, ORDERS)
+    monkeypatch.setenv("STELLARY_DATABASE_URL", empty_url)
+    assert main(["check"]) == 1
+    assert main(["downgrade", "--yes"]) == 2
     assert main(["migrate"]) == 0
-    assert VERSION_TABLE in list_tables(host_url)
-
-
-def test_check_reports_a_missing_schema(host_url, capsys):
-    assert main(["check", "--database", host_url]) == 1
-    assert capsys.readouterr().out == "the tables do not exist\n"
+    assert {"orders", "stellary_cards", VERSION_TABLE} <= list_tables(empty_url)
+    assert main(["check", "--database", empty_url]) == 0
+    output = capsys.readouterr()
+    assert output.out == "the tables do not exist\n" + "the schema is up to date\n" * 2
+    assert output.err == "stellary: the tables do not exist\n"
 
 
 def test_check_reports_an_older_version(host_url, capsys):
-    main(["migrate", "--database", host_url])
-    run_sql(host_url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+    run_sql(host_url, SET_VERSION.format("0001"))
     capsys.readouterr()
     assert main(["check", "--database", host_url]) == 1
     assert capsys.readouterr().out.startswith("the database has version 0001; this package needs ")
 
 
 def test_check_reports_what_was_changed_by_hand(host_url, capsys):
-    main(["migrate", "--database", host_url])
     run_sql(
         host_url,
         "DROP INDEX ix_stellary_jobs_kind_due_at_id",
@@ -62,12 +58,12 @@ def test_check_reports_what_was_changed_by_hand(host_url, capsys):
     ]
 
 
-def test_printed_sql_creates_the_schema(host_url, capsys):
-    assert main(["sql", host_url.partition(":")[0].partition("+")[0]]) == 0
+def test_printed_sql_creates_the_schema(empty_url, capsys):
+    assert main(["sql", empty_url.partition(":")[0].partition("+")[0]]) == 0
     script = capsys.readouterr().out
-    run_sql(host_url, *script.split(";\n")[:-1])
-    assert main(["check", "--database", host_url]) == 0
-    core = Core(host_url)
+    run_sql(empty_url, *script.split(";\n")[:-1])
+    assert main(["check", "--database", empty_url]) == 0
+    core = Core(empty_url)
     core.migrate()
     core.user(external_id="42")
     core.close()
@@ -76,7 +72,7 @@ def test_printed_sql_creates_the_schema(host_url, capsys):
 def test_downgrade_undoes_the_newest_migration(host_url, next_version, capsys):
     next_version.use_all_operations()
     previous = next_version.newest
-    main(["migrate", "--database", host_url])
+    run_sql(host_url, SET_VERSION.format(NEXT))
     assert main(["downgrade", "--database", host_url, "--yes"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == f"the schema has version {previous}"
     assert main(["check", "--database", host_url]) == 1
@@ -96,7 +92,7 @@ def test_printed_sql_of_a_downgrade_undoes_the_newest_migration(host_url, next_v
             'create_index("ix_stellary_jobs_claimed_by", "stellary_jobs", ["claimed_by"], where="claimed_by IS NOT NULL")',
             downgrades=['drop_index("ix_stellary_jobs_claimed_by")'],
         )
-    main(["migrate", "--database", host_url])
+    run_sql(host_url, SET_VERSION.format(NEXT))
     capsys.readouterr()
     assert main(["sql", dialect, "--downgrade"]) == 0
     run_sql(host_url, *capsys.readouterr().out.split(";\n")[:-1])
@@ -109,17 +105,10 @@ def test_printed_sql_of_a_downgrade_undoes_the_newest_migration(host_url, next_v
 def test_downgrade_needs_a_confirmation_and_an_earlier_version(host_url, capsys):
     assert main(["downgrade", "--database", host_url]) == 2
     assert "--yes" in capsys.readouterr().err
-    problems = []
-    for version in (None, list_revisions()[0], "9999"):
-        if version is not None:
-            run_sql(host_url, f"UPDATE {VERSION_TABLE} SET version_num = '{version}'")
+    for version, problem in (("0100", "uninstall"), ("9999", "9999")):
+        run_sql(host_url, SET_VERSION.format(version))
         assert main(["downgrade", "--database", host_url, "--yes"]) == 2
-        problems.append(capsys.readouterr().err)
-        main(["migrate", "--database", host_url])
-        capsys.readouterr()
-    assert "do not exist" in problems[0]
-    assert "uninstall" in problems[1]
-    assert "9999" in problems[2]
+        assert problem in capsys.readouterr().err
 
 
 def test_printed_sql_of_a_downgrade_needs_an_earlier_version(monkeypatch, capsys):
@@ -129,7 +118,6 @@ def test_printed_sql_of_a_downgrade_needs_an_earlier_version(monkeypatch, capsys
 
 
 def test_uninstall_removes_the_tables_of_the_core_alone(host_url, capsys):
-    main(["migrate", "--database", host_url])
     assert main(["uninstall", "--database", host_url, "--yes"]) == 0
     assert [name for name in list_tables(host_url) if name.startswith(PREFIX)] == []
     assert "orders" in list_tables(host_url)
@@ -137,7 +125,6 @@ def test_uninstall_removes_the_tables_of_the_core_alone(host_url, capsys):
 
 
 def test_uninstall_needs_a_confirmation(host_url, capsys):
-    main(["migrate", "--database", host_url])
     assert main(["uninstall", "--database", host_url]) == 2
     assert "--yes" in capsys.readouterr().err
     assert VERSION_TABLE in list_tables(host_url)
@@ -156,7 +143,6 @@ def test_command_needs_a_database(monkeypatch, capsys):
 
 
 def test_autogeneration_of_the_host_leaves_the_tables_of_the_core_alone(host_url):
-    main(["migrate", "--database", host_url])
     host = MetaData()
     Table("orders", host, Column("number", Integer, primary_key=True))
     Table("order_lines", host, Column("id", Integer, primary_key=True), Column("title", String(100)))

@@ -31,8 +31,10 @@ _LATER = {
 
 
 def create_development_database(url: str) -> None:
-    """Create the tables of the last development version in an empty database, with one row or more in each."""
+    """Replace the tables of a database by those of the last development version, with one row or more in each."""
     engine = create_engine(url)
+    with engine.connect() as connection:
+        migrations.drop_all(connection)
     with engine.begin() as connection:
         for statement in runpy.run_path(str(_INITIAL))["_build_statements"](engine.dialect.name):
             connection.exec_driver_sql(_move_later_columns(statement))

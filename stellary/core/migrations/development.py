@@ -42,7 +42,7 @@ def adopt_tables(connection: Connection) -> None:
     differences = compare_tables(connection, _read_schema(first), with_types=False)
     if differences:
         raise RuntimeError(
-            f"the tables have the development version {LAST}, but were changed; first {', '.join(differences)}"
+            f"the tables have the development version {LAST}, but were changed; first {', '.join(sorted(differences))}"
         )
     connection.execute(_SET_VERSION, {"version": first})
 
