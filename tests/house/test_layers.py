@@ -28,7 +28,6 @@ LAYERS = ("api", "app", "db", "kernel", "migrations", "ports", "streaming")
 AREAS_OF_TESTS = {"server": ("reference_server", f"{CORE}.http")}
 """What the tests in a folder outside ``tests/core`` are about, if that is inside the core or the server."""
 REASONS = {
-    ("tests/core/test_migrations.py", f"{CORE}.accounts"): "a migration computes keys as this area does",
     ("tests/security/regular_expressions.py", CORE): "names modules whose patterns are variables",
     ("tests/server/test_process.py", CORE): "names modules that a server loads when it starts, and later",
 }

@@ -22,7 +22,7 @@ BATCH = 1_000
 _IS_VALID = sa.text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 _TABLE_DEFINITION = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
 _EDIT_DEFINITION = sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :table")
-_NO_LIMITS = "SET statement_timeout = 0; SET lock_timeout = 0"
+_NO_LIMITS = "SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)"
 
 
 def create_index(
