@@ -28,25 +28,6 @@ Json = dict[str, Any]
 _INDEX = "reference/index.md"
 _VALUES = "reference/values.md"
 _SERVICES = "reference/services.md"
-_ROLES = {
-    "public": "everyone",
-    "self": "every account, for its own data",
-    "self_obj": "the owner of the item",
-    "any": "every caller with a valid token",
-    "invitee": "the recipient of the invitation",
-    "org_read": "members of the organization",
-    "org_admin": "admins of the organization",
-    "org_owner": "the owner of the organization",
-    "ws_read": "everyone with access to the workspace",
-    "ws_admin": "admins of the workspace",
-    "ws_admin_or_self": "admins of the workspace, and the member itself",
-    "ws_owner": "the owner of the workspace",
-    "proj_manage": "members of the project, and admins of the workspace",
-    "author": "the creator, and admins of the workspace",
-    "creator": "the creator only",
-    "pil_write": "pilotage owners",
-    "pil_review": "pilotage reviewers and owners",
-}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -102,7 +83,7 @@ def _resource(tag: Json, operations: list[tuple[str, str, Json]], api: Json) -> 
     for method, path, operation in operations:
         yield f"## {operation['operationId']}\n\n{operation['summary']}.\n"
         yield f"```\n{method} {path}\n```\n"
-        yield f"Permitted for {_ROLES[operation['x-role']]}{_token(operation)}.\n"
+        yield f"{operation['description']}\n"
         yield from _parameters(operation, api)
         yield from _body(operation, api)
         yield f"{_response(operation)}\n"
@@ -136,17 +117,6 @@ def _tab(title: str, language: str, text: str) -> Iterator[str]:
     yield f'=== "{title}"\n\n    ```{language}'
     yield from (f"    {line}" if line else "" for line in text.splitlines())
     yield "    ```\n"
-
-
-def _token(operation: Json) -> str:
-    rule = operation["x-token-scope"]
-    suffixes = {
-        "public": "",
-        "any": "; any API token is accepted",
-        "full": "; API tokens need all scopes",
-        "jwt": "; requires a login, not an API token",
-    }
-    return suffixes.get(rule, f"; API tokens need the scope `{rule}`")
 
 
 def _parameters(operation: Json, api: Json) -> Iterator[str]:

@@ -157,7 +157,7 @@ CANCEL_MISSION = acts(
     "agent_missions.cancel",
     AgentMissionRef,
     "cancel",
-    summary="Cancel a mission and reject its proposals. Requires its creator or a workspace admin.",
+    summary="Cancel a mission and reject its proposals.",
     returns=AgentMission,
     policy=MISSION_AUTHOR,
 )

@@ -66,7 +66,7 @@ DOWNLOAD_ATTACHMENT = reads(
 DELETE_ATTACHMENT = deletes(
     "attachments.delete",
     AttachmentRef,
-    summary="Delete a file. Requires its uploader or a workspace admin.",
+    summary="Delete a file.",
     returns=Ok,
     policy=BOARD_AUTHOR,
 )

@@ -103,7 +103,7 @@ CREATE_COMMENT = creates(
 UPDATE_COMMENT = updates(
     "comments.update",
     CommentRef,
-    summary="Update a comment. Requires its author or a workspace admin.",
+    summary="Update a comment.",
     takes=UpdateComment,
     returns=Comment,
     policy=BOARD_AUTHOR,
@@ -111,7 +111,7 @@ UPDATE_COMMENT = updates(
 DELETE_COMMENT = deletes(
     "comments.delete",
     CommentRef,
-    summary="Delete a comment. Requires its author or a workspace admin.",
+    summary="Delete a comment.",
     returns=Ok,
     policy=BOARD_AUTHOR,
 )
@@ -136,7 +136,7 @@ CREATE_DOCUMENT_COMMENT = creates(
 UPDATE_DOCUMENT_COMMENT = updates(
     "document_comments.update",
     DocumentCommentRef,
-    summary="Update a comment on a document. Requires its author or a workspace admin.",
+    summary="Update a comment on a document.",
     takes=UpdateComment,
     returns=DocumentComment,
     policy=DOCUMENT_AUTHOR,
@@ -144,7 +144,7 @@ UPDATE_DOCUMENT_COMMENT = updates(
 DELETE_DOCUMENT_COMMENT = deletes(
     "document_comments.delete",
     DocumentCommentRef,
-    summary="Delete a comment on a document. Requires its author or a workspace admin.",
+    summary="Delete a comment on a document.",
     returns=Ok,
     policy=DOCUMENT_AUTHOR,
 )

@@ -46,24 +46,51 @@ TOKEN_SCOPES: tuple[TokenScope, ...] = (
 )
 
 Role = Literal[
-    "public",  # anyone, without a token
-    "any",  # any caller with a valid token; the operation that is called decides on access
-    "self",  # any account, on its own data
-    "self_obj",  # any account, on an item that only its owner can see
-    "invitee",  # the account with the invited e-mail address, with the invitation's token
-    "org_read",  # members of the organization
-    "org_admin",  # admins and the owner of the organization
-    "org_owner",  # the owner of the organization
-    "ws_read",  # members of the workspace, and the admins and the owner of the organization
-    "ws_admin",  # admins of the workspace, and the admins and the owner of the organization
-    "ws_admin_or_self",  # the callers of "ws_admin", or the member concerned
-    "ws_owner",  # the owner of the workspace, and the owner of the organization
-    "proj_manage",  # project members and workspace admins
-    "author",  # the creator of the item, and workspace admins
-    "creator",  # the creator of the item, as long as they belong to the workspace
-    "pil_write",  # pilotage owners
-    "pil_review",  # pilotage reviewers and owners
+    "public",
+    "any",
+    "self",
+    "self_obj",
+    "invitee",
+    "org_read",
+    "org_admin",
+    "org_owner",
+    "ws_read",
+    "ws_admin",
+    "ws_admin_or_self",
+    "ws_owner",
+    "proj_manage",
+    "author",
+    "creator",
+    "pil_write",
+    "pil_review",
 ]
+
+ROLES: Mapping[Role, str] = {
+    "public": "everyone",
+    "any": "every caller with a valid token",
+    "self": "every account, for its own data",
+    "self_obj": "the owner of the item",
+    "invitee": "the recipient of the invitation",
+    "org_read": "members of the organization",
+    "org_admin": "admins of the organization",
+    "org_owner": "the owner of the organization",
+    "ws_read": "everyone with access to the workspace",
+    "ws_admin": "admins of the workspace",
+    "ws_admin_or_self": "admins of the workspace, and the member itself",
+    "ws_owner": "the owner of the workspace",
+    "proj_manage": "members of the project, and admins of the workspace",
+    "author": "the creator, and admins of the workspace",
+    "creator": "the creator only",
+    "pil_write": "pilotage owners",
+    "pil_review": "pilotage reviewers and owners",
+}
+"""The callers with each role. The admins and the owner of an organization are admins of its workspaces as well."""
+_TOKENS: Mapping[str, str] = {
+    "public": "",
+    "any": "; any API token is accepted",
+    "full": "; API tokens need all scopes",
+    "jwt": "; requires a login, not an API token",
+}
 
 TokenRule = TokenScope | Literal["public", "any", "full", "jwt"]
 """The requirement on a personal access token.
@@ -83,6 +110,11 @@ class Policy:
     role: Role
     token: TokenRule
     agent: AgentRule = "-"
+
+    def describe(self) -> str:
+        """Return the sentence that says who may use the endpoint."""
+        token = _TOKENS.get(self.token, f"; API tokens need the scope `{self.token}`")
+        return f"Permitted for {ROLES[self.role]}{token}."
 
 
 _NO_OWNER = "without a caller, nobody owns the key"

@@ -88,6 +88,7 @@ def _operation(endpoint: AnyEndpoint, schemas: Schemas, guarded: bool) -> Json:
     operation: Json = {
         "operationId": endpoint.operation,
         "summary": endpoint.summary.rstrip("."),
+        "description": policy.describe(),
         "tags": [endpoint.resource],
         "x-role": policy.role,
         "x-token-scope": policy.token,

@@ -140,7 +140,7 @@ GET_ORGANIZATION = reads(
 UPDATE_ORGANIZATION = updates(
     "organizations.update",
     OrganizationRef,
-    summary="Update an organization's name or slug. Owner only.",
+    summary="Update an organization's name or slug.",
     takes=UpdateOrganization,
     returns=Organization,
     policy=ORGANIZATION_OWNER,
@@ -148,7 +148,7 @@ UPDATE_ORGANIZATION = updates(
 DELETE_ORGANIZATION = deletes(
     "organizations.delete",
     OrganizationRef,
-    summary="Move an organization with all its workspaces, projects and files to the trash. Owner only.",
+    summary="Move an organization with all its workspaces, projects and files to the trash.",
     returns=Ok,
     policy=ORGANIZATION_DELETE,
 )

@@ -210,7 +210,7 @@ UPDATE_PROJECT = updates(
 DELETE_PROJECT = deletes(
     "projects.delete",
     ProjectRef,
-    summary="Delete a project with everything in it. Requires a project member or a workspace admin.",
+    summary="Delete a project with everything in it.",
     returns=Ok,
     policy=PROJECT_DELETE,
 )

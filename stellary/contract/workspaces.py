@@ -204,7 +204,7 @@ UPDATE_WORKSPACE = updates(
 DELETE_WORKSPACE = deletes(
     "workspaces.delete",
     WorkspaceRef,
-    summary="Move a workspace with everything in it to the trash. Owner only.",
+    summary="Move a workspace with everything in it to the trash.",
     returns=Ok,
     policy=WORKSPACE_DELETE,
 )

@@ -1051,7 +1051,8 @@ def test_method_has_name_signature_and_docstring_of_its_endpoint():
     update = client.workspace("acme", "eng").project("p").cards.update
     assert "card: The id of the card, its key, or a value or a handle of one." in update.__doc__
     assert "NotFound: The item does not exist" in update.__doc__
-    assert "Requires a token with the scope ``projects:write``." in update.__doc__
+    permission = "everyone with access to the workspace; API tokens need the scope ``projects:write``."
+    assert f"Permitted for {permission}" in update.__doc__
 
 
 def test_a_signature_shows_types_without_limits():

@@ -17,7 +17,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from stellary.contract import ENDPOINTS
 from stellary.contract.cards import Card, CardChange
 from stellary.contract.documents import CreateDocument
-from stellary.contract.endpoint import Nothing
+from stellary.contract.endpoint import ROLES, Nothing
 from stellary.contract.errors import Invalid, NotFound
 from stellary.contract.examples import ID, example
 from stellary.contract.limits import NOT_BLANK
@@ -180,11 +180,13 @@ def test_each_operation_documents_its_permissions(endpoint):
         policy.agent,
     )
     assert (operation["security"] == []) == (policy.token == "public")
+    assert ROLES[policy.role] in operation["description"]
 
 
 @each_endpoint
 def test_each_operation_has_a_summary(endpoint):
     assert re.fullmatch(r"[A-Z].{8,}\.", endpoint.summary)
+    assert "Requires" not in endpoint.summary, "its policy says so in every description"
 
 
 def test_accepted_tokens_are_documented():

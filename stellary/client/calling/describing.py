@@ -27,12 +27,6 @@ from stellary.contract.unset import Unset
 
 # The statuses that any call can have; the guide describes their errors.
 _COMMON = {401, 412, 413, 415, 422, 429, 500, 503, 507}
-_TOKENS = {
-    "public": "Requires no token",
-    "any": "Requires a token",
-    "full": "Requires a token with all scopes",
-    "jwt": "Requires a login",
-}
 
 
 def id_names(endpoint: AnyEndpoint, count: int) -> tuple[str, ...]:
@@ -75,9 +69,8 @@ def describe_method(endpoint: AnyEndpoint, ids: int, *, all: bool = False) -> st
         # The first sentence only says what the class is.
         prose = inspect.cleandoc(endpoint.request_class.__doc__ or "").partition("Attributes:")[0]
         paragraphs += [text.strip() for text in prose.split("\n\n")[1:] if text.strip()]
-    token = endpoint.policy.token
-    needs = _TOKENS.get(token, f"Requires a token with the scope ``{token}``")
-    paragraphs.append(f"``{endpoint.method} {endpoint.path}``. {needs}.")
+    permission = endpoint.policy.describe().replace("`", "``")
+    paragraphs.append(f"``{endpoint.method} {endpoint.path}``. {permission}")
     arguments = [
         *(f"{name}: {_describe_id(endpoint, name)}" for name in id_names(endpoint, ids)),
         *_describe_fields(endpoint, all=all),

@@ -149,7 +149,7 @@ class OrganizationActivity(Resource[C]):
     ) -> Page[Activity]:
         """List the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
-        ``GET /organizations/:orgSlug/activity``. Requires a token with all scopes.
+        ``GET /organizations/:orgSlug/activity``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             limit: 1 to 500. Default: 50; like notifications, this list is always paged.
@@ -303,7 +303,7 @@ class OrganizationActivity(Resource[C]):
     ) -> AsyncPage[Activity]:
         """List the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
-        ``GET /organizations/:orgSlug/activity``. Requires a token with all scopes.
+        ``GET /organizations/:orgSlug/activity``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             limit: 1 to 500. Default: 50; like notifications, this list is always paged.
@@ -457,7 +457,7 @@ class OrganizationActivity(Resource[C]):
     ) -> Iterator[Activity]:
         """Iterate over all rows: list the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
-        ``GET /organizations/:orgSlug/activity``. Requires a token with all scopes.
+        ``GET /organizations/:orgSlug/activity``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -611,7 +611,7 @@ class OrganizationActivity(Resource[C]):
     ) -> AsyncIterator[Activity]:
         """Iterate over all rows: list the activity of an organization, newest first: changes of its members, its workspaces and itself.
 
-        ``GET /organizations/:orgSlug/activity``. Requires a token with all scopes.
+        ``GET /organizations/:orgSlug/activity``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -768,7 +768,7 @@ class WorkspaceActivity(Resource[C]):
     ) -> Page[Activity]:
         """List the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             limit: 1 to 500. Default: 50; like notifications, this list is always paged.
@@ -922,7 +922,7 @@ class WorkspaceActivity(Resource[C]):
     ) -> AsyncPage[Activity]:
         """List the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             limit: 1 to 500. Default: 50; like notifications, this list is always paged.
@@ -1076,7 +1076,7 @@ class WorkspaceActivity(Resource[C]):
     ) -> Iterator[Activity]:
         """Iterate over all rows: list the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1230,7 +1230,7 @@ class WorkspaceActivity(Resource[C]):
     ) -> AsyncIterator[Activity]:
         """Iterate over all rows: list the activity of a workspace, newest first: all but that of cards, as far as the caller may read the items.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/activity``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1388,7 +1388,7 @@ class ProjectActivity(Resource[C]):
     ) -> Page[Activity]:
         """List the activity of a project, or of one of its cards, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: 1 to 500. Default: 50; like notifications, this list is always paged.
@@ -1544,7 +1544,7 @@ class ProjectActivity(Resource[C]):
     ) -> AsyncPage[Activity]:
         """List the activity of a project, or of one of its cards, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: 1 to 500. Default: 50; like notifications, this list is always paged.
@@ -1700,7 +1700,7 @@ class ProjectActivity(Resource[C]):
     ) -> Iterator[Activity]:
         """Iterate over all rows: list the activity of a project, or of one of its cards, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1856,7 +1856,7 @@ class ProjectActivity(Resource[C]):
     ) -> AsyncIterator[Activity]:
         """Iterate over all rows: list the activity of a project, or of one of its cards, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1879,7 +1879,7 @@ class ProjectActivity(Resource[C]):
     def undo(self: ProjectActivity[Sync], activity: IdLike, /) -> Card:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             activity: The id of the activity, or a value or a handle of one.
@@ -1896,7 +1896,7 @@ class ProjectActivity(Resource[C]):
     async def undo(self: ProjectActivity[Async], activity: IdLike, /) -> Card:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             activity: The id of the activity, or a value or a handle of one.

@@ -36,7 +36,7 @@ class Agents(Resource[C]):
     ) -> Agent:
         """Create an agent with its own name, allowed tools and rate limit.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -74,7 +74,7 @@ class Agents(Resource[C]):
     ) -> Agent:
         """Create an agent with its own name, allowed tools and rate limit.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -100,7 +100,7 @@ class Agents(Resource[C]):
     def list(self: Agents[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Agent]:
         """List the agents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -120,7 +120,7 @@ class Agents(Resource[C]):
     ) -> AsyncPage[Agent]:
         """List the agents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -140,7 +140,7 @@ class Agents(Resource[C]):
     ) -> Iterator[Agent]:
         """Iterate over all rows: list the agents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -160,7 +160,7 @@ class Agents(Resource[C]):
     ) -> AsyncIterator[Agent]:
         """Iterate over all rows: list the agents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -178,7 +178,7 @@ class Agents(Resource[C]):
     def get(self: Agents[Sync], agent: IdLike, /) -> Agent:
         """Get an agent and its configuration.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             agent: The id of the agent, or a value or a handle of one.
@@ -194,7 +194,7 @@ class Agents(Resource[C]):
     async def get(self: Agents[Async], agent: IdLike, /) -> Agent:
         """Get an agent and its configuration.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             agent: The id of the agent, or a value or a handle of one.
@@ -225,7 +225,7 @@ class Agents(Resource[C]):
     ) -> Agent:
         """Update, suspend or resume an agent.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             agent: The id of the agent, or a value or a handle of one.
@@ -268,7 +268,7 @@ class Agents(Resource[C]):
     ) -> Agent:
         """Update, suspend or resume an agent.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             agent: The id of the agent, or a value or a handle of one.
@@ -296,7 +296,7 @@ class Agents(Resource[C]):
     def delete(self: Agents[Sync], agent: IdLike, /) -> Ok:
         """Delete an agent with its tokens and missions. Its changes are kept and still carry its name.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             agent: The id of the agent, or a value or a handle of one.
@@ -313,7 +313,7 @@ class Agents(Resource[C]):
     async def delete(self: Agents[Async], agent: IdLike, /) -> Ok:
         """Delete an agent with its tokens and missions. Its changes are kept and still carry its name.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             agent: The id of the agent, or a value or a handle of one.
@@ -334,7 +334,7 @@ class AgentHandle(ItemHandle[C]):
     def get(self: AgentHandle[Sync]) -> Agent:
         """Get an agent and its configuration.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Returns:
             A program that works in a workspace.
@@ -347,7 +347,7 @@ class AgentHandle(ItemHandle[C]):
     async def get(self: AgentHandle[Async]) -> Agent:
         """Get an agent and its configuration.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Returns:
             A program that works in a workspace.
@@ -373,7 +373,7 @@ class AgentHandle(ItemHandle[C]):
     ) -> Agent:
         """Update, suspend or resume an agent.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -413,7 +413,7 @@ class AgentHandle(ItemHandle[C]):
     ) -> Agent:
         """Update, suspend or resume an agent.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -440,7 +440,7 @@ class AgentHandle(ItemHandle[C]):
     def delete(self: AgentHandle[Sync]) -> Ok:
         """Delete an agent with its tokens and missions. Its changes are kept and still carry its name.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Returns:
             A confirmation.
@@ -454,7 +454,7 @@ class AgentHandle(ItemHandle[C]):
     async def delete(self: AgentHandle[Async]) -> Ok:
         """Delete an agent with its tokens and missions. Its changes are kept and still carry its name.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Returns:
             A confirmation.
@@ -470,7 +470,7 @@ class AgentHandle(ItemHandle[C]):
     ) -> Page[AuditEntry]:
         """List the actions that an agent attempted, newest first. About the latest 10 000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/audit``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/audit``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -490,7 +490,7 @@ class AgentHandle(ItemHandle[C]):
     ) -> AsyncPage[AuditEntry]:
         """List the actions that an agent attempted, newest first. About the latest 10 000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/audit``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/audit``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -519,7 +519,7 @@ class AgentTokens(Resource[C]):
     ) -> CreatedAgentToken:
         """Create a token with which a program acts as the agent, limited by the caller's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Permitted for admins of the workspace; requires a login, not an API token.
 
         Args:
             name: The purpose of the token. 1-100 characters.
@@ -540,7 +540,7 @@ class AgentTokens(Resource[C]):
     ) -> CreatedAgentToken:
         """Create a token with which a program acts as the agent, limited by the caller's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Permitted for admins of the workspace; requires a login, not an API token.
 
         Args:
             name: The purpose of the token. 1-100 characters.
@@ -561,7 +561,7 @@ class AgentTokens(Resource[C]):
     ) -> Page[AgentToken]:
         """List the tokens of an agent, without their secrets.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Requires a login.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Permitted for admins of the workspace; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -581,7 +581,7 @@ class AgentTokens(Resource[C]):
     ) -> AsyncPage[AgentToken]:
         """List the tokens of an agent, without their secrets.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Requires a login.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Permitted for admins of the workspace; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -601,7 +601,7 @@ class AgentTokens(Resource[C]):
     ) -> Iterator[AgentToken]:
         """Iterate over all rows: list the tokens of an agent, without their secrets.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Requires a login.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Permitted for admins of the workspace; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -621,7 +621,7 @@ class AgentTokens(Resource[C]):
     ) -> AsyncIterator[AgentToken]:
         """Iterate over all rows: list the tokens of an agent, without their secrets.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Requires a login.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens``. Permitted for admins of the workspace; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -639,7 +639,7 @@ class AgentTokens(Resource[C]):
     def revoke(self: AgentTokens[Sync], token: IdLike, /) -> Ok:
         """Revoke a token of an agent. Requests with it are refused from then on.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens/:tokenId``. Requires a login.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens/:tokenId``. Permitted for admins of the workspace; requires a login, not an API token.
 
         Args:
             token: The token from the e-mail.
@@ -656,7 +656,7 @@ class AgentTokens(Resource[C]):
     async def revoke(self: AgentTokens[Async], token: IdLike, /) -> Ok:
         """Revoke a token of an agent. Requests with it are refused from then on.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens/:tokenId``. Requires a login.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/tokens/:tokenId``. Permitted for admins of the workspace; requires a login, not an API token.
 
         Args:
             token: The token from the e-mail.
@@ -676,7 +676,7 @@ class AgentMissions(Resource[C]):
     def create(self: AgentMissions[Sync], *, card_id: IdLike, prompt: str) -> AgentMission:
         """Create a mission on a card. The agent works on it independently, limited by the caller's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             card_id: A card of the workspace. One mission at a time works on a card.
@@ -695,7 +695,7 @@ class AgentMissions(Resource[C]):
     async def create(self: AgentMissions[Async], *, card_id: IdLike, prompt: str) -> AgentMission:
         """Create a mission on a card. The agent works on it independently, limited by the caller's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             card_id: A card of the workspace. One mission at a time works on a card.
@@ -722,7 +722,7 @@ class AgentMissions(Resource[C]):
     ) -> Page[AgentMission]:
         """List the missions of an agent, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -750,7 +750,7 @@ class AgentMissions(Resource[C]):
     ) -> AsyncPage[AgentMission]:
         """List the missions of an agent, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -778,7 +778,7 @@ class AgentMissions(Resource[C]):
     ) -> Iterator[AgentMission]:
         """Iterate over all rows: list the missions of an agent, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -806,7 +806,7 @@ class AgentMissions(Resource[C]):
     ) -> AsyncIterator[AgentMission]:
         """Iterate over all rows: list the missions of an agent, newest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/agents/:agentId/missions``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -829,7 +829,7 @@ class MissionHandle(ItemHandle[C]):
     def stream(self: MissionHandle[Sync], *, last_event_id: str | Unset = UNSET) -> EventStream[MissionEntry]:
         """Follow a mission: the stream sends each log entry as an event of its kind, and ends with `done`.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/events``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/events``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             last_event_id: The id of the last entry received; the stream continues after it. The header ``Last-Event-ID`` does the same and takes precedence. Without either, the stream starts at the beginning of the mission. The id of an event.
@@ -848,7 +848,7 @@ class MissionHandle(ItemHandle[C]):
     ) -> AsyncEventStream[MissionEntry]:
         """Follow a mission: the stream sends each log entry as an event of its kind, and ends with `done`.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/events``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/events``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             last_event_id: The id of the last entry received; the stream continues after it. The header ``Last-Event-ID`` does the same and takes precedence. Without either, the stream starts at the beginning of the mission. The id of an event.
@@ -865,7 +865,7 @@ class MissionHandle(ItemHandle[C]):
     def get(self: MissionHandle[Sync]) -> AgentMission:
         """Get a mission and its progress.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Returns:
             A task that an agent works on independently.
@@ -878,7 +878,7 @@ class MissionHandle(ItemHandle[C]):
     async def get(self: MissionHandle[Async]) -> AgentMission:
         """Get a mission and its progress.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Returns:
             A task that an agent works on independently.
@@ -889,9 +889,9 @@ class MissionHandle(ItemHandle[C]):
         """
     @overload
     def cancel(self: MissionHandle[Sync]) -> AgentMission:
-        """Cancel a mission and reject its proposals. Requires its creator or a workspace admin.
+        """Cancel a mission and reject its proposals.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/cancel``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/cancel``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Returns:
             A task that an agent works on independently.
@@ -903,9 +903,9 @@ class MissionHandle(ItemHandle[C]):
         """
     @overload
     async def cancel(self: MissionHandle[Async]) -> AgentMission:
-        """Cancel a mission and reject its proposals. Requires its creator or a workspace admin.
+        """Cancel a mission and reject its proposals.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/cancel``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/cancel``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Returns:
             A task that an agent works on independently.
@@ -921,7 +921,7 @@ class MissionHandle(ItemHandle[C]):
     ) -> Page[Proposal]:
         """List the proposals of a mission, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -941,7 +941,7 @@ class MissionHandle(ItemHandle[C]):
     ) -> AsyncPage[Proposal]:
         """List the proposals of a mission, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -957,9 +957,9 @@ class MissionHandle(ItemHandle[C]):
         """
     @overload
     def approve_all(self: MissionHandle[Sync]) -> list[Proposal]:
-        """Approve all proposals of a mission, in one transaction: all of them or none. Requires a JWT.
+        """Approve all proposals of a mission, in one transaction: all of them or none.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/approve``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/approve``. Permitted for everyone with access to the workspace; requires a login, not an API token.
 
         Returns:
             The values, in the order of the request.
@@ -971,9 +971,9 @@ class MissionHandle(ItemHandle[C]):
         """
     @overload
     async def approve_all(self: MissionHandle[Async]) -> list[Proposal]:
-        """Approve all proposals of a mission, in one transaction: all of them or none. Requires a JWT.
+        """Approve all proposals of a mission, in one transaction: all of them or none.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/approve``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/approve``. Permitted for everyone with access to the workspace; requires a login, not an API token.
 
         Returns:
             The values, in the order of the request.
@@ -985,9 +985,9 @@ class MissionHandle(ItemHandle[C]):
         """
     @overload
     def reject_all(self: MissionHandle[Sync], *, reason: str | None = None) -> list[Proposal]:
-        """Reject all proposals of a mission. Requires a JWT.
+        """Reject all proposals of a mission.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/reject``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/reject``. Permitted for everyone with access to the workspace; requires a login, not an API token.
 
         Args:
             reason: At most 1000 characters; passed on to the agent.
@@ -1003,9 +1003,9 @@ class MissionHandle(ItemHandle[C]):
         """
     @overload
     async def reject_all(self: MissionHandle[Async], *, reason: str | None = None) -> list[Proposal]:
-        """Reject all proposals of a mission. Requires a JWT.
+        """Reject all proposals of a mission.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/reject``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/missions/:missionId/proposals/reject``. Permitted for everyone with access to the workspace; requires a login, not an API token.
 
         Args:
             reason: At most 1000 characters; passed on to the agent.
@@ -1052,7 +1052,7 @@ class Proposals(Resource[C]):
     ) -> Page[Proposal]:
         """List the proposals of all agents of a workspace, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -1077,7 +1077,7 @@ class Proposals(Resource[C]):
     ) -> AsyncPage[Proposal]:
         """List the proposals of all agents of a workspace, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -1102,7 +1102,7 @@ class Proposals(Resource[C]):
     ) -> Iterator[Proposal]:
         """Iterate over all rows: list the proposals of all agents of a workspace, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1127,7 +1127,7 @@ class Proposals(Resource[C]):
     ) -> AsyncIterator[Proposal]:
         """Iterate over all rows: list the proposals of all agents of a workspace, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/proposals``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1144,9 +1144,9 @@ class Proposals(Resource[C]):
         """
     @overload
     def approve(self: Proposals[Sync], proposal: IdLike, /) -> Proposal:
-        """Approve a proposal. The change is executed with the caller's rights. Requires a JWT.
+        """Approve a proposal. The change is executed with the caller's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/approve``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/approve``. Permitted for everyone with access to the workspace; requires a login, not an API token.
 
         Args:
             proposal: The id of the proposal, or a value or a handle of one.
@@ -1161,9 +1161,9 @@ class Proposals(Resource[C]):
         """
     @overload
     async def approve(self: Proposals[Async], proposal: IdLike, /) -> Proposal:
-        """Approve a proposal. The change is executed with the caller's rights. Requires a JWT.
+        """Approve a proposal. The change is executed with the caller's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/approve``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/approve``. Permitted for everyone with access to the workspace; requires a login, not an API token.
 
         Args:
             proposal: The id of the proposal, or a value or a handle of one.
@@ -1178,9 +1178,9 @@ class Proposals(Resource[C]):
         """
     @overload
     def reject(self: Proposals[Sync], proposal: IdLike, /, *, reason: str | None = None) -> Proposal:
-        """Reject a proposal. Nothing is changed, and the agent receives the reason. Requires a JWT.
+        """Reject a proposal. Nothing is changed, and the agent receives the reason.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/reject``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/reject``. Permitted for everyone with access to the workspace; requires a login, not an API token.
 
         Args:
             proposal: The id of the proposal, or a value or a handle of one.
@@ -1197,9 +1197,9 @@ class Proposals(Resource[C]):
         """
     @overload
     async def reject(self: Proposals[Async], proposal: IdLike, /, *, reason: str | None = None) -> Proposal:
-        """Reject a proposal. Nothing is changed, and the agent receives the reason. Requires a JWT.
+        """Reject a proposal. Nothing is changed, and the agent receives the reason.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/reject``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/proposals/:proposalId/reject``. Permitted for everyone with access to the workspace; requires a login, not an API token.
 
         Args:
             proposal: The id of the proposal, or a value or a handle of one.

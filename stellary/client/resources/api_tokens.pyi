@@ -35,7 +35,7 @@ class ApiTokens(Resource[C]):
     ) -> CreatedApiToken:
         """Create a personal access token. The full token is only returned in this response.
 
-        ``POST /api-tokens``. Requires a login.
+        ``POST /api-tokens``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             name: 1-100 characters.
@@ -71,7 +71,7 @@ class ApiTokens(Resource[C]):
     ) -> CreatedApiToken:
         """Create a personal access token. The full token is only returned in this response.
 
-        ``POST /api-tokens``. Requires a login.
+        ``POST /api-tokens``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             name: 1-100 characters.
@@ -92,7 +92,7 @@ class ApiTokens(Resource[C]):
     ) -> Page[ApiToken]:
         """List the caller's tokens, without their secrets.
 
-        ``GET /api-tokens``. Requires a login.
+        ``GET /api-tokens``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -111,7 +111,7 @@ class ApiTokens(Resource[C]):
     ) -> AsyncPage[ApiToken]:
         """List the caller's tokens, without their secrets.
 
-        ``GET /api-tokens``. Requires a login.
+        ``GET /api-tokens``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -130,7 +130,7 @@ class ApiTokens(Resource[C]):
     ) -> Iterator[ApiToken]:
         """Iterate over all rows: list the caller's tokens, without their secrets.
 
-        ``GET /api-tokens``. Requires a login.
+        ``GET /api-tokens``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -149,7 +149,7 @@ class ApiTokens(Resource[C]):
     ) -> AsyncIterator[ApiToken]:
         """Iterate over all rows: list the caller's tokens, without their secrets.
 
-        ``GET /api-tokens``. Requires a login.
+        ``GET /api-tokens``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -166,7 +166,7 @@ class ApiTokens(Resource[C]):
     def delete(self: ApiTokens[Sync], api_token: IdLike, /) -> Ok:
         """Permanently revoke a token. Requests with it are refused from then on.
 
-        ``DELETE /api-tokens/:id``. Requires a login.
+        ``DELETE /api-tokens/:id``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             api_token: The id of the api token, or a value or a handle of one.
@@ -183,7 +183,7 @@ class ApiTokens(Resource[C]):
     async def delete(self: ApiTokens[Async], api_token: IdLike, /) -> Ok:
         """Permanently revoke a token. Requests with it are refused from then on.
 
-        ``DELETE /api-tokens/:id``. Requires a login.
+        ``DELETE /api-tokens/:id``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             api_token: The id of the api token, or a value or a handle of one.

@@ -24,7 +24,7 @@ class Attachments(Resource[C]):
     ) -> Page[Attachment]:
         """List the attachments of a card.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -44,7 +44,7 @@ class Attachments(Resource[C]):
     ) -> AsyncPage[Attachment]:
         """List the attachments of a card.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -64,7 +64,7 @@ class Attachments(Resource[C]):
     ) -> Iterator[Attachment]:
         """Iterate over all rows: list the attachments of a card.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -84,7 +84,7 @@ class Attachments(Resource[C]):
     ) -> AsyncIterator[Attachment]:
         """Iterate over all rows: list the attachments of a card.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -102,7 +102,7 @@ class Attachments(Resource[C]):
     def download(self: Attachments[Sync], attachment: IdLike, /) -> bytes:
         """Download a file, or a range of its bytes.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             attachment: The id of the attachment, or a value or a handle of one.
@@ -119,7 +119,7 @@ class Attachments(Resource[C]):
     async def download(self: Attachments[Async], attachment: IdLike, /) -> bytes:
         """Download a file, or a range of its bytes.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             attachment: The id of the attachment, or a value or a handle of one.
@@ -134,9 +134,9 @@ class Attachments(Resource[C]):
         """
     @overload
     def delete(self: Attachments[Sync], attachment: IdLike, /) -> Ok:
-        """Delete a file. Requires its uploader or a workspace admin.
+        """Delete a file.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             attachment: The id of the attachment, or a value or a handle of one.
@@ -151,9 +151,9 @@ class Attachments(Resource[C]):
         """
     @overload
     async def delete(self: Attachments[Async], attachment: IdLike, /) -> Ok:
-        """Delete a file. Requires its uploader or a workspace admin.
+        """Delete a file.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/attachments/:attachmentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             attachment: The id of the attachment, or a value or a handle of one.

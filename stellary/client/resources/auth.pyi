@@ -31,7 +31,7 @@ class Auth(Resource[C]):
     def me(self: Auth[Sync]) -> Me:
         """Get the caller's profile.
 
-        ``GET /auth/me``. Requires a token with the scope ``account:read``.
+        ``GET /auth/me``. Permitted for every account, for its own data; API tokens need the scope ``account:read``.
 
         Returns:
             The caller, wrapped in an object as in the API reference.
@@ -43,7 +43,7 @@ class Auth(Resource[C]):
     async def me(self: Auth[Async]) -> Me:
         """Get the caller's profile.
 
-        ``GET /auth/me``. Requires a token with the scope ``account:read``.
+        ``GET /auth/me``. Permitted for every account, for its own data; API tokens need the scope ``account:read``.
 
         Returns:
             The caller, wrapped in an object as in the API reference.
@@ -55,7 +55,7 @@ class Auth(Resource[C]):
     def update_me(self: Auth[Sync], *, name: str | Unset = UNSET) -> Me:
         """Update the caller's profile.
 
-        ``PATCH /auth/me``. Requires a token with the scope ``account:write``.
+        ``PATCH /auth/me``. Permitted for every account, for its own data; API tokens need the scope ``account:write``.
 
         Args:
             name: 1-100 characters.
@@ -72,7 +72,7 @@ class Auth(Resource[C]):
     async def update_me(self: Auth[Async], *, name: str | Unset = UNSET) -> Me:
         """Update the caller's profile.
 
-        ``PATCH /auth/me``. Requires a token with the scope ``account:write``.
+        ``PATCH /auth/me``. Permitted for every account, for its own data; API tokens need the scope ``account:write``.
 
         Args:
             name: 1-100 characters.
@@ -91,7 +91,7 @@ class Auth(Resource[C]):
     ) -> PasswordChanged:
         """Change the caller's password. Revokes all earlier JWTs, and API tokens on request.
 
-        ``POST /auth/change-password``. Requires a login.
+        ``POST /auth/change-password``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             current_password: 1-128 characters.
@@ -112,7 +112,7 @@ class Auth(Resource[C]):
     ) -> PasswordChanged:
         """Change the caller's password. Revokes all earlier JWTs, and API tokens on request.
 
-        ``POST /auth/change-password``. Requires a login.
+        ``POST /auth/change-password``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             current_password: 1-128 characters.
@@ -137,7 +137,7 @@ class Auth(Resource[C]):
     ) -> Ok:
         """Send a link to a new e-mail address. The address of the account changes once the link is used.
 
-        ``POST /auth/change-email``. Requires a login.
+        ``POST /auth/change-email``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             email: Unique, ignoring case. It is used once its owner has opened the link that is sent to it.
@@ -162,7 +162,7 @@ class Auth(Resource[C]):
     ) -> Ok:
         """Send a link to a new e-mail address. The address of the account changes once the link is used.
 
-        ``POST /auth/change-email``. Requires a login.
+        ``POST /auth/change-email``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             email: Unique, ignoring case. It is used once its owner has opened the link that is sent to it.
@@ -181,7 +181,7 @@ class Auth(Resource[C]):
     def confirm_email(self: Auth[Sync], *, token: str) -> Ok:
         """Change the e-mail address of an account with the token from the e-mail.
 
-        ``POST /auth/confirm-email``. Requires no token.
+        ``POST /auth/confirm-email``. Permitted for everyone.
 
         Args:
             token: The last part of the link. Valid for one hour, once. 1-100 characters.
@@ -197,7 +197,7 @@ class Auth(Resource[C]):
     async def confirm_email(self: Auth[Async], *, token: str) -> Ok:
         """Change the e-mail address of an account with the token from the e-mail.
 
-        ``POST /auth/confirm-email``. Requires no token.
+        ``POST /auth/confirm-email``. Permitted for everyone.
 
         Args:
             token: The last part of the link. Valid for one hour, once. 1-100 characters.
@@ -213,7 +213,7 @@ class Auth(Resource[C]):
     def send_confirmation(self: Auth[Sync], *, action: Literal["change_email", "delete_account"]) -> Ok:
         """Send a link that confirms a change of an account without a password. It is valid for one hour, once.
 
-        ``POST /auth/send-confirmation``. Requires a login.
+        ``POST /auth/send-confirmation``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             action: ``change_email`` or ``delete_account``. The link confirms nothing else.
@@ -232,7 +232,7 @@ class Auth(Resource[C]):
     ) -> Ok:
         """Send a link that confirms a change of an account without a password. It is valid for one hour, once.
 
-        ``POST /auth/send-confirmation``. Requires a login.
+        ``POST /auth/send-confirmation``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             action: ``change_email`` or ``delete_account``. The link confirms nothing else.
@@ -251,7 +251,7 @@ class Auth(Resource[C]):
     ) -> Ok:
         """Delete the caller's account. What it has shared stays, under the name 'former member'.
 
-        ``POST /auth/delete-account``. Requires a login.
+        ``POST /auth/delete-account``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             current_password: Required if the account has a password. 1-128 characters.
@@ -271,7 +271,7 @@ class Auth(Resource[C]):
     ) -> Ok:
         """Delete the caller's account. What it has shared stays, under the name 'former member'.
 
-        ``POST /auth/delete-account``. Requires a login.
+        ``POST /auth/delete-account``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             current_password: Required if the account has a password. 1-128 characters.
@@ -289,7 +289,7 @@ class Auth(Resource[C]):
     def logout(self: Auth[Sync]) -> Ok:
         """Log out: the JWT of this request is refused from the next request on.
 
-        ``POST /auth/logout``. Requires a login.
+        ``POST /auth/logout``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Returns:
             A confirmation.
@@ -302,7 +302,7 @@ class Auth(Resource[C]):
     async def logout(self: Auth[Async]) -> Ok:
         """Log out: the JWT of this request is refused from the next request on.
 
-        ``POST /auth/logout``. Requires a login.
+        ``POST /auth/logout``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Returns:
             A confirmation.
@@ -317,7 +317,7 @@ class Auth(Resource[C]):
     ) -> Page[ActiveSession]:
         """List the caller's logins that have not ended.
 
-        ``GET /auth/sessions``. Requires a login.
+        ``GET /auth/sessions``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -336,7 +336,7 @@ class Auth(Resource[C]):
     ) -> AsyncPage[ActiveSession]:
         """List the caller's logins that have not ended.
 
-        ``GET /auth/sessions``. Requires a login.
+        ``GET /auth/sessions``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -355,7 +355,7 @@ class Auth(Resource[C]):
     ) -> Iterator[ActiveSession]:
         """Iterate over all rows: list the caller's logins that have not ended.
 
-        ``GET /auth/sessions``. Requires a login.
+        ``GET /auth/sessions``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -374,7 +374,7 @@ class Auth(Resource[C]):
     ) -> AsyncIterator[ActiveSession]:
         """Iterate over all rows: list the caller's logins that have not ended.
 
-        ``GET /auth/sessions``. Requires a login.
+        ``GET /auth/sessions``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -391,7 +391,7 @@ class Auth(Resource[C]):
     def revoke_session(self: Auth[Sync], session: IdLike, /) -> Ok:
         """End a login of the caller. Its JWT is refused from the next request on.
 
-        ``DELETE /auth/sessions/:sessionId``. Requires a login.
+        ``DELETE /auth/sessions/:sessionId``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             session: The id of the session, or a value or a handle of one.
@@ -408,7 +408,7 @@ class Auth(Resource[C]):
     async def revoke_session(self: Auth[Async], session: IdLike, /) -> Ok:
         """End a login of the caller. Its JWT is refused from the next request on.
 
-        ``DELETE /auth/sessions/:sessionId``. Requires a login.
+        ``DELETE /auth/sessions/:sessionId``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             session: The id of the session, or a value or a handle of one.
@@ -427,7 +427,7 @@ class Auth(Resource[C]):
     ) -> Page[LinkedIdentity]:
         """List the identities by which OpenID Connect providers sign the caller in.
 
-        ``GET /auth/identities``. Requires a login.
+        ``GET /auth/identities``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -446,7 +446,7 @@ class Auth(Resource[C]):
     ) -> AsyncPage[LinkedIdentity]:
         """List the identities by which OpenID Connect providers sign the caller in.
 
-        ``GET /auth/identities``. Requires a login.
+        ``GET /auth/identities``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -465,7 +465,7 @@ class Auth(Resource[C]):
     ) -> Iterator[LinkedIdentity]:
         """Iterate over all rows: list the identities by which OpenID Connect providers sign the caller in.
 
-        ``GET /auth/identities``. Requires a login.
+        ``GET /auth/identities``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -484,7 +484,7 @@ class Auth(Resource[C]):
     ) -> AsyncIterator[LinkedIdentity]:
         """Iterate over all rows: list the identities by which OpenID Connect providers sign the caller in.
 
-        ``GET /auth/identities``. Requires a login.
+        ``GET /auth/identities``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -501,7 +501,7 @@ class Auth(Resource[C]):
     def unlink_identity(self: Auth[Sync], identity: IdLike, /) -> Ok:
         """Unlink an identity: it no longer signs the caller in. The last way to sign in cannot be unlinked.
 
-        ``DELETE /auth/identities/:identityId``. Requires a login.
+        ``DELETE /auth/identities/:identityId``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             identity: The id of the identity, or a value or a handle of one.
@@ -518,7 +518,7 @@ class Auth(Resource[C]):
     async def unlink_identity(self: Auth[Async], identity: IdLike, /) -> Ok:
         """Unlink an identity: it no longer signs the caller in. The last way to sign in cannot be unlinked.
 
-        ``DELETE /auth/identities/:identityId``. Requires a login.
+        ``DELETE /auth/identities/:identityId``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             identity: The id of the identity, or a value or a handle of one.
@@ -535,7 +535,7 @@ class Auth(Resource[C]):
     def get_second_factor(self: Auth[Sync]) -> SecondFactor:
         """Get the state of the caller's second factor.
 
-        ``GET /auth/second-factor``. Requires a login.
+        ``GET /auth/second-factor``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Returns:
             The second factor of the caller's logins.
@@ -547,7 +547,7 @@ class Auth(Resource[C]):
     async def get_second_factor(self: Auth[Async]) -> SecondFactor:
         """Get the state of the caller's second factor.
 
-        ``GET /auth/second-factor``. Requires a login.
+        ``GET /auth/second-factor``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Returns:
             The second factor of the caller's logins.
@@ -559,7 +559,7 @@ class Auth(Resource[C]):
     def enroll_second_factor(self: Auth[Sync], *, current_password: str) -> SecondFactorSecret:
         """Get a new secret for an authenticator app. Logins stay as they are until it is confirmed.
 
-        ``POST /auth/second-factor``. Requires a login.
+        ``POST /auth/second-factor``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             current_password: 1-128 characters.
@@ -576,7 +576,7 @@ class Auth(Resource[C]):
     async def enroll_second_factor(self: Auth[Async], *, current_password: str) -> SecondFactorSecret:
         """Get a new secret for an authenticator app. Logins stay as they are until it is confirmed.
 
-        ``POST /auth/second-factor``. Requires a login.
+        ``POST /auth/second-factor``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             current_password: 1-128 characters.
@@ -593,7 +593,7 @@ class Auth(Resource[C]):
     def confirm_second_factor(self: Auth[Sync], *, code: str) -> RecoveryCodes:
         """Enable the second factor with a code of the app. The response contains the recovery codes.
 
-        ``POST /auth/second-factor/confirm``. Requires a login.
+        ``POST /auth/second-factor/confirm``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             code: The code that the app shows. 1-40 characters.
@@ -610,7 +610,7 @@ class Auth(Resource[C]):
     async def confirm_second_factor(self: Auth[Async], *, code: str) -> RecoveryCodes:
         """Enable the second factor with a code of the app. The response contains the recovery codes.
 
-        ``POST /auth/second-factor/confirm``. Requires a login.
+        ``POST /auth/second-factor/confirm``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             code: The code that the app shows. 1-40 characters.
@@ -627,7 +627,7 @@ class Auth(Resource[C]):
     def disable_second_factor(self: Auth[Sync], *, current_password: str, code: str) -> Ok:
         """Disable the second factor. The recovery codes are deleted.
 
-        ``POST /auth/second-factor/disable``. Requires a login.
+        ``POST /auth/second-factor/disable``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             current_password: 1-128 characters.
@@ -645,7 +645,7 @@ class Auth(Resource[C]):
     async def disable_second_factor(self: Auth[Async], *, current_password: str, code: str) -> Ok:
         """Disable the second factor. The recovery codes are deleted.
 
-        ``POST /auth/second-factor/disable``. Requires a login.
+        ``POST /auth/second-factor/disable``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             current_password: 1-128 characters.
@@ -663,7 +663,7 @@ class Auth(Resource[C]):
     def forgot_password(self: Auth[Sync], *, email: str) -> Ok:
         """Send a link to reset the password. The response is the same if no account has the address.
 
-        ``POST /auth/forgot-password``. Requires no token.
+        ``POST /auth/forgot-password``. Permitted for everyone.
 
         Args:
             email: The email.
@@ -679,7 +679,7 @@ class Auth(Resource[C]):
     async def forgot_password(self: Auth[Async], *, email: str) -> Ok:
         """Send a link to reset the password. The response is the same if no account has the address.
 
-        ``POST /auth/forgot-password``. Requires no token.
+        ``POST /auth/forgot-password``. Permitted for everyone.
 
         Args:
             email: The email.
@@ -697,7 +697,7 @@ class Auth(Resource[C]):
     ) -> PasswordReset:
         """Set a new password with the token from the e-mail. Revokes all JWTs, and API tokens on request.
 
-        ``POST /auth/reset-password``. Requires no token.
+        ``POST /auth/reset-password``. Permitted for everyone.
 
         Args:
             token: The last part of the link. Valid for one hour, once. 1-100 characters.
@@ -717,7 +717,7 @@ class Auth(Resource[C]):
     ) -> PasswordReset:
         """Set a new password with the token from the e-mail. Revokes all JWTs, and API tokens on request.
 
-        ``POST /auth/reset-password``. Requires no token.
+        ``POST /auth/reset-password``. Permitted for everyone.
 
         Args:
             token: The last part of the link. Valid for one hour, once. 1-100 characters.
@@ -737,7 +737,7 @@ class Auth(Resource[C]):
     ) -> Session:
         """Log in with e-mail address, password, and a code if the account has a second factor. The response contains a JWT.
 
-        ``POST /auth/login``. Requires no token.
+        ``POST /auth/login``. Permitted for everyone.
 
         Args:
             email: The email.
@@ -763,7 +763,7 @@ class Auth(Resource[C]):
     ) -> Session:
         """Log in with e-mail address, password, and a code if the account has a second factor. The response contains a JWT.
 
-        ``POST /auth/login``. Requires no token.
+        ``POST /auth/login``. Permitted for everyone.
 
         Args:
             email: The email.
@@ -784,7 +784,7 @@ class Auth(Resource[C]):
     ) -> Session:
         """Create an account with a personal organization and workspace.
 
-        ``POST /auth/register``. Requires no token.
+        ``POST /auth/register``. Permitted for everyone.
 
         Args:
             email: Unique, ignoring case.
@@ -811,7 +811,7 @@ class Auth(Resource[C]):
     ) -> Session:
         """Create an account with a personal organization and workspace.
 
-        ``POST /auth/register``. Requires no token.
+        ``POST /auth/register``. Permitted for everyone.
 
         Args:
             email: Unique, ignoring case.

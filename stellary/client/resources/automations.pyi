@@ -24,7 +24,7 @@ class Automations(Resource[C]):
     ) -> Automation:
         """Create a rule that runs with the caller's rights when an event occurs in the project.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             trigger: The name of a trigger, such as ``task_moved``; ``automations.triggers`` lists them. 1-40 characters.
@@ -54,7 +54,7 @@ class Automations(Resource[C]):
     ) -> Automation:
         """Create a rule that runs with the caller's rights when an event occurs in the project.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             trigger: The name of a trigger, such as ``task_moved``; ``automations.triggers`` lists them. 1-40 characters.
@@ -78,7 +78,7 @@ class Automations(Resource[C]):
     ) -> Page[Automation]:
         """List the rules of a project, in the order in which they run.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -98,7 +98,7 @@ class Automations(Resource[C]):
     ) -> AsyncPage[Automation]:
         """List the rules of a project, in the order in which they run.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -118,7 +118,7 @@ class Automations(Resource[C]):
     ) -> Iterator[Automation]:
         """Iterate over all rows: list the rules of a project, in the order in which they run.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -138,7 +138,7 @@ class Automations(Resource[C]):
     ) -> AsyncIterator[Automation]:
         """Iterate over all rows: list the rules of a project, in the order in which they run.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -156,7 +156,7 @@ class Automations(Resource[C]):
     def get(self: Automations[Sync], rule: IdLike, /) -> Automation:
         """Get an automation rule.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -172,7 +172,7 @@ class Automations(Resource[C]):
     async def get(self: Automations[Async], rule: IdLike, /) -> Automation:
         """Get an automation rule.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -200,7 +200,7 @@ class Automations(Resource[C]):
 
         Omitted fields keep their values. A caller who changes the rule's behavior or enables it becomes its owner.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -235,7 +235,7 @@ class Automations(Resource[C]):
 
         Omitted fields keep their values. A caller who changes the rule's behavior or enables it becomes its owner.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -258,7 +258,7 @@ class Automations(Resource[C]):
     def delete(self: Automations[Sync], rule: IdLike, /) -> Ok:
         """Delete a rule and its execution traces.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -275,7 +275,7 @@ class Automations(Resource[C]):
     async def delete(self: Automations[Async], rule: IdLike, /) -> Ok:
         """Delete a rule and its execution traces.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -292,7 +292,7 @@ class Automations(Resource[C]):
     def toggle(self: Automations[Sync], rule: IdLike, /, *, enabled: bool | Unset = UNSET) -> Automation:
         """Enable or disable a rule.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/toggle``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/toggle``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -313,7 +313,7 @@ class Automations(Resource[C]):
     ) -> Automation:
         """Enable or disable a rule.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/toggle``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/toggle``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -334,7 +334,7 @@ class Automations(Resource[C]):
     ) -> Page[AutomationTrace]:
         """List the execution traces of a rule, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/traces``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/traces``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -355,7 +355,7 @@ class Automations(Resource[C]):
     ) -> AsyncPage[AutomationTrace]:
         """List the execution traces of a rule, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/traces``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/:ruleId/traces``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             rule: The id of the rule, or a value or a handle of one.
@@ -376,7 +376,7 @@ class Automations(Resource[C]):
     ) -> Page[AutomationTrigger]:
         """List the triggers that rules can use: the built-in ones, and those of the application.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/triggers``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/triggers``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -396,7 +396,7 @@ class Automations(Resource[C]):
     ) -> AsyncPage[AutomationTrigger]:
         """List the triggers that rules can use: the built-in ones, and those of the application.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/triggers``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/automations/triggers``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.

@@ -46,7 +46,7 @@ class Cards(Resource[C]):
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -95,7 +95,7 @@ class Cards(Resource[C]):
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -144,7 +144,7 @@ class Cards(Resource[C]):
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -193,7 +193,7 @@ class Cards(Resource[C]):
 
         Without filters, the list has all cards of the project, archived ones included. An id that does not exist is a 400.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -238,7 +238,7 @@ class Cards(Resource[C]):
     ) -> Card:
         """Create a card at the end of a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -281,7 +281,7 @@ class Cards(Resource[C]):
     ) -> Card:
         """Create a card at the end of a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -309,7 +309,7 @@ class Cards(Resource[C]):
     def get(self: Cards[Sync], card: IdLike, /) -> Card:
         """Get a card with its checklist.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -325,7 +325,7 @@ class Cards(Resource[C]):
     async def get(self: Cards[Async], card: IdLike, /) -> Card:
         """Get a card with its checklist.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -361,7 +361,7 @@ class Cards(Resource[C]):
     ) -> Card:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -414,7 +414,7 @@ class Cards(Resource[C]):
     ) -> Card:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -447,7 +447,7 @@ class Cards(Resource[C]):
     def delete(self: Cards[Sync], card: IdLike, /) -> Deleted:
         """Move a card to the trash, with its comments and attachments.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -464,7 +464,7 @@ class Cards(Resource[C]):
     async def delete(self: Cards[Async], card: IdLike, /) -> Deleted:
         """Move a card to the trash, with its comments and attachments.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -481,7 +481,7 @@ class Cards(Resource[C]):
     def create_many(self: Cards[Sync], *, cards: builtins.list[CardInColumn]) -> builtins.list[Card]:
         """Create up to 500 cards in one transaction: all of them or none. The response lists them in request order.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             cards: 1-500 items.
@@ -499,7 +499,7 @@ class Cards(Resource[C]):
     async def create_many(self: Cards[Async], *, cards: builtins.list[CardInColumn]) -> builtins.list[Card]:
         """Create up to 500 cards in one transaction: all of them or none. The response lists them in request order.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             cards: 1-500 items.
@@ -517,7 +517,7 @@ class Cards(Resource[C]):
     def update_many(self: Cards[Sync], *, cards: builtins.list[CardChange]) -> builtins.list[Card]:
         """Update up to 500 cards in one transaction: all of them or none. The response lists them in request order.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             cards: 1-500 items.
@@ -535,7 +535,7 @@ class Cards(Resource[C]):
     async def update_many(self: Cards[Async], *, cards: builtins.list[CardChange]) -> builtins.list[Card]:
         """Update up to 500 cards in one transaction: all of them or none. The response lists them in request order.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/bulk``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             cards: 1-500 items.
@@ -598,7 +598,7 @@ class ColumnCards(Resource[C]):
     ) -> Card:
         """Create a card at the end of a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-500 characters.
@@ -638,7 +638,7 @@ class ColumnCards(Resource[C]):
     ) -> Card:
         """Create a card at the end of a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId/cards``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-500 characters.
@@ -668,7 +668,7 @@ class CardHandle(ItemHandle[C]):
     def get(self: CardHandle[Sync]) -> Card:
         """Get a card with its checklist.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             A work item.
@@ -681,7 +681,7 @@ class CardHandle(ItemHandle[C]):
     async def get(self: CardHandle[Async]) -> Card:
         """Get a card with its checklist.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             A work item.
@@ -712,7 +712,7 @@ class CardHandle(ItemHandle[C]):
     ) -> Card:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             description: At most 5000 characters.
@@ -762,7 +762,7 @@ class CardHandle(ItemHandle[C]):
     ) -> Card:
         """Update, move, assign, archive or restore a card. Only include the fields to change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             description: At most 5000 characters.
@@ -794,7 +794,7 @@ class CardHandle(ItemHandle[C]):
     def delete(self: CardHandle[Sync]) -> Deleted:
         """Move a card to the trash, with its comments and attachments.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Returns:
             The response to the deletion of an item that automation rules may need.
@@ -808,7 +808,7 @@ class CardHandle(ItemHandle[C]):
     async def delete(self: CardHandle[Async]) -> Deleted:
         """Move a card to the trash, with its comments and attachments.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Returns:
             The response to the deletion of an item that automation rules may need.

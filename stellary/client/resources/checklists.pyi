@@ -18,7 +18,7 @@ class Checklist(Resource[C]):
     ) -> Page[ChecklistItem]:
         """List the checklist items of a card, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -38,7 +38,7 @@ class Checklist(Resource[C]):
     ) -> AsyncPage[ChecklistItem]:
         """List the checklist items of a card, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -58,7 +58,7 @@ class Checklist(Resource[C]):
     ) -> Iterator[ChecklistItem]:
         """Iterate over all rows: list the checklist items of a card, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -78,7 +78,7 @@ class Checklist(Resource[C]):
     ) -> AsyncIterator[ChecklistItem]:
         """Iterate over all rows: list the checklist items of a card, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -103,7 +103,7 @@ class Checklist(Resource[C]):
     ) -> ChecklistItem:
         """Add an item to a card's checklist.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-500 characters.
@@ -131,7 +131,7 @@ class Checklist(Resource[C]):
     ) -> ChecklistItem:
         """Add an item to a card's checklist.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-500 characters.
@@ -161,7 +161,7 @@ class Checklist(Resource[C]):
     ) -> ChecklistItem:
         """Rename, check, uncheck or move a checklist item.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             item: The id of the item, or a value or a handle of one.
@@ -192,7 +192,7 @@ class Checklist(Resource[C]):
     ) -> ChecklistItem:
         """Rename, check, uncheck or move a checklist item.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             item: The id of the item, or a value or a handle of one.
@@ -214,7 +214,7 @@ class Checklist(Resource[C]):
     def delete(self: Checklist[Sync], item: IdLike, /) -> Ok:
         """Delete an item from a card's checklist.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             item: The id of the item, or a value or a handle of one.
@@ -231,7 +231,7 @@ class Checklist(Resource[C]):
     async def delete(self: Checklist[Async], item: IdLike, /) -> Ok:
         """Delete an item from a card's checklist.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/checklist/:itemId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             item: The id of the item, or a value or a handle of one.

@@ -25,7 +25,7 @@ class Columns(Resource[C]):
     ) -> Column:
         """Create a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -55,7 +55,7 @@ class Columns(Resource[C]):
     ) -> Column:
         """Create a column.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -83,7 +83,7 @@ class Columns(Resource[C]):
     ) -> Page[Column]:
         """List the columns of a project, ordered by scope, then by position.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -108,7 +108,7 @@ class Columns(Resource[C]):
     ) -> AsyncPage[Column]:
         """List the columns of a project, ordered by scope, then by position.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -133,7 +133,7 @@ class Columns(Resource[C]):
     ) -> Iterator[Column]:
         """Iterate over all rows: list the columns of a project, ordered by scope, then by position.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -158,7 +158,7 @@ class Columns(Resource[C]):
     ) -> AsyncIterator[Column]:
         """Iterate over all rows: list the columns of a project, ordered by scope, then by position.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -186,7 +186,7 @@ class Columns(Resource[C]):
     ) -> Column:
         """Rename or move a column, or change its card status or WIP limit.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -217,7 +217,7 @@ class Columns(Resource[C]):
     ) -> Column:
         """Rename or move a column, or change its card status or WIP limit.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -239,7 +239,7 @@ class Columns(Resource[C]):
     def delete(self: Columns[Sync], column: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -260,7 +260,7 @@ class Columns(Resource[C]):
     ) -> Deleted:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             column: The id of the column, or a value or a handle of one.
@@ -290,7 +290,7 @@ class ColumnHandle(ItemHandle[C]):
     ) -> Column:
         """Rename or move a column, or change its card status or WIP limit.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -318,7 +318,7 @@ class ColumnHandle(ItemHandle[C]):
     ) -> Column:
         """Rename or move a column, or change its card status or WIP limit.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -339,7 +339,7 @@ class ColumnHandle(ItemHandle[C]):
     def delete(self: ColumnHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             move_cards_to: The column to whose end all cards move, archived ones included. If the column has cards, this is required.
@@ -357,7 +357,7 @@ class ColumnHandle(ItemHandle[C]):
     async def delete(self: ColumnHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a column. If the column has cards, `moveCardsTo` is required.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/columns/:columnId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             move_cards_to: The column to whose end all cards move, archived ones included. If the column has cards, this is required.

@@ -18,7 +18,7 @@ class Comments(Resource[C]):
     ) -> Page[Comment]:
         """List the comments on a card, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -38,7 +38,7 @@ class Comments(Resource[C]):
     ) -> AsyncPage[Comment]:
         """List the comments on a card, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -58,7 +58,7 @@ class Comments(Resource[C]):
     ) -> Iterator[Comment]:
         """Iterate over all rows: list the comments on a card, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -78,7 +78,7 @@ class Comments(Resource[C]):
     ) -> AsyncIterator[Comment]:
         """Iterate over all rows: list the comments on a card, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -96,7 +96,7 @@ class Comments(Resource[C]):
     def create(self: Comments[Sync], *, content: str) -> Comment:
         """Post a comment on a card.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             content: 1-2000 characters. ``@name`` notifies that user.
@@ -114,7 +114,7 @@ class Comments(Resource[C]):
     async def create(self: Comments[Async], *, content: str) -> Comment:
         """Post a comment on a card.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             content: 1-2000 characters. ``@name`` notifies that user.
@@ -130,9 +130,9 @@ class Comments(Resource[C]):
         """
     @overload
     def update(self: Comments[Sync], comment: IdLike, /, *, content: str | Unset = UNSET) -> Comment:
-        """Update a comment. Requires its author or a workspace admin.
+        """Update a comment.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -149,9 +149,9 @@ class Comments(Resource[C]):
         """
     @overload
     async def update(self: Comments[Async], comment: IdLike, /, *, content: str | Unset = UNSET) -> Comment:
-        """Update a comment. Requires its author or a workspace admin.
+        """Update a comment.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -168,9 +168,9 @@ class Comments(Resource[C]):
         """
     @overload
     def delete(self: Comments[Sync], comment: IdLike, /) -> Ok:
-        """Delete a comment. Requires its author or a workspace admin.
+        """Delete a comment.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -185,9 +185,9 @@ class Comments(Resource[C]):
         """
     @overload
     async def delete(self: Comments[Async], comment: IdLike, /) -> Ok:
-        """Delete a comment. Requires its author or a workspace admin.
+        """Delete a comment.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/cards/:cardId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -209,7 +209,7 @@ class DocumentComments(Resource[C]):
     ) -> Page[DocumentComment]:
         """List the comments on a document, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -229,7 +229,7 @@ class DocumentComments(Resource[C]):
     ) -> AsyncPage[DocumentComment]:
         """List the comments on a document, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -249,7 +249,7 @@ class DocumentComments(Resource[C]):
     ) -> Iterator[DocumentComment]:
         """Iterate over all rows: list the comments on a document, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -269,7 +269,7 @@ class DocumentComments(Resource[C]):
     ) -> AsyncIterator[DocumentComment]:
         """Iterate over all rows: list the comments on a document, oldest first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -287,7 +287,7 @@ class DocumentComments(Resource[C]):
     def create(self: DocumentComments[Sync], *, content: str) -> DocumentComment:
         """Post a comment on a document.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             content: 1-2000 characters. ``@name`` notifies that user.
@@ -305,7 +305,7 @@ class DocumentComments(Resource[C]):
     async def create(self: DocumentComments[Async], *, content: str) -> DocumentComment:
         """Post a comment on a document.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             content: 1-2000 characters. ``@name`` notifies that user.
@@ -323,9 +323,9 @@ class DocumentComments(Resource[C]):
     def update(
         self: DocumentComments[Sync], comment: IdLike, /, *, content: str | Unset = UNSET
     ) -> DocumentComment:
-        """Update a comment on a document. Requires its author or a workspace admin.
+        """Update a comment on a document.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -344,9 +344,9 @@ class DocumentComments(Resource[C]):
     async def update(
         self: DocumentComments[Async], comment: IdLike, /, *, content: str | Unset = UNSET
     ) -> DocumentComment:
-        """Update a comment on a document. Requires its author or a workspace admin.
+        """Update a comment on a document.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -363,9 +363,9 @@ class DocumentComments(Resource[C]):
         """
     @overload
     def delete(self: DocumentComments[Sync], comment: IdLike, /) -> Ok:
-        """Delete a comment on a document. Requires its author or a workspace admin.
+        """Delete a comment on a document.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.
@@ -380,9 +380,9 @@ class DocumentComments(Resource[C]):
         """
     @overload
     async def delete(self: DocumentComments[Async], comment: IdLike, /) -> Ok:
-        """Delete a comment on a document. Requires its author or a workspace admin.
+        """Delete a comment on a document.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/comments/:commentId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             comment: The id of the comment, or a value or a handle of one.

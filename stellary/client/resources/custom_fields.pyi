@@ -25,7 +25,7 @@ class CustomFields(Resource[C]):
     ) -> CustomField:
         """Create a custom field, which every card of the project then has.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters, unique in the project, ignoring case.
@@ -53,7 +53,7 @@ class CustomFields(Resource[C]):
     ) -> CustomField:
         """Create a custom field, which every card of the project then has.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters, unique in the project, ignoring case.
@@ -76,7 +76,7 @@ class CustomFields(Resource[C]):
     ) -> Page[CustomField]:
         """List the custom fields of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -96,7 +96,7 @@ class CustomFields(Resource[C]):
     ) -> AsyncPage[CustomField]:
         """List the custom fields of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -116,7 +116,7 @@ class CustomFields(Resource[C]):
     ) -> Iterator[CustomField]:
         """Iterate over all rows: list the custom fields of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -136,7 +136,7 @@ class CustomFields(Resource[C]):
     ) -> AsyncIterator[CustomField]:
         """Iterate over all rows: list the custom fields of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -164,7 +164,7 @@ class CustomFields(Resource[C]):
     ) -> CustomField:
         """Update a custom field's name, type or options. A type change that would lose values is a 409.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             field: The id of the field, or a value or a handle of one.
@@ -197,7 +197,7 @@ class CustomFields(Resource[C]):
     ) -> CustomField:
         """Update a custom field's name, type or options. A type change that would lose values is a 409.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             field: The id of the field, or a value or a handle of one.
@@ -220,7 +220,7 @@ class CustomFields(Resource[C]):
     def delete(self: CustomFields[Sync], field: IdLike, /) -> Deleted:
         """Delete a custom field and its values on all cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             field: The id of the field, or a value or a handle of one.
@@ -237,7 +237,7 @@ class CustomFields(Resource[C]):
     async def delete(self: CustomFields[Async], field: IdLike, /) -> Deleted:
         """Delete a custom field and its values on all cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/custom-fields/:fieldId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             field: The id of the field, or a value or a handle of one.
@@ -257,7 +257,7 @@ class CardCustomFields(Resource[C]):
     def set(self: CardCustomFields[Sync], *, values: dict[str, Any]) -> Card:
         """Set or clear custom field values of a card. Only the given fields change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/custom-fields``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             values: The value depends on the field's type: ``text`` a string of 1-5000 characters, ``number`` a number, ``boolean`` true or false, ``date`` a day such as ``2026-04-01``, ``select`` one of the options, ``multi-select`` a list of distinct options (an empty list clears the value). ``None`` clears a value of any type. The value of a required field cannot be cleared.
@@ -275,7 +275,7 @@ class CardCustomFields(Resource[C]):
     async def set(self: CardCustomFields[Async], *, values: dict[str, Any]) -> Card:
         """Set or clear custom field values of a card. Only the given fields change.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/custom-fields``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/custom-fields``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             values: The value depends on the field's type: ``text`` a string of 1-5000 characters, ``number`` a number, ``boolean`` true or false, ``date`` a day such as ``2026-04-01``, ``select`` one of the options, ``multi-select`` a list of distinct options (an empty list clears the value). ``None`` clears a value of any type. The value of a required field cannot be cleared.

@@ -32,7 +32,7 @@ class Documents(Resource[C]):
     ) -> Document:
         """Create a document, as a draft.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-200 characters.
@@ -70,7 +70,7 @@ class Documents(Resource[C]):
     ) -> Document:
         """Create a document, as a draft.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-200 characters.
@@ -112,7 +112,7 @@ class Documents(Resource[C]):
     ) -> Page[DocumentSummary]:
         """List the documents of a workspace, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -158,7 +158,7 @@ class Documents(Resource[C]):
     ) -> AsyncPage[DocumentSummary]:
         """List the documents of a workspace, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -204,7 +204,7 @@ class Documents(Resource[C]):
     ) -> Iterator[DocumentSummary]:
         """Iterate over all rows: list the documents of a workspace, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -250,7 +250,7 @@ class Documents(Resource[C]):
     ) -> AsyncIterator[DocumentSummary]:
         """Iterate over all rows: list the documents of a workspace, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -285,7 +285,7 @@ class Documents(Resource[C]):
     ) -> Document:
         """Get a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -309,7 +309,7 @@ class Documents(Resource[C]):
     ) -> Document:
         """Get a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -343,7 +343,7 @@ class Documents(Resource[C]):
 
         Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -385,7 +385,7 @@ class Documents(Resource[C]):
 
         Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -411,7 +411,7 @@ class Documents(Resource[C]):
     def delete(self: Documents[Sync], document: IdLike, /) -> Ok:
         """Delete a document and its versions. Its children move up to its parent.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -428,7 +428,7 @@ class Documents(Resource[C]):
     async def delete(self: Documents[Async], document: IdLike, /) -> Ok:
         """Delete a document and its versions. Its children move up to its parent.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -445,7 +445,7 @@ class Documents(Resource[C]):
     def submit_review(self: Documents[Sync], document: IdLike, /) -> Document:
         """Submit a draft for review. A version of it is stored.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -462,7 +462,7 @@ class Documents(Resource[C]):
     async def submit_review(self: Documents[Async], document: IdLike, /) -> Document:
         """Submit a draft for review. A version of it is stored.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -486,7 +486,7 @@ class Documents(Resource[C]):
     ) -> Document:
         """Approve a document that is pending review, or request changes.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Permitted for pilotage reviewers and owners; requires a login, not an API token.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -513,7 +513,7 @@ class Documents(Resource[C]):
     ) -> Document:
         """Approve a document that is pending review, or request changes.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Permitted for pilotage reviewers and owners; requires a login, not an API token.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -535,7 +535,7 @@ class Documents(Resource[C]):
     ) -> Page[DocumentVersionSummary]:
         """List the submitted versions of a document, newest first, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -561,7 +561,7 @@ class Documents(Resource[C]):
     ) -> AsyncPage[DocumentVersionSummary]:
         """List the submitted versions of a document, newest first, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -587,7 +587,7 @@ class Documents(Resource[C]):
     ) -> DocumentVersion:
         """Get a version of a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -613,7 +613,7 @@ class Documents(Resource[C]):
     ) -> DocumentVersion:
         """Get a version of a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             document: The id of the document, or a value or a handle of one.
@@ -638,7 +638,7 @@ class DocumentHandle(ItemHandle[C]):
     ) -> Document:
         """Get a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             content_format: ``markdown`` returns the content as a Markdown string instead of TipTap JSON.
@@ -657,7 +657,7 @@ class DocumentHandle(ItemHandle[C]):
     ) -> Document:
         """Get a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             content_format: ``markdown`` returns the content as a Markdown string instead of TipTap JSON.
@@ -688,7 +688,7 @@ class DocumentHandle(ItemHandle[C]):
 
         Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-200 characters.
@@ -727,7 +727,7 @@ class DocumentHandle(ItemHandle[C]):
 
         Omitted fields keep their values. A new title or content turns an approved or submitted document back into a draft.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             title: 1-200 characters.
@@ -752,7 +752,7 @@ class DocumentHandle(ItemHandle[C]):
     def delete(self: DocumentHandle[Sync]) -> Ok:
         """Delete a document and its versions. Its children move up to its parent.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Returns:
             A confirmation.
@@ -766,7 +766,7 @@ class DocumentHandle(ItemHandle[C]):
     async def delete(self: DocumentHandle[Async]) -> Ok:
         """Delete a document and its versions. Its children move up to its parent.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Returns:
             A confirmation.
@@ -780,7 +780,7 @@ class DocumentHandle(ItemHandle[C]):
     def submit_review(self: DocumentHandle[Sync]) -> Document:
         """Submit a draft for review. A version of it is stored.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Returns:
             A document with its content.
@@ -794,7 +794,7 @@ class DocumentHandle(ItemHandle[C]):
     async def submit_review(self: DocumentHandle[Async]) -> Document:
         """Submit a draft for review. A version of it is stored.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/submit-review``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Returns:
             A document with its content.
@@ -813,7 +813,7 @@ class DocumentHandle(ItemHandle[C]):
     ) -> Document:
         """Approve a document that is pending review, or request changes.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Permitted for pilotage reviewers and owners; requires a login, not an API token.
 
         Args:
             status: ``approved`` or ``changes_requested``. Authors cannot approve their own documents, unless no other user has access to the workspace.
@@ -837,7 +837,7 @@ class DocumentHandle(ItemHandle[C]):
     ) -> Document:
         """Approve a document that is pending review, or request changes.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/review``. Permitted for pilotage reviewers and owners; requires a login, not an API token.
 
         Args:
             status: ``approved`` or ``changes_requested``. Authors cannot approve their own documents, unless no other user has access to the workspace.
@@ -858,7 +858,7 @@ class DocumentHandle(ItemHandle[C]):
     ) -> Page[DocumentVersionSummary]:
         """List the submitted versions of a document, newest first, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -878,7 +878,7 @@ class DocumentHandle(ItemHandle[C]):
     ) -> AsyncPage[DocumentVersionSummary]:
         """List the submitted versions of a document, newest first, without their content.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -902,7 +902,7 @@ class DocumentHandle(ItemHandle[C]):
     ) -> DocumentVersion:
         """Get a version of a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             version: The id of the version, or a value or a handle of one.
@@ -926,7 +926,7 @@ class DocumentHandle(ItemHandle[C]):
     ) -> DocumentVersion:
         """Get a version of a document, as TipTap JSON or Markdown.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/documents/:documentId/versions/:versionId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             version: The id of the version, or a value or a handle of one.

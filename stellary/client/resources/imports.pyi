@@ -40,7 +40,7 @@ class Imports(Resource[C]):
     ) -> MultipartImport:
         """Start to import a project of any size: send all but its cards, then the cards in parts.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             project: At least its ``name``.
@@ -80,7 +80,7 @@ class Imports(Resource[C]):
     ) -> MultipartImport:
         """Start to import a project of any size: send all but its cards, then the cards in parts.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             project: At least its ``name``.
@@ -107,7 +107,7 @@ class Imports(Resource[C]):
     def get(self: Imports[Sync], import_: IdLike, /) -> MultipartImport:
         """Get the progress of an import, to continue it after an interruption.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             import_: The id of the import, or a value or a handle of one.
@@ -123,7 +123,7 @@ class Imports(Resource[C]):
     async def get(self: Imports[Async], import_: IdLike, /) -> MultipartImport:
         """Get the progress of an import, to continue it after an interruption.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             import_: The id of the import, or a value or a handle of one.
@@ -141,7 +141,7 @@ class Imports(Resource[C]):
     ) -> MultipartImport:
         """Add the next cards to an import. They are hidden until the import is completed.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             import_: The id of the import, or a value or a handle of one.
@@ -163,7 +163,7 @@ class Imports(Resource[C]):
     ) -> MultipartImport:
         """Add the next cards to an import. They are hidden until the import is completed.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             import_: The id of the import, or a value or a handle of one.
@@ -183,7 +183,7 @@ class Imports(Resource[C]):
     def complete(self: Imports[Sync], import_: IdLike, /) -> ProjectImport:
         """Complete an import: the project appears with all its cards, or the import stays as it is.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             import_: The id of the import, or a value or a handle of one.
@@ -200,7 +200,7 @@ class Imports(Resource[C]):
     async def complete(self: Imports[Async], import_: IdLike, /) -> ProjectImport:
         """Complete an import: the project appears with all its cards, or the import stays as it is.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             import_: The id of the import, or a value or a handle of one.
@@ -217,7 +217,7 @@ class Imports(Resource[C]):
     def delete(self: Imports[Sync], import_: IdLike, /) -> Ok:
         """Abandon an import. A project that it has created stays.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             import_: The id of the import, or a value or a handle of one.
@@ -234,7 +234,7 @@ class Imports(Resource[C]):
     async def delete(self: Imports[Async], import_: IdLike, /) -> Ok:
         """Abandon an import. A project that it has created stays.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             import_: The id of the import, or a value or a handle of one.
@@ -255,7 +255,7 @@ class ImportHandle(Resource[C]):
     def get(self: ImportHandle[Sync]) -> MultipartImport:
         """Get the progress of an import, to continue it after an interruption.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Returns:
             An import whose cards are sent in parts.
@@ -268,7 +268,7 @@ class ImportHandle(Resource[C]):
     async def get(self: ImportHandle[Async]) -> MultipartImport:
         """Get the progress of an import, to continue it after an interruption.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Returns:
             An import whose cards are sent in parts.
@@ -281,7 +281,7 @@ class ImportHandle(Resource[C]):
     def add_part(self: ImportHandle[Sync], *, part: int, cards: list[ImportedCard]) -> MultipartImport:
         """Add the next cards to an import. They are hidden until the import is completed.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             part: The number of the part, counted from 0. Parts are added in order; sending a part again changes nothing.
@@ -300,7 +300,7 @@ class ImportHandle(Resource[C]):
     async def add_part(self: ImportHandle[Async], *, part: int, cards: list[ImportedCard]) -> MultipartImport:
         """Add the next cards to an import. They are hidden until the import is completed.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/parts``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Args:
             part: The number of the part, counted from 0. Parts are added in order; sending a part again changes nothing.
@@ -319,7 +319,7 @@ class ImportHandle(Resource[C]):
     def complete(self: ImportHandle[Sync]) -> ProjectImport:
         """Complete an import: the project appears with all its cards, or the import stays as it is.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Returns:
             The created project, and a report on the import.
@@ -333,7 +333,7 @@ class ImportHandle(Resource[C]):
     async def complete(self: ImportHandle[Async]) -> ProjectImport:
         """Complete an import: the project appears with all its cards, or the import stays as it is.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId/complete``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Returns:
             The created project, and a report on the import.
@@ -347,7 +347,7 @@ class ImportHandle(Resource[C]):
     def delete(self: ImportHandle[Sync]) -> Ok:
         """Abandon an import. A project that it has created stays.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Returns:
             A confirmation.
@@ -361,7 +361,7 @@ class ImportHandle(Resource[C]):
     async def delete(self: ImportHandle[Async]) -> Ok:
         """Abandon an import. A project that it has created stays.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/imports/:importId``. Permitted for the creator only; API tokens need the scope ``projects:write``.
 
         Returns:
             A confirmation.

@@ -16,7 +16,7 @@ class Labels(Resource[C]):
     def create(self: Labels[Sync], *, name: str, color: str | Unset = UNSET) -> Label:
         """Create a label for a project's cards.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-50 characters; unique in the project, ignoring case.
@@ -35,7 +35,7 @@ class Labels(Resource[C]):
     async def create(self: Labels[Async], *, name: str, color: str | Unset = UNSET) -> Label:
         """Create a label for a project's cards.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-50 characters; unique in the project, ignoring case.
@@ -54,7 +54,7 @@ class Labels(Resource[C]):
     def list(self: Labels[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Label]:
         """List the labels of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -74,7 +74,7 @@ class Labels(Resource[C]):
     ) -> AsyncPage[Label]:
         """List the labels of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -94,7 +94,7 @@ class Labels(Resource[C]):
     ) -> Iterator[Label]:
         """Iterate over all rows: list the labels of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -114,7 +114,7 @@ class Labels(Resource[C]):
     ) -> AsyncIterator[Label]:
         """Iterate over all rows: list the labels of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/labels``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -134,7 +134,7 @@ class Labels(Resource[C]):
     ) -> Label:
         """Update a label's name or color.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -156,7 +156,7 @@ class Labels(Resource[C]):
     ) -> Label:
         """Update a label's name or color.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -176,7 +176,7 @@ class Labels(Resource[C]):
     def delete(self: Labels[Sync], label: IdLike, /) -> Deleted:
         """Delete a label and remove it from all cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -193,7 +193,7 @@ class Labels(Resource[C]):
     async def delete(self: Labels[Async], label: IdLike, /) -> Deleted:
         """Delete a label and remove it from all cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -210,7 +210,7 @@ class Labels(Resource[C]):
     def add_to_card(self: Labels[Sync], card: IdLike, label: IdLike, /) -> Ok:
         """Add a label to a card. Has no effect if the card already has the label.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -228,7 +228,7 @@ class Labels(Resource[C]):
     async def add_to_card(self: Labels[Async], card: IdLike, label: IdLike, /) -> Ok:
         """Add a label to a card. Has no effect if the card already has the label.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -246,7 +246,7 @@ class Labels(Resource[C]):
     def remove_from_card(self: Labels[Sync], card: IdLike, label: IdLike, /) -> Ok:
         """Remove a label from a card.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -264,7 +264,7 @@ class Labels(Resource[C]):
     async def remove_from_card(self: Labels[Async], card: IdLike, label: IdLike, /) -> Ok:
         """Remove a label from a card.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             card: The id of the card, its key, or a value or a handle of one.
@@ -285,7 +285,7 @@ class CardLabels(Resource[C]):
     def add(self: CardLabels[Sync], label: IdLike, /) -> Ok:
         """Add a label to a card. Has no effect if the card already has the label.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -302,7 +302,7 @@ class CardLabels(Resource[C]):
     async def add(self: CardLabels[Async], label: IdLike, /) -> Ok:
         """Add a label to a card. Has no effect if the card already has the label.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -319,7 +319,7 @@ class CardLabels(Resource[C]):
     def remove(self: CardLabels[Sync], label: IdLike, /) -> Ok:
         """Remove a label from a card.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.
@@ -336,7 +336,7 @@ class CardLabels(Resource[C]):
     async def remove(self: CardLabels[Async], label: IdLike, /) -> Ok:
         """Remove a label from a card.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/labels/:labelId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             label: The id of the label, or a value or a handle of one.

@@ -22,7 +22,7 @@ class Notifications(Resource[C]):
     ) -> Page[Notification]:
         """List the caller's notifications, newest first.
 
-        ``GET /notifications``. Requires a token with the scope ``notifications:read``.
+        ``GET /notifications``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
 
         Args:
             limit: 1 to 500. Default: 50; unlike other lists, this one is always paged.
@@ -46,7 +46,7 @@ class Notifications(Resource[C]):
     ) -> AsyncPage[Notification]:
         """List the caller's notifications, newest first.
 
-        ``GET /notifications``. Requires a token with the scope ``notifications:read``.
+        ``GET /notifications``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
 
         Args:
             limit: 1 to 500. Default: 50; unlike other lists, this one is always paged.
@@ -70,7 +70,7 @@ class Notifications(Resource[C]):
     ) -> Iterator[Notification]:
         """Iterate over all rows: list the caller's notifications, newest first.
 
-        ``GET /notifications``. Requires a token with the scope ``notifications:read``.
+        ``GET /notifications``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -94,7 +94,7 @@ class Notifications(Resource[C]):
     ) -> AsyncIterator[Notification]:
         """Iterate over all rows: list the caller's notifications, newest first.
 
-        ``GET /notifications``. Requires a token with the scope ``notifications:read``.
+        ``GET /notifications``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -112,7 +112,7 @@ class Notifications(Resource[C]):
     def count(self: Notifications[Sync]) -> NotificationCount:
         """Get the number of the caller's unread notifications.
 
-        ``GET /notifications/count``. Requires a token with the scope ``notifications:read``.
+        ``GET /notifications/count``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
 
         Returns:
             The number of unread notifications.
@@ -124,7 +124,7 @@ class Notifications(Resource[C]):
     async def count(self: Notifications[Async]) -> NotificationCount:
         """Get the number of the caller's unread notifications.
 
-        ``GET /notifications/count``. Requires a token with the scope ``notifications:read``.
+        ``GET /notifications/count``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
 
         Returns:
             The number of unread notifications.
@@ -136,7 +136,7 @@ class Notifications(Resource[C]):
     def read_all(self: Notifications[Sync]) -> Ok:
         """Mark all of the caller's notifications as read.
 
-        ``PATCH /notifications/read-all``. Requires a token with the scope ``notifications:read``.
+        ``PATCH /notifications/read-all``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
 
         Returns:
             A confirmation.
@@ -149,7 +149,7 @@ class Notifications(Resource[C]):
     async def read_all(self: Notifications[Async]) -> Ok:
         """Mark all of the caller's notifications as read.
 
-        ``PATCH /notifications/read-all``. Requires a token with the scope ``notifications:read``.
+        ``PATCH /notifications/read-all``. Permitted for every account, for its own data; API tokens need the scope ``notifications:read``.
 
         Returns:
             A confirmation.
@@ -162,7 +162,7 @@ class Notifications(Resource[C]):
     def read(self: Notifications[Sync], notification: IdLike, /) -> Notification:
         """Mark a notification as read. Has no effect if it is read already.
 
-        ``PATCH /notifications/:id/read``. Requires a token with the scope ``notifications:read``.
+        ``PATCH /notifications/:id/read``. Permitted for the owner of the item; API tokens need the scope ``notifications:read``.
 
         Args:
             notification: The id of the notification, or a value or a handle of one.
@@ -179,7 +179,7 @@ class Notifications(Resource[C]):
     async def read(self: Notifications[Async], notification: IdLike, /) -> Notification:
         """Mark a notification as read. Has no effect if it is read already.
 
-        ``PATCH /notifications/:id/read``. Requires a token with the scope ``notifications:read``.
+        ``PATCH /notifications/:id/read``. Permitted for the owner of the item; API tokens need the scope ``notifications:read``.
 
         Args:
             notification: The id of the notification, or a value or a handle of one.

@@ -19,7 +19,7 @@ class Organizations(Resource[C]):
     def create(self: Organizations[Sync], *, name: str, slug: str) -> Organization:
         """Create an organization. The caller becomes its owner.
 
-        ``POST /organizations``. Requires a token with all scopes.
+        ``POST /organizations``. Permitted for every account, for its own data; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -37,7 +37,7 @@ class Organizations(Resource[C]):
     async def create(self: Organizations[Async], *, name: str, slug: str) -> Organization:
         """Create an organization. The caller becomes its owner.
 
-        ``POST /organizations``. Requires a token with all scopes.
+        ``POST /organizations``. Permitted for every account, for its own data; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -57,7 +57,7 @@ class Organizations(Resource[C]):
     ) -> Page[Organization]:
         """List the organizations that the caller is a member of.
 
-        ``GET /organizations``. Requires a token.
+        ``GET /organizations``. Permitted for every account, for its own data; any API token is accepted.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -76,7 +76,7 @@ class Organizations(Resource[C]):
     ) -> AsyncPage[Organization]:
         """List the organizations that the caller is a member of.
 
-        ``GET /organizations``. Requires a token.
+        ``GET /organizations``. Permitted for every account, for its own data; any API token is accepted.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -95,7 +95,7 @@ class Organizations(Resource[C]):
     ) -> Iterator[Organization]:
         """Iterate over all rows: list the organizations that the caller is a member of.
 
-        ``GET /organizations``. Requires a token.
+        ``GET /organizations``. Permitted for every account, for its own data; any API token is accepted.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -114,7 +114,7 @@ class Organizations(Resource[C]):
     ) -> AsyncIterator[Organization]:
         """Iterate over all rows: list the organizations that the caller is a member of.
 
-        ``GET /organizations``. Requires a token.
+        ``GET /organizations``. Permitted for every account, for its own data; any API token is accepted.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -131,7 +131,7 @@ class Organizations(Resource[C]):
     def get(self: Organizations[Sync], organization: IdLike, /) -> Organization:
         """Get an organization by its slug.
 
-        ``GET /organizations/:orgSlug``. Requires a token.
+        ``GET /organizations/:orgSlug``. Permitted for members of the organization; any API token is accepted.
 
         Args:
             organization: The slug of the organization, or a value or a handle of one.
@@ -147,7 +147,7 @@ class Organizations(Resource[C]):
     async def get(self: Organizations[Async], organization: IdLike, /) -> Organization:
         """Get an organization by its slug.
 
-        ``GET /organizations/:orgSlug``. Requires a token.
+        ``GET /organizations/:orgSlug``. Permitted for members of the organization; any API token is accepted.
 
         Args:
             organization: The slug of the organization, or a value or a handle of one.
@@ -168,9 +168,9 @@ class Organizations(Resource[C]):
         name: str | Unset = UNSET,
         slug: str | Unset = UNSET,
     ) -> Organization:
-        """Update an organization's name or slug. Owner only.
+        """Update an organization's name or slug.
 
-        ``PATCH /organizations/:orgSlug``. Requires a token with all scopes.
+        ``PATCH /organizations/:orgSlug``. Permitted for the owner of the organization; API tokens need all scopes.
 
         Args:
             organization: The slug of the organization, or a value or a handle of one.
@@ -195,9 +195,9 @@ class Organizations(Resource[C]):
         name: str | Unset = UNSET,
         slug: str | Unset = UNSET,
     ) -> Organization:
-        """Update an organization's name or slug. Owner only.
+        """Update an organization's name or slug.
 
-        ``PATCH /organizations/:orgSlug``. Requires a token with all scopes.
+        ``PATCH /organizations/:orgSlug``. Permitted for the owner of the organization; API tokens need all scopes.
 
         Args:
             organization: The slug of the organization, or a value or a handle of one.
@@ -215,9 +215,9 @@ class Organizations(Resource[C]):
         """
     @overload
     def delete(self: Organizations[Sync], organization: IdLike, /) -> Ok:
-        """Move an organization with all its workspaces, projects and files to the trash. Owner only.
+        """Move an organization with all its workspaces, projects and files to the trash.
 
-        ``DELETE /organizations/:orgSlug``. Requires a login.
+        ``DELETE /organizations/:orgSlug``. Permitted for the owner of the organization; requires a login, not an API token.
 
         Args:
             organization: The slug of the organization, or a value or a handle of one.
@@ -232,9 +232,9 @@ class Organizations(Resource[C]):
         """
     @overload
     async def delete(self: Organizations[Async], organization: IdLike, /) -> Ok:
-        """Move an organization with all its workspaces, projects and files to the trash. Owner only.
+        """Move an organization with all its workspaces, projects and files to the trash.
 
-        ``DELETE /organizations/:orgSlug``. Requires a login.
+        ``DELETE /organizations/:orgSlug``. Permitted for the owner of the organization; requires a login, not an API token.
 
         Args:
             organization: The slug of the organization, or a value or a handle of one.
@@ -251,7 +251,7 @@ class Organizations(Resource[C]):
     def leave(self: Organizations[Sync], organization: IdLike, /) -> MemberRemoved:
         """Leave an organization, its workspaces and projects. The owner cannot leave.
 
-        ``POST /organizations/:orgSlug/leave``. Requires a token with all scopes.
+        ``POST /organizations/:orgSlug/leave``. Permitted for members of the organization; API tokens need all scopes.
 
         Args:
             organization: The slug of the organization, or a value or a handle of one.
@@ -268,7 +268,7 @@ class Organizations(Resource[C]):
     async def leave(self: Organizations[Async], organization: IdLike, /) -> MemberRemoved:
         """Leave an organization, its workspaces and projects. The owner cannot leave.
 
-        ``POST /organizations/:orgSlug/leave``. Requires a token with all scopes.
+        ``POST /organizations/:orgSlug/leave``. Permitted for members of the organization; API tokens need all scopes.
 
         Args:
             organization: The slug of the organization, or a value or a handle of one.
@@ -289,7 +289,7 @@ class OrganizationHandle(SlugHandle[C]):
     def get(self: OrganizationHandle[Sync]) -> Organization:
         """Get an organization by its slug.
 
-        ``GET /organizations/:orgSlug``. Requires a token.
+        ``GET /organizations/:orgSlug``. Permitted for members of the organization; any API token is accepted.
 
         Returns:
             A top-level container of workspaces and members.
@@ -302,7 +302,7 @@ class OrganizationHandle(SlugHandle[C]):
     async def get(self: OrganizationHandle[Async]) -> Organization:
         """Get an organization by its slug.
 
-        ``GET /organizations/:orgSlug``. Requires a token.
+        ``GET /organizations/:orgSlug``. Permitted for members of the organization; any API token is accepted.
 
         Returns:
             A top-level container of workspaces and members.
@@ -315,9 +315,9 @@ class OrganizationHandle(SlugHandle[C]):
     def update(
         self: OrganizationHandle[Sync], *, name: str | Unset = UNSET, slug: str | Unset = UNSET
     ) -> Organization:
-        """Update an organization's name or slug. Owner only.
+        """Update an organization's name or slug.
 
-        ``PATCH /organizations/:orgSlug``. Requires a token with all scopes.
+        ``PATCH /organizations/:orgSlug``. Permitted for the owner of the organization; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -336,9 +336,9 @@ class OrganizationHandle(SlugHandle[C]):
     async def update(
         self: OrganizationHandle[Async], *, name: str | Unset = UNSET, slug: str | Unset = UNSET
     ) -> Organization:
-        """Update an organization's name or slug. Owner only.
+        """Update an organization's name or slug.
 
-        ``PATCH /organizations/:orgSlug``. Requires a token with all scopes.
+        ``PATCH /organizations/:orgSlug``. Permitted for the owner of the organization; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -355,9 +355,9 @@ class OrganizationHandle(SlugHandle[C]):
         """
     @overload
     def delete(self: OrganizationHandle[Sync]) -> Ok:
-        """Move an organization with all its workspaces, projects and files to the trash. Owner only.
+        """Move an organization with all its workspaces, projects and files to the trash.
 
-        ``DELETE /organizations/:orgSlug``. Requires a login.
+        ``DELETE /organizations/:orgSlug``. Permitted for the owner of the organization; requires a login, not an API token.
 
         Returns:
             A confirmation.
@@ -369,9 +369,9 @@ class OrganizationHandle(SlugHandle[C]):
         """
     @overload
     async def delete(self: OrganizationHandle[Async]) -> Ok:
-        """Move an organization with all its workspaces, projects and files to the trash. Owner only.
+        """Move an organization with all its workspaces, projects and files to the trash.
 
-        ``DELETE /organizations/:orgSlug``. Requires a login.
+        ``DELETE /organizations/:orgSlug``. Permitted for the owner of the organization; requires a login, not an API token.
 
         Returns:
             A confirmation.
@@ -385,7 +385,7 @@ class OrganizationHandle(SlugHandle[C]):
     def leave(self: OrganizationHandle[Sync]) -> MemberRemoved:
         """Leave an organization, its workspaces and projects. The owner cannot leave.
 
-        ``POST /organizations/:orgSlug/leave``. Requires a token with all scopes.
+        ``POST /organizations/:orgSlug/leave``. Permitted for members of the organization; API tokens need all scopes.
 
         Returns:
             The result of removing a member.
@@ -399,7 +399,7 @@ class OrganizationHandle(SlugHandle[C]):
     async def leave(self: OrganizationHandle[Async]) -> MemberRemoved:
         """Leave an organization, its workspaces and projects. The owner cannot leave.
 
-        ``POST /organizations/:orgSlug/leave``. Requires a token with all scopes.
+        ``POST /organizations/:orgSlug/leave``. Permitted for members of the organization; API tokens need all scopes.
 
         Returns:
             The result of removing a member.
@@ -429,7 +429,7 @@ class OrganizationMembers(Resource[C]):
     ) -> Page[OrganizationMember]:
         """List the members of an organization with their roles.
 
-        ``GET /organizations/:orgSlug/members``. Requires a token with all scopes.
+        ``GET /organizations/:orgSlug/members``. Permitted for members of the organization; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -449,7 +449,7 @@ class OrganizationMembers(Resource[C]):
     ) -> AsyncPage[OrganizationMember]:
         """List the members of an organization with their roles.
 
-        ``GET /organizations/:orgSlug/members``. Requires a token with all scopes.
+        ``GET /organizations/:orgSlug/members``. Permitted for members of the organization; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -469,7 +469,7 @@ class OrganizationMembers(Resource[C]):
     ) -> Iterator[OrganizationMember]:
         """Iterate over all rows: list the members of an organization with their roles.
 
-        ``GET /organizations/:orgSlug/members``. Requires a token with all scopes.
+        ``GET /organizations/:orgSlug/members``. Permitted for members of the organization; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -489,7 +489,7 @@ class OrganizationMembers(Resource[C]):
     ) -> AsyncIterator[OrganizationMember]:
         """Iterate over all rows: list the members of an organization with their roles.
 
-        ``GET /organizations/:orgSlug/members``. Requires a token with all scopes.
+        ``GET /organizations/:orgSlug/members``. Permitted for members of the organization; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -509,7 +509,7 @@ class OrganizationMembers(Resource[C]):
     ) -> OrganizationMember:
         """Add a user with an account to an organization, by e-mail address.
 
-        ``POST /organizations/:orgSlug/members``. Requires a token with all scopes.
+        ``POST /organizations/:orgSlug/members``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             email: The email.
@@ -530,7 +530,7 @@ class OrganizationMembers(Resource[C]):
     ) -> OrganizationMember:
         """Add a user with an account to an organization, by e-mail address.
 
-        ``POST /organizations/:orgSlug/members``. Requires a token with all scopes.
+        ``POST /organizations/:orgSlug/members``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             email: The email.
@@ -551,7 +551,7 @@ class OrganizationMembers(Resource[C]):
     ) -> UpdatedOrganizationMember:
         """Update a member's role. The caller must outrank the member; the owner's role cannot be changed.
 
-        ``PATCH /organizations/:orgSlug/members/:userId``. Requires a token with all scopes.
+        ``PATCH /organizations/:orgSlug/members/:userId``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
@@ -572,7 +572,7 @@ class OrganizationMembers(Resource[C]):
     ) -> UpdatedOrganizationMember:
         """Update a member's role. The caller must outrank the member; the owner's role cannot be changed.
 
-        ``PATCH /organizations/:orgSlug/members/:userId``. Requires a token with all scopes.
+        ``PATCH /organizations/:orgSlug/members/:userId``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
@@ -591,7 +591,7 @@ class OrganizationMembers(Resource[C]):
     def remove(self: OrganizationMembers[Sync], user: IdLike, /) -> MemberRemoved:
         """Remove a member from an organization, its workspaces and projects. The response lists what ended with it.
 
-        ``DELETE /organizations/:orgSlug/members/:userId``. Requires a token with all scopes.
+        ``DELETE /organizations/:orgSlug/members/:userId``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
@@ -608,7 +608,7 @@ class OrganizationMembers(Resource[C]):
     async def remove(self: OrganizationMembers[Async], user: IdLike, /) -> MemberRemoved:
         """Remove a member from an organization, its workspaces and projects. The response lists what ended with it.
 
-        ``DELETE /organizations/:orgSlug/members/:userId``. Requires a token with all scopes.
+        ``DELETE /organizations/:orgSlug/members/:userId``. Permitted for admins of the organization; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.

@@ -27,7 +27,7 @@ class Pilotage(Resource[C]):
     ) -> PilotageState:
         """Get the pilotage state of a workspace: missions, priorities, todos, decisions and documents.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/state``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/state``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             profile: ``pilotage`` shows everything; ``execution`` the todos and the running missions; ``revue`` the decisions, and completed missions and todos.
@@ -54,7 +54,7 @@ class Pilotage(Resource[C]):
     ) -> PilotageState:
         """Get the pilotage state of a workspace: missions, priorities, todos, decisions and documents.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/state``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/state``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             profile: ``pilotage`` shows everything; ``execution`` the todos and the running missions; ``revue`` the decisions, and completed missions and todos.
@@ -75,7 +75,7 @@ class Pilotage(Resource[C]):
     ) -> Mission:
         """Create a mission.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             objective: 1-500 characters.
@@ -96,7 +96,7 @@ class Pilotage(Resource[C]):
     ) -> Mission:
         """Create a mission.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             objective: 1-500 characters.
@@ -121,7 +121,7 @@ class Pilotage(Resource[C]):
     ) -> Page[Mission]:
         """List the missions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -146,7 +146,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncPage[Mission]:
         """List the missions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -171,7 +171,7 @@ class Pilotage(Resource[C]):
     ) -> Iterator[Mission]:
         """Iterate over all rows: list the missions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -196,7 +196,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncIterator[Mission]:
         """Iterate over all rows: list the missions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -224,7 +224,7 @@ class Pilotage(Resource[C]):
     ) -> Mission:
         """Update a mission's status or details.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Requires a token with the scope ``pilotage:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             mission: The id of the mission, or a value or a handle of one.
@@ -255,7 +255,7 @@ class Pilotage(Resource[C]):
     ) -> Mission:
         """Update a mission's status or details.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Requires a token with the scope ``pilotage:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             mission: The id of the mission, or a value or a handle of one.
@@ -277,7 +277,7 @@ class Pilotage(Resource[C]):
     def delete_mission(self: Pilotage[Sync], mission: IdLike, /) -> Ok:
         """Delete a mission. Its todos are kept and unlinked.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Requires a token with the scope ``pilotage:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             mission: The id of the mission, or a value or a handle of one.
@@ -294,7 +294,7 @@ class Pilotage(Resource[C]):
     async def delete_mission(self: Pilotage[Async], mission: IdLike, /) -> Ok:
         """Delete a mission. Its todos are kept and unlinked.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Requires a token with the scope ``pilotage:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/missions/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             mission: The id of the mission, or a value or a handle of one.
@@ -313,7 +313,7 @@ class Pilotage(Resource[C]):
     ) -> PilotagePriority:
         """Create a priority.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             label: 1-500 characters.
@@ -334,7 +334,7 @@ class Pilotage(Resource[C]):
     ) -> PilotagePriority:
         """Create a priority.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             label: 1-500 characters.
@@ -359,7 +359,7 @@ class Pilotage(Resource[C]):
     ) -> Page[PilotagePriority]:
         """List the priorities of a workspace, including completed ones.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -384,7 +384,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncPage[PilotagePriority]:
         """List the priorities of a workspace, including completed ones.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -409,7 +409,7 @@ class Pilotage(Resource[C]):
     ) -> Iterator[PilotagePriority]:
         """Iterate over all rows: list the priorities of a workspace, including completed ones.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -434,7 +434,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncIterator[PilotagePriority]:
         """Iterate over all rows: list the priorities of a workspace, including completed ones.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -461,7 +461,7 @@ class Pilotage(Resource[C]):
     ) -> PilotagePriority:
         """Update a priority or mark it as done.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Requires a token with the scope ``pilotage:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             priority: The id of the priority, or a value or a handle of one.
@@ -490,7 +490,7 @@ class Pilotage(Resource[C]):
     ) -> PilotagePriority:
         """Update a priority or mark it as done.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Requires a token with the scope ``pilotage:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             priority: The id of the priority, or a value or a handle of one.
@@ -511,7 +511,7 @@ class Pilotage(Resource[C]):
     def delete_priority(self: Pilotage[Sync], priority: IdLike, /) -> Ok:
         """Delete a priority. Its todos are kept and unlinked.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Requires a token with the scope ``pilotage:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             priority: The id of the priority, or a value or a handle of one.
@@ -528,7 +528,7 @@ class Pilotage(Resource[C]):
     async def delete_priority(self: Pilotage[Async], priority: IdLike, /) -> Ok:
         """Delete a priority. Its todos are kept and unlinked.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Requires a token with the scope ``pilotage:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/priorities/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             priority: The id of the priority, or a value or a handle of one.
@@ -551,7 +551,7 @@ class Pilotage(Resource[C]):
     ) -> Todo:
         """Create a todo, optionally linked to a mission or priority.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             label: 1-500 characters.
@@ -577,7 +577,7 @@ class Pilotage(Resource[C]):
     ) -> Todo:
         """Create a todo, optionally linked to a mission or priority.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             label: 1-500 characters.
@@ -603,7 +603,7 @@ class Pilotage(Resource[C]):
     ) -> Page[Todo]:
         """List the todos of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -628,7 +628,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncPage[Todo]:
         """List the todos of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -653,7 +653,7 @@ class Pilotage(Resource[C]):
     ) -> Iterator[Todo]:
         """Iterate over all rows: list the todos of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -678,7 +678,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncIterator[Todo]:
         """Iterate over all rows: list the todos of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -706,7 +706,7 @@ class Pilotage(Resource[C]):
     ) -> Todo:
         """Update a todo's status, label or links.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Requires a token with the scope ``pilotage:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             todo: The id of the todo, or a value or a handle of one.
@@ -737,7 +737,7 @@ class Pilotage(Resource[C]):
     ) -> Todo:
         """Update a todo's status, label or links.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Requires a token with the scope ``pilotage:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             todo: The id of the todo, or a value or a handle of one.
@@ -759,7 +759,7 @@ class Pilotage(Resource[C]):
     def delete_todo(self: Pilotage[Sync], todo: IdLike, /) -> Ok:
         """Delete a todo.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Requires a token with the scope ``pilotage:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             todo: The id of the todo, or a value or a handle of one.
@@ -776,7 +776,7 @@ class Pilotage(Resource[C]):
     async def delete_todo(self: Pilotage[Async], todo: IdLike, /) -> Ok:
         """Delete a todo.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Requires a token with the scope ``pilotage:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/todos/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             todo: The id of the todo, or a value or a handle of one.
@@ -793,7 +793,7 @@ class Pilotage(Resource[C]):
     def create_decision(self: Pilotage[Sync], *, title: str, impact: str | Unset | None = UNSET) -> Decision:
         """Record a decision.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             title: 1-500 characters.
@@ -814,7 +814,7 @@ class Pilotage(Resource[C]):
     ) -> Decision:
         """Record a decision.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             title: 1-500 characters.
@@ -835,7 +835,7 @@ class Pilotage(Resource[C]):
     ) -> Page[Decision]:
         """List the decisions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -855,7 +855,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncPage[Decision]:
         """List the decisions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -875,7 +875,7 @@ class Pilotage(Resource[C]):
     ) -> Iterator[Decision]:
         """Iterate over all rows: list the decisions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -895,7 +895,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncIterator[Decision]:
         """Iterate over all rows: list the decisions of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/decisions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -919,7 +919,7 @@ class Pilotage(Resource[C]):
     ) -> ActiveDoc:
         """Register an active document.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             title: 1-500 characters.
@@ -945,7 +945,7 @@ class Pilotage(Resource[C]):
     ) -> ActiveDoc:
         """Register an active document.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             title: 1-500 characters.
@@ -967,7 +967,7 @@ class Pilotage(Resource[C]):
     ) -> Page[ActiveDoc]:
         """List the active documents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -987,7 +987,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncPage[ActiveDoc]:
         """List the active documents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -1007,7 +1007,7 @@ class Pilotage(Resource[C]):
     ) -> Iterator[ActiveDoc]:
         """Iterate over all rows: list the active documents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1027,7 +1027,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncIterator[ActiveDoc]:
         """Iterate over all rows: list the active documents of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1053,7 +1053,7 @@ class Pilotage(Resource[C]):
     ) -> ActiveDoc:
         """Update an active document.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Requires a token with the scope ``pilotage:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             active_doc: The id of the active doc, or a value or a handle of one.
@@ -1082,7 +1082,7 @@ class Pilotage(Resource[C]):
     ) -> ActiveDoc:
         """Update an active document.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Requires a token with the scope ``pilotage:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             active_doc: The id of the active doc, or a value or a handle of one.
@@ -1103,7 +1103,7 @@ class Pilotage(Resource[C]):
     def delete_doc(self: Pilotage[Sync], active_doc: IdLike, /) -> Ok:
         """Remove an active document from the register.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Requires a token with the scope ``pilotage:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             active_doc: The id of the active doc, or a value or a handle of one.
@@ -1120,7 +1120,7 @@ class Pilotage(Resource[C]):
     async def delete_doc(self: Pilotage[Async], active_doc: IdLike, /) -> Ok:
         """Remove an active document from the register.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Requires a token with the scope ``pilotage:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/pilotage/docs/:id``. Permitted for pilotage owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             active_doc: The id of the active doc, or a value or a handle of one.
@@ -1143,7 +1143,7 @@ class Pilotage(Resource[C]):
     ) -> ProposedAction:
         """Submit an action for human review. Nothing is changed until it is approved and applied.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/propose``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/propose``. Permitted for pilotage reviewers and owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             action_type: The name of an action that makes changes, such as ``move_card``; 1-100 characters.
@@ -1169,7 +1169,7 @@ class Pilotage(Resource[C]):
     ) -> ProposedAction:
         """Submit an action for human review. Nothing is changed until it is approved and applied.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/propose``. Requires a token with the scope ``pilotage:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/propose``. Permitted for pilotage reviewers and owners; API tokens need the scope ``pilotage:write``.
 
         Args:
             action_type: The name of an action that makes changes, such as ``move_card``; 1-100 characters.
@@ -1195,7 +1195,7 @@ class Pilotage(Resource[C]):
     ) -> Page[ProposedAction]:
         """List proposed actions, optionally filtered by status.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -1220,7 +1220,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncPage[ProposedAction]:
         """List proposed actions, optionally filtered by status.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -1245,7 +1245,7 @@ class Pilotage(Resource[C]):
     ) -> Iterator[ProposedAction]:
         """Iterate over all rows: list proposed actions, optionally filtered by status.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1270,7 +1270,7 @@ class Pilotage(Resource[C]):
     ) -> AsyncIterator[ProposedAction]:
         """Iterate over all rows: list proposed actions, optionally filtered by status.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1289,7 +1289,7 @@ class Pilotage(Resource[C]):
     def get_action(self: Pilotage[Sync], proposed_action: IdLike, /) -> ProposedAction:
         """Get a proposed action.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             proposed_action: The id of the proposed action, or a value or a handle of one.
@@ -1305,7 +1305,7 @@ class Pilotage(Resource[C]):
     async def get_action(self: Pilotage[Async], proposed_action: IdLike, /) -> ProposedAction:
         """Get a proposed action.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id``. Requires a token with the scope ``pilotage:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id``. Permitted for everyone with access to the workspace; API tokens need the scope ``pilotage:read``.
 
         Args:
             proposed_action: The id of the proposed action, or a value or a handle of one.
@@ -1328,7 +1328,7 @@ class Pilotage(Resource[C]):
     ) -> ProposedAction:
         """Approve or reject a suggested action, once. An approved action is applied with the reviewer's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/review``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/review``. Permitted for pilotage reviewers and owners; requires a login, not an API token.
 
         Args:
             proposed_action: The id of the proposed action, or a value or a handle of one.
@@ -1355,7 +1355,7 @@ class Pilotage(Resource[C]):
     ) -> ProposedAction:
         """Approve or reject a suggested action, once. An approved action is applied with the reviewer's rights.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/review``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/review``. Permitted for pilotage reviewers and owners; requires a login, not an API token.
 
         Args:
             proposed_action: The id of the proposed action, or a value or a handle of one.
@@ -1375,7 +1375,7 @@ class Pilotage(Resource[C]):
     def apply_action(self: Pilotage[Sync], proposed_action: IdLike, /) -> ProposedAction:
         """Apply an approved action, once, in one transaction and with the rights of the user who approved it.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/apply``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/apply``. Permitted for pilotage owners; requires a login, not an API token.
 
         Args:
             proposed_action: The id of the proposed action, or a value or a handle of one.
@@ -1392,7 +1392,7 @@ class Pilotage(Resource[C]):
     async def apply_action(self: Pilotage[Async], proposed_action: IdLike, /) -> ProposedAction:
         """Apply an approved action, once, in one transaction and with the rights of the user who approved it.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/apply``. Requires a login.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/pilotage/actions/:id/apply``. Permitted for pilotage owners; requires a login, not an API token.
 
         Args:
             proposed_action: The id of the proposed action, or a value or a handle of one.

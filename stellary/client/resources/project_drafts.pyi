@@ -26,7 +26,7 @@ class ProjectDrafts(Resource[C]):
     ) -> ProjectDraft:
         """Create a project draft from a brief. The response contains the first questions.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             name: The name of the future project; 1-100 characters.
@@ -54,7 +54,7 @@ class ProjectDrafts(Resource[C]):
     ) -> ProjectDraft:
         """Create a project draft from a brief. The response contains the first questions.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             name: The name of the future project; 1-100 characters.
@@ -77,7 +77,7 @@ class ProjectDrafts(Resource[C]):
     ) -> Page[DraftSummary]:
         """List the drafts of a workspace, newest first, without their texts.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -97,7 +97,7 @@ class ProjectDrafts(Resource[C]):
     ) -> AsyncPage[DraftSummary]:
         """List the drafts of a workspace, newest first, without their texts.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -117,7 +117,7 @@ class ProjectDrafts(Resource[C]):
     ) -> Iterator[DraftSummary]:
         """Iterate over all rows: list the drafts of a workspace, newest first, without their texts.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -137,7 +137,7 @@ class ProjectDrafts(Resource[C]):
     ) -> AsyncIterator[DraftSummary]:
         """Iterate over all rows: list the drafts of a workspace, newest first, without their texts.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -155,7 +155,7 @@ class ProjectDrafts(Resource[C]):
     def get(self: ProjectDrafts[Sync], draft: IdLike, /) -> ProjectDraft:
         """Get a draft with its questions, answers and roadmap.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -171,7 +171,7 @@ class ProjectDrafts(Resource[C]):
     async def get(self: ProjectDrafts[Async], draft: IdLike, /) -> ProjectDraft:
         """Get a draft with its questions, answers and roadmap.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -187,7 +187,7 @@ class ProjectDrafts(Resource[C]):
     def delete(self: ProjectDrafts[Sync], draft: IdLike, /) -> Ok:
         """Delete a draft. A project that was created from it is kept.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -204,7 +204,7 @@ class ProjectDrafts(Resource[C]):
     async def delete(self: ProjectDrafts[Async], draft: IdLike, /) -> Ok:
         """Delete a draft. A project that was created from it is kept.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -223,7 +223,7 @@ class ProjectDrafts(Resource[C]):
     ) -> ProjectDraft:
         """Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/refine``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/refine``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -244,7 +244,7 @@ class ProjectDrafts(Resource[C]):
     ) -> ProjectDraft:
         """Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/refine``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/refine``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -265,7 +265,7 @@ class ProjectDrafts(Resource[C]):
     ) -> ProjectDraft:
         """Generate the roadmap, or generate it again with feedback.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -286,7 +286,7 @@ class ProjectDrafts(Resource[C]):
     ) -> ProjectDraft:
         """Generate the roadmap, or generate it again with feedback.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -312,7 +312,7 @@ class ProjectDrafts(Resource[C]):
     ) -> Project:
         """Create the project, once: phases become columns, deliverables become cards.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -339,7 +339,7 @@ class ProjectDrafts(Resource[C]):
     ) -> Project:
         """Create the project, once: phases become columns, deliverables become cards.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             draft: The id of the draft, or a value or a handle of one.
@@ -363,7 +363,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     def get(self: ProjectDraftHandle[Sync]) -> ProjectDraft:
         """Get a draft with its questions, answers and roadmap.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Returns:
             A draft of a project.
@@ -376,7 +376,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     async def get(self: ProjectDraftHandle[Async]) -> ProjectDraft:
         """Get a draft with its questions, answers and roadmap.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for everyone with access to the workspace; API tokens need all scopes.
 
         Returns:
             A draft of a project.
@@ -389,7 +389,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     def delete(self: ProjectDraftHandle[Sync]) -> Ok:
         """Delete a draft. A project that was created from it is kept.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Returns:
             A confirmation.
@@ -403,7 +403,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     async def delete(self: ProjectDraftHandle[Async]) -> Ok:
         """Delete a draft. A project that was created from it is kept.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Returns:
             A confirmation.
@@ -417,7 +417,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     def refine(self: ProjectDraftHandle[Sync], *, answers: dict[str, Any] | Unset = UNSET) -> ProjectDraft:
         """Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/refine``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/refine``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             answers: Answers by question id, also to questions of earlier rounds: a text, a number, one option or a list of options, or an ISO 8601 date. Answers complete the round; optional questions may be left out. Without answers, nothing changes.
@@ -437,7 +437,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     ) -> ProjectDraft:
         """Submit answers. Returns the next questions and the readiness score. An existing roadmap must be generated again.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/refine``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/refine``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             answers: Answers by question id, also to questions of earlier rounds: a text, a number, one option or a list of options, or an ISO 8601 date. Answers complete the round; optional questions may be left out. Without answers, nothing changes.
@@ -455,7 +455,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     def generate_roadmap(self: ProjectDraftHandle[Sync], *, feedback: str | Unset = UNSET) -> ProjectDraft:
         """Generate the roadmap, or generate it again with feedback.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             feedback: Changes to make: ``add a phase for testing after Build``, ``remove …``, ``merge … and …``, ``shorter``, ``start on 2026-05-01``. Earlier feedback still applies, unless it is taken back with ``undo``.
@@ -475,7 +475,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     ) -> ProjectDraft:
         """Generate the roadmap, or generate it again with feedback.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/generate-roadmap``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             feedback: Changes to make: ``add a phase for testing after Build``, ``remove …``, ``merge … and …``, ``shorter``, ``start on 2026-05-01``. Earlier feedback still applies, unless it is taken back with ``undo``.
@@ -495,7 +495,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     ) -> Project:
         """Create the project, once: phases become columns, deliverables become cards.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             name: Default: the name of the draft. 1-100 characters.
@@ -516,7 +516,7 @@ class ProjectDraftHandle(ItemHandle[C]):
     ) -> Project:
         """Create the project, once: phases become columns, deliverables become cards.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/project-drafts/:draftId/execute``. Permitted for the creator, and admins of the workspace; API tokens need all scopes.
 
         Args:
             name: Default: the name of the draft. 1-100 characters.

@@ -55,7 +55,7 @@ class Projects(Resource[C]):
     ) -> Project:
         """Create a project with the columns and labels of a template. The caller becomes a member.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -83,7 +83,7 @@ class Projects(Resource[C]):
     ) -> Project:
         """Create a project with the columns and labels of a template. The caller becomes a member.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -110,7 +110,7 @@ class Projects(Resource[C]):
     ) -> Page[Project]:
         """List the projects of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -135,7 +135,7 @@ class Projects(Resource[C]):
     ) -> AsyncPage[Project]:
         """List the projects of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -160,7 +160,7 @@ class Projects(Resource[C]):
     ) -> Iterator[Project]:
         """Iterate over all rows: list the projects of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -185,7 +185,7 @@ class Projects(Resource[C]):
     ) -> AsyncIterator[Project]:
         """Iterate over all rows: list the projects of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -206,7 +206,7 @@ class Projects(Resource[C]):
     ) -> Page[ProjectTemplate]:
         """List the available project templates.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/templates``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/templates``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -226,7 +226,7 @@ class Projects(Resource[C]):
     ) -> AsyncPage[ProjectTemplate]:
         """List the available project templates.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/templates``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/templates``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -250,7 +250,7 @@ class Projects(Resource[C]):
     ) -> Page[PortfolioProject]:
         """Get a summary of every project of a workspace: cards by status and column, due cards and completed cards.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/portfolio``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/portfolio``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -275,7 +275,7 @@ class Projects(Resource[C]):
     ) -> AsyncPage[PortfolioProject]:
         """Get a summary of every project of a workspace: cards by status and column, due cards and completed cards.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/portfolio``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/portfolio``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -294,7 +294,7 @@ class Projects(Resource[C]):
     def get(self: Projects[Sync], project: IdLike, /) -> Project:
         """Get a project by its id.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -310,7 +310,7 @@ class Projects(Resource[C]):
     async def get(self: Projects[Async], project: IdLike, /) -> Project:
         """Get a project by its id.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -334,7 +334,7 @@ class Projects(Resource[C]):
     ) -> Project:
         """Update, archive or restore a project.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -363,7 +363,7 @@ class Projects(Resource[C]):
     ) -> Project:
         """Update, archive or restore a project.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -382,9 +382,9 @@ class Projects(Resource[C]):
         """
     @overload
     def delete(self: Projects[Sync], project: IdLike, /) -> Ok:
-        """Delete a project with everything in it. Requires a project member or a workspace admin.
+        """Delete a project with everything in it.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for members of the project, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -399,9 +399,9 @@ class Projects(Resource[C]):
         """
     @overload
     async def delete(self: Projects[Async], project: IdLike, /) -> Ok:
-        """Delete a project with everything in it. Requires a project member or a workspace admin.
+        """Delete a project with everything in it.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for members of the project, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -418,7 +418,7 @@ class Projects(Resource[C]):
     def board(self: Projects[Sync], project: IdLike, /) -> Board:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -434,7 +434,7 @@ class Projects(Resource[C]):
     async def board(self: Projects[Async], project: IdLike, /) -> Board:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -450,7 +450,7 @@ class Projects(Resource[C]):
     def export(self: Projects[Sync], project: IdLike, /) -> ProjectFile:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -466,7 +466,7 @@ class Projects(Resource[C]):
     async def export(self: Projects[Async], project: IdLike, /) -> ProjectFile:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             project: The id of the project, or a value or a handle of one.
@@ -498,7 +498,7 @@ class Projects(Resource[C]):
 
         Unknown fields are ignored and listed in the response. Everything else must be valid, or nothing is created.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/import``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/import``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             project: At least its ``name``.
@@ -542,7 +542,7 @@ class Projects(Resource[C]):
 
         Unknown fields are ignored and listed in the response. Everything else must be valid, or nothing is created.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/import``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/import``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             project: At least its ``name``.
@@ -700,7 +700,7 @@ class ProjectHandle(ItemHandle[C]):
     def get(self: ProjectHandle[Sync]) -> Project:
         """Get a project by its id.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             A board with its columns and cards.
@@ -713,7 +713,7 @@ class ProjectHandle(ItemHandle[C]):
     async def get(self: ProjectHandle[Async]) -> Project:
         """Get a project by its id.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             A board with its columns and cards.
@@ -732,7 +732,7 @@ class ProjectHandle(ItemHandle[C]):
     ) -> Project:
         """Update, archive or restore a project.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -758,7 +758,7 @@ class ProjectHandle(ItemHandle[C]):
     ) -> Project:
         """Update, archive or restore a project.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -776,9 +776,9 @@ class ProjectHandle(ItemHandle[C]):
         """
     @overload
     def delete(self: ProjectHandle[Sync]) -> Ok:
-        """Delete a project with everything in it. Requires a project member or a workspace admin.
+        """Delete a project with everything in it.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for members of the project, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Returns:
             A confirmation.
@@ -790,9 +790,9 @@ class ProjectHandle(ItemHandle[C]):
         """
     @overload
     async def delete(self: ProjectHandle[Async]) -> Ok:
-        """Delete a project with everything in it. Requires a project member or a workspace admin.
+        """Delete a project with everything in it.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId``. Permitted for members of the project, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Returns:
             A confirmation.
@@ -806,7 +806,7 @@ class ProjectHandle(ItemHandle[C]):
     def board(self: ProjectHandle[Sync]) -> Board:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             Everything that a project's board shows, read as one consistent snapshot.
@@ -819,7 +819,7 @@ class ProjectHandle(ItemHandle[C]):
     async def board(self: ProjectHandle[Async]) -> Board:
         """Get everything the board shows: scopes, columns, cards, labels, custom fields and members.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/board``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             Everything that a project's board shows, read as one consistent snapshot.
@@ -832,7 +832,7 @@ class ProjectHandle(ItemHandle[C]):
     def export(self: ProjectHandle[Sync]) -> ProjectFile:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             A project as one file, in the format that ``projects.import`` accepts.
@@ -845,7 +845,7 @@ class ProjectHandle(ItemHandle[C]):
     async def export(self: ProjectHandle[Async]) -> ProjectFile:
         """Export a project as one JSON file: scopes, columns, cards, labels, custom fields, members, documents and automations.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/export``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             A project as one file, in the format that ``projects.import`` accepts.
@@ -858,7 +858,7 @@ class ProjectHandle(ItemHandle[C]):
     def undo(self: ProjectHandle[Sync], activity: IdLike, /) -> Card:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             activity: The id of the activity, or a value or a handle of one.
@@ -875,7 +875,7 @@ class ProjectHandle(ItemHandle[C]):
     async def undo(self: ProjectHandle[Async], activity: IdLike, /) -> Card:
         """Take back a change of a card's fields, position, labels or checklist, unless they have changed since.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/activity/:activityId/undo``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             activity: The id of the activity, or a value or a handle of one.
@@ -1006,7 +1006,7 @@ class ProjectMembers(Resource[C]):
     ) -> Page[ProjectMember]:
         """List the members of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -1026,7 +1026,7 @@ class ProjectMembers(Resource[C]):
     ) -> AsyncPage[ProjectMember]:
         """List the members of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -1046,7 +1046,7 @@ class ProjectMembers(Resource[C]):
     ) -> Iterator[ProjectMember]:
         """Iterate over all rows: list the members of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1066,7 +1066,7 @@ class ProjectMembers(Resource[C]):
     ) -> AsyncIterator[ProjectMember]:
         """Iterate over all rows: list the members of a project.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1084,7 +1084,7 @@ class ProjectMembers(Resource[C]):
     def add(self: ProjectMembers[Sync], *, email: str) -> ProjectMember:
         """Add a user with access to the workspace to a project, by e-mail address.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             email: The email.
@@ -1102,7 +1102,7 @@ class ProjectMembers(Resource[C]):
     async def add(self: ProjectMembers[Async], *, email: str) -> ProjectMember:
         """Add a user with access to the workspace to a project, by e-mail address.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             email: The email.
@@ -1120,7 +1120,7 @@ class ProjectMembers(Resource[C]):
     def remove(self: ProjectMembers[Sync], user: IdLike, /) -> Ok:
         """Remove a member from a project. The user keeps access to the workspace.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
@@ -1137,7 +1137,7 @@ class ProjectMembers(Resource[C]):
     async def remove(self: ProjectMembers[Async], user: IdLike, /) -> Ok:
         """Remove a member from a project. The user keeps access to the workspace.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/members/:userId``. Permitted for members of the project, and admins of the workspace; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.

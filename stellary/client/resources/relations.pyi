@@ -21,7 +21,7 @@ class Relations(Resource[C]):
     ) -> Relation:
         """Create a relation between two cards. `blocks` and `parent_of` must not form a cycle.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             target_card_id: Another card of the workspace.
@@ -45,7 +45,7 @@ class Relations(Resource[C]):
     ) -> Relation:
         """Create a relation between two cards. `blocks` and `parent_of` must not form a cycle.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             target_card_id: Another card of the workspace.
@@ -66,7 +66,7 @@ class Relations(Resource[C]):
     ) -> Page[Relation]:
         """List the relations of a card, as seen from it.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -86,7 +86,7 @@ class Relations(Resource[C]):
     ) -> AsyncPage[Relation]:
         """List the relations of a card, as seen from it.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -106,7 +106,7 @@ class Relations(Resource[C]):
     ) -> Iterator[Relation]:
         """Iterate over all rows: list the relations of a card, as seen from it.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -126,7 +126,7 @@ class Relations(Resource[C]):
     ) -> AsyncIterator[Relation]:
         """Iterate over all rows: list the relations of a card, as seen from it.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/cards/:cardId/relations``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -144,7 +144,7 @@ class Relations(Resource[C]):
     def delete(self: Relations[Sync], relation: IdLike, /) -> Ok:
         """Delete a relation, for both cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/relations/:relationId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/relations/:relationId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             relation: The id of the relation, or a value or a handle of one.
@@ -161,7 +161,7 @@ class Relations(Resource[C]):
     async def delete(self: Relations[Async], relation: IdLike, /) -> Ok:
         """Delete a relation, for both cards.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/relations/:relationId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/relations/:relationId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             relation: The id of the relation, or a value or a handle of one.

@@ -19,7 +19,7 @@ class AnyScopes(Resource[C]):
     def get(self: AnyScopes[Sync], scope: IdLike, /) -> Scope:
         """Get a scope with its columns and view settings.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -35,7 +35,7 @@ class AnyScopes(Resource[C]):
     async def get(self: AnyScopes[Async], scope: IdLike, /) -> Scope:
         """Get a scope with its columns and view settings.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -61,7 +61,7 @@ class AnyScopes(Resource[C]):
     ) -> Scope:
         """Update a scope's name, description, dates or position.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -94,7 +94,7 @@ class AnyScopes(Resource[C]):
     ) -> Scope:
         """Update a scope's name, description, dates or position.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -117,7 +117,7 @@ class AnyScopes(Resource[C]):
     def delete(self: AnyScopes[Sync], scope: IdLike, /, *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -138,7 +138,7 @@ class AnyScopes(Resource[C]):
     ) -> Deleted:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -163,7 +163,7 @@ class AnyScopes(Resource[C]):
     ) -> ScopeViews:
         """Get the views of a scope and which one is active; with `type`, also the contents of that view.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -187,7 +187,7 @@ class AnyScopes(Resource[C]):
     ) -> ScopeViews:
         """Get the views of a scope and which one is active; with `type`, also the contents of that view.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -213,7 +213,7 @@ class AnyScopes(Resource[C]):
     ) -> ScopeViews:
         """Switch the active view of a scope, or update the settings of a view.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -242,7 +242,7 @@ class AnyScopes(Resource[C]):
     ) -> ScopeViews:
         """Switch the active view of a scope, or update the settings of a view.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             scope: The id of the scope, or a value or a handle of one.
@@ -279,7 +279,7 @@ class Scopes(AnyScopes[C]):
     ) -> Scope:
         """Create a scope, by default with columns like those of the default scope.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -311,7 +311,7 @@ class Scopes(AnyScopes[C]):
     ) -> Scope:
         """Create a scope, by default with columns like those of the default scope.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -334,7 +334,7 @@ class Scopes(AnyScopes[C]):
     def list(self: Scopes[Sync], *, limit: int | Unset = UNSET, cursor: str | Unset = UNSET) -> Page[Scope]:
         """List the scopes of a project with their columns, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -354,7 +354,7 @@ class Scopes(AnyScopes[C]):
     ) -> AsyncPage[Scope]:
         """List the scopes of a project with their columns, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -374,7 +374,7 @@ class Scopes(AnyScopes[C]):
     ) -> Iterator[Scope]:
         """Iterate over all rows: list the scopes of a project with their columns, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -394,7 +394,7 @@ class Scopes(AnyScopes[C]):
     ) -> AsyncIterator[Scope]:
         """Iterate over all rows: list the scopes of a project with their columns, in order.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/projects/:projectId/scopes``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -415,7 +415,7 @@ class ScopeHandle(ItemHandle[C]):
     def get(self: ScopeHandle[Sync]) -> Scope:
         """Get a scope with its columns and view settings.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             A work package of a project.
@@ -428,7 +428,7 @@ class ScopeHandle(ItemHandle[C]):
     async def get(self: ScopeHandle[Async]) -> Scope:
         """Get a scope with its columns and view settings.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Returns:
             A work package of a project.
@@ -449,7 +449,7 @@ class ScopeHandle(ItemHandle[C]):
     ) -> Scope:
         """Update a scope's name, description, dates or position.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -479,7 +479,7 @@ class ScopeHandle(ItemHandle[C]):
     ) -> Scope:
         """Update a scope's name, description, dates or position.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             name: 1-100 characters.
@@ -501,7 +501,7 @@ class ScopeHandle(ItemHandle[C]):
     def delete(self: ScopeHandle[Sync], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             move_cards_to: A column of another scope of the project, to whose end all cards move, archived ones included. If omitted, the cards are deleted with the scope.
@@ -519,7 +519,7 @@ class ScopeHandle(ItemHandle[C]):
     async def delete(self: ScopeHandle[Async], *, move_cards_to: IdLike | Unset = UNSET) -> Deleted:
         """Delete a scope with its columns. Its cards are deleted too, unless `moveCardsTo` is given.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             move_cards_to: A column of another scope of the project, to whose end all cards move, archived ones included. If omitted, the cards are deleted with the scope.
@@ -541,7 +541,7 @@ class ScopeHandle(ItemHandle[C]):
     ) -> ScopeViews:
         """Get the views of a scope and which one is active; with `type`, also the contents of that view.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             type: Also return the contents of this view.
@@ -562,7 +562,7 @@ class ScopeHandle(ItemHandle[C]):
     ) -> ScopeViews:
         """Get the views of a scope and which one is active; with `type`, also the contents of that view.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             type: Also return the contents of this view.
@@ -585,7 +585,7 @@ class ScopeHandle(ItemHandle[C]):
     ) -> ScopeViews:
         """Switch the active view of a scope, or update the settings of a view.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             active_view: The view in which the scope opens for everyone from now on.
@@ -611,7 +611,7 @@ class ScopeHandle(ItemHandle[C]):
     ) -> ScopeViews:
         """Switch the active view of a scope, or update the settings of a view.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Requires a token with the scope ``projects:write``.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/scopes/:scopeId/views``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             active_view: The view in which the scope opens for everyone from now on.

@@ -35,7 +35,7 @@ class Trash(Resource[C]):
     ) -> Page[TrashedItem]:
         """List the deleted items of a workspace, the last one first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -74,7 +74,7 @@ class Trash(Resource[C]):
     ) -> AsyncPage[TrashedItem]:
         """List the deleted items of a workspace, the last one first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -113,7 +113,7 @@ class Trash(Resource[C]):
     ) -> Iterator[TrashedItem]:
         """Iterate over all rows: list the deleted items of a workspace, the last one first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -152,7 +152,7 @@ class Trash(Resource[C]):
     ) -> AsyncIterator[TrashedItem]:
         """Iterate over all rows: list the deleted items of a workspace, the last one first.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/trash``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -174,7 +174,7 @@ class Trash(Resource[C]):
     ) -> TrashedItem:
         """Restore a deleted item with all that was deleted with it.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -196,7 +196,7 @@ class Trash(Resource[C]):
     ) -> TrashedItem:
         """Restore a deleted item with all that was deleted with it.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -216,7 +216,7 @@ class Trash(Resource[C]):
     def delete(self: Trash[Sync], trash: IdLike, /) -> Ok:
         """Delete an item in the trash for good, with its files.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -233,7 +233,7 @@ class Trash(Resource[C]):
     async def delete(self: Trash[Async], trash: IdLike, /) -> Ok:
         """Delete an item in the trash for good, with its files.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -259,7 +259,7 @@ class ContainerTrash(Resource[C]):
     ) -> Page[TrashedContainer]:
         """List the deleted organizations and workspaces that the caller administers, the last one first.
 
-        ``GET /trash``. Requires a login.
+        ``GET /trash``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -278,7 +278,7 @@ class ContainerTrash(Resource[C]):
     ) -> AsyncPage[TrashedContainer]:
         """List the deleted organizations and workspaces that the caller administers, the last one first.
 
-        ``GET /trash``. Requires a login.
+        ``GET /trash``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -297,7 +297,7 @@ class ContainerTrash(Resource[C]):
     ) -> Iterator[TrashedContainer]:
         """Iterate over all rows: list the deleted organizations and workspaces that the caller administers, the last one first.
 
-        ``GET /trash``. Requires a login.
+        ``GET /trash``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -316,7 +316,7 @@ class ContainerTrash(Resource[C]):
     ) -> AsyncIterator[TrashedContainer]:
         """Iterate over all rows: list the deleted organizations and workspaces that the caller administers, the last one first.
 
-        ``GET /trash``. Requires a login.
+        ``GET /trash``. Permitted for every account, for its own data; requires a login, not an API token.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -335,7 +335,7 @@ class ContainerTrash(Resource[C]):
     ) -> TrashedContainer:
         """Restore a deleted organization or workspace with everything in it. Admins only.
 
-        ``POST /trash/:trashId/restore``. Requires a login.
+        ``POST /trash/:trashId/restore``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -356,7 +356,7 @@ class ContainerTrash(Resource[C]):
     ) -> TrashedContainer:
         """Restore a deleted organization or workspace with everything in it. Admins only.
 
-        ``POST /trash/:trashId/restore``. Requires a login.
+        ``POST /trash/:trashId/restore``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -375,7 +375,7 @@ class ContainerTrash(Resource[C]):
     def delete(self: ContainerTrash[Sync], trash: IdLike, /) -> Ok:
         """Delete an organization or a workspace in the trash for good. Owner only.
 
-        ``DELETE /trash/:trashId``. Requires a login.
+        ``DELETE /trash/:trashId``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -392,7 +392,7 @@ class ContainerTrash(Resource[C]):
     async def delete(self: ContainerTrash[Async], trash: IdLike, /) -> Ok:
         """Delete an organization or a workspace in the trash for good. Owner only.
 
-        ``DELETE /trash/:trashId``. Requires a login.
+        ``DELETE /trash/:trashId``. Permitted for the owner of the item; requires a login, not an API token.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -420,7 +420,7 @@ class ProjectTrash(Resource[C]):
     ) -> TrashedItem:
         """Restore a deleted item with all that was deleted with it.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -442,7 +442,7 @@ class ProjectTrash(Resource[C]):
     ) -> TrashedItem:
         """Restore a deleted item with all that was deleted with it.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Requires a token with the scope ``projects:write``.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId/restore``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -462,7 +462,7 @@ class ProjectTrash(Resource[C]):
     def delete(self: ProjectTrash[Sync], trash: IdLike, /) -> Ok:
         """Delete an item in the trash for good, with its files.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.
@@ -479,7 +479,7 @@ class ProjectTrash(Resource[C]):
     async def delete(self: ProjectTrash[Async], trash: IdLike, /) -> Ok:
         """Delete an item in the trash for good, with its files.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Requires a token with the scope ``projects:write``.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/trash/:trashId``. Permitted for the creator, and admins of the workspace; API tokens need the scope ``projects:write``.
 
         Args:
             trash: The id of the trash, or a value or a handle of one.

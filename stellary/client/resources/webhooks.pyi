@@ -117,7 +117,7 @@ class Webhooks(Resource[C]):
     ) -> CreatedWebhook:
         """Create a webhook that sends the workspace's activity to a URL. The secret is only returned in this response.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             url: ``https://…`` or ``http://…``; must resolve to a public address, and lead to port 80, 443 or one that the operator allows.
@@ -237,7 +237,7 @@ class Webhooks(Resource[C]):
     ) -> CreatedWebhook:
         """Create a webhook that sends the workspace's activity to a URL. The secret is only returned in this response.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             url: ``https://…`` or ``http://…``; must resolve to a public address, and lead to port 80, 443 or one that the operator allows.
@@ -259,7 +259,7 @@ class Webhooks(Resource[C]):
     ) -> Page[Webhook]:
         """List the webhooks of a workspace, without their secrets.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -279,7 +279,7 @@ class Webhooks(Resource[C]):
     ) -> AsyncPage[Webhook]:
         """List the webhooks of a workspace, without their secrets.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -299,7 +299,7 @@ class Webhooks(Resource[C]):
     ) -> Iterator[Webhook]:
         """Iterate over all rows: list the webhooks of a workspace, without their secrets.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -319,7 +319,7 @@ class Webhooks(Resource[C]):
     ) -> AsyncIterator[Webhook]:
         """Iterate over all rows: list the webhooks of a workspace, without their secrets.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -439,7 +439,7 @@ class Webhooks(Resource[C]):
     ) -> Webhook:
         """Update, enable or disable a webhook. Disabling it discards its pending deliveries.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             webhook: The id of the webhook, or a value or a handle of one.
@@ -562,7 +562,7 @@ class Webhooks(Resource[C]):
     ) -> Webhook:
         """Update, enable or disable a webhook. Disabling it discards its pending deliveries.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             webhook: The id of the webhook, or a value or a handle of one.
@@ -583,7 +583,7 @@ class Webhooks(Resource[C]):
     def delete(self: Webhooks[Sync], webhook: IdLike, /) -> Ok:
         """Delete a webhook and its delivery log.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             webhook: The id of the webhook, or a value or a handle of one.
@@ -600,7 +600,7 @@ class Webhooks(Resource[C]):
     async def delete(self: Webhooks[Async], webhook: IdLike, /) -> Ok:
         """Delete a webhook and its delivery log.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             webhook: The id of the webhook, or a value or a handle of one.
@@ -625,7 +625,7 @@ class Webhooks(Resource[C]):
     ) -> Page[WebhookDelivery]:
         """List the deliveries of a webhook, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             webhook: The id of the webhook, or a value or a handle of one.
@@ -653,7 +653,7 @@ class Webhooks(Resource[C]):
     ) -> AsyncPage[WebhookDelivery]:
         """List the deliveries of a webhook, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             webhook: The id of the webhook, or a value or a handle of one.
@@ -777,7 +777,7 @@ class WebhookHandle(ItemHandle[C]):
     ) -> Webhook:
         """Update, enable or disable a webhook. Disabling it discards its pending deliveries.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             url: 1-2000 characters.
@@ -897,7 +897,7 @@ class WebhookHandle(ItemHandle[C]):
     ) -> Webhook:
         """Update, enable or disable a webhook. Disabling it discards its pending deliveries.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             url: 1-2000 characters.
@@ -917,7 +917,7 @@ class WebhookHandle(ItemHandle[C]):
     def delete(self: WebhookHandle[Sync]) -> Ok:
         """Delete a webhook and its delivery log.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Returns:
             A confirmation.
@@ -931,7 +931,7 @@ class WebhookHandle(ItemHandle[C]):
     async def delete(self: WebhookHandle[Async]) -> Ok:
         """Delete a webhook and its delivery log.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Returns:
             A confirmation.
@@ -951,7 +951,7 @@ class WebhookHandle(ItemHandle[C]):
     ) -> Page[WebhookDelivery]:
         """List the deliveries of a webhook, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -976,7 +976,7 @@ class WebhookHandle(ItemHandle[C]):
     ) -> AsyncPage[WebhookDelivery]:
         """List the deliveries of a webhook, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -1001,7 +1001,7 @@ class WebhookHandle(ItemHandle[C]):
     ) -> Iterator[WebhookDelivery]:
         """Iterate over all rows: list the deliveries of a webhook, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1026,7 +1026,7 @@ class WebhookHandle(ItemHandle[C]):
     ) -> AsyncIterator[WebhookDelivery]:
         """Iterate over all rows: list the deliveries of a webhook, newest first. About the latest 1000 are kept.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -1045,7 +1045,7 @@ class WebhookHandle(ItemHandle[C]):
     def redeliver(self: WebhookHandle[Sync], delivery: IdLike, /) -> WebhookDelivery:
         """Send a message again with the same id; failed attempts are retried for another day.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries/:deliveryId/redeliver``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries/:deliveryId/redeliver``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             delivery: The id of the delivery, or a value or a handle of one.
@@ -1062,7 +1062,7 @@ class WebhookHandle(ItemHandle[C]):
     async def redeliver(self: WebhookHandle[Async], delivery: IdLike, /) -> WebhookDelivery:
         """Send a message again with the same id; failed attempts are retried for another day.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries/:deliveryId/redeliver``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/webhooks/:webhookId/deliveries/:deliveryId/redeliver``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             delivery: The id of the delivery, or a value or a handle of one.

@@ -37,7 +37,7 @@ class Workspaces(Resource[C]):
     def create(self: Workspaces[Sync], *, name: str, slug: str) -> Workspace:
         """Create a workspace. The caller becomes its owner, an admin and a pilotage owner.
 
-        ``POST /orgs/:orgSlug/workspaces``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces``. Permitted for members of the organization; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -56,7 +56,7 @@ class Workspaces(Resource[C]):
     async def create(self: Workspaces[Async], *, name: str, slug: str) -> Workspace:
         """Create a workspace. The caller becomes its owner, an admin and a pilotage owner.
 
-        ``POST /orgs/:orgSlug/workspaces``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces``. Permitted for members of the organization; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -77,7 +77,7 @@ class Workspaces(Resource[C]):
     ) -> Page[Workspace]:
         """List the workspaces of an organization that the caller has access to.
 
-        ``GET /orgs/:orgSlug/workspaces``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces``. Permitted for members of the organization; any API token is accepted.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -97,7 +97,7 @@ class Workspaces(Resource[C]):
     ) -> AsyncPage[Workspace]:
         """List the workspaces of an organization that the caller has access to.
 
-        ``GET /orgs/:orgSlug/workspaces``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces``. Permitted for members of the organization; any API token is accepted.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -117,7 +117,7 @@ class Workspaces(Resource[C]):
     ) -> Iterator[Workspace]:
         """Iterate over all rows: list the workspaces of an organization that the caller has access to.
 
-        ``GET /orgs/:orgSlug/workspaces``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces``. Permitted for members of the organization; any API token is accepted.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -137,7 +137,7 @@ class Workspaces(Resource[C]):
     ) -> AsyncIterator[Workspace]:
         """Iterate over all rows: list the workspaces of an organization that the caller has access to.
 
-        ``GET /orgs/:orgSlug/workspaces``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces``. Permitted for members of the organization; any API token is accepted.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -155,7 +155,7 @@ class Workspaces(Resource[C]):
     def get(self: Workspaces[Sync], workspace: IdLike, /) -> Workspace:
         """Get a workspace by its slug.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             workspace: The slug of the workspace, or a value or a handle of one.
@@ -171,7 +171,7 @@ class Workspaces(Resource[C]):
     async def get(self: Workspaces[Async], workspace: IdLike, /) -> Workspace:
         """Get a workspace by its slug.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             workspace: The slug of the workspace, or a value or a handle of one.
@@ -195,7 +195,7 @@ class Workspaces(Resource[C]):
     ) -> Workspace:
         """Update a workspace's name, slug or pilotage cycle.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             workspace: The slug of the workspace, or a value or a handle of one.
@@ -224,7 +224,7 @@ class Workspaces(Resource[C]):
     ) -> Workspace:
         """Update a workspace's name, slug or pilotage cycle.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             workspace: The slug of the workspace, or a value or a handle of one.
@@ -243,9 +243,9 @@ class Workspaces(Resource[C]):
         """
     @overload
     def delete(self: Workspaces[Sync], workspace: IdLike, /) -> Ok:
-        """Move a workspace with everything in it to the trash. Owner only.
+        """Move a workspace with everything in it to the trash.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for the owner of the workspace; requires a login, not an API token.
 
         Args:
             workspace: The slug of the workspace, or a value or a handle of one.
@@ -260,9 +260,9 @@ class Workspaces(Resource[C]):
         """
     @overload
     async def delete(self: Workspaces[Async], workspace: IdLike, /) -> Ok:
-        """Move a workspace with everything in it to the trash. Owner only.
+        """Move a workspace with everything in it to the trash.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for the owner of the workspace; requires a login, not an API token.
 
         Args:
             workspace: The slug of the workspace, or a value or a handle of one.
@@ -283,7 +283,7 @@ class WorkspaceHandle(SlugHandle[C]):
     def get(self: WorkspaceHandle[Sync]) -> Workspace:
         """Get a workspace by its slug.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Returns:
             A container for projects and pilotage inside an organization.
@@ -296,7 +296,7 @@ class WorkspaceHandle(SlugHandle[C]):
     async def get(self: WorkspaceHandle[Async]) -> Workspace:
         """Get a workspace by its slug.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Returns:
             A container for projects and pilotage inside an organization.
@@ -315,7 +315,7 @@ class WorkspaceHandle(SlugHandle[C]):
     ) -> Workspace:
         """Update a workspace's name, slug or pilotage cycle.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -341,7 +341,7 @@ class WorkspaceHandle(SlugHandle[C]):
     ) -> Workspace:
         """Update a workspace's name, slug or pilotage cycle.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             name: 1-100 characters.
@@ -359,9 +359,9 @@ class WorkspaceHandle(SlugHandle[C]):
         """
     @overload
     def delete(self: WorkspaceHandle[Sync]) -> Ok:
-        """Move a workspace with everything in it to the trash. Owner only.
+        """Move a workspace with everything in it to the trash.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for the owner of the workspace; requires a login, not an API token.
 
         Returns:
             A confirmation.
@@ -373,9 +373,9 @@ class WorkspaceHandle(SlugHandle[C]):
         """
     @overload
     async def delete(self: WorkspaceHandle[Async]) -> Ok:
-        """Move a workspace with everything in it to the trash. Owner only.
+        """Move a workspace with everything in it to the trash.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Requires a login.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug``. Permitted for the owner of the workspace; requires a login, not an API token.
 
         Returns:
             A confirmation.
@@ -401,7 +401,7 @@ class WorkspaceHandle(SlugHandle[C]):
         A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
         the last page.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             q: 1-200 characters, at most 32 words. All words must occur, in any order, also inside longer words; words in quotes must occur together. Case, accents and punctuation are ignored.
@@ -435,7 +435,7 @@ class WorkspaceHandle(SlugHandle[C]):
         A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
         the last page.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             q: 1-200 characters, at most 32 words. All words must occur, in any order, also inside longer words; words in quotes must occur together. Case, accents and punctuation are ignored.
@@ -469,7 +469,7 @@ class WorkspaceHandle(SlugHandle[C]):
         A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
         the last page.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             q: 1-200 characters, at most 32 words. All words must occur, in any order, also inside longer words; words in quotes must occur together. Case, accents and punctuation are ignored.
@@ -503,7 +503,7 @@ class WorkspaceHandle(SlugHandle[C]):
         A page looks through at most 1,000 items, so in a large workspace it can have fewer hits than its limit, or none, before
         the last page.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/search``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             q: 1-200 characters, at most 32 words. All words must occur, in any order, also inside longer words; words in quotes must occur together. Case, accents and punctuation are ignored.
@@ -527,7 +527,7 @@ class WorkspaceHandle(SlugHandle[C]):
     ) -> EventStream[WorkspaceEvent]:
         """Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/events``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/events``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             last_event_id: The id of the last event received; the stream continues after it. The header ``Last-Event-ID`` does the same and takes precedence. Without either, the stream starts with new events. The id of an event.
@@ -546,7 +546,7 @@ class WorkspaceHandle(SlugHandle[C]):
     ) -> AsyncEventStream[WorkspaceEvent]:
         """Follow the activity of a workspace: the stream sends each activity as an event `activity` when it is recorded.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/events``. Requires a token with the scope ``projects:read``.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/events``. Permitted for everyone with access to the workspace; API tokens need the scope ``projects:read``.
 
         Args:
             last_event_id: The id of the last event received; the stream continues after it. The header ``Last-Event-ID`` does the same and takes precedence. Without either, the stream starts with new events. The id of an event.
@@ -613,7 +613,7 @@ class WorkspaceMembers(Resource[C]):
     ) -> Page[WorkspaceMember]:
         """List the members of a workspace with their roles.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/members``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/members``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -633,7 +633,7 @@ class WorkspaceMembers(Resource[C]):
     ) -> AsyncPage[WorkspaceMember]:
         """List the members of a workspace with their roles.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/members``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/members``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -653,7 +653,7 @@ class WorkspaceMembers(Resource[C]):
     ) -> Iterator[WorkspaceMember]:
         """Iterate over all rows: list the members of a workspace with their roles.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/members``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/members``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -673,7 +673,7 @@ class WorkspaceMembers(Resource[C]):
     ) -> AsyncIterator[WorkspaceMember]:
         """Iterate over all rows: list the members of a workspace with their roles.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/members``. Requires a token.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/members``. Permitted for everyone with access to the workspace; any API token is accepted.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -693,7 +693,7 @@ class WorkspaceMembers(Resource[C]):
     ) -> CreatedInvitation:
         """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             email: The email.
@@ -714,7 +714,7 @@ class WorkspaceMembers(Resource[C]):
     ) -> CreatedInvitation:
         """Send an e-mail invitation to join the workspace. Replaces an earlier invitation of the same person, and within an hour only changes its role if the server sends e-mails.
 
-        ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Requires a token with all scopes.
+        ``POST /orgs/:orgSlug/workspaces/:wsSlug/members/invite``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             email: The email.
@@ -740,7 +740,7 @@ class WorkspaceMembers(Resource[C]):
     ) -> UpdatedWorkspaceMember:
         """Update a member's workspace role or pilotage role.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
@@ -767,7 +767,7 @@ class WorkspaceMembers(Resource[C]):
     ) -> UpdatedWorkspaceMember:
         """Update a member's workspace role or pilotage role.
 
-        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Requires a token with all scopes.
+        ``PATCH /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
@@ -787,7 +787,7 @@ class WorkspaceMembers(Resource[C]):
     def remove(self: WorkspaceMembers[Sync], user: IdLike, /) -> MemberRemoved:
         """Remove a member, or leave; also from projects and assigned cards. The response lists what ended.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Permitted for admins of the workspace, and the member itself; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
@@ -804,7 +804,7 @@ class WorkspaceMembers(Resource[C]):
     async def remove(self: WorkspaceMembers[Async], user: IdLike, /) -> MemberRemoved:
         """Remove a member, or leave; also from projects and assigned cards. The response lists what ended.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/members/:userId``. Permitted for admins of the workspace, and the member itself; API tokens need all scopes.
 
         Args:
             user: The id of the user, or a value or a handle of one.
@@ -826,7 +826,7 @@ class Invitations(Resource[C]):
     ) -> Page[Invitation]:
         """List the pending invitations of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -846,7 +846,7 @@ class Invitations(Resource[C]):
     ) -> AsyncPage[Invitation]:
         """List the pending invitations of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The maximum number of items in the response, 1 to 500. The ``Link`` header has the next page. Default: no limit.
@@ -866,7 +866,7 @@ class Invitations(Resource[C]):
     ) -> Iterator[Invitation]:
         """Iterate over all rows: list the pending invitations of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -886,7 +886,7 @@ class Invitations(Resource[C]):
     ) -> AsyncIterator[Invitation]:
         """Iterate over all rows: list the pending invitations of a workspace.
 
-        ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Requires a token with all scopes.
+        ``GET /orgs/:orgSlug/workspaces/:wsSlug/invitations``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             limit: The number of rows per request, 1-500. Default: 200.
@@ -904,7 +904,7 @@ class Invitations(Resource[C]):
     def revoke(self: Invitations[Sync], invitation: IdLike, /) -> Ok:
         """Revoke an invitation.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/invitations/:invitationId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/invitations/:invitationId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             invitation: The id of the invitation, or a value or a handle of one.
@@ -921,7 +921,7 @@ class Invitations(Resource[C]):
     async def revoke(self: Invitations[Async], invitation: IdLike, /) -> Ok:
         """Revoke an invitation.
 
-        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/invitations/:invitationId``. Requires a token with all scopes.
+        ``DELETE /orgs/:orgSlug/workspaces/:wsSlug/invitations/:invitationId``. Permitted for admins of the workspace; API tokens need all scopes.
 
         Args:
             invitation: The id of the invitation, or a value or a handle of one.
@@ -941,7 +941,7 @@ class ReceivedInvitations(Resource[C]):
     def accept(self: ReceivedInvitations[Sync], token: IdLike, /) -> AcceptedInvitation:
         """Accept an invitation with the token from the invitation e-mail. The caller becomes a member.
 
-        ``POST /invitations/:token/accept``. Requires a token with all scopes.
+        ``POST /invitations/:token/accept``. Permitted for the recipient of the invitation; API tokens need all scopes.
 
         Args:
             token: The token from the e-mail.
@@ -958,7 +958,7 @@ class ReceivedInvitations(Resource[C]):
     async def accept(self: ReceivedInvitations[Async], token: IdLike, /) -> AcceptedInvitation:
         """Accept an invitation with the token from the invitation e-mail. The caller becomes a member.
 
-        ``POST /invitations/:token/accept``. Requires a token with all scopes.
+        ``POST /invitations/:token/accept``. Permitted for the recipient of the invitation; API tokens need all scopes.
 
         Args:
             token: The token from the e-mail.
