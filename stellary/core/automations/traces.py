@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.automations import LIST_TRACES, AutomationTrace
 from stellary.contract.paging import Listing, Paged
@@ -15,26 +15,16 @@ from stellary.core.automations import access, rows
 from stellary.core.automations.row_types import TraceRow
 from stellary.core.automations.tables import traces
 from stellary.core.kernel.paging import Pages
-from stellary.core.kernel.retention import RetentionRule
+from stellary.core.kernel.retention import CountLimit, RetentionRule
 from stellary.core.kernel.unit import UnitOfWork, serves
 
 TRACES_MAX = 1_000
-DELETE_OLD_EVERY = 100
 
 _OF_RULE = traces.c.automation_id == bindparam("_rule_id")
 _LIST = Pages(TraceRow, select(traces).where(_OF_RULE), traces.c.id, newest_first=True)
 _INSERT = insert(traces)
-_old = traces.alias("old")
-_DELETE_OLD = delete(traces).where(
-    _OF_RULE,
-    traces.c.id
-    <= select(_old.c.id)
-    .where(_old.c.automation_id == bindparam("_rule_id"))
-    .order_by(_old.c.id.desc())
-    .limit(1)
-    .offset(TRACES_MAX)
-    .scalar_subquery(),
-)
+LIMIT = CountLimit(traces, "automation_id", TRACES_MAX)
+"""The limit of the traces of a rule."""
 RETENTION = RetentionRule(traces, traces.c.created_at, lambda retention: timedelta(days=retention.trace_days))
 """The rule for old traces."""
 
@@ -57,15 +47,4 @@ def record(uow: UnitOfWork, trace_rows: Sequence[Mapping[str, Any]]) -> None:
         return
     complete_rows = [{"id": uow.new_id(), "created_at": uow.now, **row} for row in trace_rows]
     uow.connection.execute(_INSERT, complete_rows)
-    for row in complete_rows:
-        if int(row["id"], 16) % DELETE_OLD_EVERY == 0:
-            delete_old_traces(uow, row["automation_id"])
-
-
-def delete_old_traces(uow: UnitOfWork, rule_id: str) -> None:
-    """Delete all but the newest 1,000 traces of a rule.
-
-    Args:
-        rule_id: The rule.
-    """
-    uow.connection.execute(_DELETE_OLD, {"_rule_id": rule_id})
+    LIMIT.apply(uow, complete_rows)

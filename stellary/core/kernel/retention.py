@@ -1,18 +1,20 @@
-"""Retention: the rules by which rows, or their contents, are deleted that have served their purpose, a few at a time."""
+"""Retention: the rules by which rows, or their contents, are deleted that have served their purpose."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import (
+    BindParameter,
     Column,
     ColumnElement,
     Delete,
+    Integer,
     Select,
     Table,
     TextClause,
@@ -26,6 +28,7 @@ from sqlalchemy import (
 
 from stellary.core.db.base import UtcDateTime
 from stellary.core.kernel.retention_days import Retention
+from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.units import Units
 
 C = TypeVar("C", Delete, Update)
@@ -71,6 +74,48 @@ class BatchSize:
         elif seconds < self._SHORT and count == self.rows:
             self.rows = min(self.rows * 2, self.MAX)
         return count
+
+
+class CountLimit:
+    """A limit to the rows of each container, such as the traces of a rule, whose oldest rows are deleted now and then.
+
+    Args:
+        table: The table.
+        container: The column with the id of the container.
+        rows_max: The number of rows to keep.
+        *conditions: The conditions of the rows that are deleted; others stay, and do not count. Default: all.
+
+    Attributes:
+        every: About one new row in so many has the effect that the oldest are deleted.
+    """
+
+    def __init__(self, table: Table, container: str, rows_max: int, *conditions: ColumnElement[bool]) -> None:
+        self._container, self.rows_max, self.every = container, rows_max, 100
+        newer = table.alias("newer")
+        id: BindParameter[str] = bindparam("_container_id")
+        last = select(newer.c.id).where(newer.c[container] == id).order_by(newer.c.id.desc())
+        last = last.limit(1).offset(bindparam("_rows_max", type_=Integer))
+        self._delete = delete(table).where(
+            table.c[container] == id, *conditions, table.c.id <= last.scalar_subquery()
+        )
+
+    def apply(self, uow: UnitOfWork, new_rows: Iterable[Mapping[str, Any]]) -> None:
+        """Delete the oldest rows of some of the containers that have new rows.
+
+        Args:
+            new_rows: The new rows.
+        """
+        for id in {row[self._container] for row in new_rows if int(row["id"], 16) % self.every == 0}:
+            self.delete_oldest(uow, id)
+
+    def delete_oldest(self, uow: UnitOfWork, container_id: str) -> None:
+        """Delete the oldest rows of a container.
+
+        Args:
+            container_id: The container.
+        """
+        parameters = {"_container_id": container_id, "_rows_max": self.rows_max}
+        uow.connection.execute(self._delete, parameters)
 
 
 class RetentionRule:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, literal_column, select
+from sqlalchemy import bindparam, insert, literal_column, select
 
 from stellary.contract.activities import WorkspaceEvent
 from stellary.contract.cards import Card
@@ -17,7 +17,7 @@ from stellary.core.accounts.people import Person
 from stellary.core.db.direct_connection import queue_rows
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.events import ActivitiesRecorded
-from stellary.core.kernel.retention import RetentionRule
+from stellary.core.kernel.retention import CountLimit, RetentionRule
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.notifications.rows import assignee_of, read_changes, read_via
 from stellary.core.webhooks import queue
@@ -25,7 +25,6 @@ from stellary.core.webhooks.row_types import SubscriberRow
 from stellary.core.webhooks.tables import HAS_BODY, deliveries, webhooks
 
 DELIVERIES_MAX = 1_000
-DELETE_OLD_EVERY = 100
 
 _ACTIVE_WEBHOOKS = Query(
     SubscriberRow,
@@ -34,19 +33,8 @@ _ACTIVE_WEBHOOKS = Query(
     ),
 )
 _INSERT = insert(deliveries)
-_old = deliveries.alias("old")
-_DELETE_OLD = delete(deliveries).where(
-    deliveries.c.webhook_id == bindparam("_webhook_id"),
-    # Pending messages do not count towards the limit.
-    deliveries.c.status != "pending",
-    deliveries.c.id
-    <= select(_old.c.id)
-    .where(_old.c.webhook_id == bindparam("_webhook_id"))
-    .order_by(_old.c.id.desc())
-    .limit(1)
-    .offset(DELIVERIES_MAX)
-    .scalar_subquery(),
-)
+LIMIT = CountLimit(deliveries, "webhook_id", DELIVERIES_MAX, deliveries.c.status != "pending")
+"""The limit of the messages of a webhook; pending ones stay."""
 RETENTION = RetentionRule(
     deliveries,
     deliveries.c.created_at,
@@ -90,10 +78,7 @@ def _write(uow: UnitOfWork, event: ActivitiesRecorded, webhook_rows: Sequence[Su
         return
     queue_rows(uow.connection, _INSERT, delivery_rows)
     queue.enqueue(uow, sorted({delivery["webhook_id"] for delivery in delivery_rows}))
-    for webhook_id in {
-        row["webhook_id"] for row in delivery_rows if int(row["id"], 16) % DELETE_OLD_EVERY == 0
-    }:
-        delete_old_deliveries(uow, webhook_id)
+    LIMIT.apply(uow, delivery_rows)
 
 
 def _payload(row: Mapping[str, Any], card: Card | None, people_by_id: Mapping[str, Person]) -> str:
@@ -123,12 +108,3 @@ def _delivery(uow: UnitOfWork, webhook_id: str, event: str, payload: str) -> dic
         "next_attempt_at": uow.now,
         "created_at": uow.now,
     }
-
-
-def delete_old_deliveries(uow: UnitOfWork, webhook_id: str) -> None:
-    """Delete all but the newest 1,000 messages of a webhook; messages that are still pending stay.
-
-    Args:
-        webhook_id: The webhook.
-    """
-    uow.connection.execute(_DELETE_OLD, {"_webhook_id": webhook_id})

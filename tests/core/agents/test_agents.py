@@ -373,14 +373,14 @@ def test_proposed_file_is_kept_until_the_decision(agent_api: AgentApi):
 
 
 def test_audit_keeps_only_the_newest_entries(agent_api: AgentApi, monkeypatch):
-    monkeypatch.setattr(audit, "ENTRIES_MAX", 2)
+    monkeypatch.setattr(audit.LIMIT, "rows_max", 2)
     agent = agent_api.agent()
     token = agent_api.token(agent)
     for _ in range(4):
         agent_api.world.ask(token, "GET", agent_api.path)
     with agent_api.world.core.begin(NOBODY) as uow:
-        audit.delete_old_entries(uow, agent["id"])
-    assert len(agent_api.audit(agent)) in (2, 4)
+        audit.LIMIT.delete_oldest(uow, agent["id"])
+    assert len(agent_api.audit(agent)) == 2
 
 
 # ---------------------------------------------------------------------------------------------- what is left of them

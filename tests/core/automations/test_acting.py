@@ -465,7 +465,7 @@ def test_traces_are_listed_by_the_page_newest_first(automation_api):
 
 
 def test_the_oldest_traces_are_forgotten(automation_api, monkeypatch):
-    monkeypatch.setattr(traces, "DELETE_OLD_EVERY", 1)
+    monkeypatch.setattr(traces.LIMIT, "every", 1)
     rule = automation_api.rule("task_created", "set_priority", priority="high")
     other = automation_api.rule("task_created", "set_priority", priority="low")
     with automation_api.world.core.begin(NOBODY) as uow:
@@ -535,7 +535,7 @@ def test_a_rule_acts_on_what_follows_it_in_the_same_unit(automation_api):
 
 def test_inapplicable_rules_cost_two_statements(automation_api, statements, monkeypatch):
     # Now and then a third one forgets the oldest traces: not by chance while they are counted.
-    monkeypatch.setattr(traces, "DELETE_OLD_EVERY", 1 << 128)
+    monkeypatch.setattr(traces.LIMIT, "every", 1 << 128)
     card = automation_api.card()
     for _ in range(5):
         automation_api.rule("task_moved", "archive_card", when("title", "eq", "other"))

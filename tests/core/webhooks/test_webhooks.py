@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import orjson
 import pytest
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import func, select, update
 
 from stellary.client.webhooks import verify
 from stellary.contract.cards import CreateCard
@@ -173,7 +173,7 @@ def test_webhook_receives_no_activity_of_other_workspaces(webhook_api):
 
 
 def test_bulk_change_writes_its_messages_with_few_statements(webhook_api, statements, monkeypatch):
-    monkeypatch.setattr(outbox, "DELETE_OLD_EVERY", 2**96)
+    monkeypatch.setattr(outbox.LIMIT, "every", 2**96)
     hook = webhook_api.hook("card_created")
 
     def make(count):
@@ -372,31 +372,19 @@ def test_deletion_during_a_delivery_leaves_no_job(webhook_api):
 
 
 def test_latest_and_pending_deliveries_are_kept(webhook_api, monkeypatch):
-    monkeypatch.setattr(outbox, "DELIVERIES_MAX", 2)
-    monkeypatch.setattr(outbox, "_DELETE_OLD", delete_old_but(2))
+    monkeypatch.setattr(outbox.LIMIT, "rows_max", 2)
     hook = webhook_api.hook("card_created")
     for number in range(3):
         webhook_api.card(str(number))
     webhook_api.send()
     with webhook_api.world.core.begin(webhook_api.owner.actor) as uow:
-        outbox.delete_old_deliveries(uow, hook["id"])
+        outbox.LIMIT.delete_oldest(uow, hook["id"])
     assert len(webhook_api.deliveries(hook)) == 2
     for number in range(3):
         webhook_api.card(str(number))
     with webhook_api.world.core.begin(webhook_api.owner.actor) as uow:
-        outbox.delete_old_deliveries(uow, hook["id"])
+        outbox.LIMIT.delete_oldest(uow, hook["id"])
     assert [delivery["status"] for delivery in webhook_api.deliveries(hook)] == ["pending"] * 3
-
-
-def delete_old_but(latest):
-    old = deliveries.alias("old")
-    this = bindparam("_webhook_id")
-    last = select(old.c.id).where(old.c.webhook_id == this).order_by(old.c.id.desc()).limit(1).offset(latest)
-    return delete(deliveries).where(
-        deliveries.c.webhook_id == this,
-        deliveries.c.status != "pending",
-        deliveries.c.id <= last.scalar_subquery(),
-    )
 
 
 def test_deliveries_are_paginated(webhook_api):
