@@ -15,61 +15,7 @@ from stellary.core.automations import acting
 from stellary.core.automations import on_items_changed as rules_on_items_changed
 from stellary.core.automations import on_member_removed as automations_on_member_removed
 from stellary.core.board import on_member_removed
-from stellary.core.kernel import signals
-from stellary.core.kernel.events import (
-    AccountTakenOver,
-    ActivitiesRecorded,
-    AddressReleased,
-    AdminRightsLost,
-    AttachmentAdded,
-    AttachmentRemoved,
-    BaseEvent,
-    CardArchived,
-    CardAssigned,
-    CardCreated,
-    CardDeleted,
-    CardDue,
-    CardMoved,
-    CardReturned,
-    CardsImported,
-    CardUnassigned,
-    CardUpdated,
-    ChangesRequested,
-    ChecklistCompleted,
-    CommentCreated,
-    CommentDeleted,
-    CommentUpdated,
-    ContentRestored,
-    DocumentApproved,
-    DocumentCommentCreated,
-    DocumentCommentDeleted,
-    DocumentCommentUpdated,
-    DocumentCreated,
-    DocumentDeleted,
-    DocumentRevised,
-    DocumentSubmitted,
-    DocumentUpdated,
-    DocumentWritten,
-    ItemChanged,
-    ItemPurged,
-    ItemRestored,
-    MemberDeactivated,
-    NoticeGiven,
-    OrganizationItemChanged,
-    PilotageChanged,
-    ProjectCreated,
-    ProjectImported,
-    ProjectMemberAdded,
-    ProjectMemberLeft,
-    ProjectMemberRemoved,
-    ProjectUpdated,
-    RelationAdded,
-    RelationRemoved,
-    TokensRevoked,
-    TriggerFired,
-    WorkspaceLeft,
-    WorkspacesRestored,
-)
+from stellary.core.kernel import events, signals
 from stellary.core.kernel.unit import Actor, UnitOfWork
 from stellary.core.notifications import activity, erasure, organization_activity, revisions
 from stellary.core.pilotage import proposed_actions
@@ -82,74 +28,74 @@ Reaction = Callable[[UnitOfWork, Sequence[Any]], None]
 """A function that is called with the unit and all new events of its types, in order, so that it can process them in bulk."""
 
 
-def end_streams(uow: UnitOfWork, events: Sequence[WorkspaceLeft | AdminRightsLost]) -> None:
+def end_streams(uow: UnitOfWork, departures: Sequence[events.WorkspaceLeft | events.AdminRightsLost]) -> None:
     """Make open streams check the access of their readers again.
 
     Args:
-        events: The users who have left a workspace or lost admin rights; any one of them is enough.
+        departures: The users who have left a workspace or lost admin rights; any one of them is enough.
     """
     uow.send_on_commit(signals.ACCESS)
 
 
-REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
-    CardCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
-    CardUpdated: (activity.record, index.update_index, acting.react),
-    CardMoved: (activity.record, acting.react),
-    CardReturned: (activity.record,),
-    CardArchived: (activity.record,),
-    CardAssigned: (activity.record, acting.react, delegation.start_missions),
-    CardUnassigned: (activity.record,),
-    CardDeleted: (activity.record, rules_on_items_changed.mark_references),
-    CommentCreated: (activity.record, index.update_index, delegation.start_missions),
-    CommentUpdated: (activity.record, index.update_index),
-    CommentDeleted: (activity.record, index.update_index),
-    NoticeGiven: (activity.record,),
-    AttachmentAdded: (activity.record,),
-    AttachmentRemoved: (activity.record,),
-    RelationAdded: (activity.record,),
-    RelationRemoved: (activity.record,),
-    ProjectCreated: (activity.record, index.update_index),
-    ProjectUpdated: (activity.record, index.update_index),
-    ItemChanged: (
+REACTIONS: Mapping[type[events.BaseEvent], tuple[Reaction, ...]] = {
+    events.CardCreated: (activity.record, index.update_index, acting.react, delegation.start_missions),
+    events.CardUpdated: (activity.record, index.update_index, acting.react),
+    events.CardMoved: (activity.record, acting.react),
+    events.CardReturned: (activity.record,),
+    events.CardArchived: (activity.record,),
+    events.CardAssigned: (activity.record, acting.react, delegation.start_missions),
+    events.CardUnassigned: (activity.record,),
+    events.CardDeleted: (activity.record, rules_on_items_changed.mark_references),
+    events.CommentCreated: (activity.record, index.update_index, delegation.start_missions),
+    events.CommentUpdated: (activity.record, index.update_index),
+    events.CommentDeleted: (activity.record, index.update_index),
+    events.NoticeGiven: (activity.record,),
+    events.AttachmentAdded: (activity.record,),
+    events.AttachmentRemoved: (activity.record,),
+    events.RelationAdded: (activity.record,),
+    events.RelationRemoved: (activity.record,),
+    events.ProjectCreated: (activity.record, index.update_index),
+    events.ProjectUpdated: (activity.record, index.update_index),
+    events.ItemChanged: (
         activity.record,
         rules_on_items_changed.mark_references,
         rules_on_items_changed.follow_options,
     ),
-    ItemPurged: (activity.record,),
-    OrganizationItemChanged: (organization_activity.record,),
-    WorkspacesRestored: (queue.resume_restored,),
-    ProjectImported: (activity.record, index.update_index),
-    CardsImported: (index.update_index,),
-    DocumentWritten: (index.update_index,),
-    ProjectMemberAdded: (activity.record,),
-    ProjectMemberRemoved: (activity.record,),
-    ProjectMemberLeft: (activity.record,),
-    DocumentCreated: (activity.record,),
-    DocumentUpdated: (activity.record,),
-    DocumentRevised: (revisions.merge_revisions,),
-    DocumentCommentCreated: (activity.record, index.update_index),
-    DocumentCommentUpdated: (activity.record, index.update_index),
-    DocumentCommentDeleted: (activity.record, index.update_index),
-    DocumentDeleted: (activity.record, rules_on_items_changed.mark_references),
-    DocumentSubmitted: (activity.record,),
-    DocumentApproved: (activity.record,),
-    ChangesRequested: (activity.record,),
+    events.ItemPurged: (activity.record,),
+    events.OrganizationItemChanged: (organization_activity.record,),
+    events.WorkspacesRestored: (queue.resume_restored,),
+    events.ProjectImported: (activity.record, index.update_index),
+    events.CardsImported: (index.update_index,),
+    events.DocumentWritten: (index.update_index,),
+    events.ProjectMemberAdded: (activity.record,),
+    events.ProjectMemberRemoved: (activity.record,),
+    events.ProjectMemberLeft: (activity.record,),
+    events.DocumentCreated: (activity.record,),
+    events.DocumentUpdated: (activity.record,),
+    events.DocumentRevised: (revisions.merge_revisions,),
+    events.DocumentCommentCreated: (activity.record, index.update_index),
+    events.DocumentCommentUpdated: (activity.record, index.update_index),
+    events.DocumentCommentDeleted: (activity.record, index.update_index),
+    events.DocumentDeleted: (activity.record, rules_on_items_changed.mark_references),
+    events.DocumentSubmitted: (activity.record,),
+    events.DocumentApproved: (activity.record,),
+    events.ChangesRequested: (activity.record,),
     # The rows of the entry last: the others look them up.
-    ItemRestored: (
+    events.ItemRestored: (
         activity.record,
         index.update_index,
         agents_on_restored.cancel_missions,
         rules_on_items_changed.mark_references,
         trash.forget_rows,
     ),
-    ContentRestored: (activity.record, rules_on_items_changed.mark_references),
-    ActivitiesRecorded: (outbox.write_messages,),
-    ChecklistCompleted: (acting.react,),
-    CardDue: (acting.react,),
-    TriggerFired: (acting.react,),
-    PilotageChanged: (activity.record, rules_on_items_changed.mark_references),
+    events.ContentRestored: (activity.record, rules_on_items_changed.mark_references),
+    events.ActivitiesRecorded: (outbox.write_messages,),
+    events.ChecklistCompleted: (acting.react,),
+    events.CardDue: (acting.react,),
+    events.TriggerFired: (acting.react,),
+    events.PilotageChanged: (activity.record, rules_on_items_changed.mark_references),
     # Proposed actions first: applying one locks it before the cards.
-    WorkspaceLeft: (
+    events.WorkspaceLeft: (
         end_streams,
         proposed_actions.reopen_approved,
         on_member_removed.leave_boards,
@@ -161,7 +107,7 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         leaving.end_invitations,
         activity.delete_notifications,
     ),
-    MemberDeactivated: (
+    events.MemberDeactivated: (
         end_streams,
         proposed_actions.reopen_approved,
         automations_on_member_removed.turn_off,
@@ -170,10 +116,10 @@ REACTIONS: Mapping[type[BaseEvent], tuple[Reaction, ...]] = {
         webhooks_on_member_removed.transfer_webhooks,
         leaving.end_invitations,
     ),
-    AddressReleased: (erasure.enqueue_erasures,),
-    AccountTakenOver: (automations_on_member_removed.turn_off_all, webhooks_on_member_removed.disable),
-    TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
-    AdminRightsLost: (
+    events.AddressReleased: (erasure.enqueue_erasures,),
+    events.AccountTakenOver: (automations_on_member_removed.turn_off_all, webhooks_on_member_removed.disable),
+    events.TokensRevoked: (agents_on_member_removed.revoke_all_tokens,),
+    events.AdminRightsLost: (
         end_streams,
         agents_on_member_removed.revoke_tokens,
         webhooks_on_member_removed.transfer_webhooks,
@@ -190,18 +136,18 @@ def settle(uow: UnitOfWork) -> None:
         wave = uow.events[uow.settled_count :]
         uow.settled_count += len(wave)
         # A change that a rule made on behalf of a user is recorded as the user's.
-        for user_id, events in groupby(wave, _acting_user):
+        for user_id, caused in groupby(wave, _acting_user):
             with uow.caused_by(None, uow.actor if user_id is None else Actor(user_id)):
-                _react(uow, events)
+                _react(uow, caused)
 
 
-def _acting_user(event: BaseEvent) -> str | None:
+def _acting_user(event: events.BaseEvent) -> str | None:
     return None if event.cause is None else event.cause.user_id
 
 
-def _react(uow: UnitOfWork, events: Iterable[BaseEvent]) -> None:
-    due: dict[Reaction, list[BaseEvent]] = defaultdict(list)
-    for event in events:
+def _react(uow: UnitOfWork, wave: Iterable[events.BaseEvent]) -> None:
+    due: dict[Reaction, list[events.BaseEvent]] = defaultdict(list)
+    for event in wave:
         for react in REACTIONS[type(event)]:
             due[react].append(event)
     for react, matching in due.items():

@@ -10,91 +10,45 @@ from typing import Final, get_args
 from stellary.contract.activities import ActivityType
 from stellary.contract.automations import Automation
 from stellary.contract.cards import CardStatus
-from stellary.core.kernel.events import (
-    AttachmentAdded,
-    AttachmentRemoved,
-    CardArchived,
-    CardAssigned,
-    CardCreated,
-    CardDeleted,
-    CardEvent,
-    CardMoved,
-    CardReturned,
-    CardUnassigned,
-    CardUpdated,
-    ChangesRequested,
-    CommentCreated,
-    CommentDeleted,
-    CommentUpdated,
-    ContentRestored,
-    DocumentApproved,
-    DocumentCommentCreated,
-    DocumentCommentDeleted,
-    DocumentCommentEvent,
-    DocumentCommentUpdated,
-    DocumentCreated,
-    DocumentDeleted,
-    DocumentEvent,
-    DocumentReviewed,
-    DocumentRevised,
-    DocumentSubmitted,
-    DocumentUpdated,
-    Event,
-    ItemChanged,
-    ItemPurged,
-    ItemRestored,
-    NoticeGiven,
-    OrganizationItemChanged,
-    PilotageChanged,
-    ProjectCreated,
-    ProjectEvent,
-    ProjectImported,
-    ProjectMemberAdded,
-    ProjectMemberLeft,
-    ProjectMemberRemoved,
-    ProjectUpdated,
-    RelationAdded,
-    RelationRemoved,
-    TrashEvent,
-)
+from stellary.core.kernel import events
 from stellary.core.knowledge.rules.plain_text import AT_SIGNS
 
-TYPES: Final[Mapping[type[Event], ActivityType]] = {
-    CardCreated: "card_created",
-    CardUpdated: "card_updated",
-    CardMoved: "card_moved",
-    CardReturned: "card_moved",
-    CardArchived: "card_archived",
-    CardDeleted: "card_deleted",
-    CardAssigned: "card_assigned",
-    CardUnassigned: "card_assigned",
-    CommentCreated: "comment_added",
-    ProjectMemberAdded: "member_added",
-    ProjectMemberRemoved: "member_removed",
-    ProjectMemberLeft: "member_removed",
-    CommentUpdated: "comment_updated",
-    CommentDeleted: "comment_deleted",
-    NoticeGiven: "notice_given",
-    AttachmentAdded: "attachment_added",
-    AttachmentRemoved: "attachment_removed",
-    RelationAdded: "relation_added",
-    RelationRemoved: "relation_removed",
-    ProjectCreated: "project_created",
-    ProjectUpdated: "project_updated",
-    ProjectImported: "project_imported",
-    DocumentCreated: "document_created",
-    DocumentUpdated: "document_updated",
-    DocumentRevised: "document_updated",
-    DocumentCommentCreated: "document_comment_added",
-    DocumentCommentUpdated: "document_comment_updated",
-    DocumentCommentDeleted: "document_comment_deleted",
-    DocumentDeleted: "document_deleted",
-    DocumentSubmitted: "document_submitted",
-    DocumentApproved: "document_approved",
-    ChangesRequested: "document_changes_requested",
-    ItemPurged: "item_purged",
-    ItemRestored: "item_restored",
-    ContentRestored: "item_restored",
+TYPES: Final[Mapping[type[events.Event], ActivityType]] = {
+    events.CardCreated: "card_created",
+    events.CardUpdated: "card_updated",
+    events.CardMoved: "card_moved",
+    events.CardReturned: "card_moved",
+    events.CardArchived: "card_archived",
+    events.CardDeleted: "card_deleted",
+    events.CardAssigned: "card_assigned",
+    events.CardUnassigned: "card_assigned",
+    events.CommentCreated: "comment_added",
+    events.ProjectMemberAdded: "member_added",
+    events.ProjectMemberRemoved: "member_removed",
+    events.ProjectMemberLeft: "member_removed",
+    events.CommentUpdated: "comment_updated",
+    events.CommentDeleted: "comment_deleted",
+    events.NoticeGiven: "notice_given",
+    events.AttachmentAdded: "attachment_added",
+    events.AttachmentRemoved: "attachment_removed",
+    events.RelationAdded: "relation_added",
+    events.RelationRemoved: "relation_removed",
+    events.ProjectCreated: "project_created",
+    events.ProjectUpdated: "project_updated",
+    events.ProjectImported: "project_imported",
+    events.DocumentCreated: "document_created",
+    events.DocumentUpdated: "document_updated",
+    events.DocumentRevised: "document_updated",
+    events.DocumentCommentCreated: "document_comment_added",
+    events.DocumentCommentUpdated: "document_comment_updated",
+    events.DocumentCommentDeleted: "document_comment_deleted",
+    events.DocumentDeleted: "document_deleted",
+    events.DocumentSubmitted: "document_submitted",
+    events.DocumentApproved: "document_approved",
+    events.ChangesRequested: "document_changes_requested",
+    events.ItemPurged: "item_purged",
+    events.ItemRestored: "item_restored",
+    events.ContentRestored: "item_restored",
 }
 """The activity type of each event: the nine of section Activity Types of the API reference, and additional ones."""
 
@@ -109,14 +63,16 @@ OF_PILOTAGE: Final = frozenset(
 """The types of activities that happen in pilotage."""
 
 
-MemberEvent = ProjectMemberAdded | ProjectMemberRemoved
-ProjectChange = ProjectCreated | ProjectUpdated
+MemberEvent = events.ProjectMemberAdded | events.ProjectMemberRemoved
+ProjectChange = events.ProjectCreated | events.ProjectUpdated
 
 
 # ---------------------------------------------------------------------------------------------- content
 
 
-def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[str] = ()) -> dict[str, object]:
+def card_meta(
+    event: events.CardEvent, names: Mapping[str, str], mentioned: Iterable[str] = ()
+) -> dict[str, object]:
     """Return the meta of a card's activity, with names, since ids mean nothing to people.
 
     The text of a comment is left out, since no copy may remain outside of the trash when the comment is deleted.
@@ -132,27 +88,34 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
     meta: dict[str, object] = {"cardKey": event.card.key, "cardTitle": event.card.title, **_statuses(event)}
     meta |= _flow(event)
     match event:
-        case CardUpdated():
+        case events.CardUpdated():
             meta["changed"] = list(event.changed)
-        case CardAssigned():
+        case events.CardAssigned():
             meta["assignee"] = names.get(event.card.assignee_id or "")
             meta["formerAssignee"] = names.get(event.before.assignee_id or "")
-        case CommentCreated() | CommentUpdated():
+        case events.CommentCreated() | events.CommentUpdated():
             meta["commentId"] = event.comment.id
-        case NoticeGiven():
+        case events.NoticeGiven():
             meta["message"] = event.message
-        case CommentDeleted():
+        case events.CommentDeleted():
             meta["commentId"] = event.comment_id
-        case AttachmentAdded() | AttachmentRemoved():
+        case events.AttachmentAdded() | events.AttachmentRemoved():
             meta |= {"attachmentId": event.attachment.id, "fileName": event.attachment.original_name}
-        case RelationAdded() | RelationRemoved():
+        case events.RelationAdded() | events.RelationRemoved():
             meta |= {
                 "relation": event.type,
                 "otherCardId": event.other.id,
                 "otherCardKey": event.other.key,
                 "otherCardTitle": event.other.title,
             }
-        case CardCreated() | CardMoved() | CardReturned() | CardArchived() | CardUnassigned() | CardDeleted():
+        case (
+            events.CardCreated()
+            | events.CardMoved()
+            | events.CardReturned()
+            | events.CardArchived()
+            | events.CardUnassigned()
+            | events.CardDeleted()
+        ):
             pass
         case _:
             raise TypeError(f"there is no meta of {type(event).__name__}")
@@ -161,44 +124,44 @@ def card_meta(event: CardEvent, names: Mapping[str, str], mentioned: Iterable[st
     return meta
 
 
-def _flow(event: CardEvent) -> dict[str, object]:
+def _flow(event: events.CardEvent) -> dict[str, object]:
     """Return the columns that an unarchived card enters and leaves, from which a cumulative flow is computed.
 
     The move of an archived card is marked as ``archived``, since it changes no column's number of cards.
     """
     to_column: dict[str, object] = {"toColumnId": event.card.column_id}
     match event:
-        case CardCreated():
+        case events.CardCreated():
             return {"toColumn": event.column, **to_column}
-        case CardMoved():
+        case events.CardMoved():
             names = {"fromColumn": event.from_column, "toColumn": event.to_column}
             flow = {**names, "fromColumnId": event.before.column_id, **to_column}
             # An order says something only in its column, so it is recorded even if both numbers are equal.
             return (
                 {**flow, "archived": True} if event.before.archived else {**flow, "toOrder": event.card.order}
             )
-        case CardArchived():
+        case events.CardArchived():
             return {"fromColumnId": event.card.column_id}
-        case CardDeleted() if not event.card.archived:
+        case events.CardDeleted() if not event.card.archived:
             return {"fromColumnId": event.card.column_id}
-        case CardUpdated() if event.before.archived and not event.card.archived:
+        case events.CardUpdated() if event.before.archived and not event.card.archived:
             return to_column
         case _:
             return {}
 
 
-def _statuses(event: CardEvent) -> dict[str, str]:
+def _statuses(event: events.CardEvent) -> dict[str, str]:
     """Return the card's status before and after, if it has changed; new cards begin as ``open``.
 
     Statistics about the duration of work use it, so each change of a status is recorded.
     """
     before: CardStatus = event.card.status
     match event:
-        case CardCreated():
+        case events.CardCreated():
             before = "open"
-        case CardMoved():
+        case events.CardMoved():
             before = event.before.status
-        case CardUpdated() if "status" in event.changed:
+        case events.CardUpdated() if "status" in event.changed:
             before = event.before.status
         case _:
             pass
@@ -219,33 +182,33 @@ def member_meta(event: MemberEvent, names: Mapping[str, str], project: str | Non
 def project_meta(event: ProjectChange) -> dict[str, object]:
     """Return the meta of a project's creation or update."""
     meta: dict[str, object] = {"project": event.project.name}
-    return meta | ({"changed": list(event.changed)} if isinstance(event, ProjectUpdated) else {})
+    return meta | ({"changed": list(event.changed)} if isinstance(event, events.ProjectUpdated) else {})
 
 
-def pilotage_meta(event: PilotageChanged) -> dict[str, object]:
+def pilotage_meta(event: events.PilotageChanged) -> dict[str, object]:
     """Return the meta of an activity in pilotage."""
     meta: dict[str, object] = {"id": event.thing_id, "title": event.title}
     return meta | ({"changed": list(event.changed)} if event.changed else {})
 
 
-def import_meta(event: ProjectImported) -> dict[str, object]:
+def import_meta(event: events.ProjectImported) -> dict[str, object]:
     """Return the meta of an import: one activity, however many cards it has."""
     counts = {"project": event.name, "columns": event.columns, "cards": event.cards}
     return {**counts, "columnCards": [dict(column) for column in event.column_cards]}
 
 
-def trash_meta(event: TrashEvent) -> dict[str, object]:
+def trash_meta(event: events.TrashEvent) -> dict[str, object]:
     """Return the meta of an item that was restored or purged; the name of a purged item is erased."""
     meta: dict[str, object] = {
         "kind": event.kind,
         "itemId": event.item_id,
-        "name": PURGED if isinstance(event, ItemPurged) else event.name,
+        "name": PURGED if isinstance(event, events.ItemPurged) else event.name,
         "key": event.key,
     }
-    return meta | dict(event.meta) if isinstance(event, ItemRestored) else meta
+    return meta | dict(event.meta) if isinstance(event, events.ItemRestored) else meta
 
 
-def document_meta(event: DocumentEvent) -> dict[str, object]:
+def document_meta(event: events.DocumentEvent) -> dict[str, object]:
     """Return the meta of a document's activity.
 
     Raises:
@@ -259,37 +222,38 @@ def document_meta(event: DocumentEvent) -> dict[str, object]:
         "status": document.status,
     }
     match event:
-        case DocumentUpdated():
+        case events.DocumentUpdated():
             meta |= {"changed": list(event.changed), "formerStatus": event.before}
-        case DocumentSubmitted():
+        case events.DocumentSubmitted():
             meta["number"] = event.number
-        case DocumentReviewed():
+        case events.DocumentReviewed():
             meta |= {"number": event.number, "notes": document.review_notes}
-        case DocumentCommentEvent():
+        case events.DocumentCommentEvent():
             meta["commentId"] = event.comment.id
-        case DocumentCreated() | DocumentRevised() | DocumentDeleted():
+        case events.DocumentCreated() | events.DocumentRevised() | events.DocumentDeleted():
             pass
         case _:
             raise TypeError(f"there is no meta of {type(event).__name__}")
     return meta
 
 
-def find_named_people(event: CardEvent) -> set[str]:
+def find_named_people(event: events.CardEvent) -> set[str]:
     """Return the ids of the users whose names the activity contains."""
-    if isinstance(event, (CardCreated, CardDeleted)):
+    if isinstance(event, (events.CardCreated, events.CardDeleted)):
         return {event.card.assignee_id} if event.card.assignee_id else set()
-    if not isinstance(event, CardAssigned):
+    if not isinstance(event, events.CardAssigned):
         return set()
     return {user_id for user_id in (event.card.assignee_id, event.before.assignee_id) if user_id}
 
 
-def item_meta(event: ItemChanged | OrganizationItemChanged) -> dict[str, object]:
+def item_meta(event: events.ItemChanged | events.OrganizationItemChanged) -> dict[str, object]:
     """Return the meta of an activity about an item."""
     return {"id": event.item_id, "name": event.name, **event.meta}
 
 
 def find_entity(
-    event: ProjectEvent | DocumentEvent | PilotageChanged | ItemChanged, type: ActivityType
+    event: events.ProjectEvent | events.DocumentEvent | events.PilotageChanged | events.ItemChanged,
+    type: ActivityType,
 ) -> tuple[str, str | None]:
     """Return the kind and the id of the item that an event is about.
 
@@ -298,27 +262,27 @@ def find_entity(
         type: The type of its activity.
     """
     match event:
-        case CommentCreated() | CommentUpdated():
+        case events.CommentCreated() | events.CommentUpdated():
             return "comment", event.comment.id
-        case CommentDeleted():
+        case events.CommentDeleted():
             return "comment", event.comment_id
-        case AttachmentAdded() | AttachmentRemoved():
+        case events.AttachmentAdded() | events.AttachmentRemoved():
             return "attachment", event.attachment.id
-        case RelationAdded() | RelationRemoved():
+        case events.RelationAdded() | events.RelationRemoved():
             return "relation", event.relation_id
-        case CardEvent():
+        case events.CardEvent():
             return "card", event.card.id
-        case ProjectMemberAdded() | ProjectMemberRemoved():
+        case events.ProjectMemberAdded() | events.ProjectMemberRemoved():
             return "member", event.user_id
-        case ProjectEvent():
+        case events.ProjectEvent():
             return "project", event.project_id
-        case DocumentEvent():
+        case events.DocumentEvent():
             return (
                 ("document_comment", event.comment.id)
-                if isinstance(event, DocumentCommentEvent)
+                if isinstance(event, events.DocumentCommentEvent)
                 else ("document", event.document.id)
             )
-        case ItemChanged():
+        case events.ItemChanged():
             return event.kind, event.item_id
         case _:
             return type.partition("_")[0], event.thing_id
@@ -327,11 +291,16 @@ def find_entity(
 # ---------------------------------------------------------------------------------------------- recipients
 
 
-_CONCERNS_NO_ONE: Final = (CommentUpdated, CommentDeleted, CardReturned, CardUnassigned)
-_IGNORES_COMMENTERS: Final = (*_CONCERNS_NO_ONE, CardDeleted, NoticeGiven)
+_CONCERNS_NO_ONE: Final = (
+    events.CommentUpdated,
+    events.CommentDeleted,
+    events.CardReturned,
+    events.CardUnassigned,
+)
+_IGNORES_COMMENTERS: Final = (*_CONCERNS_NO_ONE, events.CardDeleted, events.NoticeGiven)
 
 
-def find_card_recipients(event: CardEvent) -> set[str]:
+def find_card_recipients(event: events.CardEvent) -> set[str]:
     """Return the ids of the users that a card's event concerns directly: its assignee and creator.
 
     A former assignee is included. Commenters and mentioned users are added by the caller. Corrections and deletions
@@ -339,20 +308,20 @@ def find_card_recipients(event: CardEvent) -> set[str]:
     """
     if isinstance(event, _CONCERNS_NO_ONE):
         return set()
-    if isinstance(event, NoticeGiven):
+    if isinstance(event, events.NoticeGiven):
         return set(event.user_ids)
     user_ids = {event.card.assignee_id, event.card.created_by_id}
     match event:
-        case CardAssigned():
+        case events.CardAssigned():
             user_ids.add(event.before.assignee_id)
-        case CardDeleted():
+        case events.CardDeleted():
             user_ids.update(event.commenter_ids)
         case _:
             pass
     return {user_id for user_id in user_ids if user_id}
 
 
-def find_owner_of_broken(event: ItemChanged) -> str | None:
+def find_owner_of_broken(event: events.ItemChanged) -> str | None:
     """Return the id of the owner of a rule that is newly broken, or works again; None for other changes.
 
     The owner may be the actor, since this is a consequence of another change.
@@ -363,41 +332,41 @@ def find_owner_of_broken(event: ItemChanged) -> str | None:
     return None
 
 
-def find_added_member(event: ItemChanged) -> str | None:
+def find_added_member(event: events.ItemChanged) -> str | None:
     """Return the id of the user who has become a member of a workspace or an organization; None for other changes."""
     if event.type == "organization_member_added":
         return str(event.meta["userId"])
     return event.item_id if event.type == "workspace_member_added" else None
 
 
-def find_document_recipients(event: DocumentEvent) -> set[str]:
+def find_document_recipients(event: events.DocumentEvent) -> set[str]:
     """Return the ids of the users that a document's event concerns, except reviewers of a submission.
 
     These are the author, if the document was reviewed, deleted, or changed so that its review is void; the user who
     submitted it; and of a comment the author and the latest reviewer. Commenters are added by the caller.
     """
     match event:
-        case DocumentCommentCreated():
+        case events.DocumentCommentCreated():
             document = event.document
             return {document.author_id, *([document.reviewer_id] if document.reviewer_id else [])}
-        case DocumentReviewed():
+        case events.DocumentReviewed():
             return {event.document.author_id, event.submitted_by_id}
-        case DocumentDeleted():
+        case events.DocumentDeleted():
             return {event.document.author_id}
-        case DocumentUpdated() if event.document.status != event.before:
+        case events.DocumentUpdated() if event.document.status != event.before:
             return {event.document.author_id}
         case _:
             return set()
 
 
-def has_commenters(event: CardEvent) -> bool:
+def has_commenters(event: events.CardEvent) -> bool:
     """Return whether the card has comments, other than the event's own."""
     if isinstance(event, _IGNORES_COMMENTERS):
         return False
-    return event.card.comment_count > (1 if isinstance(event, CommentCreated) else 0)
+    return event.card.comment_count > (1 if isinstance(event, events.CommentCreated) else 0)
 
 
-def find_excluded(event: CardEvent, actor_id: str) -> set[str]:
+def find_excluded(event: events.CardEvent, actor_id: str) -> set[str]:
     """Return the ids of users who are not notified of an event, which is only the actor.
 
     For a notice, the result is empty: a rule sends it on behalf of its owner, who may be a recipient.
@@ -406,7 +375,7 @@ def find_excluded(event: CardEvent, actor_id: str) -> set[str]:
         event: The event.
         actor_id: The user or agent who caused it.
     """
-    return set() if isinstance(event, NoticeGiven) else {actor_id}
+    return set() if isinstance(event, events.NoticeGiven) else {actor_id}
 
 
 def recipients(seeing: set[str], actor_id: str) -> list[str]:
@@ -430,31 +399,33 @@ _END = re.compile(r"(?!\w|[.+-]\w)")
 _WORD = re.compile(r"\w+")
 
 
-def find_text_change(event: CardEvent | DocumentEvent) -> tuple[str, str]:
+def find_text_change(event: events.CardEvent | events.DocumentEvent) -> tuple[str, str]:
     """Return the text that can mention users, before and after the event."""
     match event:
-        case CommentCreated() | DocumentCommentCreated():
+        case events.CommentCreated() | events.DocumentCommentCreated():
             return "", event.comment.content
-        case CommentUpdated() | DocumentCommentUpdated():
+        case events.CommentUpdated() | events.DocumentCommentUpdated():
             return event.before, event.comment.content
-        case CardCreated():
+        case events.CardCreated():
             return "", event.card.description or ""
-        case CardUpdated() if "description" in event.changed:
+        case events.CardUpdated() if "description" in event.changed:
             return event.before.description or "", event.card.description or ""
-        case DocumentEvent():
+        case events.DocumentEvent():
             return event.texts
         case _:
             return "", ""
 
 
-def may_mention(event: CardEvent | DocumentEvent) -> bool:
+def may_mention(event: events.CardEvent | events.DocumentEvent) -> bool:
     """Return whether a text might mention users, so that their handles have to be loaded."""
     text = find_text_change(event)[1]
     # Most texts have no such character, and then need not be folded.
     return any(loaded in text for loaded in AT_SIGNS) and _MENTION.search(_fold(text)) is not None
 
 
-def find_new_mentions(event: CardEvent | DocumentEvent, people: Mapping[str, Iterable[str]]) -> set[str]:
+def find_new_mentions(
+    event: events.CardEvent | events.DocumentEvent, people: Mapping[str, Iterable[str]]
+) -> set[str]:
     """Return the ids of users that a text mentions after the event, but not before.
 
     Args:
