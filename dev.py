@@ -349,7 +349,10 @@ def checks() -> dict[str, list[str]]:
     """Return the checks by name, each as a program of ``.venv`` and its arguments."""
     sources = [
         name
-        for name in ("stellary", "reference_server", "benchmarks", "tools", "dev.py")
+        for name in (
+            *("stellary", "reference_server", "benchmarks", "tools", "dev.py"),
+            "tests/core/agents/stored_items.py",
+        )
         if (ROOT / name).exists()
     ]
     return {

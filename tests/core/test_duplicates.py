@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +15,21 @@ import pytest
 from sqlalchemy import func, select
 
 import stellary.core
-from stellary.contract.errors import Conflict
+from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.fields import build_value, replace_fields
+from stellary.contract.labels import CreateLabel, Label
 from stellary.contract.port import RawRequest
 from stellary.core import NOBODY, UnitOfWork
 from tests.core.agents.agent_api import AgentApi
-from tests.support.core_parts import Identity, create_email_token, create_user, dispatch, identities, projects
+from tests.support.core_parts import (
+    Identity,
+    create_email_token,
+    create_user,
+    dispatch,
+    identities,
+    labels,
+    projects,
+)
 from tests.support.tables import metadata
 
 ROOT = Path(stellary.core.__file__).parent
@@ -95,7 +106,7 @@ CASES: dict[str, Callable[[AgentApi], Write]] = {
     "users": lambda agent_api: lambda uow: create_user(uow, agent_api.owner.email, "Ann"),
     "workspaces": create_twice("/orgs/{organization}/workspaces", name="Eng", slug="eng"),
     "agents": create_twice("{flat}/agents", name="Scribe", slug="scribe", tools=[]),
-    "custom_fields": create_twice("{path}/custom-fields", name="Size", type="text"),
+    "field_rows": create_twice("{path}/custom-fields", name="Size", type="text"),
     "labels": create_twice("{path}/labels", name="bug"),
     "project_members": add_member_twice,
     "projects": create_twice("{flat}/projects", name="Other", key="OTH"),
@@ -130,11 +141,33 @@ def test_host_can_continue_a_unit_after_a_refused_duplicate(
     assert "after" in [label["name"] for label in labels]
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda uow, label: labels.LABELS.update(uow, label, replace_fields(label, name="b")),
+        labels.LABELS.delete,
+    ],
+    ids=["update", "delete"],
+)
+def test_item_that_another_unit_has_deleted_is_not_found(agent_api: AgentApi, write: Any) -> None:
+    with agent_api.world.core.begin(agent_api.owner.actor) as uow:
+        label = build_value(
+            Label,
+            CreateLabel(name="a", color="#ffffff"),
+            id=uow.new_id(),
+            project_id=uow.new_id(),
+            created_at=uow.now,
+            updated_at=uow.now,
+        )
+        with pytest.raises(NotFound, match="Label not found"):
+            write(uow, label)
+
+
 def test_every_refused_duplicate_has_a_case() -> None:
     refusing = {
         path.stem
         for path in ROOT.rglob("*.py")
-        if "refuse_duplicate(" in path.read_text() and path.name != "writes.py"
+        if re.search(r"refuse_duplicate\(|\btaken=", path.read_text()) and path.name != "writes.py"
     }
     assert refusing == CASES.keys() | NOT_REFUSED
 
@@ -152,7 +185,7 @@ def test_integrity_errors_are_handled_in_one_place() -> None:
 
 
 COUNTED_DELETIONS = {"retention", "writes", "container_purge"}
-COUNTED_UPDATES = {"cards", "comment_rows", "jobs", "operations"}
+COUNTED_UPDATES = {"cards", "jobs", "operations"}
 """The modules whose counted statements are no names of the module."""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import types
+from typing import TypedDict
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, insert, select
 
 from stellary.contract.wire import Value, value
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.writes import StoredItems
 
 
 @value
@@ -22,7 +24,7 @@ class Task(Value):
 
 
 def _table(*names: str) -> Table:
-    columns = [Column(name, Integer if name == "position" else String) for name in names]
+    columns = [Column(name, Integer if name == "position" else String, nullable=False) for name in names]
     return Table("tasks", MetaData(), *columns)
 
 
@@ -66,6 +68,27 @@ def test_column_without_a_field_is_refused():
         RowFields(Task, TASKS, renamed={"order": "position"}, computed=("open_count",))
 
 
+def test_field_whose_column_alone_can_be_null_is_refused():
+    tasks = Table("tasks", MetaData(), Column("id", String, nullable=False), Column("title", String))
+    options = {"computed": ("order", "open_count")}
+    with pytest.raises(TypeError, match=r"Task\.title or tasks\.title can be null, but not both"):
+        RowFields(Task, tasks, **options)
+    RowFields(Task, tasks, converted=("title",), **options)
+
+
+class MisspeltColumns(TypedDict):
+    """The columns of a new task that are not fields."""
+
+    title_kye: str
+
+
+def test_misspelt_column_of_an_insertion_is_refused():
+    with pytest.raises(
+        TypeError, match=r"Task\.title_kye is stored nowhere: add a column 'title_kye' to tasks"
+    ):
+        StoredItems(Task, TASKS, "Task", MisspeltColumns)
+
+
 @value
 class Estimate(Value):
     """A value within another one."""
@@ -82,7 +105,9 @@ class Plan(Value):
     estimate: Estimate
 
 
-PLANS = Table("plans", MetaData(), *(Column(name, Integer) for name in ("id", "least", "most_days")))
+PLANS = Table(
+    "plans", MetaData(), *(Column(name, Integer, nullable=False) for name in ("id", "least", "most_days"))
+)
 PLAN_FIELDS = RowFields(
     Plan,
     PLANS,

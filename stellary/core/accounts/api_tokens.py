@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select
+from typing import TypedDict
+
+from sqlalchemy import bindparam, delete, func, or_, select
 
 from stellary.contract.api_tokens import (
     CREATE_API_TOKEN,
@@ -23,22 +25,28 @@ from stellary.core.accounts.locks import lock_caller
 from stellary.core.accounts.row_types import ApiTokenRow
 from stellary.core.accounts.tables import api_tokens
 from stellary.core.accounts.tokens import API_TOKEN_PREFIX, digest, new_api_token
-from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.events import TokensRevoked
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import delete_row
+from stellary.core.kernel.writes import StoredItems, delete_row
 
 LIVE_MAX = 100
 _PREFIX_LENGTH = len(API_TOKEN_PREFIX) + 4
 
-_FIELDS = RowFields(ApiToken, api_tokens, internal=("user_id", "token_digest"))
+
+class ApiTokenColumns(TypedDict):
+    """The columns of a new token that are not fields."""
+
+    user_id: str
+    token_digest: str
+
+
+_TOKENS = StoredItems(ApiToken, api_tokens, "API token", ApiTokenColumns)
 _COUNT_LIVE = select(func.count()).where(
     api_tokens.c.user_id == bindparam("_user_id"),
     or_(api_tokens.c.expires_at.is_(None), api_tokens.c.expires_at > bindparam("_now")),
 )
-_INSERT = insert(api_tokens)
 _DELETE = delete(api_tokens).where(api_tokens.c.id == bindparam("_id"))
 _DELETE_ALL = delete(api_tokens).where(api_tokens.c.user_id == bindparam("_user_id"))
 _LIST = Pages(
@@ -74,8 +82,7 @@ def create_api_token(uow: UnitOfWork, ref: Ref, request: CreateApiToken) -> Crea
         created_at=uow.now,
         token=secret,
     )
-    row = _FIELDS.to_row(api_token, user_id=uow.user_id, token_digest=digest(secret))
-    uow.connection.execute(_INSERT, row)
+    _TOKENS.insert(uow, api_token, user_id=uow.user_id, token_digest=digest(secret))
     return api_token
 
 
@@ -119,4 +126,4 @@ def revoke_all(uow: UnitOfWork) -> int:
 
 
 def _api_token(row: ApiTokenRow) -> ApiToken:
-    return _FIELDS.to_value(row)
+    return _TOKENS.to_value(row)

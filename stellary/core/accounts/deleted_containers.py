@@ -53,6 +53,7 @@ _FIELDS = RowFields(
     TrashedContainer,
     trash,
     selected={"deleted_by_name": name_of(trash.c.deleted_by_id)},
+    converted=("slug",),
     internal=("key", "workspace_id", "project_id", "author_id", "row_count", "size"),
 )
 _TABLES: Final[dict[ContainerKind, Table]] = {"workspace": workspaces, "organization": organizations}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import attrs
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict, Forbidden, NotFound
@@ -44,7 +44,6 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import delete_row
 from stellary.core.ports.mail import Email
 
 LIFETIME = timedelta(days=7)
@@ -71,8 +70,6 @@ _RECENT = Query(
         invitations.c.created_at > bindparam("_since"),
     ),
 )
-_UPDATE = update(invitations).where(invitations.c.id == bindparam("_id"))
-_INSERT = insert(invitations)
 _MAKE_ROOM = delete(invitations).where(
     invitations.c.workspace_id == bindparam("_workspace_id"),
     or_(invitations.c.email_key == bindparam("_email_key"), invitations.c.expires_at <= bindparam("_now")),
@@ -97,11 +94,12 @@ _PENDING = (
         workspaces.c.trash_id.is_(None),
     )
 )
-_DELETE = delete(invitations).where(invitations.c.id == bindparam("_id"))
 # The inviter's current roles, read after the locks, in the statement that deletes the invitation.
 _TAKE = Query(
     AcceptedInvitationRow,
-    _DELETE.returning(
+    delete(invitations)
+    .where(invitations.c.id == bindparam("_id"))
+    .returning(
         invitations.c.role,
         invitations.c.invited_by_id,
         select(organization_members.c.role)
@@ -191,13 +189,13 @@ def invite_member(uow: UnitOfWork, ref: WorkspaceRef, request: InviteMember) -> 
         created_at=uow.now,
         token=None if uow.env.sends_email else secret,
     )
-    row = INVITATION.to_row(
+    INVITATION.insert(
+        uow,
         invitation,
         workspace_id=workspace.id,
         email_key=parameters["_email_key"],
         token_digest=digest(secret),
     )
-    uow.connection.execute(_INSERT, row)
     emit_change(uow, workspace.id, None, convert(Invitation, invitation))
     link = f"{uow.env.public_url}/invitations/{secret}"
     message = _build_email(invitation, clean_name(inviter.name), clean_name(workspace.name), link)
@@ -210,8 +208,7 @@ def _change_recent(uow: UnitOfWork, workspace_id: str, row: InvitationRow, role:
     before = INVITATION.to_value(row)
     after = replace_fields(before, role=role, invited_by_id=uow.user_id)
     if after != before:
-        columns = {"role": after.role, "invited_by_id": after.invited_by_id}
-        uow.connection.execute(_UPDATE, {"_id": row.id, **columns})
+        INVITATION.update(uow, before, after)
         emit_change(uow, workspace_id, before, after)
     return after
 
@@ -249,8 +246,9 @@ def revoke_invitation(uow: UnitOfWork, ref: InvitationRef) -> Ok:
         NotFound: The invitation does not exist, or was accepted or revoked before.
     """
     loaded = access.invitation(uow, ref)
-    delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Invitation")
-    emit_change(uow, loaded.roles.workspace_id, INVITATION.to_value(loaded.row), None)
+    invitation = INVITATION.to_value(loaded.row)
+    INVITATION.delete(uow, invitation)
+    emit_change(uow, loaded.roles.workspace_id, invitation, None)
     return Ok()
 
 

@@ -14,6 +14,10 @@ from stellary.core.kernel.item_changes import emit_change, emit_organization_cha
 from stellary.core.kernel.unit import UnitOfWork
 
 _USER_ID, _NOW = bindparam("_user_id", type_=IdType), bindparam("_now", type_=UtcDateTime)
+_INSERT_ORGANIZATION_MEMBER, _INSERT_WORKSPACE_MEMBER = (
+    insert(organization_members),
+    insert(workspace_members),
+)
 _JOIN_ORGANIZATION = Query(
     OrganizationMemberRow,
     insert(organization_members)
@@ -48,6 +52,29 @@ _JOIN_WORKSPACE = Query(
     )
     .returning(*workspace_members.c, *select_user(_USER_ID)),
 )
+
+
+def add_organization_owner(uow: UnitOfWork, organization_id: str, user_id: str) -> None:
+    """Make a user the owner of a new organization.
+
+    Args:
+        organization_id: The organization.
+        user_id: The user.
+    """
+    member = {"organization_id": organization_id, "user_id": user_id, "role": "owner", "created_at": uow.now}
+    uow.connection.execute(_INSERT_ORGANIZATION_MEMBER, member)
+
+
+def add_workspace_owner(uow: UnitOfWork, workspace_id: str, user_id: str) -> None:
+    """Make a user the owner of a new workspace: an admin and a pilotage owner.
+
+    Args:
+        workspace_id: The workspace.
+        user_id: The user.
+    """
+    roles = {"role": "admin", "pilotage_role": "owner"}
+    member = {"workspace_id": workspace_id, "user_id": user_id, **roles, "created_at": uow.now}
+    uow.connection.execute(_INSERT_WORKSPACE_MEMBER, member)
 
 
 def join_organization(uow: UnitOfWork, organization_id: str, user_id: str) -> None:

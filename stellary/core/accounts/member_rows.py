@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import ColumnElement, select
 
@@ -11,6 +11,16 @@ from stellary.contract.organizations import OrganizationMember
 from stellary.contract.workspaces import Invitation, WorkspaceMember
 from stellary.core.accounts.tables import invitations, organization_members, users, workspace_members
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.writes import StoredItems
+
+
+class InvitationColumns(TypedDict):
+    """The columns of a new invitation that are not fields."""
+
+    workspace_id: str
+    email_key: str
+    token_digest: str
+
 
 OF_USER: Mapping[str, ColumnElement[Any]] = {
     "email": users.c.email,
@@ -19,7 +29,7 @@ OF_USER: Mapping[str, ColumnElement[Any]] = {
 }
 """The columns of a member's user, by name."""
 
-INVITATION = RowFields(Invitation, invitations, internal=("workspace_id", "email_key", "token_digest"))
+INVITATION = StoredItems(Invitation, invitations, "Invitation", InvitationColumns)
 ORGANIZATION_MEMBER = RowFields(
     OrganizationMember, organization_members, selected=OF_USER, internal=("organization_id",)
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Executable, bindparam, insert, select, update
+from sqlalchemy import bindparam, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.fields import build_value, update_value
@@ -20,19 +20,25 @@ from stellary.contract.paging import Listing, Paged
 from stellary.contract.refs import OrganizationRef, Ref
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.deleted_containers import put_container
+from stellary.core.accounts.joining import add_organization_owner
 from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedOrganizationRow, OrganizationRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import organization_members, organizations, workspaces
-from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.item_changes import emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import refuse_duplicate
+from stellary.core.kernel.writes import NoColumns, StoredItems
 
-_FIELDS = RowFields(Organization, organizations, computed=("my_role",), internal=("trash_id",))
-_INSERT, _INSERT_MEMBER = insert(organizations), insert(organization_members)
-_UPDATE = update(organizations).where(organizations.c.id == bindparam("_id"))
+_ORGANIZATIONS = StoredItems(
+    Organization,
+    organizations,
+    "Organization",
+    NoColumns,
+    taken=lambda item: (f"the slug {item.slug!r} belongs to another organization", "duplicate_slug"),
+    computed=("my_role",),
+    internal=("trash_id",),
+)
 _HOME = select(workspaces.c.id).where(
     workspaces.c.organization_id == bindparam("_organization_id"), workspaces.c.is_personal
 )
@@ -61,16 +67,8 @@ def create_organization(uow: UnitOfWork, ref: Ref, request: CreateOrganization) 
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(uow, _INSERT, organization, _FIELDS.to_row(organization))
-    uow.connection.execute(
-        _INSERT_MEMBER,
-        {
-            "organization_id": organization.id,
-            "user_id": organization.owner_id,
-            "role": "owner",
-            "created_at": uow.now,
-        },
-    )
+    _ORGANIZATIONS.insert(uow, organization)
+    add_organization_owner(uow, organization.id, organization.owner_id)
     emit_organization_change(uow, organization.id, None, organization)
     return organization
 
@@ -103,7 +101,7 @@ def update_organization(uow: UnitOfWork, ref: OrganizationRef, request: UpdateOr
     before = _organization(loaded.row, loaded.roles)
     after = update_value(before, request, uow.now)
     if after is not before:
-        _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
+        _ORGANIZATIONS.update(uow, before, after)
         emit_organization_change(uow, after.id, before, after)
     return after
 
@@ -125,13 +123,5 @@ def delete_organization(uow: UnitOfWork, ref: OrganizationRef) -> Ok:
     return Ok()
 
 
-def _write(
-    uow: UnitOfWork, statement: Executable, organization: Organization, columns: dict[str, object]
-) -> None:
-    message = f"the slug {organization.slug!r} belongs to another organization"
-    with refuse_duplicate(uow, message, "duplicate_slug"):
-        uow.connection.execute(statement, columns)
-
-
 def _organization(row: OrganizationRow, roles: CallerRoles) -> Organization:
-    return _FIELDS.to_value(row, my_role=roles.org_role)
+    return _ORGANIZATIONS.to_value(row, my_role=roles.org_role)

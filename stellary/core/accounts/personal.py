@@ -10,14 +10,14 @@ from contextlib import suppress
 from sqlalchemy import bindparam, insert, select
 
 from stellary.contract.errors import Conflict
-from stellary.core.accounts.tables import organization_members, organizations, workspace_members, workspaces
+from stellary.core.accounts.joining import add_organization_owner, add_workspace_owner
+from stellary.core.accounts.tables import organizations, workspaces
 from stellary.core.kernel.unit import UnitOfWork
 from stellary.core.kernel.writes import refuse_duplicate
 
 _SLUG_MAX = 60
 _TAKEN = select(organizations.c.id).where(organizations.c.slug == bindparam("slug"))
-_ORGANIZATION, _ORGANIZATION_MEMBER = insert(organizations), insert(organization_members)
-_WORKSPACE, _WORKSPACE_MEMBER = insert(workspaces), insert(workspace_members)
+_ORGANIZATION, _WORKSPACE = insert(organizations), insert(workspaces)
 
 
 def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
@@ -32,22 +32,10 @@ def create_home(uow: UnitOfWork, user_id: str, name: str, email: str) -> None:
     organization_id, workspace_id = uow.new_id(), uow.new_id()
     owned = {"owner_id": user_id, "name": name, "created_at": uow.now, "updated_at": uow.now}
     slug = _make_organization(uow, _preferred_slug(name, email), {"id": organization_id, **owned})
-    uow.connection.execute(
-        _ORGANIZATION_MEMBER,
-        {"organization_id": organization_id, "user_id": user_id, "role": "owner", "created_at": uow.now},
-    )
+    add_organization_owner(uow, organization_id, user_id)
     home = {"id": workspace_id, "organization_id": organization_id, "slug": slug, "is_personal": True}
     uow.connection.execute(_WORKSPACE, {**home, **owned})
-    uow.connection.execute(
-        _WORKSPACE_MEMBER,
-        {
-            "workspace_id": workspace_id,
-            "user_id": user_id,
-            "role": "admin",
-            "pilotage_role": "owner",
-            "created_at": uow.now,
-        },
-    )
+    add_workspace_owner(uow, workspace_id, user_id)
 
 
 def _make_organization(uow: UnitOfWork, preferred_slug: str, row: dict[str, object]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Executable, and_, bindparam, insert, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.fields import build_value, update_value
@@ -20,23 +20,27 @@ from stellary.contract.workspaces import (
 )
 from stellary.core.accounts import access, rules
 from stellary.core.accounts.deleted_containers import put_container
+from stellary.core.accounts.joining import add_workspace_owner
 from stellary.core.accounts.locks import lock_organization
 from stellary.core.accounts.row_types import ListedWorkspaceRow, WorkspaceRow
 from stellary.core.accounts.rules import CallerRoles
 from stellary.core.accounts.tables import workspace_members, workspaces
-from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.item_changes import emit_change, emit_organization_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import refuse_duplicate
+from stellary.core.kernel.writes import NoColumns, StoredItems
 
 FIRST_CYCLE = "v1"
 
-_FIELDS = RowFields(
-    Workspace, workspaces, computed=("my_role", "my_pilotage_role"), internal=("has_listeners", "trash_id")
+_WORKSPACES = StoredItems(
+    Workspace,
+    workspaces,
+    "Workspace",
+    NoColumns,
+    taken=lambda item: (f"the organization has a workspace {item.slug!r} already", "duplicate_slug"),
+    computed=("my_role", "my_pilotage_role"),
+    internal=("has_listeners", "trash_id"),
 )
-_INSERT, _INSERT_MEMBER = insert(workspaces), insert(workspace_members)
-_UPDATE = update(workspaces).where(workspaces.c.id == bindparam("_id"))
 _MINE = and_(
     workspace_members.c.workspace_id == workspaces.c.id, workspace_members.c.user_id == bindparam("_user_id")
 )
@@ -76,17 +80,8 @@ def create_workspace(uow: UnitOfWork, ref: WorkspacesRef, request: CreateWorkspa
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(uow, _INSERT, workspace, _FIELDS.to_row(workspace))
-    uow.connection.execute(
-        _INSERT_MEMBER,
-        {
-            "workspace_id": workspace.id,
-            "user_id": workspace.owner_id,
-            "role": workspace.my_role,
-            "pilotage_role": workspace.my_pilotage_role,
-            "created_at": uow.now,
-        },
-    )
+    _WORKSPACES.insert(uow, workspace)
+    add_workspace_owner(uow, workspace.id, workspace.owner_id)
     emit_organization_change(uow, organization.id, None, workspace)
     return workspace
 
@@ -136,7 +131,7 @@ def update_workspace(uow: UnitOfWork, ref: WorkspaceRef, request: UpdateWorkspac
     before = workspace_value(loaded.row, loaded.roles)
     after = update_value(before, request, uow.now)
     if after is not before:
-        _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
+        _WORKSPACES.update(uow, before, after)
         emit_change(uow, after.id, before, after)
     return after
 
@@ -165,10 +160,6 @@ def workspace_value(row: WorkspaceRow, roles: CallerRoles) -> Workspace:
         row: The row.
         roles: The caller's roles.
     """
-    return _FIELDS.to_value(row, my_role=roles.workspace_role, my_pilotage_role=roles.effective_pilotage_role)
-
-
-def _write(uow: UnitOfWork, statement: Executable, workspace: Workspace, columns: dict[str, object]) -> None:
-    message = f"the organization has a workspace {workspace.slug!r} already"
-    with refuse_duplicate(uow, message, "duplicate_slug"):
-        uow.connection.execute(statement, columns)
+    return _WORKSPACES.to_value(
+        row, my_role=roles.workspace_role, my_pilotage_role=roles.effective_pilotage_role
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import get_args
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.agents import (
     AGENTS_MAX,
@@ -45,15 +45,13 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import delete_row, refuse_duplicate
+from stellary.core.kernel.writes import refuse_duplicate
 
 _HERE = agents.c.workspace_id == bindparam("_workspace_id")
 _LIST = Pages(AgentRow, select(agents).where(_HERE), agents.c.id)
 _COUNT = select(func.count()).select_from(agents).where(_HERE)
 _SLUGS = select(agents.c.slug).where(_HERE)
-_INSERT = insert(agents)
 _UPDATE = Query(AgentRow, update(agents).where(agents.c.id == bindparam("_id")).returning(*agents.c))
-_DELETE = delete(agents).where(agents.c.id == bindparam("_id"))
 _PROJECTS = select_project_ids(bindparam("_workspace_id"))
 
 
@@ -93,10 +91,9 @@ def create_agent(uow: UnitOfWork, ref: WorkspaceRef, request: CreateAgent) -> Ag
         created_at=uow.now,
         updated_at=uow.now,
     )
-    row = rows.AGENT_FIELDS.to_row(agent, window_began_at=uow.now, window_actions=0)
     with _refuse_duplicate_slug(uow, slug):
         create_agent_user(uow, agent.id, workspace_id, agent.name)
-        uow.connection.execute(_INSERT, row)
+        rows.AGENTS.insert(uow, agent, window_began_at=uow.now, window_actions=0)
     emit_change(uow, workspace_id, None, agent)
     return agent
 
@@ -132,7 +129,7 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
     changed = find_changed_fields(before, after)
     if "runtime" in changed or "model" in changed:
         check_runtime(uow.env, after.runtime, after.model)
-    columns = {"_id": after.id, **rows.AGENT_FIELDS.to_changes(before, after)}
+    columns = {"_id": after.id, **rows.AGENTS.to_changes(before, after)}
     with _refuse_duplicate_slug(uow, after.slug):
         updated = rows.agent(require_row(_UPDATE.first(uow.connection, columns), "Agent"))
     if "name" in changed:
@@ -150,11 +147,11 @@ def update_agent(uow: UnitOfWork, ref: AgentRef, request: UpdateAgent) -> Agent:
 @serves(DELETE_AGENT)
 def delete_agent(uow: UnitOfWork, ref: AgentRef) -> Ok:
     """Delete an agent with its tokens, missions and proposals. Activities keep its name; its cards are unassigned."""
-    agent = access.agent(uow, ref).row
+    agent = rows.agent(access.agent(uow, ref).row)
     retire_agent_user(uow, agent.id)
     unassign_cards(uow, agent.workspace_id, agent.id)
-    delete_row(uow, _DELETE, {"_id": agent.id}, "Agent")
-    emit_change(uow, agent.workspace_id, rows.agent(agent), None)
+    rows.AGENTS.delete(uow, agent)
+    emit_change(uow, agent.workspace_id, agent, None)
     uow.send_on_commit(ACCESS)
     return Ok()
 

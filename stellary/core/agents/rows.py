@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict
 
 from sqlalchemy import ColumnElement, func, select
 
 from stellary.contract.agent_missions import AgentMission, MissionEntry
-from stellary.contract.agents import Agent, AgentToken, AuditEntry, CreatedAgentToken, RateLimit
+from stellary.contract.agents import Agent, AgentToken, AuditEntry, RateLimit
 from stellary.contract.proposals import Proposal
 from stellary.core.agents.row_types import (
     AgentMissionRow,
@@ -20,6 +21,7 @@ from stellary.core.agents.row_types import (
 from stellary.core.agents.rules import missions as missions_rules
 from stellary.core.agents.tables import agent_tokens, agents, audit, mission_log, missions, proposals
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.writes import StoredItems
 
 PENDING: ColumnElement[int] = (
     select(func.count())
@@ -45,10 +47,23 @@ _MESSAGE: ColumnElement[Any] = (
     .label("last_message")
 )
 _LIMIT_FIELDS = RowFields(RateLimit, agents, internal=agents.c.keys())
-AGENT_FIELDS = RowFields(
-    Agent, agents, nested={"rate_limit": _LIMIT_FIELDS}, internal=("window_began_at", "window_actions")
-)
-_TOKEN_FIELDS = RowFields(AgentToken, agent_tokens, internal=("token_digest",))
+
+
+class AgentColumns(TypedDict):
+    """The columns of a new agent that are not fields."""
+
+    window_began_at: datetime
+    window_actions: int
+
+
+class AgentTokenColumns(TypedDict):
+    """The column of a new token that is not a field."""
+
+    token_digest: str
+
+
+AGENTS = StoredItems(Agent, agents, "Agent", AgentColumns, nested={"rate_limit": _LIMIT_FIELDS})
+TOKENS = StoredItems(AgentToken, agent_tokens, "Token", AgentTokenColumns)
 _MISSION_FIELDS = RowFields(
     AgentMission,
     missions,
@@ -56,7 +71,9 @@ _MISSION_FIELDS = RowFields(
     selected={"pending_proposals": PENDING},
     internal=("step", "history", "calls", "turns", "last_entry"),
 )
-_PROPOSAL_FIELDS = RowFields(Proposal, proposals, internal=("call_id", "call", "blob_key", "seen"))
+_PROPOSAL_FIELDS = RowFields(
+    Proposal, proposals, converted=("result",), internal=("call_id", "call", "blob_key", "seen")
+)
 _AUDIT_FIELDS = RowFields(AuditEntry, audit)
 _ENTRY_FIELDS = RowFields(MissionEntry, mission_log, renamed={"id": "number"}, internal=("mission_id",))
 
@@ -66,22 +83,12 @@ MISSION = (*missions.c, PENDING, _CALLS, _MESSAGE)
 
 def agent(row: AgentRow) -> Agent:
     """Convert a row to an agent."""
-    return AGENT_FIELDS.to_value(row)
+    return AGENTS.to_value(row)
 
 
 def token(row: AgentTokenRow) -> AgentToken:
     """Convert a row to an agent token."""
-    return _TOKEN_FIELDS.to_value(row)
-
-
-def token_row(token: CreatedAgentToken, digest: str) -> dict[str, object]:
-    """Convert a new token to a row, with the digest of its secret.
-
-    Args:
-        token: The token.
-        digest: The digest of its secret, which is stored in its place.
-    """
-    return _TOKEN_FIELDS.to_row(token, token_digest=digest)
+    return TOKENS.to_value(row)
 
 
 def mission(row: AgentMissionRow) -> AgentMission:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from stellary.contract.agents import (
     AGENT_TOKENS_MAX,
@@ -31,7 +31,6 @@ from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.signals import ACCESS
 from stellary.core.kernel.unit import Actor, AgentLimits, UnitOfWork, serves
-from stellary.core.kernel.writes import delete_row
 
 PREFIX = "synth_agent_"
 TOUCH_AFTER = timedelta(minutes=1)
@@ -40,8 +39,6 @@ _PREFIX_LENGTH = len(PREFIX) + 4
 _OF_AGENT = agent_tokens.c.agent_id == bindparam("_agent_id")
 _LIST = Pages(AgentTokenRow, select(agent_tokens).where(_OF_AGENT), agent_tokens.c.id)
 _COUNT = select(func.count()).select_from(agent_tokens).where(_OF_AGENT)
-_INSERT = insert(agent_tokens)
-_DELETE = delete(agent_tokens).where(agent_tokens.c.id == bindparam("_id"))
 _BY_DIGEST = Query(
     AuthenticatedTokenRow,
     select(
@@ -100,7 +97,7 @@ def create_agent_token(uow: UnitOfWork, ref: AgentRef, request: CreateAgentToken
         last_used_at=None,
         created_at=uow.now,
     )
-    uow.connection.execute(_INSERT, rows.token_row(token, digest(secret)))
+    rows.TOKENS.insert(uow, token, token_digest=digest(secret))
     emit_change(uow, agent.workspace_id, None, convert(AgentToken, token), agent=rows.agent(agent).name)
     return token
 
@@ -120,8 +117,9 @@ def revoke_agent_token(uow: UnitOfWork, ref: AgentTokenRef) -> Ok:
         NotFound: The agent has no such token, or another request has just revoked it.
     """
     loaded = access.token(uow, ref)
-    delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Token")
-    emit_change(uow, loaded.roles.workspace_id, rows.token(loaded.row), None, agent=loaded.row.agent_name)
+    token = rows.token(loaded.row)
+    rows.TOKENS.delete(uow, token)
+    emit_change(uow, loaded.roles.workspace_id, token, None, agent=loaded.row.agent_name)
     uow.send_on_commit(ACCESS)
     return Ok()
 

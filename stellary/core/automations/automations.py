@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeGuard, cast
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, select, update
 
 from stellary.contract.automations import (
     CREATE_AUTOMATION,
@@ -42,20 +42,16 @@ from stellary.core.kernel.actions import registered_actions
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import delete_row
 from stellary.core.pilotage.action_params import COLUMN_PARAMS, Candidates, resolve_params
 from stellary.core.pilotage.references import NOTHING, PARTS, describe_rules, save_references
 
 _IN_PROJECT = automations.c.project_id == bindparam("_project_id")
 _LIST = Pages(AutomationRow, select(automations).where(_IN_PROJECT), automations.c.id)
 _COUNT = select(func.count()).select_from(automations).where(_IN_PROJECT)
-_INSERT = insert(automations)
-_THIS_RULE = automations.c.id == bindparam("_id")
-_CHANGE = update(automations).where(_THIS_RULE).returning(*rows.RULE)
+_CHANGE = update(automations).where(automations.c.id == bindparam("_id")).returning(*rows.RULE)
 _UPDATE = Query(AutomationRow, _CHANGE)
 _OWNED = {"trigger", "conditions", "action_type", "action_params", "enabled"}
 """The columns whose change makes the caller the owner."""
-_DELETE = delete(automations).where(_THIS_RULE)
 
 
 def _build_switch(enabled: ColumnElement[bool]) -> Query[AutomationRow]:
@@ -112,7 +108,7 @@ def create_automation(uow: UnitOfWork, ref: ProjectRef, request: CreateAutomatio
     )
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= RULES_MAX:
         raise Conflict(f"a project has at most {RULES_MAX} automations", code="automations_full")
-    uow.connection.execute(_INSERT, rows.FIELDS.to_row(rule, armed_at=uow.now))
+    rows.FIELDS.insert(uow, rule, armed_at=uow.now)
     mark_subscribed(uow, project.workspace_id)
     references = {part: candidates.references for part, candidates in parts.items()}
     save_references(uow, project.workspace_id, rule.id, references)
@@ -180,7 +176,7 @@ def delete_automation(uow: UnitOfWork, ref: AutomationRef) -> Ok:
     """Delete a rule and its traces."""
     loaded = access.automation(uow, ref)
     rule = rows.automation(uow, loaded.row)
-    delete_row(uow, _DELETE, {"_id": loaded.row.id}, "Automation")
+    rows.FIELDS.delete(uow, rule)
     emit_change(uow, loaded.roles.workspace_id, rule, None)
     return Ok()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import attrs
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 
 from stellary.contract.automations import CREATE_AUTOMATION, Automation, AutomationAction
 from stellary.contract.errors import Forbidden, Invalid
@@ -57,7 +57,6 @@ _OF_PROJECT = Query(
     .where(automations.c.project_id == bindparam("_project_id"))
     .order_by(automations.c.id),
 )
-_INSERT = insert(automations)
 
 
 @serves(EXPORT_PROJECT)
@@ -185,7 +184,7 @@ def _create_rules(
             created_at=uow.now,
             updated_at=uow.now,
         )
-        uow.connection.execute(_INSERT, rows.FIELDS.to_row(rule, armed_at=uow.now))
+        rows.FIELDS.insert(uow, rule, armed_at=uow.now)
         save_references(uow, candidates.workspace_id, rule.id, references)
     mark_subscribed(uow, candidates.workspace_id)
 

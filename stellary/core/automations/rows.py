@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import TypedDict
 
 from stellary.contract.automations import Automation, AutomationAction, AutomationTrace, TraceTarget
 from stellary.core.automations.row_types import AutomationRow, TraceRow
 from stellary.core.automations.tables import automations, traces
 from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import StoredItems
 from stellary.core.pilotage.references import NOTHING, describe_rules
 
 RULE = tuple(automations.c)
@@ -18,19 +21,29 @@ _ACTION_FIELDS = RowFields(
     renamed={"type": "action_type", "params": "action_params"},
     internal=automations.c.keys(),
 )
-FIELDS = RowFields(
+
+
+class RuleColumns(TypedDict):
+    """The column of a new rule that is not a field."""
+
+    armed_at: datetime
+
+
+FIELDS = StoredItems(
     Automation,
     automations,
+    "Automation",
+    RuleColumns,
     nested={"action": _ACTION_FIELDS},
     computed=("references", "broken", "problem"),
-    internal=("armed_at",),
 )
-_TARGET_FIELDS = RowFields(TraceTarget, traces, internal=traces.c.keys())
+_OF_CARD = ("card_id", "card_key", "card_title")
+_TARGET_FIELDS = RowFields(TraceTarget, traces, converted=_OF_CARD, internal=traces.c.keys())
 _TRACE_FIELDS = RowFields(
     AutomationTrace,
     traces,
     computed=("target",),
-    internal=("card_id", "card_key", "card_title", "event_id", "chain_id"),
+    internal=(*_OF_CARD, "event_id", "chain_id"),
 )
 
 

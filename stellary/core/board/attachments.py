@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, TypedDict
 
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, select, update
 
 from stellary.contract.attachments import (
     DELETE_ATTACHMENT,
@@ -29,27 +29,32 @@ from stellary.core.board.queries.recipient_queries import load_cards
 from stellary.core.board.row_types import AttachmentRow
 from stellary.core.board.rules.attachments import clean_name, detect_type
 from stellary.core.board.tables import attachments, cards
-from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel import trash
 from stellary.core.kernel.events import AttachmentAdded, AttachmentRemoved
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves, serves_download, serves_upload
 from stellary.core.kernel.units import Units
-from stellary.core.kernel.writes import delete_row
+from stellary.core.kernel.writes import StoredItems
 from stellary.core.ports.blobs import StoredFile, is_key
 
 SWEEP_AFTER = timedelta(hours=1)
 """The time after which a file without a row is deleted; much longer than any upload takes."""
 SWEEP_BATCH = 500
 
-_FIELDS = RowFields(
-    Attachment, attachments, renamed={"uploaded_by": "uploaded_by_id"}, internal=("sha256", "blob_key")
+
+class FileColumns(TypedDict):
+    """The columns of a new attachment that are not fields."""
+
+    sha256: str
+    blob_key: str
+
+
+_ATTACHMENTS = StoredItems(
+    Attachment, attachments, "Attachment", FileColumns, renamed={"uploaded_by": "uploaded_by_id"}
 )
 _LIST = Pages(
     AttachmentRow, select(attachments).where(attachments.c.card_id == bindparam("_card_id")), attachments.c.id
 )
-_INSERT = insert(attachments)
-_DELETE = delete(attachments).where(attachments.c.id == bindparam("_id"))
 _NAMED: Select[Any] = select(attachments.c.blob_key).where(
     attachments.c.blob_key.in_(bindparam("_keys", expanding=True))
 )
@@ -90,8 +95,7 @@ def upload_attachment(uow: UnitOfWork, ref: CardRef, file: StoredFile) -> Attach
         size=file.size,
         created_at=uow.now,
     )
-    row = _FIELDS.to_row(attachment, sha256=file.sha256, blob_key=file.key)
-    uow.connection.execute(_INSERT, row)
+    _ATTACHMENTS.insert(uow, attachment, sha256=file.sha256, blob_key=file.key)
     uow.emit(
         AttachmentAdded(
             workspace_id=loaded.roles.workspace_id or "",
@@ -122,25 +126,18 @@ def delete_attachment(uow: UnitOfWork, ref: AttachmentRef) -> Ok:
     # The card is locked first, as when a card is deleted, so that two units never wait for each other.
     _count(uow, row.card_id, -1)
     card = load_cards(uow, [row.card_id])[row.card_id]
-    trash.put(
-        uow,
-        attachments,
-        kind="attachment",
-        item_id=row.id,
-        name=row.original_name,
-        key=card.key,
-        author_id=row.uploaded_by_id,
-        organization_id=loaded.roles.organization_id,
-        workspace_id=loaded.roles.workspace_id,
-        project_id=row.of_project,
+    item = trash.Item(row.id, row.original_name, row.of_project)
+    trash.put_item(
+        uow, attachments, "attachment", item, loaded.roles, key=card.key, author_id=row.uploaded_by_id
     )
-    delete_row(uow, _DELETE, {"_id": row.id}, "Attachment")
+    attachment = _row_to_attachment(row)
+    _ATTACHMENTS.delete(uow, attachment)
     uow.emit(
         AttachmentRemoved(
             workspace_id=loaded.roles.workspace_id or "",
             project_id=row.of_project,
             card=card,
-            attachment=_row_to_attachment(row),
+            attachment=attachment,
         )
     )
     return Ok()
@@ -187,4 +184,4 @@ def _count(uow: UnitOfWork, card_id: str, delta: int) -> int:
 
 
 def _row_to_attachment(row: AttachmentRow) -> Attachment:
-    return _FIELDS.to_value(row)
+    return _ATTACHMENTS.to_value(row)

@@ -302,17 +302,8 @@ def delete_card(uow: UnitOfWork, ref: CardRef) -> Deleted:
         card=loaded.card,
         commenter_ids=load_commenter_ids(uow, loaded.card.id),
     )
-    trash.put(
-        uow,
-        cards,
-        kind="card",
-        item_id=loaded.card.id,
-        name=loaded.card.title,
-        key=loaded.card.key,
-        organization_id=loaded.roles.organization_id,
-        workspace_id=loaded.roles.workspace_id,
-        project_id=loaded.card.project_id,
-    )
+    item = trash.Item(loaded.card.id, loaded.card.title, loaded.card.project_id)
+    trash.put_item(uow, cards, "card", item, loaded.roles, key=loaded.card.key)
     uow.connection.execute(_DELETE, {"_id": loaded.card.id})
     if column is not None:
         ordering.index_removal(uow, column, loaded.position)

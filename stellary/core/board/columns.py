@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import (
-    Select,
-    bindparam,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Select, bindparam, func, select
 
 from stellary.contract.columns import (
     CREATE_COLUMN,
@@ -42,12 +34,12 @@ from stellary.core.board.queries.filters import check_in_project
 from stellary.core.board.row_types import ColumnRow
 from stellary.core.board.rules.references import unknown
 from stellary.core.board.tables import cards, columns, scopes
-from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
+from stellary.core.kernel.writes import NoColumns, StoredItems
 
 _IN_PROJECT: Select[Any] = select(*columns.c, ordering.CARD_COUNT).where(
     columns.c.project_id == bindparam("_project_id")
@@ -70,12 +62,15 @@ _NAMED_SCOPE = _SCOPE.where(scopes.c.id == bindparam("_scope_id"))
 COLUMN_IDS = (
     select(columns.c.id).where(columns.c.scope_id == bindparam("_scope_id")).order_by(columns.c.position)
 )
-_INSERT = insert(columns)
-_UPDATE = update(columns).where(columns.c.id == bindparam("_id"))
-_DELETE = delete(columns).where(columns.c.id == bindparam("_id"))
 COLUMN_ORDERS = DenseOrders(columns.c.position, columns.c.scope_id)
-_FIELDS = RowFields(
-    Column, columns, computed=("card_count",), renamed={"order": "position"}, internal=("directory",)
+COLUMNS = StoredItems(
+    Column,
+    columns,
+    "Column",
+    NoColumns,
+    computed=("card_count",),
+    renamed={"order": "position"},
+    internal=("directory",),
 )
 
 
@@ -106,7 +101,7 @@ def create_column(uow: UnitOfWork, ref: ProjectRef, request: CreateColumn) -> Co
     if order < count:
         lock_columns(uow, project.id)
         COLUMN_ORDERS.enter(uow, scope_id, order)
-    uow.connection.execute(_INSERT, column_row(column))
+    COLUMNS.insert(uow, column)
     emit_change(uow, project.workspace_id, None, column)
     return column
 
@@ -162,8 +157,8 @@ def update_column(uow: UnitOfWork, ref: ColumnRef, request: UpdateColumn) -> Col
             forget_place(
                 uow, columns.c.position, kind="column", item_id=before.id, project_id=before.project_id
             )
-    if changes := _FIELDS.to_changes(column, after):
-        uow.connection.execute(_UPDATE, {"_id": before.id, **changes, "updated_at": uow.now})
+    if after != column:
+        COLUMNS.update(uow, column, replace_fields(after, updated_at=uow.now))
     updated = column_value(_read(uow, ref))
     emit_change(uow, loaded.roles.workspace_id, column, updated)
     return updated
@@ -187,16 +182,8 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Del
         )
     elif ordering.has_cards(uow, before.id):
         raise Conflict("the column has cards: moveCardsTo is required", code="column_not_empty")
-    trash_id = trash.put(
-        uow,
-        columns,
-        kind="column",
-        item_id=before.id,
-        name=before.name,
-        organization_id=loaded.roles.organization_id,
-        workspace_id=loaded.roles.workspace_id,
-        project_id=before.project_id,
-    )
+    item = trash.Item(before.id, before.name, before.project_id)
+    trash_id = trash.put_item(uow, columns, "column", item, loaded.roles)
     trash.add_references(uow, trash_id, cards.c.column_id, moves)
     siblings = uow.connection.execute(COLUMN_IDS, {"_scope_id": before.scope_id}).scalars().all()
     store_place(
@@ -208,9 +195,10 @@ def delete_column(uow: UnitOfWork, ref: ColumnRef, request: DeleteColumn) -> Del
         item_id=before.id,
         project_id=before.project_id,
     )
-    uow.connection.execute(_DELETE, {"_id": before.id})
+    column = column_value(before)
+    COLUMNS.delete(uow, column)
     COLUMN_ORDERS.leave(uow, before.scope_id, before.position)
-    emit_change(uow, loaded.roles.workspace_id, column_value(before), None)
+    emit_change(uow, loaded.roles.workspace_id, column, None)
     return Deleted(broken_automations=[])
 
 
@@ -235,9 +223,4 @@ def _make_room(uow: UnitOfWork, before: ColumnRow, order: int) -> int:
 
 def column_value(row: ColumnRow) -> Column:
     """Return the column of a row of the statements above."""
-    return _FIELDS.to_value(row, card_count=ordering.read_card_count(row))
-
-
-def column_row(column: Column) -> dict[str, object]:
-    """Return the row of a column."""
-    return _FIELDS.to_row(column)
+    return COLUMNS.to_value(row, card_count=ordering.read_card_count(row))

@@ -6,18 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 import orjson
-from sqlalchemy import (
-    Executable,
-    Text,
-    bindparam,
-    delete,
-    func,
-    insert,
-    literal,
-    select,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Text, bindparam, func, literal, select, type_coerce, update
 
 from stellary.contract.cards import Card
 from stellary.contract.custom_fields import (
@@ -48,12 +37,8 @@ from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import refuse_duplicate
 
 _COUNT = select(func.count()).where(custom_fields.c.project_id == bindparam("_project_id"))
-_INSERT = insert(custom_fields)
-_UPDATE = update(custom_fields).where(custom_fields.c.id == bindparam("_id"))
-_DELETE = delete(custom_fields).where(custom_fields.c.id == bindparam("_id"))
 _LIST = Pages(CustomFieldRow, field_rows.OF_PROJECT, custom_fields.c.id)
 # A quoted key with its colon occurs nowhere else in the text, since quotes within a value are escaped.
 _WITH_VALUE = Query(
@@ -88,7 +73,7 @@ def create_custom_field(uow: UnitOfWork, ref: ProjectRef, request: CreateCustomF
     field = rules.build_field(request, id=uow.new_id(), project_id=project.id, now=uow.now)
     if uow.connection.execute(_COUNT, {"_project_id": project.id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
-    _write(uow, _INSERT, field, field_rows.FIELDS.to_row(field))
+    field_rows.FIELDS.insert(uow, field)
     emit_change(uow, project.workspace_id, None, field)
     return field
 
@@ -110,9 +95,8 @@ def update_custom_field(uow: UnitOfWork, ref: CustomFieldRef, request: UpdateCus
         return before
     follow = after.type != before.type or rules.loses_options(before, after)
     changed_cards = _convert_values(uow, before, after) if follow else []
-    # The ids of an earlier version follow from the names, which may change now.
-    changes = {**field_rows.FIELDS.to_changes(before, after), "option_ids": after.option_ids}
-    _write(uow, _UPDATE, after, {"_id": after.id, **changes})
+    # As it is stored: a field of an earlier version has no ids of options.
+    field_rows.FIELDS.update(uow, field_rows.FIELDS.to_value(loaded.row), after)
     _rewrite(uow, changed_cards)
     _rename_in_trash(uow, before, after)
     emit_change(
@@ -131,20 +115,12 @@ def delete_custom_field(uow: UnitOfWork, ref: CustomFieldRef) -> Deleted:
     loaded = field_access.custom_field(uow, ref)
     before = field_rows.field(loaded.row)
     # This locks the field. A unit that sets a value holds a share lock on it, so its value is visible afterwards.
-    trash_id = trash.put(
-        uow,
-        custom_fields,
-        kind="custom_field",
-        item_id=before.id,
-        name=before.name,
-        organization_id=loaded.roles.organization_id,
-        workspace_id=loaded.roles.workspace_id,
-        project_id=before.project_id,
-    )
+    item = trash.Item(before.id, before.name, before.project_id)
+    trash_id = trash.put_item(uow, custom_fields, "custom_field", item, loaded.roles)
     parameters = {"_project_id": before.project_id, "_field_id": before.id}
     values = {row.id: row.custom_fields[before.id] for row in _WITH_VALUE.all(uow.connection, parameters)}
     trash.add_references(uow, trash_id, cards.c.custom_fields, values)
-    uow.connection.execute(_DELETE, {"_id": before.id})
+    field_rows.FIELDS.delete(uow, before)
     changed_cards = _convert_values(uow, before, None)
     _rewrite(uow, changed_cards)
     emit_change(
@@ -166,11 +142,6 @@ def set_custom_fields(uow: UnitOfWork, ref: FlatCardRef, request: SetCustomField
     values = rules.apply_values(loaded.card.custom_fields, request.values, fields)
     uow.require_version(loaded.card.version)
     return change_card(uow, loaded, custom_fields=values)
-
-
-def _write(uow: UnitOfWork, statement: Executable, field: CustomField, columns: dict[str, object]) -> None:
-    with refuse_duplicate(uow, f"the project has a custom field {field.name!r} already", "duplicate_name"):
-        uow.connection.execute(statement, {**columns, "name_key": field.name.casefold()})
 
 
 @attrs.frozen

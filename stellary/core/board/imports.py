@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
-from sqlalchemy import Insert, insert
+from sqlalchemy import insert
 
 from stellary.contract.cards import Card
 from stellary.contract.columns import Column
@@ -29,30 +29,18 @@ from stellary.core.accounts import access, people
 from stellary.core.accounts.addresses import address_key
 from stellary.core.accounts.people import Person
 from stellary.core.board import comments
-from stellary.core.board.columns import column_row
-from stellary.core.board.labels import label_row
+from stellary.core.board.columns import COLUMNS
+from stellary.core.board.labels import LABELS
+from stellary.core.board.project_members import insert_members
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_project
 from stellary.core.board.rows import card_rows, field_rows, scope_rows
 from stellary.core.board.rules.import_references import EntryWithId, Importer, ItemWithId
 from stellary.core.board.rules.imports import ImportPlan, NewRow, plan_import
 from stellary.core.board.rules.keys import find_free_key
-from stellary.core.board.tables import (
-    cards,
-    columns,
-    custom_fields,
-    labels,
-    project_members,
-    relations,
-    scopes,
-)
+from stellary.core.board.tables import cards, relations
 from stellary.core.kernel.events import CardsImported, ProjectImported
 from stellary.core.kernel.unit import UnitOfWork
 
-_MEMBERS = insert(project_members)
-_SCOPES = insert(scopes)
-_COLUMNS = insert(columns)
-_LABELS = insert(labels)
-_FIELDS = insert(custom_fields)
 _CARDS = insert(cards)
 _RELATIONS = insert(relations)
 
@@ -96,7 +84,7 @@ def make_project(uow: UnitOfWork, ref: WorkspaceRef, request: ImportProject) -> 
     )
     members, strangers = find_members(uow, request, people_by_email)
     member_ids = list(dict.fromkeys([importer.id, *members]))
-    write_members(uow, project_id, member_ids)
+    insert_members(uow, project_id, member_ids)
     write_plan(uow, plan)
     emit_cards(uow, workspace.id, project_id, project.key, plan.cards, plan.comments)
     uow.emit(
@@ -247,32 +235,16 @@ def index_card_ids(
 # ---------------------------------------------------------------------------------------------- rows
 
 
-def write_members(uow: UnitOfWork, project_id: str, member_ids: Sequence[str]) -> None:
-    """Insert the members of a project.
-
-    Args:
-        project_id: The project.
-        member_ids: The ids of the members.
-    """
-    rows = [{"project_id": project_id, "user_id": id, "created_at": uow.now} for id in member_ids]
-    uow.connection.execute(_MEMBERS, rows)
-
-
 def write_plan(uow: UnitOfWork, plan: ImportPlan) -> None:
     """Insert the rows of a plan, one batch per table.
 
     Args:
         plan: The plan.
     """
-    rows_by_statement: tuple[tuple[Insert, Sequence[NewRow]], ...] = (
-        (_SCOPES, [scope_rows.row(scope) for scope in plan.scopes]),
-        (_COLUMNS, [column_row(column) for column in plan.columns]),
-        (_LABELS, [label_row(label) for label in plan.labels]),
-        (_FIELDS, [field_rows.field_row(field) for field in plan.custom_fields]),
-    )
-    for statement, rows in rows_by_statement:
-        if rows:
-            uow.connection.execute(statement, rows)
+    scope_rows.FIELDS.insert_all(uow, plan.scopes)
+    COLUMNS.insert_all(uow, plan.columns)
+    LABELS.insert_all(uow, plan.labels)
+    field_rows.FIELDS.insert_all(uow, plan.custom_fields)
     write_cards(uow, plan.cards, plan.comments)
     write_relations(uow, plan.relations)
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import orjson
 from sqlalchemy import (
     ColumnElement,
-    Executable,
     Text,
     and_,
     bindparam,
-    delete,
     func,
-    insert,
     literal,
     select,
     type_coerce,
@@ -42,17 +39,20 @@ from stellary.core.board.changes.changed_values import VALUES_MAX, ChangedValue,
 from stellary.core.board.order.locks import uses_row_locks
 from stellary.core.board.row_types import LabelRow
 from stellary.core.board.tables import cards, labels
-from stellary.core.db.row_fields import RowFields
 from stellary.core.kernel import trash
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import refuse_duplicate
+from stellary.core.kernel.writes import NoColumns, StoredItems
 
-_FIELDS = RowFields(Label, labels, internal=("name_key",))
-_INSERT = insert(labels)
-_UPDATE = update(labels).where(labels.c.id == bindparam("_id"))
-_DELETE = delete(labels).where(labels.c.id == bindparam("_id"))
+LABELS = StoredItems(
+    Label,
+    labels,
+    "Label",
+    NoColumns,
+    derived={"name_key": lambda label: label.name.casefold()},
+    taken=lambda label: (f"the project has a label {label.name!r} already", "duplicate_name"),
+)
 # The lock keeps a label from being deleted while it is added to a card.
 _KEEP = select(labels.c.id).where(labels.c.id == bindparam("_id")).with_for_update(read=True, key_share=True)
 _LIST = Pages(LabelRow, select(labels).where(labels.c.project_id == bindparam("_project_id")), labels.c.id)
@@ -93,7 +93,7 @@ def create_label(uow: UnitOfWork, ref: ProjectRef, request: CreateLabel) -> Labe
         created_at=uow.now,
         updated_at=uow.now,
     )
-    _write(uow, _INSERT, label, label_row(label))
+    LABELS.insert(uow, label)
     emit_change(uow, project.workspace_id, None, label)
     return label
 
@@ -121,7 +121,7 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
     before = _label(loaded.row)
     after = update_value(before, request, uow.now)
     if after is not before:
-        _write(uow, _UPDATE, after, {"_id": after.id, **_FIELDS.to_changes(before, after)})
+        LABELS.update(uow, before, after)
         emit_change(uow, loaded.roles.workspace_id, before, after)
     return after
 
@@ -130,21 +130,13 @@ def update_label(uow: UnitOfWork, ref: LabelRef, request: UpdateLabel) -> Label:
 def delete_label(uow: UnitOfWork, ref: LabelRef) -> Deleted:
     """Move a label to the trash, and remove it from all cards."""
     loaded = access.label(uow, ref)
-    label = loaded.row
+    label = _label(loaded.row)
     # This locks the label. A unit that adds it to a card holds a share lock on it, so the change is visible afterwards.
-    trash_id = trash.put(
-        uow,
-        labels,
-        kind="label",
-        item_id=label.id,
-        name=label.name,
-        organization_id=loaded.roles.organization_id,
-        workspace_id=loaded.roles.workspace_id,
-        project_id=label.project_id,
-    )
+    item = trash.Item(label.id, label.name, label.project_id)
+    trash_id = trash.put_item(uow, labels, "label", item, loaded.roles)
     parameters = {"_project_id": label.project_id, "_label_id": label.id}
     stored_rows = uow.connection.execute(_STORE_IDS, {**parameters, "_trash_id": trash_id}).all()
-    uow.connection.execute(_DELETE, {"_id": label.id})
+    LABELS.delete(uow, label)
     changed_rows = uow.connection.execute(_REMOVE_FROM_CARDS, {**parameters, "_now": uow.now}).all()
     former_ids = dict[str, object]()
     if len(changed_rows) <= VALUES_MAX:
@@ -152,7 +144,7 @@ def delete_label(uow: UnitOfWork, ref: LabelRef) -> Deleted:
     values = [
         ChangedValue(row.id, former_ids.get(row.id), row.label_ids, row.version) for row in changed_rows
     ]
-    emit_change(uow, loaded.roles.workspace_id, _label(label), None, **describe_values(values))
+    emit_change(uow, loaded.roles.workspace_id, label, None, **describe_values(values))
     return Deleted(broken_automations=[])
 
 
@@ -179,15 +171,5 @@ def remove_label_from_card(uow: UnitOfWork, ref: CardLabelRef) -> Ok:
     return Ok()
 
 
-def _write(uow: UnitOfWork, statement: Executable, label: Label, columns: dict[str, object]) -> None:
-    with refuse_duplicate(uow, f"the project has a label {label.name!r} already", "duplicate_name"):
-        uow.connection.execute(statement, {**columns, "name_key": label.name.casefold()})
-
-
 def _label(row: LabelRow) -> Label:
-    return _FIELDS.to_value(row)
-
-
-def label_row(label: Label) -> dict[str, object]:
-    """Return the row of a label."""
-    return _FIELDS.to_row(label, name_key=label.name.casefold())
+    return LABELS.to_value(row)

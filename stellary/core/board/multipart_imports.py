@@ -48,6 +48,7 @@ from stellary.core.board.columns import column_values
 from stellary.core.board.import_access import load_locked_import, multipart_import
 from stellary.core.board.imports import Imported
 from stellary.core.board.order import ordering
+from stellary.core.board.project_members import insert_members
 from stellary.core.board.projects import DEFAULT_SCOPE, insert_hidden_project, reveal_project, taken_keys
 from stellary.core.board.row_types import AssigneeCountRow, ImportPartRow, ImportRow
 from stellary.core.board.rows.field_rows import project_fields
@@ -325,7 +326,7 @@ def complete_hidden_project(uow: UnitOfWork, ref: ImportRef) -> tuple[Imported, 
             ordering.rebuild_index(uow, column_id)
     members, strangers = single_imports.find_members(uow, header, people_by_email)
     member_ids = list(dict.fromkeys([importer.id, *members]))
-    single_imports.write_members(uow, row.project_id, member_ids)
+    insert_members(uow, row.project_id, member_ids)
     project, indexed_key = _reveal(uow, row, header)
     uow.connection.execute(_DELETE_PARTS, {"_import_id": row.id})
     uow.connection.execute(_UPDATE, {"_id": row.id, "completed_at": uow.now, "header": b"{}"})

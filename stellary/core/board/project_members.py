@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import bindparam, delete, insert, select
 
 from stellary.contract.endpoint import Ok
@@ -82,6 +84,17 @@ def remove_project_member(uow: UnitOfWork, ref: ProjectMemberRef) -> Ok:
         )
     )
     return Ok()
+
+
+def insert_members(uow: UnitOfWork, project_id: str, user_ids: Iterable[str]) -> None:
+    """Insert the members of a new project.
+
+    Args:
+        project_id: The project.
+        user_ids: The users; at least one.
+    """
+    rows = [{"project_id": project_id, "user_id": id, "created_at": uow.now} for id in user_ids]
+    uow.connection.execute(_INSERT, rows)
 
 
 def _keep_row(row: MemberRow) -> MemberRow:

@@ -29,9 +29,10 @@ from stellary.contract.scopes import CreateScope
 from stellary.contract.unset import UNSET
 from stellary.core.accounts import access as accounts_access
 from stellary.core.board import access
-from stellary.core.board.columns import column_row
-from stellary.core.board.labels import label_row
+from stellary.core.board.columns import COLUMNS
+from stellary.core.board.labels import LABELS
 from stellary.core.board.order.locks import lock_columns
+from stellary.core.board.project_members import insert_members
 from stellary.core.board.row_types import ListedProjectRow
 from stellary.core.board.rows import scope_rows
 from stellary.core.board.rules.keys import find_free_key
@@ -39,11 +40,7 @@ from stellary.core.board.rules.scopes import build_scope
 from stellary.core.board.tables import (
     PROJECT_WORKSPACE_ID,
     cards,
-    columns,
-    labels,
-    project_members,
     projects,
-    scopes,
 )
 from stellary.core.board.templates import TEMPLATES
 from stellary.core.db.row_fields import RowFields
@@ -75,10 +72,6 @@ _LIST_ARCHIVED = Pages(
 _ONE = Query(ListedProjectRow, select(*_PROJECT).where(projects.c.id == bindparam("_id")))
 _KEYS = select(projects.c.key).where(_IN_WORKSPACE)
 _INSERT = insert(projects)
-_INSERT_MEMBER = insert(project_members)
-_INSERT_SCOPE = insert(scopes)
-_INSERT_COLUMNS = insert(columns)
-_INSERT_LABELS = insert(labels)
 _UPDATE = update(projects).where(projects.c.id == bindparam("_id"))
 # Cards are deleted first, since the database does not delete a column that still has cards.
 _DELETE = (
@@ -104,8 +97,7 @@ def create_project(uow: UnitOfWork, ref: WorkspaceRef, request: CreateProject) -
     )
     internal = {"template_id": request.template_id, "last_number": 0, "created_by_id": uow.user_id}
     project = insert_project(uow, project, lambda taken: _choose_key(request, taken), **internal)
-    member = {"project_id": project.id, "user_id": uow.principal_id, "created_at": uow.now}
-    uow.connection.execute(_INSERT_MEMBER, member)
+    insert_members(uow, project.id, [uow.principal_id])
     _insert_template(uow, project.id, request)
     uow.emit(ProjectCreated(workspace_id=workspace.id, project_id=project.id, project=project))
     return project
@@ -228,9 +220,9 @@ def _insert_template(uow: UnitOfWork, project_id: str, request: CreateProject) -
         for index, column in enumerate(template.columns)
     ]
     labels = [convert(Label, label, id=uow.new_id(), **common) for label in template.labels]
-    uow.connection.execute(_INSERT_SCOPE, scope_rows.row(scope))
-    uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, columns)))
-    uow.connection.execute(_INSERT_LABELS, list(map(label_row, labels)))
+    scope_rows.FIELDS.insert(uow, scope)
+    COLUMNS.insert_all(uow, columns)
+    LABELS.insert_all(uow, labels)
 
 
 @serves(LIST_PROJECTS)
@@ -295,17 +287,9 @@ def delete_project(uow: UnitOfWork, ref: ProjectRef) -> Ok:
     before = loaded.row
     uow.require_version(before.version)
     lock_columns(uow, before.id)
-    trash.put(
-        uow,
-        projects,
-        kind="project",
-        item_id=before.id,
-        name=before.name,
-        key=before.key,
-        author_id=before.created_by_id,
-        organization_id=loaded.roles.organization_id,
-        workspace_id=loaded.roles.workspace_id,
-        project_id=before.id,
+    item = trash.Item(before.id, before.name, before.id)
+    trash.put_item(
+        uow, projects, "project", item, loaded.roles, key=before.key, author_id=before.created_by_id
     )
     for statement in _DELETE:
         uow.connection.execute(statement, {"_id": before.id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, select
 
 from stellary.contract.columns import Column
 from stellary.contract.endpoint import Deleted
@@ -29,7 +29,7 @@ from stellary.contract.unset import UNSET
 from stellary.contract.wire import invalid
 from stellary.core.board import access, scope_access
 from stellary.core.board.changes import card_moves
-from stellary.core.board.columns import column_row, column_values, scope_columns
+from stellary.core.board.columns import COLUMNS, column_values, scope_columns
 from stellary.core.board.order.dense import DenseOrders
 from stellary.core.board.order.locks import lock_columns
 from stellary.core.board.order.siblings import forget_place, store_place
@@ -57,9 +57,6 @@ _DEFAULT_COLUMNS: Select[Any] = (
 SCOPE_IDS = (
     select(scopes.c.id).where(scopes.c.project_id == bindparam("_project_id")).order_by(scopes.c.position)
 )
-_INSERT = insert(scopes)
-_INSERT_COLUMNS = insert(columns)
-_UPDATE = update(scopes).where(scopes.c.id == bindparam("_id"))
 _OWN_COLUMNS = select(columns.c.id).where(columns.c.scope_id == bindparam("_id"))
 _COMMENTERS: Select[Any] = (
     select(comments.c.card_id, comments.c.author_id)
@@ -67,11 +64,7 @@ _COMMENTERS: Select[Any] = (
     .where(cards.c.column_id.in_(_OWN_COLUMNS))
     .distinct()
 )
-# Cards are deleted first, since the database does not delete a column that still has cards.
-_DELETE = (
-    delete(cards).where(cards.c.column_id.in_(_OWN_COLUMNS)),
-    delete(scopes).where(scopes.c.id == bindparam("_id")),
-)
+_DELETE_CARDS = delete(cards).where(cards.c.column_id.in_(_OWN_COLUMNS))
 SCOPE_ORDERS = DenseOrders(scopes.c.position, scopes.c.project_id)
 
 
@@ -111,9 +104,8 @@ def create_scope(uow: UnitOfWork, ref: ProjectRef, request: CreateScope) -> Scop
     )
     if order < count:
         SCOPE_ORDERS.enter(uow, project.id, order)
-    uow.connection.execute(_INSERT, scope_rows.row(scope))
-    if scope.columns:
-        uow.connection.execute(_INSERT_COLUMNS, list(map(column_row, scope.columns)))
+    scope_rows.FIELDS.insert(uow, scope)
+    COLUMNS.insert_all(uow, scope.columns)
     emit_change(uow, project.workspace_id, None, scope)
     for column in scope.columns:
         emit_change(uow, project.workspace_id, None, column)
@@ -152,7 +144,7 @@ def update_scope(uow: UnitOfWork, ref: ScopeRef, request: UpdateScope) -> Scope:
         if order != before.order:
             forget_place(uow, scopes.c.position, kind="scope", item_id=row.id, project_id=row.project_id)
     if after is not before:
-        uow.connection.execute(_UPDATE, {"_id": row.id, **scope_rows.FIELDS.to_changes(before, after)})
+        scope_rows.FIELDS.update(uow, before, after)
         emit_change(uow, loaded.roles.workspace_id, before, after)
     return after
 
@@ -175,23 +167,16 @@ def delete_scope(uow: UnitOfWork, ref: ScopeRef, request: DeleteScope) -> Delete
     else:
         column_ids = [column.id for column in columns.values() if column.scope_id == row.id]
         _emit_deletions(uow, workspace_id, row, column_ids)
-    trash_id = trash.put(
-        uow,
-        scopes,
-        kind="scope",
-        item_id=row.id,
-        name=row.name,
-        organization_id=loaded.roles.organization_id,
-        workspace_id=loaded.roles.workspace_id,
-        project_id=row.project_id,
-    )
+    item = trash.Item(row.id, row.name, row.project_id)
+    trash_id = trash.put_item(uow, scopes, "scope", item, loaded.roles)
     trash.add_references(uow, trash_id, cards.c.column_id, moves)
     siblings = uow.connection.execute(SCOPE_IDS, {"_project_id": row.project_id}).scalars().all()
     store_place(
         uow, trash_id, scopes.c.position, siblings, kind="scope", item_id=row.id, project_id=row.project_id
     )
-    for statement in _DELETE:
-        uow.connection.execute(statement, {"_id": row.id})
+    # Cards are deleted first, since the database does not delete a column that still has cards.
+    uow.connection.execute(_DELETE_CARDS, {"_id": row.id})
+    scope_rows.FIELDS.delete(uow, deleted_scope)
     SCOPE_ORDERS.leave(uow, row.project_id, row.position)
     for column in deleted_scope.columns:
         emit_change(uow, workspace_id, column, None)
@@ -208,10 +193,9 @@ def set_view(uow: UnitOfWork, ref: ScopeRef, request: SetView) -> ScopeViews:
         raise invalid(("type", "must be given together with settings; activeView switches the view"))
     active, settings = rules.apply_view(row.active_view, row.view_settings, request)
     if (active, settings) != (row.active_view, row.view_settings):
-        changes = {"active_view": active, "view_settings": settings, "updated_at": uow.now}
-        uow.connection.execute(_UPDATE, {"_id": row.id, **changes})
         before = _value(uow, row)
         after = replace_fields(before, active_view=active, views=rules.views(settings), updated_at=uow.now)
+        scope_rows.FIELDS.update(uow, before, after)
         emit_change(uow, loaded.roles.workspace_id, before, after)
     return ScopeViews(active_view=active, views=rules.views(settings), data=None)
 

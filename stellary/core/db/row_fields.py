@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
 
 from sqlalchemy import ColumnElement, Table
 
-from stellary.contract.fields import field_names
-from stellary.contract.wire import Value
+from stellary.contract.naming import members
+from stellary.contract.wire import Value, wire_fields
 
 V = TypeVar("V", bound=Value)
 
-_SAME_NAMES: Final[Mapping[str, str]] = {}
 _NO_EXPRESSIONS: Final[Mapping[str, ColumnElement[Any]]] = {}
 _NO_VALUES: Final[Mapping[str, NestedFields]] = {}
 
@@ -29,49 +28,56 @@ class NestedFields(Protocol):
     def to_value(self, row: object) -> Value: ...
 
 
-class RowFields(Generic[V]):
-    """The fields of a class of values that are columns of a table.
+class FieldOptions(TypedDict, total=False):
+    """The fields of a class of values that are no columns of the same name and nullability.
 
-    A field is a column of the same name, unless it is ``renamed``, ``selected``, ``nested`` or ``computed``.
-
-    Args:
-        kind: The class of the values.
-        table: The table.
+    Attributes:
         computed: The fields that are not stored; ``to_value`` takes them as arguments.
         selected: The fields that statements select as an expression, such as a count.
         nested: The fields that are values whose fields are columns of the same table.
         renamed: The columns of fields with another name, by field.
+        converted: The fields that can be None while their column cannot, or the reverse: callers convert them, or their type
+            is ``Any``.
         internal: The columns that are not fields.
-
-    Raises:
-        TypeError: A field has no column, or a column has no field. Raised at import, so that neither can be forgotten.
     """
 
-    def __init__(
-        self,
-        kind: type[V],
-        table: Table,
-        *,
-        computed: Collection[str] = (),
-        selected: Mapping[str, ColumnElement[Any]] = _NO_EXPRESSIONS,
-        nested: Mapping[str, NestedFields] = _NO_VALUES,
-        renamed: Mapping[str, str] = _SAME_NAMES,
-        internal: Collection[str] = (),
-    ) -> None:
+    computed: Collection[str]
+    selected: Mapping[str, ColumnElement[Any]]
+    nested: Mapping[str, NestedFields]
+    renamed: Mapping[str, str]
+    converted: Collection[str]
+    internal: Collection[str]
+
+
+class RowFields(Generic[V]):
+    """The fields of a class of values that are columns of a table.
+
+    Args:
+        kind: The class of the values.
+        table: The table.
+        **options: The fields that are no columns of the same name and nullability.
+
+    Raises:
+        TypeError: A field has no column, or a column has no field, or only one of both can be null. Raised at import, so
+            that none of this can be forgotten.
+    """
+
+    def __init__(self, kind: type[V], table: Table, **options: Unpack[FieldOptions]) -> None:
         self._kind = kind
-        self._nested = nested
-        not_columns = {*computed, *selected, *nested}
-        self.names = tuple(name for name in field_names(kind) if name not in not_columns)
+        self._nested = nested = options.get("nested", _NO_VALUES)
+        selected, renamed = options.get("selected", _NO_EXPRESSIONS), options.get("renamed", {})
+        not_columns = {*options.get("computed", ()), *selected, *nested}
+        fields = [field for field in wire_fields(kind).values() if field.name not in not_columns]
+        self.names = tuple(field.name for field in fields)
         own_columns = {name: renamed.get(name, name) for name in self.names}
-        for name, column_name in own_columns.items():
-            if column_name not in table.c:
-                raise TypeError(
-                    f"{kind.__name__}.{name} is stored nowhere: add a column {column_name!r} to {table.name}"
-                )
+        converted = options.get("converted", ())
+        for field in fields:
+            field_type = None if field.name in converted else field.type
+            check_column(f"{kind.__name__}.{field.name}", field_type, table, own_columns[field.name])
         nested_columns = [column for fields in nested.values() for column in fields.columns]
         columns = [*(table.c[name] for name in own_columns.values()), *nested_columns]
         for column in table.c:
-            if column.name not in {*(column.name for column in columns), *internal}:
+            if column.name not in {*(column.name for column in columns), *options.get("internal", ())}:
                 raise TypeError(
                     f"{table.name}.{column.name} is never read: add a field {column.name!r} to {kind.__name__}"
                 )
@@ -128,3 +134,21 @@ class RowFields(Generic[V]):
             self.column_names.values(), self._read_fields(before), self._read_fields(after), strict=True
         )
         return {column_name: new for column_name, old, new in columns if old != new}
+
+
+def check_column(field: str, kind: object, table: Table, column_name: str) -> None:
+    """Check that a field can be stored in a column.
+
+    Args:
+        field: The field, for the message.
+        kind: The type of its values; None if it is converted.
+        table: The table.
+        column_name: The name of the column.
+
+    Raises:
+        TypeError: There is no such column, or only one of both can be null.
+    """
+    if column_name not in table.c:
+        raise TypeError(f"{field} is stored nowhere: add a column {column_name!r} to {table.name}")
+    if kind is not None and (type(None) in members(kind)) != table.c[column_name].nullable:
+        raise TypeError(f"{field} or {table.name}.{column_name} can be null, but not both")

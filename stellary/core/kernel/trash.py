@@ -1,6 +1,6 @@
 """The trash: rows that a service deletes, stored as JSON, so that they can be inserted again.
 
-``put`` copies the row of an item and all rows that the database deletes with it, found by the schema's foreign keys;
+``put_item`` copies the row of an item and all rows that the database deletes with it, found by the schema's foreign keys;
 then the service deletes them. No reader sees a row of the trash, and names that an item had are free.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+import attrs
 import orjson
 from sqlalchemy import (
     BigInteger,
@@ -156,17 +157,6 @@ _REWRITE = update(rows).where(*_OF_TABLE, rows.c.key == bindparam("_key"))
 _IN_TRASH: Select[Any] = select(rows.c.trash_id, rows.c.key, rows.c.data).where(
     rows.c.table_name == bindparam("_table"), rows.c.key.in_(bindparam("_keys", expanding=True))
 )
-_OF_ITEMS: Select[Any] = (
-    select(rows.c.trash_id, rows.c.key, rows.c.data)
-    .join_from(trash, rows, rows.c.trash_id == trash.c.id)
-    .where(
-        trash.c.project_id == bindparam("_project_id"),
-        trash.c.kind == bindparam("_kind"),
-        rows.c.table_name == bindparam("_table"),
-        rows.c.key == trash.c.item_id,
-        rows.c.data.like(bindparam("_text")),
-    )
-)
 _OF_PROJECT: Select[Any] = (
     select(rows.c.trash_id, rows.c.key, rows.c.data)
     .join_from(trash, rows, rows.c.trash_id == trash.c.id)
@@ -176,6 +166,7 @@ _OF_PROJECT: Select[Any] = (
         rows.c.data.like(bindparam("_text")),
     )
 )
+_OF_ITEMS = _OF_PROJECT.where(trash.c.kind == bindparam("_kind"), rows.c.key == trash.c.item_id)
 _EXPIRE = {
     column.name: update(trash)
     .where(column == bindparam("_container_id", type_=IdType))
@@ -187,16 +178,36 @@ _ENTRY_OF = select(trash.c.id).where(
 )
 
 
-def put(
+@attrs.frozen
+class Item:
+    """An item that is deleted.
+
+    Attributes:
+        name: The name by which people recognize it.
+        project_id: The project that it belongs to, or is; None if there is none.
+    """
+
+    id: str
+    name: str
+    project_id: str | None
+
+
+class Containers(Protocol):
+    """The organization and the workspace of an item."""
+
+    @property
+    def organization_id(self) -> str: ...
+    @property
+    def workspace_id(self) -> str | None: ...
+
+
+def put_item(
     uow: UnitOfWork,
     table: Table,
-    *,
     kind: TrashKind,
-    item_id: str,
-    name: str,
-    organization_id: str,
-    workspace_id: str | None = None,
-    project_id: str | None = None,
+    item: Item,
+    containers: Containers,
+    *,
     key: str | None = None,
     author_id: str | None = None,
 ) -> str:
@@ -208,11 +219,8 @@ def put(
     Args:
         table: The table of the item.
         kind: The kind of the item.
-        item_id: The id of the item.
-        name: The name by which people recognize it.
-        organization_id: The organization that it belongs to, or is.
-        workspace_id: The workspace that it belongs to, or is. Default: none.
-        project_id: The project that it belongs to, or is. Default: none.
+        item: The item.
+        containers: Its organization and its workspace, such as the caller's roles in them.
         key: The key of a card or a project. Default: none.
         author_id: The author, for items that not every member of the workspace may restore. Default: none.
 
@@ -225,8 +233,8 @@ def put(
     uow.has_deleted = True
     dialect = uow.connection.dialect.name
     trash_id = uow.new_id()
-    parameters = {"_trash_id": trash_id, "_item_id": item_id}
-    lock(uow, table, item_id)
+    parameters = {"_trash_id": trash_id, "_item_id": item.id}
+    lock(uow, table, item.id)
     uow.connection.execute(build_copy(table, rows, dialect), parameters)
     links = build_links(table, rows)
     if links is not None:
@@ -234,12 +242,12 @@ def put(
     entry = {
         "_trash_id": trash_id,
         "kind": kind,
-        "item_id": item_id,
-        "name": name,
+        "item_id": item.id,
+        "name": item.name,
         "key": key,
-        "organization_id": organization_id,
-        "workspace_id": workspace_id,
-        "project_id": project_id,
+        "organization_id": containers.organization_id,
+        "workspace_id": containers.workspace_id,
+        "project_id": item.project_id,
         "author_id": author_id,
         "deleted_by_id": uow.user_id,
         "deleted_at": uow.now,
@@ -296,16 +304,6 @@ def build_references(
     return statement.returning(rows.c.key, rows.c.data)
 
 
-def load_references(uow: UnitOfWork, trash_id: str, column: Column[Any]) -> JsonRow:
-    """Return the values that ``add_references`` has stored for a column of an entry, by the id of the row.
-
-    Args:
-        trash_id: The entry.
-        column: The column.
-    """
-    return _load(uow, trash_id, str(column))
-
-
 def list_references(uow: UnitOfWork, kind: TrashKind, project_id: str, column: Column[Any]) -> JsonRow:
     """Return the values that ``add_references`` has stored for a column, of all entries of a kind, by the id of the row.
 
@@ -319,14 +317,15 @@ def list_references(uow: UnitOfWork, kind: TrashKind, project_id: str, column: C
     return {row.key: orjson.loads(row.data) for row in stored}
 
 
-def load_rows(uow: UnitOfWork, trash_id: str, table: Table) -> dict[str, JsonRow]:
+def load_rows(uow: UnitOfWork, trash_id: str, source: Table | Column[Any]) -> JsonRow:
     """Return the rows of a table in an entry by their primary key, with values in the form of the database.
 
     Args:
         trash_id: The entry.
-        table: The table.
+        source: The table; or a column, for the values that ``add_references`` has stored.
     """
-    return _load(uow, trash_id, table.name)
+    stored = _ROWS.all(uow.connection, {"_trash_id": trash_id, "_table": str(source)})
+    return {row.key: orjson.loads(row.data) for row in stored}
 
 
 def load_keys(uow: UnitOfWork, trash_id: str, table: Table) -> set[str]:
@@ -337,11 +336,6 @@ def load_keys(uow: UnitOfWork, trash_id: str, table: Table) -> set[str]:
         table: The table.
     """
     return {row.key for row in _ROWS.all(uow.connection, {"_trash_id": trash_id, "_table": table.name})}
-
-
-def _load(uow: UnitOfWork, trash_id: str, name: str) -> JsonRow:
-    stored = _ROWS.all(uow.connection, {"_trash_id": trash_id, "_table": name})
-    return {row.key: orjson.loads(row.data) for row in stored}
 
 
 def find_rows(uow: UnitOfWork, table: Table, keys: Sequence[str]) -> list[tuple[str, str, JsonRow]]:
@@ -525,7 +519,7 @@ def _restore_links(uow: UnitOfWork, trash_id: str, name: str) -> None:
     """
     table_name, _, column_name = name.partition(".")
     column = metadata.tables[table_name].c[column_name]
-    links = _load(uow, trash_id, name)
+    links = load_rows(uow, trash_id, column)
     (key,) = column.foreign_keys or (None,)
     # All other values were stored by ``add_references``; a reference in a hierarchy could close a cycle.
     if key is None or key.ondelete != "SET NULL" or key.column.table is column.table:

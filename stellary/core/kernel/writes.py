@@ -1,16 +1,148 @@
-"""Writes that the rows in the database can make impossible, refused so that the unit can continue."""
+"""Writes by id, and the refusal of those that the rows in the database make impossible, so that the unit can continue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import attrgetter
+from typing import Final, Generic, ParamSpec, TypedDict, TypeVar, Unpack, get_type_hints
 
-from sqlalchemy import Delete, TextClause, text
+from sqlalchemy import Delete, Executable, Table, TextClause, bindparam, delete, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from stellary.contract.errors import Conflict, NotFound
+from stellary.contract.wire import Value
 from stellary.core.db.errors import build_in_use, is_duplicate
+from stellary.core.db.row_fields import FieldOptions, RowFields, check_column
 from stellary.core.kernel.unit import UnitOfWork
+
+V = TypeVar("V", bound=Value)
+P = ParamSpec("P")
+_read_id: Final = attrgetter("id")
+
+
+class NoColumns(TypedDict):
+    """The columns that an insertion sets beside the fields of the item: none."""
+
+
+class StoredItems(RowFields[V], Generic[V, P]):
+    """The fields of a class of items that are inserted, updated and deleted by their id.
+
+    Args:
+        kind: The class.
+        table: The table.
+        name: The name of an item in errors, such as ``Label``.
+        columns: A ``TypedDict`` of the columns that an insertion sets beside the fields.
+        derived: Functions that return the values of further columns from an item, by column.
+        taken: Returns the message and the code of the error if another item has a unique value of an item. Default: no value
+            of an item is unique.
+        **options: See ``RowFields``.
+    """
+
+    def __init__(
+        self,
+        kind: type[V],
+        table: Table,
+        name: str,
+        columns: Callable[P, Mapping[str, object]],
+        *,
+        derived: Mapping[str, Callable[[V], object]] | None = None,
+        taken: Callable[[V], tuple[str, str]] | None = None,
+        **options: Unpack[FieldOptions],
+    ) -> None:
+        self._derived, self._taken, self._columns, self._name = derived or {}, taken, columns, name
+        hints = get_type_hints(columns)
+        for column_name, hint in hints.items():
+            check_column(f"{kind.__name__}.{column_name}", hint, table, column_name)
+        options["internal"] = (*options.get("internal", ()), *self._derived, *hints)
+        super().__init__(kind, table, **options)
+        this = table.c.id == bindparam("_id")
+        self._insert, self._update, self._delete = (
+            insert(table),
+            update(table).where(this),
+            delete(table).where(this),
+        )
+
+    def insert(self, uow: UnitOfWork, item: V, *args: P.args, **columns: P.kwargs) -> None:
+        """Insert an item.
+
+        Args:
+            item: The item.
+            *args: Not used.
+            **columns: The columns beside its fields.
+
+        Raises:
+            Conflict: Another item has its unique value. Nothing has changed.
+        """
+        self._write(uow, self._insert, item, self.to_row(item, **self._columns(*args, **columns)))
+
+    def insert_all(self, uow: UnitOfWork, items: Iterable[V], *args: P.args, **columns: P.kwargs) -> None:
+        """Insert new items, none of which has a value that could be taken.
+
+        Args:
+            items: The items.
+            *args: Not used.
+            **columns: The columns beside their fields.
+        """
+        rows = [self.to_row(item, **self._columns(*args, **columns)) for item in items]
+        if rows:
+            uow.connection.execute(self._insert, rows)
+
+    def update(self, uow: UnitOfWork, before: V, after: V) -> None:
+        """Write the fields in which two states of an item differ.
+
+        Args:
+            before: The earlier state.
+            after: The later state.
+
+        Raises:
+            NotFound: Another unit has deleted the item.
+            Conflict: Another item has its unique value. Nothing has changed.
+        """
+        changes = self.to_changes(before, after)
+        if changes and not self._write(uow, self._update, after, {"_id": _read_id(before), **changes}):
+            raise NotFound(f"{self._name} not found")
+
+    def delete(self, uow: UnitOfWork, item: V) -> None:
+        """Delete an item.
+
+        Args:
+            item: The item.
+
+        Raises:
+            NotFound: Another unit has deleted it.
+        """
+        delete_row(uow, self._delete, {"_id": _read_id(item)}, self._name)
+
+    def to_row(self, value: V, **columns: object) -> dict[str, object]:
+        """Return the row of an item, with derived columns.
+
+        Args:
+            value: The item.
+            **columns: See ``RowFields.to_row``.
+        """
+        derived = {name: derive(value) for name, derive in self._derived.items()}
+        return super().to_row(value, **derived, **columns)
+
+    def to_changes(self, before: V, after: V) -> dict[str, object]:
+        """Return the columns in which two states of an item differ, with derived ones.
+
+        Args:
+            before: The earlier state.
+            after: The later state.
+        """
+        changes = super().to_changes(before, after)
+        for name, derive in self._derived.items():
+            if (new := derive(after)) != derive(before):
+                changes[name] = new
+        return changes
+
+    def _write(self, uow: UnitOfWork, statement: Executable, item: V, row: dict[str, object]) -> int:
+        """Execute a statement, and return the number of rows, which is known for these statements."""
+        if self._taken is None:
+            return uow.connection.execute(statement, row).rowcount
+        with refuse_duplicate(uow, *self._taken(item)):
+            return uow.connection.execute(statement, row).rowcount
 
 
 @contextmanager

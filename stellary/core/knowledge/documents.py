@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypedDict, cast
 
 import attrs
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, update
 
 from stellary.contract.comments import DocumentComment
 from stellary.contract.documents import (
@@ -47,11 +47,9 @@ from stellary.core.knowledge.rules.markdown_reading import EMPTY, from_markdown
 from stellary.core.knowledge.rules.plain_text import AT_SIGNS, plain_text
 from stellary.core.knowledge.tables import documents, versions
 
-_INSERT = insert(documents)
 _UPDATE = update(documents).where(
     documents.c.id == bindparam("_id"), documents.c.version == bindparam("_version")
 )
-_DELETE = delete(documents).where(documents.c.id == bindparam("_id"))
 _MOVE_CHILDREN_UP = (
     update(documents)
     .where(documents.c.parent_id == bindparam("_id"))
@@ -111,7 +109,7 @@ def create_document(uow: UnitOfWork, ref: WorkspaceRef, request: CreateDocument)
         created_at=uow.now,
         updated_at=uow.now,
     )
-    uow.connection.execute(_INSERT, rows.STORED.to_row(document))
+    rows.STORED.insert(uow, document)
     uow.emit(DocumentCreated(**describe_change(None, document)))
     uow.emit(written_event(document, is_new=True))
     return rows.to_document(document, request.content_format)
@@ -169,20 +167,12 @@ def delete_document(uow: UnitOfWork, ref: DocumentRef) -> Ok:
         row = access.reload_document(uow, row.id)
     document = rows.STORED.to_value(row)
     uow.require_version(document.version)
-    trash.put(
-        uow,
-        documents,
-        kind="document",
-        item_id=document.id,
-        name=document.title,
-        organization_id=document.organization_id,
-        workspace_id=document.workspace_id,
-        project_id=document.project_id,
-    )
+    item = trash.Item(document.id, document.title, document.project_id)
+    trash.put_item(uow, documents, "document", item, document)
     uow.connection.execute(
         _MOVE_CHILDREN_UP, {"_id": document.id, "_parent_id": document.parent_id, "_now": uow.now}
     )
-    uow.connection.execute(_DELETE, {"_id": document.id})
+    rows.STORED.delete(uow, document)
     uow.emit(DocumentDeleted(**describe_change(document, None)))
     return Ok()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import attrs
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 
 from stellary.contract.comments import DocumentComment
 from stellary.contract.fields import replace_fields
@@ -47,7 +47,6 @@ _FILE_FIELDS = RowFields(
         *("told_of_id", "told_at", "version"),
     ),
 )
-_INSERT = insert(documents)
 
 
 def export_file(uow: UnitOfWork, ref: ProjectRef) -> tuple[ProjectFile, str]:
@@ -126,8 +125,7 @@ def _add_documents(uow: UnitOfWork, imported: imports.Imported, file: ProjectHea
     }
     entries, ids = file.documents or [], [uow.new_id() for _ in file.documents or ()]
     new_documents = rules.build_documents(file, ids, imported.scope_ids, common, uow.now)
-    if new_documents:
-        uow.connection.execute(_INSERT, [rows.STORED.to_row(document) for document in new_documents])
+    rows.STORED.insert_all(uow, new_documents)
     by = imports.build_importer(uow, imported.importer, imported.answer.id, assignees={})
     new_comments = list(plan_comments(DocumentComment, "document", entries, ids, by))
     comments.ROWS.insert_imported(uow, new_comments)

@@ -90,7 +90,7 @@ def restore_children(uow: UnitOfWork, item: TrashRow) -> None:
     Args:
         item: The restored item: a document, or a container of documents.
     """
-    for child_id, parent_id in trash.load_references(uow, item.id, documents.c.parent_id).items():
+    for child_id, parent_id in trash.load_rows(uow, item.id, documents.c.parent_id).items():
         child = uow.connection.execute(_CHILD, {"_id": child_id}).first()
         parent = uow.connection.execute(_RESTORED, {"_id": parent_id}).first()
         if child is None or parent is None or child.parent_id not in (None, parent.parent_id):

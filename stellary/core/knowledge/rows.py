@@ -15,6 +15,7 @@ from stellary.contract.rich_text import ContentFormat, Node
 from stellary.contract.safe_content import make_safe
 from stellary.core.accounts.audience import is_reachable, name_of
 from stellary.core.db.row_fields import RowFields
+from stellary.core.kernel.writes import NoColumns, StoredItems
 from stellary.core.knowledge.row_types import DocumentSummaryRow, VersionContentRow, VersionRow
 from stellary.core.knowledge.rules.documents import StoredDocument
 from stellary.core.knowledge.rules.markdown_writing import to_markdown
@@ -24,7 +25,7 @@ _NAMES = {
     "author_name": name_of(documents.c.author_id),
     "reviewer_name": name_of(documents.c.reviewer_id),
 }
-STORED = RowFields(StoredDocument, documents, selected=_NAMES)
+STORED = StoredItems(StoredDocument, documents, "Document", NoColumns, selected=_NAMES)
 _SUMMARY_FIELDS = RowFields(
     DocumentSummary,
     documents,

@@ -24,6 +24,7 @@ _FIELDS = RowFields(
     activities,
     computed=("id",),
     selected={"actor_name": name_of(activities.c.actor_id)},
+    converted=("workspace_id", "changes"),
     internal=("id", "seq", "item", "address_digest"),
 )
 _NOTIFICATION_FIELDS = RowFields(

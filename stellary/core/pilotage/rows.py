@@ -33,6 +33,7 @@ _ACTION_FIELDS = RowFields(
     ProposedAction,
     actions,
     computed=("id", "problem", "references"),
+    converted=("result",),
     renamed={"proposed_by_id": "created_by_id"},
     internal=(*_NUMBERED, "resolved_payload"),
 )

@@ -26,7 +26,7 @@ from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.row_types import DeliveryRow
 from stellary.core.webhooks.tables import deliveries
 
-_FIELDS = RowFields(WebhookDelivery, deliveries, internal=("tries", "queued_at"))
+_FIELDS = RowFields(WebhookDelivery, deliveries, converted=("payload",), internal=("tries", "queued_at"))
 _SHOWN = _FIELDS.columns
 _OF_WEBHOOK = select(*_SHOWN).where(deliveries.c.webhook_id == bindparam("_webhook_id"))
 _LIST = Pages(DeliveryRow, _OF_WEBHOOK, deliveries.c.id, newest_first=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from typing import TypedDict
 from urllib.parse import urlsplit
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from stellary.contract.endpoint import Ok
 from stellary.contract.errors import Conflict
@@ -29,12 +30,11 @@ from stellary.contract.webhooks import (
 from stellary.core.accounts import access as accounts_access
 from stellary.core.accounts.locks import lock_workspace
 from stellary.core.accounts.subscribers import mark_subscribed
-from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.item_changes import emit_change
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork, serves
-from stellary.core.kernel.writes import delete_row
+from stellary.core.kernel.writes import StoredItems
 from stellary.core.webhooks import access, queue
 from stellary.core.webhooks.row_types import WebhookRow
 from stellary.core.webhooks.rules.addresses import check_url
@@ -42,18 +42,26 @@ from stellary.core.webhooks.tables import webhooks
 
 KEY_BYTES = 32
 
-_FIELDS = RowFields(
-    Webhook, webhooks, internal=("secret", "sending_job_id", "failures", "failing_since", "retry_at")
+
+class WebhookColumns(TypedDict):
+    """The column of a new webhook that is not a field."""
+
+    secret: str
+
+
+_WEBHOOKS = StoredItems(
+    Webhook,
+    webhooks,
+    "Webhook",
+    WebhookColumns,
+    internal=("sending_job_id", "failures", "failing_since", "retry_at"),
 )
-SHOWN = _FIELDS.columns
+SHOWN = _WEBHOOKS.columns
 """The columns of a webhook that its admins see."""
 _IN_WORKSPACE = webhooks.c.workspace_id == bindparam("_workspace_id")
 _LIST = Pages(WebhookRow, select(*SHOWN).where(_IN_WORKSPACE), webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(_IN_WORKSPACE)
-_INSERT = insert(webhooks)
-_THIS = webhooks.c.id == bindparam("_id")
-_UPDATE = Query(WebhookRow, update(webhooks).where(_THIS).returning(*SHOWN))
-_DELETE = delete(webhooks).where(_THIS)
+_UPDATE = Query(WebhookRow, update(webhooks).where(webhooks.c.id == bindparam("_id")).returning(*SHOWN))
 
 
 @serves(CREATE_WEBHOOK)
@@ -80,7 +88,7 @@ def create_webhook(uow: UnitOfWork, ref: WorkspaceRef, request: CreateWebhook) -
     )
     if uow.connection.execute(_COUNT, {"_workspace_id": workspace.id}).scalar_one() >= WEBHOOKS_MAX:
         raise Conflict(f"a workspace has at most {WEBHOOKS_MAX} webhooks", code="webhooks_full")
-    uow.connection.execute(_INSERT, _FIELDS.to_row(webhook, secret=webhook.secret))
+    _WEBHOOKS.insert(uow, webhook, secret=webhook.secret)
     mark_subscribed(uow, workspace.id)
     emit_change(uow, workspace.id, None, hide_path(convert(Webhook, webhook)))
     return webhook
@@ -112,7 +120,7 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
     if row.retry_at is not None:
         queue.resume(uow, row.id)
     after = replace_fields(before, **changes, updated_at=uow.now)
-    changed_columns = _FIELDS.to_changes(before, after)
+    changed_columns = _WEBHOOKS.to_changes(before, after)
     if not changed_columns:
         return before
     updated = webhook_value(_UPDATE.one(uow.connection, {"_id": row.id, **changed_columns}))
@@ -125,15 +133,15 @@ def update_webhook(uow: UnitOfWork, ref: WebhookRef, request: UpdateWebhook) -> 
 @serves(DELETE_WEBHOOK)
 def delete_webhook(uow: UnitOfWork, ref: WebhookRef) -> Ok:
     """Delete a webhook and its messages. A message that is being sent may still arrive."""
-    row = access.webhook(uow, ref).row
-    delete_row(uow, _DELETE, {"_id": row.id}, "Webhook")
-    emit_change(uow, row.workspace_id, hide_path(webhook_value(row)), None)
+    webhook = webhook_value(access.webhook(uow, ref).row)
+    _WEBHOOKS.delete(uow, webhook)
+    emit_change(uow, webhook.workspace_id, hide_path(webhook), None)
     return Ok()
 
 
 def webhook_value(row: WebhookRow) -> Webhook:
     """Convert a row to a webhook."""
-    return _FIELDS.to_value(row)
+    return _WEBHOOKS.to_value(row)
 
 
 def hide_path(webhook: Webhook) -> Webhook:

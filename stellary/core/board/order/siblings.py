@@ -68,7 +68,7 @@ def find_place(uow: UnitOfWork, item: TrashRow, position: Column[int], siblings:
         siblings: The ids of its siblings, in order.
     """
     places = trash.list_references(uow, item.kind, item.project_id or "", position)
-    places |= trash.load_references(uow, item.id, position)
+    places |= trash.load_rows(uow, item.id, position)
     before_ids, after_ids = (_find_all(places, item.item_id, side) for side in ("before", "after"))
     preceding = [index for index, id in enumerate(siblings) if id in before_ids]
     following = [index for index, id in enumerate(siblings) if id in after_ids]

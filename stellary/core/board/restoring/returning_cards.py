@@ -28,7 +28,7 @@ def move_cards_back(uow: UnitOfWork, item: TrashRow, scope_ids: Mapping[str, str
     Returns:
         These cards as they were before, by id.
     """
-    moves = trash.load_references(uow, item.id, cards.c.column_id)
+    moves = trash.load_rows(uow, item.id, cards.c.column_id)
     if not moves:
         return {}
     project_id = item.project_id or ""

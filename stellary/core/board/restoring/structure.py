@@ -79,7 +79,7 @@ def restore_label(uow: UnitOfWork, item: TrashRow, request: RestoreItem) -> None
     if len(name) > NAME_MAX:
         raise invalid(("name", f"must have at most {NAME_MAX} characters"))
     project_id = lock_project_of(uow, item)
-    former_ids = trash.load_references(uow, item.id, cards.c.label_ids)
+    former_ids = trash.load_rows(uow, item.id, cards.c.label_ids)
     _reinsert_with_name(uow, item, labels, name, "label")
     values = add_label_to_cards(uow, item, former_ids)
     label = next(label for label in project_labels(uow, project_id) if label.id == item.item_id)
@@ -101,7 +101,7 @@ def restore_custom_field(uow: UnitOfWork, item: TrashRow, request: RestoreItem) 
     project_id = lock_project_of(uow, item)
     if uow.connection.execute(_COUNT_FIELDS, {"_project_id": project_id}).scalar_one() >= FIELDS_MAX:
         raise Conflict(f"a project has at most {FIELDS_MAX} custom fields", code="custom_fields_full")
-    values = trash.load_references(uow, item.id, cards.c.custom_fields)
+    values = trash.load_rows(uow, item.id, cards.c.custom_fields)
     _reinsert_with_name(uow, item, custom_fields, name, "custom field")
     changed_values = add_values_to_cards(uow, item, values)
     field = field_rows.load_fields(uow, project_id, [item.item_id])[item.item_id]

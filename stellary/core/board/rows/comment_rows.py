@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, insert, select
 
 from stellary.contract.comments import Comment, CreateComment, DocumentComment, UpdateComment
 from stellary.contract.errors import NotFound
@@ -21,7 +21,7 @@ from stellary.core.db.row_types import Query
 from stellary.core.kernel import trash
 from stellary.core.kernel.paging import Pages
 from stellary.core.kernel.unit import UnitOfWork
-from stellary.core.kernel.writes import delete_row
+from stellary.core.kernel.writes import NoColumns, StoredItems, delete_row
 
 C = TypeVar("C", Comment, DocumentComment)
 
@@ -41,20 +41,15 @@ class CommentRows(Generic[C]):
     ) -> None:
         self._kind: type[C] = kind
         self._table, self._item_id, self._trash_kind = table, item_id.name, trash_kind
-        self._fields: RowFields[C] = RowFields(
-            kind, table, selected={"author_name": name_of(table.c.author_id)}
-        )
+        names = {"author_name": name_of(table.c.author_id)}
+        self._fields: StoredItems[C, []] = StoredItems(kind, table, "Comment", NoColumns, selected=names)
         not_in_files = ("id", item_id.name, "author_id", "imported_from")
         self._file_fields = RowFields(FileComment, table, computed=("author",), internal=not_in_files)
         rows = select(*self._fields.columns).where(item_id == bindparam("_item_id"))
         this = table.c.id == bindparam("_id")
         self._list = Pages(CommentRow, rows, table.c.id)
         self._one = Query(CommentRow, rows.where(this))
-        self._insert, self._update, self._delete = (
-            insert(table),
-            update(table).where(this),
-            delete(table).where(this),
-        )
+        self._insert, self._delete = insert(table), delete(table).where(this)
 
     def fetch(self, uow: UnitOfWork, request: Paged, item_id: str) -> Listing[C]:
         """Return the comments on an item, oldest first.
@@ -92,9 +87,7 @@ class CommentRows(Generic[C]):
         before = self.read(uow, item_id, id)
         after = update_value(before, request, uow.now)
         if after is not before:
-            changes = {"_id": id, **self._fields.to_changes(before, after)}
-            if not uow.connection.execute(self._update, changes).rowcount:
-                raise NotFound("Comment not found")
+            self._fields.update(uow, before, after)
         return before, after
 
     def delete(
@@ -122,18 +115,8 @@ class CommentRows(Generic[C]):
         Raises:
             NotFound: Another unit has deleted the comment.
         """
-        trash.put(
-            uow,
-            self._table,
-            kind=self._trash_kind,
-            item_id=id,
-            name=name,
-            key=key,
-            author_id=author_id,
-            organization_id=roles.organization_id,
-            workspace_id=roles.workspace_id,
-            project_id=project_id,
-        )
+        item = trash.Item(id, name, project_id)
+        trash.put_item(uow, self._table, self._trash_kind, item, roles, key=key, author_id=author_id)
         delete_row(uow, self._delete, {"_id": id}, "Comment")
 
     def insert_imported(self, uow: UnitOfWork, new_comments: Sequence[tuple[C, str | None]]) -> None:

@@ -11,11 +11,18 @@ from stellary.contract.custom_fields import FIELDS_MAX, CustomField
 from stellary.core.board.row_types import CustomFieldRow
 from stellary.core.board.rules.custom_fields import find_option_ids
 from stellary.core.board.tables import custom_fields
-from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import NoColumns, StoredItems
 
-FIELDS = RowFields(CustomField, custom_fields, internal=("name_key",))
+FIELDS = StoredItems(
+    CustomField,
+    custom_fields,
+    "Custom field",
+    NoColumns,
+    derived={"name_key": lambda field: field.name.casefold()},
+    taken=lambda field: (f"the project has a custom field {field.name!r} already", "duplicate_name"),
+)
 OF_PROJECT: Select[Any] = select(custom_fields).where(custom_fields.c.project_id == bindparam("_project_id"))
 _BY_ID = OF_PROJECT.order_by(custom_fields.c.id)
 _SOME = _BY_ID.where(custom_fields.c.id.in_(bindparam("_ids", expanding=True)))
@@ -32,11 +39,6 @@ def has_required(project_id: ColumnElement[str]) -> ColumnElement[bool]:
 def field(row: CustomFieldRow) -> CustomField:
     """Return the custom field of a row."""
     return FIELDS.to_value(row, option_ids=find_option_ids(row.id, row.options, row.option_ids))
-
-
-def field_row(field: CustomField) -> dict[str, object]:
-    """Return the row of a custom field."""
-    return FIELDS.to_row(field, name_key=field.name.casefold())
 
 
 def project_fields(uow: UnitOfWork, project_id: str) -> list[CustomField]:

@@ -13,12 +13,20 @@ from stellary.contract.scopes import Scope
 from stellary.core.board.row_types import ScopeRow
 from stellary.core.board.rules.scopes import views
 from stellary.core.board.tables import scopes
-from stellary.core.db.row_fields import RowFields
 from stellary.core.db.row_types import Query
 from stellary.core.kernel.unit import UnitOfWork
+from stellary.core.kernel.writes import NoColumns, StoredItems
 
-FIELDS = RowFields(
-    Scope, scopes, computed=("views", "columns"), renamed={"order": "position"}, internal=("view_settings",)
+FIELDS = StoredItems(
+    Scope,
+    scopes,
+    "Scope",
+    NoColumns,
+    derived={
+        "view_settings": lambda scope: {view.type: view.settings for view in scope.views if view.settings}
+    },
+    computed=("views", "columns"),
+    renamed={"order": "position"},
 )
 OF_PROJECT: Select[Any] = select(scopes).where(scopes.c.project_id == bindparam("_project_id"))
 BY_ORDER = Query(ScopeRow, OF_PROJECT.order_by(scopes.c.position, scopes.c.id))
@@ -32,12 +40,6 @@ def scope(row: ScopeRow, columns: list[Column]) -> Scope:
         columns: The columns of the scope, in order.
     """
     return FIELDS.to_value(row, views=views(row.view_settings), columns=columns)
-
-
-def row(scope: Scope) -> dict[str, object]:
-    """Return the row of a scope."""
-    settings = {view.type: view.settings for view in scope.views if view.settings}
-    return FIELDS.to_row(scope, view_settings=settings)
 
 
 def with_columns(rows: Iterable[ScopeRow], columns: Iterable[Column]) -> list[Scope]:
