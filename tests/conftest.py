@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import postgres_pool, slow_cases, sqlite_pool, statement_cache
+from tests.support import postgres_pool, sqlite_pool, statement_cache
 from tests.support.shared_run import SERVER_VARIABLE, OwnedRun, Run
 
 if TYPE_CHECKING:
     from stellary.core import Core
 
+pytest_plugins = ["tests.support.slow_cases"]
+
 RUN = pytest.StashKey[Run]()
 RUN_DIRECTORY = "stellary_run_directory"
-LEFT_OUT_COUNTS = "stellary_left_out"
-LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("ci", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -31,14 +31,13 @@ settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options that set how long races and fuzzing run, and whether slow cases come first."""
+    """Add the options that set how long races and fuzzing run."""
     parser.addoption("--rounds", type=int, default=3, help="rounds of each race")
     parser.addoption(
         "--fuzz-count",
         type=int,
         help="requests made at random for each operation; 25, or 5,000 in dev.py fuzz",
     )
-    parser.addoption("--slow-first", action="store_true", help="begin with the cases that take long")
     parser.addoption("--fuzz-seed", type=int, default=1, help="seed of requests that are made at random")
 
 
@@ -48,8 +47,6 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("STELLARY_") and name != SERVER_VARIABLE]:
         del os.environ[name]
     worker: dict[str, str] | None = getattr(config, "workerinput", None)
-    config.stash[LEFT_OUT] = Counter()
-    slow_cases.count_sleep()
     statement_cache.share()
     postgres_pool.keep()
     sqlite_pool.keep()
@@ -62,17 +59,8 @@ def pytest_configure_node(node: object) -> None:
     node.workerinput[RUN_DIRECTORY] = str(node.config.stash[RUN].directory)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: object) -> None:
-    """Read what a worker left out: each has the same cases to choose from."""
-    if counts := getattr(node, "workeroutput", {}).get(LEFT_OUT_COUNTS):
-        node.config.stash[LEFT_OUT] = Counter(counts)
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the run in the process that began it, and print what it left out."""
-    if (counts := config.stash.get(LEFT_OUT, None)) and not hasattr(config, "workerinput"):
-        config.get_terminal_writer().line(slow_cases.describe_left_out(counts))
+    """End the run in the process that began it."""
     run = config.stash.get(RUN, None)
     if run is None:
         return
@@ -103,35 +91,6 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.set_threshold(20_000, 20, 50)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark cases by what they use, before any is chosen by its markers."""
-    for item in items:
-        slow_cases.mark(item)
-
-
-def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Count what is left out."""
-    if items:
-        items[0].config.stash[LEFT_OUT] += slow_cases.count_left_out(items)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin with the slow cases if this is asked for, so that no process is alone with one at the end."""
-    if session.config.getoption("--slow-first"):
-        session.items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(
-    item: pytest.Item, nextitem: pytest.Item | None
-) -> Generator[None, object, object]:
-    """Fail a case that is slow and does not say so."""
-    if any(item.get_closest_marker(marker) for marker in ("slow", "wide", "bench", "packaging")):
-        return (yield)
-    return (yield from slow_cases.run_quick_case(item, nextitem))
-
-
 MODELS = ("openai:some", "openai:gpt-5")
 """The models that agents of the tests may use. Nothing calls them unless a test replaces the brain."""
 
@@ -151,9 +110,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run in which a test was skipped for a reason that is not allowed; report what a worker left out."""
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput[LEFT_OUT_COUNTS] = dict(session.config.stash[LEFT_OUT])
+    """Fail a run in which a test was skipped for a reason that is not allowed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not _count_skips(reporter).keys() <= ALLOWED_SKIPS:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

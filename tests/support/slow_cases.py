@@ -1,4 +1,4 @@
-"""Slow cases, which ``dev.py test`` leaves out: what makes a case slow, and the check that all others are quick.
+"""A plugin of pytest for slow cases, which ``dev.py test`` leaves out: what makes a case slow, and the check that all others are quick.
 
 A case is slow by its marker, ``@pytest.mark.slow("what it does")``, or by what its code uses, down to the functions of the tests
 that it calls and the fixtures that it requests. An unmarked case that is not quick fails.
@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from hypothesis import settings
 
 CPU_SECONDS_MAX = 0.3
 """Processor time of a quick case, with that of processes that end in it. A slower machine allows more."""
@@ -37,8 +38,42 @@ REASONS = {
 }
 """Modules of which a slow case uses something, and what it then does."""
 
-LEFT_OUT_MARKERS = ("packaging", "bench", "wide", "slow", "postgres")
-"""A case that is left out is counted by the first of these that it has."""
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+LEFT_OUT_NAMES = {
+    "packaging": "of packages",
+    "bench": "of benchmarks",
+    "wide": "of what only wide changes break",
+    "slow": "slow",
+    "postgres": "on PostgreSQL",
+}
+"""How cases are called that a run leaves out, by the first of these markers that they have."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that sets the order."""
+    parser.addoption("--slow-first", action="store_true", help="begin with the cases that take long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count what is left out, and how long tests sleep."""
+    config.stash[LEFT_OUT] = Counter()
+    _count_sleep()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, object, object]:
+    """Mark cases by what they use, before any is chosen by its markers; then bring them into the order that is asked for."""
+    for item in items:
+        mark(item)
+    result = yield
+    if config.getoption("--slow-first"):
+        ordered = sorted(items, key=lambda item: item.get_closest_marker("slow") is None)
+        # pytest-xdist gives each process a part of the list, in order.
+        processes = getattr(config, "workerinput", {}).get("workercount", 1)
+        items[:] = [item for process in range(processes) for item in ordered[process::processes]]
+    return result
 
 
 def mark(item: pytest.Item) -> None:
@@ -87,7 +122,7 @@ def _read(function: FunctionType) -> tuple[str | None, tuple[FunctionType, ...]]
         # A module that is imported within the function is known by its name alone.
         if reason := REASONS.get(module) or (REASONS.get(name) if value is None else None):
             return reason, ()
-        if module.startswith("tests."):
+        if module.startswith("tests.") or module == function.__module__:
             values = vars(value) if isinstance(value, ModuleType) else {name: value}
             called += [inner for each in names & values.keys() for inner in _functions_of(values[each])]
     return None, tuple(called)
@@ -133,7 +168,7 @@ class Clock:
         return f"sleeps for {slept:.2f} s" if slept > SLEEP_SECONDS_MAX else None
 
 
-def count_sleep() -> None:
+def _count_sleep() -> None:
     """Let all clocks of this process see ``time.sleep`` of its main thread."""
     sleep = time.sleep
 
@@ -163,11 +198,14 @@ def count_to_a_million() -> float:
     return time.process_time() - start
 
 
-def run_quick_case(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Run a case, and report a failure if it is not quick in any of three tries: a hook wrapper."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Run a case, and report a failure if it is neither marked nor quick in any of three tries."""
     clock = Clock()
     result = yield
-    excess = clock.exceeds()
+    excess = None if _may_be_slow(item) else clock.exceeds()
     for _ in range(TRIES - 1):
         if excess is None:
             return result
@@ -183,28 +221,45 @@ def run_quick_case(item: pytest.Item, nextitem: pytest.Item | None) -> Generator
     return result
 
 
+def _may_be_slow(item: pytest.Item) -> bool:
+    """Return whether a case says that it is slow, or takes many examples of Hypothesis in a longer run."""
+    if any(item.get_closest_marker(marker) for marker in ("slow", "wide", "bench", "packaging")):
+        return True
+    is_long = settings.get_current_profile_name() != "quick"
+    return is_long and hasattr(getattr(item, "function", None), "hypothesis")
+
+
 # --- What is left out -------------------------------------------------------------------------------------------
 
 
-def count_left_out(items: list[pytest.Item]) -> Counter[str]:
-    """Return how many cases were left out by the first marker that explains it."""
-    return Counter(
-        next((marker for marker in LEFT_OUT_MARKERS if item.get_closest_marker(marker)), "other")
-        for item in items
-    )
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what is left out, by the first marker that explains it."""
+    for item in items:
+        name = next((name for name in LEFT_OUT_NAMES if item.get_closest_marker(name)), "other")
+        item.config.stash[LEFT_OUT][name] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Report what a worker has left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(session.config.stash[LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Read what a worker has left out: all have the same cases to choose from."""
+    if counts := getattr(node, "workeroutput", {}).get("left_out"):
+        node.config.stash[LEFT_OUT] = Counter(counts)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Print what the run has left out, after everything else."""
+    if (counts := config.stash.get(LEFT_OUT, None)) and not hasattr(config, "workerinput"):
+        config.get_terminal_writer().line(describe_left_out(counts))
 
 
 def describe_left_out(counts: Counter[str]) -> str:
-    """Return the last line of a run: what it left out, and how it is run."""
-    names = {
-        "slow": "slow",
-        "wide": "of what only wide changes break",
-        "postgres": "on PostgreSQL",
-        "packaging": "of packages",
-        "bench": "of benchmarks",
-    }
-    parts = [f"{counts[marker]:,} {name}" for marker, name in names.items() if counts[marker]]
-    everything = "python3 dev.py test --all" + (
-        " (packages and benchmarks: .ci/run)" if counts["packaging"] or counts["bench"] else ""
-    )
-    return f"left out: {', '.join(parts)}. Run everything: {everything}"
+    """Return the last line of a run: what it has left out, and what runs it."""
+    parts = [f"{counts[marker]:,} {name}" for marker, name in LEFT_OUT_NAMES.items() if counts[marker]]
+    built = " (packages and benchmarks: .ci/run)" if counts["packaging"] or counts["bench"] else ""
+    return f"left out: {', '.join(parts or ['others'])}. Everything: python3 dev.py test --all{built}"

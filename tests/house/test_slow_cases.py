@@ -1,0 +1,108 @@
+"""Slow cases: what makes a case slow, what of an unmarked case is refused, and which parts of the tests a change asks for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import dev
+from tests.support.slow_cases import describe_left_out, find_reason
+
+ROOT = Path(dev.__file__).parent
+SAMPLE = """
+import subprocess, time
+import pytest
+
+def start(): subprocess.run(["true"])
+def spin(seconds):
+    start = time.process_time()
+    while time.process_time() < start + seconds: pass
+
+def test_process(): start()
+def test_busy(): spin(0.5)
+@pytest.mark.slow("spins")
+def test_marked(): spin(0.5)
+def test_asleep(): time.sleep(0.3)
+def test_polling(): [time.sleep(0.03) for _ in range(10)]
+loaded = []
+def test_busy_at_first():
+    if not loaded: loaded.append(spin(0.5))
+"""
+
+
+def run_true():
+    subprocess.run(["true"], check=True)
+
+
+class Programs:
+    """A class of the tests, whose methods a case may call."""
+
+    def run(self):
+        run_true()
+
+
+def call_class():
+    Programs().run()
+
+
+def test_case_is_slow_by_what_it_uses():
+    assert [find_reason(function) for function in (run_true, call_class)] == ["starts a process"] * 2
+    assert find_reason(test_last_line_says_what_was_left_out) is None
+
+
+def test_unmarked_case_that_is_not_quick_fails(tmp_path):
+    (tmp_path / "test_sample.py").write_text(SAMPLE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    options = [
+        "-p",
+        "tests.support.slow_cases",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        tmp_path,
+    ]
+    command = [sys.executable, "-m", "pytest", *options, "-c", tmp_path / "pytest.ini", "-m", "not slow"]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    failed = sorted(
+        line.split("::")[1].split()[0] for line in output.splitlines() if line.startswith("ERROR")
+    )
+    assert failed == ["test_asleep", "test_busy"]
+    assert output.splitlines()[-1] == "left out: 2 slow. Everything: python3 dev.py test --all"
+
+
+def test_last_line_says_what_was_left_out():
+    counts = Counter(slow=1200, wide=3, packaging=2)
+    assert describe_left_out(counts) == (
+        "left out: 2 of packages, 3 of what only wide changes break, 1,200 slow. "
+        "Everything: python3 dev.py test --all (packages and benchmarks: .ci/run)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "parts"),
+    [
+        (["docs/guide.md"], set()),
+        (["stellary/core/db/database.py"], {"migrations", "hosts", "versions"}),
+        (["stellary/contract/cards.py", "README.md"], {"requests", "shells", "packaging"}),
+        (["uv.lock"], set(dev.WIDE)),
+        (None, set(dev.WIDE)),
+    ],
+)
+def test_change_asks_for_the_parts_it_can_break(changed, parts):
+    assert dev.find_affected_parts(changed) == parts
+
+
+def test_each_path_of_a_part_exists():
+    paths = {path for part in dev.WIDE.values() for path in (*part, *dev.TOOLCHAIN)}
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def test_each_wide_case_names_a_part(request):
+    marked = {marker.kwargs["when"] for item in request.session.items for marker in item.iter_markers("wide")}
+    assert marked <= dev.WIDE.keys()
