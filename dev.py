@@ -241,7 +241,7 @@ def test(arguments: list[str]) -> NoReturn:
     prepare(FULL)
     chosen = {argument for argument in arguments if argument in {*SETS, "--changed", "--cov"}}
     arguments = [argument for argument in arguments if argument not in chosen]
-    measure = ()
+    measure: tuple[str, ...] = ()
     if "--cov" in chosen:
         COVERAGE.unlink(missing_ok=True)
         measure = ("--json", "--out", str(COVERAGE), "-m", "pytest")

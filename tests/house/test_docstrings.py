@@ -106,6 +106,7 @@ def test_public_functions_describe_parameters_and_errors():
     assert find_incomplete(*COMPLETE) == []
 
 
+@pytest.mark.slow("reads all sources")
 def test_sections_describe_all_parameters():
     assert [
         f"{path}:{node.lineno} {node.name}: {name}"

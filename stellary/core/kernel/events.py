@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import attrs
 
@@ -56,11 +56,9 @@ class Cause:
     via: Mapping[str, Mapping[str, str | None]] = attrs.field(factory=dict, eq=False)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class BaseEvent:
     """Something that has happened. It is undone if its transaction is rolled back.
-
-    Its methods are inherited and not generated for each class, which would take a megabyte.
 
     Attributes:
         cause: The automation that caused it; None if a caller did it directly.
@@ -74,42 +72,29 @@ class BaseEvent:
         object.__setattr__(event, "cause", cause)
         return event
 
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._values() == cast("Self", other)._values()
 
-    def __hash__(self) -> int:
-        return hash(self._values())
-
-    def __repr__(self) -> str:
-        names = (field.name for field in attrs.fields(type(self)) if field.repr)
-        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
-
-    def _values(self) -> tuple[object, ...]:
-        return tuple(getattr(self, field.name) for field in attrs.fields(type(self)) if field.eq)
-
-
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class Event(BaseEvent):
     """Something that has happened in a workspace."""
 
     workspace_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class TokensRevoked(BaseEvent):
     """A user has revoked every token that acts with the user's rights."""
 
     user_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class AccountTakenOver(BaseEvent):
     """An account whose address was not verified was given to the owner of the address. Someone else may have set it up."""
 
     user_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class AddressReleased(BaseEvent):
     """An account no longer has an e-mail address: it was deleted, or has another address.
 
@@ -122,7 +107,7 @@ class AddressReleased(BaseEvent):
     name: str | None = None
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class WorkspaceLeft(Event):
     """A user no longer belongs to a workspace, or no longer has access to it.
 
@@ -134,12 +119,12 @@ class WorkspaceLeft(Event):
     successor_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class MemberDeactivated(WorkspaceLeft):
     """A user with access to a workspace was deactivated. Memberships and assignments stay, without any rights."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class AdminRightsLost(Event):
     """A user is no longer an admin of a workspace, but still has access to it.
 
@@ -151,21 +136,21 @@ class AdminRightsLost(Event):
     successor_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ProjectEvent(Event):
     """Something that has happened in a project."""
 
     project_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ProjectCreated(ProjectEvent):
     """A project was created."""
 
     project: Project
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ProjectUpdated(ProjectEvent):
     """Fields of a project were changed: ``changed`` lists them by their wire names."""
 
@@ -174,7 +159,7 @@ class ProjectUpdated(ProjectEvent):
     changed: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ItemChanged(Event):
     """An item of one of the ``ITEM_CLASSES`` was created, updated or deleted.
 
@@ -196,7 +181,7 @@ class ItemChanged(Event):
     meta: Mapping[str, object]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class OrganizationItemChanged(BaseEvent):
     """An organization, one of its members or one of its workspaces was created, updated or deleted.
 
@@ -215,28 +200,28 @@ class OrganizationItemChanged(BaseEvent):
     meta: Mapping[str, object]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class WorkspacesRestored(BaseEvent):
     """Deleted workspaces were restored, alone or with their organization."""
 
     workspace_ids: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardEvent(ProjectEvent):
     """Something that has happened to a card; ``card`` is its state afterwards, or its last one."""
 
     card: Card
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardCreated(CardEvent):
     """A card was created: ``column`` is the name of its column."""
 
     column: str = ""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class TriggerFired(CardEvent):
     """The host has fired a trigger of its own for a card: ``trigger`` is its name, ``data`` the values of its fields."""
 
@@ -244,7 +229,7 @@ class TriggerFired(CardEvent):
     data: Mapping[str, object]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardUpdated(CardEvent):
     """Fields of a card were changed: ``changed`` lists them by their wire names."""
 
@@ -252,7 +237,7 @@ class CardUpdated(CardEvent):
     changed: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardMoved(CardEvent):
     """A card was moved to another column; a new position in the same column is not a move."""
 
@@ -261,55 +246,55 @@ class CardMoved(CardEvent):
     to_column: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardReturned(CardMoved):
     """A card was moved back to a column that was restored from the trash. Rules do not react, and no one is notified."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardArchived(CardEvent):
     """A card was archived."""
 
     before: Card
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardAssigned(CardEvent):
     """The assignee of a card was changed or removed."""
 
     before: Card
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardUnassigned(CardAssigned):
     """The assignee of a card has left the workspace, or was an agent that was deleted. No one is notified."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardDeleted(CardEvent):
     """A card was deleted: ``commenter_ids`` had commented on it, which can no longer be looked up."""
 
     commenter_ids: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ChecklistCompleted(CardEvent):
     """The last open item of a card's checklist was done."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardDue(CardEvent):
     """The due date of a card was reached."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CommentCreated(CardEvent):
     """A comment was posted."""
 
     comment: Comment
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CommentUpdated(CardEvent):
     """The text of a comment was changed: ``before`` is the old text."""
 
@@ -317,7 +302,7 @@ class CommentUpdated(CardEvent):
     before: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CommentDeleted(CardEvent):
     """A comment was deleted."""
 
@@ -325,7 +310,7 @@ class CommentDeleted(CardEvent):
     author_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class NoticeGiven(CardEvent):
     """The users ``user_ids`` were notified about a card."""
 
@@ -333,21 +318,21 @@ class NoticeGiven(CardEvent):
     user_ids: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class AttachmentAdded(CardEvent):
     """A file was attached to a card."""
 
     attachment: Attachment
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class AttachmentRemoved(CardEvent):
     """A file was removed from a card."""
 
     attachment: Attachment
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class RelationAdded(CardEvent):
     """A relation between two cards was created. Both get the event, each with its own point of view."""
 
@@ -356,7 +341,7 @@ class RelationAdded(CardEvent):
     relation_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class RelationRemoved(CardEvent):
     """A relation between two cards was removed. Both get the event."""
 
@@ -365,7 +350,7 @@ class RelationRemoved(CardEvent):
     relation_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ProjectMemberAdded(ProjectEvent):
     """A user joined a project."""
 
@@ -373,19 +358,19 @@ class ProjectMemberAdded(ProjectEvent):
     member: ProjectMember
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ProjectMemberRemoved(ProjectEvent):
     """A user was removed from a project, or left it."""
 
     user_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ProjectMemberLeft(ProjectMemberRemoved):
     """A member of a project has left the workspace. No one is notified."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ProjectImported(ProjectEvent):
     """A project was imported, with one event for all its contents.
 
@@ -406,7 +391,7 @@ class ProjectImported(ProjectEvent):
     indexed_key: str = ""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class CardsImported(ProjectEvent):
     """Cards were imported with their comments. Readers find them once the project is imported completely.
 
@@ -419,7 +404,7 @@ class CardsImported(ProjectEvent):
     comments: tuple[Comment, ...]
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class PilotageChanged(Event):
     """Something that has happened in the pilotage of a workspace.
 
@@ -440,7 +425,7 @@ class PilotageChanged(Event):
     concerned_id: str | None = None
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentEvent(Event):
     """Something that has happened to a document; ``document`` is its state afterwards, or its last one.
 
@@ -457,12 +442,12 @@ class DocumentEvent(Event):
     texts: tuple[str, str] = attrs.field(default=("", ""), repr=False)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentCreated(DocumentEvent):
     """A document was created."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentUpdated(DocumentEvent):
     """A document was changed: ``changed`` lists the fields by their wire names.
 
@@ -474,12 +459,12 @@ class DocumentUpdated(DocumentEvent):
     before: DocumentStatus
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentRevised(DocumentUpdated):
     """A document was saved again within ten minutes by the same user; the change is added to the record of the first."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentWritten(Event):
     """The content or the context of a document was changed. Emitted for each change, unlike ``DocumentUpdated``.
 
@@ -501,19 +486,19 @@ class DocumentWritten(Event):
     comments: Sequence[DocumentComment] = ()
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentDeleted(DocumentEvent):
     """A document was deleted."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentSubmitted(DocumentEvent):
     """A document was submitted for review."""
 
     number: int
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentReviewed(DocumentEvent):
     """A document was reviewed: ``number`` is the version, and ``submitted_by_id`` the user who submitted it."""
 
@@ -521,41 +506,41 @@ class DocumentReviewed(DocumentEvent):
     submitted_by_id: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentApproved(DocumentReviewed):
     """A document was approved."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ChangesRequested(DocumentReviewed):
     """Changes of a document were requested."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentCommentEvent(DocumentEvent):
     """Something that has happened to a comment on a document; ``comment`` is its state afterwards, or its last one."""
 
     comment: DocumentComment
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentCommentCreated(DocumentCommentEvent):
     """A comment was posted on a document."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentCommentUpdated(DocumentCommentEvent):
     """The text of a comment on a document was changed: ``before`` is the old text."""
 
     before: str
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class DocumentCommentDeleted(DocumentCommentEvent):
     """A comment on a document was deleted."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class TrashEvent(Event):
     """Something that has happened to an item in the trash.
 
@@ -572,12 +557,12 @@ class TrashEvent(Event):
     project_id: str | None
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ItemPurged(TrashEvent):
     """A person has deleted an item in the trash for good, before its time was over."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ItemRestored(TrashEvent):
     """A deleted item was restored from the trash, with all that was deleted with it.
 
@@ -594,12 +579,12 @@ class ItemRestored(TrashEvent):
     meta: Mapping[str, object] = attrs.field(factory=dict)
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ContentRestored(ItemRestored):
     """A column or a card was restored with the scope that contained it."""
 
 
-@attrs.frozen(kw_only=True, eq=False, repr=False)
+@attrs.frozen(kw_only=True)
 class ActivitiesRecorded(Event):
     """Activities were recorded: ``rows`` are their columns by name, and ``cards`` their cards by id, after the changes."""
 
