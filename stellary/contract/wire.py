@@ -238,12 +238,12 @@ def _empty_value(number: int, field: attrs.Attribute[Any]) -> str:
     return {list: "[]", dict: "{}"}.get(get_origin(kind) or kind, "None")
 
 
-def _lazy_reader(scope: dict[str, Any], name: str, kind: Any) -> Callable[[Any], Any]:
+def _lazy_reader(scope: dict[str, object], name: str, kind: Any) -> Callable[[Any], Any]:
     """Return a reader that is created on first use, so that a class may contain itself."""
 
     def reader(data: Any) -> Any:
-        scope[name] = _reader(kind)
-        return scope[name](data)
+        scope[name] = read_value = _reader(kind)
+        return read_value(data)
 
     return reader
 
@@ -257,7 +257,7 @@ def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     fields, name = wire_fields(cls), f"read_{cls.__name__}"
     # orjson uses the same strings for the keys of all objects, and a dict finds a string sooner than an equal one.
     keys = list(orjson.loads(orjson.dumps(dict.fromkeys(fields))))
-    scope: dict[str, Any] = {
+    scope: dict[str, object] = {
         "nulls": dict.fromkeys(fields),
         "iso": datetime.fromisoformat,
         "UTC": UTC,
@@ -281,7 +281,7 @@ def _value_reader(cls: type[Value]) -> Callable[[Any], Any]:
     return compile_builder(cls, name, "data", lines, scope)
 
 
-def _conversion(scope: dict[str, Any], number: int, kind: Any) -> str:
+def _conversion(scope: dict[str, object], number: int, kind: Any) -> str:
     """Return the source that converts ``v`` to a type.
 
     Args:

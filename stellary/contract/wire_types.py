@@ -92,12 +92,12 @@ class Stored(ABC):
         """Return lists and dicts with wire names, and ``orjson.Fragment`` for parts that are JSON already."""
 
 
-class _Fields(tuple["attrs.Attribute[Any]", ...]):
+class _Fields(tuple["attrs.Attribute[object]", ...]):
     """The fields of a class. Each is also an attribute."""
 
     __slots__ = ()
 
-    def __getattr__(self, name: str) -> attrs.Attribute[Any]:
+    def __getattr__(self, name: str) -> attrs.Attribute[object]:
         for field in self:
             if field.name == name:
                 return field
@@ -182,7 +182,7 @@ def _dumper(cls: type) -> Callable[[Any], dict[str, Any]]:
         raise TypeError(f"{cls.__name__} is not a class of the contract")
     body = whole(cls)
     if body is not None:
-        return typing.cast("Callable[[Any], dict[str, Any]]", operator.attrgetter(body.name))
+        return operator.attrgetter(body.name)
     fields = wire_fields(cls)
     always = [(name, field) for name, field in fields.items() if Unset not in members(field.type)]
     maybe = [(name, field) for name, field in fields.items() if Unset in members(field.type)]

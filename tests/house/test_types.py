@@ -29,7 +29,7 @@ ANY_MAX = {
     "stellary/asgi.py": 2,
     "stellary/cli": 38,
     "stellary/client": 636,
-    "stellary/contract": 262,
+    "stellary/contract": 258,
     "stellary/contrib": 45,
     "stellary/core/accounts": 5,
     "stellary/core/agents": 32,

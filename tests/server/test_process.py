@@ -35,6 +35,7 @@ RARELY_USED_MODULES = {
         "email_validator",
         "greenlet",
         "httpx",
+        "jinja2",
         "mcp",
         "obstore",
         "pydantic",
