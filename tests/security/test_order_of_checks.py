@@ -1,4 +1,4 @@
-"""The order of checks: 401, the token's scope, 404, the role; 400 comes last."""
+"""The order of checks: 401, the token's scope, 404, the role; 400 comes last, beside the version."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from tests.security import hostile
 from tests.security.each_row import each_row
 from tests.security.good_requests import make_path_params, send
 from tests.security.permission_world import PathParams, PermissionWorld
-from tests.security.sampling import sample_personas
-from tests.security.table import OWN_AND_OTHER, SERVED, Row
+from tests.security.sampling import UNRESTRICTED, sample_personas
+from tests.security.table import OWN_AND_OTHER, PEOPLE, SERVED, Row
 
 BAD_BODIES = (b"{", b'{"noSuchField": 1}', b"[]")
+VERSIONED = {
+    *("activity.undo", "cards.delete", "cards.update", "custom_fields.set_values", "documents.delete"),
+    *("documents.review", "documents.submit_review", "documents.update", "project_drafts.delete"),
+    *("projects.delete", "projects.update"),
+}
+"""The operations that take the version of an item in ``If-Match``."""
 
 
 def send_bad_requests(
@@ -55,3 +61,14 @@ def test_bad_request_for_an_unknown_item_is_answered_like_a_good_one(
             if statuses != expected:
                 wrong.append(f"{persona}, {parameter}: {statuses}, not {expected}")
     assert not wrong, "\n".join(wrong)
+
+
+@each_row(row for row in SERVED if row.method != "GET")
+def test_version_that_the_caller_has_not_seen_is_left_unchanged(permission_world: PermissionWorld, row: Row):
+    personas = [name for name in PEOPLE if row.expected_status(name) == 2]
+    persona = personas[0] if personas else UNRESTRICTED
+    params = make_path_params(permission_world, row, persona)
+    with permission_world.sandbox.discard_changes():
+        status = send(permission_world, row, persona, params, if_match='"99999"').status
+        assert (status == 412) == (row.operation in VERSIONED)
+        assert status != 412 or permission_world.sandbox.find_changes() == []

@@ -228,27 +228,3 @@ def test_accepting_waits_for_the_demotion_of_the_inviter(postgres_url, table):
     accepting.join()
     assert answers == [404]
     core.close()
-
-
-@pytest.mark.parametrize("table", ["stellary_api_tokens", "stellary_agent_tokens"])
-def test_second_concurrent_revocation_of_a_token_returns_404(postgres_url, table):
-    core = Core(postgres_url, bcrypt_rounds=4)
-    world = World(core)
-    ann = world.person("ann")
-    tokens = "/api-tokens"
-    if table == "stellary_agent_tokens":
-        place = world.workspace(ann)
-        agent = world.ask(ann, "POST", f"{place.path}/agents", {"name": "Bot"})
-        tokens = f"{place.path}/agents/{agent['id']}/tokens"
-    new_token = world.ask(ann, "POST", tokens, {"name": "CI"})
-    answers = []
-    revoking = threading.Thread(
-        target=lambda: answers.append(world.status(ann, "DELETE", f"{tokens}/{new_token['id']}"))
-    )
-    with core.database.writing() as connection:
-        connection.execute(text(f"DELETE FROM {table}"))
-        revoking.start()
-        wait_for_a_lock(core)
-    revoking.join()
-    assert answers == [404]
-    core.close()

@@ -47,19 +47,6 @@ def test_none_filters_documents_at_the_top(board: Board):
     assert listed_titles("parentId=none&topLevel=false") == []
 
 
-def lists(board: Board) -> list[tuple[str, str]]:
-    """Return the path of each list with the name of each of its filters by an id."""
-    agent = board.world.ask(board.owner, "POST", f"{board.flat}/agents", {"name": "Scribe"})
-    return [
-        *((f"{board.path}/cards", name) for name in ("columnId", "scopeId", "assigneeId", "labelId")),
-        (f"{board.path}/columns", "scopeId"),
-        *((f"{board.path}/activity", name) for name in ("cardId", "actorId")),
-        *((f"{board.flat}/documents", name) for name in ("contextId", "projectId", "parentId", "authorId")),
-        (f"{board.flat}/agents/{agent['id']}/missions", "cardId"),
-        (f"{board.flat}/search?q=x", "projectId"),
-    ]
-
-
 def test_unused_id_matches_no_card(board: Board):
     label = board.label()
     scope = board.world.ask(board.owner, "POST", f"{board.path}/scopes", {"name": "Next"})

@@ -12,12 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from stellary.contract.refs import CardRef, ProjectRef, RelationRef
+from stellary.contract.refs import CardRef, ProjectRef
 from stellary.core import NOBODY
 from stellary.core.board.cards import delete_card
-from stellary.core.board.relations import delete_relation
 from tests.support.boards import Board
-from tests.support.concurrency import answered_meanwhile, wait_until_blocked
+from tests.support.concurrency import wait_until_blocked
 from tests.support.tables import relations
 from tests.support.world import at_once
 
@@ -357,16 +356,3 @@ def test_concurrently_deleted_card_is_not_found(board):
         wait_until_blocked(board.world.core)
     waiting.join()
     assert answers == [(404, "Card not found")]
-
-
-def test_concurrently_deleted_relation_is_not_found(board):
-    one, other = cards(board, 2)
-    new_relation = relate(board, one, "blocks", other)
-    path, ref = (
-        f"{board.flat}/relations/{new_relation['id']}",
-        board.workspace.ref.child(RelationRef, new_relation["id"]),
-    )
-    answer = answered_meanwhile(
-        board.world, board.owner, lambda uow: delete_relation(uow, ref), lambda: error(board, "DELETE", path)
-    )
-    assert answer == (404, "Relation not found")

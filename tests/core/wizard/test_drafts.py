@@ -293,12 +293,6 @@ def test_an_author_and_admins_change_a_draft_and_every_member_sees_it(draft_api)
     assert draft_api.world.status(eve, "GET", draft_api.of(draft)) == 404
 
 
-def test_a_version_that_was_not_seen_is_not_deleted(draft_api):
-    draft = draft_api.refine(draft_api.draft())
-    assert draft_api.world.status(draft_api.owner, "DELETE", draft_api.of(draft), if_match='"1"') == 412
-    assert draft_api.world.status(draft_api.owner, "DELETE", draft_api.of(draft), if_match='"2"') == 200
-
-
 def test_of_changes_at_once_each_is_made_or_refused(draft_api):
     draft = draft_api.plan(draft_api.draft(description=BRIEF))
     paths = ["add a phase for marketing", "shorter", "start on 2027-01-01"]
