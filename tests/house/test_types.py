@@ -85,7 +85,7 @@ def core_modules() -> list[str]:
     return sorted(path.relative_to(CORE).as_posix() for path in CORE.rglob("*.py"))
 
 
-@pytest.mark.slow("parses every module")
+@pytest.mark.slow("reads all sources")
 def test_packages_use_any_no_more_than_now():
     counts: Counter[str] = Counter()
     for path in (*(ROOT / "stellary").rglob("*.py"), *(ROOT / "reference_server").rglob("*.py")):
