@@ -16,7 +16,7 @@ from stellary.core.migrations.history import VERSION_TABLE
 from tests.conftest import RUN
 from tests.support.databases import KINDS
 from tests.support.development_database import create_development_database
-from tests.support.migrations import NEXT, read_schema, read_version, run_sql, write_rows
+from tests.support.migrations import NEXT, read_schema, read_version, run_sql, upgrade_to
 from tests.support.search_prefixes import find_wrong_prefixes, index_entries
 from tests.support.world import at_once
 
@@ -54,7 +54,7 @@ def test_rows_and_schema_are_those_of_a_new_database(development_url, new_url, c
     rows = read_rows(development_url)
     assert [table for table in rows if not rows[table]] == ["stellary_search_prefixes"]
     assert main(["check", "--database", development_url]) == 1
-    write_rows(development_url, "0100")
+    upgrade_to(development_url, "0100")
     assert (read_rows(development_url), read_version(development_url)) == (rows, "0100")
     assert main(["downgrade", "--database", development_url, "--yes"]) == 2
     assert capsys.readouterr().err == "stellary: 0100 is the first version; uninstall deletes the tables\n"

@@ -21,14 +21,13 @@ from stellary.core.migrations.history import PREFIX, VERSION_TABLE, list_revisio
 from tests.support import databases
 from tests.support.forkserver import context
 from tests.support.migrations import (
-    KNOWN,
     NEXT,
-    PLACE,
+    ROWS,
     list_tables,
     read_schema,
     read_version,
     run_sql,
-    write_rows,
+    upgrade_to,
 )
 from tests.support.tables import cards
 from tests.support.world import at_once
@@ -65,7 +64,7 @@ def test_migrated_database_matches_the_schema_in_the_code(core):
 
 
 def test_new_database_equals_a_migrated_one(empty_url, new_url):
-    write_rows(empty_url, "0100")
+    upgrade_to(empty_url, "0100")
     migrate(empty_url)
     engine = create_engine(empty_url)
     with engine.connect() as connection:
@@ -76,7 +75,8 @@ def test_new_database_equals_a_migrated_one(empty_url, new_url):
 
 def test_each_migration_is_undone_and_repeated(empty_url, new_url, next_version):
     next_version.use_all_operations()
-    write_rows(empty_url, "0100", *PLACE)
+    upgrade_to(empty_url, "0100")
+    run_sql(empty_url, *ROWS.split(";"))
     first, *later = list_revisions()
     schemas = {first: read_schema(empty_url)}
     with closing(Core(empty_url)) as core, core.database.open_migrating() as connection:
@@ -97,7 +97,9 @@ def test_each_migration_is_undone_and_repeated(empty_url, new_url, next_version)
 
 def test_rows_that_an_earlier_version_cannot_have_stop_the_downgrade(empty_url, next_version):
     next_version.use_all_operations()
-    write_rows(empty_url, NEXT, *PLACE)
+    upgrade_to(empty_url, "0100")
+    run_sql(empty_url, *ROWS.split(";"))
+    migrate(empty_url)
     run_sql(empty_url, "UPDATE stellary_projects SET workspace_id = NULL")
     with closing(Core(empty_url)) as core, core.database.open_migrating() as connection:
         with pytest.raises(
@@ -106,7 +108,7 @@ def test_rows_that_an_earlier_version_cannot_have_stop_the_downgrade(empty_url, 
             downgrade(connection)
         assert read_version(empty_url) == NEXT
         assert run_sql(empty_url, "SELECT count(*) FROM stellary_store_tokens") == [(0,)]
-        run_sql(empty_url, f"UPDATE stellary_projects SET workspace_id = '{KNOWN['workspace_id']}'")
+        run_sql(empty_url, "UPDATE stellary_projects SET workspace_id = '1'")
         assert downgrade(connection) == next_version.newest
 
 
@@ -214,7 +216,7 @@ def test_several_threads_migrate_at_once(empty_url):
 
 def test_one_of_several_concurrent_upgrades_migrates(empty_url, statements, next_version):
     next_version.use_all_operations()
-    write_rows(empty_url, "0100")
+    upgrade_to(empty_url, "0100")
     with statements() as statements_sent:
         at_once(*[lambda: migrate(empty_url)] * 3)
     assert read_version(empty_url) == NEXT

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, MetaData, create_engine, inspect
+from sqlalchemy import create_engine, inspect
 
 from stellary.core.migrations import history, upgrade
-from stellary.core.migrations.history import PREFIX
 
 NEXT = "9000"
 """The number of the additional migration."""
@@ -63,21 +61,19 @@ def upgrade():
 def downgrade():
 {downgrades}
 """
-KNOWN = {
-    "organization_id": "a" * 24,
-    "workspace_id": "b" * 24,
-    "project_id": "c" * 24,
-    "scope_id": "d" * 24,
-    "column_id": "e" * 24,
-    "card_id": "f" * 24,
-}
-PLACE = [
-    ("users", {"id": "0" * 24, "email": "a", "email_key": "a"}),
-    ("organizations", {"id": KNOWN["organization_id"], "slug": "acme", "name": "Acme"}),
-    ("workspaces", {"id": KNOWN["workspace_id"], "slug": "eng", "name": "Eng"}),
-    ("projects", {"id": KNOWN["project_id"], "key": "LAU", "name": "Launch", "description": "Café"}),
-    ("jobs", {"id": "6" * 24, "kind": "webhooks.deliver", "payload": "{}"}),
-]
+ROWS = """\
+INSERT INTO stellary_users (id, email, email_key, name, token_generation, created_at, updated_at)
+    VALUES ('1', 'a', 'a', 'Ann', 0, '2026-04-01', '2026-04-01');
+INSERT INTO stellary_organizations (id, name, slug, owner_id, created_at, updated_at)
+    VALUES ('1', 'Acme', 'acme', '1', '2026-04-01', '2026-04-01');
+INSERT INTO stellary_workspaces (id, organization_id, name, slug, owner_id, is_personal, created_at, updated_at)
+    VALUES ('1', '1', 'Eng', 'eng', '1', false, '2026-04-01', '2026-04-01');
+INSERT INTO stellary_projects (id, workspace_id, name, key, template_id, archived, last_number, created_by_id, version,
+    created_at, updated_at)
+    VALUES ('1', '1', 'Launch', 'LAU', 'simple', false, 0, '1', 1, '2026-04-01', '2026-04-01');
+INSERT INTO stellary_jobs (id, kind, payload, attempts, created_at)
+    VALUES ('1', 'webhooks.deliver', '{}', 1, '2026-04-01')"""
+"""Statements that write rows into tables of version 0100."""
 
 
 class NextVersion:
@@ -146,27 +142,12 @@ def read_version(url: str) -> str:
     return str(version)
 
 
-def write_rows(url: str, revision: str, *rows: tuple[str, Mapping[str, object]]) -> None:
-    """Create the tables of a version, and rows with these values and some value in every other required column."""
+def upgrade_to(url: str, revision: str) -> None:
+    """Upgrade a database to a revision, or create the tables of that revision."""
     engine = create_engine(url)
     with engine.connect() as connection:
         upgrade(connection, revision)
-    then, now = MetaData(), datetime(2026, 4, 1, tzinfo=UTC)
-    then.reflect(engine)
-    with engine.begin() as connection:
-        for name, values in rows:
-            table = then.tables[PREFIX + name]
-            row = {column.name: _fill(column, now) for column in table.columns if not column.nullable}
-            connection.execute(table.insert(), row | dict(values))
     engine.dispose()
-
-
-def _fill(column: Column[Any], now: datetime) -> object:
-    if column.name.endswith("_id"):
-        return KNOWN.get(column.name, "0" * 24)
-    if column.name == "custom_fields":
-        return "{}"
-    return {str: "[]", datetime: now, bool: False, int: 1}[column.type.python_type]
 
 
 def read_schema(url: str) -> list[Any]:

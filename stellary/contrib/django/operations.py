@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,71 +19,67 @@ from stellary.core import migrations
 from stellary.core.db.database import Database
 
 
-class CreateTables(Operation):
+class _TablesOperation(Operation):
+    """An operation on the tables of the core. It does nothing in databases other than the one in ``STELLARY``."""
+
+    reversible = True
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Change nothing in the models."""
+
+    def _run(
+        self, schema_editor: Any, run: Callable[[Connection], object], build_sql: Callable[[str], str]
+    ) -> None:
+        """Run a function on a connection, or print SQL for ``sqlmigrate``, which a function returns for a dialect."""
+        connection = schema_editor.connection
+        if connection.alias != load_configuration().database:
+            return
+        if schema_editor.collect_sql:
+            schema_editor.collected_sql += build_sql(connection.vendor).splitlines()
+            return
+        with _open_migrating(connection) as migrating:
+            run(migrating)
+
+
+class CreateTables(_TablesOperation):
     """Create the tables of the core, or bring existing ones up to date. The reverse deletes them with all rows.
 
     It does nothing in databases other than the one in the setting ``STELLARY``.
     """
 
-    reversible = True
-
-    def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing in the models."""
-
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         """Create the tables; print their SQL for ``sqlmigrate``."""
-        if not _is_ours(schema_editor):
-            return
-        if schema_editor.collect_sql:
-            schema_editor.collected_sql += migrations.build_schema_sql(
-                schema_editor.connection.vendor
-            ).splitlines()
-            return
-        with _open_migrating(schema_editor.connection) as connection:
-            migrations.upgrade(connection)
+        self._run(schema_editor, migrations.upgrade, migrations.build_schema_sql)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         """Delete the tables."""
-        if not _is_ours(schema_editor):
-            return
-        if schema_editor.collect_sql:
-            schema_editor.collected_sql.append("-- deletes all tables stellary_*")
-            return
-        with _open_migrating(schema_editor.connection) as connection:
-            migrations.drop_all(connection)
+        self._run(schema_editor, migrations.drop_all, lambda _: "-- deletes all tables stellary_*")
 
     def describe(self) -> str:
         return "Create the tables of Stellary"
 
 
-class UpgradeTables(Operation):
+class UpgradeTables(_TablesOperation):
     """Bring the tables of the core up to a revision, in a release that changes them. The reverse restores the one before.
 
     What is stored in columns and tables that the earlier revision does not have is deleted then.
 
     Args:
-        revision: The number of the revision, such as ``0026``.
+        revision: The number of the revision, such as ``0102``.
         since: The number of the revision of the release before.
     """
-
-    reversible = True
 
     def __init__(self, revision: str, since: str) -> None:
         self.revision = revision
         self.since = since
 
-    def state_forwards(self, app_label: str, state: Any) -> None:
-        """Change nothing in the models."""
-
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         """Upgrade the tables, unless they have the revision already."""
-        if not _is_ours(schema_editor):
-            return
-        if schema_editor.collect_sql:
-            schema_editor.collected_sql.append(f"-- runs the migrations of Stellary up to {self.revision}")
-            return
-        with _open_migrating(schema_editor.connection) as connection:
-            migrations.upgrade(connection, self.revision)
+        self._run(
+            schema_editor,
+            lambda connection: migrations.upgrade(connection, self.revision),
+            lambda _: f"-- runs the migrations of Stellary up to {self.revision}",
+        )
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         """Undo the revisions of the release.
@@ -91,14 +87,15 @@ class UpgradeTables(Operation):
         Raises:
             RuntimeError: There are rows that the earlier revision cannot have. The revisions after it are undone.
         """
-        if not _is_ours(schema_editor):
-            return
-        if schema_editor.collect_sql:
-            schema_editor.collected_sql.append(f"-- undoes the migrations of Stellary down to {self.since}")
-            return
-        with _open_migrating(schema_editor.connection) as connection:
-            while migrations.find_version(connection) > self.since:
-                migrations.downgrade(connection)
+        self._run(
+            schema_editor,
+            self._downgrade,
+            lambda _: f"-- undoes the migrations of Stellary down to {self.since}",
+        )
+
+    def _downgrade(self, connection: Connection) -> None:
+        while migrations.find_version(connection) > self.since:
+            migrations.downgrade(connection)
 
     def describe(self) -> str:
         return f"Upgrade the tables of Stellary to {self.revision}"
@@ -117,11 +114,6 @@ def migrate_without_migrations(sender: AppConfig, using: str, **_: object) -> No
         return
     with _open_migrating(connections[using]) as connection:
         migrations.upgrade(connection)
-
-
-def _is_ours(schema_editor: Any) -> bool:
-    alias: str = schema_editor.connection.alias
-    return alias == load_configuration().database
 
 
 @contextmanager

@@ -352,16 +352,11 @@ def _upgrade_postgres(connection: Connection, revision: str) -> None:
         return
     with connection.begin():
         connection.execute(_NO_LIMITS)
-        adopt_tables(connection)
-    for step in _steps_to(connection, revision):
-        _try_step(connection, step)
-
-
-def _steps_to(connection: Connection, revision: str) -> list[str]:
-    with connection.begin():
-        current = read_version(connection)
+        current = adopt_tables(connection) or ""
     newest = _newest() if revision == "head" else revision
-    return [step for step in list_revisions() if (current or "") < step <= newest]
+    for step in list_revisions():
+        if current < step <= newest:
+            _try_step(connection, step)
 
 
 def _try_step(connection: Connection, step: str, *, downgrades: bool = False) -> None:

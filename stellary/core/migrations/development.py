@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, MetaData, create_engine, text
+from sqlalchemy import Connection, MetaData, NullPool, create_engine, text
 
 from stellary.core.migrations.history import (
     VERSION_TABLE,
@@ -22,8 +22,8 @@ LAST: Final = "0043"
 _SET_VERSION = text(f"UPDATE {VERSION_TABLE} SET version_num = :version")  # noqa: S608 - no input
 
 
-def adopt_tables(connection: Connection) -> None:
-    """Give the tables of the last development version the version of 0.1.0. Those of 0.1.0 and later stay as they are.
+def adopt_tables(connection: Connection) -> str | None:
+    """Give the tables of the last development version the version of 0.1.0, and return the version of the database.
 
     Args:
         connection: The connection, with a transaction in which only this process migrates.
@@ -33,7 +33,7 @@ def adopt_tables(connection: Connection) -> None:
     """
     version, first = read_version(connection), list_revisions()[0]
     if version is None or version >= first:
-        return
+        return version
     if version != LAST:
         raise RuntimeError(
             f"the database has the development version {version}; migrate it to {LAST} with the last code that has"
@@ -45,15 +45,13 @@ def adopt_tables(connection: Connection) -> None:
             f"the tables have the development version {LAST}, but were changed; first {', '.join(sorted(differences))}"
         )
     connection.execute(_SET_VERSION, {"version": first})
+    return first
 
 
 def _read_schema(revision: str) -> MetaData:
     """Return the schema of a revision, as SQLite describes it in a database in memory."""
-    schema, engine = MetaData(), create_engine("sqlite://")
-    try:
-        with engine.connect() as scratch:
-            run_migrations(scratch, revision)
-            schema.reflect(scratch, only=lambda name, _: name != VERSION_TABLE)
-    finally:
-        engine.dispose()
+    schema = MetaData()
+    with create_engine("sqlite://", poolclass=NullPool).connect() as scratch:
+        run_migrations(scratch, revision)
+        schema.reflect(scratch, only=lambda name, _: name != VERSION_TABLE)
     return schema
